@@ -1,0 +1,116 @@
+"""The port between the run loop and whoever answers, in the shape of one Chat Completions exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+CODE_INTERPRETER = "code_interpreter"
+"""The function name under which Code Interpreter is offered to a model; its one argument is `code`, a string."""
+
+
+class Speaker(StrEnum):
+    """Whose words a message holds."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelToolCall:
+    """A call the model asks for; `arguments` is the JSON text exactly as the model wrote it, valid or not."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelMessage:
+    """One message of the conversation so far, oldest first in a request."""
+
+    speaker: Speaker
+    text: str
+    tool_calls: tuple[ModelToolCall, ...] = ()   # of an assistant's message
+    tool_call_id: str | None = None              # of a tool's message: the call it answers
+    file_names: tuple[str, ...] = ()             # attached to a user's message; they lie in /mnt/data under these names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTool:
+    """A function on offer; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """Everything a model is given for one exchange."""
+
+    instructions: str
+    messages: tuple[ModelMessage, ...]
+    tools: tuple[ModelTool, ...] = ()
+    tool_choice: str = "auto"          # none | auto | required | the name of one function
+    model: str = ""                    # as the assistant or the run names it; an endpoint may be set to use another
+    temperature: float | None = None
+    top_p: float | None = None
+    max_completion_tokens: int | None = None
+    response_format: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUsage:
+    """Tokens as the endpoint counted them; zero where it does not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class ModelFinish(StrEnum):
+    """Why the model stopped."""
+
+    STOP = "stop"
+    TOOL_CALLS = "tool_calls"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReply:
+    """What came back: words, calls to make, or both."""
+
+    text: str
+    tool_calls: tuple[ModelToolCall, ...] = ()
+    finish: ModelFinish = ModelFinish.STOP
+    usage: ModelUsage = field(default_factory=ModelUsage)
+    model: str = ""                    # who really spoke
+
+
+class ModelError(Exception):
+    """The model gave no usable reply.
+
+    `code` is an Assistants `last_error.code` (server_error | rate_limit_exceeded | invalid_prompt); the message is one
+    sentence a user may read: it names no key, no address with credentials, and none of the user's words.
+    """
+
+    def __init__(self, message: str, *, code: str = "server_error", retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+class Model(Protocol):
+    """Whoever answers."""
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """One exchange. Raises ModelError; is bounded in time by its own deadline."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,44 @@
+"""What comes out of the sandbox. All of it is hostile until shown otherwise, and is data here, never a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CodeStatus(StrEnum):
+    """How a piece of code ended."""
+
+    OK = "ok"
+    RAISED = "raised"              # the code raised; the traceback is in the logs
+    TIMED_OUT = "timed_out"        # interrupted at its deadline; variables are kept if `session_lost` is false
+    KILLED = "killed"              # a limit was broken or the process died; `reason` says which
+    UNAVAILABLE = "unavailable"    # there are no walls on this machine, so nothing was run; `reason` says why and the fix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestImage:
+    """A figure that the code showed: PNG bytes, checked for their signature only."""
+
+    data: bytes
+    alt_text: str                  # built from what was drawn: title, axes, series, range; never empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestFile:
+    """A file that is new or changed in /mnt/data since the last run; `name` is sanitised, with no folder."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeResult:
+    """What one piece of code did. `logs` is stdout and stderr in order, and the value of a last bare expression."""
+
+    status: CodeStatus
+    logs: str = ""
+    images: tuple[GuestImage, ...] = ()
+    files: tuple[GuestFile, ...] = ()
+    reason: str = ""               # one sentence for the model and the user where status is not OK
+    session_lost: bool = False     # variables are gone; the next run starts a new process
