@@ -1,0 +1,104 @@
+"""Everything that can go wrong, as one tree. Adapters translate their SDK's errors into these.
+
+    BotError                         str(error) is for the log; `apology` is what the person reads
+    ├── UnreadableMessageError       a message this program cannot make sense of
+    ├── StorageError                 the ledger or the file store cannot be written or read
+    │   └── StorageInUseError        another process holds it
+    ├── AssistantError
+    │   ├── AssistantUnavailableError    down, slow, resetting, rate limited: later may work
+    │   ├── AssistantRefusedError        wrong key, no right, unknown model: an administrator must act
+    │   ├── ThreadGoneError              the thread is not there any more
+    │   └── ThreadBusyError              someone else's run holds the thread
+    ├── ChannelError
+    │   ├── DeliveryError                the connector did not take it: later may work
+    │   └── ConversationGoneError        nobody there to hear it
+    ├── TurnStoppedError             the person said /stop
+    └── TurnGivenUpError             the turn brought the process down too often
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BotError(Exception):
+    """Something went wrong in a way this program has a sentence for."""
+
+    apology: ClassVar[str] = "Something went wrong on my side, so I could not answer this. Please ask again."
+
+
+class UnreadableMessageError(BotError):
+    """A message lacks what an answer would need."""
+
+
+class StorageError(BotError):
+    """The ledger or the file store cannot be written or read: full, read-only or broken."""
+
+    apology = "I could not store what belongs to this answer. Please tell whoever runs this bot, and ask again later."
+
+
+class StorageInUseError(StorageError):
+    """Another process holds the data folder."""
+
+
+class AssistantError(BotError):
+    """The assistant's service did not do what was asked."""
+
+    apology = "The assistant could not answer this. Please ask again."
+
+
+class AssistantUnavailableError(AssistantError):
+    """The service is down, slow or rate limited."""
+
+    apology = "The assistant cannot be reached at the moment. Your question was not answered; please ask again in a minute."
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class AssistantRefusedError(AssistantError):
+    """The service will not serve us as we are set up."""
+
+    apology = "The assistant refused this bot's request, so its settings need a look. Please tell whoever runs this bot."
+
+
+class ThreadGoneError(AssistantError):
+    """The thread of this conversation is not there any more."""
+
+    apology = "The memory of this conversation is gone at the assistant's side. Please ask again: I will start afresh."
+
+
+class ThreadBusyError(AssistantError):
+    """A run that is not ours holds the thread."""
+
+    apology = "The assistant is still busy in this conversation. Please ask again in a minute."
+
+
+class ChannelError(BotError):
+    """The connector did not do what was asked."""
+
+
+class DeliveryError(ChannelError):
+    """A part could not be delivered now; `retry_after_s` is the connector's own wish, if it has one."""
+
+    def __init__(self, message: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+
+class ConversationGoneError(ChannelError):
+    """The conversation is closed to the bot: it was removed, blocked, or the chat is no more."""
+
+
+class TurnStoppedError(BotError):
+    """The person asked to stop."""
+
+    apology = "Stopped. Your question was not answered."
+
+
+class TurnGivenUpError(BotError):
+    """A turn brought the process down too often to be tried once more."""
+
+    apology = "Answering this brought me down several times, so I am giving it up. Please ask in another way."

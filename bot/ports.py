@@ -1,0 +1,155 @@
+"""What the application needs of the outside. Adapters and stores implement these; tests hand in fakes that remember."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.answer import Answer, FileId
+from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, ThreadId
+from bot.parts import Part
+from bot.run import Run, RunId, ToolOutput
+
+
+class Assistant(Protocol):
+    """Threads and runs, whichever backend serves them. Every method raises AssistantError and nothing else."""
+
+    async def create_thread(self, key: ConversationKey) -> ThreadId:
+        """Make an empty thread for a conversation."""
+        ...
+
+    async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+        """Put the message into the thread and set the assistant to work, in one call that is not repeated.
+
+        `turn` is written into the run's metadata for `find_run`. Raises ThreadGoneError, ThreadBusyError.
+        """
+        ...
+
+    async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
+        """The run that an earlier life of this process may have started for this turn."""
+        ...
+
+    async def wait(self, thread: ThreadId, run: RunId) -> Run:
+        """The run once it rests: at an end, or wanting tools; or, when its deadline has passed, as it is then."""
+        ...
+
+    async def submit(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
+        """Answer all tool calls of a run that wants tools."""
+        ...
+
+    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+        """Stop a run; nothing happens if it has ended already."""
+        ...
+
+    async def answer(self, thread: ThreadId, run: RunId) -> Answer:
+        """What this run said, and nothing that another one said."""
+        ...
+
+    async def download(self, file: FileId) -> bytes:
+        """A picture or file that a run made; AssistantError if it is larger than the backend's limit."""
+        ...
+
+
+class Channel(Protocol):
+    """The way to people. Every method raises ChannelError and nothing else."""
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """A text as it can be shown here: the Markdown that the channel knows, in pieces that fit one message."""
+        ...
+
+    async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
+        """Say one part as one message; None where the channel gives no id."""
+        ...
+
+    async def show_typing(self, to: ConversationReference) -> None:
+        """Show for some seconds that an answer is on its way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file that people can fetch: `url` holds a name nobody can guess."""
+
+    url: str
+    name: str
+    size_bytes: int
+
+
+class FileStore(Protocol):
+    """Plots and files of answers. Every method raises StorageError and nothing else."""
+
+    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+        """Keep the bytes; the same bytes again in the same conversation are the same file at the same address."""
+        ...
+
+
+class Pictures(Protocol):
+    """Makes pictures fit for showing."""
+
+    async def fit(self, data: bytes) -> bytes | None:
+        """At most 1024 pixels wide and high and 1 MB, as PNG, JPEG, GIF or WebP; None if that cannot be done safely."""
+        ...
+
+
+class Conversations(Protocol):
+    """Which thread a conversation has. Every method raises StorageError and nothing else."""
+
+    async def thread_of(self, key: ConversationKey) -> ThreadId | None:
+        """The thread, if one was remembered for this backend."""
+        ...
+
+    async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
+        """From now on this conversation has this thread."""
+        ...
+
+    async def forget(self, key: ConversationKey) -> None:
+        """From now on this conversation has no thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """A turn as the ledger holds it."""
+
+    number: int                # grows in order of acceptance within a conversation
+    conversation: str          # str(ConversationKey)
+    id: str                    # the message's id
+    payload: str               # IncomingMessage.to_json()
+    steps: dict[str, str]      # JSON results of the steps that are done, by step name
+    tries: int                 # how many times it was begun
+
+
+class Ledger(Protocol):
+    """Turns and their steps, on disk before any method returns. Every method raises StorageError and nothing else."""
+
+    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
+        """Begin, and hand over unfinished turns whenever their conversation is (or becomes) this process's.
+
+        `drop` is awaited before conversations are lost to another process: no turn may write afterwards.
+        """
+        ...
+
+    def owns(self, conversation: str) -> bool:
+        """Whether turns of this conversation run in this process."""
+        ...
+
+    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
+        """Accept a message: its number, or None if this message was accepted before."""
+        ...
+
+    async def begin(self, number: int) -> None:
+        """A turn is about to be worked on, once more."""
+        ...
+
+    async def save(self, number: int, step: str, result: str) -> None:
+        """A step of a turn is done, with this JSON result."""
+        ...
+
+    async def end(self, number: int) -> None:
+        """A turn is done: what people said in it is emptied, its id is kept to know the message when it comes again."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go."""
+        ...
