@@ -84,6 +84,23 @@ class FileStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFile:
+    """A stored file as it goes out again; `picture_type` is its media type if it may be shown, else None."""
+
+    name: str
+    data: bytes
+    picture_type: str | None
+
+
+class FileReader(Protocol):
+    """The reading side of a file store, for the route behind `StoredFile.url`."""
+
+    async def read(self, token: str) -> ServedFile | None:
+        """The file of this unguessable name, or None; StorageError if the store is down."""
+        ...
+
+
 class Pictures(Protocol):
     """Makes pictures fit for showing."""
 
