@@ -1,4 +1,4 @@
 """The application: its words, its rules, its one loop. It knows the standard library and nothing else.
 
-Read a message's way through it in this order: intake, engine, run_turn, reply. `ports` says what it needs of the outside.
+Read a message's way through it in this order: intake, engine, run_turn, reply. `ports` says what is needed outside.
 """

@@ -14,7 +14,7 @@ class AnswerImage:
     """A picture the code drew."""
 
     file: FileId
-    alt_text: str = ""       # what was drawn, in words; empty where the backend does not say
+    alt_text: str = ""  # what was drawn, in words; empty where the backend does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class AnswerFile:
 
     file: FileId
     name: str
-    placeholder: str = ""    # e.g. sandbox:/mnt/data/table.csv; empty where the text does not mention it
+    placeholder: str = ""  # e.g. sandbox:/mnt/data/table.csv; empty where the text does not mention it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

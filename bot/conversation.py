@@ -56,7 +56,7 @@ class ConversationReference:
     bot: Party
     user: Party
     locale: str = ""
-    reply_to: ActivityId | None = None   # the message that is being answered
+    reply_to: ActivityId | None = None  # the message that is being answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +75,20 @@ class IncomingMessage:
     def to_json(self) -> str:
         """As the ledger keeps it until the turn is done."""
         reference, key = self.reference, self.reference.key
-        return json.dumps({
-            "id": self.id, "text": self.text, "service_url": reference.service_url, "scope": reference.scope,
-            "channel": key.channel, "tenant": key.tenant, "conversation": key.conversation, "locale": reference.locale,
-            "bot": [reference.bot.id, reference.bot.name], "user": [reference.user.id, reference.user.name],
-        })
+        return json.dumps(
+            {
+                "id": self.id,
+                "text": self.text,
+                "service_url": reference.service_url,
+                "scope": reference.scope,
+                "channel": key.channel,
+                "tenant": key.tenant,
+                "conversation": key.conversation,
+                "locale": reference.locale,
+                "bot": [reference.bot.id, reference.bot.name],
+                "user": [reference.user.id, reference.user.name],
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> IncomingMessage:
@@ -88,7 +97,12 @@ class IncomingMessage:
         key = ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"])
         bot, user = (Party(id=party[0], name=party[1]) for party in (row["bot"], row["user"]))
         reference = ConversationReference(
-            service_url=row["service_url"], key=key, scope=Scope(row["scope"]), bot=bot, user=user,
-            locale=row.get("locale", ""), reply_to=ActivityId(row["id"]),
+            service_url=row["service_url"],
+            key=key,
+            scope=Scope(row["scope"]),
+            bot=bot,
+            user=user,
+            locale=row.get("locale", ""),
+            reply_to=ActivityId(row["id"]),
         )
         return cls(id=ActivityId(row["id"]), reference=reference, text=row["text"])

@@ -1,30 +1,30 @@
 """Everything that can go wrong, as one tree. Adapters translate their SDK's errors into these.
 
-    BotError                         str(error) is for the log; `apology` is what the person reads
-    ├── UnreadableMessageError       a message this program cannot make sense of
-    ├── StorageError                 the ledger or the file store cannot be written or read
-    │   └── StorageInUseError        another process holds it
-    ├── AssistantError
-    │   ├── AssistantUnavailableError    down, slow, resetting, rate limited: later may work
-    │   ├── AssistantRefusedError        wrong key, no right, unknown model: an administrator must act
-    │   ├── ThreadGoneError              the thread is not there any more
-    │   └── ThreadBusyError              someone else's run holds the thread
-    ├── ChannelError
-    │   ├── DeliveryError                the connector did not take it: later may work
-    │   └── ConversationGoneError        nobody there to hear it
-    ├── TurnStoppedError             the person said /stop
-    └── TurnGivenUpError             the turn brought the process down too often
+BotError                         str(error) is for the log; `apology` is what the person reads
+├── UnreadableMessageError       a message this program cannot make sense of
+├── StorageError                 the ledger or the file store cannot be written or read
+│   └── StorageInUseError        another process holds it
+├── AssistantError
+│   ├── AssistantUnavailableError    down, slow, resetting, rate limited: later may work
+│   ├── AssistantRefusedError        wrong key, no right, unknown model: an administrator must act
+│   ├── ThreadGoneError              the thread is not there any more
+│   ├── ThreadBusyError              someone else's run holds the thread
+│   ├── RunEndedBadlyError           failed, cancelled or expired
+│   └── RunTooSlowError              did not come to rest within its deadline
+├── ChannelError
+│   ├── DeliveryError                the connector did not take it: later may work
+│   └── ConversationGoneError        nobody there to hear it
+├── TurnStoppedError             the person said /stop
+└── TurnGivenUpError             the turn brought the process down too often
 """
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 
 class BotError(Exception):
     """Something went wrong in a way this program has a sentence for."""
 
-    apology: ClassVar[str] = "Something went wrong on my side, so I could not answer this. Please ask again."
+    apology: str = "Something went wrong on my side, so I could not answer this. Please ask again."
 
 
 class UnreadableMessageError(BotError):
@@ -50,7 +50,9 @@ class AssistantError(BotError):
 class AssistantUnavailableError(AssistantError):
     """The service is down, slow or rate limited."""
 
-    apology = "The assistant cannot be reached at the moment. Your question was not answered; please ask again in a minute."
+    apology = (
+        "The assistant cannot be reached at the moment. Your question was not answered; please ask again in a minute."
+    )
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -60,7 +62,9 @@ class AssistantUnavailableError(AssistantError):
 class AssistantRefusedError(AssistantError):
     """The service will not serve us as we are set up."""
 
-    apology = "The assistant refused this bot's request, so its settings need a look. Please tell whoever runs this bot."
+    apology = (
+        "The assistant refused this bot's request, so its settings need a look. Please tell whoever runs this bot."
+    )
 
 
 class ThreadGoneError(AssistantError):
@@ -73,6 +77,20 @@ class ThreadBusyError(AssistantError):
     """A run that is not ours holds the thread."""
 
     apology = "The assistant is still busy in this conversation. Please ask again in a minute."
+
+
+class RunEndedBadlyError(AssistantError):
+    """The run came to an end that is no answer; `apology` says why, as far as a person is served by knowing."""
+
+    def __init__(self, message: str, *, apology: str) -> None:
+        super().__init__(message)
+        self.apology = apology
+
+
+class RunTooSlowError(AssistantError):
+    """The run did not come to rest within its deadline, and was cancelled."""
+
+    apology = "This took longer than I may wait, so I stopped it. A smaller question may work."
 
 
 class ChannelError(BotError):

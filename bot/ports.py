@@ -129,12 +129,12 @@ class Conversations(Protocol):
 class LedgerEntry:
     """A turn as the ledger holds it."""
 
-    number: int                # grows in order of acceptance within a conversation
-    conversation: str          # str(ConversationKey)
-    id: str                    # the message's id
-    payload: str               # IncomingMessage.to_json()
-    steps: dict[str, str]      # JSON results of the steps that are done, by step name
-    tries: int                 # how many times it was begun
+    number: int  # grows in order of acceptance within a conversation
+    conversation: str  # str(ConversationKey)
+    id: str  # the message's id
+    payload: str  # IncomingMessage.to_json()
+    steps: dict[str, str]  # JSON results of the steps that are done, by step name
+    tries: int  # how many times it was begun
 
 
 class Ledger(Protocol):

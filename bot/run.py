@@ -58,7 +58,7 @@ class Run:
 
     id: RunId
     status: RunStatus
-    tool_calls: tuple[ToolCall, ...] = ()      # of REQUIRES_ACTION: all that want an answer
-    failure: FailureCode | None = None         # of FAILED and INCOMPLETE
-    explanation: str = ""                      # the service's own sentence, for the log and, if it is ours, the person
-    retry_after_s: float | None = None         # of RATE_LIMIT, where the service says so
+    tool_calls: tuple[ToolCall, ...] = ()  # of REQUIRES_ACTION: all that want an answer
+    failure: FailureCode | None = None  # of FAILED and INCOMPLETE
+    explanation: str = ""  # the service's own sentence, for the log and, if it is ours, the person
+    retry_after_s: float | None = None  # of RATE_LIMIT, where the service says so

@@ -1,0 +1,148 @@
+"""The one loop: accept durably, work on one turn at a time in each conversation, survive a bad one, stop well.
+
+Who may work on a conversation is the ledger's to know (one file: this process; PostgreSQL: whoever holds its lock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot.conversation import ConversationKey, IncomingMessage
+from bot.errors import StorageError, TurnGivenUpError
+from bot.ports import Ledger, LedgerEntry
+from bot.turn import MAX_TRIES, Turn
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Turn], Awaitable[None]]
+GiveUp = Callable[[Turn, Exception], Awaitable[None]]
+
+_STORAGE_RETRY_S = 1.0
+
+
+class Engine:
+    """Turns in, handled turns out. `give_up` tells the person when a turn cannot be handled."""
+
+    def __init__(self, *, ledger: Ledger, handler: Handler, give_up: GiveUp) -> None:
+        self._ledger = ledger
+        self._handler = handler
+        self._give_up = give_up
+        self._queues: dict[str, dict[int, Turn]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Open the ledger and go on with what an earlier life left unfinished."""
+        self._stopping = False
+        await self._ledger.start(self._adopt, self._drop)
+
+    async def accept(self, message: IncomingMessage) -> bool:
+        """Put a message on disk, to be answered in its turn; False if it was accepted before.
+
+        Raises StorageError, and then the message was not accepted: whoever sent it should send it again.
+        """
+        conversation, payload = str(message.key), message.to_json()
+        number = await self._ledger.add(conversation, message.id, payload)
+        if number is None:
+            log.info("message came again", extra={"message_id": message.id})
+            return False
+        if self._ledger.owns(conversation):
+            entry = LedgerEntry(
+                number=number, conversation=conversation, id=message.id, payload=payload, steps={}, tries=0
+            )
+            self._adopt([entry])
+        return True
+
+    def waiting(self, key: ConversationKey) -> int:
+        """How many turns of a conversation are not done, the one in hand among them."""
+        return len(self._queues.get(str(key), {}))
+
+    def cancel(self, key: ConversationKey) -> bool:
+        """Stop the turn in hand of a conversation; False if there is none."""
+        running = [turn for turn in self._queues.get(str(key), {}).values() if turn.tries > 0]
+        for turn in running:
+            turn.stop()
+        return bool(running)
+
+    async def stop(self, *, deadline_s: float = 5.0) -> None:
+        """Let each step in hand end, begin no other, and let go. What is unfinished goes on at the next start."""
+        self._stopping = True
+        try:
+            async with asyncio.timeout(deadline_s):
+                for turn in [turn for queue in self._queues.values() for turn in queue.values()]:
+                    await turn.between_steps.wait()
+        except TimeoutError:
+            log.warning("steps were cut off at the stop; they are in doubt and will be looked for")
+        await self._drop()
+        await self._ledger.stop()
+
+    def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
+        for entry in entries:
+            queue = self._queues.setdefault(entry.conversation, {})
+            if entry.number not in queue:
+                queue[entry.number] = Turn(entry, save=self._save, may_go_on=self._may_go_on)
+            if entry.conversation not in self._tasks:
+                name = f"conversation of turn {entry.number}"
+                self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
+
+    async def _drop(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()  # a task cancelled before its first step never reaches its own clean-up
+        self._queues.clear()
+
+    async def _converse(self, conversation: str) -> None:
+        queue = self._queues[conversation]
+        try:
+            while queue and self._ledger.owns(conversation):
+                await self._may_go_on()
+                # Numbers may be committed out of order on several machines: what was begun goes first.
+                turn = min(queue.values(), key=lambda turn: (turn.tries == 0, turn.number))
+                turn.tries += 1
+                await _insist(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
+                await self._handle(turn)
+                await _insist(lambda number=turn.number: self._ledger.end(number))  # type: ignore[misc]
+                del queue[turn.number]
+        finally:
+            self._queues.pop(conversation, None)
+            self._tasks.pop(conversation, None)
+
+    async def _handle(self, turn: Turn) -> None:
+        """Answer a turn, or at least apologise for it."""
+        error: Exception = TurnGivenUpError(f"turn {turn.id} was begun {turn.tries} times")
+        if turn.tries <= MAX_TRIES:
+            failure = await _attempt(turn, self._handler(turn))
+            if failure is None:
+                return
+            error = failure
+        await _attempt(turn, self._give_up(turn, error))
+
+    async def _save(self, number: int, step: str, result: str) -> None:
+        await _insist(lambda: self._ledger.save(number, step, result))
+
+    async def _may_go_on(self) -> None:
+        if self._stopping:
+            await asyncio.Event().wait()  # until `_drop` cancels this task: no step begins during a stop
+
+
+async def _attempt(turn: Turn, work: Awaitable[None]) -> Exception | None:
+    try:
+        await work
+    except Exception as error:  # the last line of defence: one bad turn must not stop the others
+        log.exception("turn failed", extra={"turn": turn.id})
+        return error
+    return None
+
+
+async def _insist(write: Callable[[], Awaitable[None]]) -> None:
+    """Write to the ledger until it takes it: a full disk is a pause, not a loss."""
+    while True:
+        try:
+            return await write()
+        except StorageError as error:
+            log.warning("ledger does not take a write; trying again", extra={"error": str(error)})
+            await asyncio.sleep(_STORAGE_RETRY_S)

@@ -1,0 +1,179 @@
+"""The story of one turn, from a person's message to the last part of the reply.
+
+Each step's result is on disk before the next begins (`Turn.step`). What may be repeated without harm, such as
+reading an answer or storing the same bytes again, is no step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from bot import commands
+from bot.answer import Answer
+from bot.conversation import ThreadId
+from bot.errors import (
+    BotError,
+    ConversationGoneError,
+    DeliveryError,
+    RunTooSlowError,
+    ThreadGoneError,
+    TurnStoppedError,
+)
+from bot.parts import Part, parts_from_json, parts_to_json
+from bot.ports import Assistant, Channel, Conversations
+from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
+from bot.run import Run, RunStatus, ToolCall, ToolOutput
+from bot.turn import Turn
+from bot.typing_indicator import keep_typing
+
+log = logging.getLogger(__name__)
+
+MAX_TEXT_CHARS = 100_000
+_MAX_TOOL_ROUNDS = 20
+_REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Everything a turn touches."""
+
+    assistant: Assistant
+    channel: Channel
+    conversations: Conversations
+    writer: ReplyWriter
+    send_pauses_s: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 30, 30, 60, 60, 60, 60)  # about six minutes
+
+
+async def run_turn(turn: Turn, outside: Outside) -> None:
+    """Answer a message, or say why not; whatever was done in an earlier life is not done again."""
+    recorded = turn.recorded(_REPLY)
+    if recorded is None:
+        parts = tuple(fitting(await _work_out(turn, outside), outside.channel))
+        await turn.record(_REPLY, parts_to_json(parts))
+    else:
+        parts = parts_from_json(recorded)
+    await _deliver(turn, parts, outside)
+
+
+async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
+    """Tell the person that this turn will not be answered."""
+    parts = apology(error if isinstance(error, BotError) else BotError(type(error).__name__))
+    for number, part in enumerate(parts):
+        await turn.step(f"give up {number}", partial(outside.channel.send, turn.message.reference, part))
+
+
+async def _work_out(turn: Turn, outside: Outside) -> tuple[Part, ...]:
+    try:
+        sentence = await _own_answer(turn, outside)
+        if sentence is not None:
+            return say(sentence)
+        async with keep_typing(outside.channel, turn.message.reference):
+            return await _ask(turn, outside)
+    except BotError as error:
+        log.warning(
+            "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
+        )
+        return apology(error)
+
+
+async def _own_answer(turn: Turn, outside: Outside) -> str | None:
+    """What the bot says itself, without the assistant; None if this is a question for the assistant."""
+    text = turn.message.text
+    if not text.strip():
+        return commands.HINT
+    if len(text) > MAX_TEXT_CHARS:
+        return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
+    match commands.command_in(text):
+        case commands.Command.NEW:
+            await outside.conversations.forget(turn.message.key)
+            return commands.NEW_DONE
+        case commands.Command.STOP:
+            return commands.STOP_DONE
+        case commands.Command.HELP:
+            return commands.HELP
+        case None:
+            return None
+
+
+async def _ask(turn: Turn, outside: Outside) -> tuple[Part, ...]:
+    try:
+        answer = await _ask_in(await _thread(turn, outside), turn, outside)
+    except ThreadGoneError:
+        await outside.conversations.forget(turn.message.key)
+        answer = started_afresh(await _ask_in(await _thread(turn, outside), turn, outside))
+    return await outside.writer.write(answer, turn.message.key)
+
+
+async def _thread(turn: Turn, outside: Outside) -> ThreadId:
+    known = await outside.conversations.thread_of(turn.message.key)
+    if known is not None:
+        return known
+    # A crash between these two lines leaves an empty thread behind, which harms nobody.
+    thread = await outside.assistant.create_thread(turn.message.key)
+    await outside.conversations.remember(turn.message.key, thread)
+    return thread
+
+
+async def _ask_in(thread: ThreadId, turn: Turn, outside: Outside) -> Answer:
+    run = await turn.step(
+        f"run in {thread}",
+        do=partial(outside.assistant.start_run, thread, turn.message, turn.id),
+        find=partial(outside.assistant.find_run, thread, turn.id),
+    )
+    try:
+        for _ in range(_MAX_TOOL_ROUNDS):
+            seen = await turn.unless_stopped(outside.assistant.wait(thread, run))
+            answer = await _next(thread, seen, outside)
+            if answer is not None:
+                return answer
+    except TurnStoppedError:
+        await outside.assistant.cancel(thread, run)
+        raise
+    await outside.assistant.cancel(thread, run)
+    raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
+
+
+async def _next(thread: ThreadId, run: Run, outside: Outside) -> Answer | None:
+    """The answer of a run that rests, or None if the run goes on."""
+    match run.status:
+        case RunStatus.COMPLETED:
+            return await outside.assistant.answer(thread, run.id)
+        case RunStatus.INCOMPLETE:
+            return cut_short(await outside.assistant.answer(thread, run.id), run)
+        case RunStatus.REQUIRES_ACTION:
+            await outside.assistant.submit(thread, run.id, [_no_such_tool(call) for call in run.tool_calls])
+            return None
+        case RunStatus.FAILED | RunStatus.CANCELLED | RunStatus.EXPIRED:
+            raise ended_badly(run)
+        case RunStatus.QUEUED | RunStatus.IN_PROGRESS | RunStatus.CANCELLING | RunStatus.UNKNOWN:
+            await outside.assistant.cancel(thread, run.id)
+            raise RunTooSlowError(f"run {run.id} was still {run.status} at its deadline")
+
+
+def _no_such_tool(call: ToolCall) -> ToolOutput:
+    return ToolOutput(call=call.id, output=f"The tool {call.name!r} is not available here. Answer without it.")
+
+
+async def _deliver(turn: Turn, parts: tuple[Part, ...], outside: Outside) -> None:
+    try:
+        for number, part in enumerate(parts):
+            await turn.step(f"part {number}", partial(_send, turn, part, outside))
+    except ConversationGoneError as error:
+        log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
+
+
+async def _send(turn: Turn, part: Part, outside: Outside) -> str:
+    """Send a part, with patience: the answer is worth waiting for a connector that is down for some minutes."""
+    for delay_s in outside.send_pauses_s:
+        try:
+            return await outside.channel.send(turn.message.reference, part) or ""
+        except DeliveryError as error:
+            if not error.retryable:
+                raise
+            pause_s = max(delay_s, error.retry_after_s or 0)
+            log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": pause_s})
+            await asyncio.sleep(pause_s)
+    return await outside.channel.send(turn.message.reference, part) or ""

@@ -1,0 +1,92 @@
+"""A turn: one message being answered, step by step, each result on disk before the next step begins."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NewType, TypeVar
+
+from bot.conversation import IncomingMessage
+from bot.errors import TurnStoppedError
+from bot.ports import LedgerEntry
+
+TurnId = NewType("TurnId", str)
+T = TypeVar("T")
+
+MAX_TRIES = 5
+"""A turn that was begun this often and is still unfinished has probably brought the process down each time."""
+
+
+class Turn:
+    """One message on its way to an answer. Made by the engine, handed to `run_turn`.
+
+    `save` writes a step's result to disk; `may_go_on` returns at once, or never when the process is stopping.
+    """
+
+    def __init__(
+        self,
+        entry: LedgerEntry,
+        *,
+        save: Callable[[int, str, str], Awaitable[None]],
+        may_go_on: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.number = entry.number
+        self.conversation = entry.conversation
+        self.id = TurnId(f"{entry.number}-{entry.id}")
+        self.message = IncomingMessage.from_json(entry.payload)
+        self.tries = entry.tries
+        self.between_steps = asyncio.Event()
+        self.between_steps.set()
+        self._in_doubt = entry.tries > 0
+        self._results: dict[str, Any] = {name: json.loads(result) for name, result in entry.steps.items()}
+        self._stop_requested = asyncio.Event()
+        self._save = save
+        self._may_go_on = may_go_on
+
+    async def step(
+        self, name: str, do: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]] | None = None
+    ) -> T:
+        """The JSON result of `do()`, which is done once however often the process dies.
+
+        A turn that is resumed cannot know whether its first unwritten step was done: `find`, if given, is asked then.
+        """
+        if name in self._results:
+            return self._results[name]  # type: ignore[no-any-return]  # what this very step returned in an earlier life
+        await self._may_go_on()
+        self.between_steps.clear()
+        try:
+            result = await find() if find and self._in_doubt else None
+            if result is None:
+                result = await do()
+            await self.record(name, result)
+        finally:
+            self.between_steps.set()
+        return result
+
+    async def record(self, name: str, result: Any) -> None:
+        """Write down a result that was worked out without touching the outside, or in a way that may be repeated."""
+        await self._save(self.number, name, json.dumps(result))
+        self._results[name] = result
+
+    def recorded(self, name: str) -> Any | None:
+        """What a step gave, in this life or an earlier one; None if it is not done."""
+        return self._results.get(name)
+
+    async def unless_stopped(self, work: Awaitable[T]) -> T:
+        """The result of `work`, which is let go the moment the person says /stop. Raises TurnStoppedError then."""
+        working = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stop_requested.wait())
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if self._stop_requested.is_set() and not working.done():
+                raise TurnStoppedError(f"turn {self.id} was stopped")
+            return await working
+        finally:
+            working.cancel()
+            stopping.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+    def stop(self) -> None:
+        """The person does not want the answer any more."""
+        self._stop_requested.set()

@@ -1,0 +1,74 @@
+"""Plots and files of answers in a folder: `<token>/<name>`, whole or not there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from pathlib import Path
+
+from bot.conversation import ConversationKey
+from bot.errors import StorageError
+from bot.media import picture_type
+from bot.ports import ServedFile, StoredFile
+from storage.links import TOKEN, LinkNames, address, write_whole
+
+_CONTENT, _NAME = "content", "name"
+_MAX_NAME_CHARS = 120
+
+
+class FolderFiles:
+    """Implements `bot.ports.FileStore` and `bot.ports.FileReader`."""
+
+    def __init__(self, folder: Path, *, names: LinkNames, public_url: str) -> None:
+        self._folder = folder
+        self._names = names
+        self._public_url = public_url
+
+    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+        """Keep the bytes under a name that nobody can guess, once."""
+        name = safe_name(name)
+        token = self._names.token(key, name, data)
+        try:
+            await asyncio.to_thread(_keep, self._folder / token, name, data)
+        except OSError as error:
+            raise StorageError(f"a file cannot be stored: {error.strerror}") from error
+        return StoredFile(url=address(self._public_url, token, name), name=name, size_bytes=len(data))
+
+    async def read(self, token: str) -> ServedFile | None:
+        """The file of this token, if there is one."""
+        if not TOKEN.fullmatch(token):
+            return None
+        try:
+            return await asyncio.to_thread(_load, self._folder / token)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"a file cannot be read: {error.strerror}") from error
+
+
+def safe_name(name: str) -> str:
+    """A file name for people: no folders, no control characters, no leading dot, not too long."""
+    name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])
+    name = name.encode("utf-8", "replace").decode().strip().lstrip(".") or "file"
+    stem, dot, extension = name.rpartition(".")
+    if len(name) > _MAX_NAME_CHARS:
+        name = f"{stem[: _MAX_NAME_CHARS - 20]}{dot}{extension[:19]}" if dot else name[:_MAX_NAME_CHARS]
+    return name
+
+
+def _keep(folder: Path, name: str, data: bytes) -> None:
+    if (folder / _NAME).exists():
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        write_whole(folder / _CONTENT, data)
+        write_whole(folder / _NAME, name.encode())  # last: a file with a name is complete
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _load(folder: Path) -> ServedFile:
+    name, data = (folder / _NAME).read_text("utf-8"), (folder / _CONTENT).read_bytes()
+    return ServedFile(name=name, data=data, picture_type=picture_type(data))

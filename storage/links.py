@@ -1,0 +1,66 @@
+"""Names that cannot be guessed, and that are the same for the same bytes in the same conversation.
+
+A name is a keyed hash: without the key of this installation nobody can work it out, and a turn that is resumed after
+a crash stores its plot under the name it had before.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+from bot.conversation import ConversationKey
+from bot.errors import StorageError
+
+_KEY_BYTES = 32
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+class LinkNames:
+    """Makes the tokens in `/files/<token>/<name>`."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "LinkNames(key=hidden)"
+
+    @classmethod
+    def kept_in(cls, path: Path) -> LinkNames:
+        """With the key in this file, which is made (mode 0600) if there is none. Raises StorageError."""
+        try:
+            if not path.exists():
+                write_whole(path, secrets.token_bytes(_KEY_BYTES))
+            key = path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"the link key cannot be kept in {path}: {error.strerror}") from error
+        if len(key) != _KEY_BYTES:
+            raise StorageError(f"{path} does not hold a link key; restore it, or remove it (old links end then)")
+        return cls(key)
+
+    def token(self, key: ConversationKey, name: str, data: bytes) -> str:
+        """24 bytes of keyed hash as 32 characters that need no quoting in an address."""
+        content = hashlib.sha256(data).digest()
+        message = b"\0".join((str(key).encode(), name.encode(), content))
+        return base64.urlsafe_b64encode(hmac.digest(self._key, message, "sha256")[:24]).decode()
+
+
+def address(public_url: str, token: str, name: str) -> str:
+    """The whole address of a stored file."""
+    return f"{public_url.rstrip('/')}/files/{token}/{quote(name, safe='')}"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is either there with all its bytes or not there at all."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
