@@ -47,7 +47,7 @@ class SqliteFile:
         self._thread.start()
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in a transaction; once this returns, it is on disk. Raises StorageError; nothing was changed then."""
+        """Do `work` in a transaction; when this returns it is on disk. StorageError means that nothing was changed."""
         if self._thread is None:
             raise StorageError(f"{self.path.name} is not open")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

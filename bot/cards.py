@@ -1,0 +1,88 @@
+"""Adaptive Cards as plain JSON objects.
+
+https://adaptivecards.io/explorer/ names their fields. Version 1.5 is the newest that Teams promises to draw everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from bot.parts import FileLink, FilesPart, PicturePart
+
+Card = dict[str, object]
+
+LONGEST_ALT_TEXT: Final = 1_000   # characters
+LONGEST_NAME: Final = 100         # characters
+MOST_LINKS: Final = 50            # some 15 KB, far below the 80 KB that Teams takes
+
+
+def picture_card(part: PicturePart) -> Card:
+    """A picture over the whole width, and a button to see it in full size.
+
+    A button rather than a picture that can be clicked: screen readers name it, and it does not shadow Teams' own zoom.
+    """
+    url = _web_address(part.url)
+    alt_text = _one_line(part.alt_text, LONGEST_ALT_TEXT) or "A picture made by the assistant's code"
+    image: Card = {"type": "Image", "url": url, "altText": alt_text, "size": "stretch", "msteams": {"allowExpand": True}}
+    button = {"type": "Action.OpenUrl", "title": "Open full size", "url": url}
+    return {**_card([image], fallback=alt_text), "actions": [button]}
+
+
+def files_card(part: FilesPart) -> Card:
+    """Files by name and size, each name a link."""
+    shown = part.links[:MOST_LINKS]
+    lines = [_line(f"[{_escaped(_name(link))}]({_web_address(link.url)}) ({size(link.size_bytes)})") for link in shown]
+    if left := len(part.links) - len(shown):
+        lines.append(_line(f"and {left} more"))
+    return _card(lines, fallback=", ".join(_name(link) for link in shown))
+
+
+def size(size_bytes: int) -> str:
+    """A size as people say it."""
+    amount = float(size_bytes)
+    for unit in ("bytes", "KB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def _card(body: list[Card], *, fallback: str) -> Card:
+    return {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.5",
+        "msteams": {"width": "Full"},
+        "fallbackText": _escaped(fallback),
+        "body": body,
+    }
+
+
+def _line(text: str) -> Card:
+    return {"type": "TextBlock", "text": text, "wrap": True}
+
+
+def _name(link: FileLink) -> str:
+    return _one_line(link.name, LONGEST_NAME) or "file"
+
+
+def _one_line(text: str, longest: int) -> str:
+    """No line ends, no characters without a shape: one of those turns the words around it to look like others."""
+    spaced = " ".join(text.split())
+    seen = "".join(letter for letter in spaced if unicodedata.category(letter)[0] != "C")
+    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+
+
+def _escaped(text: str) -> str:
+    r"""Words in a TextBlock, which reads Markdown, and `{{DATE(...)}}` and `{{TIME(...)}}` as functions."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&-])", r"\\\1", text)
+
+
+def _web_address(url: str) -> str:
+    """The address, safe within a Markdown link; ValueError for one that is not http or https."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("a card may only link to http and https")
+    return quote(url, safe="%/:?#@!$&'*+,;=~[]")

@@ -1,0 +1,87 @@
+"""What every file store must do, whatever it is kept in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.conversation import ConversationKey
+from bot.errors import StorageError
+from storage.files_folder import FolderFiles, safe_name
+from storage.links import LinkNames
+from tests.fakes import PNG
+
+KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
+OTHER = ConversationKey(channel="msteams", tenant="t", conversation="d")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderFiles:
+    names = LinkNames.kept_in(tmp_path / "link.key")
+    return FolderFiles(tmp_path / "files", names=names, public_url="http://localhost:3978/")
+
+
+def token_of(url: str) -> str:
+    return url.split("/")[-2]
+
+
+async def test_what_was_put_is_read_again(store: FolderFiles) -> None:
+    stored = await store.put(KEY, "plot.png", PNG)
+    assert stored.url == f"http://localhost:3978/files/{token_of(stored.url)}/plot.png"
+    served = await store.read(token_of(stored.url))
+    assert served is not None
+    assert (served.data, served.name, served.picture_type) == (PNG, "plot.png", "image/png")
+
+
+async def test_the_same_bytes_in_the_same_conversation_are_one_object(store: FolderFiles, tmp_path: Path) -> None:
+    first, again = await store.put(KEY, "a.csv", b"1"), await store.put(KEY, "a.csv", b"1")
+    assert first == again
+    assert len(list((tmp_path / "files").iterdir())) == 1
+    assert (await store.put(OTHER, "a.csv", b"1")).url != first.url
+    assert (await store.put(KEY, "a.csv", b"2")).url != first.url
+
+
+async def test_names_cannot_be_worked_out_without_the_key_of_the_installation(tmp_path: Path) -> None:
+    one, two = LinkNames.kept_in(tmp_path / "one.key"), LinkNames.kept_in(tmp_path / "two.key")
+    assert one.token(KEY, "a", b"1") != two.token(KEY, "a", b"1")
+    assert one.token(KEY, "a", b"1") == LinkNames.kept_in(tmp_path / "one.key").token(KEY, "a", b"1")
+    assert (tmp_path / "one.key").stat().st_mode & 0o777 == 0o600
+    assert str((tmp_path / "one.key").read_bytes()) not in repr(one)
+
+
+@pytest.mark.parametrize("token", ["", "..", "a" * 31, "a" * 33, "../" * 10 + "ab", "a" * 31 + "/", "é" * 32])
+async def test_a_token_that_was_never_given_out_is_nothing(store: FolderFiles, token: str) -> None:
+    assert await store.read(token) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("t.csv", "t.csv"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\x\\y.txt", "y.txt"),
+        (".hidden", "hidden"),
+        ("a\nb\x1b[0m.csv", "a_b_[0m.csv"),
+        ("<img onerror=x>.png", "_img onerror=x_.png"),
+        ("", "file"),
+        ("...", "file"),
+        ("x" * 300 + ".csv", "x" * 100 + ".csv"),
+        ("evil\u202egpj.exe", "evil_gpj.exe"),
+        ("\ud800.csv", "?.csv"),
+    ],
+)
+def test_names_are_made_harmless(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+async def test_a_folder_that_cannot_be_written_is_a_storage_error(store: FolderFiles, tmp_path: Path) -> None:
+    (tmp_path / "files").write_text("in the way")
+    with pytest.raises(StorageError):
+        await store.put(KEY, "a.csv", b"1")
+
+
+def test_a_damaged_key_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "link.key").write_bytes(b"short")
+    with pytest.raises(StorageError, match="restore it"):
+        LinkNames.kept_in(tmp_path / "link.key")

@@ -1,0 +1,212 @@
+"""Stand-ins for the ports of the application. They remember what was asked of them and can be told to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot.answer import Answer, FileId
+from bot.conversation import (
+    ActivityId,
+    ConversationKey,
+    ConversationReference,
+    IncomingMessage,
+    Party,
+    Scope,
+    ThreadId,
+)
+from bot.errors import StorageError, ThreadGoneError
+from bot.parts import Part
+from bot.ports import LedgerEntry, StoredFile
+from bot.run import Run, RunId, RunStatus, ToolOutput
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
+
+
+def message(text: str = "hello", *, id: str = "m1", conversation: str = "c1") -> IncomingMessage:  # noqa: A002
+    key = ConversationKey(channel="msteams", tenant="t1", conversation=conversation)
+    reference = ConversationReference(
+        service_url="http://localhost:1/_connector",
+        key=key,
+        scope=Scope.PERSONAL,
+        bot=Party(id="bot", name="Bot"),
+        user=Party(id="ada", name="Ada"),
+        reply_to=ActivityId(id),
+    )
+    return IncomingMessage(id=ActivityId(id), reference=reference, text=text)
+
+
+class MemoryLedger:
+    """The ledger as a dict; survives the engine that used it, as a disk would."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, LedgerEntry] = {}
+        self.done: list[int] = []
+        self.seen: set[tuple[str, str]] = set()
+        self.full = False
+
+    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
+        adopt([self.entries[number] for number in sorted(self.entries)])
+
+    def owns(self, conversation: str) -> bool:
+        return True
+
+    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
+        await self._write()
+        if (conversation, message_id) in self.seen:
+            return None
+        self.seen.add((conversation, message_id))
+        number = len(self.seen)
+        self.entries[number] = LedgerEntry(
+            number=number, conversation=conversation, id=message_id, payload=payload, steps={}, tries=0
+        )
+        return number
+
+    async def begin(self, number: int) -> None:
+        await self._write()
+        self._replace(number, tries=self.entries[number].tries + 1)
+
+    async def save(self, number: int, step: str, result: str) -> None:
+        await self._write()
+        self._replace(number, steps={**self.entries[number].steps, step: result})
+
+    async def end(self, number: int) -> None:
+        await self._write()
+        del self.entries[number]
+        self.done.append(number)
+
+    async def stop(self) -> None:
+        pass
+
+    async def _write(self) -> None:
+        await asyncio.sleep(0)
+        if self.full:
+            raise StorageError("disk full")
+
+    def _replace(self, number: int, *, tries: int | None = None, steps: dict[str, str] | None = None) -> None:
+        old = self.entries[number]
+        self.entries[number] = LedgerEntry(
+            number=number,
+            conversation=old.conversation,
+            id=old.id,
+            payload=old.payload,
+            steps=old.steps if steps is None else steps,
+            tries=old.tries if tries is None else tries,
+        )
+
+
+class FakeAssistant:
+    """Answers each run with `answers`, by the text of its message; runs rest at once unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.threads: list[ThreadId] = []
+        self.gone: set[ThreadId] = set()
+        self.runs: dict[RunId, tuple[ThreadId, str, str]] = {}  # thread, turn, text
+        self.rests: list[Run | Exception] = []  # what the next waits give; else completed
+        self.wait_forever = False
+        self.submitted: list[ToolOutput] = []
+        self.cancelled: list[RunId] = []
+        self.answer_with: Callable[[str], Answer] = lambda text: Answer(text=f"You said: {text}")
+        self.files: dict[FileId, bytes] = {}
+
+    async def create_thread(self, key: ConversationKey) -> ThreadId:
+        self.threads.append(ThreadId(f"thread_{len(self.threads) + 1}"))
+        return self.threads[-1]
+
+    async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+        if thread in self.gone:
+            raise ThreadGoneError(f"no thread {thread}")
+        run = RunId(f"run_{len(self.runs) + 1}")
+        self.runs[run] = (thread, turn, message.text)
+        return run
+
+    async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
+        return next((run for run, (where, whose, _) in self.runs.items() if (where, whose) == (thread, turn)), None)
+
+    async def wait(self, thread: ThreadId, run: RunId) -> Run:
+        if self.wait_forever:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        if not self.rests:
+            return Run(id=run, status=RunStatus.COMPLETED)
+        rest = self.rests.pop(0)
+        if isinstance(rest, Exception):
+            raise rest
+        return rest
+
+    async def submit(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
+        self.submitted.extend(outputs)
+
+    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+        self.cancelled.append(run)
+
+    async def answer(self, thread: ThreadId, run: RunId) -> Answer:
+        return self.answer_with(self.runs[run][2])
+
+    async def download(self, file: FileId) -> bytes:
+        return self.files[file]
+
+
+class FakeChannel:
+    """Remembers what was said and when typing was shown, in one sequence."""
+
+    def __init__(self) -> None:
+        self.heard: list[Part | str] = []  # parts, and the word "typing"
+        self.failures: list[Exception] = []  # what the next sends raise
+        self.typing_failures: list[Exception] = []
+
+    @property
+    def said(self) -> list[Part]:
+        return [part for part in self.heard if not isinstance(part, str)]
+
+    def split(self, text: str) -> tuple[str, ...]:
+        return (text,)
+
+    async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.heard.append(part)
+        return ActivityId(f"a{len(self.heard)}")
+
+    async def show_typing(self, to: ConversationReference) -> None:
+        if self.typing_failures:
+            raise self.typing_failures.pop(0)
+        self.heard.append("typing")
+
+
+class MemoryConversations:
+    def __init__(self) -> None:
+        self.threads: dict[ConversationKey, ThreadId] = {}
+
+    async def thread_of(self, key: ConversationKey) -> ThreadId | None:
+        return self.threads.get(key)
+
+    async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
+        self.threads[key] = thread
+
+    async def forget(self, key: ConversationKey) -> None:
+        self.threads.pop(key, None)
+
+
+class MemoryFiles:
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.full = False
+
+    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+        if self.full:
+            raise StorageError("disk full")
+        url = f"http://localhost/files/{hashlib.sha256(str(key).encode() + data).hexdigest()}/{name}"
+        self.kept[url] = data
+        return StoredFile(url=url, name=name, size_bytes=len(data))
+
+
+class FakePictures:
+    """Lets every picture pass, but for those told to be unfit."""
+
+    def __init__(self) -> None:
+        self.unfit: set[bytes] = set()
+
+    async def fit(self, data: bytes) -> bytes | None:
+        return None if data in self.unfit else data
