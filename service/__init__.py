@@ -1,0 +1,1 @@
+"""The program: command line, settings, wiring. Knows everything below; nothing below knows it."""

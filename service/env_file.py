@@ -1,0 +1,62 @@
+"""The lines of a .env file, and where each stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+_LOOKS_LIKE = 'A line looks like NAME=value or NAME="some words"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvLine:
+    """One `NAME=value` of the file; `origin` is its place in words, such as ".env line 3"."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvFile:
+    """The lines that can be read, and a sentence for each that cannot; none quotes a line, which may hold a key."""
+
+    lines: tuple[EnvLine, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def read_env_file(path: Path) -> EnvFile:
+    """Read the file; one that is not there has no lines and no faults.
+
+    Values stand as they are written: ${NAME} is not replaced, so a password may hold it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return EnvFile()
+    except OSError as error:
+        return EnvFile(faults=(f"{path} cannot be read ({error.strerror})",))
+    except UnicodeDecodeError:
+        return EnvFile(faults=(f"{path} must be UTF-8 text",))
+    bindings = tuple(parse_stream(StringIO(text)))
+    return EnvFile(
+        lines=tuple(
+            EnvLine(name=binding.key, value=binding.value, origin=f"{path.name} line {_line_number(binding)}")
+            for binding in bindings
+            if binding.key is not None and binding.value is not None
+        ),
+        faults=tuple(
+            f"{path.name} line {_line_number(binding)} cannot be read. {_LOOKS_LIKE}"
+            for binding in bindings
+            if binding.error or (binding.key is not None and binding.value is None)
+        ),
+    )
+
+
+def _line_number(binding: Binding) -> int:
+    # What the parser calls a line begins with the blank ones before it.
+    written = binding.original.string
+    return binding.original.line + written[: len(written) - len(written.lstrip())].count("\n")

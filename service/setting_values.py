@@ -1,0 +1,180 @@
+"""How the text of a setting becomes its value.
+
+Each function raises ValueError with the second half of the sentence "PORT must be ...". No message quotes the text:
+what stands in the wrong place may be somebody's key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import stat
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from service.secret import Secret
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_LONGEST_RUN_S = 24 * 3600.0
+
+
+class Backend(StrEnum):
+    """Whose assistant the bot talks to."""
+
+    EMBEDDED = "embedded"
+    ASSISTANTS = "assistants"
+
+
+class LogLevel(StrEnum):
+    """The least important line that is still written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks; `auto` is text on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+def line(text: str) -> str:
+    """One line of text without control characters, at most 256 characters."""
+    if not text.isprintable():
+        raise ValueError("must be one line of plain text")
+    if len(text) > 256:
+        raise ValueError("must be at most 256 characters long")
+    return text
+
+
+def prose(text: str) -> str:
+    """Text of any number of lines, at most 32,768 characters."""
+    if "\0" in text:
+        raise ValueError("must be plain text")
+    if len(text) > 32_768:
+        raise ValueError("must be at most 32,768 characters long")
+    return text
+
+
+def secret(text: str) -> Secret:
+    """A key that fits into an HTTP header."""
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("must be one word of plain ASCII characters, as it was given to you")
+    return Secret(text)
+
+
+def loopback_host(text: str) -> str:
+    """An address on which only this machine can connect."""
+    if text.lower() == "localhost":
+        return "localhost"
+    try:
+        if ipaddress.ip_address(text).is_loopback:
+            return text
+    except ValueError:
+        raise ValueError("must be an address such as 127.0.0.1 or ::1, or localhost") from None
+    raise ValueError(
+        "must be a loopback address: requests are not authenticated yet, so only this machine may reach the bot"
+    )
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 takes any free one."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65_535:
+        raise ValueError("must be a whole number from 0 to 65535")
+    return int(text)
+
+
+def duration_s(text: str) -> float:
+    """A time limit in seconds, above zero and at most a day."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError("must be a number of seconds") from None
+    if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_RUN_S):
+        raise ValueError("must be more than 0 seconds and at most 86400")
+    return seconds
+
+
+def url(text: str) -> str:
+    """An http or https address without user, password, query or fragment; a slash at its end is taken away."""
+    parts = _split_url(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that begins with https:// or http://")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password: addresses are shown, keys have their own settings")
+    if parts.query or parts.fragment or text.endswith(("?", "#")):
+        raise ValueError("must be an address without ? or #")
+    return text.rstrip("/")
+
+
+def folder(text: str) -> Path:
+    """A folder, which need not exist yet; relative ones start where the program was started."""
+    path, mode = _look_at(text)
+    if mode is not None and not stat.S_ISDIR(mode):
+        raise ValueError("must be a folder, and there is a file of that name")
+    return path
+
+
+def interpreter(text: str) -> Path:
+    """A Python program. Not resolved: a link into an environment is what makes it that environment's Python."""
+    path, mode = _look_at(text)
+    if mode is None or not stat.S_ISREG(mode):
+        raise ValueError("must be the path of a Python program, and there is no file of that name")
+    if not os.access(path, os.X_OK):
+        raise ValueError("must be the path of a Python program, and that file cannot be executed")
+    return path
+
+
+def given(text: str) -> bool:
+    """Whether there is any text at all."""
+    return bool(text)
+
+
+def one_of(kind: type[Choice], *, later: Mapping[str, str] | None = None) -> Callable[[str], Choice]:
+    """A word of an enumeration, in capitals or not; `later` holds words to come, and why they are not there yet."""
+    words = ", ".join(kind)
+
+    def choose(text: str) -> Choice:
+        word = text.lower()
+        if later is not None and word in later:
+            raise ValueError(f"cannot be {word}: {later[word]}. Today it must be one of: {words}")
+        try:
+            return kind(word)
+        except ValueError:
+            raise ValueError(f"must be one of: {words}") from None
+
+    return choose
+
+
+def _split_url(text: str) -> SplitResult:
+    if not text.isprintable() or " " in text:
+        raise ValueError("must be one address, without blanks")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must be an address with a valid host and port") from None
+    return parts
+
+
+def _look_at(text: str) -> tuple[Path, int | None]:
+    if "\0" in text:
+        raise ValueError("must be a path")
+    try:
+        path = Path(text).expanduser().absolute()
+        return path, path.stat().st_mode
+    except FileNotFoundError:
+        return path, None
+    except RuntimeError:
+        raise ValueError("must be a path without ~, since this user has no home folder") from None
+    except OSError as error:
+        raise ValueError(f"must be a path that can be reached ({error.strerror})") from None
