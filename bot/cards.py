@@ -26,7 +26,9 @@ def picture_card(part: PicturePart) -> Card:
     """
     url = _web_address(part.url)
     alt_text = _one_line(part.alt_text, LONGEST_ALT_TEXT) or "A picture made by the assistant's code"
-    image: Card = {"type": "Image", "url": url, "altText": alt_text, "size": "stretch", "msteams": {"allowExpand": True}}
+    image: Card = {
+        "type": "Image", "url": url, "altText": alt_text, "size": "stretch", "msteams": {"allowExpand": True},
+    }
     button = {"type": "Action.OpenUrl", "title": "Open full size", "url": url}
     return {**_card([image], fallback=alt_text), "actions": [button]}
 
@@ -34,7 +36,7 @@ def picture_card(part: PicturePart) -> Card:
 def files_card(part: FilesPart) -> Card:
     """Files by name and size, each name a link."""
     shown = part.links[:MOST_LINKS]
-    lines = [_line(f"[{_escaped(_name(link))}]({_web_address(link.url)}) ({size(link.size_bytes)})") for link in shown]
+    lines = [_line(_link(link)) for link in shown]
     if left := len(part.links) - len(shown):
         lines.append(_line(f"and {left} more"))
     return _card(lines, fallback=", ".join(_name(link) for link in shown))
@@ -63,6 +65,10 @@ def _card(body: list[Card], *, fallback: str) -> Card:
 
 def _line(text: str) -> Card:
     return {"type": "TextBlock", "text": text, "wrap": True}
+
+
+def _link(link: FileLink) -> str:
+    return f"[{_escaped(_name(link))}]({_web_address(link.url)}) ({size(link.size_bytes)})"
 
 
 def _name(link: FileLink) -> str:

@@ -1,0 +1,80 @@
+"""Bot Framework's Activity as our IncomingMessage."""
+
+from __future__ import annotations
+
+from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
+
+from adapters.teams.mentions import Mention, mentions_in, text_without
+from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
+from bot.errors import UnreadableMessageError
+
+_LONGEST_ID = 2_000   # characters; opaque ids of Teams have some hundred
+
+_SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
+
+
+def read_message(activity: Activity) -> IncomingMessage | None:
+    """What the person wrote, or None for words in a shared place that were not meant for the bot.
+
+    With resource-specific consent a bot hears everything said in a team or a chat, so only a mention of this very bot
+    counts there. Raises UnreadableMessageError naming the field without which there is no answering.
+    """
+    reference = _reference(activity)
+    mentions = mentions_in(activity)
+    if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
+        return None
+    return IncomingMessage(
+        id=ActivityId(_present(activity.id, "id")),
+        reference=reference,
+        text=_words(activity, mentions, bot=reference.bot.id),
+    )
+
+
+def _reference(activity: Activity) -> ConversationReference:
+    conversation = activity.conversation or ConversationAccount()
+    return ConversationReference(
+        service_url=_present(activity.service_url, "serviceUrl"),
+        key=ConversationKey(
+            channel=_present(activity.channel_id, "channelId"),
+            tenant=_tenant(activity, conversation),
+            conversation=_present(conversation.id, "conversation.id"),
+        ),
+        scope=_scope(conversation),
+        bot=_party(activity.recipient, "recipient"),
+        user=_party(activity.from_property, "from"),
+        locale=activity.locale or "",
+        reply_to=ActivityId(_present(activity.id, "id")),
+    )
+
+
+def _present(value: str | None, field: str) -> str:
+    if not value:
+        raise UnreadableMessageError(f"`{field}` is missing")
+    if len(value) > _LONGEST_ID:
+        raise UnreadableMessageError(f"`{field}` is longer than {_LONGEST_ID} characters")
+    return value
+
+
+def _party(account: ChannelAccount | None, field: str) -> Party:
+    account = account or ChannelAccount()
+    return Party(id=_present(account.id, f"{field}.id"), name=account.name or "")
+
+
+def _tenant(activity: Activity, conversation: ConversationAccount) -> str:
+    """The tenant's id; the classic emulator and Web Chat have none. botbuilder's schema misspells `tenantId`."""
+    data = activity.channel_data or {}
+    tenant = data.get("tenant")
+    named = tenant.get("id") if isinstance(tenant, dict) else None
+    found = named or conversation.additional_properties.get("tenantId") or ""
+    return found if isinstance(found, str) else ""
+
+
+def _scope(conversation: ConversationAccount) -> Scope:
+    """Who reads along: an unknown kind counts as shared, the lack of one (emulator, Web Chat) as personal."""
+    if not conversation.conversation_type:
+        return Scope.GROUP if conversation.is_group else Scope.PERSONAL
+    return _SCOPES.get(conversation.conversation_type, Scope.GROUP)
+
+
+def _words(activity: Activity, mentions: list[Mention], *, bot: str) -> str:
+    return text_without(activity.text or "", mentions, bot=bot).strip()

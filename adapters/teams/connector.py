@@ -1,0 +1,150 @@
+"""The Bot Connector's REST interface, as far as this bot speaks it.
+
+https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-api-reference
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+import yarl
+
+from adapters.teams.retries import Effect, RetryPolicy, may_work_later, retry_after_s
+from adapters.teams.service_url import is_loopback_url
+from bot.errors import ConversationGoneError, DeliveryError
+
+log = logging.getLogger(__name__)
+
+_LONGEST_ANSWER_BYTES: Final = 65_536
+
+# Error codes after which nothing said into the conversation will be heard: Teams' page "Status codes from bot APIs".
+_GONE: Final = frozenset({
+    "BotDisabledByAdmin", "BotNotInConversationRoster", "ConversationBlockedByUser", "ConversationNotFound",
+    "ForbiddenOperationException",
+})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    status: int
+    body: object                     # the JSON, or None for anything else: gateways answer in HTML
+    retry_after_s: float | None
+
+    @property
+    def id(self) -> str | None:
+        """The id of what was posted; typing and split messages get none."""
+        match self.body:
+            case {"id": str(id_)} if id_:
+                return id_
+            case _:
+                return None
+
+    @property
+    def code(self) -> str:
+        """The error's code, in the connector's two ways of writing it."""
+        match self.body:
+            case {"error": {"code": str(code)}} | {"code": str(code)}:
+                return code
+            case _:
+                return ""
+
+
+class Connector:
+    """Posts activities into conversations. Every method raises DeliveryError or ConversationGoneError, nothing else."""
+
+    def __init__(self, *, session: aiohttp.ClientSession, policy: RetryPolicy | None = None) -> None:
+        self._session = session
+        self._policy = policy or RetryPolicy()
+
+    async def create(self, service_url: str, conversation: str, activity: dict[str, object]) -> str | None:
+        """Post a new activity; its id, if it got one."""
+        effect = Effect.WORTHLESS if activity.get("type") == "typing" else Effect.TWICE
+        return (await self._call("POST", _address(service_url, conversation), effect, activity)).id
+
+    async def update(self, service_url: str, conversation: str, activity_id: str, activity: dict[str, object]) -> None:
+        """Replace an activity of the bot's own."""
+        await self._call("PUT", _address(service_url, conversation, activity_id), Effect.SAME, activity)
+
+    async def delete(self, service_url: str, conversation: str, activity_id: str) -> None:
+        """Take back an activity of the bot's own."""
+        await self._call("DELETE", _address(service_url, conversation, activity_id), Effect.SAME, None)
+
+    async def _call(self, method: str, url: yarl.URL, effect: Effect, activity: dict[str, object] | None) -> _Answer:
+        tries = 0
+        while True:
+            tries += 1
+            answer = await self._ask(method, url, activity)
+            if answer is not None and answer.status < 300:
+                return answer
+            wish_s = answer.retry_after_s if answer else None
+            pause_s = self._policy.pause_s(answer.status if answer else None, effect, tries, wish_s)
+            if pause_s is None:
+                raise _error(method, answer)
+            log.info("asking the connector again", extra={"method": method, "tries": tries, "pause_s": pause_s})
+            await asyncio.sleep(pause_s)
+
+    async def _ask(self, method: str, url: yarl.URL, activity: dict[str, object] | None) -> _Answer | None:
+        """One request; None if no answer came. A redirect is an answer: an activity goes to the address we judged."""
+        body = None if activity is None else orjson.dumps(activity)
+        headers = {"Content-Type": "application/json"} if body else None
+        try:
+            request = self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
+            async with request as response:
+                start = await _start_of(response)
+                return _Answer(status=response.status, body=_json(start), retry_after_s=retry_after_s(response.headers))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("connector gave no answer", extra={"method": method, "error": type(error).__name__})
+            return None
+
+
+@asynccontextmanager
+async def connector_session(answer_s: float = 15.0) -> AsyncIterator[aiohttp.ClientSession]:
+    """The one pool of connections to the connector, with a time limit for each request and no cookies."""
+    limits = aiohttp.ClientTimeout(total=answer_s, sock_connect=5.0)
+    async with aiohttp.ClientSession(
+        timeout=limits, cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=200),
+    ) as session:
+        yield session
+
+
+def _address(service_url: str, conversation: str, activity_id: str | None = None) -> yarl.URL:
+    """Where an activity goes; the address is judged again, for a stored one may be older than today's rules."""
+    if not is_loopback_url(service_url):
+        raise DeliveryError("the conversation's service address is not trusted", retryable=False)
+    if activity_id == "":
+        raise DeliveryError("the activity to change has no id", retryable=False)
+    path = f"{service_url.rstrip('/')}/v3/conversations/{quote(conversation, safe='')}/activities"
+    return yarl.URL(path if activity_id is None else f"{path}/{quote(activity_id, safe='')}", encoded=True)
+
+
+async def _start_of(response: aiohttp.ClientResponse) -> bytes:
+    start = bytearray()
+    async for chunk in response.content.iter_any():
+        start += chunk
+        if len(start) > _LONGEST_ANSWER_BYTES:
+            break
+    return bytes(start)
+
+
+def _json(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _error(method: str, answer: _Answer | None) -> DeliveryError | ConversationGoneError:
+    if answer is None:
+        return DeliveryError(f"{method}: the connector gave no answer", retryable=True)
+    what = f"{method}: the connector answered {answer.status} {answer.code}".rstrip()
+    if answer.code in _GONE:
+        return ConversationGoneError(what)
+    return DeliveryError(what, retryable=may_work_later(answer.status), retry_after_s=answer.retry_after_s)

@@ -1,0 +1,61 @@
+"""`POST /api/messages`: where Teams brings what people wrote."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, cast
+
+from aiohttp import web
+from botbuilder.core import TurnContext
+from botbuilder.schema import Activity
+from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]  # re-exported from azure.core
+
+from adapters.teams.bot_adapter import ConnectorAdapter, invoke_response
+from adapters.teams.door import read_activity
+from adapters.teams.faults import RequestRefusedError, fault
+from adapters.teams.handler import TeamsDispatch
+from adapters.teams.service_url import is_loopback_url
+from bot.errors import StorageError, UnreadableMessageError
+
+log = logging.getLogger(__name__)
+
+_RETRY_AFTER_S: Final = 5
+
+
+class MessagesEndpoint:
+    """Answers each activity as soon as it is stored: Teams sends it again after some 15 s, the work may take longer."""
+
+    def __init__(self, *, adapter: ConnectorAdapter, dispatch: TeamsDispatch) -> None:
+        self._adapter = adapter
+        self._dispatch = dispatch
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve at the path that Bot Framework's tools expect."""
+        app.router.add_post("/api/messages", self.post)
+
+    async def post(self, request: web.Request) -> web.Response:
+        """202 once a message is stored, 4xx with the reason for what cannot be one, 503 if storing failed."""
+        activity = _activity(await read_activity(request))
+        context = TurnContext(self._adapter, activity)
+        try:
+            await self._adapter.run_pipeline(context, self._dispatch.on_turn)
+        except UnreadableMessageError as error:
+            raise RequestRefusedError(400, "UnreadableMessage", f"The message cannot be answered: {error}.") from None
+        except StorageError as error:
+            log.error("message not stored", extra={"activity": activity.id, "error": str(error)})  # noqa: TRY400 - told
+            return fault(503, "NotStored", "The message could not be stored.", {"Retry-After": str(_RETRY_AFTER_S)})
+        if (answer := invoke_response(context)) is not None:
+            return fault(answer.status, "NotImplemented", "This bot does not know what was invoked.")
+        return web.Response(status=202)
+
+
+def _activity(fields: dict[str, object]) -> Activity:
+    try:
+        activity = cast(Activity, Activity().deserialize(fields))
+    except DeserializationError:
+        raise RequestRefusedError(400, "NotAnActivity", "The body does not have the shape of an activity.") from None
+    if not is_loopback_url(activity.service_url or ""):
+        raise RequestRefusedError(
+            403, "ForeignServiceUrl", "Without authentication the `serviceUrl` must be a loopback address (http).",
+        )
+    return activity

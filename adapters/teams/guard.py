@@ -1,0 +1,48 @@
+"""Who may speak to this server while it cannot tell people apart: programs of this very machine, and no web page."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from adapters.teams.faults import RequestRefusedError
+
+log = logging.getLogger(__name__)
+
+_LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+_LOOPBACK_ORIGIN = re.compile(rf"https?://{_LOOPBACK_HOST.pattern}", re.ASCII | re.IGNORECASE)
+
+
+@web.middleware
+async def loopback_only(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """Refuse what comes from elsewhere, WebSockets too.
+
+    A loopback address alone proves little: a page of any site can send requests to it (Origin), can have its own name
+    point to it (Host: DNS rebinding), and a tunnel or proxy makes strangers look local (Forwarded).
+    """
+    if (reason := _objection(request)) is not None:
+        log.warning("request refused", extra={"reason": reason})
+        raise RequestRefusedError(403, "NotLocal", f"Without authentication only local requests are served: {reason}.")
+    return await handler(request)
+
+
+def _objection(request: web.Request) -> str | None:
+    if not request.raw_path.startswith("/"):
+        return "the request names another server"
+    if not _all_match(_LOOPBACK_HOST, request.headers.getall("Host", [])):
+        return "the Host header is not a loopback address"
+    if any(name.lower() == "forwarded" or name.lower().startswith("x-forwarded-") for name in request.headers):
+        return "it was forwarded by a proxy or tunnel"
+    origins = request.headers.getall("Origin", [])
+    if origins and not _all_match(_LOOPBACK_ORIGIN, origins):
+        return "it comes from a web page of another origin"
+    return None
+
+
+def _all_match(pattern: re.Pattern[str], values: list[str]) -> bool:
+    return bool(values) and all(pattern.fullmatch(value) for value in values)

@@ -1,0 +1,57 @@
+"""Which kind of activity goes where."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from botbuilder.core import InvokeResponse, TurnContext
+from botbuilder.core.teams import TeamsActivityHandler
+
+from adapters.teams.activities import read_message
+from bot.conversation import IncomingMessage
+
+log = logging.getLogger(__name__)
+
+Accept = Callable[[IncomingMessage], Awaitable[bool]]
+"""Stores a message for answering; False if it was stored before. Raises StorageError."""
+
+
+class TeamsDispatch(TeamsActivityHandler):
+    """Messages are accepted; what has no meaning for this bot is noted and let go.
+
+    botbuilder's own handling of the other kinds is replaced rather than inherited: some of it calls the connector
+    before the activity is answered, some of it fails on shapes that Teams may send.
+    """
+
+    def __init__(self, *, accept: Accept) -> None:
+        super().__init__()
+        self._accept = accept
+
+    async def on_message_activity(self, turn_context: TurnContext) -> None:
+        """Hand a message on; raises UnreadableMessageError, StorageError."""
+        message = read_message(turn_context.activity)
+        if message is None:
+            await self._let_go(turn_context)
+        elif not await self._accept(message):
+            log.info("message was accepted before", extra={"activity": message.id})
+
+    async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
+        """Nothing can be invoked yet, and an invoke must be answered in its own HTTP response."""
+        await self._let_go(turn_context)
+        return InvokeResponse(status=HTTPStatus.NOT_IMPLEMENTED)
+
+    async def _let_go(self, turn_context: TurnContext) -> None:
+        activity = turn_context.activity
+        log.debug("activity ignored", extra={"activity": activity.id, "type": activity.type})
+
+    on_conversation_update_activity = _let_go
+    on_message_update_activity = _let_go
+    on_message_delete_activity = _let_go
+    on_message_reaction_activity = _let_go
+    on_event_activity = _let_go
+    on_end_of_conversation_activity = _let_go
+    on_typing_activity = _let_go
+    on_installation_update = _let_go
+    on_unrecognized_activity_type = _let_go
