@@ -1,0 +1,118 @@
+"""The one place where trouble with the service becomes the application's own errors.
+
+What the service says in words is looked at and dropped, never passed on: it may quote the user, or the key.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import aiohttp
+import httpx2
+import openai
+
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    ThreadBusyError,
+    ThreadGoneError,
+)
+
+# "Thread thread_X already has an active run run_Y." and "Can't add messages to thread_X while a run run_Y is active."
+_ACTIVE_RUN = re.compile(r"already has an active run|while a run .*is active", re.IGNORECASE)
+_ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
+_FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
+_OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_PASSING = frozenset({408, 409, 425})
+_PLAIN_WORD = re.compile(r"[\w.:-]{1,64}")   # what an error code or request id looks like; a sentence it is not
+
+
+class NotDoneError(AssistantUnavailableError):
+    """The service certainly did nothing: it was never reached, or turned us away for its rate limit."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise AssistantError for whatever openai, its transports or a deadline raise inside.
+
+    The cause is cut off on purpose: its text holds the service's words, and a log prints causes.
+    """
+    try:
+        yield
+    except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+        raise assistant_error(error) from None
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        # The aiohttp transport translates most of these, but not an answer that is no HTTP (ClientResponseError).
+        raise AssistantUnavailableError(f"the connection to the assistant's service broke: {_name(error)}") from None
+
+
+def assistant_error(error: Exception) -> AssistantError:
+    """Our error for one of the SDK's, or of the transport under it."""
+    match error:
+        case openai.APIStatusError():
+            return _status_error(error)
+        case openai.APIConnectionError() if isinstance(error.__cause__, httpx2.ConnectError):
+            return NotDoneError("the assistant's service cannot be reached")
+        case openai.APIConnectionError() | httpx2.TransportError():
+            return AssistantUnavailableError(f"the call to the assistant's service failed: {_name(error)}")
+        case openai.APIResponseValidationError() | httpx2.DecodingError():
+            return AssistantUnavailableError("the assistant's service sent an answer that cannot be decoded")
+        case _:
+            return AssistantUnavailableError(f"the openai package gave up: {_name(error)}")
+
+
+def _status_error(error: openai.APIStatusError) -> AssistantError:
+    what, wish_s = _summary(error), retry_after_s(error.response.headers)
+    match error.status_code:
+        case 429 if error.code not in _OUT_OF_MONEY:
+            return NotDoneError(what, retry_after_s=wish_s)
+        case status if status >= 500 or status in _PASSING:
+            return AssistantUnavailableError(what, retry_after_s=wish_s)
+        case 404:
+            return _missing(error, what)
+        case 400 if error.code == "conversation_locked" or _ACTIVE_RUN.search(error.message):
+            return ThreadBusyError(what)
+        case _:
+            return AssistantRefusedError(what)
+
+
+def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
+    """Which thing a 404 misses is told by the address alone: Azure's text says no more than "Resource not found"."""
+    path = error.request.url.path
+    if _FILE_PATH.search(path):
+        return AssistantError(what)
+    if "/threads/" in path and not _ASSISTANT_MISSING.search(error.message):
+        return ThreadGoneError(what)
+    return AssistantRefusedError(what)
+
+
+def _summary(error: openai.APIStatusError) -> str:
+    told = (error.code, error.type, error.request_id)
+    words = [word for word in told if isinstance(word, str) and _PLAIN_WORD.fullmatch(word)]
+    return f"the assistant's service answered {error.status_code}" + (f" ({', '.join(words)})" if words else "")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """How long the service wishes us to wait, in each of the three forms in use (RFC 9110 10.2.3, and milliseconds)."""
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "")
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+            return float(value) * unit_s
+    return _seconds_until(headers.get("retry-after", ""))
+
+
+def _seconds_until(date: str) -> float | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+        return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError):   # no date, or one without a time zone
+        return None
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__

@@ -1,0 +1,64 @@
+"""What the service sends, judged field by field before anything else sees it."""
+
+from __future__ import annotations
+
+from bot.errors import AssistantUnavailableError
+
+
+class Fields:
+    """One JSON object of the service. Complaints name the field and never quote what stood in it."""
+
+    def __init__(self, body: object, what: str) -> None:
+        if not isinstance(body, dict):
+            raise AssistantUnavailableError(f"the assistant's service sent no object where {what} was due")
+        self._body: dict[str, object] = body
+        self._what = what
+
+    def text(self, name: str) -> str:
+        """A field that must be there and hold something."""
+        value = self._body.get(name)
+        if not isinstance(value, str) or not value:
+            raise self._lacks(name, "a text")
+        return _sound(value)
+
+    def text_if_any(self, name: str) -> str:
+        """A field that may be missing or null, and is empty then."""
+        return "" if self._body.get(name) in (None, "") else self.text(name)
+
+    def flag(self, name: str) -> bool:
+        """Whether a field is true; false where it is missing."""
+        return self._body.get(name) is True
+
+    def object(self, name: str) -> Fields:
+        """An object within this one."""
+        return Fields(self._body.get(name), f"`{name}` of {self._what}")
+
+    def object_if_any(self, name: str) -> Fields | None:
+        """An object within this one, or None where it is missing or null."""
+        return None if self._body.get(name) is None else self.object(name)
+
+    def objects(self, name: str) -> tuple[Fields, ...]:
+        """A list of objects."""
+        value = self._body.get(name)
+        if not isinstance(value, list):
+            raise self._lacks(name, "a list")
+        return tuple(Fields(item, f"an item of `{name}` of {self._what}") for item in value)
+
+    def objects_if_any(self, name: str) -> tuple[Fields, ...]:
+        """A list of objects, empty where it is missing or null."""
+        return () if self._body.get(name) is None else self.objects(name)
+
+    def texts(self, name: str) -> dict[str, str]:
+        """A map from text to text, such as metadata; empty where it is missing or null."""
+        value = self._body.get(name) or {}
+        if not isinstance(value, dict):
+            raise self._lacks(name, "a map")
+        return {key: _sound(text) for key, text in value.items() if isinstance(text, str)}
+
+    def _lacks(self, name: str, kind: str) -> AssistantUnavailableError:
+        return AssistantUnavailableError(f"the assistant's service sent {self._what} without {kind} in `{name}`")
+
+
+def _sound(text: str) -> str:
+    """JSON can hold half a character (a lone surrogate, where a text was cut); no file and no database can."""
+    return text.encode("utf-8", "replace").decode() if any("\ud800" <= char <= "\udfff" for char in text) else text
