@@ -1,0 +1,55 @@
+"""The assistant itself: found by its name, brought up to date, or made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.openai.client import Client, path_to
+from adapters.openai.wire import Fields
+from bot.errors import AssistantRefusedError
+
+_PAGE = 100
+_MOST_PAGES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantProfile:
+    """What an assistant is to be."""
+
+    name: str
+    instructions: str
+    model: str
+
+    def body(self) -> dict[str, object]:
+        """As the service wants it; Code Interpreter is what this bot is for."""
+        tools = [{"type": "code_interpreter"}]
+        return {"name": self.name, "instructions": self.instructions, "model": self.model, "tools": tools}
+
+
+async def ensure_assistant(client: Client, profile: AssistantProfile) -> str:
+    """The id of the assistant with this name, made or brought up to date if need be. Raises AssistantError.
+
+    A start with the same name is a start with the same assistant, so its threads go on.
+    """
+    found = await _find(client, profile.name)
+    if found is None:
+        made = await client.post(path_to("assistants"), profile.body())
+        return Fields(made.body, "an assistant").text("id")
+    assistant_id = found.text("id")
+    if (found.text_if_any("instructions"), found.text_if_any("model")) != (profile.instructions, profile.model):
+        await client.post(path_to("assistants", assistant_id), profile.body(), repeatable=True)
+    return assistant_id
+
+
+async def _find(client: Client, name: str) -> Fields | None:
+    query: dict[str, object] = {"order": "asc", "limit": _PAGE}
+    for _ in range(_MOST_PAGES):
+        page = Fields((await client.get(path_to("assistants"), query)).body, "a list of assistants")
+        assistants = page.objects("data")
+        for assistant in assistants:
+            if assistant.text_if_any("name") == name:
+                return assistant
+        if not assistants or not page.flag("has_more"):
+            return None
+        query["after"] = assistants[-1].text("id")
+    raise AssistantRefusedError(f"there are more than {_PAGE * _MOST_PAGES} assistants; set ASSISTANT_ID")

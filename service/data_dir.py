@@ -1,0 +1,36 @@
+"""The folder that everything is kept in."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from bot.errors import StorageError
+from service.secret import Secret
+from storage.links import write_whole
+
+
+def prepare_data_dir(folder: Path) -> Path:
+    """Make the folder, for its owner's eyes only, and see that it can be written. Raises StorageError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        write_whole(folder / "writable", b"")
+        (folder / "writable").unlink()
+    except OSError as error:
+        raise StorageError(
+            f"DATA_DIR {folder} cannot be written: {error.strerror}. Set DATA_DIR to a folder this user may write, "
+            "on a disk that has room."
+        ) from error
+    return folder
+
+
+def kept_key(path: Path) -> tuple[Secret, bool]:
+    """The key in this file, and whether it was made just now. Raises StorageError."""
+    try:
+        made = not path.exists()
+        if made:
+            write_whole(path, f"sk-local-{secrets.token_urlsafe(32)}".encode())
+        return Secret(path.read_text("utf-8").strip()), made
+    except OSError as error:
+        raise StorageError(f"the key of the Assistants server cannot be kept in {path}: {error.strerror}") from error

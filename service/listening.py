@@ -1,0 +1,35 @@
+"""The socket this service listens on, taken before anything else is started."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+
+class PortTakenError(Exception):
+    """Someone listens there already."""
+
+
+def take_port(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes any free one. Raises PortTakenError with the sentence for the terminal."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(
+                f"Port {port} is taken by another program. Stop that program, or take another port: PORT={port + 1}"
+            ) from None
+        if error.errno == errno.EACCES:
+            raise PortTakenError(f"Port {port} may not be used by this user. Take one above 1023: PORT=3978") from None
+        raise PortTakenError(f"{host}:{port} cannot be listened on: {error.strerror}. Set HOST and PORT.") from None
+    return taken
+
+
+def address_of(taken: socket.socket) -> str:
+    """The socket's http address, with no slash at its end."""
+    host, port = taken.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
