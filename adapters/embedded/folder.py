@@ -1,0 +1,76 @@
+"""The bytes of files, in one folder under their ids. No name that a user or a model chose ever reaches the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterable, Iterable
+from pathlib import Path
+
+from adapters.embedded.errors import ApiError
+from adapters.embedded.ids import FileId, new_id
+from adapters.embedded.store import StoreError
+
+_ID = re.compile(r"file-[0-9a-f]{24}")
+
+
+class FileFolder:
+    """Keeps bytes; writes are whole or not at all."""
+
+    def __init__(self, *, path: Path, largest_bytes: int) -> None:
+        self._path = path
+        self._largest_bytes = largest_bytes
+
+    async def keep(self, data: bytes) -> FileId:
+        """Write bytes down, safe against a crash. Raises StoreError."""
+        file_id = FileId(new_id("file"))
+        await asyncio.to_thread(self._write, file_id, [data])
+        return file_id
+
+    async def receive(self, chunks: AsyncIterable[bytes]) -> tuple[FileId, int]:
+        """Write an upload down as it comes; returns its id and size. Raises ApiError (413) and StoreError."""
+        held: list[bytes] = []
+        size_bytes = 0
+        async for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > self._largest_bytes:
+                limit = self._largest_bytes // 1_000_000
+                raise ApiError(f"The file is larger than {limit} MB.", status=413, param="file")
+            held.append(chunk)
+        file_id = FileId(new_id("file"))
+        await asyncio.to_thread(self._write, file_id, held)
+        return file_id, size_bytes
+
+    async def read(self, file_id: FileId) -> bytes:
+        """The bytes of a file. Raises ApiError (404) when they are gone."""
+        if not _ID.fullmatch(file_id):
+            raise ApiError(f"No file found with id '{file_id}'.", status=404)
+        try:
+            return await asyncio.to_thread((self._path / file_id).read_bytes)
+        except FileNotFoundError:
+            raise ApiError(f"The content of file '{file_id}' is gone.", status=404) from None
+
+    async def drop(self, file_id: FileId) -> None:
+        """Remove the bytes of a file, if they are there."""
+        await asyncio.to_thread((self._path / file_id).unlink, missing_ok=True)
+
+    async def sweep(self, known: Iterable[FileId]) -> None:
+        """Remove what a crash left behind: bytes that no stored file names."""
+        await asyncio.to_thread(self._sweep, frozenset(known))
+
+    def _write(self, file_id: FileId, chunks: Iterable[bytes]) -> None:
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with (self._path / file_id).open("xb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreError(f"The file cannot be kept: {error.strerror}.") from error
+
+    def _sweep(self, known: frozenset[FileId]) -> None:
+        for path in self._path.glob("*"):
+            if path.name not in known:
+                path.unlink()

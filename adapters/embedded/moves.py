@@ -1,0 +1,232 @@
+"""The moves of a run, each a change of rows and the events that tell it.
+
+They are OpenAI's: queued -> in_progress -> (requires_action -> queued -> in_progress)* -> completed, incomplete,
+failed, cancelled or expired. A move that no longer fits, since someone cancelled the run or deleted its thread,
+raises RunInterruptedError and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+from adapters.embedded.errors import ApiError
+from adapters.embedded.events import Event
+from adapters.embedded.ids import RunId
+from adapters.embedded.objects import Message
+from adapters.embedded.products import CodeOutcome
+from adapters.embedded.rows import Rows
+from adapters.embedded.run_objects import (
+    ACTIVE,
+    CodeCall,
+    FunctionCall,
+    IncompleteRun,
+    LastError,
+    RequestedCall,
+    RequestedFunction,
+    RequiredAction,
+    Run,
+    RunStatus,
+    RunStep,
+    StepStatus,
+    SubmitToolOutputs,
+    ToolCalls,
+    Usage,
+)
+
+
+class RunInterruptedError(Exception):
+    """The run was ended, or its thread deleted, by someone else."""
+
+
+def start(rows: Rows, now: int, run_id: RunId, *, run: Run, messages: tuple[Message, ...]) -> list[Event]:
+    """Queue a run behind its messages. Raises ApiError (400) when the thread has an active run."""
+    active = rows.active_run(run.thread_id)
+    if active:
+        raise ApiError(f"Thread {run.thread_id} already has an active run {active.id}.")
+    for message in messages:
+        rows.insert(message)
+    rows.insert(run)
+    return [Event(name="thread.run.created", data=run), Event(name="thread.run.queued", data=run)]
+
+
+def begin(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+    """Take a queued run up; one that is under way already, or waits for outputs, stays as it is."""
+    run = rows.find(Run, run_id)
+    if run is None:
+        raise RunInterruptedError
+    if run.status is not RunStatus.QUEUED:
+        return []
+    return _updated(rows, replace(run, status=RunStatus.IN_PROGRESS, started_at=run.started_at or now))
+
+
+def open_calls(rows: Rows, now: int, run_id: RunId, *, step: RunStep) -> list[Event]:
+    """Add the step of an exchange in which the model asked for calls."""
+    _working(rows, run_id)
+    rows.insert(step)
+    created = [Event(name="thread.run.step.created", data=step), Event(name="thread.run.step.in_progress", data=step)]
+    return [*created, *_answered(rows, now, step, {})]
+
+
+def record_code(
+    rows: Rows, now: int, run_id: RunId, *, step: RunStep, call: CodeCall, outcome: CodeOutcome
+) -> list[Event]:
+    """Write down what a piece of code did, with the files it made."""
+    _working(rows, run_id)
+    for file, product in outcome.made:
+        rows.insert(file)
+        rows.add_product(product)
+    ran = replace(call, code_interpreter=replace(call.code_interpreter, outputs=outcome.outputs))
+    return _answered(rows, now, rows.get(RunStep, step.id), {call.id: ran})
+
+
+def require_action(rows: Rows, now: int, run_id: RunId, *, step: RunStep) -> list[Event]:
+    """Wait for the client to run the calls that are still open."""
+    run = _working(rows, run_id)
+    calls = tuple(_requested(call) for call in open_function_calls(rows.get(RunStep, step.id)))
+    action = RequiredAction(submit_tool_outputs=SubmitToolOutputs(tool_calls=calls))
+    return _updated(rows, replace(run, status=RunStatus.REQUIRES_ACTION, required_action=action))
+
+
+def submit_outputs(rows: Rows, now: int, run_id: RunId, *, outputs: Mapping[str, str]) -> list[Event]:
+    """Take the outputs of all awaited calls and queue the run again. Raises ApiError (400)."""
+    run = rows.get(Run, run_id)
+    if run.status is not RunStatus.REQUIRES_ACTION:
+        raise ApiError(f'Runs in status "{run.status}" do not accept tool outputs.')
+    step = rows.all(RunStep, run_id=run_id)[-1]
+    awaited = open_function_calls(step)
+    wanted, got = sorted(call.id for call in awaited), sorted(outputs)
+    if wanted != got:
+        raise ApiError(f"Expected tool outputs for call_ids {wanted}, got {got}")
+    calls = {call.id: replace(call, function=replace(call.function, output=outputs[call.id])) for call in awaited}
+    queued = replace(run, status=RunStatus.QUEUED, required_action=None)
+    return [*_answered(rows, now, step, calls), *_updated(rows, queued)]
+
+
+def request_cancel(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+    """Ask a run to end. Raises ApiError (400) when it has ended already."""
+    run = rows.get(Run, run_id)
+    if run.status not in ACTIVE or run.status is RunStatus.CANCELLING:
+        raise ApiError(f"Cannot cancel run with status '{run.status}'.")
+    return _updated(rows, replace(run, status=RunStatus.CANCELLING, required_action=None))
+
+
+def complete(rows: Rows, now: int, run_id: RunId, *, step: RunStep, message: Message, model: str) -> list[Event]:
+    """Put the answer into the thread and end the run: completed, or incomplete when the message stops short."""
+    run = _working(rows, run_id)
+    rows.insert(message)
+    rows.insert(step)
+    status = RunStatus.INCOMPLETE if message.status == "incomplete" else RunStatus.COMPLETED
+    return [*_written(step, message), *_end(rows, now, replace(run, model=model or run.model), status)]
+
+
+def end(
+    rows: Rows, now: int, run_id: RunId, *, status: RunStatus, error: LastError | None = None, model: str = ""
+) -> list[Event]:
+    """End a run that gives no answer; one that has ended already, or is gone, stays as it is."""
+    run = rows.find(Run, run_id)
+    if run is None or run.status not in ACTIVE:
+        return []
+    events = _close_steps(rows, now, run_id, status, error)
+    return [*events, *_end(rows, now, replace(run, last_error=error, model=model or run.model), status)]
+
+
+def open_function_calls(step: RunStep) -> list[FunctionCall]:
+    """The calls of a step that a client still has to run."""
+    details = step.step_details
+    calls = details.tool_calls if isinstance(details, ToolCalls) else ()
+    return [call for call in calls if isinstance(call, FunctionCall) and not call.answered]
+
+
+def _requested(call: FunctionCall) -> RequestedCall:
+    function = RequestedFunction(name=call.function.name, arguments=call.function.arguments)
+    return RequestedCall(id=call.id, function=function)
+
+
+def _working(rows: Rows, run_id: RunId) -> Run:
+    run = rows.find(Run, run_id)
+    if run is None or run.status is not RunStatus.IN_PROGRESS:
+        raise RunInterruptedError
+    return run
+
+
+def _updated(rows: Rows, run: Run) -> list[Event]:
+    rows.update(run)
+    return [Event(name=f"thread.run.{run.status}", data=run)]
+
+
+def _answered(rows: Rows, now: int, step: RunStep, answers: Mapping[str, CodeCall | FunctionCall]) -> list[Event]:
+    """Put answers into a step; it is completed when none of its calls is open."""
+    if not isinstance(step.step_details, ToolCalls):
+        return []
+    calls = tuple(answers.get(call.id, call) for call in step.step_details.tool_calls)
+    step = replace(step, step_details=ToolCalls(tool_calls=calls))
+    done = all(call.answered for call in calls)
+    if done:
+        step = replace(step, status=StepStatus.COMPLETED, completed_at=now)
+    rows.update(step)
+    return [Event(name="thread.run.step.completed", data=step)] if done else []
+
+
+def _end(rows: Rows, now: int, run: Run, status: RunStatus) -> list[Event]:
+    match status:
+        case RunStatus.COMPLETED:
+            run = replace(run, completed_at=now)
+        case RunStatus.INCOMPLETE:
+            run = replace(run, completed_at=now, incomplete_details=IncompleteRun(reason="max_completion_tokens"))
+        case RunStatus.FAILED:
+            run = replace(run, failed_at=now)
+        case RunStatus.CANCELLED:
+            run = replace(run, cancelled_at=now)
+        case RunStatus.EXPIRED:
+            pass
+        case RunStatus.QUEUED | RunStatus.IN_PROGRESS | RunStatus.REQUIRES_ACTION | RunStatus.CANCELLING:
+            raise ValueError(f"a run does not end as {status}")
+    usage = _sum(rows.all(RunStep, run_id=run.id))
+    return _updated(rows, replace(run, status=status, required_action=None, usage=usage))
+
+
+def _close_steps(rows: Rows, now: int, run_id: RunId, status: RunStatus, error: LastError | None) -> list[Event]:
+    """A step that was under way ends as its run does."""
+    events = []
+    for step in rows.all(RunStep, run_id=run_id):
+        if step.status is StepStatus.IN_PROGRESS:
+            closed = _closed(step, now, status, error)
+            rows.update(closed)
+            events.append(Event(name=f"thread.run.step.{closed.status}", data=closed))
+    return events
+
+
+def _closed(step: RunStep, now: int, status: RunStatus, error: LastError | None) -> RunStep:
+    if status is RunStatus.CANCELLED:
+        return replace(step, status=StepStatus.CANCELLED, cancelled_at=now)
+    if status is RunStatus.EXPIRED:
+        return replace(step, status=StepStatus.EXPIRED, expired_at=now)
+    return replace(step, status=StepStatus.FAILED, failed_at=now, last_error=error)
+
+
+def _sum(steps: list[RunStep]) -> Usage:
+    spent = [step.usage for step in steps if step.usage]
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in spent),
+        completion_tokens=sum(usage.completion_tokens for usage in spent),
+        total_tokens=sum(usage.total_tokens for usage in spent),
+    )
+
+
+def _written(step: RunStep, message: Message) -> list[Event]:
+    """The answer is written in one go, so its delta is the whole of it."""
+    content = [{"index": index, **asdict(part)} for index, part in enumerate(message.content)]
+    delta = {"id": message.id, "object": "thread.message.delta", "delta": {"role": message.role, "content": content}}
+    begun = replace(message, status="in_progress", content=(), completed_at=None, incomplete_at=None)
+    begun = replace(begun, incomplete_details=None)
+    running = replace(step, status=StepStatus.IN_PROGRESS, completed_at=None, usage=None)
+    return [
+        Event(name="thread.run.step.created", data=running),
+        Event(name="thread.run.step.in_progress", data=running),
+        Event(name="thread.message.created", data=begun),
+        Event(name="thread.message.in_progress", data=begun),
+        Event(name="thread.message.delta", data=delta),
+        Event(name=f"thread.message.{message.status}", data=message),
+        Event(name="thread.run.step.completed", data=step),
+    ]

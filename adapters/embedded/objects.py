@@ -1,0 +1,212 @@
+"""Assistants, threads, messages and files as Assistants API v2 shows them; lengths are those of its specification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import BeforeValidator, Field
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
+
+from adapters.embedded.ids import AssistantId, FileId, MessageId, RunId, ThreadId
+from adapters.embedded.wire import Metadata, Settings
+
+
+class CodeInterpreterTool(TypedDict):
+    """Python in the sandbox."""
+
+    type: Literal["code_interpreter"]
+
+
+class FunctionDefinition(TypedDict):
+    """A function that the client runs."""
+
+    name: Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
+    description: NotRequired[str | None]
+    parameters: NotRequired[Settings | None]
+    strict: NotRequired[bool | None]
+
+
+class FunctionTool(TypedDict):
+    """A function on offer."""
+
+    type: Literal["function"]
+    function: FunctionDefinition
+
+
+def _none_is_empty(value: object) -> object:
+    return [] if value is None else value
+
+
+Tool = Annotated[CodeInterpreterTool | FunctionTool, Field(discriminator="type")]
+Tools = Annotated[tuple[Tool, ...], Field(max_length=128), BeforeValidator(_none_is_empty)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Instructions = Annotated[str, Field(max_length=256_000)]
+ResponseFormat = str | Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assistant:
+    """Who answers: instructions, tools, and a model by name."""
+
+    id: AssistantId
+    object: Literal["assistant"] = "assistant"
+    created_at: int
+    name: Annotated[str, Field(max_length=256)] | None = None
+    description: Annotated[str, Field(max_length=512)] | None = None
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    instructions: Instructions | None = None
+    tools: Tools = ()
+    tool_resources: Settings | None = None
+    metadata: Metadata = field(default_factory=dict)
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    response_format: ResponseFormat | None = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One conversation."""
+
+    id: ThreadId
+    object: Literal["thread"] = "thread"
+    created_at: int
+    metadata: Metadata = field(default_factory=dict)
+    tool_resources: Settings | None = None
+
+
+def _string_is_value(text: object) -> object:
+    """Clients send a part's text as a string and receive it as an object."""
+    return {"value": text} if isinstance(text, str) else text
+
+
+def _string_is_one_part(content: object) -> object:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePathId:
+    """The file behind an annotation."""
+
+    file_id: FileId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePath:
+    """Marks where a text speaks of a generated file: `text` is what a client replaces by its own link."""
+
+    type: Literal["file_path"] = "file_path"
+    text: str
+    start_index: int
+    end_index: int
+    file_path: FilePathId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Words, with annotations."""
+
+    value: Annotated[str, Field(min_length=1, max_length=256_000)]
+    annotations: tuple[FilePath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    """Words of a message."""
+
+    type: Literal["text"] = "text"
+    text: Annotated[Text, BeforeValidator(_string_is_value)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFile:
+    """A picture by the id of its file."""
+
+    file_id: FileId
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFilePart:
+    """A picture of a message."""
+
+    type: Literal["image_file"] = "image_file"
+    image_file: ImageFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUrl:
+    """A picture by its address; nothing here ever fetches it."""
+
+    url: str
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUrlPart:
+    """A picture elsewhere."""
+
+    type: Literal["image_url"] = "image_url"
+    image_url: ImageUrl
+
+
+Part = Annotated[TextPart | ImageFilePart | ImageUrlPart, Field(discriminator="type")]
+
+
+class AttachmentTool(TypedDict):
+    """Which tool may see an attachment."""
+
+    type: Literal["code_interpreter", "file_search"]
+
+
+class Attachment(TypedDict):
+    """A file given with a message."""
+
+    file_id: FileId
+    tools: NotRequired[Annotated[list[AttachmentTool], BeforeValidator(_none_is_empty)]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncompleteMessage:
+    """Why an answer stops short."""
+
+    reason: Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a user said, or an assistant answered."""
+
+    id: MessageId
+    object: Literal["thread.message"] = "thread.message"
+    created_at: int
+    thread_id: ThreadId
+    status: Literal["in_progress", "incomplete", "completed"] = "completed"
+    incomplete_details: IncompleteMessage | None = None
+    completed_at: int | None = None
+    incomplete_at: int | None = None
+    role: Literal["user", "assistant"]
+    content: Annotated[tuple[Part, ...], Field(min_length=1, max_length=100), BeforeValidator(_string_is_one_part)]
+    assistant_id: AssistantId | None = None
+    run_id: RunId | None = None
+    attachments: Annotated[tuple[Attachment, ...], BeforeValidator(_none_is_empty)] = ()
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file's particulars; its bytes lie in the file folder under its id."""
+
+    id: FileId
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    filename: str
+    purpose: str
+    status: Literal["uploaded", "processed", "error"] = "processed"
+
+
+def deleted(kind: str, id_: str) -> dict[str, Any]:
+    """The answer to a deletion."""
+    return {"id": id_, "object": kind, "deleted": True}

@@ -1,0 +1,116 @@
+"""What a transaction can do with stored objects. Synchronous: it runs in the store's own thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import astuple, dataclass, fields
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
+
+from adapters.embedded.errors import not_found
+from adapters.embedded.objects import Assistant, File, Message, Thread
+from adapters.embedded.products import Product
+from adapters.embedded.run_objects import ACTIVE, Run, RunStep
+from adapters.embedded.wire import dump, load
+
+Stored = TypeVar("Stored", Assistant, Thread, Message, Run, RunStep, File)
+
+_NOUNS: dict[type, str] = {
+    Assistant: "assistant", Thread: "thread", Message: "message", Run: "run", RunStep: "run step", File: "file",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which part of a list is wanted: at most `limit` objects after, or right before, one that is named."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    order: Literal["asc", "desc"] = "desc"
+    after: str | None = None
+    before: str | None = None
+
+
+class Rows:
+    """The rows as one transaction sees them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+
+    def insert(self, item: Assistant | Thread | Message | Run | RunStep | File) -> None:
+        """Add an object, last in its lists."""
+        self._sql.execute(
+            "INSERT INTO objects (id, kind, body) VALUES (?, ?, ?)", (item.id, _NOUNS[type(item)], dump(item).decode())
+        )
+
+    def update(self, item: Assistant | Thread | Message | Run | RunStep | File) -> None:
+        """Replace an object; its place in lists stays."""
+        self._sql.execute("UPDATE objects SET body = ? WHERE id = ?", (dump(item).decode(), item.id))
+
+    def find(self, kind: type[Stored], id_: str) -> Stored | None:
+        """The object of that id, if there is one of that kind."""
+        row = self._sql.execute("SELECT body FROM objects WHERE id = ? AND kind = ?", (id_, _NOUNS[kind])).fetchone()
+        return load(kind, row[0]) if row else None
+
+    def get(self, kind: type[Stored], id_: str) -> Stored:
+        """The object of that id. Raises ApiError (404)."""
+        found = self.find(kind, id_)
+        if found is None:
+            raise not_found(_NOUNS[kind], id_)
+        return found
+
+    def delete(self, id_: str) -> None:
+        """Remove an object, and with a thread all that is in it but its files."""
+        self._sql.execute("DELETE FROM objects WHERE id = ? OR thread_id = ?", (id_, id_))
+        self._sql.execute("DELETE FROM products WHERE thread_id = ?", (id_,))
+
+    def all(self, kind: type[Stored], **where: str) -> list[Stored]:
+        """Objects in order of creation, filtered by the columns of `schema.sql`."""
+        condition, values = _conditions(_NOUNS[kind], where)
+        rows = self._sql.execute(f"SELECT body FROM objects WHERE {condition} ORDER BY seq", values)  # noqa: S608 - names are ours
+        return [load(kind, row[0]) for row in rows]
+
+    def page(self, kind: type[Stored], window: Window, **where: str) -> tuple[list[Stored], bool]:
+        """The objects in the window, and whether more follow. Raises ApiError (404) for an unknown cursor."""
+        condition, values = _conditions(_NOUNS[kind], where)
+        backwards = window.before is not None and window.after is None
+        # Before an object the nearest ones are wanted: walk away from it, then turn the list round.
+        down = (window.order == "desc") is not backwards
+        cursor = window.after or window.before
+        start = self._seq(kind, cursor) if cursor else 2**63 - 1 if down else 0
+        beyond, direction = ("<", "DESC") if down else (">", "ASC")
+        query = f"SELECT body FROM objects WHERE {condition} AND seq {beyond} ? ORDER BY seq {direction} LIMIT ?"  # noqa: S608 - names are ours
+        found = [load(kind, row[0]) for row in self._sql.execute(query, (*values, start, window.limit + 1))]
+        shown = found[: window.limit]
+        return (shown[::-1] if backwards else shown), len(found) > window.limit
+
+    def active_run(self, thread_id: str) -> Run | None:
+        """The run that locks a thread."""
+        marks = ", ".join("?" * len(ACTIVE))
+        query = f"SELECT body FROM objects WHERE kind = 'run' AND thread_id = ? AND status IN ({marks})"  # noqa: S608 - only marks
+        row = self._sql.execute(query, (thread_id, *ACTIVE)).fetchone()
+        return load(Run, row[0]) if row else None
+
+    def add_product(self, product: Product) -> None:
+        """Remember what code made."""
+        columns = ", ".join(field.name for field in fields(Product))
+        marks = ", ".join("?" * len(fields(Product)))
+        self._sql.execute(f"INSERT INTO products ({columns}) VALUES ({marks})", astuple(product))  # noqa: S608 - names are ours
+
+    def products(self, thread_id: str) -> list[Product]:
+        """What code made in a thread, oldest first."""
+        columns = ", ".join(field.name for field in fields(Product))
+        rows = self._sql.execute(f"SELECT {columns} FROM products WHERE thread_id = ? ORDER BY seq", (thread_id,))  # noqa: S608 - names are ours
+        return [Product.of_row(row) for row in rows]
+
+    def _seq(self, kind: type[Stored], id_: str) -> int:
+        query = "SELECT seq FROM objects WHERE id = ? AND kind = ?"
+        row = self._sql.execute(query, (id_, _NOUNS[kind])).fetchone()
+        if row is None:
+            raise not_found(_NOUNS[kind], id_)
+        return int(row[0])
+
+
+def _conditions(noun: str, where: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    columns = "".join(f" AND {column} = ?" for column in where)
+    return f"kind = ?{columns}", (noun, *where.values())

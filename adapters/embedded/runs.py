@@ -1,0 +1,178 @@
+"""Paths of runs and their steps: `/threads/{thread_id}/runs` and `/threads/runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from adapters.embedded import moves
+from adapters.embedded.errors import ApiError, not_found
+from adapters.embedded.events import Event, Events
+from adapters.embedded.http import answered, body_of, listed, window_of
+from adapters.embedded.ids import RunId, ThreadId, new_id
+from adapters.embedded.journal import RunJournal
+from adapters.embedded.messages import new_message
+from adapters.embedded.objects import Assistant, Message, Thread
+from adapters.embedded.rows import Rows
+from adapters.embedded.run_objects import Run, RunStep
+from adapters.embedded.run_tasks import RunTasks
+from adapters.embedded.store import Store
+from adapters.embedded.streaming import stream
+from adapters.embedded.threads import add_thread, new_thread
+from adapters.embedded.tool_outputs import outputs_of
+from adapters.embedded.wire import parse
+
+POLL_AFTER_MS = 200
+"""What the openai package's poll helpers are advised to wait between two looks."""
+
+_TAKEN = (
+    "model", "instructions", "tools", "metadata", "temperature", "top_p", "response_format", "tool_choice",
+    "truncation_strategy", "max_prompt_tokens", "max_completion_tokens", "parallel_tool_calls",
+)
+
+
+class Runs:
+    """Start, list, read, change, cancel; tool outputs; steps."""
+
+    def __init__(
+        self, *, store: Store, journal: RunJournal, tasks: RunTasks, events: Events, run_deadline_s: int
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._tasks = tasks
+        self._events = events
+        self._run_deadline_s = run_deadline_s
+
+    def routes(self) -> list[web.RouteDef]:
+        """Paths below the API's root."""
+        one = "/threads/{thread_id}/runs/{run_id}"
+        return [
+            web.post("/threads/runs", self._create_with_thread),
+            web.post("/threads/{thread_id}/runs", self._create),
+            web.get("/threads/{thread_id}/runs", self._list),
+            web.get(one, self._get),
+            web.post(one, self._change),
+            web.post(f"{one}/cancel", self._cancel),
+            web.post(f"{one}/submit_tool_outputs", self._submit),
+            web.get(f"{one}/steps", self._list_steps),
+            web.get(f"{one}/steps/{{step_id}}", self._get_step),
+        ]
+
+    async def _create_with_thread(self, request: web.Request) -> web.StreamResponse:
+        fields = await body_of(request)
+        given = fields.get("thread") or {}
+        if not isinstance(given, dict):
+            raise ApiError("Invalid value for 'thread': an object is expected.", param="thread")
+        thread, messages = new_thread(given)
+
+        def work(rows: Rows) -> Run:
+            run = self._new_run(rows, thread.id, fields)
+            add_thread(rows, thread, messages)
+            return run
+        run = await self._store.transact(work)
+        created = (Event(name="thread.created", data=thread),)
+        return await self._start(request, run, (), stream_it=fields.get("stream") is True, before=created)
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        thread_id = ThreadId(request.match_info["thread_id"])
+        fields = await body_of(request)
+        more = fields.get("additional_messages") or []
+        if not isinstance(more, list) or not all(isinstance(message, dict) for message in more):
+            raise ApiError("Invalid value for 'additional_messages': a list is expected.", param="additional_messages")
+        messages = tuple(new_message(thread_id, message) for message in more)
+
+        def work(rows: Rows) -> Run:
+            rows.get(Thread, thread_id)
+            return self._new_run(rows, thread_id, fields)
+        run = await self._store.transact(work)
+        return await self._start(request, run, messages, stream_it=fields.get("stream") is True)
+
+    async def _start(
+        self, request: web.Request, run: Run, messages: tuple[Message, ...], *,
+        stream_it: bool, before: tuple[Event, ...] = (),
+    ) -> web.StreamResponse:
+        with self._events.listen(run.id) as heard:
+            await self._journal.write(moves.start, run.id, run=run, messages=messages)
+            self._tasks.start(run)
+            return await stream(request, heard, before) if stream_it else answered(run)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        thread_id, window = request.match_info["thread_id"], window_of(request)
+        await self._store.transact(lambda rows: rows.get(Thread, thread_id))
+        return await listed(self._store, Run, window, thread_id=thread_id)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        response = answered(await self._store.transact(lambda rows: _named(rows, request)))
+        response.headers["openai-poll-after-ms"] = str(POLL_AFTER_MS)
+        return response
+
+    async def _change(self, request: web.Request) -> web.Response:
+        metadata = (await body_of(request)).get("metadata")
+
+        def work(rows: Rows) -> Run:
+            run = parse(Run, {**asdict(_named(rows, request)), "metadata": metadata})
+            rows.update(run)
+            return run
+        return answered(await self._store.transact(work))
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        run = await self._store.transact(lambda rows: _named(rows, request))
+        await self._journal.write(moves.request_cancel, run.id)
+        self._tasks.cancel(run.id)
+        return answered(await self._journal.run(run.id))
+
+    async def _submit(self, request: web.Request) -> web.StreamResponse:
+        fields = await body_of(request)
+        run = await self._store.transact(lambda rows: _named(rows, request))
+        with self._events.listen(run.id) as heard:
+            await self._journal.write(moves.submit_outputs, run.id, outputs=outputs_of(fields))
+            self._tasks.wake(run.id)
+            if fields.get("stream") is True:
+                return await stream(request, heard)
+            return answered(await self._journal.run(run.id))
+
+    async def _list_steps(self, request: web.Request) -> web.Response:
+        window = window_of(request)
+        run = await self._store.transact(lambda rows: _named(rows, request))
+        return await listed(self._store, RunStep, window, run_id=run.id)
+
+    async def _get_step(self, request: web.Request) -> web.Response:
+        def work(rows: Rows) -> RunStep:
+            run, step = _named(rows, request), rows.get(RunStep, request.match_info["step_id"])
+            if step.run_id != run.id:
+                raise not_found("run step", step.id)
+            return step
+        return answered(await self._store.transact(work))
+
+    def _new_run(self, rows: Rows, thread_id: ThreadId, fields: Mapping[str, Any]) -> Run:
+        """A run of a client's fields, which go before those of the assistant. Raises ApiError (400, 404)."""
+        assistant_id = fields.get("assistant_id")
+        if not assistant_id:
+            raise ApiError("Missing required parameter: 'assistant_id'.", param="assistant_id")
+        assistant, now = rows.get(Assistant, str(assistant_id)), self._journal.now()
+        taken = {name: fields[name] for name in _TAKEN if fields.get(name) is not None}
+        return parse(Run, {
+            "model": assistant.model, "tools": assistant.tools, "temperature": assistant.temperature,
+            "top_p": assistant.top_p, "response_format": assistant.response_format,
+            "instructions": assistant.instructions or "", **taken, **_more_instructions(assistant, fields),
+            "id": RunId(new_id("run")), "created_at": now, "expires_at": now + self._run_deadline_s,
+            "thread_id": thread_id, "assistant_id": assistant.id,
+        })
+
+
+def _more_instructions(assistant: Assistant, fields: Mapping[str, Any]) -> dict[str, str]:
+    more = fields.get("additional_instructions")
+    if not more:
+        return {}
+    return {"instructions": f"{fields.get('instructions') or assistant.instructions or ''}\n\n{more}".strip()}
+
+
+def _named(rows: Rows, request: web.Request) -> Run:
+    thread = rows.get(Thread, request.match_info["thread_id"])
+    run = rows.get(Run, request.match_info["run_id"])
+    if run.thread_id != thread.id:
+        raise not_found("run", run.id)
+    return run

@@ -1,0 +1,32 @@
+-- Every object of the API is one row: what is stored is what is sent. The order of a list is the order of creation.
+CREATE TABLE IF NOT EXISTS objects (
+    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id        TEXT NOT NULL UNIQUE,
+    kind      TEXT NOT NULL,
+    body      TEXT NOT NULL,
+    thread_id TEXT GENERATED ALWAYS AS (json_extract(body, '$.thread_id')) VIRTUAL,
+    run_id    TEXT GENERATED ALWAYS AS (json_extract(body, '$.run_id')) VIRTUAL,
+    status    TEXT GENERATED ALWAYS AS (json_extract(body, '$.status')) VIRTUAL,
+    name      TEXT GENERATED ALWAYS AS (json_extract(body, '$.name')) VIRTUAL,
+    purpose   TEXT GENERATED ALWAYS AS (json_extract(body, '$.purpose')) VIRTUAL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS objects_in_thread ON objects (kind, thread_id, seq);
+CREATE INDEX IF NOT EXISTS objects_of_run ON objects (kind, run_id, seq);
+CREATE INDEX IF NOT EXISTS objects_of_kind ON objects (kind, seq);
+
+-- What code made, beyond what the API shows of it.
+CREATE TABLE IF NOT EXISTS products (
+    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+    file_id   TEXT NOT NULL UNIQUE,
+    thread_id TEXT NOT NULL,
+    run_id    TEXT NOT NULL,
+    call_id   TEXT NOT NULL,
+    filename  TEXT NOT NULL,
+    in_folder INTEGER NOT NULL,  -- 1: it lies in /mnt/data under its name; 0: a figure that was only shown
+    picture   INTEGER NOT NULL,  -- 1: shown inline
+    alt_text  TEXT NOT NULL,     -- of a figure
+    sha256    TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS products_in_thread ON products (thread_id, seq);
