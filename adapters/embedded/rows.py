@@ -14,7 +14,8 @@ from adapters.embedded.products import Product
 from adapters.embedded.run_objects import ACTIVE, Run, RunStep
 from adapters.embedded.wire import dump, load
 
-Stored = TypeVar("Stored", Assistant, Thread, Message, Run, RunStep, File)
+Item = Assistant | Thread | Message | Run | RunStep | File
+Stored = TypeVar("Stored", bound=Item)
 
 _NOUNS: dict[type, str] = {
     Assistant: "assistant", Thread: "thread", Message: "message", Run: "run", RunStep: "run step", File: "file",
@@ -37,13 +38,13 @@ class Rows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
 
-    def insert(self, item: Assistant | Thread | Message | Run | RunStep | File) -> None:
+    def insert(self, item: Item) -> None:
         """Add an object, last in its lists."""
         self._sql.execute(
             "INSERT INTO objects (id, kind, body) VALUES (?, ?, ?)", (item.id, _NOUNS[type(item)], dump(item).decode())
         )
 
-    def update(self, item: Assistant | Thread | Message | Run | RunStep | File) -> None:
+    def update(self, item: Item) -> None:
         """Replace an object; its place in lists stays."""
         self._sql.execute("UPDATE objects SET body = ? WHERE id = ?", (dump(item).decode(), item.id))
 
