@@ -30,6 +30,7 @@ class GuestFile:
 
     name: str
     data: bytes
+    alt_text: str = ""             # where the code saved a figure as a picture: what it shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

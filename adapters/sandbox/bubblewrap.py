@@ -1,0 +1,146 @@
+"""The wall: bubblewrap, told to show the guest nothing but what Python needs.
+
+An allow-list only. A read-only bind does not stop a connection to a socket in the bound folder and shows every file
+in it, so nothing of the project is bound but the guest's own folder. No /proc: without it there is no way to reach
+the processes of the sandbox that have no system call filter, and nothing of the service to read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from adapters.sandbox.interpreter import Interpreter
+from adapters.sandbox.limits import Limits
+
+DATA = "/mnt/data"
+GUEST_UID = 1000
+GUEST_FOLDER = Path(__file__).parent / "guest"
+GUEST_ROOT = "/opt/sandbox"                 # import path inside, so that the guest's module names are the same there
+GUEST_MODULE = "adapters.sandbox.guest.runner"
+DROP_ROOT = Path(__file__).parent / "drop_root.py"
+
+SPARE_UID = 65_521                          # 65520..65533 are left unused by Debian and systemd alike
+
+READABLE = (
+    "/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/fonts",
+    "/etc/localtime", "/etc/mime.types",
+)
+TOP_FOLDERS = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/tmp",  # noqa: S108 - the guest's own
+    "TMPDIR": "/tmp",  # noqa: S108
+    "USER": "sandbox",
+    "LANG": "C.UTF-8",
+    "PYTHONUTF8": "1",
+    "PYTHONPATH": GUEST_ROOT,
+    "PYTHONSAFEPATH": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MPLBACKEND": "module://adapters.sandbox.guest.figures",
+    "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
+}
+MOST_MATH_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bubblewrap:
+    """One way to start bubblewrap. `spare_uid` is set where the service is root, which must first become that uid."""
+
+    path: Path
+    home: Path                  # the folder above it that also holds its libraries
+    interpreter: Interpreter
+    spare_uid: int | None = None
+    staged: bool = False        # as root: show the sources under a path that the spare uid can reach
+
+    @property
+    def name(self) -> str:
+        """How this wall is called in logs."""
+        return f"bubblewrap {self.path}"
+
+    def command(self, *, limits: Limits, event_fd: int, info_fd: int, filter_fd: int) -> list[str]:
+        """Return the command line that starts a runner; it needs an empty environment and the three descriptors."""
+        stage = _Stage() if self.staged else None
+        source: Callable[[Path], str] = stage.path_of if stage else str
+        arguments = [
+            f"{source(self.home)}/{self.path.relative_to(self.home)}", *_walls(limits), *_readable(), *self._python(source),
+            *_writable(limits), *_environment(),
+            "--info-fd", str(info_fd), "--seccomp", str(filter_fd), "--",
+            str(self.interpreter.executable), "-m", GUEST_MODULE, str(event_fd), _guest_limits(limits),
+        ]
+        if self.spare_uid is None:
+            return arguments
+        order = {"uid": self.spare_uid, "stage": stage.sources if stage else [], "command": arguments}
+        return [sys.executable, "-I", "-S", str(DROP_ROOT), orjson.dumps(order).decode()]
+
+    def _python(self, source: Callable[[Path], str]) -> list[str]:
+        guest_inside = f"{GUEST_ROOT}/{'/'.join(GUEST_MODULE.split('.')[:-1])}"
+        binds = ["--ro-bind", source(GUEST_FOLDER), guest_inside]
+        for path in self.interpreter.paths:
+            binds += ["--ro-bind", source(path), str(path)]
+        return binds
+
+
+class _Stage:
+    """Numbers the sources that `drop_root.py` is to show at public paths."""
+
+    ROOT = "/tmp/teamsbot-sandbox"  # noqa: S108 - on a file system that only the one process sees
+
+    def __init__(self) -> None:
+        self.sources: list[tuple[str, str]] = []
+
+    def path_of(self, source: Path) -> str:
+        staged = f"{self.ROOT}/{len(self.sources)}"
+        self.sources.append((str(source), staged))
+        return staged
+
+
+def _walls(limits: Limits) -> list[str]:
+    return [
+        "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
+        "--uid", str(GUEST_UID), "--gid", str(GUEST_UID), "--hostname", "sandbox",
+        "--new-session", "--die-with-parent",
+        "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp",  # noqa: S108 - before the binds, which may lie below it
+    ]
+
+
+def _readable() -> list[str]:
+    arguments: list[str] = []
+    for folder in TOP_FOLDERS:
+        if os.path.islink(folder):
+            arguments += ["--symlink", os.readlink(folder), folder]
+        elif os.path.isdir(folder):
+            arguments += ["--ro-bind", folder, folder]
+    for path in READABLE:
+        if os.path.exists(path):
+            arguments += ["--ro-bind", os.path.realpath(path), path]
+    return arguments
+
+
+def _writable(limits: Limits) -> list[str]:
+    """Give memory file systems of limited size; bubblewrap's own /dev and root would take half of the machine's RAM."""
+    return [
+        "--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
+        "--size", str(limits.data_bytes), "--tmpfs", DATA, "--chdir", DATA, "--remount-ro", "/",
+    ]
+
+
+def _environment() -> list[str]:
+    threads = str(min(os.cpu_count() or 1, MOST_MATH_THREADS))
+    variables = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    return [word for name, value in variables.items() for word in ("--setenv", name, value)]
+
+
+def _guest_limits(limits: Limits) -> str:
+    names = (
+        "memory_bytes", "data_bytes", "processes", "open_files", "file_count",
+        "image_count", "image_total_bytes", "result_file_count", "result_file_total_bytes",
+    )
+    return orjson.dumps({name: getattr(limits, name) for name in names}).decode()

@@ -1,0 +1,116 @@
+"""The matplotlib backend of the sandbox: figures become PNG bytes with a description, instead of windows.
+
+A figure is taken when the code shows it, and every figure still open is taken when the code ends; then it is closed.
+A figure that the code also saved as a picture in /mnt/data arrives as that file only: the same drawing is never
+handed out twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.sandbox.guest.alt_text import describe
+
+_agg: Any = importlib.import_module("matplotlib.backends.backend_agg")
+_bases: Any = importlib.import_module("matplotlib.backend_bases")
+_open_figures: Any = importlib.import_module("matplotlib._pylab_helpers").Gcf
+
+LONGEST_SIDE_PX = 1024
+SHARP_DPI = 150
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A figure as it looked at one moment."""
+
+    png: bytes
+    alt_text: str
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for equal drawings."""
+        return hashlib.sha256(self.png).digest()
+
+
+@dataclass(slots=True)
+class Album:
+    """The figures of one run: those shown, and those saved, by absolute path."""
+
+    shown: list[Drawing] = field(default_factory=list)
+    saved: dict[str, Drawing] = field(default_factory=dict)
+
+    def show_all(self) -> None:
+        """Take every open figure of pyplot, in the order of their numbers, and close it."""
+        for manager in sorted(_open_figures.get_all_fig_managers(), key=lambda manager: manager.num):
+            self.show(manager)
+
+    def show(self, manager: Any) -> None:
+        """Take one figure and close it."""
+        figure = manager.canvas.figure
+        if figure.get_children()[1:]:  # more than the background patch: an empty figure is no picture
+            self.shown.append(draw(figure))
+        _open_figures.destroy(manager)
+
+    def take(self, delivered: set[str]) -> tuple[list[Drawing], dict[str, str]]:
+        """Return the figures to send, and the alt text of each saved picture among `delivered`; forget them all."""
+        saved = {path: drawing for path, drawing in self.saved.items() if path in delivered}
+        known = {drawing.digest for drawing in saved.values()}
+        images = [drawing for drawing in self.shown if drawing.digest not in known]
+        self.shown, self.saved = [], {}
+        return images, {path: drawing.alt_text for path, drawing in saved.items()}
+
+
+album = Album()
+
+
+def draw(figure: Any) -> Drawing:
+    """Render a figure so that its longest side has at most LONGEST_SIDE_PX pixels."""
+    dpi = min(SHARP_DPI, LONGEST_SIDE_PX / max(figure.get_size_inches()))
+    png, longest_px = _render(figure, dpi)
+    if longest_px > LONGEST_SIDE_PX:  # what stands outside the figure's own frame made it wider
+        png, _ = _render(figure, dpi * LONGEST_SIDE_PX / (longest_px + 1))
+    return Drawing(png=png, alt_text=describe(figure))
+
+
+def _render(figure: Any, dpi: float) -> tuple[bytes, int]:
+    buffer = io.BytesIO()
+    _agg.FigureCanvasAgg.print_figure(figure.canvas, buffer, format="png", dpi=dpi, bbox_inches="tight")
+    png = buffer.getvalue()
+    width_px, height_px = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    return png, max(width_px, height_px)
+
+
+class FigureManager(_bases.FigureManagerBase):  # type: ignore[misc]
+    """What pyplot holds for each figure."""
+
+    @classmethod
+    def pyplot_show(cls, *, block: bool | None = None) -> None:
+        """Stand behind plt.show(); nothing here can block."""
+        del block
+        album.show_all()
+
+    def show(self) -> None:
+        """Stand behind figure.show()."""
+        album.show(self)
+
+
+class FigureCanvas(_agg.FigureCanvasAgg):  # type: ignore[misc]
+    """Draws with Agg, and notices when a figure is saved as a picture."""
+
+    manager_class = FigureManager
+
+    def print_figure(self, filename: Any, *args: Any, **kwargs: Any) -> Any:
+        """Stand behind savefig()."""
+        printed = super().print_figure(filename, *args, **kwargs)
+        if isinstance(filename, str | os.PathLike):
+            path = os.path.abspath(os.fspath(filename))  # noqa: PTH100
+            path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
+            if path.lower().endswith(PICTURE_ENDINGS):
+                album.saved[path] = draw(self.figure)
+        return printed

@@ -1,0 +1,93 @@
+"""The files of a session in /mnt/data: writing those handed in, finding those the code made or changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NewType
+
+Signature = NewType("Signature", tuple[int, int, int, int])
+"""Inode, size and times in nanoseconds: changes whenever the file's bytes may have changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A new or changed file; `body` is None where it is too big to hand over."""
+
+    path: str
+    name: str       # with folders joined by "-"; always valid Unicode
+    size_bytes: int
+    body: bytes | None
+
+
+class DataFolder:
+    """Knows which files the service has seen already."""
+
+    def __init__(self, path: str, *, depth: int = 4, most_entries: int = 5_000) -> None:
+        self._path = path
+        self._depth = depth
+        self._most_entries = most_entries
+        self._seen: dict[str, Signature] = {}
+
+    def put(self, name: str, body: bytes) -> None:
+        """Write a file that was handed in. Raises OSError, e.g. when the disk is full."""
+        path = os.path.join(self._path, name)  # noqa: PTH118
+        if os.path.lexists(path):
+            os.unlink(path)  # noqa: PTH108 - a link of that name is replaced, never followed
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(fd, "wb") as file:
+            file.write(body)
+        self._seen[path] = _signature(os.stat(path, follow_symlinks=False))  # noqa: PTH116
+
+    def take_changes(self, *, most_bytes: int) -> Iterator[FoundFile]:
+        """Yield what is new or changed since the last call, oldest first; at most `most_bytes` bytes in all."""
+        now = {path: info for path, info in self._entries() if stat.S_ISREG(info.st_mode)}
+        changed = [path for path, info in now.items() if self._seen.get(path) != _signature(info)]
+        self._seen = {path: _signature(info) for path, info in now.items()}
+        for path in sorted(changed, key=lambda path: now[path].st_mtime_ns):
+            found = self._read(path, most_bytes=most_bytes)
+            if found is not None:
+                most_bytes -= len(found.body or b"")
+                yield found
+
+    def _entries(self) -> Iterator[tuple[str, os.stat_result]]:
+        folders = [(self._path, 0)]
+        count = 0
+        while folders:
+            folder, depth = folders.pop()
+            try:
+                entries = list(os.scandir(folder))
+            except OSError:  # removed or locked by the code itself
+                continue
+            for entry in entries:
+                count += 1
+                if count > self._most_entries:
+                    return
+                if entry.name.startswith((".", "__pycache__")):
+                    continue
+                if entry.is_dir(follow_symlinks=False) and depth < self._depth:
+                    folders.append((entry.path, depth + 1))
+                try:
+                    yield entry.path, entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+
+    def _read(self, path: str, *, most_bytes: int) -> FoundFile | None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        with os.fdopen(fd, "rb") as file:
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode):
+                return None
+            body = file.read(most_bytes + 1)
+        fits = len(body) <= most_bytes
+        name = os.fsencode(os.path.relpath(path, self._path)).decode("utf-8", "replace").replace("/", "-")
+        return FoundFile(path=path, name=name, size_bytes=info.st_size, body=body if fits else None)
+
+
+def _signature(info: os.stat_result) -> Signature:
+    return Signature((info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns))

@@ -1,0 +1,97 @@
+"""What the code printed: read without ever waiting for the code, kept only in part, bounded in all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+CHUNK_BYTES = 64 * 1024
+MOST_CHUNKS_AT_END = 32             # more than the largest pipe holds, so that a code that goes on printing is left
+
+CONTROL_CHARACTERS = {number: "\N{REPLACEMENT CHARACTER}" for number in (*range(32), *range(127, 160))}
+for kept in "\n\t":
+    del CONTROL_CHARACTERS[ord(kept)]
+
+
+class KeptText:
+    """The beginning and the end of a stream of bytes; what lies between is counted."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._half_bytes = most_bytes // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.total_bytes = 0
+
+    def add(self, data: bytes) -> None:
+        """Keep what fits."""
+        self.total_bytes += len(data)
+        room = self._half_bytes - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:] if room < len(data) else b""
+        if len(self._tail) > 2 * self._half_bytes:
+            del self._tail[: -self._half_bytes]
+
+    def text(self) -> str:
+        """Return printable text; what was left out is said where it is missing."""
+        tail = bytes(self._tail[-self._half_bytes :])
+        left_out = self.total_bytes - len(self._head) - len(tail)
+        gap = f"\n[... {left_out} bytes left out ...]\n" if left_out else ""
+        text = _decoded(bytes(self._head)) + gap + _decoded(tail) if gap else _decoded(bytes(self._head) + tail)
+        return text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROL_CHARACTERS)
+
+
+class OutputPipe:
+    """The reading end of the guest's standard output and error. Belongs to the running event loop."""
+
+    def __init__(self, fd: int, *, kept_bytes: int, most_bytes: int, on_flood: Callable[[], None]) -> None:
+        """`on_flood` is called once, when more than `most_bytes` came since the last `take`."""
+        os.set_blocking(fd, False)  # noqa: FBT003
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        self._kept_bytes = kept_bytes
+        self._most_bytes = most_bytes
+        self._on_flood = on_flood
+        self._kept = KeptText(kept_bytes)
+        self._reading = True
+        self._loop.add_reader(fd, self._read_once)
+
+    def take(self) -> str:
+        """Return what was printed since the last call, with what is still in the pipe, and start afresh."""
+        for _ in range(MOST_CHUNKS_AT_END):
+            if not self._read_once():
+                break
+        kept, self._kept = self._kept, KeptText(self._kept_bytes)
+        return kept.text()
+
+    def close(self) -> None:
+        """Stop reading and close the pipe. May be called twice."""
+        self._stop_reading()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _read_once(self) -> bool:
+        if not self._reading:
+            return False
+        try:
+            data = os.read(self._fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._stop_reading()
+            return False
+        self._kept.add(data)
+        if self._kept.total_bytes > self._most_bytes:
+            self._stop_reading()
+            self._on_flood()
+        return True
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._fd)
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
