@@ -1,0 +1,83 @@
+"""What a person reads when the service has started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.model_endpoint import AzureEndpoint, OpenAIEndpoint
+from service.secret import Secret
+from service.settings import Backend, Settings
+
+_CONNECT = """\
+  Connect a model:   put two lines into .env and start again, for example
+                         OPENAI_BASE_URL=http://127.0.0.1:11434/v1
+                         MODEL=llama3.1
+                     .env.example and docs/settings.md explain all settings"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What is known only once the service listens.
+
+    `address` has no slash at its end. `wall` names what confines the assistant's code; None, if nothing does and no
+    code is run, for the reason in `no_wall_because`. `made_key` is a key that no setting gave.
+    """
+
+    address: str
+    wall: str | None
+    no_wall_because: str | None = None
+    made_key: Secret | None = None
+
+
+def bot_greeting(settings: Settings, started: Started) -> str:
+    """The lines for `teamsbot serve`."""
+    lines = [
+        "Teams Assistants Bot is ready. Stop it with Ctrl-C.",
+        "",
+        f"  Messages           {started.address}/api/messages",
+        *_common(settings, started),
+        "",
+        "  Chat with it:      make playground, in a second terminal",
+    ]
+    return "\n".join(lines if settings.endpoint else [*lines, _CONNECT])
+
+
+def assistants_greeting(settings: Settings, started: Started) -> str:
+    """The lines for `teamsbot assistants`; the one place where a key is shown, if this program made it itself."""
+    key = "the value of ASSISTANTS_API_KEY" if started.made_key is None else started.made_key.reveal()
+    return "\n".join(
+        (
+            "The Assistants server is ready. Stop it with Ctrl-C.",
+            "",
+            f"  OpenAI client      base_url={started.address}/v1",
+            f"  AzureOpenAI client azure_endpoint={started.address}",
+            f"  api_key            {key}",
+            *_common(settings, started),
+        )
+    )
+
+
+def who_answers(settings: Settings) -> str:
+    """The model or assistant that speaks, in words."""
+    if settings.backend is Backend.ASSISTANTS:
+        assistant = settings.assistant_id or f'"{settings.assistant_name}"'
+        return f"assistant {assistant} at {_address(settings)}"
+    if settings.model is None:
+        return "the built-in tutor: mathematics only, no language model, no account"
+    return f"{settings.model} at {_address(settings)}"
+
+
+def _common(settings: Settings, started: Started) -> tuple[str, ...]:
+    return (
+        f"  Who answers        {who_answers(settings)}",
+        f"  Code runs in       {started.wall or f'no sandbox, so no code is run: {started.no_wall_because}'}",
+        f"  Data is kept in    {settings.data_dir}",
+    )
+
+
+def _address(settings: Settings) -> str:
+    match settings.endpoint:
+        case OpenAIEndpoint(base_url=url) | AzureEndpoint(url=url):
+            return url
+        case None:
+            return "no address"
