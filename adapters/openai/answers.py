@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from adapters.openai.wire import Fields
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileId
 
 log = logging.getLogger(__name__)
 
-_ALT_TEXT_KEY = "alt:{file}"   # where the embedded server keeps what was drawn, in the message's metadata
-_CITED_NAME = re.compile(r"†(.+?)】")   # of 【4:0†report.pdf】
+_ALT_TEXT = "alt:"   # and the file's id: the key in a message's metadata where the embedded server says what was drawn
 
 
-def answer_from(messages: Iterable[Fields]) -> Answer:
-    """All messages of one run, oldest first, as one answer.
+def cited_files(messages: Iterable[Fields]) -> frozenset[FileId]:
+    """The files that citations refer to: their names are to be asked for."""
+    return frozenset(
+        FileId(annotation.object("file_citation").text("file_id"))
+        for message in messages
+        for content in message.objects_if_any("content") if content.text("type") == "text"
+        for annotation in content.object("text").objects_if_any("annotations")
+        if annotation.text("type") == "file_citation"
+    )
+
+
+def answer_from(messages: Iterable[Fields], names: Mapping[FileId, str]) -> Answer:
+    """All messages of one run, oldest first, as one answer; `names` are those of the cited files.
 
     Placeholders stay in the text as the model wrote them: an annotation's `text` is "the text that needs to be
     replaced", while its indexes count code points at one service, UTF-16 units at another and nothing (0, 0) at a
     third. A file written twice under one name is there once, as it was in the end.
     """
-    parts = _Parts()
+    parts = _Parts(names)
     for message in messages:
         parts.add(message)
     return Answer(
@@ -33,7 +43,8 @@ def answer_from(messages: Iterable[Fields]) -> Answer:
 
 
 class _Parts:
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[FileId, str]) -> None:
+        self._names = names
         self.texts: list[str] = []
         self.images: dict[str, AnswerImage] = {}      # by file
         self.files: dict[str, AnswerFile] = {}        # by placeholder
@@ -48,9 +59,8 @@ class _Parts:
                 case "refusal":
                     self.texts.append(content.text_if_any("refusal"))
                 case "image_file":
-                    file = content.object("image_file").text("file_id")
-                    alt_text = metadata.get(_ALT_TEXT_KEY.format(file=file), "")
-                    self.images[file] = AnswerImage(file=FileId(file), alt_text=alt_text)
+                    file = FileId(content.object("image_file").text("file_id"))
+                    self.images[file] = AnswerImage(file=file, alt_text=metadata.get(f"{_ALT_TEXT}{file}", ""))
                 case _:
                     log.warning("a content part of an unknown type was left out")
 
@@ -65,11 +75,11 @@ class _Parts:
         placeholder = annotation.text_if_any("text")
         match annotation.text("type"):
             case "file_path":
-                file = annotation.object("file_path").text("file_id")
-                name = PurePosixPath(placeholder.removeprefix("sandbox:")).name or file
-                self.files[placeholder or file] = AnswerFile(file=FileId(file), name=name, placeholder=placeholder)
+                file = FileId(annotation.object("file_path").text("file_id"))
+                name = PurePosixPath(unquote(placeholder.removeprefix("sandbox:"))).name or file
+                self.files[placeholder or file] = AnswerFile(file=file, name=name, placeholder=placeholder)
             case "file_citation":
-                found = _CITED_NAME.search(placeholder)
-                self.citations[placeholder] = Citation(placeholder=placeholder, name=found[1] if found else "")
+                file = FileId(annotation.object("file_citation").text("file_id"))
+                self.citations[placeholder] = Citation(placeholder=placeholder, name=self._names.get(file, ""))
             case _:
                 log.warning("an annotation of an unknown type was left out")

@@ -9,37 +9,48 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from adapters.openai.answers import answer_from
+from adapters.openai.answers import answer_from, cited_files
 from adapters.openai.client import Client, path_to
+from adapters.openai.errors import NotDoneError
 from adapters.openai.polling import Pace, Poller, Sight
-from adapters.openai.retry import Clock, Sleep
+from adapters.openai.retry import Clock, Insistence, Patience, Sleep
 from adapters.openai.runs import run_from
 from adapters.openai.wire import Fields
 from bot.answer import Answer, FileId
 from bot.conversation import ConversationKey, IncomingMessage, Scope, ThreadId
-from bot.errors import AssistantRefusedError, AssistantUnavailableError, ThreadBusyError
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    ThreadBusyError,
+    ThreadGoneError,
+)
 from bot.run import Run, RunId, RunStatus, ToolOutput
 
 log = logging.getLogger(__name__)
 
 _PAGE = 100                # the most that a list gives at once
 _MOST_PAGES = 20           # of one run's messages; a service that always has more would hold us for ever
-_TURN = "turn"             # the key in a run's metadata
+_TURN = "turn"             # the key in a run's metadata; its value may have 512 characters
+_FILE_LIMIT_BYTES = 100 * 1024 * 1024
+_UNTIL_FREE = Patience(tries=6, first_pause_s=0.5)   # some 12 seconds
+_CANCELLABLE = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
 
 class AssistantsBackend:
     """One assistant at one service; implements `bot.ports.Assistant`."""
 
     def __init__(
-        self, *, assistant_id: str, client: Client, pace: Pace | None = None, file_limit_bytes: int = 100 * 1024 * 1024,
+        self, *, assistant_id: str, client: Client, pace: Pace | None = None, until_free: Patience | None = None,
         clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._assistant_id = assistant_id
         self._client = client
         self._poller = Poller(pace=pace or Pace(), clock=clock, sleep=sleep)
-        self._file_limit_bytes = file_limit_bytes
+        self._until_free = Insistence(patience=until_free or _UNTIL_FREE, clock=clock, sleep=sleep)
 
     async def create_thread(self, key: ConversationKey) -> ThreadId:
         """Make a thread that knows nothing of the conversation; one left over from a lost answer does no harm."""
@@ -47,24 +58,9 @@ class AssistantsBackend:
         return ThreadId(Fields(reply.body, "a thread").text("id"))
 
     async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
-        """Start a run, once. When the answer is lost the run is looked for before one more try is made."""
-        body = {
-            "assistant_id": self._assistant_id,
-            "additional_messages": [{"role": "user", "content": spoken(message)}],
-            "metadata": {_TURN: turn},
-        }
-        for is_last in (False, True):
-            try:
-                reply = await self._client.post(path_to("threads", thread, "runs"), body)
-                return RunId(Fields(reply.body, "a run").text("id"))
-            except (AssistantUnavailableError, ThreadBusyError) as error:
-                # The run that keeps the thread busy may be our own, from an answer that was lost.
-                run = await self.find_run(thread, turn)
-                if run is not None:
-                    return run
-                if is_last or isinstance(error, ThreadBusyError):
-                    raise
-        raise AssertionError("the last try returns or raises")
+        """Start a run once, waiting a while where another one (say, one being cancelled) still holds the thread."""
+        start = partial(self._start_once, thread, message, turn)
+        return await self._until_free.call(start, again_on=ThreadBusyError)
 
     async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
         """The run of this turn among the thread's latest hundred."""
@@ -91,51 +87,76 @@ class AssistantsBackend:
         try:
             await self._client.post(path, body)
         except (AssistantUnavailableError, AssistantRefusedError) as error:
-            if not await self._wants(thread, run, outputs):
+            wanted = {call.id for call in (await self._look(thread, run)).tool_calls}
+            if wanted.isdisjoint(output.call for output in outputs):
                 return
             if isinstance(error, AssistantRefusedError):
                 raise
             await self._client.post(path, body)
 
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
-        """Stop a run. One that has ended is refused (400 "Cannot cancel run with status ..."), which is as good."""
+        """Stop a run. One that has ended (400 "Cannot cancel run with status ...") or is gone needs no stopping."""
         try:
             await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
+        except ThreadGoneError:
+            return
         except AssistantRefusedError:
-            if not await self._has_ended(thread, run):
+            if (await self._look(thread, run)).status in _CANCELLABLE:
                 raise
 
     async def answer(self, thread: ThreadId, run: RunId) -> Answer:
         """What the run's messages say, all of them."""
-        return answer_from([message async for message in self._messages(thread, run)])
+        messages = await self._messages(thread, run)
+        return answer_from(messages, {file: await self._name(file) for file in cited_files(messages)})
 
     async def download(self, file: FileId) -> bytes:
         """Fetch a file, up to the limit."""
-        return await self._client.download(path_to("files", file, "content"), limit_bytes=self._file_limit_bytes)
+        return await self._client.download(path_to("files", file, "content"), limit_bytes=_FILE_LIMIT_BYTES)
 
-    async def _messages(self, thread: ThreadId, run: RunId) -> AsyncIterator[Fields]:
+    async def _start_once(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+        """When the answer is lost, the run is looked for before one more try is made."""
+        body = {
+            "assistant_id": self._assistant_id,
+            "additional_messages": [{"role": "user", "content": spoken(message)}],
+            "metadata": {_TURN: turn},
+        }
+        try:
+            return await self._create_run(thread, body)
+        except NotDoneError:
+            raise
+        except (AssistantUnavailableError, ThreadBusyError) as error:
+            log.warning("a run may not have been started", extra={"turn": turn, "reason": str(error)})
+            run = await self.find_run(thread, turn)
+            if run is None and isinstance(error, ThreadBusyError):
+                raise
+        return run or await self._create_run(thread, body)
+
+    async def _create_run(self, thread: ThreadId, body: Mapping[str, object]) -> RunId:
+        reply = await self._client.post(path_to("threads", thread, "runs"), body)
+        return RunId(Fields(reply.body, "a run").text("id"))
+
+    async def _messages(self, thread: ThreadId, run: RunId) -> list[Fields]:
         """The assistant's messages of this run, oldest first. Some servers ignore the filter, so it stands here too."""
         query: dict[str, object] = {"run_id": run, "order": "asc", "limit": _PAGE}
+        found: list[Fields] = []
         for _ in range(_MOST_PAGES):
             reply = await self._client.get(path_to("threads", thread, "messages"), query)
             page = Fields(reply.body, "a list of messages")
             messages = page.objects("data")
-            for message in messages:
-                if message.text("role") == "assistant" and message.text_if_any("run_id") == run:
-                    yield message
+            found += [m for m in messages if m.text("role") == "assistant" and m.text_if_any("run_id") == run]
             if not messages or not page.flag("has_more"):
-                return
+                return found
             query["after"] = messages[-1].text("id")
         log.warning("the messages of a run do not end", extra={"run": run})
+        return found
 
-    async def _wants(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> bool:
-        seen = await self._look(thread, run)
-        return seen.status is RunStatus.REQUIRES_ACTION and {c.id for c in seen.tool_calls} == {o.call for o in outputs}
-
-    async def _has_ended(self, thread: ThreadId, run: RunId) -> bool:
-        return (await self._look(thread, run)).status not in (
-            RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION, RunStatus.UNKNOWN,
-        )
+    async def _name(self, file: FileId) -> str:
+        """What a file is called; empty if the service does not say, for a name is not worth an answer."""
+        try:
+            return Fields((await self._client.get(path_to("files", file))).body, "a file").text_if_any("filename")
+        except AssistantError as error:
+            log.warning("a file's name is not known", extra={"file": file, "reason": str(error)})
+            return ""
 
     async def _look(self, thread: ThreadId, run: RunId) -> Run:
         return run_from((await self._client.get(path_to("threads", thread, "runs", run))).body)

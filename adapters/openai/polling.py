@@ -22,6 +22,7 @@ class Pace:
     first_s: float = 0.1
     factor: float = 1.5
     longest_s: float = 0.5
+    after_trouble_s: float = 1.0   # where an unwell service has no wish of its own
     longest_wish_s: float = 10.0   # of the service's own wishes, so that a wild one cannot put us to sleep
     deadline_s: float = 600.0      # the age at which Assistants v2 itself expires a run
 
@@ -51,22 +52,24 @@ class Poller:
         give_up_at = self._clock() + self._pace.deadline_s
         interval_s = self._pace.first_s
         seen: Run | None = None
-        while True:
+        wish_s: float | None
+        trouble = AssistantUnavailableError("there was no time to look at the run")
+        while (left_s := give_up_at - self._clock()) > 0:
             try:
-                sight = await look(give_up_at - self._clock())
+                sight = await look(left_s)
+            except AssistantUnavailableError as error:
+                trouble, wish_s = error, error.retry_after_s or self._pace.after_trouble_s
+                log.warning("a look at a run failed", extra={"reason": str(error)})
+            else:
                 seen, wish_s = sight.run, sight.poll_after_s
                 if is_at_rest(seen.status):
                     return seen
-            except AssistantUnavailableError as error:
-                trouble, wish_s = error, error.retry_after_s
-                log.warning("a look at the run failed", extra={"reason": str(error)})
             pause_s = interval_s if wish_s is None else min(wish_s, self._pace.longest_wish_s)
             await self._sleep(max(0.0, min(pause_s, give_up_at - self._clock())))
             interval_s = min(interval_s * self._pace.factor, self._pace.longest_s)
-            if self._clock() >= give_up_at:
-                if seen is None:
-                    raise trouble
-                return seen
+        if seen is None:
+            raise trouble
+        return seen
 
 
 def is_at_rest(status: RunStatus) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.errors import AssistantUnavailableError
+from bot.errors import AssistantError, AssistantUnavailableError
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -39,14 +39,15 @@ class Insistence:
         self._clock = clock
         self._sleep = sleep
 
-    async def call(self, do: Callable[[], Awaitable[T]], *, again_on: type[AssistantUnavailableError]) -> T:
-        """What `do` returns at last; its error once tries or time are used up, or if it is not one of `again_on`."""
+    async def call(self, do: Callable[[], Awaitable[T]], *, again_on: type[AssistantError]) -> T:
+        """What `do` returns at last; its error, once tries or time are used up or if it is no `again_on`."""
         give_up_at = self._clock() + self._patience.total_deadline_s
         for tried in range(1, self._patience.tries):
             try:
                 return await do()
             except again_on as error:
-                pause_s = max(error.retry_after_s or 0.0, self._patience.pause_s(tried))
+                wish_s = error.retry_after_s if isinstance(error, AssistantUnavailableError) else None
+                pause_s = max(wish_s or 0.0, self._patience.pause_s(tried))
                 if self._clock() + pause_s > give_up_at:
                     raise
             await self._sleep(pause_s)
