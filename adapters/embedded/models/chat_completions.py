@@ -1,0 +1,118 @@
+"""A model behind any Chat Completions endpoint: OpenAI, Azure OpenAI, Ollama, vLLM, LM Studio.
+
+One POST and one JSON answer: aiohttp does that by itself, and unlike the openai package it takes nothing from the
+environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import orjson
+import structlog
+
+from adapters.embedded.models.chat_errors import AZURE_NAMES, PassingError, SettingNames, status_error, unreachable
+from adapters.embedded.models.chat_wire import body_of, reply_of
+from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
+
+log = structlog.get_logger(__name__)
+
+LARGEST_REPLY_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long an exchange may take. A small model on a plain machine needs minutes for a long answer."""
+
+    call_deadline_s: float = 240.0
+    connect_deadline_s: float = 10.0
+    tries: int = 3
+    first_pause_s: float = 1.0          # doubles from try to try, unless the endpoint says how long
+    longest_pause_s: float = 20.0
+
+
+class ChatCompletions:
+    """Asks the endpoint, again while it is unwell, and always the one model it is set to."""
+
+    def __init__(
+        self, *, base_url: str, api_key: str, model: str, api_version: str | None = None, azure: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
+        query = f"?{urlencode({'api-version': api_version})}" if api_version else ""
+        self._url = f"{base_url.rstrip('/')}/chat/completions{query}"
+        self._headers = {"api-key": api_key} if azure else {"Authorization": f"Bearer {api_key}"}
+        self._names = AZURE_NAMES if azure else SettingNames()
+        self._model = model
+        self._patience = patience or Patience()
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def on_azure(
+        cls, *, endpoint: str, api_key: str, model: str, api_version: str | None = None, patience: Patience | None = None
+    ) -> ChatCompletions:
+        """At an Azure OpenAI resource: by deployment and dated version, or without a version by its v1 API."""
+        path = f"deployments/{quote(model, safe='')}" if api_version else "v1"
+        return cls(
+            base_url=f"{endpoint.rstrip('/')}/openai/{path}", api_key=api_key, model=model, api_version=api_version,
+            azure=True, patience=patience,
+        )
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """One exchange. Raises ModelError, whose sentence names the settings to look at."""
+        body = orjson.dumps(body_of(request, self._model))
+        for tried in range(1, self._patience.tries):
+            try:
+                return await self._ask(body)
+            except PassingError as error:
+                pause_s = error.retry_after_s or self._patience.first_pause_s * 2.0 ** (tried - 1)
+                if pause_s > self._patience.longest_pause_s:
+                    raise
+                log.info("model asked again", pause_s=pause_s, code=error.code)
+                await asyncio.sleep(pause_s)
+        return await self._ask(body)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._session:
+            await self._session.close()
+
+    async def _ask(self, body: bytes) -> ModelReply:
+        headers = {**self._headers, "Content-Type": "application/json"}
+        try:
+            async with self._opened().post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+                data = await _read(response)
+        except TimeoutError:
+            raise ModelError(f"The model gave no answer within {self._patience.call_deadline_s:g} s.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            log.info("model endpoint not reached", error=type(error).__name__)
+            raise unreachable(self._names) from None
+        if response.status != 200:
+            wish_s = _retry_after_s(response.headers.get("Retry-After", ""))
+            raise status_error(response.status, data, wish_s, self._names)
+        return reply_of(data)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            limits = aiohttp.ClientTimeout(
+                total=self._patience.call_deadline_s, sock_connect=self._patience.connect_deadline_s
+            )
+            self._session = aiohttp.ClientSession(timeout=limits)
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    data = bytearray()
+    async for piece in response.content.iter_chunked(64 * 1024):
+        data += piece
+        if len(data) > LARGEST_REPLY_BYTES:
+            raise ModelError("The model's endpoint sent an answer that is too large.")
+    return bytes(data)
+
+
+def _retry_after_s(value: str) -> float | None:
+    """Seconds; an HTTP date, which no endpoint is known to send here, counts as nothing said."""
+    return float(value) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value) else None
