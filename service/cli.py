@@ -1,48 +1,125 @@
-"""The command line: `teamsbot serve`, `assistants`, `config`. The only place that prints."""
+"""The command line: `teamsbot serve`, `assistants`, `config`. The only place that prints.
+
+Data goes to standard output, talk to standard error. What the libraries of a command need is imported by that command,
+so that `teamsbot --help` is there at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from service.settings import Settings, SettingsError
+from bot.errors import BotError, StorageInUseError
+from service.greeting import assistants_greeting, bot_greeting
+from service.listening import PortTakenError
+from service.settings import Backend, Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 _WRONG_USE = 2
+_INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="teams-assistants-bot", prog_name="teamsbot")
 @click.option(
-    "--env-file", type=click.Path(path_type=Path), default=".env", show_default=True, help="Settings to read."
+    "--env-file", type=click.Path(path_type=Path), default=".env", show_default=True, help="File with settings."
 )
 @click.pass_context
 def main(context: click.Context, env_file: Path) -> None:
     """Put an assistant with Code Interpreter into Microsoft Teams."""
+    if env_file != Path(".env") and not env_file.exists():
+        _stop(f"There is no file {env_file}.")
     context.obj = env_file
 
 
 @main.command()
 @click.pass_obj
 def serve(env_file: Path) -> None:
-    """Run the bot."""
+    """Run the bot, until Ctrl-C or SIGTERM."""
     settings = _settings(env_file)
-    from service.app import serve as run
+    from service.app import serve as run_bot
 
-    asyncio.run(run(settings))
+    another = f"Take another port: PORT={_port_beside(settings.port)} teamsbot serve"
+    _run(run_bot(settings, lambda started: _say(bot_greeting(settings, started))), settings, another)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8788, show_default=True, help="0 takes a free port.")
+@click.pass_obj
+def assistants(env_file: Path, port: int) -> None:
+    """Run the Assistants server alone, for clients of the openai package."""
+    settings = _settings(env_file)
+    if settings.backend is not Backend.EMBEDDED:
+        _stop(f"This command serves assistants itself, so ASSISTANT_BACKEND cannot be {settings.backend} here.")
+    from service.app import serve_assistants
+
+    another = f"Take another port: teamsbot assistants --port {_port_beside(port)}"
+    _run(
+        serve_assistants(settings, port, lambda started: _say(assistants_greeting(settings, started))),
+        settings,
+        another,
+    )
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def config(env_file: Path, *, as_json: bool) -> None:
+    """Show every setting, its value and where it came from. Keys are shown as set or not set."""
+    from service.settings_report import Report
+
+    report = Report.of(os.environ, env_file)
+    click.echo(json.dumps(report.as_data(), indent=2, ensure_ascii=False) if as_json else report.as_text())
+    if report.mistakes:
+        _stop_for(SettingsError(report.mistakes))
 
 
 def _settings(env_file: Path) -> Settings:
     try:
         return Settings.read(os.environ, env_file)
     except SettingsError as error:
-        _stop(str(error))
+        _stop_for(error)
+
+
+def _run(service: Coroutine[None, None, None], settings: Settings, another_port: str) -> None:
+    from service.logs import set_up_logs
+
+    set_up_logs(level=settings.log_level, form=settings.log_format, no_color=settings.no_color)
+    try:
+        asyncio.run(service)
+    except PortTakenError as error:
+        _stop(f"{error} {another_port}")
+    except StorageInUseError:
+        _stop(f"Another teamsbot uses {settings.data_dir}. Stop it, or give this one a folder: DATA_DIR=/path")
+    except BotError as error:
+        log.debug("start failed", exc_info=True)
+        _stop(f"teamsbot cannot start: {error}")
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _port_beside(port: int) -> int:
+    return port + 1 if 1023 < port < 65_535 else 3979
+
+
+def _stop_for(error: SettingsError) -> NoReturn:
+    what = "One setting needs" if len(error.mistakes) == 1 else f"{len(error.mistakes)} settings need"
+    _stop(f"{what} a look:\n{error}\n`teamsbot config` shows all settings, .env.example explains them.")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _stop(sentence: str) -> NoReturn:
-    click.echo(sentence, err=True)
+    _say(sentence)
     sys.exit(_WRONG_USE)

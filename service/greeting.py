@@ -20,7 +20,7 @@ class Started:
     """What is known only once the service listens.
 
     `address` has no slash at its end. `wall` names what confines the assistant's code; None, if nothing does and no
-    code is run, for the reason in `no_wall_because`. `made_key` is a key that no setting gave.
+    code is run, for the reason in `no_wall_because`. `made_key` is a key that this very start made.
     """
 
     address: str
@@ -44,14 +44,13 @@ def bot_greeting(settings: Settings, started: Started) -> str:
 
 def assistants_greeting(settings: Settings, started: Started) -> str:
     """The lines for `teamsbot assistants`; the one place where a key is shown, if this program made it itself."""
-    key = "the value of ASSISTANTS_API_KEY" if started.made_key is None else started.made_key.reveal()
     return "\n".join(
         (
             "The Assistants server is ready. Stop it with Ctrl-C.",
             "",
             f"  OpenAI client      base_url={started.address}/v1",
             f"  AzureOpenAI client azure_endpoint={started.address}",
-            f"  api_key            {key}",
+            f"  api_key            {_api_key(settings, started)}",
             *_common(settings, started),
         )
     )
@@ -67,12 +66,26 @@ def who_answers(settings: Settings) -> str:
     return f"{settings.model} at {_address(settings)}"
 
 
+def _api_key(settings: Settings, started: Started) -> str:
+    if settings.assistants_api_key is not None:
+        return "as ASSISTANTS_API_KEY says"
+    if started.made_key is not None:
+        return started.made_key.reveal()
+    return f"as made at the first start, in {settings.data_dir / 'assistants.key'}"
+
+
 def _common(settings: Settings, started: Started) -> tuple[str, ...]:
     return (
         f"  Who answers        {who_answers(settings)}",
-        f"  Code runs in       {started.wall or f'no sandbox, so no code is run: {started.no_wall_because}'}",
+        f"  Code runs in       {_where_code_runs(settings, started)}",
         f"  Data is kept in    {settings.data_dir}",
     )
+
+
+def _where_code_runs(settings: Settings, started: Started) -> str:
+    if settings.backend is Backend.ASSISTANTS:
+        return "the service of the assistant"
+    return started.wall or f"no sandbox, so code is not run: {started.no_wall_because}"
 
 
 def _address(settings: Settings) -> str:

@@ -20,12 +20,10 @@ def take_port(host: str, port: int) -> socket.socket:
     except OSError as error:
         taken.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(
-                f"Port {port} is taken by another program. Stop that program, or take another port: PORT={port + 1}"
-            ) from None
+            raise PortTakenError(f"Port {port} is taken by another program.") from None
         if error.errno == errno.EACCES:
-            raise PortTakenError(f"Port {port} may not be used by this user. Take one above 1023: PORT=3978") from None
-        raise PortTakenError(f"{host}:{port} cannot be listened on: {error.strerror}. Set HOST and PORT.") from None
+            raise PortTakenError(f"Port {port} may not be used by this user.") from None
+        raise PortTakenError(f"{host}:{port} cannot be listened on: {error.strerror}.") from None
     return taken
 
 

@@ -30,7 +30,7 @@ class SettingsError(ValueError):
     """The settings cannot be used; every mistake at once, none with a value in it."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        super().__init__("\n".join(f"- {mistake}" for mistake in mistakes))
         self.mistakes = mistakes
 
 

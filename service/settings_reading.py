@@ -38,8 +38,9 @@ class Mistake:
 
     def __str__(self) -> str:
         """A sentence or two, on one line."""
+        end = "" if self.wrong.endswith("?") else "."
         example = f" Example: {self.example}" if self.example else ""
-        return f"{self.about} {self.wrong}.{example}"
+        return f"{self.about} {self.wrong}{end}{example}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

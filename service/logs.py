@@ -1,0 +1,89 @@
+"""How log lines look. Everybody writes to standard `logging`; structlog renders here, and keys are taken out last."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from bot.log_ids import log_ids
+from service.redaction import redact_field, redact_text
+from service.setting_values import LogFormat, LogLevel
+
+# Libraries that tell each request, and in doing so the address of it.
+_QUIET = ("aiohttp.access", "asyncio", "azure", "botbuilder", "botframework", "httpcore2", "httpx2", "openai")
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def set_up_logs(*, level: LogLevel, form: LogFormat, no_color: bool, stream: TextIO | None = None) -> None:
+    """Send every log line of this process to standard error (or to `stream`): one line, or one JSON object, each."""
+    out = sys.stderr if stream is None else stream
+    as_text = form is LogFormat.TEXT or (form is LogFormat.AUTO and out.isatty())
+    handler = logging.StreamHandler(out)
+    handler.addFilter(without_request_line)
+    handler.setFormatter(_text_lines(colors=out.isatty() and not no_color) if as_text else _json_lines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def without_request_line(record: logging.LogRecord) -> bool:
+    """Let every record through, but without the bytes of a malformed request.
+
+    aiohttp logs the offending line with a traceback as an error: `Authorization: Bearer ...` and all.
+    """
+    kind = record.exc_info[0] if record.exc_info else None
+    if kind is not None and kind.__module__ == "aiohttp.http_exceptions":
+        record.msg, record.args, record.exc_info, record.exc_text = "malformed request refused", (), None, None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.error = kind.__name__
+    return True
+
+
+def _json_lines() -> logging.Formatter:
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return _formatter(stamp, structlog.processors.JSONRenderer())
+
+
+def _text_lines(*, colors: bool) -> logging.Formatter:
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    # Not structlog's own choice for exceptions: where rich is installed, that one prints the values of local variables.
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    return _formatter(stamp, renderer)
+
+
+def _formatter(stamp: Processor, renderer: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.format_exc_info,
+            redacted,
+            _with_ids,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            stamp,
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+
+
+def redacted(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """The line without secrets, and without characters that could pass for another line or move the cursor."""
+    return {name: value if name.startswith("_") else _safe(name, value) for name, value in line.items()}
+
+
+def _safe(name: str, value: object) -> object:
+    if name == "exception":  # the one value of several lines
+        return _UNPRINTABLE.sub("?", redact_text(str(value)))
+    value = redact_text(str(value)) if name == "event" else redact_field(name, value)
+    return _UNPRINTABLE.sub("?", value.replace("\n", "\\n")) if isinstance(value, str) else value
+
+
+def _with_ids(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    return {**log_ids(), **line}
