@@ -14,7 +14,7 @@ def prepare_data_dir(folder: Path) -> Path:
     """Make the folder, for its owner's eyes only, and see that it can be written. Raises StorageError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        _close_to_others(folder)
         write_whole(folder / "writable", b"")
         (folder / "writable").unlink()
     except OSError as error:
@@ -23,6 +23,18 @@ def prepare_data_dir(folder: Path) -> Path:
             "on a disk that has room."
         ) from error
     return folder
+
+
+def _close_to_others(folder: Path) -> None:
+    if not folder.stat().st_mode & 0o077:
+        return
+    # A folder with things in it may be somebody's home, or /tmp: not ours to lock for everybody else.
+    if any(folder.iterdir()):
+        raise StorageError(
+            f"DATA_DIR {folder} can be entered by other users, and there are files in it. "
+            f"Choose a folder for this program alone, such as DATA_DIR={folder / 'teamsbot'}, or run: chmod 700 {folder}"
+        )
+    folder.chmod(0o700)
 
 
 def kept_key(path: Path) -> tuple[Secret, bool]:
