@@ -31,8 +31,8 @@ def _close_to_others(folder: Path) -> None:
     # A folder with things in it may be somebody's home, or /tmp: not ours to lock for everybody else.
     if any(folder.iterdir()):
         raise StorageError(
-            f"DATA_DIR {folder} can be entered by other users, and there are files in it. "
-            f"Choose a folder for this program alone, such as DATA_DIR={folder / 'teamsbot'}, or run: chmod 700 {folder}"
+            f"DATA_DIR {folder} can be entered by other users, and there are files in it. Choose a folder for this "
+            f"program alone, such as DATA_DIR={folder / 'teamsbot'}, or run: chmod 700 {folder}"
         )
     folder.chmod(0o700)
 
