@@ -13,7 +13,7 @@ from botbuilder.schema import (
 )
 
 from adapters.teams.bot_adapter import ConnectorAdapter
-from adapters.teams.markdown import teams_markdown
+from adapters.teams.markdown.pieces import teams_markdown
 from bot.cards import files_card, picture_card
 from bot.conversation import ActivityId, ConversationReference
 from bot.parts import FilesPart, Part, PicturePart, TextPart

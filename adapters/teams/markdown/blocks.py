@@ -1,0 +1,115 @@
+"""Blocks, each written for Teams in pieces that fit one message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from markdown_it.tree import SyntaxTreeNode
+
+from adapters.teams.markdown.inline import escaped, inline, plain
+from adapters.teams.markdown.packing import cut, cut_lines, packed, units
+from adapters.teams.markdown.tables import columns
+
+
+def written(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
+    """A block as Markdown, nothing if no words are left of it, in pieces if it is longer than a message."""
+    whole = _block(node)
+    if not whole:
+        return
+    if units(whole) <= longest_units:
+        yield whole
+    else:
+        yield from _pieces(node, longest_units)
+
+
+def _block(node: SyntaxTreeNode) -> str:
+    match node.type:
+        case "heading":
+            words = inline(_words(node), bold=True)
+            return f"**{words}**" if words else ""
+        case "hr":
+            return ""
+        case "fence" | "code_block" | "table":
+            return _fenced(_verbatim(node), _language(node))
+        case "blockquote":
+            return _indented(_blocks(node.children), first="> ", rest="> ")
+        case "bullet_list" | "ordered_list":
+            return ("\n" if _is_tight(node) else "\n\n").join(_items(node))
+        case _:
+            return inline(_words(node))
+
+
+def _blocks(nodes: Sequence[SyntaxTreeNode], between: str = "\n\n") -> str:
+    return between.join(filter(None, map(_block, nodes)))
+
+
+def _items(node: SyntaxTreeNode) -> list[str]:
+    """The items of a list, each with its bullet or number."""
+    between = "\n" if _is_tight(node) else "\n\n"
+    start = int(node.attrs.get("start", 1))
+    markers = ["- " if node.type == "bullet_list" else f"{start + place}. " for place in range(len(node.children))]
+    return [
+        _indented(_blocks(item.children, between), first=marker, rest=" " * len(marker))
+        for marker, item in zip(markers, node.children, strict=True)
+    ]
+
+
+def _is_tight(node: SyntaxTreeNode) -> bool:
+    return all(block.hidden for item in node.children for block in item.children if block.type == "paragraph")
+
+
+def _words(node: SyntaxTreeNode) -> Sequence[SyntaxTreeNode]:
+    return node.children[0].children if node.children else ()
+
+
+def _indented(text: str, *, first: str, rest: str) -> str:
+    """Each line behind its prefix; code keeps the spaces at its ends."""
+    top, *lines = text.split("\n")
+    return "\n".join([(first + top).rstrip(), *(rest + line if line else rest.rstrip() for line in lines)])
+
+
+def _verbatim(node: SyntaxTreeNode) -> str:
+    return columns(node) if node.type == "table" else node.content.rstrip("\n")
+
+
+def _language(node: SyntaxTreeNode) -> str:
+    language = re.match(r"[\w+#.-]{1,30}", node.info) if node.type == "fence" else None
+    return language[0] if language else ""
+
+
+def _fenced(text: str, language: str) -> str:
+    """A preformatted block, behind a fence longer than any within."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _pieces(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
+    """A block that is too long, cut where it hurts least: code between lines, lists between items, else between words.
+
+    Text is cut as plain words: markup cut in two would leave what it held, code for one, open to be read as markup.
+    """
+    match node.type:
+        case "fence" | "code_block" | "table":
+            language = _language(node)
+            yield from (_fenced(part, language) for part in cut_lines(_verbatim(node), longest_units // 2))
+        case "blockquote" | "list_item":
+            yield from (piece for child in node.children for piece in written(child, longest_units))
+        case "bullet_list" | "ordered_list":
+            yield from _pieces_of_list(node, longest_units)
+        case _:
+            yield from (escaped(part) for part in cut(plain(_words(node)), longest_units // 6))
+
+
+def _pieces_of_list(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
+    """Items as long as they fit together; one that does not fit alone gives up its bullet."""
+    fitting: list[str] = []
+    for item, text in zip(node.children, _items(node), strict=True):
+        if units(text) <= longest_units:
+            fitting.append(text)
+            continue
+        yield from packed(fitting, longest_units, between="\n")
+        fitting = []
+        yield from _pieces(item, longest_units)
+    yield from packed(fitting, longest_units, between="\n")

@@ -1,0 +1,184 @@
+"""Words and the markup within them, written for Teams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from markdown_it.tree import SyntaxTreeNode
+
+from adapters.teams.markdown.formulas import readable
+from adapters.teams.markdown.links import BARE_ADDRESS, Link, judged, judged_bare, trimmed
+
+_MARKS: Final = {"strong": "**", "em": "*", "s": "~~"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    """Words without markup; neighbours are one, lest an address be put together from harmless parts."""
+
+    words: str
+
+
+def inline(nodes: Sequence[SyntaxTreeNode], *, bold: bool = False) -> str:
+    """Markdown of one run of text; within something bold, bold is not marked again."""
+    line = "".join(_written(item, bold=bold) for item in _merged(nodes))
+    return _line_starts_escaped(line.strip())
+
+
+def plain(nodes: Sequence[SyntaxTreeNode]) -> str:
+    """The same words without any markup."""
+    return "".join(_said(item) for item in _merged(nodes)).strip()
+
+
+def escaped(text: str) -> str:
+    """Text that must be read as nothing but text."""
+    return _line_starts_escaped(_text(text).strip())
+
+
+def code(text: str) -> str:
+    """Text as a code span."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def _merged(nodes: Iterable[SyntaxTreeNode]) -> Iterator[SyntaxTreeNode | _Text]:
+    """The nodes without pictures, text beside text as one."""
+    words = ""
+    for node in nodes:
+        said = _words_of(node)
+        if said is not None:
+            words += said
+            continue
+        if words:
+            yield _Text(words=words)
+        words = ""
+        yield node
+    if words:
+        yield _Text(words=words)
+
+
+def _words_of(node: SyntaxTreeNode) -> str | None:
+    """What a node says if it is nothing but words: a picture says nothing, a simple formula reads like text."""
+    match node.type:
+        case "text":
+            return re.sub(r"<br ?/?>", "\n", node.content)
+        case "image":
+            return ""
+        case "softbreak":
+            return "\n"
+        case "formula":
+            return readable(node.content)
+        case "link" if (link := _judged(node)).address is None:
+            return _unlinked(plain(node.children), link.host)
+        case _:
+            return None
+
+
+def _written(item: SyntaxTreeNode | _Text, *, bold: bool) -> str:
+    if isinstance(item, _Text):
+        return _text(item.words)
+    match item.type:
+        case "strong" if bold:
+            return "".join(_written(inner, bold=True) for inner in _merged(item.children))
+        case "strong" | "em" | "s":
+            return _marked(_MARKS[item.type], item, bold=bold or item.type == "strong")
+        case "link":
+            return _link(item)
+        case "hardbreak":
+            return "  \n"
+        case _:
+            return code(item.content.replace("\n", " "))
+
+
+def _marked(mark: str, node: SyntaxTreeNode, *, bold: bool) -> str:
+    """Marks stick to the words: a space inside them would make them plain characters."""
+    words = "".join(_written(inner, bold=bold) for inner in _merged(node.children))
+    core = words.strip()
+    if not core:
+        return words
+    before, after = words[: len(words) - len(words.lstrip())], words[len(words.rstrip()):]
+    return f"{before}{mark}{core}{mark}{after}"
+
+
+def _unlinked(label: str, host: str) -> str:
+    return label if host in ("", label) else f"{label} ({host})".strip()
+
+
+def _judged(node: SyntaxTreeNode) -> Link:
+    return judged(str(node.attrs.get("href", "")))
+
+
+def _link(node: SyntaxTreeNode) -> str:
+    """A link shows its host, so that its words cannot pretend to lead elsewhere."""
+    link = _judged(node)
+    label = " ".join(plain(node.children).split())
+    if label.rstrip("/") in (str(link.address).rstrip("/"), link.host):
+        return _anchor(label, link)
+    return f"{_anchor(label or link.host, link)} ({_escaped_within(link.host)})"
+
+
+def _anchor(label: str, link: Link) -> str:
+    """Within the label each bracket is escaped, whatever follows it."""
+    words = _escaped_within(label.replace("[", "(").replace("]", ")"))
+    return f"[{words}]({link.address})"
+
+
+def _text(words: str) -> str:
+    """Words, and the addresses among them, judged like links: a client makes links of them."""
+    written, position = "", 0
+    for found in BARE_ADDRESS.finditer(words):
+        address = trimmed(found[0])
+        written += _escaped_within(words[position:found.start()]) + _bare(address)
+        position = found.start() + len(address)
+    return written + _escaped_within(words[position:])
+
+
+def _bare(address: str) -> str:
+    link = judged_bare(address)
+    return _escaped_within(link.host) if link.address is None else _anchor(address, link)
+
+
+def _said(item: SyntaxTreeNode | _Text) -> str:
+    if isinstance(item, _Text):
+        return BARE_ADDRESS.sub(lambda found: judged_bare(found[0]).address or judged_bare(found[0]).host, item.words)
+    match item.type:
+        case "hardbreak":
+            return "\n"
+        case "code_inline" | "formula":
+            return item.content
+        case _:
+            return plain(item.children)
+
+
+# What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
+# for markup of ours may follow: an exclamation mark before a link makes a picture of it.
+_MARKUP: Final = re.compile(
+    r"""\\(?=[!-/:-@\[-`{-~\s]|$)  # a backslash that would escape something
+      | `
+      | \*(?!\s) | (?<!\s)\*      # but not 2 * 3
+      | (?<!\w)_ | _(?!\w)        # but not snake_case
+      | ~(?=~|$) | (?<=~)~ | ^~
+      | !(?=\[|$)
+      | \](?=\s*[(\[:])           # an address or a definition would follow
+    """,
+    re.VERBOSE,
+)
+_TAG_OR_ENTITY: Final = re.compile(r"<(?=[a-z/!?])|&(?=#?\w+;)", re.IGNORECASE)
+_LINE_START: Final = re.compile(
+    r"^[ \t]*(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|#{1,6}(?:\s|$)|[-+*](?:\s|$)|=+\s*$|[-:|][-:| ]*$))",
+    re.MULTILINE,
+)
+
+
+def _escaped_within(text: str) -> str:
+    marked = _MARKUP.sub(lambda found: "\\" + found[0], text)
+    return _TAG_OR_ENTITY.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", marked)
+
+
+def _line_starts_escaped(text: str) -> str:
+    return _LINE_START.sub(lambda found: f"{found[1] or ''}\\", text)

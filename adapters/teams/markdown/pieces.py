@@ -1,0 +1,45 @@
+"""The way of a text: cleaned, read, written anew block by block, packed into messages."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from adapters.teams.markdown.blocks import written
+from adapters.teams.markdown.inline import escaped
+from adapters.teams.markdown.packing import cut, packed
+from adapters.teams.markdown.parser import parse
+
+LONGEST_PIECE_UNITS: Final = 20_000
+"""UTF-16 units of one message. Teams takes 40,000 and people read less; as JSON in UTF-8, three bytes each at worst,
+this stays below the 100 KB that the connector takes as a body."""
+
+LONGEST_PARSED: Final = 100_000
+"""Characters read as Markdown: at worst (nothing but brackets) half a second's work. What follows is plain text."""
+
+# Of the characters without a shape these matter within words (Persian, emoji); the rest can hide or reorder words.
+_KEPT_CONTROLS: Final = "\n\t\u200c\u200d"
+
+
+def teams_markdown(text: str, longest_units: int = LONGEST_PIECE_UNITS) -> tuple[str, ...]:
+    """A text as messages for Teams, in order; none if it holds no words."""
+    cleaned = _without_controls(text)
+    head, tail = _parted(cleaned)
+    blocks = [block for node in parse(head) for block in written(node, longest_units)]
+    blocks += [escaped(plain) for plain in cut(tail, longest_units // 6)]
+    return tuple(packed(blocks, longest_units))
+
+
+def _without_controls(text: str) -> str:
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(letter for letter in unified if letter in _KEPT_CONTROLS or unicodedata.category(letter)[0] != "C")
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What is read as Markdown, up to a paragraph's end if there is one, and the rest."""
+    if len(text) <= LONGEST_PARSED:
+        return text, ""
+    ends = [match.start() for match in re.finditer(r"\n\s*\n", text[:LONGEST_PARSED])]
+    end = ends[-1] if ends else LONGEST_PARSED
+    return text[:end], text[end:]

@@ -1,0 +1,58 @@
+"""Tables, for which Teams' messages have no markup: columns in a fixed-width font, or a list where those are wide."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from markdown_it.tree import SyntaxTreeNode
+
+from adapters.teams.markdown.inline import plain
+
+WIDEST: Final = 80    # columns of text; on a telephone this scrolls, beyond it nobody finds a cell's row again
+
+
+def columns(table: SyntaxTreeNode) -> str:
+    """The rows of a table under their headings, numbers and words aligned as the table says."""
+    rows = [[_cell(cell) for cell in row.children] for part in table.children for row in part.children]
+    widths = [max(_width(cell) for cell in column) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * len(widths) > WIDEST:
+        return _as_list(rows)
+    sides = [_side(cell) for cell in table.children[0].children[0].children]
+    lines = [_line(row, widths, sides) for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _cell(cell: SyntaxTreeNode) -> str:
+    return " ".join(plain(cell.children[0].children).split()) if cell.children else ""
+
+
+def _side(cell: SyntaxTreeNode) -> str:
+    return str(cell.attrs.get("style", "text-align:left")).removeprefix("text-align:")
+
+
+def _line(row: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
+    return "  ".join(map(_padded, row, widths, sides)).rstrip()
+
+
+def _padded(cell: str, width: int, side: str) -> str:
+    space = width - _width(cell)
+    left = {"right": space, "center": space // 2}.get(side, 0)
+    return " " * left + cell + " " * (space - left)
+
+
+def _width(text: str) -> int:
+    """Columns in a fixed-width font: letters of East Asia take two, marks upon letters none."""
+    return sum(_columns_of(letter) for letter in text)
+
+
+def _columns_of(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _as_list(rows: Sequence[Sequence[str]]) -> str:
+    names, *records = rows
+    return "\n\n".join("\n".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=True)) for row in records)

@@ -1,0 +1,143 @@
+"""A stand-in for the Bot Connector: a real HTTP server on loopback that remembers what it was told.
+
+It can be told to misbehave. Each fault serves one request, in order; without faults every request is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """One activity that arrived, whatever was answered."""
+
+    method: str
+    conversation: str
+    activity: dict[str, Any]
+    activity_id: str = ""        # of PUT and DELETE: which one; of POST: the id that was given, if one was
+    headers: Mapping[str, str]
+
+    @property
+    def type(self) -> str:
+        return str(self.activity.get("type", ""))
+
+    @property
+    def text(self) -> str:
+        return str(self.activity.get("text", ""))
+
+    @property
+    def cards(self) -> list[dict[str, Any]]:
+        return [attachment["content"] for attachment in self.activity.get("attachments", [])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What to answer instead."""
+
+    status: int = 502
+    body: str = ""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    after_s: float = 0.0         # answer late
+    hang_up: bool = False        # or not at all: the connection breaks
+    done: bool = False           # the activity was posted all the same
+
+    @classmethod
+    def named(cls, status: int, code: str, message: str = "", **headers: str) -> Fault:
+        """An error in the connector's own words."""
+        body = f'{{"error": {{"code": "{code}", "message": "{message}"}}}}'
+        return cls(status=status, body=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+class StandInConnector:
+    """`async with StandInConnector() as connector: ...`; activities go to `connector.service_url`."""
+
+    def __init__(self) -> None:
+        self.requests: list[Posted] = []     # everything that arrived
+        self.posted: list[Posted] = []       # what a person would have seen happen, typing included
+        self.faults: deque[Fault] = deque()
+        self.typing_faults: deque[Fault] = deque()
+        self._ids = itertools.count(1)
+        self._news = asyncio.Condition()
+        self._server = TestServer(self._app())
+
+    @property
+    def service_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.port}/_connector"
+
+    @property
+    def messages(self) -> list[Posted]:
+        """What a person would read, oldest first; updates stand where they happened."""
+        return [posted for posted in self.posted if posted.type == "message"]
+
+    async def wait_for_messages(self, count: int, *, deadline_s: float = 20.0, conversation: str = "") -> list[Posted]:
+        """The first `count` messages, of one conversation if it is named, as soon as they are there."""
+        def there() -> list[Posted]:
+            return [posted for posted in self.messages if conversation in ("", posted.conversation)]
+
+        async with asyncio.timeout(deadline_s), self._news:
+            await self._news.wait_for(lambda: len(there()) >= count)
+        return there()[:count]
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None,
+    ) -> None:
+        await self._server.close()
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=1_000_000)
+        activities = "/_connector/v3/conversations/{conversation}/activities"
+        app.router.add_post(activities, self._take)
+        app.router.add_put(activities + "/{activity}", self._take)
+        app.router.add_delete(activities + "/{activity}", self._take)
+        return app
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        activity = await request.json() if request.body_exists else {}
+        posted = Posted(
+            method=request.method, conversation=request.match_info["conversation"], activity=activity,
+            activity_id=request.match_info.get("activity", ""), headers=dict(request.headers),
+        )
+        self.requests.append(posted)
+        faults = self.typing_faults if posted.type == "typing" else self.faults
+        if not faults:
+            return await self._done(posted)
+        fault = faults.popleft()
+        if fault.done:
+            await self._done(posted)
+        return await self._misbehave(request, fault)
+
+    async def _done(self, posted: Posted) -> web.Response:
+        if posted.method == "POST" and posted.type != "typing":
+            posted = Posted(
+                method="POST", conversation=posted.conversation, activity=posted.activity, headers=posted.headers,
+                activity_id=str(next(self._ids)),
+            )
+        async with self._news:
+            self.posted.append(posted)
+            self._news.notify_all()
+        if posted.type == "typing":
+            return web.Response(status=202)
+        return web.json_response({"id": posted.activity_id}, status=201 if posted.method == "POST" else 200)
+
+    async def _misbehave(self, request: web.Request, fault: Fault) -> web.Response:
+        await asyncio.sleep(fault.after_s)
+        if fault.hang_up and request.transport is not None:
+            request.transport.abort()
+        return web.Response(
+            status=fault.status, text=fault.body, content_type=fault.content_type, headers=dict(fault.headers),
+        )
