@@ -58,8 +58,8 @@ def line(text: str) -> str:
 
 def prose(text: str) -> str:
     """Text of any number of lines, at most 32,768 characters."""
-    if "\0" in text:
-        raise ValueError("must be plain text")
+    if not _storable(text):
+        raise ValueError("must be plain text in UTF-8")
     if len(text) > 32_768:
         raise ValueError("must be at most 32,768 characters long")
     return text
@@ -155,6 +155,11 @@ def one_of(kind: type[Choice], *, later: Mapping[str, str] | None = None) -> Cal
     return choose
 
 
+def _storable(text: str) -> bool:
+    """Whether databases, JSON and terminals take it: bytes that are no UTF-8 arrive here as lone surrogates."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _split_url(text: str) -> SplitResult:
     if not text.isprintable() or " " in text:
         raise ValueError("must be one address, without blanks")
@@ -167,8 +172,8 @@ def _split_url(text: str) -> SplitResult:
 
 
 def _look_at(text: str) -> tuple[Path, int | None]:
-    if "\0" in text:
-        raise ValueError("must be a path")
+    if not _storable(text):
+        raise ValueError("must be a path in UTF-8")
     try:
         path = Path(text).expanduser().absolute()
         return path, path.stat().st_mode
