@@ -1,7 +1,8 @@
-"""The assistant's message at the end of a run: pictures, words, and annotations for the files that code made."""
+"""What the assistant says: pictures, words, and annotations for the files that code made."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from adapters.embedded.ids import MessageId, StepId, new_id
@@ -23,29 +24,38 @@ from adapters.embedded.wire import plain
 
 MOST_PAIRS = 16
 LONGEST_VALUE_CHARS = 512
+LONGEST_TEXT_CHARS = 200_000
 
 
-def answer(run: Run, reply: ModelReply, products: list[Product], now: int) -> Message:
-    """The message for a reply. `products` are those of the thread: a text may speak of an earlier file.
+def final_message(run: Run, reply: ModelReply, products: list[Product], now: int) -> Message | None:
+    """The message that ends a run, if there is anything to say. `products` are those of the thread, for mentions.
 
     Pictures come before the words, as from OpenAI. The alternative text of a picture has no place in the API, so it
     travels in the message's metadata under `alt:<file id>`.
     """
     new = _latest([product for product in products if product.run_id == run.id])
     pictures = [product for product in new if product.picture]
-    text = _with_links(plain(reply.text), [product for product in new if not product.picture])
-    cut = reply.finish is ModelFinish.LENGTH
-    return Message(
-        id=MessageId(new_id("msg")), created_at=now, thread_id=run.thread_id, role="assistant",
-        assistant_id=run.assistant_id, run_id=run.id, content=_parts(text, pictures, _latest(products)),
-        status="incomplete" if cut else "completed",
-        incomplete_details=IncompleteMessage(reason="max_tokens") if cut else None,
-        incomplete_at=now if cut else None, completed_at=None if cut else now,
-        metadata={f"alt:{p.file_id}": p.alt_text[:LONGEST_VALUE_CHARS] for p in pictures[:MOST_PAIRS] if p.alt_text},
-    )
+    text = _with_links(_words(reply), [product for product in new if not product.picture])
+    shown = tuple(ImageFilePart(image_file=ImageFile(file_id=picture.file_id)) for picture in pictures)
+    content: tuple[Part, ...] = (*shown, *_text_part(text, _latest(products)))
+    if not content:
+        return None
+    message = _message(run, content, now)
+    alts = {f"alt:{p.file_id}": p.alt_text[:LONGEST_VALUE_CHARS] for p in pictures if p.alt_text}
+    message = replace(message, metadata=dict(list(alts.items())[:MOST_PAIRS]))
+    if reply.finish is not ModelFinish.LENGTH:
+        return message
+    cut = IncompleteMessage(reason="max_tokens")
+    return replace(message, status="incomplete", incomplete_details=cut, incomplete_at=now, completed_at=None)
 
 
-def creation_step(run: Run, message: Message, usage: Usage, now: int) -> RunStep:
+def interim_message(run: Run, reply: ModelReply, now: int) -> Message | None:
+    """What a model said together with calls it asked for; as at OpenAI a message of its own."""
+    content = _text_part(_words(reply), [])
+    return _message(run, content, now) if content else None
+
+
+def creation_step(run: Run, message: Message, usage: Usage | None, now: int) -> RunStep:
     """The step that tells of a message."""
     return RunStep(
         id=StepId(new_id("step")), created_at=now, assistant_id=run.assistant_id, thread_id=run.thread_id,
@@ -54,12 +64,22 @@ def creation_step(run: Run, message: Message, usage: Usage, now: int) -> RunStep
     )
 
 
-def _parts(text: str, pictures: list[Product], mentionable: list[Product]) -> tuple[Part, ...]:
-    shown = tuple(ImageFilePart(image_file=ImageFile(file_id=picture.file_id)) for picture in pictures)
-    if not text and shown:
-        return shown
+def _message(run: Run, content: tuple[Part, ...], now: int) -> Message:
+    return Message(
+        id=MessageId(new_id("msg")), created_at=now, completed_at=now, thread_id=run.thread_id, role="assistant",
+        assistant_id=run.assistant_id, run_id=run.id, content=content,
+    )
+
+
+def _words(reply: ModelReply) -> str:
+    return plain(reply.text).strip()[:LONGEST_TEXT_CHARS]
+
+
+def _text_part(text: str, mentionable: list[Product]) -> tuple[TextPart, ...]:
+    if not text:
+        return ()
     annotations = tuple(note for product in mentionable for note in _annotations(text, product))
-    return (*shown, TextPart(text=Text(value=text or "(no words)", annotations=annotations)))
+    return (TextPart(text=Text(value=text, annotations=annotations)),)
 
 
 def _latest(products: list[Product]) -> list[Product]:

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.embedded.http import answered, body_of, listed, window_of
-from adapters.embedded.ids import AssistantId, new_id
+from adapters.embedded.ids import new_id
 from adapters.embedded.objects import Assistant, deleted
 from adapters.embedded.rows import Rows
 from adapters.embedded.store import Store
@@ -34,20 +34,6 @@ class Assistants:
             web.post("/assistants/{assistant_id}", self._change),
             web.delete("/assistants/{assistant_id}", self._delete),
         ]
-
-    async def ensure(self, *, name: str, **fields: Any) -> AssistantId:
-        """The assistant of that name, made if there is none; what differs of its fields is changed."""
-        def work(rows: Rows) -> AssistantId:
-            named = rows.all(Assistant, name=name)
-            if not named:
-                assistant = new_assistant({"name": name, **fields})
-                rows.insert(assistant)
-                return assistant.id
-            current, wanted = named[-1], changed(named[-1], fields)
-            if wanted != current:
-                rows.update(wanted)
-            return current.id
-        return await self._store.transact(work)
 
     async def _create(self, request: web.Request) -> web.Response:
         assistant = new_assistant(await body_of(request))

@@ -14,30 +14,19 @@ from adapters.embedded.objects import File
 from adapters.embedded.products import CodeOutcome, Product, is_picture
 from adapters.embedded.run_objects import CodeCall, CodeImage, CodeImageFile, CodeLogs, Run
 from adapters.embedded.wire import plain
-from adapters.embedded.workspace import Workspace
+from adapters.embedded.workspace import Workspace, WorkspaceEngine
 from adapters.sandbox.results import CodeResult, CodeStatus
 
 LOGS_KEPT_CHARS = 100_000
 
 
-class CodeEngine(Protocol):
+class CodeEngine(WorkspaceEngine, Protocol):
     """Runs code, one session for each thread; `adapters.sandbox` is the real one."""
 
     async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
         """Run code to its end, its deadline or its limits; never raises for what the code does."""
         ...
 
-    async def put(self, session: str, name: str, data: bytes) -> None:
-        """Lay a file into /mnt/data."""
-        ...
-
-    def alive(self, session: str) -> bool:
-        """Whether the session's process, with its variables and files, is still there."""
-        ...
-
-    async def forget(self, session: str) -> None:
-        """End a session."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +98,8 @@ def _logs(result: CodeResult, missing: list[str]) -> str:
         parts.append(plain(result.reason))
     if result.session_lost:
         parts.append("The session has ended: its variables are gone, and its files are put back before the next code.")
-    parts.extend(missing)
+    if result.status is not CodeStatus.UNAVAILABLE:
+        parts.extend(missing)
     return "\n".join(part for part in parts if part)
 
 

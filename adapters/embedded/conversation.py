@@ -16,12 +16,14 @@ from adapters.embedded.models.port import (
     Speaker,
 )
 from adapters.embedded.objects import File, Message, TextPart, Tool
-from adapters.embedded.products import FOLDER, Product, guest_name
-from adapters.embedded.rows import Rows
-from adapters.embedded.run_objects import CodeCall, CodeLogs, FunctionCall, Run, RunStep, ToolCalls
+from adapters.embedded.products import FOLDER, Product
+from adapters.embedded.rows import Rows, Window
+from adapters.embedded.run_objects import CodeCall, CodeLogs, FunctionCall, MessageCreation, Run, RunStep
 from adapters.embedded.workspace import attached
+from adapters.sandbox.names import clean_name
 
 CONTEXT_CHARS = 100_000
+CONTEXT_MESSAGES = 200
 OUTPUT_CHARS = 20_000
 CHARS_PER_TOKEN = 4
 
@@ -43,12 +45,10 @@ _CODE_TOOL = ModelTool(
 def request_of(rows: Rows, run: Run) -> ModelRequest:
     """What the model is asked next in a run: the thread, then the calls of the run with what came of them."""
     steps = rows.all(RunStep, run_id=run.id)
-    history = [_spoken(rows, message) for message in rows.all(Message, thread_id=run.thread_id)]
-    products = [product for product in rows.products(run.thread_id) if product.run_id == run.id]
-    called = [message for step in steps for message in _called(step, products)]
+    called = _exchanges(rows, run, steps)
     return ModelRequest(
         instructions=run.instructions,
-        messages=(*_bounded(history, run), *called),
+        messages=(*_bounded(_history(rows, run), run), *called),
         tools=tuple(_offered(tool) for tool in run.tools),
         tool_choice="auto" if called else _choice(run.tool_choice),
         model=run.model,
@@ -59,28 +59,43 @@ def request_of(rows: Rows, run: Run) -> ModelRequest:
     )
 
 
+def _history(rows: Rows, run: Run) -> list[ModelMessage]:
+    newest_first, _ = rows.page(Message, Window(limit=CONTEXT_MESSAGES), thread_id=run.thread_id)
+    return [_spoken(rows, message) for message in newest_first[::-1] if message.run_id != run.id]
+
+
+def _exchanges(rows: Rows, run: Run, steps: list[RunStep]) -> list[ModelMessage]:
+    """What the model has said and called in this run, and what came of each call."""
+    products = [product for product in rows.products(run.thread_id) if product.run_id == run.id]
+    exchanges, said = [], ""
+    for step in steps:
+        if isinstance(step.step_details, MessageCreation):
+            said = _text(rows.get(Message, step.step_details.message_creation.message_id))
+            continue
+        calls = step.step_details.tool_calls
+        asked = tuple(_as_asked(call) for call in calls)
+        exchanges.append(ModelMessage(speaker=Speaker.ASSISTANT, text=said, tool_calls=asked))
+        exchanges.extend(
+            ModelMessage(speaker=Speaker.TOOL, text=_told(call, products), tool_call_id=call.id) for call in calls
+        )
+        said = ""
+    return exchanges
+
+
 def _spoken(rows: Rows, message: Message) -> ModelMessage:
-    text = "\n\n".join(part.text.value for part in message.content if isinstance(part, TextPart))
     return ModelMessage(
-        speaker=Speaker(message.role), text=text,
+        speaker=Speaker(message.role), text=_text(message),
         file_names=tuple(_names(rows, attached(message))) if message.role == "user" else (),
     )
 
 
+def _text(message: Message) -> str:
+    return "\n\n".join(part.text.value for part in message.content if isinstance(part, TextPart))
+
+
 def _names(rows: Rows, file_ids: list[FileId]) -> list[str]:
     files = [rows.find(File, file_id) for file_id in file_ids]
-    return [guest_name(file.filename) for file in files if file]
-
-
-def _called(step: RunStep, products: list[Product]) -> list[ModelMessage]:
-    """The calls of a step as the model made them, and one message for what came of each."""
-    if not isinstance(step.step_details, ToolCalls):
-        return []
-    calls = step.step_details.tool_calls
-    asked = ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=tuple(_as_asked(call) for call in calls))
-    return [asked, *(
-        ModelMessage(speaker=Speaker.TOOL, text=_told(call, products), tool_call_id=call.id) for call in calls
-    )]
+    return [clean_name(file.filename) for file in files if file]
 
 
 def _as_asked(call: CodeCall | FunctionCall) -> ModelToolCall:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
+import logging
+import re
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -13,9 +13,11 @@ from adapters.embedded.errors import ApiError
 from adapters.embedded.store import StoreError
 from adapters.embedded.wire import dump
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_ORIGIN = re.compile(rf"https?://{_HOST.pattern}", re.IGNORECASE)
 
 
 def door(api_key: str) -> Middleware:
@@ -29,7 +31,7 @@ def door(api_key: str) -> Middleware:
         except ApiError as error:
             return _refused(error)
         except StoreError as error:
-            log.warning("request not served", path=request.path, reason=str(error))
+            log.warning("request not served", extra={"path": request.path, "reason": str(error)})
             return _refused(ApiError(str(error), status=503, kind="server_error"))
         except web.HTTPRequestEntityTooLarge:
             return _refused(ApiError("The request is too large.", status=413))
@@ -42,18 +44,11 @@ def door(api_key: str) -> Middleware:
 
 def _check_place(request: web.Request) -> None:
     """A web page elsewhere can reach a loopback port through the browser; its Host or Origin gives it away."""
-    if not _is_loopback(f"//{request.headers.get('Host', '')}"):
+    if not _HOST.fullmatch(request.headers.get("Host", "")):
         raise ApiError("This server answers only to its loopback address.", status=403)
     origin = request.headers.get("Origin")
-    if origin is not None and not _is_loopback(origin):
+    if origin is not None and not _ORIGIN.fullmatch(origin):
         raise ApiError("Requests of web pages from elsewhere are refused.", status=403)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return urlsplit(address).hostname in LOOPBACK
-    except ValueError:
-        return False
 
 
 def _check_key(request: web.Request, api_key: str) -> None:

@@ -4,19 +4,52 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
 
 from aiohttp import BodyPartReader, web
+from pydantic import Field
 
 from adapters.embedded.errors import ApiError
 from adapters.embedded.folder import FileFolder
 from adapters.embedded.http import answered, listed, window_of
 from adapters.embedded.ids import FileId
 from adapters.embedded.objects import File, deleted
+from adapters.embedded.rows import Window
 from adapters.embedded.store import Store
+from adapters.embedded.wire import plain
 
 _UPLOADED_FOR = ("assistants", "vision", "user_data", "batch", "fine-tune", "evals")
 _DOWNLOADED = ("assistants_output", "vision", "batch_output", "fine-tune-results")
 _CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileWindow(Window):
+    """Lists of files may be long."""
+
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Upload:
+    """The parts of an upload as they come, in any order."""
+
+    purpose: str = ""
+    filename: str = ""
+    file_id: FileId | None = None
+    size_bytes: int = 0
+
+    def file(self, now: int) -> File:
+        """The file, if all is there. Raises ApiError (400); bytes that came for nothing go at the next start."""
+        if self.file_id is None:
+            raise ApiError("Missing required parameter: 'file'.", param="file")
+        if self.purpose not in _UPLOADED_FOR:
+            expected = ", ".join(_UPLOADED_FOR)
+            raise ApiError(f"Invalid value for 'purpose': one of {expected} is expected.", param="purpose")
+        return File(
+            id=self.file_id, bytes=self.size_bytes, created_at=now, filename=self.filename, purpose=self.purpose
+        )
 
 
 class Files:
@@ -37,33 +70,30 @@ class Files:
         ]
 
     async def _upload(self, request: web.Request) -> web.Response:
-        purpose, filename, file_id, size_bytes = None, "", None, 0
         if not request.content_type.startswith("multipart/"):
             raise ApiError("A file is uploaded as multipart/form-data.")
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                continue
-            if part.name == "purpose":
-                purpose = await part.text()
-            elif part.name == "file":
-                filename = part.filename or "file"
-                file_id, size_bytes = await self._folder.receive(_chunks(part))
-        if file_id is None:
-            raise ApiError("Missing required parameter: 'file'.", param="file")
-        if purpose not in _UPLOADED_FOR:
-            await self._folder.drop(file_id)
-            expected = ", ".join(_UPLOADED_FOR)
-            raise ApiError(f"Invalid value for 'purpose': one of {expected} is expected.", param="purpose")
-        file = File(
-            id=file_id, bytes=size_bytes, created_at=int(time.time()), filename=filename[:255], purpose=purpose,
-        )
+        upload = _Upload()
+        try:
+            async for part in await request.multipart():
+                if isinstance(part, BodyPartReader):
+                    await self._receive(part, upload)
+        except (ValueError, AssertionError, web.RequestPayloadError):   # what aiohttp raises for malformed parts
+            raise ApiError("The multipart body of the request cannot be read.") from None
+        file = upload.file(int(time.time()))
         await self._store.transact(lambda rows: rows.insert(file))
         return answered(file)
+
+    async def _receive(self, part: BodyPartReader, upload: _Upload) -> None:
+        if part.name == "purpose":
+            upload.purpose = (await part.read_chunk(100)).decode("utf-8", "replace")
+        elif part.name == "file" and upload.file_id is None:
+            upload.filename = plain(part.filename or "file")[:255]
+            upload.file_id, upload.size_bytes = await self._folder.receive(_chunks(part))
 
     async def _list(self, request: web.Request) -> web.Response:
         purpose = request.query.get("purpose")
         where = {"purpose": purpose} if purpose else {}
-        return await listed(self._store, File, window_of(request), **where)
+        return await listed(self._store, File, window_of(request, FileWindow), **where)
 
     async def _get(self, request: web.Request) -> web.Response:
         return answered(await self._named(request))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from adapters.embedded.errors import ApiError
 from adapters.embedded.ids import FileId, new_id
@@ -25,21 +27,23 @@ class FileFolder:
     async def keep(self, data: bytes) -> FileId:
         """Write bytes down, safe against a crash. Raises StoreError."""
         file_id = FileId(new_id("file"))
-        await asyncio.to_thread(self._write, file_id, [data])
+        await asyncio.to_thread(self._write, file_id, data)
         return file_id
 
     async def receive(self, chunks: AsyncIterable[bytes]) -> tuple[FileId, int]:
         """Write an upload down as it comes; returns its id and size. Raises ApiError (413) and StoreError."""
-        held: list[bytes] = []
-        size_bytes = 0
-        async for chunk in chunks:
-            size_bytes += len(chunk)
-            if size_bytes > self._largest_bytes:
-                limit = self._largest_bytes // 1_000_000
-                raise ApiError(f"The file is larger than {limit} MB.", status=413, param="file")
-            held.append(chunk)
-        file_id = FileId(new_id("file"))
-        await asyncio.to_thread(self._write, file_id, held)
+        file_id, size_bytes = FileId(new_id("file")), 0
+        with ExitStack() as undo, _as_store_error():
+            undo.callback((self._path / file_id).unlink, missing_ok=True)
+            file = undo.enter_context(await asyncio.to_thread((self._path / file_id).open, "xb"))
+            async for chunk in chunks:
+                size_bytes += len(chunk)
+                if size_bytes > self._largest_bytes:
+                    limit = self._largest_bytes // 1_000_000
+                    raise ApiError(f"The file is larger than {limit} MB.", status=413, param="file")
+                await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(_to_disk, file)
+            undo.pop_all()
         return file_id, size_bytes
 
     async def read(self, file_id: FileId) -> bytes:
@@ -55,22 +59,32 @@ class FileFolder:
         """Remove the bytes of a file, if they are there."""
         await asyncio.to_thread((self._path / file_id).unlink, missing_ok=True)
 
-    async def sweep(self, known: Iterable[FileId]) -> None:
-        """Remove what a crash left behind: bytes that no stored file names."""
-        await asyncio.to_thread(self._sweep, frozenset(known))
+    async def open(self, known: Iterable[FileId]) -> None:
+        """Make the folder, and remove what a crash left in it: bytes that no stored file names. Raises StoreError."""
+        with _as_store_error():
+            await asyncio.to_thread(self._sweep, frozenset(known))
 
-    def _write(self, file_id: FileId, chunks: Iterable[bytes]) -> None:
-        try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with (self._path / file_id).open("xb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StoreError(f"The file cannot be kept: {error.strerror}.") from error
+    def _write(self, file_id: FileId, data: bytes) -> None:
+        with _as_store_error(), (self._path / file_id).open("xb") as file:
+            file.write(data)
+            _to_disk(file)
 
     def _sweep(self, known: frozenset[FileId]) -> None:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self._path.glob("*"):
             if path.name not in known:
                 path.unlink()
+
+
+def _to_disk(file: BinaryIO) -> None:
+    with file:
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _as_store_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"The file cannot be kept: {error.strerror}.") from error

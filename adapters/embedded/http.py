@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -12,7 +12,6 @@ from adapters.embedded.rows import Rows, Stored, Window
 from adapters.embedded.store import Store
 from adapters.embedded.wire import dump, parse
 
-T = TypeVar("T")
 LARGEST_BODY_BYTES = 8_000_000
 
 
@@ -36,10 +35,10 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def window_of(request: web.Request) -> Window:
+def window_of(request: web.Request, kind: type[Window] = Window) -> Window:
     """Which part of a list is asked for. Raises ApiError (400)."""
     asked = {name: request.query[name] for name in ("limit", "order", "after", "before") if request.query.get(name)}
-    return parse(Window, asked)
+    return parse(kind, asked)
 
 
 async def listed(store: Store, kind: type[Stored], window: Window, **where: str) -> web.Response:

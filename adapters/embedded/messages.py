@@ -12,10 +12,11 @@ from aiohttp import web
 from adapters.embedded.errors import ApiError, not_found
 from adapters.embedded.http import answered, body_of, listed, window_of
 from adapters.embedded.ids import ThreadId, new_id
-from adapters.embedded.objects import Message, Thread, deleted
+from adapters.embedded.objects import File, Message, Thread, deleted
 from adapters.embedded.rows import Rows
 from adapters.embedded.store import Store
 from adapters.embedded.wire import parse
+from adapters.embedded.workspace import attached
 
 _GIVEN = ("role", "content", "attachments", "metadata")
 
@@ -43,7 +44,7 @@ class Messages:
         def work(rows: Rows) -> None:
             rows.get(Thread, thread_id)
             check_unlocked(rows, thread_id)
-            rows.insert(message)
+            add_message(rows, message)
         await self._store.transact(work)
         return answered(message)
 
@@ -83,6 +84,13 @@ def new_message(thread_id: ThreadId, fields: Mapping[str, Any]) -> Message:
         given["attachments"] = _attachments(fields["file_ids"])
     fixed = {"id": new_id("msg"), "created_at": now, "completed_at": now, "thread_id": thread_id}
     return parse(Message, {**given, **fixed})
+
+
+def add_message(rows: Rows, message: Message) -> None:
+    """Put a message at the end of its thread. Raises ApiError (404) when a file that it gives is not there."""
+    for file_id in attached(message):
+        rows.get(File, file_id)
+    rows.insert(message)
 
 
 def check_unlocked(rows: Rows, thread_id: ThreadId) -> None:

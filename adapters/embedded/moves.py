@@ -8,11 +8,12 @@ raises RunInterruptedError and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from adapters.embedded.errors import ApiError
-from adapters.embedded.events import Event
+from adapters.embedded.events import Event, calls_opened, message_written
 from adapters.embedded.ids import RunId
+from adapters.embedded.messages import add_message
 from adapters.embedded.objects import Message
 from adapters.embedded.products import CodeOutcome
 from adapters.embedded.rows import Rows
@@ -45,7 +46,7 @@ def start(rows: Rows, now: int, run_id: RunId, *, run: Run, messages: tuple[Mess
     if active:
         raise ApiError(f"Thread {run.thread_id} already has an active run {active.id}.")
     for message in messages:
-        rows.insert(message)
+        add_message(rows, message)
     rows.insert(run)
     return [Event(name="thread.run.created", data=run), Event(name="thread.run.queued", data=run)]
 
@@ -60,12 +61,14 @@ def begin(rows: Rows, now: int, run_id: RunId) -> list[Event]:
     return _updated(rows, replace(run, status=RunStatus.IN_PROGRESS, started_at=run.started_at or now))
 
 
-def open_calls(rows: Rows, now: int, run_id: RunId, *, step: RunStep) -> list[Event]:
-    """Add the step of an exchange in which the model asked for calls."""
+def open_calls(
+    rows: Rows, now: int, run_id: RunId, *, step: RunStep, said: tuple[RunStep, Message] | None = None
+) -> list[Event]:
+    """Add the step of an exchange in which the model asked for calls, and before it what it said with them."""
     _working(rows, run_id)
+    told = _say(rows, *said) if said else []
     rows.insert(step)
-    created = [Event(name="thread.run.step.created", data=step), Event(name="thread.run.step.in_progress", data=step)]
-    return [*created, *_answered(rows, now, step, {})]
+    return [*told, *calls_opened(step), *_answered(rows, now, step, {})]
 
 
 def record_code(
@@ -114,10 +117,9 @@ def request_cancel(rows: Rows, now: int, run_id: RunId) -> list[Event]:
 def complete(rows: Rows, now: int, run_id: RunId, *, step: RunStep, message: Message, model: str) -> list[Event]:
     """Put the answer into the thread and end the run: completed, or incomplete when the message stops short."""
     run = _working(rows, run_id)
-    rows.insert(message)
-    rows.insert(step)
+    told = _say(rows, step, message)
     status = RunStatus.INCOMPLETE if message.status == "incomplete" else RunStatus.COMPLETED
-    return [*_written(step, message), *_end(rows, now, replace(run, model=model or run.model), status)]
+    return [*told, *_end(rows, now, replace(run, model=model or run.model), status)]
 
 
 def end(
@@ -168,6 +170,12 @@ def _answered(rows: Rows, now: int, step: RunStep, answers: Mapping[str, CodeCal
     return [Event(name="thread.run.step.completed", data=step)] if done else []
 
 
+def _say(rows: Rows, step: RunStep, message: Message) -> list[Event]:
+    rows.insert(message)
+    rows.insert(step)
+    return message_written(step, message)
+
+
 def _end(rows: Rows, now: int, run: Run, status: RunStatus) -> list[Event]:
     match status:
         case RunStatus.COMPLETED:
@@ -183,7 +191,8 @@ def _end(rows: Rows, now: int, run: Run, status: RunStatus) -> list[Event]:
         case RunStatus.QUEUED | RunStatus.IN_PROGRESS | RunStatus.REQUIRES_ACTION | RunStatus.CANCELLING:
             raise ValueError(f"a run does not end as {status}")
     usage = _sum(rows.all(RunStep, run_id=run.id))
-    return _updated(rows, replace(run, status=status, required_action=None, usage=usage))
+    expires_at = run.expires_at if status is RunStatus.EXPIRED else None
+    return _updated(rows, replace(run, status=status, required_action=None, usage=usage, expires_at=expires_at))
 
 
 def _close_steps(rows: Rows, now: int, run_id: RunId, status: RunStatus, error: LastError | None) -> list[Event]:
@@ -212,21 +221,3 @@ def _sum(steps: list[RunStep]) -> Usage:
         completion_tokens=sum(usage.completion_tokens for usage in spent),
         total_tokens=sum(usage.total_tokens for usage in spent),
     )
-
-
-def _written(step: RunStep, message: Message) -> list[Event]:
-    """The answer is written in one go, so its delta is the whole of it."""
-    content = [{"index": index, **asdict(part)} for index, part in enumerate(message.content)]
-    delta = {"id": message.id, "object": "thread.message.delta", "delta": {"role": message.role, "content": content}}
-    begun = replace(message, status="in_progress", content=(), completed_at=None, incomplete_at=None)
-    begun = replace(begun, incomplete_details=None)
-    running = replace(step, status=StepStatus.IN_PROGRESS, completed_at=None, usage=None)
-    return [
-        Event(name="thread.run.step.created", data=running),
-        Event(name="thread.run.step.in_progress", data=running),
-        Event(name="thread.message.created", data=begun),
-        Event(name="thread.message.in_progress", data=begun),
-        Event(name="thread.message.delta", data=delta),
-        Event(name=f"thread.message.{message.status}", data=message),
-        Event(name="thread.run.step.completed", data=step),
-    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +50,3 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 def is_picture(data: bytes) -> bool:
     """Whether these bytes begin like one of the four kinds that are shown inline: PNG, JPEG, GIF, WebP."""
     return data.startswith(_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-
-
-def guest_name(filename: str) -> str:
-    """The name a user's file has in /mnt/data: its last part, with letters, digits, `.`, `_`, `-` and spaces only."""
-    last = filename.replace("\\", "/").rsplit("/", 1)[-1]
-    return re.sub(r"[^\w. -]", "_", last).strip(". ")[-120:] or "file"

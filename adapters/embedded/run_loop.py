@@ -10,7 +10,7 @@ import asyncio
 import json
 
 from adapters.embedded import moves
-from adapters.embedded.answers import answer, creation_step
+from adapters.embedded.answers import creation_step, final_message, interim_message
 from adapters.embedded.code_interpreter import CodeInterpreter
 from adapters.embedded.conversation import request_of
 from adapters.embedded.ids import RunId, StepId, new_id
@@ -89,17 +89,25 @@ class RunLoop:
             return True
         reply = await self._model.complete(request)
         if reply.tool_calls:
-            await self._journal.write(moves.open_calls, run.id, step=_calls_step(run, reply, self._journal.now()))
+            await self._open_calls(run, reply)
             return False
         await self._answer(run, reply)
         return True
 
+    async def _open_calls(self, run: Run, reply: ModelReply) -> None:
+        now = self._journal.now()
+        message = interim_message(run, reply, now)
+        said = (creation_step(run, message, None, now), message) if message else None
+        await self._journal.write(moves.open_calls, run.id, step=_calls_step(run, reply, now), said=said)
+
     async def _answer(self, run: Run, reply: ModelReply) -> None:
         if reply.finish is ModelFinish.CONTENT_FILTER:
             raise ModelError("The model's content filter stopped this answer.", code="invalid_prompt")
-        products = await self._store.transact(lambda rows: rows.products(run.thread_id))
-        message = answer(run, reply, products, self._journal.now())
-        step = creation_step(run, message, _usage(reply.usage), self._journal.now())
+        products, now = await self._store.transact(lambda rows: rows.products(run.thread_id)), self._journal.now()
+        message = final_message(run, reply, products, now)
+        if message is None:
+            raise ModelError("The model gave an empty answer.")
+        step = creation_step(run, message, _usage(reply.usage), now)
         await self._journal.write(moves.complete, run.id, step=step, message=message, model=plain(reply.model))
 
     async def _do(self, run: Run, step: RunStep, calls: list[CodeCall | FunctionCall]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
-
-import structlog
 
 from adapters.embedded import moves
 from adapters.embedded.ids import RunId
@@ -14,9 +13,10 @@ from adapters.embedded.run_loop import RunLoop
 from adapters.embedded.run_objects import ACTIVE, LastError, Run, RunStatus
 from adapters.embedded.store import Store, StoreError
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
-SETTLE_TRIES = 30
+SETTLE_TRIES = 20
+LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,10 @@ class RunTasks:
             run for status in ACTIVE for run in rows.all(Run, status=status)
         ])
         for run in unfinished:
-            log.info("run taken up after a restart", run=run.id, status=run.status)
+            log.info("run taken up after a restart", extra={"run": run.id, "status": run.status})
             self.start(run)
+            if run.status is RunStatus.CANCELLING:
+                self.cancel(run)
 
     def start(self, run: Run) -> None:
         """Work on a run until it ends."""
@@ -57,10 +59,11 @@ class RunTasks:
         if live := self._live.get(run_id):
             live.outputs_came.set()
 
-    def cancel(self, run_id: RunId) -> None:
+    def cancel(self, run: Run) -> None:
         """Stop the work on a run whose cancelling is written down, or whose thread is gone."""
-        if live := self._live.get(run_id):
-            live.work.cancel()
+        if run.id not in self._live:
+            self.start(run)
+        self._live[run.id].work.cancel()
 
     async def stop(self) -> None:
         """Let go of all runs; they stay as they are, for the next start."""
@@ -71,15 +74,13 @@ class RunTasks:
 
     async def _see_through(self, run: Run, work: asyncio.Task[None]) -> None:
         left_s = (run.expires_at or 0) - self._journal.now()
-        if run.status is RunStatus.CANCELLING:
-            work.cancel()
         await asyncio.wait({work}, timeout=max(0, left_s))
         if not work.done():
             work.cancel()
             await asyncio.wait({work})
             await self._settle(run.id, RunStatus.EXPIRED)
         elif not work.cancelled() and (error := work.exception()):
-            log.error("run broke off", run=run.id, exc_info=error)
+            log.error("run broke off", extra={"run": run.id}, exc_info=error)
             await self._settle(run.id, RunStatus.FAILED, str(error) if isinstance(error, StoreError) else "")
         else:
             # Ends a run whose cancelling was written while its last move was being made; any other has ended by itself.
@@ -90,11 +91,11 @@ class RunTasks:
         error = None
         if status is RunStatus.FAILED:
             error = LastError(code="server_error", message=reason or "The server broke off this run; its log says why.")
-        for _ in range(SETTLE_TRIES):
+        for tried in range(SETTLE_TRIES):
             try:
                 await self._journal.write(moves.end, run_id, status=status, error=error)
             except StoreError as fault:
-                log.warning("end of run not written", run=run_id, reason=str(fault))
-                await asyncio.sleep(1)
+                log.warning("end of run not written", extra={"run": run_id, "reason": str(fault)})
+                await asyncio.sleep(min(2.0 ** tried, LONGEST_PAUSE_S))
             else:
                 return

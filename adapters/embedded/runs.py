@@ -66,7 +66,7 @@ class Runs:
         given = fields.get("thread") or {}
         if not isinstance(given, dict):
             raise ApiError("Invalid value for 'thread': an object is expected.", param="thread")
-        thread, messages = new_thread(given)
+        thread, messages = new_thread({"tool_resources": fields.get("tool_resources"), **given})
 
         def work(rows: Rows) -> Run:
             run = self._new_run(rows, thread.id, fields)
@@ -121,7 +121,7 @@ class Runs:
     async def _cancel(self, request: web.Request) -> web.Response:
         run = await self._store.transact(lambda rows: _named(rows, request))
         await self._journal.write(moves.request_cancel, run.id)
-        self._tasks.cancel(run.id)
+        self._tasks.cancel(run)
         return answered(await self._journal.run(run.id))
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:

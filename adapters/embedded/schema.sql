@@ -7,8 +7,8 @@ CREATE TABLE IF NOT EXISTS objects (
     thread_id TEXT GENERATED ALWAYS AS (json_extract(body, '$.thread_id')) VIRTUAL,
     run_id    TEXT GENERATED ALWAYS AS (json_extract(body, '$.run_id')) VIRTUAL,
     status    TEXT GENERATED ALWAYS AS (json_extract(body, '$.status')) VIRTUAL,
-    name      TEXT GENERATED ALWAYS AS (json_extract(body, '$.name')) VIRTUAL,
-    purpose   TEXT GENERATED ALWAYS AS (json_extract(body, '$.purpose')) VIRTUAL
+    purpose   TEXT GENERATED ALWAYS AS (json_extract(body, '$.purpose')) VIRTUAL,
+    has_file  TEXT GENERATED ALWAYS AS (CASE WHEN instr(body, '"file_id"') THEN 'yes' END) VIRTUAL
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS objects_in_thread ON objects (kind, thread_id, seq);

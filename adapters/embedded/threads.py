@@ -11,13 +11,15 @@ from aiohttp import web
 
 from adapters.embedded.errors import ApiError
 from adapters.embedded.http import answered, body_of
-from adapters.embedded.ids import RunId, new_id
-from adapters.embedded.messages import new_message
+from adapters.embedded.ids import ThreadId, new_id
+from adapters.embedded.messages import add_message, new_message
 from adapters.embedded.objects import Message, Thread, deleted
 from adapters.embedded.rows import Rows
+from adapters.embedded.run_objects import Run
 from adapters.embedded.run_tasks import RunTasks
 from adapters.embedded.store import Store
 from adapters.embedded.wire import parse
+from adapters.embedded.workspace import Workspace
 
 _CHANGED = ("metadata", "tool_resources")
 
@@ -25,9 +27,10 @@ _CHANGED = ("metadata", "tool_resources")
 class Threads:
     """Create, read, change, delete. As at OpenAI there is no list of threads."""
 
-    def __init__(self, *, store: Store, tasks: RunTasks) -> None:
+    def __init__(self, *, store: Store, tasks: RunTasks, workspace: Workspace) -> None:
         self._store = store
         self._tasks = tasks
+        self._workspace = workspace
 
     def routes(self) -> list[web.RouteDef]:
         """Paths below the API's root."""
@@ -60,13 +63,14 @@ class Threads:
     async def _delete(self, request: web.Request) -> web.Response:
         id_ = request.match_info["thread_id"]
 
-        def work(rows: Rows) -> RunId | None:
+        def work(rows: Rows) -> Run | None:
             thread, active = rows.get(Thread, id_), rows.active_run(id_)
             rows.delete(thread.id)
-            return active.id if active else None
-        active_id = await self._store.transact(work)
-        if active_id:
-            self._tasks.cancel(active_id)
+            return active
+        active = await self._store.transact(work)
+        if active:
+            self._tasks.cancel(active)
+        await self._workspace.forget(ThreadId(id_))
         return answered(deleted("thread.deleted", id_))
 
 
@@ -84,4 +88,4 @@ def add_thread(rows: Rows, thread: Thread, messages: list[Message]) -> None:
     """Store a thread with its first messages."""
     rows.insert(thread)
     for message in messages:
-        rows.insert(message)
+        add_message(rows, message)

@@ -40,7 +40,11 @@ def parse(kind: type[T], fields: Mapping[str, Any]) -> T:
 
 def load(kind: type[T], text: str) -> T:
     """Read an object back from the JSON it was stored as."""
-    return _codec(kind).validate_json(text)
+    try:
+        return _codec(kind).validate_json(text)
+    except ValidationError:
+        # pydantic's text quotes the values, which are a user's words.
+        raise ValueError(f"a stored {kind.__name__} cannot be read") from None
 
 
 def dump(value: object) -> bytes:

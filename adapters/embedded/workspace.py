@@ -9,11 +9,13 @@ from adapters.embedded.errors import ApiError
 from adapters.embedded.folder import FileFolder
 from adapters.embedded.ids import FileId, ThreadId
 from adapters.embedded.objects import Assistant, File, ImageFilePart, Message, Thread
-from adapters.embedded.products import Product, guest_name
+from adapters.embedded.products import Product
 from adapters.embedded.rows import Rows
 from adapters.embedded.run_objects import Run
 from adapters.embedded.store import Store
 from adapters.embedded.wire import Settings
+from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.names import clean_name
 
 
 class WorkspaceEngine(Protocol):
@@ -25,6 +27,10 @@ class WorkspaceEngine(Protocol):
 
     def alive(self, session: str) -> bool:
         """Whether the session, with what lies in it, is still there."""
+        ...
+
+    async def forget(self, session: str) -> None:
+        """End a session."""
         ...
 
 
@@ -50,8 +56,15 @@ class Workspace:
                 await self._engine.put(run.thread_id, name, await self._folder.read(file_id))
             except ApiError:
                 missing.append(f"The file {name} is no longer there.")
+            except SandboxError as error:
+                missing.append(str(error))
             held.add(file_id)
         return missing
+
+    async def forget(self, thread_id: ThreadId) -> None:
+        """End a thread's session."""
+        self._held.pop(thread_id, None)
+        await self._engine.forget(thread_id)
 
     def holds(self, thread_id: ThreadId, file_ids: Iterable[FileId]) -> None:
         """Files that the session made itself need not be laid into it."""
@@ -68,7 +81,7 @@ def thread_files(rows: Rows, run: Run) -> Mapping[str, FileId]:
     for file_id in _given(rows, run):
         file = rows.find(File, file_id)
         if file:
-            named[guest_name(file.filename)] = file.id
+            named[clean_name(file.filename)] = file.id
     for product in rows.products(run.thread_id):
         if product.in_folder:
             named[product.filename] = product.file_id
@@ -84,7 +97,7 @@ def attached(message: Message) -> list[FileId]:
 def _given(rows: Rows, run: Run) -> list[FileId]:
     assistant, thread = rows.find(Assistant, run.assistant_id), rows.find(Thread, run.thread_id)
     given = [file_id for owner in (assistant, thread) if owner for file_id in _code_files(owner.tool_resources)]
-    for message in rows.all(Message, thread_id=run.thread_id):
+    for message in rows.all(Message, thread_id=run.thread_id, has_file="yes"):
         if message.role == "user":
             given.extend(attached(message))
     return given

@@ -7,19 +7,19 @@ environment.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import aiohttp
 import orjson
-import structlog
 
 from adapters.embedded.models.chat_errors import AZURE_NAMES, PassingError, SettingNames, status_error, unreachable
 from adapters.embedded.models.chat_wire import body_of, reply_of
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 LARGEST_REPLY_BYTES = 16 * 1024 * 1024
 
@@ -52,7 +52,8 @@ class ChatCompletions:
 
     @classmethod
     def on_azure(
-        cls, *, endpoint: str, api_key: str, model: str, api_version: str | None = None, patience: Patience | None = None
+        cls, *, endpoint: str, api_key: str, model: str, api_version: str | None = None,
+        patience: Patience | None = None,
     ) -> ChatCompletions:
         """At an Azure OpenAI resource: by deployment and dated version, or without a version by its v1 API."""
         path = f"deployments/{quote(model, safe='')}" if api_version else "v1"
@@ -71,7 +72,7 @@ class ChatCompletions:
                 pause_s = error.retry_after_s or self._patience.first_pause_s * 2.0 ** (tried - 1)
                 if pause_s > self._patience.longest_pause_s:
                     raise
-                log.info("model asked again", pause_s=pause_s, code=error.code)
+                log.info("model asked again", extra={"pause_s": pause_s, "code": error.code})
                 await asyncio.sleep(pause_s)
         return await self._ask(body)
 
@@ -85,10 +86,12 @@ class ChatCompletions:
         try:
             async with self._opened().post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 data = await _read(response)
+        except aiohttp.ConnectionTimeoutError:
+            raise unreachable(self._names) from None
         except TimeoutError:
             raise ModelError(f"The model gave no answer within {self._patience.call_deadline_s:g} s.") from None
         except (aiohttp.ClientError, OSError) as error:
-            log.info("model endpoint not reached", error=type(error).__name__)
+            log.info("model endpoint not reached", extra={"error": type(error).__name__})
             raise unreachable(self._names) from None
         if response.status != 200:
             wish_s = _retry_after_s(response.headers.get("Retry-After", ""))
