@@ -1,0 +1,52 @@
+# Python 3.11 or newer and make are all that is needed. PYTHON=python3.12 make run chooses another Python.
+
+# Relative paths only, so that a folder with spaces in its name works.
+python = "$$(scripts/find_python.sh)"
+venv = .venv/bin
+
+.PHONY: help run playground test test-unit check format-check lint types imports documents tree lock
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run:  ## start the bot on http://127.0.0.1:3978; the first time also make its environments
+	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments run
+	@exec $(venv)/teamsbot serve
+
+playground:  ## chat with the running bot in Microsoft's Agents Playground: make playground [BOT=http://...]
+	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments run
+	@exec $(venv)/python -m scripts.playground $(BOT)
+
+test: environments-test  ## all tests, the browser's too; fetches what they need: make test [ARGS="-k plot"]
+	@$(venv)/python -m scripts.fetch
+	@$(venv)/pytest --need-tools $(ARGS)
+
+test-unit: environments-test  ## the fast ring
+	@$(venv)/pytest tests/unit $(ARGS)
+
+check: format-check lint types imports documents tree  ## format, lint, types, architecture, generated pages, addresses in files
+
+format-check: environments-test
+	@$(venv)/ruff format --check --quiet || { $(venv)/ruff format --check; exit 1; }
+
+lint: environments-test
+	@$(venv)/ruff check
+
+types: environments-test
+	@$(venv)/mypy
+
+imports: environments-test
+	@$(venv)/lint-imports
+
+documents: environments-test
+	@$(venv)/python -m service.settings_docs --check
+
+tree: environments-test
+	@$(venv)/python -m scripts.check_tree
+
+lock: environments-test  ## choose the newest packages that pyproject.toml allows, and write them down with their hashes
+	@$(venv)/python -m scripts.lock
+
+.PHONY: environments-test
+environments-test:
+	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments test

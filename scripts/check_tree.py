@@ -1,0 +1,60 @@
+"""What no linter knows about the tracked files: `python -m scripts.check_tree`.
+
+A registry's address or a path of somebody's machine in a file makes the project work in one place only; a file of more
+than 300 lines is two.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.progress import ROOT, CannotGoOnError, run_story
+
+_LONGEST_LINES = 300
+_DEADLINE_S = 60
+_FORBIDDEN = {
+    "the address of a package registry": re.compile(
+        r"\b(?:pypi\.(?:org|python)|pythonhosted\.org|registry\.(?:npmjs|yarnpkg)\.|npmjs\.(?:org|com)|deb\.debian\.)",
+        re.I,
+    ),
+    "a path of this machine": re.compile(
+        r"(?:/work/(?:main|shared|\.library|\.mirror)|/tmp/(?:brief|bash_jobs)|/opt/wheels)"
+    ),
+    "a home folder": re.compile(r"/home/(?!user\b|teamsbot\b|app\b)\w+/|/root/\.\w+"),
+}
+
+
+def faults(path: Path, text: str) -> Iterator[str]:
+    """Each fault of one file, as `path:line: what`."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        yield from (f"{path}:{number}: {what}" for what, pattern in _FORBIDDEN.items() if pattern.search(line))
+    if path.suffix == ".py" and len(lines) > _LONGEST_LINES:
+        yield f"{path}:{_LONGEST_LINES}: {len(lines)} lines; {_LONGEST_LINES} are enough"
+
+
+def _tracked() -> Iterator[tuple[Path, str]]:
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_DEADLINE_S, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise CannotGoOnError("git cannot list the files: the check needs a clone and git") from error
+    for name in filter(None, listed.stdout.split("\0")):
+        file = ROOT / name
+        if file.is_file() and b"\0" not in (content := file.read_bytes()):
+            yield Path(name), content.decode(errors="replace")
+
+
+def _check() -> None:
+    found = [fault for path, text in _tracked() for fault in faults(path, text)]
+    if found:
+        print("\n".join(found))
+        raise CannotGoOnError(f"{len(found)} faults in the files, listed above")
+
+
+if __name__ == "__main__":
+    sys.exit(run_story(_check))

@@ -1,0 +1,104 @@
+"""Makes the two environments: `python -m scripts.environments run|test`.
+
+`.venv` holds the service, `.sandbox` what model-written code may import. A stamp in each says what it was made from, so
+a later start finds nothing to do; an environment without one, or from another Python or folder, is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from scripts.commands import Command, run
+from scripts.progress import ROOT, alone, run_story, step
+from scripts.uv import PINS, VENV, install, uv
+
+SANDBOX = ROOT / ".sandbox"
+_STAMPS = ".stamps"
+
+
+def prepare(lock_name: str) -> None:
+    """Bring both environments to what the locks say: `requirements.lock` to run, `requirements-dev.lock` to test."""
+    with alone():
+        _make(VENV, "the service's environment", PINS / "uv.txt")
+        _install(VENV, ROOT / lock_name, "the service's packages")
+        _install_project()
+        _make(SANDBOX, "the sandbox's environment", None)
+        _install(SANDBOX, ROOT / "sandbox.lock", "the sandbox's packages (numpy, pandas, matplotlib and others)")
+        _list_fonts()
+
+
+def _make(environment: Path, words: str, pip_installs: Path | None) -> None:
+    made_from = f"{sys.version_info[:2]} {sys.base_prefix} {environment}"
+    if _stamped(environment, "made", made_from):
+        return
+    with step(f"Making {words}"):
+        pip = [] if pip_installs else ["--without-pip"]
+        run(f"making {words}", [sys.executable, "-m", "venv", "--clear", *pip, environment], env=os.environ)
+        if pip_installs:
+            pip_install: Command = [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--retries",
+                "1",
+                "--require-hashes",
+                "-r",
+                pip_installs,
+            ]
+            run("installing uv", [environment / "bin" / "python", *pip_install], env=os.environ)
+    _stamp(environment, "made", made_from)
+
+
+def _install(environment: Path, lock: Path, words: str) -> None:
+    if _stamped(environment, lock.name, lock.read_text()):
+        return
+    with step(f"Installing {words}"):
+        install(f"installing {lock.name}", environment, lock, "--compile-bytecode")
+    _stamp(environment, lock.name, lock.read_text())
+
+
+def _install_project() -> None:
+    made_from = (ROOT / "pyproject.toml").read_text()
+    if _stamped(VENV, "project", made_from):
+        return
+    with step("Installing teamsbot itself"):
+        pinned: Command = ["--build-constraints", PINS / "build.txt", "--require-build-hashes"]
+        where: Command = ["--python", VENV / "bin" / "python"]
+        uv("installing teamsbot", "pip", "install", *where, "--no-deps", *pinned, "-e", ROOT)
+    _stamp(VENV, "project", made_from)
+
+
+def _list_fonts() -> None:
+    made_from = (ROOT / "sandbox.lock").read_text()
+    if _stamped(SANDBOX, "fonts", made_from):
+        return
+    with step("Listing the fonts for plots"):
+        run(
+            "listing the fonts",
+            [SANDBOX / "bin" / "python", "-c", "import matplotlib.font_manager"],
+            env={"PATH": os.defpath, "MPLCONFIGDIR": str(SANDBOX / "share" / "matplotlib")},
+        )
+    _stamp(SANDBOX, "fonts", made_from)
+
+
+def _stamped(environment: Path, name: str, made_from: str) -> bool:
+    stamp = environment / _STAMPS / name
+    return stamp.is_file() and stamp.read_text() == _digest(made_from)
+
+
+def _stamp(environment: Path, name: str, made_from: str) -> None:
+    (environment / _STAMPS).mkdir(exist_ok=True)
+    (environment / _STAMPS / name).write_text(_digest(made_from))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    locks = {"run": "requirements.lock", "test": "requirements-dev.lock"}
+    sys.exit(run_story(lambda: prepare(locks[sys.argv[1]])))

@@ -1,0 +1,36 @@
+"""Where the tests find the tools that `make test` fetches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from scripts.chromium import find_chromium
+from scripts.node import Node, find_node
+from scripts.playground import playground_is_here
+
+_HOW = "`make test` fetches it"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--need-tools", action="store_true", help="a fetched tool that is missing fails its tests")
+
+
+@pytest.fixture(scope="session")
+def chromium(pytestconfig: pytest.Config) -> Path:
+    return find_chromium() or _missing("Chromium", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def playground_node(pytestconfig: pytest.Config) -> Node:
+    """The Node that runs the Agents Playground, where both are here."""
+    node = find_node() if playground_is_here() else None
+    return node or _missing("the Agents Playground", pytestconfig)
+
+
+def _missing(tool: str, config: pytest.Config) -> NoReturn:
+    if config.getoption("--need-tools"):
+        pytest.fail(f"{tool} is missing, though it should have been fetched", pytrace=False)
+    pytest.skip(f"{tool} is not here; {_HOW}")
