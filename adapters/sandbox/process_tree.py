@@ -33,7 +33,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Return the same with shared pages divided among those who share them. A process that hides its maps counts in full."""
+    """Return the same, with shared pages divided among those who share them unless the process hides its maps."""
     try:
         shared = sum(_kilobytes(PROC / str(pid) / "smaps_rollup", "Pss:"))
     except PermissionError:
@@ -43,7 +43,7 @@ def proportional_bytes(pid: int) -> int:
 
 def socket_count(pid: int) -> int:
     """Return the number of unix sockets in the process's network namespace."""
-    with suppress(*GONE, OSError), open(f"/proc/{pid}/net/unix", "rb") as table:
+    with suppress(OSError), (PROC / str(pid) / "net" / "unix").open("rb") as table:
         return sum(1 for _ in table) - 1
     return 0
 
@@ -82,7 +82,7 @@ def _namespace(pid: int) -> str | None:
 
 
 def _parent(pid: int) -> int:
-    with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+    with (PROC / str(pid) / "stat").open("rb") as stat:
         return int(stat.read().rpartition(b")")[2].split()[1])
 
 

@@ -13,7 +13,7 @@ class CodeStatus(StrEnum):
     RAISED = "raised"              # the code raised; the traceback is in the logs
     TIMED_OUT = "timed_out"        # interrupted at its deadline; variables are kept if `session_lost` is false
     KILLED = "killed"              # a limit was broken or the process died; `reason` says which
-    UNAVAILABLE = "unavailable"    # there are no walls on this machine, so nothing was run; `reason` says why and the fix
+    UNAVAILABLE = "unavailable"    # nothing was run, mostly for want of walls on this machine; `reason` says the fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,15 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from adapters.sandbox.limits import MB, Limits
+from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.process_tree import descendants, proportional_bytes, resident_bytes, socket_count
 
 PERIOD_S = 0.1
 LARGEST_SHARE_OF_TIME = 0.1     # on a machine with very many processes, look more rarely
 
 
-async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, on_breach: Callable[[str], None]) -> None:
-    """Look ten times a second until cancelled; at the first limit that is broken tell `on_breach` which, and end.
+async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill: Callable[[str], None]) -> None:
+    """Look ten times a second until cancelled; at the first limit that is broken call `kill` with a sentence.
 
     `root_pid` is the first process inside, `file_systems` are descriptors of the session's writable folders.
     """
@@ -23,7 +23,7 @@ async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, on_b
         began_s = time.monotonic()
         reason = broken_limit(root_pid, file_systems, limits)
         if reason:
-            on_breach(reason)
+            kill(reason)
             return
         await asyncio.sleep(max(PERIOD_S, (time.monotonic() - began_s) / LARGEST_SHARE_OF_TIME))
 
@@ -34,7 +34,7 @@ def broken_limit(root_pid: int, file_systems: Sequence[int], limits: Limits) -> 
     if len(tree) > limits.processes + 1:
         return f"The code started more than {limits.processes} processes and was stopped."
     if _memory_exceeds(tree, limits.memory_bytes):
-        return f"The code used more than {limits.memory_bytes // MB} MB of memory and was stopped."
+        return f"The code used more than {in_words(limits.memory_bytes)} of memory and was stopped."
     if any(_file_count(fd) > limits.file_count for fd in file_systems):
         return f"The code made more than {limits.file_count} files and was stopped."
     if socket_count(root_pid) > limits.sockets:

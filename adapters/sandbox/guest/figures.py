@@ -7,6 +7,7 @@ handed out twice.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import io
@@ -19,6 +20,8 @@ from adapters.sandbox.guest.alt_text import describe
 _agg: Any = importlib.import_module("matplotlib.backends.backend_agg")
 _bases: Any = importlib.import_module("matplotlib.backend_bases")
 _open_figures: Any = importlib.import_module("matplotlib._pylab_helpers").Gcf
+_figure_class: Any = importlib.import_module("matplotlib.figure").Figure
+_savefig = _figure_class.savefig
 
 LONGEST_SIDE_PX = 1024
 SHARP_DPI = 150
@@ -80,10 +83,25 @@ def draw(figure: Any) -> Drawing:
 
 def _render(figure: Any, dpi: float) -> tuple[bytes, int]:
     buffer = io.BytesIO()
-    _agg.FigureCanvasAgg.print_figure(figure.canvas, buffer, format="png", dpi=dpi, bbox_inches="tight")
+    _savefig(figure, buffer, format="png", dpi=dpi, bbox_inches="tight")
     png = buffer.getvalue()
     width_px, height_px = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     return png, max(width_px, height_px)
+
+
+@functools.wraps(_savefig)
+def _noted_savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
+    """Save as always, and remember what was saved as a picture."""
+    result = _savefig(figure, fname, *args, **kwargs)
+    if isinstance(fname, str | os.PathLike):
+        path = os.path.abspath(os.fspath(fname))  # noqa: PTH100
+        path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
+        if path.lower().endswith(PICTURE_ENDINGS):
+            album.saved[path] = draw(figure)
+    return result
+
+
+_figure_class.savefig = _noted_savefig
 
 
 class FigureManager(_bases.FigureManagerBase):  # type: ignore[misc]
@@ -101,16 +119,6 @@ class FigureManager(_bases.FigureManagerBase):  # type: ignore[misc]
 
 
 class FigureCanvas(_agg.FigureCanvasAgg):  # type: ignore[misc]
-    """Draws with Agg, and notices when a figure is saved as a picture."""
+    """Draws with Agg."""
 
     manager_class = FigureManager
-
-    def print_figure(self, filename: Any, *args: Any, **kwargs: Any) -> Any:
-        """Stand behind savefig()."""
-        printed = super().print_figure(filename, *args, **kwargs)
-        if isinstance(filename, str | os.PathLike):
-            path = os.path.abspath(os.fspath(filename))  # noqa: PTH100
-            path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
-            if path.lower().endswith(PICTURE_ENDINGS):
-                album.saved[path] = draw(self.figure)
-        return printed

@@ -42,6 +42,8 @@ class Runner:
                     self._put(command)
                 case "seed_fonts":
                     self._seed_fonts(command)
+                case unknown:
+                    raise ValueError(unknown)
 
     def _run(self, command: Command) -> None:
         attempt = Attempt(OWN_FOLDER)
@@ -52,7 +54,7 @@ class Runner:
                 _show_open_figures()
         self._hand_out()
         _flush()
-        self._channel.send("done", number=command.number, status=attempt.status)
+        self._channel.send("done", number=command.number, ending=attempt.status)
 
     def _hand_out(self) -> None:
         files = list(self._folder.take_changes(most_bytes=self._limits["result_file_total_bytes"]))
@@ -77,15 +79,15 @@ class Runner:
         try:
             self._folder.put(command.name, command.body)
         except OSError as error:
-            self._channel.send("done", number=command.number, status="refused", reason=error.strerror or "")
+            self._channel.send("done", number=command.number, ending="refused", reason=error.strerror or "")
         else:
-            self._channel.send("done", number=command.number, status=OK)
+            self._channel.send("done", number=command.number, ending=OK)
 
     def _seed_fonts(self, command: Command) -> None:
         folder = Path(os.environ["MPLCONFIGDIR"])
         folder.mkdir(parents=True, exist_ok=True)
         (folder / command.name).write_bytes(command.body)
-        self._channel.send("done", number=command.number, status=OK)
+        self._channel.send("done", number=command.number, ending=OK)
 
 
 def _show_open_figures() -> None:

@@ -1,0 +1,88 @@
+"""Brings pictures to a size that a chat can show, without decoding them in the service's own process.
+
+Decoders of pictures are a classic door for attackers, and a small file can unfold to gigabytes: so the size is read
+first, and the decoding is done in a process of its own behind the same walls as model-written code.
+"""
+
+from __future__ import annotations
+
+from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.limits import MB
+from adapters.sandbox.picture_header import read_picture_header
+from adapters.sandbox.sandbox import Sandbox
+
+LONGEST_SIDE_PX = 1024
+MOST_BYTES = 1 * MB
+MOST_PIXELS = 16_000_000
+DEADLINE_S = 20.0
+
+FIT = f"""
+import io
+from PIL import Image, ImageOps
+
+def encoded(picture, **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, **options)
+    return buffer.getvalue()
+
+def fitted(picture):
+    side = {LONGEST_SIDE_PX}
+    while side >= 64:
+        small = picture.copy()
+        small.thumbnail((side, side))
+        png = encoded(small, format="PNG", optimize=True)
+        if len(png) <= {MOST_BYTES}:
+            return png
+        flat = Image.new("RGB", small.size, "white")
+        flat.paste(small, mask=small.getchannel("A"))
+        jpeg = encoded(flat, format="JPEG", quality=85)
+        if len(jpeg) <= {MOST_BYTES}:
+            return jpeg
+        side //= 2
+
+with Image.open("/mnt/data/picture", formats=("PNG", "JPEG", "GIF", "WEBP")) as opened:
+    picture = ImageOps.exif_transpose(opened).convert("RGBA")
+with open("/mnt/data/fitted", "wb") as file:
+    file.write(fitted(picture))
+"""
+
+
+class ConfinedPictures:
+    """Fits pictures, each in a session of its own."""
+
+    def __init__(self, *, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._count = 0
+
+    async def fit(self, data: bytes) -> bytes | None:
+        """Return the picture with at most LONGEST_SIDE_PX on a side and MOST_BYTES, as PNG, or JPEG where it must be.
+
+        A picture within both is returned unchanged, an animated one that is not becomes its first frame. None means
+        that it cannot be shown: no PNG, JPEG, GIF or WebP, above MOST_PIXELS, broken, or no walls to decode it behind.
+        """
+        header = read_picture_header(data)
+        if header is None or header.pixels > MOST_PIXELS:
+            return None
+        if max(header.width_px, header.height_px) <= LONGEST_SIDE_PX and len(data) <= MOST_BYTES:
+            return data
+        self._count += 1
+        session = f"picture-{self._count}"
+        try:
+            await self._sandbox.put(session, "picture", data)
+            result = await self._sandbox.run(session, FIT, deadline_s=DEADLINE_S)
+        except SandboxError:
+            return None
+        finally:
+            await self._sandbox.forget(session)
+        fitted = next((file.data for file in result.files if file.name == "fitted"), b"")
+        return fitted if _fits(fitted) else None
+
+
+def _fits(data: bytes) -> bool:
+    """Judge what came back, which is as hostile as what went in."""
+    header = read_picture_header(data)
+    return (
+        header is not None
+        and max(header.width_px, header.height_px) <= LONGEST_SIDE_PX
+        and len(data) <= MOST_BYTES
+    )
