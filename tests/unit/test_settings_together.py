@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Backend, OpenAIEndpoint, Secret, Settings, SettingsError
+
+NO_FILE = Path("/nonexistent/.env")
+LOCAL = "http://127.0.0.1:11434/v1"
+AZURE = "https://r.openai.azure.com"
+
+
+def read(**environ: str) -> Settings:
+    return Settings.read(environ, NO_FILE)
+
+
+def mistakes(**environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read(**environ)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_a_local_model_needs_an_address_and_a_name_and_no_key() -> None:
+    settings = read(OPENAI_BASE_URL=LOCAL, MODEL="llama3.1:8b")
+    assert settings.endpoint == OpenAIEndpoint(base_url=LOCAL, api_key=None)
+
+
+def test_a_key_alone_means_openai_itself() -> None:
+    settings = read(OPENAI_API_KEY="k", MODEL="m")
+    assert settings.endpoint == OpenAIEndpoint(base_url="https://api.openai.com/v1", api_key=Secret("k"))
+
+
+@pytest.mark.parametrize("environ", [{"OPENAI_API_KEY": "k"}, {"OPENAI_BASE_URL": LOCAL}])
+def test_a_service_without_a_model_is_a_mistake_that_tells_the_way_to_the_tutor(environ: dict[str, str]) -> None:
+    [told] = mistakes(**environ)
+    assert told.startswith("MODEL must name the model")
+    assert "built-in tutor" in told
+
+
+def test_a_model_without_a_service_is_a_mistake() -> None:
+    [told] = mistakes(MODEL="gpt")
+    assert told.startswith("MODEL (environment) needs the service")
+
+
+def test_two_services_are_one_too_many() -> None:
+    told = mistakes(OPENAI_API_KEY="k", AZURE_OPENAI_ENDPOINT=AZURE, AZURE_OPENAI_API_KEY="k", MODEL="m")
+    assert told == [
+        "OPENAI_API_KEY (environment) and AZURE_OPENAI_ENDPOINT (environment), AZURE_OPENAI_API_KEY (environment) "
+        "name two services; keep the one that shall answer."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"AZURE_OPENAI_API_KEY": "k"}, {"AZURE_OPENAI_ENDPOINT"}),
+        ({"AZURE_OPENAI_ENDPOINT": AZURE}, {"AZURE_OPENAI_API_KEY"}),
+        ({"AZURE_OPENAI_API_VERSION": "2024-10-21"}, {"AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"}),
+    ],
+)
+def test_azure_is_named_whole_or_not_at_all(environ: dict[str, str], missing: set[str]) -> None:
+    assert {told.split()[0] for told in mistakes(**environ, MODEL="m")} == missing
+
+
+def test_a_wrong_value_is_told_once_and_counts_as_set() -> None:
+    [told] = mistakes(OPENAI_BASE_URL="nowhere", MODEL="m")
+    assert told.startswith("OPENAI_BASE_URL")
+
+
+def test_an_assistant_elsewhere_is_named_by_its_id() -> None:
+    settings = read(ASSISTANT_BACKEND="assistants", OPENAI_BASE_URL=LOCAL, ASSISTANT_ID="asst_1")
+    assert settings.backend is Backend.ASSISTANTS
+    assert (settings.assistant_id, settings.model) == ("asst_1", None)
+
+
+def test_an_assistant_elsewhere_can_be_made_from_name_and_model() -> None:
+    settings = read(
+        ASSISTANT_BACKEND="assistants", OPENAI_BASE_URL=LOCAL, ASSISTANT_NAME="Tutor", MODEL="m", OPENAI_API_KEY="k"
+    )
+    assert (settings.assistant_id, settings.assistant_name, settings.model) == (None, "Tutor", "m")
+
+
+def test_the_assistants_backend_needs_an_address_and_an_assistant() -> None:
+    assert {told.split()[0] for told in mistakes(ASSISTANT_BACKEND="assistants")} == {"OPENAI_BASE_URL", "ASSISTANT_ID"}
+    assert mistakes(ASSISTANT_BACKEND="assistants", OPENAI_API_KEY="k", ASSISTANT_ID="a")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"OPENAI_BASE_URL": "https://api.openai.com/v1"},
+        {"AZURE_OPENAI_ENDPOINT": AZURE, "AZURE_OPENAI_API_KEY": "k"},
+    ],
+)
+def test_services_whose_assistants_were_switched_off_are_refused(environ: dict[str, str]) -> None:
+    [told] = mistakes(**environ, ASSISTANT_BACKEND="assistants", ASSISTANT_ID="asst_1")
+    assert "switched it off" in told
+    assert "embedded" in told
+
+
+@pytest.mark.parametrize("name", ["MODEL", "ASSISTANT_NAME", "ASSISTANT_INSTRUCTIONS"])
+def test_what_an_existing_assistant_has_already_is_refused_and_not_ignored(name: str) -> None:
+    [told] = mistakes(**{name: "x"}, ASSISTANT_BACKEND="assistants", OPENAI_BASE_URL=LOCAL, ASSISTANT_ID="asst_1")
+    assert told.startswith(f"{name} (environment) would have no effect")
+
+
+def test_an_assistant_id_means_nothing_to_the_embedded_server() -> None:
+    [told] = mistakes(ASSISTANT_ID="asst_1")
+    assert "ASSISTANT_NAME" in told
+
+
+def test_a_wrong_backend_hides_no_other_mistake() -> None:
+    told = mistakes(ASSISTANT_BACKEND="cloud", AZURE_OPENAI_API_KEY="k")
+    assert [line.split()[0] for line in told] == ["ASSISTANT_BACKEND", "AZURE_OPENAI_ENDPOINT"]
