@@ -53,15 +53,14 @@ def _json_lines() -> logging.Formatter:
 
 def _text_lines(*, colors: bool) -> logging.Formatter:
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
-    # Not structlog's own choice for exceptions: where rich is installed, that one prints the values of local variables.
-    renderer = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
-    return _formatter(stamp, renderer)
+    return _formatter(stamp, structlog.dev.ConsoleRenderer(colors=colors))
 
 
 def _formatter(stamp: Processor, renderer: Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.ExtraAdder(),
+            # Not left to the renderer: where rich is installed, it prints the values of local variables.
             structlog.processors.format_exc_info,
             redacted,
             _with_ids,

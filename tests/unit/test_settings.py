@@ -53,7 +53,7 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
 
 
 def test_an_empty_variable_switches_off_what_the_file_says(tmp_path: Path) -> None:
-    settings = read(tmp_path, f"OPENAI_API_KEY={KEY}\nMODEL=gpt\n", OPENAI_API_KEY="", MODEL="")
+    settings = read(tmp_path, f"OPENAI_API_KEY={KEY}\nMODEL=gpt\n", OPENAI_API_KEY="", MODEL=" ")
     assert settings.endpoint is None
 
 
