@@ -44,30 +44,30 @@ class Reply:
 
 
 class _Sdk(openai.AsyncOpenAI):
-    """The package's client, deaf to the environment: it would take organization, project and headers from there."""
-
-    def __init__(self, *, endpoint: Endpoint, call_deadline_s: float) -> None:
-        self._fixed_headers = _headers(endpoint)
-        super().__init__(
-            api_key=endpoint.api_key, base_url=endpoint.base_url, max_retries=0,
-            default_query={"api-version": endpoint.api_version} if endpoint.api_version else None,
-            timeout=httpx2.Timeout(call_deadline_s, connect=5.0),
-            # No redirects: a redirected `api-key` would go to whoever asks for it. trust_env would obey HTTP_PROXY.
-            http_client=openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False),
-        )
+    """The package's client, deaf to the environment: it would take organization, project and other headers there."""
 
     @property
     def default_headers(self) -> dict[str, str | openai.Omit]:
-        return dict(self._fixed_headers)
+        return {}
 
 
-def _headers(endpoint: Endpoint) -> Mapping[str, str | openai.Omit]:
-    key: Mapping[str, str | openai.Omit] = {"Authorization": f"Bearer {endpoint.api_key}"}
+def _sdk(endpoint: Endpoint, call_deadline_s: float) -> _Sdk:
+    return _Sdk(
+        api_key=endpoint.api_key, base_url=endpoint.base_url, max_retries=0,
+        default_query={"api-version": endpoint.api_version} if endpoint.api_version else None,
+        timeout=httpx2.Timeout(call_deadline_s, connect=5.0),
+        # No redirects: a redirected `api-key` would go to whoever asks for it. trust_env would obey HTTP_PROXY.
+        http_client=openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False),
+    )
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str | openai.Omit]:
+    key: dict[str, str | openai.Omit] = {"Authorization": f"Bearer {endpoint.api_key}"}
     if endpoint.azure_key:
         key = {"Authorization": openai.Omit(), "api-key": endpoint.api_key}
     return {
         "Accept": "application/json", "Content-Type": "application/json", "User-Agent": "teams-assistants-bot",
-        "OpenAI-Beta": "assistants=v2", **key,
+        "OpenAI-Beta": "assistants=v2", **_UNREAD, **key,
     }
 
 
@@ -77,7 +77,8 @@ class Client:
     def __init__(self, *, endpoint: Endpoint, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
         self._insistence = Insistence(patience=self._patience)
-        self._sdk = _Sdk(endpoint=endpoint, call_deadline_s=self._patience.call_deadline_s)
+        self._headers = _headers(endpoint)
+        self._sdk = _sdk(endpoint, self._patience.call_deadline_s)
 
     async def get(self, path: str, query: Mapping[str, object] | None = None) -> Reply:
         """Read something, and again while the service is unwell."""
@@ -104,7 +105,7 @@ class Client:
         await self._sdk.close()
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> Reply:
-        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": _UNREAD})
+        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._headers})
         within_s = self._patience.call_deadline_s
         return _reply(*await self._receive(answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
@@ -113,7 +114,7 @@ class Client:
         return (await self._receive(self._asked(path, None), limit_bytes=limit_bytes, within_s=within_s))[1]
 
     def _asked(self, path: str, query: Mapping[str, object] | None) -> Awaitable[httpx2.Response]:
-        return self._sdk.get(path, cast_to=httpx2.Response, options={"params": query or {}, "headers": _UNREAD})
+        return self._sdk.get(path, cast_to=httpx2.Response, options={"params": query or {}, "headers": self._headers})
 
     async def _receive(
         self, answer: Awaitable[httpx2.Response], *, limit_bytes: int, within_s: float,

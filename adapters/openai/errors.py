@@ -56,7 +56,7 @@ def assistant_error(error: Exception) -> AssistantError:
     match error:
         case openai.APIStatusError():
             return _status_error(error)
-        case openai.APIConnectionError() if isinstance(error.__cause__, httpx2.ConnectError):
+        case openai.APIConnectionError() if _was_never_connected(error):
             return NotDoneError("the assistant's service cannot be reached")
         case openai.APIConnectionError() | httpx2.TransportError():
             return AssistantUnavailableError(f"the call to the assistant's service failed: {_name(error)}")
@@ -64,6 +64,13 @@ def assistant_error(error: Exception) -> AssistantError:
             return AssistantUnavailableError("the assistant's service sent an answer that cannot be decoded")
         case _:
             return AssistantUnavailableError(f"the openai package gave up: {_name(error)}")
+
+
+def _was_never_connected(error: BaseException | None) -> bool:
+    """By aiohttp's own error, for its transport makes one of them all: a reset connection, too, is a ConnectTimeout."""
+    while error and not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        error = error.__cause__
+    return error is not None
 
 
 def _status_error(error: openai.APIStatusError) -> AssistantError:

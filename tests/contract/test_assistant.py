@@ -1,0 +1,336 @@
+"""What every assistant must do, whichever service is behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelReply, ModelRequest, ModelToolCall, Speaker
+from adapters.embedded.server import open_server
+from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.client import Client, Endpoint
+from adapters.openai.polling import Pace
+from adapters.openai.retry import Patience
+from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from bot.answer import FileId
+from bot.conversation import IncomingMessage, Party, Scope, ThreadId
+from bot.errors import AssistantError, ThreadBusyError, ThreadGoneError
+from bot.ports import Assistant
+from bot.run import FailureCode, RunId, RunStatus, ToolOutput
+from tests.fake_assistants import KEY, FakeAssistants
+from tests.fake_assistants_state import Plan, file_path, function_call, image, text
+from tests.fakes import PNG, message
+
+QUICK = Pace(first_s=0.01, longest_s=0.05, deadline_s=20)
+FUNCTION = "look_up"
+TABLE = "sandbox:/mnt/data/table.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What the assistant does with every message: call a function, run code that makes things, speak; or fail."""
+
+    function: bool = False
+    picture: bytes | None = None
+    alt_text: str = ""
+    file: bytes | None = None          # written as table.csv, and spoken of
+    text: str = "fine"
+    takes_s: float = 0.0
+    error_code: str | None = None
+
+
+class World(Protocol):
+    """A service with an assistant that follows a script."""
+
+    script: Script
+
+    def assistant(self, pace: Pace = QUICK) -> Assistant:
+        """The assistant, polled at this pace."""
+        ...
+
+    @property
+    def heard(self) -> str:
+        """The last words of a user that reached it."""
+        ...
+
+
+def backend(client: Client, assistant_id: str, pace: Pace) -> AssistantsBackend:
+    until_free = Patience(tries=2, first_pause_s=0.01)
+    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, until_free=until_free)
+
+
+class StandInWorld:
+    def __init__(self, service: FakeAssistants, client: Client) -> None:
+        self.script = Script()
+        self._state, self._client = service.state, client
+        self._state.plan = self._plan
+        self.heard = ""
+
+    def assistant(self, pace: Pace = QUICK) -> Assistant:
+        return backend(self._client, "asst_1", pace)
+
+    def _plan(self, said: str) -> Plan:
+        self.heard = said
+        script, parts = self.script, []
+        if script.picture:
+            self._state.files["file-picture"] = script.picture
+            parts.append(image("file-picture"))
+        words = text(script.text)
+        if script.file:
+            self._state.files["file-table"] = script.file
+            words = text(f"{script.text} {TABLE}", file_path(TABLE, "file-table"))
+        trouble = {"last_error": {"code": script.error_code, "message": "Sorry, try again in 20s."}}
+        return Plan(
+            run_s=script.takes_s, messages=[[*parts, words]], metadata={"alt:file-picture": script.alt_text},
+            tool_calls=[function_call("call_1", FUNCTION)] if script.function else (),
+            status="failed" if script.error_code else "completed", extra=trouble if script.error_code else {},
+        )
+
+
+class EmbeddedWorld:
+    """The embedded server, with the script as its model and its sandbox."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self.heard = ""
+        self.assistant_id = ""
+        self.client: Client | None = None
+
+    def assistant(self, pace: Pace = QUICK) -> Assistant:
+        assert self.client
+        return backend(self.client, self.assistant_id, pace)
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        self.heard = [message.text for message in request.messages if message.speaker is Speaker.USER][-1]
+        await asyncio.sleep(self.script.takes_s)
+        if self.script.error_code:
+            raise ModelError("Sorry, try again in 20s.", code=self.script.error_code)
+        if request.messages[-1].speaker is Speaker.TOOL:
+            return ModelReply(text=self.script.text)
+        wanted = [FUNCTION] if self.script.function else []
+        wanted += [CODE_INTERPRETER] if self.script.picture or self.script.file else []
+        calls = [ModelToolCall(id=name, name=name, arguments='{"code": "draw()"}') for name in wanted]
+        return ModelReply(text=self.script.text, tool_calls=tuple(calls))
+
+    async def close(self) -> None:
+        pass
+
+    async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
+        images = (GuestImage(data=self.script.picture, alt_text=self.script.alt_text),) if self.script.picture else ()
+        files = (GuestFile(name="table.csv", data=self.script.file),) if self.script.file else ()
+        return CodeResult(status=CodeStatus.OK, images=images, files=files)
+
+    async def put(self, session: str, name: str, data: bytes) -> None:
+        pass
+
+    def alive(self, session: str) -> bool:
+        return True
+
+    async def forget(self, session: str) -> None:
+        pass
+
+
+async def stand_in_world(stack: AsyncExitStack, _folder: Path) -> World:
+    service = await stack.enter_async_context(FakeAssistants())
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY))
+    stack.push_async_callback(client.close)
+    return StandInWorld(service, client)
+
+
+async def embedded_world(stack: AsyncExitStack, folder: Path) -> World:
+    world = EmbeddedWorld()
+    server = await open_server(data_dir=folder, model=world, sandbox=world, api_key=KEY)
+    stack.push_async_callback(server.stop)
+    world.client = Client(endpoint=Endpoint(base_url=server.base_url, api_key=KEY))
+    stack.push_async_callback(world.client.close)
+    tools: list[dict[str, Any]] = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": FUNCTION}}]
+    world.assistant_id = await server.ensure_assistant(name="A", instructions="", tools=tools, model="any")
+    return world
+
+
+@pytest.fixture(params=[stand_in_world, embedded_world], ids=["stand-in", "embedded"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        yield await request.param(stack, tmp_path)
+
+
+async def thread_of(assistant: Assistant) -> ThreadId:
+    return await assistant.create_thread(message().key)
+
+
+async def test_a_message_is_answered(world: World) -> None:
+    world.script = Script(text="y = 12")
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    run = await assistant.start_run(thread, message("What is y?"), "turn 1")
+    seen = await assistant.wait(thread, run)
+    assert (seen.id, seen.status, seen.failure) == (run, RunStatus.COMPLETED, None)
+    assert (await assistant.answer(thread, run)).text == "y = 12"
+    assert world.heard == "What is y?"
+
+
+async def test_each_thread_is_a_new_one(world: World) -> None:
+    assistant = world.assistant()
+    assert await thread_of(assistant) != await thread_of(assistant)
+
+
+async def test_an_answer_holds_only_what_its_own_run_said(world: World) -> None:
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    runs = []
+    for number in (1, 2):
+        world.script = Script(text=f"answer {number}")
+        runs.append(await assistant.start_run(thread, message(f"question {number}"), f"turn {number}"))
+        await assistant.wait(thread, runs[-1])
+    assert [(await assistant.answer(thread, run)).text for run in runs] == ["answer 1", "answer 2"]
+
+
+async def test_a_run_is_found_by_its_turn_and_not_by_another(world: World) -> None:
+    assistant = world.assistant()
+    thread, other = await thread_of(assistant), await thread_of(assistant)
+    runs = [await assistant.start_run(thread, message(), turn) for turn in ("turn 1",)]
+    await assistant.wait(thread, runs[0])
+    runs.append(await assistant.start_run(thread, message(), "turn 2"))
+    assert [await assistant.find_run(thread, f"turn {n}") for n in (1, 2, 3)] == [*runs, None]
+    assert await assistant.find_run(other, "turn 1") is None
+
+
+@pytest.mark.parametrize("scope", [Scope.GROUP, Scope.CHANNEL])
+async def test_where_several_people_speak_the_assistant_reads_who_does(world: World, scope: Scope) -> None:
+    assistant = world.assistant()
+    said = message("Plot it.")
+    shared = replace(said.reference, scope=scope, user=Party(id="ada", name="Ada\nLovelace"))
+    await assistant.start_run(await thread_of(assistant), replace(said, reference=shared), "turn")
+    await eventually(lambda: world.heard == "Ada Lovelace wrote:\nPlot it.")
+
+
+async def test_a_picture_comes_with_its_words_and_its_bytes(world: World) -> None:
+    world.script = Script(text="Here it is.", picture=PNG, alt_text="A parabola, y from 3 to 12")
+    assistant = world.assistant()
+    thread, run = await answered(assistant)
+    answer = await assistant.answer(thread, run)
+    assert answer.text == "Here it is."
+    assert [shown.alt_text for shown in answer.images] == ["A parabola, y from 3 to 12"]
+    assert await assistant.download(answer.images[0].file) == PNG
+
+
+async def test_a_written_file_comes_with_the_words_that_stand_for_it(world: World) -> None:
+    world.script = Script(text="All values:", file=b"x,y\n1,2\n")
+    assistant = world.assistant()
+    thread, run = await answered(assistant)
+    answer = await assistant.answer(thread, run)
+    assert [(file.name, file.placeholder) for file in answer.files] == [("table.csv", TABLE)]
+    assert answer.files[0].placeholder in answer.text
+    assert await assistant.download(answer.files[0].file) == b"x,y\n1,2\n"
+
+
+async def test_a_file_that_is_not_there_is_an_error_of_the_assistant(world: World) -> None:
+    with pytest.raises(AssistantError):
+        await world.assistant().download(FileId("file-nowhere"))
+
+
+async def test_a_run_that_wants_a_tool_waits_for_its_output_and_goes_on(world: World) -> None:
+    world.script = Script(function=True, text="It is sunny.")
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    run = await assistant.start_run(thread, message(), "turn")
+    seen = await assistant.wait(thread, run)
+    assert (seen.status, [call.name for call in seen.tool_calls]) == (RunStatus.REQUIRES_ACTION, [FUNCTION])
+    outputs = [ToolOutput(call=call.id, output="sunny") for call in seen.tool_calls]
+    await assistant.submit(thread, run, outputs)
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert (await assistant.answer(thread, run)).text == "It is sunny."
+    await assistant.submit(thread, run, outputs)   # as a turn does that was resumed after a crash
+
+
+async def test_a_cancelled_run_ends_and_its_thread_takes_the_next_message(world: World) -> None:
+    world.script = Script(takes_s=60)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    run = await assistant.start_run(thread, message(), "turn 1")
+    await assistant.cancel(thread, run)
+    assert (await assistant.wait(thread, run)).status is RunStatus.CANCELLED
+    await assistant.cancel(thread, run)
+    world.script = Script()
+    next_run = await assistant.start_run(thread, message(), "turn 2")
+    assert (await assistant.wait(thread, next_run)).status is RunStatus.COMPLETED
+
+
+async def test_a_run_that_has_ended_cannot_be_harmed_by_a_cancel(world: World) -> None:
+    assistant = world.assistant()
+    thread, run = await answered(assistant)
+    await assistant.cancel(thread, run)
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+
+
+async def test_a_run_that_does_not_end_is_given_back_as_it_is_at_the_deadline(world: World) -> None:
+    world.script = Script(takes_s=60)
+    assistant = world.assistant(Pace(first_s=0.01, longest_s=0.05, deadline_s=0.5))
+    thread = await thread_of(assistant)
+    run = await assistant.start_run(thread, message(), "turn")
+    began = time.monotonic()
+    assert (await assistant.wait(thread, run)).status in (RunStatus.QUEUED, RunStatus.IN_PROGRESS)
+    assert 0.4 < time.monotonic() - began < 1.5
+
+
+async def test_a_failed_run_says_why_and_when_to_come_again(world: World) -> None:
+    world.script = Script(error_code="rate_limit_exceeded")
+    assistant = world.assistant()
+    thread, run = await answered(assistant, RunStatus.FAILED)
+    seen = await assistant.wait(thread, run)
+    assert (seen.failure, seen.retry_after_s) == (FailureCode.RATE_LIMIT, 20)
+    assert seen.explanation == "Sorry, try again in 20s."
+
+
+async def test_a_thread_that_is_gone_is_told_from_other_trouble(world: World) -> None:
+    assistant, nowhere = world.assistant(), ThreadId("thread_nowhere")
+    for call in (
+        assistant.start_run(nowhere, message(), "turn"), assistant.find_run(nowhere, "turn"),
+        assistant.wait(nowhere, RunId("run_nowhere")), assistant.answer(nowhere, RunId("run_nowhere")),
+    ):
+        with pytest.raises(ThreadGoneError):
+            await call
+    await assistant.cancel(nowhere, RunId("run_nowhere"))
+
+
+async def test_a_thread_held_by_another_run_is_told_from_other_trouble(world: World) -> None:
+    world.script = Script(takes_s=60)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    await assistant.start_run(thread, message(), "turn 1")
+    with pytest.raises(ThreadBusyError):
+        await assistant.start_run(thread, message(), "turn 2")
+
+
+async def test_conversations_do_not_wait_for_one_another(world: World) -> None:
+    world.script = Script(takes_s=0.5)
+    assistant = world.assistant()
+    began = time.monotonic()
+    await asyncio.gather(*(answered(assistant) for _ in range(10)))
+    assert time.monotonic() - began < 4
+
+
+async def answered(assistant: Assistant, ends: RunStatus = RunStatus.COMPLETED) -> tuple[ThreadId, RunId]:
+    """A thread with one message, and the run that has ended on it."""
+    thread = await thread_of(assistant)
+    run = await assistant.start_run(thread, said_at_length(), "turn")
+    assert (await assistant.wait(thread, run)).status is ends
+    return thread, run
+
+
+def said_at_length() -> IncomingMessage:
+    return message("Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.")
+
+
+async def eventually(holds: object) -> None:
+    assert callable(holds)
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.01)

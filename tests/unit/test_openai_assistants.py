@@ -1,0 +1,325 @@
+"""The Assistants backend against a stand-in service that misbehaves in each way at each call."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
+from adapters.openai.assistants import AssistantsBackend, spoken
+from adapters.openai.client import Client, Endpoint
+from adapters.openai.polling import Pace
+from adapters.openai.retry import Patience
+from bot.conversation import Party, Scope, ThreadId
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    ThreadBusyError,
+    ThreadGoneError,
+)
+from bot.run import RunId, RunStatus, ToolCallId, ToolOutput
+from tests.fake_assistants import KEY, FakeAssistants, Fault
+from tests.fake_assistants import Endpoint as To
+from tests.fake_assistants_state import Plan, citation, function_call, text
+from tests.fakes import message
+
+PATIENCE = Patience(call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, tries=4, first_pause_s=0.01)
+PACE = Pace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
+UNTIL_FREE = Patience(tries=5, first_pause_s=0.05)
+SURELY_NOT_DONE = (Fault.RATE_LIMIT,)
+IN_DOUBT = tuple(fault for fault in Fault if fault not in SURELY_NOT_DONE)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[FakeAssistants]:
+    async with FakeAssistants() as service:
+        yield service
+
+
+@pytest.fixture
+async def client(service: FakeAssistants) -> AsyncIterator[Client]:
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), patience=PATIENCE)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def assistant(client: Client) -> AssistantsBackend:
+    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, until_free=UNTIL_FREE)
+
+
+@pytest.fixture
+async def thread(assistant: AssistantsBackend) -> ThreadId:
+    return await assistant.create_thread(message().key)
+
+
+async def test_a_run_is_started_with_its_message_in_one_call(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    await assistant.start_run(thread, message("What is y?"), "7-m1")
+    assert [(call.endpoint, call.body) for call in service.calls] == [
+        (To.CREATE_THREAD, {}),
+        (To.CREATE_RUN, {
+            "assistant_id": "asst_1", "additional_messages": [{"role": "user", "content": "What is y?"}],
+            "metadata": {"turn": "7-m1"},
+        }),
+    ]
+
+
+async def test_nothing_about_people_goes_along_but_what_was_said(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    await assistant.start_run(thread, message("hello", conversation="a:secret"), "7-m1")
+    assert not {"secret", "Ada", "ada", "t1"} & {word for call in service.calls for word in str(call.body).split("'")}
+
+
+def test_who_speaks_is_told_only_where_several_people_do() -> None:
+    said = message("hi")
+    assert spoken(said) == "hi"
+    shared = replace(said, reference=replace(said.reference, scope=Scope.CHANNEL))
+    assert spoken(shared) == "Ada wrote:\nhi"
+    nameless = replace(shared, reference=replace(shared.reference, user=Party(id="x", name=" \n")))
+    assert spoken(nameless) == "hi"
+
+
+@pytest.mark.parametrize("fault", IN_DOUBT)
+async def test_a_run_whose_start_is_in_doubt_is_looked_for_before_another_is_started(
+    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.fail(To.CREATE_RUN, fault)
+    run = await assistant.start_run(thread, message(), "turn")
+    assert list(service.state.runs) == [run]
+    assert len([m for m in service.state.messages[thread] if m["role"] == "user"]) == 1
+    assert service.calls[2].endpoint is To.LIST_RUNS
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+
+
+async def test_a_run_that_was_surely_not_started_is_started_without_looking(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.fail(To.CREATE_RUN, Fault.RATE_LIMIT, Fault.RATE_LIMIT)
+    await assistant.start_run(thread, message(), "turn")
+    assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * 3
+
+
+async def test_a_start_in_doubt_is_tried_twice_at_most(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.weather = lambda to: Fault.RESET if to is To.CREATE_RUN else None
+    with pytest.raises(AssistantUnavailableError):
+        await assistant.start_run(thread, message(), "turn")
+    assert len(service.called(To.CREATE_RUN)) == 2
+
+
+async def test_a_run_that_the_list_does_not_show_yet_is_found_by_its_hold_on_the_thread(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60)
+    service.state.hidden_lists = 2
+    service.fail(To.CREATE_RUN, Fault.LOST_ANSWER)
+    run = await assistant.start_run(thread, message(), "turn")
+    assert list(service.state.runs) == [run]
+
+
+async def test_a_thread_that_is_soon_free_is_waited_for(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=0.2)
+    first = await assistant.start_run(thread, message(), "turn 1")
+    second = await assistant.start_run(thread, message(), "turn 2")
+    assert list(service.state.runs) == [first, second]
+
+
+async def test_a_thread_that_stays_busy_is_given_up(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60)
+    await assistant.start_run(thread, message(), "turn 1")
+    with pytest.raises(ThreadBusyError):
+        await assistant.start_run(thread, message(), "turn 2")
+    assert len(service.state.runs) == 1
+
+
+async def test_a_wrong_key_is_refused_at_once_and_never_quoted(service: FakeAssistants, thread: ThreadId) -> None:
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key="sk-wrong"), patience=PATIENCE)
+    assistant = AssistantsBackend(assistant_id="asst_1", client=client)
+    service.calls.clear()
+    with pytest.raises(AssistantRefusedError) as caught:
+        await assistant.start_run(thread, message(), "turn")
+    await client.close()
+    assert len(service.calls) == 1
+    assert "sk-wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.SILENCE])
+async def test_every_fault_is_borne_while_a_run_is_watched(
+    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    run = await assistant.start_run(thread, message(), "turn")
+    service.fail(To.GET_RUN, fault, fault, fault)
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+
+
+@pytest.mark.parametrize("status", ["in_progress", "queued", "cancelling", "pondering"])
+async def test_a_run_that_is_stuck_is_given_back_at_the_deadline(
+    status: str, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60, before=status)
+    run = await assistant.start_run(thread, message(), "turn")
+    began = time.monotonic()
+    assert (await assistant.wait(thread, run)).status in (status, RunStatus.UNKNOWN)
+    assert PACE.deadline_s - 0.2 < time.monotonic() - began < PACE.deadline_s + 0.5
+
+
+async def test_the_service_may_set_the_pace(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=0.5)
+    service.poll_after_ms = "250"
+    await assistant.wait(thread, await assistant.start_run(thread, message(), "turn"))
+    assert len(service.called(To.GET_RUN)) <= 4
+
+
+async def test_an_answer_of_many_pages_is_read_whole(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(messages=[[text(f"line {n}")] for n in range(250)])
+    run = await assistant.start_run(thread, message(), "turn")
+    await assistant.wait(thread, run)
+    assert (await assistant.answer(thread, run)).text.split("\n\n") == [f"line {n}" for n in range(250)]
+    assert len(service.called(To.LIST_MESSAGES)) == 3
+
+
+async def test_a_service_that_ignores_the_filter_cannot_mix_answers(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = service.state.messages_of
+    monkeypatch.setattr(service.state, "messages_of", lambda thread, _run: everything(thread, None))
+    for number in (1, 2):
+        run = await assistant.start_run(thread, message(f"question {number}"), f"turn {number}")
+        await assistant.wait(thread, run)
+    assert (await assistant.answer(thread, run)).text == "You said: question 2"
+
+
+async def test_a_cited_file_is_asked_for_its_name_and_missed_without_harm(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.files["report"] = b"%PDF"
+    notes = (citation("【1】", "report"), citation("【2】", "lost"))
+    service.state.plan = lambda _said: Plan(messages=[[text("As said【1】【2】.", *notes)]])
+    run = await assistant.start_run(thread, message(), "turn")
+    await assistant.wait(thread, run)
+    named = [(cited.placeholder, cited.name) for cited in (await assistant.answer(thread, run)).citations]
+    assert named == [("【1】", "report.pdf"), ("【2】", "")]
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.WRONG_SHAPE])
+async def test_reading_an_answer_survives_a_fault(
+    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    run = await assistant.start_run(thread, message("hi"), "turn")
+    await assistant.wait(thread, run)
+    service.fail(To.LIST_MESSAGES, fault)
+    assert (await assistant.answer(thread, run)).text == "You said: hi"
+
+
+async def wanting_a_tool(service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId) -> RunId:
+    service.state.plan = lambda _said: Plan(tool_calls=[function_call("call_1", "look_up")])
+    return await assistant.start_run(thread, message(), "turn")
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_tool_outputs_arrive_once_whatever_happens_to_the_call(
+    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    run = await wanting_a_tool(service, assistant, thread)
+    service.fail(To.SUBMIT, fault)
+    await assistant.submit(thread, run, [ToolOutput(call=ToolCallId("call_1"), output="sunny")])
+    assert service.state.runs[run].outputs == [{"tool_call_id": "call_1", "output": "sunny"}]
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+
+
+async def test_outputs_that_do_not_fit_are_not_passed_over(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    run = await wanting_a_tool(service, assistant, thread)
+    outputs = [ToolOutput(call=ToolCallId(call), output="") for call in ("call_1", "call_2")]
+    with pytest.raises(AssistantRefusedError):
+        await assistant.submit(thread, run, outputs)
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_a_cancel_is_done_whatever_happens_to_the_call(
+    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60)
+    run = await assistant.start_run(thread, message(), "turn")
+    service.fail(To.CANCEL, fault)
+    await assistant.cancel(thread, run)
+    assert service.state.runs[run].status == "cancelled"
+
+
+async def test_a_thread_that_went_away_is_told(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    run = await assistant.start_run(thread, message(), "turn")
+    del service.state.messages[thread]
+    with pytest.raises(ThreadGoneError):
+        await assistant.wait(thread, run)
+    with pytest.raises(ThreadGoneError):
+        await assistant.start_run(thread, message(), "turn 2")
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_the_weather_every_call_ends_and_each_turn_has_one_run(
+    seed: int, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    dice = random.Random(seed)  # noqa: S311 - weather, no secret
+    service.weather = lambda _to: dice.choice(list(Fault)) if dice.random() < 0.3 else None
+    service.state.plan = lambda said: Plan(run_s=dice.random() * 0.1, messages=[[text(said)]])
+    outcomes = [await converse(assistant, thread, f"turn {n}") for n in range(4)]
+    service.weather = lambda _to: None
+    outcomes.append(await converse(assistant, thread, "the last turn"))
+    turns = [run.metadata["turn"] for run in service.state.runs.values()]
+    assert len(turns) == len(set(turns)), f"{seed=}, {outcomes=}"
+    assert outcomes[-1] == "answered"
+
+
+async def converse(assistant: AssistantsBackend, thread: ThreadId, turn: str) -> str:
+    """A turn as the application takes it. Its time is bounded by the deadlines of its calls."""
+    try:
+        async with asyncio.timeout(4 * (PATIENCE.total_deadline_s + PATIENCE.call_deadline_s) + PACE.deadline_s):
+            run = await assistant.start_run(thread, message(turn), turn)
+            seen = await assistant.wait(thread, run)
+            if seen.status is RunStatus.COMPLETED:
+                assert (await assistant.answer(thread, run)).text == turn
+                return "answered"
+            await assistant.cancel(thread, run)
+    except AssistantError:
+        pass
+    return "apology"
+
+
+PROFILE = AssistantProfile(name="Math Tutor", instructions="Explain.", model="any")
+
+
+async def test_the_assistant_is_made_once_and_found_by_its_name_afterwards(
+    service: FakeAssistants, client: Client,
+) -> None:
+    service.state.assistants = {f"a{n}": {"id": f"a{n}", "name": "other"} for n in range(150)}
+    made = await ensure_assistant(client, PROFILE)
+    assert await ensure_assistant(client, PROFILE) == made
+    assert len(service.called(To.CREATE_ASSISTANT)) == 1
+    assert service.called(To.UPDATE_ASSISTANT) == []
+
+
+async def test_changed_instructions_reach_the_assistant_that_is_there(service: FakeAssistants, client: Client) -> None:
+    made = await ensure_assistant(client, PROFILE)
+    assert await ensure_assistant(client, replace(PROFILE, instructions="Be brief.")) == made
+    assert service.state.assistants[made]["instructions"] == "Be brief."

@@ -1,0 +1,174 @@
+"""Trouble with the service as the application's errors."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import inspect
+from collections.abc import Callable
+
+import aiohttp
+import httpx2
+import openai
+import pytest
+
+from adapters.openai.errors import NotDoneError, assistant_error, retry_after_s, translated
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    ThreadBusyError,
+    ThreadGoneError,
+)
+
+THREAD = "https://ai.example/v1/threads/thread_1/runs"
+REQUEST = httpx2.Request("POST", THREAD)
+SECRET = "sk-secret-of-the-user"
+
+
+def status_error(
+    status: int, message: str = SECRET, *, code: str | None = None, url: str = THREAD,
+    headers: dict[str, str] | None = None,
+) -> openai.APIStatusError:
+    """As the openai package makes it from an answer."""
+    response = httpx2.Response(status, request=httpx2.Request("POST", url), headers=headers)
+    body = {"message": message, "code": code, "type": "invalid_request_error"}
+    return openai.APIStatusError(message, response=response, body=body)
+
+
+def of_class(kind: type[openai.APIStatusError], status: int) -> openai.APIStatusError:
+    return kind(SECRET, response=httpx2.Response(status, request=REQUEST), body={"message": SECRET})
+
+
+MAPPED: dict[str, tuple[Callable[[], Exception], type[AssistantError]]] = {
+    "OpenAIError": (lambda: openai.OpenAIError(SECRET), AssistantUnavailableError),
+    "APIError": (lambda: openai.APIError(SECRET, REQUEST, body=None), AssistantUnavailableError),
+    "APIStatusError": (lambda: status_error(418), AssistantRefusedError),
+    "APIConnectionError": (lambda: openai.APIConnectionError(request=REQUEST), AssistantUnavailableError),
+    "APITimeoutError": (lambda: openai.APITimeoutError(request=REQUEST), AssistantUnavailableError),
+    "APIResponseValidationError": (
+        lambda: openai.APIResponseValidationError(httpx2.Response(200, request=REQUEST), None),
+        AssistantUnavailableError,
+    ),
+    "BadRequestError": (lambda: of_class(openai.BadRequestError, 400), AssistantRefusedError),
+    "AuthenticationError": (lambda: of_class(openai.AuthenticationError, 401), AssistantRefusedError),
+    "OAuthError": (
+        lambda: openai.OAuthError(response=httpx2.Response(401, request=REQUEST), body=None), AssistantRefusedError,
+    ),
+    "PermissionDeniedError": (lambda: of_class(openai.PermissionDeniedError, 403), AssistantRefusedError),
+    "NotFoundError": (lambda: of_class(openai.NotFoundError, 404), ThreadGoneError),
+    "ConflictError": (lambda: of_class(openai.ConflictError, 409), AssistantUnavailableError),
+    "UnprocessableEntityError": (lambda: of_class(openai.UnprocessableEntityError, 422), AssistantRefusedError),
+    "RateLimitError": (lambda: of_class(openai.RateLimitError, 429), NotDoneError),
+    "InternalServerError": (lambda: of_class(openai.InternalServerError, 500), AssistantUnavailableError),
+    "LengthFinishReasonError": (lambda: bare(openai.LengthFinishReasonError), AssistantUnavailableError),
+    "ContentFilterFinishReasonError": (openai.ContentFilterFinishReasonError, AssistantUnavailableError),
+    "WebSocketConnectionClosedError": (
+        lambda: openai.WebSocketConnectionClosedError(SECRET, unsent_messages=[]), AssistantUnavailableError,
+    ),
+    "WebSocketQueueFullError": (lambda: openai.WebSocketQueueFullError(SECRET), AssistantUnavailableError),
+}
+
+
+def bare(kind: type[openai.OpenAIError]) -> openai.OpenAIError:
+    return kind.__new__(kind)
+
+
+def test_every_error_of_the_package_is_thought_of() -> None:
+    exported = [thing for name in openai.__all__ if inspect.isclass(thing := getattr(openai, name))]
+    errors = {kind.__name__ for kind in exported if issubclass(kind, openai.OpenAIError)}
+    assert errors == set(MAPPED)
+
+
+@pytest.mark.parametrize("name", sorted(MAPPED))
+def test_each_becomes_an_error_of_ours_that_says_nothing_secret(name: str) -> None:
+    make, expected = MAPPED[name]
+    with pytest.raises(AssistantError) as caught, translated():
+        raise make()
+    assert type(caught.value) is expected
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__, "a log would print the service's words with the cause"
+
+
+@pytest.mark.parametrize("error", [
+    httpx2.ReadError("cut"), httpx2.RemoteProtocolError("cut"), httpx2.DecodingError("no gzip"),
+    httpx2.ReadTimeout("slow"), httpx2.InvalidURL("bad"), httpx2.StreamError("gone"),
+    TimeoutError(), ConnectionResetError(),
+])
+def test_trouble_while_an_answer_is_read_may_pass(error: Exception) -> None:
+    with pytest.raises(AssistantUnavailableError), translated():
+        raise error
+
+
+def test_an_error_of_our_own_stays_as_it_is() -> None:
+    with pytest.raises(ThreadBusyError), translated():
+        raise ThreadBusyError("ours")
+
+
+@pytest.mark.parametrize(("cause", "expected"), [
+    (aiohttp.ClientConnectorError(None, OSError("refused")), NotDoneError),   # type: ignore[arg-type]  # key unused
+    (aiohttp.ConnectionTimeoutError(), NotDoneError),
+    (aiohttp.ServerDisconnectedError(), AssistantUnavailableError),
+    (aiohttp.ClientOSError("reset"), AssistantUnavailableError),
+])
+def test_only_a_service_never_reached_surely_did_nothing(cause: Exception, expected: type[Exception]) -> None:
+    error = openai.APITimeoutError(request=REQUEST)
+    error.__cause__ = httpx2.ConnectTimeout("as the transport calls them all")
+    error.__cause__.__cause__ = cause
+    assert type(assistant_error(error)) is expected
+
+
+@pytest.mark.parametrize(("status", "message", "code", "expected"), [
+    (400, "Thread thread_1 already has an active run run_2.", None, ThreadBusyError),
+    (400, "Can't add messages to thread_1 while a run run_2 is active.", None, ThreadBusyError),
+    (400, "Another process is operating on this conversation.", "conversation_locked", ThreadBusyError),
+    (400, "Invalid 'metadata'", None, AssistantRefusedError),
+    (404, "No thread found with id 'thread_1'.", None, ThreadGoneError),
+    (404, "Resource not found", "404", ThreadGoneError),
+    (404, "No assistant found with id 'asst_1'.", None, AssistantRefusedError),
+    (408, "", None, AssistantUnavailableError),
+    (429, "You exceeded your current quota", "insufficient_quota", AssistantRefusedError),
+    (429, "Rate limit reached", "rate_limit_exceeded", NotDoneError),
+    (503, "", None, AssistantUnavailableError),
+    (307, "", None, AssistantRefusedError),
+])
+def test_an_answer_of_the_service_becomes(
+    status: int, message: str, code: str | None, expected: type[AssistantError],
+) -> None:
+    assert type(assistant_error(status_error(status, message, code=code))) is expected
+
+
+def test_what_a_404_misses_is_told_by_its_address() -> None:
+    def missing(path: str) -> type[AssistantError]:
+        return type(assistant_error(status_error(404, "Resource not found", url=f"https://ai.example/openai{path}")))
+
+    assert missing("/threads/thread_1/messages") is ThreadGoneError
+    assert missing("/files/file-1/content") is AssistantError
+    assert missing("/threads") is AssistantRefusedError, "the whole service is not there: nothing is gone"
+
+
+def test_the_log_is_told_what_helps_a_support_request() -> None:
+    error = status_error(500, code="server_error", headers={"x-request-id": "req_123"})
+    assert str(assistant_error(error)) == (
+        "the assistant's service answered 500 (server_error, invalid_request_error, req_123)"
+    )
+
+
+def test_a_sentence_in_place_of_a_code_is_left_out() -> None:
+    assert str(assistant_error(status_error(500, code=f"user said {SECRET}"))).endswith("(invalid_request_error)")
+
+
+@pytest.mark.parametrize(("headers", "expected"), [
+    ({"retry-after": "7"}, 7.0), ({"retry-after": "1.5"}, 1.5), ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+    ({}, None), ({"retry-after": "soon"}, None), ({"retry-after": "-5"}, None), ({"retry-after": "9" * 30}, None),
+    ({"retry-after": "Fri, 01 Jan 2021 00:00:00 GMT"}, 0.0), ({"retry-after": "Fri, 01 Jan 2021 00:00:00 -0000"}, None),
+])
+def test_the_service_says_when_to_come_again(headers: dict[str, str], expected: float | None) -> None:
+    assert retry_after_s(headers) == expected
+
+
+def test_the_service_may_name_a_time_of_day() -> None:
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
+    wish_s = retry_after_s({"retry-after": email.utils.format_datetime(moment, usegmt=True)})
+    assert wish_s is not None
+    assert 28 < wish_s <= 30

@@ -1,0 +1,103 @@
+"""Runs from the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.openai.runs import run_from, try_again_in_s
+from bot.errors import AssistantUnavailableError
+from bot.run import FailureCode, RunStatus
+
+PRIVATE = "what the user said"
+
+
+def wire(status: str, **extra: Any) -> dict[str, Any]:
+    return {"id": "run_1", "object": "thread.run", "status": status, "last_error": None, **extra}
+
+
+@pytest.mark.parametrize("status", [status for status in RunStatus if status is not RunStatus.REQUIRES_ACTION])
+def test_each_status_is_read(status: RunStatus) -> None:
+    assert run_from(wire(status.value)).status is status
+
+
+def test_a_status_from_after_this_program_is_unknown() -> None:
+    assert run_from(wire("pondering")).status is RunStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(("code", "expected"), [
+    ("rate_limit_exceeded", FailureCode.RATE_LIMIT), ("server_error", FailureCode.SERVER),
+    ("invalid_prompt", FailureCode.PROMPT), ("from_after_this_program", FailureCode.SERVER),
+])
+def test_why_a_run_failed(code: str, expected: FailureCode) -> None:
+    run = run_from(wire("failed", last_error={"code": code, "message": "Sorry."}))
+    assert (run.failure, run.explanation) == (expected, "Sorry.")
+
+
+def test_a_run_may_fail_without_a_reason() -> None:
+    assert run_from(wire("failed")).failure is FailureCode.SERVER
+
+
+@pytest.mark.parametrize(("reason", "expected"), [
+    ("max_completion_tokens", FailureCode.LENGTH), ("max_prompt_tokens", FailureCode.LENGTH),
+    ("content_filter", FailureCode.CONTENT_FILTER),
+])
+def test_why_a_run_stopped_short(reason: str, expected: FailureCode) -> None:
+    assert run_from(wire("incomplete", incomplete_details={"reason": reason})).failure is expected
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "expired", "in_progress"])
+def test_other_runs_have_no_failure(status: str) -> None:
+    assert run_from(wire(status)).failure is None
+
+
+def test_tool_calls_are_read_whole() -> None:
+    function = {"name": "look_up", "arguments": '{"city": "Bern"}'}
+    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [
+        {"id": "call_1", "type": "function", "function": function}, {"id": "call_2", "function": {"name": "stop"}},
+    ]}}
+    calls = run_from(wire("requires_action", required_action=action)).tool_calls
+    assert [(call.id, call.name, call.arguments) for call in calls] == [
+        ("call_1", "look_up", '{"city": "Bern"}'), ("call_2", "stop", ""),
+    ]
+
+
+@pytest.mark.parametrize("body", [
+    None, [], "run", 7, {}, {"id": "run_1"}, {"status": "completed"}, {"id": "", "status": "completed"},
+    {"id": 7, "status": "completed"}, wire("failed", last_error=PRIVATE), wire("requires_action"),
+    wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": PRIVATE}}),
+    wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": [{"id": PRIVATE}]}}),
+])
+def test_a_garbled_run_is_told_by_the_field_that_is_wrong_and_never_by_its_value(body: object) -> None:
+    with pytest.raises(AssistantUnavailableError) as caught:
+        run_from(body)
+    assert PRIVATE not in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5), max_leaves=10,
+    extend=lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["id", "status", "last_error", "code", "message", "required_action", "submit_tool_outputs",
+                         "tool_calls", "function", "name", "incomplete_details", "reason"]), inner, max_size=5),
+)
+
+
+@given(JSON)
+def test_whatever_comes_is_a_run_or_the_service_unwell(body: object) -> None:
+    try:
+        run_from(body)
+    except AssistantUnavailableError:
+        return
+
+
+@pytest.mark.parametrize(("sentence", "expected_s"), [
+    ("Rate limit reached for gpt on tokens per min. Please try again in 7.5s.", 7.5),
+    ("Please try again in 20s.", 20), ("Try again in 120ms", 0.12), ("Please try again in 1m30.5s.", 90.5),
+    ("Please try again in 2m.", 120), ("Please try again in 6m0s.", 360), ("Please try again later.", None),
+    ("You exceeded your current quota.", None), ("", None), ("try again in " + "9" * 50 + "s", None),
+])
+def test_the_wait_is_read_from_the_sentence(sentence: str, expected_s: float | None) -> None:
+    assert try_again_in_s(sentence) == expected_s
