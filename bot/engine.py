@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bot.conversation import ConversationKey, IncomingMessage
 from bot.errors import StorageError, TurnGivenUpError
+from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
 from bot.turn import MAX_TRIES, Turn
 
@@ -131,7 +132,8 @@ class Engine:
 
 async def _attempt(turn: Turn, work: Awaitable[None]) -> Exception | None:
     try:
-        await work
+        with logging_for(turn=turn.id, conversation=turn.conversation):
+            await work
     except Exception as error:  # the last line of defence: one bad turn must not stop the others
         log.exception("turn failed", extra={"turn": turn.id})
         return error
