@@ -1,0 +1,35 @@
+"""Why a question is not answered. Each reason has its sentence in every language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """What stands in the way."""
+
+    STRANGE = "strange"              # words or signs that were not understood
+    TOO_LONG = "too_long"
+    NO_MATHEMATICS = "no_mathematics"
+    NO_SUBJECT = "no_subject"        # "plot it", and nothing was talked about
+    NO_DEMAND = "no_demand"          # a function, and no word about what to do with it
+    NO_POINT = "no_point"            # "evaluate", "tangent": where?
+    NO_RANGE = "no_range"
+    LEFT_OVER = "left_over"          # understood, but not what to do with it
+    UNABLE = "unable"                # known by name only
+    AMBIGUOUS = "ambiguous"          # details: the doubt
+    TOO_BIG = "too_big"
+    PARAMETERS = "parameters"        # letters without a value
+    UNDEFINED = "undefined"          # f(3), and nobody said what f is
+    SEVERAL_UNKNOWNS = "several_unknowns"
+    NO_TOOL = "no_tool"
+    NO_FILE = "no_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):  # noqa: N818  (a refusal is an answer, no error of ours)
+    """The question is declined; `details` are the words, letters or names that the sentence repeats."""
+
+    reason: Reason
+    details: tuple[str, ...] = ()

@@ -1,0 +1,37 @@
+"""What the tutor's own code printed: one marked line of JSON for each task, in their order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from adapters.embedded.models.tutor.programs.script import MARK
+
+Result = dict[str, object]
+_LONGEST_LINE: Final = 100_000
+
+
+def results_in(output: str) -> list[Result]:
+    """The marked lines of a tool's output; anything else in it is for people."""
+    found: list[Result] = []
+    for line in output.splitlines():
+        if line.startswith(f"{MARK} {{") and len(line) <= _LONGEST_LINE:
+            try:
+                parsed = orjson.loads(line.removeprefix(MARK))
+            except orjson.JSONDecodeError:
+                continue
+            found.append(parsed)
+    return found
+
+
+def text_of(result: Result, key: str) -> str:
+    """A field that is text; empty where it is missing."""
+    value = result.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def parts_of(result: Result, key: str) -> list[Result]:
+    """A field that is a list of objects."""
+    value = result.get(key)
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []

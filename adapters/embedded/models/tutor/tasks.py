@@ -1,0 +1,188 @@
+"""What the tutor can do: one class a kind. A question becomes a list of these, and each becomes a piece of Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.embedded.models.tutor.expression import Expression
+from adapters.embedded.models.tutor.statements import Bounds, Relation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function of one variable; `name` is what the user calls it: `y`, `f`, or empty."""
+
+    name: str
+    variable: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """A number to work out."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """The value of a function at one point, given by its variable's value."""
+
+    function: Function
+    at: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solve:
+    """One equation of one unknown; other letters are parameters. `is_roots` where the user asked for zeros."""
+
+    equation: Relation
+    unknown: str
+    bounds: Bounds | None = None
+    is_roots: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveSystem:
+    """Several equations of several unknowns."""
+
+    equations: tuple[Relation, ...]
+    unknowns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inequality:
+    """One inequality, perhaps chained, of one unknown."""
+
+    relation: Relation
+    unknown: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """Curves in one diagram. `marks` are values of the variable whose points are shown on the first curve."""
+
+    functions: tuple[Function, ...]
+    bounds: Bounds | None = None
+    marks: tuple[Expression, ...] = ()
+    derivative_order: int | None = None    # also draws the derivative of the first curve
+    without_function: bool = False         # "plot the derivative": draws only that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derivative:
+    """The derivative of an order, and its value where points are given."""
+
+    function: Function
+    order: int = 1
+    at: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integral:
+    """Definite with bounds, else indefinite; `is_area` counts what lies below the axis as positive."""
+
+    function: Function
+    bounds: Bounds | None = None
+    is_area: bool = False
+
+
+class Shape(StrEnum):
+    """What was asked about the bend of a curve."""
+
+    CONCAVE = "concave"
+    CONVEX = "convex"
+    CURVATURE = "curvature"
+    INFLECTION = "inflection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curvature:
+    """Concave, convex or neither, everywhere or on an interval."""
+
+    function: Function
+    asked: Shape
+    bounds: Bounds | None = None
+
+
+class Trend(StrEnum):
+    """What was asked about rise and fall."""
+
+    INCREASING = "increasing"
+    DECREASING = "decreasing"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monotony:
+    """Where a function rises and falls."""
+
+    function: Function
+    asked: Trend
+    bounds: Bounds | None = None
+
+
+class Extremum(StrEnum):
+    """Which extrema were asked for."""
+
+    MAXIMUM = "maximum"
+    MINIMUM = "minimum"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extrema:
+    """Local and global extrema."""
+
+    function: Function
+    asked: Extremum
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A limit from one side, `+` or `-`, or both."""
+
+    function: Function
+    towards: Expression
+    side: str = "+-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Values of functions at equal steps, also as a csv file."""
+
+    functions: tuple[Function, ...]
+    bounds: Bounds
+    step: Expression
+
+
+class Rewriting(StrEnum):
+    """How an expression is rewritten."""
+
+    SIMPLIFY = "simplify"
+    EXPAND = "expand"
+    FACTOR = "factor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """An expression in another form."""
+
+    expression: Expression
+    how: Rewriting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tangent:
+    """The tangent at a point."""
+
+    function: Function
+    at: Expression
+
+
+Task = (
+    Arithmetic | Evaluate | Solve | SolveSystem | Inequality | Plot | Derivative | Integral | Curvature | Monotony
+    | Extrema | Limit | Table | Rewrite | Tangent
+)
