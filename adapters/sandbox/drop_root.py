@@ -35,10 +35,9 @@ def main() -> None:
 
 def stage(pairs: list[list[str]]) -> None:
     """Bind every source to its staged path. Raises OSError, e.g. where root has no CAP_SYS_ADMIN."""
-    _checked("unshare", libc.unshare(CLONE_NEWNS))
-    _mount("none", "/", None, MS_REC | MS_SLAVE)
+    unshare_mounts()
     opened = [(os.open(source, os.O_PATH), staged) for source, staged in pairs]
-    _mount("tmpfs", STAGE_PARENT, "tmpfs", MS_NOSUID | MS_NODEV)
+    mount("tmpfs", STAGE_PARENT, "tmpfs", MS_NOSUID | MS_NODEV)
     for fd, staged in opened:
         source = f"/proc/self/fd/{fd}"
         os.makedirs(os.path.dirname(staged), mode=0o755, exist_ok=True)  # noqa: PTH103, PTH120
@@ -46,8 +45,14 @@ def stage(pairs: list[list[str]]) -> None:
             os.mkdir(staged)  # noqa: PTH102
         else:
             os.close(os.open(staged, os.O_CREAT | os.O_WRONLY, 0o755))
-        _mount(source, staged, None, MS_BIND | MS_REC)
+        mount(source, staged, None, MS_BIND | MS_REC)
         os.close(fd)
+
+
+def unshare_mounts() -> None:
+    """From here on, what this process mounts is seen by it and its children only."""
+    _checked("unshare", libc.unshare(CLONE_NEWNS))
+    mount("none", "/", None, MS_REC | MS_SLAVE)
 
 
 def drop_to(uid: int) -> None:
@@ -59,7 +64,8 @@ def drop_to(uid: int) -> None:
     os.chdir("/")
 
 
-def _mount(source: str, target: str, kind: str | None, flags: int) -> None:
+def mount(source: str, target: str, kind: str | None, flags: int) -> None:
+    """Mount. Raises OSError."""
     done = libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), None)
     _checked(f"mount {target}", done)
 

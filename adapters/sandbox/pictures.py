@@ -6,6 +6,8 @@ first, and the decoding is done in a process of its own behind the same walls as
 
 from __future__ import annotations
 
+import uuid
+
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.limits import MB
 from adapters.sandbox.picture_header import read_picture_header
@@ -52,7 +54,6 @@ class ConfinedPictures:
 
     def __init__(self, *, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._count = 0
 
     async def fit(self, data: bytes) -> bytes | None:
         """Return the picture with at most LONGEST_SIDE_PX on a side and MOST_BYTES, as PNG, or JPEG where it must be.
@@ -65,8 +66,7 @@ class ConfinedPictures:
             return None
         if max(header.width_px, header.height_px) <= LONGEST_SIDE_PX and len(data) <= MOST_BYTES:
             return data
-        self._count += 1
-        session = f"picture-{self._count}"
+        session = f"picture-{uuid.uuid4()}"
         try:
             await self._sandbox.put(session, "picture", data)
             result = await self._sandbox.run(session, FIT, deadline_s=DEADLINE_S)
