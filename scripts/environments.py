@@ -35,8 +35,11 @@ def _make(environment: Path, words: str, pip_installs: Path | None) -> None:
     if _stamped(environment, "made", made_from):
         return
     with step(f"Making {words}"):
+        python = getattr(
+            sys, "_base_executable", sys.executable
+        )  # this one may be the very environment that is made anew
         pip = [] if pip_installs else ["--without-pip"]
-        run(f"making {words}", [sys.executable, "-m", "venv", "--clear", *pip, environment], env=os.environ)
+        run(f"making {words}", [python, "-m", "venv", "--clear", *pip, environment], env=os.environ)
         if pip_installs:
             pip_install: Command = [
                 "-m",

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints a Python that can make the environments; otherwise one line (what, why, the fix) and exit code 2.
-# PYTHON=name chooses one.
+# PYTHON=name chooses one; else the one that made .venv is kept.
 
 fits() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
@@ -15,7 +15,7 @@ if [ -n "$PYTHON" ]; then
     fits "$PYTHON" || stop "PYTHON=$PYTHON cannot be used: it is missing or older than 3.11. Name another: PYTHON=python3.12 make run"
     found=$PYTHON
 else
-    for found in python3 python3.14 python3.13 python3.12 python3.11 ''; do
+    for found in .venv/bin/python python3 python3.14 python3.13 python3.12 python3.11 ''; do
         [ -n "$found" ] && fits "$found" && break
     done
     [ -n "$found" ] || stop "Python 3.11 or newer is missing: python3 here is $(python3 -V 2>/dev/null || echo absent). Install one, then name it: PYTHON=python3.12 make run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import sys
 import time
@@ -12,6 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 _CANNOT_GO_ON = 2
+_FIXES = {
+    errno.ENOSPC: "Free 3 GB, then run it again.",
+    errno.EACCES: "Make the folder yours: chown.",
+    errno.EROFS: "Use a copy on a disk that can be written.",
+}
 _INTERRUPTED = 130
 
 
@@ -53,7 +59,8 @@ def run_story(story: Callable[[], None]) -> int:
         print(f"teamsbot: {error}", file=sys.stderr)
         return _CANNOT_GO_ON
     except OSError as error:
-        print(f"teamsbot: {error.filename or 'this folder'}: {error.strerror}. Make it writable.", file=sys.stderr)
+        fix = _FIXES.get(error.errno or 0, "")
+        print(f"teamsbot: {error.filename or ROOT}: {error.strerror}. {fix}", file=sys.stderr)
         return _CANNOT_GO_ON
     except KeyboardInterrupt:
         return _INTERRUPTED
