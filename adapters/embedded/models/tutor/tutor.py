@@ -13,15 +13,15 @@ from typing import Final
 from adapters.embedded.models.port import (
     CODE_INTERPRETER, ModelFinish, ModelMessage, ModelReply, ModelRequest, ModelToolCall, Speaker,
 )
-from adapters.embedded.models.tutor.answers import answer, say
-from adapters.embedded.models.tutor.cues import Cue
-from adapters.embedded.models.tutor.planning import Context, Plan, planned
+from adapters.embedded.models.tutor.answers.answer import answer, say
+from adapters.embedded.models.tutor.language.cues import Cue
+from adapters.embedded.models.tutor.planning.planning import Context, Plan, planned
 from adapters.embedded.models.tutor.programs.write import program
-from adapters.embedded.models.tutor.reading import read
-from adapters.embedded.models.tutor.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.request import Question
-from adapters.embedded.models.tutor.results import results_in
-from adapters.embedded.models.tutor.vocabulary import Language
+from adapters.embedded.models.tutor.reading.reading import read
+from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+from adapters.embedded.models.tutor.reading.clause import Question
+from adapters.embedded.models.tutor.answers.results import results_in
+from adapters.embedded.models.tutor.language.vocabulary import Language
 
 NAME: Final = "built-in tutor"
 _MESSAGES_READ: Final = 30

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.expression import code
+from adapters.embedded.models.tutor.formulas.expression import code
 from adapters.embedded.models.tutor.programs.script import MARK, Script
-from adapters.embedded.models.tutor.tasks import Derivative, Integral, Limit, Tangent
+from adapters.embedded.models.tutor.planning.tasks import Derivative, Integral, Limit, Tangent
 
 
 def derivative(script: Script, task: Derivative) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapters.embedded.models.tutor.programs.script import MARK, Script
-from adapters.embedded.models.tutor.tasks import Plot
-from adapters.embedded.models.tutor.wording import named, pretty_expression
+from adapters.embedded.models.tutor.planning.tasks import Plot
+from adapters.embedded.models.tutor.answers.notation import named, pretty_expression
 
 
 def plot(script: Script, task: Plot) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from textwrap import dedent
 from typing import Final
 
-from adapters.embedded.models.tutor.expression import Constant, Expression, Negative, Number, code, symbols
-from adapters.embedded.models.tutor.tasks import Function
+from adapters.embedded.models.tutor.formulas.expression import Constant, Expression, Negative, Number, code, symbols
+from adapters.embedded.models.tutor.planning.tasks import Function
 
 MARK: Final = "RESULT"
 """What the line begins with that the tutor reads back; JSON follows."""
@@ -105,6 +105,6 @@ def _spelled(name: str) -> str:
 
 def renamed(expression: Expression) -> Expression:
     """The expression with every variable spelled as Python allows."""
-    from adapters.embedded.models.tutor.expression import Symbol, substituted
+    from adapters.embedded.models.tutor.formulas.expression import Symbol, substituted
 
     return substituted(expression, {name: Symbol(_spelled(name)) for name in symbols(expression)})

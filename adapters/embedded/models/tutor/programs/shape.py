@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapters.embedded.models.tutor.programs.script import MARK, Script
-from adapters.embedded.models.tutor.statements import Bounds
-from adapters.embedded.models.tutor.tasks import Curvature
+from adapters.embedded.models.tutor.formulas.statements import Bounds
+from adapters.embedded.models.tutor.planning.tasks import Curvature
 
 
 def domain(script: Script, bounds: Bounds | None) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.expression import symbols
+from adapters.embedded.models.tutor.formulas.expression import symbols
 from adapters.embedded.models.tutor.programs.script import MARK, Script
 from adapters.embedded.models.tutor.programs.shape import domain
-from adapters.embedded.models.tutor.tasks import Solve
+from adapters.embedded.models.tutor.planning.tasks import Solve
 
 
 def solve(script: Script, task: Solve) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.expression import code
+from adapters.embedded.models.tutor.formulas.expression import code
 from adapters.embedded.models.tutor.programs.script import MARK, Script
-from adapters.embedded.models.tutor.tasks import Arithmetic, Evaluate, Rewrite
+from adapters.embedded.models.tutor.planning.tasks import Arithmetic, Evaluate, Rewrite
 
 
 def arithmetic(script: Script, task: Arithmetic) -> None:

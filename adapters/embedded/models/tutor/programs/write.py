@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adapters.embedded.models.tutor.programs import calculus, plotting, shape, solving, values
 from adapters.embedded.models.tutor.programs.script import Script
-from adapters.embedded.models.tutor.tasks import (
+from adapters.embedded.models.tutor.planning.tasks import (
     Arithmetic, Curvature, Derivative, Evaluate, Integral, Limit, Plot, Rewrite, Solve, Tangent, Task,
 )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.expression import (
+from adapters.embedded.models.tutor.formulas.expression import (
     Applied, Expression, Negative, Number, Operation, Symbol, is_constant, rebuilt, substituted, symbols, walk,
 )
-from adapters.embedded.models.tutor.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.statements import Relation
-from adapters.embedded.models.tutor.tasks import Function
+from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+from adapters.embedded.models.tutor.formulas.statements import Relation
+from adapters.embedded.models.tutor.planning.tasks import Function
 
 _USUAL_VARIABLES: Final = ("x", "t", "z", "theta", "y", "u", "v", "w", "s", "r", "n")
 _LARGEST_TREE: Final = 500

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.clause_builder import ClauseBuilder
-from adapters.embedded.models.tutor.cues import DEMANDS, Cue, Word
-from adapters.embedded.models.tutor.notation import Token, TokenKind, tokens
-from adapters.embedded.models.tutor.request import Clause, Question
-from adapters.embedded.models.tutor.statements import Item, Mark, items
-from adapters.embedded.models.tutor.vocabulary import Language, is_word, language_of, tagged, vocabulary
+from adapters.embedded.models.tutor.reading.clause_builder import ClauseBuilder
+from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
+from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind, tokens
+from adapters.embedded.models.tutor.reading.clause import Clause, Question
+from adapters.embedded.models.tutor.formulas.statements import Item, Mark, items
+from adapters.embedded.models.tutor.language.vocabulary import Language, is_word, language_of, tagged, vocabulary
 
 MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 400

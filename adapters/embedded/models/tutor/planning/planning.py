@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from adapters.embedded.models.tutor.clause_plan import ClausePlan
-from adapters.embedded.models.tutor.cues import Cue
-from adapters.embedded.models.tutor.expression import TooBigError, magnitude
-from adapters.embedded.models.tutor.functions import Definitions, definitions_in
-from adapters.embedded.models.tutor.grammar import Doubt
-from adapters.embedded.models.tutor.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.request import Clause, Question
-from adapters.embedded.models.tutor.statements import Relation
-from adapters.embedded.models.tutor.tasks import Evaluate, Plot, Task
+from adapters.embedded.models.tutor.planning.clause_plan import ClausePlan
+from adapters.embedded.models.tutor.language.cues import Cue
+from adapters.embedded.models.tutor.formulas.expression import TooBigError, magnitude
+from adapters.embedded.models.tutor.planning.functions import Definitions, definitions_in
+from adapters.embedded.models.tutor.formulas.grammar import Doubt
+from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+from adapters.embedded.models.tutor.reading.clause import Clause, Question
+from adapters.embedded.models.tutor.formulas.statements import Relation
+from adapters.embedded.models.tutor.planning.tasks import Evaluate, Plot, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.cues import DEMANDS, Cue, Word
-from adapters.embedded.models.tutor.expression import Expression, Symbol, is_constant
-from adapters.embedded.models.tutor.notation import TokenKind
-from adapters.embedded.models.tutor.request import Clause
-from adapters.embedded.models.tutor.statements import Bounds, Item, Mark, Relation, Values
+from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
+from adapters.embedded.models.tutor.formulas.expression import Expression, Symbol, is_constant
+from adapters.embedded.models.tutor.formulas.tokens import TokenKind
+from adapters.embedded.models.tutor.reading.clause import Clause
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Item, Mark, Relation, Values
 
 _STRUCTURE: Final = frozenset({
     Cue.FROM, Cue.TO, Cue.BETWEEN, Cue.FOR, Cue.AT, Cue.ON, Cue.RESPECT, Cue.APPROACHES, Cue.STEP, Cue.AND, Cue.OF,

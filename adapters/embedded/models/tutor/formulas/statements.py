@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from adapters.embedded.models.tutor.cues import Word
-from adapters.embedded.models.tutor.expression import Applied, Expression, Symbol, is_constant, symbols
-from adapters.embedded.models.tutor.grammar import Doubt, NoFormulaError, parse
-from adapters.embedded.models.tutor.notation import Token, TokenKind
-from adapters.embedded.models.tutor.vocabulary import Piece
+from adapters.embedded.models.tutor.language.cues import Word
+from adapters.embedded.models.tutor.formulas.expression import Applied, Expression, Symbol, is_constant, symbols
+from adapters.embedded.models.tutor.formulas.grammar import Doubt, NoFormulaError, parse
+from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind
+from adapters.embedded.models.tutor.language.vocabulary import Piece
 
 
 @dataclass(frozen=True, slots=True)

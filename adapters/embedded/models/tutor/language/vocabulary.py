@@ -9,9 +9,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
-from adapters.embedded.models.tutor import vocabulary_de, vocabulary_en
-from adapters.embedded.models.tutor.cues import Cue, Word
-from adapters.embedded.models.tutor.notation import Token, TokenKind, tokens
+from adapters.embedded.models.tutor.language import english, german
+from adapters.embedded.models.tutor.language.cues import Cue, Word
+from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind, tokens
 
 
 class Language(StrEnum):
@@ -43,8 +43,8 @@ class Vocabulary:
 @cache
 def vocabulary(language: Language) -> Vocabulary:
     """The tables of one language."""
-    source = vocabulary_en if language is Language.ENGLISH else vocabulary_de
-    phrases = vocabulary_en.ENGLISH if language is Language.ENGLISH else vocabulary_de.GERMAN
+    source = english if language is Language.ENGLISH else german
+    phrases = english.ENGLISH if language is Language.ENGLISH else german.GERMAN
     return Vocabulary(
         cues={phrase.strip(): cue for cue, line in phrases.items() for phrase in line.split("|")},
         operators=source.OPERATORS, postfixes=source.POSTFIXES, prefixes=source.PREFIXES, formulas=source.FORMULAS,

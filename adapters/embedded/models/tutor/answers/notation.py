@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from adapters.embedded.models.tutor.expression import Expression, code
-from adapters.embedded.models.tutor.tasks import Function
+from adapters.embedded.models.tutor.formulas.expression import Expression, code
+from adapters.embedded.models.tutor.planning.tasks import Function
 
 _SUPERSCRIPTS: Final = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _NAMES: Final = {"log": "ln", "oo": "∞", "pi": "π", "E": "e", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}

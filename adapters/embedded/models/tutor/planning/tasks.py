@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.embedded.models.tutor.expression import Expression
-from adapters.embedded.models.tutor.statements import Bounds, Relation
+from adapters.embedded.models.tutor.formulas.expression import Expression
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

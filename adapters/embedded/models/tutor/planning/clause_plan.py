@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.cues import (
+from adapters.embedded.models.tutor.language.cues import (
     ALGEBRA_CUES, CHART_CUES, DEMANDS, EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, STATISTICS_CUES, Cue,
 )
-from adapters.embedded.models.tutor.expression import (
+from adapters.embedded.models.tutor.formulas.expression import (
     Applied, Constant, Expression, Number, Operation, Symbol, is_constant, substituted, symbols,
 )
-from adapters.embedded.models.tutor.functions import Definitions, difference, function_of, unfolded
-from adapters.embedded.models.tutor.grammar import Doubt
-from adapters.embedded.models.tutor.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.request import Clause
-from adapters.embedded.models.tutor.statements import Bounds, Relation
-from adapters.embedded.models.tutor.tasks import (
+from adapters.embedded.models.tutor.planning.functions import Definitions, difference, function_of, unfolded
+from adapters.embedded.models.tutor.formulas.grammar import Doubt
+from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+from adapters.embedded.models.tutor.reading.clause import Clause
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.planning.tasks import (
     Arithmetic, Curvature, Derivative, Evaluate, Extrema, Extremum, Function, Inequality, Integral, Limit, Monotony,
     Plot, Rewrite, Rewriting, Shape, Solve, SolveSystem, Table, Tangent, Task, Trend,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from adapters.embedded.models.tutor.cues import Cue
+from adapters.embedded.models.tutor.language.cues import Cue
 
 GERMAN: Final = {
     Cue.PLOT: "zeichne",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.embedded.models.tutor.results import Result, parts_of, text_of
-from adapters.embedded.models.tutor.tasks import (
+from adapters.embedded.models.tutor.answers.results import Result, parts_of, text_of
+from adapters.embedded.models.tutor.planning.tasks import (
     Arithmetic, Curvature, Derivative, Evaluate, Integral, Limit, Plot, Rewrite, Shape, Solve, Tangent, Task,
 )
-from adapters.embedded.models.tutor.wording import named, pretty, pretty_expression
-from adapters.embedded.models.tutor.words_en import ENGLISH
+from adapters.embedded.models.tutor.answers.notation import named, pretty, pretty_expression
+from adapters.embedded.models.tutor.answers.english import ENGLISH
 
 
 @dataclass(slots=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from adapters.embedded.models.tutor.expression import (
+from adapters.embedded.models.tutor.formulas.expression import (
     Applied, Call, Constant, Expression, Negative, Number, Operation, Symbol, is_constant, walk,
 )
-from adapters.embedded.models.tutor.notation import Token, TokenKind
+from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind
 
 MAX_DEPTH: Final = 40
 """Parentheses within parentheses; deeper ones are not a question."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from adapters.embedded.models.tutor.cues import DEMANDS, Cue
-from adapters.embedded.models.tutor.expression import Expression
-from adapters.embedded.models.tutor.statements import Bounds, Relation
-from adapters.embedded.models.tutor.vocabulary import Language
+from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue
+from adapters.embedded.models.tutor.formulas.expression import Expression
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.language.vocabulary import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
