@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import re
 import sqlite3
 import threading
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.errors import StorageError, StorageInUseError
+from storage.migrations import scripts
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -126,13 +125,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    folder = resources.files("storage.migrations")
-    scripts = sorted(file.name for file in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", file.name))
+    steps = scripts("sqlite")
     [version] = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(scripts):
+    if version > len(steps):
         raise StorageError(f"the data folder was written by a newer version of this program (schema {version})")
-    for number, name in enumerate(scripts[version:], start=version + 1):
-        script = (folder / name).read_text("utf-8")
+    for number, script in enumerate(steps[version:], start=version + 1):
         connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
 

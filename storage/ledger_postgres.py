@@ -1,0 +1,237 @@
+"""The ledger of turns in PostgreSQL, for several processes: each works on its share of the conversations.
+
+Every write goes through the very session that holds the locks. A process that lost its session cannot write, whatever
+it believes, so no lease, clock or heartbeat of ours is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bot.ports import LedgerEntry
+from storage.partitions import PARTITIONS, Partitions, partition_of
+from storage.postgres import POLL_S, PostgresSession
+from storage.postgres_connection import Connection, Row
+
+_CHANNEL = "teamsbot"
+_LOOK_AGAIN = "look"  # a process came or went, or let go of partitions; else a notice is the number of a new turn
+
+# A turn's number is its place in the order of acceptance * 64 + its partition, so that a number tells who owns it.
+# Numbers are drawn in order of arrival; rows are put in by key, so that two processes cannot wait for each other.
+_COMMIT = f"""
+WITH numbered AS MATERIALIZED (
+    SELECT nextval('turn_numbers') * {PARTITIONS} + part AS number, part, conversation, message_id, payload
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS new (part, conversation, message_id, payload)
+), added AS (
+    INSERT INTO turns (number, part, conversation, message_id, payload)
+    SELECT * FROM numbered ORDER BY conversation, message_id, number
+    ON CONFLICT DO NOTHING RETURNING number, part, conversation, message_id
+), begun AS (
+    UPDATE turns SET tries = tries + 1 WHERE number = ANY ($6::bigint[])
+), saved AS (
+    INSERT INTO steps SELECT * FROM unnest($7::bigint[], $8::text[], $9::text[])
+    ON CONFLICT (turn, name) DO UPDATE SET result = excluded.result
+), ended AS (
+    UPDATE turns SET done_at = now(), payload = '' WHERE number = ANY ($10::bigint[])
+), swept AS (
+    DELETE FROM steps WHERE turn = ANY ($10::bigint[])
+), forgotten AS (
+    DELETE FROM turns WHERE number IN (
+        SELECT number FROM turns WHERE done_at < now() - interval '7 days'
+        ORDER BY done_at LIMIT 2 * cardinality($10::bigint[]) FOR UPDATE SKIP LOCKED
+    )
+)
+SELECT number, conversation, message_id,
+       CASE WHEN part <> ALL ($5::int[]) THEN pg_notify('{_CHANNEL}', number::text) END
+FROM added"""  # noqa: S608 - constants only
+
+_UNFINISHED = """
+SELECT number, conversation, message_id, payload, tries,
+       (SELECT coalesce(json_object_agg(name, result), '{}') FROM steps WHERE turn = number) AS steps
+FROM turns WHERE done_at IS NULL AND """
+_OF_PARTITIONS = f"{_UNFINISHED} part = ANY ($1::int[]) ORDER BY number"
+_OF_NUMBERS = f"{_UNFINISHED} number = ANY ($1::bigint[]) ORDER BY number"
+_NOTIFY = "SELECT pg_notify($1, $2)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    conversation: str
+    message_id: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    number: int
+    step: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    number: int
+
+
+_Write: TypeAlias = _Added | _Begun | _Saved | _Ended
+
+
+class PostgresLedger:
+    """Implements `bot.ports.Ledger` and `storage.postgres.Tenant`."""
+
+    def __init__(self, session: PostgresSession) -> None:
+        self._session = session
+        self._partitions = Partitions()
+        self._in_hand: set[int] = set()  # numbers of turns that were begun here and have not ended
+        self._news: set[int] = set()  # numbers of turns that others accepted for us
+        self._share_due_s = 0.0
+
+    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
+        """Join the others. Turns are handed over as partitions are taken, now and whenever another lets go."""
+        self._adopt, self._drop = adopt, drop
+        await self._session.open(self)
+
+    def owns(self, conversation: str) -> bool:
+        """Whether new turns of this conversation may begin here."""
+        return partition_of(conversation) in self._partitions.open
+
+    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
+        """Write a message down, whoever will work on it: the owner hears of it. Two deliveries at once are one."""
+        return await self._session.send(self._commit, _Added(conversation, message_id, payload))
+
+    async def begin(self, number: int) -> None:
+        """Count one more try; from now on the turn's partition is kept until the turn has ended."""
+        self._in_hand.add(number)
+        await self._session.send(self._commit, _Begun(number))
+
+    async def save(self, number: int, step: str, result: str) -> None:
+        """Write a step's result down."""
+        await self._session.send(self._commit, _Saved(number, step, result))
+
+    async def end(self, number: int) -> None:
+        """Empty what people said, and keep the id."""
+        await self._session.send(self._commit, _Ended(number))
+        self._in_hand.discard(number)
+
+    async def stop(self) -> None:
+        """Let the others have the conversations at once, and go."""
+        await self._session.close()
+
+    async def move_in(self, connection: Connection) -> None:
+        """Be counted, hear of news, and make the others look: their shares have become smaller."""
+        await connection.listen(_CHANNEL, self._heard, self._session.wake)
+        await self._partitions.join(connection)
+        await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
+
+    async def tend(self, connection: Connection) -> None:
+        """Adopt what others accepted for us, and once a second see whether the shares are fair."""
+        news, self._news = self._news, set()
+        if news:
+            self._hand_over(await connection.fetch(_OF_NUMBERS, list(news)))
+        if asyncio.get_running_loop().time() >= self._share_due_s:
+            await self._share(connection)
+            self._share_due_s = asyncio.get_running_loop().time() + POLL_S
+
+    async def move_out(self, connection: Connection) -> None:
+        """Give all partitions to the others."""
+        await self._partitions.leave(connection)
+        await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
+
+    async def session_ended(self) -> None:
+        """Cut off every turn in hand: another process may be at it already."""
+        self._partitions.forget()
+        await self._drop()
+        self._in_hand.clear()
+        self._news.clear()
+        self._share_due_s = 0.0
+
+    def _heard(self, notice: str) -> None:
+        if notice == _LOOK_AGAIN:
+            self._share_due_s = 0.0
+        elif int(notice) % PARTITIONS in self._partitions.held:
+            self._news.add(int(notice))
+        else:
+            return
+        self._session.wake()
+
+    async def _share(self, connection: Connection) -> None:
+        busy = {number % PARTITIONS for number in self._in_hand}
+        taken, let_go = await self._partitions.share(connection, busy)
+        if let_go:
+            await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
+        if taken:
+            found = await connection.fetch(_OF_PARTITIONS, list(taken))
+            # With no await in between: a new message must not overtake those that were found.
+            self._partitions.open |= taken
+            self._hand_over(found)
+
+    def _hand_over(self, rows: Sequence[Row]) -> None:
+        self._adopt([_entry(row) for row in rows if self.owns(row["conversation"])])
+
+    async def _commit(self, connection: Connection, writes: Sequence[_Write]) -> list[int | None]:
+        batch = _Batch()
+        for write in writes:
+            batch.take(write)
+        rows = await connection.fetch(_COMMIT, *batch.values(opened=self._partitions.open))
+        numbers = {(row["conversation"], row["message_id"]): row["number"] for row in rows}
+        return [
+            numbers.pop((write.conversation, write.message_id), None) if isinstance(write, _Added) else None
+            for write in writes
+        ]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The writes of one statement, by kind."""
+
+    added: list[_Added] = field(default_factory=list)
+    begun: list[int] = field(default_factory=list)
+    saved: dict[tuple[int, str], str] = field(default_factory=dict)  # one row is written once in a statement
+    ended: list[int] = field(default_factory=list)
+
+    def take(self, write: _Write) -> None:
+        match write:
+            case _Added():
+                self.added.append(write)
+            case _Begun(number=number):
+                self.begun.append(number)
+            case _Saved(number=number, step=step, result=result):
+                self.saved[number, step] = result
+            case _Ended(number=number):
+                self.ended.append(number)
+
+    def values(self, opened: AbstractSet[int]) -> tuple[list[object], ...]:
+        """The parameters of `_COMMIT`; owners of partitions that are not `opened` here are notified."""
+        return (
+            [partition_of(each.conversation) for each in self.added],
+            [each.conversation for each in self.added],
+            [each.message_id for each in self.added],
+            [each.payload for each in self.added],
+            list(opened),
+            list(self.begun),
+            [number for number, _ in self.saved],
+            [step for _, step in self.saved],
+            list(self.saved.values()),
+            list(self.ended),
+        )
+
+
+def _entry(row: Row) -> LedgerEntry:
+    return LedgerEntry(
+        number=row["number"],
+        conversation=row["conversation"],
+        id=row["message_id"],
+        payload=row["payload"],
+        steps=json.loads(row["steps"]),
+        tries=row["tries"],
+    )

@@ -1,0 +1,207 @@
+"""PostgreSQL through one session, which is opened anew when it is lost. What waits together is sent together.
+
+One task does all the talking, so nothing here runs beside a statement, and one statement carries hundreds of writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from bot.errors import StorageError
+from storage.postgres_connection import Connection, RefusedError, SessionLostError
+
+log = logging.getLogger(__name__)
+
+A = TypeVar("A")
+Q = TypeVar("Q")
+
+POLL_S = 1.0
+"""How often something is said at least, so that PostgreSQL and this process know of each other's life."""
+
+_MOST_IN_ONE_STATEMENT = 500
+_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_FAREWELL_S = 5.0
+
+Send = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
+"""Does many requests with one statement, and gives the answer to each."""
+
+
+class Tenant(Protocol):
+    """Whoever holds locks in the session, and so lives as long as it does."""
+
+    async def move_in(self, connection: Connection) -> None:
+        """A session began; nothing of an earlier one is left."""
+        ...
+
+    async def tend(self, connection: Connection) -> None:
+        """Called after each round of requests, after `wake`, and at least each POLL_S."""
+        ...
+
+    async def move_out(self, connection: Connection) -> None:
+        """The process stops: leave things tidy for others. Not called when the session is lost."""
+        ...
+
+    async def session_ended(self) -> None:
+        """Nothing may be written any more in the belief that a lock is held. The next session waits for this."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    request: Any
+    answer: asyncio.Future[Any]
+
+
+class PostgresSession:
+    """Open it before use; `send` is the only way to ask something."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: dict[Send[Any, Any], list[_Call]] = {}
+        self._wake = asyncio.Event()
+        self._usable = asyncio.Event()
+        self._closing = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def open(self, tenant: Tenant, *, deadline_s: float = 30.0) -> None:
+        """Connect, and from now on stay connected. Raises StorageError at once if that cannot work, else in the end."""
+        self._closing = False
+        connection = await self._first_connection(deadline_s)
+        self._keeper = asyncio.create_task(self._keep(connection, tenant), name="PostgreSQL session")
+        self._keeper.add_done_callback(_tell_of_a_bug)
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._usable.wait()
+        except TimeoutError:
+            await self.close()
+            raise StorageError("PostgreSQL can be reached, but a session does not last") from None
+
+    async def send(self, send: Send[Q, A], request: Q) -> A:
+        """The answer to this request, which is sent with all others for the same `send` that wait at this moment.
+
+        Raises StorageError: at once when there is no session, so that nothing is promised that cannot be kept.
+        """
+        if not self._usable.is_set():
+            raise StorageError("there is no session with PostgreSQL at the moment")
+        call = _Call(request, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(send, []).append(call)
+        self._wake.set()
+        return await call.answer  # type: ignore[no-any-return]  # what `send` gave for this request
+
+    def wake(self) -> None:
+        """Have the tenant tend to its things now."""
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Send what waits, let the tenant move out, and end the session."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        self._closing = True
+        self._wake.set()
+        await asyncio.wait({keeper}, timeout=_FAREWELL_S)
+        keeper.cancel()
+        await asyncio.wait({keeper}, timeout=_FAREWELL_S)
+
+    async def _first_connection(self, deadline_s: float) -> Connection:
+        end_s = asyncio.get_running_loop().time() + deadline_s
+        while True:
+            try:
+                return await Connection.open(self._url)
+            except SessionLostError as error:
+                if asyncio.get_running_loop().time() + POLL_S > end_s:
+                    raise
+                log.warning("waiting for PostgreSQL", extra={"why": str(error)})
+                await asyncio.sleep(POLL_S)
+
+    async def _keep(self, first: Connection, tenant: Tenant) -> None:
+        connection: Connection | None = first
+        failures = 0
+        while not self._closing:
+            try:
+                connection = connection or await Connection.open(self._url)
+                failures = 0
+                await self._use(connection, tenant)
+            except StorageError as error:
+                log.warning("without PostgreSQL", extra={"why": str(error)})
+            finally:
+                await self._end(connection, tenant)
+                connection = None
+            if not self._closing:
+                await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+                failures += 1
+
+    async def _use(self, connection: Connection, tenant: Tenant) -> None:
+        await tenant.move_in(connection)
+        self._usable.set()
+        log.info("session with PostgreSQL began")
+        while not connection.closed:
+            self._wake.clear()
+            await self._send_what_waits(connection)
+            await tenant.tend(connection)
+            if self._closing:
+                self._usable.clear()
+                await self._send_what_waits(connection)
+                return await tenant.move_out(connection)
+            await self._woken()
+        raise SessionLostError("PostgreSQL ended the session")
+
+    async def _end(self, connection: Connection | None, tenant: Tenant) -> None:
+        self._usable.clear()
+        waiting, self._waiting = self._waiting, {}
+        _refuse(call for calls in waiting.values() for call in calls)
+        await tenant.session_ended()
+        if connection is not None:
+            await connection.close()
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _send_what_waits(self, connection: Connection) -> None:
+        waiting, self._waiting = self._waiting, {}
+        try:
+            for send, calls in waiting.items():
+                wanted = [call for call in calls if not call.answer.cancelled()]
+                for start in range(0, len(wanted), _MOST_IN_ONE_STATEMENT):
+                    await _send_together(connection, send, wanted[start : start + _MOST_IN_ONE_STATEMENT])
+        finally:  # nobody may wait for ever
+            _refuse(call for calls in waiting.values() for call in calls)
+
+
+async def _send_together(connection: Connection, send: Send[Any, Any], calls: Sequence[_Call]) -> None:
+    try:
+        answers = await send(connection, [call.request for call in calls])
+    except SessionLostError:
+        raise
+    except StorageError as error:
+        if len(calls) == 1 or not isinstance(error, RefusedError):
+            return _refuse(calls, str(error))
+        for call in calls:  # one of them is to blame; the others must not suffer with it
+            await _send_together(connection, send, [call])
+    else:
+        _answer(calls, answers)
+
+
+def _answer(calls: Sequence[_Call], answers: Sequence[Any]) -> None:
+    for call, answer in zip(calls, answers, strict=True):
+        if not call.answer.done():
+            call.answer.set_result(answer)
+
+
+def _refuse(calls: Iterable[_Call], reason: str = "the session with PostgreSQL ended") -> None:
+    for call in calls:
+        if not call.answer.done():
+            call.answer.set_exception(StorageError(reason))
+
+
+def _tell_of_a_bug(keeper: asyncio.Task[None]) -> None:
+    if not keeper.cancelled() and keeper.exception() is not None:
+        log.critical("the session with PostgreSQL is not kept any more", exc_info=keeper.exception())
