@@ -1,0 +1,200 @@
+"""The composition root: who is built from which settings, who is handed what, in which order they start and stop.
+
+What is started first is stopped last: the listener closes before the engine drains, the engine before what it uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from aiohttp import web
+
+from adapters.embedded.server import AssistantsServer, open_server
+from adapters.file_links import add_file_routes
+from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
+from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.client import Client, Endpoint
+from adapters.openai.polling import Pace
+from adapters.sandbox.pictures import ConfinedPictures
+from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from adapters.teams.bot_adapter import ConnectorAdapter
+from adapters.teams.channel import TeamsChannel
+from adapters.teams.connector import Connector, connector_session
+from adapters.teams.endpoint import MessagesEndpoint
+from adapters.teams.faults import faults_as_json
+from adapters.teams.guard import loopback_only
+from adapters.teams.handler import TeamsDispatch
+from adapters.teams.server import HttpRunner
+from bot.engine import Engine
+from bot.intake import Intake
+from bot.reply import ReplyWriter
+from bot.run_turn import Outside, give_up, run_turn
+from service.data_dir import kept_key, prepare_data_dir
+from service.greeting import Started
+from service.listening import address_of, take_port
+from service.model import TUTOR, model_behind
+from service.secret import Secret
+from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
+from storage.conversations_sqlite import SqliteConversations
+from storage.files_folder import FolderFiles
+from storage.ledger_sqlite import SqliteLedger
+from storage.links import LinkNames
+from storage.sqlite import SqliteFile
+
+log = logging.getLogger(__name__)
+
+_LOOPBACK = "127.0.0.1"
+_DRAIN_S = 10.0
+
+Announce = Callable[[Started], None]
+"""Told once everything listens."""
+
+
+async def serve(settings: Settings, announce: Announce) -> None:
+    """Run the bot until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    async with running(settings) as started:
+        announce(started)
+        await _asked_to_stop()
+
+
+async def serve_assistants(settings: Settings, port: int, announce: Announce) -> None:
+    """Run the Assistants server alone until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    take_port(_LOOPBACK, port).close()  # to say so before anything else is started
+    folder = prepare_data_dir(settings.data_dir)
+    key, made = kept_key(folder / "assistants.key", settings.assistants_api_key)
+    async with opened_sandbox(settings) as sandbox, opened_server(settings, sandbox, key, port=port) as server:
+        announce(
+            Started(
+                address=server.base_url.removesuffix("/v1"),
+                wall=sandbox.wall,
+                no_wall_because=sandbox.reason,
+                made_key=key if made else None,
+            )
+        )
+        await _asked_to_stop()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Started]:
+    """The whole bot, listening. What was accepted and is not answered at the end goes on at the next start."""
+    async with AsyncExitStack() as stack:
+        port = stack.enter_context(take_port(settings.host, settings.port))
+        address = address_of(port)
+        folder = prepare_data_dir(settings.data_dir)
+        database = SqliteFile(folder / "teamsbot.sqlite")
+        await database.open()
+        stack.push_async_callback(database.close)
+
+        sandbox = await stack.enter_async_context(opened_sandbox(settings))
+        assistant = await stack.enter_async_context(opened_assistant(settings, sandbox))
+        adapter = ConnectorAdapter(connector=Connector(session=await stack.enter_async_context(connector_session())))
+        names = LinkNames.kept_in(folder / "links.key")
+        files = FolderFiles(folder / "files", names=names, public_url=settings.public_url or address)
+        outside = Outside(
+            assistant=assistant,
+            channel=TeamsChannel(adapter=adapter),
+            conversations=SqliteConversations(database, backend=settings.backend),
+            writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
+        )
+        engine = Engine(
+            ledger=SqliteLedger(database),
+            handler=partial(run_turn, outside=outside),
+            give_up=partial(give_up, outside=outside),
+        )
+        await engine.start()
+        stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
+
+        app = web.Application(middlewares=[faults_as_json, loopback_only])
+        dispatch = TeamsDispatch(accept=Intake(engine=engine).accept)
+        MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
+        add_file_routes(app, files)
+        runner = HttpRunner(app)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, port).start()
+        yield Started(address=address, wall=sandbox.wall, no_wall_because=sandbox.reason)
+
+
+@asynccontextmanager
+async def opened_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+    """The sandbox behind the best walls of this machine, or one that refuses to run code and says why."""
+    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python))
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+@asynccontextmanager
+async def opened_server(
+    settings: Settings, sandbox: Sandbox, key: Secret, *, port: int = 0
+) -> AsyncIterator[AssistantsServer]:
+    """The embedded Assistants server, with whichever model the settings name behind it."""
+    model = model_behind(settings)
+    server = await open_server(
+        data_dir=settings.data_dir / "assistants",
+        model=model,
+        sandbox=sandbox,
+        api_key=key.reveal(),
+        host=_LOOPBACK,
+        port=port,
+        run_deadline_s=int(settings.run_deadline_s),
+    )
+    try:
+        yield server
+    finally:
+        await server.stop()
+        await model.close()
+
+
+@asynccontextmanager
+async def opened_assistant(settings: Settings, sandbox: Sandbox) -> AsyncIterator[AssistantsBackend]:
+    """The assistant that answers: at the embedded server, which is started for it, or at the service named."""
+    async with AsyncExitStack() as stack:
+        if settings.backend is Backend.EMBEDDED:
+            key, _ = kept_key(settings.data_dir / "assistants.key", settings.assistants_api_key)
+            server = await stack.enter_async_context(opened_server(settings, sandbox, key))
+            endpoint = Endpoint(base_url=server.base_url, api_key=key.reveal())
+        else:
+            endpoint = _endpoint_of(settings)
+        client = Client(endpoint=endpoint)
+        stack.push_async_callback(client.close)
+        profile = AssistantProfile(
+            name=settings.assistant_name,
+            instructions=settings.assistant_instructions,
+            model=settings.model or TUTOR,
+        )
+        assistant_id = settings.assistant_id or await ensure_assistant(client, profile)
+        yield AssistantsBackend(assistant_id=assistant_id, client=client, pace=Pace(deadline_s=settings.run_deadline_s))
+
+
+def _endpoint_of(settings: Settings) -> Endpoint:
+    match settings.endpoint:
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            return Endpoint(base_url=url, api_key=key.reveal() if key else "none")
+        case AzureEndpoint(url=url, api_key=key, api_version=version):
+            return Endpoint(base_url=f"{url}/openai", api_key=key.reveal(), api_version=version or "", azure_key=True)
+        case None:
+            raise AssertionError("the settings demand an address for this backend")
+
+
+async def _asked_to_stop() -> None:
+    """Wait for SIGINT or SIGTERM. A second one ends the process at once, which loses nothing: turns are on disk."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        asked.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+    await asked.wait()
+    log.info("stopping")

@@ -1,0 +1,23 @@
+"""Who stands behind the embedded server: the endpoint that the settings name, or the built-in tutor."""
+
+from __future__ import annotations
+
+from adapters.embedded.models.chat_completions import ChatCompletions
+from adapters.embedded.models.port import Model
+from adapters.embedded.models.tutor.tutor import Tutor
+from service.settings import AzureEndpoint, OpenAIEndpoint, Settings
+
+TUTOR = "built-in tutor"
+
+
+def model_behind(settings: Settings) -> Model:
+    """The model, not yet connected."""
+    match settings.endpoint:
+        case None:
+            return Tutor()
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            return ChatCompletions(base_url=url, api_key=key.reveal() if key else "none", model=settings.model or "")
+        case AzureEndpoint(url=url, api_key=key, api_version=version):
+            return ChatCompletions.on_azure(
+                endpoint=url, api_key=key.reveal(), api_version=version, model=settings.model or ""
+            )

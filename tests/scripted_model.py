@@ -1,0 +1,116 @@
+"""A Chat Completions endpoint on loopback that says what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+Exchange = dict[str, Any]
+Says = str | Callable[[Exchange], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCode:
+    """The model wants this code run, then says `then` (or what `then` makes of the tool's output)."""
+
+    code: str
+    then: str | Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """The endpoint answers with this instead."""
+
+    status: int = 500
+    body: str = '{"error": {"message": "trouble"}}'
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class ScriptedModel:
+    """Each question takes the next line of the script; when it is used up, `otherwise` decides by the question."""
+
+    def __init__(self, *, otherwise: Callable[[str], str | RunCode] = lambda text: f"You said: {text}") -> None:
+        self.script: deque[str | RunCode | Trouble] = deque()
+        self.otherwise = otherwise
+        self.requests: list[Exchange] = []
+        self.delay_s = 0.0
+        self._server = TestServer(self._app())
+        self._pending: dict[str, RunCode] = {}
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.port}/v1"
+
+    @property
+    def conversations(self) -> list[list[dict[str, Any]]]:
+        """The messages of each request, oldest request first."""
+        return [request["messages"] for request in self.requests]
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._server.close()
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=50_000_000)
+        app.router.add_post("/v1/chat/completions", self._complete)
+        return app
+
+    async def _complete(self, request: web.Request) -> web.Response:
+        exchange = await request.json()
+        self.requests.append(exchange)
+        await asyncio.sleep(self.delay_s)
+        last = exchange["messages"][-1]
+        if last["role"] == "tool" and last["tool_call_id"] in self._pending:
+            then = self._pending.pop(last["tool_call_id"]).then
+            return self._say(exchange, then if isinstance(then, str) else then(str(last["content"])))
+        line = self.script.popleft() if self.script else self.otherwise(_text(last))
+        match line:
+            case Trouble():
+                return web.Response(status=line.status, text=line.body, headers=line.headers)
+            case RunCode():
+                return self._call(exchange, line)
+            case str():
+                return self._say(exchange, line)
+
+    def _say(self, exchange: Exchange, text: str) -> web.Response:
+        return _completion(exchange, {"role": "assistant", "content": text}, "stop")
+
+    def _call(self, exchange: Exchange, line: RunCode) -> web.Response:
+        call_id = f"call_{len(self.requests)}"
+        self._pending[call_id] = line
+        function = {"name": "code_interpreter", "arguments": json.dumps({"code": line.code})}
+        calls = [{"id": call_id, "type": "function", "function": function}]
+        return _completion(exchange, {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls")
+
+
+def _completion(exchange: Exchange, message: dict[str, Any], finish: str) -> web.Response:
+    return web.json_response(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": exchange["model"],
+            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        }
+    )
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
