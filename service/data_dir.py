@@ -37,8 +37,10 @@ def _close_to_others(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def kept_key(path: Path) -> tuple[Secret, bool]:
-    """The key in this file, and whether it was made just now. Raises StorageError."""
+def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
+    """The key that a setting gave, else the one in this file; and whether it was made just now. Raises StorageError."""
+    if given is not None:
+        return given, False
     try:
         made = not path.exists()
         if made:
