@@ -8,16 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelReply, ModelRequest, ModelToolCall, Speaker
 from adapters.embedded.server import open_server
 from adapters.openai.assistants import AssistantsBackend
-from adapters.openai.client import Client, Endpoint
+from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import Pace
 from adapters.openai.retry import Patience
+from adapters.openai.wire import Fields
 from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
 from bot.answer import FileId
 from bot.conversation import IncomingMessage, Party, Scope, ThreadId
@@ -150,8 +151,9 @@ async def embedded_world(stack: AsyncExitStack, folder: Path) -> World:
     stack.push_async_callback(server.stop)
     world.client = Client(endpoint=Endpoint(base_url=server.base_url, api_key=KEY))
     stack.push_async_callback(world.client.close)
-    tools: list[dict[str, Any]] = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": FUNCTION}}]
-    world.assistant_id = await server.ensure_assistant(name="A", instructions="", tools=tools, model="any")
+    tools = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": FUNCTION}}]
+    made = await world.client.post(path_to("assistants"), {"name": "A", "model": "any", "tools": tools})
+    world.assistant_id = Fields(made.body, "an assistant").text("id")
     return world
 
 
