@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from tests.connector import Posted, StandInConnector
 from tests.scripted_model import ScriptedModel
 
 
+_MESSAGE_IDS = itertools.count(1)  # of all people in all lives of a bot: a channel does not use an id twice
+
+
 @dataclass
 class Person:
     """Someone in a chat with the bot."""
@@ -27,13 +30,12 @@ class Person:
     connector: StandInConnector
     conversation: str = "a:personal-1"
     tenant: str = "00000000-0000-0000-0000-000000000001"
-    ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def say(self, text: str, *, id: str = "", **fields: Any) -> aiohttp.ClientResponse:  # noqa: A002
         """Post a message as the Agents Playground does; the response is read and closed."""
         activity = {
             "type": "message",
-            "id": id or f"{self.conversation}-{next(self.ids)}",
+            "id": id or f"{self.conversation}-{next(_MESSAGE_IDS)}",
             "channelId": "msteams",
             "serviceUrl": self.connector.service_url,
             "conversation": {"id": self.conversation, "conversationType": "personal", "tenantId": self.tenant},
