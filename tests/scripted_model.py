@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections import deque
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class ScriptedModel:
         self.requests: list[Exchange] = []
         self.delay_s = 0.0
         self._server = TestServer(self._app())
+        self._call_numbers = itertools.count(1)
         self._pending: dict[str, RunCode] = {}
 
     @property
@@ -89,7 +91,7 @@ class ScriptedModel:
         return _completion(exchange, {"role": "assistant", "content": text}, "stop")
 
     def _call(self, exchange: Exchange, line: RunCode) -> web.Response:
-        call_id = f"call_{len(self.requests)}"
+        call_id = f"call_{next(self._call_numbers)}"
         self._pending[call_id] = line
         function = {"name": "code_interpreter", "arguments": json.dumps({"code": line.code})}
         calls = [{"id": call_id, "type": "function", "function": function}]

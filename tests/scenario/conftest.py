@@ -17,7 +17,6 @@ from service.settings import Settings
 from tests.connector import Posted, StandInConnector
 from tests.scripted_model import ScriptedModel
 
-
 _MESSAGE_IDS = itertools.count(1)  # of all people in all lives of a bot: a channel does not use an id twice
 
 
