@@ -78,7 +78,7 @@ def _name(link: FileLink) -> str:
 def _one_line(text: str, longest: int) -> str:
     """No line ends, no characters without a shape: one of those turns the words around it to look like others."""
     spaced = " ".join(text.split())
-    seen = "".join(letter for letter in spaced if unicodedata.category(letter)[0] != "C")
+    seen = "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"))
     return seen if len(seen) <= longest else seen[: longest - 1] + "…"
 
 

@@ -17,8 +17,10 @@ _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26",
 
 _HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}(?:[^/\\?#]*@)?([^/\\?#]+)", re.IGNORECASE)
 
+_PUNCTUATION: Final = frozenset(".,;:!?'\"*_`]}")
+
 BARE_ADDRESS: Final = re.compile(
-    r"\b(?:https?|ftp)://[^\s<>\"]+|\bwww\.[^\s<>\"]+|\b(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"?]*\?[^\s<>\"]+",
+    r"(?:https?|ftp)://[^\s<>\"]+|\bwww\.[^\s<>\"]+|(?<![\w.-])(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"?]*\?[^\s<>\"]+",
     re.IGNORECASE,
 )
 """What a client may turn into a link by itself: with a scheme, with `www.`, or a host with a path and a query."""
@@ -51,5 +53,9 @@ def judged_bare(url: str) -> Link:
 
 def trimmed(address: str) -> str:
     """A bare address without the punctuation of the sentence around it."""
-    trimmed_ = address.rstrip(".,;:!?'\"*_`]}")
-    return trimmed(trimmed_[:-1]) if trimmed_.endswith(")") and trimmed_.count(")") > trimmed_.count("(") else trimmed_
+    unopened = address.count(")") - address.count("(")
+    end = len(address)
+    while end and (address[end - 1] in _PUNCTUATION or (address[end - 1] == ")" and unopened > 0)):
+        unopened -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
