@@ -14,9 +14,9 @@ from bot.parts import FileLink, FilesPart, PicturePart
 
 Card = dict[str, object]
 
-LONGEST_ALT_TEXT: Final = 1_000   # characters
-LONGEST_NAME: Final = 100         # characters
-MOST_LINKS: Final = 50            # some 15 KB, far below the 80 KB that Teams takes
+LONGEST_ALT_TEXT: Final = 1_000  # characters
+LONGEST_NAME: Final = 100  # characters
+MOST_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
 
 
 def picture_card(part: PicturePart) -> Card:
@@ -27,7 +27,11 @@ def picture_card(part: PicturePart) -> Card:
     url = _web_address(part.url)
     alt_text = _one_line(part.alt_text, LONGEST_ALT_TEXT) or "A picture made by the assistant's code"
     image: Card = {
-        "type": "Image", "url": url, "altText": alt_text, "size": "stretch", "msteams": {"allowExpand": True},
+        "type": "Image",
+        "url": url,
+        "altText": alt_text,
+        "size": "stretch",
+        "msteams": {"allowExpand": True},
     }
     button = {"type": "Action.OpenUrl", "title": "Open full size", "url": url}
     return {**_card([image], fallback=alt_text), "actions": [button]}

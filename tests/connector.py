@@ -24,7 +24,7 @@ class Posted:
     method: str
     conversation: str
     activity: dict[str, Any]
-    activity_id: str = ""        # of PUT and DELETE: which one; of POST: the id that was given, if one was
+    activity_id: str = ""  # of PUT and DELETE: which one; of POST: the id that was given, if one was
     headers: Mapping[str, str]
 
     @property
@@ -48,9 +48,9 @@ class Fault:
     body: str = ""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-    after_s: float = 0.0         # answer late
-    hang_up: bool = False        # or not at all: the connection breaks
-    done: bool = False           # the activity was posted all the same
+    after_s: float = 0.0  # answer late
+    hang_up: bool = False  # or not at all: the connection breaks
+    done: bool = False  # the activity was posted all the same
 
     @classmethod
     def named(cls, status: int, code: str, message: str = "", **headers: str) -> Fault:
@@ -63,8 +63,8 @@ class StandInConnector:
     """`async with StandInConnector() as connector: ...`; activities go to `connector.service_url`."""
 
     def __init__(self) -> None:
-        self.requests: list[Posted] = []     # everything that arrived
-        self.posted: list[Posted] = []       # what a person would have seen happen, typing included
+        self.requests: list[Posted] = []  # everything that arrived
+        self.posted: list[Posted] = []  # what a person would have seen happen, typing included
         self.faults: deque[Fault] = deque()
         self.typing_faults: deque[Fault] = deque()
         self._ids = itertools.count(1)
@@ -82,6 +82,7 @@ class StandInConnector:
 
     async def wait_for_messages(self, count: int, *, deadline_s: float = 20.0, conversation: str = "") -> list[Posted]:
         """The first `count` messages, of one conversation if it is named, as soon as they are there."""
+
         def there() -> list[Posted]:
             return [posted for posted in self.messages if conversation in ("", posted.conversation)]
 
@@ -94,7 +95,10 @@ class StandInConnector:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         await self._server.close()
 
@@ -109,8 +113,11 @@ class StandInConnector:
     async def _take(self, request: web.Request) -> web.StreamResponse:
         activity = await request.json() if request.body_exists else {}
         posted = Posted(
-            method=request.method, conversation=request.match_info["conversation"], activity=activity,
-            activity_id=request.match_info.get("activity", ""), headers=dict(request.headers),
+            method=request.method,
+            conversation=request.match_info["conversation"],
+            activity=activity,
+            activity_id=request.match_info.get("activity", ""),
+            headers=dict(request.headers),
         )
         self.requests.append(posted)
         faults = self.typing_faults if posted.type == "typing" else self.faults
@@ -124,7 +131,10 @@ class StandInConnector:
     async def _done(self, posted: Posted) -> web.Response:
         if posted.method == "POST" and posted.type != "typing":
             posted = Posted(
-                method="POST", conversation=posted.conversation, activity=posted.activity, headers=posted.headers,
+                method="POST",
+                conversation=posted.conversation,
+                activity=posted.activity,
+                headers=posted.headers,
                 activity_id=str(next(self._ids)),
             )
         async with self._news:
@@ -139,5 +149,8 @@ class StandInConnector:
         if fault.hang_up and request.transport is not None:
             request.transport.abort()
         return web.Response(
-            status=fault.status, text=fault.body, content_type=fault.content_type, headers=dict(fault.headers),
+            status=fault.status,
+            text=fault.body,
+            content_type=fault.content_type,
+            headers=dict(fault.headers),
         )

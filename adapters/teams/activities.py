@@ -8,7 +8,7 @@ from adapters.teams.mentions import Mention, mentions_in, text_without
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
 from bot.errors import UnreadableMessageError
 
-_LONGEST_ID = 2_000   # characters; opaque ids of Teams have some hundred
+_LONGEST_ID = 2_000  # characters; opaque ids of Teams have some hundred
 
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
 

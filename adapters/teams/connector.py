@@ -26,16 +26,21 @@ log = logging.getLogger(__name__)
 _LONGEST_ANSWER_BYTES: Final = 65_536
 
 # Error codes after which nothing said into the conversation will be heard: Teams' page "Status codes from bot APIs".
-_GONE: Final = frozenset({
-    "BotDisabledByAdmin", "BotNotInConversationRoster", "ConversationBlockedByUser", "ConversationNotFound",
-    "ForbiddenOperationException",
-})
+_GONE: Final = frozenset(
+    {
+        "BotDisabledByAdmin",
+        "BotNotInConversationRoster",
+        "ConversationBlockedByUser",
+        "ConversationNotFound",
+        "ForbiddenOperationException",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     status: int
-    body: object                     # the JSON, or None for anything else: gateways answer in HTML
+    body: object  # the JSON, or None for anything else: gateways answer in HTML
     retry_after_s: float | None
 
     @property
@@ -110,7 +115,9 @@ async def connector_session(answer_s: float = 15.0) -> AsyncIterator[aiohttp.Cli
     """The one pool of connections to the connector, with a time limit for each request and no cookies."""
     limits = aiohttp.ClientTimeout(total=answer_s, sock_connect=5.0)
     async with aiohttp.ClientSession(
-        timeout=limits, cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=200),
+        timeout=limits,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        connector=aiohttp.TCPConnector(limit=200),
     ) as session:
         yield session
 

@@ -12,15 +12,26 @@ from adapters.teams.faults import RequestRefusedError
 
 LARGEST_BODY_BYTES: Final = 1_000_000
 LONGEST_BODY_WAIT_S: Final = 15.0
-MOST_VALUES: Final = 20_000        # botbuilder takes seconds of the event loop for a megabyte of empty entities
+MOST_VALUES: Final = 20_000  # botbuilder takes seconds of the event loop for a megabyte of empty entities
 DEEPEST_NESTING: Final = 50
 
 Json = dict[str, object]
 
 # What this program relies on. Bot Framework's schema would make the text "{}" of an id that is an object.
 _SHAPES: Final[dict[str, type]] = {
-    "type": str, "id": str, "text": str, "name": str, "locale": str, "channelId": str, "serviceUrl": str,
-    "from": dict, "recipient": dict, "conversation": dict, "channelData": dict, "entities": list, "attachments": list,
+    "type": str,
+    "id": str,
+    "text": str,
+    "name": str,
+    "locale": str,
+    "channelId": str,
+    "serviceUrl": str,
+    "from": dict,
+    "recipient": dict,
+    "conversation": dict,
+    "channelData": dict,
+    "entities": list,
+    "attachments": list,
 }
 _KINDS: Final[dict[type, str]] = {str: "a string", dict: "an object", list: "an array"}
 

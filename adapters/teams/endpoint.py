@@ -56,6 +56,8 @@ def _activity(fields: dict[str, object]) -> Activity:
         raise RequestRefusedError(400, "NotAnActivity", "The body does not have the shape of an activity.") from None
     if not is_loopback_url(activity.service_url or ""):
         raise RequestRefusedError(
-            403, "ForeignServiceUrl", "Without authentication the `serviceUrl` must be a loopback address (http).",
+            403,
+            "ForeignServiceUrl",
+            "Without authentication the `serviceUrl` must be a loopback address (http).",
         )
     return activity

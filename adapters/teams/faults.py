@@ -29,7 +29,8 @@ def fault(status: int, code: str, message: str, headers: Mapping[str, str] | Non
 
 @web.middleware
 async def faults_as_json(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    request: web.Request,
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> web.StreamResponse:
     """Every refusal is JSON, aiohttp's own (404, 405, 413) too."""
     try:

@@ -40,7 +40,7 @@ def text_without(text: str, mentions: list[Mention], *, bot: str) -> str:
     """
     for mention in mentions:
         if (span := _span(text, mention)) is not None:
-            before, after = text[:span[0]], text[span[1]:]
+            before, after = text[: span[0]], text[span[1] :]
             if mention.id != bot:
                 text = before + (mention.name or _TAG.sub("", mention.text)) + after
             elif before.endswith(" ") and after.startswith(" "):

@@ -10,15 +10,15 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
-_NOTHING_HAPPENED: Final = frozenset({412, 429})             # refused before anything was done
-_PERHAPS_HAPPENED: Final = frozenset({502, 503, 504})        # the activity may have been posted all the same
+_NOTHING_HAPPENED: Final = frozenset({412, 429})  # refused before anything was done
+_PERHAPS_HAPPENED: Final = frozenset({502, 503, 504})  # the activity may have been posted all the same
 
 
 class Effect(StrEnum):
     """What doing a call twice does."""
 
-    SAME = "same"            # an update or a deletion
-    TWICE = "twice"          # a creation: the connector has no idempotency key
+    SAME = "same"  # an update or a deletion
+    TWICE = "twice"  # a creation: the connector has no idempotency key
     WORTHLESS = "worthless"  # typing: over by the time it could be repeated
 
 

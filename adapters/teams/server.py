@@ -17,8 +17,8 @@ from adapters.teams.faults import fault_body
 
 log = logging.getLogger(__name__)
 
-IDLE_S: Final = 30.0      # how long a connection may take to bring a whole header, the first one or the next
-_LINGER_S: Final = 2.0    # how long the rest of a refused body is read, so that the refusal can be seen
+IDLE_S: Final = 30.0  # how long a connection may take to bring a whole header, the first one or the next
+_LINGER_S: Final = 2.0  # how long the rest of a refused body is read, so that the refusal can be seen
 
 
 class HttpRunner(web.AppRunner):
@@ -74,9 +74,13 @@ class _Connection(web.RequestHandler):
     def log_exception(self, *args: Any, exc_info: BaseException | None = None, **kw: Any) -> None:
         """The kind of error and where it arose; its text may hold what somebody sent."""
         steps = traceback.extract_tb(exc_info.__traceback__) if exc_info else []
-        log.error("request failed", extra={
-            "error": type(exc_info).__name__, "where": [f"{step.name}:{step.lineno}" for step in steps[-5:]],
-        })
+        log.error(
+            "request failed",
+            extra={
+                "error": type(exc_info).__name__,
+                "where": [f"{step.name}:{step.lineno}" for step in steps[-5:]],
+            },
+        )
 
 
 class _Page(web.Response):

@@ -101,7 +101,7 @@ def _marked(mark: str, node: SyntaxTreeNode, *, bold: bool) -> str:
     core = words.strip()
     if not core:
         return words
-    before, after = words[: len(words) - len(words.lstrip())], words[len(words.rstrip()):]
+    before, after = words[: len(words) - len(words.lstrip())], words[len(words.rstrip()) :]
     return f"{before}{mark}{core}{mark}{after}"
 
 
@@ -133,7 +133,7 @@ def _text(words: str) -> str:
     written, position = "", 0
     for found in BARE_ADDRESS.finditer(words):
         address = trimmed(found[0])
-        written += _escaped_within(words[position:found.start()]) + _bare(address)
+        written += _escaped_within(words[position : found.start()]) + _bare(address)
         position = found.start() + len(address)
     return written + _escaped_within(words[position:])
 

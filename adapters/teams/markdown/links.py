@@ -11,7 +11,7 @@ _HARMLESS: Final = re.compile(
     r"(?P<address>https?://(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*\.?(:\d{1,5})?)(/[\w.~!$&'()*+,;=:@%/-]*)?)(#.*)?",
     re.ASCII | re.IGNORECASE,
 )
-_LONGEST_ADDRESS: Final = 300    # characters; more is data
+_LONGEST_ADDRESS: Final = 300  # characters; more is data
 
 _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 _JOINER: Final = "\u200d"
-_LONGEST_CHARACTER: Final = 64    # code points; what people call one character rarely has ten
+_LONGEST_CHARACTER: Final = 64  # code points; what people call one character rarely has ten
 
 
 def units(text: str) -> int:

@@ -17,7 +17,7 @@ _FORMULA: Final = re.compile(
     r"|\$(?=\S)(?P<single>[^$`\n]*[\\^_={][^$`\n]*)(?<=\S)\$(?!\d)",
     re.DOTALL,
 )
-LONGEST_FORMULA: Final = 2_000   # characters, beyond which it is read as text
+LONGEST_FORMULA: Final = 2_000  # characters, beyond which it is read as text
 
 
 def parse(text: str) -> Sequence[SyntaxTreeNode]:

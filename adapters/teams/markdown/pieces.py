@@ -16,10 +16,10 @@ LONGEST_PIECE_UNITS: Final = 20_000
 this stays below the 100 KB that the connector takes as a body."""
 
 LONGEST_PARSED: Final = 50_000
-"""Characters read as Markdown: 0.3 s of work for a normal text, 0.8 s for nothing but brackets. The rest is plain text."""
+"""Characters read as Markdown: 0.3 s for a normal text, 0.8 s for nothing but brackets. The rest is plain text."""
 
-_SHAPELESS: Final = ("Cc", "Cf", "Cs")       # controls, format characters, surrogates: they can hide or reorder words
-_KEPT: Final = "\n\t\u200c\u200d"          # these matter: the last two within words (Persian) and emoji
+_SHAPELESS: Final = ("Cc", "Cf", "Cs")  # controls, format characters, surrogates: they can hide or reorder words
+_KEPT: Final = "\n\t\u200c\u200d"  # these matter: the last two within words (Persian) and emoji
 
 
 def teams_markdown(text: str, longest_units: int = LONGEST_PIECE_UNITS) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from adapters.teams.markdown.inline import plain
 
-WIDEST: Final = 80    # columns of text; on a telephone this scrolls, beyond it nobody finds a cell's row again
+WIDEST: Final = 80  # columns of text; on a telephone this scrolls, beyond it nobody finds a cell's row again
 
 
 def columns(table: SyntaxTreeNode) -> str:
