@@ -45,7 +45,7 @@ class ScriptedModel:
         self.delay_s = 0.0
         self._server = TestServer(self._app())
         self._call_numbers = itertools.count(1)
-        self._pending: dict[str, RunCode] = {}
+        self._pending: dict[str, str | Callable[[str], str]] = {}  # by code: ids are the server's to change
 
     @property
     def base_url(self) -> str:
@@ -75,8 +75,8 @@ class ScriptedModel:
         self.requests.append(exchange)
         await asyncio.sleep(self.delay_s)
         last = exchange["messages"][-1]
-        if last["role"] == "tool" and last["tool_call_id"] in self._pending:
-            then = self._pending.pop(last["tool_call_id"]).then
+        if last["role"] == "tool":
+            then = self._pending[_code_answered_by(exchange["messages"])]
             return self._say(exchange, then if isinstance(then, str) else then(str(last["content"])))
         line = self.script.popleft() if self.script else self.otherwise(_text(last))
         match line:
@@ -92,7 +92,7 @@ class ScriptedModel:
 
     def _call(self, exchange: Exchange, line: RunCode) -> web.Response:
         call_id = f"call_{next(self._call_numbers)}"
-        self._pending[call_id] = line
+        self._pending[line.code] = line.then
         function = {"name": "code_interpreter", "arguments": json.dumps({"code": line.code})}
         calls = [{"id": call_id, "type": "function", "function": function}]
         return _completion(exchange, {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls")
@@ -116,3 +116,9 @@ def _text(message: dict[str, Any]) -> str:
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content)
+
+
+def _code_answered_by(messages: list[dict[str, Any]]) -> str:
+    call_id = messages[-1]["tool_call_id"]
+    calls = [call for message in messages for call in message.get("tool_calls") or [] if call["id"] == call_id]
+    return str(json.loads(calls[-1]["function"]["arguments"])["code"])
