@@ -55,7 +55,7 @@ async def test_twenty_conversations_at_once_each_get_the_plot_of_their_own_funct
             person = Person(first.session, first.bot_url, first.connector, conversation=f"a:{k}")
             text, plot, files = await person.ask(f"plot curve {k}", parts=3, deadline_s=200)
             assert f"This is curve {k}." in text.text
-            assert f"{k}x^2 + {k}" in plot.cards[0]["body"][0]["altText"]
+            assert f"{k}x² + {k}" in plot.cards[0]["body"][0]["altText"]
             link = files.cards[0]["body"][0]["text"]
             xs, ys = await points_of(person, link[link.index("](") + 2 : link.index(")")])
             assert ys == [k * x**2 + k for x in xs]
