@@ -1,4 +1,4 @@
-"""The embedded Assistants server with stand-ins behind it: a model that follows a script, and a sandbox that remembers."""
+"""The embedded Assistants server with stand-ins behind it: a model with a script, and a sandbox that remembers."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import Field
 
 from adapters.embedded.errors import ApiError
@@ -21,6 +22,8 @@ from adapters.embedded.wire import plain
 
 _UPLOADED_FOR = ("assistants", "vision", "user_data", "batch", "fine-tune", "evals")
 _DOWNLOADED = ("assistants_output", "vision", "batch_output", "fine-tune-results")
+_MALFORMED = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError)
+"""What aiohttp raises for a body that is no multipart."""
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -77,7 +80,7 @@ class Files:
             async for part in await request.multipart():
                 if isinstance(part, BodyPartReader):
                     await self._receive(part, upload)
-        except (ValueError, AssertionError, web.RequestPayloadError):   # what aiohttp raises for malformed parts
+        except _MALFORMED:
             raise ApiError("The multipart body of the request cannot be read.") from None
         file = upload.file(int(time.time()))
         await self._store.transact(lambda rows: rows.insert(file))

@@ -92,7 +92,7 @@ def test_parallel_calls_are_answered_in_one_submission(client: OpenAI, model: Sc
 
 def test_outputs_that_nobody_waits_for_are_refused(client: OpenAI, model: ScriptedModel) -> None:
     run = ended(client, asked(client))
-    with pytest.raises(openai.BadRequestError, match='Runs in status "completed" do not accept tool outputs.'):
+    with pytest.raises(openai.BadRequestError, match=r'Runs in status "completed" do not accept tool outputs\.'):
         submit(client, run, call_x="?")
     with pytest.raises(openai.BadRequestError, match="Missing required parameter: 'tool_outputs'"):
         client.post(f"/threads/{run.thread_id}/runs/{run.id}/submit_tool_outputs", cast_to=dict, body={})

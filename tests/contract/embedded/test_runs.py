@@ -96,7 +96,7 @@ def test_a_cancelled_run_is_cancelled_and_frees_the_thread(client: OpenAI, model
     gone = seen(client, run, "cancelled")
     assert (gone.cancelled_at is None, gone.completed_at) == (False, None)
     assert words(client, run) == []
-    with pytest.raises(openai.BadRequestError, match="Cannot cancel run with status 'cancelled'."):
+    with pytest.raises(openai.BadRequestError, match=r"Cannot cancel run with status 'cancelled'\."):
         client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
     model.held = False
     again = client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id)
@@ -112,7 +112,7 @@ def test_a_run_that_takes_too_long_expires(tmp_path: Path, sandbox: RememberingS
     ):
         run = seen(client, asked(client), "expired")
         assert run.expires_at == run.created_at + 1
-        with pytest.raises(openai.BadRequestError, match="Cannot cancel run with status 'expired'."):
+        with pytest.raises(openai.BadRequestError, match=r"Cannot cancel run with status 'expired'\."):
             client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
 
 
@@ -128,7 +128,7 @@ def test_waiting_for_tool_outputs_ends_at_the_time_limit_too(tmp_path: Path, san
         run = seen(client, run, "expired")
         (step,) = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id).data
         assert (step.status, step.expired_at is None) == ("expired", False)
-        with pytest.raises(openai.BadRequestError, match='Runs in status "expired" do not accept tool outputs.'):
+        with pytest.raises(openai.BadRequestError, match=r'Runs in status "expired" do not accept tool outputs\.'):
             client.beta.threads.runs.submit_tool_outputs(
                 run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call_id, "output": "1"}],
             )
@@ -210,13 +210,13 @@ def test_runs_of_other_threads_go_on_meanwhile(client: OpenAI, model: ScriptedMo
 
 def test_a_run_of_an_unknown_assistant_or_thread_is_refused(client: OpenAI) -> None:
     thread = client.beta.threads.create()
-    with pytest.raises(openai.NotFoundError, match="No assistant found with id 'asst_none'."):
+    with pytest.raises(openai.NotFoundError, match=r"No assistant found with id 'asst_none'\."):
         client.beta.threads.runs.create(thread.id, assistant_id="asst_none")
-    with pytest.raises(openai.NotFoundError, match="No thread found with id 'thread_none'."):
+    with pytest.raises(openai.NotFoundError, match=r"No thread found with id 'thread_none'\."):
         client.beta.threads.runs.create("thread_none", assistant_id="asst_none")
-    with pytest.raises(openai.NotFoundError, match="No run found with id 'run_none'."):
+    with pytest.raises(openai.NotFoundError, match=r"No run found with id 'run_none'\."):
         client.beta.threads.runs.retrieve("run_none", thread_id=thread.id)
-    with pytest.raises(openai.BadRequestError, match="Missing required parameter: 'assistant_id'."):
+    with pytest.raises(openai.BadRequestError, match=r"Missing required parameter: 'assistant_id'\."):
         client.post(f"/threads/{thread.id}/runs", cast_to=dict, body={})
 
 

@@ -18,7 +18,7 @@ def test_a_thread_is_created_with_messages_changed_and_deleted(client: OpenAI, s
     assert client.beta.threads.retrieve(thread.id).metadata == {"k": "w"}
     assert client.beta.threads.delete(thread.id).deleted
     assert sandbox.forgotten == [thread.id]
-    with pytest.raises(openai.NotFoundError, match=f"No thread found with id '{thread.id}'."):
+    with pytest.raises(openai.NotFoundError, match=rf"No thread found with id '{thread.id}'\."):
         client.beta.threads.messages.list(thread.id)
 
 
@@ -103,7 +103,7 @@ def test_a_message_that_is_none_is_refused(client: OpenAI, body: dict[str, Any])
 
 def test_a_file_that_is_not_there_cannot_be_attached(client: OpenAI) -> None:
     thread = client.beta.threads.create()
-    with pytest.raises(openai.NotFoundError, match="No file found with id 'file-none'."):
+    with pytest.raises(openai.NotFoundError, match=r"No file found with id 'file-none'\."):
         client.beta.threads.messages.create(
             thread.id, role="user", content="x",
             attachments=[{"file_id": "file-none", "tools": [{"type": "code_interpreter"}]}],

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from adapters.embedded.models.port import Speaker
+from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from tests.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, ended, runs_code, says, words
+
+CODE = {"type": "code_interpreter"}
+OK = CodeStatus.OK
+
+
+def figure(data: bytes = PNG, alt_text: str = "Line plot of y = x²") -> GuestImage:
+    return GuestImage(data=data, alt_text=alt_text)
+
+
+def made(*files: tuple[str, bytes], images: tuple[GuestImage, ...] = (), logs: str = "") -> CodeResult:
+    return CodeResult(
+        status=OK, logs=logs, images=images, files=tuple(GuestFile(name=name, data=data) for name, data in files),
+    )
+
+
+def answer(client: OpenAI, run: Any) -> Any:
+    return client.beta.threads.messages.list(run.thread_id, run_id=run.id).data[0]
+
+
+def told(model: ScriptedModel) -> str:
+    message = model.requests[-1].messages[-1]
+    assert message.speaker is Speaker.TOOL
+    return message.text
+
+
+def test_code_runs_in_the_threads_session_and_its_output_is_a_step(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("print(3**2 + 3)"), says("y = 12")]
+    sandbox.results = [made(images=(figure(),), logs="12\n")]
+    run = ended(client, asked(client, tools=[CODE]))
+    assert sandbox.ran == [(run.thread_id, "print(3**2 + 3)")]
+    assert told(model) == "12\n\n[The user sees the figure plot-1.png: Line plot of y = x²]"
+    step = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc").data[0]
+    (call,) = step.step_details.model_dump()["tool_calls"]
+    assert (call["type"], call["code_interpreter"]["input"]) == ("code_interpreter", "print(3**2 + 3)")
+    logs, image = call["code_interpreter"]["outputs"]
+    assert logs == {"type": "logs", "logs": "12\n"}
+    assert client.files.content(image["image"]["file_id"]).read() == PNG
+
+
+def test_a_figure_is_shown_before_the_words_and_described_in_the_metadata(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("plot()"), says("Here it is.")]
+    sandbox.results = [made(images=(figure(), figure(PNG + b"2", alt_text="Bars")))]
+    message = answer(client, ended(client, asked(client, tools=[CODE])))
+    one, two, text = message.content
+    assert text.text.value == "Here it is."
+    ids = [one.image_file.file_id, two.image_file.file_id]
+    assert [client.files.retrieve(id_).filename for id_ in ids] == ["plot-1.png", "plot-2.png"]
+    assert {client.files.retrieve(id_).purpose for id_ in ids} == {"assistants_output"}
+    assert message.metadata == {f"alt:{ids[0]}": "Line plot of y = x²", f"alt:{ids[1]}": "Bars"}
+
+
+def test_a_saved_picture_is_shown_and_the_same_one_only_once(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("a"), runs_code("b"), says("Done.")]
+    sandbox.results = [
+        made(("shown.png", PNG), ("saved.png", PNG + b"2"), images=(figure(PNG),)),
+        made(("again.png", PNG)),
+    ]
+    message = answer(client, ended(client, asked(client, tools=[CODE])))
+    assert [part.type for part in message.content] == ["image_file", "image_file", "text"]
+    names = [client.files.retrieve(part.image_file.file_id).filename for part in message.content[:2]]
+    assert names == ["plot-1.png", "saved.png"]
+
+
+def test_other_files_are_linked_where_the_answer_does_not_speak_of_them(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    path = "sandbox:/mnt/data/table.csv"
+    text = f"See [the table]({path}), again: {path}, not {path}2."
+    model.replies = [runs_code("a"), says(text)]
+    sandbox.results = [made(("table.csv", b"a,b\n"), ("my notes (1).txt", b"notes"))]
+    part = answer(client, ended(client, asked(client, tools=[CODE]))).content[0].text
+    assert part.value == f"{text}\n\n[my notes (1).txt](sandbox:/mnt/data/my%20notes%20%281%29.txt)"
+    assert [note.text for note in part.annotations] == [
+        "sandbox:/mnt/data/table.csv", "sandbox:/mnt/data/table.csv", "sandbox:/mnt/data/my%20notes%20%281%29.txt",
+    ]
+    assert all(part.value[note.start_index:note.end_index] == note.text for note in part.annotations)
+    contents = [client.files.content(note.file_path.file_id).read() for note in part.annotations]
+    assert contents == [b"a,b\n", b"a,b\n", b"notes"]
+
+
+def test_a_file_written_twice_is_given_as_it_was_in_the_end(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("a"), runs_code("b"), says("Done.")]
+    sandbox.results = [made(("t.csv", b"old")), made(("t.csv", b"new"))]
+    (note,) = answer(client, ended(client, asked(client, tools=[CODE]))).content[0].text.annotations
+    assert client.files.content(note.file_path.file_id).read() == b"new"
+
+
+def test_an_earlier_file_can_be_spoken_of_again(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("a"), says("Made."), says("It is at sandbox:/mnt/data/t.csv")]
+    sandbox.results = [made(("t.csv", b"1"))]
+    run = ended(client, asked(client, tools=[CODE]))
+    again = ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
+    part = answer(client, again).content[0].text
+    assert part.value == "It is at sandbox:/mnt/data/t.csv"
+    assert len(part.annotations) == 1
+
+
+@pytest.mark.parametrize(("result", "said"), [
+    (CodeResult(status=CodeStatus.RAISED, logs="Traceback\nZeroDivisionError", reason="The code raised an exception."),
+     "Traceback\nZeroDivisionError\nThe code raised an exception."),
+    (CodeResult(status=CodeStatus.TIMED_OUT, logs="1\n", reason="The code ran longer than 60 s."),
+     "1\n\nThe code ran longer than 60 s."),
+    (CodeResult(status=CodeStatus.UNAVAILABLE, reason="No walls here; install bubblewrap."),
+     "No walls here; install bubblewrap."),
+    (CodeResult(status=CodeStatus.KILLED, reason="Too much memory.", session_lost=True),
+     "Too much memory.\nThe session has ended: its variables are gone, "
+     "and its files are put back before the next code."),
+    (CodeResult(status=OK), "The code ran and printed nothing."),
+    (CodeResult(status=OK, logs="a\ud800\x00b"), "a?b"),
+])
+def test_what_became_of_the_code_is_told_to_the_model(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, result: CodeResult, said: str
+) -> None:
+    model.replies = [runs_code("a"), says("Sorry.")]
+    sandbox.results = [result]
+    run = ended(client, asked(client, tools=[CODE]))
+    assert run.status == "completed"
+    assert told(model) == said
+
+
+def test_a_flood_of_output_is_shortened(client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox) -> None:
+    model.replies = [runs_code("a"), says("Long.")]
+    sandbox.results = [made(logs="begin" + "x" * 1_000_000 + "end")]
+    ended(client, asked(client, tools=[CODE]))
+    assert len(told(model)) < 25_000
+    assert told(model).startswith("begin")
+    assert told(model).endswith("end")
+
+
+def attached(client: OpenAI, model: ScriptedModel, name: str = "data.csv", data: bytes = b"1,2") -> Any:
+    file = client.files.create(file=(name, data), purpose="assistants")
+    assistant = client.beta.assistants.create(model="m", tools=[{"type": "code_interpreter"}])
+    thread = client.beta.threads.create()
+    client.beta.threads.messages.create(
+        thread.id, role="user", content="plot it",
+        attachments=[{"file_id": file.id, "tools": [{"type": "code_interpreter"}]}],
+    )
+    model.replies = [runs_code("a")]
+    return ended(client, client.beta.threads.runs.create(thread.id, assistant_id=assistant.id))
+
+
+def test_attachments_lie_in_the_session_and_the_model_knows_their_names(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    run = attached(client, model, "my/../data?.csv")
+    assert sandbox.files[run.thread_id] == {"data_.csv": b"1,2"}
+    assert model.requests[0].messages[0].file_names == ("data_.csv",)
+
+
+def test_a_file_is_put_once_for_as_long_as_the_session_lives(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    run = attached(client, model)
+    model.replies = [runs_code("b")]
+    ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
+    assert sandbox.put_names == ["data.csv"]
+
+
+def test_a_new_session_finds_all_earlier_files_as_they_were_in_the_end(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    sandbox.results = [made(("data.csv", b"changed"), ("out.csv", b"3"), images=(figure(),))]
+    run = attached(client, model)
+    sandbox.files.clear()
+    model.replies = [runs_code("b")]
+    ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
+    assert sandbox.files[run.thread_id] == {"data.csv": b"changed", "out.csv": b"3"}
+
+
+def test_a_file_that_does_not_fit_is_told_and_the_code_runs_anyway(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put(session: str, name: str, data: bytes) -> None:
+        raise SandboxError(f"The file {name} is too big for the sandbox.")
+    monkeypatch.setattr(sandbox, "put", put)
+    run = attached(client, model)
+    assert run.status == "completed"
+    assert told(model) == "The file data.csv is too big for the sandbox."
+
+
+def test_files_given_as_version_1_did_are_attached_too(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    file = client.files.create(file=("old.csv", b"1"), purpose="assistants")
+    assistant = client.beta.assistants.create(
+        model="m", tools=[{"type": "code_interpreter"}], extra_body={"file_ids": [file.id]},
+    )
+    other = client.files.create(file=("new.csv", b"2"), purpose="assistants")
+    thread = client.beta.threads.create()
+    client.beta.threads.messages.create(thread.id, role="user", content="x", extra_body={"file_ids": [other.id]})
+    model.replies = [runs_code("a")]
+    ended(client, client.beta.threads.runs.create(thread.id, assistant_id=assistant.id))
+    assert sandbox.files[thread.id] == {"old.csv": b"1", "new.csv": b"2"}
+
+
+def test_an_answer_may_be_pictures_alone(client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox) -> None:
+    model.replies = [runs_code("plot()"), says("")]
+    sandbox.results = [made(images=(figure(),))]
+    run = ended(client, asked(client, tools=[CODE]))
+    assert (run.status, words(client, run)) == ("completed", [])
+    assert [part.type for part in answer(client, run).content] == ["image_file"]

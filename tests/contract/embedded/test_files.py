@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import openai
+import pytest
+from openai import OpenAI
+
+from adapters.embedded import server
+from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
+
+
+def test_a_file_is_uploaded_listed_read_and_deleted(client: OpenAI, tmp_path: Path) -> None:
+    made = client.files.create(file=("Zahlen für mich.csv", b"1,2\n3,4\n"), purpose="assistants")
+    assert (made.filename, made.bytes, made.purpose, made.object, made.status) == (
+        "Zahlen für mich.csv", 8, "assistants", "file", "processed",
+    )
+    vision = client.files.create(file=("cat.png", b"..."), purpose="vision")
+    assert [file.id for file in client.files.list()] == [vision.id, made.id]
+    assert [file.id for file in client.files.list(purpose="vision")] == [vision.id]
+    assert client.files.retrieve(made.id) == made
+    assert client.files.content(vision.id).read() == b"..."
+    assert client.files.delete(made.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(made.id)
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [vision.id]
+
+
+def test_uploads_for_assistants_are_not_given_back(client: OpenAI) -> None:
+    file = client.files.create(file=("a.csv", b"1"), purpose="assistants")
+    with pytest.raises(openai.BadRequestError, match="Not allowed to download files of purpose: assistants"):
+        client.files.content(file.id)
+
+
+def test_an_upload_needs_a_file_and_a_purpose(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="Invalid value for 'purpose'"):
+        client.files.create(file=("a", b"1"), purpose="nonsense")   # type: ignore[arg-type] # that is the point
+    with pytest.raises(openai.BadRequestError, match="uploaded as multipart/form-data"):
+        client.post("/files", cast_to=dict, body={"purpose": "assistants"})
+
+
+def test_a_name_that_climbs_stays_a_name(client: OpenAI, tmp_path: Path) -> None:
+    file = client.files.create(file=("../../etc/passwd", b"1"), purpose="vision")
+    assert client.files.content(file.id).read() == b"1"
+    assert sorted(path.name for path in tmp_path.iterdir() if "sqlite" not in path.name) == ["files"]
+    with pytest.raises(openai.NotFoundError):
+        client.files.content("file-../assistants.sqlite")
+
+
+def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LARGEST_FILE_BYTES", 1_000_000)
+    with (
+        serving(tmp_path, model, sandbox) as base_url,
+        OpenAI(api_key=KEY, base_url=base_url, max_retries=0) as client,
+    ):
+        with pytest.raises(openai.APIStatusError) as refused:
+            client.files.create(file=("big", b"x" * 1_200_000), purpose="assistants")
+        assert refused.value.status_code == 413
+        assert list((tmp_path / "files").iterdir()) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\nbroken", b"--x\r\nContent-Disposition: form-data\r\n\r\nabc"])
+async def test_a_body_that_is_no_multipart_is_refused(base_url: str, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Authorization": f"Bearer {KEY}"}
+    async with aiohttp.ClientSession() as session, session.post(f"{base_url}/files", data=body, headers=headers) as got:
+        assert got.status == 400
+        assert (await got.json())["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_multipart_without_boundary_is_refused(base_url: str) -> None:
+    headers = {"Content-Type": "multipart/form-data", "Authorization": f"Bearer {KEY}"}
+    async with aiohttp.ClientSession() as session, session.post(f"{base_url}/files", data=b"x", headers=headers) as got:
+        assert got.status == 400
+
+
+def test_bytes_that_no_file_names_are_gone_after_a_start(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        kept = client.files.create(file=("a", b"1"), purpose="vision")
+    (tmp_path / "files" / "file-0123").write_bytes(b"left behind by a crash")
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert client.files.content(kept.id).read() == b"1"
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [kept.id]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, asked, ended, says, seen, serving, words
+
+CODE = {"type": "code_interpreter"}
+WEATHER = {"type": "function", "function": {"name": "weather"}}
+
+
+@contextmanager
+def until_killed(folder: Path, mode: str) -> Iterator[OpenAI]:
+    """The server as a real process, which is killed by SIGKILL at the end of the block."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.embedded_process", str(folder), mode], stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).parents[3],
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address, "the server did not start"
+            with OpenAI(api_key=KEY, base_url=address, max_retries=0) as client:
+                yield client
+        finally:
+            process.kill()
+
+
+def steps(client: OpenAI, run: Any) -> list[str]:
+    page = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc")
+    return [f"{step.type} {step.status}" for step in page.data]
+
+
+def with_step(client: OpenAI, run: Any, last: str) -> None:
+    give_up_at = time.monotonic() + 10
+    while last not in steps(client, run)[-1:]:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
+def test_everything_is_there_after_a_restart(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        run = ended(client, asked(client, "remember me", tools=[CODE]))
+        file = client.files.create(file=("a.csv", b"1"), purpose="vision")
+        before = client.beta.threads.messages.list(run.thread_id).data
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert client.beta.threads.messages.list(run.thread_id).data == before
+        assert client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id) == run
+        assert client.files.content(file.id).read() == b"1"
+        again = client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id)
+        assert ended(client, again).status == "completed"
+    assert [message.text for message in model.requests[-1].messages] == ["remember me", "ok"]
+
+
+@pytest.mark.parametrize(("mode", "last"), [
+    ("slow at first", None), ("slow after code", "tool_calls completed"),
+])
+def test_a_run_in_flight_at_a_kill_goes_on_from_its_last_step(tmp_path: Path, mode: str, last: str | None) -> None:
+    with until_killed(tmp_path, mode) as client:
+        run = seen(client, asked(client, tools=[CODE]), "in_progress")
+        if last:
+            with_step(client, run, last)
+    with until_killed(tmp_path, "quick") as client:
+        done = seen(client, run, "completed", within_s=3)
+        assert words(client, run) == ["Let me see.", "after 1 outputs"]
+        assert steps(client, run) == [
+            "message_creation completed", "tool_calls completed", "message_creation completed",
+        ]
+        assert done.usage.total_tokens == 25
+
+
+def test_a_run_that_waits_for_its_client_still_waits_after_a_kill(tmp_path: Path) -> None:
+    with until_killed(tmp_path, "quick") as client:
+        run = seen(client, asked(client, tools=[CODE, WEATHER]), "requires_action")
+    with until_killed(tmp_path, "quick") as client:
+        same = client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
+        assert same == run
+        (call,) = same.required_action.submit_tool_outputs.tool_calls   # type: ignore[union-attr] # it is awaited
+        client.beta.threads.runs.submit_tool_outputs(
+            run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call.id, "output": "warm"}],
+        )
+        assert ended(client, run).status == "completed"
+        assert words(client, run) == ["Let me see.", "after 2 outputs"]
+
+
+def test_a_run_whose_time_ran_out_while_nobody_served_expires_at_the_start(
+    tmp_path: Path, sandbox: RememberingSandbox
+) -> None:
+    model = ScriptedModel()
+    model.held = True
+    with (
+        serving(tmp_path, model, sandbox, run_deadline_s=1) as url, OpenAI(api_key=KEY, base_url=url) as client,
+    ):
+        run = seen(client, asked(client), "in_progress")
+    time.sleep(1.1)
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert seen(client, run, "expired", within_s=1).status == "expired"
+
+
+def test_a_stop_leaves_runs_to_the_next_start(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.held = True
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        run = seen(client, asked(client), "in_progress")
+    model.held = False
+    model.replies = [says("late, but here")]
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert ended(client, run).status == "completed"
+        assert words(client, run) == ["late, but here"]
