@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import platform
 import shutil
-import tarfile
 from pathlib import Path
 
 from scripts.commands import run
 from scripts.node import Node, ensure_node
-from scripts.npm_package import NpmPackage
+from scripts.npm_package import NpmPackage, untar
 from scripts.progress import CACHE, CannotGoOnError, step
 
 # No sandbox of its own: it only opens pages of this project, and root and containers cannot have one.
@@ -92,8 +91,7 @@ def _fetch(node: Node) -> None:
     for name in ("chromium", "fonts.tar", "swiftshader.tar", "al2023.tar"):
         _unbrotli(node, packed / f"{name}.br", packed / name)
         if name.endswith(".tar"):
-            with tarfile.open(packed / name) as archive:
-                archive.extractall(packed, filter="data")
+            untar(packed / name, packed)
             (packed / name).unlink()
     (packed / "chromium").chmod(0o755)
     (fresh / "fonts.conf").write_text(_FONTS)
