@@ -118,7 +118,7 @@ class EmbeddedWorld:
         wanted = [FUNCTION] if self.script.function else []
         wanted += [CODE_INTERPRETER] if self.script.picture or self.script.file else []
         calls = [ModelToolCall(id=name, name=name, arguments='{"code": "draw()"}') for name in wanted]
-        return ModelReply(text=self.script.text, tool_calls=tuple(calls))
+        return ModelReply(text="" if calls else self.script.text, tool_calls=tuple(calls))
 
     async def close(self) -> None:
         pass
