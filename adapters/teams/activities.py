@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
-from adapters.teams.mentions import Mention, mentions_in, text_without
+from adapters.teams.mentions import mentions_in, quotes_in, text_without, text_without_quotes
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
 from bot.errors import UnreadableMessageError
 
@@ -23,10 +23,11 @@ def read_message(activity: Activity) -> IncomingMessage | None:
     mentions = mentions_in(activity)
     if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
         return None
+    text = text_without(activity.text or "", mentions, bot=reference.bot.id)
     return IncomingMessage(
         id=ActivityId(_present(activity.id, "id")),
         reference=reference,
-        text=_words(activity, mentions, bot=reference.bot.id),
+        text=text_without_quotes(text, quotes_in(activity)).strip(),
     )
 
 
@@ -74,7 +75,3 @@ def _scope(conversation: ConversationAccount) -> Scope:
     if not conversation.conversation_type:
         return Scope.GROUP if conversation.is_group else Scope.PERSONAL
     return _SCOPES.get(conversation.conversation_type, Scope.GROUP)
-
-
-def _words(activity: Activity, mentions: list[Mention], *, bot: str) -> str:
-    return text_without(activity.text or "", mentions, bot=bot).strip()

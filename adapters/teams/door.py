@@ -27,8 +27,14 @@ _SHAPES: Final[dict[str, type]] = {
     "channelId": str,
     "serviceUrl": str,
     "from": dict,
+    "from.id": str,
+    "from.name": str,
     "recipient": dict,
+    "recipient.id": str,
+    "recipient.name": str,
     "conversation": dict,
+    "conversation.id": str,
+    "conversation.conversationType": str,
     "channelData": dict,
     "entities": list,
     "attachments": list,
@@ -118,6 +124,14 @@ def _check_shapes(activity: Json) -> None:
     if not activity.get("type"):
         raise RequestRefusedError(400, "MissingType", "The activity has no `type`.")
     for name, shape in _SHAPES.items():
-        if not isinstance(activity.get(name), shape | None):
-            kind = _KINDS[shape]
-            raise RequestRefusedError(400, "WrongShape", f"The activity's `{name}` must be {kind}.")
+        if not isinstance(_at(activity, name), shape | None):
+            raise RequestRefusedError(400, "WrongShape", f"The activity's `{name}` must be {_KINDS[shape]}.")
+
+
+def _at(activity: Json, path: str) -> object:
+    """A field, or a field of an object whose own shape was checked before."""
+    name, _, inner = path.partition(".")
+    value = activity.get(name)
+    if not inner:
+        return value
+    return value.get(inner) if isinstance(value, dict) else None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from botbuilder.schema import Activity
+
+_TAG: Final = re.compile(r"</?at[^<>]*>")
+_MOST_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +23,14 @@ class Mention:
 
 def mentions_in(activity: Activity) -> list[Mention]:
     """The mentions of an activity in order; a malformed one is none."""
-    entities = [entity for entity in activity.entities or [] if entity is not None and entity.type == "mention"]
-    return [mention for entity in entities if (mention := _mention(entity.additional_properties)) is not None]
+    return [mention for fields in _entities(activity, "mention") if (mention := _mention(fields)) is not None]
+
+
+def quotes_in(activity: Activity) -> list[str]:
+    """The ids of the messages that a person quoted."""
+    quotes = [fields.get("quotedReply") for fields in _entities(activity, "quotedReply")]
+    ids = [quote.get("messageId") for quote in quotes if isinstance(quote, dict)]
+    return [message_id for message_id in ids if isinstance(message_id, str)]
 
 
 def _mention(fields: dict[str, object]) -> Mention | None:
@@ -30,6 +40,18 @@ def _mention(fields: dict[str, object]) -> Mention | None:
             return Mention(id=id_, name=name if isinstance(name, str) else "", text=text)
         case _:
             return None
+
+
+def _entities(activity: Activity, kind: str) -> list[dict[str, object]]:
+    found = [entity for entity in activity.entities or [] if entity is not None and entity.type == kind]
+    return [entity.additional_properties for entity in found[:_MOST_ENTITIES]]
+
+
+def text_without_quotes(text: str, message_ids: list[str]) -> str:
+    """The text without the placeholder that Teams puts where a quoted message is shown."""
+    for message_id in message_ids:
+        text = re.sub(rf'<quoted messageId="{re.escape(message_id)}"\s*/>', "", text, count=1)
+    return text
 
 
 def text_without(text: str, mentions: list[Mention], *, bot: str) -> str:
@@ -50,12 +72,12 @@ def text_without(text: str, mentions: list[Mention], *, bot: str) -> str:
     return text
 
 
-_TAG = re.compile(r"</?at[^<>]*>")
-
-
 def _span(text: str, mention: Mention) -> tuple[int, int] | None:
-    """Where the mention stands; some clients give the tag in the text an id that the entity's text lacks."""
-    if (start := text.find(mention.text)) >= 0:
-        return start, start + len(mention.text)
-    found = re.search(rf"<at [^<>]*>{re.escape(_TAG.sub('', mention.text))}</at>", text)
+    """Where the mention stands: never within a word, and in whichever of two forms.
+
+    Some clients give the tag in the text an id that the entity's text lacks.
+    """
+    whole = rf"(?<!\w){re.escape(mention.text)}(?!\w)" if mention.text[0].isalnum() else re.escape(mention.text)
+    with_id = rf"<at [^<>]*>{re.escape(_TAG.sub('', mention.text))}</at>"
+    found = re.search(whole, text) or re.search(with_id, text)
     return found.span() if found else None

@@ -9,6 +9,7 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
+from adapters.teams.markdown.escaping import code, escaped_within, line_starts_escaped
 from adapters.teams.markdown.formulas import readable
 from adapters.teams.markdown.links import BARE_ADDRESS, Link, judged, judged_bare, trimmed
 
@@ -25,7 +26,7 @@ class _Text:
 def inline(nodes: Sequence[SyntaxTreeNode], *, bold: bool = False) -> str:
     """Markdown of one run of text; within something bold, bold is not marked again."""
     line = "".join(_written(item, bold=bold) for item in _merged(nodes))
-    return _line_starts_escaped(line.strip())
+    return line_starts_escaped(line.strip())
 
 
 def plain(nodes: Sequence[SyntaxTreeNode]) -> str:
@@ -35,15 +36,7 @@ def plain(nodes: Sequence[SyntaxTreeNode]) -> str:
 
 def escaped(text: str) -> str:
     """Text that must be read as nothing but text."""
-    return _line_starts_escaped(_text(text).strip())
-
-
-def code(text: str) -> str:
-    """Text as a code span."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    padding = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{padding}{text}{padding}{fence}"
+    return line_starts_escaped(_text(text).strip())
 
 
 def _merged(nodes: Iterable[SyntaxTreeNode]) -> Iterator[SyntaxTreeNode | _Text]:
@@ -119,12 +112,12 @@ def _link(node: SyntaxTreeNode) -> str:
     label = " ".join(plain(node.children).split())
     if label.rstrip("/") in (str(link.address).rstrip("/"), link.host):
         return _anchor(label, link)
-    return f"{_anchor(label or link.host, link)} ({_escaped_within(link.host)})"
+    return f"{_anchor(label or link.host, link)} ({escaped_within(link.host)})"
 
 
 def _anchor(label: str, link: Link) -> str:
     """Within the label each bracket is escaped, whatever follows it."""
-    words = _escaped_within(label.replace("[", "(").replace("]", ")"))
+    words = escaped_within(label.replace("[", "(").replace("]", ")"))
     return f"[{words}]({link.address})"
 
 
@@ -133,14 +126,14 @@ def _text(words: str) -> str:
     written, position = "", 0
     for found in BARE_ADDRESS.finditer(words):
         address = trimmed(found[0])
-        written += _escaped_within(words[position : found.start()]) + _bare(address)
+        written += escaped_within(words[position : found.start()]) + _bare(address)
         position = found.start() + len(address)
-    return written + _escaped_within(words[position:])
+    return written + escaped_within(words[position:])
 
 
 def _bare(address: str) -> str:
     link = judged_bare(address)
-    return _escaped_within(link.host) if link.address is None else _anchor(address, link)
+    return escaped_within(link.host) if link.address is None else _anchor(address, link)
 
 
 def _said(item: SyntaxTreeNode | _Text) -> str:
@@ -153,32 +146,3 @@ def _said(item: SyntaxTreeNode | _Text) -> str:
             return item.content
         case _:
             return plain(item.children)
-
-
-# What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
-# for markup of ours may follow: an exclamation mark before a link makes a picture of it.
-_MARKUP: Final = re.compile(
-    r"""\\(?=[!-/:-@\[-`{-~\s]|$)  # a backslash that would escape something
-      | `
-      | \*(?!\s) | (?<!\s)\*      # but not 2 * 3
-      | (?<!\w)_ | _(?!\w)        # but not snake_case
-      | ~(?=~|$) | (?<=~)~ | ^~
-      | !(?=\[|$)
-      | \](?=\s*[(\[:])           # an address or a definition would follow
-    """,
-    re.VERBOSE,
-)
-_TAG_OR_ENTITY: Final = re.compile(r"<(?=[a-z/!?])|&(?=#?\w+;)", re.IGNORECASE)
-_LINE_START: Final = re.compile(
-    r"^[ \t]*(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|#{1,6}(?:\s|$)|[-+*](?:\s|$)|=+\s*$|[-:|][-:| ]*$))",
-    re.MULTILINE,
-)
-
-
-def _escaped_within(text: str) -> str:
-    marked = _MARKUP.sub(lambda found: "\\" + found[0], text)
-    return _TAG_OR_ENTITY.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", marked)
-
-
-def _line_starts_escaped(text: str) -> str:
-    return _LINE_START.sub(lambda found: f"{found[1] or ''}\\", text)
