@@ -1,0 +1,98 @@
+"""The real program as a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from tests.fake_assistants import KEY
+
+_READY_S = 30.0
+
+
+class BotProcess:
+    """`teamsbot serve`, which may have many lives in one data folder and at one port."""
+
+    def __init__(self, *, data_dir: Path, service_address: str, **environ: str) -> None:
+        self.port = _free_port()
+        self._log = data_dir.parent / "bot.log"
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(data_dir),
+            "PORT": str(self.port),
+            "ASSISTANT_BACKEND": "assistants",
+            "ASSISTANT_ID": "asst_crash",
+            "OPENAI_BASE_URL": service_address,
+            "OPENAI_API_KEY": KEY,
+            "LOG_FORMAT": "json",
+            **environ,
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text("utf-8", "replace")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self, *wrapper: str) -> None:
+        """Start, and wait until it listens."""
+        program = str(Path(sys.executable).with_name("teamsbot"))
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *wrapper, program, "serve", env=self._environ, stdout=log, stderr=log, cwd=self._log.parent
+            )
+        async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
+            while not await self._answers(session):
+                assert self.is_alive, self.log[-3000:]
+                await asyncio.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL, at once, whether it lives or not."""
+        if self.is_alive:
+            assert self._process is not None
+            self._process.send_signal(signal.SIGKILL)
+
+    async def ended(self) -> int:
+        """Wait for its end; the exit code."""
+        assert self._process is not None
+        async with asyncio.timeout(20):
+            return await self._process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, and wait."""
+        if self.is_alive:
+            assert self._process is not None
+            self._process.send_signal(number)
+        return await self.ended()
+
+    async def _answers(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"{self.url}/api/messages") as response:
+                return response.status == 405
+        except aiohttp.ClientError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

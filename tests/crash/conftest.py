@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.crash.bot_process import BotProcess
+from tests.crash.outside import Outside
+
+
+@dataclass
+class Talk:
+    """People who talk to the bot and, like Teams, say it again when they are not answered with a 2xx."""
+
+    bot: BotProcess
+    outside: Outside
+    session: aiohttp.ClientSession
+    _ids: itertools.count[int]
+
+    async def say(self, text: str, *, conversation: str, id: str = "") -> int:  # noqa: A002
+        """Deliver a message once; the status, or 0 if nobody answered."""
+        activity = {
+            "type": "message",
+            "id": id or f"m{next(self._ids)}",
+            "channelId": "msteams",
+            "serviceUrl": self.outside.connector_address,
+            "conversation": {"id": conversation, "conversationType": "personal"},
+            "from": {"id": "29:ada", "name": "Ada"},
+            "recipient": {"id": "28:bot", "name": "Bot"},
+            "text": text,
+            "channelData": {"tenant": {"id": "t"}},
+        }
+        try:
+            async with self.session.post(f"{self.bot.url}/api/messages", json=activity) as response:
+                return response.status
+        except (aiohttp.ClientError, TimeoutError):
+            return 0
+
+    def heard(self, conversation: str) -> list[str]:
+        """What a person in this conversation has read: texts, and the addresses of pictures and files."""
+        heard = []
+        for posted in self.outside.connector.messages:
+            if posted.conversation == conversation:
+                cards = [str(card["body"]) for card in posted.cards]
+                heard.append(posted.text or cards[0])
+        return heard
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    async with Outside() as opened:
+        opened.service.state.create_assistant({"name": "crash", "model": "any", "instructions": ""})
+        yield opened
+
+
+@pytest.fixture
+async def bot(tmp_path: Path, outside: Outside) -> AsyncIterator[BotProcess]:
+    process = BotProcess(data_dir=tmp_path / "data", service_address=outside.service_address)
+    outside.kill = process.kill
+    yield process
+    process.kill()
+    if process._process is not None:
+        await process.ended()
+
+
+@pytest.fixture
+async def talk(bot: BotProcess, outside: Outside) -> AsyncIterator[Talk]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        yield Talk(bot=bot, outside=outside, session=session, _ids=itertools.count(1))
