@@ -54,11 +54,7 @@ class BotProcess:
 
     async def start(self, *wrapper: str) -> None:
         """Start, and wait until it listens."""
-        program = str(Path(sys.executable).with_name("teamsbot"))
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *wrapper, program, "serve", env=self._environ, stdout=log, stderr=log, cwd=self._log.parent
-            )
+        await self._spawn(*wrapper)
         async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
             while not await self._answers(session):
                 assert self.is_alive, self.log[-3000:]
@@ -82,6 +78,30 @@ class BotProcess:
             assert self._process is not None
             self._process.send_signal(number)
         return await self.ended()
+
+    async def stop_twice(self) -> None:
+        """Ask it to stop, and at once again: it ends by the second signal."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        while self.is_alive:
+            await asyncio.sleep(0.02)
+            if self.is_alive:
+                self._process.send_signal(signal.SIGTERM)
+        await self.ended()
+
+    async def start_and_die_after(self, seconds: float) -> None:
+        """A life that ends before or soon after it listens."""
+        await self._spawn()
+        await asyncio.sleep(seconds)
+        self.kill()
+        await self.ended()
+
+    async def _spawn(self, *wrapper: str) -> None:
+        program = str(Path(sys.executable).with_name("teamsbot"))
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *wrapper, program, "serve", env=self._environ, stdout=log, stderr=log, cwd=self._log.parent
+            )
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:
         try:
