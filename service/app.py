@@ -57,13 +57,15 @@ Announce = Callable[[Started], None]
 
 async def serve(settings: Settings, announce: Announce) -> None:
     """Run the bot until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    asked = _stop_signals()
     async with running(settings) as started:
         announce(started)
-        await _asked_to_stop()
+        await asked.wait()
 
 
 async def serve_assistants(settings: Settings, port: int, announce: Announce) -> None:
     """Run the Assistants server alone until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    asked = _stop_signals()
     take_port(_LOOPBACK, port).close()  # to say so before anything else is started
     folder = prepare_data_dir(settings.data_dir)
     key, made = kept_key(folder / "assistants.key", settings.assistants_api_key)
@@ -76,7 +78,7 @@ async def serve_assistants(settings: Settings, port: int, announce: Announce) ->
                 made_key=key if made else None,
             )
         )
-        await _asked_to_stop()
+        await asked.wait()
 
 
 @asynccontextmanager
@@ -183,12 +185,16 @@ def _endpoint_of(settings: Settings) -> Endpoint:
             raise AssertionError("the settings demand an address for this backend")
 
 
-async def _asked_to_stop() -> None:
-    """Wait for SIGINT or SIGTERM. A second one ends the process at once, which loses nothing: turns are on disk."""
+def _stop_signals() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, from now on: one that comes during the start ends it as cleanly as a later one.
+
+    A second signal ends the process at once, which loses nothing: turns are on disk.
+    """
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
+        log.info("stopping")
         asked.set()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
@@ -196,5 +202,4 @@ async def _asked_to_stop() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask)
-    await asked.wait()
-    log.info("stopping")
+    return asked

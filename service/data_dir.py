@@ -15,7 +15,7 @@ def prepare_data_dir(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
-        write_whole(folder / "writable", b"")
+        write_whole(folder / "writable", bytes(4096))  # an empty file finds room on a full disk
         (folder / "writable").unlink()
     except OSError as error:
         raise StorageError(
