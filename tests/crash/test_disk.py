@@ -47,10 +47,9 @@ async def bot(small_disk: Path, outside: Outside) -> AsyncIterator[BotProcess]:
 @contextlib.contextmanager
 def filled(disk: Path) -> Iterator[None]:
     """The disk with no byte left."""
-    with (disk / "ballast").open("wb") as ballast, contextlib.suppress(OSError):
+    with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
         while True:
             ballast.write(b"0" * 4096)
-            ballast.flush()
     yield
     (disk / "ballast").unlink()
 
@@ -74,13 +73,12 @@ async def test_a_full_disk_refuses_new_messages_and_takes_them_once_there_is_roo
 async def test_a_plot_that_finds_no_room_is_told_and_the_text_comes_all_the_same(talk: Talk, small_disk: Path) -> None:
     state = talk.outside.service.state
     state.files["plot"] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x06\0\0\0" + os.urandom(900_000)
-    gate = asyncio.Event()
     state.plan = lambda _said: Plan(run_s=1.0, messages=[[image("plot"), text("y = 12")]])
     await talk.bot.start()
     assert await talk.say("plot", conversation="c") == 202
     while not state.runs:
         await asyncio.sleep(0.01)
-    with (small_disk / "ballast").open("wb") as ballast:
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast:
         free = shutil.disk_usage(small_disk).free
         ballast.write(b"0" * max(0, free - 300_000))  # room for the ledger, none for the plot
     async with asyncio.timeout(20):
@@ -88,7 +86,6 @@ async def test_a_plot_that_finds_no_room_is_told_and_the_text_comes_all_the_same
             await asyncio.sleep(0.05)
     assert "y = 12" in talk.heard("c")[0]
     assert "could not be brought to you" in talk.heard("c")[0]
-    gate.set()
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; runs where it is")
@@ -96,7 +93,7 @@ async def test_each_message_is_synced_to_disk_before_it_is_acknowledged(outside:
     trace = tmp_path / "trace"
     bot = BotProcess(data_dir=tmp_path / "data", service_address=outside.service_address)
     calls = "trace=fsync,fdatasync,sendto,send,write,writev,sendmsg"
-    await bot.start("strace", "-f", "-s", "40", "-o", str(trace), "-e", calls)
+    await bot.start("strace", "-D", "-f", "-s", "40", "-o", str(trace), "-e", calls)
     async with aiohttp.ClientSession() as session:
         talk = Talk(bot=bot, outside=outside, session=session, _ids=iter(range(1, 99)))  # type: ignore[arg-type]
         statuses = [await talk.say(f"t{n}", conversation=f"c{n}") for n in range(10)]
