@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from adapters.embedded.ids import FileId
 from adapters.embedded.models.port import (
@@ -18,7 +16,7 @@ from adapters.embedded.models.port import (
 from adapters.embedded.objects import File, Message, TextPart, Tool
 from adapters.embedded.products import FOLDER, Product
 from adapters.embedded.rows import Rows, Window
-from adapters.embedded.run_objects import CodeCall, CodeLogs, FunctionCall, MessageCreation, Run, RunStep
+from adapters.embedded.run_objects import CodeCall, CodeLogs, FunctionCall, MessageCreation, Run, RunStep, ToolChoice
 from adapters.embedded.workspace import attached
 from adapters.sandbox.names import clean_name
 
@@ -131,18 +129,16 @@ def _offered(tool: Tool) -> ModelTool:
     )
 
 
-def _choice(choice: str | Mapping[str, Any] | None) -> str:
-    if isinstance(choice, Mapping):
-        function = choice.get("function") or {}
-        return str(function.get("name") or choice.get("type") or "auto")
-    return choice or "auto"
+def _choice(choice: ToolChoice) -> str:
+    if isinstance(choice, str):
+        return choice
+    return choice["function"]["name"] if "function" in choice else choice["type"]
 
 
 def _bounded(history: list[ModelMessage], run: Run) -> list[ModelMessage]:
     """The end of the thread that fits: `last_messages` by count, else by length; the last message always fits."""
-    strategy = run.truncation_strategy or {}
-    if strategy.get("type") == "last_messages":
-        history = history[-int(strategy.get("last_messages") or 1):]
+    if run.truncation_strategy["type"] == "last_messages":
+        history = history[-(run.truncation_strategy.get("last_messages") or 1):]
     budget = min(CONTEXT_CHARS, (run.max_prompt_tokens or CONTEXT_CHARS) * CHARS_PER_TOKEN)
     kept: list[ModelMessage] = []
     for message in reversed(history):

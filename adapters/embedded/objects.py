@@ -46,6 +46,19 @@ Instructions = Annotated[str, Field(max_length=256_000)]
 ResponseFormat = str | Settings
 
 
+class CodeFiles(TypedDict):
+    """Files that code finds in /mnt/data from the start."""
+
+    file_ids: NotRequired[Annotated[list[FileId], Field(max_length=20), BeforeValidator(_none_is_empty)]]
+
+
+class ToolResources(TypedDict):
+    """What the tools may use."""
+
+    code_interpreter: NotRequired[CodeFiles | None]
+    file_search: NotRequired[Settings | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assistant:
     """Who answers: instructions, tools, and a model by name."""
@@ -58,7 +71,7 @@ class Assistant:
     model: Annotated[str, Field(min_length=1, max_length=256)]
     instructions: Instructions | None = None
     tools: Tools = ()
-    tool_resources: Settings | None = None
+    tool_resources: ToolResources | None = None
     metadata: Metadata = field(default_factory=dict)
     temperature: Temperature | None = None
     top_p: Share | None = None
@@ -73,7 +86,7 @@ class Thread:
     object: Literal["thread"] = "thread"
     created_at: int
     metadata: Metadata = field(default_factory=dict)
-    tool_resources: Settings | None = None
+    tool_resources: ToolResources | None = None
 
 
 def _string_is_value(text: object) -> object:

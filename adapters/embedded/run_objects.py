@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from adapters.embedded.ids import AssistantId, FileId, MessageId, RunId, StepId, ThreadId
 from adapters.embedded.objects import ResponseFormat, Share, Temperature, Tools
-from adapters.embedded.wire import Metadata, Settings
+from adapters.embedded.wire import Metadata
 
 
 class RunStatus(StrEnum):
@@ -219,6 +220,29 @@ class IncompleteRun:
     reason: Literal["max_completion_tokens", "max_prompt_tokens"]
 
 
+class Truncation(TypedDict):
+    """How much of the thread the model gets."""
+
+    type: Literal["auto", "last_messages"]
+    last_messages: NotRequired[Annotated[int, Field(ge=1)] | None]
+
+
+class NamedFunction(TypedDict):
+    """A function by its name."""
+
+    name: str
+
+
+class NamedTool(TypedDict):
+    """The one tool that the model has to call first."""
+
+    type: Literal["function", "code_interpreter"]
+    function: NotRequired[NamedFunction]
+
+
+ToolChoice = Literal["none", "auto", "required"] | NamedTool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One answer in the making. `model` names the model asked for, and from the end on the one that spoke."""
@@ -246,7 +270,7 @@ class Run:
     top_p: Share | None = None
     max_prompt_tokens: Annotated[int, Field(ge=256)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=256)] | None = None
-    truncation_strategy: Settings | None = None
+    truncation_strategy: Truncation = field(default_factory=lambda: Truncation(type="auto", last_messages=None))
     response_format: ResponseFormat | None = "auto"
-    tool_choice: str | Settings | None = "auto"
+    tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True

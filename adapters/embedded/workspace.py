@@ -8,12 +8,11 @@ from typing import Protocol
 from adapters.embedded.errors import ApiError
 from adapters.embedded.folder import FileFolder
 from adapters.embedded.ids import FileId, ThreadId
-from adapters.embedded.objects import Assistant, File, ImageFilePart, Message, Thread
+from adapters.embedded.objects import Assistant, File, ImageFilePart, Message, Thread, ToolResources
 from adapters.embedded.products import Product
 from adapters.embedded.rows import Rows
 from adapters.embedded.run_objects import Run
 from adapters.embedded.store import Store
-from adapters.embedded.wire import Settings
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.names import clean_name
 
@@ -103,5 +102,6 @@ def _given(rows: Rows, run: Run) -> list[FileId]:
     return given
 
 
-def _code_files(resources: Settings | None) -> list[FileId]:
-    return list(((resources or {}).get("code_interpreter") or {}).get("file_ids") or [])
+def _code_files(resources: ToolResources | None) -> list[FileId]:
+    code = resources.get("code_interpreter") if resources else None
+    return code.get("file_ids", []) if code else []

@@ -220,6 +220,19 @@ def test_a_run_of_an_unknown_assistant_or_thread_is_refused(client: OpenAI) -> N
         client.post(f"/threads/{thread.id}/runs", cast_to=dict, body={})
 
 
+@pytest.mark.parametrize("fields", [
+    {"truncation_strategy": {"type": "last_messages", "last_messages": "x"}}, {"tool_choice": "sometimes"},
+    {"tool_choice": {"type": "function", "function": {}}}, {"max_completion_tokens": 1}, {"temperature": "hot"},
+    {"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, {"additional_messages": "hi"},
+    {"additional_messages": [{"role": "user"}]}, {"metadata": {"k": 1}},
+])
+def test_a_run_with_a_wrong_field_is_refused_and_locks_nothing(client: OpenAI, fields: dict[str, object]) -> None:
+    assistant, thread = client.beta.assistants.create(model="m"), client.beta.threads.create()
+    with pytest.raises(openai.BadRequestError):
+        client.post(f"/threads/{thread.id}/runs", cast_to=dict, body={"assistant_id": assistant.id, **fields})
+    assert client.beta.threads.runs.list(thread.id).data == []
+
+
 def test_the_metadata_of_a_run_can_be_changed(client: OpenAI) -> None:
     run = ended(client, asked(client))
     client.beta.threads.runs.update(run.id, thread_id=run.thread_id, metadata={"turn": "t9"})
