@@ -4,7 +4,7 @@
 python = "$$(scripts/find_python.sh)"
 venv = .venv/bin
 
-.PHONY: help run playground test test-unit check format-check lint types imports documents tree lock
+.PHONY: help run playground test crash test-unit check format-check lint types imports documents tree lock
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -20,6 +20,9 @@ playground:  ## chat with the running bot in Microsoft's Agents Playground: make
 test: environments-test  ## all tests, the browser's too; fetches what they need: make test [ARGS="-k plot"]
 	@$(venv)/python -m scripts.fetch
 	@$(venv)/pytest --need-tools $(ARGS)
+
+crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill"]
+	@$(venv)/pytest -m "crash or not crash" tests/crash $(ARGS)
 
 test-unit: environments-test  ## the fast ring
 	@$(venv)/pytest tests/unit $(ARGS)
