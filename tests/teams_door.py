@@ -26,9 +26,9 @@ from bot.errors import StorageError
 _RECORDED = Path(__file__).parent / "activities"
 
 
-def recorded(name: str, **changes: Any) -> dict[str, Any]:
+def recorded(shape: str, /, **changes: Any) -> dict[str, Any]:
     """An activity as a client sent it; a change to None takes a field away."""
-    activity = {**json.loads((_RECORDED / f"{name}.json").read_text()), **changes}
+    activity = {**json.loads((_RECORDED / f"{shape}.json").read_text()), **changes}
     return {name: value for name, value in activity.items() if value is not None}
 
 
