@@ -1,10 +1,9 @@
 # Python 3.11 or newer and make are all that is needed. PYTHON=python3.12 make run chooses another Python.
 
 # Relative paths only, so that a folder with spaces in its name works.
-python = "$$(scripts/find_python.sh)"
 venv = .venv/bin
 
-.PHONY: help run playground test crash test-unit check format-check lint types imports documents tree lock
+.PHONY: help run playground test crash test-unit check format-check lint types imports documents tree lock environments-test
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -50,6 +49,5 @@ tree: environments-test
 lock: environments-test  ## choose the newest packages that pyproject.toml allows, and write them down with their hashes
 	@$(venv)/python -m scripts.lock
 
-.PHONY: environments-test
 environments-test:
 	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments test

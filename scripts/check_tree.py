@@ -22,7 +22,7 @@ _FORBIDDEN = {
         re.I,
     ),
     "a path of this machine": re.compile(
-        r"(?:/work/(?:main|shared|\.library|\.mirror)|/tmp/(?:brief|bash_jobs)|/opt/wheels)"
+        r"(?:/work/(?:main|shared|\.library|\.mirror)|/tmp/(?:brief|bash_jobs)|/(?:opt)/wheels)"
     ),
     "a home folder": re.compile(r"/home/(?!user\b|teamsbot\b|app\b)\w+/|/root/\.\w+"),
 }
