@@ -88,7 +88,7 @@ def _made(result: CodeResult, figures_before: int) -> Iterator[_Made]:
     for number, image in enumerate(result.images, figures_before + 1):
         yield _Made(data=image.data, filename=f"plot-{number}.png", in_folder=False, alt_text=plain(image.alt_text))
     for file in result.files:
-        yield _Made(data=file.data, filename=plain(file.name), in_folder=True)
+        yield _Made(data=file.data, filename=plain(file.name), in_folder=True, alt_text=plain(file.alt_text))
 
 
 def _logs(result: CodeResult, missing: list[str]) -> str:

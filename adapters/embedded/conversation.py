@@ -113,9 +113,9 @@ def _told(call: CodeCall | FunctionCall, products: list[Product]) -> str:
 
 
 def _presented(product: Product) -> str:
-    if product.in_folder:
-        return f"[The user gets the file {FOLDER}/{product.filename}]"
-    return f"[The user sees the figure {product.filename}: {product.alt_text}]"
+    if product.picture:
+        return f"[The user sees the picture {product.filename}: {product.alt_text or 'no description'}]"
+    return f"[The user gets the file {FOLDER}/{product.filename}]"
 
 
 def _offered(tool: Tool) -> ModelTool:

@@ -41,7 +41,7 @@ def test_code_runs_in_the_threads_session_and_its_output_is_a_step(
     sandbox.results = [made(images=(figure(),), logs="12\n")]
     run = ended(client, asked(client, tools=[CODE]))
     assert sandbox.ran == [(run.thread_id, "print(3**2 + 3)")]
-    assert told(model) == "12\n\n[The user sees the figure plot-1.png: Line plot of y = x²]"
+    assert told(model) == "12\n\n[The user sees the picture plot-1.png: Line plot of y = x²]"
     step = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc").data[0]
     (call,) = step.step_details.model_dump()["tool_calls"]
     assert (call["type"], call["code_interpreter"]["input"]) == ("code_interpreter", "print(3**2 + 3)")
