@@ -70,16 +70,19 @@ class Bubblewrap:
         """Return the command line that starts a runner, given an empty environment and these descriptors."""
         stage = _Stage() if self.staged else None
         source: Callable[[Path], str] = stage.path_of if stage else str
-        arguments = [
-            f"{source(self.home)}/{self.path.relative_to(self.home)}",
-            *_walls(limits), *_readable(), *self._python(source), *_writable(limits), *_environment(),
+        command = [
+            f"{source(self.home)}/{self.path.relative_to(self.home)}", *self.options(limits, source),
             "--info-fd", str(info_fd), "--seccomp", str(filter_fd), "--",
             str(self.interpreter.executable), "-m", GUEST_MODULE, str(event_fd), _guest_limits(limits),
         ]
         if self.spare_uid is None:
-            return arguments
-        order = {"uid": self.spare_uid, "stage": stage.sources if stage else [], "command": arguments}
+            return command
+        order = {"uid": self.spare_uid, "stage": stage.sources if stage else [], "command": command}
         return [sys.executable, "-I", "-S", str(DROP_ROOT), orjson.dumps(order).decode()]
+
+    def options(self, limits: Limits, source: Callable[[Path], str]) -> list[str]:
+        """Return what bubblewrap is told to do; `source` gives the path under which it finds a path of ours."""
+        return [*_walls(limits), *_readable(), *self._python(source), *_writable(limits), *_environment()]
 
     def _python(self, source: Callable[[Path], str]) -> list[str]:
         guest_inside = f"{GUEST_ROOT}/{'/'.join(GUEST_MODULE.split('.')[:-1])}"

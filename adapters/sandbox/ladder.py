@@ -41,9 +41,9 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
     except SandboxError as error:
         return Footing(reason=f"{error} {remedy_for('')}")
     failures = []
-    for wall in _rungs(interpreter, bwrap):
+    for wall in rungs(interpreter, bwrap):
         try:
-            await _try(wall, limits)
+            await try_wall(wall, limits)
         except SandboxError as error:
             failures.append(str(error))
             log.warning("sandbox_wall_failed", wall=wall.name, error=str(error))
@@ -53,7 +53,8 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
     return Footing(reason=f"Code cannot be run safely on this machine: {found}. {remedy_for(found)}")
 
 
-def _rungs(interpreter: Interpreter, chosen: Path | None) -> Iterator[Wall]:
+def rungs(interpreter: Interpreter, chosen: Path | None) -> Iterator[Bubblewrap]:
+    """Yield the walls that this machine might offer, the best first; `chosen` is a bubblewrap to use alone."""
     for path, home in [(chosen, chosen.parent)] if chosen else _bubblewraps():
         if os.geteuid() != 0:
             yield Bubblewrap(path=path, home=home, interpreter=interpreter)
@@ -73,7 +74,7 @@ def _bubblewraps() -> Iterator[tuple[Path, Path]]:
         yield Path(packaged), Path(package.origin).parents[1]
 
 
-async def _try(wall: Wall, limits: Limits) -> None:
+async def try_wall(wall: Wall, limits: Limits) -> None:
     """Do a sum behind the wall, then attack it from inside. Raises SandboxError when either goes wrong."""
     session = await Session.start(wall, limits, {})
     try:

@@ -127,6 +127,8 @@ class Sandbox:
             if place.session is None:
                 await self._make_room()
                 place.session = await Session.start(wall, self._settings.limits, self._fonts)
+            if place.ending:        # it came while the session was being started
+                place.session.kill(place.ending)
             try:
                 yield place.session
             finally:
@@ -150,10 +152,11 @@ class Sandbox:
         place = self._places.get(name)
         if place is None:
             return
+        place.ending = reason
         if place.session is not None:
             place.session.kill(reason)
         async with self._locked(name):
-            ended, place.session = place.session, None
+            ended, place.session, place.ending = place.session, None, ""
             if ended is not None:
                 await ended.end()
 
@@ -188,8 +191,9 @@ class Sandbox:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a session is or will be, the lock that orders its commands, and how many hold or await the lock."""
+    """Where a session is or will be."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)    # orders its commands
+    claims: int = 0                                             # how many hold or await the lock
     session: Session | None = None
-    claims: int = 0
+    ending: str = ""                                            # why it is to be ended, until it is

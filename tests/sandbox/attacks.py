@@ -71,7 +71,8 @@ if target["secret"] in str(os.environ):
     "reads the service's SQLite": Stopped(code="""
 import sqlite3
 def steal():
-    return sqlite3.connect("file:" + target["folder"] + "/ledger.sqlite?mode=ro", uri=True).execute("select * from secrets")
+    database = sqlite3.connect("file:" + target["folder"] + "/ledger.sqlite?mode=ro", uri=True)
+    return database.execute("select * from secrets")
 try:
     steal(); leaked("rows")
 except sqlite3.OperationalError:

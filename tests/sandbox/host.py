@@ -59,6 +59,8 @@ async def _answer(sandbox: Sandbox, request: dict[str, Any]) -> None:
                 answer = str(error)
         case "forget":
             await sandbox.forget(session)
+        case unknown:
+            raise ValueError(unknown)
     _say({"id": request["id"], "answer": answer})
 
 
@@ -71,18 +73,13 @@ def _as_json(result: CodeResult) -> dict[str, Any]:
 
 async def _set_up_targets(folder: str) -> dict[str, Any]:
     """Make a service's belongings, all of them open to everybody as far as modes go."""
-    Path(folder).chmod(0o755)
-    Path(folder, ".env").write_text(f"MicrosoftAppPassword={SECRET}\n")
-    database = sqlite3.connect(Path(folder, "ledger.sqlite"))
-    database.execute("create table secrets as select ?", (SECRET,))
-    database.commit()
-    database.close()
+    _write_secrets(Path(folder))
     tcp = await asyncio.start_server(_greet, "127.0.0.1", 0)
     udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
     )
     await asyncio.start_unix_server(_greet, f"{folder}/socket")
-    Path(folder, "socket").chmod(0o777)
+    os.chmod(f"{folder}/socket", 0o777)  # noqa: PTH101, S103
     abstract = socket.socket(socket.AF_UNIX)
     abstract.bind(f"\0teamsbot-host-{os.getpid()}")
     await asyncio.start_unix_server(_greet, sock=abstract)
@@ -91,6 +88,15 @@ async def _set_up_targets(folder: str) -> dict[str, Any]:
         "tcp_port": tcp.sockets[0].getsockname()[1], "udp_port": udp.get_extra_info("sockname")[1],
         "abstract": f"teamsbot-host-{os.getpid()}",
     }
+
+
+def _write_secrets(folder: Path) -> None:
+    folder.chmod(0o755)
+    (folder / ".env").write_text(f"MicrosoftAppPassword={SECRET}\n")
+    database = sqlite3.connect(folder / "ledger.sqlite")
+    database.execute("create table secrets as select ?", (SECRET,))
+    database.commit()
+    database.close()
 
 
 async def _greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,15 +2,161 @@
 
 from __future__ import annotations
 
+import pytest
+
 from adapters.sandbox.results import CodeStatus
 from tests.sandbox.service import Host
 
+SINE = """
+import numpy as np
+import matplotlib.pyplot as plt
+x = np.linspace(-10, 10, 201)
+plt.plot(x, x ** 2 + 3, label="y = x² + 3")
+plt.title("y = x² + 3")
+"""
 
-def test_variables_persist_within_a_session(host: Host, session: str) -> None:
-    host.run(session, "x = 3")
+
+def test_variables_and_files_persist_within_a_session(host: Host, session: str) -> None:
+    host.run(session, "x = 3\nopen('kept.txt', 'w').write('kept')")
     assert host.run(session, "x ** 2 + 3").logs == "12\n"
+    assert host.run(session, "open('/mnt/data/kept.txt').read()").logs == "'kept'\n"
 
 
-def test_it_runs_as_nobody_in_particular(host: Host, session: str) -> None:
-    assert host.run(session, "import os; os.getuid(), os.getcwd()").logs == "(1000, '/mnt/data')\n"
-    assert host.targets["uid"] in (0, 43001)
+def test_two_sessions_share_nothing(host: Host, session: str) -> None:
+    host.run(session, "mine = 1\nopen('mine.txt', 'w').close()")
+    other = f"{session}-other"
+    result = host.run(other, "import os\nprint(os.listdir('/mnt/data'), 'mine' in globals())")
+    host.forget(other)
+    assert result.logs == "[] False\n"
+
+
+def test_code_that_raises_shows_its_own_lines_and_only_those(host: Host, session: str) -> None:
+    result = host.run(session, "def half(x):\n    return x / 0\n\nhalf(1)")
+    assert result.status is CodeStatus.RAISED
+    assert result.logs.splitlines()[0] == "Traceback (most recent call last):"
+    assert "    return x / 0" in result.logs
+    assert "ZeroDivisionError" in result.logs
+    assert "adapters" not in result.logs
+
+
+def test_code_that_is_no_python_is_told_where(host: Host, session: str) -> None:
+    result = host.run(session, "x = = 1")
+    assert result.status is CodeStatus.RAISED
+    assert "SyntaxError" in result.logs
+    assert "Traceback" not in result.logs
+
+
+def test_output_and_errors_come_in_order_and_a_last_expression_is_shown(host: Host, session: str) -> None:
+    result = host.run(session, "import sys\nprint('one')\nprint('two', file=sys.stderr)\nprint('three')\n'four'")
+    assert result.logs == "one\ntwo\nthree\n'four'\n"
+
+
+def test_output_is_cut_in_the_middle_and_made_printable(host: Host, session: str) -> None:
+    result = host.run(session, "print('a' * 2_000_000)\nprint('\\x1b[31mred\\x00\\r\\nlast \\udc80')")
+    assert result.logs.startswith("aaaa")
+    assert "bytes left out" in result.logs
+    assert result.logs.endswith("�[31mred�\nlast \\udc80\n")
+    assert len(result.logs) < 1_100_000
+
+
+def test_annotations_mean_what_they_mean_everywhere(host: Host, session: str) -> None:
+    assert host.run(session, "def f(x: int): pass\nf.__annotations__").logs == "{'x': <class 'int'>}\n"
+
+
+def test_leaving_by_sys_exit_is_an_end_like_any_other(host: Host, session: str) -> None:
+    assert host.run(session, "x = 1\nimport sys\nsys.exit()").status is CodeStatus.OK
+    assert host.run(session, "sys.exit('bad')").status is CodeStatus.RAISED
+    assert host.run(session, "x").logs == "1\n"
+
+
+def test_an_interrupted_run_keeps_variables_files_and_figures(host: Host, session: str) -> None:
+    host.run(session, SINE)
+    result = host.run(session, f"{SINE}\nplt.show()\nopen('half.txt', 'w').write('half')\nwhile True: pass", 2.0)
+    assert result.status is CodeStatus.TIMED_OUT
+    assert not result.session_lost
+    assert result.reason == "The code ran longer than 2 s and was interrupted."
+    assert [image.alt_text for image in result.images] != []
+    assert [file.name for file in result.files] == ["half.txt"]
+    assert host.run(session, "len(x)").logs == "201\n"
+
+
+def test_a_forked_child_does_not_go_on_as_a_second_runner(host: Host, session: str) -> None:
+    result = host.run(session, "import os\nif os.fork():\n    os.wait()\n    print('parent')")
+    assert (result.status, result.logs) == (CodeStatus.OK, "parent\n")
+    assert host.run(session, "1 + 1").logs == "2\n"
+
+
+def test_threads_between_runs_stand_still(host: Host, session: str) -> None:
+    count = "import threading, time\nn = 0\ndef count():\n    global n\n    while True: n += 1; time.sleep(0.001)\n"
+    host.run(session, f"{count}threading.Thread(target=count, daemon=True).start()\ntime.sleep(0.05)")
+    first = int(host.run(session, "print(n)").logs)
+    host.run("pause", "import time; time.sleep(0.5)")
+    second = int(host.run(session, "print(n)").logs)
+    host.forget("pause")
+    assert first > 0
+    assert second - first < 100     # it would have counted to several hundred
+
+
+def test_common_tools_of_analysis_work(host: Host, session: str) -> None:
+    code = """
+import asyncio, concurrent.futures, multiprocessing, shutil, sqlite3, subprocess, tempfile, zipfile
+import numpy, openpyxl, pandas, PIL.Image, scipy.stats, seaborn, sympy
+frame = pandas.DataFrame({"a": [1, 2]})
+frame.to_excel("table.xlsx")
+frame.to_csv("table.csv")
+shutil.copy2("table.csv", "copy.csv")
+zipfile.ZipFile("all.zip", "w").write("table.csv")
+sqlite3.connect("some.db").execute("create table t (x)")
+async def three(): return 3
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    squares = pool.map(abs, [-1, -2])
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    list(pool.map(abs, [-1]))
+print(asyncio.run(three()), squares, subprocess.check_output(["echo", "hello"]).decode().strip())
+print(subprocess.run([__import__("sys").executable, "-c", "import numpy; print(numpy.arange(3).sum())"],
+                     capture_output=True, text=True).stdout)
+print(pandas.read_excel("table.xlsx").a.sum(), sympy.integrate("2*x", ("x", 0, 3)), numpy.linalg.inv([[2.0]]))
+"""
+    result = host.run(session, code)
+    assert result.logs == "3 [1, 2] hello\n3\n\n3 9 [[0.5]]\n"
+    assert {file.name for file in result.files} == {"table.xlsx", "table.csv", "copy.csv", "all.zip", "some.db"}
+
+
+@pytest.mark.parametrize("name", ["report.csv", "ünï cödé.txt", "a&b <c>.csv"])
+def test_a_file_that_is_handed_in_can_be_read_and_is_not_handed_out_again(host: Host, session: str, name: str) -> None:
+    data = bytes(range(256)) * 4096
+    assert host.put(session, name, data) is None
+    result = host.run(session, f"import hashlib; hashlib.md5(open({name!r}, 'rb').read()).hexdigest()")
+    assert result.logs == f"'{_md5(data)}'\n"
+    assert result.files == ()
+    changed = host.run(session, f"open({name!r}, 'ab').write(b'more')")
+    assert len(changed.files) == 1
+    assert changed.files[0].data == data + b"more"
+
+
+BAD_NAMES = ["", ".", "..", ".env", "a/b", "../up", "/etc/x", "line\nbreak", "nul\0", "x" * 300, "\u202ex"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_name_for_a_file_is_refused(host: Host, session: str, name: str) -> None:
+    assert "name" in (host.put(session, name, b"data") or "")
+
+
+def test_a_file_that_does_not_fit_is_refused_and_the_session_lives_on(host: Host, session: str) -> None:
+    host.run(session, "x = 1")
+    assert host.put(session, "first", bytes(40 * 1024 * 1024)) is None
+    refusal = host.put(session, "big", bytes(40 * 1024 * 1024))
+    assert refusal == "The file big could not be written: No space left on device."
+    assert host.run(session, "x").logs == "1\n"
+
+
+def test_a_run_says_that_its_session_is_lost_and_the_next_one_starts_anew(host: Host, session: str) -> None:
+    host.run(session, "x = 1")
+    assert host.run(session, "import os; os._exit(7)").session_lost
+    assert "NameError" in host.run(session, "x").logs
+
+
+def _md5(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.md5(data).hexdigest()  # noqa: S324

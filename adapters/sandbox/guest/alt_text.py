@@ -6,9 +6,11 @@ hides is left out; the text is never empty and never longer than LONGEST_CHARACT
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -167,8 +169,12 @@ def _finite_range(values: Iterable[Any]) -> Range | None:
 
 
 def _number(axis: Any, value: float) -> str:
-    if "Date" in type(axis.get_major_formatter()).__name__:
-        return str(axis.get_major_formatter().format_data_short(value)).strip()
+    formatter = type(axis.get_major_formatter())
+    if formatter.__module__ == "matplotlib.dates":
+        moment = sys.modules["matplotlib.dates"].num2date(value)
+        return f"{moment:%Y-%m-%d}" if moment.time() == datetime.time() else f"{moment:%Y-%m-%d %H:%M}"
+    if "Date" in formatter.__name__:    # pandas counts periods whose length only it knows
+        return ""
     return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-")
 
 

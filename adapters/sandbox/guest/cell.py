@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from types import CodeType, ModuleType, TracebackType
+from typing import cast
 
 OK, RAISED, INTERRUPTED = "ok", "raised", "interrupted"
 
@@ -72,10 +73,14 @@ class Notebook:
 
 
 def _split(source: str, filename: str) -> tuple[CodeType, CodeType | None]:
-    tree = ast.parse(source, filename)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    expression = compile(ast.Expression(last.value), filename, "eval") if isinstance(last, ast.Expr) else None
-    return compile(tree, filename, "exec"), expression
+    """Compile, without this module's own __future__ imports; and not by ast.parse, which would show in a traceback."""
+    tree = cast("ast.Module", compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True))
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        return compile(tree, filename, "exec", dont_inherit=True), None
+    del tree.body[-1]
+    expression = compile(ast.Expression(last.value), filename, "eval", dont_inherit=True)
+    return compile(tree, filename, "exec", dont_inherit=True), expression
 
 
 def _is_quiet_exit(error: BaseException) -> bool:

@@ -76,8 +76,9 @@ def draw(figure: Any) -> Drawing:
     """Render a figure so that its longest side has at most LONGEST_SIDE_PX pixels."""
     dpi = min(SHARP_DPI, LONGEST_SIDE_PX / max(figure.get_size_inches()))
     png, longest_px = _render(figure, dpi)
-    if longest_px > LONGEST_SIDE_PX:  # what stands outside the figure's own frame made it wider
-        png, _ = _render(figure, dpi * LONGEST_SIDE_PX / (longest_px + 1))
+    while longest_px > LONGEST_SIDE_PX:  # what stands outside the figure's own frame made it wider
+        dpi *= 0.98 * LONGEST_SIDE_PX / longest_px  # a little less, for text does not shrink evenly
+        png, longest_px = _render(figure, dpi)
     return Drawing(png=png, alt_text=describe(figure))
 
 

@@ -1,0 +1,120 @@
+"""What the code draws arrives once, at a size for a chat, with words for those who cannot see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.sandbox.picture_header import read_picture_header
+from tests.sandbox.service import Host
+
+IMPORTS = "import numpy as np, matplotlib.pyplot as plt, pandas as pd\nx = np.linspace(-10, 10, 201)\n"
+
+DESCRIBED = {
+    'plt.plot(x, x**2 + 3, label="y = x² + 3"); plt.title("y = x² + 3")':
+        'Line plot titled "y = x² + 3": x from -10 to 10, y from 3 to 103; series: y = x² + 3.',
+    'plt.plot(x, x**2, label="$x^{2}$"); plt.axhline(500); plt.xlabel("time (s)")':
+        "Line plot: x (time (s)) from -10 to 10, y from 0 to 100; series: x².",
+    'plt.plot(x[x > 0], 1 / x[x > 0]); plt.plot([0, 1], [np.nan, np.inf])':
+        "Line plot: x from 0 to 10, y from 0.1 to 10.",
+    'plt.bar(["a", "b"], [1, 5], label="sold"); plt.title("Sales")':
+        'Bar chart titled "Sales": x for a, b, y from 0 to 5; series: sold.',
+    "plt.hist([1, 2, 2, 3, 3, 3, 4], bins=4)": "Histogram: x from 1 to 4, y from 0 to 3.",
+    "plt.scatter([1, 2], [3, 4])": "Scatter plot: x from 1 to 2, y from 3 to 4.",
+    'plt.pie([1, 3], labels=["a", "b"])': "Pie chart: a 25%, b 75%.",
+    "plt.imshow(np.eye(3)); plt.colorbar()": "Image: x from -0.5 to 2.5, y from -0.5 to 2.5.",
+    'fig, axes = plt.subplots(1, 2); axes[0].plot(x, x); axes[1].plot(x, -x); fig.suptitle("Both")':
+        'Figure titled "Both" with 2 plots. 1: Line plot: x from -10 to 10, y from -10 to 10.'
+        " 2: Line plot: x from -10 to 10, y from -10 to 10.",
+    'plt.plot(pd.date_range("2024-01-01", periods=3), [1, 2, 3])':
+        "Line plot: x from 2024-01-01 to 2024-01-03, y from 1 to 3.",
+    "X, Y = np.meshgrid(x, x); plt.figure().add_subplot(projection='3d').plot_surface(X, Y, X + Y)":
+        "Surface plot: x from -10 to 10, y from -10 to 10, z from -20 to 20.",
+    "plt.figure().text(0.5, 0.5, 'words')": "Figure.",
+}
+
+
+@pytest.fixture(scope="module")
+def drawing(host: Host) -> str:
+    """One session for all, so that matplotlib is imported once."""
+    host.run("drawing", IMPORTS)
+    return "drawing"
+
+
+@pytest.mark.parametrize("code", DESCRIBED)
+def test_a_figure_is_described_by_what_was_drawn(host: Host, drawing: str, code: str) -> None:
+    (image,) = host.run(drawing, code).images
+    assert image.alt_text == DESCRIBED[code]
+
+
+def test_a_description_is_never_too_long(host: Host, drawing: str) -> None:
+    code = "for n in range(9): plt.plot(x, x * n, label=f'{n} ' + 'é' * 200)\nplt.title('t' * 500)"
+    (image,) = host.run(drawing, code).images
+    assert len(image.alt_text) == 400
+    assert image.alt_text.endswith("…")
+
+
+def test_an_object_that_cannot_be_described_is_still_shown(host: Host, drawing: str) -> None:
+    code = "plt.plot(x, x)\nplt.gca().get_legend_handles_labels = lambda: 1 / 0\nplt.show()"
+    (image,) = host.run(drawing, code).images
+    assert image.alt_text == "Figure."
+
+
+def test_figures_come_at_show_and_at_the_end_and_are_then_closed(host: Host, drawing: str) -> None:
+    code = "plt.plot(x, x); plt.title('one'); plt.show()\nplt.plot(x, -x); plt.title('two')\nplt.figure()"
+    result = host.run(drawing, code)
+    assert ["one" in image.alt_text for image in result.images] == [True, False]
+    assert ["two" in image.alt_text for image in result.images] == [False, True]
+    assert host.run(drawing, "plt.get_fignums()").logs == "[]\n"
+
+
+@pytest.mark.parametrize("size", ["(6, 4)", "(40, 4)", "(3, 30)", "(100, 100)"])
+def test_no_side_is_longer_than_1024_px(host: Host, drawing: str, size: str) -> None:
+    code = f"plt.figure(figsize={size}); plt.plot(x, x, label='long ' * 30); plt.legend(bbox_to_anchor=(1.5, 1))"
+    (image,) = host.run(drawing, code).images
+    header = read_picture_header(image.data)
+    assert header is not None
+    assert 256 <= max(header.width_px, header.height_px) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("code", "images", "files"),
+    [
+        ("plt.plot(x, x); plt.savefig('a.png'); plt.show()", 0, {"a.png": True}),
+        ("plt.plot(x, x); plt.savefig('b.png')", 0, {"b.png": True}),
+        ("plt.plot(x, x); plt.savefig('c', dpi=200)", 0, {"c.png": True}),
+        ("f = plt.figure(); plt.plot(x, x); plt.show(); f.savefig('/mnt/data/d.jpg')", 0, {"d.jpg": True}),
+        ("plt.plot(x, x); plt.savefig('e.png'); plt.plot(x, -x); plt.show()", 1, {"e.png": True}),
+        ("plt.plot(x, x); plt.savefig('f.pdf'); plt.show()", 1, {"f.pdf": False}),
+        ("plt.plot(x, x); plt.savefig('/tmp/g.png'); plt.show()", 1, {}),
+        ("import io; plt.plot(x, x); plt.savefig(io.BytesIO()); plt.show()", 1, {}),
+    ],
+)
+def test_the_same_drawing_arrives_once(
+    host: Host, drawing: str, code: str, images: int, files: dict[str, bool]
+) -> None:
+    result = host.run(drawing, code)
+    assert len(result.images) == images
+    assert {file.name: file.alt_text.startswith("Line plot") for file in result.files} == files
+
+
+def test_only_the_first_20_figures_are_handed_over(host: Host, drawing: str) -> None:
+    result = host.run(drawing, "for n in range(22):\n    plt.figure(figsize=(1, 1)); plt.plot([n, 1])\n    plt.show()")
+    assert len(result.images) == 20
+    assert result.logs == "[only the first of 22 figures were handed over]\n"
+
+
+def test_a_figure_that_cannot_be_drawn_is_an_error_of_the_code(host: Host, drawing: str) -> None:
+    result = host.run(drawing, "plt.title('$\\\\frac{$')")
+    assert result.status == "raised"
+    assert "ParseException" in result.logs or "ValueError" in result.logs
+    host.run(drawing, "plt.close('all')")
+
+
+def test_the_font_list_is_each_session_s_own(host: Host, session: str) -> None:
+    paths = "pathlib.Path(matplotlib.get_cachedir()).glob('font*')"
+    host.run(session, f"import matplotlib, pathlib\nfor path in {paths}: path.write_text('x')")
+    other = f"{session}-other"
+    result = host.run(other, f"{IMPORTS}plt.plot(x, x)\nplt.show()")
+    host.forget(other)
+    assert len(result.images) == 1
+    assert result.logs == ""

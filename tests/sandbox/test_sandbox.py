@@ -1,0 +1,167 @@
+"""The sandbox as the rest of the service sees it, in the service's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.limits import Limits
+from adapters.sandbox.results import CodeStatus
+from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from tests.sandbox.service import SANDBOX_PYTHON
+
+pytestmark = pytest.mark.skipif(
+    not SANDBOX_PYTHON.exists(), reason="the sandbox's own environment is not here; `make test` builds it"
+)
+
+SETTINGS = SandboxSettings(python=SANDBOX_PYTHON, limits=Limits(interrupt_grace_s=0.5))
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    opened = await Sandbox.open(replace(SETTINGS, max_sessions=3, idle_s=60.0))
+    assert opened.wall is not None, opened.reason
+    yield opened
+    await opened.close()
+
+
+async def test_runs_of_one_session_follow_one_another(sandbox: Sandbox) -> None:
+    await sandbox.run("one", "import time; order = []")
+    await asyncio.gather(*(sandbox.run("one", f"time.sleep(0.02); order.append({n})") for n in range(4)))
+    assert (await sandbox.run("one", "order")).logs == "[0, 1, 2, 3]\n"
+
+
+async def test_no_more_run_at_once_than_there_are_slots() -> None:
+    sandbox = await Sandbox.open(replace(SETTINGS, max_running=1))
+    code = "import time; began = time.time(); time.sleep(0.2); began"
+    try:
+        first, second = await asyncio.gather(sandbox.run("one", code), sandbox.run("two", code))
+    finally:
+        await sandbox.close()
+    assert abs(float(first.logs) - float(second.logs)) >= 0.2
+
+
+async def test_forgetting_a_session_ends_a_run_in_the_middle(sandbox: Sandbox) -> None:
+    running = asyncio.create_task(sandbox.run("one", "while True: pass"))
+    await _until(lambda: sandbox.alive("one"))
+    await sandbox.forget("one")
+    result = await running
+    assert (result.status, result.reason, result.session_lost) == (CodeStatus.KILLED, "The session was ended.", True)
+    assert not sandbox.alive("one")
+
+
+async def test_forgetting_a_session_that_is_just_starting_ends_it_too(sandbox: Sandbox) -> None:
+    running = asyncio.create_task(sandbox.run("one", "while True: pass"))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(sandbox.forget("one"), 5)
+    assert (await running).reason == "The session was ended."
+
+
+async def test_a_cancelled_run_costs_only_its_own_session(sandbox: Sandbox) -> None:
+    await sandbox.run("one", "x = 1")
+    await sandbox.run("two", "x = 2")
+    running = asyncio.create_task(sandbox.run("one", "while True: pass"))
+    await asyncio.sleep(0.1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not sandbox.alive("one")
+    assert (await sandbox.run("one", "'x' in globals()")).logs == "False\n"
+    assert (await sandbox.run("two", "x")).logs == "2\n"
+
+
+async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:
+    for name in ("one", "two", "three", "one", "four"):
+        await sandbox.run(name, "1")
+    assert [sandbox.alive(name) for name in ("one", "two", "three", "four")] == [True, False, True, True]
+
+
+async def test_a_session_that_nobody_uses_is_ended() -> None:
+    sandbox = await Sandbox.open(replace(SETTINGS, idle_s=0.3))
+    try:
+        await sandbox.run("one", "1")
+        assert sandbox.alive("one")
+        await _until(lambda: not sandbox.alive("one"))
+    finally:
+        await sandbox.close()
+
+
+async def test_closing_ends_runs_and_refuses_new_ones(sandbox: Sandbox) -> None:
+    running = asyncio.create_task(sandbox.run("one", "while True: pass"))
+    await _until(lambda: sandbox.alive("one"))
+    await sandbox.close()
+    assert (await running).status is CodeStatus.KILLED
+    result = await sandbox.run("one", "1")
+    assert (result.status, result.reason) == (CodeStatus.UNAVAILABLE, "The service is stopping.")
+    with pytest.raises(SandboxError, match="stopping"):
+        await sandbox.put("one", "name", b"")
+
+
+async def test_code_that_is_too_long_is_not_run(sandbox: Sandbox) -> None:
+    result = await sandbox.run("one", "x" * 1_048_577)
+    assert (result.status, result.reason) == (CodeStatus.RAISED, "The code is longer than 1 MB.")
+
+
+async def test_a_kill_is_reported_soon(sandbox: Sandbox) -> None:
+    await sandbox.run("one", "import signal")
+    began_s = time.monotonic()
+    result = await sandbox.run("one", "signal.signal(2, signal.SIG_IGN)\nwhile True: pass", deadline_s=0.2)
+    assert result.status is CodeStatus.KILLED
+    assert time.monotonic() - began_s < 2.5
+
+
+async def test_nothing_is_left_open(sandbox: Sandbox) -> None:
+    await sandbox.run("warm", "1")
+    await asyncio.wait(sandbox._tasks[1:])
+    before = _open_descriptors()
+    for number in range(5):
+        await sandbox.run(f"session {number}", "import os; os._exit(1)")
+        await sandbox.put(f"session {number}", "file", b"x")
+        await sandbox.forget(f"session {number}")
+    await _until(lambda: _open_descriptors() == before)
+
+
+def _open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"python": Path("/nowhere/python")}, "/nowhere/python cannot be started: No such file or directory"),
+        ({"python": Path("/bin/true")}, "/bin/true does not answer"),
+        ({"bwrap": Path("/nowhere/bwrap")}, "No such file or directory"),
+        ({"bwrap": Path("/bin/false")}, "Code cannot be run safely on this machine"),
+    ],
+)
+async def test_without_walls_it_refuses_and_says_why_and_how_to_help(changes: dict[str, Path], said: str) -> None:
+    sandbox = await Sandbox.open(replace(SETTINGS, **changes))  # type: ignore[arg-type]
+    result = await sandbox.run("one", "1 + 1")
+    await sandbox.close()
+    assert sandbox.wall is None
+    assert result.status is CodeStatus.UNAVAILABLE
+    assert said in result.reason
+    assert "make run" in result.reason
+    assert result.reason.endswith(".")
+
+
+async def test_what_a_real_refusal_of_namespaces_needs_is_named(tmp_path: Path) -> None:
+    bwrap = tmp_path / "bwrap"
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    bwrap.chmod(0o755)
+    sandbox = await Sandbox.open(replace(SETTINGS, bwrap=bwrap))
+    await sandbox.close()
+    assert "AppArmor" in sandbox.reason or sandbox.reason == "The service is stopping."
