@@ -9,7 +9,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ class Posted:
     activity: dict[str, Any]
     activity_id: str = ""  # of PUT and DELETE: which one; of POST: the id that was given, if one was
     headers: Mapping[str, str]
+    peer_port: int = 0  # tells one connection from another
 
     @property
     def type(self) -> str:
@@ -118,6 +119,7 @@ class StandInConnector:
             activity=activity,
             activity_id=request.match_info.get("activity", ""),
             headers=dict(request.headers),
+            peer_port=request.transport.get_extra_info("peername")[1] if request.transport else 0,
         )
         self.requests.append(posted)
         faults = self.typing_faults if posted.type == "typing" else self.faults
@@ -130,13 +132,7 @@ class StandInConnector:
 
     async def _done(self, posted: Posted) -> web.Response:
         if posted.method == "POST" and posted.type != "typing":
-            posted = Posted(
-                method="POST",
-                conversation=posted.conversation,
-                activity=posted.activity,
-                headers=posted.headers,
-                activity_id=str(next(self._ids)),
-            )
+            posted = replace(posted, activity_id=str(next(self._ids)))
         async with self._news:
             self.posted.append(posted)
             self._news.notify_all()
