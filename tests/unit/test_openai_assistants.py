@@ -108,6 +108,15 @@ async def test_a_run_that_was_surely_not_started_is_started_without_looking(
     assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * 3
 
 
+async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+) -> None:
+    service.weather = lambda _to: Fault.RATE_LIMIT
+    with pytest.raises(AssistantUnavailableError):
+        await assistant.start_run(thread, message(), "turn")
+    assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * PATIENCE.tries
+
+
 async def test_a_start_in_doubt_is_tried_twice_at_most(
     service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
 ) -> None:

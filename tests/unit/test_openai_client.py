@@ -17,6 +17,7 @@ from adapters.openai.retry import Patience
 from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
 
 KEY = "sk-secret"
+BOMB = gzip.compress(b"x" * 5_000_000)
 QUICK = Patience(call_deadline_s=0.4, download_deadline_s=0.4, total_deadline_s=5, tries=3, first_pause_s=0.01)
 
 
@@ -212,7 +213,7 @@ async def flood(_request: web.Request) -> web.Response:
 
 
 async def bomb(_request: web.Request) -> web.Response:
-    return web.Response(body=gzip.compress(b"x" * 50_000_000), headers={"Content-Encoding": "gzip"})
+    return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"})
 
 
 @pytest.mark.parametrize("answer", [flood, bomb])
