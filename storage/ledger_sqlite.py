@@ -12,6 +12,7 @@ from storage.sqlite import SqliteFile
 _REMEMBERED_S = 7 * 86_400
 """How long the id of a done turn is kept, to know its message when it is delivered once more."""
 
+_FORGET = "DELETE FROM turns WHERE number IN (SELECT number FROM turns WHERE done_at < ? ORDER BY done_at"
 _UNFINISHED = "SELECT number, conversation, message_id, payload, tries FROM turns WHERE done_at IS NULL ORDER BY number"
 
 
@@ -59,6 +60,8 @@ class SqliteLedger:
         def finish(db: sqlite3.Connection) -> None:
             _do(db, "UPDATE turns SET done_at = ?, payload = '' WHERE number = ?", self._clock(), number)
             _do(db, "DELETE FROM steps WHERE turn = ?", number)
+            # Two for one, so that old ids go as fast as new ones come, and no timer is needed.
+            _do(db, _FORGET + " LIMIT 2)", self._clock() - _REMEMBERED_S)
 
         await self._file.run(finish)
 
@@ -67,7 +70,7 @@ class SqliteLedger:
         await self._file.close()
 
     def _forget_long_done(self, db: sqlite3.Connection) -> None:
-        _do(db, "DELETE FROM turns WHERE done_at < ?", self._clock() - _REMEMBERED_S)
+        _do(db, _FORGET + ")", self._clock() - _REMEMBERED_S)
 
 
 def _do(db: sqlite3.Connection, statement: str, *values: object) -> None:

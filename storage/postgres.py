@@ -63,19 +63,21 @@ class PostgresSession:
         self._url = url
         self._waiting: dict[Send[Any, Any], list[_Call]] = {}
         self._wake = asyncio.Event()
-        self._usable = asyncio.Event()
+        self._usable = False
+        self._settled = asyncio.Event()  # the tenant has tended to its things for the first time
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self, tenant: Tenant, *, deadline_s: float = 30.0) -> None:
         """Connect, and from now on stay connected. Raises StorageError at once if that cannot work, else in the end."""
         self._closing = False
+        self._settled.clear()
         connection = await self._first_connection(deadline_s)
         self._keeper = asyncio.create_task(self._keep(connection, tenant), name="PostgreSQL session")
         self._keeper.add_done_callback(_tell_of_a_bug)
         try:
             async with asyncio.timeout(deadline_s):
-                await self._usable.wait()
+                await self._settled.wait()
         except TimeoutError:
             await self.close()
             raise StorageError("PostgreSQL can be reached, but a session does not last") from None
@@ -85,7 +87,7 @@ class PostgresSession:
 
         Raises StorageError: at once when there is no session, so that nothing is promised that cannot be kept.
         """
-        if not self._usable.is_set():
+        if not self._usable:
             raise StorageError("there is no session with PostgreSQL at the moment")
         call = _Call(request, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(send, []).append(call)
@@ -137,21 +139,22 @@ class PostgresSession:
 
     async def _use(self, connection: Connection, tenant: Tenant) -> None:
         await tenant.move_in(connection)
-        self._usable.set()
+        self._usable = True
         log.info("session with PostgreSQL began")
         while not connection.closed:
             self._wake.clear()
             await self._send_what_waits(connection)
             await tenant.tend(connection)
+            self._settled.set()
             if self._closing:
-                self._usable.clear()
+                self._usable = False
                 await self._send_what_waits(connection)
                 return await tenant.move_out(connection)
             await self._woken()
         raise SessionLostError("PostgreSQL ended the session")
 
     async def _end(self, connection: Connection | None, tenant: Tenant) -> None:
-        self._usable.clear()
+        self._usable = False
         waiting, self._waiting = self._waiting, {}
         _refuse(call for calls in waiting.values() for call in calls)
         await tenant.session_ended()

@@ -6,6 +6,7 @@ Group commit is what lets one file carry hundreds of conversations: each commit 
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -15,11 +16,17 @@ from typing import Any, TypeVar
 
 from bot.errors import StorageError, StorageInUseError
 from storage.migrations import scripts
+from storage.network_disk import network_disk
+from storage.sqlite_mark import Mark
+from storage.sqlite_migrations import migrate
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
+log = logging.getLogger(__name__)
+
 _LOCK_WAIT_S = 1.0
+_LARGEST_CHECKED_BYTES = 64 * 2**20  # some tenths of a second
 _MOST_IN_ONE_COMMIT = 500
 
 
@@ -39,9 +46,9 @@ class SqliteFile:
         if self._thread is not None:
             return
         self._loop = asyncio.get_running_loop()
-        connection = await asyncio.to_thread(_connect, self.path)
+        connection, mark = await asyncio.to_thread(_open, self.path)
         self._thread = threading.Thread(
-            target=self._write, args=(connection,), name=f"sqlite {self.path.name}", daemon=True
+            target=self._write, args=(connection, mark), name=f"sqlite {self.path.name}", daemon=True
         )
         self._thread.start()
 
@@ -60,31 +67,38 @@ class SqliteFile:
             thread, self._thread = self._thread, None
             await asyncio.to_thread(thread.join)
 
-    def _write(self, connection: sqlite3.Connection) -> None:
+    def _write(self, connection: sqlite3.Connection, mark: Mark) -> None:
         closing = False
         while not closing:
             batch = [self._calls.get()]
             while len(batch) < _MOST_IN_ONE_COMMIT and not self._calls.empty():
                 batch.append(self._calls.get())
             closing = None in batch
-            outcomes = _commit(connection, [call for call in batch if call is not None])
+            outcomes = _commit(connection, mark, [call for call in batch if call is not None])
             self._loop.call_soon_threadsafe(_tell, outcomes)
         connection.close()
+        mark.close()
 
 
 Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
-def _commit(connection: sqlite3.Connection, batch: list[tuple[asyncio.Future[Any], Work]]) -> list[Outcome]:
+def _commit(connection: sqlite3.Connection, mark: Mark, batch: list[tuple[asyncio.Future[Any], Work]]) -> list[Outcome]:
     """Do all of a batch in one transaction; one piece of work that is refused does not harm the others."""
+    changes = connection.total_changes
     try:
         connection.execute("BEGIN IMMEDIATE")
         outcomes = [(future, *_try(connection, work)) for future, work in batch]
+        changed = connection.total_changes > changes
+        if changed:
+            connection.execute("UPDATE commits SET number = ?", (mark.commits + 1,))
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         return [(future, None, _translated(error)) for future, _ in batch]
+    if changed:
+        mark.advance()
     return outcomes
 
 
@@ -109,32 +123,48 @@ def _tell(outcomes: list[Outcome]) -> None:
             future.set_result(result)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> tuple[sqlite3.Connection, Mark]:
+    kind = network_disk(path)
+    if kind is not None:
+        log.warning("the data folder is on a network disk, where a crash may lose turns", extra={"disk": kind})
     try:
+        mark = Mark(path)
+        if not path.exists():
+            mark.forget()
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LOCK_WAIT_S)
-        # EXCLUSIVE: the kernel frees the file when this process dies, however it dies. FULL: acknowledged is on disk.
-        connection.executescript(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-            "BEGIN EXCLUSIVE; COMMIT;"
-        )
-        _migrate(connection)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _translated(error, path) from error
+    try:
+        _prepare(connection, path, mark)
+    except (sqlite3.Error, OSError, StorageError) as error:
+        connection.close()
+        raise error if isinstance(error, StorageError) else _translated(error, path) from error
+    return connection, mark
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, mark: Mark) -> None:
+    # EXCLUSIVE: the kernel frees the file when this process dies, however it dies. FULL: acknowledged is on disk.
+    connection.executescript(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+        "PRAGMA secure_delete = ON; BEGIN EXCLUSIVE; COMMIT;"
+    )
     path.chmod(0o600)
-    return connection
+    if path.stat().st_size <= _LARGEST_CHECKED_BYTES:
+        [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    migrate(connection, path, scripts("sqlite"))
+    [commits] = connection.execute("SELECT number FROM commits").fetchone()
+    mark.compare(commits)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    steps = scripts("sqlite")
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(steps):
-        raise StorageError(f"the data folder was written by a newer version of this program (schema {version})")
-    for number, script in enumerate(steps[version:], start=version + 1):
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
-
-
-def _translated(error: sqlite3.Error, path: Path | None = None) -> StorageError:
-    where = f" ({path})" if path else ""
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-        return StorageInUseError(f"another process holds the database{where}")
-    return StorageError(f"SQLite: {error}{where}")
+def _translated(error: sqlite3.Error | OSError, path: Path | None = None) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", None)
+    where = path or "the database"
+    if code == sqlite3.SQLITE_BUSY:
+        return StorageInUseError(f"another process holds {where}")
+    if isinstance(error, sqlite3.DatabaseError) and code in (None, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StorageError(
+            f"{where} is damaged ({error}): put a copy of it and its -wal file in place, or move it away to start anew"
+        )
+    return StorageError(f"{where} cannot be used: {error}")

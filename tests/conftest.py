@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ import pytest
 from scripts.chromium import find_chromium
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
+from tests.postgres_server import PostgresServer, postgres_programs, running_postgres
 
 _HOW = "`make test` fetches it"
 
@@ -28,6 +30,13 @@ def playground_node(pytestconfig: pytest.Config) -> Node:
     """The Node that runs the Agents Playground, where both are here."""
     node = find_node() if playground_is_here() else None
     return node or _missing("the Agents Playground", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests; each takes a database of its own."""
+    with running_postgres(postgres_programs() or _missing("PostgreSQL", pytestconfig)) as server:
+        yield server
 
 
 def _missing(tool: str, config: pytest.Config) -> NoReturn:

@@ -3,49 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from bot.errors import StorageError, StorageInUseError
-from bot.ports import Ledger, LedgerEntry
+from bot.errors import StorageError
+from bot.ports import Ledger
+from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
+from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
 from tests.fakes import MemoryLedger
+from tests.ledgers import accepted, started, unfinished
+from tests.postgres_server import PostgresServer
 
 
-class Adopted(list[LedgerEntry]):
-    def __call__(self, entries: Sequence[LedgerEntry]) -> None:
-        self.extend(entries)
+def made_ledger(kind: str, request: pytest.FixtureRequest, folder: Path) -> Ledger:
+    match kind:
+        case "memory":
+            return MemoryLedger()
+        case "sqlite":
+            return SqliteLedger(SqliteFile(folder / "l.sqlite"))
+        case _:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            return PostgresLedger(PostgresSession(server.url(server.new_database())))
 
 
-async def nothing() -> None:
-    """No turn is running in these tests, so there is nothing to drop."""
-
-
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
-    made: Ledger = MemoryLedger() if request.param == "memory" else SqliteLedger(SqliteFile(tmp_path / "l.sqlite"))
-    await made.start(Adopted(), nothing)
+    made = made_ledger(request.param, request, tmp_path)
+    await started(made)
     yield made
     await made.stop()
 
 
-async def unfinished(ledger: Ledger) -> list[LedgerEntry]:
-    """What the next life of the process would find."""
-    await ledger.stop()
-    adopted = Adopted()
-    await ledger.start(adopted, nothing)
-    return adopted
+@pytest.fixture(params=["sqlite", "postgres"])
+async def durable_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
+    made = made_ledger(request.param, request, tmp_path)
+    await started(made)
+    yield made
+    await made.stop()
 
 
 async def test_what_was_accepted_is_found_by_the_next_life_in_order(ledger: Ledger) -> None:
     numbers = [await ledger.add("c", f"m{n}", f"payload {n}") for n in range(5)]
     found = await unfinished(ledger)
-    assert [entry.number for entry in found] == numbers
+    assert [entry.number for entry in found] == numbers == sorted(number or 0 for number in numbers)
     assert [entry.payload for entry in found] == [f"payload {n}" for n in range(5)]
 
 
@@ -55,9 +59,14 @@ async def test_a_message_is_accepted_once_in_its_conversation_even_at_the_same_m
     assert await ledger.add("other", "m", "x") is not None
 
 
+async def test_what_arrives_at_the_same_moment_keeps_its_order(ledger: Ledger) -> None:
+    numbers = await asyncio.gather(*(ledger.add("c", f"m{99 - n}", str(n)) for n in range(100)))
+    assert numbers == sorted(number or 0 for number in numbers)
+    assert [entry.payload for entry in await unfinished(ledger)] == [str(n) for n in range(100)]
+
+
 async def test_steps_and_tries_are_kept(ledger: Ledger) -> None:
-    number = await ledger.add("c", "m", "x")
-    assert number is not None
+    number = await accepted(ledger)
     await ledger.begin(number)
     await ledger.begin(number)
     await ledger.save(number, "run", '"run_1"')
@@ -66,87 +75,46 @@ async def test_steps_and_tries_are_kept(ledger: Ledger) -> None:
     assert (entry.tries, entry.steps) == (2, {"run": '"run_2"'})
 
 
+async def test_turns_do_not_see_one_anothers_steps(ledger: Ledger) -> None:
+    one, two = await accepted(ledger, "c", "m1"), await accepted(ledger, "c", "m2")
+    await asyncio.gather(ledger.begin(two), ledger.save(one, "run", '"a"'), ledger.save(two, "run", '"b"'))
+    assert [(entry.tries, entry.steps) for entry in await unfinished(ledger)] == [
+        (0, {"run": '"a"'}),
+        (1, {"run": '"b"'}),
+    ]
+
+
 async def test_a_done_turn_is_not_found_again_and_its_message_stays_known(ledger: Ledger) -> None:
-    number = await ledger.add("c", "m", "x")
-    assert number is not None
-    await ledger.end(number)
+    await ledger.end(await accepted(ledger))
     assert await unfinished(ledger) == []
     assert await ledger.add("c", "m", "x") is None
 
 
-async def test_a_done_turn_leaves_no_word_of_the_person_on_disk(tmp_path: Path) -> None:
-    file = SqliteFile(tmp_path / "l.sqlite")
-    ledger = SqliteLedger(file)
-    await ledger.start(Adopted(), nothing)
-    number = await ledger.add("c", "m", "my secret")
-    assert number is not None
-    await ledger.save(number, "reply", '"my secret too"')
-    await ledger.end(number)
-    await ledger.stop()
-    rows = sqlite3.connect(tmp_path / "l.sqlite").execute("SELECT payload FROM turns").fetchall()
-    steps = sqlite3.connect(tmp_path / "l.sqlite").execute("SELECT * FROM steps").fetchall()
-    assert (rows, steps) == ([("",)], [])
+@pytest.mark.parametrize(
+    "text", ["", "ä € 😀", "'; DROP TABLE turns; --", '{"a": [1, "\\u0000"]}', "a\nb\tc", "x" * 100_000]
+)
+async def test_any_text_comes_back_as_it_was(ledger: Ledger, text: str) -> None:
+    number = await accepted(ledger, "c " + text[:50], "m " + text[:50], text)
+    await ledger.save(number, "step " + text[:50], text)
+    [entry] = await unfinished(ledger)
+    assert (entry.conversation, entry.id, entry.payload) == ("c " + text[:50], "m " + text[:50], text)
+    assert entry.steps == {"step " + text[:50]: text}
 
 
-async def test_a_message_is_forgotten_a_week_after_it_was_answered(tmp_path: Path) -> None:
-    now = [0.0]
-    ledger = SqliteLedger(SqliteFile(tmp_path / "l.sqlite"), clock=lambda: now[0])
-    await ledger.start(Adopted(), nothing)
-    number = await ledger.add("c", "m", "x")
-    assert number is not None
-    await ledger.end(number)
-    now[0] = 6 * 86_400
-    await unfinished(ledger)
-    assert await ledger.add("c", "m", "x") is None
-    now[0] = 8 * 86_400
-    await unfinished(ledger)
-    assert await ledger.add("c", "m", "x") is not None
-    await ledger.stop()
-
-
-def hold(path: Path, ready: multiprocessing.synchronize.Event, end: multiprocessing.synchronize.Event) -> None:
-    async def main() -> None:
-        file = SqliteFile(path)
-        await file.open()
-        ready.set()
-        await asyncio.to_thread(end.wait, 20)
-
-    asyncio.run(main())
-
-
-async def test_a_second_process_is_told_within_two_seconds_that_the_file_is_in_use(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, end = context.Event(), context.Event()
-    holder = context.Process(target=hold, args=(tmp_path / "l.sqlite", ready, end))
-    holder.start()
-    try:
-        assert await asyncio.to_thread(ready.wait, 20)
-        async with asyncio.timeout(2):
-            with pytest.raises(StorageInUseError):
-                await SqliteFile(tmp_path / "l.sqlite").open()
-    finally:
-        end.set()
-        await asyncio.to_thread(holder.join, 20)
-
-
-async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "l.sqlite") as db:
-        db.execute("PRAGMA user_version = 999")
-    with pytest.raises(StorageError, match="newer version"):
-        await SqliteFile(tmp_path / "l.sqlite").open()
-
-
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "l.sqlite").write_bytes(b"this is no database, however hard one looks" * 100)
-    with pytest.raises(StorageError, match="not a database"):
-        await SqliteFile(tmp_path / "l.sqlite").open()
-
-
-async def test_one_refused_value_does_not_harm_the_others_of_its_commit(tmp_path: Path) -> None:
-    ledger = SqliteLedger(SqliteFile(tmp_path / "l.sqlite"))
-    await ledger.start(Adopted(), nothing)
-    adds = [ledger.add("c", f"m{n}", "\ud800" if n == 3 else "x") for n in range(6)]
+async def test_one_refused_value_does_not_harm_the_others_of_its_commit(durable_ledger: Ledger) -> None:
+    adds = [durable_ledger.add("c", f"m{n}", "\ud800" if n == 3 else "x") for n in range(6)]
     outcomes = await asyncio.gather(*adds, return_exceptions=True)
     assert [isinstance(outcome, StorageError) for outcome in outcomes] == [n == 3 for n in range(6)]
-    assert len(await unfinished(ledger)) == 5
-    await ledger.stop()
+    assert len(await unfinished(durable_ledger)) == 5
+
+
+async def test_a_refusal_does_not_quote_what_people_wrote(durable_ledger: Ledger) -> None:
+    with pytest.raises(StorageError) as refusal:
+        await durable_ledger.add("c", "m", "my secret \ud800")
+    assert "secret" not in str(refusal.value)
+
+
+async def test_a_stopped_ledger_takes_nothing(durable_ledger: Ledger) -> None:
+    await durable_ledger.stop()
+    with pytest.raises(StorageError):
+        await durable_ledger.add("c", "m", "x")
