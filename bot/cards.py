@@ -48,12 +48,13 @@ def files_card(part: FilesPart) -> Card:
 
 def size(size_bytes: int) -> str:
     """A size as people say it."""
-    amount = float(size_bytes)
-    for unit in ("bytes", "KB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
+    if size_bytes < 1000:
+        return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+    amount, unit = size_bytes / 1e3, "KB"
+    for larger in ("MB", "GB"):
+        if amount >= 999.5:
+            amount, unit = amount / 1e3, larger
+    return f"{amount:.0f} {unit}" if amount >= 9.95 else f"{amount:.1f} {unit}"
 
 
 def _card(body: list[Card], *, fallback: str) -> Card:
