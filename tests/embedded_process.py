@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class SlowModel:
         outputs = [message for message in request.messages if message.speaker is Speaker.TOOL]
         if self._mode == "slow at first" or (outputs and self._mode == "slow after code"):
             await asyncio.sleep(60)
+        if self._mode == "brief":
+            await asyncio.sleep(random.uniform(0, 0.1))
         if not outputs:
             return runs_code("print(1)", text="Let me see.")
         if len(outputs) == 1 and any(tool.name == "weather" for tool in request.tools):

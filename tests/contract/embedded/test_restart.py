@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import time
@@ -77,6 +78,22 @@ def test_a_run_in_flight_at_a_kill_goes_on_from_its_last_step(tmp_path: Path, mo
             "message_creation completed", "tool_calls completed", "message_creation completed",
         ]
         assert done.usage.total_tokens == 25
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_kills_at_any_moment_neither_lose_nor_double_a_message(tmp_path: Path, seed: int) -> None:
+    moments = random.Random(seed)
+    runs: list[Any] = []
+    for _ in range(3):
+        with until_killed(tmp_path, "brief") as client:
+            runs += [asked(client, f"question {number}", tools=[CODE]) for number in range(3)]
+            time.sleep(moments.uniform(0, 0.25))
+    with until_killed(tmp_path, "quick") as client:
+        assert {ended(client, run).status for run in runs} == {"completed"}
+        for run in runs:
+            assert words(client, run) == ["Let me see.", "after 1 outputs"]
+            assert len(client.beta.threads.messages.list(run.thread_id).data) == 3
+            assert len(steps(client, run)) == 3
 
 
 def test_a_run_that_waits_for_its_client_still_waits_after_a_kill(tmp_path: Path) -> None:
