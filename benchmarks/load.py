@@ -1,0 +1,180 @@
+"""People who all talk to a bot at once, and what it cost them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+import orjson
+
+from benchmarks.stand_ins import Seen, StandIns
+
+TENANTS = 40
+_FIRST_TYPING_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """`conversations` people, each saying `messages` things one after another, all starting within `within_s`."""
+
+    conversations: int
+    messages: int
+    run_s: float
+    within_s: float = 1.0
+    tenants: int = TENANTS
+    deadline_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured; milliseconds where the name says so."""
+
+    asked: int
+    lost: int
+    doubled: int
+    out_of_order: int
+    ack_p50_ms: float
+    ack_p99_ms: float
+    ack_max_ms: float
+    overhead_p50_ms: float
+    overhead_p99_ms: float
+    lag_p50_ms: float
+    turns_per_s: float
+    calls_per_turn: float
+    typing_per_turn: float
+    typing_gap_max_s: float
+    typing_after_answer: int
+    connector_peak_per_s: int
+    faults: int
+
+
+async def apply(load: Load, outside: StandIns, bot_url: str, service_url: str, seed: int = 1) -> Figures:
+    """Talk to the bot until everything is answered, or the deadline has passed."""
+    dice = random.Random(seed)  # noqa: S311 - replays the run
+    connector = aiohttp.TCPConnector(limit=0)
+    began_s = time.monotonic()
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout(total=load.deadline_s)
+    ) as session:
+        people = [
+            _person(session, load, outside, bot_url, service_url, number, dice.uniform(0, load.within_s), dice.random())
+            for number in range(load.conversations)
+        ]
+        try:
+            async with asyncio.timeout(load.deadline_s):
+                await asyncio.gather(*people)
+        except TimeoutError:
+            pass
+    await asyncio.sleep(0.3)
+    return _figures(load, outside, began_s)
+
+
+async def _person(
+    session: aiohttp.ClientSession,
+    load: Load,
+    outside: StandIns,
+    bot_url: str,
+    service_url: str,
+    number: int,
+    pause_s: float,
+    share: float,
+) -> None:
+    await asyncio.sleep(pause_s)
+    for count in range(load.messages):
+        run_s = load.run_s * (0.75 + 0.5 * ((share * 7 + count * 0.37) % 1))  # +-25 %, so that nothing falls in step
+        tag = f"{number}.{count}"
+        seen = outside.seen.setdefault(tag, Seen())
+        seen.conversation, seen.sent_at_s = f"c{number}", time.monotonic()
+        body = orjson.dumps(_activity(tag, run_s, number, number % load.tenants, service_url))
+        async with session.post(bot_url, data=body, headers={"Content-Type": "application/json"}) as response:
+            await response.read()
+            if response.status >= 300:
+                return
+        seen.acked_at_s = time.monotonic()
+        while not seen.answered_at_s:
+            await asyncio.sleep(0.01)
+
+
+def _activity(tag: str, run_s: float, conversation: int, tenant: int, service_url: str) -> dict[str, object]:
+    return {
+        "type": "message",
+        "id": f"m{tag}",
+        "channelId": "msteams",
+        "serviceUrl": service_url,
+        "conversation": {"id": f"c{conversation}", "conversationType": "personal", "tenantId": f"t{tenant}"},
+        "from": {"id": f"u{conversation}", "name": "U"},
+        "recipient": {"id": "bot", "name": "Bot"},
+        "text": f"{tag} {run_s:.3f}",
+        "textFormat": "plain",
+        "channelData": {"tenant": {"id": f"t{tenant}"}},
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "locale": "en-US",
+    }
+
+
+def _figures(load: Load, outside: StandIns, began_s: float) -> Figures:
+    messages = [seen for seen in outside.seen.values() if seen.sent_at_s]
+    answered = [seen for seen in messages if seen.answered_at_s]
+    asked = load.conversations * load.messages
+    acks = [seen.acked_at_s - seen.sent_at_s for seen in messages if seen.acked_at_s]
+    overheads = [seen.answered_at_s[0] - seen.sent_at_s - seen.run_s for seen in answered]
+    lags = [seen.answered_at_s[0] - seen.run_ends_at_s for seen in answered]
+    ended_s = max((seen.answered_at_s[0] for seen in answered), default=began_s)
+    return Figures(
+        asked=asked,
+        lost=asked - len(answered),
+        doubled=sum(len(seen.answered_at_s) - 1 for seen in answered),
+        out_of_order=sum(tags != sorted(tags, key=_place) for tags in outside.said.values()),
+        ack_p50_ms=percentile(acks, 50) * 1e3,
+        ack_p99_ms=percentile(acks, 99) * 1e3,
+        ack_max_ms=max(acks, default=0) * 1e3,
+        overhead_p50_ms=percentile(overheads, 50) * 1e3,
+        overhead_p99_ms=percentile(overheads, 99) * 1e3,
+        lag_p50_ms=percentile(lags, 50) * 1e3,
+        turns_per_s=len(answered) / (ended_s - began_s) if ended_s > began_s else 0.0,
+        calls_per_turn=outside.calls / max(1, len(answered)),
+        typing_per_turn=sum(map(len, outside.typing.values())) / max(1, len(answered)),
+        typing_gap_max_s=max((_typing_gap_s(seen, outside) for seen in answered), default=0.0),
+        typing_after_answer=_typing_after_answer(outside, answered) if load.messages == 1 else 0,
+        connector_peak_per_s=_peak(outside.connector_times_s),
+        faults=outside.faults,
+    )
+
+
+def _typing_gap_s(seen: Seen, outside: StandIns) -> float:
+    """The longest time without a typing activity between the acknowledgement and the answer."""
+    begin_s, end_s = seen.acked_at_s + _FIRST_TYPING_GRACE_S, seen.answered_at_s[0]
+    times = [at_s for at_s in outside.typing.get(seen.conversation, []) if seen.acked_at_s - 1 <= at_s <= end_s]
+    marks = [min(begin_s, *times)] if times else [begin_s]
+    marks += [*times, end_s]
+    return max((after - before for before, after in zip(marks, marks[1:], strict=False)), default=0.0)
+
+
+def _typing_after_answer(outside: StandIns, answered: Sequence[Seen]) -> int:
+    return sum(at_s > seen.answered_at_s[0] for seen in answered for at_s in outside.typing.get(seen.conversation, []))
+
+
+def _place(tag: str) -> int:
+    return int(tag.split(".")[1]) if "." in tag else -1
+
+
+def _peak(times_s: Sequence[float]) -> int:
+    """The most requests within any second."""
+    ordered, start, peak = sorted(times_s), 0, 0
+    for end, at_s in enumerate(ordered):
+        while at_s - ordered[start] >= 1:
+            start += 1
+        peak = max(peak, end - start + 1)
+    return peak
+
+
+def percentile(values: Sequence[float], share: int) -> float:
+    """Of seconds or whatever; 0 for none."""
+    if len(values) < 2:
+        return values[0] if values else 0.0
+    return statistics.quantiles(values, n=100, method="inclusive")[share - 1]

@@ -1,0 +1,44 @@
+"""Figures as lines in the terminal and as a table in Markdown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.run import Result
+
+HEAD = (
+    "cell | bot | asked | lost | doubled | disordered | ack p50/p99/max ms | overhead p50/p99 ms | lag p50 ms | turns/s "
+    "| CPU ms/turn | memory MB | calls/turn | typing/turn | typing gap max s | connector peak/s"
+)
+TABLE = Path(".cache/bench/table.md")
+
+
+def row(result: Result) -> str:
+    """One result as a row."""
+    f = result.figures
+    return (
+        f"{result.cell} | {result.bot} | {f.asked} | {f.lost} | {f.doubled} | {f.out_of_order} "
+        f"| {f.ack_p50_ms:.1f} / {f.ack_p99_ms:.1f} / {f.ack_max_ms:.0f} "
+        f"| {f.overhead_p50_ms:.0f} / {f.overhead_p99_ms:.0f} | {f.lag_p50_ms:.0f} | {f.turns_per_s:.1f} "
+        f"| {result.cpu_ms_per_turn:.1f} | {result.memory_mb:.0f} | {f.calls_per_turn:.1f} | {f.typing_per_turn:.1f} "
+        f"| {f.typing_gap_max_s:.1f} | {f.connector_peak_per_s}"
+    )
+
+
+def show(result: Result) -> None:
+    """A line as soon as it is known."""
+    sys.stdout.write(f"{row(result)}\n")
+    sys.stdout.flush()
+
+
+def write(results: Sequence[Result]) -> None:
+    """The whole table, for docs/performance.md."""
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    columns = HEAD.count("|") + 1
+    lines = [f"| {HEAD} |", "|" + "---|" * columns, *(f"| {row(result)} |" for result in results)]
+    TABLE.write_text("\n".join(lines) + "\n", "utf-8")
+    sys.stdout.write(f"\nThe table is in {TABLE}.\n")

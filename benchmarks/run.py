@@ -1,0 +1,97 @@
+"""Run the benchmark: `make bench`, or `python -m benchmarks.run C=50 saturated` for some cells only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from benchmarks import bot, peers, report
+from benchmarks.load import Figures, Load, apply
+from benchmarks.stand_ins import StandIns, listening
+
+Start = Callable[[str, int], AbstractAsyncContextManager[bot.Process]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One load on one bot."""
+
+    name: str
+    load: Load
+    openai_faults: float = 0.0
+    connector_faults: float = 0.0
+    peers: tuple[str, ...] = field(default=())
+
+
+CELLS = (
+    Cell(name="C=1", load=Load(conversations=1, messages=10, run_s=2.0)),
+    Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0)),
+    Cell(name="C=500", load=Load(conversations=500, messages=1, run_s=2.0)),
+    Cell(name="C=2000", load=Load(conversations=2000, messages=1, run_s=2.0)),
+    Cell(name="saturated", load=Load(conversations=100, messages=20, run_s=0.05, within_s=0.1)),
+    Cell(name="one tenant", load=Load(conversations=500, messages=1, run_s=2.0, tenants=1)),
+    Cell(
+        name="faults",
+        load=Load(conversations=100, messages=2, run_s=0.5, within_s=1.0),
+        openai_faults=0.2,
+        connector_faults=0.3,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One row of the table."""
+
+    cell: str
+    bot: str
+    figures: Figures
+    cpu_ms_per_turn: float
+    memory_mb: float
+
+
+async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -> Result:
+    """One bot under one load, with stand-ins that have seen nothing before."""
+    outside = StandIns(openai_faults=cell.openai_faults, connector_faults=cell.connector_faults)
+    runner, port = await listening(outside.app())
+    try:
+        async with start(f"http://127.0.0.1:{port}/v1", cores[0]) as process:
+            cpu_before_s = process.cpu_s()
+            service_url = f"http://127.0.0.1:{port}/connector"
+            figures = await apply(cell.load, outside, process.messages_url, service_url)
+            cpu_s = process.cpu_s() - cpu_before_s
+            answered = max(1, figures.asked - figures.lost)
+            return Result(
+                cell=cell.name,
+                bot=name,
+                figures=figures,
+                cpu_ms_per_turn=cpu_s * 1e3 / answered,
+                memory_mb=process.resident_peak_mb(),
+            )
+    finally:
+        await runner.cleanup()
+
+
+async def main(wanted: list[str]) -> list[Result]:
+    """All cells, ours and the peers' side by side."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    bot_core, own_core = cores[0], cores[-1]
+    os.sched_setaffinity(0, {own_core})
+    results = []
+    for cell in CELLS:
+        if wanted and cell.name not in wanted:
+            continue
+        starts: dict[str, Start] = {"ours": bot.ours, **{name: peers.START[name] for name in cell.peers}}
+        for name, start in starts.items():
+            result = await measure(cell, name, start, (bot_core, own_core))
+            report.show(result)
+            results.append(result)
+    return results
+
+
+if __name__ == "__main__":
+    report.write(asyncio.run(main(sys.argv[1:])))
