@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connec
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,7 +99,7 @@ class Connector:
 
     async def _ask(self, method: str, url: yarl.URL, activity: dict[str, object] | None) -> _Answer | None:
         """One request; None if no answer came. A redirect is an answer: an activity goes to the address we judged."""
-        body = None if activity is None else orjson.dumps(activity)
+        body = None if activity is None else _bytes(activity)
         headers = {"Content-Type": "application/json"} if body else None
         try:
             request = self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
@@ -130,6 +131,11 @@ def _address(service_url: str, conversation: str, activity_id: str | None = None
         raise DeliveryError("the activity to change has no id", retryable=False)
     path = f"{service_url.rstrip('/')}/v3/conversations/{quote(conversation, safe='')}/activities"
     return yarl.URL(path if activity_id is None else f"{path}/{quote(activity_id, safe='')}", encoded=True)
+
+
+def _bytes(activity: dict[str, object]) -> bytes:
+    """JSON in UTF-8. Half a surrogate pair, which a model's tool may print, becomes a question mark and no failure."""
+    return json.dumps(activity, ensure_ascii=False).encode(errors="replace")
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:

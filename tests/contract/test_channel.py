@@ -1,0 +1,180 @@
+"""What every way to people promises the application, proven on the one to Teams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from adapters.teams.bot_adapter import ConnectorAdapter
+from adapters.teams.channel import TeamsChannel
+from adapters.teams.connector import Connector, connector_session
+from adapters.teams.retries import RetryPolicy
+from bot.conversation import ActivityId, ConversationKey, ConversationReference, Party, Scope
+from bot.errors import ChannelError, ConversationGoneError, DeliveryError
+from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.ports import Channel
+from tests.connector import Fault, StandInConnector
+
+TEXT = TextPart(text="y = **12**")
+PICTURE = PicturePart(url="http://127.0.0.1:3978/files/t/plot.png", alt_text="Line plot of x² + 3")
+FILES = FilesPart(links=(FileLink(name="a.csv", url="http://127.0.0.1:3978/files/t/a.csv", size_bytes=5),))
+ALL: list[Part] = [TEXT, PICTURE, FILES]
+
+
+@pytest_asyncio.fixture
+async def teams() -> AsyncIterator[StandInConnector]:
+    async with StandInConnector() as teams:
+        yield teams
+
+
+@pytest_asyncio.fixture
+async def channel() -> AsyncIterator[Channel]:
+    async with connector_session(answer_s=2.0) as session:
+        policy = RetryPolicy(attempts=3, first_pause_s=0.01)
+        yield TeamsChannel(adapter=ConnectorAdapter(connector=Connector(session=session, policy=policy)))
+
+
+def reference(
+    teams: StandInConnector, *, reply_to: str | None = "m1", channel: str = "msteams"
+) -> ConversationReference:
+    return ConversationReference(
+        service_url=teams.service_url,
+        key=ConversationKey(channel=channel, tenant="t", conversation="19:c@thread.tacv2;messageid=1"),
+        scope=Scope.CHANNEL,
+        bot=Party(id="28:bot", name="Bot"),
+        user=Party(id="29:ada", name="Ada"),
+        locale="de-DE",
+        reply_to=ActivityId(reply_to) if reply_to else None,
+    )
+
+
+async def test_each_part_is_a_message_of_its_own_with_an_id_of_its_own(
+    teams: StandInConnector, channel: Channel
+) -> None:
+    ids = [await channel.send(reference(teams), part) for part in ALL]
+
+    assert ids == ["1", "2", "3"]
+    assert [posted.activity_id for posted in teams.messages] == ids
+
+
+async def test_a_message_is_addressed_as_an_answer(teams: StandInConnector, channel: Channel) -> None:
+    await channel.send(reference(teams), TEXT)
+
+    [posted] = teams.messages
+    assert posted.conversation == posted.activity["conversation"]["id"] == "19:c@thread.tacv2;messageid=1"
+    assert posted.activity["replyToId"] == "m1"
+    assert posted.activity["from"] == {"id": "28:bot", "name": "Bot"}
+    assert posted.activity["recipient"] == {"id": "29:ada", "name": "Ada"}
+    assert posted.activity["channelId"] == "msteams"
+
+
+async def test_text_goes_as_markdown_without_an_attachment(teams: StandInConnector, channel: Channel) -> None:
+    await channel.send(reference(teams), TEXT)
+
+    [posted] = teams.messages
+    assert (posted.text, posted.activity["textFormat"], posted.cards) == ("y = **12**", "markdown", [])
+
+
+async def test_a_picture_goes_as_a_card_without_text(teams: StandInConnector, channel: Channel) -> None:
+    await channel.send(reference(teams), PICTURE)
+
+    [posted] = teams.messages
+    [attachment] = posted.activity["attachments"]
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert attachment["content"]["body"][0]["url"] == PICTURE.url
+    assert "text" not in posted.activity
+    assert posted.activity["summary"] == PICTURE.alt_text
+
+
+async def test_files_go_as_one_card(teams: StandInConnector, channel: Channel) -> None:
+    await channel.send(reference(teams), FILES)
+
+    [posted] = teams.messages
+    [card] = posted.cards
+    assert "a.csv" in card["body"][0]["text"]
+    assert posted.activity["summary"] == "a.csv"
+
+
+async def test_nothing_in_an_activity_is_null(teams: StandInConnector, channel: Channel) -> None:
+    for part in ALL:
+        await channel.send(reference(teams, reply_to=None), part)
+
+    assert all(None not in posted.activity.values() and "" not in posted.activity.values() for posted in teams.messages)
+    assert all("replyToId" not in posted.activity for posted in teams.messages)
+
+
+async def test_no_entity_leaves_so_nobody_can_be_mentioned(teams: StandInConnector, channel: Channel) -> None:
+    for piece in channel.split("<at>CEO</at> look"):
+        await channel.send(reference(teams), TextPart(text=piece))
+
+    [posted] = teams.messages
+    assert not posted.activity.get("entities")
+    assert "<at>" not in posted.text
+
+
+async def test_typing_is_shown_and_is_no_message(teams: StandInConnector, channel: Channel) -> None:
+    await channel.show_typing(reference(teams))
+
+    assert [posted.type for posted in teams.posted] == ["typing"]
+    assert teams.messages == []
+
+
+async def test_a_channel_that_gives_no_id_is_no_failure(teams: StandInConnector, channel: Channel) -> None:
+    teams.faults.append(Fault(status=202))
+
+    assert await channel.send(reference(teams), TEXT) is None
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=500), Fault(status=400), Fault.named(429, "Throttled", Retry_After="99")]
+)
+async def test_what_cannot_be_delivered_is_a_delivery_error(
+    teams: StandInConnector, channel: Channel, fault: Fault
+) -> None:
+    teams.faults.append(fault)
+
+    with pytest.raises(DeliveryError):
+        await channel.send(reference(teams), TEXT)
+
+
+async def test_a_conversation_without_the_bot_is_gone(teams: StandInConnector, channel: Channel) -> None:
+    teams.faults.append(Fault.named(403, "BotNotInConversationRoster"))
+
+    with pytest.raises(ConversationGoneError):
+        await channel.send(reference(teams), PICTURE)
+
+
+async def test_typing_that_fails_is_a_channel_error_like_any_other(teams: StandInConnector, channel: Channel) -> None:
+    teams.typing_faults.append(Fault(status=500))
+
+    with pytest.raises(ChannelError):
+        await channel.show_typing(reference(teams))
+
+
+def test_a_short_text_is_one_piece(channel: Channel) -> None:
+    assert channel.split("y = 12") == ("y = 12",)
+
+
+@pytest.mark.parametrize("text", ["", " \n\n ", "![x](http://evil.example/?d=1)", "---"])
+def test_a_text_without_words_is_no_piece(channel: Channel, text: str) -> None:
+    assert channel.split(text) == ()
+
+
+async def test_a_long_text_fits_the_connector_piece_by_piece(teams: StandInConnector, channel: Channel) -> None:
+    for text in ("表𝑥" * 60_000, "word " * 30_000, "\\`*<" * 30_000, '"\\n' * 30_000):
+        for piece in channel.split(text):
+            await channel.send(reference(teams), TextPart(text=piece))
+
+    assert len(teams.messages) > 4
+    assert all(int(posted.headers["Content-Length"]) < 100_000 for posted in teams.messages)
+
+
+async def test_broken_letters_of_a_model_do_not_keep_an_answer_back(teams: StandInConnector, channel: Channel) -> None:
+    for piece in channel.split("y = 12 \ud83d\x00\x1b[31m"):
+        await channel.send(reference(teams), TextPart(text=piece))
+    await channel.send(reference(teams), PicturePart(url=PICTURE.url, alt_text="plot \ud83d"))
+    await channel.send(reference(teams), FilesPart(links=(FileLink(name="\ud83d", url=PICTURE.url, size_bytes=1),)))
+
+    assert len(teams.messages) == 3
