@@ -40,7 +40,9 @@ def says(text: str, finish: ModelFinish = ModelFinish.STOP) -> ModelReply:
 def calls(*wanted: tuple[str, Any], text: str = "") -> ModelReply:
     """A reply that asks for functions: each with its arguments, as an object or as the very text."""
     return ModelReply(
-        text=text, model="scripted", finish=ModelFinish.TOOL_CALLS,
+        text=text,
+        model="scripted",
+        finish=ModelFinish.TOOL_CALLS,
         usage=ModelUsage(prompt_tokens=7, completion_tokens=3),
         tool_calls=tuple(
             ModelToolCall(id="", name=name, arguments=given if isinstance(given, str) else json.dumps(given))
@@ -106,14 +108,19 @@ class RememberingSandbox:
 
 
 @contextmanager
-def serving(
-    data_dir: Path, model: Model, sandbox: RememberingSandbox, *, run_deadline_s: int = 600
-) -> Iterator[str]:
+def serving(data_dir: Path, model: Model, sandbox: RememberingSandbox, *, run_deadline_s: int = 600) -> Iterator[str]:
     """Serve from a thread of its own, so that tests can use the blocking client; gives the address with `/v1`."""
     with start_blocking_portal() as portal:
-        server = portal.call(partial(
-            open_server, data_dir=data_dir, model=model, sandbox=sandbox, api_key=KEY, run_deadline_s=run_deadline_s,
-        ))
+        server = portal.call(
+            partial(
+                open_server,
+                data_dir=data_dir,
+                model=model,
+                sandbox=sandbox,
+                api_key=KEY,
+                run_deadline_s=run_deadline_s,
+            )
+        )
         try:
             yield server.base_url
         finally:
@@ -122,8 +129,9 @@ def serving(
 
 def ended(client: Any, run: Any, *, within_s: float = 10) -> Any:
     """The run once it has ended or waits for its client."""
-    return seen(client, run, "completed", "failed", "cancelled", "expired", "incomplete", "requires_action",
-                within_s=within_s)
+    return seen(
+        client, run, "completed", "failed", "cancelled", "expired", "incomplete", "requires_action", within_s=within_s
+    )
 
 
 def seen(client: Any, run: Any, *statuses: str, within_s: float = 10) -> Any:
@@ -148,5 +156,3 @@ def words(client: Any, run: Any) -> list[str]:
     """The texts of a run's messages, oldest first."""
     page = client.beta.threads.messages.list(run.thread_id, run_id=run.id, order="asc")
     return [part.text.value for message in page.data for part in message.content if part.type == "text"]
-
-

@@ -58,16 +58,29 @@ def interim_message(run: Run, reply: ModelReply, now: int) -> Message | None:
 def creation_step(run: Run, message: Message, usage: Usage | None, now: int) -> RunStep:
     """The step that tells of a message."""
     return RunStep(
-        id=StepId(new_id("step")), created_at=now, assistant_id=run.assistant_id, thread_id=run.thread_id,
-        run_id=run.id, type="message_creation", status=StepStatus.COMPLETED, completed_at=now, usage=usage,
+        id=StepId(new_id("step")),
+        created_at=now,
+        assistant_id=run.assistant_id,
+        thread_id=run.thread_id,
+        run_id=run.id,
+        type="message_creation",
+        status=StepStatus.COMPLETED,
+        completed_at=now,
+        usage=usage,
         step_details=MessageCreation(message_creation=CreatedMessage(message_id=message.id)),
     )
 
 
 def _message(run: Run, content: tuple[Part, ...], now: int) -> Message:
     return Message(
-        id=MessageId(new_id("msg")), created_at=now, completed_at=now, thread_id=run.thread_id, role="assistant",
-        assistant_id=run.assistant_id, run_id=run.id, content=content,
+        id=MessageId(new_id("msg")),
+        created_at=now,
+        completed_at=now,
+        thread_id=run.thread_id,
+        role="assistant",
+        assistant_id=run.assistant_id,
+        run_id=run.id,
+        content=content,
     )
 
 
@@ -97,7 +110,8 @@ def _annotations(text: str, product: Product) -> list[FilePath]:
     file = FilePathId(file_id=product.file_id)
     return [
         FilePath(text=path, start_index=start, end_index=start + len(path), file_path=file)
-        for path in _paths(product) if product.in_folder
+        for path in _paths(product)
+        if product.in_folder
         for start in _places(text, path)
     ]
 
@@ -106,7 +120,7 @@ def _places(text: str, path: str) -> list[int]:
     """Where a text names a path whole: `.../a.csv` is not named by `.../a.csv.gz`."""
     places, start = [], text.find(path)
     while start >= 0:
-        after = text[start + len(path): start + len(path) + 2]
+        after = text[start + len(path) : start + len(path) + 2]
         if not (after[:1].isalnum() or (after[:1] in "._-%" and after[1:].isalnum())):
             places.append(start)
         start = text.find(path, start + len(path))

@@ -54,6 +54,7 @@ class Assistants:
             assistant = changed(rows.get(Assistant, id_), fields)
             rows.update(assistant)
             return assistant
+
         return answered(await self._store.transact(work))
 
     async def _delete(self, request: web.Request) -> web.Response:

@@ -28,7 +28,6 @@ class CodeEngine(WorkspaceEngine, Protocol):
         ...
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     data: bytes
@@ -73,12 +72,22 @@ class CodeInterpreter:
 
     def _described(self, run: Run, call: CodeCall, item: _Made, file_id: FileId, digest: str) -> tuple[File, Product]:
         file = File(
-            id=file_id, bytes=len(item.data), created_at=self._journal.now(), filename=item.filename,
+            id=file_id,
+            bytes=len(item.data),
+            created_at=self._journal.now(),
+            filename=item.filename,
             purpose="assistants_output",
         )
         product = Product(
-            file_id=file_id, thread_id=run.thread_id, run_id=run.id, call_id=call.id, filename=item.filename,
-            in_folder=item.in_folder, picture=is_picture(item.data), alt_text=item.alt_text, sha256=digest,
+            file_id=file_id,
+            thread_id=run.thread_id,
+            run_id=run.id,
+            call_id=call.id,
+            filename=item.filename,
+            in_folder=item.in_folder,
+            picture=is_picture(item.data),
+            alt_text=item.alt_text,
+            sha256=digest,
         )
         return file, product
 
@@ -108,5 +117,3 @@ def _shortened(text: str) -> str:
         return text
     half = LOGS_KEPT_CHARS // 2
     return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
-
-

@@ -82,7 +82,8 @@ def _exchanges(rows: Rows, run: Run, steps: list[RunStep]) -> list[ModelMessage]
 
 def _spoken(rows: Rows, message: Message) -> ModelMessage:
     return ModelMessage(
-        speaker=Speaker(message.role), text=_text(message),
+        speaker=Speaker(message.role),
+        text=_text(message),
         file_names=tuple(_names(rows, attached(message))) if message.role == "user" else (),
     )
 
@@ -138,7 +139,7 @@ def _choice(choice: ToolChoice) -> str:
 def _bounded(history: list[ModelMessage], run: Run) -> list[ModelMessage]:
     """The end of the thread that fits: `last_messages` by count, else by length; the last message always fits."""
     if run.truncation_strategy["type"] == "last_messages":
-        history = history[-(run.truncation_strategy.get("last_messages") or 1):]
+        history = history[-(run.truncation_strategy.get("last_messages") or 1) :]
     budget = min(CONTEXT_CHARS, (run.max_prompt_tokens or CONTEXT_CHARS) * CHARS_PER_TOKEN)
     kept: list[ModelMessage] = []
     for message in reversed(history):

@@ -22,6 +22,7 @@ _ORIGIN = re.compile(rf"https?://{_HOST.pattern}", re.IGNORECASE)
 
 def door(api_key: str) -> Middleware:
     """A middleware that lets in whoever is on this machine and has the key."""
+
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -39,6 +40,7 @@ def door(api_key: str) -> Middleware:
             return _refused(ApiError(f"Not allowed to {error.method} on {request.path}.", status=405))
         except web.HTTPNotFound:
             return _refused(ApiError(f"Invalid URL ({request.method} {request.path})", status=404))
+
     return check
 
 
@@ -57,7 +59,8 @@ def _check_key(request: web.Request, api_key: str) -> None:
     if not given:
         raise ApiError(
             "You didn't provide an API key. Send it as 'Authorization: Bearer KEY' or 'api-key: KEY'.",
-            status=401, code="missing_api_key",
+            status=401,
+            code="missing_api_key",
         )
     if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), api_key.encode()):
         raise ApiError("Incorrect API key provided.", status=401, code="invalid_api_key")

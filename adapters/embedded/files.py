@@ -113,10 +113,14 @@ class Files:
             raise ApiError(f"Not allowed to download files of purpose: {file.purpose}")
         data = await self._folder.read(file.id)
         # Whatever code wrote is bytes to be saved, never a page that a browser would show.
-        return web.Response(body=data, headers={
-            "Content-Type": "application/octet-stream", "Content-Disposition": "attachment",
-            "X-Content-Type-Options": "nosniff",
-        })
+        return web.Response(
+            body=data,
+            headers={
+                "Content-Type": "application/octet-stream",
+                "Content-Disposition": "attachment",
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
 
     async def _named(self, request: web.Request) -> File:
         id_ = FileId(request.match_info["file_id"])

@@ -43,10 +43,17 @@ def window_of(request: web.Request, kind: type[Window] = Window) -> Window:
 
 async def listed(store: Store, kind: type[Stored], window: Window, **where: str) -> web.Response:
     """200 with a list."""
+
     def work(rows: Rows) -> tuple[list[Stored], bool]:
         return rows.page(kind, window, **where)
+
     found, more = await store.transact(work)
-    return answered({
-        "object": "list", "data": found, "has_more": more,
-        "first_id": found[0].id if found else None, "last_id": found[-1].id if found else None,
-    })
+    return answered(
+        {
+            "object": "list",
+            "data": found,
+            "has_more": more,
+            "first_id": found[0].id if found else None,
+            "last_id": found[-1].id if found else None,
+        }
+    )

@@ -45,6 +45,7 @@ class Messages:
             rows.get(Thread, thread_id)
             check_unlocked(rows, thread_id)
             add_message(rows, message)
+
         await self._store.transact(work)
         return answered(message)
 
@@ -65,6 +66,7 @@ class Messages:
             message = parse(Message, {**asdict(_named(rows, request)), "metadata": metadata})
             rows.update(message)
             return message
+
         return answered(await self._store.transact(work))
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -73,6 +75,7 @@ class Messages:
             check_unlocked(rows, message.thread_id)
             rows.delete(message.id)
             return message
+
         return answered(deleted("thread.message.deleted", (await self._store.transact(work)).id))
 
 

@@ -31,8 +31,15 @@ class Product:
     def of_row(cls, row: tuple[Any, ...]) -> Product:
         """From the columns of the table, in their order."""
         return cls(
-            file_id=row[0], thread_id=row[1], run_id=row[2], call_id=row[3], filename=row[4],
-            in_folder=bool(row[5]), picture=bool(row[6]), alt_text=row[7], sha256=row[8],
+            file_id=row[0],
+            thread_id=row[1],
+            run_id=row[2],
+            call_id=row[3],
+            filename=row[4],
+            in_folder=bool(row[5]),
+            picture=bool(row[6]),
+            alt_text=row[7],
+            sha256=row[8],
         )
 
 

@@ -18,7 +18,12 @@ Item = Assistant | Thread | Message | Run | RunStep | File
 Stored = TypeVar("Stored", bound=Item)
 
 _NOUNS: dict[type, str] = {
-    Assistant: "assistant", Thread: "thread", Message: "message", Run: "run", RunStep: "run step", File: "file",
+    Assistant: "assistant",
+    Thread: "thread",
+    Message: "message",
+    Run: "run",
+    RunStep: "run step",
+    File: "file",
 }
 
 

@@ -134,8 +134,13 @@ def _check_budget(steps: list[RunStep]) -> None:
 def _calls_step(run: Run, reply: ModelReply, now: int) -> RunStep:
     wanted = reply.tool_calls if run.parallel_tool_calls else reply.tool_calls[:1]
     return RunStep(
-        id=StepId(new_id("step")), created_at=now, assistant_id=run.assistant_id, thread_id=run.thread_id,
-        run_id=run.id, type="tool_calls", usage=_usage(reply.usage),
+        id=StepId(new_id("step")),
+        created_at=now,
+        assistant_id=run.assistant_id,
+        thread_id=run.thread_id,
+        run_id=run.id,
+        type="tool_calls",
+        usage=_usage(reply.usage),
         step_details=ToolCalls(tool_calls=tuple(_call(run, call) for call in wanted[:MOST_CALLS])),
     )
 
@@ -174,6 +179,7 @@ def _fault(name: str, arguments: str, offered: list[str]) -> str | None:
 
 def _usage(usage: ModelUsage) -> Usage:
     return Usage(
-        prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
     )

@@ -46,7 +46,7 @@ class StepStatus(StrEnum):
 class LastError:
     """Why a run or a step failed."""
 
-    code: str          # server_error | rate_limit_exceeded | invalid_prompt
+    code: str  # server_error | rate_limit_exceeded | invalid_prompt
     message: str
 
 

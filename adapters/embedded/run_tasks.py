@@ -37,9 +37,9 @@ class RunTasks:
 
     async def recover(self) -> None:
         """Take up every run that an earlier process left unfinished."""
-        unfinished = await self._store.transact(lambda rows: [
-            run for status in ACTIVE for run in rows.all(Run, status=status)
-        ])
+        unfinished = await self._store.transact(
+            lambda rows: [run for status in ACTIVE for run in rows.all(Run, status=status)]
+        )
         for run in unfinished:
             log.info("run taken up after a restart", extra={"run": run.id, "status": run.status})
             self.start(run)
@@ -96,6 +96,6 @@ class RunTasks:
                 await self._journal.write(moves.end, run_id, status=status, error=error)
             except StoreError as fault:
                 log.warning("end of run not written", extra={"run": run_id, "reason": str(fault)})
-                await asyncio.sleep(min(2.0 ** tried, LONGEST_PAUSE_S))
+                await asyncio.sleep(min(2.0**tried, LONGEST_PAUSE_S))
             else:
                 return

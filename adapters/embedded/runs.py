@@ -29,8 +29,18 @@ POLL_AFTER_MS = 200
 """What the openai package's poll helpers are advised to wait between two looks."""
 
 _TAKEN = (
-    "model", "instructions", "tools", "metadata", "temperature", "top_p", "response_format", "tool_choice",
-    "truncation_strategy", "max_prompt_tokens", "max_completion_tokens", "parallel_tool_calls",
+    "model",
+    "instructions",
+    "tools",
+    "metadata",
+    "temperature",
+    "top_p",
+    "response_format",
+    "tool_choice",
+    "truncation_strategy",
+    "max_prompt_tokens",
+    "max_completion_tokens",
+    "parallel_tool_calls",
 )
 
 
@@ -72,6 +82,7 @@ class Runs:
             run = self._new_run(rows, thread.id, fields)
             add_thread(rows, thread, messages)
             return run
+
         run = await self._store.transact(work)
         created = (Event(name="thread.created", data=thread),)
         return await self._start(request, run, (), stream_it=fields.get("stream") is True, before=created)
@@ -87,12 +98,18 @@ class Runs:
         def work(rows: Rows) -> Run:
             rows.get(Thread, thread_id)
             return self._new_run(rows, thread_id, fields)
+
         run = await self._store.transact(work)
         return await self._start(request, run, messages, stream_it=fields.get("stream") is True)
 
     async def _start(
-        self, request: web.Request, run: Run, messages: tuple[Message, ...], *,
-        stream_it: bool, before: tuple[Event, ...] = (),
+        self,
+        request: web.Request,
+        run: Run,
+        messages: tuple[Message, ...],
+        *,
+        stream_it: bool,
+        before: tuple[Event, ...] = (),
     ) -> web.StreamResponse:
         with self._events.listen(run.id) as heard:
             await self._journal.write(moves.start, run.id, run=run, messages=messages)
@@ -116,6 +133,7 @@ class Runs:
             run = parse(Run, {**asdict(_named(rows, request)), "metadata": metadata})
             rows.update(run)
             return run
+
         return answered(await self._store.transact(work))
 
     async def _cancel(self, request: web.Request) -> web.Response:
@@ -145,6 +163,7 @@ class Runs:
             if step.run_id != run.id:
                 raise not_found("run step", step.id)
             return step
+
         return answered(await self._store.transact(work))
 
     def _new_run(self, rows: Rows, thread_id: ThreadId, fields: Mapping[str, Any]) -> Run:
@@ -154,13 +173,24 @@ class Runs:
             raise ApiError("Missing required parameter: 'assistant_id'.", param="assistant_id")
         assistant, now = rows.get(Assistant, str(assistant_id)), self._journal.now()
         taken = {name: fields[name] for name in _TAKEN if fields.get(name) is not None}
-        return parse(Run, {
-            "model": assistant.model, "tools": assistant.tools, "temperature": assistant.temperature,
-            "top_p": assistant.top_p, "response_format": assistant.response_format,
-            "instructions": assistant.instructions or "", **taken, **_more_instructions(assistant, fields),
-            "id": RunId(new_id("run")), "created_at": now, "expires_at": now + self._run_deadline_s,
-            "thread_id": thread_id, "assistant_id": assistant.id,
-        })
+        return parse(
+            Run,
+            {
+                "model": assistant.model,
+                "tools": assistant.tools,
+                "temperature": assistant.temperature,
+                "top_p": assistant.top_p,
+                "response_format": assistant.response_format,
+                "instructions": assistant.instructions or "",
+                **taken,
+                **_more_instructions(assistant, fields),
+                "id": RunId(new_id("run")),
+                "created_at": now,
+                "expires_at": now + self._run_deadline_s,
+                "thread_id": thread_id,
+                "assistant_id": assistant.id,
+            },
+        )
 
 
 def _more_instructions(assistant: Assistant, fields: Mapping[str, Any]) -> dict[str, str]:

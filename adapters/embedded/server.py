@@ -43,7 +43,13 @@ class AssistantsServer:
 
 
 async def open_server(  # noqa: PLR0913 - this is what the server is made of
-    *, data_dir: Path, model: Model, sandbox: CodeEngine, api_key: str, host: str = "127.0.0.1", port: int = 0,
+    *,
+    data_dir: Path,
+    model: Model,
+    sandbox: CodeEngine,
+    api_key: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
     run_deadline_s: int = 600,
 ) -> AssistantsServer:
     """Open the store in `data_dir`, take up unfinished runs, and serve at a loopback address.
@@ -66,11 +72,16 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
         tasks = RunTasks(store=store, journal=journal, loop=loop)
         stack.push_async_callback(tasks.stop)
         await tasks.recover()
-        app = create_app(api_key=api_key, resources=[
-            Assistants(store=store), Messages(store=store), Files(store=store, folder=folder),
-            Threads(store=store, tasks=tasks, workspace=workspace),
-            Runs(store=store, journal=journal, tasks=tasks, events=events, run_deadline_s=run_deadline_s),
-        ])
+        app = create_app(
+            api_key=api_key,
+            resources=[
+                Assistants(store=store),
+                Messages(store=store),
+                Files(store=store, folder=folder),
+                Threads(store=store, tasks=tasks, workspace=workspace),
+                Runs(store=store, journal=journal, tasks=tasks, events=events, run_deadline_s=run_deadline_s),
+            ],
+        )
         base_url = await _listen(app, host, port, stack)
         return AssistantsServer(base_url=base_url, closing=stack.pop_all())
 

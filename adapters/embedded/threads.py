@@ -58,6 +58,7 @@ class Threads:
             thread = parse(Thread, {**asdict(rows.get(Thread, id_)), **wanted})
             rows.update(thread)
             return thread
+
         return answered(await self._store.transact(work))
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -67,6 +68,7 @@ class Threads:
             thread, active = rows.get(Thread, id_), rows.active_run(id_)
             rows.delete(thread.id)
             return active
+
         active = await self._store.transact(work)
         if active:
             self._tasks.cancel(active)

@@ -57,7 +57,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     fresh = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LANG": "C.UTF-8"}
     teamsbot = Path(sys.executable).with_name("teamsbot")
     with running(
-        [teamsbot, "assistants", "--port", "0"], folder=folder, env=fresh | settings, ready=r"azure_endpoint=(\S+)",
+        [teamsbot, "assistants", "--port", "0"],
+        folder=folder,
+        env=fresh | settings,
+        ready=r"azure_endpoint=(\S+)",
     ) as server:
         yield server.told
 
@@ -77,8 +80,16 @@ def test_the_articles_code_gets_the_answer_the_plot_and_the_follow_up(
     tmp_path: Path, address: str, kind: dict[str, str]
 ) -> None:
     shown = run_notebook(
-        tmp_path, address, kind,
-        cells.QUESTION, cells.RUN, cells.ANSWER, "shown.clear()\n", cells.FOLLOW_UP, cells.RUN, cells.ANSWER,
+        tmp_path,
+        address,
+        kind,
+        cells.QUESTION,
+        cells.RUN,
+        cells.ANSWER,
+        "shown.clear()\n",
+        cells.FOLLOW_UP,
+        cells.RUN,
+        cells.ANSWER,
     )
     question, answer, picture, follow_up, verdict = shown.items[:5]
     assert question == "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
@@ -89,4 +100,4 @@ def test_the_articles_code_gets_the_answer_the_plot_and_the_follow_up(
     assert shown.model == "built-in tutor"
     with Image.open(shown.folder / picture) as plot:
         assert plot.size == (400, 400)
-        assert len(plot.getcolors(400 * 400) or ()) > 10   # something is drawn on it
+        assert len(plot.getcolors(400 * 400) or ()) > 10  # something is drawn on it

@@ -31,7 +31,7 @@ class Patience:
     call_deadline_s: float = 240.0
     connect_deadline_s: float = 10.0
     tries: int = 3
-    first_pause_s: float = 1.0          # doubles from try to try, unless the endpoint says how long
+    first_pause_s: float = 1.0  # doubles from try to try, unless the endpoint says how long
     longest_pause_s: float = 20.0
 
 
@@ -39,7 +39,13 @@ class ChatCompletions:
     """Asks the endpoint, again while it is unwell, and always the one model it is set to."""
 
     def __init__(
-        self, *, base_url: str, api_key: str, model: str, api_version: str | None = None, azure: bool = False,
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        api_version: str | None = None,
+        azure: bool = False,
         patience: Patience | None = None,
     ) -> None:
         query = f"?{urlencode({'api-version': api_version})}" if api_version else ""
@@ -52,14 +58,23 @@ class ChatCompletions:
 
     @classmethod
     def on_azure(
-        cls, *, endpoint: str, api_key: str, model: str, api_version: str | None = None,
+        cls,
+        *,
+        endpoint: str,
+        api_key: str,
+        model: str,
+        api_version: str | None = None,
         patience: Patience | None = None,
     ) -> ChatCompletions:
         """At an Azure OpenAI resource: by deployment and dated version, or without a version by its v1 API."""
         path = f"deployments/{quote(model, safe='')}" if api_version else "v1"
         return cls(
-            base_url=f"{endpoint.rstrip('/')}/openai/{path}", api_key=api_key, model=model, api_version=api_version,
-            azure=True, patience=patience,
+            base_url=f"{endpoint.rstrip('/')}/openai/{path}",
+            api_key=api_key,
+            model=model,
+            api_version=api_version,
+            azure=True,
+            patience=patience,
         )
 
     async def complete(self, request: ModelRequest) -> ModelReply:

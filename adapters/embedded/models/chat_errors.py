@@ -36,11 +36,13 @@ def status_error(status: int, data: bytes, retry_after_s: float | None, names: S
         return PassingError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
     if status in REFUSALS:
         return ModelError(_refusal(status, data), code="invalid_prompt")
-    return ModelError({
-        401: f"The model's endpoint refused the key (401); check {names.key}.",
-        403: f"The model's endpoint refused the key (403); check {names.key}.",
-        404: f"The model's endpoint has no such address or model (404); check {names.url} and MODEL.",
-    }.get(status, f"The model's endpoint gave an unexpected answer ({status}); check {names.url}."))
+    return ModelError(
+        {
+            401: f"The model's endpoint refused the key (401); check {names.key}.",
+            403: f"The model's endpoint refused the key (403); check {names.key}.",
+            404: f"The model's endpoint has no such address or model (404); check {names.url} and MODEL.",
+        }.get(status, f"The model's endpoint gave an unexpected answer ({status}); check {names.url}.")
+    )
 
 
 def unreachable(names: SettingNames) -> ModelError:

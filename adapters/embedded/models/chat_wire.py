@@ -56,7 +56,7 @@ def reply_of(data: bytes) -> ModelReply:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Function:
     name: str
-    arguments: str | dict[str, Any] = ""   # some local servers send the arguments unpacked
+    arguments: str | dict[str, Any] = ""  # some local servers send the arguments unpacked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,9 @@ class _Completion:
 
 
 _FINISHES = {
-    "tool_calls": ModelFinish.TOOL_CALLS, "length": ModelFinish.LENGTH, "content_filter": ModelFinish.CONTENT_FILTER,
+    "tool_calls": ModelFinish.TOOL_CALLS,
+    "length": ModelFinish.LENGTH,
+    "content_filter": ModelFinish.CONTENT_FILTER,
 }
 
 
@@ -117,10 +119,14 @@ def _message(message: ModelMessage) -> dict[str, Any]:
         case Speaker.TOOL:
             return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
         case Speaker.ASSISTANT if message.tool_calls:
-            return {"role": "assistant", "content": message.text or None, "tool_calls": [
-                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-                for call in message.tool_calls
-            ]}
+            return {
+                "role": "assistant",
+                "content": message.text or None,
+                "tool_calls": [
+                    {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+                    for call in message.tool_calls
+                ],
+            }
         case Speaker.ASSISTANT:
             return {"role": "assistant", "content": message.text}
 

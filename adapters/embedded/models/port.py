@@ -34,9 +34,9 @@ class ModelMessage:
 
     speaker: Speaker
     text: str
-    tool_calls: tuple[ModelToolCall, ...] = ()   # of an assistant's message
-    tool_call_id: str | None = None              # of a tool's message: the call it answers
-    file_names: tuple[str, ...] = ()             # attached to a user's message; they lie in /mnt/data under these names
+    tool_calls: tuple[ModelToolCall, ...] = ()  # of an assistant's message
+    tool_call_id: str | None = None  # of a tool's message: the call it answers
+    file_names: tuple[str, ...] = ()  # attached to a user's message; they lie in /mnt/data under these names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ class ModelRequest:
     instructions: str
     messages: tuple[ModelMessage, ...]
     tools: tuple[ModelTool, ...] = ()
-    tool_choice: str = "auto"          # none | auto | required | the name of one function
-    model: str = ""                    # as the assistant or the run names it; an endpoint may be set to use another
+    tool_choice: str = "auto"  # none | auto | required | the name of one function
+    model: str = ""  # as the assistant or the run names it; an endpoint may be set to use another
     temperature: float | None = None
     top_p: float | None = None
     max_completion_tokens: int | None = None
@@ -88,7 +88,7 @@ class ModelReply:
     tool_calls: tuple[ModelToolCall, ...] = ()
     finish: ModelFinish = ModelFinish.STOP
     usage: ModelUsage = field(default_factory=ModelUsage)
-    model: str = ""                    # who really spoke
+    model: str = ""  # who really spoke
 
 
 class ModelError(Exception):

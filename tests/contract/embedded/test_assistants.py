@@ -7,8 +7,12 @@ from openai import OpenAI
 
 def test_an_assistant_is_created_read_changed_and_deleted(client: OpenAI) -> None:
     made = client.beta.assistants.create(
-        name="Math Tutor", model="gpt-4-preview", instructions="Explain.", tools=[{"type": "code_interpreter"}],
-        metadata={"team": "blue"}, temperature=0.5,
+        name="Math Tutor",
+        model="gpt-4-preview",
+        instructions="Explain.",
+        tools=[{"type": "code_interpreter"}],
+        metadata={"team": "blue"},
+        temperature=0.5,
     )
     assert made.id.startswith("asst_")
     changed = client.beta.assistants.update(made.id, instructions="Be brief.")
@@ -40,15 +44,18 @@ def test_an_empty_list_has_no_ends(client: OpenAI) -> None:
     assert (page.model_dump()["first_id"], page.model_dump()["last_id"], page.has_more) == (None, None, False)
 
 
-@pytest.mark.parametrize(("fields", "param"), [
-    ({}, "model"),
-    ({"model": "m", "tools": [{"type": "retrieval"}]}, "tools[0]"),
-    ({"model": "m", "metadata": {"k": "v" * 513}}, "metadata.k"),
-    ({"model": "m", "metadata": {str(n): "v" for n in range(17)}}, "metadata"),
-    ({"model": "m", "name": "n" * 257}, "name"),
-    ({"model": "m", "temperature": 3}, "temperature"),
-    ({"model": 5}, "model"),
-])
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({}, "model"),
+        ({"model": "m", "tools": [{"type": "retrieval"}]}, "tools[0]"),
+        ({"model": "m", "metadata": {"k": "v" * 513}}, "metadata.k"),
+        ({"model": "m", "metadata": {str(n): "v" for n in range(17)}}, "metadata"),
+        ({"model": "m", "name": "n" * 257}, "name"),
+        ({"model": "m", "temperature": 3}, "temperature"),
+        ({"model": 5}, "model"),
+    ],
+)
 def test_a_wrong_field_is_named(client: OpenAI, fields: dict[str, object], param: str) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/assistants", cast_to=dict, body=fields)

@@ -20,7 +20,10 @@ def figure(data: bytes = PNG, alt_text: str = "Line plot of y = x²") -> GuestIm
 
 def made(*files: tuple[str, bytes], images: tuple[GuestImage, ...] = (), logs: str = "") -> CodeResult:
     return CodeResult(
-        status=OK, logs=logs, images=images, files=tuple(GuestFile(name=name, data=data) for name, data in files),
+        status=OK,
+        logs=logs,
+        images=images,
+        files=tuple(GuestFile(name=name, data=data) for name, data in files),
     )
 
 
@@ -88,9 +91,11 @@ def test_other_files_are_linked_where_the_answer_does_not_speak_of_them(
     part = answer(client, ended(client, asked(client, tools=[CODE]))).content[0].text
     assert part.value == f"{text}\n\n[my notes (1).txt](sandbox:/mnt/data/my%20notes%20%281%29.txt)"
     assert [note.text for note in part.annotations] == [
-        "sandbox:/mnt/data/table.csv", "sandbox:/mnt/data/table.csv", "sandbox:/mnt/data/my%20notes%20%281%29.txt",
+        "sandbox:/mnt/data/table.csv",
+        "sandbox:/mnt/data/table.csv",
+        "sandbox:/mnt/data/my%20notes%20%281%29.txt",
     ]
-    assert all(part.value[note.start_index:note.end_index] == note.text for note in part.annotations)
+    assert all(part.value[note.start_index : note.end_index] == note.text for note in part.annotations)
     contents = [client.files.content(note.file_path.file_id).read() for note in part.annotations]
     assert contents == [b"a,b\n", b"a,b\n", b"notes"]
 
@@ -116,19 +121,32 @@ def test_an_earlier_file_can_be_spoken_of_again(
     assert len(part.annotations) == 1
 
 
-@pytest.mark.parametrize(("result", "said"), [
-    (CodeResult(status=CodeStatus.RAISED, logs="Traceback\nZeroDivisionError", reason="The code raised an exception."),
-     "Traceback\nZeroDivisionError\nThe code raised an exception."),
-    (CodeResult(status=CodeStatus.TIMED_OUT, logs="1\n", reason="The code ran longer than 60 s."),
-     "1\n\nThe code ran longer than 60 s."),
-    (CodeResult(status=CodeStatus.UNAVAILABLE, reason="No walls here; install bubblewrap."),
-     "No walls here; install bubblewrap."),
-    (CodeResult(status=CodeStatus.KILLED, reason="Too much memory.", session_lost=True),
-     "Too much memory.\nThe session has ended: its variables are gone, "
-     "and its files are put back before the next code."),
-    (CodeResult(status=OK), "The code ran and printed nothing."),
-    (CodeResult(status=OK, logs="a\ud800\x00b"), "a?b"),
-])
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (
+            CodeResult(
+                status=CodeStatus.RAISED, logs="Traceback\nZeroDivisionError", reason="The code raised an exception."
+            ),
+            "Traceback\nZeroDivisionError\nThe code raised an exception.",
+        ),
+        (
+            CodeResult(status=CodeStatus.TIMED_OUT, logs="1\n", reason="The code ran longer than 60 s."),
+            "1\n\nThe code ran longer than 60 s.",
+        ),
+        (
+            CodeResult(status=CodeStatus.UNAVAILABLE, reason="No walls here; install bubblewrap."),
+            "No walls here; install bubblewrap.",
+        ),
+        (
+            CodeResult(status=CodeStatus.KILLED, reason="Too much memory.", session_lost=True),
+            "Too much memory.\nThe session has ended: its variables are gone, "
+            "and its files are put back before the next code.",
+        ),
+        (CodeResult(status=OK), "The code ran and printed nothing."),
+        (CodeResult(status=OK, logs="a\ud800\x00b"), "a?b"),
+    ],
+)
 def test_what_became_of_the_code_is_told_to_the_model(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, result: CodeResult, said: str
 ) -> None:
@@ -153,7 +171,9 @@ def attached(client: OpenAI, model: ScriptedModel, name: str = "data.csv", data:
     assistant = client.beta.assistants.create(model="m", tools=[{"type": "code_interpreter"}])
     thread = client.beta.threads.create()
     client.beta.threads.messages.create(
-        thread.id, role="user", content="plot it",
+        thread.id,
+        role="user",
+        content="plot it",
         attachments=[{"file_id": file.id, "tools": [{"type": "code_interpreter"}]}],
     )
     model.replies = [runs_code("a")]
@@ -193,6 +213,7 @@ def test_a_file_that_does_not_fit_is_told_and_the_code_runs_anyway(
 ) -> None:
     async def put(session: str, name: str, data: bytes) -> None:
         raise SandboxError(f"The file {name} is too big for the sandbox.")
+
     monkeypatch.setattr(sandbox, "put", put)
     run = attached(client, model)
     assert run.status == "completed"
@@ -204,7 +225,9 @@ def test_files_given_as_version_1_did_are_attached_too(
 ) -> None:
     file = client.files.create(file=("old.csv", b"1"), purpose="assistants")
     assistant = client.beta.assistants.create(
-        model="m", tools=[{"type": "code_interpreter"}], extra_body={"file_ids": [file.id]},
+        model="m",
+        tools=[{"type": "code_interpreter"}],
+        extra_body={"file_ids": [file.id]},
     )
     other = client.files.create(file=("new.csv", b"2"), purpose="assistants")
     thread = client.beta.threads.create()

@@ -30,14 +30,17 @@ async def test_the_key_is_taken_in_both_headers_at_each_root(base_url: str, head
     assert (await answered(url, headers))[0] == 200
 
 
-@pytest.mark.parametrize(("headers", "code"), [
-    ({}, "missing_api_key"),
-    ({"Authorization": f"Basic {KEY}"}, "missing_api_key"),
-    ({"Authorization": "Bearer wrong"}, "invalid_api_key"),
-    ({"api-key": "wrong"}, "invalid_api_key"),
-    ({"api-key": KEY + "x"}, "invalid_api_key"),
-    ({"Authorization": "Bearer \xff"}, "invalid_api_key"),
-])
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "missing_api_key"),
+        ({"Authorization": f"Basic {KEY}"}, "missing_api_key"),
+        ({"Authorization": "Bearer wrong"}, "invalid_api_key"),
+        ({"api-key": "wrong"}, "invalid_api_key"),
+        ({"api-key": KEY + "x"}, "invalid_api_key"),
+        ({"Authorization": "Bearer \xff"}, "invalid_api_key"),
+    ],
+)
 async def test_without_the_key_nothing_is_served(base_url: str, headers: dict[str, str], code: str) -> None:
     for path in ("/assistants", "/no/such/path"):
         status, body = await answered(base_url + path, headers)
@@ -50,10 +53,18 @@ def test_the_real_client_sees_a_wrong_key_as_such(base_url: str) -> None:
         client.beta.assistants.list()
 
 
-@pytest.mark.parametrize("headers", [
-    {"Host": "evil.example"}, {"Host": "evil.example:3978"}, {"Host": "127.0.0.1.evil.example"}, {"Host": ""},
-    {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost.evil.example"},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:3978"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost.evil.example"},
+    ],
+)
 async def test_a_web_page_from_elsewhere_is_refused_even_with_the_key(base_url: str, headers: dict[str, str]) -> None:
     status, body = await answered(f"{base_url}/assistants", {**BEARER, **headers})
     assert (status, body["error"]["type"]) == (403, "invalid_request_error")
@@ -64,9 +75,18 @@ async def test_a_page_of_this_machine_is_let_in(base_url: str) -> None:
     assert status == 200
 
 
-@pytest.mark.parametrize("body", [
-    b"{", b"[]", b'"text"', b"\xff", b'{"model": NaN}', b'{"model": "\\ud800"}', b"[" * 100_000,
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"text"',
+        b"\xff",
+        b'{"model": NaN}',
+        b'{"model": "\\ud800"}',
+        b"[" * 100_000,
+    ],
+)
 async def test_a_body_that_is_no_json_object_is_refused(base_url: str, body: bytes) -> None:
     status, answer = await answered(f"{base_url}/assistants", BEARER, "POST", data=body)
     assert (status, answer["error"]["type"]) == (400, "invalid_request_error")
@@ -84,17 +104,30 @@ async def test_a_body_that_is_too_large_is_refused(base_url: str) -> None:
     assert status == 413
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [
-    ("GET", "/no/such/path", 404), ("GET", "/threads", 405), ("PUT", "/assistants", 405),
-    ("POST", "/vector_stores", 404),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/no/such/path", 404),
+        ("GET", "/threads", 405),
+        ("PUT", "/assistants", 405),
+        ("POST", "/vector_stores", 404),
+    ],
+)
 async def test_what_is_not_offered_is_said_in_json(base_url: str, method: str, path: str, status: int) -> None:
     assert (await answered(base_url + path, BEARER, method))[0] == status
 
 
-@pytest.mark.parametrize("query", [
-    "limit=0", "limit=101", "limit=x", "order=up", "after=asst_none", "before=asst_none",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "order=up",
+        "after=asst_none",
+        "before=asst_none",
+    ],
+)
 async def test_a_window_that_is_none_is_refused(base_url: str, query: str) -> None:
     status, _ = await answered(f"{base_url}/assistants?{query}", BEARER)
     assert status in {400, 404}
@@ -102,7 +135,10 @@ async def test_a_window_that_is_none_is_refused(base_url: str, query: str) -> No
 
 def test_azures_client_works_with_its_first_api_version(base_url: str) -> None:
     with AzureOpenAI(
-        api_key=KEY, azure_endpoint=base_url.removesuffix("/v1"), api_version="2024-02-15-preview", max_retries=0,
+        api_key=KEY,
+        azure_endpoint=base_url.removesuffix("/v1"),
+        api_version="2024-02-15-preview",
+        max_retries=0,
     ) as client:
         assistant = client.beta.assistants.create(model="gpt-4-preview", tools=[{"type": "code_interpreter"}])
         thread = client.beta.threads.create(messages=[{"role": "user", "content": "hi"}])
@@ -113,7 +149,11 @@ def test_azures_client_works_with_its_first_api_version(base_url: str) -> None:
 async def test_it_serves_this_machine_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="for this machine only"):
         await open_server(
-            data_dir=tmp_path, model=ScriptedModel(), sandbox=RememberingSandbox(), api_key=KEY, host="0.0.0.0",  # noqa: S104 - refused
+            data_dir=tmp_path,
+            model=ScriptedModel(),
+            sandbox=RememberingSandbox(),
+            api_key=KEY,
+            host="0.0.0.0",  # noqa: S104 - refused
         )
 
 
@@ -136,7 +176,11 @@ async def test_a_port_that_is_taken_is_an_error_and_the_folder_is_let_go(tmp_pat
         port = int(base_url.removesuffix("/v1").rpartition(":")[2])
         with pytest.raises(OSError, match="address already in use"):
             await open_server(
-                data_dir=tmp_path / "two", model=ScriptedModel(), sandbox=RememberingSandbox(), api_key=KEY, port=port,
+                data_dir=tmp_path / "two",
+                model=ScriptedModel(),
+                sandbox=RememberingSandbox(),
+                api_key=KEY,
+                port=port,
             )
     with serving(tmp_path / "two", ScriptedModel(), RememberingSandbox()):
         pass

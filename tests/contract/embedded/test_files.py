@@ -14,7 +14,11 @@ from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, servin
 def test_a_file_is_uploaded_listed_read_and_deleted(client: OpenAI, tmp_path: Path) -> None:
     made = client.files.create(file=("Zahlen für mich.csv", b"1,2\n3,4\n"), purpose="assistants")
     assert (made.filename, made.bytes, made.purpose, made.object, made.status) == (
-        "Zahlen für mich.csv", 8, "assistants", "file", "processed",
+        "Zahlen für mich.csv",
+        8,
+        "assistants",
+        "file",
+        "processed",
     )
     vision = client.files.create(file=("cat.png", b"..."), purpose="vision")
     assert [file.id for file in client.files.list()] == [vision.id, made.id]
@@ -35,7 +39,7 @@ def test_uploads_for_assistants_are_not_given_back(client: OpenAI) -> None:
 
 def test_an_upload_needs_a_file_and_a_purpose(client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="Invalid value for 'purpose'"):
-        client.files.create(file=("a", b"1"), purpose="nonsense")   # type: ignore[arg-type] # that is the point
+        client.files.create(file=("a", b"1"), purpose="nonsense")  # type: ignore[arg-type] # that is the point
     with pytest.raises(openai.BadRequestError, match="uploaded as multipart/form-data"):
         client.post("/files", cast_to=dict, body={"purpose": "assistants"})
 

@@ -11,15 +11,21 @@ from openai import OpenAI
 from adapters.embedded.models.port import Speaker
 from tests.embedded_server import RememberingSandbox, ScriptedModel, asked, calls, ended, says, seen, words
 
-WEATHER = {"type": "function", "function": {
-    "name": "weather", "description": "Tells the weather", "parameters": {"type": "object", "properties": {}},
-}}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "Tells the weather",
+        "parameters": {"type": "object", "properties": {}},
+    },
+}
 CODE = {"type": "code_interpreter"}
 
 
 def submit(client: OpenAI, run: Any, **outputs: str) -> Any:
     return client.beta.threads.runs.submit_tool_outputs(
-        run.id, thread_id=run.thread_id,
+        run.id,
+        thread_id=run.thread_id,
         tool_outputs=[{"tool_call_id": id_, "output": output} for id_, output in outputs.items()],
     )
 
@@ -34,7 +40,9 @@ def test_a_run_waits_for_the_outputs_of_functions_and_goes_on_with_them(client: 
     assert run.required_action.type == "submit_tool_outputs"
     (call,) = awaited(run)
     assert (call.type, call.function.name, json.loads(call.function.arguments)) == (
-        "function", "weather", {"city": "Miami"},
+        "function",
+        "weather",
+        {"city": "Miami"},
     )
     assert submit(client, run, **{call.id: "28 °C"}).status == "queued"
     done = ended(client, run)
@@ -47,15 +55,27 @@ def test_a_run_waits_for_the_outputs_of_functions_and_goes_on_with_them(client: 
     assert asked_again[1].text == "28 °C"
     steps = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc").data
     assert [(step.type, step.status) for step in steps] == [
-        ("tool_calls", "completed"), ("message_creation", "completed"),
+        ("tool_calls", "completed"),
+        ("message_creation", "completed"),
     ]
-    assert steps[0].step_details.model_dump() == {"type": "tool_calls", "tool_calls": [
-        {"id": call.id, "type": "function",
-         "function": {"name": "weather", "arguments": '{"city": "Miami"}', "output": "28 °C"}},
-    ]}
-    assert client.beta.threads.runs.steps.retrieve(
-        steps[1].id, thread_id=run.thread_id, run_id=run.id,
-    ) == steps[1]
+    assert steps[0].step_details.model_dump() == {
+        "type": "tool_calls",
+        "tool_calls": [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": "weather", "arguments": '{"city": "Miami"}', "output": "28 °C"},
+            },
+        ],
+    }
+    assert (
+        client.beta.threads.runs.steps.retrieve(
+            steps[1].id,
+            thread_id=run.thread_id,
+            run_id=run.id,
+        )
+        == steps[1]
+    )
 
 
 def test_the_model_is_offered_the_functions_as_they_were_given(client: OpenAI, model: ScriptedModel) -> None:
@@ -79,9 +99,9 @@ def test_parallel_calls_are_answered_in_one_submission(client: OpenAI, model: Sc
     run = seen(client, asked(client, tools=[WEATHER]), "requires_action")
     first, second = (call.id for call in awaited(run))
     both = sorted([first, second])
-    with pytest.raises(openai.BadRequestError, match=re.escape(
-        f"Expected tool outputs for call_ids {both}, got ['{first}']"
-    )):
+    with pytest.raises(
+        openai.BadRequestError, match=re.escape(f"Expected tool outputs for call_ids {both}, got ['{first}']")
+    ):
         submit(client, run, **{first: "warm"})
     with pytest.raises(openai.BadRequestError, match="Expected tool outputs for call_ids"):
         submit(client, run, **{first: "warm", second: "cold", "call_x": "?"})
@@ -124,16 +144,25 @@ def test_a_waiting_run_can_be_cancelled(client: OpenAI, model: ScriptedModel) ->
     assert step.status == "cancelled"
 
 
-@pytest.mark.parametrize(("wanted", "told"), [
-    (("delete_everything", {}), "There is no tool of this name. The functions on offer are: weather."),
-    (("weather", "{city:"), "Nothing was called: the arguments are not valid JSON."),
-    (("code_interpreter", "print(1)"),
-     'Nothing was run: the arguments have to be a JSON object with the source in "code".'),
-    (("code_interpreter", {"code": 5}),
-     'Nothing was run: the arguments have to be a JSON object with the source in "code".'),
-    (("code_interpreter", "[" * 100_000),
-     'Nothing was run: the arguments have to be a JSON object with the source in "code".'),
-])
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (("delete_everything", {}), "There is no tool of this name. The functions on offer are: weather."),
+        (("weather", "{city:"), "Nothing was called: the arguments are not valid JSON."),
+        (
+            ("code_interpreter", "print(1)"),
+            'Nothing was run: the arguments have to be a JSON object with the source in "code".',
+        ),
+        (
+            ("code_interpreter", {"code": 5}),
+            'Nothing was run: the arguments have to be a JSON object with the source in "code".',
+        ),
+        (
+            ("code_interpreter", "[" * 100_000),
+            'Nothing was run: the arguments have to be a JSON object with the source in "code".',
+        ),
+    ],
+)
 def test_a_call_that_cannot_be_made_is_told_to_the_model(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, wanted: tuple[str, Any], told: str
 ) -> None:
@@ -159,7 +188,8 @@ def test_what_a_model_says_with_its_calls_is_a_message_of_its_own(client: OpenAI
     assert words(client, run) == ["Let me compute.", "Done."]
     heard = model.requests[1].messages
     assert [(message.speaker, message.text) for message in heard[:2]] == [
-        (Speaker.USER, "hello"), (Speaker.ASSISTANT, "Let me compute."),
+        (Speaker.USER, "hello"),
+        (Speaker.ASSISTANT, "Let me compute."),
     ]
     assert len(heard[1].tool_calls) == 1
     ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))

@@ -22,7 +22,9 @@ WEATHER = {"type": "function", "function": {"name": "weather"}}
 def until_killed(folder: Path, mode: str) -> Iterator[OpenAI]:
     """The server as a real process, which is killed by SIGKILL at the end of the block."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.embedded_process", str(folder), mode], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.embedded_process", str(folder), mode],
+        stdout=subprocess.PIPE,
+        text=True,
         cwd=Path(__file__).parents[3],
     ) as process:
         assert process.stdout is not None
@@ -47,9 +49,7 @@ def with_step(client: OpenAI, run: Any, last: str) -> None:
         time.sleep(0.01)
 
 
-def test_everything_is_there_after_a_restart(
-    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
-) -> None:
+def test_everything_is_there_after_a_restart(tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox) -> None:
     with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
         run = ended(client, asked(client, "remember me", tools=[CODE]))
         file = client.files.create(file=("a.csv", b"1"), purpose="vision")
@@ -63,9 +63,13 @@ def test_everything_is_there_after_a_restart(
     assert [message.text for message in model.requests[-1].messages] == ["remember me", "ok"]
 
 
-@pytest.mark.parametrize(("mode", "last"), [
-    ("slow at first", None), ("slow after code", "tool_calls completed"),
-])
+@pytest.mark.parametrize(
+    ("mode", "last"),
+    [
+        ("slow at first", None),
+        ("slow after code", "tool_calls completed"),
+    ],
+)
 def test_a_run_in_flight_at_a_kill_goes_on_from_its_last_step(tmp_path: Path, mode: str, last: str | None) -> None:
     with until_killed(tmp_path, mode) as client:
         run = seen(client, asked(client, tools=[CODE]), "in_progress")
@@ -75,7 +79,9 @@ def test_a_run_in_flight_at_a_kill_goes_on_from_its_last_step(tmp_path: Path, mo
         done = seen(client, run, "completed", within_s=3)
         assert words(client, run) == ["Let me see.", "after 1 outputs"]
         assert steps(client, run) == [
-            "message_creation completed", "tool_calls completed", "message_creation completed",
+            "message_creation completed",
+            "tool_calls completed",
+            "message_creation completed",
         ]
         assert done.usage.total_tokens == 25
 
@@ -102,9 +108,11 @@ def test_a_run_that_waits_for_its_client_still_waits_after_a_kill(tmp_path: Path
     with until_killed(tmp_path, "quick") as client:
         same = client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
         assert same == run
-        (call,) = same.required_action.submit_tool_outputs.tool_calls   # type: ignore[union-attr] # it is awaited
+        (call,) = same.required_action.submit_tool_outputs.tool_calls  # type: ignore[union-attr] # it is awaited
         client.beta.threads.runs.submit_tool_outputs(
-            run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call.id, "output": "warm"}],
+            run.id,
+            thread_id=run.thread_id,
+            tool_outputs=[{"tool_call_id": call.id, "output": "warm"}],
         )
         assert ended(client, run).status == "completed"
         assert words(client, run) == ["Let me see.", "after 2 outputs"]
@@ -116,7 +124,8 @@ def test_a_run_whose_time_ran_out_while_nobody_served_expires_at_the_start(
     model = ScriptedModel()
     model.held = True
     with (
-        serving(tmp_path, model, sandbox, run_deadline_s=1) as url, OpenAI(api_key=KEY, base_url=url) as client,
+        serving(tmp_path, model, sandbox, run_deadline_s=1) as url,
+        OpenAI(api_key=KEY, base_url=url) as client,
     ):
         run = seen(client, asked(client), "in_progress")
     time.sleep(1.1)

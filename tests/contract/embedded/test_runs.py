@@ -39,19 +39,30 @@ def test_the_model_gets_instructions_settings_and_the_thread(client: OpenAI, mod
     assistant = client.beta.assistants.create(model="named", instructions="Be a tutor.", temperature=0.3, top_p=0.9)
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "one"}])
     ended(client, client.beta.threads.runs.create(thread.id, assistant_id=assistant.id))
-    ended(client, client.beta.threads.runs.create(
-        thread.id, assistant_id=assistant.id, additional_instructions="Answer in German.", temperature=1,
-        additional_messages=[{"role": "user", "content": "two"}], max_completion_tokens=300,
-        response_format={"type": "json_object"},
-    ))
+    ended(
+        client,
+        client.beta.threads.runs.create(
+            thread.id,
+            assistant_id=assistant.id,
+            additional_instructions="Answer in German.",
+            temperature=1,
+            additional_messages=[{"role": "user", "content": "two"}],
+            max_completion_tokens=300,
+            response_format={"type": "json_object"},
+        ),
+    )
     first, second = model.requests
     assert (first.model, first.instructions, first.temperature, first.top_p) == ("named", "Be a tutor.", 0.3, 0.9)
     assert second.instructions == "Be a tutor.\n\nAnswer in German."
     assert (second.temperature, second.max_completion_tokens, second.response_format) == (
-        1, 300, {"type": "json_object"},
+        1,
+        300,
+        {"type": "json_object"},
     )
     assert [(message.speaker, message.text) for message in second.messages] == [
-        (Speaker.USER, "one"), (Speaker.ASSISTANT, "ok"), (Speaker.USER, "two"),
+        (Speaker.USER, "one"),
+        (Speaker.ASSISTANT, "ok"),
+        (Speaker.USER, "two"),
     ]
 
 
@@ -64,7 +75,8 @@ def test_a_run_may_override_instructions_model_and_tools(client: OpenAI, model: 
 def test_a_thread_and_its_run_are_created_in_one_call(client: OpenAI, model: ScriptedModel) -> None:
     assistant = client.beta.assistants.create(model="m")
     run = client.beta.threads.create_and_run(
-        assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "hi"}], "metadata": {"k": "v"}},
+        assistant_id=assistant.id,
+        thread={"messages": [{"role": "user", "content": "hi"}], "metadata": {"k": "v"}},
     )
     assert ended(client, run).status == "completed"
     assert client.beta.threads.retrieve(run.thread_id).metadata == {"k": "v"}
@@ -74,17 +86,22 @@ def test_a_thread_and_its_run_are_created_in_one_call(client: OpenAI, model: Scr
 def test_only_the_last_messages_reach_the_model_where_the_run_says_so(client: OpenAI, model: ScriptedModel) -> None:
     assistant = client.beta.assistants.create(model="m")
     thread = client.beta.threads.create(messages=[{"role": "user", "content": str(number)} for number in range(5)])
-    ended(client, client.beta.threads.runs.create(
-        thread.id, assistant_id=assistant.id, truncation_strategy={"type": "last_messages", "last_messages": 2},
-    ))
+    ended(
+        client,
+        client.beta.threads.runs.create(
+            thread.id,
+            assistant_id=assistant.id,
+            truncation_strategy={"type": "last_messages", "last_messages": 2},
+        ),
+    )
     assert [message.text for message in model.requests[0].messages] == ["3", "4"]
 
 
 def test_a_long_thread_is_cut_to_its_end(client: OpenAI, model: ScriptedModel) -> None:
     assistant = client.beta.assistants.create(model="m")
-    thread = client.beta.threads.create(messages=[
-        {"role": "user", "content": f"{number}" * 40_000} for number in range(5)
-    ])
+    thread = client.beta.threads.create(
+        messages=[{"role": "user", "content": f"{number}" * 40_000} for number in range(5)]
+    )
     ended(client, client.beta.threads.runs.create(thread.id, assistant_id=assistant.id))
     assert [message.text[0] for message in model.requests[0].messages] == ["3", "4"]
 
@@ -130,7 +147,9 @@ def test_waiting_for_tool_outputs_ends_at_the_time_limit_too(tmp_path: Path, san
         assert (step.status, step.expired_at is None) == ("expired", False)
         with pytest.raises(openai.BadRequestError, match=r'Runs in status "expired" do not accept tool outputs\.'):
             client.beta.threads.runs.submit_tool_outputs(
-                run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call_id, "output": "1"}],
+                run.id,
+                thread_id=run.thread_id,
+                tool_outputs=[{"tool_call_id": call_id, "output": "1"}],
             )
 
 
@@ -139,7 +158,8 @@ def test_a_model_that_fails_fails_the_run_with_its_sentence(client: OpenAI, mode
     run = ended(client, asked(client))
     assert (run.status, run.failed_at is None) == ("failed", False)
     assert run.last_error.model_dump() == {
-        "code": "server_error", "message": "The model's endpoint refused the key (401).",
+        "code": "server_error",
+        "message": "The model's endpoint refused the key (401).",
     }
     model.replies = [ModelError("Too many requests.", code="rate_limit_exceeded")]
     again = client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id)
@@ -172,10 +192,13 @@ def test_a_run_that_used_up_its_completion_tokens_is_incomplete(client: OpenAI, 
     assert model.requests[1].max_completion_tokens == 253
 
 
-@pytest.mark.parametrize(("reply", "code"), [
-    (says(""), "server_error"),
-    (says("secret", finish=ModelFinish.CONTENT_FILTER), "invalid_prompt"),
-])
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (says(""), "server_error"),
+        (says("secret", finish=ModelFinish.CONTENT_FILTER), "invalid_prompt"),
+    ],
+)
 def test_an_answer_that_is_none_fails_the_run(
     client: OpenAI, model: ScriptedModel, reply: ModelError, code: str
 ) -> None:
@@ -220,12 +243,20 @@ def test_a_run_of_an_unknown_assistant_or_thread_is_refused(client: OpenAI) -> N
         client.post(f"/threads/{thread.id}/runs", cast_to=dict, body={})
 
 
-@pytest.mark.parametrize("fields", [
-    {"truncation_strategy": {"type": "last_messages", "last_messages": "x"}}, {"tool_choice": "sometimes"},
-    {"tool_choice": {"type": "function", "function": {}}}, {"max_completion_tokens": 1}, {"temperature": "hot"},
-    {"tools": [{"type": "function", "function": {"name": "no spaces"}}]}, {"additional_messages": "hi"},
-    {"additional_messages": [{"role": "user"}]}, {"metadata": {"k": 1}},
-])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"truncation_strategy": {"type": "last_messages", "last_messages": "x"}},
+        {"tool_choice": "sometimes"},
+        {"tool_choice": {"type": "function", "function": {}}},
+        {"max_completion_tokens": 1},
+        {"temperature": "hot"},
+        {"tools": [{"type": "function", "function": {"name": "no spaces"}}]},
+        {"additional_messages": "hi"},
+        {"additional_messages": [{"role": "user"}]},
+        {"metadata": {"k": 1}},
+    ],
+)
 def test_a_run_with_a_wrong_field_is_refused_and_locks_nothing(client: OpenAI, fields: dict[str, object]) -> None:
     assistant, thread = client.beta.assistants.create(model="m"), client.beta.threads.create()
     with pytest.raises(openai.BadRequestError):

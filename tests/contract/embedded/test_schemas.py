@@ -19,8 +19,12 @@ yaml = pytest.importorskip("yaml", reason="the specification is YAML; the test e
 
 TOOLS: list[Any] = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": "weather"}}]
 SCHEMAS = {
-    "assistant": "AssistantObject", "thread": "ThreadObject", "thread.message": "MessageObject",
-    "thread.run": "RunObject", "thread.run.step": "RunStepObject", "file": "OpenAIFile",
+    "assistant": "AssistantObject",
+    "thread": "ThreadObject",
+    "thread.message": "MessageObject",
+    "thread.run": "RunObject",
+    "thread.run.step": "RunStepObject",
+    "file": "OpenAIFile",
 }
 
 
@@ -62,8 +66,11 @@ def check_thread(client: OpenAI, specification: Specification, run: Any) -> set[
     """Check all there is about a run; returns what kinds of things were seen."""
     one = f"/threads/{run.thread_id}/runs/{run.id}"
     objects = [
-        got(client, f"/assistants/{run.assistant_id}"), got(client, f"/threads/{run.thread_id}"), got(client, one),
-        *got(client, f"/threads/{run.thread_id}/messages")["data"], *got(client, f"{one}/steps")["data"],
+        got(client, f"/assistants/{run.assistant_id}"),
+        got(client, f"/threads/{run.thread_id}"),
+        got(client, one),
+        *got(client, f"/threads/{run.thread_id}/messages")["data"],
+        *got(client, f"{one}/steps")["data"],
         *got(client, "/files")["data"],
     ]
     for shown in objects:
@@ -75,24 +82,43 @@ def test_a_run_with_code_figures_and_files(
     client: OpenAI, specification: Specification, model: ScriptedModel, sandbox: RememberingSandbox
 ) -> None:
     model.replies = [runs_code("print(1)", text="Let me see."), says("Here.")]
-    sandbox.results = [CodeResult(
-        status=CodeStatus.OK, logs="1", images=(GuestImage(data=PNG, alt_text="Line"),),
-        files=(GuestFile(name="a.csv", data=b"1"),),
-    )]
+    sandbox.results = [
+        CodeResult(
+            status=CodeStatus.OK,
+            logs="1",
+            images=(GuestImage(data=PNG, alt_text="Line"),),
+            files=(GuestFile(name="a.csv", data=b"1"),),
+        )
+    ]
     file = client.files.create(file=("in.csv", b"1"), purpose="assistants")
     assistant = client.beta.assistants.create(
-        name="Tutor", description="Teaches", model="m", instructions="Explain.", tools=TOOLS, temperature=1, top_p=1,
-        metadata={"k": "v"}, tool_resources={"code_interpreter": {"file_ids": [file.id]}},
+        name="Tutor",
+        description="Teaches",
+        model="m",
+        instructions="Explain.",
+        tools=TOOLS,
+        temperature=1,
+        top_p=1,
+        metadata={"k": "v"},
+        tool_resources={"code_interpreter": {"file_ids": [file.id]}},
     )
     thread = client.beta.threads.create()
     client.beta.threads.messages.create(
-        thread.id, role="user", content="hi",
+        thread.id,
+        role="user",
+        content="hi",
         attachments=[{"file_id": file.id, "tools": [{"type": "code_interpreter"}]}],
     )
-    run = ended(client, client.beta.threads.runs.create(
-        thread.id, assistant_id=assistant.id, max_prompt_tokens=1000, max_completion_tokens=1000,
-        truncation_strategy={"type": "last_messages", "last_messages": 3},
-    ))
+    run = ended(
+        client,
+        client.beta.threads.runs.create(
+            thread.id,
+            assistant_id=assistant.id,
+            max_prompt_tokens=1000,
+            max_completion_tokens=1000,
+            truncation_strategy={"type": "last_messages", "last_messages": 3},
+        ),
+    )
     assert run.status == "completed"
     assert check_thread(client, specification, run) == set(SCHEMAS)
 
@@ -103,10 +129,14 @@ def test_a_run_that_waits_for_its_client(client: OpenAI, specification: Specific
     check_thread(client, specification, run)
 
 
-@pytest.mark.parametrize("reply", [
-    says("cut", finish=ModelFinish.LENGTH), ModelError("No.", code="rate_limit_exceeded"),
-    ModelError("No.", code="invalid_prompt"),
-])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        says("cut", finish=ModelFinish.LENGTH),
+        ModelError("No.", code="rate_limit_exceeded"),
+        ModelError("No.", code="invalid_prompt"),
+    ],
+)
 def test_a_run_that_gives_no_full_answer(
     client: OpenAI, specification: Specification, model: ScriptedModel, reply: Any
 ) -> None:

@@ -28,11 +28,21 @@ def test_a_run_with_code_is_told_event_by_event(
     sandbox.results = [CodeResult(status=CodeStatus.OK, logs="1\n")]
     _, events = streamed(client, [{"type": "code_interpreter"}])
     assert names(events) == [
-        "thread.run.created", "thread.run.queued", "thread.run.in_progress",
-        "thread.run.step.created", "thread.run.step.in_progress", "thread.run.step.delta", "thread.run.step.completed",
-        "thread.run.step.created", "thread.run.step.in_progress",
-        "thread.message.created", "thread.message.in_progress", "thread.message.delta", "thread.message.completed",
-        "thread.run.step.completed", "thread.run.completed",
+        "thread.run.created",
+        "thread.run.queued",
+        "thread.run.in_progress",
+        "thread.run.step.created",
+        "thread.run.step.in_progress",
+        "thread.run.step.delta",
+        "thread.run.step.completed",
+        "thread.run.step.created",
+        "thread.run.step.in_progress",
+        "thread.message.created",
+        "thread.message.in_progress",
+        "thread.message.delta",
+        "thread.message.completed",
+        "thread.run.step.completed",
+        "thread.run.completed",
     ]
     assert events[-1].data.status == "completed"
 
@@ -55,18 +65,27 @@ def test_a_stream_ends_where_the_client_has_to_act_and_goes_on_after_it(client: 
     (call,) = run.required_action.submit_tool_outputs.tool_calls
     delta = next(event for event in events if event.event == "thread.run.step.delta").data.delta
     assert delta.step_details.tool_calls[0].function.arguments == call.function.arguments
-    more = list(client.beta.threads.runs.submit_tool_outputs(
-        run.id, thread_id=thread_id, tool_outputs=[{"tool_call_id": call.id, "output": "28"}], stream=True,
-    ))
+    more = list(
+        client.beta.threads.runs.submit_tool_outputs(
+            run.id,
+            thread_id=thread_id,
+            tool_outputs=[{"tool_call_id": call.id, "output": "28"}],
+            stream=True,
+        )
+    )
     assert names(more)[:3] == ["thread.run.step.completed", "thread.run.queued", "thread.run.in_progress"]
     assert names(more)[-1] == "thread.run.completed"
 
 
 def test_a_thread_made_with_its_run_is_told_first(client: OpenAI) -> None:
     assistant = client.beta.assistants.create(model="m")
-    events = list(client.beta.threads.create_and_run(
-        assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "hi"}]}, stream=True,
-    ))
+    events = list(
+        client.beta.threads.create_and_run(
+            assistant_id=assistant.id,
+            thread={"messages": [{"role": "user", "content": "hi"}]},
+            stream=True,
+        )
+    )
     assert names(events)[:2] == ["thread.created", "thread.run.created"]
 
 

@@ -11,7 +11,8 @@ from tests.embedded_server import RememberingSandbox, ScriptedModel, asked, ende
 
 def test_a_thread_is_created_with_messages_changed_and_deleted(client: OpenAI, sandbox: RememberingSandbox) -> None:
     thread = client.beta.threads.create(
-        messages=[{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}], metadata={"k": "v"},
+        messages=[{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}],
+        metadata={"k": "v"},
     )
     assert [m.role for m in client.beta.threads.messages.list(thread.id, order="asc")] == ["user", "assistant"]
     assert client.beta.threads.update(thread.id, metadata={"k": "w"}).metadata == {"k": "w"}
@@ -37,11 +38,15 @@ def test_a_message_goes_in_as_a_string_and_comes_out_as_annotated_text(client: O
 def test_a_message_may_have_parts_and_pictures(client: OpenAI) -> None:
     thread = client.beta.threads.create()
     file = client.files.create(file=("cat.png", b"..."), purpose="vision")
-    made = client.beta.threads.messages.create(thread.id, role="user", content=[
-        {"type": "text", "text": "What is this?"},
-        {"type": "image_file", "image_file": {"file_id": file.id}},
-        {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}},
-    ])
+    made = client.beta.threads.messages.create(
+        thread.id,
+        role="user",
+        content=[
+            {"type": "text", "text": "What is this?"},
+            {"type": "image_file", "image_file": {"file_id": file.id}},
+            {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}},
+        ],
+    )
     assert [part.type for part in made.content] == ["text", "image_file", "image_url"]
 
 
@@ -62,16 +67,18 @@ def test_a_thread_with_an_active_run_takes_no_message_and_no_other_run(client: O
     model.held = True
     run = asked(client)
     refused: dict[str, Any] = {
-        f"Can't add messages to {run.thread_id} while a run {run.id} is active.":
-            lambda: client.beta.threads.messages.create(run.thread_id, role="user", content="and?"),
-        f"Thread {run.thread_id} already has an active run {run.id}.":
-            lambda: client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id),
+        f"Can't add messages to {run.thread_id} while a run {run.id} is active.": lambda: (
+            client.beta.threads.messages.create(run.thread_id, role="user", content="and?")
+        ),
+        f"Thread {run.thread_id} already has an active run {run.id}.": lambda: client.beta.threads.runs.create(
+            run.thread_id, assistant_id=run.assistant_id
+        ),
     }
     for text, attempt in refused.items():
         with pytest.raises(openai.BadRequestError) as refusal:
             attempt()
         assert refusal.value.status_code == 400
-        assert refusal.value.body["message"] == text   # type: ignore[index] # the package types it as object
+        assert refusal.value.body["message"] == text  # type: ignore[index] # the package types it as object
     model.held = False
     ended(client, run)
     client.beta.threads.messages.create(run.thread_id, role="user", content="and?")
@@ -85,15 +92,18 @@ def test_deleting_a_thread_ends_its_run(client: OpenAI, model: ScriptedModel) ->
         client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
 
 
-@pytest.mark.parametrize("body", [
-    {"role": "user", "content": ""},
-    {"role": "user"},
-    {"role": "system", "content": "x"},
-    {"role": "user", "content": "x" * 256_001},
-    {"role": "user", "content": [{"type": "video"}]},
-    {"role": "user", "content": []},
-    {"role": "user", "content": "x", "file_ids": "file-1"},
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"role": "user", "content": ""},
+        {"role": "user"},
+        {"role": "system", "content": "x"},
+        {"role": "user", "content": "x" * 256_001},
+        {"role": "user", "content": [{"type": "video"}]},
+        {"role": "user", "content": []},
+        {"role": "user", "content": "x", "file_ids": "file-1"},
+    ],
+)
 def test_a_message_that_is_none_is_refused(client: OpenAI, body: dict[str, Any]) -> None:
     thread = client.beta.threads.create()
     with pytest.raises(openai.BadRequestError):
@@ -105,7 +115,9 @@ def test_a_file_that_is_not_there_cannot_be_attached(client: OpenAI) -> None:
     thread = client.beta.threads.create()
     with pytest.raises(openai.NotFoundError, match=r"No file found with id 'file-none'\."):
         client.beta.threads.messages.create(
-            thread.id, role="user", content="x",
+            thread.id,
+            role="user",
+            content="x",
             attachments=[{"file_id": "file-none", "tools": [{"type": "code_interpreter"}]}],
         )
 
