@@ -15,6 +15,7 @@ from functools import partial
 from aiohttp import web
 
 from adapters.embedded.server import AssistantsServer, open_server
+from adapters.embedded.store import StoreError, StoreInUseError
 from adapters.file_links import add_file_routes
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend
@@ -31,6 +32,7 @@ from adapters.teams.guard import loopback_only
 from adapters.teams.handler import TeamsDispatch
 from adapters.teams.server import HttpRunner
 from bot.engine import Engine
+from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
@@ -138,15 +140,20 @@ async def opened_server(
 ) -> AsyncIterator[AssistantsServer]:
     """The embedded Assistants server, with whichever model the settings name behind it."""
     model = model_behind(settings)
-    server = await open_server(
-        data_dir=settings.data_dir / "assistants",
-        model=model,
-        sandbox=sandbox,
-        api_key=key.reveal(),
-        host=_LOOPBACK,
-        port=port,
-        run_deadline_s=int(settings.run_deadline_s),
-    )
+    try:
+        server = await open_server(
+            data_dir=settings.data_dir / "assistants",
+            model=model,
+            sandbox=sandbox,
+            api_key=key.reveal(),
+            host=_LOOPBACK,
+            port=port,
+            run_deadline_s=int(settings.run_deadline_s),
+        )
+    except StoreInUseError as error:
+        raise StorageInUseError(str(error)) from error
+    except StoreError as error:
+        raise StorageError(str(error)) from error
     try:
         yield server
     finally:

@@ -14,7 +14,7 @@ from adapters.embedded.errors import ApiError
 from adapters.embedded.events import Event, calls_opened, message_written
 from adapters.embedded.ids import RunId
 from adapters.embedded.messages import add_message
-from adapters.embedded.objects import Message
+from adapters.embedded.objects import Message, Thread
 from adapters.embedded.products import CodeOutcome
 from adapters.embedded.rows import Rows
 from adapters.embedded.run_objects import (
@@ -41,7 +41,8 @@ class RunInterruptedError(Exception):
 
 
 def start(rows: Rows, now: int, run_id: RunId, *, run: Run, messages: tuple[Message, ...]) -> list[Event]:
-    """Queue a run behind its messages. Raises ApiError (400) when the thread has an active run."""
+    """Queue a run behind its messages. Raises ApiError when the thread has an active run (400) or is gone (404)."""
+    rows.get(Thread, run.thread_id)
     active = rows.active_run(run.thread_id)
     if active:
         raise ApiError(f"Thread {run.thread_id} already has an active run {active.id}.")

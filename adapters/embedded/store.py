@@ -19,6 +19,10 @@ class StoreError(Exception):
     """The data folder cannot be read or written; the message says why in one sentence."""
 
 
+class StoreInUseError(StoreError):
+    """Another process holds the data folder."""
+
+
 class Store:
     """Runs pieces of work against the rows, one after the other, each wholly or not at all."""
 
@@ -34,7 +38,8 @@ class Store:
             connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
         except (sqlite3.Error, OSError) as error:
             thread.shutdown()
-            raise StoreError(f"{path} cannot be opened: {_plainly(error)}.") from error
+            kind = StoreInUseError if _is_locked(error) else StoreError
+            raise kind(f"{path} cannot be opened: {_plainly(error)}.") from error
         return cls(connection=connection, thread=thread)
 
     async def transact(self, work: Callable[[Rows], T]) -> T:
@@ -66,6 +71,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
 def _plainly(error: Exception) -> str:
-    text = str(error)
-    return "another process is using it" if "locked" in text else text
+    return "another process is using it" if _is_locked(error) else str(error)
