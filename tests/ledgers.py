@@ -14,6 +14,7 @@ class Adopted(list[LedgerEntry]):
     def __init__(self) -> None:
         super().__init__()
         self.drops = 0
+        self.on_drop: Callable[[], object] = list
 
     def __call__(self, entries: Sequence[LedgerEntry]) -> None:
         self.extend(entries)
@@ -24,6 +25,7 @@ class Adopted(list[LedgerEntry]):
 
     async def drop(self) -> None:
         self.drops += 1
+        self.on_drop()
         self.clear()
 
 

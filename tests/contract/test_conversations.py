@@ -9,17 +9,30 @@ import pytest
 
 from bot.conversation import ConversationKey, ThreadId
 from bot.ports import Conversations
+from storage.conversations_postgres import PostgresConversations
 from storage.conversations_sqlite import SqliteConversations
+from storage.ledger_postgres import PostgresLedger
+from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
 from tests.fakes import MemoryConversations
+from tests.ledgers import started
+from tests.postgres_server import PostgresServer
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="19:x@thread.tacv2;messageid=1")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Conversations]:
     if request.param == "memory":
         yield MemoryConversations()
+        return
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        session = PostgresSession(server.url(server.new_database()))
+        ledger = PostgresLedger(session)  # it opens the session that both use
+        await started(ledger)
+        yield PostgresConversations(session, backend="embedded")
+        await ledger.stop()
         return
     file = SqliteFile(tmp_path / "c.sqlite")
     await file.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -237,7 +238,7 @@ async def test_a_page_of_garbage_in_the_file_is_refused_with_what_to_do(path: Pa
         await ledger.end(await accepted(ledger, message_id=f"m{n}" * 50))
     await ledger.stop()
     with path.open("r+b") as file:
-        file.seek(8 * 4096)
+        file.seek(-4096, os.SEEK_END)
         file.write(b"\x5a" * 4096)
     with pytest.raises(StorageError, match="put a copy"):
         await SqliteFile(path).open()

@@ -1,0 +1,290 @@
+"""What holds for the ledger of several processes: who works on what, what of it moves when, who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bot.conversation import ConversationKey, ThreadId
+from bot.errors import StorageError
+from bot.ports import LedgerEntry
+from storage.conversations_postgres import PostgresConversations
+from storage.ledger_postgres import PostgresLedger
+from storage.partitions import PARTITIONS, partition_of
+from storage.postgres import PostgresSession
+from tests.ledgers import Adopted, accepted, refused, started, unfinished, until
+from tests.postgres_proxy import running_proxy
+from tests.postgres_server import PostgresServer
+
+ANY = LedgerEntry(number=0, conversation="", id="", payload="", steps={}, tries=0)
+TOO_LONG = "".join(str(n) for n in range(10_000))  # for an index, and hard to compress
+CONVERSATIONS = [f"conversation {n}" for n in range(200)]
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    ledger: PostgresLedger
+    adopted: Adopted
+    session: PostgresSession
+
+    @property
+    def partitions(self) -> int:
+        return len({partition_of(each) for each in CONVERSATIONS if self.ledger.owns(each)})
+
+    def owned(self) -> str:
+        return next(each for each in CONVERSATIONS if self.ledger.owns(each))
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+Join = Callable[[], Awaitable[Replica]]
+
+
+@pytest.fixture
+async def join(postgres: PostgresServer, database: str) -> AsyncIterator[Join]:
+    """Starts one more replica."""
+    replicas: list[Replica] = []
+
+    async def one_more() -> Replica:
+        session = PostgresSession(postgres.url(database))
+        ledger = PostgresLedger(session)
+        replicas.append(Replica(ledger, await started(ledger), session))
+        return replicas[-1]
+
+    yield one_more
+    for replica in replicas:
+        await replica.ledger.stop()
+
+
+def shared_fairly(*replicas: Replica) -> bool:
+    shares = [replica.partitions for replica in replicas]
+    return sum(shares) == PARTITIONS and max(shares) <= -(-PARTITIONS // len(shares))
+
+
+def test_two_hundred_conversations_reach_every_partition() -> None:
+    assert len({partition_of(each) for each in CONVERSATIONS}) == PARTITIONS
+
+
+@pytest.mark.parametrize(("conversation", "partition"), [("", 0), ("a", 3), ("19:x@thread.tacv2", 22), ("ä", 3)])
+def test_a_conversations_partition_never_changes(conversation: str, partition: int) -> None:
+    assert partition_of(conversation) == partition
+
+
+async def test_replicas_share_the_conversations_fairly_as_they_come_and_go(join: Join) -> None:
+    one = await join()
+    assert one.partitions == PARTITIONS
+    two = await join()
+    await until(lambda: shared_fairly(one, two))
+    three = await join()
+    await until(lambda: shared_fairly(one, two, three))
+    assert not any(sum(each.ledger.owns(c) for each in (one, two, three)) > 1 for c in CONVERSATIONS)
+    await one.ledger.stop()
+    await until(lambda: shared_fairly(two, three))
+
+
+async def test_a_message_accepted_anywhere_reaches_the_owner_of_its_conversation(join: Join) -> None:
+    one, two = await join(), await join()
+    await until(lambda: shared_fairly(one, two))
+    number = await accepted(one.ledger, two.owned(), "m1", "hello")
+    await until(lambda: two.adopted.ids == ["m1"], deadline_s=0.5)
+    assert two.adopted[0].number == number
+    assert two.adopted[0].payload == "hello"
+    assert one.adopted == []
+    assert await two.ledger.add(two.owned(), "m1", "hello") is None
+
+
+async def test_what_a_polite_replica_leaves_goes_on_at_another_at_once(join: Join) -> None:
+    one, two = await join(), await join()
+    await until(lambda: shared_fairly(one, two))
+    number = await accepted(one.ledger, one.owned(), "m1")
+    await one.ledger.begin(number)
+    await one.ledger.save(number, "run", '"run_1"')
+    await one.ledger.stop()
+    await until(lambda: two.adopted.ids == ["m1"], deadline_s=0.5)
+    assert (two.adopted[0].tries, two.adopted[0].steps) == (1, {"run": '"run_1"'})
+
+
+async def test_a_conversation_with_a_turn_in_hand_moves_only_when_the_turn_has_ended(join: Join) -> None:
+    one = await join()
+    in_hand = {conversation: await accepted(one.ledger, conversation, "m1") for conversation in CONVERSATIONS}
+    for number in in_hand.values():
+        await one.ledger.begin(number)
+    two = await join()
+    await until(lambda: one.partitions == PARTITIONS // 2)
+    await asyncio.sleep(0.1)
+    assert two.partitions == 0
+    leaving = [conversation for conversation in CONVERSATIONS if not one.ledger.owns(conversation)]
+    partition = partition_of(leaving[0])
+    for conversation in leaving:
+        if partition_of(conversation) == partition:
+            await one.ledger.end(in_hand[conversation])
+    await until(lambda: two.ledger.owns(leaving[0]))
+    assert two.partitions == 1
+    assert two.adopted == []
+
+
+async def test_whoever_owns_a_conversation_in_the_end_has_all_its_messages_however_it_moved(join: Join) -> None:
+    one, two = await join(), await join()
+    ids = {f"m{n}": conversation for n, conversation in enumerate(CONVERSATIONS * 3)}
+
+    async def accept(replica: Replica, message_id: str, conversation: str) -> None:
+        number = await accepted(replica.ledger, conversation, message_id)
+        if replica.ledger.owns(conversation):  # as the engine does
+            replica.adopted([replace(ANY, number=number, conversation=conversation, id=message_id)])
+
+    sides = itertools.cycle((one, two))
+    work = [accept(side, *pair) for side, pair in zip(sides, ids.items(), strict=False)]  # while the shares settle
+    await asyncio.gather(*work)
+    await until(lambda: shared_fairly(one, two))
+    for message_id, conversation in ids.items():
+        owner = one if one.ledger.owns(conversation) else two
+        await until(lambda owner=owner, wanted=message_id: wanted in owner.adopted.ids)  # type: ignore[misc]
+
+
+async def test_a_lost_session_drops_every_turn_before_the_next_one_adopts(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    one = await join()
+    number = await accepted(one.ledger, "c", "m1")
+    await one.ledger.begin(number)
+    owned_at_drop: list[bool] = []
+    one.adopted.on_drop = lambda: owned_at_drop.append(one.ledger.owns("c"))
+    end_all_sessions(postgres, database)
+    await until(lambda: one.adopted.ids == ["m1"])
+    assert owned_at_drop == [False]
+    assert one.adopted[0].tries == 1
+    assert await one.ledger.add("c", "m1", "x") is None
+
+
+async def test_what_waits_when_the_session_is_lost_is_refused_and_not_kept_for_later(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    one = await join()
+    adds = [asyncio.create_task(accepted(one.ledger, "c", f"m{n}")) for n in range(500)]
+    await asyncio.to_thread(end_all_sessions, postgres, database)
+    outcomes = await asyncio.gather(*adds, return_exceptions=True)
+    assert all(isinstance(outcome, int | StorageError) for outcome in outcomes)
+    numbers = {outcome for outcome in outcomes if isinstance(outcome, int)}
+    await until(lambda: one.partitions == PARTITIONS)
+    assert numbers <= {entry.number for entry in await unfinished(one.ledger)}
+
+
+async def test_a_frozen_answer_is_not_trusted(join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = await join()
+    monkeypatch.setattr("storage.postgres_connection._COMMAND_S", -2.0)  # as if any answer took too long
+    assert "ended" in await refused(one.ledger.add("c", "m1", "x"), StorageError)
+    monkeypatch.undo()
+    await until(lambda: one.adopted.drops == 1 and one.partitions == PARTITIONS)
+
+
+async def test_a_message_is_forgotten_a_week_after_it_was_answered(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    one = await join()
+    for n in range(4):
+        await one.ledger.end(await accepted(one.ledger, "c", f"old {n}"))
+    postgres.sql(database, "UPDATE teamsbot.turns SET done_at = now() - interval '6 days' WHERE message_id = 'old 0'")
+    postgres.sql(database, "UPDATE teamsbot.turns SET done_at = now() - interval '8 days' WHERE message_id <> 'old 0'")
+    for n in range(2):
+        await one.ledger.end(await accepted(one.ledger, "c", f"new {n}"))
+    kept = postgres.sql(database, "SELECT message_id FROM teamsbot.turns ORDER BY number")
+    assert kept == [["old 0"], ["new 0"], ["new 1"]]
+
+
+async def test_a_done_turn_leaves_no_word_of_the_person_in_the_tables(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    one = await join()
+    number = await accepted(one.ledger, "c", "m1", "my secret")
+    await one.ledger.save(number, "reply", '"my secret too"')
+    await one.ledger.end(number)
+    assert postgres.sql(database, "SELECT message_id, payload FROM teamsbot.turns") == [["m1", ""]]
+    assert postgres.sql(database, "SELECT * FROM teamsbot.steps") == []
+
+
+@pytest.mark.parametrize("hostile", ["a\0b", "\ud800", TOO_LONG], ids=["NUL", "surrogate", "long"])
+async def test_an_id_that_cannot_be_stored_does_not_harm_what_waits_with_it(join: Join, hostile: str) -> None:
+    one = await join()
+    ids = [hostile if n % 7 == 3 else f"m{n}" for n in range(20)]
+    outcomes = await asyncio.gather(*(one.ledger.add("c", id, "x") for id in ids), return_exceptions=True)  # noqa: A001
+    assert [isinstance(outcome, StorageError) for outcome in outcomes] == [each == hostile for each in ids]
+    assert one.adopted.drops == 0
+
+
+async def test_replicas_share_the_threads_of_conversations(join: Join) -> None:
+    one, two = await join(), await join()
+    key = ConversationKey(channel="msteams", tenant="t", conversation="c")
+    await PostgresConversations(one.session, backend="embedded").remember(key, ThreadId("thread_1"))
+    assert await PostgresConversations(two.session, backend="embedded").thread_of(key) == "thread_1"
+    assert await PostgresConversations(two.session, backend="assistants").thread_of(key) is None
+
+
+async def test_replicas_that_start_at_once_make_the_tables_once(join: Join) -> None:
+    replicas = await asyncio.gather(*(join() for _ in range(5)))
+    await until(lambda: shared_fairly(*replicas))
+
+
+async def test_tables_of_a_newer_version_are_refused_and_left_alone(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    await (await join()).ledger.stop()
+    postgres.sql(database, "UPDATE teamsbot.schema_version SET number = 99")
+    assert "newer version" in await refused(join(), StorageError)
+    assert postgres.sql(database, "SELECT number FROM teamsbot.schema_version") == [["99"]]
+
+
+async def test_a_pooler_that_ignores_the_settings_is_refused_with_what_to_do(
+    postgres: PostgresServer, database: str
+) -> None:
+    async with running_proxy(postgres.port, drop_settings=True) as pooler:
+        ledger = PostgresLedger(PostgresSession(postgres.url(database, port=pooler.port)))
+        assert "pooler" in await refused(started(ledger), StorageError)
+
+
+async def test_a_way_in_between_that_passes_everything_on_is_no_pooler(postgres: PostgresServer, database: str) -> None:
+    async with running_proxy(postgres.port) as proxy:
+        ledger = PostgresLedger(PostgresSession(postgres.url(database, port=proxy.port)))
+        await started(ledger)
+        await ledger.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://teamsbot@127.0.0.1:{port}/nowhere", "nowhere"),
+        ("postgresql://nobody:hunter2@127.0.0.1:{port}/postgres", "nobody"),
+        ("postgresql://teamsbot:hunter2@127.0.0.1:hunter2/postgres", "DATABASE_URL"),
+        ("mysql://teamsbot:hunter2@127.0.0.1/postgres", "DATABASE_URL"),
+        ("postgresql://teamsbot:hunter2@127.0.0.1:{port}/postgres?sslmode=hunter2", "DATABASE_URL"),
+    ],
+)
+async def test_an_address_that_cannot_work_is_refused_at_once_and_not_quoted(
+    postgres: PostgresServer, url: str, told: str
+) -> None:
+    session = PostgresSession(url.format(port=postgres.port))
+    async with asyncio.timeout(2):
+        reason = await refused(started(PostgresLedger(session)), StorageError)
+    assert told in reason
+    assert "hunter2" not in reason + repr(session)
+
+
+async def test_a_server_that_is_not_there_is_waited_for_until_the_deadline(
+    caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+) -> None:
+    session = PostgresSession(f"postgresql://teamsbot@127.0.0.1:{unused_tcp_port}/postgres")
+    tenant = PostgresLedger(session)
+    with caplog.at_level(logging.WARNING):
+        assert "cannot be reached" in await refused(session.open(tenant, deadline_s=1.5), StorageError)
+    assert "waiting for PostgreSQL" in caplog.messages
+
+
+def end_all_sessions(postgres: PostgresServer, database: str) -> None:
+    postgres.sql(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'teamsbot'")
