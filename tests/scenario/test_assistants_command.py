@@ -8,9 +8,14 @@ from pathlib import Path
 from tests.scenario.test_cli_start import ended
 
 
+def private_folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "assistants").mkdir(mode=0o700)
+    return tmp_path / "data" / "assistants"
+
+
 def test_a_folder_that_another_server_holds_is_told(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "assistants"
-    folder.mkdir(parents=True)
+    folder = private_folder(tmp_path)
     with sqlite3.connect(folder / "assistants.sqlite") as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("CREATE TABLE held (x)")
@@ -22,8 +27,7 @@ def test_a_folder_that_another_server_holds_is_told(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "assistants"
-    folder.mkdir(parents=True)
+    folder = private_folder(tmp_path)
     (folder / "assistants.sqlite").write_bytes(b"this is no database " * 500)
     code, talk = ended(tmp_path, "assistants", "--port", "0", DATA_DIR=str(tmp_path / "data"))
     assert code == 2
