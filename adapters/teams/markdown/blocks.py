@@ -80,9 +80,13 @@ def _language(node: SyntaxTreeNode) -> str:
 
 def _fenced(text: str, language: str) -> str:
     """A preformatted block, behind a fence longer than any within."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = _fence(text)
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _fence(text: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    return "`" * max(3, longest + 1)
 
 
 def _pieces(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
@@ -93,7 +97,9 @@ def _pieces(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
     match node.type:
         case "fence" | "code_block" | "table":
             language = _language(node)
-            yield from (_fenced(part, language) for part in cut_lines(_verbatim(node), longest_units // 2))
+            text = _verbatim(node)
+            room = max(longest_units - 2 * len(_fence(text)) - len(language) - 2, longest_units // 3 - 50)
+            yield from (_fenced(part, language) for part in cut_lines(text, room))
         case "blockquote" | "list_item":
             yield from (piece for child in node.children for piece in written(child, longest_units))
         case "bullet_list" | "ordered_list":

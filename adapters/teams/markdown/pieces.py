@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Final
 
@@ -37,9 +36,9 @@ def _without_controls(text: str) -> str:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """What is read as Markdown, up to a paragraph's end if there is one, and the rest."""
+    """What is read as Markdown, up to the end of a paragraph, a line or a word, and the rest."""
     if len(text) <= LONGEST_PARSED:
         return text, ""
-    ends = [match.start() for match in re.finditer(r"\n\s*\n", text[:LONGEST_PARSED])]
-    end = ends[-1] if ends else LONGEST_PARSED
+    ends = (text.rfind(pause, LONGEST_PARSED // 2, LONGEST_PARSED) for pause in ("\n\n", "\n", " "))
+    end = next((end for end in ends if end >= 0), LONGEST_PARSED)
     return text[:end], text[end:]

@@ -1,0 +1,130 @@
+"""What holds for every text, whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from adapters.teams.markdown.inline import escaped
+from adapters.teams.markdown.packing import units
+from adapters.teams.markdown.pieces import teams_markdown
+
+READER = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+LIMIT = 120
+
+MARKUP = [
+    *"*_`~[]()<>!#|\\&$-+=:.\"'\n ",
+    "**",
+    "\n\n",
+    "```\n",
+    "~~~",
+    "](",
+    "![",
+    "[x](https://a.example/p)",
+    "![x](https://evil.example/?q=1)",
+    "[r]: https://evil.example/?q=1\n",
+    "https://evil.example/?q=1",
+    "www.evil.example/?q=1",
+    "https:",
+    "//",
+    "<img src=x>",
+    "<at>Ada</at>",
+    "&lt;",
+    "&#33;",
+    "javascript:x",
+    "data:x",
+    "|a|b|\n|-|-|\n|c|d|\n",
+    "\n- ",
+    "\n1. ",
+    "\n> ",
+    "\n# ",
+    "\n    ",
+    "\t",
+    "\\(",
+    "\\)",
+    "$$",
+    "word",
+    "snake_case",
+    "é",
+    "表",
+    "👩\u200d👧",
+    "\u200b",
+]
+texts = st.lists(st.sampled_from(MARKUP), max_size=60).map("".join) | st.text(max_size=400)
+
+
+def tokens(piece: str) -> Iterator[Token]:
+    for block in READER.parse(piece):
+        yield block
+        yield from block.children or ()
+
+
+@settings(max_examples=600, deadline=None)
+@given(texts)
+def test_no_picture_no_html_and_no_link_with_data_ever_leaves(text: str) -> None:
+    for token in (token for piece in teams_markdown(text, LIMIT) for token in tokens(piece)):
+        assert token.type not in ("image", "html_inline", "html_block")
+        if token.type == "link_open":
+            assert re.fullmatch(r"https?://[^?#@\\\s]+", str(token.attrs["href"]))
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts, st.integers(60, 300))
+def test_every_piece_fits_and_holds_words(text: str, limit: int) -> None:
+    pieces = teams_markdown(text, limit)
+
+    assert all(units(piece) <= limit for piece in pieces)
+    assert all(piece.strip() for piece in pieces)
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts)
+def test_no_piece_needs_its_neighbours_to_be_read(text: str) -> None:
+    """A fence that is opened is closed in the same piece, or the next piece would be read as its code."""
+    for piece in teams_markdown(text, LIMIT):
+        followed = READER.parse(f"{piece}\n\nthe next")
+        assert followed[-2].content == "the next"
+
+
+plain_markup = st.sampled_from([*"*_~#-+=.|>&:\n ", "**", "\n\n", "\n- ", "\n1. ", "\n> ", "\n# ", " word ", " a_b "])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(plain_markup | st.integers(0, 999).map(lambda number: f" w{number} "), max_size=80).map("".join))
+def test_no_word_is_lost_and_none_changes_its_place(text: str) -> None:
+    said = " ".join(teams_markdown(text, LIMIT))
+
+    assert re.findall(r"w\d+", said) == re.findall(r"w\d+", text)
+
+
+@settings(max_examples=800, deadline=None)
+@given(st.text("*_`~[]()<>!#|\\&;-+=.ab1 \n", max_size=60))
+def test_escaped_words_are_read_as_the_very_same_words(text: str) -> None:
+    tokens_read = READER.parse(escaped(text))
+
+    assert {token.type for token in tokens_read} <= {"paragraph_open", "inline", "paragraph_close"}
+    seen = " ".join(
+        "".join(child.content if child.type == "text" else "\n" for child in token.children or ())
+        for token in tokens_read
+        if token.type == "inline"
+    )
+    assert seen.split() == text.split()
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts)
+def test_writing_a_text_twice_brings_no_address_back(text: str) -> None:
+    once = "\n\n".join(teams_markdown(text))
+    twice = "\n\n".join(teams_markdown(once))
+
+    assert "?q=1" not in outside_code(once)
+    assert "?q=1" not in outside_code(twice)
+
+
+def outside_code(markdown: str) -> str:
+    return " ".join(token.content for token in tokens(markdown) if token.type == "text")
