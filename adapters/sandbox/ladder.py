@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
 
 from adapters.sandbox.bubblewrap import SPARE_UID, Bubblewrap
 from adapters.sandbox.canaries import canaries, leaks_told
@@ -21,7 +20,7 @@ from adapters.sandbox.remedies import remedy_for
 from adapters.sandbox.results import CodeResult, CodeStatus
 from adapters.sandbox.session import Session
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -46,7 +45,7 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
             await try_wall(wall, limits)
         except SandboxError as error:
             failures.append(str(error))
-            log.warning("sandbox_wall_failed", wall=wall.name, error=str(error))
+            log.warning("sandbox wall failed", extra={"wall": wall.name, "error": str(error)})
         else:
             return Footing(wall=wall)
     found = failures[0] if failures else "bubblewrap is not installed"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import structlog
 
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.fonts import collect_fonts
@@ -21,7 +20,7 @@ from adapters.sandbox.process import Wall
 from adapters.sandbox.results import CodeResult, CodeStatus
 from adapters.sandbox.session import Session
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 REAPER_PERIOD_S = 60.0
 FORGOTTEN = "The session was ended."
@@ -61,7 +60,8 @@ class Sandbox:
     async def open(cls, settings: SandboxSettings) -> Sandbox:
         """Find a wall that holds. Never raises for a missing one: code is then answered as UNAVAILABLE."""
         footing = await find_wall(settings.python, settings.limits, settings.bwrap)
-        log.info("sandbox_opened", wall=footing.wall.name if footing.wall else None, reason=footing.reason)
+        wall = footing.wall.name if footing.wall else None
+        log.info("sandbox opened", extra={"wall": wall, "reason": footing.reason})
         sandbox = cls(settings, footing)
         if footing.wall:
             sandbox._tasks = [
@@ -92,9 +92,10 @@ class Sandbox:
             async with self._entered(session, self._wall) as entered, self._slots:
                 result = await entered.run(code, limits.run_s if deadline_s is None else deadline_s)
         except SandboxError as error:
-            log.warning("sandbox_session_not_started", session=session, error=str(error))
+            log.warning("sandbox session not started", extra={"session": session, "error": str(error)})
             return CodeResult(status=CodeStatus.UNAVAILABLE, reason=NOT_STARTED)
-        log.info("sandbox_ran", session=session, status=result.status, lost=result.session_lost, reason=result.reason)
+        ended = {"session": session, "status": result.status, "lost": result.session_lost, "reason": result.reason}
+        log.info("code ran", extra=ended)
         return result
 
     async def put(self, session: str, name: str, data: bytes) -> None:
@@ -186,7 +187,7 @@ class Sandbox:
         try:
             self._fonts = await collect_fonts(wall, self._settings.limits)
         except SandboxError as error:
-            log.warning("sandbox_fonts_not_prepared", error=str(error))
+            log.warning("sandbox fonts not prepared", extra={"error": str(error)})
 
 
 @dataclass(slots=True)
