@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import statistics
 import time
@@ -56,14 +57,12 @@ class Figures:
 async def apply(load: Load, outside: StandIns, bot_url: str, service_url: str, seed: int = 1) -> Figures:
     """Talk to the bot until everything is answered, or the deadline has passed."""
     dice = random.Random(seed)  # noqa: S311 - replays the run
-    connector = aiohttp.TCPConnector(limit=0)
+    limits = aiohttp.ClientTimeout(total=load.deadline_s)
     began_s = time.monotonic()
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=aiohttp.ClientTimeout(total=load.deadline_s)
-    ) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limits) as session:
+        crowd = _Crowd(session=session, load=load, outside=outside, bot_url=bot_url, service_url=service_url)
         people = [
-            _person(session, load, outside, bot_url, service_url, number, dice.uniform(0, load.within_s), dice.random())
-            for number in range(load.conversations)
+            crowd.person(number, dice.uniform(0, load.within_s), dice.random()) for number in range(load.conversations)
         ]
         try:
             async with asyncio.timeout(load.deadline_s):
@@ -74,30 +73,34 @@ async def apply(load: Load, outside: StandIns, bot_url: str, service_url: str, s
     return _figures(load, outside, began_s)
 
 
-async def _person(
-    session: aiohttp.ClientSession,
-    load: Load,
-    outside: StandIns,
-    bot_url: str,
-    service_url: str,
-    number: int,
-    pause_s: float,
-    share: float,
-) -> None:
-    await asyncio.sleep(pause_s)
-    for count in range(load.messages):
-        run_s = load.run_s * (0.75 + 0.5 * ((share * 7 + count * 0.37) % 1))  # +-25 %, so that nothing falls in step
-        tag = f"{number}.{count}"
-        seen = outside.seen.setdefault(tag, Seen())
-        seen.conversation, seen.sent_at_s = f"c{number}", time.monotonic()
-        body = orjson.dumps(_activity(tag, run_s, number, number % load.tenants, service_url))
-        async with session.post(bot_url, data=body, headers={"Content-Type": "application/json"}) as response:
-            await response.read()
-            if response.status >= 300:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Crowd:
+    session: aiohttp.ClientSession
+    load: Load
+    outside: StandIns
+    bot_url: str
+    service_url: str
+
+    async def person(self, number: int, pause_s: float, share: float) -> None:
+        """Say one thing after another, each when the one before was answered."""
+        await asyncio.sleep(pause_s)
+        for count in range(self.load.messages):
+            run_s = self.load.run_s * (0.75 + 0.5 * ((share * 7 + count * 0.37) % 1))  # +-25 %: nothing falls in step
+            tag = f"{number}.{count}"
+            seen = self.outside.seen.setdefault(tag, Seen())
+            seen.conversation, seen.sent_at_s = f"c{number}", time.monotonic()
+            body = orjson.dumps(_activity(tag, run_s, number, number % self.load.tenants, self.service_url))
+            if await self._say(body) >= 300:
                 return
-        seen.acked_at_s = time.monotonic()
-        while not seen.answered_at_s:
-            await asyncio.sleep(0.01)
+            seen.acked_at_s = time.monotonic()
+            while not seen.answered_at_s:
+                await asyncio.sleep(0.01)
+
+    async def _say(self, body: bytes) -> int:
+        headers = {"Content-Type": "application/json"}
+        async with self.session.post(self.bot_url, data=body, headers=headers) as response:
+            await response.read()
+            return response.status
 
 
 def _activity(tag: str, run_s: float, conversation: int, tenant: int, service_url: str) -> dict[str, object]:
@@ -152,7 +155,7 @@ def _typing_gap_s(seen: Seen, outside: StandIns) -> float:
     times = [at_s for at_s in outside.typing.get(seen.conversation, []) if seen.acked_at_s - 1 <= at_s <= end_s]
     marks = [min(begin_s, *times)] if times else [begin_s]
     marks += [*times, end_s]
-    return max((after - before for before, after in zip(marks, marks[1:], strict=False)), default=0.0)
+    return max((after - before for before, after in itertools.pairwise(marks)), default=0.0)
 
 
 def _typing_after_answer(outside: StandIns, answered: Sequence[Seen]) -> int:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from benchmarks.run import Result
 
 HEAD = (
-    "cell | bot | asked | lost | doubled | disordered | ack p50/p99/max ms | overhead p50/p99 ms | lag p50 ms | turns/s "
-    "| CPU ms/turn | memory MB | calls/turn | typing/turn | typing gap max s | connector peak/s"
+    "cell | bot | asked | lost | doubled | disordered | ack p50/p99/max ms | overhead p50/p99 ms | lag p50 ms "
+    "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn | typing gap max s | connector peak/s"
 )
 TABLE = Path(".cache/bench/table.md")
 

@@ -28,11 +28,11 @@ class Cell:
 
 
 CELLS = (
-    Cell(name="C=1", load=Load(conversations=1, messages=10, run_s=2.0)),
-    Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0)),
+    Cell(name="C=1", load=Load(conversations=1, messages=10, run_s=2.0), peers=("teams-ai", "echo")),
+    Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0), peers=("teams-ai", "echo")),
     Cell(name="C=500", load=Load(conversations=500, messages=1, run_s=2.0)),
     Cell(name="C=2000", load=Load(conversations=2000, messages=1, run_s=2.0)),
-    Cell(name="saturated", load=Load(conversations=100, messages=20, run_s=0.05, within_s=0.1)),
+    Cell(name="saturated", load=Load(conversations=100, messages=20, run_s=0.05, within_s=0.1), peers=("teams-ai",)),
     Cell(name="one tenant", load=Load(conversations=500, messages=1, run_s=2.0, tenants=1)),
     Cell(
         name="faults",
@@ -78,6 +78,7 @@ async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -
 
 async def main(wanted: list[str]) -> list[Result]:
     """All cells, ours and the peers' side by side."""
+    peers.prepare()
     cores = sorted(os.sched_getaffinity(0))[:2]
     bot_core, own_core = cores[0], cores[-1]
     os.sched_setaffinity(0, {own_core})

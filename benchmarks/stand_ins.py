@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import web
 
-Chance = Callable[[], float]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ class StandIns:
         self._ids = itertools.count(1)
         self._runs: dict[str, Run] = {}
         self._runs_of: dict[str, list[Run]] = {}
+        self._posted: dict[str, str] = {}  # the last message of a thread, for bots that post it first
 
     def app(self) -> web.Application:
         """Routes of both."""
@@ -92,17 +93,19 @@ class StandIns:
         return _json({"id": f"thread_{next(self._ids)}", "object": "thread", "created_at": 0, "metadata": {}})
 
     async def _message(self, request: web.Request) -> web.Response:
-        await request.read()
+        self._posted[request.match_info["thread"]] = str(orjson.loads(await request.read())["content"])
         return _json({"id": f"msg_{next(self._ids)}", "object": "thread.message"})
 
     async def _start(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
-        tag, seconds = body["additional_messages"][0]["content"].split()[-2:]
+        thread = request.match_info["thread"]
+        added = body.get("additional_messages")
+        tag, seconds = (added[0]["content"] if added else self._posted[thread]).split()[-2:]
         run = Run(
             id=f"run_{next(self._ids)}",
-            thread=request.match_info["thread"],
+            thread=thread,
             tag=tag,
-            turn=body["metadata"].get("turn", ""),
+            turn=(body.get("metadata") or {}).get("turn", ""),
             ends_at_s=time.monotonic() + float(seconds),
         )
         self._runs[run.id] = run
@@ -119,7 +122,8 @@ class StandIns:
         return _json(_shown(self._runs[request.match_info["run"]]))
 
     async def _messages(self, request: web.Request) -> web.Response:
-        run = self._runs[request.query["run_id"]]
+        of_thread = self._runs_of[request.match_info["thread"]]
+        run = self._runs[request.query["run_id"]] if "run_id" in request.query else of_thread[-1]
         content = [{"type": "text", "text": {"value": run.tag, "annotations": []}}]
         message = {
             "id": f"msg_{run.id}",
