@@ -3,7 +3,7 @@
 # Relative paths only, so that a folder with spaces in its name works.
 venv = .venv/bin
 
-.PHONY: help run playground test crash test-unit check format-check lint types imports documents tree lock environments-test
+.PHONY: help run playground test crash bench test-unit check format-check lint types imports documents tree lock environments-test
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -22,6 +22,9 @@ test: environments-test  ## all tests, the browser's too; fetches what they need
 
 crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill"]
 	@$(venv)/pytest -m "crash or not crash" tests/crash $(ARGS)
+
+bench: environments-test  ## speed and cost beside peers, each bot on a core of its own: make bench [ARGS="C=50 saturated"]
+	@$(venv)/python -m benchmarks.run $(ARGS)
 
 test-unit: environments-test  ## the fast ring
 	@$(venv)/pytest tests/unit $(ARGS)
