@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from bot.commands import Command, command_in
 from bot.conversation import ConversationKey, IncomingMessage
 from bot.errors import StorageError, TurnGivenUpError
 from bot.log_ids import logging_for
@@ -80,10 +81,14 @@ class Engine:
         await self._ledger.stop()
 
     def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
+        if self._stopping:
+            return  # they are on disk, for the next start or another process
         for entry in entries:
             queue = self._queues.setdefault(entry.conversation, {})
             if entry.number not in queue:
-                queue[entry.number] = Turn(entry, save=self._save, may_go_on=self._may_go_on)
+                turn = queue[entry.number] = Turn(entry, save=self._save, may_go_on=self._may_go_on)
+                if command_in(turn.message.text) is Command.STOP:  # said here, to another process or before a crash
+                    self.cancel(turn.message.key)
             if entry.conversation not in self._tasks:
                 name = f"conversation of turn {entry.number}"
                 self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)

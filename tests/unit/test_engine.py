@@ -269,3 +269,53 @@ async def test_cancel_stops_the_turn_in_hand_and_not_the_ones_that_wait() -> Non
     await until(lambda: len(ledger.done) == 2)
     assert outcome == ["stopped", "next"]
     assert not engine.cancel(message().key)
+
+
+async def test_a_stop_stops_the_turn_in_hand_when_it_arrives() -> None:
+    ledger, story = MemoryLedger(), Story()
+    engine = engine_for(ledger, until_stopped(story), story)
+    await engine.start()
+    await engine.accept(message("long"))
+    await until(lambda: story.begun == ["long"])
+    await accept_all(engine, message(" /STOP ", id="m2"), message("next", id="m3"))
+    await until(lambda: len(ledger.done) == 3)
+    assert story.ended == ["long: stopped", " /STOP ", "next"]
+
+
+async def test_a_stop_that_came_before_a_crash_or_to_another_process_stops_the_turn_that_is_resumed() -> None:
+    ledger, story = MemoryLedger(), Story()
+    for n, text in enumerate(["long", "/stop", "next"]):
+        number = await ledger.add(str(message().key), f"m{n}", message(text, id=f"m{n}").to_json())
+        if text == "long":
+            await ledger.begin(number or 0)
+    engine = engine_for(ledger, until_stopped(story), story)
+    await engine.start()
+    await until(lambda: len(ledger.done) == 3)
+    assert story.ended == ["long: stopped", "/stop", "next"]
+
+
+async def test_a_message_accepted_during_a_stop_is_left_for_the_next_start() -> None:
+    ledger, story = MemoryLedger(), Story()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.stop()
+    assert await engine.accept(message("late"))
+    await asyncio.sleep(0)
+    assert engine.waiting(message().key) == 0
+    await engine.start()
+    await until(lambda: story.ended == ["late"])
+
+
+def until_stopped(story: Story) -> Callable[[Turn], Awaitable[None]]:
+    """Works on `long` until it is stopped, and on anything else not at all."""
+
+    async def handler(turn: Turn) -> None:
+        text = turn.message.text
+        story.begun.append(text)
+        if text == "long":
+            with pytest.raises(TurnStoppedError):
+                await turn.unless_stopped(asyncio.Event().wait())
+            text += ": stopped"
+        story.ended.append(text)
+
+    return handler
