@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.errors import StorageError
+from service.data_dir import kept_key, prepare_data_dir
+from service.secret import Secret
+
+_NOBODY = 65_534
+
+
+@contextmanager
+def plain_user() -> Iterator[None]:
+    """As a user without rights, whoever runs the tests."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_folder_and_an_empty_one_are_closed_to_other_users(tmp_path: Path) -> None:
+    assert mode(prepare_data_dir(tmp_path / "deep" / "new")) == 0o700
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty").chmod(0o777)
+    assert mode(prepare_data_dir(tmp_path / "empty")) == 0o700
+
+
+def test_a_folder_from_an_earlier_start_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder = prepare_data_dir(tmp_path / "data")
+    (folder / "teamsbot.sqlite").touch()
+    assert prepare_data_dir(folder) == folder
+    assert [path.name for path in folder.iterdir()] == ["teamsbot.sqlite"]
+
+
+def test_an_open_folder_with_files_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o755)
+    (tmp_path / "home" / "letter").touch()
+    with pytest.raises(StorageError, match="chmod 700"):
+        prepare_data_dir(tmp_path / "home")
+    assert mode(tmp_path / "home") == 0o755
+
+
+def test_a_folder_that_this_user_may_not_write_is_told_with_the_fix(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o500)
+    with plain_user(), pytest.raises(StorageError, match="Set DATA_DIR to a folder this user may write"):
+        prepare_data_dir(locked / "data")
+
+
+def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    key, made = kept_key(tmp_path / "key", None)
+    assert made
+    assert mode(tmp_path / "key") == 0o600
+    assert kept_key(tmp_path / "key", None) == (key, False)
+
+
+def test_a_key_that_was_given_comes_before_one_that_was_kept(tmp_path: Path) -> None:
+    kept_key(tmp_path / "key", None)
+    assert kept_key(tmp_path / "key", Secret("given")) == (Secret("given"), False)
