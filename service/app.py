@@ -99,9 +99,10 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         adapter = ConnectorAdapter(connector=Connector(session=await stack.enter_async_context(connector_session())))
         names = LinkNames.kept_in(folder / "links.key")
         files = FolderFiles(folder / "files", names=names, public_url=settings.public_url or address)
+        channel = TeamsChannel(adapter=adapter)
         outside = Outside(
             assistant=assistant,
-            channel=TeamsChannel(adapter=adapter),
+            channel=channel,
             conversations=SqliteConversations(database, backend=settings.backend),
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
@@ -114,7 +115,9 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
 
         app = web.Application(middlewares=[faults_as_json, loopback_only])
-        dispatch = TeamsDispatch(accept=Intake(engine=engine).accept)
+        intake = Intake(engine=engine, channel=channel)
+        stack.push_async_callback(intake.stop)
+        dispatch = TeamsDispatch(accept=intake.accept)
         MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
         runner = HttpRunner(app)

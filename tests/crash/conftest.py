@@ -41,10 +41,10 @@ class Talk:
             return 0
 
     def heard(self, conversation: str) -> list[str]:
-        """What a person in this conversation has read: texts, and the addresses of pictures and files."""
+        """What a person in this conversation has read, but for notices of their place: texts, pictures and files."""
         heard = []
         for posted in self.outside.connector.messages:
-            if posted.conversation == conversation:
+            if posted.conversation == conversation and "I will come to this" not in posted.text:
                 cards = [str(card["body"]) for card in posted.cards]
                 heard.append(posted.text or cards[0])
         return heard
