@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend, spoken
 from adapters.openai.client import Client, Endpoint
-from adapters.openai.polling import Pace
-from adapters.openai.retry import Patience
 from bot.conversation import Party, Scope, ThreadId
 from bot.errors import (
-    AssistantError,
     AssistantRefusedError,
     AssistantUnavailableError,
     ThreadBusyError,
     ThreadGoneError,
 )
 from bot.run import RunId, RunStatus, ToolCallId, ToolOutput
-from tests.fake_assistants import KEY, FakeAssistants, Fault
 from tests.fake_assistants import Endpoint as To
+from tests.fake_assistants import FakeAssistants, Fault
 from tests.fake_assistants_state import Plan, citation, function_call, text
 from tests.fakes import message
+from tests.impatient_client import PACE, PATIENCE, calling, impatient
 
-PATIENCE = Patience(call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, tries=4, first_pause_s=0.01)
-PACE = Pace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
-UNTIL_FREE = Patience(tries=5, first_pause_s=0.05)
 SURELY_NOT_DONE = (Fault.RATE_LIMIT,)
 IN_DOUBT = tuple(fault for fault in Fault if fault not in SURELY_NOT_DONE)
 
@@ -44,14 +36,13 @@ async def service() -> AsyncIterator[FakeAssistants]:
 
 @pytest.fixture
 async def client(service: FakeAssistants) -> AsyncIterator[Client]:
-    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), patience=PATIENCE)
-    yield client
-    await client.close()
+    async with calling(service) as client:
+        yield client
 
 
 @pytest.fixture
 def assistant(client: Client) -> AssistantsBackend:
-    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, until_free=UNTIL_FREE)
+    return impatient(client)
 
 
 @pytest.fixture
@@ -261,6 +252,7 @@ async def test_outputs_that_do_not_fit_are_not_passed_over(
     outputs = [ToolOutput(call=ToolCallId(call), output="") for call in ("call_1", "call_2")]
     with pytest.raises(AssistantRefusedError):
         await assistant.submit(thread, run, outputs)
+    assert len(service.called(To.SUBMIT)) == 1
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -283,52 +275,3 @@ async def test_a_thread_that_went_away_is_told(
         await assistant.wait(thread, run)
     with pytest.raises(ThreadGoneError):
         await assistant.start_run(thread, message(), "turn 2")
-
-
-@pytest.mark.parametrize("seed", range(12))
-async def test_whatever_the_weather_every_call_ends_and_each_turn_has_one_run(
-    seed: int, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
-) -> None:
-    dice = random.Random(seed)  # noqa: S311 - weather, no secret
-    service.weather = lambda _to: dice.choice(list(Fault)) if dice.random() < 0.3 else None
-    service.state.plan = lambda said: Plan(run_s=dice.random() * 0.1, messages=[[text(said)]])
-    outcomes = [await converse(assistant, thread, f"turn {n}") for n in range(4)]
-    service.weather = lambda _to: None
-    outcomes.append(await converse(assistant, thread, "the last turn"))
-    turns = [run.metadata["turn"] for run in service.state.runs.values()]
-    assert len(turns) == len(set(turns)), f"{seed=}, {outcomes=}"
-    assert outcomes[-1] == "answered"
-
-
-async def converse(assistant: AssistantsBackend, thread: ThreadId, turn: str) -> str:
-    """A turn as the application takes it. Its time is bounded by the deadlines of its calls."""
-    try:
-        async with asyncio.timeout(4 * (PATIENCE.total_deadline_s + PATIENCE.call_deadline_s) + PACE.deadline_s):
-            run = await assistant.start_run(thread, message(turn), turn)
-            seen = await assistant.wait(thread, run)
-            if seen.status is RunStatus.COMPLETED:
-                assert (await assistant.answer(thread, run)).text == turn
-                return "answered"
-            await assistant.cancel(thread, run)
-    except AssistantError:
-        pass
-    return "apology"
-
-
-PROFILE = AssistantProfile(name="Math Tutor", instructions="Explain.", model="any")
-
-
-async def test_the_assistant_is_made_once_and_found_by_its_name_afterwards(
-    service: FakeAssistants, client: Client,
-) -> None:
-    service.state.assistants = {f"a{n}": {"id": f"a{n}", "name": "other"} for n in range(150)}
-    made = await ensure_assistant(client, PROFILE)
-    assert await ensure_assistant(client, PROFILE) == made
-    assert len(service.called(To.CREATE_ASSISTANT)) == 1
-    assert service.called(To.UPDATE_ASSISTANT) == []
-
-
-async def test_changed_instructions_reach_the_assistant_that_is_there(service: FakeAssistants, client: Client) -> None:
-    made = await ensure_assistant(client, PROFILE)
-    assert await ensure_assistant(client, replace(PROFILE, instructions="Be brief.")) == made
-    assert service.state.assistants[made]["instructions"] == "Be brief."
