@@ -1,4 +1,4 @@
-"""The command line: `teamsbot serve`, `assistants`, `config`. The only place that prints.
+"""The command line: `teamsbot serve`, `chat`, `assistants`, `config`. The only place that prints.
 
 Data goes to standard output, talk to standard error. What the libraries of a command need is imported by that command,
 so that `teamsbot --help` is there at once.
@@ -11,7 +11,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,7 +21,7 @@ import click
 from bot.errors import BotError, StorageInUseError
 from service.greeting import assistants_greeting, bot_greeting
 from service.listening import PortTakenError
-from service.settings import Backend, Settings, SettingsError
+from service.settings import Backend, LogLevel, Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,37 @@ def assistants(env_file: Path, port: int) -> None:
         settings,
         another,
     )
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer each line of standard input with one line of JSON.")
+@click.pass_obj
+def chat(env_file: Path, *, as_json: bool) -> None:
+    """Talk to the assistant in this terminal; or pipe questions in, one a line."""
+    from service import chat as terminal
+
+    settings = replace(_settings(env_file), log_level=LogLevel.ERROR)
+    if as_json or not sys.stdin.isatty():
+        _run(_answer(terminal.answer_lines(settings, sys.stdin, as_json=as_json)), settings, "")
+    else:
+        from rich.console import Console
+
+        screen = terminal.Screen(console=Console(no_color=settings.no_color), draws=_pictures_drawn_by(os.environ))
+        _run(terminal.converse(settings, screen), settings, "")
+
+
+async def _answer(answers: AsyncIterator[str]) -> None:
+    async for answer in answers:
+        click.echo(answer)
+
+
+def _pictures_drawn_by(environ: Mapping[str, str]) -> str:
+    """How this terminal draws pictures, as far as it says so."""
+    if not sys.stdout.isatty():
+        return "none"
+    if environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
+        return "iterm"
+    return "kitty" if environ.get("TERM") == "xterm-kitty" else "none"
 
 
 @main.command()

@@ -1,0 +1,95 @@
+"""`teamsbot chat` as a person types to it and as a program pipes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.fakes import PNG
+
+TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
+
+
+async def piped(folder: Path, text: str, *options: str) -> str:
+    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder / "data")}
+    process = await asyncio.create_subprocess_exec(
+        TEAMSBOT,
+        "chat",
+        *options,
+        env=environ,
+        cwd=folder,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(text.encode())
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+@asynccontextmanager
+async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[[str, str], Awaitable[str]]]:
+    """Types a line and waits for words; gives everything that was on the screen until then."""
+    ours, theirs = pty.openpty()
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(folder / "data"),
+        "TERM": "xterm",
+        "COLUMNS": "40",
+        **environ,
+    }
+    process = await asyncio.create_subprocess_exec(
+        TEAMSBOT, "chat", env=environ, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+
+    async def type_and_wait(line: str, words: str) -> str:
+        os.write(ours, f"{line}\n".encode())
+        screen = ""
+        async with asyncio.timeout(60):
+            while words not in screen:
+                await asyncio.sleep(0.05)
+                try:
+                    screen += os.read(ours, 65536).decode("utf-8", "replace")
+                except BlockingIOError:
+                    continue
+        return screen
+
+    try:
+        yield type_and_wait
+        os.write(ours, b"/quit\n")
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(ours)
+
+
+async def test_questions_piped_in_are_answered_line_by_line_and_remembered(tmp_path: Path) -> None:
+    lines = (await piped(tmp_path, "y = x^2 + 3, what is y for x = 3?\nplot it\n", "--json")).splitlines()
+    value, plot = (json.loads(line) for line in lines)
+    assert "12" in value["text"]
+    [picture] = plot["pictures"]
+    assert (await asyncio.to_thread(Path(picture["path"]).read_bytes)).startswith(PNG[:8])
+    assert "x" in picture["alt_text"]
+
+
+async def test_plain_pipes_carry_no_colour(tmp_path: Path) -> None:
+    assert "\x1b" not in await piped(tmp_path, "2 + 2\n")
+
+
+async def test_a_person_at_a_narrow_terminal_gets_answers_and_a_new_conversation(tmp_path: Path) -> None:
+    async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
+        assert await type_and_wait("derivative of x^3", "3x²")
+        assert await type_and_wait("/new", "new conversation")
+        assert await type_and_wait("/help", "/stop")
