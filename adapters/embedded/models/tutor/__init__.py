@@ -1,0 +1,1 @@
+"""The built-in tutor: a Model with no language model behind it, but honest symbolic mathematics."""

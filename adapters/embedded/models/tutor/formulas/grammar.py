@@ -1,49 +1,41 @@
 """A small grammar of formulas: from tokens to an expression, stopping where the mathematics stops.
 
 Precedence climbing, as in any textbook: sums, products (also unwritten: 2x, x sin x), signs, powers, postfixes. What
-people write in more than one sense is either refused (`e^2x`) or read the usual way with a `Reading` that the answer
-repeats (`1/2x`).
+people write in more than one sense leaves a Doubt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from adapters.embedded.models.tutor.formulas.doubts import Doubt
 from adapters.embedded.models.tutor.formulas.expression import (
-    Applied, Call, Constant, Expression, Negative, Number, Operation, Symbol, is_constant, walk,
+    Applied,
+    Call,
+    Constant,
+    Expression,
+    Negative,
+    Number,
+    Operation,
+    Symbol,
+    is_constant,
+    walk,
 )
+from adapters.embedded.models.tutor.formulas.token_stream import NoFormulaError, TokenStream
 from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind
 
-MAX_DEPTH: Final = 40
-"""Parentheses within parentheses; deeper ones are not a question."""
+MAX_NUMBER_CHARS: Final = 40
 
 
-class Doubt(StrEnum):
-    """What can be read in more than one way."""
-
-    POWER = "power"            # e^2x: e^(2x) or (e^2)x
-    ARGUMENT = "argument"      # sin x/2, square root of x + 1
-    INDEX = "index"            # x2: x^2 or x_2
-    FRACTION = "fraction"      # 1/2x: (1/2)x or 1/(2x)
-    LOG = "log"                # log: ln or log10
-    DEGREES = "degrees"        # sin(30): radians or degrees
-    COMMA = "comma"            # 1,5: one number or two
-
-
-class NoFormulaError(ValueError):
-    """No formula stands here."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Formula:
     """An expression, the index of the first token after it, and the doubts met on the way."""
 
     expression: Expression
     end: int
-    doubts: set[Doubt]
+    doubts: frozenset[Doubt]
 
 
 def parse(tokens: Sequence[Token], start: int, *, functions: frozenset[str]) -> Formula:
@@ -51,82 +43,76 @@ def parse(tokens: Sequence[Token], start: int, *, functions: frozenset[str]) -> 
 
     Raises NoFormulaError where none begins.
     """
-    parser = _Parser(tokens=tokens, at=start, functions=functions)
+    parser = _Parser(TokenStream(tokens, start), functions)
     expression = parser.sum()
-    return Formula(expression, parser.at, parser.doubts)
+    return Formula(expression, parser.stream.at, frozenset(parser.doubts))
 
 
-@dataclass(slots=True)
 class _Parser:
-    tokens: Sequence[Token]
-    at: int
-    functions: frozenset[str]
-    doubts: set[Doubt] = field(default_factory=set)
-    depth: int = 0
-    bars: int = 0
-    _exponent_is_bare: bool = False   # of the last power: e^2, not e^(2)
+    def __init__(self, stream: TokenStream, functions: frozenset[str]) -> None:
+        self.stream = stream
+        self.functions = functions
+        self.doubts: set[Doubt] = set()
+        self._bars = 0
+        self._exponent_is_bare = False   # of the last power: e^2, not e^(2)
 
     # -- sums and products
 
     def sum(self) -> Expression:
-        left = self.product()
-        while self._operator("+", "-"):
-            here, operator = self.at, self.tokens[self.at].text
-            self.at += 1
-            right = self._attempt(here)
+        left = self._product()
+        while self.stream.operator("+", "-"):
+            sign = self.stream.tokens[self.stream.at].text
+            right = self._after_operator(self._product)
             if right is None:
                 break
-            left = Operation(operator, left, right)
+            left = Operation(sign, left, right)
         return left
 
-    def _attempt(self, back_to: int) -> Expression | None:
-        """A product after an operator; without one the operator is left where it stands."""
+    def _after_operator(self, operand: Callable[[], Expression]) -> Expression | None:
+        """The operand after the operator here; without one, the operator is left where it stands."""
+        here = self.stream.at
+        self.stream.at += 1
         try:
-            return self.product()
+            return operand()
         except NoFormulaError:
-            self.at = back_to
+            self.stream.at = here
             return None
 
-    def product(self) -> Expression:
-        if self._operator("-"):
-            self._deeper()
-            self.at += 1
-            return Negative(self.product())
-        left = self.signed()
+    def _product(self) -> Expression:
+        if self.stream.operator("-"):
+            self.stream.deeper()
+            self.stream.at += 1
+            return Negative(self._product())
+        left = self._signed()
         while True:
-            here = self.at
-            if self._operator("*", "/"):
-                operator = self.tokens[self.at].text
-                self.at += 1
-                right = self._factor_or_back(here)
-                if right is None:
-                    return left
-            elif self._multiplies_unwritten():
-                self._doubt_unwritten(left)
-                operator, right = "*", self.power()
-            else:
+            factor = self._next_factor(left)
+            if factor is None:
                 return left
-            left = Operation(operator, left, right)
+            left = Operation(factor[0], left, factor[1])
 
-    def _factor_or_back(self, here: int) -> Expression | None:
-        try:
-            return self.signed()
-        except NoFormulaError:
-            self.at = here
-            return None
+    def _next_factor(self, left: Expression) -> tuple[str, Expression] | None:
+        if self.stream.operator("*", "/"):
+            operator = self.stream.tokens[self.stream.at].text
+            right = self._after_operator(self._signed)
+            return None if right is None else (operator, right)
+        if self._multiplies_unwritten():
+            self._doubt_unwritten(left)
+            return ("*", self._power())
+        return None
 
     def _doubt_unwritten(self, left: Expression) -> None:
         """`1/2x` and `e^2x`, where the letter could belong to the number before it."""
-        if isinstance(left, Operation) and left.operator == "/" and self.tokens[self.at - 1].kind is not TokenKind.CLOSE:
+        stream = self.stream
+        if isinstance(left, Operation) and left.operator == "/" and stream.tokens[stream.at - 1].kind != TokenKind.CLOSE:
             self.doubts.add(Doubt.FRACTION)
         last = left.right if isinstance(left, Operation) and left.operator == "*" else left
         power_of_number = isinstance(last, Operation) and last.operator == "**" and is_constant(last.left)
-        if power_of_number and self._exponent_is_bare and not self.tokens[self.at].spaced:
+        if power_of_number and self._exponent_is_bare and not stream.tokens[stream.at].spaced:
             self.doubts.add(Doubt.POWER)
 
     def _multiplies_unwritten(self) -> bool:
         """Whether the next token is a factor with no sign before it: `2x`, `x (x+1)`, `x sin x`, never `x 2`."""
-        token = self._peek()
+        token = self.stream.peek()
         if token is None:
             return False
         match token.kind:
@@ -135,244 +121,194 @@ class _Parser:
             case TokenKind.CONSTANT:
                 return token.text == "pi"
             case TokenKind.OPEN:
-                return token.text == "(" and not self._lists(self.at)
+                return token.text == "(" and not self.stream.holds_list(self.stream.at)
             case TokenKind.BAR:
-                return self.bars == 0
+                return self._bars == 0
             case _:
                 return False
 
     # -- signs, powers, postfixes
 
-    def signed(self) -> Expression:
-        if not self._operator("-", "+"):
-            return self.power()
-        self._deeper()
-        negative = self.tokens[self.at].text == "-"
-        self.at += 1
-        operand = self.signed()
-        return Negative(operand) if negative else operand
+    def _signed(self) -> Expression:
+        if not self.stream.operator("-", "+"):
+            return self._power()
+        return self._sign_before(self._signed)
 
-    def power(self) -> Expression:
-        base = self.postfixed()
-        if not self._operator("**"):
+    def _sign_before(self, operand: Callable[[], Expression]) -> Expression:
+        self.stream.deeper()
+        negative = self.stream.operator("-")
+        self.stream.at += 1
+        return Negative(operand()) if negative else operand()
+
+    def _power(self) -> Expression:
+        base = self._postfixed()
+        if not self.stream.operator("**"):
             return base
-        here = self.at
-        self._deeper()
-        self.at += 1
-        try:
-            exponent = self._exponent()
-        except NoFormulaError:
-            self.at = here
-            return base
-        return Operation("**", base, exponent)
+        self.stream.deeper()
+        exponent = self._after_operator(self._exponent)
+        return base if exponent is None else Operation("**", base, exponent)
 
     def _exponent(self) -> Expression:
-        if self._operator("-", "+"):
-            negative = self.tokens[self.at].text == "-"
-            self._deeper()
-            self.at += 1
-            exponent = self._exponent()
-            return Negative(exponent) if negative else exponent
-        first = self._peek()
-        exponent = self.power()
-        self._exponent_is_bare = first is not None and first.kind is TokenKind.NUMBER
+        if self.stream.operator("-", "+"):
+            return self._sign_before(self._exponent)
+        bare = self.stream.here_is(TokenKind.NUMBER)
+        exponent = self._power()
+        self._exponent_is_bare = bare
         return exponent
 
-    def postfixed(self) -> Expression:
-        expression = self.primary()
-        while self._operator("!", "%", "°") and not self.tokens[self.at].spaced:
-            mark = self.tokens[self.at].text
-            if mark == "%" and self._begins_operand(self.at + 1):
+    def _postfixed(self) -> Expression:
+        expression = self._primary()
+        while self.stream.operator("!", "%", "°"):
+            mark = self.stream.tokens[self.stream.at]
+            modulo = mark.text == "%" and self.stream.begins_operand(self.stream.at + 1)
+            if modulo or (mark.spaced and mark.text == "!"):
                 break
-            self.at += 1
-            expression = _POSTFIX[mark](expression)
+            self.stream.at += 1
+            expression = _POSTFIX[mark.text](expression)
         return expression
 
     # -- the smallest parts
 
-    def primary(self) -> Expression:
-        token = self._peek()
-        if token is None:
+    def _primary(self) -> Expression:
+        token = self.stream.peek()
+        reader = None if token is None else self._readers().get(token.kind)
+        if token is None or reader is None:
             raise NoFormulaError
-        match token.kind:
-            case TokenKind.NUMBER:
-                return self._number(token)
-            case TokenKind.CONSTANT:
-                self.at += 1
-                return Constant(token.text)
-            case TokenKind.LETTER:
-                return self._letter(token)
-            case TokenKind.FUNCTION:
-                return self._function(token)
-            case TokenKind.OPEN if token.text in "([":
-                return self._grouped(closing=TokenKind.CLOSE)
-            case TokenKind.BAR:
-                return self._absolute()
-            case _:
-                raise NoFormulaError
+        return reader(token)
+
+    def _readers(self) -> Mapping[TokenKind, Callable[[Token], Expression]]:
+        return {
+            TokenKind.NUMBER: self._number, TokenKind.CONSTANT: self._constant, TokenKind.LETTER: self._letter,
+            TokenKind.FUNCTION: self._function, TokenKind.OPEN: self._grouped, TokenKind.BAR: self._absolute,
+        }
 
     def _number(self, token: Token) -> Expression:
-        if len(token.text) > 40:
+        if len(token.text) > MAX_NUMBER_CHARS:
             raise NoFormulaError
-        self.at += 1
+        self.stream.at += 1
         return Number(token.text)
 
+    def _constant(self, token: Token) -> Expression:
+        self.stream.at += 1
+        return Constant(token.text)
+
     def _letter(self, token: Token) -> Expression:
-        self.at += 1
-        after = self._peek()
+        self.stream.at += 1
+        after = self.stream.peek()
         if token.text in self.functions and after is not None and after.kind in {TokenKind.OPEN, TokenKind.PRIME}:
             return self._applied(token.text)
         if after is not None and after.kind is TokenKind.NUMBER and not after.spaced:
-            self.at += 1
+            self.stream.at += 1
             self.doubts.add(Doubt.INDEX)
-            return Symbol(f"{token.text}_{after.text}")
+            return Symbol(f"{token.text}_{after.text.replace('.', '_')}")
         return Constant("E") if token.text == "e" else Symbol(token.text)
 
     def _applied(self, name: str) -> Expression:
         primes = 0
-        while (token := self._peek()) is not None and token.kind is TokenKind.PRIME:
+        while self.stream.here_is(TokenKind.PRIME):
             primes += 1
-            self.at += 1
+            self.stream.at += 1
+        token = self.stream.peek()
         if token is None or token.text != "(" or token.spaced:
-            return Symbol(name) if not primes else Applied(name, Symbol(""), primes)
-        return Applied(name, self._grouped(closing=TokenKind.CLOSE), primes)
+            return Applied(name, WHOLE, primes) if primes else Symbol(name)
+        return Applied(name, self._grouped(token), primes)
 
-    def _grouped(self, *, closing: TokenKind) -> Expression:
-        self._deeper()
-        self.at += 1
-        bars, self.bars = self.bars, 0
+    def _grouped(self, token: Token) -> Expression:
+        if token.text == "{":
+            raise NoFormulaError
+        self.stream.deeper()
+        self.stream.at += 1
+        bars, self._bars = self._bars, 0
         inside = self.sum()
-        self.bars = bars
-        self._expect(closing)
-        self.depth -= 1
+        self._bars = bars
+        self.stream.expect(TokenKind.CLOSE)
         return inside
 
-    def _absolute(self) -> Expression:
-        self._deeper()
-        self.at += 1
-        self.bars += 1
+    def _absolute(self, _: Token) -> Expression:
+        self.stream.deeper()
+        self.stream.at += 1
+        self._bars += 1
         inside = self.sum()
-        self._expect(TokenKind.BAR)
-        self.bars -= 1
-        self.depth -= 1
+        self.stream.expect(TokenKind.BAR)
+        self._bars -= 1
         return Call("Abs", (inside,))
 
     # -- functions
 
     def _function(self, token: Token) -> Expression:
-        self.at += 1
-        exponent = self._function_exponent()
-        name = token.text
+        self.stream.at += 1
+        exponent = None
+        if self.stream.operator("**"):
+            self.stream.at += 1
+            exponent = self._function_exponent()
+        name = token.text.removesuffix(WORDED)
         if exponent == Negative(Number("1")):
-            name, exponent = {"sin": "asin", "cos": "acos", "tan": "atan"}.get(name, ""), None
-            if not name:
+            if name not in _INVERSES:
                 raise NoFormulaError
-        call = self._call(name.removesuffix(" of"), self._argument(name))
+            name, exponent = _INVERSES[name], None
+        call = self._call(name, self._argument(token.text))
         return call if exponent is None else Operation("**", call, exponent)
 
-    def _function_exponent(self) -> Expression | None:
-        """The exponent of `sin^2 x`, `sin²(x)`, `sin^-1 x`; a power of anything else is not one of the function's."""
-        if not self._operator("**"):
-            return None
-        self.at += 1
-        return self._exponent_of_function()
-
-    def _exponent_of_function(self) -> Expression:
-        if self._operator("-"):
-            self.at += 1
-            return Negative(self._exponent_of_function())
-        token = self._peek()
+    def _function_exponent(self) -> Expression:
+        """The exponent of `sin^2 x`, `sin²(x)`, `sin^-1 x`."""
+        if self.stream.operator("-"):
+            return self._sign_before(self._function_exponent)
+        token = self.stream.peek()
         if token is not None and token.text == "(":
-            return self._grouped(closing=TokenKind.CLOSE)
+            return self._grouped(token)
         if token is None or token.kind is not TokenKind.NUMBER:
             raise NoFormulaError
         return self._number(token)
 
     def _argument(self, name: str) -> Expression:
-        token = self._peek()
-        if token is None:
-            raise NoFormulaError
-        if token.text == "(":
-            return self._grouped(closing=TokenKind.CLOSE)
+        token = self.stream.peek()
+        if token is not None and token.text == "(":
+            return self._grouped(token)
         argument = self._bare_argument(name)
-        if name.endswith(" of") and self._operator("+", "-", "*", "**"):
+        if name.endswith(WORDED) and self.stream.operator("+", "-", "*", "**"):
             self.doubts.add(Doubt.ARGUMENT)
         return argument
 
     def _bare_argument(self, name: str) -> Expression:
         """`sin 2x`, `ln x^2`, `sin pi/4`, `√2`: unwritten factors, up to the next sign or function."""
-        argument = self._signed_power()
-        if self._multiplies_unwritten() and name in {"sqrt", "cbrt"}:
+        argument = self._signed()
+        if self._multiplies_unwritten() and name.removesuffix(WORDED) in {"sqrt", "cbrt"}:
             self.doubts.add(Doubt.ARGUMENT)
-        while self._multiplies_unwritten() and self.tokens[self.at].kind in {TokenKind.LETTER, TokenKind.CONSTANT}:
-            if self.tokens[self.at].text in self.functions:
-                break
-            argument = Operation("*", argument, self.power())
-        if self._operator("/"):
-            argument = self._divided_argument(argument)
-        return argument
+        while self._multiplies_unwritten() and self._continues_argument():
+            argument = Operation("*", argument, self._power())
+        return self._divided(argument) if self.stream.operator("/") else argument
 
-    def _signed_power(self) -> Expression:
-        if self._operator("-"):
-            self.at += 1
-            return Negative(self._signed_power())
-        return self.power()
+    def _continues_argument(self) -> bool:
+        token = self.stream.tokens[self.stream.at]
+        return token.kind in {TokenKind.LETTER, TokenKind.CONSTANT} and token.text not in self.functions
 
-    def _divided_argument(self, argument: Expression) -> Expression:
+    def _divided(self, argument: Expression) -> Expression:
+        """`sin pi/4` is read as sin(pi/4); `sin x/2` could be either."""
         if Constant("pi") not in walk(argument) or not is_constant(argument):
             self.doubts.add(Doubt.ARGUMENT)
             return argument
-        self.at += 1
-        return Operation("/", argument, self.power())
+        self.stream.at += 1
+        return Operation("/", argument, self._power())
 
     def _call(self, name: str, argument: Expression) -> Expression:
         if name == "log":
             self.doubts.add(Doubt.LOG)
         if name in {"sin", "cos", "tan"} and isinstance(argument, Number) and float(argument.text) >= 10:
             self.doubts.add(Doubt.DEGREES)
-        base = {"log10": Number("10"), "log2": Number("2")}.get(name)
-        if base is not None:
-            return Call("log", (argument, base))
+        if name in _LOG_BASES:
+            return Call("log", (argument, Number(_LOG_BASES[name])))
         return Call("log" if name == "ln" else name, (argument,))
 
-    # -- tokens
 
-    def _deeper(self) -> None:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise NoFormulaError
+WORDED: Final = " of"
+"""Ends the name of a function that stood in words: `square root of`, where the argument's end is less clear."""
 
-    def _peek(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
+WHOLE: Final = Symbol("")
+"""The argument of `f'`, which is the function itself."""
 
-    def _operator(self, *texts: str) -> bool:
-        token = self._peek()
-        return token is not None and token.kind is TokenKind.OPERATOR and token.text in texts
-
-    def _begins_operand(self, at: int) -> bool:
-        return at < len(self.tokens) and self.tokens[at].kind in {
-            TokenKind.NUMBER, TokenKind.LETTER, TokenKind.FUNCTION, TokenKind.OPEN,
-        }
-
-    def _lists(self, at: int) -> bool:
-        """Whether the parenthesis at `at` holds a comma: a pair or an interval, no factor."""
-        depth = 0
-        for token in self.tokens[at:]:
-            depth += (token.kind is TokenKind.OPEN) - (token.kind is TokenKind.CLOSE)
-            if depth == 0:
-                return False
-            if depth == 1 and token.kind in {TokenKind.COMMA, TokenKind.SEMICOLON}:
-                return True
-        return False
-
-    def _expect(self, kind: TokenKind) -> None:
-        token = self._peek()
-        if token is None or token.kind is not kind:
-            raise NoFormulaError
-        self.at += 1
-
-
-_POSTFIX: Final = {
+_INVERSES: Final = {"sin": "asin", "cos": "acos", "tan": "atan", "sinh": "asinh", "cosh": "acosh", "tanh": "atanh"}
+_LOG_BASES: Final = {"log10": "10", "log2": "2"}
+_POSTFIX: Final[Mapping[str, Callable[[Expression], Expression]]] = {
     "!": lambda operand: Call("factorial", (operand,)),
     "%": lambda operand: Operation("/", operand, Number("100")),
     "°": lambda operand: Operation("*", operand, Operation("/", Constant("pi"), Number("180"))),

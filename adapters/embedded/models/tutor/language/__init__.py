@@ -1,0 +1,1 @@
+"""What words mean, in English and in German."""

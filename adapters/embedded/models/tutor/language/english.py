@@ -6,7 +6,7 @@ from typing import Final
 
 from adapters.embedded.models.tutor.language.cues import Cue
 
-ENGLISH: Final = {
+CUES: Final = {
     Cue.PLOT: "plot | plots | plotting | plotted | draw | drawing | drawn | sketch | visualize | visualise | chart"
     " | graph it | graph them | graph this | graph that | show the graph | show me the graph | show a graph | diagram"
     " | show me a graph | see the graph | see a graph | display the graph | make a graph | create a graph | graphically"
@@ -35,7 +35,7 @@ ENGLISH: Final = {
     Cue.MONOTONY: "monotonicity | monotonic | monotone | monotony | increasing or decreasing"
     " | increasing and decreasing | increasing and where it is decreasing | increasing or is it decreasing",
     Cue.SOLVE: "solve | solves | solving | solved | solution | solutions | solve the equation | work out x",
-    Cue.ROOTS: "roots | root | zeros | zeroes | zero points | nullstellen | x-intercepts | x-intercept"
+    Cue.ROOTS: "roots | root | zero | zeros | zeroes | zero points | nullstellen | x-intercepts | x-intercept"
     " | cross the x-axis | crosses the x-axis | cut the x-axis | cuts the x-axis | meet the x-axis | hit the x-axis"
     " | intersect the x-axis | intersects the x-axis | touch the x-axis | touches the x-axis | hits the x-axis"
     " | equal to zero | become zero | becomes zero | vanish | vanishes | zeros of",
@@ -208,15 +208,15 @@ OPERATORS: Final = {
 """Words that join two formulas, and the sign they stand for; between anything else they are plain words."""
 
 POSTFIXES: Final = {"squared": "** 2", "cubed": "** 3", "to the third": "** 3", "factorial": "!", "degrees": "°",
-                    "degree": "°"}
+                    "degree": "°", "percent": "%"}
 """Words after a formula."""
 
 PREFIXES: Final = {
     "square root of": "sqrt", "the square root of": "sqrt", "root of": "sqrt", "cube root of": "cbrt", "sine of": "sin",
-    "the cube root of": "cbrt", "cosine of": "cos", "tangent of": "tan", "sinus of": "sin", "logarithm of": "log",
+    "the cube root of": "cbrt", "cosine of": "cos", "sinus of": "sin", "logarithm of": "log",
     "natural logarithm of": "ln", "natural log of": "ln", "the natural logarithm of": "ln", "absolute value of": "Abs",
     "the absolute value of": "Abs", "exponential of": "exp", "log of": "log", "sqrt of": "sqrt", "sin of": "sin",
-    "cos of": "cos", "tan of": "tan", "ln of": "ln",
+    "cos of": "cos", "ln of": "ln",
 }
 """Words before a formula, and the function they stand for."""
 

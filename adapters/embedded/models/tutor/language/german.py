@@ -6,7 +6,7 @@ from typing import Final
 
 from adapters.embedded.models.tutor.language.cues import Cue
 
-GERMAN: Final = {
+CUES: Final = {
     Cue.PLOT: "zeichne",
     Cue.SOLVE: "löse",
     Cue.FILLER: "die | der | das",

@@ -1,0 +1,1 @@
+"""From clauses to tasks: what the tutor will do, or why it will not."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Final
 
-from adapters.embedded.models.tutor.planning.clause_plan import ClausePlan
-from adapters.embedded.models.tutor.language.cues import Cue
-from adapters.embedded.models.tutor.formulas.expression import TooBigError, magnitude
-from adapters.embedded.models.tutor.planning.functions import Definitions, definitions_in
-from adapters.embedded.models.tutor.formulas.grammar import Doubt
+from adapters.embedded.models.tutor.formulas.doubts import ASKED_BACK, Doubt
+from adapters.embedded.models.tutor.formulas.expression import Expression, Number
+from adapters.embedded.models.tutor.formulas.size import TooBigError, magnitude
+from adapters.embedded.models.tutor.language.cues import (
+    CHART_CUES,
+    EXTREMA_CUES,
+    MONOTONY_CUES,
+    SHAPE_CUES,
+    STATISTICS_CUES,
+    Cue,
+)
+from adapters.embedded.models.tutor.planning import curves, equations
+from adapters.embedded.models.tutor.planning.context import Context, completed
+from adapters.embedded.models.tutor.planning.functions import definitions_in
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Plot, Task
+from adapters.embedded.models.tutor.planning.view import ClauseView
 from adapters.embedded.models.tutor.reading.clause import Clause, Question
-from adapters.embedded.models.tutor.formulas.statements import Relation
-from adapters.embedded.models.tutor.planning.tasks import Evaluate, Plot, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a thread has been about: the last clause that was acted on, the functions defined so far."""
-
-    last: Clause | None = None
-    definitions: Definitions = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,25 +33,88 @@ class Plan:
     tasks: tuple[Task, ...]
     doubts: frozenset[Doubt]
     context: Context
+    places: int | None = None     # decimals asked for
 
 
-_ASKED_BACK = frozenset({Doubt.POWER, Doubt.ARGUMENT, Doubt.INDEX})
+_MOST_PLACES: Final = 12
+_NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
+    **dict.fromkeys((Cue.SECOND, Cue.THIRD, Cue.FOURTH), {Cue.DERIVATIVE}), Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT},
+    Cue.LEFT: {Cue.LIMIT}, Cue.RIGHT: {Cue.LIMIT}, Cue.APPROACHES: {Cue.LIMIT}, Cue.LOCAL: EXTREMA_CUES,
+    Cue.GREATEST: EXTREMA_CUES, Cue.DIFFERENTIAL: {Cue.INTEGRAL, Cue.AREA, Cue.DERIVATIVE},
+    Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS}, Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
+    Cue.X_AXIS: {Cue.AREA, Cue.ROOTS}, Cue.Y_AXIS: {Cue.INTERCEPT}, Cue.STEP: {Cue.TABLE},
+    Cue.POINTS: {Cue.TABLE, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
+}
+"""Meanings that only make sense beside certain demands."""
+
+_NOT_OF_FORMULAS: Final = STATISTICS_CUES | CHART_CUES | frozenset({
+    Cue.UNABLE, Cue.POSITIVE, Cue.NEGATIVE, Cue.COMPLEX, Cue.NOT, Cue.WITHOUT, Cue.AGAINST, Cue.BY, Cue.OVER,
+    Cue.COLUMN, Cue.FILE, Cue.ROWS,
+})
 
 
 def planned(question: Question, context: Context) -> Plan:
     """The question's tasks in order. Raises Refusal where any part of it was not understood."""
     _refuse_strange(question)
     tasks: list[Task] = []
-    for clause in question.clauses:
-        whole = completed(clause, context.last)
+    for number, clause in enumerate(question.clauses):
+        whole = completed(clause, context.last, opens=number == 0)
+        _refuse_doubtful(whole)
         definitions = definitions_in(whole.subjects, context.definitions)
-        _refuse_doubtful(whole.subjects)
-        tasks += ClausePlan(whole, context.definitions, definitions).tasks()
-        context = Context(last=_remembered(whole, context.last), definitions=definitions)
+        found = _tasks(ClauseView(whole, before=context.definitions, known=definitions))
+        tasks = [*_with_derivative(tasks, whole, found), *found]
+        context = Context(last=whole if whole.subjects else context.last, definitions=definitions)
     if not tasks:
-        raise Refusal(Reason.NO_DEMAND if context.last and context.last.subjects else Reason.NO_MATHEMATICS)
+        noted = any(clause.subjects for clause in question.clauses)
+        raise Refusal(Reason.NO_DEMAND if noted else Reason.NO_MATHEMATICS)
     doubts = frozenset(doubt for clause in question.clauses for part in clause.subjects for doubt in part.doubts)
-    return Plan(tasks=tuple(_with_marks(tasks)), doubts=doubts, context=context)
+    return Plan(tasks=tuple(_with_marks(tasks)), doubts=doubts, context=context, places=_places(question))
+
+
+def _tasks(view: ClauseView) -> list[Task]:
+    clause = view.clause
+    _refuse_left_over_words(clause)
+    found: list[Task] = []
+    for demand in dict.fromkeys(curves.FAMILIES.get(demand, demand) for demand in clause.demands):
+        planner = curves.PLANNERS.get(demand) or (equations.roots if demand is Cue.ROOTS else equations.by_shape)
+        found += planner(view)
+    if not clause.demands and clause.has_matter:
+        found += equations.by_shape(view)
+    if found and view.unused():
+        raise Refusal(Reason.LEFT_OVER, view.unused())
+    return found
+
+
+def _with_derivative(before: Sequence[Task], clause: Clause, found: Sequence[Task]) -> list[Task]:
+    """`Plot x^3 and its derivative`: the derivative is drawn too."""
+    last = before[-1] if before else None
+    drawn = [task for task in found if isinstance(task, Derivative)]
+    if not (clause.joined and clause.demands == (Cue.DERIVATIVE,) and isinstance(last, Plot) and drawn):
+        return list(before)
+    curve = replace(drawn[0].function, derived=drawn[0].order)
+    return [*before[:-1], replace(last, functions=(*last.functions, curve))]
+
+
+def _with_marks(tasks: Sequence[Task]) -> list[Task]:
+    """A plot shows the points that were worked out in the same question."""
+    values = [task for task in tasks if isinstance(task, Evaluate)]
+    return [
+        replace(task, marks=(*task.marks, *(each.at for each in values if each.function == task.functions[0])))
+        if isinstance(task, Plot) else task
+        for task in tasks
+    ]
+
+
+def _places(question: Question) -> int | None:
+    places = [clause.numbers[Cue.PLACES] for clause in question.clauses if Cue.PLACES in clause.numbers]
+    if not places:
+        return None
+    if not isinstance(places[0], Number) or not places[0].text.isdigit() or int(places[0].text) > _MOST_PLACES:
+        raise Refusal(Reason.LEFT_OVER, (Cue.PLACES.name,))
+    return int(places[0].text)
+
+
+# -- what would be passed over
 
 
 def _refuse_strange(question: Question) -> None:
@@ -57,67 +122,31 @@ def _refuse_strange(question: Question) -> None:
     if question.is_too_long:
         raise Refusal(Reason.TOO_LONG)
     if strange:
-        raise Refusal(Reason.STRANGE, strange[:5])
-    if question.ambiguous_comma:
+        raise Refusal(Reason.STRANGE, tuple(dict.fromkeys(strange))[:5])
+    if question.has_ambiguous_comma:
         raise Refusal(Reason.AMBIGUOUS, (Doubt.COMMA,))
 
 
-def _refuse_doubtful(subjects: tuple[Relation, ...]) -> None:
-    for relation in subjects:
-        for doubt in sorted(relation.doubts & _ASKED_BACK):
-            raise Refusal(Reason.AMBIGUOUS, (doubt,))
-        try:
-            for part in relation.parts:
-                magnitude(part)
-        except TooBigError:
-            raise Refusal(Reason.TOO_BIG) from None
+def _refuse_left_over_words(clause: Clause) -> None:
+    demands = {*clause.demands, clause.of}
+    left = [cue for cue in clause.cues if cue in _NOT_OF_FORMULAS]
+    left += [cue for cue, needed in _NEEDS_DEMAND.items() if cue in clause.cues and not demands & needed]
+    if left:
+        raise Refusal(Reason.UNABLE if Cue.UNABLE in left else Reason.LEFT_OVER, tuple(cue.name for cue in left))
 
 
-def completed(clause: Clause, last: Clause | None) -> Clause:
-    """The clause with what it leaves out filled in from the one before: `and from 0 to 10?`, `plot it`."""
-    if last is None:
-        return clause
-    if clause.demands and clause.demands != (Cue.FIND,):
-        return clause if clause.subjects or not clause.cues else replace(clause, subjects=last.subjects)
-    if clause.subjects:
-        return _same_for(clause, last) if Cue.AGAIN in clause.cues else clause
-    if clause.values or clause.points:
-        return _elsewhere(clause, last)
-    if clause.bounds or clause.towards or clause.conditions:
-        return replace(clause, demands=last.demands, subjects=last.subjects, plots_result=last.plots_result)
-    return clause
+def _refuse_doubtful(clause: Clause) -> None:
+    doubts = sorted(doubt for relation in clause.subjects for doubt in relation.doubts & ASKED_BACK)
+    if doubts:
+        raise Refusal(Reason.AMBIGUOUS, (doubts[0],))
+    try:
+        for expression in _expressions(clause):
+            magnitude(expression)
+    except TooBigError:
+        raise Refusal(Reason.TOO_BIG) from None
 
 
-def _same_for(clause: Clause, last: Clause) -> Clause:
-    """`And for x^3?`: the demand of before, of another subject."""
-    return replace(
-        clause, demands=last.demands, values=clause.values or last.values, bounds=clause.bounds or last.bounds,
-        points=clause.points or last.points, towards=clause.towards or last.towards, plots_result=last.plots_result,
-    )
-
-
-def _elsewhere(clause: Clause, last: Clause) -> Clause:
-    """`What about x = 5?`: the same asked of another point; after a plot or a question of shape, the value there."""
-    pointwise = {Cue.SOLVE, Cue.EVALUATE, Cue.DERIVATIVE, Cue.TANGENT, Cue.FIND}
-    demands = last.demands if last.demands and set(last.demands) <= pointwise else (Cue.EVALUATE,)
-    return replace(clause, demands=demands, subjects=last.subjects, values=_replaced(last.values, clause.values))
-
-
-def _replaced(before: Mapping[str, object], now: Mapping[str, object]) -> dict[str, object]:
-    return {**{name: value for name, value in before.items() if name in now}, **now}
-
-
-def _remembered(clause: Clause, last: Clause | None) -> Clause | None:
-    return clause if clause.subjects else last
-
-
-def _with_marks(tasks: list[Task]) -> list[Task]:
-    """A plot shows the points that were worked out in the same question."""
-    result: list[Task] = []
-    for task in tasks:
-        marked = task
-        if isinstance(task, Plot):
-            points = [other.at for other in tasks if isinstance(other, Evaluate) and other.function in task.functions]
-            marked = replace(task, marks=(*task.marks, *points))
-        result.append(marked)
-    return result
+def _expressions(clause: Clause) -> list[Expression]:
+    ends = (clause.bounds.low, clause.bounds.high) if clause.bounds else ()
+    parts = [part for relation in (*clause.subjects, *clause.conditions) for part in relation.parts]
+    return [*parts, *clause.points, *ends, *(value for values in clause.values.values() for value in values)]

@@ -25,6 +25,8 @@ class Reason(StrEnum):
     SEVERAL_UNKNOWNS = "several_unknowns"
     NO_TOOL = "no_tool"
     NO_FILE = "no_file"
+    NO_COLUMN = "no_column"          # details: the columns there are
+    NOT_NUMERIC = "not_numeric"
 
 
 @dataclass(frozen=True, slots=True)

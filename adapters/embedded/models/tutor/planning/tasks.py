@@ -11,11 +11,15 @@ from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function of one variable; `name` is what the user calls it: `y`, `f`, or empty."""
+    """A function of one variable; `name` is what the user calls it: `y`, `f`, or empty.
+
+    `derived` counts derivatives taken of the expression; -1 is an antiderivative. They are worked out in the sandbox.
+    """
 
     name: str
     variable: str
     expression: Expression
+    derived: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +39,28 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solve:
-    """One equation of one unknown; other letters are parameters. `is_roots` where the user asked for zeros."""
+    """One equation of one unknown; other letters are parameters."""
 
     equation: Relation
     unknown: str
     bounds: Bounds | None = None
-    is_roots: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roots:
+    """Where a function is zero."""
+
+    function: Function
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intersection:
+    """Where two curves meet."""
+
+    first: Function
+    second: Function
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +77,7 @@ class Inequality:
 
     relation: Relation
     unknown: str
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +87,7 @@ class Plot:
     functions: tuple[Function, ...]
     bounds: Bounds | None = None
     marks: tuple[Expression, ...] = ()
-    derivative_order: int | None = None    # also draws the derivative of the first curve
-    without_function: bool = False         # "plot the derivative": draws only that
+    tangent_at: Expression | None = None    # also draws the tangent of the first curve there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +203,6 @@ class Tangent:
 
 
 Task = (
-    Arithmetic | Evaluate | Solve | SolveSystem | Inequality | Plot | Derivative | Integral | Curvature | Monotony
+    Arithmetic | Evaluate | Solve | Roots | Intersection | SolveSystem | Inequality | Plot | Derivative | Integral | Curvature | Monotony
     | Extrema | Limit | Table | Rewrite | Tangent
 )

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.formulas.expression import code
+from adapters.embedded.models.tutor.formulas.expression import Call, Expression, symbols, walk
+from adapters.embedded.models.tutor.formulas.sympy_text import code
+from adapters.embedded.models.tutor.planning.tasks import Derivative, Function, Integral, Limit, Tangent
+from adapters.embedded.models.tutor.programs.helpers import BOTH
 from adapters.embedded.models.tutor.programs.script import MARK, Script
-from adapters.embedded.models.tutor.planning.tasks import Derivative, Integral, Limit, Tangent
 
 
 def derivative(script: Script, task: Derivative) -> None:
-    """The derivative, and its value at the points asked for."""
+    """The derivative, and its value at the points asked for, where the function is smooth."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     order = f", {task.order}" if task.order > 1 else ""
-    points = ", ".join(script.text(point) for point in task.at)
     script.section("Differentiate.", f"""
         derivative = sp.simplify(sp.diff({name}, {variable}{order}))
-        values = [sp.simplify(derivative.subs({variable}, point)) for point in [{points}]]
         print("Derivative:", derivative)
-        print("{MARK}", json.dumps({{
-            "exact": str(derivative),
-            "values": [{{"exact": str(value), "decimal": str(value.evalf(15))}} for value in values],
-        }}))
+        values = []
+    """)
+    for point in task.at:
+        _slope(script, task, point)
+    script.section("The result.", f"""
+        print("{MARK}", json.dumps({{"exact": str(derivative), "values": values}}))
+    """)
+
+
+def _slope(script: Script, task: Derivative, point: Expression) -> None:
+    script.helper(BOTH)
+    name, variable, at = script.function(task.function), script.symbol(task.function.variable), script.text(point)
+    constant = not symbols(point) and symbols(task.function.expression) == (task.function.variable,)
+    defined = f"{name}.subs({variable}, {at}).is_real" if constant else "True"
+    kinked = any(isinstance(node, Call) and node.function in {"Abs", "sign", "floor", "ceiling"}
+                 for node in walk(task.function.expression))
+    slopes = (
+        f"{{sp.limit(({name} - {name}.subs({variable}, {at})) / ({variable} - {at}), {variable}, {at}, side)"
+        f' for side in "-+"}}'
+    )
+    smooth = f"len({slopes}) == 1" if kinked and constant else "True"
+    script.section(f"Its value at {variable} = {code(point)}.", f"""
+        value = sp.simplify(derivative.subs({variable}, {at})) if {defined} and {smooth} else sp.nan
+        print("At {variable} = {code(point)} it is", value)
+        values.append(both(value))
     """)
 
 
@@ -30,38 +51,81 @@ def integral(script: Script, task: Integral) -> None:
         script.section("Find an antiderivative and check it by differentiating.", f"""
             antiderivative = sp.integrate({name}, {variable})
             check = sp.simplify(sp.diff(antiderivative, {variable}) - {name}) == 0
-            print("Antiderivative:", antiderivative, "- derivative gives the function again:", check)
-            print("{MARK}", json.dumps({{"exact": str(antiderivative), "check": bool(check)}}))
+            print("Antiderivative:", antiderivative)
+            print("Its derivative is the function again:", check)
+            print("{MARK}", json.dumps({{
+                "exact": str(antiderivative), "found": not antiderivative.has(sp.Integral), "check": bool(check),
+            }}))
+        """)
+    else:
+        _definite(script, task, f"sp.Abs({name})" if task.is_area else name, variable)
+
+
+def _definite(script: Script, task: Integral, integrand: str, variable: str) -> None:
+    if task.bounds is None:
+        return
+    low, high = script.text(task.bounds.low), script.text(task.bounds.high)
+    script.helper(BOTH)
+    script.section(f"Integrate from {code(task.bounds.low)} to {code(task.bounds.high)}.", f"""
+        integrand = {integrand}
+        integral = sp.simplify(sp.integrate(integrand, ({variable}, {low}, {high})))
+        print("Integral:", integral, "=", sp.N(integral, 10))
+    """)
+    parameters = {*symbols(task.function.expression), *symbols(task.bounds.low), *symbols(task.bounds.high)}
+    if parameters - {task.function.variable}:
+        script.section("The result.", f"""
+            print("{MARK}", json.dumps({{"exact": str(integral), "parameters": True}}))
         """)
         return
-    integrand = f"sp.Abs({name})" if task.is_area else name
-    low, high = script.text(task.bounds.low), script.text(task.bounds.high)
-    script.section(f"Integrate from {code(task.bounds.low)} to {code(task.bounds.high)}.", f"""
-        integral = sp.simplify(sp.integrate({integrand}, ({variable}, {low}, {high})))
-        print("Integral:", integral, "=", integral.evalf(10))
-        print("{MARK}", json.dumps({{"exact": str(integral), "decimal": str(integral.evalf(15))}}))
+    script.uses("quad", "np")
+    script.section("Check it with many thin strips.", f"""
+        height = sp.lambdify({variable}, integrand, ["scipy", "numpy"])
+        with np.errstate(all="ignore"):
+            strips, error, *trouble = quad(height, float({low}), float({high}), limit=500, full_output=True)[:2]
+        print("Numerically:", strips, "+/-", error)
+        print("{MARK}", json.dumps({{**both(integral), "strips": str(strips), "error": str(error)}}))
     """)
 
 
 def limit(script: Script, task: Limit) -> None:
     """From one side, or from both, which must agree."""
-    name, variable = script.function(task.function), script.symbol(task.function.variable)
-    towards = script.text(task.towards)
-    side = task.side if len(task.side) == 1 else "+-"
-    script.section(f"The limit for {variable} -> {code(task.towards)}.", f"""
-        left, right = (sp.limit({name}, {variable}, {towards}, side) for side in "-+")
+    name, variable, towards = script.function(task.function), script.symbol(task.function.variable), task.towards
+    point = script.text(towards)
+    numeric = symbols(task.function.expression) == (task.function.variable,) and not symbols(towards)
+    script.section(f"The limit for {variable} -> {code(towards)}.", f"""
+        left, right = (sp.limit({name}, {variable}, {point}, side) for side in "-+")
         print("From the left:", left, "from the right:", right)
-        print("{MARK}", json.dumps({{"left": str(left), "right": str(right), "side": "{side}"}}))
     """)
+    near = _near(script, task.function, point) if numeric else ""
+    script.section("Look at values near the point, as a check." if near else "The result.", f"""
+        {near or 'near = {}'}
+        print("Nearby:", near)
+        print("{MARK}", json.dumps({{"left": str(left), "right": str(right), "near": near}}))
+    """)
+
+
+def _near(script: Script, function: Function, point: str) -> str:
+    name, variable = script.function(function), script.symbol(function.variable)
+    if point in {"sp.oo", "-sp.oo"}:
+        sign = "-" if point.startswith("-") else ""
+        return f"near = {{side: str(sp.N({name}.subs({variable}, {sign}10**6), 12)) for side in ['left', 'right']}}"
+    return (
+        f"near = {{side: str(sp.N({name}.subs({variable}, {point} + step), 12))"
+        " for side, step in [('left', -sp.Rational(1, 10**6)), ('right', sp.Rational(1, 10**6))]}"
+    )
 
 
 def tangent(script: Script, task: Tangent) -> None:
     """The line through the point with the slope there."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     script.section("The tangent has the slope of the curve and goes through its point.", f"""
-        point = {script.text(task.at)}
-        slope = sp.diff({name}, {variable}).subs({variable}, point)
-        tangent = sp.expand(slope * ({variable} - point) + {name}.subs({variable}, point))
+        point = {script.exact(task.at)}
+        slope = sp.simplify(sp.diff({name}, {variable}).subs({variable}, point))
+        height = sp.simplify({name}.subs({variable}, point))
+        tangent = sp.expand(slope * ({variable} - point) + height)
         print("Tangent: y =", tangent)
-        print("{MARK}", json.dumps({{"exact": str(tangent), "slope": str(slope)}}))
+        print("{MARK}", json.dumps({{
+            "exact": str(tangent), "slope": str(slope), "height": str(height),
+            "is_real": slope.is_finite is not False and slope.is_real is not False and height.is_real is not False,
+        }}))
     """)

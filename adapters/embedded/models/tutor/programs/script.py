@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from textwrap import dedent
 from typing import Final
 
-from adapters.embedded.models.tutor.formulas.expression import Constant, Expression, Negative, Number, code, symbols
+from adapters.embedded.models.tutor.formulas.expression import (
+    Constant,
+    Expression,
+    Negative,
+    Number,
+    Symbol,
+    substituted,
+    symbols,
+)
+from adapters.embedded.models.tutor.formulas.statements import Bounds
+from adapters.embedded.models.tutor.formulas.sympy_text import code
 from adapters.embedded.models.tutor.planning.tasks import Function
 
 MARK: Final = "RESULT"
@@ -14,9 +24,10 @@ MARK: Final = "RESULT"
 
 _IMPORTS: Final = {
     "json": "import json", "plt": "import matplotlib.pyplot as plt", "np": "import numpy as np",
-    "pd": "import pandas as pd", "sp": "import sympy as sp",
+    "pd": "import pandas as pd", "sp": "import sympy as sp", "brentq": "from scipy.optimize import brentq",
+    "quad": "from scipy.integrate import quad", "domain": "from sympy.calculus.util import continuous_domain",
 }
-_NAMES: Final = ("f", "g", "h", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12")
+_NAMES: Final = ("f", "g", "h", *(f"f{number}" for number in range(4, 40)))
 
 
 class Script:
@@ -25,35 +36,49 @@ class Script:
     def __init__(self) -> None:
         self._imports = {"json"}
         self._symbols: list[str] = []
-        self._functions: dict[tuple[str, Expression], str] = {}
-        self._names: list[str] = []
+        self._functions: dict[tuple[str, Expression, int], str] = {}
         self._definitions: list[str] = []
+        self._helpers: list[str] = []
         self._sections: list[str] = []
 
     def uses(self, *modules: str) -> None:
-        """Import `plt`, `np`, `pd` or `sp`."""
+        """Import these: `plt`, `np`, `pd`, `sp`, `brentq`, `quad`, `domain`."""
         self._imports.update(modules)
+
+    def helper(self, *sources: str) -> None:
+        """Define these functions above the sections."""
+        self._helpers += [source.strip() for source in sources if source.strip() not in self._helpers]
 
     def section(self, comment: str, body: str) -> None:
         """A piece of the program under a comment that says what it does."""
         self._sections.append(f"# {comment}\n{dedent(body).strip()}")
 
+    # -- mathematics as Python
+
     def text(self, expression: Expression) -> str:
         """Python that gives the expression: a plain number, or sympy reading the text."""
-        if isinstance(expression, Number) and expression.text.isdigit():
-            return str(int(expression.text))
-        if isinstance(expression, Negative) and isinstance(expression.operand, Number):
-            inner = self.text(expression.operand)
-            return f"-{inner}" if inner.isdigit() else self._sympified(expression)
-        if isinstance(expression, Constant):
-            return f"sp.{expression.name}"
-        return self._sympified(expression)
+        match expression:
+            case Number(text) if text.isdigit() and text.isascii():
+                return str(int(text))
+            case Negative(Number(text)) if text.isdigit() and text.isascii():
+                return f"-{int(text)}"
+            case Constant(name):
+                return f"sp.{name}"
+            case Negative(Constant(name)):
+                return f"-sp.{name}"
+            case _:
+                return self._sympified(expression)
+
+    def exact(self, expression: Expression) -> str:
+        """Like `text`, but always an object of sympy's."""
+        text = self.text(expression)
+        return text if text.startswith(("sp.", "-sp.")) else f"sp.Integer({text})"
 
     def _sympified(self, expression: Expression) -> str:
         self.uses("sp")
-        names = [self.symbol(name) for name in symbols(expression)]
-        reading = f', locals={{{", ".join(f"{chr(34)}{name}{chr(34)}: {name}" for name in names)}}}' if names else ""
-        return f'sp.sympify("{code(renamed(expression))}"{reading}, rational=True)'
+        names = ", ".join(f'"{name}": {name}' for name in map(self.symbol, symbols(expression)))
+        known = f", locals={{{names}}}" if names else ""
+        return f'sp.sympify("{code(_spelled_out(expression))}"{known}, rational=True)'
 
     def symbol(self, name: str) -> str:
         """The Python name of a variable, declared at the top."""
@@ -65,31 +90,59 @@ class Script:
 
     def function(self, function: Function) -> str:
         """The Python name of a function, defined at the top."""
-        self.symbol(function.variable)
-        key = (function.variable, function.expression)
-        if key not in self._functions:
-            text = self._sympified(function.expression)
-            name = self._free_name(function)
-            self._functions[key] = name
-            self._names.append(name)
-            self._definitions.append(f"{name} = {text}")
-        return self._functions[key]
+        variable = self.symbol(function.variable)
+        key = (function.variable, function.expression, function.derived)
+        if key in self._functions:
+            return self._functions[key]
+        name = self._free_name(function)
+        if function.derived:
+            origin = Function(name=function.name, variable=function.variable, expression=function.expression)
+            self._define(name, _derived(self.function(origin), variable, function.derived))
+        else:
+            self._define(name, self._sympified(function.expression))
+        self._functions[key] = name
+        return name
+
+    def _define(self, name: str, text: str) -> None:
+        self._definitions.append(f"{name} = {text}")
 
     def _free_name(self, function: Function) -> str:
+        if function.derived:
+            origin = self.function(Function(name=function.name, variable=function.variable,
+                                            expression=function.expression))
+            return f"{origin}_integral" if function.derived < 0 else f"{origin}_{'d' * min(function.derived, 9)}"
         wanted = [function.name] if function.name in {"f", "g", "h"} else []
-        taken = {*self._symbols, *self._names}
+        taken = {*self._symbols, *self._functions.values()}
         return next(name for name in [*wanted, *_NAMES] if name not in taken)
 
+    def domain(self, bounds: Bounds | None) -> str:
+        """The set of reals asked about."""
+        self.uses("sp")
+        if bounds is None:
+            return "sp.S.Reals"
+        ends = f", {bounds.open_low}, {bounds.open_high}" if bounds.open_low or bounds.open_high else ""
+        return f"sp.Interval({self.text(bounds.low)}, {self.text(bounds.high)}{ends})"
+
+    # -- the whole
+
     def source(self) -> str:
-        """The whole program."""
-        imports = [_IMPORTS[name] for name in sorted(self._imports, key=list(_IMPORTS).index)]
-        top = [imports[0], "", *imports[1:]] if len(imports) > 1 else imports
-        parts = ["\n".join(top)]
+        """The program's text."""
+        parts = ["\n".join(self._import_lines())]
         if self._symbols:
             parts.append(_declared(self._symbols))
         if self._definitions:
             parts.append("\n".join(self._definitions))
-        return "\n\n".join([*parts, *self._sections]) + "\n"
+        return "\n\n".join([*parts, *self._helpers, *self._sections]) + "\n"
+
+    def _import_lines(self) -> list[str]:
+        lines = [_IMPORTS[name] for name in _IMPORTS if name in self._imports]
+        return [lines[0], "", *lines[1:]] if len(lines) > 1 else lines
+
+
+def _derived(origin: str, variable: str, order: int) -> str:
+    if order < 0:
+        return f"sp.integrate({origin}, {variable})"
+    return f"sp.diff({origin}, {variable})" if order == 1 else f"sp.diff({origin}, {variable}, {order})"
 
 
 def _declared(names: Sequence[str]) -> str:
@@ -103,8 +156,5 @@ def _spelled(name: str) -> str:
     return "lamda" if name == "lambda" else name
 
 
-def renamed(expression: Expression) -> Expression:
-    """The expression with every variable spelled as Python allows."""
-    from adapters.embedded.models.tutor.formulas.expression import Symbol, substituted
-
+def _spelled_out(expression: Expression) -> Expression:
     return substituted(expression, {name: Symbol(_spelled(name)) for name in symbols(expression)})

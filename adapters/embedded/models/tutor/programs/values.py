@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.formulas.expression import code
+from collections.abc import Sequence
+
+from adapters.embedded.models.tutor.formulas.expression import Expression, Operation, is_constant, walk
+from adapters.embedded.models.tutor.formulas.sympy_text import code
+from adapters.embedded.models.tutor.planning.tasks import Arithmetic, Evaluate, Function, Rewrite
+from adapters.embedded.models.tutor.programs.helpers import BOTH
 from adapters.embedded.models.tutor.programs.script import MARK, Script
-from adapters.embedded.models.tutor.planning.tasks import Arithmetic, Evaluate, Rewrite
 
 
 def arithmetic(script: Script, task: Arithmetic) -> None:
     """Exact value and decimal."""
-    script.uses("sp")
+    script.helper(BOTH)
     script.section("Work out the number exactly, then as a decimal.", f"""
-        number = sp.sympify("{code(task.expression)}", rational=True)
+        number = sp.nsimplify({script.exact(task.expression)}, rational=None)
         number = sp.simplify(number)
-        print("Value:", number, "=", number.evalf(10))
-        print("{MARK}", json.dumps({{"exact": str(number), "decimal": str(number.evalf(15))}}))
+        print("Value:", number, "=", sp.N(number, 10))
+        print("{MARK}", json.dumps(both(number)))
     """)
+
+
+def denominators(function: Function) -> Sequence[Expression]:
+    """What the function divides by, as written, before sympy cancels anything: x/x is not defined at 0."""
+    return tuple(
+        node.right for node in walk(function.expression)
+        if isinstance(node, Operation) and node.operator == "/" and not is_constant(node.right)
+    )
 
 
 def evaluate(script: Script, task: Evaluate) -> None:
     """The value at one point."""
-    name, variable = script.function(task.function), script.symbol(task.function.variable)
+    script.helper(BOTH)
+    name, variable, at = script.function(task.function), script.symbol(task.function.variable), script.text(task.at)
+    below = ", ".join(script.text(each) for each in denominators(task.function))
     script.section(f"Put {variable} = {code(task.at)} into the function.", f"""
-        value = sp.simplify({name}.subs({variable}, {script.text(task.at)}))
-        print("{task.function.name or 'Value'} =", value)
-        print("{MARK}", json.dumps({{"exact": str(value), "decimal": str(value.evalf(15))}}))
+        value = sp.simplify({name}.subs({variable}, {at}))
+        {f'if any(sp.simplify(divisor.subs({variable}, {at})) == 0 for divisor in [{below}]):' if below else ''}
+        {'    value = sp.nan  # division by zero' if below else ''}
+        print("{name}({code(task.at)}) =", value)
+        print("{MARK}", json.dumps(both(value)))
     """)
 
 
 def rewrite(script: Script, task: Rewrite) -> None:
     """Simplified, expanded or factored."""
     script.section(f"{task.how.capitalize()} the expression.", f"""
-        expression = {script.text(task.expression)}
+        expression = {script.exact(task.expression)}
         rewritten = sp.{task.how}(expression)
         print(expression, "=", rewritten)
         print("{MARK}", json.dumps({{"exact": str(rewritten)}}))

@@ -1,0 +1,1 @@
+"""From a message to clauses: what is asked, of what, where."""

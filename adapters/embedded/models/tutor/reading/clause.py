@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue
 from adapters.embedded.models.tutor.formulas.expression import Expression
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.language.cues import Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
 
 
@@ -17,6 +17,8 @@ class Clause:
 
     demands: tuple[Cue, ...] = ()              # in the order asked, FIND left out where something else is asked
     cues: frozenset[Cue] = frozenset()         # every meaning met, so that none is passed over
+    of: Cue | None = None                      # "plot the derivative": the demands are about this of the subject
+    declined: frozenset[Cue] = frozenset()     # "without a plot"
     subjects: tuple[Relation, ...] = ()
     values: Mapping[str, tuple[Expression, ...]] = field(default_factory=dict)   # x = 1, 2
     points: tuple[Expression, ...] = ()        # "at 3", of the variable that is not named
@@ -26,15 +28,13 @@ class Clause:
     towards: Expression | None = None          # of a limit
     side: str = "+-"                           # of a limit
     numbers: Mapping[Cue, Expression] = field(default_factory=dict)   # STEP, POINTS, PLACES
-    plots_result: bool = False                 # "plot the derivative"
     joined: bool = False                       # begins with "and"
     strange: tuple[str, ...] = ()              # words and signs that were not understood
-    text: str = ""
 
     @property
-    def is_idle(self) -> bool:
-        """True where nothing is asked and nothing is said."""
-        return not (self.demands or self.has_matter)
+    def is_empty(self) -> bool:
+        """True where nothing was heard but words that mean nothing here."""
+        return not (self.demands or self.has_matter or self.cues or self.strange)
 
     @property
     def has_matter(self) -> bool:
@@ -46,13 +46,13 @@ class Clause:
         """Both as one: for `Solve this: 2x = 6`, where demand and subject stand apart."""
         return replace(
             later,
-            demands=self.demands + later.demands, cues=self.cues | later.cues, subjects=self.subjects + later.subjects,
+            demands=self.demands + later.demands, cues=self.cues | later.cues, of=self.of or later.of,
+            declined=self.declined | later.declined, subjects=self.subjects + later.subjects,
             values={**self.values, **later.values}, points=self.points + later.points,
             conditions=self.conditions + later.conditions, bounds=later.bounds or self.bounds,
             unknowns=self.unknowns + later.unknowns, towards=later.towards or self.towards,
             side=later.side if later.towards else self.side, numbers={**self.numbers, **later.numbers},
-            plots_result=self.plots_result or later.plots_result, joined=self.joined,
-            strange=self.strange + later.strange, text=f"{self.text} {later.text}",
+            joined=self.joined, strange=self.strange + later.strange,
         )
 
 
@@ -63,14 +63,9 @@ class Question:
     language: Language
     clauses: tuple[Clause, ...]
     is_too_long: bool = False
-    ambiguous_comma: bool = False
+    has_ambiguous_comma: bool = False
 
     @property
     def cues(self) -> frozenset[Cue]:
         """The meanings in all clauses."""
-        return frozenset().union(*(clause.cues for clause in self.clauses))
-
-
-def demands_in(cues: frozenset[Cue]) -> frozenset[Cue]:
-    """What is asked for by name."""
-    return cues & (DEMANDS - {Cue.FIND})
+        return frozenset[Cue]().union(*(clause.cues for clause in self.clauses))

@@ -1,23 +1,33 @@
-"""The slots of one clause, filled item by item."""
+"""The slots of one clause, filled item by item: each statement gets its role from the word before it."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
 from adapters.embedded.models.tutor.formulas.expression import Expression, Symbol, is_constant
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation, Values
 from adapters.embedded.models.tutor.formulas.tokens import TokenKind
+from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
 from adapters.embedded.models.tutor.reading.clause import Clause
-from adapters.embedded.models.tutor.formulas.statements import Bounds, Item, Mark, Relation, Values
+from adapters.embedded.models.tutor.reading.demands import Pair, pair_of
+from adapters.embedded.models.tutor.reading.items import Item, Mark
+from adapters.embedded.models.tutor.reading.surroundings import following_cue, in_words, preceded_by, starts_with
 
 _STRUCTURE: Final = frozenset({
     Cue.FROM, Cue.TO, Cue.BETWEEN, Cue.FOR, Cue.AT, Cue.ON, Cue.RESPECT, Cue.APPROACHES, Cue.STEP, Cue.AND, Cue.OF,
     Cue.UNKNOWN, Cue.OR, Cue.OVER,
 })
-_PASSED_OVER: Final = frozenset({Cue.FILLER, Cue.FUNCTION, Cue.EQUATION, Cue.THEN, Cue.PRONOUN, Cue.REAL})
+_SEPARATES: Final = frozenset({Cue.AND, Cue.OR, Cue.THEN})
+_NEGATES: Final = frozenset({Cue.WITHOUT, Cue.NOT})
+_CAN_BE_DECLINED: Final = frozenset({Cue.PLOT, Cue.EXPLAIN, Cue.TABLE})
 _AMOUNTS: Final = frozenset({Cue.STEP, Cue.POINTS, Cue.PLACES})
-_INTRODUCES_UNKNOWN: Final = frozenset({Cue.FOR, Cue.RESPECT, Cue.UNKNOWN, Cue.FIND, Cue.SOLVE, Cue.EVALUATE})
+_RANGES: Final = frozenset({Cue.FROM, Cue.BETWEEN, Cue.ON, Cue.APPROACHES, Cue.TO})
+_INTRODUCES_UNKNOWN: Final = frozenset({Cue.FOR, Cue.RESPECT, Cue.UNKNOWN, Cue.FIND, Cue.SOLVE, Cue.EVALUATE, Cue.ON})
+_INTRODUCES_CONDITION: Final = frozenset({Cue.FOR, Cue.ON, Cue.AT, Cue.AND, Cue.UNKNOWN})
+_OWN_FUNCTIONS: Final = frozenset("fghFGH")
+_CURVES: Final = frozenset({Cue.PLOT, Cue.INTERSECTION, Cue.AREA})
 
 
 class ClauseBuilder:
@@ -29,8 +39,15 @@ class ClauseBuilder:
         self._cue: Cue | None = None          # the last word that gives the next statement its role
         self._low: Expression | None = None   # of a range whose end has not come yet
         self._continues: str | None = None    # what a further number after a comma would be
+        self._variable = ""                   # the lone letter that a range or list belongs to
+        self._separated = True                # since the last demand: by "and" or a comma
+        self._negated = False
+        self._last_meaning: Cue | None = None
+        self._parentheses = 0
         self._demands: list[Cue] = []
         self._cues: set[Cue] = set()
+        self._of: Cue | None = None
+        self._declined: set[Cue] = set()
         self._subjects: list[Relation] = []
         self._values: dict[str, tuple[Expression, ...]] = {}
         self._points: list[Expression] = []
@@ -40,15 +57,12 @@ class ClauseBuilder:
         self._towards: Expression | None = None
         self._side = "+-"
         self._numbers: dict[Cue, Expression] = {}
-        self._plots_result = False
         self._strange: list[str] = []
-        self._parentheses = 0
-        self._variable = ""                   # the lone letter that a range or list belongs to
 
-    @property
-    def is_complete(self) -> bool:
-        """True once a subject was heard, so that a further demand begins another clause."""
-        return bool(self._subjects)
+    def ends_before(self, cue: Cue | None) -> bool:
+        """Whether a word of this meaning begins another clause: a demand after the subject of an earlier demand."""
+        asked = any(demand is not Cue.FIND for demand in self._demands)
+        return bool(self._subjects) and (cue is Cue.AGAIN or (cue in DEMANDS and (asked or self._separated)))
 
     def hear(self, at: int) -> None:
         """Take in the item at `at`."""
@@ -66,21 +80,22 @@ class ClauseBuilder:
 
     def clause(self) -> Clause:
         """What was heard."""
-        if self._low is not None:
-            self._strange.append("from")
+        left_over = ["…"] if self._low is not None or self._negated else []
         demands = tuple(dict.fromkeys(self._demands))
         strong = tuple(demand for demand in demands if demand is not Cue.FIND)
         return Clause(
-            demands=strong or demands, cues=frozenset(self._cues), subjects=tuple(self._subjects), values=self._values,
-            points=tuple(self._points), conditions=tuple(self._conditions), bounds=self._bounds,
-            unknowns=tuple(dict.fromkeys(self._unknowns)), towards=self._towards, side=self._side,
-            numbers=self._numbers, plots_result=self._plots_result, joined=self._is_joined(),
-            strange=tuple(self._strange),
+            demands=strong or demands, cues=frozenset(self._cues), of=self._of, declined=frozenset(self._declined),
+            subjects=tuple(self._subjects), values=self._values, points=tuple(self._points),
+            conditions=tuple(self._conditions), bounds=self._bounds, unknowns=tuple(dict.fromkeys(self._unknowns)),
+            towards=self._towards, side=self._side, numbers=self._numbers, joined=self._is_joined(),
+            strange=(*self._strange, *left_over),
         )
 
     def _is_joined(self) -> bool:
-        before = self._items[self._start - 1] if self._start else None
-        return isinstance(before, Word) and before.cue is Cue.AND
+        """Whether "and" stands before the clause, or opens the message."""
+        if not self._start:
+            return starts_with(self._items, Cue.AND)
+        return preceded_by(self._items, self._start, Cue.AND)
 
     # -- words
 
@@ -88,21 +103,53 @@ class ClauseBuilder:
         cue = word.cue
         if cue is None:
             self._strange.append(word.text)
-            return
+        elif cue in _NEGATES:
+            self._negated = True
+        elif self._negated and cue in _CAN_BE_DECLINED:
+            self._declined.add(cue)
+            self._negated = False
+        else:
+            self._hear_meaning(cue)
+
+    def _hear_meaning(self, cue: Cue) -> None:
         if cue in DEMANDS:
             self._hear_demand(cue)
         if cue in _STRUCTURE:
-            self._cue = Cue.BETWEEN if self._cue is Cue.BETWEEN and cue is Cue.AND and self._low is not None else cue
+            pending = self._cue is Cue.BETWEEN and cue is Cue.AND and self._low is not None
+            of_function = cue is Cue.OF and self._last_meaning is Cue.FUNCTION
+            self._cue = Cue.BETWEEN if pending else Cue.RESPECT if of_function else cue
+        self._separated |= cue in _SEPARATES
         if cue is not Cue.FILLER:
+            self._last_meaning = cue
             self._cues.add(cue)
 
     def _hear_demand(self, cue: Cue) -> None:
-        directly = self._cue is not Cue.AND and self._demands[-1:] == [Cue.PLOT]
-        if directly and cue in {Cue.DERIVATIVE, Cue.INTEGRAL, Cue.TANGENT}:
-            self._plots_result = True
-        self._demands.append(cue)
-        self._cue = cue if cue in {Cue.FIND, Cue.SOLVE, Cue.EVALUATE} else None
+        earlier = next((demand for demand in reversed(self._demands) if demand is not Cue.FIND), None)
+        if cue is Cue.FIND or earlier is None or self._separated or earlier is cue:
+            self._demands.append(cue)
+        else:
+            self._pair(earlier, cue)
+        if earlier is cue is Cue.DERIVATIVE and not self._separated:
+            self._strange.append("…")
+        self._separated = False
+        self._cue = cue if cue in _INTRODUCES_UNKNOWN else None
         self._continues = None
+
+    def _pair(self, earlier: Cue, later: Cue) -> None:
+        match pair_of(earlier, later):
+            case Pair.BOTH:
+                self._demands.append(later)
+            case Pair.LATER_ALONE:
+                self._demands = [*(demand for demand in self._demands if demand is not earlier), later]
+            case Pair.EARLIER_ALONE:
+                pass
+            case Pair.EARLIER_OF_LATER:
+                self._of = later
+            case Pair.LATER_OF_EARLIER:
+                self._of = earlier
+                self._demands = [*(demand for demand in self._demands if demand is not earlier), later]
+            case Pair.UNCLEAR:
+                self._strange.append("…")
 
     # -- statements
 
@@ -110,11 +157,11 @@ class ClauseBuilder:
         cue, self._cue = self._cue, None
         value = relation.parts[-1]
         constant = relation.is_bare and is_constant(value)
-        if self._ranges(cue, relation) or self._measures(cue, relation, at, constant=constant):
+        if self._ranges(cue, relation) or (constant and self._measures(cue, value, at)):
             return
-        if relation.is_assignment:
+        if relation.is_assignment and not self._is_level_line(relation):
             self._assign(relation)
-        elif constant and (cue in {Cue.AT, Cue.FOR} or self._goes_on(cue)):
+        elif (constant and (cue is Cue.FOR or self._goes_on(cue))) or (relation.is_bare and cue is Cue.AT):
             self._further_value(value)
         elif relation.is_bare and isinstance(value, Symbol) and self._is_named_only(cue, value, at):
             self._hear_letter(cue, value.name, at)
@@ -125,33 +172,36 @@ class ClauseBuilder:
             self._continues = None
 
     def _ranges(self, cue: Cue | None, relation: Relation) -> bool:
-        """`from 0 to 3`, `between x = 0 and x = 3`: remembers the low end, completes with the high one."""
-        ends = relation.is_assignment or (relation.is_bare and is_constant(relation.parts[0]))
-        if not ends:
+        """`from 0 to 3`, `between x = 0 and x = 3`, `x = 0 to 3`: remembers the low end, completes with the high."""
+        if not (relation.is_assignment or (relation.is_bare and is_constant(relation.parts[0]))):
             return False
         value = relation.parts[-1]
+        if self._low is None and cue is Cue.TO and self._continues in self._values:
+            self._low = self._values.pop(str(self._continues))[-1]
         if self._low is not None and cue in {Cue.TO, Cue.BETWEEN, Cue.AND, Cue.APPROACHES}:
             self._bounds, self._low = Bounds(self._low, value), None
-            return True
-        if cue in {Cue.FROM, Cue.BETWEEN}:
+        elif cue in {Cue.FROM, Cue.BETWEEN}:
             self._low = value
             self._cue = Cue.BETWEEN if cue is Cue.BETWEEN else None
-            return True
-        return False
-
-    def _measures(self, cue: Cue | None, relation: Relation, at: int, *, constant: bool) -> bool:
-        """`step 0.5`, `5 points`, `x -> 0`."""
-        if not constant:
+        else:
             return False
-        following = self._following_cue(at)
-        if cue is Cue.APPROACHES:
-            self._towards = relation.parts[0]
-            return True
-        amount = cue if cue in _AMOUNTS else following if following in _AMOUNTS else None
-        if amount is None:
-            return False
-        self._numbers[amount] = relation.parts[0]
         return True
+
+    def _measures(self, cue: Cue | None, value: Expression, at: int) -> bool:
+        """`step 0.5`, `5 points`, `x -> 0`."""
+        following = following_cue(self._items, at)
+        amount = cue if cue in _AMOUNTS else following if following in _AMOUNTS else None
+        if cue is Cue.APPROACHES:
+            self._towards = value
+        elif amount is not None:
+            self._numbers[amount] = value
+        else:
+            return False
+        return True
+
+    def _is_level_line(self, relation: Relation) -> bool:
+        """`plot y = 3`: a curve, not a value."""
+        return relation.parts[0] == Symbol("y") and bool(_CURVES & set(self._demands))
 
     def _assign(self, relation: Relation) -> None:
         name = relation.parts[0]
@@ -164,23 +214,26 @@ class ClauseBuilder:
         return self._continues is not None and cue in {None, Cue.AND, Cue.OR}
 
     def _further_value(self, value: Expression) -> None:
-        if self._continues and self._continues != "points":
-            self._values[self._continues] = (*self._values[self._continues], value)
+        if self._continues in self._values:
+            self._values[str(self._continues)] += (value,)
         else:
             self._points.append(value)
-            self._continues = "points"
+            self._continues = ""
 
     def _is_condition(self, relation: Relation, cue: Cue | None) -> bool:
         """`for x > 0`, `0 <= x <= 5`: one lone variable between constants, said of something else."""
         lone = [part for part in relation.parts if isinstance(part, Symbol)]
         others = [part for part in relation.parts if is_constant(part)]
-        return len(lone) == 1 and len(others) == len(relation.parts) - 1 and (cue is not None or bool(self._subjects))
+        said_of_other = cue in _INTRODUCES_CONDITION or bool(self._subjects)
+        return len(lone) == 1 and len(others) == len(relation.parts) - 1 and said_of_other
 
     # -- single letters
 
     def _is_named_only(self, cue: Cue | None, letter: Symbol, at: int) -> bool:
         """Whether a lone letter names the variable rather than being the function `x` itself."""
-        if self._following_cue(at) in {Cue.FROM, Cue.BETWEEN, Cue.ON, Cue.APPROACHES, Cue.TO, Cue.BE}:
+        if letter.name in _OWN_FUNCTIONS:
+            return False
+        if following_cue(self._items, at) in {*_RANGES, Cue.BE} and cue is not Cue.OF:
             return True
         if cue in {Cue.AND, Cue.OR, None} and self._unknowns and self._continues is None:
             return True
@@ -190,26 +243,16 @@ class ClauseBuilder:
 
     def _hear_letter(self, cue: Cue | None, name: str, at: int) -> None:
         self._variable = name
-        if self._following_cue(at) in {Cue.FROM, Cue.BETWEEN, Cue.ON, Cue.APPROACHES, Cue.TO} and cue is not Cue.RESPECT:
-            return
-        self._unknowns.append(name)
-
-    def _following_cue(self, at: int) -> Cue | None:
-        """The meaning of the next word that matters; None at the next statement or the end."""
-        for item in self._items[at + 1:at + 4]:
-            if isinstance(item, Mark):
-                return Cue.APPROACHES if item.kind is TokenKind.ARROW else None
-            if not isinstance(item, Word):
-                return None
-            if item.cue not in _PASSED_OVER:
-                return item.cue
-        return None
+        if following_cue(self._items, at) not in _RANGES or cue is Cue.RESPECT:
+            self._unknowns.append(name)
 
     # -- intervals, lists, marks
 
     def _hear_bounds(self, bounds: Bounds) -> None:
         cue, self._cue = self._cue, None
         round_pair = bounds.open_low and bounds.open_high
+        if cue is Cue.OVER:
+            self._cues.discard(Cue.OVER)
         if round_pair and cue not in {Cue.ON, Cue.FOR, Cue.BETWEEN, Cue.FROM, Cue.OVER} and not self._variable:
             self._strange.append("( , )")
         self._bounds = bounds
@@ -229,17 +272,21 @@ class ClauseBuilder:
                 self._cue = Cue.APPROACHES
             case TokenKind.COMMA | TokenKind.SEMICOLON | TokenKind.STOP:
                 self._cue = None
+                self._separated = True
             case TokenKind.OPEN | TokenKind.CLOSE:
                 self._hear_parenthesis(mark, at)
-            case TokenKind.OPERATOR if mark.text in "+-" and self._towards is not None:
-                self._side = mark.text
-            case _ if mark.text.isascii():
-                self._strange.append(mark.text)
+            case _:
+                self._hear_sign(mark)
+
+    def _hear_sign(self, mark: Mark) -> None:
+        if mark.text in {"+", "-"} and self._towards is not None:
+            self._side = mark.text
+        elif unicodedata.category(mark.text[0]) not in {"So", "Sk", "Cf", "Mn"}:   # pictures say nothing here
+            self._strange.append(mark.text)
 
     def _hear_parenthesis(self, mark: Mark, at: int) -> None:
         """Parentheses around words are punctuation; around mathematics they would have been read as such."""
-        around_words = isinstance(self._items[at + 1] if at + 1 < len(self._items) else None, Word)
-        if mark.kind is TokenKind.OPEN and around_words:
+        if mark.kind is TokenKind.OPEN and in_words(self._items, at):
             self._parentheses += 1
         elif mark.kind is TokenKind.CLOSE and self._parentheses:
             self._parentheses -= 1

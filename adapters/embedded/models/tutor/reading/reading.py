@@ -1,8 +1,4 @@
-"""From a question to clauses: each statement is given its role by the word before it.
-
-Left to right, one item after another. `from 0 to 3` is a range, `at 3` a point, `for x = 3` a value, `for x` the
-unknown; everything else that is mathematics is a subject. A demand after a subject begins a new clause.
-"""
+"""From a question to clauses: a sentence ends one, and so does a further demand after a subject."""
 
 from __future__ import annotations
 
@@ -10,40 +6,45 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.reading.clause_builder import ClauseBuilder
-from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
 from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind, tokens
+from adapters.embedded.models.tutor.language.cues import Word
+from adapters.embedded.models.tutor.language.tagging import tagged
+from adapters.embedded.models.tutor.language.vocabulary import Language, is_word, language_of, vocabulary
 from adapters.embedded.models.tutor.reading.clause import Clause, Question
-from adapters.embedded.models.tutor.formulas.statements import Item, Mark, items
-from adapters.embedded.models.tutor.language.vocabulary import Language, is_word, language_of, tagged, vocabulary
+from adapters.embedded.models.tutor.reading.clause_builder import ClauseBuilder
+from adapters.embedded.models.tutor.reading.items import Item, Mark, items
 
 MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 400
 
 _ABBREVIATIONS: Final = (
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
-    (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|bzw\.|etc\.|usw\.)", re.IGNORECASE), ","),
-    (re.compile(r"\bvs\.", re.IGNORECASE), "vs"),
-    (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt)\b", re.IGNORECASE), r"\1-\2"),
+    (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
+    (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
+    (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
 _AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,.\[({;])\b\d+,\d{1,2}(?![\d,])(?!\s*[\])}])|\b\d+,\d{4,}(?![\d,])")
 
 
 def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozenset()) -> Question:
-    """The question's clauses; `otherwise` is the language of a text without words of either language."""
+    """The question's clauses; `otherwise` is the language of a text without words of either language.
+
+    `functions` are the names that the thread has given to functions.
+    """
     if len(text) > MAX_CHARACTERS:
         return Question(language=otherwise, clauses=(), is_too_long=True)
     language = language_of(text, otherwise)
     for pattern, replacement in _ABBREVIATIONS:
         text = pattern.sub(replacement, text)
-    german = language is Language.GERMAN
-    found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=german))
+    decimal_comma = language is Language.GERMAN
+    found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))
     if len(found) > MAX_TOKENS:
         return Question(language=language, clauses=(), is_too_long=True)
-    pieces = tagged(found, vocabulary(language))
-    clauses = clauses_of(items(pieces, functions=functions))
-    ambiguous = not german and _AMBIGUOUS_COMMA.search(text) is not None
-    return Question(language=language, clauses=clauses, ambiguous_comma=ambiguous)
+    return Question(
+        language=language,
+        clauses=clauses_of(items(tagged(found, vocabulary(language)), functions=functions)),
+        has_ambiguous_comma=not decimal_comma and _AMBIGUOUS_COMMA.search(text) is not None,
+    )
 
 
 def _without_exclamation(found: list[Token]) -> list[Token]:
@@ -60,22 +61,16 @@ def clauses_of(found: Sequence[Item]) -> tuple[Clause, ...]:
     clauses: list[Clause] = []
     builder = ClauseBuilder(found, 0)
     for at, item in enumerate(found):
-        if _ends_sentence(item) or (builder.is_complete and _demands(found, at)):
+        if _ends_sentence(item) or (isinstance(item, Word) and builder.ends_before(item.cue)):
             clauses.append(builder.clause())
             builder = ClauseBuilder(found, at)
         builder.hear(at)
     clauses.append(builder.clause())
-    return _assembled([clause for clause in clauses if not clause.is_idle or clause.cues or clause.strange])
+    return _assembled([clause for clause in clauses if not clause.is_empty])
 
 
 def _ends_sentence(item: Item) -> bool:
     return isinstance(item, Mark) and item.kind is TokenKind.STOP and item.text in ".?"
-
-
-def _demands(found: Sequence[Item], at: int) -> bool:
-    """Whether a demand begins here; an `and` just before one belongs to it."""
-    item = found[at]
-    return isinstance(item, Word) and item.cue in DEMANDS | {Cue.AGAIN}
 
 
 def _assembled(clauses: list[Clause]) -> tuple[Clause, ...]:
@@ -83,7 +78,7 @@ def _assembled(clauses: list[Clause]) -> tuple[Clause, ...]:
     result: list[Clause] = []
     for clause in clauses:
         before = result[-1] if result else None
-        asks_only = before is not None and before.demands and not before.subjects and not before.values
+        asks_only = before is not None and before.demands and not before.has_matter
         if before is not None and asks_only and not clause.demands and clause.subjects:
             result[-1] = before.joined_with(clause)
         else:

@@ -1,0 +1,75 @@
+"""What a thread has been about, and how a question that leaves something out takes it from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from adapters.embedded.models.tutor.formulas.expression import Expression
+from adapters.embedded.models.tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
+from adapters.embedded.models.tutor.planning.functions import Definitions
+from adapters.embedded.models.tutor.reading.clause import Clause
+
+_OF_POINTS: Final = frozenset({Cue.SOLVE, Cue.EVALUATE, Cue.DERIVATIVE, Cue.TANGENT, Cue.FIND, Cue.LIMIT})
+_OF_RANGES: Final = SHAPE_CUES | MONOTONY_CUES | EXTREMA_CUES | frozenset({
+    Cue.PLOT, Cue.INTEGRAL, Cue.AREA, Cue.TABLE, Cue.ROOTS, Cue.ANALYSIS, Cue.INTERSECTION,
+})
+_PARAMETERS: Final = frozenset("abcdkmnpqr")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The last clause that was acted on, completed, and the functions named so far."""
+
+    last: Clause | None = None
+    definitions: Definitions = field(default_factory=dict)
+
+
+def completed(clause: Clause, last: Clause | None, *, opens: bool) -> Clause:
+    """The clause with what it leaves out taken from the one before: `plot it`, `and from 0 to 10?`, `and x^3?`.
+
+    `opens` is true for the first clause of a message.
+    """
+    if last is None:
+        return clause
+    if clause.demands and clause.demands != (Cue.FIND,):
+        return clause if clause.subjects else replace(clause, subjects=last.subjects)
+    if clause.subjects:
+        again = Cue.AGAIN in clause.cues or (opens and clause.joined)
+        return _same_for(clause, last) if again else clause
+    if clause.values or clause.points:
+        return _elsewhere(clause, last)
+    if clause.bounds or clause.conditions:
+        demands = tuple(demand for demand in last.demands if demand in _OF_RANGES) or (Cue.PLOT,)
+        return replace(clause, demands=demands, subjects=last.subjects, of=last.of)
+    if clause.towards:
+        return replace(clause, demands=(Cue.LIMIT,), subjects=last.subjects)
+    if clause.unknowns:
+        return replace(clause, demands=last.demands, subjects=last.subjects, values=last.values)
+    return clause
+
+
+def _same_for(clause: Clause, last: Clause) -> Clause:
+    """The demand of before, of another subject."""
+    return replace(
+        clause, demands=last.demands, of=last.of, cues=clause.cues | last.cues, values=clause.values or last.values,
+        bounds=clause.bounds or last.bounds, points=clause.points or last.points,
+        towards=clause.towards or last.towards, side=last.side, numbers=clause.numbers or last.numbers,
+    )
+
+
+def _elsewhere(clause: Clause, last: Clause) -> Clause:
+    """The same asked of another point; after a plot or a question of shape, the value there."""
+    pointwise = bool(last.demands) and set(last.demands) <= _OF_POINTS
+    demands = last.demands if pointwise else (Cue.EVALUATE,)
+    cues = clause.cues | last.cues if pointwise else clause.cues
+    values = {**_parameters(last.values, clause), **clause.values}
+    return replace(clause, demands=demands, of=last.of if pointwise else None, cues=cues, subjects=last.subjects,
+                   values=values)
+
+
+def _parameters(before: Mapping[str, tuple[Expression, ...]], clause: Clause) -> Mapping[str, tuple[Expression, ...]]:
+    """Values of before that go on: parameters, where the new value is another letter's."""
+    kept = _PARAMETERS - set(clause.values)
+    return {name: values for name, values in before.items() if name in kept and clause.values}

@@ -1,0 +1,178 @@
+"""What the form of the subjects asks for, where words do not say: equations are solved, numbers are worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.embedded.models.tutor.formulas.doubts import Doubt
+from adapters.embedded.models.tutor.formulas.expression import (
+    Applied,
+    Number,
+    Symbol,
+    is_constant,
+    substituted,
+)
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.language.cues import Cue
+from adapters.embedded.models.tutor.planning import curves
+from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+from adapters.embedded.models.tutor.planning.tasks import (
+    Arithmetic,
+    Derivative,
+    Evaluate,
+    Function,
+    Inequality,
+    Roots,
+    Solve,
+    SolveSystem,
+    Task,
+)
+from adapters.embedded.models.tutor.planning.view import ClauseView
+
+
+def by_shape(view: ClauseView) -> list[Task]:
+    """Tasks for SOLVE, EVALUATE, FIND, or no demand at all."""
+    subjects = view.subjects()
+    equations = [relation for relation in subjects if view.is_equation(relation)]
+    if _are_system(view, subjects, equations):
+        return [_system(view, [each for each in subjects if each.is_equation])]
+    return [task for relation in subjects for task in _shaped(view, relation)]
+
+
+def _are_system(view: ClauseView, subjects: Sequence[Relation], equations: Sequence[Relation]) -> bool:
+    """Several equations of several unknowns; `y = 2x + 1 and y = 4 - x` is one too where it is to be solved."""
+    solving = bool({Cue.SOLVE, Cue.SYSTEM} & view.clause.cues)
+    if solving and len(subjects) > 1 and all(each.is_equation for each in subjects) and not view.clause.values:
+        equations = subjects
+    letters = {name for relation in equations for name in relation.letters}
+    return len(equations) > 1 and (Cue.SYSTEM in view.clause.cues or len(letters) > 1)
+
+
+def _shaped(view: ClauseView, relation: Relation) -> list[Task]:
+    if relation.is_inequality:
+        return [_inequality(view, relation)]
+    if relation.is_equation and view.is_equation(relation):
+        return _solved(view, relation)
+    if not (relation.is_bare or relation.is_equation):
+        raise Refusal(Reason.LEFT_OVER, relation.signs)
+    if relation.is_bare and is_constant_call(view, relation):
+        return _number(view, relation)
+    return _of_function(view, relation)
+
+
+def is_constant_call(view: ClauseView, relation: Relation) -> bool:
+    """`2 + 3`, `f(2)`, `f'(2)`: a number once the user's functions are put in."""
+    expression = relation.parts[0]
+    if isinstance(expression, Applied) and expression.primes:
+        return is_constant(expression.argument)
+    return is_constant(expression) or (isinstance(expression, Applied) and is_constant(view.unfolded(expression)))
+
+
+def _number(view: ClauseView, relation: Relation) -> list[Task]:
+    _refuse_log(relation)
+    expression = relation.parts[0]
+    if isinstance(expression, Applied):
+        return [_applied(view, expression)]
+    return [Arithmetic(expression=view.unfolded(expression))]
+
+
+def _applied(view: ClauseView, applied: Applied) -> Task:
+    known = view.function(Relation((Symbol(applied.function),)))
+    if known is None:
+        raise Refusal(Reason.UNDEFINED, (applied.function,))
+    point = view.unfolded(applied.argument)
+    if applied.primes:
+        return Derivative(function=known, order=applied.primes, at=(point,))
+    return Evaluate(function=known, at=point)
+
+
+def _of_function(view: ClauseView, relation: Relation) -> list[Task]:
+    function = view.function(relation)
+    if function is None:
+        return _solved(view, relation)
+    demands, values = view.clause.demands, view.points(function)
+    if function.derived and not values:
+        return curves.derivative(view) if view.clause.of is None and view.order == 1 else []
+    if values:
+        _refuse_log(relation)
+        members = [each for each in view.functions() if each.expression == function.expression] or view.functions()
+        return [Evaluate(function=member, at=value) for member in members for value in values]
+    if function.name in view.clause.values or (Cue.SOLVE in demands and view.clause.unknowns):
+        return _solved(view, relation)
+    if Cue.SOLVE in demands and relation.is_bare:
+        _refuse_log(relation)
+        return [Roots(function=function, bounds=view.bounds(function.variable))]
+    if demands:
+        raise Refusal(Reason.NO_DEMAND if demands == (Cue.FIND,) else Reason.NO_POINT)
+    return []
+
+
+def roots(view: ClauseView) -> list[Task]:
+    """Zeros of functions, solutions of equations."""
+    found: list[Task] = []
+    for relation in view.subjects():
+        _refuse_log(relation)
+        if view.function(relation) is None:
+            found += _solved(view, relation)
+    return found or curves.roots(view)
+
+
+def _solved(view: ClauseView, relation: Relation) -> list[Task]:
+    _refuse_log(relation)
+    if not relation.is_equation or view.clause.of:
+        raise Refusal(Reason.LEFT_OVER, relation.signs)
+    found: list[Task] = []
+    for equation in _with_values(view, relation):
+        unknown = _unknown(view, equation)
+        found.append(Solve(equation=equation, unknown=unknown, bounds=view.bounds(unknown)))
+    return found
+
+
+def _with_values(view: ClauseView, relation: Relation) -> list[Relation]:
+    """The equation with each given value put in; one equation for each of several."""
+    results = [Relation(tuple(view.unfolded(part) for part in relation.parts), relation.signs)]
+    for name, values in view.clause.values.items():
+        if name in relation.letters:
+            view.use("values")
+            results = [
+                Relation(tuple(substituted(part, {name: value}) for part in result.parts), result.signs)
+                for result in results for value in values
+            ]
+    return results
+
+
+def _unknown(view: ClauseView, relation: Relation) -> str:
+    wanted = [name for name in view.clause.unknowns if name in relation.letters]
+    view.use("unknowns")
+    if wanted or len(relation.letters) == 1:
+        return wanted[0] if wanted else relation.letters[0]
+    if not relation.letters:
+        raise Refusal(Reason.LEFT_OVER, ("=",))
+    raise Refusal(Reason.SEVERAL_UNKNOWNS, relation.letters)
+
+
+def _system(view: ClauseView, equations: Sequence[Relation]) -> Task:
+    whole = [each for relation in equations for each in _with_values(view, relation)]
+    letters = tuple(dict.fromkeys(name for relation in whole for name in relation.letters))
+    wanted = tuple(name for name in view.clause.unknowns if name in letters)
+    view.use("unknowns")
+    for relation in equations:
+        _refuse_log(relation)
+    return SolveSystem(equations=tuple(whole), unknowns=wanted or letters)
+
+
+def _inequality(view: ClauseView, relation: Relation) -> Task:
+    _refuse_log(relation)
+    if Cue.OR in view.clause.cues:
+        raise Refusal(Reason.LEFT_OVER, ("or",))
+    [whole] = _with_values(view, relation)[:1]
+    unknown = _unknown(view, whole)
+    return Inequality(relation=whole, unknown=unknown, bounds=view.bounds(unknown))
+
+
+def _refuse_log(relation: Relation) -> None:
+    """`log` without a base: the number depends on which is meant, unlike the shape of a curve."""
+    if Doubt.LOG in relation.doubts:
+        raise Refusal(Reason.AMBIGUOUS, (Doubt.LOG,))
+
+

@@ -1,0 +1,24 @@
+"""What a function is called in legends and answers."""
+
+from __future__ import annotations
+
+from adapters.embedded.models.tutor.formulas.everyday import pretty_expression
+from adapters.embedded.models.tutor.planning.tasks import Function
+
+
+def head(function: Function) -> str:
+    """`y`, `f(x)`, or the formula where the user gave no name."""
+    if not function.name:
+        return pretty_expression(function.expression)
+    return function.name if function.name == "y" else f"{function.name}({function.variable})"
+
+
+def label(function: Function) -> str:
+    """`y = x² + 3`, `f(x) = ...`, or just the formula; of a derivative, `d/dx (x² + 3)`."""
+    formula, variable = pretty_expression(function.expression), function.variable
+    if function.derived < 0:
+        return f"∫ ({formula}) d{variable}"
+    if function.derived:
+        order = "" if function.derived == 1 else "²³⁴⁵⁶⁷⁸⁹"[function.derived - 2]
+        return f"d{order}/d{variable}{order} ({formula})"
+    return f"{head(function)} = {formula}" if function.name else formula

@@ -1,0 +1,61 @@
+"""Small functions that a program may need more than once; each is written into it at most once, above its sections."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BOTH: Final = '''
+def both(value):
+    """A number exactly and as a decimal."""
+    return {"exact": str(value), "decimal": str(sp.N(value, 15))}
+'''
+
+ZEROS: Final = '''
+def zeros(expression, symbol, domain):
+    """Where an expression is zero in a domain, and whether we can be sure that these are all."""
+    top, bottom = sp.together(expression).as_numer_denom()
+    if top == 0:
+        return [], True
+    if top.is_polynomial(symbol) and all(c.is_rational for c in sp.Poly(top, symbol).coeffs()):
+        roots = [root for root, _ in sp.real_roots(sp.Poly(top, symbol), multiple=False)]
+        roots = [root for root in roots if bottom.subs(symbol, root) != 0]
+        return [root for root in roots if True in (domain.contains(root), domain.contains(root.evalf(30)))], True
+    exact = sp.solveset(expression, symbol, domain)
+    found = sorted(exact, key=float) if isinstance(exact, sp.FiniteSet) else []
+    # Look at many points as well: a change of sign shows a zero that has no formula.
+    curve = sp.lambdify(symbol, expression, ["scipy", "numpy"])
+    grid = np.linspace(max(float(domain.inf), -20.0), min(float(domain.sup), 20.0), 4003)
+    with np.errstate(all="ignore"):
+        heights = np.real_if_close(curve(grid) + 0 * grid)
+        new = [
+            brentq(curve, left, right) for left, right, low, high in zip(grid, grid[1:], heights, heights[1:])
+            if low <= 0 < high or high <= 0 < low
+        ]
+        new = [root for root in new if abs(curve(root)) < 1e-6 and domain.contains(root) == True]
+    new = [sp.Float(root) for root in new if all(abs(root - float(other)) > 1e-6 for other in found)]
+    return sorted(found + new, key=float), (exact == sp.S.EmptySet or isinstance(exact, sp.FiniteSet)) and not new
+'''
+
+PARTS: Final = '''
+def parts(domain):
+    """The intervals a domain consists of, from left to right; none if it is more complicated."""
+    pieces = list(domain.args) if isinstance(domain, sp.Union) else [domain]
+    pieces = [sp.Interval(-sp.oo, sp.oo) if piece == sp.S.Reals else piece for piece in pieces]
+    return sorted(pieces, key=lambda p: float(p.inf)) if all(isinstance(p, sp.Interval) for p in pieces) else []
+'''
+
+SIGNS: Final = '''
+def signs(expression, symbol, intervals, cuts):
+    """The sign of an expression between neighbouring cuts, tested at several points of each piece."""
+    rows = []
+    for number, interval in enumerate(intervals):
+        ends = [interval.inf, *(cut for cut in cuts if interval.inf < cut < interval.sup), interval.sup]
+        for low, high in zip(ends, ends[1:]):
+            left = low if low.is_finite else (high if high.is_finite else sp.Integer(3)) - 6
+            right = high if high.is_finite else left + 6
+            tests = [expression.subs(symbol, left + (right - left) * sp.Rational(k, 11)).evalf() for k in range(1, 11)]
+            found = {int(sp.sign(test)) if test.is_real else None for test in tests}
+            rows.append({"part": number, "low": str(low), "high": str(high),
+                         "sign": found.pop() if len(found) == 1 else None})
+    return rows
+'''

@@ -1,0 +1,50 @@
+"""What two demands in a row mean: `roots of the derivative` is one, `roots and extrema` are two."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from adapters.embedded.models.tutor.language.cues import (
+    EXTREMA_CUES,
+    MONOTONY_CUES,
+    SHAPE_CUES,
+    Cue,
+)
+
+OF_DERIVATIVE: Final = EXTREMA_CUES | MONOTONY_CUES | SHAPE_CUES | frozenset({
+    Cue.ROOTS, Cue.LIMIT, Cue.TABLE, Cue.INTERCEPT, Cue.INTEGRAL, Cue.AREA, Cue.PLOT,
+})
+"""What can be asked of a derivative as of any function."""
+
+_FAMILIES: Final = (EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, frozenset({Cue.INTEGRAL, Cue.AREA}))
+_GENERAL: Final = frozenset({Cue.EVALUATE, Cue.SOLVE})
+"""Words that add nothing to the demand beside them: `evaluate the integral`."""
+
+
+class Pair(Enum):
+    """How a demand goes with the one right before it."""
+
+    BOTH = auto()              # two sides of one question: concave or convex
+    LATER_ALONE = auto()       # evaluate the integral
+    EARLIER_ALONE = auto()     # the derivative's value
+    EARLIER_OF_LATER = auto()  # plot the derivative
+    LATER_OF_EARLIER = auto()  # is the derivative increasing
+    UNCLEAR = auto()
+
+
+def pair_of(earlier: Cue, later: Cue) -> Pair:
+    """The meaning of two demands with no `and` between them."""
+    if any(earlier in family and later in family for family in _FAMILIES):
+        return Pair.BOTH
+    if earlier in _GENERAL:
+        return Pair.LATER_ALONE
+    if later in _GENERAL:
+        return Pair.EARLIER_ALONE
+    if later is Cue.DERIVATIVE and earlier in OF_DERIVATIVE:
+        return Pair.EARLIER_OF_LATER
+    if earlier is Cue.DERIVATIVE and later in OF_DERIVATIVE:
+        return Pair.LATER_OF_EARLIER
+    if earlier is Cue.PLOT:
+        return Pair.EARLIER_OF_LATER if later in {Cue.INTEGRAL, Cue.TANGENT} else Pair.BOTH
+    return Pair.BOTH if later is Cue.PLOT else Pair.UNCLEAR

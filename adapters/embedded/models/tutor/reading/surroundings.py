@@ -1,0 +1,47 @@
+"""What stands around an item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from adapters.embedded.models.tutor.formulas.tokens import TokenKind
+from adapters.embedded.models.tutor.language.cues import Cue, Word
+from adapters.embedded.models.tutor.reading.items import Item, Mark
+
+_PASSED_OVER: Final = frozenset({Cue.FILLER, Cue.FUNCTION, Cue.EQUATION, Cue.THEN, Cue.PRONOUN, Cue.REAL})
+
+_ORDINALS: Final = frozenset({Cue.FIRST, Cue.SECOND, Cue.THIRD, Cue.FOURTH})
+
+
+def following_cue(items: Sequence[Item], at: int) -> Cue | None:
+    """The meaning of the next word that matters; None at the next statement or the end."""
+    for item in items[at + 1:at + 4]:
+        if isinstance(item, Mark):
+            return Cue.APPROACHES if item.kind is TokenKind.ARROW else None
+        if not isinstance(item, Word):
+            return None
+        if item.cue not in _PASSED_OVER:
+            return item.cue
+    return None
+
+
+def in_words(items: Sequence[Item], at: int) -> bool:
+    """Whether a word follows."""
+    return at + 1 < len(items) and isinstance(items[at + 1], Word)
+
+
+def starts_with(items: Sequence[Item], cue: Cue) -> bool:
+    """Whether the first item is a word of this meaning."""
+    first = items[0] if items else None
+    return isinstance(first, Word) and first.cue is cue
+
+
+def preceded_by(items: Sequence[Item], at: int, cue: Cue) -> bool:
+    """Whether the last word before `at` that matters has this meaning."""
+    for item in reversed(items[:at]):
+        if not isinstance(item, Word):
+            return False
+        if item.cue not in _PASSED_OVER and item.cue not in _ORDINALS:
+            return item.cue is cue
+    return False
