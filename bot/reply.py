@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.conversation import ConversationKey
@@ -136,7 +137,7 @@ def _without_sandbox_links(text: str, known: set[str]) -> str:
     """A path inside the sandbox is no address for a person: name the file, and say so when it did not come along."""
 
     def named(match: re.Match[str]) -> str:
-        name = match["path"].rsplit("/", 1)[-1]
+        name = unquote(match["path"]).rsplit("/", 1)[-1]
         label = match.groupdict().get("label") or name
         if match.groupdict().get("image"):
             return ""

@@ -15,6 +15,7 @@ from bot import commands
 from bot.answer import Answer
 from bot.conversation import ThreadId
 from bot.errors import (
+    AssistantError,
     BotError,
     ConversationGoneError,
     DeliveryError,
@@ -25,7 +26,7 @@ from bot.errors import (
 from bot.parts import Part, parts_from_json, parts_to_json
 from bot.ports import Assistant, Channel, Conversations
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
-from bot.run import Run, RunStatus, ToolCall, ToolOutput
+from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 MAX_TEXT_CHARS = 100_000
 _MAX_TOOL_ROUNDS = 20
 _REPLY = "reply"
+_CANCEL_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +132,9 @@ async def _ask_in(thread: ThreadId, turn: Turn, outside: Outside) -> Answer:
             if answer is not None:
                 return answer
     except TurnStoppedError:
-        await outside.assistant.cancel(thread, run)
+        await _cancel(thread, run, outside)
         raise
-    await outside.assistant.cancel(thread, run)
+    await _cancel(thread, run, outside)
     raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
 
 
@@ -149,8 +151,17 @@ async def _next(thread: ThreadId, run: Run, outside: Outside) -> Answer | None:
         case RunStatus.FAILED | RunStatus.CANCELLED | RunStatus.EXPIRED:
             raise ended_badly(run)
         case RunStatus.QUEUED | RunStatus.IN_PROGRESS | RunStatus.CANCELLING | RunStatus.UNKNOWN:
-            await outside.assistant.cancel(thread, run.id)
+            await _cancel(thread, run.id, outside)
             raise RunTooSlowError(f"run {run.id} was still {run.status} at its deadline")
+
+
+async def _cancel(thread: ThreadId, run: RunId, outside: Outside) -> None:
+    """Stop a run as far as the service lets us: what the person is told does not depend on it."""
+    try:
+        async with asyncio.timeout(_CANCEL_S):
+            await outside.assistant.cancel(thread, run)
+    except (AssistantError, TimeoutError) as error:
+        log.warning("run is not cancelled", extra={"run": run, "error": type(error).__name__, "why": str(error)})
 
 
 def _no_such_tool(call: ToolCall) -> ToolOutput:

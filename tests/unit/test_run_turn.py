@@ -7,6 +7,7 @@ import pytest
 
 from bot import commands
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
+from bot.conversation import ThreadId
 from bot.errors import (
     AssistantUnavailableError,
     ConversationGoneError,
@@ -241,6 +242,31 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     await asyncio.wait_for(task, 1)
     assert world.assistant.cancelled == ["run_1"]
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
+
+
+async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_cancelled() -> None:
+    class Stubborn(FakeAssistant):
+        async def cancel(self, thread: ThreadId, run: RunId) -> None:
+            raise AssistantUnavailableError("down")
+
+    world = World(assistant=Stubborn())
+    world.assistant.wait_forever = True
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    turn.stop()
+    await asyncio.wait_for(task, 1)
+    assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
+
+
+async def test_a_file_whose_name_is_quoted_in_its_link_is_known_all_the_same() -> None:
+    world = World()
+    world.assistant.files[FileId("f1")] = b"1"
+    file = AnswerFile(file=FileId("f1"), name="my table.csv")
+    text = "Here is [it](sandbox:/mnt/data/my%20table.csv)."
+    world.assistant.answer_with = lambda _: Answer(text=text, files=(file,))
+    assert "not available" not in texts(await world.answer())
 
 
 @pytest.mark.parametrize("step", ["run in thread_1", "reply", "part 0", "part 1"])
