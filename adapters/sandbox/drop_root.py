@@ -24,13 +24,14 @@ libc = ctypes.CDLL(None, use_errno=True)
 def main() -> None:
     """Do it, or exit with 1 and one line on standard error."""
     order = json.loads(sys.argv[1])
+    os.umask(0o022)
     try:
         if order["stage"]:
             stage(order["stage"])
         drop_to(order["uid"])
         os.execve(order["command"][0], order["command"], {})  # noqa: S606
     except OSError as error:
-        sys.exit(f"as root: {error.strerror or error}: {error.filename or ''}")
+        sys.exit(f"as root: {error.filename}: {error.strerror}")
 
 
 def stage(pairs: list[list[str]]) -> None:
@@ -57,10 +58,12 @@ def unshare_mounts() -> None:
 
 def drop_to(uid: int) -> None:
     """Give up root for good. Raises OSError, e.g. where this uid does not exist in the container."""
-    os.umask(0o022)
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+    try:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"become uid {uid}") from error
     os.chdir("/")
 
 

@@ -48,7 +48,7 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
             log.warning("sandbox wall failed", extra={"wall": wall.name, "error": str(error)})
         else:
             return Footing(wall=wall)
-    found = failures[0] if failures else "bubblewrap is not installed"
+    found = "; ".join(dict.fromkeys(failures)) or "bubblewrap is not installed"
     return Footing(reason=f"Code cannot be run safely on this machine: {found}. {remedy_for(found)}")
 
 

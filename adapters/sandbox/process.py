@@ -16,7 +16,7 @@ from adapters.sandbox.errors import GuestEndedError, GuestLostError, SandboxErro
 from adapters.sandbox.events import LINE_BYTES, EventReader
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
-from adapters.sandbox.process_tree import descendants, signal_tree
+from adapters.sandbox.process_tree import descendants, freeze_tree, thaw
 from adapters.sandbox.seccomp import build_filter
 
 END_DEADLINE_S = 5.0
@@ -49,6 +49,7 @@ class GuestProcess:
     init_pid: int = 0                       # the first process inside, as the host numbers it
     runner_fd: int = -1                     # a descriptor of the runner's process, for signals
     file_systems: tuple[int, ...] = ()      # descriptors of the writable folders, taken before any code ran
+    frozen: list[int] = field(default_factory=list)
     killed: bool = False
 
     @classmethod
@@ -100,11 +101,11 @@ class GuestProcess:
 
     def freeze(self) -> None:
         """Stop every process of the session where it stands."""
-        signal_tree(self.init_pid, signal.SIGSTOP)
+        self.frozen = freeze_tree(self.init_pid)
 
     def thaw(self) -> None:
         """Let them go on."""
-        signal_tree(self.init_pid, signal.SIGCONT)
+        thaw(self.frozen, self.init_pid)
 
     def kill(self) -> None:
         """Kill every process of the session; does not wait, not even for the pipes."""

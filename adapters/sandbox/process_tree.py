@@ -17,7 +17,7 @@ GONE = (FileNotFoundError, ProcessLookupError)
 def descendants(root_pid: int) -> list[int]:
     """Return the process and all its descendants, parents first."""
     children: dict[int, list[int]] = {}
-    for name in os.listdir(PROC):  # noqa: PTH208 - ten times a second, and pathlib is slow
+    for name in os.listdir(PROC):  # noqa: PTH208
         if name.isdigit():
             with suppress(*GONE):
                 children.setdefault(_parent(int(name)), []).append(int(name))
@@ -48,31 +48,37 @@ def socket_count(pid: int) -> int:
     return 0
 
 
-def signal_tree(root_pid: int, number: signal.Signals) -> None:
-    """Send a signal to every process in the root's process namespace, again until no new one appears.
+def freeze_tree(root_pid: int) -> list[int]:
+    """Stop every process of the tree, again until no new one appears. Returns them all, for `thaw`."""
+    frozen: list[int] = []
+    for _ in range(FREEZE_ROUNDS):
+        fresh = [pid for pid in descendants(root_pid) if pid not in frozen]
+        if not fresh:
+            break
+        signal_each(fresh, signal.SIGSTOP, _namespace(root_pid))
+        frozen += fresh
+    return frozen
+
+
+def thaw(frozen: list[int], root_pid: int) -> None:
+    """Let the processes go on that `freeze_tree` stopped: while they stand still they start no others."""
+    signal_each(frozen, signal.SIGCONT, _namespace(root_pid))
+
+
+def signal_each(pids: list[int], number: signal.Signals, namespace: str | None) -> None:
+    """Send a signal to those of the processes that are in this process namespace.
 
     A pid may be given to a stranger at any moment, so the signal goes through a descriptor of the process, taken
     before its namespace is checked.
     """
-    namespace = _namespace(root_pid)
-    reached: set[int] = set()
-    for _ in range(FREEZE_ROUNDS):
-        fresh = [pid for pid in descendants(root_pid) if pid not in reached]
-        if not fresh or namespace is None:
-            return
-        for pid in fresh:
-            _signal_one(pid, number, namespace)
-        reached.update(fresh)
-
-
-def _signal_one(pid: int, number: signal.Signals, namespace: str) -> None:
-    with suppress(*GONE):
-        fd = os.pidfd_open(pid)
-        try:
-            if _namespace(pid) == namespace:
-                signal.pidfd_send_signal(fd, number)
-        finally:
-            os.close(fd)
+    for pid in pids:
+        with suppress(*GONE):
+            fd = os.pidfd_open(pid)
+            try:
+                if namespace is not None and _namespace(pid) == namespace:
+                    signal.pidfd_send_signal(fd, number)
+            finally:
+                os.close(fd)
 
 
 def _namespace(pid: int) -> str | None:
@@ -82,8 +88,11 @@ def _namespace(pid: int) -> str | None:
 
 
 def _parent(pid: int) -> int:
-    with (PROC / str(pid) / "stat").open("rb") as stat:
-        return int(stat.read().rpartition(b")")[2].split()[1])
+    fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)      # read for every process of the machine, so it must be quick
+    try:
+        return int(os.read(fd, 1024).rpartition(b")")[2].split(None, 2)[1])
+    finally:
+        os.close(fd)
 
 
 def _kilobytes(path: Path, *names: str) -> Iterator[int]:

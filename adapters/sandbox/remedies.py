@@ -13,10 +13,19 @@ REMEDIES = (
         " or set kernel.apparmor_restrict_unprivileged_userns=0.",
     ),
     (
+        "become uid",
+        "Root may not become another user here: run the service as an ordinary user.",
+    ),
+    (
         "namespace",
         "The kernel or the container forbids new namespaces: run the service outside of the container, or allow"
         " unprivileged user namespaces there (sysctl user.max_user_namespaces; in Docker a seccomp profile"
         " that permits unshare, clone and mount).",
+    ),
+    (
+        "unshare",
+        "Root has no CAP_SYS_ADMIN here: run the service as an ordinary user,"
+        " with the sandbox's Python in a folder that this user can read.",
     ),
     (
         "Operation not permitted",
@@ -33,5 +42,5 @@ OTHERWISE = "`make run` installs what the sandbox needs; `docs/sandbox.md` lists
 
 
 def remedy_for(found: str) -> str:
-    """Return a sentence with the most likely remedy."""
+    """Return a sentence with the most likely remedy; the more telling signs stand first."""
     return next((remedy for sign, remedy in REMEDIES if sign in found), OTHERWISE)

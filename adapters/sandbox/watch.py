@@ -19,13 +19,15 @@ async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill
 
     `root_pid` is the first process inside, `file_systems` are descriptors of the session's writable folders.
     """
+    took_s = 0.0
     while True:
+        await asyncio.sleep(max(PERIOD_S, took_s / LARGEST_SHARE_OF_TIME))
         began_s = time.monotonic()
         reason = broken_limit(root_pid, file_systems, limits)
         if reason:
             kill(reason)
             return
-        await asyncio.sleep(max(PERIOD_S, (time.monotonic() - began_s) / LARGEST_SHARE_OF_TIME))
+        took_s = time.monotonic() - began_s
 
 
 def broken_limit(root_pid: int, file_systems: Sequence[int], limits: Limits) -> str:

@@ -339,16 +339,18 @@ attempt(syscall, 240, b"/queue", os.O_CREAT | os.O_RDWR, 0o600, None)
     "memory in file systems": Stopped(code="""
 total = 0
 for folder in ("/tmp", "/dev/shm", "/mnt/data", "/dev", "/", "/mnt"):
-    try:
-        with open(folder + "/big", "wb") as file:
-            while True:
-                total += file.write(bytes(MB))
-    except OSError:
-        pass
+    for number in range(2):
+        try:
+            with open(f"{folder}/big-{number}", "wb") as file:
+                while True:
+                    total += file.write(bytes(MB))
+        except OSError:
+            pass
 if total > 100 * MB:
     leaked(total)
 for folder in ("/tmp", "/dev/shm", "/mnt/data"):
-    os.unlink(folder + "/big")
+    for number in range(2):
+        os.unlink(f"{folder}/big-{number}")
 """),
     "memory in extended attributes": Stopped(code="""
 write("/mnt/data/file")
@@ -369,14 +371,17 @@ for _ in range(8):
 time.sleep(10)
 """, because="more than 256 sockets"),
     "fills the disk": Stopped(code="""
-def fill():
-    with open("/mnt/data/full", "wb") as file:
+def fill(path):
+    with open(path, "wb") as file:
         while True:
             file.write(bytes(MB))
-attempt(fill)
-if os.path.getsize("/mnt/data/full") > 64 * MB:
-    leaked(os.path.getsize("/mnt/data/full"))
-os.unlink("/mnt/data/full")
+paths = [f"/mnt/data/full-{number}" for number in range(4)]
+for path in paths:
+    attempt(fill, path)
+if sum(map(os.path.getsize, paths)) > 64 * MB:
+    leaked(sum(map(os.path.getsize, paths)))
+for path in paths:
+    os.unlink(path)
 """),
     "makes 200 000 files": Killed(code="""
 for number in range(200_000):

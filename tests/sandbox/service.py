@@ -35,8 +35,9 @@ class Host:
         self.targets: dict[str, Any] = greeting["targets"]
 
     @classmethod
-    def start(cls, *, as_root: bool) -> Host:
-        command = [sys.executable, "-m", "tests.sandbox.host", str(SANDBOX_PYTHON)]
+    def start(cls, *, as_root: bool, through: Sequence[str] = ()) -> Host:
+        """Start it, on request `through` a command that changes what it may do."""
+        command = [*through, sys.executable, "-m", "tests.sandbox.host", str(SANDBOX_PYTHON)]
         if os.geteuid() == 0 and not as_root:
             command = as_plain_user(command)
         environment = NO_ENVIRONMENT | {"MicrosoftAppPassword": SECRET}

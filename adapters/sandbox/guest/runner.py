@@ -115,10 +115,7 @@ def _flush() -> None:
 
 
 def lower_limits(limits: Mapping[str, int]) -> None:
-    """Set hard limits on this process and all its children; they cannot be raised again.
-
-    Raises OSError or ValueError where the kernel refuses.
-    """
+    """Set hard limits on this process and all its children; they cannot be raised again."""
     for kind, most in (
         (resource.RLIMIT_DATA, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["data_bytes"]),
@@ -128,7 +125,9 @@ def lower_limits(limits: Mapping[str, int]) -> None:
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 1024),
     ):
-        resource.setrlimit(kind, (most, most))
+        inherited = resource.getrlimit(kind)[1]
+        least = most if inherited == resource.RLIM_INFINITY else min(most, inherited)
+        resource.setrlimit(kind, (least, least))
     os.nice(NICENESS)
 
 

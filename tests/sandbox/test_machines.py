@@ -1,0 +1,66 @@
+"""Machines and accounts that differ from the usual: the sandbox works there, or says in words why it does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+
+import pytest
+
+from adapters.sandbox.remedies import OTHERWISE, remedy_for
+from adapters.sandbox.results import CodeStatus
+from tests.sandbox.service import SANDBOX_PYTHON, Host
+
+pytestmark = pytest.mark.skipif(
+    not SANDBOX_PYTHON.exists(), reason="the sandbox's own environment is not here; `make test` builds it"
+)
+as_root_only = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root has rights to lose; runs as root, as in CI"
+)
+
+
+def _started(through: Sequence[str]) -> tuple[str, CodeStatus]:
+    host = Host.start(as_root=True, through=through)
+    result = host.run("one", "1 + 1")
+    host.stop()
+    return host.reason, result.status
+
+
+@pytest.mark.parametrize("habit", ["umask 077", "ulimit -n 200", "ulimit -u 500", "ulimit -c unlimited", "cd /tmp"])
+def test_it_works_under_other_habits(habit: str) -> None:
+    reason, status = _started(["sh", "-c", f'{habit}; exec "$@"', "sh"])
+    assert (reason, status) == ("", CodeStatus.OK)
+
+
+@as_root_only
+def test_root_that_may_not_mount_works_or_is_told_to_run_it_as_an_ordinary_user() -> None:
+    reason, status = _started(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"])
+    if status is CodeStatus.UNAVAILABLE:    # Python lies where only root may pass, as under /root
+        assert "CAP_SYS_ADMIN" in reason
+    else:
+        assert status is CodeStatus.OK
+
+
+@as_root_only
+def test_root_that_may_not_become_another_user_is_told_so_and_no_code_is_run_as_root() -> None:
+    reason, status = _started(["setpriv", "--bounding-set", "-setuid,-setgid", "--inh-caps", "-setuid,-setgid"])
+    assert status is CodeStatus.UNAVAILABLE
+    assert reason.startswith("Code cannot be run safely on this machine: as root: become uid")
+    assert reason.endswith("Root may not become another user here: run the service as an ordinary user.")
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("bubblewrap is not installed", "apt-get install bubblewrap"),
+        ("bwrap: setting up uid map: Permission denied", "AppArmor"),
+        ("bwrap: No permissions to create new namespace, likely because ...", "user namespaces"),
+        ("bwrap: Creating new namespace failed: Operation not permitted", "user namespaces"),
+        ("bwrap: Failed to mount tmpfs: Operation not permitted", "seccomp profile"),
+        ("bwrap: Can't find source path /root/x: Permission denied", "readable by other users"),
+        ("something new", OTHERWISE),
+    ],
+)
+def test_each_refusal_that_is_known_has_its_remedy(said: str, remedy: str) -> None:
+    assert remedy in remedy_for(said)
