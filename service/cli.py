@@ -19,9 +19,9 @@ from typing import NoReturn
 import click
 
 from bot.errors import BotError, StorageInUseError
-from service.greeting import assistants_greeting, bot_greeting
+from service.greeting import Started, assistants_greeting, bot_greeting, who_answers
 from service.listening import PortTakenError
-from service.settings import Backend, LogLevel, Settings, SettingsError
+from service.settings import Backend, LogFormat, LogLevel, Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def serve(env_file: Path) -> None:
     from service.app import serve as run_bot
 
     another = f"Take another port: PORT={_port_beside(settings.port)} teamsbot serve"
-    _run(run_bot(settings, lambda started: _say(bot_greeting(settings, started))), settings, another)
+    _run(run_bot(settings, lambda started: _greet(settings, started)), settings, another)
 
 
 @main.command()
@@ -137,6 +137,13 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
         _stop(f"teamsbot cannot start: {error}")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _greet(settings: Settings, started: Started) -> None:
+    if settings.log_format is LogFormat.JSON:  # whoever asks for objects reads them by machine, each line of them
+        log.info("ready", extra={"address": started.address, "answers": who_answers(settings), "wall": started.wall})
+    else:
+        _say(bot_greeting(settings, started))
 
 
 def _port_beside(port: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -77,6 +78,14 @@ def test_a_start_says_what_a_new_user_needs_and_a_signal_ends_it_quietly(
     assert "built-in tutor" in greeting
     assert program.returncode == 0
     assert "Traceback" not in farewell
+
+
+def test_who_asks_for_json_gets_nothing_else(tmp_path: Path) -> None:
+    with started(tmp_path, "serve", PORT="0", LOG_FORMAT="json") as program:
+        said = read_until(program.stderr, '"ready"')
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert lines[-1]["address"].startswith("http://127.0.0.1:")
+    assert "built-in tutor" in lines[-1]["answers"]
 
 
 def test_the_data_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
