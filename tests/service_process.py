@@ -15,7 +15,7 @@ from scripts.program import Program, running
 def running_bot(folder: Path, **settings: str) -> Iterator[Program]:
     """`teamsbot serve` on a free port, with its data in `folder`; `told` is the address of /api/messages."""
     fresh = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LANG": "C.UTF-8"}
-    chosen = {"PORT": "0", "DATA_DIR": str(folder / "data"), "LOG_FORMAT": "json"}
+    chosen = {"PORT": "0", "DATA_DIR": str(folder / "data")}
     teamsbot = Path(sys.executable).with_name("teamsbot")
     with running([teamsbot, "serve"], folder=folder, env=fresh | chosen | settings, ready=r"Messages\s+(\S+)") as bot:
         yield bot
