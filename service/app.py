@@ -38,7 +38,7 @@ from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
 from service.data_dir import kept_key, prepare_data_dir
 from service.greeting import Started
-from service.listening import address_of, take_port
+from service.listening import BACKLOG, address_of, take_port
 from service.model import TUTOR, model_behind
 from service.secret import Secret
 from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
@@ -123,7 +123,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         runner = HttpRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, port).start()
+        await web.SockSite(runner, port, backlog=BACKLOG).start()
         yield Started(address=address, wall=sandbox.wall, no_wall_because=sandbox.reason)
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import errno
 import socket
 
+BACKLOG = 2048
+"""Connections that may wait to be accepted: everybody's message after a long meeting."""
+
 
 class PortTakenError(Exception):
     """Someone listens there already."""
 
 
 def take_port(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes any free one. Raises PortTakenError with the sentence for the terminal."""
+    """A listening socket; port 0 takes any free one. Raises PortTakenError with the sentence for the terminal."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
+        taken.listen(BACKLOG)  # two programs can bind the same port; only one can listen
     except OSError as error:
         taken.close()
         if error.errno == errno.EADDRINUSE:
