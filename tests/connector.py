@@ -6,6 +6,7 @@ It can be told to misbehave. Each fault serves one request, in order; without fa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Mapping
@@ -52,6 +53,7 @@ class Fault:
     after_s: float = 0.0  # answer late
     hang_up: bool = False  # or not at all: the connection breaks
     done: bool = False  # the activity was posted all the same
+    endless: bool = False  # the body never ends
 
     @classmethod
     def named(cls, status: int, code: str, message: str = "", **headers: str) -> Fault:
@@ -140,8 +142,10 @@ class StandInConnector:
             return web.Response(status=202)
         return web.json_response({"id": posted.activity_id}, status=201 if posted.method == "POST" else 200)
 
-    async def _misbehave(self, request: web.Request, fault: Fault) -> web.Response:
+    async def _misbehave(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         await asyncio.sleep(fault.after_s)
+        if fault.endless:
+            return await _without_end(request, fault.status)
         if fault.hang_up and request.transport is not None:
             request.transport.abort()
         return web.Response(
@@ -150,3 +154,14 @@ class StandInConnector:
             content_type=fault.content_type,
             headers=dict(fault.headers),
         )
+
+
+async def _without_end(request: web.Request, status: int) -> web.StreamResponse:
+    """Writes until the caller has had enough."""
+    response = web.StreamResponse(status=status)
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await response.write(b"x" * 10_000)
+            await asyncio.sleep(0.01)
+    return response

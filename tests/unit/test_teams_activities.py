@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -180,6 +181,13 @@ def test_a_message_that_cannot_be_answered_says_which_field_is_to_blame(changes:
 
 def test_a_very_long_message_is_passed_on_whole() -> None:
     assert len(words(recorded("personal", text="x " * 200_000)) or "") == 399_999
+
+
+def test_thousands_of_mentions_do_not_keep_the_bot_busy() -> None:
+    before = time.process_time()
+
+    assert words(mentioning("<at " * 100_000 + "MAIN", *[(BOT, "AI", "<at>AI</at>")] * 4000)) is not None
+    assert time.process_time() - before < 2.0
 
 
 def test_a_card_button_or_a_lone_attachment_is_a_message_without_words() -> None:

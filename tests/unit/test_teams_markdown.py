@@ -81,10 +81,21 @@ def test_markup_that_teams_lacks_becomes_markup_it_has(text: str, expected: str)
         ("\\> no quote", "\\> no quote"),
         ("\\`no code\\`", "\\`no code\\`"),
         ("a\n\\---", "a\n\\---"),
+        ("\\[a\\](b)", "[a\\](b)"),
+        ("\\!\\[a\\](b)", "\\![a\\](b)"),
+        ("\\[a\\]: b", "[a\\]: b"),
+        ("a\\\\**b**", "a\\\\**b**"),
     ],
 )
 def test_what_is_not_markup_stays_words(text: str, expected: str) -> None:
     assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    "image", ["![plot](https://a.example/p.png)", "![plot](sandbox:/mnt/data/p.png)", "![a *b*][r]"]
+)
+def test_a_picture_in_the_text_leaves_nothing_behind(image: str) -> None:
+    assert shown(f"before {image} after\n\n[r]: https://a.example/p.png").split() == ["before", "after"]
 
 
 def test_code_may_hold_anything() -> None:
@@ -160,6 +171,7 @@ def test_formulas_read_like_text_where_they_can(text: str, expected: str) -> Non
         ("<https://a.example/b>", "[https://a.example/b](https://a.example/b)"),
         ("see https://a.example/b_c.", "see [https://a.example/b_c](https://a.example/b_c)."),
         ("(https://a.example/b)", "([https://a.example/b](https://a.example/b))"),
+        ("www.a.example/b", "[www.a.example/b](http://www.a.example/b)"),
         ("https://a.example/b_(c)", r"[https://a.example/b\_(c)](https://a.example/b_%28c%29)"),
         (
             "[https://bank.example](https://evil.example/)",
@@ -333,6 +345,8 @@ HEAVY = {
     "[]": "[]",
     "\\(": "\\(",
     "$x": "$x",
+    "\\[+": "\\[+",
+    "$=": "$" + "=" * 999,
     "ab.": "ab.",
     "ab.cd/?": "ab.cd/?",
     "http://a": "http://a",

@@ -102,8 +102,15 @@ def test_no_word_is_lost_and_none_changes_its_place(text: str) -> None:
     assert re.findall(r"w\d+", said) == re.findall(r"w\d+", text)
 
 
+MARKUP_IN_WORDS = ["[a](b)", "![a](b)", "[a][b]", "[a]:", "<b>", "</b>", "&amp;", "**a**", "`a`", "~~a~~", *"\\![]ab"]
+MARKUP_AT_LINE_STARTS = ["- a", "1. a", "# a", "> a", "|a|b|\n|-|-|", "===", "---", "```", "    a", "\n"]
+words_like_markup = st.text("*_`~[]()<>!#|\\&;-+=.ab1 \n", max_size=60) | st.lists(
+    st.sampled_from([*MARKUP_IN_WORDS, " ", *(f"\n{line}" for line in MARKUP_AT_LINE_STARTS)]), max_size=12
+).map("".join)
+
+
 @settings(max_examples=800, deadline=None)
-@given(st.text("*_`~[]()<>!#|\\&;-+=.ab1 \n", max_size=60))
+@given(words_like_markup)
 def test_escaped_words_are_read_as_the_very_same_words(text: str) -> None:
     tokens_read = READER.parse(escaped(text))
 

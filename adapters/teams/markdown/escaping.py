@@ -19,9 +19,9 @@ _MARKUP: Final = re.compile(
     re.VERBOSE,
 )
 _TAG_OR_ENTITY: Final = re.compile(r"<(?=[a-z/!?])|&(?=#?\w+;)", re.IGNORECASE)
+_INDENTATION: Final = re.compile(r"^[ \t]+", re.MULTILINE)
 _LINE_START: Final = re.compile(
-    r"^[ \t]*(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|#{1,6}(?:\s|$)|[-+*](?:\s|$)|=+\s*$|[-:|][-:| ]*$))",
-    re.MULTILINE,
+    r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|#{1,6}(?:\s|$)|[-+*](?:\s|$)|=+\s*$|[-:|][-:| ]*$))", re.MULTILINE
 )
 
 
@@ -32,8 +32,8 @@ def escaped_within(text: str) -> str:
 
 
 def line_starts_escaped(text: str) -> str:
-    """Lines of which none begins a list, a heading, a quote, a rule or a table."""
-    return _LINE_START.sub(lambda found: f"{found[1] or ''}\\", text)
+    """Lines of which none begins a list, a heading, a quote, a rule, a table or indented code."""
+    return _LINE_START.sub(lambda found: f"{found[1] or ''}\\", _INDENTATION.sub("", text))
 
 
 def code(text: str) -> str:

@@ -10,12 +10,16 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
 
-# The ways in which models set formulas off. A dollar sign alone is mostly money, so between two of them something
-# must look like a formula.
-_FORMULA: Final = re.compile(
-    r"\\\((?P<round>.+?)\\\)|\\\[(?!\d+\\\])(?P<square>.+?)\\\]|\$\$(?P<double>.+?)\$\$"
-    r"|\$(?=\S)(?P<single>[^$`\n]*[\\^_={][^$`\n]*)(?<=\S)\$(?!\d)",
-    re.DOTALL,
+# The ways in which models set formulas off, and what such a one must hold to be a formula: an escaped bracket is mostly
+# a bracket, a dollar sign mostly money.
+_FORMULAS: Final = tuple(
+    (re.compile(form, re.DOTALL), re.compile(sign))
+    for form, sign in (
+        (r"\\\((.+?)\\\)", r""),
+        (r"\$\$(.+?)\$\$", r""),
+        (r"\\\[(.+?)\\\]", r"[\\^_={+*/<>-]"),
+        (r"\$(?=\S)([^$`\n]+)(?<=\S)\$(?!\d)", r"[\\^_={]"),
+    )
 )
 LONGEST_FORMULA: Final = 2_000  # characters, beyond which it is read as text
 
@@ -35,13 +39,14 @@ def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdo
     """An inline rule of markdown-it; it must come before that for backslashes."""
     if state.src[state.pos] not in "\\$":
         return False
-    found = _FORMULA.match(state.src, state.pos, min(state.posMax, state.pos + LONGEST_FORMULA))
-    if found is None:
-        return False
-    if not silent:
-        state.push("formula", "", 0).content = found[found.lastgroup or 0].strip()
-    state.pos = found.end()
-    return True
+    stop = min(state.posMax, state.pos + LONGEST_FORMULA)
+    for form, sign in _FORMULAS:
+        if (found := form.match(state.src, state.pos, stop)) and sign.search(found[1]):
+            if not silent:
+                state.push("formula", "", 0).content = found[1].strip()
+            state.pos = found.end()
+            return True
+    return False
 
 
 def _parser() -> _Parser:
