@@ -17,13 +17,17 @@ from scripts.uv import PINS, VENV, install, uv
 
 SANDBOX = ROOT / ".sandbox"
 _STAMPS = ".stamps"
+_WORDS = {
+    "requirements.lock": "the service's packages",
+    "requirements-dev.lock": "the service's packages and those of the tests",
+}
 
 
 def prepare(lock_name: str) -> None:
     """Bring both environments to what the locks say: `requirements.lock` to run, `requirements-dev.lock` to test."""
     with alone():
         _make(VENV, "the service's environment", PINS / "uv.txt")
-        _install(VENV, ROOT / lock_name, "the service's packages")
+        _install(VENV, ROOT / lock_name, _WORDS[lock_name])
         _install_project()
         _make(SANDBOX, "the sandbox's environment", None)
         _install(SANDBOX, ROOT / "sandbox.lock", "the sandbox's packages (numpy, pandas, matplotlib and others)")
