@@ -61,6 +61,12 @@ class Engine:
         """How many turns of a conversation are not done, the one in hand among them."""
         return len(self._queues.get(str(key), {}))
 
+    def ahead_of(self, message: IncomingMessage) -> int:
+        """How many turns come before this message's; 0 once it is being worked on, or done, or another process's."""
+        queue = self._queues.get(str(message.key), {})
+        own = next((turn for turn in queue.values() if turn.message.id == message.id), None)
+        return sum(turn.number < own.number for turn in queue.values()) if own is not None and own.tries == 0 else 0
+
     def cancel(self, key: ConversationKey) -> bool:
         """Stop the turn in hand of a conversation; False if there is none."""
         running = [turn for turn in self._queues.get(str(key), {}).values() if turn.tries > 0]

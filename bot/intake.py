@@ -21,9 +21,11 @@ _LAST_PLACE_TOLD = 10
 class Intake:
     """Accepts messages for the engine, and tells people in one-to-one chats when theirs has to wait."""
 
-    def __init__(self, *, engine: Engine, channel: Channel) -> None:
+    def __init__(self, *, engine: Engine, channel: Channel, patience_s: float = 1.0) -> None:
+        """`patience_s`: how long a message waits before its place is told; most do not wait that long."""
         self._engine = engine
         self._channel = channel
+        self._patience_s = patience_s
         self._notices: set[asyncio.Task[None]] = set()
 
     async def accept(self, message: IncomingMessage) -> bool:
@@ -34,7 +36,7 @@ class Intake:
         """
         fresh = await self._engine.accept(message)
         if fresh and command_in(message.text) is not Command.STOP:
-            self._tell_place(message, before=self._engine.waiting(message.key) - 1)
+            self._tell_place(message)
         return fresh
 
     async def stop(self) -> None:
@@ -43,14 +45,18 @@ class Intake:
             notice.cancel()
         await asyncio.gather(*self._notices, return_exceptions=True)
 
-    def _tell_place(self, message: IncomingMessage, before: int) -> None:
-        if message.reference.scope is Scope.PERSONAL and 0 < before <= _LAST_PLACE_TOLD:
-            notice = asyncio.create_task(self._say(message, before), name=f"notice to {message.id}")
+    def _tell_place(self, message: IncomingMessage) -> None:
+        if message.reference.scope is Scope.PERSONAL and 0 < self._engine.ahead_of(message) <= _LAST_PLACE_TOLD:
+            notice = asyncio.create_task(self._say(message), name=f"notice to {message.id}")
             self._notices.add(notice)
             notice.add_done_callback(self._notices.discard)
 
-    async def _say(self, message: IncomingMessage, before: int) -> None:
-        others = "one other message" if before == 1 else f"{before} other messages"
+    async def _say(self, message: IncomingMessage) -> None:
+        await asyncio.sleep(self._patience_s)
+        ahead = self._engine.ahead_of(message)
+        if ahead == 0:
+            return
+        others = "one other message" if ahead == 1 else f"{ahead} other messages"
         try:
             await self._channel.send(message.reference, TextPart(text=f"I will come to this after {others}."))
         except ChannelError as error:  # a courtesy: the answer itself comes all the same

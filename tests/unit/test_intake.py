@@ -28,7 +28,7 @@ async def accepted(*messages: str, scope: Scope = Scope.PERSONAL, channel: FakeC
     channel = channel or FakeChannel()
     engine = busy_engine(MemoryLedger())
     await engine.start()
-    intake = Intake(engine=engine, channel=channel)
+    intake = Intake(engine=engine, channel=channel, patience_s=0.0)
     for number, text in enumerate(messages):
         incoming = message(text, id=f"m{number}")
         await intake.accept(replace(incoming, reference=replace(incoming.reference, scope=scope)))
@@ -58,3 +58,20 @@ async def test_a_notice_that_is_not_delivered_harms_nothing() -> None:
     channel = FakeChannel()
     channel.failures = [DeliveryError("429", retryable=True)]
     assert await accepted("one", "two", "three", channel=channel) == ["I will come to this after 2 other messages."]
+
+
+async def test_a_message_that_is_worked_on_soon_gets_no_notice() -> None:
+    channel, done = FakeChannel(), asyncio.Event()
+
+    async def quick(turn: Turn) -> None:
+        await done.wait()
+
+    engine = Engine(ledger=MemoryLedger(), handler=quick, give_up=nothing)
+    await engine.start()
+    intake = Intake(engine=engine, channel=channel, patience_s=0.05)
+    await intake.accept(message("one"))
+    await intake.accept(message("two", id="m2"))
+    done.set()
+    await asyncio.sleep(0.1)
+    await intake.stop()
+    assert channel.said == []
