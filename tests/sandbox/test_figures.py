@@ -33,6 +33,12 @@ DESCRIBED = {
 }
 
 
+@pytest.fixture(scope="session")
+def host(service_of_a_plain_user: Host) -> Host:
+    """Who runs the service makes no difference here."""
+    return service_of_a_plain_user
+
+
 @pytest.fixture(scope="module")
 def drawing(host: Host) -> str:
     """One session for all, so that matplotlib is imported once."""

@@ -61,6 +61,12 @@ for _ in range(9):
 }
 
 
+@pytest.fixture(scope="session")
+def host(service_of_a_plain_user: Host) -> Host:
+    """Who runs the service makes no difference here."""
+    return service_of_a_plain_user
+
+
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_message_ends_the_session_and_nothing_else(host: Host, session: str, name: str) -> None:
     host.run(session, FORGE)
