@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.errors import GuestEndedError, ProtocolViolationError
-from adapters.sandbox.harvest import Harvest
+from adapters.sandbox.harvest import Harvest, printable
 from adapters.sandbox.limits import Limits
 
 LINE_BYTES = 16 * 1024
@@ -41,7 +41,7 @@ class EventReader:
             head = await self._head()
             if _text(head, "event") == "done":
                 self._check_ending(head, number, endings)
-                harvest.ending, harvest.reason = _text(head, "ending"), _text(head, "reason")[:200]
+                harvest.ending, harvest.reason = _text(head, "ending"), printable(_text(head, "reason"))
             else:
                 await self._gather(head, harvest)
         return harvest

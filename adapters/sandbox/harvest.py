@@ -10,7 +10,7 @@ from adapters.sandbox.names import clean_name, unlike
 from adapters.sandbox.results import GuestFile, GuestImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-ALT_TEXT_CHARACTERS = 400
+MOST_CHARACTERS = 400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Harvest:
 
     def add(self, event: str, body: bytes, *, name: str, alt_text: str) -> None:
         """Take an image or a file. Raises ProtocolViolationError when an image is not a PNG."""
-        alt_text = _printable(alt_text)
+        alt_text = printable(alt_text)
         if event == "file":
             own_name = unlike(clean_name(name), {file.name for file in self.files})
             self.files.append(GuestFile(name=own_name, data=body, alt_text=alt_text))
@@ -44,6 +44,7 @@ class Harvest:
             raise ProtocolViolationError("an image is not a PNG")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return what the guest said on one line, without signs that act on a screen, and not too long."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(shown.split())[:ALT_TEXT_CHARACTERS]
+    return " ".join(shown.split())[:MOST_CHARACTERS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.interpreter import Interpreter, inspect_interpreter
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.process import Wall
-from adapters.sandbox.remedies import remedy_for
+from adapters.sandbox.remedies import ELSEWHERE, remedy_for
 from adapters.sandbox.results import CodeResult, CodeStatus
 from adapters.sandbox.session import Session
 
@@ -35,6 +36,8 @@ class Footing:
 
 async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing:
     """Try the rungs from the top."""
+    if platform.system() != "Linux":
+        return Footing(reason=f"Code can be run safely on Linux only. {ELSEWHERE}")
     try:
         interpreter = await inspect_interpreter(python)
     except SandboxError as error:

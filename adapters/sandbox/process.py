@@ -127,12 +127,14 @@ class GuestProcess:
 
     async def wait_closed(self) -> None:
         """Wait for the end of a killed process and let go of everything."""
-        await self.wait_ended(END_DEADLINE_S)
-        self.event_transport.close()
-        self.output.close()
-        for fd in {self.outer_fd, self.runner_fd, *self.file_systems} - {-1}:
-            os.close(fd)
-        self.outer_fd, self.runner_fd, self.file_systems = -1, -1, ()
+        try:
+            await self.wait_ended(END_DEADLINE_S)
+        finally:
+            self.event_transport.close()
+            self.output.close()
+            for fd in {self.outer_fd, self.runner_fd, *self.file_systems} - {-1}:
+                os.close(fd)
+            self.outer_fd, self.runner_fd, self.file_systems = -1, -1, ()
 
     async def _come_up(self, info_fd: int, deadline_s: float) -> None:
         try:

@@ -38,6 +38,7 @@ REMEDIES = (
         " run the service as an ordinary user, or install with umask 022 outside of /root.",
     ),
 )
+ELSEWHERE = "On Windows run the service under WSL2, elsewhere in a Linux virtual machine."
 OTHERWISE = "`make run` installs what the sandbox needs; `docs/sandbox.md` lists what it expects of the machine."
 
 

@@ -125,6 +125,9 @@ class Sandbox:
     async def _entered(self, name: str, wall: Wall) -> AsyncIterator[Session]:
         """Hold a session for one command: start it when there is none, clear away what is left of a dead one."""
         async with self._locked(name) as place:
+            if place.session is not None and not place.session.alive:     # it died between two commands
+                await place.session.end()
+                place.session = None
             if place.session is None:
                 await self._make_room()
                 place.session = await Session.start(wall, self._settings.limits, self._fonts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -75,6 +76,17 @@ async def test_a_cancelled_run_costs_only_its_own_session(sandbox: Sandbox) -> N
     assert not sandbox.alive("one")
     assert (await sandbox.run("one", "'x' in globals()")).logs == "False\n"
     assert (await sandbox.run("two", "x")).logs == "2\n"
+
+
+async def test_a_session_that_died_between_two_runs_is_replaced_in_silence(sandbox: Sandbox) -> None:
+    await sandbox.run("one", "x = 1")
+    place = sandbox._places["one"]
+    assert place.session is not None
+    assert place.session._guest is not None
+    os.kill(place.session._guest.process.pid, signal.SIGKILL)
+    await _until(lambda: not sandbox.alive("one"))
+    result = await sandbox.run("one", "'x' in globals()")
+    assert (result.status, result.logs) == (CodeStatus.OK, "False\n")
 
 
 async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:
