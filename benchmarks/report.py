@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.run import Result
+from benchmarks.load import Figures
 
 HEAD = (
     "cell | bot | asked | lost | doubled | disordered | ack p50/p99/max ms | overhead p50/p99 ms | lag p50 ms "
     "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn | typing gap max s | connector peak/s"
 )
 TABLE = Path(".cache/bench/table.md")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One row of the table."""
+
+    cell: str
+    bot: str
+    figures: Figures
+    cpu_ms_per_turn: float
+    memory_mb: float
 
 
 def row(result: Result) -> str:

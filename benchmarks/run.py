@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from benchmarks import bot, peers, report
-from benchmarks.load import Figures, Load, apply
+from benchmarks.load import Load, apply
+from benchmarks.report import Result
 from benchmarks.stand_ins import StandIns, listening
 
 Start = Callable[[str, int], AbstractAsyncContextManager[bot.Process]]
@@ -41,17 +42,6 @@ CELLS = (
         connector_faults=0.3,
     ),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """One row of the table."""
-
-    cell: str
-    bot: str
-    figures: Figures
-    cpu_ms_per_turn: float
-    memory_mb: float
 
 
 async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -> Result:
