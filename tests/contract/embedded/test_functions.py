@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import openai
@@ -108,6 +109,20 @@ def test_parallel_calls_are_answered_in_one_submission(client: OpenAI, model: Sc
     submit(client, run, **{first: "warm", second: "cold"})
     assert ended(client, run).status == "completed"
     assert [message.text for message in model.requests[1].messages[-2:]] == ["warm", "cold"]
+
+
+def test_a_client_may_be_asked_again_and_waiting_costs_nothing(client: OpenAI, model: ScriptedModel) -> None:
+    model.replies = [calls(("weather", {"city": "Rome"})), calls(("weather", {"city": "Oslo"})), says("Both.")]
+    run = seen(client, asked(client, tools=[WEATHER]), "requires_action")
+    first = awaited(run)[0].id
+    submit(client, run, **{first: "warm"})
+    while awaited(run)[0].id == first:
+        run = seen(client, run, "requires_action")
+    spent_s = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - spent_s < 0.1
+    submit(client, run, **{awaited(run)[0].id: "cold"})
+    assert words(client, ended(client, run)) == ["Both."]
 
 
 def test_outputs_that_nobody_waits_for_are_refused(client: OpenAI, model: ScriptedModel) -> None:
