@@ -10,6 +10,7 @@ help:  ## this list
 
 run:  ## start the bot on http://127.0.0.1:3978; the first time also make its environments
 	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments run
+	@$(venv)/python -m scripts.web_chat
 	@exec $(venv)/teamsbot serve
 
 playground:  ## chat with the running bot in Microsoft's Agents Playground: make playground [BOT=http://...]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 
+from scripts.axe import ensure_axe
 from scripts.chromium import ensure_chromium
 from scripts.playground import ensure_playground
 from scripts.progress import alone, run_story
+from scripts.web_chat import ensure_web_chat
 
 
 def _fetch() -> None:
     with alone():
+        ensure_web_chat()
+        ensure_axe()
         ensure_playground()
         ensure_chromium()
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
@@ -31,13 +33,15 @@ from adapters.teams.faults import faults_as_json
 from adapters.teams.guard import loopback_only
 from adapters.teams.handler import TeamsDispatch
 from adapters.teams.server import HttpRunner
+from adapters.webchat.page import PageWords
+from adapters.webchat.web_chat import WebChatSettings, open_web_chat
 from bot.engine import Engine
 from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
 from service.data_dir import kept_key, prepare_data_dir
-from service.greeting import Started
+from service.greeting import Started, who_answers
 from service.listening import BACKLOG, address_of, take_port
 from service.model import TUTOR, model_behind
 from service.secret import Secret
@@ -52,6 +56,7 @@ log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
 _DRAIN_S = 10.0
+_WEB_CHAT = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
 
 Announce = Callable[[Started], None]
 """Told once everything listens."""
@@ -96,9 +101,11 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
 
         sandbox = await stack.enter_async_context(opened_sandbox(settings))
         assistant = await stack.enter_async_context(opened_assistant(settings, sandbox))
-        adapter = ConnectorAdapter(connector=Connector(session=await stack.enter_async_context(connector_session())))
+        session = await stack.enter_async_context(connector_session())
+        adapter = ConnectorAdapter(connector=Connector(session=session))
         names = LinkNames.kept_in(folder / "links.key")
-        files = FolderFiles(folder / "files", names=names, public_url=settings.public_url or address)
+        files_url = settings.public_url or address
+        files = FolderFiles(folder / "files", names=names, public_url=files_url)
         channel = TeamsChannel(adapter=adapter)
         outside = Outside(
             assistant=assistant,
@@ -120,6 +127,8 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         dispatch = TeamsDispatch(accept=intake.accept)
         MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
+        page = _web_chat(settings, folder, address=address, files_url=files_url)
+        await stack.enter_async_context(open_web_chat(page, session=session, app=app))
         runner = HttpRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -183,6 +192,22 @@ async def opened_assistant(settings: Settings, sandbox: Sandbox) -> AsyncIterato
         )
         assistant_id = settings.assistant_id or await ensure_assistant(client, profile)
         yield AssistantsBackend(assistant_id=assistant_id, client=client, pace=Pace(deadline_s=settings.run_deadline_s))
+
+
+def _web_chat(settings: Settings, folder: Path, *, address: str, files_url: str) -> WebChatSettings:
+    key, _ = kept_key(folder / "webchat.key", None)
+    return WebChatSettings(
+        file=folder / "webchat.sqlite",
+        key=key.reveal(),
+        address=address,
+        files_url=files_url,
+        bundle=_WEB_CHAT,
+        words=PageWords(
+            assistant=settings.assistant_name,
+            speaker=who_answers(settings),
+            can_connect=settings.endpoint is None,
+        ),
+    )
 
 
 def _endpoint_of(settings: Settings) -> Endpoint:

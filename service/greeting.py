@@ -34,10 +34,11 @@ def bot_greeting(settings: Settings, started: Started) -> str:
     lines = [
         "Teams Assistants Bot is ready. Stop it with Ctrl-C.",
         "",
+        f"  Chat               {started.address}/",
         f"  Messages           {started.address}/api/messages",
         *_common(settings, started),
         "",
-        "  Chat with it:      make playground, in a second terminal",
+        "  In Teams' clothes: make playground, in a second terminal",
     ]
     return "\n".join(lines if settings.endpoint else [*lines, _CONNECT])
 

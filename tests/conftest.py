@@ -8,9 +8,11 @@ from typing import NoReturn
 
 import pytest
 
+from scripts.axe import AXE
 from scripts.chromium import find_chromium
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
+from scripts.web_chat import web_chat_is_here
 from tests.postgres_server import PostgresServer, postgres_programs, running_postgres
 
 _HOW = "`make test` fetches it"
@@ -30,6 +32,19 @@ def playground_node(pytestconfig: pytest.Config) -> Node:
     """The Node that runs the Agents Playground, where both are here."""
     node = find_node() if playground_is_here() else None
     return node or _missing("the Agents Playground", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def web_chat(pytestconfig: pytest.Config) -> None:
+    """The chat page is complete."""
+    if not web_chat_is_here():
+        _missing("Web Chat", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def axe(pytestconfig: pytest.Config) -> str:
+    """The script of axe-core."""
+    return AXE.read_text("utf-8") if AXE.is_file() else _missing("axe-core", pytestconfig)
 
 
 @pytest.fixture(scope="session")

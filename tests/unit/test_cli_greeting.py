@@ -15,7 +15,14 @@ def settings(**environ: str) -> Settings:
 
 def test_a_new_user_reads_address_speaker_wall_and_what_to_do_next() -> None:
     text = bot_greeting(settings(), STARTED)
-    for told in ("http://127.0.0.1:3978/api/messages", "built-in tutor", "bubblewrap", "make playground", "MODEL="):
+    for told in (
+        "http://127.0.0.1:3978/\n",
+        "http://127.0.0.1:3978/api/messages",
+        "built-in tutor",
+        "bubblewrap",
+        "make playground",
+        "MODEL=",
+    ):
         assert told in text
 
 

@@ -1,0 +1,79 @@
+"""Activities of the page: what a person says is made anew from known fields, what the bot says is stamped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from adapters.webchat.door import RefusedError
+from adapters.webchat.transcripts import Activity, ConversationId
+
+CHANNEL: Final = "webchat"
+DELETED: Final = "webchat/deleted"
+_LONGEST_TEXT = 100_000  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parties:
+    """Who speaks on the page, and where the bot's answers go: `service_url` is the root of our connector routes."""
+
+    bot_name: str
+    service_url: str
+
+    @property
+    def bot(self) -> dict[str, object]:
+        """The bot's account."""
+        return {"id": "bot", "name": self.bot_name, "role": "bot"}
+
+    @property
+    def person(self) -> dict[str, object]:
+        """The one person there is: whoever sits at this machine."""
+        return {"id": "user", "name": "You", "role": "user"}
+
+
+def is_message(said: Activity) -> bool:
+    """Whether the page sent a message; its typing and its events mean nothing to this bot."""
+    return said.get("type") == "message"
+
+
+def message_for_bot(said: Activity, conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
+    """The message as the bot gets it and the transcript keeps it. Raises RefusedError for one without a text."""
+    text = said.get("text")
+    if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST_TEXT:
+        raise RefusedError(400, "NoText", f"A message needs a text of at most {_LONGEST_TEXT:,} characters.")
+    data = said.get("channelData")
+    client_id = data.get("clientActivityID") if isinstance(data, dict) else None
+    locale = said.get("locale")
+    return {
+        **_stamp(conversation, activity_id, parties),
+        "type": "message",
+        "text": text,
+        "textFormat": "plain",
+        "locale": locale if isinstance(locale, str) else "en-US",
+        "from": parties.person,
+        "recipient": parties.bot,
+        # Web Chat knows its own message by this when it comes back.
+        "channelData": {"clientActivityID": client_id} if isinstance(client_id, str) else {},
+    }
+
+
+def activity_of_bot(activity: Activity, conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
+    """What the bot sent, as the page is shown it."""
+    return {**activity, **_stamp(conversation, activity_id, parties), "from": parties.bot, "recipient": parties.person}
+
+
+def deletion(conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
+    """What stands in the transcript for an activity that the bot took back."""
+    event: Activity = {"type": "event", "name": DELETED, "value": activity_id}
+    return activity_of_bot(event, conversation, activity_id, parties)
+
+
+def _stamp(conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
+    return {
+        "id": activity_id,
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "channelId": CHANNEL,
+        "conversation": {"id": conversation},
+        "serviceUrl": parties.service_url,
+    }

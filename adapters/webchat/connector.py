@@ -1,0 +1,78 @@
+"""The part of the Bot Connector that the bot uses to answer on the page.
+
+https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connector-api-reference
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+from aiohttp import web
+
+from adapters.webchat.activities import Parties, activity_of_bot, deletion
+from adapters.webchat.door import RefusedError, from_bot, read_object
+from adapters.webchat.streams import Streams
+from adapters.webchat.tokens import conversation_id
+from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
+
+ROOT: Final = "/webchat/connector"
+
+
+class ConnectorRoutes:
+    """Routes of the bot's side."""
+
+    def __init__(self, *, transcripts: Transcripts, streams: Streams, parties: Parties) -> None:
+        self._transcripts = transcripts
+        self._streams = streams
+        self._parties = parties
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve below `ROOT`."""
+        all_of_them = ROOT + "/v3/conversations/{conversation}/activities"
+        one = all_of_them + "/{activity}"
+        app.add_routes(
+            [
+                web.post(all_of_them, from_bot(self._post)),
+                web.post(one, from_bot(self._post)),  # a reply to that activity
+                web.put(one, from_bot(self._put)),
+                web.delete(one, from_bot(self._delete)),
+            ]
+        )
+
+    async def _post(self, request: web.Request) -> web.Response:
+        conversation = _conversation(request)
+        activity = activity_of_bot(await read_object(request), conversation, uuid.uuid4().hex, self._parties)
+        if activity.get("type") == "typing":
+            self._streams.news(conversation, passing=activity)
+            return web.Response(status=202)
+        return await self._kept(conversation, activity, status=201)
+
+    async def _put(self, request: web.Request) -> web.Response:
+        conversation = _conversation(request)
+        before = await self._existing(request, conversation)
+        changed = activity_of_bot(await read_object(request), conversation, str(before["id"]), self._parties)
+        return await self._kept(conversation, {**changed, "timestamp": before["timestamp"]}, status=200)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        conversation = _conversation(request)
+        before = await self._existing(request, conversation)
+        return await self._kept(conversation, deletion(conversation, str(before["id"]), self._parties), status=200)
+
+    async def _kept(self, conversation: ConversationId, activity: Activity, *, status: int) -> web.Response:
+        await self._transcripts.put(conversation, activity, by_person=False)
+        self._streams.news(conversation)
+        return web.json_response({"id": activity["id"]}, status=status)
+
+    async def _existing(self, request: web.Request, conversation: ConversationId) -> Activity:
+        activity = await self._transcripts.find(conversation, request.match_info["activity"])
+        if activity is None or activity["from"] != self._parties.bot:
+            raise RefusedError(404, "ActivityNotFound", "The bot has said no such thing here.")
+        return activity
+
+
+def _conversation(request: web.Request) -> ConversationId:
+    conversation = conversation_id(request.match_info["conversation"])
+    if conversation is None:
+        raise RefusedError(404, "ConversationNotFound", "There is no such conversation on the page.")
+    return conversation

@@ -1,0 +1,121 @@
+"""The part of Direct Line 3.0 that Web Chat uses, for one person on this machine.
+
+https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-direct-line-3-0-api-reference
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Final
+
+from aiohttp import web
+
+from adapters.webchat.activities import Parties, is_message, message_for_bot
+from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
+from adapters.webchat.door import RefusedError, from_own_page, read_object
+from adapters.webchat.streams import Streams
+from adapters.webchat.tokens import Tokens
+from adapters.webchat.transcripts import ConversationId, Transcripts
+
+log = logging.getLogger(__name__)
+
+ROOT: Final = "/v3/directline"
+_EXPIRES_IN_S: Final = 24 * 60 * 60  # when the page asks for the same token again
+
+
+class DirectLine:
+    """Routes of the page's side."""
+
+    def __init__(
+        self, *, transcripts: Transcripts, streams: Streams, tokens: Tokens, bot: BotEndpoint, parties: Parties
+    ) -> None:
+        self._transcripts = transcripts
+        self._streams = streams
+        self._tokens = tokens
+        self._bot = bot
+        self._parties = parties
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve below `ROOT`."""
+        one = ROOT + "/conversations/{conversation}"
+        app.add_routes(
+            [
+                web.post(f"{ROOT}/tokens/refresh", from_own_page(self._refresh)),
+                web.post(f"{ROOT}/conversations", from_own_page(self._start)),
+                web.get(one, from_own_page(self._resume)),
+                web.get(f"{one}/stream", from_own_page(self._stream)),
+                web.get(f"{one}/activities", from_own_page(self._activities)),
+                web.post(f"{one}/activities", from_own_page(self._say)),
+                web.post(f"{one}/upload", from_own_page(self._upload)),
+            ]
+        )
+
+    async def _refresh(self, request: web.Request) -> web.Response:
+        return web.json_response(self._opened(self._allowed(request)))
+
+    async def _start(self, request: web.Request) -> web.Response:
+        conversation = self._allowed(request)
+        return web.json_response(
+            self._opened(conversation) | _stream_of(request, self._tokens, conversation, 0), status=201
+        )
+
+    async def _resume(self, request: web.Request) -> web.Response:
+        conversation = self._allowed(request)
+        stream = _stream_of(request, self._tokens, conversation, _watermark(request))
+        return web.json_response(self._opened(conversation) | stream)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        return await self._streams.serve(request, self._allowed(request), _watermark(request))
+
+    async def _activities(self, request: web.Request) -> web.Response:
+        activities, revision = await self._transcripts.after(self._allowed(request), _watermark(request))
+        return web.json_response({"activities": activities, "watermark": str(revision)})
+
+    async def _say(self, request: web.Request) -> web.Response:
+        """Kept before the bot has it, for its answer may be here sooner than its acknowledgement."""
+        conversation = self._allowed(request)
+        said = await read_object(request)
+        activity_id = uuid.uuid4().hex
+        if not is_message(said):
+            return web.json_response({"id": activity_id})
+        activity = message_for_bot(said, conversation, activity_id, self._parties)
+        await self._transcripts.put(conversation, activity, by_person=True)
+        try:
+            await self._bot.deliver(activity)
+        except NotTakenError as error:
+            await self._transcripts.drop(conversation, activity_id)
+            log.warning("message of the page not taken", extra={"error": str(error)})
+            raise RefusedError(502, "NotTaken", "The bot did not take the message.") from None
+        self._streams.news(conversation)
+        return web.json_response({"id": activity_id})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        self._allowed(request)
+        raise RefusedError(501, "NoUploads", "The bot does not take files yet.")
+
+    def _opened(self, conversation: ConversationId) -> dict[str, object]:
+        return {
+            "conversationId": conversation,
+            "token": self._tokens.issue(conversation),
+            "expires_in": _EXPIRES_IN_S,
+        }
+
+    def _allowed(self, request: web.Request) -> ConversationId:
+        """The conversation that the token opens, which must be the one in the address if that has one."""
+        given = request.query.get("t") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+        conversation = self._tokens.conversation(given)
+        if conversation is None or request.match_info.get("conversation", conversation) != conversation:
+            raise RefusedError(403, "BadToken", "The token does not open this conversation.")
+        return conversation
+
+
+def _stream_of(request: web.Request, tokens: Tokens, conversation: ConversationId, revision: int) -> dict[str, object]:
+    """The address of the stream under the page's own name for this machine; the guard has judged that name."""
+    query = f"t={tokens.issue(conversation)}&watermark={revision}"
+    return {"streamUrl": f"ws://{request.host}{ROOT}/conversations/{conversation}/stream?{query}"}
+
+
+def _watermark(request: web.Request) -> int:
+    text = request.query.get("watermark", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

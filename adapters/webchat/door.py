@@ -1,0 +1,94 @@
+"""Who may come in at the page's routes, behind the guard that lets only this machine in at all.
+
+That guard takes any page of a loopback origin; another program's page on another port is still a stranger here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from typing import Final, cast
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from adapters.webchat.transcripts import Activity
+from bot.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY_BYTES: Final = 256 * 1024
+_LONGEST_BODY_WAIT_S: Final = 15.0
+
+
+class RefusedError(Exception):
+    """A request that is not taken, in the shape of Direct Line's and the connector's own errors."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def from_own_page(handler: Handler) -> Handler:
+    """Serve requests of the page itself, and of programs without an origin; refuse those of any other page."""
+
+    @functools.wraps(handler)
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        own = f"{request.scheme}://{request.host}"
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if request.headers.get("Origin", own) != own or site not in ("same-origin", "none"):
+            return _as_response(RefusedError(403, "ForeignPage", "Only the chat page itself may ask for this."))
+        return await _answered(handler, request)
+
+    return guarded
+
+
+def from_bot(handler: Handler) -> Handler:
+    """Serve the bot's requests; no page is the bot, not even the chat page."""
+
+    @functools.wraps(handler)
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+            return _as_response(RefusedError(403, "NotTheBot", "Web pages may not speak for the bot."))
+        return await _answered(handler, request)
+
+    return guarded
+
+
+async def read_object(request: web.Request) -> Activity:
+    """The JSON object in a body. Raises RefusedError."""
+    if request.content_type != "application/json":
+        raise RefusedError(415, "UnsupportedMediaType", "Send application/json.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_LONGEST_BODY_WAIT_S):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > LARGEST_BODY_BYTES:
+                    raise RefusedError(413, "BodyTooLarge", f"At most {LARGEST_BODY_BYTES:,} bytes.")
+        read = orjson.loads(bytes(body))
+    except TimeoutError:
+        raise RefusedError(408, "BodyTooSlow", "The body took too long.") from None
+    except (web.RequestPayloadError, orjson.JSONDecodeError):
+        raise RefusedError(400, "MalformedJson", "The body is not JSON.") from None
+    if not isinstance(read, dict):
+        raise RefusedError(400, "NotAnObject", "The body must be a JSON object.")
+    return cast(Activity, read)
+
+
+async def _answered(handler: Handler, request: web.Request) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except RefusedError as refused:
+        return _as_response(refused)
+    except StorageError as error:
+        log.warning("chat page not served", extra={"error": str(error)})
+        return _as_response(RefusedError(503, "StorageDown", "Conversations cannot be kept just now."))
+
+
+def _as_response(refused: RefusedError) -> web.Response:
+    body = {"error": {"code": refused.code, "message": str(refused)}}
+    return web.json_response(body, status=refused.status)

@@ -1,0 +1,125 @@
+"""What was said on the page, in one SQLite file: a reload and a restart show it again.
+
+One thread owns the connection. Each activity has a revision that grows over all conversations and is never used twice,
+so "everything after revision n" is a whole question: Direct Line's watermark is nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType, TypeVar
+
+import orjson
+
+from bot.errors import StorageError
+
+T = TypeVar("T")
+ConversationId = NewType("ConversationId", str)
+Activity = dict[str, object]
+
+_LONGEST_TITLE = 60  # characters
+_TABLES = """
+CREATE TABLE IF NOT EXISTS activities (
+    revision     INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    by_person    INTEGER NOT NULL,
+    activity     TEXT NOT NULL,
+    UNIQUE (conversation, id)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A conversation as the list shows it: by the first words that a person said in it."""
+
+    id: ConversationId
+    title: str
+
+
+class Transcripts:
+    """Activities by conversation. Every method raises StorageError."""
+
+    def __init__(self, *, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+
+    @classmethod
+    async def open(cls, path: Path) -> Transcripts:
+        """Open the file, or make it."""
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="webchat")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        except sqlite3.Error as error:
+            thread.shutdown()
+            raise StorageError(f"{path} cannot be opened: {error}") from error
+        return cls(connection=connection, thread=thread)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown()
+
+    async def put(self, conversation: ConversationId, activity: Activity, *, by_person: bool) -> None:
+        """Keep an activity; one of the same id is replaced, and is news again."""
+        row = (conversation, activity["id"], by_person, orjson.dumps(activity).decode())
+        insert = "INSERT OR REPLACE INTO activities (conversation, id, by_person, activity) VALUES (?, ?, ?, ?)"
+        await self._run(lambda db: db.execute(insert, row))
+
+    async def find(self, conversation: ConversationId, activity_id: str) -> Activity | None:
+        """One activity."""
+        query = "SELECT activity FROM activities WHERE conversation = ? AND id = ?"
+        rows = await self._run(lambda db: db.execute(query, (conversation, activity_id)).fetchall())
+        return orjson.loads(rows[0][0]) if rows else None
+
+    async def drop(self, conversation: ConversationId, activity_id: str) -> None:
+        """Forget an activity that nobody was shown."""
+        delete = "DELETE FROM activities WHERE conversation = ? AND id = ?"
+        await self._run(lambda db: db.execute(delete, (conversation, activity_id)))
+
+    async def after(self, conversation: ConversationId, revision: int) -> tuple[list[Activity], int]:
+        """What is newer than a revision, oldest first, and the revision to ask from next time."""
+        query = "SELECT revision, activity FROM activities WHERE conversation = ? AND revision > ? ORDER BY revision"
+        rows = await self._run(lambda db: db.execute(query, (conversation, revision)).fetchall())
+        return [orjson.loads(row[1]) for row in rows], rows[-1][0] if rows else revision
+
+    async def conversations(self, most: int) -> list[Listed]:
+        """The conversations in which somebody said something, the latest first."""
+        query = """
+            SELECT said.conversation, first.activity
+            FROM (SELECT conversation, MAX(revision) AS last, MIN(CASE WHEN by_person THEN revision END) AS first
+                  FROM activities GROUP BY conversation) AS said
+            JOIN activities AS first ON first.revision = said.first
+            ORDER BY said.last DESC LIMIT ?
+        """
+        rows = await self._run(lambda db: db.execute(query, (most,)).fetchall())
+        return [Listed(id=ConversationId(row[0]), title=_title(orjson.loads(row[1]))) for row in rows]
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def transact() -> T:
+            with self._connection:
+                return work(self._connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, transact)
+        except sqlite3.Error as error:
+            raise StorageError(f"the chat page's conversations cannot be read or written: {error}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=2)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(_TABLES)
+    return connection
+
+
+def _title(activity: Activity) -> str:
+    text = " ".join(str(activity.get("text") or "Chat").split())
+    return text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 1].rstrip() + "…"

@@ -1,0 +1,77 @@
+"""The local chat page, as a person uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+_BOX = "[data-id=webchat-sendbox-input]"
+_LOADED = "image => image.complete && image.naturalWidth > 0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPage:
+    """The page at an address, in one tab."""
+
+    page: Page
+    address: str
+
+    def open(self) -> None:
+        """A new chat."""
+        self.page.goto(self.address)
+        self.page.locator(_BOX).wait_for()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.page.locator(_BOX).wait_for()
+
+    def say(self, text: str) -> None:
+        self.page.locator(_BOX).fill(text)
+        self.page.keyboard.press("Enter")
+
+    @property
+    def box(self) -> Locator:
+        """Where a message is typed."""
+        return self.page.locator(_BOX)
+
+    @property
+    def typing(self) -> Locator:
+        """The dots, while the bot is at work."""
+        return self.page.locator(".webchat__typing-indicator")
+
+    @property
+    def starters(self) -> Locator:
+        """The questions to begin with."""
+        return self.page.locator("#starters button")
+
+    @property
+    def chats(self) -> Locator:
+        """The list of conversations."""
+        return self.page.get_by_role("navigation", name="Chats").get_by_role("listitem")
+
+    def answer(self, text: str) -> Locator:
+        """What the bot said with these words in it."""
+        return self.page.locator(".webchat__bubble:not(.webchat__bubble--from-user)").filter(has_text=text).first
+
+    def said(self, text: str) -> Locator:
+        """What the person said with these words in it."""
+        return self.page.locator(".webchat__bubble--from-user").filter(has_text=text).first
+
+    def picture(self, *, timeout_ms: float) -> Locator:
+        """The newest picture in a card, once it has been loaded and has pixels."""
+        picture = self.page.locator(".ac-adaptiveCard img").last
+        picture.wait_for(timeout=timeout_ms)
+        self.page.wait_for_function(_LOADED, arg=picture.element_handle(), timeout=timeout_ms)
+        return picture
+
+    def barriers(self, axe: str) -> list[str]:
+        """What axe-core finds serious or critical: the rule, and where it is broken."""
+        self.page.evaluate(axe)
+        found: list[dict[str, Any]] = self.page.evaluate("axe.run().then(result => result.violations)")
+        return [
+            f"{rule['id']}: {[node['html'][:120] for node in rule['nodes']]}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]

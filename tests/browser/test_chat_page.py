@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from scripts.program import Program
+from scripts.progress import CACHE
+from tests.browser.chat_page import ChatPage
+from tests.service_process import running_bot
+
+pytestmark = pytest.mark.usefixtures("web_chat")
+
+_SCREENSHOTS = CACHE / "screenshots"
+_TURN_MS = 60_000
+_EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # Web Chat sets one style that is empty
+SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complains of: scripts that fail, things that the security policy forbids."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    yield heard
+    assert [text for text in heard if _EMPTY_STYLE not in text] == []
+
+
+@pytest.fixture
+def chat(page: Page, bot: Program, complaints: list[str]) -> ChatPage:
+    """A new chat, 1280 x 800."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    chat = ChatPage(page=page, address=_address(bot))
+    chat.open()
+    return chat
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _address(bot: Program) -> str:
+    return bot.told.removesuffix("api/messages")
+
+
+def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_all_again(chat: ChatPage) -> None:
+    chat.starters.first.click()
+    chat.typing.wait_for(timeout=_TURN_MS)
+    expect(chat.said(SOLVE)).to_be_visible()
+    expect(chat.answer("12")).to_be_visible(timeout=_TURN_MS)
+    assert chat.picture(timeout_ms=_TURN_MS).get_attribute("alt")
+    chat.page.screenshot(path=_SCREENSHOTS / "chat-page-1280.png")
+    chat.say("Is this a concave function?")
+    expect(chat.answer("convex")).to_be_visible(timeout=_TURN_MS)
+    expect(chat.typing).to_have_count(0)
+
+    chat.reload()
+
+    expect(chat.said(SOLVE)).to_be_attached()
+    expect(chat.answer("convex")).to_be_visible()
+    chat.picture(timeout_ms=_TURN_MS)
+    expect(chat.starters.first).to_be_hidden()
+
+
+def test_two_tabs_stay_apart_and_the_list_leads_back(chat: ChatPage, bot: Program) -> None:
+    other = ChatPage(page=chat.page.context.new_page(), address=_address(bot))
+    other.open()
+    chat.say("Plot x^2")
+    other.say("What is 6 times 7?")
+    expect(other.answer("42")).to_be_visible(timeout=_TURN_MS)
+    chat.picture(timeout_ms=_TURN_MS)
+
+    expect(other.said("Plot x^2")).to_have_count(0)
+    expect(chat.said("6 times 7")).to_have_count(0)
+    other.page.get_by_role("link", name="Plot x^2").first.click()
+    expect(other.said("Plot x^2")).to_be_visible()
+    expect(other.page.locator("[aria-current=page]")).to_have_text("Plot x^2")
+
+
+def test_all_can_be_done_by_keyboard(chat: ChatPage) -> None:
+    expect(chat.box).to_be_focused()
+    chat.page.keyboard.type("What is 6 times 7?")
+    chat.page.keyboard.press("Enter")
+    expect(chat.answer("42")).to_be_visible(timeout=_TURN_MS)
+
+    chat.page.get_by_role("button", name="Connect a model").focus()
+    chat.page.keyboard.press("Enter")
+    expect(chat.page.get_by_role("dialog", name="Connect a model")).to_contain_text("OPENAI_BASE_URL")
+    chat.page.keyboard.press("Escape")
+    expect(chat.page.get_by_role("dialog")).to_be_hidden()
+    expect(chat.page.get_by_role("button", name="Connect a model")).to_be_focused()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_nothing_keeps_people_out(chat: ChatPage, axe: str, colours: str) -> None:
+    chat.page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
+    assert chat.barriers(axe) == []
+    chat.say("Plot x^2")
+    chat.picture(timeout_ms=_TURN_MS)
+    expect(chat.typing).to_have_count(0)
+    assert chat.barriers(axe) == []
+    chat.page.screenshot(path=_SCREENSHOTS / f"chat-page-{colours}.png")
+
+
+def test_a_telephone_shows_all_without_scrolling_sideways(chat: ChatPage, axe: str) -> None:
+    chat.page.set_viewport_size({"width": 390, "height": 844})
+    chat.say("Plot x^2")
+    chat.picture(timeout_ms=_TURN_MS)
+    chat.page.screenshot(path=_SCREENSHOTS / "chat-page-390.png")
+    assert chat.page.evaluate("document.documentElement.scrollWidth") == 390
+    assert chat.barriers(axe) == []
+
+    menu = chat.page.get_by_role("button", name="Chats")
+    menu.click()
+    expect(chat.page.get_by_role("link", name="New chat")).to_be_focused()
+    assert chat.barriers(axe) == []
+    chat.page.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+    expect(chat.chats.first).to_be_hidden()
+
+
+def test_the_barriers_are_really_looked_for(chat: ChatPage, axe: str) -> None:
+    chat.page.evaluate("document.querySelector('#starters button').innerHTML = ''")
+
+    [barrier] = chat.barriers(axe)
+    assert "button-name" in barrier
+
+
+def test_a_browser_without_scripts_is_told_so(browser: Browser, bot: Program) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(_address(bot))
+    expect(page.get_by_role("heading", name="This page needs JavaScript")).to_be_visible()
+    context.close()
+
+
+def test_what_a_model_writes_as_html_or_as_a_far_picture_never_acts(page: Page, bot: Program) -> None:
+    refused: dict[str, str | None] = {}
+    page.on("requestfailed", lambda request: refused.update({request.url: request.failure}))
+    chat = ChatPage(page=page, address=_address(bot))
+    chat.open()
+    conversation = page.evaluate("new URLSearchParams(location.search).get('chat')")
+    far = "http://127.0.0.1:9/?secret"
+    forged = f"<img src=x onerror='window.acted=1'><script>window.acted=2</script>![]({far}) ok"
+    url = f"{chat.address}webchat/connector/v3/conversations/{conversation}/activities"
+    answer = {"type": "message", "text": forged, "textFormat": "markdown", "from": {"id": "bot"}}
+    assert page.context.request.post(url, data=answer).status == 201
+
+    expect(chat.answer("ok")).to_be_visible()
+    assert page.evaluate("window.acted") is None
+    assert refused[far] == "csp"
+
+
+def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_path: Path) -> None:
+    port = str(_free_port())
+    with running_bot(tmp_path, PORT=port) as bot:
+        chat = ChatPage(page=page, address=_address(bot))
+        chat.open()
+        chat.say("Plot x^2 and explain")
+        expect(chat.said("Plot x^2")).to_be_visible()
+        chat.typing.wait_for(timeout=_TURN_MS)
+        bot.process.kill()
+        bot.process.wait(10)
+    with running_bot(tmp_path, PORT=port):
+        chat.picture(timeout_ms=_TURN_MS)  # the open page comes back by itself

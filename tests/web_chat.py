@@ -1,0 +1,125 @@
+"""The chat page's server as the service builds it, before a bot that remembers what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from adapters.teams.faults import faults_as_json
+from adapters.teams.guard import loopback_only
+from adapters.teams.server import HttpRunner
+from adapters.webchat.page import PageWords
+from adapters.webchat.web_chat import WebChatSettings, open_web_chat
+from service.listening import address_of, take_port
+
+_DEADLINE_S = 5.0
+
+
+@dataclass(slots=True)
+class Bot:
+    """Takes activities, or answers with the status it was told to."""
+
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    status: int = 202
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.heard.append(await request.json())
+        return web.Response(status=self.status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """One conversation, as the page's script speaks with the server."""
+
+    client: aiohttp.ClientSession
+    address: str
+    conversation: str
+    token: str
+    empty: bool
+
+    @property
+    def url(self) -> str:
+        return f"{self.address}/v3/directline/conversations/{self.conversation}"
+
+    @property
+    def allowed(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def say(self, text: str, **fields: object) -> tuple[int, dict[str, Any]]:
+        activity = {"type": "message", "text": text, "from": {"id": "user"}, **fields}
+        async with self.client.post(f"{self.url}/activities", json=activity, headers=self.allowed) as response:
+            return response.status, await response.json()
+
+    async def transcript(self, watermark: str = "") -> list[dict[str, Any]]:
+        address = f"{self.url}/activities?watermark={watermark}"
+        async with self.client.get(address, headers=self.allowed) as response:
+            return list((await response.json())["activities"])
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        start = f"{self.address}/v3/directline/conversations"
+        async with self.client.post(start, json={}, headers=self.allowed) as response:
+            url = (await response.json())["streamUrl"]
+        async with self.client.ws_connect(url) as socket:
+            yield socket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A running server."""
+
+    client: aiohttp.ClientSession
+    address: str
+    bot: Bot
+
+    async def open(self, conversation: str | None = None) -> Chat:
+        async with self.client.post(f"{self.address}/chat/tokens", json={"conversation": conversation}) as response:
+            opened = await response.json()
+        return Chat(client=self.client, address=self.address, **opened)
+
+    async def chats(self) -> list[dict[str, str]]:
+        async with self.client.get(f"{self.address}/chat/conversations") as response:
+            return list(await response.json())
+
+    async def answer(self, chat: Chat, method: str = "POST", activity: str = "", **fields: object) -> tuple[int, Any]:
+        """Speak for the bot, through the routes that its connector uses."""
+        url = f"{self.bot.heard[-1]['serviceUrl']}/v3/conversations/{chat.conversation}/activities"
+        body = {"type": "message", **fields} if method != "DELETE" else None
+        async with self.client.request(method, f"{url}/{activity}".rstrip("/"), json=body) as response:
+            return response.status, await response.json() if response.content_length else None
+
+
+@asynccontextmanager
+async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "a key") -> AsyncIterator[Site]:
+    """One life of the server; a folder that was used before goes on."""
+    bot = Bot()
+    port = take_port("127.0.0.1", 0)
+    address = address_of(port)
+    app = web.Application(middlewares=[faults_as_json, loopback_only])
+    app.router.add_post("/api/messages", bot.take)
+    settings = WebChatSettings(
+        file=folder / "webchat.sqlite",
+        key=key,
+        address=address,
+        files_url=address,
+        bundle=bundle or folder / "no bundle",
+        words=PageWords(assistant="Math <Tutor>", speaker="a model & more", can_connect=True),
+    )
+    limits = aiohttp.ClientTimeout(total=_DEADLINE_S)
+    async with (
+        aiohttp.ClientSession(timeout=limits) as client,
+        open_web_chat(settings, session=client, app=app),
+    ):
+        runner = HttpRunner(app, shutdown_timeout_s=0.1)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, port).start()
+            yield Site(client=client, address=address, bot=bot)
+        finally:
+            await runner.cleanup()
