@@ -72,7 +72,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_locked(error: Exception) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def _plainly(error: Exception) -> str:
