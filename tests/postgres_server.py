@@ -108,7 +108,8 @@ class PostgresServer:
 
 @contextmanager
 def running_postgres(programs: Path) -> Iterator[PostgresServer]:
-    folder = Path(tempfile.mkdtemp(prefix="teamsbot-postgres-"))
+    # Root's own temporary folder may be closed to the user that the server runs as.
+    folder = Path(tempfile.mkdtemp(prefix="teamsbot-postgres-", dir="/tmp" if os.geteuid() == 0 else None))  # noqa: S108
     server = PostgresServer(programs, folder)
     try:
         server.prepare()
