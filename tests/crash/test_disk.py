@@ -19,6 +19,8 @@ from tests.crash.conftest import Talk
 from tests.crash.outside import Outside
 from tests.fake_assistants_state import Plan, image, text
 
+pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

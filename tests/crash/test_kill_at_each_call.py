@@ -13,6 +13,8 @@ from tests.crash.outside import Moment, Trap
 from tests.fake_assistants import Endpoint
 from tests.fake_assistants_state import Plan, file_path, function_call, image, text
 
+pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
+
 PNG_1X1 = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"

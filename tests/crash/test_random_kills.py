@@ -13,6 +13,8 @@ import pytest
 from tests.crash.conftest import Talk
 from tests.fake_assistants_state import Plan, text
 
+pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
+
 SEED = 20261124
 PEOPLE = 20
 DOUBLED_SHARE = 0.2

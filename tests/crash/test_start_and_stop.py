@@ -15,6 +15,8 @@ from tests.crash.conftest import Talk
 from tests.fake_assistants import Endpoint
 from tests.fake_assistants_state import Plan, text
 
+pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
+
 
 async def run_begun(talk: Talk, count: int = 1) -> None:
     async with asyncio.timeout(10):
