@@ -98,7 +98,7 @@ class Say:
 def is_undefined(part: Result) -> bool:
     """Whether the value does not exist as a real number, finite or infinite."""
     exact = text_of(part, "exact")
-    return exact in _UNDEFINED or _real(text_of(part, "decimal")) is None and not any(c.isalpha() for c in exact)
+    return exact in _UNDEFINED or (_real(text_of(part, "decimal")) is None and not any(c.isalpha() for c in exact))
 
 
 def is_complex(part: Result) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.embedded.models.tutor.answers.intervals import solution_set
-from adapters.embedded.models.tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
+from adapters.embedded.models.tutor.answers.results import Result, object_of, parts_of, texts_of
 from adapters.embedded.models.tutor.answers.say import value_of
 from adapters.embedded.models.tutor.answers.shape import where
 from adapters.embedded.models.tutor.answers.told import Told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A decimal number as written, with a point: `12`, `0.5`, `1e-3`."""

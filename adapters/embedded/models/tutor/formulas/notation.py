@@ -29,7 +29,7 @@ _LATEX_FRACTION: Final = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"
 _LATEX_ROOT: Final = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
 _LATEX_POWER: Final = re.compile(r"\^\s*\{([^{}]*)\}")
 _MOST_NESTED_LATEX: Final = 6
-_NUMBER: Final = r"[-+]?\s?(?:oo|pi|\d+(?:\.\d+)?)(?:\s?[/*]\s?(?:\d+|pi))?"
+_NUMBER: Final = r"[-+]?\s?(?:oo|inf(?:inity|ty)?|unendlich|pi|\d+(?:\.\d+)?)(?:\s?[/*]\s?(?:\d+|pi))?"
 _SENTENCES: Final = (
     (re.compile(r"integral\s*_\s*[({]?([^(){}^]*?)[)}]?\s*\^\s*(?:\(([^()]*)\)|(-?[\w.]+))"), r"integral from \1 to \2\3 of "),
     (re.compile(r"\blim\s*_?\s*[({]([^(){}]*->[^(){}]*)[)}]"), r"lim \1 of "),

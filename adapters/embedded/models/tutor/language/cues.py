@@ -103,7 +103,8 @@ class Cue(Enum):
 
     # what is talked about
     PRONOUN = auto()           # it, this, both
-    FUNCTION = auto()          # function, curve, graph
+    FUNCTION = auto()          # function, curve
+    GRAPH = auto()             # a noun, like function, or the verb
     EQUATION = auto()
     EXPLAIN = auto()
     AGAIN = auto()             # what about, and for

@@ -70,7 +70,7 @@ CUES: Final = {
     Cue.FIND: "find | calculate | compute | determine | what is | what's | whats | what are | give | give me | show"
     " | show me | tell me | get | obtain | work out | how much is | what do you get for | which is | state"
     " | where is | where are | what will be | what would be | evaluate the integral | list | report"
-    " | where does | where do | at which | at what | which | for which | for what | what value of | which value of"
+    " | where does | where do | at which | at which points | at what | which | for which | for what | what value of | which value of"
     " | for what values of | for which values of | for which value of | what values of | when is | when does | when are"
     " | what was | identify | name | provide | print | where | find out | how big is | how large is | what does | what do",
     Cue.MEAN: "mean | average | averages | arithmetic mean | mean value",
@@ -112,7 +112,7 @@ CUES: Final = {
     Cue.BE: "is | are | does | do | did | was | were | be | has | have | being | isn't | doesn't | will",
     Cue.RESPECT: "with respect to | in respect to | wrt | w.r.t. | with regard to | in terms of | respecting",
     Cue.UNKNOWN: "variable | unknown | variables | unknowns | parameter | parameters | constant | constants",
-    Cue.APPROACHES: "approaches | approaching | tends to | tending to | goes to | going to | goes towards | towards"
+    Cue.APPROACHES: "approaches | approaching | tends to | tend to | tending to | goes to | going to | goes towards | towards"
     " | gets close to | approach | tends towards | converges to | toward | as it approaches",
     Cue.THEN: "then | after that | afterwards | next | also | finally | additionally | moreover | and then | too"
     " | furthermore | first of all | firstly | secondly | lastly | subsequently | besides | in addition",
@@ -142,10 +142,11 @@ CUES: Final = {
     Cue.NOT: "not",
     Cue.PRONOUN: "it | its | this | that | these | those | them | both | same | there | here | their | they | it's"
     " | that's | above | previous | last | result | each other | one | other | this one | that one",
-    Cue.FUNCTION: "function | functions | curve | curves | graph | graphs | expression | term | polynomial | parabola"
+    Cue.FUNCTION: "function | functions | curve | curves | graphs | expression | term | polynomial | parabola"
     " | formula | function graph | graph of | function's | polynomials | expressions | line graphs | parabolas"
     " | cubic | quadratic | trigonometric | exponential | logarithmic | rational | linear | hyperbola | fraction"
     " | quadratic function | cubic function | graph of the function | terms",
+    Cue.GRAPH: "graph",
     Cue.EQUATION: "equation | equations | inequality | inequalities | problem | problems | identity | formulae",
     Cue.EXPLAIN: "explain | explanation | explain how | explain why | why | how | how it works | why you used"
     " | explain your steps | step by step | steps you took | works | worked | describe how | describe your steps"
@@ -155,7 +156,7 @@ CUES: Final = {
     Cue.FILLER: "the | a | an | please | pls | could | can | would | you | i | me | my | we | us | our | want | need"
     " | like | i'd | i'm | i'll | let's | lets | kindly | just | help | so | well | ok | okay | hey | as | by hand"
     " | to know | know | see | would like | in python | python | code | program | script | your | use | used"
-    " | exact | exactly | numerically | numeric | numerical | analytically | symbolically | step | homework"
+    " | exact | exactly | numerically | numeric | numerical | analytically | symbolically | homework"
     " | given by | defined by | described by | defined as | definition | called | named | quick | quickly | question"
     " | following | below | here is | here's | all | any | every | some | each | whether | if it is | point | number"
     " | numbers | answer | answers | figure | image | picture | plane | coordinate system | same diagram | in one"
@@ -165,8 +166,8 @@ CUES: Final = {
     " | for me | me know | us know | i want to | i need to | i would like to | to me | able | possible | again please"
     " | calculus | math | maths | mathematics | algebra | arithmetic | simple | calculation | task | exercise"
     " | then please | real quick | sure | thing | something | time | right | correct | true | actually | really"
-    " | very | much | more | only | also please | who | you to | need to | want to | to find | to solve | to see"
-    " | to be | set | equal | taking the | respectively | general | different | corresponding | over here | whole"
+    " | very | much | more | only | also please | who | you to | need to | want to"
+    " | set | equal | taking the | respectively | general | different | corresponding | over here | whole"
     " | student | teacher | class | test | exam | tomorrow | today | in a plot | in a diagram | on a graph | in a graph"
     " | in a chart | in it | as a plot | as a graph | as a function of | region | mark | marked | highlight | shown"
     " | on paper | doing | done | make | create | generate | produce | build | display | save | download | export"

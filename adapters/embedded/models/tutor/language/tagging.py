@@ -64,9 +64,9 @@ class _Tagger:
             text = table.formulas[phrase]
         elif phrase in table.prefixes and self._begins_operand(after):
             return [Token(kind=TokenKind.FUNCTION, text=table.prefixes[phrase] + WORDED, spaced=True)]
-        elif phrase in table.operators and self._ends_operand(phrase) and self._begins_operand(after):
+        elif phrase in table.operators and self._joins(phrase, after):
             text = table.operators[phrase]
-        elif phrase in table.postfixes and self._ends_operand(phrase):
+        elif phrase in table.postfixes and self._ends_operand():
             text = table.postfixes[phrase]
         elif phrase in table.numbers and self._beside_mathematics(after):
             text = table.numbers[phrase]
@@ -109,18 +109,26 @@ class _Tagger:
 
     # -- where mathematics stands
 
-    def _ends_operand(self, phrase: str) -> bool:
+    def _joins(self, phrase: str, after: int) -> bool:
+        """Whether the phrase stands between two formulas."""
+        if phrase in _COPULAS:
+            number = after < len(self.found) and (
+                self.found[after].kind is TokenKind.NUMBER or self.found[after].text == "-"
+            )
+            return number and self._gives_value()
+        return self._ends_operand() and self._begins_operand(after)
+
+    def _ends_operand(self) -> bool:
         last = self.pieces[-1] if self.pieces else None
         if not isinstance(last, Token):
             return False
-        if phrase in _COPULAS:
-            return last.text == ")" or (last.kind is TokenKind.LETTER and self._gives_value())
         return last.kind in _OPERANDS or last.kind is TokenKind.CLOSE or last.text in {"!", "%", "°"}
 
     def _gives_value(self) -> bool:
         """`when x is 3` gives x a value; `for which x is 2x = 6` does not."""
-        before = self.pieces[-2] if len(self.pieces) > 1 else None
-        return isinstance(before, Word) and before.cue in {Cue.FOR, Cue.AND}
+        last, before = self.pieces[-1:], self.pieces[-2:-1]
+        letter = any(isinstance(piece, Token) and piece.kind is TokenKind.LETTER for piece in last)
+        return letter and any(isinstance(piece, Word) and piece.cue in {Cue.FOR, Cue.AND} for piece in before)
 
     def _begins_operand(self, at: int) -> bool:
         if at >= len(self.found):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adapters.embedded.models.tutor.formulas.doubts import Doubt
 from adapters.embedded.models.tutor.formulas.expression import (
     Applied,
-    Number,
     Symbol,
     is_constant,
     substituted,
+    walk,
 )
-from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.formulas.statements import Relation
 from adapters.embedded.models.tutor.language.cues import Cue
 from adapters.embedded.models.tutor.planning import curves
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
@@ -20,7 +21,6 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Arithmetic,
     Derivative,
     Evaluate,
-    Function,
     Inequality,
     Roots,
     Solve,
@@ -36,7 +36,14 @@ def by_shape(view: ClauseView) -> list[Task]:
     equations = [relation for relation in subjects if view.is_equation(relation)]
     if _are_system(view, subjects, equations):
         return [_system(view, [each for each in subjects if each.is_equation])]
-    return [task for relation in subjects for task in _shaped(view, relation)]
+    spoken_of = {node.function for each in subjects if each.is_bare for node in walk(each.parts[0])
+                 if isinstance(node, Applied)}
+    return [task for relation in subjects if not _only_defines(relation, spoken_of) for task in _shaped(view, relation)]
+
+
+def _only_defines(relation: Relation, spoken_of: set[str]) -> bool:
+    """`f(3) for f(x) = x^2`: the second only says what f is."""
+    return relation.definition is not None and relation.definition[0] in spoken_of
 
 
 def _are_system(view: ClauseView, subjects: Sequence[Relation], equations: Sequence[Relation]) -> bool:
@@ -91,12 +98,12 @@ def _of_function(view: ClauseView, relation: Relation) -> list[Task]:
     if function is None:
         return _solved(view, relation)
     demands, values = view.clause.demands, view.points(function)
-    if function.derived and not values:
-        return curves.derivative(view) if view.clause.of is None and view.order == 1 else []
+    if function.derived:
+        origin = replace(function, derived=0)
+        return [Derivative(function=origin, order=function.derived, at=tuple(values))]
     if values:
         _refuse_log(relation)
-        members = [each for each in view.functions() if each.expression == function.expression] or view.functions()
-        return [Evaluate(function=member, at=value) for member in members for value in values]
+        return [Evaluate(function=member, at=value) for member in view.family(function) for value in values]
     if function.name in view.clause.values or (Cue.SOLVE in demands and view.clause.unknowns):
         return _solved(view, relation)
     if Cue.SOLVE in demands and relation.is_bare:

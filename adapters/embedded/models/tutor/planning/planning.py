@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.doubts import ASKED_BACK, Doubt
-from adapters.embedded.models.tutor.formulas.expression import Expression, Number
+from adapters.embedded.models.tutor.formulas.expression import Expression, Number, Symbol, walk
 from adapters.embedded.models.tutor.formulas.size import TooBigError, magnitude
 from adapters.embedded.models.tutor.language.cues import (
     CHART_CUES,
@@ -63,7 +64,7 @@ def planned(question: Question, context: Context) -> Plan:
         definitions = definitions_in(whole.subjects, context.definitions)
         found = _tasks(ClauseView(whole, before=context.definitions, known=definitions))
         tasks = [*_with_derivative(tasks, whole, found), *found]
-        context = Context(last=whole if whole.subjects else context.last, definitions=definitions)
+        context = Context(last=_remembered(whole) or context.last, definitions=definitions)
     if not tasks:
         noted = any(clause.subjects for clause in question.clauses)
         raise Refusal(Reason.NO_DEMAND if noted else Reason.NO_MATHEMATICS)
@@ -83,6 +84,17 @@ def _tasks(view: ClauseView) -> list[Task]:
     if found and view.unused():
         raise Refusal(Reason.LEFT_OVER, view.unused())
     return found
+
+
+def _remembered(clause: Clause) -> Clause | None:
+    """What later questions are about: the functions and equations, rather than `f(3)`."""
+    numbers = [each for each in clause.subjects if each.is_bare and not _varies(each.parts[0])]
+    kept = tuple(each for each in clause.subjects if each not in numbers)
+    return replace(clause, subjects=kept or clause.subjects) if clause.subjects else None
+
+
+def _varies(expression: Expression) -> bool:
+    return any(isinstance(node, Symbol) for node in walk(expression))
 
 
 def _with_derivative(before: Sequence[Task], clause: Clause, found: Sequence[Task]) -> list[Task]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.expression import (
@@ -107,13 +108,16 @@ class ClauseView:
         for relation in self.subjects():
             function = self.function(relation)
             if function is not None:
-                found += self._family(self._of(function))
+                found += self.family(self._of(function))
             elif sides and relation.is_equation and len(relation.letters) == 1:
                 found += [self._side(part, relation.letters[0]) for part in relation.parts]
             else:
                 raise Refusal(Reason.LEFT_OVER, relation.signs)
         self.use("unknowns")
-        return found
+        nameless = [each for each in found if not each.name and is_constant(each.expression)]
+        if nameless and len(nameless) < len(found):   # a lone number beside functions had another meaning
+            raise Refusal(Reason.LEFT_OVER)
+        return list(dict.fromkeys(found))
 
     def _side(self, part: Expression, variable: str) -> Function:
         return Function(name="", variable=variable, expression=self.unfolded(part))
@@ -126,7 +130,7 @@ class ClauseView:
             derived=function.derived + derived,
         )
 
-    def _family(self, function: Function) -> list[Function]:
+    def family(self, function: Function) -> list[Function]:
         """The function with its parameters' values put in; one member for each of several values."""
         members = [function.expression]
         for name, values in self.clause.values.items():
@@ -146,7 +150,8 @@ class ClauseView:
             raise Refusal(Reason.PARAMETERS, tuple(dict.fromkeys(others)))
         if len({each.variable for each in functions if symbols(each.expression)}) > 1:
             raise Refusal(Reason.SEVERAL_UNKNOWNS, tuple(dict.fromkeys(each.variable for each in functions)))
-        return list(functions)
+        variable = next((each.variable for each in functions if symbols(each.expression)), functions[0].variable)
+        return [each if symbols(each.expression) else replace(each, variable=variable) for each in functions]
 
     # -- points and ranges
 

@@ -105,13 +105,12 @@ def limit(script: Script, task: Limit) -> None:
 
 
 def _near(script: Script, function: Function, point: str) -> str:
+    """Values on both sides, worked out with decimals: exact ones would take for ever in (1 + 1/x)^x."""
     name, variable = script.function(function), script.symbol(function.variable)
-    if point in {"sp.oo", "-sp.oo"}:
-        sign = "-" if point.startswith("-") else ""
-        return f"near = {{side: str(sp.N({name}.subs({variable}, {sign}10**6), 12)) for side in ['left', 'right']}}"
+    places = {"sp.oo": "1e6, 1e6", "-sp.oo": "-1e6, -1e6"}.get(point, f"{point} - 1e-6, {point} + 1e-6")
     return (
-        f"near = {{side: str(sp.N({name}.subs({variable}, {point} + step), 12))"
-        " for side, step in [('left', -sp.Rational(1, 10**6)), ('right', sp.Rational(1, 10**6))]}"
+        f'near = {{side: str({name}.evalf(15, subs={{{variable}: sp.N(place)}}))\n'
+        f'                for side, place in zip(["left", "right"], [{places}])}}'
     )
 
 

@@ -16,7 +16,7 @@ def zeros(expression, symbol, domain):
     top, bottom = sp.together(expression).as_numer_denom()
     if top == 0:
         return [], True
-    if top.is_polynomial(symbol) and all(c.is_rational for c in sp.Poly(top, symbol).coeffs()):
+    if top.is_polynomial(symbol) and all(number.is_rational for number in sp.Poly(top, symbol).coeffs()):
         roots = [root for root, _ in sp.real_roots(sp.Poly(top, symbol), multiple=False)]
         roots = [root for root in roots if bottom.subs(symbol, root) != 0]
         return [root for root in roots if True in (domain.contains(root), domain.contains(root.evalf(30)))], True
@@ -41,7 +41,8 @@ def parts(domain):
     """The intervals a domain consists of, from left to right; none if it is more complicated."""
     pieces = list(domain.args) if isinstance(domain, sp.Union) else [domain]
     pieces = [sp.Interval(-sp.oo, sp.oo) if piece == sp.S.Reals else piece for piece in pieces]
-    return sorted(pieces, key=lambda p: float(p.inf)) if all(isinstance(p, sp.Interval) for p in pieces) else []
+    simple = all(isinstance(piece, sp.Interval) for piece in pieces)
+    return sorted(pieces, key=lambda piece: float(piece.inf)) if simple else []
 '''
 
 SIGNS: Final = '''
@@ -53,7 +54,8 @@ def signs(expression, symbol, intervals, cuts):
         for low, high in zip(ends, ends[1:]):
             left = low if low.is_finite else (high if high.is_finite else sp.Integer(3)) - 6
             right = high if high.is_finite else left + 6
-            tests = [expression.subs(symbol, left + (right - left) * sp.Rational(k, 11)).evalf() for k in range(1, 11)]
+            places = [left + (right - left) * sp.Rational(number, 11) for number in range(1, 11)]
+            tests = [expression.subs(symbol, place).evalf() for place in places]
             found = {int(sp.sign(test)) if test.is_real else None for test in tests}
             rows.append({"part": number, "low": str(low), "high": str(high),
                          "sign": found.pop() if len(found) == 1 else None})

@@ -19,7 +19,7 @@ def good_range(curves, marks):
         for curve in curves:
             heights = curve(wide) + 0 * wide
             for values in (heights, np.diff(heights)):
-                change = np.flatnonzero(np.diff(np.sign(values)) * np.isfinite(values[1:] - values[:-1]))
+                change = np.flatnonzero(np.nan_to_num(np.diff(np.sign(values))))
                 special += list(wide[change])
     if len(special) > 24:
         return -2 * np.pi, 2 * np.pi

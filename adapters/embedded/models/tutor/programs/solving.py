@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.formulas.expression import Expression, Negative, Number, Operation, is_constant, walk
-from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.formulas.expression import (
+    Expression,
+    Number,
+    Operation,
+    is_constant,
+    walk,
+)
 from adapters.embedded.models.tutor.planning.tasks import (
-    Function,
     Inequality,
     Intersection,
     Roots,
     Solve,
     SolveSystem,
 )
-from adapters.embedded.models.tutor.programs.helpers import BOTH, PARTS, ZEROS
+from adapters.embedded.models.tutor.programs.helpers import BOTH, ZEROS
 from adapters.embedded.models.tutor.programs.script import MARK, Script
 
 
@@ -63,10 +67,11 @@ def _zeros(script: Script, variable: str, domain: str, expression: Expression, *
     below = ", ".join(script.exact(node.right) for node in walk(expression)
                       if isinstance(node, Operation) and node.operator == "/" and not is_constant(node.right))
     allowed = (
-        f"solutions = [s for s in solutions if all(sp.simplify(d.subs({variable}, s)) != 0 for d in [{below}])]"
+        f"solutions = [root for root in solutions"
+        f" if all(sp.simplify(divisor.subs({variable}, root)) != 0 for divisor in [{below}])]"
         if below else ""
     )
-    height = f', "y": both(sp.simplify({heights}.subs({variable}, s)))' if heights else ""
+    height = f', "y": both(sp.simplify({heights}.subs({variable}, root)))' if heights else ""
     script.section("Find the zeros.", f"""
         domain = {domain}
         solutions, sure = zeros(difference, {variable}, domain)
@@ -81,7 +86,7 @@ def _zeros(script: Script, variable: str, domain: str, expression: Expression, *
             complex_roots = [str(root) for root in sp.solve(difference.subs({variable}, sp.Symbol("z")))]
         print("Solutions:", solutions, families)
         print("{MARK}", json.dumps({{
-            "solutions": [{{**both(s){height}}} for s in solutions], "sure": sure, "every": bool(every),
+            "solutions": [{{**both(root){height}}} for root in solutions], "sure": sure, "every": bool(every),
             "families": [str(family) for family in families], "general": str(general), "complex": complex_roots,
         }}))
     """)
@@ -97,8 +102,10 @@ def system(script: Script, task: SolveSystem) -> None:
     script.section("The equations.", f"equations = [\n    {equations},\n]")
     script.section("Solve them together and put each solution in again as a check.", f"""
         solutions = sp.solve(equations, [{unknowns}], dict=True)
-        checks = [all(sp.simplify((e.lhs - e.rhs).subs(s)) == 0 for e in equations if e not in (True, False))
-                  for s in solutions]
+        checks = [
+            all(sp.simplify((each.lhs - each.rhs).subs(solution)) == 0 for each in equations if each not in (True, False))
+            for solution in solutions
+        ]
         print("Solutions:", solutions, "checked:", checks)
         print("{MARK}", json.dumps({{"checked": all(checks), "solutions": [
             {{str(name): both(value) for name, value in solution.items()}} for solution in solutions
@@ -124,19 +131,20 @@ def inequality(script: Script, task: Inequality) -> None:
         print("Solution set:", holds)
     """)
     script.section("Check at many points, and list the intervals.", f"""
-        tests = [sp.Rational(k, 7) for k in range(-150, 151) if k % 7]
-        truth = {script.domain(task.bounds)}
+        def is_true(relation, place):
+            return relation if isinstance(relation, bool) else relation.subs({variable}, place) == True
+
+        tests = [sp.Rational(number, 7) for number in range(-150, 151) if number % 7]
+        tests = [test for test in tests if {script.domain(task.bounds)}.contains(test) == True]
         checked = all(
-            (truth.contains(t) == True and all(r.subs({variable}, t) == True if hasattr(r, "subs") else bool(r)
-                                               for r in relations)) == (holds.contains(t) == True)
-            for t in tests
+            all(is_true(relation, test) for relation in relations) == (holds.contains(test) == True) for test in tests
         )
         pieces = [sp.Interval(-sp.oo, sp.oo)] if holds == sp.S.Reals else (
             list(holds.args) if isinstance(holds, sp.Union) else [holds])
-        rows = [{{"low": both(p.inf), "high": both(p.sup), "open_low": bool(p.left_open), "open_high": bool(p.right_open)}}
-                for p in pieces if isinstance(p, sp.Interval)]
-        rows += [{{"low": both(v), "high": both(v), "open_low": False, "open_high": False}}
-                 for p in pieces if isinstance(p, sp.FiniteSet) for v in p]
+        rows = [{{"low": both(piece.inf), "high": both(piece.sup), "open_low": bool(piece.left_open),
+                 "open_high": bool(piece.right_open)}} for piece in pieces if isinstance(piece, sp.Interval)]
+        rows += [{{"low": both(point), "high": both(point), "open_low": False, "open_high": False}}
+                 for piece in pieces if isinstance(piece, sp.FiniteSet) for point in piece]
         simple = holds == sp.S.EmptySet or bool(rows)
         print("{MARK}", json.dumps({{"rows": rows, "checked": checked and simple, "set": str(holds)}}))
     """)

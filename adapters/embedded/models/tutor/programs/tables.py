@@ -22,7 +22,7 @@ def table(script: Script, task: Table) -> None:
     script.section("The values of the variable, at equal steps.", f"""
         low, high, step = {low}, {high}, {step}
         count = min(int(sp.floor((high - low) / step)) + 1, {MAX_ROWS})
-        values = [low + k * step for k in range(count)]
+        values = [low + number * step for number in range(count)]
     """)
     script.section("Work out each row, show the table and save it as a csv file.", f"""
         columns = {{{columns}}}

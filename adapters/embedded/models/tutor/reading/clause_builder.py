@@ -13,7 +13,7 @@ from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
 from adapters.embedded.models.tutor.reading.clause import Clause
 from adapters.embedded.models.tutor.reading.demands import Pair, pair_of
 from adapters.embedded.models.tutor.reading.items import Item, Mark
-from adapters.embedded.models.tutor.reading.surroundings import following_cue, in_words, preceded_by, starts_with
+from adapters.embedded.models.tutor.reading.surroundings import following_cue, in_words, meaning, preceded_by, starts_with
 
 _STRUCTURE: Final = frozenset({
     Cue.FROM, Cue.TO, Cue.BETWEEN, Cue.FOR, Cue.AT, Cue.ON, Cue.RESPECT, Cue.APPROACHES, Cue.STEP, Cue.AND, Cue.OF,
@@ -62,13 +62,15 @@ class ClauseBuilder:
     def ends_before(self, cue: Cue | None) -> bool:
         """Whether a word of this meaning begins another clause: a demand after the subject of an earlier demand."""
         asked = any(demand is not Cue.FIND for demand in self._demands)
-        return bool(self._subjects) and (cue is Cue.AGAIN or (cue in DEMANDS and (asked or self._separated)))
+        again = cue in self._demands and (cue is Cue.TABLE or not self._separated)   # a table ... as csv
+        further = cue in DEMANDS and not again and (self._separated or asked)
+        return bool(self._subjects) and (cue is Cue.AGAIN or further)
 
     def hear(self, at: int) -> None:
         """Take in the item at `at`."""
         match self._items[at]:
-            case Word() as word:
-                self._hear_word(word)
+            case Word(text=text):
+                self._hear_word(text, meaning(self._items, at))
             case Relation() as relation:
                 self._hear_relation(relation, at)
             case Bounds() as bounds:
@@ -83,6 +85,8 @@ class ClauseBuilder:
         left_over = ["…"] if self._low is not None or self._negated else []
         demands = tuple(dict.fromkeys(self._demands))
         strong = tuple(demand for demand in demands if demand is not Cue.FIND)
+        if self._towards is not None and not strong:
+            strong = (Cue.LIMIT,)
         return Clause(
             demands=strong or demands, cues=frozenset(self._cues), of=self._of, declined=frozenset(self._declined),
             subjects=tuple(self._subjects), values=self._values, points=tuple(self._points),
@@ -99,10 +103,9 @@ class ClauseBuilder:
 
     # -- words
 
-    def _hear_word(self, word: Word) -> None:
-        cue = word.cue
+    def _hear_word(self, text: str, cue: Cue | None) -> None:
         if cue is None:
-            self._strange.append(word.text)
+            self._strange.append(text)
         elif cue in _NEGATES:
             self._negated = True
         elif self._negated and cue in _CAN_BE_DECLINED:
@@ -170,6 +173,7 @@ class ClauseBuilder:
         else:
             self._subjects.append(relation)
             self._continues = None
+            self._separated = False
 
     def _ranges(self, cue: Cue | None, relation: Relation) -> bool:
         """`from 0 to 3`, `between x = 0 and x = 3`, `x = 0 to 3`: remembers the low end, completes with the high."""
@@ -231,10 +235,10 @@ class ClauseBuilder:
 
     def _is_named_only(self, cue: Cue | None, letter: Symbol, at: int) -> bool:
         """Whether a lone letter names the variable rather than being the function `x` itself."""
-        if letter.name in _OWN_FUNCTIONS:
-            return False
         if following_cue(self._items, at) in {*_RANGES, Cue.BE} and cue is not Cue.OF:
             return True
+        if letter.name in _OWN_FUNCTIONS:
+            return False
         if cue in {Cue.AND, Cue.OR, None} and self._unknowns and self._continues is None:
             return True
         if cue is Cue.OF:

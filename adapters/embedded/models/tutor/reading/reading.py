@@ -13,6 +13,7 @@ from adapters.embedded.models.tutor.language.vocabulary import Language, is_word
 from adapters.embedded.models.tutor.reading.clause import Clause, Question
 from adapters.embedded.models.tutor.reading.clause_builder import ClauseBuilder
 from adapters.embedded.models.tutor.reading.items import Item, Mark, items
+from adapters.embedded.models.tutor.reading.surroundings import meaning
 
 MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 400
@@ -61,7 +62,7 @@ def clauses_of(found: Sequence[Item]) -> tuple[Clause, ...]:
     clauses: list[Clause] = []
     builder = ClauseBuilder(found, 0)
     for at, item in enumerate(found):
-        if _ends_sentence(item) or (isinstance(item, Word) and builder.ends_before(item.cue)):
+        if _ends_sentence(item) or (isinstance(item, Word) and builder.ends_before(meaning(found, at))):
             clauses.append(builder.clause())
             builder = ClauseBuilder(found, at)
         builder.hear(at)

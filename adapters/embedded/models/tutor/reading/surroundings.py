@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from adapters.embedded.models.tutor.formulas.statements import Relation
 from adapters.embedded.models.tutor.formulas.tokens import TokenKind
 from adapters.embedded.models.tutor.language.cues import Cue, Word
 from adapters.embedded.models.tutor.reading.items import Item, Mark
@@ -45,3 +46,18 @@ def preceded_by(items: Sequence[Item], at: int, cue: Cue) -> bool:
         if item.cue not in _PASSED_OVER and item.cue not in _ORDINALS:
             return item.cue is cue
     return False
+
+
+def is_verb(items: Sequence[Item], at: int) -> bool:
+    """Whether `graph` asks for one: `graph x^2`, and not `the graph y = x^2`."""
+    before = items[at - 1] if at else None
+    article = isinstance(before, Word) and before.text in {"the", "a", "its", "this"}
+    return not article and at + 1 < len(items) and isinstance(items[at + 1], Relation)
+
+
+def meaning(items: Sequence[Item], at: int) -> Cue | None:
+    """What the word at `at` means where it stands; None for anything else."""
+    item = items[at]
+    if not isinstance(item, Word) or item.cue is not Cue.GRAPH:
+        return item.cue if isinstance(item, Word) else None
+    return Cue.PLOT if is_verb(items, at) else Cue.FUNCTION
