@@ -135,9 +135,7 @@ class PostgresLedger:
 
     async def tend(self, connection: Connection) -> None:
         """Adopt what others accepted for us, and once a second see whether the shares are fair."""
-        news, self._news = self._news, set()
-        if news:
-            self._hand_over(await connection.fetch(_OF_NUMBERS, list(news)))
+        await self._adopt_news(connection)
         if asyncio.get_running_loop().time() >= self._share_due_s:
             await self._share(connection)
             self._share_due_s = asyncio.get_running_loop().time() + POLL_S
@@ -164,6 +162,11 @@ class PostgresLedger:
             return
         self._session.wake()
 
+    async def _adopt_news(self, connection: Connection) -> None:
+        news, self._news = self._news, set()
+        if news:
+            self._hand_over(await connection.fetch(_OF_NUMBERS, list(news)))
+
     async def _share(self, connection: Connection) -> None:
         busy = {number % PARTITIONS for number in self._in_hand}
         taken, let_go = await self._partitions.share(connection, busy)
@@ -183,6 +186,9 @@ class PostgresLedger:
         for write in writes:
             batch.take(write)
         rows = await connection.fetch(_COMMIT, *batch.values(opened=self._partitions.open))
+        # What others had acknowledged before one of these was sent was notified before it, and must not be overtaken:
+        # PostgreSQL tells a session its notices before it is ready for the next statement.
+        await self._adopt_news(connection)
         numbers = {(row["conversation"], row["message_id"]): row["number"] for row in rows}
         return [
             numbers.pop((write.conversation, write.message_id), None) if isinstance(write, _Added) else None

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -21,7 +21,6 @@ from tests.ledgers import Adopted, accepted, refused, started, unfinished, until
 from tests.postgres_proxy import running_proxy
 from tests.postgres_server import PostgresServer
 
-ANY = LedgerEntry(number=0, conversation="", id="", payload="", steps={}, tries=0)
 TOO_LONG = "".join(str(n) for n in range(10_000))  # for an index, and hard to compress
 CONVERSATIONS = [f"conversation {n}" for n in range(200)]
 
@@ -31,6 +30,13 @@ class Replica:
     ledger: PostgresLedger
     adopted: Adopted
     session: PostgresSession
+
+    async def accept(self, conversation: str, message_id: str) -> None:
+        """As the engine does."""
+        number = await accepted(self.ledger, conversation, message_id)
+        if self.ledger.owns(conversation):
+            entry = LedgerEntry(number=number, conversation=conversation, id=message_id, payload="x", steps={}, tries=0)
+            self.adopted([entry])
 
     @property
     def partitions(self) -> int:
@@ -101,6 +107,22 @@ async def test_a_message_accepted_anywhere_reaches_the_owner_of_its_conversation
     assert await two.ledger.add(two.owned(), "m1", "hello") is None
 
 
+async def test_a_message_accepted_elsewhere_is_not_overtaken_by_the_next_one_accepted_by_the_owner(join: Join) -> None:
+    one, two = await join(), await join()
+    await until(lambda: shared_fairly(one, two))
+    mine = [conversation for conversation in CONVERSATIONS if two.ledger.owns(conversation)]
+
+    async def talk(conversation: str) -> None:
+        for n in range(10):
+            await (one if n % 2 == 0 else two).accept(conversation, f"{conversation} m{n}")
+
+    await asyncio.gather(*(talk(conversation) for conversation in mine))
+    await until(lambda: len(two.adopted) == 10 * len(mine))
+    for conversation in mine:
+        heard = [entry.id for entry in two.adopted if entry.conversation == conversation]
+        assert heard == [f"{conversation} m{n}" for n in range(10)]
+
+
 async def test_what_a_polite_replica_leaves_goes_on_at_another_at_once(join: Join) -> None:
     one, two = await join(), await join()
     await until(lambda: shared_fairly(one, two))
@@ -134,15 +156,9 @@ async def test_a_conversation_with_a_turn_in_hand_moves_only_when_the_turn_has_e
 async def test_whoever_owns_a_conversation_in_the_end_has_all_its_messages_however_it_moved(join: Join) -> None:
     one, two = await join(), await join()
     ids = {f"m{n}": conversation for n, conversation in enumerate(CONVERSATIONS * 3)}
-
-    async def accept(replica: Replica, message_id: str, conversation: str) -> None:
-        number = await accepted(replica.ledger, conversation, message_id)
-        if replica.ledger.owns(conversation):  # as the engine does
-            replica.adopted([replace(ANY, number=number, conversation=conversation, id=message_id)])
-
     sides = itertools.cycle((one, two))
-    work = [accept(side, *pair) for side, pair in zip(sides, ids.items(), strict=False)]  # while the shares settle
-    await asyncio.gather(*work)
+    accepts = [side.accept(where, message_id) for side, (message_id, where) in zip(sides, ids.items(), strict=False)]
+    await asyncio.gather(*accepts)  # while the shares settle
     await until(lambda: shared_fairly(one, two))
     for message_id, conversation in ids.items():
         owner = one if one.ledger.owns(conversation) else two

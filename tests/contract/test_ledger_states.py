@@ -1,0 +1,218 @@
+"""Any sequence of writes, restarts, crashes and lost sessions: the ledger holds what a dict holds."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Awaitable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bot.ports import Ledger, LedgerEntry
+from storage.ledger_postgres import PostgresLedger
+from storage.ledger_sqlite import SqliteLedger
+from storage.postgres import PostgresSession
+from storage.sqlite import SqliteFile
+from tests.ledgers import started, until
+from tests.postgres_server import PostgresServer
+
+T = TypeVar("T")
+
+MANY = settings(max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
+TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=20)
+MESSAGE = st.tuples(st.sampled_from("abc"), st.sampled_from("123456789"), TEXT)
+STEP = st.sampled_from(["run", "part 0", "part 1"])
+MOST_LIVES = 3  # each takes as long as dozens of writes
+EXAMPLES = itertools.count()
+
+
+class LedgerStates(RuleBasedStateMachine):
+    """The dict: what was said, and what became of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.example = next(EXAMPLES)
+        self.runner = asyncio.Runner()
+        self.unfinished: dict[int, LedgerEntry] = {}
+        self.known: set[tuple[str, str]] = set()
+        self.lives = 1
+        self.ledger = self.made()
+        self.adopted = self.run(started(self.ledger))
+
+    @abstractmethod
+    def made(self) -> Ledger:
+        """A ledger that finds what the one before it left."""
+
+    @abstractmethod
+    async def crash(self) -> None:
+        """Have the ledger find what is on disk, without having stopped."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    @initialize()
+    def begins_empty(self) -> None:
+        assert self.adopted == []
+
+    @rule(messages=st.lists(MESSAGE, min_size=1, max_size=5))
+    def accept(self, messages: list[tuple[str, str, str]]) -> None:
+        """At the same moment, perhaps the same one twice."""
+        named = [(f"{self.example} {where}", f"{self.example} {which}", payload) for where, which, payload in messages]
+        numbers = self.run(together(*(self.ledger.add(*message) for message in named)))
+        for (conversation, message_id, payload), number in zip(named, numbers, strict=True):
+            assert (number is None) == ((conversation, message_id) in self.known)
+            if number is not None:
+                assert number not in self.unfinished
+                self.known.add((conversation, message_id))
+                self.unfinished[number] = LedgerEntry(
+                    number=number, conversation=conversation, id=message_id, payload=payload, steps={}, tries=0
+                )
+
+    @precondition(lambda self: self.unfinished)
+    @rule(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        entry = self.drawn(data)
+        self.run(self.ledger.begin(entry.number))
+        self.put(entry, tries=entry.tries + 1)
+
+    @precondition(lambda self: self.unfinished)
+    @rule(data=st.data(), step=STEP, result=TEXT)
+    def save(self, data: st.DataObject, step: str, result: str) -> None:
+        entry = self.drawn(data)
+        self.run(self.ledger.save(entry.number, step, result))
+        self.put(entry, steps={**entry.steps, step: result})
+
+    @precondition(lambda self: self.unfinished)
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        entry = self.drawn(data)
+        self.run(self.ledger.end(entry.number))
+        del self.unfinished[entry.number]
+
+    @precondition(lambda self: len(self.unfinished) > 1)
+    @rule(result=TEXT)
+    def work_on_all_at_once(self, result: str) -> None:
+        """One ends, one begins, the others save, and one more is accepted: one commit."""
+        ended, begun, *others = sorted(self.unfinished)
+        saves = [self.ledger.save(number, "run", result) for number in others]
+        self.run(together(self.ledger.end(ended), self.ledger.begin(begun), *saves))
+        del self.unfinished[ended]
+        self.put(self.unfinished[begun], tries=self.unfinished[begun].tries + 1)
+        for number in others:
+            self.put(self.unfinished[number], steps={**self.unfinished[number].steps, "run": result})
+
+    @precondition(lambda self: self.lives < MOST_LIVES)
+    @rule()
+    def restart(self) -> None:
+        self.lives += 1
+        self.run(self.ledger.stop())
+        self.adopted = self.run(started(self.ledger))
+        self.compare()
+
+    @precondition(lambda self: self.lives < MOST_LIVES)
+    @rule()
+    def lose_everything_but_the_disk(self) -> None:
+        self.lives += 1
+        self.run(self.crash())
+        self.compare()
+
+    @invariant()
+    def is_owned(self) -> None:
+        assert self.ledger.owns(f"{self.example} a")
+
+    def teardown(self) -> None:
+        self.run(together(*(self.ledger.end(number) for number in self.unfinished)))  # the next example begins empty
+        self.run(self.ledger.stop())
+        self.runner.close()
+
+    def compare(self) -> None:
+        assert list(self.adopted) == [self.unfinished[number] for number in sorted(self.unfinished)]
+
+    def drawn(self, data: st.DataObject) -> LedgerEntry:
+        return self.unfinished[data.draw(st.sampled_from(sorted(self.unfinished)))]
+
+    def put(self, old: LedgerEntry, *, tries: int | None = None, steps: dict[str, str] | None = None) -> None:
+        self.unfinished[old.number] = LedgerEntry(
+            number=old.number,
+            conversation=old.conversation,
+            id=old.id,
+            payload=old.payload,
+            steps=old.steps if steps is None else steps,
+            tries=old.tries if tries is None else tries,
+        )
+
+
+async def together(*works: Awaitable[T]) -> list[T]:
+    return await asyncio.gather(*works)
+
+
+@pytest.fixture
+def memory_folder(tmp_path: Path) -> Iterator[Path]:
+    """Not on a disk, where the machine has such a folder: thousands of syncs would prove nothing more here."""
+    shared_memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is this test's alone
+    with tempfile.TemporaryDirectory(dir=shared_memory if os.access(shared_memory, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.timeout(300)
+def test_a_sqlite_ledger_holds_what_a_dict_holds(memory_folder: Path) -> None:
+    class Sqlite(LedgerStates):
+        def made(self) -> Ledger:
+            self.path = memory_folder / f"{self.example}-{self.lives}.sqlite"
+            return SqliteLedger(SqliteFile(self.path))
+
+        async def crash(self) -> None:
+            """What lies on the disk while the process runs is what a SIGKILL leaves."""
+            old, ledger = self.path, self.ledger
+            self.ledger = self.made()
+            for end in ("", "-wal", ".mark"):
+                shutil.copy(f"{old}{end}", f"{self.path}{end}")
+            await ledger.stop()
+            self.adopted = await started(self.ledger)
+
+        def teardown(self) -> None:
+            super().teardown()
+            for file in memory_folder.iterdir():
+                file.unlink()
+
+    run_state_machine_as_test(Sqlite, settings=MANY)
+
+
+@pytest.mark.timeout(300)
+def test_a_postgres_ledger_holds_what_a_dict_holds(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.postgres._PAUSES_S", (0.01,))
+    url = postgres.url(postgres.new_database())
+
+    class Postgres(LedgerStates):
+        def made(self) -> Ledger:
+            return PostgresLedger(PostgresSession(url))
+
+        async def crash(self) -> None:
+            """The session is gone from one moment to the next; another one finds what is on disk."""
+            drops = self.adopted.drops
+            bystander = await asyncpg.connect(url)
+            await bystander.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE application_name = 'teamsbot' AND datname = current_database()"
+            )
+            await bystander.close()
+            await until(lambda: self.adopted.drops > drops and self.ledger.owns(""))
+
+    run_state_machine_as_test(Postgres, settings=MANY)
