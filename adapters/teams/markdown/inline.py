@@ -116,7 +116,7 @@ def _link(node: SyntaxTreeNode) -> str:
 
 
 def _anchor(label: str, link: Link) -> str:
-    """Within the label each bracket is escaped, whatever follows it."""
+    """A link; square brackets within its label become round ones, for readers differ about escaped ones there."""
     words = escaped_within(label.replace("[", "(").replace("]", ")"))
     return f"[{words}]({link.address})"
 
