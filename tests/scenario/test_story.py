@@ -65,3 +65,13 @@ async def test_a_message_of_nothing_but_a_mention_gets_a_hint(tutor_rig: Rig, te
         await person.say(text, entities=[mention])
         [hint] = await person.connector.wait_for_messages(1)
         assert "Solve the equation" in hint.text
+
+
+async def test_in_a_group_the_question_of_a_named_person_is_understood(tutor_rig: Rig) -> None:
+    mention = {"type": "mention", "text": "<at>Data Bot</at>", "mentioned": {"id": "28:bot", "name": "Data Bot"}}
+    group = {"id": "19:group@thread.v2", "conversationType": "groupChat", "isGroup": True, "tenantId": "t"}
+    async with tutor_rig.started() as person:
+        await person.say("<at>Data Bot</at> what is 6 * 7?", entities=[mention], conversation=group)
+        [answer] = await person.connector.wait_for_messages(1)
+        assert "42" in answer.text
+        assert answer.conversation == "19:group@thread.v2"

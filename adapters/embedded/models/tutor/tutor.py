@@ -40,6 +40,9 @@ MESSAGES_READ: Final = 30
 
 _LONGEST_TROUBLE_CHARS: Final = 300
 _BRIEF: Final = re.compile(r"\b(?:brief|briefly|short|concise|only the (?:result|answer)|kurz|knapp)\b", re.IGNORECASE)
+_SPEAKER: Final = re.compile(r"\A[^\n]{1,120} wrote:\n")
+"""The line in front of a message where several people speak, as bots put it."""
+
 _GERMAN: Final = re.compile(r"\b(?:auf deutsch|in german)\b", re.IGNORECASE)
 _ENGLISH: Final = re.compile(r"\b(?:auf englisch|in english)\b", re.IGNORECASE)
 
@@ -86,7 +89,7 @@ def _understood(heard: Sequence[ModelMessage]) -> _Understood:
 
 
 def _read(text: str, language: Language, context: Context) -> _Understood:
-    question = read(text, otherwise=language, functions=frozenset(context.definitions))
+    question = read(_SPEAKER.sub("", text), otherwise=language, functions=frozenset(context.definitions))
     try:
         return _Understood(question, planned(question, context))
     except Refusal as refusal:
