@@ -1,7 +1,7 @@
 """The openai package's own tests against the embedded server: python -m tests.openai_suite [PYTEST ARGUMENTS]
 
-They prove the shapes on the wire and nothing of behaviour: each test names things that are not there (`thread_id`,
-`run_id`), so the server is given them afresh before each request. It is no part of `make test`: it fetches the source of
+They prove the shapes on the wire and nothing of behaviour. Each test names things that are not there (`thread_id`,
+`run_id`), so the server is given them afresh before each request. No part of `make test`: it fetches the source of
 the package and an environment of its own into `.cache/openai-suite`.
 """
 

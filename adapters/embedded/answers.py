@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from adapters.embedded.ids import MessageId, StepId, new_id
+from adapters.embedded.ids import MessageId, new_id
 from adapters.embedded.models.port import ModelFinish, ModelReply
 from adapters.embedded.objects import (
     FilePath,
@@ -19,7 +19,7 @@ from adapters.embedded.objects import (
     TextPart,
 )
 from adapters.embedded.products import FOLDER, Product
-from adapters.embedded.run_objects import CreatedMessage, MessageCreation, Run, RunStep, StepStatus, Usage
+from adapters.embedded.run_objects import Run
 from adapters.embedded.wire import plain
 
 MOST_PAIRS = 16
@@ -53,22 +53,6 @@ def interim_message(run: Run, reply: ModelReply, now: int) -> Message | None:
     """What a model said together with calls it asked for; as at OpenAI a message of its own."""
     content = _text_part(_words(reply), [])
     return _message(run, content, now) if content else None
-
-
-def creation_step(run: Run, message: Message, usage: Usage | None, now: int) -> RunStep:
-    """The step that tells of a message."""
-    return RunStep(
-        id=StepId(new_id("step")),
-        created_at=now,
-        assistant_id=run.assistant_id,
-        thread_id=run.thread_id,
-        run_id=run.id,
-        type="message_creation",
-        status=StepStatus.COMPLETED,
-        completed_at=now,
-        usage=usage,
-        step_details=MessageCreation(message_creation=CreatedMessage(message_id=message.id)),
-    )
 
 
 def _message(run: Run, content: tuple[Part, ...], now: int) -> Message:

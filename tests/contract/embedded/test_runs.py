@@ -216,9 +216,24 @@ def test_a_model_that_only_calls_tools_is_stopped(client: OpenAI, model: Scripte
     assert len(model.requests) == 20
 
 
-def test_odd_signs_of_a_model_do_no_harm(client: OpenAI, model: ScriptedModel) -> None:
-    model.replies = [says("a\ud800b\x00c")]
-    assert words(client, ended(client, asked(client))) == ["a?bc"]
+def test_odd_signs_of_a_model_do_no_harm(client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox) -> None:
+    model.replies = [
+        runs_code("print('\ud800\x00')"),
+        calls(("\ud800\x00", "\ud800")),
+        says("a\ud800b\x00c"),
+    ]
+    run = ended(client, asked(client, tools=[{"type": "code_interpreter"}]))
+    assert words(client, run) == ["a?bc"]
+    assert sandbox.ran == [(run.thread_id, "print('?')")]
+
+
+def test_a_model_that_used_up_its_tokens_in_thought_makes_the_run_incomplete(
+    client: OpenAI, model: ScriptedModel
+) -> None:
+    model.replies = [says("", finish=ModelFinish.LENGTH)]
+    run = ended(client, asked(client))
+    assert (run.status, run.incomplete_details.reason) == ("incomplete", "max_completion_tokens")
+    assert words(client, run) == []
 
 
 def test_runs_of_other_threads_go_on_meanwhile(client: OpenAI, model: ScriptedModel) -> None:
