@@ -36,28 +36,23 @@ def prepare(lock_name: str) -> None:
 
 def _make(environment: Path, words: str, pip_installs: Path | None) -> None:
     made_from = f"{sys.version_info[:2]} {sys.base_prefix} {environment}"
-    if _stamped(environment, "made", made_from):
+    if _stamped(environment, "made", made_from) and (environment / "bin" / "python").exists():
         return
     with step(f"Making {words}"):
-        python = getattr(
-            sys, "_base_executable", sys.executable
-        )  # this one may be the very environment that is made anew
-        pip = [] if pip_installs else ["--without-pip"]
-        run(f"making {words}", [python, "-m", "venv", "--clear", *pip, environment], env=os.environ)
+        options = [] if pip_installs else ["--without-pip"]
+        run(f"making {words}", [_base_python(), "-m", "venv", "--clear", *options, environment], env=os.environ)
         if pip_installs:
-            pip_install: Command = [
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--retries",
-                "1",
-                "--require-hashes",
-                "-r",
-                pip_installs,
-            ]
-            run("installing uv", [environment / "bin" / "python", *pip_install], env=os.environ)
+            pip: Command = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--retries", "1"]
+            run("installing uv", [*pip, "--require-hashes", "-r", pip_installs], env=os.environ)
     _stamp(environment, "made", made_from)
+
+
+def _base_python() -> Path:
+    """The installation behind this Python, which may itself be of the environment that is made anew.
+
+    With no links on the way: inside the sandbox's walls a folder of links is not there.
+    """
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
 def _install(environment: Path, lock: Path, words: str) -> None:
