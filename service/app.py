@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -100,17 +100,19 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         stack.push_async_callback(database.close)
 
         sandbox = await stack.enter_async_context(opened_sandbox(settings))
-        assistant = await stack.enter_async_context(opened_assistant(settings, sandbox))
+        client = await stack.enter_async_context(opened_client(settings, sandbox))
+        assistant = await _assistant_at(client, settings)
         session = await stack.enter_async_context(connector_session())
         adapter = ConnectorAdapter(connector=Connector(session=session))
         names = LinkNames.kept_in(folder / "links.key")
         files_url = settings.public_url or address
         files = FolderFiles(folder / "files", names=names, public_url=files_url)
         channel = TeamsChannel(adapter=adapter)
+        conversations = SqliteConversations(database, backend=settings.backend)
         outside = Outside(
             assistant=assistant,
             channel=channel,
-            conversations=SqliteConversations(database, backend=settings.backend),
+            conversations=conversations,
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
         engine = Engine(
@@ -128,7 +130,9 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
         page = _web_chat(settings, folder, address=address, files_url=files_url)
-        await stack.enter_async_context(open_web_chat(page, session=session, app=app))
+        await stack.enter_async_context(
+            open_web_chat(page, session=session, conversations=conversations, read=partial(_read, client), app=app)
+        )
         runner = HttpRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -175,7 +179,14 @@ async def opened_server(
 
 @asynccontextmanager
 async def opened_assistant(settings: Settings, sandbox: Sandbox) -> AsyncIterator[AssistantsBackend]:
-    """The assistant that answers: at the embedded server, which is started for it, or at the service named."""
+    """The assistant that answers."""
+    async with opened_client(settings, sandbox) as client:
+        yield await _assistant_at(client, settings)
+
+
+@asynccontextmanager
+async def opened_client(settings: Settings, sandbox: Sandbox) -> AsyncIterator[Client]:
+    """A client of the embedded server, which is started for it, or of the service named."""
     async with AsyncExitStack() as stack:
         if settings.backend is Backend.EMBEDDED:
             key, _ = kept_key(settings.data_dir / "assistants.key", settings.assistants_api_key)
@@ -185,13 +196,21 @@ async def opened_assistant(settings: Settings, sandbox: Sandbox) -> AsyncIterato
             endpoint = _endpoint_of(settings)
         client = Client(endpoint=endpoint)
         stack.push_async_callback(client.close)
-        profile = AssistantProfile(
-            name=settings.assistant_name,
-            instructions=settings.assistant_instructions,
-            model=settings.model or TUTOR,
-        )
-        assistant_id = settings.assistant_id or await ensure_assistant(client, profile)
-        yield AssistantsBackend(assistant_id=assistant_id, client=client, pace=Pace(deadline_s=settings.run_deadline_s))
+        yield client
+
+
+async def _assistant_at(client: Client, settings: Settings) -> AssistantsBackend:
+    profile = AssistantProfile(
+        name=settings.assistant_name,
+        instructions=settings.assistant_instructions,
+        model=settings.model or TUTOR,
+    )
+    assistant_id = settings.assistant_id or await ensure_assistant(client, profile)
+    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=Pace(deadline_s=settings.run_deadline_s))
+
+
+async def _read(client: Client, path: str, query: Mapping[str, object]) -> object:
+    return (await client.get(path, query)).body
 
 
 def _web_chat(settings: Settings, folder: Path, *, address: str, files_url: str) -> WebChatSettings:

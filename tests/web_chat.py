@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,8 @@ from adapters.teams.guard import loopback_only
 from adapters.teams.server import HttpRunner
 from adapters.webchat.page import PageWords
 from adapters.webchat.web_chat import WebChatSettings, open_web_chat
+from bot.conversation import ConversationKey, ThreadId
+from bot.errors import AssistantError
 from service.listening import address_of, take_port
 
 _DEADLINE_S = 5.0
@@ -31,6 +33,31 @@ class Bot:
     async def take(self, request: web.Request) -> web.Response:
         self.heard.append(await request.json())
         return web.Response(status=self.status)
+
+
+@dataclass(slots=True)
+class Api:
+    """The assistant's API: threads of conversations, what was read, and what it answers or how it fails."""
+
+    threads: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    error: AssistantError | None = None
+
+    async def thread_of(self, key: ConversationKey) -> ThreadId | None:
+        thread = self.threads.get(key.conversation) if key.channel == "webchat" else None
+        return ThreadId(thread) if thread else None
+
+    async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
+        self.threads[key.conversation] = thread
+
+    async def forget(self, key: ConversationKey) -> None:
+        self.threads.pop(key.conversation, None)
+
+    async def read(self, path: str, query: Mapping[str, object]) -> object:
+        self.asked.append((path, dict(query)))
+        if self.error is not None:
+            raise self.error
+        return {"path": path}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +83,11 @@ class Chat:
         async with self.client.post(f"{self.url}/activities", json=activity, headers=self.allowed) as response:
             return response.status, await response.json()
 
+    async def api(self, path: str) -> tuple[int, Any]:
+        """What the panel reads."""
+        async with self.client.get(f"{self.address}/chat/api{path}", headers=self.allowed) as response:
+            return response.status, await response.json()
+
     async def transcript(self, watermark: str = "") -> list[dict[str, Any]]:
         address = f"{self.url}/activities?watermark={watermark}"
         async with self.client.get(address, headers=self.allowed) as response:
@@ -77,6 +109,7 @@ class Site:
     client: aiohttp.ClientSession
     address: str
     bot: Bot
+    api: Api
 
     async def open(self, conversation: str | None = None) -> Chat:
         async with self.client.post(f"{self.address}/chat/tokens", json={"conversation": conversation}) as response:
@@ -98,7 +131,7 @@ class Site:
 @asynccontextmanager
 async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "a key") -> AsyncIterator[Site]:
     """One life of the server; a folder that was used before goes on."""
-    bot = Bot()
+    bot, api = Bot(), Api()
     port = take_port("127.0.0.1", 0)
     address = address_of(port)
     app = web.Application(middlewares=[faults_as_json, loopback_only])
@@ -114,12 +147,12 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     limits = aiohttp.ClientTimeout(total=_DEADLINE_S)
     async with (
         aiohttp.ClientSession(timeout=limits) as client,
-        open_web_chat(settings, session=client, app=app),
+        open_web_chat(settings, session=client, conversations=api, read=api.read, app=app),
     ):
         runner = HttpRunner(app, shutdown_timeout_s=0.1)
         await runner.setup()
         try:
             await web.SockSite(runner, port).start()
-            yield Site(client=client, address=address, bot=bot)
+            yield Site(client=client, address=address, bot=bot, api=api)
         finally:
             await runner.cleanup()

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from adapters.webchat.activities import Parties, is_message, message_for_bot
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
-from adapters.webchat.door import RefusedError, from_own_page, read_object
+from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId, Transcripts
@@ -52,29 +52,29 @@ class DirectLine:
         )
 
     async def _refresh(self, request: web.Request) -> web.Response:
-        return web.json_response(self._opened(self._allowed(request)))
+        return web.json_response(self._opened(allowed(request, self._tokens)))
 
     async def _start(self, request: web.Request) -> web.Response:
-        conversation = self._allowed(request)
+        conversation = allowed(request, self._tokens)
         return web.json_response(
             self._opened(conversation) | _stream_of(request, self._tokens, conversation, 0), status=201
         )
 
     async def _resume(self, request: web.Request) -> web.Response:
-        conversation = self._allowed(request)
+        conversation = allowed(request, self._tokens)
         stream = _stream_of(request, self._tokens, conversation, _watermark(request))
         return web.json_response(self._opened(conversation) | stream)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._streams.serve(request, self._allowed(request), _watermark(request))
+        return await self._streams.serve(request, allowed(request, self._tokens), _watermark(request))
 
     async def _activities(self, request: web.Request) -> web.Response:
-        activities, revision = await self._transcripts.after(self._allowed(request), _watermark(request))
+        activities, revision = await self._transcripts.after(allowed(request, self._tokens), _watermark(request))
         return web.json_response({"activities": activities, "watermark": str(revision)})
 
     async def _say(self, request: web.Request) -> web.Response:
         """Kept before the bot has it, for its answer may be here sooner than its acknowledgement."""
-        conversation = self._allowed(request)
+        conversation = allowed(request, self._tokens)
         said = await read_object(request)
         activity_id = uuid.uuid4().hex
         if not is_message(said):
@@ -91,7 +91,7 @@ class DirectLine:
         return web.json_response({"id": activity_id})
 
     async def _upload(self, request: web.Request) -> web.Response:
-        self._allowed(request)
+        allowed(request, self._tokens)
         raise RefusedError(501, "NoUploads", "The bot does not take files yet.")
 
     def _opened(self, conversation: ConversationId) -> dict[str, object]:
@@ -100,14 +100,6 @@ class DirectLine:
             "token": self._tokens.issue(conversation),
             "expires_in": _EXPIRES_IN_S,
         }
-
-    def _allowed(self, request: web.Request) -> ConversationId:
-        """The conversation that the token opens, which must be the one in the address if that has one."""
-        given = request.query.get("t") or request.headers.get("Authorization", "").removeprefix("Bearer ")
-        conversation = self._tokens.conversation(given)
-        if conversation is None or request.match_info.get("conversation", conversation) != conversation:
-            raise RefusedError(403, "BadToken", "The token does not open this conversation.")
-        return conversation
 
 
 def _stream_of(request: web.Request, tokens: Tokens, conversation: ConversationId, revision: int) -> dict[str, object]:

@@ -14,7 +14,8 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.webchat.transcripts import Activity
+from adapters.webchat.tokens import Tokens
+from adapters.webchat.transcripts import Activity, ConversationId
 from bot.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,18 @@ def from_bot(handler: Handler) -> Handler:
         return await _answered(handler, request)
 
     return guarded
+
+
+def allowed(request: web.Request, tokens: Tokens) -> ConversationId:
+    """The conversation that the token opens, which must be the one in the address if that has one.
+
+    Raises RefusedError. The token stands in a header, or in the address of a WebSocket, which has no headers.
+    """
+    given = request.query.get("t") or request.headers.get("Authorization", "").removeprefix("Bearer ")
+    conversation = tokens.conversation(given)
+    if conversation is None or request.match_info.get("conversation", conversation) != conversation:
+        raise RefusedError(403, "BadToken", "The token does not open this conversation.")
+    return conversation
 
 
 async def read_object(request: web.Request) -> Activity:

@@ -17,7 +17,7 @@ from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import Transcripts
 
 _FILES: Final = Path(__file__).parent / "page"
-_OWN: Final = ("chat.css", "chat.js", "look.js")
+_OWN: Final = ("chat.css", "chat.js", "look.js", "panel.css", "panel.js")
 _MOST_LISTED: Final = 200
 _ALWAYS: Final = {
     "Cache-Control": "no-cache",

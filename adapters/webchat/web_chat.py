@@ -14,9 +14,11 @@ from adapters.webchat import connector, direct_line
 from adapters.webchat.activities import Parties
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.page import ChatPage, PageWords
+from adapters.webchat.panel import Panel, Read
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Transcripts
+from bot.ports import Conversations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,12 @@ class WebChatSettings:
 
 @asynccontextmanager
 async def open_web_chat(
-    settings: WebChatSettings, *, session: aiohttp.ClientSession, app: web.Application
+    settings: WebChatSettings,
+    *,
+    session: aiohttp.ClientSession,
+    conversations: Conversations,
+    read: Read,
+    app: web.Application,
 ) -> AsyncIterator[None]:
     """The chat in an application that is not yet running. Raises StorageError."""
     transcripts = await Transcripts.open(settings.file)
@@ -56,6 +63,7 @@ async def open_web_chat(
                 bot=BotEndpoint(session=session, url=f"{settings.address}/api/messages"),
                 parties=parties,
             ),
+            Panel(tokens=tokens, conversations=conversations, read=read),
             connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties),
         )
         for part in parts:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,36 @@ def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_
     expect(chat.starters.first).to_be_hidden()
 
 
+def test_the_details_show_time_line_code_output_and_each_call_with_its_json(chat: ChatPage, axe: str) -> None:
+    details = chat.page.get_by_role("complementary", name="Details")
+    expect(details.locator("#assistants")).to_contain_text("Math Tutor")
+    expect(details.locator("#assistants")).to_contain_text("Model: built-in tutor. Tools: code interpreter.")
+    chat.say(SOLVE)
+    chat.picture(timeout_ms=_TURN_MS)
+
+    turn = details.locator(".turn")
+    expect(turn.locator(".line")).to_contain_text("Message received")
+    expect(turn.locator(".line")).to_contain_text("A plot was drawn")
+    expect(turn.locator(".line")).to_contain_text("Answer sent")
+    expect(turn.get_by_label("Code", exact=True)).to_contain_text("import matplotlib")
+    expect(turn.get_by_label("Output", exact=True)).to_contain_text("12")
+    turn.get_by_role("button", name=re.compile("GET .*steps")).click()
+    expect(turn.get_by_label(re.compile("Answer to GET .*steps"))).to_contain_text('"type": "code_interpreter"')
+    assert chat.barriers(axe) == []
+    chat.page.screenshot(path=_SCREENSHOTS / "chat-page-details.png")
+
+
+def test_the_details_can_be_put_away_and_stay_away(chat: ChatPage) -> None:
+    details = chat.page.get_by_role("complementary", name="Details")
+    chat.page.get_by_role("button", name="Close the details").click()
+    expect(details).to_be_hidden()
+    expect(chat.page.get_by_role("button", name="Details")).to_be_focused()
+    chat.reload()
+    expect(details).to_be_hidden()
+    chat.page.get_by_role("button", name="Details").click()
+    expect(details).to_be_visible()
+
+
 def test_two_tabs_stay_apart_and_the_list_leads_back(chat: ChatPage, bot: Program) -> None:
     other = ChatPage(page=chat.page.context.new_page(), address=_address(bot))
     other.open()
@@ -109,6 +140,7 @@ def test_nothing_keeps_people_out(chat: ChatPage, axe: str, colours: str) -> Non
 
 def test_a_telephone_shows_all_without_scrolling_sideways(chat: ChatPage, axe: str) -> None:
     chat.page.set_viewport_size({"width": 390, "height": 844})
+    chat.reload()
     chat.say("Plot x^2")
     chat.picture(timeout_ms=_TURN_MS)
     chat.page.screenshot(path=_SCREENSHOTS / "chat-page-390.png")

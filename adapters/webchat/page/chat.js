@@ -1,5 +1,6 @@
 // The page around Web Chat: which conversation is open, which others there are, what to ask first.
 import { look } from "/chat/files/look.js";
+import { showPanel } from "/chat/files/panel.js";
 
 const byId = (id) => document.getElementById(id);
 const nonce = document.querySelector("script[nonce]").nonce;
@@ -16,7 +17,11 @@ async function start() {
   const named = new URLSearchParams(location.search).get("chat");
   const { conversation, token, empty } = await answerTo("/chat/tokens", { conversation: named });
   history.replaceState(null, "", `/?chat=${conversation}`);
-  const store = window.WebChat.createStore({}, () => (next) => (action) => heard(action, next, conversation));
+  const refreshPanel = showPanel({ conversation, token });
+  const store = window.WebChat.createStore({}, () => (next) => (action) => {
+    if (action.type === "DIRECT_LINE/INCOMING_ACTIVITY") refreshPanel();
+    return heard(action, next, conversation);
+  });
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token });
   const render = () =>
     window.WebChat.renderWebChat(

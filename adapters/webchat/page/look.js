@@ -18,11 +18,18 @@ function styleOf({ ground, ink, soft, line, mine, accent, bad }) {
     sendBoxBackground: ground, sendBoxTextColor: ink, sendBoxPlaceholderColor: soft, sendBoxButtonColor: accent,
     sendBoxButtonColorOnDisabled: soft, sendBoxButtonColorOnHover: accent, sendBoxButtonColorOnFocus: accent,
     sendBoxBorderTop: "0", sendBoxHeight: 48, sendBoxTextWrap: true, hideUploadButton: true,
-    timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: bad, connectivityTextSize: "80%", typingAnimationHeight: 20,
+    timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: bad, connectivityTextSize: "80%", typingAnimationBackgroundImage: dots(soft), typingAnimationHeight: 20, typingAnimationWidth: 48,
     transcriptActivityVisualKeyboardIndicatorColor: accent, transcriptVisualKeyboardIndicatorColor: accent,
     transcriptOverlayButtonBackground: accent, transcriptOverlayButtonColor: ground,
     markdownRespectCRLF: true, adaptiveCardsParserMaxVersion: "1.5",
   };
+}
+
+function dots(colour) {
+  const dot = (x, begin) =>
+    `<circle cx="${x}" cy="10" r="4" fill="${colour}"><animate attributeName="opacity" values=".25;1;.25" dur="1.2s" begin="${begin}s" repeatCount="indefinite"/></circle>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="48" height="20">${dot(14, 0)}${dot(26, 0.2)}${dot(38, 0.4)}</svg>`;
+  return `url("data:image/svg+xml,${encodeURIComponent(svg)}")`;
 }
 
 function cardsIn({ ground, ink, soft, line, accent, raised }) {
