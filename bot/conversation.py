@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
+
+from bot.errors import UnreadableMessageError
 
 ActivityId = NewType("ActivityId", str)
 """A message's id as its channel gave it; unique within one conversation only (facts of the protocol, not of ours)."""
@@ -92,8 +94,17 @@ class IncomingMessage:
 
     @classmethod
     def from_json(cls, text: str) -> IncomingMessage:
-        """The message that `to_json` wrote, perhaps by an older version of this program."""
-        row = json.loads(text)
+        """The message that `to_json` wrote, perhaps by an older version of this program.
+
+        Raises UnreadableMessageError if it was a newer version, in a way that this one does not know.
+        """
+        try:
+            return cls._from_row(json.loads(text))
+        except (ValueError, LookupError, TypeError) as error:
+            raise UnreadableMessageError(f"a stored message cannot be read: {type(error).__name__}") from error
+
+    @classmethod
+    def _from_row(cls, row: dict[str, Any]) -> IncomingMessage:
         key = ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"])
         bot, user = (Party(id=party[0], name=party[1]) for party in (row["bot"], row["user"]))
         reference = ConversationReference(

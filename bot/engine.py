@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bot.commands import Command, command_in
 from bot.conversation import ConversationKey, IncomingMessage
-from bot.errors import StorageError, TurnGivenUpError
+from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
 from bot.turn import MAX_TRIES, Turn
@@ -90,14 +90,21 @@ class Engine:
         if self._stopping:
             return  # they are on disk, for the next start or another process
         for entry in entries:
-            queue = self._queues.setdefault(entry.conversation, {})
-            if entry.number not in queue:
-                turn = queue[entry.number] = Turn(entry, save=self._save, may_go_on=self._may_go_on)
-                if command_in(turn.message.text) is Command.STOP:  # said here, to another process or before a crash
-                    self.cancel(turn.message.key)
-            if entry.conversation not in self._tasks:
-                name = f"conversation of turn {entry.number}"
-                self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
+            try:
+                self._put_in_line(entry)
+            except UnreadableMessageError as error:  # it stays in the ledger, for a version that can read it
+                log.warning("a turn is left alone", extra={"number": entry.number, "why": str(error)})
+
+    def _put_in_line(self, entry: LedgerEntry) -> None:
+        if entry.number in self._queues.get(entry.conversation, {}):
+            return
+        turn = Turn(entry, save=self._save, may_go_on=self._may_go_on)
+        self._queues.setdefault(entry.conversation, {})[entry.number] = turn
+        if command_in(turn.message.text) is Command.STOP:  # said here, to another process or before a crash
+            self.cancel(turn.message.key)
+        if entry.conversation not in self._tasks:
+            name = f"conversation of turn {entry.number}"
+            self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
 
     async def _drop(self) -> None:
         tasks = list(self._tasks.values())

@@ -306,6 +306,18 @@ async def test_a_message_accepted_during_a_stop_is_left_for_the_next_start() -> 
     await until(lambda: story.ended == ["late"])
 
 
+@pytest.mark.parametrize("payload", ["", "{", "[]", '{"id": "m"}', '{"scope": "of another world"}'])
+async def test_a_turn_that_a_newer_version_wrote_is_left_in_the_ledger_and_stops_nobody(payload: str) -> None:
+    ledger, story = MemoryLedger(), Story()
+    await ledger.add(str(message().key), "m0", payload)
+    await ledger.add(str(message().key), "m1", message("readable").to_json())
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await until(lambda: story.ended == ["readable"])
+    await until(lambda: ledger.done == [2])
+    assert list(ledger.entries) == [1]
+
+
 def until_stopped(story: Story) -> Callable[[Turn], Awaitable[None]]:
     """Works on `long` until it is stopped, and on anything else not at all."""
 
