@@ -129,10 +129,11 @@ def rewriting(rng: random.Random) -> Question:
     """Expand, factor, simplify."""
     style, a, b = Style.drawn(rng), rng.randint(1, 5), rng.randint(1, 5)
     x = style.letter
-    power = style.raised(f"({x} + {a})", rng.choice([2, 3]))
+    exponent = rng.choice([2, 3])
+    power = style.raised(f"({x} + {a})", exponent)
     expanded = polynomial(1, a + b, a * b).write(style)
     text, numpy = rng.choice([
-        (f"Expand ({x} + {a})({x} + {b})", f"(x + {a})*(x + {b})"), (f"Expand {power}", f"(x + {a})**{3 if '3' in power or '³' in power else 2}"),
+        (f"Expand ({x} + {a})({x} + {b})", f"(x + {a})*(x + {b})"), (f"Expand {power}", f"(x + {a})**{exponent}"),
         (f"Factor {expanded}", f"(x + {a})*(x + {b})"), (f"Simplify ({x}^2 - {a * a})/({x} - {a})", f"x + {a}"),
         (f"Multiply out {a}({x} + {b})", f"{a}*(x + {b})"), (f"Please factorise {expanded}.", f"(x + {a})*(x + {b})"),
     ])

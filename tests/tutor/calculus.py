@@ -61,6 +61,8 @@ def plot(rng: random.Random) -> Question:
                     f"I would like to see the graph of {f}.", f"plot f({x})={f}, please")
         return Question("plot", (text,), draws([function]))
     low, high = sorted(rng.sample([-6, -3, -2, 0, 1, 4, 5, 8], 2))
+    if function.low >= 0:
+        low, high = 1, 5
     a, b = (str(end).replace("-", style.minus) for end in (low, high))
     text = pick(rng, f"Plot {f} from {a} to {b}", f"Plot {f} for {x} from {a} to {b}.",
                 f"Draw y = {f} between {x} = {a} and {x} = {b}", f"Sketch the curve {f} on [{a}, {b}]",

@@ -62,7 +62,12 @@ def _row(say: Say, variable: str, row: Result) -> str:
 
 
 def _end(say: Say, part: Result) -> str:
+    """`√2 (≈ 1.41421)`: a second sign of equality would read as part of the chain."""
     text = say.both(part)
-    return text if text.startswith("≈") or " " not in text else f"{text.split(' ')[0]} ({' '.join(text.split(' ')[1:])})"
+    for sign in (" ≈ ", " = "):
+        exact, found, decimal = text.partition(sign)
+        if found:
+            return f"{exact} ({sign.strip()} {decimal})"
+    return text.removeprefix("≈ ")
 
 

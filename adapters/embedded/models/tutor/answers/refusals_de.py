@@ -1,46 +1,47 @@
-"""What the tutor says in English when it does not answer."""
+"""What the tutor says in German when it does not answer."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SENTENCES: Final = {
-    "strange": "I did not understand this part of your question: {details}. I would rather not guess.",
-    "too_long": "This question is too long for me. Please ask for one thing at a time.",
-    "no_mathematics": "I found no mathematics in this that I can work out.",
-    "no_subject": "I do not know which function or equation you mean. Please write it out.",
-    "no_demand": "I have noted that. What shall I do with it: plot it, differentiate it, solve it?",
-    "no_point": "I do not know for which value. Please add it, for example: for x = 3.",
-    "no_range": "I do not know from where to where. Please add it, for example: from 0 to 3.",
-    "left_over": "I understood the words, but not how they belong together, so I have calculated nothing.",
-    "unable": "This is a kind of mathematics that I cannot do.",
-    "ambiguous power": "e^2x can mean e^(2x) or (e^2)·x. Please write the parentheses.",
-    "ambiguous argument": "I do not know how far the function or the root reaches. Please put parentheses around it, for"
-    " example sin(x/2) or sqrt(x + 1).",
-    "ambiguous index": "x2 can mean x^2 or x_2. Please write one of them.",
-    "ambiguous log": "log can mean the natural logarithm or the one of base 10. Please write ln(x) or log10(x).",
-    "ambiguous comma": "A comma as in 1,5 can mean one number or two. Please write 1.5, or a blank after the comma.",
-    "too_big": "The numbers in this would become too large to work out here.",
-    "parameters": "I need a value for {details} before I can do this, for example: for {details} = 2.",
-    "undefined": "I do not know what {details} is. Please write it out, for example: {details}(x) = x^2.",
-    "several_unknowns": "There are several unknowns here: {details}. Please say for which one to solve, or give values to"
-    " the others.",
-    "no_tool": "I calculate only by running code, and Code Interpreter is not switched on for this request.",
-    "no_file": "I see no file in this conversation. Please attach a csv file.",
-    "no_column": "I did not find which columns you mean. The file has these: {details}.",
-    "not_numeric": "The column {details} does not hold numbers.",
-    "failed": "The code did not finish, so I have no result. {details}",
-    "examples": "For example, you can ask:\n"
-    "- Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.\n"
-    "- What is the derivative of x^3 sin(x)?\n"
-    "- Is f(x) = ln(x) concave on [1, 5]?",
-    "connect": "I am the built-in tutor: no language model, but exact mathematics. For everything else, connect a language"
-    " model with two lines in `.env`:\n\n`OPENAI_BASE_URL=...` (or `OPENAI_API_KEY=...`)\n\n`MODEL=...`",
-    "hello": "Hello! I am the built-in mathematics tutor. I calculate, solve equations, differentiate, integrate and draw"
-    " graphs.",
-    "thanks": "You are welcome. Ask me the next one whenever you like.",
-    "goodbye": "Goodbye!",
-    "help": "I am the built-in mathematics tutor, no language model. I calculate, solve equations, systems and"
-    " inequalities, find roots, extrema, limits and inflection points, differentiate, integrate, draw graphs, make tables,"
-    " and plot the data of a csv file.",
+    "strange": "Diesen Teil der Frage habe ich nicht verstanden: {details}. Raten möchte ich nicht.",
+    "too_long": "Diese Frage ist mir zu lang. Bitte nach einer Sache auf einmal fragen.",
+    "no_mathematics": "Darin habe ich keine Mathematik gefunden, die ich ausrechnen kann.",
+    "no_subject": "Ich weiß nicht, welche Funktion oder Gleichung gemeint ist. Bitte schreib sie hin.",
+    "no_demand": "Das habe ich mir gemerkt. Was soll ich damit tun: zeichnen, ableiten, lösen?",
+    "no_point": "Ich weiß nicht, für welchen Wert. Bitte schreib ihn dazu, zum Beispiel: für x = 3.",
+    "no_range": "Ich weiß nicht, von wo bis wo. Bitte schreib es dazu, zum Beispiel: von 0 bis 3.",
+    "left_over": "Die Wörter habe ich verstanden, aber nicht, wie sie zusammengehören; deshalb habe ich nichts gerechnet.",
+    "unable": "Diese Art von Mathematik kann ich nicht.",
+    "ambiguous power": "e^2x kann e^(2x) oder (e^2)·x bedeuten. Bitte setze Klammern.",
+    "ambiguous argument": "Ich weiß nicht, wie weit die Funktion oder die Wurzel reicht. Bitte setze Klammern, zum Beispiel"
+    " sin(x/2) oder sqrt(x + 1).",
+    "ambiguous index": "x2 kann x^2 oder x_2 bedeuten. Bitte schreib eines davon.",
+    "ambiguous log": "log kann den natürlichen Logarithmus oder den zur Basis 10 bedeuten. Bitte schreib ln(x) oder log10(x).",
+    "ambiguous comma": "Ein Komma wie in 1,5 kann eine Zahl oder zwei bedeuten. Bitte schreib 1.5 oder ein Leerzeichen nach"
+    " dem Komma.",
+    "too_big": "Die Zahlen darin werden zu groß, um sie hier auszurechnen.",
+    "parameters": "Dafür brauche ich noch einen Wert für {details}, zum Beispiel: für {details} = 2.",
+    "undefined": "Ich weiß nicht, was {details} ist. Bitte schreib es hin, zum Beispiel: {details}(x) = x^2.",
+    "several_unknowns": "Hier gibt es mehrere Unbekannte: {details}. Bitte sag, nach welcher ich auflösen soll, oder gib den"
+    " anderen Werte.",
+    "no_tool": "Ich rechne nur, indem ich Code ausführe, und Code Interpreter ist für diese Anfrage nicht eingeschaltet.",
+    "no_file": "Ich sehe in dieser Unterhaltung keine Datei. Bitte hänge eine csv-Datei an.",
+    "no_column": "Ich weiß nicht, welche Spalten gemeint sind. Die Datei hat diese: {details}.",
+    "not_numeric": "Die Spalte {details} enthält keine Zahlen.",
+    "failed": "Der Code kam nicht zu Ende, deshalb habe ich kein Ergebnis. {details}",
+    "examples": "Zum Beispiel:\n"
+    "- Löse die Gleichung y = x^2 + 3 für x = 3 und zeichne den Graphen der Funktion.\n"
+    "- Was ist die Ableitung von x^3 sin(x)?\n"
+    "- Ist f(x) = ln(x) auf [1; 5] konkav?",
+    "connect": "Ich bin der eingebaute Tutor: kein Sprachmodell, sondern exakte Mathematik. Für alles andere verbinde ein"
+    " Sprachmodell mit zwei Zeilen in `.env`:\n\n`OPENAI_BASE_URL=...` (oder `OPENAI_API_KEY=...`)\n\n`MODEL=...`",
+    "hello": "Hallo! Ich bin der eingebaute Mathematik-Tutor. Ich rechne, löse Gleichungen, leite ab, integriere und zeichne"
+    " Graphen.",
+    "thanks": "Gern geschehen. Frag jederzeit weiter.",
+    "goodbye": "Tschüss!",
+    "help": "Ich bin der eingebaute Mathematik-Tutor, kein Sprachmodell. Ich rechne, löse Gleichungen, Gleichungssysteme und"
+    " Ungleichungen, finde Nullstellen, Extrema, Grenzwerte und Wendepunkte, leite ab, integriere, zeichne Graphen, mache"
+    " Wertetabellen und stelle die Daten einer csv-Datei dar.",
 }

@@ -115,3 +115,13 @@ def substituted(expression: Expression, values: Mapping[str, Expression]) -> Exp
     if isinstance(expression, Symbol):
         return values.get(expression.name, expression)
     return rebuilt(expression, lambda child: substituted(child, values))
+
+
+def with_real_cube_roots(expression: Expression) -> Expression:
+    """The cube root by sign and absolute value: sympy's own is complex below zero."""
+    inner = rebuilt(expression, with_real_cube_roots)
+    if not (isinstance(inner, Call) and inner.function == "cbrt"):
+        return inner
+    [argument] = inner.arguments
+    third = Operation("/", Number("1"), Number("3"))
+    return Operation("*", Call("sign", (argument,)), Operation("**", Call("Abs", (argument,)), third))

@@ -14,6 +14,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
     Number,
     Operation,
     Symbol,
+    is_constant,
 )
 
 _BINDING: Final[Mapping[str, int]] = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 3}
@@ -34,6 +35,8 @@ def _code(expression: Expression, outside: int) -> str:
             return _wrapped("-" + _code(operand, _BINDING["*"]), inside=_BINDING["-"], outside=outside)
         case Operation():
             return _operation(expression, outside)
+        case Call("cbrt", (argument,)) if is_constant(argument):
+            return f"real_root({_code(argument, 0)}, 3)"    # sympy's cbrt(-8) is complex
         case Call(function, arguments):
             return f"{function}({', '.join(_code(argument, 0) for argument in arguments)})"
         case Applied(function, argument, primes):

@@ -143,10 +143,10 @@ CUES: Final = {
     Cue.PRONOUN: "it | its | this | that | these | those | them | both | same | there | here | their | they | it's"
     " | that's | above | previous | last | result | each other | one | other | this one | that one",
     Cue.FUNCTION: "function | functions | curve | curves | graphs | expression | term | polynomial | parabola"
-    " | formula | function graph | graph of | function's | polynomials | expressions | line graphs | parabolas"
+    " | formula | function's | polynomials | expressions | line graphs | parabolas"
     " | cubic | quadratic | trigonometric | exponential | logarithmic | rational | linear | hyperbola | fraction"
-    " | quadratic function | cubic function | graph of the function | terms",
-    Cue.GRAPH: "graph",
+    " | quadratic function | cubic function | terms",
+    Cue.GRAPH: "graph | graph of | graphs of | graph of the function | function graph | curve of",
     Cue.EQUATION: "equation | equations | inequality | inequalities | problem | problems | identity | formulae",
     Cue.EXPLAIN: "explain | explanation | explain how | explain why | why | how | how it works | why you used"
     " | explain your steps | step by step | steps you took | works | worked | describe how | describe your steps"
@@ -174,7 +174,7 @@ CUES: Final = {
     " | to a | as a | into a | into | containing | contains | output | format | form | in the form | out | off | up"
     " | how to | understand | understanding | hi there | dear | tutor | bot | assistant | wave | everywhere | anywhere"
     " | entire | domain of definition | overall shape | shape | behaviour | behavior | near | around | good | great"
-    " | equals sign | sided | hand | side | sides | perfect | nicely | bit | little | am | i've | got | try | trying"
+    " | equals sign | rounded | round | accurate | rounding | equation of | about what | sided | hand | side | sides | perfect | nicely | bit | little | am | i've | got | try | trying"
     " | figure out | check | verify | decide | say | prove that | turns | turn | become | becomes | exist | exists | kind",
     Cue.HELLO: "hello | hi | hey there | good morning | good afternoon | good evening | hello there | greetings"
     " | how are you | nice to meet you",
@@ -199,7 +199,7 @@ OPERATORS: Final = {
     "plus": "+", "minus": "-", "times": "*", "multiplied by": "*", "multiplied with": "*", "divided by": "/",
     "over": "/", "to the power of": "**", "to the power": "**", "raised to the power of": "**", "raised to": "**",
     "equals": "=", "is equal to": "=", "equal to": "=", "equal": "=", "is greater than": ">", "is less than": "<",
-    "greater than": ">", "less than": "<", "is at least": ">=", "is at most": "<=", "at least": ">=", "at most": "<=",
+    "greater than": ">", "exceed": ">", "exceeds": ">", "less than": "<", "is at least": ">=", "is at most": "<=", "at least": ">=", "at most": "<=",
     "greater than or equal to": ">=", "less than or equal to": "<=", "is smaller than": "<", "smaller than": "<",
     "is greater than or equal to": ">=", "is less than or equal to": "<=", "is": "=", "bigger than": ">",
     "is larger than": ">", "larger than": ">", "to the": "**", "percent of": "% *", "% of": "% *", "are": "=",

@@ -16,6 +16,7 @@ _LONGEST_PHRASE_WORDS: Final = 7
 _OPERANDS: Final = frozenset({TokenKind.NUMBER, TokenKind.LETTER, TokenKind.CONSTANT, TokenKind.BAR})
 _SIGNS: Final = frozenset({TokenKind.OPERATOR, TokenKind.FUNCTION, TokenKind.RELATION})
 _COPULAS: Final = frozenset({"is", "are", "be", "ist", "sind", "sei", "gleich", "has the value", "den wert hat"})
+_PERCENT_OF: Final = frozenset({"of", "von"})
 _AFTER_VARIABLE: Final = frozenset({
     Cue.FOR, Cue.AND, Cue.FROM, Cue.TO, Cue.BE, Cue.ON, Cue.BETWEEN, Cue.AT, Cue.APPROACHES,
 })
@@ -66,6 +67,8 @@ class _Tagger:
             return [Token(kind=TokenKind.FUNCTION, text=table.prefixes[phrase] + WORDED, spaced=True)]
         elif phrase in table.operators and self._joins(phrase, after):
             text = table.operators[phrase]
+        elif phrase in _PERCENT_OF and self._follows_percent() and self._begins_operand(after):
+            text = "*"
         elif phrase in table.postfixes and self._ends_operand():
             text = table.postfixes[phrase]
         elif phrase in table.numbers and self._beside_mathematics(after):
@@ -117,6 +120,10 @@ class _Tagger:
             )
             return number and self._gives_value()
         return self._ends_operand() and self._begins_operand(after)
+
+    def _follows_percent(self) -> bool:
+        last = self.pieces[-1] if self.pieces else None
+        return isinstance(last, Token) and last.text == "%"
 
     def _ends_operand(self) -> bool:
         last = self.pieces[-1] if self.pieces else None

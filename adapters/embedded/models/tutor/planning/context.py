@@ -33,6 +33,8 @@ def completed(clause: Clause, last: Clause | None, *, opens: bool) -> Clause:
     """
     if last is None:
         return clause
+    if clause.demands == (Cue.EVALUATE,) and not clause.subjects and not opens and Cue.DERIVATIVE in last.demands:
+        return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
     if clause.demands and clause.demands != (Cue.FIND,):
         return clause if clause.subjects else replace(clause, subjects=last.subjects)
     if clause.subjects:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from adapters.embedded.models.tutor.formulas.doubts import Doubt
 from adapters.embedded.models.tutor.formulas.expression import (
     Applied,
+    Number,
     Symbol,
     is_constant,
     substituted,
@@ -22,6 +23,8 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Derivative,
     Evaluate,
     Inequality,
+    Rewrite,
+    Rewriting,
     Roots,
     Solve,
     SolveSystem,
@@ -80,6 +83,8 @@ def _number(view: ClauseView, relation: Relation) -> list[Task]:
     expression = relation.parts[0]
     if isinstance(expression, Applied):
         return [_applied(view, expression)]
+    if isinstance(expression, Number) and len(view.clause.subjects) > 1:
+        raise Refusal(Reason.LEFT_OVER)   # a lone number beside something else had another meaning
     return [Arithmetic(expression=view.unfolded(expression))]
 
 
@@ -98,6 +103,8 @@ def _of_function(view: ClauseView, relation: Relation) -> list[Task]:
     if function is None:
         return _solved(view, relation)
     demands, values = view.clause.demands, view.points(function)
+    if relation.is_bare and isinstance(relation.parts[0], Applied) and not (function.name or values):
+        return [Rewrite(expression=function.expression, how=Rewriting.EXPAND)]
     if function.derived:
         origin = replace(function, derived=0)
         return [Derivative(function=origin, order=function.derived, at=tuple(values))]

@@ -22,7 +22,7 @@ from adapters.embedded.models.tutor.planning import curves, equations
 from adapters.embedded.models.tutor.planning.context import Context, completed
 from adapters.embedded.models.tutor.planning.functions import definitions_in
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Plot, Task
+from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Plot, Tangent, Task
 from adapters.embedded.models.tutor.planning.view import ClauseView
 from adapters.embedded.models.tutor.reading.clause import Clause, Question
 
@@ -108,13 +108,15 @@ def _with_derivative(before: Sequence[Task], clause: Clause, found: Sequence[Tas
 
 
 def _with_marks(tasks: Sequence[Task]) -> list[Task]:
-    """A plot shows the points that were worked out in the same question."""
-    values = [task for task in tasks if isinstance(task, Evaluate)]
-    return [
-        replace(task, marks=(*task.marks, *(each.at for each in values if each.function == task.functions[0])))
-        if isinstance(task, Plot) else task
-        for task in tasks
-    ]
+    """A plot shows the points and the tangent that were worked out in the same question."""
+    return [_with_points_of(task, tasks) if isinstance(task, Plot) else task for task in tasks]
+
+
+def _with_points_of(plot: Plot, tasks: Sequence[Task]) -> Plot:
+    first = plot.functions[0]
+    marks = [task.at for task in tasks if isinstance(task, Evaluate) and task.function == first]
+    tangents = [task.at for task in tasks if isinstance(task, Tangent) and task.function == first]
+    return replace(plot, marks=(*plot.marks, *marks), tangent_at=next(iter(tangents), plot.tangent_at))
 
 
 def _places(question: Question) -> int | None:

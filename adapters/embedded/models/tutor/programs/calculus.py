@@ -81,7 +81,8 @@ def _definite(script: Script, task: Integral, integrand: str, variable: str) -> 
     script.section("Check it with many thin strips.", f"""
         height = sp.lambdify({variable}, integrand, ["scipy", "numpy"])
         with np.errstate(all="ignore"):
-            strips, error, *trouble = quad(height, float({low}), float({high}), limit=500, full_output=True)[:2]
+            strips, error = quad(lambda place: height(np.float64(place)), float({low}), float({high}),
+                                 limit=500, full_output=True)[:2]
         print("Numerically:", strips, "+/-", error)
         print("{MARK}", json.dumps({{**both(integral), "strips": str(strips), "error": str(error)}}))
     """)

@@ -47,7 +47,7 @@ def plot(script: Script, task: Plot) -> None:
     script.helper(CURVE)
     variable = script.symbol(task.functions[0].variable)
     labels = [label(function) for function in task.functions]
-    curves = [f"({json.dumps(text, ensure_ascii=False)}, {script.function(each)})"
+    curves = [f"({json.dumps(text, ensure_ascii=False)}, {script.real_function(each)})"
               for text, each in zip(labels, task.functions, strict=True)]
     curves += _tangent(script, task)
     script.section("The curves, as functions of numbers.", _curves(variable, curves))
@@ -58,7 +58,7 @@ def plot(script: Script, task: Plot) -> None:
 def _tangent(script: Script, task: Plot) -> list[str]:
     if task.tangent_at is None:
         return []
-    name, variable = script.function(task.functions[0]), script.symbol(task.functions[0].variable)
+    name, variable = script.real_function(task.functions[0]), script.symbol(task.functions[0].variable)
     at = script.exact(task.tangent_at)
     slope = f"sp.diff({name}, {variable}).subs({variable}, {at})"
     return [f'("tangent", {slope} * ({variable} - {at}) + {name}.subs({variable}, {at}))']
@@ -90,7 +90,7 @@ def _marks(task: Plot) -> list[Expression]:
 
 
 def _drawing(script: Script, task: Plot, variable: str, labels: list[str]) -> str:
-    first = script.function(task.functions[0])
+    first = script.real_function(task.functions[0])
     marks = ", ".join(f"float({script.text(mark)})" for mark in dict.fromkeys(_marks(task)))
     vertical = task.functions[0].name if len({each.name for each in task.functions}) == 1 else ""
     title = json.dumps(", ".join(labels)[:90], ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import dedent
 from typing import Final
 
@@ -14,6 +15,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
     Symbol,
     substituted,
     symbols,
+    with_real_cube_roots,
 )
 from adapters.embedded.models.tutor.formulas.statements import Bounds
 from adapters.embedded.models.tutor.formulas.sympy_text import code
@@ -102,6 +104,10 @@ class Script:
             self._define(name, self._sympified(function.expression))
         self._functions[key] = name
         return name
+
+    def real_function(self, function: Function) -> str:
+        """Like `function`, for numbers: cube roots of negative numbers are real."""
+        return self.function(replace(function, expression=with_real_cube_roots(function.expression)))
 
     def _define(self, name: str, text: str) -> None:
         self._definitions.append(f"{name} = {text}")

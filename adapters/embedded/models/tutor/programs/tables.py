@@ -16,7 +16,7 @@ def table(script: Script, task: Table) -> None:
     """Values at equal steps, one column a function."""
     script.uses("pd", "sp")
     variable = script.symbol(task.functions[0].variable)
-    columns = ", ".join(f"{json.dumps(label(each), ensure_ascii=False)}: {script.function(each)}"
+    columns = ", ".join(f"{json.dumps(label(each), ensure_ascii=False)}: {script.real_function(each)}"
                         for each in task.functions)
     low, high, step = (script.exact(each) for each in (task.bounds.low, task.bounds.high, task.step))
     script.section("The values of the variable, at equal steps.", f"""

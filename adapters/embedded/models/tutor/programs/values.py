@@ -33,7 +33,7 @@ def denominators(function: Function) -> Sequence[Expression]:
 def evaluate(script: Script, task: Evaluate) -> None:
     """The value at one point."""
     script.helper(BOTH)
-    name, variable, at = script.function(task.function), script.symbol(task.function.variable), script.text(task.at)
+    name, variable, at = script.real_function(task.function), script.symbol(task.function.variable), script.text(task.at)
     below = ", ".join(script.text(each) for each in denominators(task.function))
     script.section(f"Put {variable} = {code(task.at)} into the function.", f"""
         value = sp.simplify({name}.subs({variable}, {at}))

@@ -82,11 +82,14 @@ class ClauseBuilder:
 
     def clause(self) -> Clause:
         """What was heard."""
+        self._lift_level_lines()
         left_over = ["…"] if self._low is not None or self._negated else []
         demands = tuple(dict.fromkeys(self._demands))
         strong = tuple(demand for demand in demands if demand is not Cue.FIND)
-        if self._towards is not None and not strong:
+        if not strong and self._towards is not None:
             strong = (Cue.LIMIT,)
+        elif not strong and Cue.GRAPH in self._cues and self._subjects:   # "can you show me the graph of x^2"
+            strong = (Cue.PLOT,)
         return Clause(
             demands=strong or demands, cues=frozenset(self._cues), of=self._of, declined=frozenset(self._declined),
             subjects=tuple(self._subjects), values=self._values, points=tuple(self._points),
@@ -160,11 +163,11 @@ class ClauseBuilder:
         cue, self._cue = self._cue, None
         value = relation.parts[-1]
         constant = relation.is_bare and is_constant(value)
-        if self._ranges(cue, relation) or (constant and self._measures(cue, value, at)):
+        if self._ranges(cue, relation, at) or (constant and self._measures(cue, value, at)):
             return
-        if relation.is_assignment and not self._is_level_line(relation):
+        if relation.is_assignment:
             self._assign(relation)
-        elif (constant and (cue is Cue.FOR or self._goes_on(cue))) or (relation.is_bare and cue is Cue.AT):
+        elif (constant and (cue is Cue.FOR or self._goes_on(cue))) or self._is_symbolic_point(cue, relation):
             self._further_value(value)
         elif relation.is_bare and isinstance(value, Symbol) and self._is_named_only(cue, value, at):
             self._hear_letter(cue, value.name, at)
@@ -175,7 +178,7 @@ class ClauseBuilder:
             self._continues = None
             self._separated = False
 
-    def _ranges(self, cue: Cue | None, relation: Relation) -> bool:
+    def _ranges(self, cue: Cue | None, relation: Relation, at: int) -> bool:
         """`from 0 to 3`, `between x = 0 and x = 3`, `x = 0 to 3`: remembers the low end, completes with the high."""
         if not (relation.is_assignment or (relation.is_bare and is_constant(relation.parts[0]))):
             return False
@@ -184,7 +187,7 @@ class ClauseBuilder:
             self._low = self._values.pop(str(self._continues))[-1]
         if self._low is not None and cue in {Cue.TO, Cue.BETWEEN, Cue.AND, Cue.APPROACHES}:
             self._bounds, self._low = Bounds(self._low, value), None
-        elif cue in {Cue.FROM, Cue.BETWEEN}:
+        elif cue is Cue.BETWEEN or (cue is Cue.FROM and following_cue(self._items, at) is Cue.TO):
             self._low = value
             self._cue = Cue.BETWEEN if cue is Cue.BETWEEN else None
         else:
@@ -203,19 +206,26 @@ class ClauseBuilder:
             return False
         return True
 
-    def _is_level_line(self, relation: Relation) -> bool:
+    def _lift_level_lines(self) -> None:
         """`plot y = 3`: a curve, not a value."""
-        return relation.parts[0] == Symbol("y") and bool(_CURVES & set(self._demands))
+        if _CURVES & set(self._demands):
+            lines = self._values.pop("y", ())
+            self._subjects += [Relation((Symbol("y"), value), ("=",)) for value in lines]
 
     def _assign(self, relation: Relation) -> None:
         name = relation.parts[0]
         if isinstance(name, Symbol):
             self._values[name.name] = (*self._values.get(name.name, ()), relation.parts[1])
+            self._separated = False
             self._continues = name.name
 
     def _goes_on(self, cue: Cue | None) -> bool:
         """Whether a number follows in the list of `x = 1, 2 and 3`."""
         return self._continues is not None and cue in {None, Cue.AND, Cue.OR}
+
+    def _is_symbolic_point(self, cue: Cue | None, relation: Relation) -> bool:
+        """`at 3`, and `at a` once it is known what is looked at."""
+        return relation.is_bare and cue is Cue.AT and (bool(self._subjects) or is_constant(relation.parts[0]))
 
     def _further_value(self, value: Expression) -> None:
         if self._continues in self._values:
@@ -235,13 +245,13 @@ class ClauseBuilder:
 
     def _is_named_only(self, cue: Cue | None, letter: Symbol, at: int) -> bool:
         """Whether a lone letter names the variable rather than being the function `x` itself."""
-        if following_cue(self._items, at) in {*_RANGES, Cue.BE} and cue is not Cue.OF:
+        if following_cue(self._items, at) in {*_RANGES, Cue.BE} and cue not in {Cue.OF, Cue.FROM}:
             return True
         if letter.name in _OWN_FUNCTIONS:
             return False
         if cue in {Cue.AND, Cue.OR, None} and self._unknowns and self._continues is None:
             return True
-        if cue is Cue.OF:
+        if cue in {Cue.OF, Cue.FROM}:
             return self._demands[-1:] == [Cue.EVALUATE]
         return cue in _INTRODUCES_UNKNOWN
 

@@ -22,7 +22,16 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
     (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
+    (re.compile(r"\bHoch-\s?und Tiefpunkten?\b", re.IGNORECASE), "Extrempunkte"),
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
+)
+_OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
+_NAMED_RESULTS: Final = (   # "the sum of 3 and 5"
+    (re.compile(rf"\b(?:sum of|Summe (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) + (\2))"),
+    (re.compile(rf"\b(?:product of|Produkt (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) * (\2))"),
+    (re.compile(rf"\b(?:difference (?:of|between)|Differenz (?:von|aus|zwischen)) {_OPERAND} (?:and|und) {_OPERAND}",
+                re.IGNORECASE), r"((\1) - (\2))"),
+    (re.compile(rf"\b(?:quotient of|Quotient (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) / (\2))"),
 )
 _AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,.\[({;])\b\d+,\d{1,2}(?![\d,])(?!\s*[\])}])|\b\d+,\d{4,}(?![\d,])")
 
@@ -35,7 +44,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     if len(text) > MAX_CHARACTERS:
         return Question(language=otherwise, clauses=(), is_too_long=True)
     language = language_of(text, otherwise)
-    for pattern, replacement in _ABBREVIATIONS:
+    for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)
     decimal_comma = language is Language.GERMAN
     found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))

@@ -10,9 +10,11 @@ from adapters.embedded.models.tutor.formulas.tokens import TokenKind
 from adapters.embedded.models.tutor.language.cues import Cue, Word
 from adapters.embedded.models.tutor.reading.items import Item, Mark
 
-_PASSED_OVER: Final = frozenset({Cue.FILLER, Cue.FUNCTION, Cue.EQUATION, Cue.THEN, Cue.PRONOUN, Cue.REAL})
+_PASSED_OVER: Final = frozenset({Cue.FILLER, Cue.FUNCTION, Cue.GRAPH, Cue.EQUATION, Cue.THEN, Cue.PRONOUN, Cue.REAL})
 
 _ORDINALS: Final = frozenset({Cue.FIRST, Cue.SECOND, Cue.THIRD, Cue.FOURTH})
+
+_ARTICLES: Final = frozenset({"the", "a", "an", "its", "this", "that", "of", "der", "ein"})
 
 
 def following_cue(items: Sequence[Item], at: int) -> Cue | None:
@@ -51,13 +53,15 @@ def preceded_by(items: Sequence[Item], at: int, cue: Cue) -> bool:
 def is_verb(items: Sequence[Item], at: int) -> bool:
     """Whether `graph` asks for one: `graph x^2`, and not `the graph y = x^2`."""
     before = items[at - 1] if at else None
-    article = isinstance(before, Word) and before.text in {"the", "a", "its", "this"}
-    return not article and at + 1 < len(items) and isinstance(items[at + 1], Relation)
+    word = items[at]
+    noun = not isinstance(word, Word) or word.text != "graph"
+    article = isinstance(before, Word) and before.text in _ARTICLES
+    return not noun and not article and at + 1 < len(items) and isinstance(items[at + 1], Relation)
 
 
 def meaning(items: Sequence[Item], at: int) -> Cue | None:
     """What the word at `at` means where it stands; None for anything else."""
     item = items[at]
-    if not isinstance(item, Word) or item.cue is not Cue.GRAPH:
-        return item.cue if isinstance(item, Word) else None
-    return Cue.PLOT if is_verb(items, at) else Cue.FUNCTION
+    if not isinstance(item, Word):
+        return None
+    return Cue.PLOT if item.cue is Cue.GRAPH and is_verb(items, at) else item.cue
