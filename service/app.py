@@ -25,7 +25,7 @@ from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import Pace
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
-from adapters.teams.bot_adapter import ConnectorAdapter
+from adapters.teams.bot_adapter import DispatchAdapter
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.endpoint import MessagesEndpoint
@@ -103,11 +103,10 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         client = await stack.enter_async_context(opened_client(settings, sandbox))
         assistant = await _assistant_at(client, settings)
         session = await stack.enter_async_context(connector_session())
-        adapter = ConnectorAdapter(connector=Connector(session=session))
         names = LinkNames.kept_in(folder / "links.key")
         files_url = settings.public_url or address
         files = FolderFiles(folder / "files", names=names, public_url=files_url)
-        channel = TeamsChannel(adapter=adapter)
+        channel = TeamsChannel(connector=Connector(session=session))
         conversations = SqliteConversations(database, backend=settings.backend)
         outside = Outside(
             assistant=assistant,
@@ -127,7 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         intake = Intake(engine=engine, channel=channel)
         stack.push_async_callback(intake.stop)
         dispatch = TeamsDispatch(accept=intake.accept)
-        MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
+        MessagesEndpoint(adapter=DispatchAdapter(), dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
         page = _web_chat(settings, folder, address=address, files_url=files_url)
         await stack.enter_async_context(

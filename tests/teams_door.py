@@ -13,8 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from adapters.teams.bot_adapter import ConnectorAdapter
-from adapters.teams.connector import Connector
+from adapters.teams.bot_adapter import DispatchAdapter
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.faults import faults_as_json
 from adapters.teams.guard import loopback_only
@@ -89,9 +88,8 @@ async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
     """The endpoint behind its guards on a port of its own."""
     accepted = Accepted()
     async with aiohttp.ClientSession(auto_decompress=False) as client:
-        adapter = ConnectorAdapter(connector=Connector(session=client))
         app = web.Application(middlewares=[faults_as_json, loopback_only])
-        MessagesEndpoint(adapter=adapter, dispatch=TeamsDispatch(accept=accepted)).add_routes(app)
+        MessagesEndpoint(adapter=DispatchAdapter(), dispatch=TeamsDispatch(accept=accepted)).add_routes(app)
         runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)
         await runner.setup()
         try:

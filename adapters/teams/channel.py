@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from botbuilder.core import TurnContext
-from botbuilder.schema import (
-    Activity,
-    ActivityTypes,
-    Attachment,
-    ChannelAccount,
-    ConversationAccount,
-    TextFormatTypes,
-)
+from typing import Final
 
-from adapters.teams.bot_adapter import ConnectorAdapter
+from adapters.teams.connector import Connector
 from adapters.teams.markdown.pieces import teams_markdown
+from adapters.teams.place import Place
 from bot.cards import files_card, picture_card
-from bot.conversation import ActivityId, ConversationReference
+from bot.conversation import ActivityId, ConversationReference, Party
 from bot.parts import FilesPart, Part, PicturePart, TextPart
 
-_CARD = "application/vnd.microsoft.card.adaptive"
+_CARD: Final = "application/vnd.microsoft.card.adaptive"
+
+_Json = dict[str, object]
 
 
 class TeamsChannel:
     """Says each part as an activity of its own: Teams splits text and card of one activity and then gives no id."""
 
-    def __init__(self, *, adapter: ConnectorAdapter) -> None:
-        self._adapter = adapter
+    def __init__(self, *, connector: Connector) -> None:
+        self._connector = connector
 
     def split(self, text: str) -> tuple[str, ...]:
         """Markdown as Teams knows it, in pieces that fit one message each; nothing for a text without words."""
@@ -33,38 +28,46 @@ class TeamsChannel:
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
         """Answer the message that `to` names. Raises ChannelError."""
-        sent = await TurnContext(self._adapter, _message_of(to)).send_activity(_activity(part))
-        return ActivityId(sent.id) if sent is not None and sent.id else None
+        sent = await self._connector.create(_place(to), {"type": "message", **_addresses(to), **_content(part)})
+        return ActivityId(sent) if sent else None
 
     async def show_typing(self, to: ConversationReference) -> None:
-        """Clients show it for three seconds. Raises ChannelError."""
-        await TurnContext(self._adapter, _message_of(to)).send_activity(Activity(type=ActivityTypes.typing))
+        """Clients show it for three seconds; it is left out where answers need the room. Raises ChannelError."""
+        await self._connector.create_passing(_place(to), {"type": "typing", **_addresses(to)})
 
 
-def _message_of(to: ConversationReference) -> Activity:
-    """The message being answered, as far as botbuilder needs it to address an answer."""
-    return Activity(
-        type=ActivityTypes.message,
-        id=to.reply_to or "",
-        service_url=to.service_url,
-        channel_id=to.key.channel,
-        conversation=ConversationAccount(id=to.key.conversation),
-        recipient=ChannelAccount(id=to.bot.id, name=to.bot.name),
-        from_property=ChannelAccount(id=to.user.id, name=to.user.name),
-        locale=to.locale,
-    )
+def _place(to: ConversationReference) -> Place:
+    return Place(service_url=to.service_url, conversation=to.key.conversation, tenant=to.key.tenant)
 
 
-def _activity(part: Part) -> Activity:
+def _addresses(to: ConversationReference) -> _Json:
+    """From the bot to the person who is being answered, with nothing empty: the connector takes no nulls."""
+    addresses: _Json = {
+        "channelId": to.key.channel,
+        "serviceUrl": to.service_url,
+        "conversation": {"id": to.key.conversation},
+        "from": _account(to.bot),
+        "recipient": _account(to.user),
+        "locale": to.locale,
+        "replyToId": to.reply_to,
+    }
+    return {name: value for name, value in addresses.items() if value}
+
+
+def _account(party: Party) -> _Json:
+    return {"id": party.id, "name": party.name} if party.name else {"id": party.id}
+
+
+def _content(part: Part) -> _Json:
     match part:
         case TextPart():
-            return Activity(type=ActivityTypes.message, text=part.text, text_format=TextFormatTypes.markdown)
+            return {"text": part.text, "textFormat": "markdown"}
         case PicturePart():
             return _card(picture_card(part), summary=part.alt_text)
         case FilesPart():
             return _card(files_card(part), summary=", ".join(link.name for link in part.links))
 
 
-def _card(content: dict[str, object], *, summary: str) -> Activity:
-    attachment = Attachment(content_type=_CARD, content=content)
-    return Activity(type=ActivityTypes.message, attachments=[attachment], summary=summary)
+def _card(content: _Json, *, summary: str) -> _Json:
+    card: _Json = {"attachments": [{"contentType": _CARD, "content": content}]}
+    return {**card, "summary": summary} if summary else card

@@ -12,14 +12,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 import orjson
-import yarl
+from yarl import URL
 
+from adapters.teams.place import Place
 from adapters.teams.retries import Effect, RetryPolicy, may_work_later, retry_after_s
-from adapters.teams.service_url import is_loopback_url
 from bot.errors import ConversationGoneError, DeliveryError
 
 log = logging.getLogger(__name__)
@@ -70,20 +69,31 @@ class Connector:
         self._session = session
         self._policy = policy or RetryPolicy()
 
-    async def create(self, service_url: str, conversation: str, activity: dict[str, object]) -> str | None:
+    async def create(self, place: Place, activity: dict[str, object]) -> str | None:
         """Post a new activity; its id, if it got one."""
-        effect = Effect.WORTHLESS if activity.get("type") == "typing" else Effect.TWICE
-        return (await self._call("POST", _address(service_url, conversation), effect, activity)).id
+        return (await self._call("POST", place, None, Effect.TWICE, activity)).id
 
-    async def update(self, service_url: str, conversation: str, activity_id: str, activity: dict[str, object]) -> None:
+    async def create_passing(self, place: Place, activity: dict[str, object]) -> None:
+        """Post an activity that is worth something only now, such as typing: unrepeated."""
+        await self._call("POST", place, None, Effect.WORTHLESS, activity)
+
+    async def update(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity of the bot's own."""
-        await self._call("PUT", _address(service_url, conversation, activity_id), Effect.SAME, activity)
+        await self._call("PUT", place, activity_id, Effect.SAME, activity)
 
-    async def delete(self, service_url: str, conversation: str, activity_id: str) -> None:
+    async def delete(self, place: Place, activity_id: str) -> None:
         """Take back an activity of the bot's own."""
-        await self._call("DELETE", _address(service_url, conversation, activity_id), Effect.SAME, None)
+        await self._call("DELETE", place, activity_id, Effect.SAME, None)
 
-    async def _call(self, method: str, url: yarl.URL, effect: Effect, activity: dict[str, object] | None) -> _Answer:
+    async def _call(
+        self,
+        method: str,
+        place: Place,
+        activity_id: str | None,
+        effect: Effect,
+        activity: dict[str, object] | None,
+    ) -> _Answer:
+        url = place.url(activity_id)
         tries = 0
         while True:
             tries += 1
@@ -97,7 +107,7 @@ class Connector:
             log.info("asking the connector again", extra={"method": method, "tries": tries, "pause_s": pause_s})
             await asyncio.sleep(pause_s)
 
-    async def _ask(self, method: str, url: yarl.URL, activity: dict[str, object] | None) -> _Answer | None:
+    async def _ask(self, method: str, url: URL, activity: dict[str, object] | None) -> _Answer | None:
         """One request; None if no answer came. A redirect is an answer: an activity goes to the address we judged."""
         body = None if activity is None else _bytes(activity)
         headers = {"Content-Type": "application/json"} if body else None
@@ -121,16 +131,6 @@ async def connector_session(answer_s: float = 15.0) -> AsyncIterator[aiohttp.Cli
         connector=aiohttp.TCPConnector(limit=200),
     ) as session:
         yield session
-
-
-def _address(service_url: str, conversation: str, activity_id: str | None = None) -> yarl.URL:
-    """Where an activity goes; the address is judged again, for a stored one may be older than today's rules."""
-    if not is_loopback_url(service_url):
-        raise DeliveryError("the conversation's service address is not trusted", retryable=False)
-    if activity_id == "":
-        raise DeliveryError("the activity to change has no id", retryable=False)
-    path = f"{service_url.rstrip('/')}/v3/conversations/{quote(conversation, safe='')}/activities"
-    return yarl.URL(path if activity_id is None else f"{path}/{quote(activity_id, safe='')}", encoded=True)
 
 
 def _bytes(activity: dict[str, object]) -> bytes:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from adapters.teams.bot_adapter import ConnectorAdapter
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
@@ -34,7 +33,7 @@ async def teams() -> AsyncIterator[StandInConnector]:
 async def channel() -> AsyncIterator[Channel]:
     async with connector_session(answer_s=2.0) as session:
         policy = RetryPolicy(attempts=3, first_pause_s=0.01)
-        yield TeamsChannel(adapter=ConnectorAdapter(connector=Connector(session=session, policy=policy)))
+        yield TeamsChannel(connector=Connector(session=session, policy=policy))
 
 
 def reference(

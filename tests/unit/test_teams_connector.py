@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.teams.connector import Connector, connector_session
+from adapters.teams.place import Place
 from adapters.teams.retries import RetryPolicy, retry_after_s
 from bot.errors import ConversationGoneError, DeliveryError
 from tests.connector import Fault, StandInConnector
@@ -21,6 +22,10 @@ QUICK = RetryPolicy(attempts=4, first_pause_s=0.01, longest_pause_s=1.0)
 HELLO: dict[str, object] = {"type": "message", "text": "hello"}
 TYPING: dict[str, object] = {"type": "typing"}
 HTML = "<html><body><h1>Bad Gateway</h1></body></html>"
+
+
+def at(service_url: str, conversation: str = "c") -> Place:
+    return Place(service_url=service_url, conversation=conversation)
 
 
 @pytest_asyncio.fixture
@@ -36,7 +41,7 @@ async def connector() -> AsyncIterator[Connector]:
 
 
 async def test_a_new_activity_gets_an_id(teams: StandInConnector, connector: Connector) -> None:
-    assert await connector.create(teams.service_url, "c", HELLO) == "1"
+    assert await connector.create(at(teams.service_url), HELLO) == "1"
     assert [posted.activity for posted in teams.posted] == [HELLO]
 
 
@@ -44,8 +49,8 @@ async def test_a_new_activity_gets_an_id(teams: StandInConnector, connector: Con
 async def test_an_id_is_quoted_whatever_it_holds(
     teams: StandInConnector, connector: Connector, conversation: str
 ) -> None:
-    await connector.create(teams.service_url, conversation, HELLO)
-    await connector.update(teams.service_url, conversation, "x/../y", HELLO)
+    await connector.create(at(teams.service_url, conversation), HELLO)
+    await connector.update(at(teams.service_url, conversation), "x/../y", HELLO)
 
     assert [posted.conversation for posted in teams.requests] == [conversation] * 2
     assert teams.requests[1].activity_id == "x/../y"
@@ -54,11 +59,13 @@ async def test_an_id_is_quoted_whatever_it_holds(
 async def test_a_trailing_slash_of_the_service_address_makes_no_difference(
     teams: StandInConnector, connector: Connector
 ) -> None:
-    assert await connector.create(teams.service_url + "/", "c", HELLO) == "1"
+    assert await connector.create(at(teams.service_url + "/"), HELLO) == "1"
 
 
-async def test_typing_gets_no_id(teams: StandInConnector, connector: Connector) -> None:
-    assert await connector.create(teams.service_url, "c", TYPING) is None
+async def test_typing_is_posted(teams: StandInConnector, connector: Connector) -> None:
+    await connector.create_passing(at(teams.service_url), TYPING)
+
+    assert [posted.type for posted in teams.posted] == ["typing"]
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"id": ""}', '{"id": null}', '{"id": 5}', "[]", HTML, "\ud7ff{"])
@@ -67,19 +74,19 @@ async def test_an_answer_without_an_id_is_an_activity_without_an_id(
 ) -> None:
     teams.faults.append(Fault(status=202, body=body))
 
-    assert await connector.create(teams.service_url, "c", HELLO) is None
+    assert await connector.create(at(teams.service_url), HELLO) is None
 
 
 async def test_updates_and_deletions_reach_their_activity(teams: StandInConnector, connector: Connector) -> None:
-    await connector.update(teams.service_url, "c", "7", HELLO)
-    await connector.delete(teams.service_url, "c", "7")
+    await connector.update(at(teams.service_url), "7", HELLO)
+    await connector.delete(at(teams.service_url), "7")
 
     assert [(posted.method, posted.activity_id) for posted in teams.requests] == [("PUT", "7"), ("DELETE", "7")]
 
 
 async def test_an_activity_without_an_id_cannot_be_changed(teams: StandInConnector, connector: Connector) -> None:
     with pytest.raises(DeliveryError, match="no id"):
-        await connector.update(teams.service_url, "c", "", HELLO)
+        await connector.update(at(teams.service_url), "", HELLO)
     assert teams.requests == []
 
 
@@ -89,7 +96,7 @@ async def test_what_was_refused_undone_is_asked_again(
 ) -> None:
     teams.faults.extend([Fault.named(status, "Throttled")] * 3)
 
-    assert await connector.create(teams.service_url, "c", HELLO) == "1"
+    assert await connector.create(at(teams.service_url), HELLO) == "1"
     assert len(teams.requests) == 4
 
 
@@ -97,7 +104,7 @@ async def test_asking_again_ends(teams: StandInConnector, connector: Connector) 
     teams.faults.extend([Fault.named(429, "Throttled")] * 9)
 
     with pytest.raises(DeliveryError, match="429 Throttled") as failed:
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
     assert failed.value.retryable
     assert len(teams.requests) == QUICK.attempts
 
@@ -111,7 +118,7 @@ async def test_the_connectors_wish_to_wait_is_granted(
     teams.faults.append(Fault(status=429, headers=headers))
     before = time.monotonic()
 
-    await connector.create(teams.service_url, "c", HELLO)
+    await connector.create(at(teams.service_url), HELLO)
 
     assert 0.4 <= time.monotonic() - before < 1.5
 
@@ -120,7 +127,7 @@ async def test_a_wish_longer_than_our_patience_is_passed_on(teams: StandInConnec
     teams.faults.append(Fault.named(429, "Throttled", Retry_After="120"))
 
     with pytest.raises(DeliveryError) as failed:
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
     assert failed.value.retryable
     assert failed.value.retry_after_s == 120
     assert len(teams.requests) == 1
@@ -132,7 +139,7 @@ async def test_a_creation_is_repeated_once_after_a_gateways_error(
 ) -> None:
     teams.faults.append(Fault(status=status, body=HTML, content_type="text/html"))
 
-    assert await connector.create(teams.service_url, "c", HELLO) == "1"
+    assert await connector.create(at(teams.service_url), HELLO) == "1"
     assert len(teams.requests) == 2
 
 
@@ -143,7 +150,7 @@ async def test_a_creation_is_not_repeated_twice_for_it_may_have_happened(
     teams.faults.extend([Fault(status=status, body=HTML, content_type="text/html")] * 9)
 
     with pytest.raises(DeliveryError, match=str(status)) as failed:
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
     assert failed.value.retryable
     assert len(teams.requests) == 2
 
@@ -151,7 +158,7 @@ async def test_a_creation_is_not_repeated_twice_for_it_may_have_happened(
 async def test_an_update_may_be_repeated_until_it_works(teams: StandInConnector, connector: Connector) -> None:
     teams.faults.extend([Fault(status=502), Fault(status=504), Fault(hang_up=True)])
 
-    await connector.update(teams.service_url, "c", "7", HELLO)
+    await connector.update(at(teams.service_url), "7", HELLO)
 
     assert len(teams.requests) == 4
 
@@ -159,7 +166,7 @@ async def test_an_update_may_be_repeated_until_it_works(teams: StandInConnector,
 async def test_a_connection_that_breaks_is_tried_once_more(teams: StandInConnector, connector: Connector) -> None:
     teams.faults.append(Fault(hang_up=True))
 
-    assert await connector.create(teams.service_url, "c", HELLO) == "1"
+    assert await connector.create(at(teams.service_url), HELLO) == "1"
     assert len(teams.requests) == 2
 
 
@@ -168,13 +175,13 @@ async def test_an_answer_that_never_comes_is_not_waited_for(teams: StandInConnec
 
     async with asyncio.timeout(1.9):
         with pytest.raises(DeliveryError, match="no answer") as failed:
-            await connector.create(teams.service_url, "c", HELLO)
+            await connector.create(at(teams.service_url), HELLO)
     assert failed.value.retryable
 
 
 async def test_a_connector_that_is_down_is_a_failure_that_may_pass(connector: Connector, unused_tcp_port: int) -> None:
     with pytest.raises(DeliveryError, match="no answer") as failed:
-        await connector.create(f"http://127.0.0.1:{unused_tcp_port}", "c", HELLO)
+        await connector.create(at(f"http://127.0.0.1:{unused_tcp_port}"), HELLO)
     assert failed.value.retryable
 
 
@@ -182,7 +189,7 @@ async def test_typing_is_never_repeated(teams: StandInConnector, connector: Conn
     teams.typing_faults.extend([Fault.named(429, "Throttled")] * 3)
 
     with pytest.raises(DeliveryError):
-        await connector.create(teams.service_url, "c", TYPING)
+        await connector.create_passing(at(teams.service_url), TYPING)
     assert len(teams.requests) == 1
 
 
@@ -207,7 +214,7 @@ async def test_what_will_not_get_better_is_asked_once(
     teams.faults.append(Fault.named(status, code))
 
     with pytest.raises(DeliveryError, match=f"{status} {code}".rstrip()) as failed:
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
     assert not failed.value.retryable
     assert len(teams.requests) == 1
 
@@ -228,7 +235,7 @@ async def test_a_conversation_nobody_hears_is_gone(
     teams.faults.append(Fault.named(status, code))
 
     with pytest.raises(ConversationGoneError, match=code):
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
 
 
 async def test_an_error_code_outside_an_error_object_is_understood(
@@ -237,7 +244,7 @@ async def test_an_error_code_outside_an_error_object_is_understood(
     teams.faults.append(Fault(status=403, body='{"code": "BotDisabledByAdmin", "message": "no"}'))
 
     with pytest.raises(ConversationGoneError):
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -253,7 +260,7 @@ async def test_a_redirect_is_not_followed(teams: StandInConnector, connector: Co
     async with TestServer(app) as other:
         teams.faults.append(Fault(status=status, headers={"Location": str(other.make_url("/"))}))
         with pytest.raises(DeliveryError, match=str(status)):
-            await connector.create(teams.service_url, "c", HELLO)
+            await connector.create(at(teams.service_url), HELLO)
     assert strangers == []
 
 
@@ -262,7 +269,7 @@ async def test_a_redirect_is_not_followed(teams: StandInConnector, connector: Co
 )
 async def test_a_stored_address_is_judged_again_before_a_byte_leaves(connector: Connector, url: str) -> None:
     with pytest.raises(DeliveryError, match="not trusted") as failed:
-        await connector.create(url, "c", HELLO)
+        await connector.create(at(url), HELLO)
     assert not failed.value.retryable
 
 
@@ -270,14 +277,14 @@ async def test_an_answer_is_read_no_further_than_needed(teams: StandInConnector,
     teams.faults.append(Fault(status=403, endless=True))
 
     with pytest.raises(DeliveryError, match="403"):
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
 
 
 async def test_cookies_are_not_kept(teams: StandInConnector, connector: Connector) -> None:
     by_name = teams.service_url.replace("127.0.0.1", "localhost")
     teams.faults.append(Fault(status=503, headers={"Set-Cookie": "a=b"}))
 
-    await connector.create(by_name, "c", HELLO)
+    await connector.create(at(by_name), HELLO)
 
     assert ["Cookie" in posted.headers for posted in teams.requests] == [False, False]
 
@@ -289,7 +296,7 @@ async def test_errors_and_logs_hold_neither_words_nor_addresses(
     teams.faults.extend([Fault.named(429, "Throttled", "secret"), Fault.named(500, "ServiceError", "secret")])
 
     with pytest.raises(DeliveryError) as failed:
-        await connector.create(teams.service_url, "c-secret", {"type": "message", "text": "secret"})
+        await connector.create(at(teams.service_url, "c-secret"), {"type": "message", "text": "secret"})
 
     said = str(failed.value) + " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert "secret" not in said
@@ -298,7 +305,7 @@ async def test_errors_and_logs_hold_neither_words_nor_addresses(
 
 async def test_one_connection_serves_many_activities(teams: StandInConnector, connector: Connector) -> None:
     for _ in range(5):
-        await connector.create(teams.service_url, "c", HELLO)
+        await connector.create(at(teams.service_url), HELLO)
 
     assert len({posted.peer_port for posted in teams.requests}) == 1
 
