@@ -94,6 +94,15 @@ class Fleet:
         """As a load balancer chooses."""
         return chance.choice([each for each in self.replicas if each.takes_messages] or self.replicas)
 
+    async def tell(self, replica: Replica, conversation: str, message_id: str, text: str) -> None:
+        """Say one thing to this very replica."""
+        told = {"conversation": conversation, "id": message_id, "text": text}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"http://127.0.0.1:{replica.port}/messages", json=told) as response,
+        ):
+            assert response.status == 202
+
     def unfinished(self) -> list[str]:
         """Messages that were acknowledged once and are not done, by what PostgreSQL says."""
         rows = self._postgres.sql(self._database, "SELECT message_id FROM teamsbot.turns WHERE done_at IS NULL")
