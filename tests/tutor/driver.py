@@ -70,7 +70,8 @@ async def worker(folder: Path) -> AsyncIterator[Worker]:
     try:
         yield Worker(process)
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 

@@ -42,8 +42,8 @@ def described(pyplot: Any) -> list[list[dict[str, Any]]]:
     for number in pyplot.get_fignums():
         for axes in pyplot.figure(number).axes:
             lines = [
-                {"label": str(line.get_label()), "x": [float(x) for x in line.get_xdata()],
-                 "y": [float(y) for y in line.get_ydata()]}
+                {"label": str(line.get_label()), "x": [float(x) for x in line.get_xdata(orig=False)],
+                 "y": [float(y) for y in line.get_ydata(orig=False)]}
                 for line in axes.get_lines()
             ]
             found.append([{"title": axes.get_title(), "xlabel": axes.get_xlabel(), "ylabel": axes.get_ylabel(),

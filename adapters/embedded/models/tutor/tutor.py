@@ -25,6 +25,10 @@ from adapters.embedded.models.tutor.answers.answer import answer
 from adapters.embedded.models.tutor.answers.refusals import declined, failed, greeting
 from adapters.embedded.models.tutor.answers.results import results_in
 from adapters.embedded.models.tutor.answers.say import Say
+from adapters.embedded.models.tutor.data.answers import columns_in, data_answer
+from adapters.embedded.models.tutor.data.conversation import asks_for_table, is_about_table, table_in
+from adapters.embedded.models.tutor.data.programs import data_program, look
+from adapters.embedded.models.tutor.data.reading import data_tasks
 from adapters.embedded.models.tutor.language.cues import Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
 from adapters.embedded.models.tutor.planning.context import Context
@@ -56,15 +60,12 @@ class Tutor:
         if not heard:
             return _words(greeting(Language.ENGLISH))
         understood = _understood(heard)
-        plan = understood.plan
-        if isinstance(plan, Refusal):
-            return _words(declined(understood.question, plan))
-        outputs = _outputs_since_question(request.messages)
-        if outputs:
-            return _words(_answered(understood, plan, outputs[-1], request.instructions))
+        step = _next_step(understood, heard, _outputs_since_question(request.messages), request.instructions)
+        if isinstance(step, _Answer):
+            return _words(step.text)
         if request.tool_choice == "none" or all(tool.name != CODE_INTERPRETER for tool in request.tools):
             return _words(declined(understood.question, Refusal(Reason.NO_TOOL)))
-        return _call(program(plan.tasks), number=len(request.messages))
+        return _call(step.code, number=len(request.messages))
 
     async def close(self) -> None:
         """There is nothing to let go of."""
@@ -74,6 +75,16 @@ class Tutor:
 class _Understood:
     question: Question
     plan: Plan | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    code: str
 
 
 def _understood(heard: Sequence[ModelMessage]) -> _Understood:
@@ -89,11 +100,59 @@ def _understood(heard: Sequence[ModelMessage]) -> _Understood:
 
 
 def _read(text: str, language: Language, context: Context) -> _Understood:
-    question = read(_SPEAKER.sub("", text), otherwise=language, functions=frozenset(context.definitions))
+    question = read(text, otherwise=language, functions=frozenset(context.definitions))
     try:
         return _Understood(question, planned(question, context))
     except Refusal as refusal:
         return _Understood(question, refusal)
+
+
+def _next_step(
+    understood: _Understood, heard: Sequence[ModelMessage], outputs: Sequence[str], instructions: str,
+) -> _Answer | _Program:
+    """What to do after these outputs of code."""
+    plan = understood.plan
+    table = table_in(heard)
+    if table is not None and is_about_table(understood.question, plan, heard[-1]):
+        return _next_step_with_table(understood.question, heard[-1].text, table, outputs, instructions)
+    if isinstance(plan, Refusal):
+        no_file = plan.reason is not Reason.NO_MATHEMATICS and asks_for_table(understood.question)
+        return _Answer(declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan))
+    if not outputs:
+        return _Program(program(plan.tasks))
+    results, trouble = results_in(outputs[-1]), _last_line(outputs[-1])
+    say = Say(language=_language(understood.question.language, instructions), places=plan.places)
+    if not results:
+        return _Answer(failed(say.language, trouble))
+    explains = _explains(understood.question, instructions)
+    return _Answer(answer(say, plan.tasks, results, doubts=plan.doubts, explains=explains, trouble=trouble))
+
+
+def _next_step_with_table(
+    question: Question, text: str, table: str, outputs: Sequence[str], instructions: str,
+) -> _Answer | _Program:
+    """First a look at the columns, then the program for what was asked, then the answer."""
+    if not outputs:
+        return _Program(look(table))
+    say = Say(language=_language(question.language, instructions))
+    looked = results_in(outputs[0])
+    if not looked or not columns_in(looked[0]):
+        return _Answer(failed(say.language, _last_line(outputs[0])))
+    try:
+        tasks = data_tasks(text, columns_in(looked[0]), question.language)
+    except Refusal as refusal:
+        return _Answer(declined(question, refusal))
+    if len(outputs) == 1:
+        return _Program(data_program(table, tasks))
+    results = results_in(outputs[-1])
+    if not results:
+        return _Answer(failed(say.language, _last_line(outputs[-1])))
+    return _Answer(data_answer(say, tasks, results, explains=_explains(question, instructions)))
+
+
+def _explains(question: Question, instructions: str) -> bool:
+    waived = any(Cue.EXPLAIN in clause.declined for clause in question.clauses)
+    return not waived and not _BRIEF.search(instructions)
 
 
 def _outputs_since_question(messages: Sequence[ModelMessage]) -> list[str]:
@@ -104,17 +163,6 @@ def _outputs_since_question(messages: Sequence[ModelMessage]) -> list[str]:
         elif message.speaker is Speaker.TOOL:
             outputs.append(message.text)
     return outputs
-
-
-def _answered(understood: _Understood, plan: Plan, output: str, instructions: str) -> str:
-    language = _language(understood.question.language, instructions)
-    results, trouble = results_in(output), _last_line(output)
-    if not results:
-        return failed(language, trouble)
-    declined_words = {cue for clause in understood.question.clauses for cue in clause.declined}
-    explains = Cue.EXPLAIN not in declined_words and not _BRIEF.search(instructions)
-    say = Say(language=language, places=plan.places)
-    return answer(say, plan.tasks, results, doubts=plan.doubts, explains=explains, trouble=trouble)
 
 
 def _language(spoken: Language, instructions: str) -> Language:

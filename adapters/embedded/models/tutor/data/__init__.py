@@ -1,0 +1,1 @@
+"""Questions about the columns of a file that someone attached."""

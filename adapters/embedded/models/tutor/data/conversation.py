@@ -1,0 +1,35 @@
+"""Whether a message is about a file, and which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from adapters.embedded.models.port import ModelMessage
+from adapters.embedded.models.tutor.formulas.expression import Symbol
+from adapters.embedded.models.tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue
+from adapters.embedded.models.tutor.planning.refusal import Refusal
+from adapters.embedded.models.tutor.reading.clause import Question
+
+_READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls")
+_ABOUT_FILES: Final = CHART_CUES | STATISTICS_CUES | frozenset({Cue.FILE, Cue.COLUMN, Cue.ROWS, Cue.AGAINST, Cue.BY, Cue.OVER})
+
+
+def table_in(heard: Sequence[ModelMessage]) -> str | None:
+    """The table that was attached last."""
+    names = [name for message in heard for name in message.file_names if name.lower().endswith(_READABLE)]
+    return names[-1] if names else None
+
+
+def is_about_table(question: Question, plan: object, message: ModelMessage) -> bool:
+    """Whether the message asks of the table rather than of a formula that it spells out."""
+    letters_only = all(isinstance(part, Symbol) for clause in question.clauses for each in clause.subjects for part in each.parts)
+    if not isinstance(plan, Refusal):
+        return letters_only and any(clause.subjects for clause in question.clauses)
+    return bool(message.file_names or question.cues & _ABOUT_FILES or any(clause.strange for clause in question.clauses)
+                or question.cues & {Cue.PLOT, Cue.GRAPH, Cue.MAXIMUM, Cue.MINIMUM})
+
+
+def asks_for_table(question: Question) -> bool:
+    """Whether a message without a file in the thread speaks of one."""
+    return bool(question.cues & (CHART_CUES | {Cue.FILE, Cue.COLUMN, Cue.ROWS}))

@@ -1,0 +1,192 @@
+"""From a question about a file, its columns known, to data tasks. Whatever is not understood is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from adapters.embedded.models.tutor.data.requests import (
+    Chart,
+    Column,
+    ColumnKind,
+    CountRows,
+    DataTask,
+    Describe,
+    ShowChart,
+    Statistic,
+    TellCorrelation,
+    TellStatistics,
+)
+from adapters.embedded.models.tutor.data.words import Named, Part, parts_of
+from adapters.embedded.models.tutor.language.cues import CHART_CUES, Cue, Word
+from adapters.embedded.models.tutor.language.vocabulary import Language
+from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
+
+_STATISTICS: Final = {
+    Cue.MEAN: Statistic.MEAN, Cue.MEDIAN: Statistic.MEDIAN, Cue.DEVIATION: Statistic.DEVIATION,
+    Cue.VARIANCE: Statistic.VARIANCE, Cue.TOTAL: Statistic.TOTAL, Cue.MINIMUM: Statistic.MINIMUM,
+    Cue.MAXIMUM: Statistic.MAXIMUM, Cue.COUNT: Statistic.COUNT,
+}
+_CHARTS: Final = {
+    Cue.HISTOGRAM: Chart.HISTOGRAM, Cue.SCATTER: Chart.SCATTER, Cue.BARS: Chart.BARS, Cue.LINES: Chart.LINES,
+    Cue.BOXES: Chart.BOXES, Cue.TREND: Chart.SCATTER,
+}
+_HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})   # German "gegen" is the latter
+_GROUPING: Final = frozenset({Cue.BY, Cue.RESPECT})                        # German "nach" is the latter
+_ENDS_ROLE: Final = frozenset({Cue.AND, Cue.OF, Cue.FOR, Cue.BETWEEN, Cue.FROM})
+_SPECIFIC: Final = frozenset({
+    Cue.DERIVATIVE, Cue.INTEGRAL, Cue.AREA, Cue.CONCAVE, Cue.CONVEX, Cue.CURVATURE, Cue.INFLECTION, Cue.SOLVE, Cue.ROOTS,
+    Cue.LIMIT, Cue.SIMPLIFY, Cue.EXPAND, Cue.FACTOR, Cue.INTERSECTION, Cue.TANGENT, Cue.INCREASING, Cue.DECREASING,
+    Cue.UNABLE, Cue.WITHOUT, Cue.NOT, Cue.POSITIVE, Cue.NEGATIVE, Cue.STEP,
+})
+
+
+class DataQuestion:
+    """One question with its columns by role."""
+
+    def __init__(self, parts: Sequence[Part], columns: Sequence[Column]) -> None:
+        self.columns = columns
+        self.words = [part for part in parts if isinstance(part, Word)]
+        self.cues = {word.cue for word in self.words if word.cue is not None}
+        self.named: list[Column] = []
+        self.xs: list[Column] = []
+        self.groups: list[Column] = []
+        self._sort(parts)
+
+    def _sort(self, parts: Sequence[Part]) -> None:
+        role = self.named
+        for part in parts:
+            if isinstance(part, Named):
+                if part.column not in role:
+                    role.append(part.column)
+            elif part.cue in _HORIZONTAL:
+                role = self.xs
+            elif part.cue in _GROUPING:
+                role = self.groups
+            elif part.cue in _ENDS_ROLE and part.cue is not Cue.AND:
+                role = self.named
+
+
+def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
+    """The tasks of one question. Raises Refusal."""
+    question = DataQuestion(parts_of(text, columns, language), columns)
+    strange = [word.text for word in question.words if word.cue is None]
+    if strange or question.cues & _SPECIFIC:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
+    tasks = tuple(_tasks(question))
+    if not tasks:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
+    return tasks
+
+
+def _tasks(question: DataQuestion) -> list[DataTask]:
+    cues = question.cues
+    if Cue.COUNT in cues and (Cue.ROWS in cues or not question.named) and not cues & CHART_CUES and not question.groups:
+        return [CountRows()]
+    if Cue.CORRELATION in cues:
+        return [_correlation(question)]
+    statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
+    if cues & CHART_CUES or Cue.PLOT in cues or Cue.GRAPH in cues or question.xs:
+        return [_chart(question, statistics)]
+    if statistics:
+        return [_statistics(question, statistics)]
+    if Cue.DESCRIBE in cues or not (question.named or cues - {Cue.FILE, Cue.PRONOUN, Cue.HELLO, Cue.FIND, Cue.BE}):
+        return [Describe(columns=tuple(question.named))]
+    return []
+
+
+def _correlation(question: DataQuestion) -> TellCorrelation:
+    both = [*question.named, *question.xs]
+    if len(both) != 2:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    return TellCorrelation(first=_numeric(both[0]), second=_numeric(both[1]))
+
+
+def _statistics(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellStatistics:
+    if not question.named and statistics != (Statistic.COUNT,):
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    columns = tuple(question.named if statistics == (Statistic.COUNT,) else map(_numeric, question.named))
+    return TellStatistics(statistics=statistics, columns=columns, by=_group(question))
+
+
+def _group(question: DataQuestion) -> Column | None:
+    if len(question.groups) > 1:
+        raise Refusal(Reason.LEFT_OVER, tuple(column.name for column in question.groups))
+    return question.groups[0] if question.groups else None
+
+
+def _numeric(column: Column) -> Column:
+    if column.kind is not ColumnKind.NUMBER:
+        raise Refusal(Reason.NOT_NUMERIC, (column.name,))
+    return column
+
+
+def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowChart:
+    asked = [_CHARTS[cue] for cue in _CHARTS if cue in question.cues]
+    trend = Cue.TREND in question.cues
+    x = question.xs[0] if question.xs else _time(question)
+    ys, group = list(question.named), _group(question)
+    chart = asked[0] if asked else _fitting(ys, x, group)
+    if trend and Cue.SCATTER not in question.cues and x is not None and x.kind is ColumnKind.DATE:
+        chart = Chart.LINES
+    if len(question.xs) > 1 or len(statistics) > 1 or not ys and group is None:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    match chart:
+        case Chart.SCATTER:
+            return _scatter(ys, x, trend=trend)
+        case Chart.LINES:
+            return _lines(question, ys, x, group, trend=trend)
+        case Chart.BARS:
+            return _bars(ys, x or group, statistics)
+        case Chart.HISTOGRAM | Chart.BOXES:
+            if x is not None:
+                raise Refusal(Reason.LEFT_OVER, (x.name,))
+            return ShowChart(chart=chart, ys=tuple(map(_numeric, ys)), by=group)
+
+
+def _time(question: DataQuestion) -> Column | None:
+    """`over time` without a column's name is the column of dates."""
+    over_time = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe"} for word in question.words)
+    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    return dates[0] if over_time and dates else None
+
+
+def _fitting(ys: Sequence[Column], x: Column | None, group: Column | None) -> Chart:
+    """The chart for a plain `plot`: lines over dates, dots for two numbers, bars for groups."""
+    if group is not None or (x is not None and x.kind is ColumnKind.TEXT) or any(y.kind is ColumnKind.TEXT for y in ys):
+        return Chart.BARS
+    if x is not None and x.kind is ColumnKind.NUMBER:
+        return Chart.SCATTER
+    return Chart.LINES
+
+
+def _scatter(ys: Sequence[Column], x: Column | None, *, trend: bool) -> ShowChart:
+    """`b against a`: b up, a across. `scatter plot of a and b`: a across, b up."""
+    if x is None and len(ys) == 2:
+        x, ys = ys[0], ys[1:]
+    if x is None or not ys:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in ys))
+    return ShowChart(chart=Chart.SCATTER, ys=tuple(map(_numeric, ys)), x=_numeric(x), trend=trend)
+
+
+def _lines(
+    question: DataQuestion, ys: Sequence[Column], x: Column | None, group: Column | None, *, trend: bool,
+) -> ShowChart:
+    if group is not None:
+        raise Refusal(Reason.LEFT_OVER, (group.name,))
+    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    x = x or next((column for column in dates if column not in ys), None)
+    return ShowChart(chart=Chart.LINES, ys=tuple(_numeric(y) for y in ys if y != x), x=x, trend=trend)
+
+
+def _bars(ys: Sequence[Column], group: Column | None, statistics: tuple[Statistic, ...]) -> ShowChart:
+    """Numbers by group, added up unless another figure is asked for; a lone category is counted."""
+    texts = [column for column in ys if column.kind is not ColumnKind.NUMBER]
+    if group is None and texts:
+        group, ys = texts[0], [column for column in ys if column is not texts[0]]
+    statistic = statistics[0] if statistics else Statistic.TOTAL if ys else Statistic.COUNT
+    if statistic is Statistic.COUNT:
+        ys = [column for column in ys if column.kind is ColumnKind.NUMBER]
+        if group is None:
+            raise Refusal(Reason.LEFT_OVER, tuple(column.name for column in ys))
+    return ShowChart(chart=Chart.BARS, ys=tuple(map(_numeric, ys)), by=group, statistic=statistic)

@@ -1,0 +1,89 @@
+"""What can be asked of a file's columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ColumnKind(StrEnum):
+    """What a column holds."""
+
+    NUMBER = "number"
+    DATE = "date"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column by its name in the file."""
+
+    name: str
+    kind: ColumnKind
+
+
+class Chart(StrEnum):
+    """A diagram."""
+
+    HISTOGRAM = "histogram"
+    SCATTER = "scatter"
+    BARS = "bars"
+    LINES = "lines"
+    BOXES = "boxes"
+
+
+class Statistic(StrEnum):
+    """A figure of a column."""
+
+    MEAN = "mean"
+    MEDIAN = "median"
+    DEVIATION = "deviation"
+    VARIANCE = "variance"
+    TOTAL = "total"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowChart:
+    """One diagram of columns: `ys` over `x`, or by the groups of `by`."""
+
+    chart: Chart
+    ys: tuple[Column, ...]
+    x: Column | None = None
+    by: Column | None = None
+    statistic: Statistic | None = None   # of each group, in a bar chart
+    trend: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellStatistics:
+    """Figures of columns, perhaps by group."""
+
+    statistics: tuple[Statistic, ...]
+    columns: tuple[Column, ...]
+    by: Column | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellCorrelation:
+    """How closely two columns go together, and the straight line through them."""
+
+    first: Column
+    second: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describe:
+    """The key figures of every column, or of those named."""
+
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRows:
+    """How many rows the file has."""
+
+
+DataTask = ShowChart | TellStatistics | TellCorrelation | Describe | CountRows
