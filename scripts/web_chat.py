@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from pathlib import Path
 
 from scripts.node import Node, ensure_node
 from scripts.npm_package import NpmPackage
@@ -24,7 +25,7 @@ def ensure_web_chat() -> None:
         return
     node = ensure_node()
     with step("Fetching Web Chat for the chat page (7 MB)"):
-        _fetch(node)
+        fetch(_PACKAGE, node, _HOME)
 
 
 def web_chat_is_here() -> bool:
@@ -32,15 +33,16 @@ def web_chat_is_here() -> bool:
     return _WHICH.is_file()
 
 
-def _fetch(node: Node) -> None:
-    fresh, kept = CACHE / "webchat-fresh", CACHE / "webchat-kept"
-    _PACKAGE.unpack(node, fresh)
+def fetch(package: NpmPackage, node: Node, home: Path) -> None:
+    """Put what the page needs of the package into `home`, whole or not at all. Raises CannotGoOnError."""
+    fresh, kept = home.with_name("webchat-fresh"), home.with_name("webchat-kept")
+    package.unpack(node, fresh)
     for name in _KEPT:
         (kept / name).parent.mkdir(parents=True, exist_ok=True)
         (fresh / name).replace(kept / name)
     shutil.rmtree(fresh)
-    shutil.rmtree(_HOME, ignore_errors=True)
-    kept.replace(_HOME)
+    shutil.rmtree(home, ignore_errors=True)
+    kept.replace(home)
 
 
 def _main() -> None:

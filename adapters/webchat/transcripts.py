@@ -23,6 +23,7 @@ ConversationId = NewType("ConversationId", str)
 Activity = dict[str, object]
 
 _LONGEST_TITLE = 60  # characters
+_LOCK_WAIT_S = 1.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS activities (
     revision     INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -113,10 +114,14 @@ class Transcripts:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=2)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.executescript(_TABLES)
+    connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(_TABLES)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

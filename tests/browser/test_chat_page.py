@@ -188,6 +188,14 @@ def test_what_a_model_writes_as_html_or_as_a_far_picture_never_acts(page: Page, 
     assert refused[far] == "csp"
 
 
+def test_the_other_name_of_this_machine_serves_as_well(page: Page, bot: Program, complaints: list[str]) -> None:
+    assert complaints == []
+    chat = ChatPage(page=page, address=_address(bot).replace("127.0.0.1", "localhost"))
+    chat.open()
+    chat.say("Plot x^2")
+    chat.picture(timeout_ms=_TURN_MS)
+
+
 def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_path: Path) -> None:
     port = str(_free_port())
     with running_bot(tmp_path, PORT=port) as bot:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse, WSCloseCode
 
 from tests.web_chat import Site, running_site
 
@@ -210,7 +210,7 @@ async def test_an_open_page_is_let_go_when_the_program_stops(tmp_path: Path) -> 
         chat = await site.open()
         stream = await site.client.ws_connect(f"{chat.url}/stream?t={chat.token}")
         stopping = asyncio.create_task(stream.receive(timeout=_DEADLINE_S))
-    assert (await stopping).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING)
+    assert (await stopping).data == WSCloseCode.GOING_AWAY
 
 
 async def test_the_list_has_the_latest_conversation_first(site: Site) -> None:
