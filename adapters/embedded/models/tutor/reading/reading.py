@@ -26,7 +26,9 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
-_NAMED_RESULTS: Final = (   # "the sum of 3 and 5"
+_NAMED_RESULTS: Final = (   # "the sum of 3 and 5", "the square of 4"
+    (re.compile(rf"\b(?:square of|Quadrat von) {_OPERAND}", re.IGNORECASE), r"((\1)^2)"),
+    (re.compile(rf"\bcube of {_OPERAND}", re.IGNORECASE), r"((\1)^3)"),
     (re.compile(rf"\b(?:sum of|Summe (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) + (\2))"),
     (re.compile(rf"\b(?:product of|Produkt (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) * (\2))"),
     (re.compile(rf"\b(?:difference (?:of|between)|Differenz (?:von|aus|zwischen)) {_OPERAND} (?:and|und) {_OPERAND}",
@@ -58,8 +60,8 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
 
 
 def _without_exclamation(found: list[Token]) -> list[Token]:
-    """A last `!` is a factorial after a lone number (`What is 5!`), and an exclamation mark anywhere else."""
-    if not found or found[-1].text != "!":
+    """A last `!` is a factorial after a lone number (`What is 5!`) or another factorial, else an exclamation mark."""
+    if not found or found[-1].text != "!" or any(token.text == "!" for token in found[:-1]):
         return found
     signs = {TokenKind.OPERATOR, TokenKind.RELATION, TokenKind.LETTER, TokenKind.FUNCTION}
     lone = len(found) > 1 and found[-2].kind is TokenKind.NUMBER and not any(t.kind in signs for t in found[:-1])
