@@ -115,6 +115,8 @@ def _next_step(
     table = table_in(heard)
     if table is not None and is_about_table(understood.question, plan, heard[-1]):
         return _next_step_with_table(understood.question, heard[-1].text, table, outputs, instructions)
+    if isinstance(plan, Plan) and not plan.tasks:
+        return _Answer(declined(understood.question, Refusal(Reason.NO_DEMAND)))
     if isinstance(plan, Refusal):
         no_file = plan.reason is not Reason.NO_MATHEMATICS and asks_for_table(understood.question)
         return _Answer(declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan))

@@ -6,7 +6,10 @@ from typing import Final
 
 SENTENCES: Final = {
     # numbers
-    "and": " und ", "or": " oder ", "yes": "**Ja**, ", "no": "**Nein**, ",
+    "and": " und ",
+    "or": " oder ",
+    "yes": "**Ja**, ",
+    "no": "**Nein**, ",
     "long integer": "{mantissa}·{power} (eine Zahl mit {digits} Stellen)",
     "value": "**{what} {equals}**",
     "is itself": "**{what}** lässt sich nicht weiter ausrechnen.",
@@ -16,12 +19,15 @@ SENTENCES: Final = {
     "inserted": "{at} für {variable} in {what} eingesetzt: {inserted} {equals}.",
     "not defined": "{what} ist für {variable} = {at} **nicht definiert**.",
     "complex value": "{what} hat für {variable} = {at} **keinen reellen Wert**; der komplexe Wert ist {value}.",
-    "simplify": "vereinfachen", "expand": "ausmultiplizieren", "factor": "faktorisieren",
+    "simplify": "vereinfachen",
+    "expand": "ausmultiplizieren",
+    "factor": "faktorisieren",
     "rewritten": "**{what} = {value}**",
     "already": "**{what}** lässt sich nicht weiter {how}.",
     "too long": "Das Ergebnis für {what} ist zu lang für den Chat; es steht in der Ausgabe des Codes.",
     "table": "Die Wertetabelle von {what} hat {count} Zeilen; alle stehen in der csv-Datei.",
-    "more rows": "... und {count} weitere Zeilen in der Datei.", "cell not defined": "{what} nicht definiert",
+    "more rows": "... und {count} weitere Zeilen in der Datei.",
+    "cell not defined": "{what} nicht definiert",
     # calculus
     "derivative": "Die Ableitung von {what} ist **{value}**.",
     "second derivative": "Die zweite Ableitung von {what} ist **{value}**.",
@@ -29,9 +35,10 @@ SENTENCES: Final = {
     "derivative of order": "Die Ableitung der Ordnung {order} von {what} ist **{value}**.",
     "derivative at": "Für {variable} = {at} ist ihr Wert **{value}**.",
     "no derivative at": "Für {variable} = {at} gibt es **keine Ableitung**.",
-    "antiderivative": "Eine Stammfunktion von {what} ist **{value}**; jede andere unterscheidet sich um eine Konstante C.",
-    "no antiderivative": "Ich habe **keine Stammfunktion** von {what} gefunden, die ich bestätigen kann; viele Funktionen"
-    " haben keine, die sich mit den üblichen Funktionen schreiben lässt.",
+    "antiderivative": "Eine Stammfunktion von {what} ist **{value}**; jede andere unterscheidet sich um eine"
+    " Konstante C.",
+    "no antiderivative": "Ich habe **keine Stammfunktion** von {what} gefunden, die ich bestätigen kann; viele"
+    " Funktionen haben keine, die sich mit den üblichen Funktionen schreiben lässt.",
     "integral": "Das Integral von {what} von {low} bis {high} ist **{value}**.",
     "area": "Die Fläche zwischen {what} und der {variable}-Achse von {low} bis {high} ist **{value}**.",
     "divergent": "Das Integral von {what} von {low} bis {high} **divergiert**: Es wächst über alle Grenzen.",
@@ -39,17 +46,21 @@ SENTENCES: Final = {
     "numerically only": "Dieser Wert ist numerisch bestimmt; eine exakte Form kenne ich nicht.",
     "limit": "Der Grenzwert von {what} für {variable} → {at} ist **{value}**.",
     "limit from": "Der Grenzwert von {what} für {variable} → {at} von {side} ist **{value}**.",
-    "two limits": "{what} hat für {variable} → {at} **keinen Grenzwert**: Von links ist er {left}, von rechts {right}.",
+    "two limits": "{what} hat für {variable} → {at} **keinen Grenzwert**: Von links ist er {left}, von rechts"
+    " {right}.",
     "no limit": "{what} hat für {variable} → {at} **keinen Grenzwert**.",
     "unsure limit": "Einen Grenzwert von {what} für {variable} → {at} konnte ich nicht bestätigen.",
-    "left": "links", "right": "rechts",
+    "left": "links",
+    "right": "rechts",
     "tangent": "Die Tangente an {what} bei {variable} = {at} ist **y = {value}**, mit der Steigung {slope}.",
     "no tangent": "{what} hat bei {variable} = {at} keine Tangente mit endlicher Steigung.",
     # shape
-    "for range": " für {low} ≤ {variable} ≤ {high}",
+    "for range": " für {range}",
     "for window": " für −2π ≤ {variable} ≤ 2π, den Teil, den ich untersucht habe",
-    "everywhere": "jedes {variable}", "point": "({x}; {y})",
-    "is convex": "{what} ist **konvex**{where}.", "is concave": "{what} ist **konkav**{where}.",
+    "everywhere": "jedes {variable}",
+    "point": "({x}; {y})",
+    "is convex": "{what} ist **konvex**{where}.",
+    "is concave": "{what} ist **konkav**{where}.",
     "is not concave": "{what} ist **nicht konkav, sondern konvex**{where}.",
     "is not convex": "{what} ist **nicht konvex, sondern konkav**{where}.",
     "is both": "{what} ist eine Gerade{where}: **sowohl konvex als auch konkav**, aber beides nicht streng.",
@@ -59,25 +70,29 @@ SENTENCES: Final = {
     "is piecewise concave": "{what} ist **auf jedem Teil des Definitionsbereichs konkav**{where}.",
     "gap": "Der Definitionsbereich hat eine Lücke, deshalb passt das Wort nicht auf die Funktion als Ganzes.",
     "because always positive": "Der Grund ist die zweite Ableitung: Sie ist {derivative}, also überall größer als 0.",
-    "because always negative": "Der Grund ist die zweite Ableitung: Sie ist {derivative}, also überall kleiner als 0.",
+    "because always negative": "Der Grund ist die zweite Ableitung: Sie ist {derivative}, also überall kleiner als"
+    " 0.",
     "because positive": "Der Grund ist die zweite Ableitung, {derivative}: Sie ist dort nirgends negativ.",
     "because negative": "Der Grund ist die zweite Ableitung, {derivative}: Sie ist dort nirgends positiv.",
     "because changes": "Der Grund ist die zweite Ableitung, {derivative}: Sie wechselt das Vorzeichen.",
-    "because kinks": "Zwischen den Knicken ist die zweite Ableitung {derivative}; an den Knicken habe ich die Steigungen auf"
-    " beiden Seiten verglichen.",
+    "because kinks": "Zwischen den Knicken ist die zweite Ableitung {derivative}; an den Knicken habe ich die"
+    " Steigungen auf beiden Seiten verglichen.",
     "tested only": "Ich habe das an vielen Punkten geprüft, kann es aber nicht für alle beweisen.",
     "shape unknown": "Wo die zweite Ableitung von {what}, {derivative}, positiv oder negativ ist, konnte ich nicht"
     " herausfinden.",
     "inflection": "{what} hat einen Wendepunkt{where}: **{points}**.",
     "inflections": "{what} hat diese Wendepunkte{where}: **{points}**.",
     "no inflection": "{what} hat **keinen Wendepunkt**{where}.",
-    "is increasing": "{what} ist **steigend**{where}.", "is decreasing": "{what} ist **fallend**{where}.",
+    "is increasing": "{what} ist **steigend**{where}.",
+    "is decreasing": "{what} ist **fallend**{where}.",
     "is constant": "{what} ist **konstant**{where}.",
     "is rising and falling": "{what} ist **steigend für {rising}** und **fallend für {falling}**{where}.",
     "is only rising": "{what} ist **steigend für {rising}**{where}.",
     "is only falling": "{what} ist **fallend für {falling}**{where}.",
-    "because slope": "Die Ableitung ist {derivative}: Wo sie positiv ist, steigt die Funktion, wo sie negativ ist, fällt sie.",
-    "trend unknown": "Wo die Ableitung von {what}, {derivative}, positiv oder negativ ist, konnte ich nicht herausfinden.",
+    "because slope": "Die Ableitung ist {derivative}: Wo sie positiv ist, steigt die Funktion, wo sie negativ ist,"
+    " fällt sie.",
+    "trend unknown": "Wo die Ableitung von {what}, {derivative}, positiv oder negativ ist, konnte ich nicht"
+    " herausfinden.",
     "global minimum": "Der kleinste Wert von {what}{where} liegt bei **{points}**.",
     "global maximum": "Der größte Wert von {what}{where} liegt bei **{points}**.",
     "local minimum": "{what} hat ein lokales Minimum bei **{points}**.",
@@ -87,18 +102,21 @@ SENTENCES: Final = {
     "extrema unknown": "Die Extrema von {what}{where} konnte ich nicht finden.",
     "constant has no extrema": "{what} ist konstant{where}; jeder Punkt ist Minimum und Maximum.",
     # equations
-    "solution": "Die Lösung von {what}{where} ist {values}.", "solutions": "Die Lösungen von {what}{where} sind {values}.",
-    "root": "{what} hat eine Nullstelle{where}: {values}.", "roots": "Die Nullstellen von {what}{where} sind {values}.",
-    "no solution": "{what} hat **keine reelle Lösung**{where}.", "no root": "{what} hat **keine reelle Nullstelle**{where}.",
+    "solution": "Die Lösung von {what}{where} ist {values}.",
+    "solutions": "Die Lösungen von {what}{where} sind {values}.",
+    "root": "{what} hat eine Nullstelle{where}: {values}.",
+    "roots": "Die Nullstellen von {what}{where} sind {values}.",
+    "no solution": "{what} hat **keine reelle Lösung**{where}.",
+    "no root": "{what} hat **keine reelle Nullstelle**{where}.",
     "complex solutions": "Unter den komplexen Zahlen sind die Lösungen {values}.",
     "identity": "{what}: Das gilt für **jedes {variable}**, für das beide Seiten definiert sind{where}.",
     "solution families": "Die Lösungen von {what}{where} sind {values}, für jede ganze Zahl n.",
     "root families": "Die Nullstellen von {what}{where} sind {values}, für jede ganze Zahl n.",
     "closest": "Am nächsten bei 0 liegen {values}.",
-    "solutions found": "Ich habe diese Lösungen von {what}{where} gefunden: {values}. Gesucht habe ich numerisch zwischen"
-    " {variable} = −20 und 20; weiter draußen kann es andere geben.",
-    "roots found": "Ich habe diese Nullstellen von {what}{where} gefunden: {values}. Gesucht habe ich numerisch zwischen"
-    " {variable} = −20 und 20; weiter draußen kann es andere geben.",
+    "solutions found": "Ich habe diese Lösungen von {what}{where} gefunden: {values}. Gesucht habe ich numerisch"
+    " zwischen {variable} = −20 und 20; weiter draußen kann es andere geben.",
+    "roots found": "Ich habe diese Nullstellen von {what}{where} gefunden: {values}. Gesucht habe ich numerisch"
+    " zwischen {variable} = −20 und 20; weiter draußen kann es andere geben.",
     "solution unknown": "Die Lösungen von {what} konnte ich nicht finden.",
     "same curve": "{first} und {second} sind dieselbe Kurve{where}.",
     "intersection": "{first} und {second} schneiden sich{where} in **{points}**.",
@@ -111,13 +129,21 @@ SENTENCES: Final = {
     "never": "{what} gilt für **kein reelles {variable}**{where}.",
     # diagrams
     "plotted": "Der Graph von {what} ist gezeichnet von {variable} = {left} bis {right}.",
-    "plotted several": "Die Graphen von {what} sind in einem Diagramm gezeichnet, von {variable} = {left} bis {right}.",
+    "plotted several": "Die Graphen von {what} sind in einem Diagramm gezeichnet, von {variable} = {left} bis"
+    " {right}.",
     "marked": "Der Punkt bei {variable} = {at} ist markiert.",
     "several marked": "Die Punkte bei {variable} = {at} sind markiert.",
     "nothing to draw": "Von {what} ist in diesem Bereich nichts zu sehen: Es gibt dort keine reellen Werte.",
     # files
-    "mean": "Mittelwert", "median": "Median", "deviation": "Standardabweichung", "variance": "Varianz", "total": "Summe",
-    "minimum": "Minimum", "maximum": "Maximum", "count": "Anzahl", "row": "die Zeilennummer",
+    "mean": "Mittelwert",
+    "median": "Median",
+    "deviation": "Standardabweichung",
+    "variance": "Varianz",
+    "total": "Summe",
+    "minimum": "Minimum",
+    "maximum": "Maximum",
+    "count": "Anzahl",
+    "row": "die Zeilennummer",
     "chart histogram": "Das Histogramm zeigt, wie die {count} Werte von {ys} verteilt sind.",
     "chart histogram by": "Das Histogramm zeigt, wie die {count} Werte von {ys} verteilt sind, nach {by}.",
     "chart boxes": "Der Boxplot zeigt die Streuung der {count} Werte von {ys}.",
@@ -134,14 +160,17 @@ SENTENCES: Final = {
     "correlation": "Die Korrelation von {first} und {second} ist **r = {r}**.",
     "rows": "Die Datei hat **{count} Zeilen**.",
     "described": "Die Datei hat **{rows} Zeilen** und diese Spalten: {columns}.",
-    "how data": "**Wie der Code arbeitet.** Er liest die Datei mit pandas, einer Bibliothek für Tabellen. Dann {steps}.",
-    "how count": "zählt er die Zeilen", "how chart": "zeichnet er die Spalten mit matplotlib",
+    "how data": "**Wie der Code arbeitet.** Er liest die Datei mit pandas, einer Bibliothek für Tabellen. Dann"
+    " {steps}.",
+    "how count": "zählt er die Zeilen",
+    "how chart": "zeichnet er die Spalten mit matplotlib",
     "how figures": "berechnet er die Kennzahlen jeder Spalte und lässt fehlende Werte aus",
-    "how correlation": "vergleicht er, wie beide Spalten um ihren Mittelwert schwanken, und legt eine Gerade nach der Methode"
-    " der kleinsten Quadrate hindurch",
+    "how correlation": "vergleicht er, wie beide Spalten um ihren Mittelwert schwanken, und legt eine Gerade nach"
+    " der Methode der kleinsten Quadrate hindurch",
     "why data": "Eine Datei enthält viele Zahlen; ein Programm liest jede davon und verrechnet sich nicht.",
     # explanation
-    "how": "**Wie der Code arbeitet.** Er liest die Formel mit sympy, einer Bibliothek für exakte Mathematik. Dann {steps}.",
+    "how": "**Wie der Code arbeitet.** Er liest die Formel mit sympy, einer Bibliothek für exakte Mathematik. Dann"
+    " {steps}.",
     "then": "; danach ",
     "why": "**Warum Code.** {reasons}",
     "how arithmetic": "rechnet er mit exakten Zahlen, sodass unterwegs nichts gerundet wird",
@@ -153,21 +182,25 @@ SENTENCES: Final = {
     "how integral": "integriert er exakt und prüft das Ergebnis mit vielen schmalen Streifen unter der Kurve",
     "how limit": "nähert er sich der Stelle von links und von rechts und prüft das mit Werten in der Nähe",
     "how tangent": "nimmt er die Steigung der Kurve in dem Punkt und legt eine Gerade mit dieser Steigung hindurch",
-    "how curvature": "leitet er die Funktion zweimal ab, sucht die Nullstellen der zweiten Ableitung und prüft dazwischen"
-    " ihr Vorzeichen",
-    "how monotony": "leitet er die Funktion ab, sucht die Nullstellen der Ableitung und prüft dazwischen ihr Vorzeichen",
-    "how extrema": "sucht er die Nullstellen der Ableitung, prüft dort den Vorzeichenwechsel und vergleicht die Höhen",
+    "how curvature": "leitet er die Funktion zweimal ab, sucht die Nullstellen der zweiten Ableitung und prüft"
+    " dazwischen ihr Vorzeichen",
+    "how monotony": "leitet er die Funktion ab, sucht die Nullstellen der Ableitung und prüft dazwischen ihr"
+    " Vorzeichen",
+    "how extrema": "sucht er die Nullstellen der Ableitung, prüft dort den Vorzeichenwechsel und vergleicht die"
+    " Höhen",
     "how zeros": "bringt er alles auf eine Seite und sucht, wo diese null ist",
     "how solve": "formt er die Gleichung um, bis die Unbekannte allein steht",
     "how system": "beseitigt er eine Unbekannte nach der anderen und setzt jede Lösung zur Probe ein",
     "how inequality": "sucht er, wo beide Seiten gleich sind, und prüft die Intervalle dazwischen",
     "how plot": "berechnet er 1001 Punkte jeder Kurve und verbindet sie mit matplotlib zu einer glatten Linie",
-    "why exact": "Ein Computeralgebrasystem rechnet exakt und verrechnet sich nicht, und jeder Schritt steht im Code.",
+    "why exact": "Ein Computeralgebrasystem rechnet exakt und verrechnet sich nicht, und jeder Schritt steht im"
+    " Code.",
     "why plot": "Ein Graph aus berechneten Punkten ist genauer als eine Skizze.",
     "why table": "Ein Programm füllt viele Zeilen ohne Fehler aus.",
     "only part": "Weiter ist der Code nicht gekommen: {reason}",
     # notes on notation
-    "note fraction": "Den Bruch habe ich von links nach rechts gelesen; bitte Klammern setzen, wenn 1/(2x) gemeint war.",
+    "note fraction": "Den Bruch habe ich von links nach rechts gelesen; bitte Klammern setzen, wenn 1/(2x) gemeint"
+    " war.",
     "note log": "log habe ich als natürlichen Logarithmus ln gelesen; für die Basis 10 bitte log10 schreiben.",
     "note degrees": "Den Winkel habe ich im Bogenmaß genommen; für Grad bitte 30° schreiben.",
 }

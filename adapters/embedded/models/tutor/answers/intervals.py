@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from adapters.embedded.models.tutor.answers.results import Result, object_of, text_of
 from adapters.embedded.models.tutor.answers.say import Say, is_infinite
 from adapters.embedded.models.tutor.formulas.everyday import pretty
+from adapters.embedded.models.tutor.formulas.statements import Bounds
 
 
 def merged(rows: Sequence[Result], wanted: set[int]) -> list[tuple[str, str]]:
@@ -71,3 +72,14 @@ def _end(say: Say, part: Result) -> str:
     return text.removeprefix("≈ ")
 
 
+
+
+def written(say: Say, variable: str, bounds: Bounds) -> str:
+    """`0 ≤ x < 5`, `x > 0`."""
+    low, high = say.formula(bounds.low), say.formula(bounds.high)
+    below, above = "<" if bounds.open_low else "≤", "<" if bounds.open_high else "≤"
+    if low == "−∞":
+        return say("everywhere", variable=variable) if high == "∞" else f"{variable} {above} {high}"
+    if high == "∞":
+        return f"{variable} {'>' if bounds.open_low else '≥'} {low}"
+    return f"{low} {below} {variable} {above} {high}"

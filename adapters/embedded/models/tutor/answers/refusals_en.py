@@ -15,32 +15,30 @@ SENTENCES: Final = {
     "left_over": "I understood the words, but not how they belong together, so I have calculated nothing.",
     "unable": "This is a kind of mathematics that I cannot do.",
     "ambiguous power": "e^2x can mean e^(2x) or (e^2)·x. Please write the parentheses.",
-    "ambiguous argument": "I do not know how far the function or the root reaches. Please put parentheses around it, for"
-    " example sin(x/2) or sqrt(x + 1).",
+    "ambiguous argument": "I do not know how far the function or the root reaches. Please put parentheses around it,"
+    " for example sin(x/2) or sqrt(x + 1).",
     "ambiguous index": "x2 can mean x^2 or x_2. Please write one of them.",
     "ambiguous log": "log can mean the natural logarithm or the one of base 10. Please write ln(x) or log10(x).",
     "ambiguous comma": "A comma as in 1,5 can mean one number or two. Please write 1.5, or a blank after the comma.",
     "too_big": "The numbers in this would become too large to work out here.",
     "parameters": "I need a value for {details} before I can do this, for example: for {details} = 2.",
     "undefined": "I do not know what {details} is. Please write it out, for example: {details}(x) = x^2.",
-    "several_unknowns": "There are several unknowns here: {details}. Please say for which one to solve, or give values to"
-    " the others.",
+    "several_unknowns": "There are several unknowns here: {details}. Please say for which one to solve, or give"
+    " values to the others.",
     "no_tool": "I calculate only by running code, and Code Interpreter is not switched on for this request.",
     "no_file": "I see no file in this conversation. Please attach a csv file.",
     "no_column": "I did not find which columns you mean. The file has these: {details}.",
     "not_numeric": "The column {details} does not hold numbers.",
     "failed": "The code did not finish, so I have no result. {details}",
-    "examples": "For example, you can ask:\n"
-    "- Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.\n"
-    "- What is the derivative of x^3 sin(x)?\n"
-    "- Is f(x) = ln(x) concave on [1, 5]?",
-    "connect": "I am the built-in tutor: no language model, but exact mathematics. For everything else, connect a language"
-    " model with two lines in `.env`:\n\n`OPENAI_BASE_URL=...` (or `OPENAI_API_KEY=...`)\n\n`MODEL=...`",
-    "hello": "Hello! I am the built-in mathematics tutor. I calculate, solve equations, differentiate, integrate and draw"
-    " graphs.",
+    "examples": "For example, you can ask:\n- Solve the equation y = x^2 + 3 for x = 3 and plot the function"
+    " graph.\n- What is the derivative of x^3 sin(x)?\n- Is f(x) = ln(x) concave on [1, 5]?",
+    "connect": "I am the built-in tutor: no language model, but exact mathematics. For everything else, connect a"
+    " language model with two lines in `.env`:\n\n`OPENAI_BASE_URL=...` (or `OPENAI_API_KEY=...`)\n\n`MODEL=...`",
+    "hello": "Hello! I am the built-in mathematics tutor. I calculate, solve equations, differentiate, integrate and"
+    " draw graphs.",
     "thanks": "You are welcome. Ask me the next one whenever you like.",
     "goodbye": "Goodbye!",
     "help": "I am the built-in mathematics tutor, no language model. I calculate, solve equations, systems and"
-    " inequalities, find roots, extrema, limits and inflection points, differentiate, integrate, draw graphs, make tables,"
-    " and plot the data of a csv file.",
+    " inequalities, find roots, extrema, limits and inflection points, differentiate, integrate, draw graphs, make"
+    " tables, and plot the data of a csv file.",
 }

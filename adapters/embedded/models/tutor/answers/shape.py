@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.embedded.models.tutor.answers.intervals import between, merged
+from adapters.embedded.models.tutor.answers.intervals import between, merged, written
 from adapters.embedded.models.tutor.answers.results import Result, object_of, parts_of, text_of
 from adapters.embedded.models.tutor.answers.say import Say
 from adapters.embedded.models.tutor.answers.told import Told
@@ -41,8 +41,7 @@ def signs_in(result: Result) -> Signs:
 def where(say: Say, variable: str, bounds: Bounds | None, result: Result) -> str:
     """` for 0 ≤ x ≤ 5`, or nothing where the whole axis was looked at."""
     if bounds is not None:
-        low, high = say.formula(bounds.low), say.formula(bounds.high)
-        return say("for range", low=low, high=high, variable=variable).replace("−∞ ≤ ", "").replace(" ≤ ∞", "")
+        return say("for range", range=written(say, variable, bounds))
     return say("for window", variable=variable) if result.get("window") is True else ""
 
 

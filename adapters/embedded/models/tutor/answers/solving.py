@@ -80,8 +80,8 @@ def _sure(told: Told, kind: str, found: list[str], result: Result, said: dict[st
     if found:
         key = kind if len(found) == 1 else f"{kind}s"
         told.line(key, values=told.say.listed(found), **said)
-        return
-    told.line(f"no {kind}", **said)
+    else:
+        told.line(f"no {kind}", **said)
     complex_roots = [pretty(each) for each in texts_of(result, "complex")]
     if complex_roots and all(len(each) < 30 for each in complex_roots):
         told.line("complex solutions", values=told.say.listed(complex_roots))

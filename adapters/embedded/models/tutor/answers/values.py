@@ -50,7 +50,7 @@ def _value_name(task: Evaluate, at: str) -> str:
     function = task.function
     if function.derived:
         return label(function)
-    return f"{function.name}({at})" if function.name not in {"", "y"} else head(function)
+    return f"{function.name}({at})" if function.is_called and function.name else head(function)
 
 
 def rewrite(told: Told, task: Rewrite, result: Result) -> None:

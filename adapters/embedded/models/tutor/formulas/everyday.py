@@ -16,6 +16,7 @@ _NAMES: Final = {
     **{name: sign for sign, name in GREEK.items()}, "lamda": "λ",
 }
 _STEPS: Final = (
+    (re.compile(r"\*\(pi/180\)"), "°"),
     (re.compile(r"log\(([^(),]*(?:\([^()]*\))?[^(),]*), 10\)"), r"log₁₀(\1)"),
     (re.compile(r"log\(([^(),]*(?:\([^()]*\))?[^(),]*), 2\)"), r"log₂(\1)"),
     (re.compile(r"factorial\((\w+)\)"), r"\1!"),

@@ -102,7 +102,8 @@ class Cue(Enum):
     NOT = auto()
 
     # what is talked about
-    PRONOUN = auto()           # it, this, both
+    PRONOUN = auto()           # it, this
+    BOTH = auto()
     FUNCTION = auto()          # function, curve
     GRAPH = auto()             # a noun, like function, or the verb
     EQUATION = auto()

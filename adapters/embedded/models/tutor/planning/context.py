@@ -23,20 +23,25 @@ class Context:
     """The last clause that was acted on, completed, and the functions named so far."""
 
     last: Clause | None = None
+    earlier: Clause | None = None     # the one before it that had other subjects
     definitions: Definitions = field(default_factory=dict)
 
 
-def completed(clause: Clause, last: Clause | None, *, opens: bool) -> Clause:
+def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
     """The clause with what it leaves out taken from the one before: `plot it`, `and from 0 to 10?`, `and x^3?`.
 
     `opens` is true for the first clause of a message.
     """
+    last = context.last
     if last is None:
         return clause
+    if Cue.BOTH in clause.cues and not clause.subjects and len(last.subjects) == 1 and context.earlier is not None:
+        last = replace(last, subjects=context.earlier.subjects + last.subjects)
     if clause.demands == (Cue.EVALUATE,) and not clause.subjects and not opens and Cue.DERIVATIVE in last.demands:
         return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
     if clause.demands and clause.demands != (Cue.FIND,):
-        return clause if clause.subjects else replace(clause, subjects=last.subjects)
+        bounds = clause.bounds or (last.bounds if clause.demands == (Cue.AREA,) else None)
+        return clause if clause.subjects else replace(clause, subjects=last.subjects, bounds=bounds)
     if clause.subjects:
         again = Cue.AGAIN in clause.cues or (opens and clause.joined)
         return _same_for(clause, last) if again else clause

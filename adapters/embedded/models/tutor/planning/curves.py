@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.expression import Number, Operation
@@ -56,7 +57,7 @@ def plot(view: ClauseView) -> list[Task]:
 
 
 def _formula(function: Function) -> Task:
-    origin = Function(name=function.name, variable=function.variable, expression=function.expression)
+    origin = replace(function, derived=0)
     return Derivative(function=origin, order=function.derived) if function.derived > 0 else Integral(function=origin)
 
 
@@ -64,9 +65,8 @@ def derivative(view: ClauseView) -> list[Task]:
     """Of each subject, and its value where points are given."""
     found: list[Task] = []
     for function in view.functions():
-        origin = Function(name=function.name, variable=function.variable, expression=function.expression)
         order = view.order + max(function.derived, 0)
-        found.append(Derivative(function=origin, order=order, at=tuple(view.points(function))))
+        found.append(Derivative(function=replace(function, derived=0), order=order, at=tuple(view.points(function))))
     return found
 
 
@@ -110,7 +110,8 @@ def extrema(view: ClauseView) -> list[Task]:
 
 def roots(view: ClauseView) -> list[Task]:
     """Zeros of each function; an equation has solutions instead, which belong to another planner."""
-    return [Roots(function=each, bounds=view.bounds(each.variable)) for each in view.functions()]
+    is_complex = Cue.COMPLEX in view.clause.cues
+    return [Roots(function=each, bounds=view.bounds(each.variable), is_complex=is_complex) for each in view.functions()]
 
 
 def intersection(view: ClauseView) -> list[Task]:

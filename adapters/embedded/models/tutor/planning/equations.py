@@ -115,7 +115,7 @@ def _of_function(view: ClauseView, relation: Relation) -> list[Task]:
         return _solved(view, relation)
     if Cue.SOLVE in demands and relation.is_bare:
         _refuse_log(relation)
-        return [Roots(function=function, bounds=view.bounds(function.variable))]
+        return [Roots(function=function, bounds=view.bounds(function.variable), is_complex=Cue.COMPLEX in view.clause.cues)]
     if demands:
         raise Refusal(Reason.NO_DEMAND if demands == (Cue.FIND,) else Reason.NO_POINT)
     return []
@@ -138,7 +138,8 @@ def _solved(view: ClauseView, relation: Relation) -> list[Task]:
     found: list[Task] = []
     for equation in _with_values(view, relation):
         unknown = _unknown(view, equation)
-        found.append(Solve(equation=equation, unknown=unknown, bounds=view.bounds(unknown)))
+        found.append(Solve(equation=equation, unknown=unknown, bounds=view.bounds(unknown),
+                           is_complex=Cue.COMPLEX in view.clause.cues))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.expression import (
@@ -42,8 +43,9 @@ def function_of(relation: Relation, *, preferred: Sequence[str] = (), given: Seq
     if relation.definition is not None:
         name, variable = relation.definition
         if variable and is_constant(relation.parts[1]):
-            return Function(name=name, variable=variable, expression=relation.parts[1])
-        return _named(name, relation.parts[1], [variable] if variable else preferred, given)
+            return Function(name=name, variable=variable, expression=relation.parts[1], is_called=True)
+        function = _named(name, relation.parts[1], [variable] if variable else preferred, given)
+        return replace(function, is_called=bool(variable))
     if relation.is_equation and isinstance(relation.parts[1], Symbol):
         flipped = Relation((relation.parts[1], relation.parts[0]), ("=",), relation.doubts)
         return function_of(flipped, preferred=preferred, given=given) if flipped.definition else None
@@ -69,7 +71,8 @@ def definitions_in(relations: Sequence[Relation], before: Definitions) -> Defini
         if function is None or not function.name or is_comparison(relation, found):
             continue
         expression = unfolded(function.expression, found)
-        found[function.name] = _named(function.name, expression, [function.variable], ())
+        varies = variable_of(expression, preferred=[function.variable], given=())
+        found[function.name] = replace(function, variable=varies, expression=expression)
     return found
 
 

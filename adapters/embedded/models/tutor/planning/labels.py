@@ -10,7 +10,7 @@ def head(function: Function) -> str:
     """`y`, `f(x)`, or the formula where the user gave no name."""
     if not function.name:
         return pretty_expression(function.expression)
-    return function.name if function.name == "y" else f"{function.name}({function.variable})"
+    return f"{function.name}({function.variable})" if function.is_called else function.name
 
 
 def label(function: Function) -> str:

@@ -20,7 +20,7 @@ from adapters.embedded.models.tutor.language.cues import (
 )
 from adapters.embedded.models.tutor.planning import curves, equations
 from adapters.embedded.models.tutor.planning.context import Context, completed
-from adapters.embedded.models.tutor.planning.functions import definitions_in
+from adapters.embedded.models.tutor.planning.functions import Definitions, definitions_in
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Plot, Tangent, Task
 from adapters.embedded.models.tutor.planning.view import ClauseView
@@ -42,32 +42,37 @@ _NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
     **dict.fromkeys((Cue.SECOND, Cue.THIRD, Cue.FOURTH), {Cue.DERIVATIVE}), Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT},
     Cue.LEFT: {Cue.LIMIT}, Cue.RIGHT: {Cue.LIMIT}, Cue.APPROACHES: {Cue.LIMIT}, Cue.LOCAL: EXTREMA_CUES,
     Cue.GREATEST: EXTREMA_CUES, Cue.DIFFERENTIAL: {Cue.INTEGRAL, Cue.AREA, Cue.DERIVATIVE},
-    Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS}, Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
+    Cue.COUNT: {Cue.SOLVE, Cue.ROOTS, Cue.INTERSECTION, Cue.INFLECTION, *EXTREMA_CUES},
+    Cue.COMPLEX: {Cue.SOLVE, Cue.ROOTS}, Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS}, Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
     Cue.X_AXIS: {Cue.AREA, Cue.ROOTS}, Cue.Y_AXIS: {Cue.INTERCEPT}, Cue.STEP: {Cue.TABLE},
     Cue.POINTS: {Cue.TABLE, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
 }
 """Meanings that only make sense beside certain demands."""
 
-_NOT_OF_FORMULAS: Final = STATISTICS_CUES | CHART_CUES | frozenset({
-    Cue.UNABLE, Cue.POSITIVE, Cue.NEGATIVE, Cue.COMPLEX, Cue.NOT, Cue.WITHOUT, Cue.AGAINST, Cue.BY, Cue.OVER,
+_NOT_OF_FORMULAS: Final = (STATISTICS_CUES - {Cue.COUNT}) | CHART_CUES | frozenset({
+    Cue.UNABLE, Cue.POSITIVE, Cue.NEGATIVE, Cue.NOT, Cue.WITHOUT, Cue.AGAINST, Cue.BY, Cue.OVER,
     Cue.COLUMN, Cue.FILE, Cue.ROWS,
 })
 
 
 def planned(question: Question, context: Context) -> Plan:
-    """The question's tasks in order. Raises Refusal where any part of it was not understood."""
+    """The question's tasks in order; none where it only says what a function is.
+
+    Raises Refusal where any part of it was not understood.
+    """
     _refuse_strange(question)
     tasks: list[Task] = []
     for number, clause in enumerate(question.clauses):
-        whole = completed(clause, context.last, opens=number == 0)
+        whole = completed(clause, context, opens=number == 0)
         _refuse_doubtful(whole)
         definitions = definitions_in(whole.subjects, context.definitions)
         found = _tasks(ClauseView(whole, before=context.definitions, known=definitions))
+        if number == 0 and context.last is not None and context.last.demands == (Cue.PLOT,):
+            tasks = _drawn_again(whole, found)
         tasks = [*_with_derivative(tasks, whole, found), *found]
-        context = Context(last=_remembered(whole) or context.last, definitions=definitions)
-    if not tasks:
-        noted = any(clause.subjects for clause in question.clauses)
-        raise Refusal(Reason.NO_DEMAND if noted else Reason.NO_MATHEMATICS)
+        context = _after(context, _remembered(whole), definitions)
+    if not tasks and not any(clause.subjects for clause in question.clauses):
+        raise Refusal(Reason.NO_MATHEMATICS)
     doubts = frozenset(doubt for clause in question.clauses for part in clause.subjects for doubt in part.doubts)
     return Plan(tasks=tuple(_with_marks(tasks)), doubts=doubts, context=context, places=_places(question))
 
@@ -86,6 +91,14 @@ def _tasks(view: ClauseView) -> list[Task]:
     return found
 
 
+def _after(context: Context, clause: Clause | None, definitions: Definitions) -> Context:
+    if clause is None:
+        return replace(context, definitions=definitions)
+    last = context.last
+    earlier = last if last is not None and last.subjects != clause.subjects else context.earlier
+    return Context(last=clause, earlier=earlier, definitions=definitions)
+
+
 def _remembered(clause: Clause) -> Clause | None:
     """What later questions are about: the functions and equations, rather than `f(3)`."""
     numbers = [each for each in clause.subjects if each.is_bare and not _varies(each.parts[0])]
@@ -95,6 +108,12 @@ def _remembered(clause: Clause) -> Clause | None:
 
 def _varies(expression: Expression) -> bool:
     return any(isinstance(node, Symbol) for node in walk(expression))
+
+
+def _drawn_again(clause: Clause, found: Sequence[Task]) -> list[Task]:
+    """`And its derivative?` after a plot: the curve comes again, so that both are in one diagram."""
+    asked = clause.joined and clause.demands == (Cue.DERIVATIVE,)
+    return [Plot(functions=(task.function,)) for task in found if asked and isinstance(task, Derivative)][:1]
 
 
 def _with_derivative(before: Sequence[Task], clause: Clause, found: Sequence[Task]) -> list[Task]:

@@ -13,13 +13,14 @@ from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 class Function:
     """A function of one variable; `name` is what the user calls it: `y`, `f`, or empty.
 
-    `derived` counts derivatives taken of the expression; -1 is an antiderivative. They are worked out in the sandbox.
+    `is_called` tells `f(x) = ...` from `y = ...`. `derived` counts derivatives taken of the expression; -1 is an antiderivative. They are worked out in the sandbox.
     """
 
     name: str
     variable: str
     expression: Expression
     derived: int = 0
+    is_called: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Solve:
     equation: Relation
     unknown: str
     bounds: Bounds | None = None
+    is_complex: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Roots:
 
     function: Function
     bounds: Bounds | None = None
+    is_complex: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

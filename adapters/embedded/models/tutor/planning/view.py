@@ -79,7 +79,7 @@ class ClauseView:
         expression = self.unfolded(function.expression)
         letters = symbols(expression)
         variable = letters[0] if len(letters) == 1 else function.variable
-        return Function(name=function.name, variable=variable, expression=expression)
+        return replace(function, variable=variable, expression=expression)
 
     def _named(self, expression: Expression) -> Function | None:
         """`f`, `f(x)`, `f'`, `f(x^2)`, or `y` where it has been given a meaning."""
@@ -96,8 +96,7 @@ class ClauseView:
         if known is None:
             raise Refusal(Reason.UNDEFINED, (applied.function,))
         if applied.argument in {WHOLE, Symbol(known.variable)}:
-            derived = Function(name=known.name, variable=known.variable, expression=known.expression, derived=applied.primes)
-            return derived
+            return replace(known, derived=applied.primes)
         expression = self.unfolded(applied)
         letters = symbols(expression)
         return Function(name="", variable=letters[0] if letters else "x", expression=expression)
@@ -125,10 +124,7 @@ class ClauseView:
     def _of(self, function: Function) -> Function:
         """The derivative or antiderivative, where the clause asks about that."""
         derived = {Cue.DERIVATIVE: self.order, Cue.INTEGRAL: -1}.get(self.clause.of or Cue.FILLER, 0)
-        return Function(
-            name=function.name, variable=function.variable, expression=function.expression,
-            derived=function.derived + derived,
-        )
+        return replace(function, derived=function.derived + derived)
 
     def family(self, function: Function) -> list[Function]:
         """The function with its parameters' values put in; one member for each of several values."""
@@ -138,10 +134,7 @@ class ClauseView:
                 self.use("values")
                 members = [substituted(member, {name: value}) for member in members for value in values]
         name = function.name if len(members) == 1 else ""
-        return [
-            Function(name=name, variable=function.variable, expression=member, derived=function.derived)
-            for member in members
-        ]
+        return [replace(function, name=name, expression=member) for member in members]
 
     def drawable(self, functions: Sequence[Function]) -> list[Function]:
         """The functions, if each has one variable only. Raises Refusal where a parameter has no value."""

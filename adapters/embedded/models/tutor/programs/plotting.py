@@ -14,19 +14,22 @@ RANGE: Final = '''
 def good_range(curves, marks):
     """A range that shows the zeros, the turning points and the marked points, if there are not too many."""
     wide = np.linspace(-1000, 1000, 20001)
-    special = []
+    special, defined = [], []
     with np.errstate(all="ignore"):
         for curve in curves:
             heights = curve(wide) + 0 * wide
+            defined += list(wide[np.isfinite(heights)])
             for values in (heights, np.diff(heights)):
-                change = np.flatnonzero(np.nan_to_num(np.diff(np.sign(values))))
-                special += list(wide[change])
-    if len(special) > 24:
-        return -2 * np.pi, 2 * np.pi
+                known = np.flatnonzero(np.isfinite(values) & (values != 0))
+                change = np.flatnonzero(np.diff(np.sign(values[known])))
+                special += list(wide[known[change]])
     center = round(min(special) + max(special)) / 2 if special else 0
     reach = max([1.6 * abs(point - center) for point in special + marks], default=0)
     reach = 5 if reach < 1 else max(2, np.ceil(reach))
-    return center - reach, center + reach
+    left, right = (-2 * np.pi, 2 * np.pi) if len(special) > 24 else (center - reach, center + reach)
+    if defined and min(defined) < right and left < max(defined):
+        left, right = max(left, min(defined) - 0.5), min(right, max(defined) + 0.5)
+    return left, right
 '''
 
 CURVE: Final = '''

@@ -98,8 +98,7 @@ class Script:
             return self._functions[key]
         name = self._free_name(function)
         if function.derived:
-            origin = Function(name=function.name, variable=function.variable, expression=function.expression)
-            self._define(name, _derived(self.function(origin), variable, function.derived))
+            self._define(name, _derived(self.function(replace(function, derived=0)), variable, function.derived))
         else:
             self._define(name, self._sympified(function.expression))
         self._functions[key] = name
@@ -114,8 +113,7 @@ class Script:
 
     def _free_name(self, function: Function) -> str:
         if function.derived:
-            origin = self.function(Function(name=function.name, variable=function.variable,
-                                            expression=function.expression))
+            origin = self.function(replace(function, derived=0))
             return f"{origin}_integral" if function.derived < 0 else f"{origin}_{'d' * min(function.derived, 9)}"
         wanted = [function.name] if function.name in {"f", "g", "h"} else []
         taken = {*self._symbols, *self._functions.values()}

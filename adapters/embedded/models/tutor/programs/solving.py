@@ -32,7 +32,7 @@ def solve(script: Script, task: Solve) -> None:
     script.section("Bring everything to one side; the solutions are the zeros of the difference.", f"""
         difference = {script.exact(difference)}
     """)
-    _zeros(script, variable, script.domain(task.bounds), difference)
+    _zeros(script, variable, script.domain(task.bounds), difference, is_complex=task.is_complex)
 
 
 def _with_parameters(script: Script, task: Solve) -> None:
@@ -48,7 +48,7 @@ def roots(script: Script, task: Roots) -> None:
     """The zeros of a function."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     script.section("The function is zero where", f"difference = {name}")
-    _zeros(script, variable, script.domain(task.bounds), task.function.expression)
+    _zeros(script, variable, script.domain(task.bounds), task.function.expression, is_complex=task.is_complex)
 
 
 def intersection(script: Script, task: Intersection) -> None:
@@ -60,7 +60,9 @@ def intersection(script: Script, task: Intersection) -> None:
     _zeros(script, variable, script.domain(task.bounds), both, heights=first)
 
 
-def _zeros(script: Script, variable: str, domain: str, expression: Expression, *, heights: str = "") -> None:
+def _zeros(
+    script: Script, variable: str, domain: str, expression: Expression, *, heights: str = "", is_complex: bool = False,
+) -> None:
     """Gives the result line of what makes `difference` zero."""
     script.uses("sp", "np", "brentq")
     script.helper(BOTH, ZEROS)
@@ -82,7 +84,7 @@ def _zeros(script: Script, variable: str, domain: str, expression: Expression, *
                     for family in (general.args if isinstance(general, sp.Union) else [general])
                     if isinstance(family, sp.ImageSet)]
         complex_roots = []
-        if sure and not solutions and not every and difference.is_polynomial({variable}):
+        if {'' if is_complex else 'not solutions and '}sure and not every and difference.is_polynomial({variable}):
             complex_roots = [str(root) for root in sp.solve(difference.subs({variable}, sp.Symbol("z")))]
         print("Solutions:", solutions, families)
         print("{MARK}", json.dumps({{
