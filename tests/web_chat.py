@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,13 +26,20 @@ _DEADLINE_S = 5.0
 
 @dataclass(slots=True)
 class Bot:
-    """Takes activities, or answers with the status it was told to."""
+    """Takes activities, or answers with the status it was told to; waits with the answer where it was told to."""
 
     heard: list[dict[str, Any]] = field(default_factory=list)
     status: int = 202
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    has_heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     async def take(self, request: web.Request) -> web.Response:
         self.heard.append(await request.json())
+        self.has_heard.set()
+        await self.may_answer.wait()
         return web.Response(status=self.status)
 
 

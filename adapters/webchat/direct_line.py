@@ -35,6 +35,7 @@ class DirectLine:
         self._tokens = tokens
         self._bot = bot
         self._parties = parties
+        self._under_way: set[str] = set()  # ids of messages that are being delivered right now
 
     def add_routes(self, app: web.Application) -> None:
         """Serve below `ROOT`."""
@@ -56,12 +57,14 @@ class DirectLine:
 
     async def _start(self, request: web.Request) -> web.Response:
         conversation = allowed(request, self._tokens)
+        await self._deliver_rest(conversation)
         return web.json_response(
             self._opened(conversation) | _stream_of(request, self._tokens, conversation, 0), status=201
         )
 
     async def _resume(self, request: web.Request) -> web.Response:
         conversation = allowed(request, self._tokens)
+        await self._deliver_rest(conversation)
         stream = _stream_of(request, self._tokens, conversation, _watermark(request))
         return web.json_response(self._opened(conversation) | stream)
 
@@ -80,15 +83,30 @@ class DirectLine:
         if not is_message(said):
             return web.json_response({"id": activity_id})
         activity = message_for_bot(said, conversation, activity_id, self._parties)
-        await self._transcripts.put(conversation, activity, by_person=True)
+        self._under_way.add(activity_id)
         try:
+            await self._transcripts.put(conversation, activity, by_person=True)
             await self._bot.deliver(activity)
+            await self._transcripts.delivered(conversation, activity_id)
         except NotTakenError as error:
             await self._transcripts.drop(conversation, activity_id)
             log.warning("message of the page not taken", extra={"error": str(error)})
             raise RefusedError(502, "NotTaken", "The bot did not take the message.") from None
+        finally:
+            self._under_way.discard(activity_id)
         self._streams.news(conversation)
         return web.json_response({"id": activity_id})
+
+    async def _deliver_rest(self, conversation: ConversationId) -> None:
+        """What was kept when a crash came; the bot knows a message that it has already."""
+        kept = await self._transcripts.undelivered(conversation)
+        for activity in (activity for activity in kept if activity["id"] not in self._under_way):
+            try:
+                await self._bot.deliver(activity)
+            except NotTakenError as error:
+                log.warning("kept message not taken", extra={"error": str(error)})
+                return
+            await self._transcripts.delivered(conversation, str(activity["id"]))
 
     async def _upload(self, request: web.Request) -> web.Response:
         allowed(request, self._tokens)

@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS activities (
     activity     TEXT NOT NULL,
     UNIQUE (conversation, id)
 );
+CREATE TABLE IF NOT EXISTS undelivered (  -- kept here, and not known to be with the bot
+    conversation TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    PRIMARY KEY (conversation, id)
+);
 """
 
 
@@ -68,10 +73,31 @@ class Transcripts:
         self._thread.shutdown()
 
     async def put(self, conversation: ConversationId, activity: Activity, *, by_person: bool) -> None:
-        """Keep an activity; one of the same id is replaced, and is news again."""
+        """Keep an activity; one of the same id is replaced, and is news again. A person's counts as undelivered."""
         row = (conversation, activity["id"], by_person, orjson.dumps(activity).decode())
-        insert = "INSERT OR REPLACE INTO activities (conversation, id, by_person, activity) VALUES (?, ?, ?, ?)"
-        await self._run(lambda db: db.execute(insert, row))
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT OR REPLACE INTO activities (conversation, id, by_person, activity) VALUES (?, ?, ?, ?)", row
+            )
+            if by_person:
+                db.execute("INSERT OR IGNORE INTO undelivered VALUES (?, ?)", row[:2])
+
+        await self._run(write)
+
+    async def delivered(self, conversation: ConversationId, activity_id: str) -> None:
+        """The bot has it."""
+        delete = "DELETE FROM undelivered WHERE conversation = ? AND id = ?"
+        await self._run(lambda db: db.execute(delete, (conversation, activity_id)))
+
+    async def undelivered(self, conversation: ConversationId) -> list[Activity]:
+        """What an earlier life of this program may not have brought to the bot, oldest first."""
+        query = """
+            SELECT activity FROM activities JOIN undelivered USING (conversation, id)
+            WHERE conversation = ? ORDER BY revision
+        """
+        rows = await self._run(lambda db: db.execute(query, (conversation,)).fetchall())
+        return [orjson.loads(row[0]) for row in rows]
 
     async def find(self, conversation: ConversationId, activity_id: str) -> Activity | None:
         """One activity."""
@@ -81,8 +107,12 @@ class Transcripts:
 
     async def drop(self, conversation: ConversationId, activity_id: str) -> None:
         """Forget an activity that nobody was shown."""
-        delete = "DELETE FROM activities WHERE conversation = ? AND id = ?"
-        await self._run(lambda db: db.execute(delete, (conversation, activity_id)))
+
+        def delete(db: sqlite3.Connection) -> None:
+            for table in ("activities", "undelivered"):
+                db.execute(f"DELETE FROM {table} WHERE conversation = ? AND id = ?", (conversation, activity_id))  # noqa: S608 - of two
+
+        await self._run(delete)
 
     async def after(self, conversation: ConversationId, revision: int) -> tuple[list[Activity], int]:
         """What is newer than a revision, oldest first, and the revision to ask from next time."""

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientWebSocketResponse, WSCloseCode
 
+from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
 from tests.web_chat import Site, running_site
 
 _DEADLINE_S = 5.0
@@ -203,6 +204,40 @@ async def test_a_restart_keeps_conversations_and_tokens(tmp_path: Path) -> None:
         assert (again.token, again.empty) == (chat.token, False)
         assert [activity["text"] for activity in await again.transcript()] == ["hello   there"]
         assert await site.chats() == [{"id": chat.conversation, "title": "hello there"}]
+
+
+async def test_a_message_that_was_kept_when_a_crash_came_reaches_the_bot_once(tmp_path: Path) -> None:
+    async with running_site(tmp_path) as site:
+        chat = await site.open()
+    transcripts = await Transcripts.open(tmp_path / "webchat.sqlite")
+    message: Activity = {"type": "message", "id": "kept", "text": "hello", "timestamp": "2026-01-01T00:00:00Z"}
+    await transcripts.put(ConversationId(chat.conversation), message, by_person=True)
+    await transcripts.close()
+
+    async with running_site(tmp_path) as site:
+        again = await site.open(chat.conversation)
+        site.bot.status = 503
+        async with again.stream() as stream:
+            assert [activity["id"] for activity in await shown(stream, 1)] == ["kept"]
+        site.bot.status = 202
+        for _ in range(2):
+            async with again.stream():
+                pass
+        assert [heard["id"] for heard in site.bot.heard] == ["kept", "kept"]  # refused, then taken
+        await again.say("and this")
+        async with again.stream():
+            assert len(site.bot.heard) == 3
+
+
+async def test_a_second_tab_does_not_bring_a_message_that_is_under_way(site: Site) -> None:
+    chat = await site.open()
+    site.bot.may_answer.clear()
+    saying = asyncio.create_task(chat.say("hello"))
+    await asyncio.wait_for(site.bot.has_heard.wait(), _DEADLINE_S)
+    async with asyncio.timeout(_DEADLINE_S), chat.stream():
+        assert len(site.bot.heard) == 1
+    site.bot.may_answer.set()
+    assert (await saying)[0] == 200
 
 
 async def test_an_open_page_is_let_go_when_the_program_stops(tmp_path: Path) -> None:

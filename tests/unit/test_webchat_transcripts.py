@@ -82,5 +82,5 @@ async def test_a_page_whose_conversation_cannot_be_read_is_let_go_to_come_back(t
         chat = await site.open()
         with closing(sqlite3.connect(tmp_path / "webchat.sqlite")) as other:
             other.execute("DROP TABLE activities")
-        async with chat.stream() as stream:
+        async with site.client.ws_connect(f"{chat.url}/stream?t={chat.token}") as stream:
             assert (await stream.receive()).data == WSCloseCode.TRY_AGAIN_LATER
