@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 class PostgresProxy:
     """While `cut` is set nothing passes in either direction, and nobody is told."""
 
-    def __init__(self, server_port: int, *, drop_settings: bool = False) -> None:
+    def __init__(self, server_port: int, *, drop_settings: bool = False, delay_s: float = 0.0) -> None:
         self._server_port = server_port
         self._drop_settings = drop_settings
+        self._delay_s = delay_s  # each way
         self._passing = asyncio.Event()
         self._passing.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,6 +47,7 @@ class PostgresProxy:
             with contextlib.suppress(OSError):
                 while data := await reader.read(65536):
                     await self._passing.wait()
+                    await asyncio.sleep(self._delay_s)
                     writer.write(data)
                     await writer.drain()
                 await self._passing.wait()
@@ -63,8 +65,10 @@ async def _bare_greeting(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def running_proxy(server_port: int, *, drop_settings: bool = False) -> AsyncIterator[PostgresProxy]:
-    proxy = PostgresProxy(server_port, drop_settings=drop_settings)
+async def running_proxy(
+    server_port: int, *, drop_settings: bool = False, delay_s: float = 0.0
+) -> AsyncIterator[PostgresProxy]:
+    proxy = PostgresProxy(server_port, drop_settings=drop_settings, delay_s=delay_s)
     listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = listener.sockets[0].getsockname()[1]
     try:

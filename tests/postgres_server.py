@@ -29,8 +29,9 @@ def postgres_programs() -> Path | None:
 class PostgresServer:
     """PostgreSQL refuses to run as root, so root runs it as nobody."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, *, synced: bool) -> None:
         self._folder = folder
+        self._synced = synced
         self._programs = programs
         self._numbers = itertools.count(1)
         self._as: dict[str, int] = {}
@@ -50,8 +51,7 @@ class PostgresServer:
         )
 
     def start(self) -> None:
-        # -F: no fsync. Processes are killed here, machines do not lose power, and disks are shared with other tests.
-        options = f"-F -h 127.0.0.1 -p {self.port} -k {self._folder}"
+        options = f"{'' if self._synced else '-F'} -h 127.0.0.1 -p {self.port} -k {self._folder}"
         self._run("pg_ctl", "start", "-w", "-t", str(_START_S), "-o", options, "-l", str(self._folder / "log"))
 
     def kill(self) -> None:
@@ -70,23 +70,8 @@ class PostgresServer:
 
     def sql(self, database: str, statement: str) -> list[list[str]]:
         """The rows of a statement that is run by a bystander."""
-        arguments = [
-            "-X",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            _USER,
-            "-d",
-            database,
-            "-qAt",
-            "-c",
-            statement,
-        ]
-        told = subprocess.run(
-            [self._programs / "psql", *arguments], check=True, capture_output=True, text=True, timeout=_START_S
-        ).stdout
+        command = [self._programs / "psql", "-X", "-qAt", "-c", statement, self.url(database)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_START_S).stdout
         return [line.split("|") for line in told.splitlines()]
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -107,10 +92,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(programs: Path) -> Iterator[PostgresServer]:
+def running_postgres(programs: Path, *, synced: bool = False) -> Iterator[PostgresServer]:
+    """Without `synced` nothing is forced to disk: tests kill processes, not machines, and share a disk."""
     # Root's own temporary folder may be closed to the user that the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="teamsbot-postgres-", dir="/tmp" if os.geteuid() == 0 else None))  # noqa: S108
-    server = PostgresServer(programs, folder)
+    server = PostgresServer(programs, folder, synced=synced)
     try:
         server.prepare()
         server.start()
