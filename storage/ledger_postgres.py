@@ -25,36 +25,40 @@ _LOOK_AGAIN = "look"  # a process came or went, or let go of partitions; else a 
 # Numbers are drawn in order of arrival; rows are put in by key, so that two processes cannot wait for each other.
 _COMMIT = f"""
 WITH numbered AS MATERIALIZED (
-    SELECT nextval('turn_numbers') * {PARTITIONS} + part AS number, part, conversation, message_id, payload
+    SELECT nextval('turn_numbers') * {PARTITIONS} + part AS number, conversation, message_id, payload
     FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS new (part, conversation, message_id, payload)
+), fresh AS (
+    INSERT INTO messages (number, conversation, message_id)
+    SELECT number, conversation, message_id FROM numbered ORDER BY conversation, message_id, number
+    ON CONFLICT DO NOTHING RETURNING number
 ), added AS (
-    INSERT INTO turns (number, part, conversation, message_id, payload)
-    SELECT * FROM numbered ORDER BY conversation, message_id, number
-    ON CONFLICT DO NOTHING RETURNING number, part, conversation, message_id
+    INSERT INTO turns (number, conversation, message_id, payload)
+    SELECT number, conversation, message_id, payload FROM numbered JOIN fresh USING (number)
+    RETURNING number, conversation, message_id
 ), begun AS (
     UPDATE turns SET tries = tries + 1 WHERE number = ANY ($6::bigint[])
 ), saved AS (
     INSERT INTO steps SELECT * FROM unnest($7::bigint[], $8::text[], $9::text[])
     ON CONFLICT (turn, name) DO UPDATE SET result = excluded.result
 ), ended AS (
-    UPDATE turns SET done_at = now(), payload = '' WHERE number = ANY ($10::bigint[])
+    DELETE FROM turns WHERE number = ANY ($10::bigint[])
 ), swept AS (
     DELETE FROM steps WHERE turn = ANY ($10::bigint[])
-), forgotten AS (
-    DELETE FROM turns WHERE number IN (
-        SELECT number FROM turns WHERE done_at < now() - interval '7 days'
-        ORDER BY done_at LIMIT 2 * cardinality($10::bigint[]) FOR UPDATE SKIP LOCKED
+), forgotten AS (  -- two for one, so that old ids go as fast as new ones come, and no timer is needed
+    DELETE FROM messages WHERE number IN (
+        SELECT number FROM messages WHERE accepted_at < now() - interval '7 days'
+        ORDER BY accepted_at LIMIT 2 * cardinality($10::bigint[]) FOR UPDATE SKIP LOCKED
     )
 )
 SELECT number, conversation, message_id,
-       CASE WHEN part <> ALL ($5::int[]) THEN pg_notify('{_CHANNEL}', number::text) END
+       CASE WHEN number % {PARTITIONS} <> ALL ($5::int[]) THEN pg_notify('{_CHANNEL}', number::text) END
 FROM added"""  # noqa: S608 - constants only
 
 _UNFINISHED = """
 SELECT number, conversation, message_id, payload, tries,
        (SELECT coalesce(json_object_agg(name, result), '{}') FROM steps WHERE turn = number) AS steps
-FROM turns WHERE done_at IS NULL AND """
-_OF_PARTITIONS = f"{_UNFINISHED} part = ANY ($1::int[]) ORDER BY number"
+FROM turns WHERE """
+_OF_PARTITIONS = f"{_UNFINISHED} number % {PARTITIONS} = ANY ($1::bigint[]) ORDER BY number"
 _OF_NUMBERS = f"{_UNFINISHED} number = ANY ($1::bigint[]) ORDER BY number"
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
@@ -119,7 +123,7 @@ class PostgresLedger:
         await self._session.send(self._commit, _Saved(number, step, result))
 
     async def end(self, number: int) -> None:
-        """Empty what people said, and keep the id."""
+        """Take away the turn and what people said in it. The message's id stays known for a week."""
         await self._session.send(self._commit, _Ended(number))
         self._in_hand.discard(number)
 

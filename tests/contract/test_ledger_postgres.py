@@ -201,18 +201,20 @@ async def test_a_frozen_answer_is_not_trusted(join: Join, monkeypatch: pytest.Mo
     await until(lambda: one.adopted.drops == 1 and one.partitions == PARTITIONS)
 
 
-async def test_a_message_is_forgotten_a_week_after_it_was_answered(
+async def test_a_message_is_forgotten_a_week_after_it_was_accepted(
     join: Join, postgres: PostgresServer, database: str
 ) -> None:
     one = await join()
     for n in range(4):
         await one.ledger.end(await accepted(one.ledger, "c", f"old {n}"))
-    postgres.sql(database, "UPDATE teamsbot.turns SET done_at = now() - interval '6 days' WHERE message_id = 'old 0'")
-    postgres.sql(database, "UPDATE teamsbot.turns SET done_at = now() - interval '8 days' WHERE message_id <> 'old 0'")
-    for n in range(2):
+    postgres.sql(database, "UPDATE teamsbot.messages SET accepted_at = now() - interval '8 days'")
+    postgres.sql(
+        database, "UPDATE teamsbot.messages SET accepted_at = now() - interval '6 days' WHERE message_id = 'old 3'"
+    )
+    for n in range(3):
         await one.ledger.end(await accepted(one.ledger, "c", f"new {n}"))
-    kept = postgres.sql(database, "SELECT message_id FROM teamsbot.turns ORDER BY number")
-    assert kept == [["old 0"], ["new 0"], ["new 1"]]
+    kept = postgres.sql(database, "SELECT message_id FROM teamsbot.messages ORDER BY number")
+    assert kept == [["old 3"], ["new 0"], ["new 1"], ["new 2"]]
 
 
 async def test_a_done_turn_leaves_no_word_of_the_person_in_the_tables(
@@ -222,7 +224,8 @@ async def test_a_done_turn_leaves_no_word_of_the_person_in_the_tables(
     number = await accepted(one.ledger, "c", "m1", "my secret")
     await one.ledger.save(number, "reply", '"my secret too"')
     await one.ledger.end(number)
-    assert postgres.sql(database, "SELECT message_id, payload FROM teamsbot.turns") == [["m1", ""]]
+    assert postgres.sql(database, "SELECT message_id FROM teamsbot.messages") == [["m1"]]
+    assert postgres.sql(database, "SELECT * FROM teamsbot.turns") == []
     assert postgres.sql(database, "SELECT * FROM teamsbot.steps") == []
 
 

@@ -105,7 +105,7 @@ class Fleet:
 
     def unfinished(self) -> list[str]:
         """Messages that were acknowledged once and are not done, by what PostgreSQL says."""
-        rows = self._postgres.sql(self._database, "SELECT message_id FROM teamsbot.turns WHERE done_at IS NULL")
+        rows = self._postgres.sql(self._database, "SELECT message_id FROM teamsbot.turns")
         return [message_id for [message_id] in rows]
 
 

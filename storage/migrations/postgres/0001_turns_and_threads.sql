@@ -2,20 +2,22 @@ CREATE SCHEMA IF NOT EXISTS teamsbot;           -- the first name in every sessi
 CREATE TABLE schema_version (number integer NOT NULL);
 INSERT INTO schema_version VALUES (0);
 CREATE SEQUENCE turn_numbers;
-CREATE TABLE turns (
-    number bigint PRIMARY KEY,                  -- order of acceptance * 64 + part
-    part integer NOT NULL,                      -- of the conversation; whoever holds its lock works on this turn
+CREATE TABLE messages (                         -- what was accepted in the last week, to know it when it comes again
+    number bigint PRIMARY KEY,                  -- of its turn: order of acceptance * 64 + partition of the conversation
     conversation text NOT NULL,
-    message_id text NOT NULL,                   -- unique within its conversation: a second delivery collides
-    payload text NOT NULL,                      -- the message; emptied when done
-    tries integer NOT NULL DEFAULT 0,           -- how often it was begun
+    message_id text NOT NULL,
     accepted_at timestamptz NOT NULL DEFAULT now(),
-    done_at timestamptz,
-    UNIQUE (conversation, message_id)
+    UNIQUE (conversation, message_id)           -- a second delivery collides
 );
-CREATE INDEX unfinished_turns ON turns (part, number) WHERE done_at IS NULL;
-CREATE INDEX done_turns ON turns (done_at) WHERE done_at IS NOT NULL;
-CREATE TABLE steps (
+CREATE INDEX oldest_messages ON messages (accepted_at);
+CREATE TABLE turns (                            -- those not done: a small table, whatever was done before
+    number bigint PRIMARY KEY,
+    conversation text NOT NULL,
+    message_id text NOT NULL,
+    payload text NOT NULL,                      -- the message
+    tries integer NOT NULL DEFAULT 0            -- how often it was begun
+);
+CREATE TABLE steps (                            -- of those turns
     turn bigint NOT NULL,
     name text NOT NULL,
     result text NOT NULL,                       -- JSON
