@@ -163,12 +163,24 @@ def test_the_barriers_are_really_looked_for(chat: ChatPage, axe: str) -> None:
     assert "button-name" in barrier
 
 
-def test_a_browser_without_scripts_is_told_so(browser: Browser, bot: Program) -> None:
-    context = browser.new_context(java_script_enabled=False)
+@pytest.mark.parametrize("width", [390, 900, 1280])
+def test_a_browser_without_scripts_is_told_so(browser: Browser, bot: Program, width: int) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": width, "height": 600})
     page = context.new_page()
     page.goto(_address(bot))
-    expect(page.get_by_role("heading", name="This page needs JavaScript")).to_be_visible()
+    expect(page.get_by_role("heading", name="This page needs JavaScript")).to_be_in_viewport()
+    expect(page.get_by_role("heading", name="Math Tutor")).to_be_in_viewport(ratio=1)
     context.close()
+
+
+def test_what_is_missing_is_told_where_the_chat_would_be(page: Page, bot: Program) -> None:
+    page.route("**/chat/webchat.js", lambda route: route.fulfill(status=404))
+    page.goto(_address(bot))
+    page.evaluate("document.getElementById('missing').hidden = false")  # as the service does without the bundle
+    expect(page.get_by_text("python -m scripts.web_chat")).to_be_in_viewport(ratio=1)
+    header = page.locator("header").bounding_box()
+    assert header is not None
+    assert header["height"] < 100
 
 
 def test_what_a_model_writes_as_html_or_as_a_far_picture_never_acts(page: Page, bot: Program) -> None:
