@@ -70,7 +70,7 @@ class PostgresServer:
 
     def sql(self, database: str, statement: str) -> list[list[str]]:
         """The rows of a statement that is run by a bystander."""
-        command = [self._programs / "psql", "-X", "-qAt", "-c", statement, self.url(database)]
+        command = [str(self._programs / "psql"), "-X", "-qAt", "-c", statement, self.url(database)]
         told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_START_S).stdout
         return [line.split("|") for line in told.splitlines()]
 
