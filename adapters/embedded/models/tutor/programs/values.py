@@ -35,13 +35,14 @@ def evaluate(script: Script, task: Evaluate) -> None:
     script.helper(BOTH)
     name, variable, at = script.real_function(task.function), script.symbol(task.function.variable), script.text(task.at)
     below = ", ".join(script.text(each) for each in denominators(task.function))
+    check = f"""
+if any(sp.simplify(divisor.subs({variable}, {at})) == 0 for divisor in [{below}]):
+    value = sp.nan  # division by zero""" if below else ""
     script.section(f"Put {variable} = {code(task.at)} into the function.", f"""
-        value = sp.simplify({name}.subs({variable}, {at}))
-        {f'if any(sp.simplify(divisor.subs({variable}, {at})) == 0 for divisor in [{below}]):' if below else ''}
-        {'    value = sp.nan  # division by zero' if below else ''}
-        print("{name}({code(task.at)}) =", value)
-        print("{MARK}", json.dumps(both(value)))
-    """)
+value = sp.simplify({name}.subs({variable}, {at})){check}
+print("{name}({code(task.at)}) =", value)
+print("{MARK}", json.dumps(both(value)))
+""")
 
 
 def rewrite(script: Script, task: Rewrite) -> None:
