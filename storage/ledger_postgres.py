@@ -13,10 +13,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from bot.errors import StorageError
 from bot.ports import LedgerEntry
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
-from storage.postgres_connection import Connection, Row
+from storage.postgres_connection import Connection, Row, SessionLostError
 
 _CHANNEL = "teamsbot"
 _LOOK_AGAIN = "look"  # a process came or went, or let go of partitions; else a notice is the number of a new turn
@@ -168,8 +169,13 @@ class PostgresLedger:
 
     async def _adopt_news(self, connection: Connection) -> None:
         news, self._news = self._news, set()
-        if news:
-            self._hand_over(await connection.fetch(_OF_NUMBERS, list(news)))
+        if not news:
+            return
+        try:
+            rows = await connection.fetch(_OF_NUMBERS, list(news))
+        except StorageError as error:  # a new session finds these turns, this one would never hear of them again
+            raise SessionLostError(f"new turns cannot be read: {error}") from error
+        self._hand_over(rows)
 
     async def _share(self, connection: Connection) -> None:
         busy = {number % PARTITIONS for number in self._in_hand}

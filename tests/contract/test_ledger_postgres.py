@@ -123,6 +123,17 @@ async def test_a_message_accepted_elsewhere_is_not_overtaken_by_the_next_one_acc
         assert heard == [f"{conversation} m{n}" for n in range(10)]
 
 
+async def test_news_that_cannot_be_read_are_found_by_the_next_session(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = await join(), await join()
+    await until(lambda: shared_fairly(one, two))
+    monkeypatch.setattr("storage.ledger_postgres._OF_NUMBERS", "SELECT 1 / 0, $1::bigint[]")
+    await accepted(one.ledger, two.owned(), "m1")
+    await until(lambda: "m1" in one.adopted.ids + two.adopted.ids)
+    assert two.adopted.drops == 1
+
+
 async def test_what_a_polite_replica_leaves_goes_on_at_another_at_once(join: Join) -> None:
     one, two = await join(), await join()
     await until(lambda: shared_fairly(one, two))
