@@ -124,7 +124,7 @@ class Engine:
                 turn.tries += 1
                 await _insist(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
                 await self._handle(turn)
-                await _insist(lambda number=turn.number: self._ledger.end(number))  # type: ignore[misc]
+                await _insist(lambda done=turn: self._ledger.end(done.number, done.outcome))  # type: ignore[misc]
                 del queue[turn.number]
         finally:
             self._queues.pop(conversation, None)

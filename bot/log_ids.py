@@ -11,14 +11,15 @@ from types import MappingProxyType
 _ids: ContextVar[Mapping[str, str]] = ContextVar("log_ids", default=MappingProxyType({}))
 
 
+def conversation_hash(conversation: str) -> str:
+    """12 digits that stand for a conversation: its id can hold the id of a person."""
+    return hashlib.sha256(conversation.encode("utf-8", "replace")).hexdigest()[:12]
+
+
 @contextmanager
 def logging_for(*, turn: str, conversation: str) -> Iterator[None]:
-    """Put these on all log lines of the block and of the tasks begun in it.
-
-    The conversation goes by 12 digits of a hash: its id can hold the id of a person.
-    """
-    digest = hashlib.sha256(conversation.encode("utf-8", "replace")).hexdigest()[:12]
-    token = _ids.set({"turn": turn, "conversation": digest})
+    """Put these on all log lines of the block and of the tasks begun in it."""
+    token = _ids.set({"turn": turn, "conversation": conversation_hash(conversation)})
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from bot.answer import Answer, FileId
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, ThreadId
 from bot.parts import Part
 from bot.run import Run, RunId, ToolOutput
+from bot.timeline import ANSWERED, Outcome, Timeline
 
 
 class Assistant(Protocol):
@@ -163,10 +164,29 @@ class Ledger(Protocol):
         """A step of a turn is done, with this JSON result."""
         ...
 
-    async def end(self, number: int) -> None:
-        """A turn is done: what people said in it is emptied, its id is kept to know the message when it comes again."""
+    async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
+        """Put another message in the place of one that was accepted; False if its turn has begun, or is unknown."""
+        ...
+
+    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
+        """A turn is done: what people said in it is emptied, its results too.
+
+        For seven days its id is kept, to know the message when it comes again, and its time line.
+        """
         ...
 
     async def stop(self) -> None:
         """Let go."""
+        ...
+
+
+class Timelines(Protocol):
+    """The ledger as an administrator reads it. Every method raises StorageError and nothing else."""
+
+    async def latest(self, limit: int) -> list[Timeline]:
+        """The turns that were accepted last, oldest first."""
+        ...
+
+    async def timeline(self, number: int) -> Timeline | None:
+        """The turn of this number, if it is still known."""
         ...

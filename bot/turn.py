@@ -10,6 +10,8 @@ from typing import Any, NewType, TypeVar
 from bot.conversation import IncomingMessage
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
+from bot.timeline import ANSWERED, Outcome
+from bot.turn_code import code_of
 
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
@@ -33,9 +35,11 @@ class Turn:
     ) -> None:
         self.number = entry.number
         self.conversation = entry.conversation
+        self.code = code_of(entry.number)
         self.id = TurnId(f"{entry.number}-{entry.id}")
         self.message = IncomingMessage.from_json(entry.payload)
         self.tries = entry.tries
+        self.outcome: Outcome = ANSWERED  # unless whoever works on it finds another end
         self.between_steps = asyncio.Event()
         self.between_steps.set()
         self._in_doubt = entry.tries > 0

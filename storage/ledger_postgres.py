@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
+from bot.timeline import ANSWERED, Outcome
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
 from storage.postgres_connection import Connection, Row, SessionLostError
@@ -62,6 +63,18 @@ FROM turns WHERE """
 _OF_PARTITIONS = f"{_UNFINISHED} number % {PARTITIONS} = ANY ($1::bigint[]) ORDER BY number"
 _OF_NUMBERS = f"{_UNFINISHED} number = ANY ($1::bigint[]) ORDER BY number"
 _NOTIFY = "SELECT pg_notify($1, $2)"
+
+# A statement of its own: one row must not be changed twice in a statement, and this turn may begin at any moment.
+_REPLACE = f"""
+WITH replaced AS (
+    UPDATE turns SET payload = new.payload
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS new (conversation, message_id, payload)
+    WHERE turns.conversation = new.conversation AND turns.message_id = new.message_id AND tries = 0
+    RETURNING number, turns.conversation, turns.message_id
+)
+SELECT conversation, message_id,
+       CASE WHEN number % {PARTITIONS} <> ALL ($4::int[]) THEN pg_notify('{_CHANNEL}', number::text) END
+FROM replaced"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,10 @@ class PostgresLedger:
         """Write a message down, whoever will work on it: the owner hears of it. Two deliveries at once are one."""
         return await self._session.send(self._commit, _Added(conversation, message_id, payload))
 
+    async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
+        """Write another message over one that waits; if another process works on the conversation, it hears of it."""
+        return await self._session.send(self._replace, _Added(conversation, message_id, payload))
+
     async def begin(self, number: int) -> None:
         """Count one more try; from now on the turn's partition is kept until the turn has ended."""
         self._in_hand.add(number)
@@ -123,7 +140,7 @@ class PostgresLedger:
         """Write a step's result down."""
         await self._session.send(self._commit, _Saved(number, step, result))
 
-    async def end(self, number: int) -> None:
+    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
         """Take away the turn and what people said in it. The message's id stays known for a week."""
         await self._session.send(self._commit, _Ended(number))
         self._in_hand.discard(number)
@@ -204,6 +221,14 @@ class PostgresLedger:
             numbers.pop((write.conversation, write.message_id), None) if isinstance(write, _Added) else None
             for write in writes
         ]
+
+    async def _replace(self, connection: Connection, writes: Sequence[_Added]) -> list[bool]:
+        latest = {(write.conversation, write.message_id): write.payload for write in writes}
+        conversations, message_ids = [where for where, _ in latest], [message_id for _, message_id in latest]
+        opened = list(self._partitions.open)
+        rows = await connection.fetch(_REPLACE, conversations, message_ids, list(latest.values()), opened)
+        replaced = {(row["conversation"], row["message_id"]) for row in rows}
+        return [(write.conversation, write.message_id) in replaced for write in writes]
 
 
 @dataclass(slots=True)

@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.ports import LedgerEntry
+from bot.timeline import ANSWERED, Outcome
 from storage.sqlite import SqliteFile
 
 _REMEMBERED_S = 7 * 86_400
-"""How long the id of a done turn is kept, to know its message when it is delivered once more."""
+"""How long a done turn is kept, to know its message when it is delivered once more, and to explain it."""
 
-_FORGET = "DELETE FROM turns WHERE number IN (SELECT number FROM turns WHERE done_at < ? ORDER BY done_at"
 _UNFINISHED = "SELECT number, conversation, message_id, payload, tries FROM turns WHERE done_at IS NULL ORDER BY number"
+_STEPS = "SELECT turn, name, result FROM steps WHERE turn IN (SELECT number FROM turns WHERE done_at IS NULL)"
 
 
 class SqliteLedger:
@@ -26,7 +27,7 @@ class SqliteLedger:
     async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
         """Hand over everything unfinished; `drop` is never needed, since nobody else can take a conversation."""
         await self._file.open()
-        await self._file.run(self._forget_long_done)
+        await self._file.run(lambda db: self._forget(db, most=-1))
         adopt(await self._file.run(_unfinished))
 
     def owns(self, conversation: str) -> bool:
@@ -46,22 +47,32 @@ class SqliteLedger:
 
         return await self._file.run(insert)
 
+    async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
+        """Write another message over one that waits."""
+        query = (
+            "UPDATE turns SET payload = ? WHERE conversation = ? AND message_id = ? AND tries = 0 AND done_at IS NULL"
+        )
+        return await self._file.run(lambda db: db.execute(query, (payload, conversation, message_id)).rowcount > 0)
+
     async def begin(self, number: int) -> None:
         """Count one more try."""
-        await self._file.run(lambda db: _do(db, "UPDATE turns SET tries = tries + 1 WHERE number = ?", number))
+        query = "UPDATE turns SET tries = tries + 1, begun_at = ? WHERE number = ?"
+        await self._file.run(lambda db: _do(db, query, self._clock(), number))
 
     async def save(self, number: int, step: str, result: str) -> None:
         """Write a step's result down."""
-        await self._file.run(lambda db: _do(db, "INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", number, step, result))
+        query = "INSERT OR REPLACE INTO steps (turn, name, result, done_at) VALUES (?, ?, ?, ?)"
+        await self._file.run(lambda db: _do(db, query, number, step, result, self._clock()))
 
-    async def end(self, number: int) -> None:
-        """Empty what people said, and keep the id."""
+    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
+        """Empty what people said, and keep ids, times and the outcome."""
 
         def finish(db: sqlite3.Connection) -> None:
-            _do(db, "UPDATE turns SET done_at = ?, payload = '' WHERE number = ?", self._clock(), number)
-            _do(db, "DELETE FROM steps WHERE turn = ?", number)
-            # Two for one, so that old ids go as fast as new ones come, and no timer is needed.
-            _do(db, _FORGET + " LIMIT 2)", self._clock() - _REMEMBERED_S)
+            query = "UPDATE turns SET done_at = ?, outcome = ?, payload = '' WHERE number = ?"
+            _do(db, query, self._clock(), outcome, number)
+            _do(db, "UPDATE steps SET result = '' WHERE turn = ?", number)
+            # Two for one, so that old turns go as fast as new ones come, and no timer is needed.
+            self._forget(db, most=2)
 
         await self._file.run(finish)
 
@@ -69,8 +80,12 @@ class SqliteLedger:
         """Let go of the file."""
         await self._file.close()
 
-    def _forget_long_done(self, db: sqlite3.Connection) -> None:
-        _do(db, _FORGET + ")", self._clock() - _REMEMBERED_S)
+    def _forget(self, db: sqlite3.Connection, *, most: int) -> None:
+        """Delete long done turns; -1 means all of them."""
+        query = "SELECT number FROM turns WHERE done_at < ? ORDER BY done_at LIMIT ?"
+        numbers = db.execute(query, (self._clock() - _REMEMBERED_S, most)).fetchall()
+        db.executemany("DELETE FROM steps WHERE turn = ?", numbers)
+        db.executemany("DELETE FROM turns WHERE number = ?", numbers)
 
 
 def _do(db: sqlite3.Connection, statement: str, *values: object) -> None:
@@ -79,7 +94,7 @@ def _do(db: sqlite3.Connection, statement: str, *values: object) -> None:
 
 def _unfinished(db: sqlite3.Connection) -> list[LedgerEntry]:
     steps: dict[int, dict[str, str]] = {}
-    for turn, name, result in db.execute("SELECT turn, name, result FROM steps"):
+    for turn, name, result in db.execute(_STEPS):
         steps.setdefault(turn, {})[name] = result
     return [
         LedgerEntry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from bot.answer import Answer, FileId
 from bot.conversation import (
@@ -20,6 +21,7 @@ from bot.errors import StorageError, ThreadGoneError
 from bot.parts import Part
 from bot.ports import LedgerEntry, StoredFile
 from bot.run import Run, RunId, RunStatus, ToolOutput
+from bot.timeline import ANSWERED, Outcome
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 
@@ -43,6 +45,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.entries: dict[int, LedgerEntry] = {}
         self.done: list[int] = []
+        self.outcomes: dict[int, Outcome] = {}
         self.seen: set[tuple[str, str]] = set()
         self.full = False
 
@@ -65,16 +68,25 @@ class MemoryLedger:
 
     async def begin(self, number: int) -> None:
         await self._write()
-        self._replace(number, tries=self.entries[number].tries + 1)
+        self.entries[number] = replace(self.entries[number], tries=self.entries[number].tries + 1)
 
     async def save(self, number: int, step: str, result: str) -> None:
         await self._write()
-        self._replace(number, steps={**self.entries[number].steps, step: result})
+        self.entries[number] = replace(self.entries[number], steps={**self.entries[number].steps, step: result})
 
-    async def end(self, number: int) -> None:
+    async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
+        await self._write()
+        for number, entry in self.entries.items():
+            if (entry.conversation, entry.id, entry.tries) == (conversation, message_id, 0):
+                self.entries[number] = replace(entry, payload=payload)
+                return True
+        return False
+
+    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
         await self._write()
         del self.entries[number]
         self.done.append(number)
+        self.outcomes[number] = outcome
 
     async def stop(self) -> None:
         pass
@@ -83,17 +95,6 @@ class MemoryLedger:
         await asyncio.sleep(0)
         if self.full:
             raise StorageError("disk full")
-
-    def _replace(self, number: int, *, tries: int | None = None, steps: dict[str, str] | None = None) -> None:
-        old = self.entries[number]
-        self.entries[number] = LedgerEntry(
-            number=number,
-            conversation=old.conversation,
-            id=old.id,
-            payload=old.payload,
-            steps=old.steps if steps is None else steps,
-            tries=old.tries if tries is None else tries,
-        )
 
 
 class FakeAssistant:

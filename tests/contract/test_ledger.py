@@ -90,6 +90,27 @@ async def test_a_done_turn_is_not_found_again_and_its_message_stays_known(ledger
     assert await ledger.add("c", "m", "x") is None
 
 
+async def test_a_message_that_waits_can_be_replaced(ledger: Ledger) -> None:
+    one, two = await accepted(ledger, "c", "m1", "one"), await accepted(ledger, "c", "m2", "two")
+    assert await ledger.replace("c", "m2", "two, edited")
+    assert [(entry.number, entry.payload) for entry in await unfinished(ledger)] == [(one, "one"), (two, "two, edited")]
+
+
+async def test_a_turn_that_has_begun_or_ended_and_a_message_that_never_came_are_not_replaced(ledger: Ledger) -> None:
+    begun, ended = await accepted(ledger, "c", "begun"), await accepted(ledger, "c", "ended")
+    await ledger.begin(begun)
+    await ledger.end(ended)
+    replaced = [await ledger.replace(*each, "edited") for each in (("c", "begun"), ("c", "ended"), ("other", "begun"))]
+    assert replaced == [False, False, False]
+    assert [entry.payload for entry in await unfinished(ledger)] == ["x"]
+
+
+async def test_edits_of_a_message_at_the_same_moment_leave_the_last_one(ledger: Ledger) -> None:
+    await accepted(ledger)
+    assert all(await asyncio.gather(*(ledger.replace("c", "m", f"edit {n}") for n in range(20))))
+    assert [entry.payload for entry in await unfinished(ledger)] == ["edit 19"]
+
+
 @pytest.mark.parametrize(
     "text", ["", "ä € 😀", "'; DROP TABLE turns; --", '{"a": [1, "\\u0000"]}', "a\nb\tc", "x" * 100_000]
 )

@@ -1,0 +1,53 @@
+"""What is known of a turn afterwards: when what was done and how it ended, and nothing of what people said."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NewType
+
+Outcome = NewType("Outcome", str)
+"""How a turn ended, in a word."""
+
+ANSWERED = Outcome("answered")
+STOPPED = Outcome("stopped")  # by the person
+WITHDRAWN = Outcome("withdrawn")  # the person deleted the message before its turn
+DECLINED = Outcome("declined")  # too many messages were waiting
+UNHEARD = Outcome("unheard")  # the conversation is closed to the bot
+GIVEN_UP = Outcome("given_up")  # it brought the process down too often
+
+
+def apologised(error: Exception) -> Outcome:
+    """The person was told that this went wrong."""
+    return Outcome(f"apologised:{type(error).__name__}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """A step of a turn; `done_at_s` is in unix seconds."""
+
+    name: str
+    done_at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """A turn as an administrator sees it. Times are unix seconds; the conversation goes by the hash that logs show."""
+
+    number: int
+    message_id: str
+    conversation_hash: str
+    accepted_at_s: float
+    begun_at_s: float | None = None  # the last time
+    tries: int = 0  # how many times it was begun
+    steps: tuple[StepDone, ...] = ()  # in the order in which they were done
+    ended_at_s: float | None = None
+    outcome: Outcome | None = None  # None before the end, and for turns that an older version ended
+
+    def to_json(self) -> dict[str, Any]:
+        """As it goes over the wire."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Timeline:
+        """The time line that `to_json` wrote."""
+        return cls(**{**row, "steps": tuple(StepDone(**step) for step in row["steps"])})
