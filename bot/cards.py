@@ -10,7 +10,7 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from bot.parts import FileLink, FilesPart, PicturePart
+from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart
 
 Card = dict[str, object]
 
@@ -44,6 +44,31 @@ def files_card(part: FilesPart) -> Card:
     if left := len(part.links) - len(shown):
         lines.append(_line(f"and {left} more"))
     return _card(lines, fallback=", ".join(_name(link) for link in shown))
+
+
+def apology_card(part: ApologyPart) -> Card:
+    """The reason in plain words, the turn's code, and a button to ask the same once more.
+
+    The question stands in the card itself, which lives in the chat where it was asked: nothing of it is kept here.
+    """
+    lines = [_line(_escaped(words)) for words in part.text.split("\n\n")]
+    card = _card([*lines, _line(f"Code {part.code}.")], fallback=part.words)
+    if not part.question:
+        return card
+    data = {"teamsbot": "retry", "turn": part.code, "question": part.question}
+    return {**card, "actions": [{"type": "Action.Submit", "title": "Try again", "data": data}]}
+
+
+def question_in(value: object) -> str | None:
+    """The question that the button of an apology sends; None for what no button of ours sends.
+
+    Whoever makes such a value up asks a question in their own name and place, as they could by typing it.
+    """
+    match value:
+        case {"teamsbot": "retry", "question": str(question)}:
+            return question
+        case _:
+            return None
 
 
 def size(size_bytes: int) -> str:

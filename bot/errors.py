@@ -25,6 +25,7 @@ class BotError(Exception):
     """Something went wrong in a way this program has a sentence for."""
 
     apology: str = "Something went wrong on my side, so I could not answer this. Please ask again."
+    asking_again_may_help: bool = True
 
 
 class UnreadableMessageError(BotError):
@@ -120,3 +121,4 @@ class TurnGivenUpError(BotError):
     """A turn brought the process down too often to be tried once more."""
 
     apology = "Answering this brought me down several times, so I am giving it up. Please ask in another way."
+    asking_again_may_help = False

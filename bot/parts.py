@@ -6,6 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from bot.timeline import ANSWERED, Outcome
+from bot.turn_code import TurnCode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPart:
@@ -38,7 +41,44 @@ class FilesPart:
     links: tuple[FileLink, ...]
 
 
-Part = TextPart | PicturePart | FilesPart
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApologyPart:
+    """Why there is no answer, and the code under which whoever runs the bot finds the turn."""
+
+    text: str
+    code: TurnCode
+    question: str  # what a "Try again" sends once more; empty where that would not help
+
+    @property
+    def words(self) -> str:
+        """All of it as plain text."""
+        return f"{self.text}\n\nCode {self.code}."
+
+
+Part = TextPart | PicturePart | FilesPart | ApologyPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Everything that is said to one message, and what that makes of the turn."""
+
+    parts: tuple[Part, ...]
+    outcome: Outcome = ANSWERED
+
+    def to_json(self) -> dict[str, object]:
+        """As a step of a turn keeps it."""
+        return {"outcome": self.outcome, "parts": parts_to_json(self.parts)}
+
+    @classmethod
+    def from_json(cls, record: object) -> Reply:
+        """The reply that `to_json` wrote; the first version of this program wrote the parts alone."""
+        match record:
+            case {"outcome": str(outcome), "parts": list(rows)}:
+                return cls(parts=parts_from_json(rows), outcome=Outcome(outcome))
+            case list(rows):
+                return cls(parts=parts_from_json(rows))
+            case _:
+                raise ValueError("a reply of this shape is not known to this version")
 
 
 def parts_to_json(parts: Sequence[Part]) -> list[dict[str, object]]:
@@ -61,5 +101,8 @@ def _part(row: dict[str, object]) -> Part:
             links = row["links"]
             assert isinstance(links, list)  # noqa: S101 - written by parts_to_json
             return FilesPart(links=tuple(FileLink(**link) for link in links))
+        case "ApologyPart":
+            code, question = TurnCode(str(row["code"])), str(row["question"])
+            return ApologyPart(text=str(row["text"]), code=code, question=question)
         case kind:
             raise ValueError(f"a reply part of kind {kind!r} is not known to this version")

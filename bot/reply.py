@@ -10,13 +10,18 @@ from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.conversation import ConversationKey
-from bot.errors import AssistantError, BotError, RunEndedBadlyError, StorageError
+from bot.errors import AssistantError, BotError, RunEndedBadlyError, StorageError, TurnGivenUpError, TurnStoppedError
 from bot.media import picture_type
-from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, Reply, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
 from bot.run import FailureCode, Run, RunStatus
+from bot.timeline import GIVEN_UP, STOPPED, apologised
+from bot.turn import Turn
 
 log = logging.getLogger(__name__)
+
+LONGEST_REPEATED = 4_000
+"""Characters of a question that a "Try again" carries; with its card it stays far below the 28 KB of a message."""
 
 _MARKDOWN_LINK = re.compile(r"(?P<image>!?)\[(?P<label>[^\]\n]*)\]\(\s*<?sandbox:(?P<path>[^)>\s]*)>?[^)\n]*\)")
 _BARE_LINK = re.compile(r"sandbox:(?P<path>/?[^\s)>\]\"'`]*)")
@@ -85,9 +90,23 @@ def say(text: str) -> tuple[Part, ...]:
     return (TextPart(text=text),)
 
 
-def apology(error: BotError) -> tuple[Part, ...]:
+def apology(error: Exception, turn: Turn) -> Reply:
     """What a person reads when there is no answer."""
-    return say(error.apology)
+    match error:
+        case TurnStoppedError():
+            return Reply(parts=say(error.apology), outcome=STOPPED)
+        case TurnGivenUpError():
+            return Reply(parts=(_apology(error, turn),), outcome=GIVEN_UP)
+        case BotError():
+            return Reply(parts=(_apology(error, turn),), outcome=apologised(error))
+        case _:  # whose words may be anything
+            return Reply(parts=(_apology(BotError(), turn),), outcome=apologised(error))
+
+
+def _apology(error: BotError, turn: Turn) -> ApologyPart:
+    text = turn.message.text
+    can_be_repeated = error.asking_again_may_help and len(text) <= LONGEST_REPEATED
+    return ApologyPart(text=error.apology, code=turn.code, question=text if can_be_repeated else "")
 
 
 def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
@@ -129,7 +148,7 @@ def ended_badly(run: Run) -> RunEndedBadlyError:
         case _:
             sentence = "The assistant ran into a problem and gave no answer. Please ask again."
     if run.explanation:
-        sentence = f"{sentence}\n\n*The service says: {run.explanation}*"
+        sentence = f"{sentence}\n\nThe service says: {run.explanation}"
     return RunEndedBadlyError(f"run {run.id} ended {run.status}, failure {run.failure}", apology=sentence)
 
 

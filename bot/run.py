@@ -62,3 +62,18 @@ class Run:
     failure: FailureCode | None = None  # of FAILED and INCOMPLETE
     explanation: str = ""  # the service's own sentence, for the log and, if it is ours, the person
     retry_after_s: float | None = None  # of RATE_LIMIT, where the service says so
+
+
+LONGEST_PAUSE_S = 30.0
+"""A rate limit is waited for so long; beyond that a person is better told than left to wait."""
+
+
+def pause_before_another(run: Run) -> float | None:
+    """How long to wait before the same is tried with a new run; None if that would not help."""
+    match run.status, run.failure:
+        case RunStatus.FAILED, FailureCode.SERVER:
+            return 0.0
+        case RunStatus.FAILED, FailureCode.RATE_LIMIT if (wish_s := run.retry_after_s) is not None:
+            return wish_s if wish_s <= LONGEST_PAUSE_S else None
+        case _:
+            return None

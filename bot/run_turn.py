@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot import commands
@@ -23,10 +23,11 @@ from bot.errors import (
     ThreadGoneError,
     TurnStoppedError,
 )
-from bot.parts import Part, parts_from_json, parts_to_json
+from bot.parts import Part, Reply
 from bot.ports import Assistant, Channel, Conversations
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
-from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput
+from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
+from bot.timeline import UNHEARD
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -53,32 +54,35 @@ async def run_turn(turn: Turn, outside: Outside) -> None:
     """Answer a message, or say why not; whatever was done in an earlier life is not done again."""
     recorded = turn.recorded(_REPLY)
     if recorded is None:
-        parts = tuple(fitting(await _work_out(turn, outside), outside.channel))
-        await turn.record(_REPLY, parts_to_json(parts))
+        reply = await _work_out(turn, outside)
+        reply = replace(reply, parts=tuple(fitting(reply.parts, outside.channel)))
+        await turn.record(_REPLY, reply.to_json())
     else:
-        parts = parts_from_json(recorded)
-    await _deliver(turn, parts, outside)
+        reply = Reply.from_json(recorded)
+    turn.outcome = reply.outcome
+    await _deliver(turn, reply.parts, outside)
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
     """Tell the person that this turn will not be answered."""
-    parts = apology(error if isinstance(error, BotError) else BotError(type(error).__name__))
-    for number, part in enumerate(parts):
+    reply = apology(error, turn)
+    turn.outcome = reply.outcome
+    for number, part in enumerate(reply.parts):
         await turn.step(f"give up {number}", partial(outside.channel.send, turn.message.reference, part))
 
 
-async def _work_out(turn: Turn, outside: Outside) -> tuple[Part, ...]:
+async def _work_out(turn: Turn, outside: Outside) -> Reply:
     try:
         sentence = await _own_answer(turn, outside)
         if sentence is not None:
-            return say(sentence)
+            return Reply(parts=say(sentence))
         async with keep_typing(outside.channel, turn.message.reference):
-            return await _ask(turn, outside)
+            return Reply(parts=await _ask(turn, outside))
     except BotError as error:
         log.warning(
             "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
         )
-        return apology(error)
+        return apology(error, turn)
 
 
 async def _own_answer(turn: Turn, outside: Outside) -> str | None:
@@ -120,17 +124,29 @@ async def _thread(turn: Turn, outside: Outside) -> ThreadId:
 
 
 async def _ask_in(thread: ThreadId, turn: Turn, outside: Outside) -> Answer:
+    """The answer; a run that ended for a passing reason is followed by one more."""
+    run = await _rested(thread, turn, outside, step=f"run in {thread}", name=turn.id)
+    pause_s = pause_before_another(run)
+    if pause_s is not None:
+        log.warning("run is followed by another", extra={"turn": turn.id, "run": run.id, "pause_s": pause_s})
+        await turn.unless_stopped(asyncio.sleep(pause_s))
+        run = await _rested(thread, turn, outside, step=f"second run in {thread}", name=f"{turn.id} again")
+    return await _answer(thread, run, outside)
+
+
+async def _rested(thread: ThreadId, turn: Turn, outside: Outside, *, step: str, name: str) -> Run:
+    """A run that has come to rest for good. `name` is what it is found by after a crash."""
     run = await turn.step(
-        f"run in {thread}",
-        do=partial(outside.assistant.start_run, thread, turn.message, turn.id),
-        find=partial(outside.assistant.find_run, thread, turn.id),
+        step,
+        do=partial(outside.assistant.start_run, thread, turn.message, name),
+        find=partial(outside.assistant.find_run, thread, name),
     )
     try:
         for _ in range(_MAX_TOOL_ROUNDS):
             seen = await turn.unless_stopped(outside.assistant.wait(thread, run))
-            answer = await _next(thread, seen, outside)
-            if answer is not None:
-                return answer
+            if seen.status is not RunStatus.REQUIRES_ACTION:
+                return seen
+            await outside.assistant.submit(thread, run, [_no_such_tool(call) for call in seen.tool_calls])
     except TurnStoppedError:
         await _cancel(thread, run, outside)
         raise
@@ -138,19 +154,21 @@ async def _ask_in(thread: ThreadId, turn: Turn, outside: Outside) -> Answer:
     raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
 
 
-async def _next(thread: ThreadId, run: Run, outside: Outside) -> Answer | None:
-    """The answer of a run that rests, or None if the run goes on."""
+async def _answer(thread: ThreadId, run: Run, outside: Outside) -> Answer:
     match run.status:
         case RunStatus.COMPLETED:
             return await outside.assistant.answer(thread, run.id)
         case RunStatus.INCOMPLETE:
             return cut_short(await outside.assistant.answer(thread, run.id), run)
-        case RunStatus.REQUIRES_ACTION:
-            await outside.assistant.submit(thread, run.id, [_no_such_tool(call) for call in run.tool_calls])
-            return None
         case RunStatus.FAILED | RunStatus.CANCELLED | RunStatus.EXPIRED:
             raise ended_badly(run)
-        case RunStatus.QUEUED | RunStatus.IN_PROGRESS | RunStatus.CANCELLING | RunStatus.UNKNOWN:
+        case (
+            RunStatus.QUEUED
+            | RunStatus.IN_PROGRESS
+            | RunStatus.REQUIRES_ACTION
+            | RunStatus.CANCELLING
+            | RunStatus.UNKNOWN
+        ):
             await _cancel(thread, run.id, outside)
             raise RunTooSlowError(f"run {run.id} was still {run.status} at its deadline")
 
@@ -173,6 +191,7 @@ async def _deliver(turn: Turn, parts: tuple[Part, ...], outside: Outside) -> Non
         for number, part in enumerate(parts):
             await turn.step(f"part {number}", partial(_send, turn, part, outside))
     except ConversationGoneError as error:
+        turn.outcome = UNHEARD
         log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
 
 

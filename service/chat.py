@@ -17,7 +17,7 @@ from adapters.sandbox.pictures import ConfinedPictures
 from adapters.terminal import Ended, TerminalChannel, TerminalFiles, said_in_terminal
 from bot.conversation import IncomingMessage
 from bot.engine import Engine
-from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
 from bot.turn import Turn
@@ -46,6 +46,8 @@ class Reply:
         match part:
             case TextPart():
                 self.text = f"{self.text}\n\n{part.text}".strip()
+            case ApologyPart():
+                self.text = f"{self.text}\n\n{part.words}".strip()
             case PicturePart():
                 self.pictures.append(part)
             case FilesPart():
@@ -167,6 +169,8 @@ class Screen:
         match part:
             case TextPart():
                 self.console.print(Markdown(part.text))
+            case ApologyPart():
+                self.console.print(part.words, markup=False, highlight=False)
             case PicturePart():
                 self._draw(Path(part.url))
                 self.console.print(f"[picture] {part.url}", markup=False, highlight=False, soft_wrap=True)

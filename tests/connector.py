@@ -38,6 +38,12 @@ class Posted:
         return str(self.activity.get("text", ""))
 
     @property
+    def words(self) -> str:
+        """What a person reads of it: its text, or what its cards say."""
+        blocks = [block for card in self.cards for block in card["body"] if block["type"] == "TextBlock"]
+        return self.text or "\n\n".join(str(block["text"]).replace("\\", "") for block in blocks)
+
+    @property
     def cards(self) -> list[dict[str, Any]]:
         return [attachment["content"] for attachment in self.activity.get("attachments", [])]
 

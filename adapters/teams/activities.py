@@ -5,6 +5,7 @@ from __future__ import annotations
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
 from adapters.teams.mentions import mentions_in, quotes_in, text_without, text_without_quotes
+from bot.cards import question_in
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
 from bot.errors import UnreadableMessageError
 
@@ -17,9 +18,12 @@ def read_message(activity: Activity) -> IncomingMessage | None:
     """What the person wrote, or None for words in a shared place that were not meant for the bot.
 
     With resource-specific consent a bot hears everything said in a team or a chat, so only a mention of this very bot
-    counts there. Raises UnreadableMessageError naming the field without which there is no answering.
+    counts there; the button of an apology is meant for the bot wherever it is pressed. Raises UnreadableMessageError
+    naming the field without which there is no answering.
     """
     reference = _reference(activity)
+    if not activity.text and (question := question_in(activity.value)) is not None:
+        return IncomingMessage(id=ActivityId(_present(activity.id, "id")), reference=reference, text=question)
     mentions = mentions_in(activity)
     if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
         return None

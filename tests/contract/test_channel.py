@@ -13,14 +13,16 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, Party, Scope
 from bot.errors import ChannelError, ConversationGoneError, DeliveryError
-from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
 from bot.ports import Channel
+from bot.turn_code import TurnCode
 from tests.connector import Fault, StandInConnector
 
 TEXT = TextPart(text="y = **12**")
 PICTURE = PicturePart(url="http://127.0.0.1:3978/files/t/plot.png", alt_text="Line plot of x² + 3")
 FILES = FilesPart(links=(FileLink(name="a.csv", url="http://127.0.0.1:3978/files/t/a.csv", size_bytes=5),))
-ALL: list[Part] = [TEXT, PICTURE, FILES]
+APOLOGY = ApologyPart(text="The assistant is down.", code=TurnCode("T-7F3K"), question="plot x^2")
+ALL: list[Part] = [TEXT, PICTURE, FILES, APOLOGY]
 
 
 @pytest_asyncio.fixture
@@ -55,7 +57,7 @@ async def test_each_part_is_a_message_of_its_own_with_an_id_of_its_own(
 ) -> None:
     ids = [await channel.send(reference(teams), part) for part in ALL]
 
-    assert ids == ["1", "2", "3"]
+    assert ids == ["1", "2", "3", "4"]
     assert [posted.activity_id for posted in teams.messages] == ids
 
 

@@ -32,10 +32,11 @@ async def test_a_model_that_does_not_answer_costs_one_sentence_and_the_next_ques
     rig: Rig, model: ScriptedModel, trouble: Trouble, words: str
 ) -> None:
     async with rig.started() as person:
-        model.script.append(trouble)
+        model.script.extend([trouble, trouble])  # once more, for the run that follows a failed one
         [apology] = await person.ask("first")
-        assert words in apology.text
-        assert "sk-test" not in apology.text
+        model.script.clear()
+        assert words in apology.words
+        assert "sk-test" not in str(apology.activity)
         [answer] = await person.ask("second")
         assert answer.text == "You said: second"
         kinds = [posted.type for posted in person.connector.posted]
@@ -48,7 +49,21 @@ async def test_a_model_that_is_down_costs_one_sentence(rig: Rig, model: Scripted
     down = Rig(data_dir=rig.data_dir, connector=rig.connector, session=rig.session, environ=environ)
     async with down.started() as person:
         [apology] = await person.ask("anyone there?")
-        assert "OPENAI_BASE_URL" in apology.text
+        assert "OPENAI_BASE_URL" in apology.words
+
+
+async def test_the_button_of_an_apology_asks_the_same_question_again(rig: Rig, model: ScriptedModel) -> None:
+    async with rig.started() as person:
+        model.script.extend([Trouble(status=200, body="<html>not json</html>")] * 2)
+        [apology] = await person.ask("plot x^2")
+        [card] = apology.cards
+        [button] = card["actions"]
+        assert button["type"] == "Action.Submit"
+        assert apology.words.endswith(f"Code {button['data']['turn']}.")
+        model.script.clear()
+        await person.say("", value=button["data"])
+        *_, answer = await person.connector.wait_for_messages(2)
+        assert answer.text == "You said: plot x^2"
 
 
 async def test_an_endless_loop_ends_and_the_conversation_goes_on(

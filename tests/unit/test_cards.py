@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft6Validator
 
-from bot.cards import LONGEST_ALT_TEXT, MOST_LINKS, files_card, picture_card, size
-from bot.parts import FileLink, FilesPart, PicturePart
+from bot.cards import LONGEST_ALT_TEXT, MOST_LINKS, apology_card, files_card, picture_card, question_in, size
+from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart
+from bot.reply import LONGEST_REPEATED
+from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
 TEAMS_OWN = "msteams"  # Teams' fields, which the official schema does not know
@@ -153,6 +155,28 @@ def test_a_card_stays_far_below_what_teams_takes() -> None:
     )
 
     assert len(json.dumps(worst, ensure_ascii=False).encode()) < 80_000
+
+
+def apology(
+    question: str = "plot x^2", text: str = "It broke.\n\nThe service says: [x](http://evil)"
+) -> dict[str, Any]:
+    return apology_card(ApologyPart(text=text, code=TurnCode("T-7F3K"), question=question))
+
+
+def test_an_apology_says_why_in_plain_words_and_ends_in_the_code() -> None:
+    assert lines(apology()) == ["It broke.", r"The service says: \[x\]\(http://evil\)", "Code T-7F3K."]
+    assert faults(apology()) == []
+
+
+def test_the_button_of_an_apology_holds_the_question_and_is_missing_where_there_is_none() -> None:
+    [button] = apology()["actions"]
+    assert (button["type"], question_in(button["data"])) == ("Action.Submit", "plot x^2")
+    assert "actions" not in apology(question="")
+    assert faults(apology(question="")) == []
+
+
+def test_an_apology_with_the_longest_question_stays_below_what_teams_takes() -> None:
+    assert len(json.dumps(apology("表" * LONGEST_REPEATED), ensure_ascii=False).encode()) < 28_000
 
 
 @pytest.mark.parametrize(

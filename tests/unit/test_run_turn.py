@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,15 +15,19 @@ from bot.errors import (
     DeliveryError,
     RunTooSlowError,
     StorageError,
+    TurnGivenUpError,
     TurnStoppedError,
 )
-from bot.parts import FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.ports import LedgerEntry
-from bot.reply import ReplyWriter
+from bot.reply import LONGEST_REPEATED, ReplyWriter
 from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
 from bot.run_turn import MAX_TEXT_CHARS, Outside, give_up, run_turn
+from bot.timeline import STOPPED, UNHEARD
 from bot.turn import Turn
 from tests.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryConversations, MemoryFiles, message
+
+FAILED = Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER)
 
 
 @dataclass
@@ -71,7 +76,7 @@ class World:
 
 
 def texts(parts: list[Part]) -> str:
-    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart | ApologyPart))
 
 
 async def test_a_question_is_answered_after_typing() -> None:
@@ -172,7 +177,11 @@ async def test_an_empty_answer_is_said_to_be_one() -> None:
     ("run", "words"),
     [
         (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER), "ran into a problem"),
-        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=7), "7 seconds"),
+        (
+            Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=70),
+            "70 seconds",
+        ),
+        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT), "in a minute"),
         (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.PROMPT), "another way"),
         (Run(id=RunId("run_1"), status=RunStatus.CANCELLED), "cancelled"),
         (Run(id=RunId("run_1"), status=RunStatus.EXPIRED), "longer than"),
@@ -185,7 +194,7 @@ async def test_an_empty_answer_is_said_to_be_one() -> None:
 )
 async def test_every_end_of_a_run_but_a_good_one_has_its_sentence(run: Run, words: str) -> None:
     world = World()
-    world.assistant.rests = [run]
+    world.assistant.rests = [run, run]
     assert words in texts(await world.answer())
 
 
@@ -195,6 +204,52 @@ async def test_a_run_that_does_not_end_is_cancelled(status: RunStatus) -> None:
     world.assistant.rests = [Run(id=RunId("run_1"), status=status)]
     await world.answer()
     assert world.assistant.cancelled == ["run_1"]
+
+
+async def test_a_run_that_fails_at_the_services_side_is_followed_by_one_more() -> None:
+    world = World()
+    world.assistant.rests = [FAILED]
+    assert texts(await world.answer("hi")) == "You said: hi"
+    assert [text for _, _, text in world.assistant.runs.values()] == ["hi", "hi"]
+
+
+async def test_a_short_rate_limit_is_waited_for_once() -> None:
+    world = World()
+    limited = replace(FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=0.02)
+    world.assistant.rests = [limited]
+    began_s = time.monotonic()
+    assert texts(await world.answer("hi")) == "You said: hi"
+    assert time.monotonic() - began_s >= 0.02
+    world.steps.clear()
+    world.assistant.rests = [limited, limited]
+    assert "too much to do" in texts(await world.answer("again"))
+
+
+async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
+    world = World()
+    world.assistant.rests = [replace(FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=30)]
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while world.assistant.rests:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    turn.stop()
+    await asyncio.wait_for(task, 1)
+    assert (turn.outcome, len(world.assistant.runs)) == (STOPPED, 1)
+
+
+@pytest.mark.parametrize("step", ["second run in thread_1", "reply"])
+async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> None:
+    world = World()
+    world.assistant.rests = [FAILED]
+    world.die_at = step
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.rests = [FAILED]
+    await run_turn(world.turn(tries=1), world.outside)
+    assert len(world.assistant.runs) == 2
+    assert texts(world.channel.said) == "You said: hello"
 
 
 async def test_every_tool_call_is_answered_even_for_tools_that_do_not_exist() -> None:
@@ -303,6 +358,76 @@ async def test_giving_up_tells_the_person_without_the_words_of_the_error() -> No
     await give_up(world.turn(), ZeroDivisionError("secret"), world.outside)
     assert "secret" not in texts(world.channel.said)
     assert "ask again" in texts(world.channel.said)
+
+
+async def test_an_apology_names_the_turn_and_carries_the_question() -> None:
+    world = World()
+    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    [part] = await world.answer("plot x^2")
+    assert isinstance(part, ApologyPart)
+    assert part.words.endswith("Code T-0001.")
+    assert part.question == "plot x^2"
+
+
+async def test_a_stop_is_no_fault_and_has_no_code() -> None:
+    world = World()
+    world.assistant.rests = [FAILED, TurnStoppedError("stopped")]
+    assert await world.answer() == [TextPart(text=TurnStoppedError.apology)]
+
+
+@pytest.mark.parametrize(
+    ("error", "question"),
+    [(ZeroDivisionError("x"), "hello"), (TurnGivenUpError("five times"), "")],
+)
+async def test_what_brought_the_process_down_is_not_offered_once_more(error: Exception, question: str) -> None:
+    world = World()
+    await give_up(world.turn(), error, world.outside)
+    [part] = world.channel.said
+    assert isinstance(part, ApologyPart)
+    assert part.question == question
+
+
+async def test_a_question_too_long_for_a_card_is_not_repeated_by_a_button() -> None:
+    world = World()
+    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    [part] = await world.answer("x" * (LONGEST_REPEATED + 1))
+    assert isinstance(part, ApologyPart)
+    assert part.question == ""
+
+
+@pytest.mark.parametrize(
+    ("rests", "outcome"),
+    [
+        ([], "answered"),
+        ([AssistantUnavailableError("down")], "apologised:AssistantUnavailableError"),
+        ([TurnStoppedError("stopped")], "stopped"),
+    ],
+)
+async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(rests: list[Run | Exception], outcome: str) -> None:
+    world = World()
+    world.assistant.rests = rests
+    first, second = world.turn(), None
+    world.die_at = "part 0"
+    with pytest.raises(SystemError):
+        await run_turn(first, world.outside)
+    world.die_at = ""
+    second = world.turn(tries=1)
+    await run_turn(second, world.outside)
+    assert (first.outcome, second.outcome) == (outcome, outcome)
+
+
+async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -> None:
+    world = World()
+    world.steps["reply"] = '[{"kind": "TextPart", "text": "y = 12"}]'
+    assert await world.answer() == [TextPart(text="y = 12")]
+
+
+async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
+    world = World()
+    world.channel.failures = [ConversationGoneError("ConversationNotFound")]
+    turn = world.turn()
+    await run_turn(turn, world.outside)
+    assert turn.outcome == UNHEARD
 
 
 async def test_a_storage_that_fails_while_the_thread_is_looked_up_is_told() -> None:

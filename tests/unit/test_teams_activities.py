@@ -192,3 +192,36 @@ def test_thousands_of_mentions_do_not_keep_the_bot_busy() -> None:
 
 def test_a_card_button_or_a_lone_attachment_is_a_message_without_words() -> None:
     assert words(recorded("card_submit")) == ""
+
+
+def asked_again(shape: str, question: object = "plot x^2", **changes: Any) -> dict[str, Any]:
+    value = {"teamsbot": "retry", "turn": "T-7F3K", "question": question}
+    return recorded(shape, **{"text": None, "entities": None, "value": value, **changes})
+
+
+@pytest.mark.parametrize("shape", ["card_submit", "group", "channel"])
+def test_the_button_of_an_apology_asks_the_question_once_more_as_whoever_pressed_it(shape: str) -> None:
+    message = read(asked_again(shape))
+
+    assert message is not None
+    assert message.text == "plot x^2"
+    assert message.reference.user.id == recorded(shape)["from"]["id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"question": {"x": 1}},
+        {"question": None},
+        {"value": {"teamsbot": "drop", "question": "x"}},
+        {"value": "retry"},
+        {"value": ["teamsbot", "retry"]},
+    ],
+)
+def test_a_made_up_button_is_a_message_without_words(changes: dict[str, Any]) -> None:
+    assert words(asked_again("card_submit", **changes)) == ""
+    assert words(asked_again("group", **changes)) is None
+
+
+def test_words_count_more_than_a_value_beside_them() -> None:
+    assert words(asked_again("personal", text="hello")) == "hello"
