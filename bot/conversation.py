@@ -61,13 +61,22 @@ class ConversationReference:
     reply_to: ActivityId | None = None  # the message that is being answered
 
 
+class Standing(StrEnum):
+    """What is to be done about a message."""
+
+    ASKED = "asked"
+    DECLINED = "declined"  # it came while too many were waiting: it is not read, and the person is told
+    WITHDRAWN = "withdrawn"  # the person deleted it before its turn
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingMessage:
     """What a person wrote, with the mention of the bot already taken out of the text."""
 
     id: ActivityId
     reference: ConversationReference
-    text: str
+    text: str  # empty unless it is asked
+    standing: Standing = Standing.ASKED
 
     @property
     def key(self) -> ConversationKey:
@@ -81,6 +90,7 @@ class IncomingMessage:
             {
                 "id": self.id,
                 "text": self.text,
+                "standing": self.standing,
                 "service_url": reference.service_url,
                 "scope": reference.scope,
                 "channel": key.channel,
@@ -116,4 +126,5 @@ class IncomingMessage:
             locale=row.get("locale", ""),
             reply_to=ActivityId(row["id"]),
         )
-        return cls(id=ActivityId(row["id"]), reference=reference, text=row["text"])
+        standing = Standing(row.get("standing", Standing.ASKED))
+        return cls(id=ActivityId(row["id"]), reference=reference, text=row["text"], standing=standing)

@@ -57,6 +57,19 @@ class Engine:
             self._adopt([entry])
         return True
 
+    async def replace(self, message: IncomingMessage) -> bool:
+        """Put an edited or withdrawn message in the place of the one that waits; False if its turn has begun.
+
+        Raises StorageError, and then whoever sent the edit should send it again.
+        """
+        conversation = str(message.key)
+        turn = self._turn_of(message)
+        if turn is not None:
+            if turn.tries > 0:
+                return False
+            turn.message = message  # before any await, so that the turn cannot begin in between
+        return await self._ledger.replace(conversation, message.id, message.to_json())
+
     def waiting(self, key: ConversationKey) -> int:
         """How many turns of a conversation are not done, the one in hand among them."""
         return len(self._queues.get(str(key), {}))
@@ -64,8 +77,12 @@ class Engine:
     def ahead_of(self, message: IncomingMessage) -> int:
         """How many turns come before this message's; 0 once it is being worked on, or done, or another process's."""
         queue = self._queues.get(str(message.key), {})
-        own = next((turn for turn in queue.values() if turn.message.id == message.id), None)
+        own = self._turn_of(message)
         return sum(turn.number < own.number for turn in queue.values()) if own is not None and own.tries == 0 else 0
+
+    def _turn_of(self, message: IncomingMessage) -> Turn | None:
+        queue = self._queues.get(str(message.key), {})
+        return next((turn for turn in queue.values() if turn.message.id == message.id), None)
 
     def cancel(self, key: ConversationKey) -> bool:
         """Stop the turn in hand of a conversation; False if there is none."""
@@ -96,7 +113,9 @@ class Engine:
                 log.warning("a turn is left alone", extra={"number": entry.number, "why": str(error)})
 
     def _put_in_line(self, entry: LedgerEntry) -> None:
-        if entry.number in self._queues.get(entry.conversation, {}):
+        known = self._queues.get(entry.conversation, {}).get(entry.number)
+        if known is not None:
+            _reword(known, entry)
             return
         turn = Turn(entry, save=self._save, may_go_on=self._may_go_on)
         self._queues.setdefault(entry.conversation, {})[entry.number] = turn
@@ -146,6 +165,12 @@ class Engine:
     async def _may_go_on(self) -> None:
         if self._stopping:
             await asyncio.Event().wait()  # until `_drop` cancels this task: no step begins during a stop
+
+
+def _reword(turn: Turn, entry: LedgerEntry) -> None:
+    """Take over an edit that came to another process, unless the turn has begun: it is then left alone."""
+    if turn.tries == 0:
+        turn.message = IncomingMessage.from_json(entry.payload)
 
 
 async def _attempt(turn: Turn, work: Awaitable[None]) -> Exception | None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from bot.commands import Command, command_in
-from bot.conversation import IncomingMessage, Scope
+from bot.conversation import IncomingMessage, Scope, Standing
 from bot.engine import Engine
 from bot.errors import ChannelError
 from bot.parts import TextPart
 from bot.ports import Channel
 
 log = logging.getLogger(__name__)
+
+MOST_WAITING = 100
+"""Messages that may wait in one conversation behind the one in hand. Further ones are not read, and say so."""
 
 _LAST_PLACE_TOLD = 10
 """Further back nobody counts any more, and a flood of messages must not become a flood of notices."""
@@ -34,10 +38,18 @@ class Intake:
         A /stop acts as soon as the engine that works on the conversation has it. Raises StorageError if the message
         could not be stored.
         """
+        command = command_in(message.text)
+        waiting = self._engine.waiting(message.key)
+        if waiting > MOST_WAITING and command is None:
+            message = replace(message, text="", standing=Standing.DECLINED)
         fresh = await self._engine.accept(message)
-        if fresh and command_in(message.text) is not Command.STOP:
+        if fresh and 0 < waiting <= _LAST_PLACE_TOLD and command is not Command.STOP:
             self._tell_place(message)
         return fresh
+
+    async def replace(self, message: IncomingMessage) -> bool:
+        """Take an edited or withdrawn message for the one that waits; False if its turn has begun. StorageError."""
+        return await self._engine.replace(message)
 
     async def stop(self) -> None:
         """Send no more notices."""
@@ -46,7 +58,7 @@ class Intake:
         await asyncio.gather(*self._notices, return_exceptions=True)
 
     def _tell_place(self, message: IncomingMessage) -> None:
-        if message.reference.scope is Scope.PERSONAL and 0 < self._engine.ahead_of(message) <= _LAST_PLACE_TOLD:
+        if message.reference.scope is Scope.PERSONAL and self._engine.ahead_of(message) > 0:
             notice = asyncio.create_task(self._say(message), name=f"notice to {message.id}")
             self._notices.add(notice)
             notice.add_done_callback(self._notices.discard)

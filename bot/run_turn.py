@@ -13,7 +13,7 @@ from functools import partial
 
 from bot import commands
 from bot.answer import Answer
-from bot.conversation import ThreadId
+from bot.conversation import Standing, ThreadId
 from bot.errors import (
     AssistantError,
     BotError,
@@ -27,7 +27,7 @@ from bot.parts import Part, Reply
 from bot.ports import Assistant, Channel, Conversations
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import UNHEARD
+from bot.timeline import DECLINED, UNHEARD, WITHDRAWN
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -54,7 +54,7 @@ async def run_turn(turn: Turn, outside: Outside) -> None:
     """Answer a message, or say why not; whatever was done in an earlier life is not done again."""
     recorded = turn.recorded(_REPLY)
     if recorded is None:
-        reply = await _work_out(turn, outside)
+        reply = await _reply(turn, outside)
         reply = replace(reply, parts=tuple(fitting(reply.parts, outside.channel)))
         await turn.record(_REPLY, reply.to_json())
     else:
@@ -69,6 +69,16 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
     turn.outcome = reply.outcome
     for number, part in enumerate(reply.parts):
         await turn.step(f"give up {number}", partial(outside.channel.send, turn.message.reference, part))
+
+
+async def _reply(turn: Turn, outside: Outside) -> Reply:
+    match turn.message.standing:
+        case Standing.ASKED:
+            return await _work_out(turn, outside)
+        case Standing.DECLINED:
+            return Reply(parts=say(commands.DECLINED), outcome=DECLINED)
+        case Standing.WITHDRAWN:
+            return Reply(parts=(), outcome=WITHDRAWN)
 
 
 async def _work_out(turn: Turn, outside: Outside) -> Reply:

@@ -125,7 +125,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         app = web.Application(middlewares=[faults_as_json, loopback_only])
         intake = Intake(engine=engine, channel=channel)
         stack.push_async_callback(intake.stop)
-        dispatch = TeamsDispatch(accept=intake.accept)
+        dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
         MessagesEndpoint(adapter=DispatchAdapter(), dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
         page = _web_chat(settings, folder, address=address, files_url=files_url)

@@ -46,6 +46,16 @@ class Accepted:
         self.messages.append(message)
         return True
 
+    async def replace(self, message: IncomingMessage) -> bool:
+        """Whatever was accepted can be replaced, for nothing is ever begun here."""
+        if self.full:
+            raise StorageError("the disk is full")
+        for place, known in enumerate(self.messages):
+            if (known.id, known.key) == (message.id, message.key):
+                self.messages[place] = message
+                return True
+        return False
+
 
 @dataclass(slots=True, kw_only=True)
 class Door:
@@ -89,7 +99,8 @@ async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
     accepted = Accepted()
     async with aiohttp.ClientSession(auto_decompress=False) as client:
         app = web.Application(middlewares=[faults_as_json, loopback_only])
-        MessagesEndpoint(adapter=DispatchAdapter(), dispatch=TeamsDispatch(accept=accepted)).add_routes(app)
+        dispatch = TeamsDispatch(accept=accepted, replace=accepted.replace)
+        MessagesEndpoint(adapter=DispatchAdapter(), dispatch=dispatch).add_routes(app)
         runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)
         await runner.setup()
         try:

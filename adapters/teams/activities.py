@@ -6,7 +6,15 @@ from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
 from adapters.teams.mentions import mentions_in, quotes_in, text_without, text_without_quotes
 from bot.cards import question_in
-from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
+from bot.conversation import (
+    ActivityId,
+    ConversationKey,
+    ConversationReference,
+    IncomingMessage,
+    Party,
+    Scope,
+    Standing,
+)
 from bot.errors import UnreadableMessageError
 
 _LONGEST_ID = 2_000  # characters; opaque ids of Teams have some hundred
@@ -33,6 +41,12 @@ def read_message(activity: Activity) -> IncomingMessage | None:
         reference=reference,
         text=text_without_quotes(text, quotes_in(activity)).strip(),
     )
+
+
+def read_deletion(activity: Activity) -> IncomingMessage:
+    """What stands in the place of a message that was deleted. Raises UnreadableMessageError as for a message."""
+    message_id = ActivityId(_present(activity.id, "id"))
+    return IncomingMessage(id=message_id, reference=_reference(activity), text="", standing=Standing.WITHDRAWN)
 
 
 def _reference(activity: Activity) -> ConversationReference:

@@ -8,14 +8,19 @@ from http import HTTPStatus
 
 from botbuilder.core import InvokeResponse, TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
+from botbuilder.schema import Activity
 
-from adapters.teams.activities import read_message
+from adapters.teams.activities import read_deletion, read_message
 from bot.conversation import IncomingMessage
+from bot.errors import UnreadableMessageError
 
 log = logging.getLogger(__name__)
 
 Accept = Callable[[IncomingMessage], Awaitable[bool]]
 """Stores a message for answering; False if it was stored before. Raises StorageError."""
+
+Replace = Callable[[IncomingMessage], Awaitable[bool]]
+"""Puts a message in the place of one that waits under the same id; False if none does. Raises StorageError."""
 
 
 class TeamsDispatch(TeamsActivityHandler):
@@ -25,9 +30,10 @@ class TeamsDispatch(TeamsActivityHandler):
     before the activity is answered, some of it fails on shapes that Teams may send.
     """
 
-    def __init__(self, *, accept: Accept) -> None:
+    def __init__(self, *, accept: Accept, replace: Replace) -> None:
         super().__init__()
         self._accept = accept
+        self._replace = replace
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """Hand a message on; raises UnreadableMessageError, StorageError."""
@@ -37,18 +43,32 @@ class TeamsDispatch(TeamsActivityHandler):
         elif not await self._accept(message):
             log.info("message was accepted before", extra={"activity": message.id})
 
+    async def on_message_update_activity(self, turn_context: TurnContext) -> None:
+        """Take an edit, or a deletion taken back, for the message that waits; raises StorageError."""
+        await self._take_over(turn_context, read_message)
+
+    async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
+        """Withdraw the message that waits; raises StorageError."""
+        await self._take_over(turn_context, read_deletion)
+
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         """Nothing can be invoked yet, and an invoke must be answered in its own HTTP response."""
         await self._let_go(turn_context)
         return InvokeResponse(status=HTTPStatus.NOT_IMPLEMENTED)
+
+    async def _take_over(self, turn_context: TurnContext, read: Callable[[Activity], IncomingMessage | None]) -> None:
+        try:
+            message = read(turn_context.activity)
+        except UnreadableMessageError:  # then it is no change to anything that was accepted
+            message = None
+        if message is None or not await self._replace(message):
+            await self._let_go(turn_context)
 
     async def _let_go(self, turn_context: TurnContext) -> None:
         activity = turn_context.activity
         log.debug("activity ignored", extra={"activity": activity.id, "type": activity.type})
 
     on_conversation_update_activity = _let_go
-    on_message_update_activity = _let_go
-    on_message_delete_activity = _let_go
     on_message_reaction_activity = _let_go
     on_event_activity = _let_go
     on_end_of_conversation_activity = _let_go

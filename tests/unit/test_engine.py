@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from bot.conversation import IncomingMessage
 from bot.engine import Engine
 from bot.errors import StorageError, TurnGivenUpError, TurnStoppedError
+from bot.timeline import STOPPED
 from bot.turn import MAX_TRIES, Turn
 from tests.fakes import MemoryLedger, message
 
@@ -316,6 +318,63 @@ async def test_a_turn_that_a_newer_version_wrote_is_left_in_the_ledger_and_stops
     await until(lambda: story.ended == ["readable"])
     await until(lambda: ledger.done == [2])
     assert list(ledger.entries) == [1]
+
+
+async def test_an_edit_of_a_message_that_waits_is_what_is_answered() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, message("one"), message("two", id="m2"))
+    await until(lambda: story.begun == ["one"])
+    assert await engine.replace(message("two, edited", id="m2"))
+    assert not await engine.replace(message("one, too late"))
+    assert not await engine.replace(message("of another chat", id="m2", conversation="c2"))
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["one", "two, edited"]
+
+
+async def test_an_edit_survives_the_process() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    first = engine_for(ledger, story, story)
+    await first.start()
+    await accept_all(first, message("one"), message("two", id="m2"))
+    await until(lambda: story.begun == ["one"])
+    await first.replace(message("two, edited", id="m2"))
+    await first.stop()
+    story.hold.set()
+    await engine_for(ledger, story, story).start()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["one", "two, edited"]
+
+
+async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_and_not_the_one_in_hand() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, message("one"), message("two", id="m2"))
+    await until(lambda: story.begun == ["one"])
+    for number, text in ((1, "one, too late"), (2, "two, edited")):
+        payload = message(text, id=f"m{number}").to_json()
+        engine._adopt([replace(ledger.entries[number], payload=payload)])  # as the ledger does when it hears of it
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["one", "two, edited"]
+
+
+async def test_how_a_turn_ended_is_written_down() -> None:
+    ledger, story = MemoryLedger(), Story()
+
+    async def handler(turn: Turn) -> None:
+        turn.outcome = STOPPED
+
+    engine = engine_for(ledger, handler, story)
+    await engine.start()
+    await engine.accept(message())
+    await until(lambda: ledger.outcomes == {1: "stopped"})
 
 
 def until_stopped(story: Story) -> Callable[[Turn], Awaitable[None]]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from bot.conversation import Scope
+from bot.conversation import IncomingMessage, Scope, Standing
 from bot.engine import Engine
 from bot.errors import DeliveryError
-from bot.intake import Intake
+from bot.intake import MOST_WAITING, Intake
 from bot.parts import TextPart
 from bot.turn import Turn
 from tests.fakes import FakeChannel, MemoryLedger, message
@@ -75,3 +75,21 @@ async def test_a_message_that_is_worked_on_soon_gets_no_notice() -> None:
     await asyncio.sleep(0.1)
     await intake.stop()
     assert channel.said == []
+
+
+async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_but_for_commands() -> None:
+    ledger = MemoryLedger()
+    engine = busy_engine(ledger)
+    await engine.start()
+    intake = Intake(engine=engine, channel=FakeChannel(), patience_s=60)
+    texts = [*(f"question {number}" for number in range(MOST_WAITING + 3)), "/new"]
+    for number, text in enumerate(texts):
+        assert await intake.accept(message(text, id=f"m{number}"))
+    assert await intake.accept(message("elsewhere", conversation="c2"))
+    kept = [IncomingMessage.from_json(entry.payload) for entry in ledger.entries.values()]
+    await intake.stop()
+    await engine.stop()
+    read = [each.text for each in kept if each.standing is Standing.ASKED]
+    declined = [each.text for each in kept if each.standing is Standing.DECLINED]
+    assert read == [*texts[: MOST_WAITING + 1], "/new", "elsewhere"]
+    assert declined == ["", ""]

@@ -8,7 +8,7 @@ import pytest
 
 from bot import commands
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
-from bot.conversation import ThreadId
+from bot.conversation import Standing, ThreadId
 from bot.errors import (
     AssistantUnavailableError,
     ConversationGoneError,
@@ -428,6 +428,20 @@ async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
     turn = world.turn()
     await run_turn(turn, world.outside)
     assert turn.outcome == UNHEARD
+
+
+@pytest.mark.parametrize(
+    ("standing", "said", "outcome"),
+    [(Standing.DECLINED, [TextPart(text=commands.DECLINED)], "declined"), (Standing.WITHDRAWN, [], "withdrawn")],
+)
+async def test_a_message_that_is_not_to_be_read_starts_no_run(
+    standing: Standing, said: list[Part], outcome: str
+) -> None:
+    world = World()
+    turn = world.turn("")
+    turn.message = replace(turn.message, standing=standing)
+    await run_turn(turn, world.outside)
+    assert (world.channel.said, turn.outcome, world.assistant.runs) == (said, outcome, {})
 
 
 async def test_a_storage_that_fails_while_the_thread_is_looked_up_is_told() -> None:

@@ -101,3 +101,42 @@ async def test_the_log_holds_ids_and_no_words(door: Door, caplog: pytest.LogCapt
         "a8328d0d-23aa-497b-a856-20fa16ea5b7a",
         "7a1966aa-c430-4b78-a790-b6c68f917d60",
     }
+
+
+@pytest.mark.parametrize("event", ["editMessage", "undeleteMessage"])
+async def test_an_edit_takes_the_place_of_the_message(door: Door, event: str) -> None:
+    await door.post(recorded("personal"))
+    edit = recorded("personal", type="messageUpdate", text="hello, edited")
+    edit["channelData"]["eventType"] = event
+
+    assert await door.post(edit) == (202, None)
+    assert [(message.text, message.standing) for message in door.accepted.messages] == [("hello, edited", "asked")]
+
+
+async def test_a_deleted_message_is_withdrawn(door: Door) -> None:
+    await door.post(recorded("personal"))
+    deletion = recorded("personal", type="messageDelete", text=None)
+    deletion["channelData"]["eventType"] = "softDeleteMessage"
+
+    assert await door.post(deletion) == (202, None)
+    assert [(message.text, message.standing) for message in door.accepted.messages] == [("", "withdrawn")]
+
+
+async def test_an_edit_that_takes_the_mention_away_changes_nothing(door: Door) -> None:
+    await door.post(recorded("group"))
+
+    assert await door.post(recorded("group", type="messageUpdate", text="to all", entities=[])) == (202, None)
+    assert [message.text for message in door.accepted.messages] == ["reply"]
+
+
+@pytest.mark.parametrize("type_", ["messageUpdate", "messageDelete"])
+async def test_a_change_that_cannot_be_read_changes_nothing(door: Door, type_: str) -> None:
+    assert await door.post(recorded("personal", type=type_, id=None, recipient=None)) == (202, None)
+
+
+@pytest.mark.parametrize("type_", ["messageUpdate", "messageDelete"])
+async def test_a_change_that_cannot_be_stored_is_to_be_sent_again(door: Door, type_: str) -> None:
+    await door.post(recorded("personal"))
+    door.accepted.full = True
+
+    assert (await door.post(recorded("personal", type=type_)))[0] == 503

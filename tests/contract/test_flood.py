@@ -1,0 +1,86 @@
+"""Somebody floods one conversation while others chat: on a real disk, with stand-ins for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from bot.conversation import ActivityId, ConversationReference, ThreadId
+from bot.engine import Engine
+from bot.intake import Intake
+from bot.parts import Part, TextPart
+from bot.reply import ReplyWriter
+from bot.run import Run, RunId
+from bot.run_turn import Outside, give_up, run_turn
+from storage.ledger_sqlite import SqliteLedger
+from storage.sqlite import SqliteFile
+from tests.fakes import FakeAssistant, FakeChannel, FakePictures, MemoryConversations, MemoryFiles, message
+from tests.ledgers import until
+
+FLOOD = 10_000
+WORDS = "x" * 20_000  # 200 MB in all
+OTHERS = 20
+QUESTIONS = 5
+RUN_S = 0.02
+
+
+class SlowAssistant(FakeAssistant):
+    async def wait(self, thread: ThreadId, run: RunId) -> Run:
+        await asyncio.sleep(RUN_S)
+        return await super().wait(thread, run)
+
+
+class CountingChannel(FakeChannel):
+    """Tells conversations apart, and keeps the start of what is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said_in: dict[str, Counter[str]] = {}
+
+    async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
+        if isinstance(part, TextPart):
+            self.said_in.setdefault(to.key.conversation, Counter())[part.text[:100]] += 1
+        return ActivityId("a")
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(tmp_path: Path) -> None:
+    assistant, channel = SlowAssistant(), CountingChannel()
+    writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures())
+    outside = Outside(assistant=assistant, channel=channel, conversations=MemoryConversations(), writer=writer)
+    handler, apologise = partial(run_turn, outside=outside), partial(give_up, outside=outside)
+    engine = Engine(ledger=SqliteLedger(SqliteFile(tmp_path / "l.sqlite")), handler=handler, give_up=apologise)
+    await engine.start()
+    intake = Intake(engine=engine, channel=channel, patience_s=60)
+    waits_s: list[float] = []
+
+    async def flood() -> None:
+        for start in range(0, FLOOD, 100):
+            batch = (message(WORDS, id=f"m{n}", conversation="flood") for n in range(start, start + 100))
+            await asyncio.gather(*(intake.accept(each) for each in batch))
+
+    async def chat(name: str) -> None:
+        for n in range(QUESTIONS):
+            asked_s = time.monotonic()
+            await intake.accept(message(f"{n}", id=f"m{n}", conversation=name))
+            await until(lambda n=n: channel.said_in.get(name, Counter()).total() > n, deadline_s=20)  # type: ignore[misc]
+            waits_s.append(time.monotonic() - asked_s)
+
+    before_bytes = resident_bytes()
+    await asyncio.gather(flood(), *(chat(f"c{n}") for n in range(OTHERS)))
+    grown_bytes = resident_bytes() - before_bytes
+    answered = channel.said_in["flood"].total()
+    await until(lambda: channel.said_in["flood"].total() > answered)  # nor is the flood itself forgotten
+    await intake.stop()
+    await engine.stop()
+
+    assert all(set(channel.said_in[f"c{n}"].values()) == {1} for n in range(OTHERS))
+    assert max(waits_s) < 5, sorted(waits_s)[-5:]
+    assert grown_bytes < 100_000_000
