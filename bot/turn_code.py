@@ -12,7 +12,9 @@ TurnCode = NewType("TurnCode", str)
 _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _PREFIX: Final = "T-"
-_SHORTEST, _LONGEST = 4, 13  # digits; thirteen hold what a database's number can
+_SHORTEST: Final = 4  # digits
+_LARGEST: Final = 2**63 - 1  # what a database's number can be
+_LOOKS: Final = "a code looks like T-7F3K"
 
 
 def code_of(number: int) -> TurnCode:
@@ -27,9 +29,11 @@ def code_of(number: int) -> TurnCode:
 def number_of(code: str) -> int:
     """The number behind a code, written with or without its T-, in any case. Raises ValueError for anything else."""
     digits = code.strip().upper().removeprefix(_PREFIX).translate(_MISREAD)
-    if not digits or len(digits) > _LONGEST or not set(digits) <= set(_DIGITS):
-        raise ValueError("a code looks like T-7F3K")
+    if not digits or not set(digits) <= set(_DIGITS):
+        raise ValueError(_LOOKS)
     number = 0
     for digit in digits:
         number = number * 32 + _DIGITS.index(digit)
+        if number > _LARGEST:
+            raise ValueError(_LOOKS)
     return number

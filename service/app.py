@@ -46,11 +46,13 @@ from service.listening import BACKLOG, address_of, take_port
 from service.model import TUTOR, model_behind
 from service.secret import Secret
 from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
+from service.turns import served
 from storage.conversations_sqlite import SqliteConversations
 from storage.files_folder import FolderFiles
 from storage.ledger_sqlite import SqliteLedger
 from storage.links import LinkNames
 from storage.sqlite import SqliteFile
+from storage.timelines_sqlite import SqliteTimelines
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +123,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         )
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
+        await stack.enter_async_context(served(SqliteTimelines(database), folder))
 
         app = web.Application(middlewares=[faults_as_json, loopback_only])
         intake = Intake(engine=engine, channel=channel)

@@ -1,4 +1,4 @@
-"""The command line: `teamsbot serve`, `chat`, `assistants`, `config`. The only place that prints.
+"""The command line: `teamsbot serve`, `chat`, `assistants`, `turns`, `explain`, `config`. The only place that prints.
 
 Data goes to standard output, talk to standard error. What the libraries of a command need is imported by that command,
 so that `teamsbot --help` is there at once.
@@ -100,6 +100,81 @@ def _pictures_drawn_by(environ: Mapping[str, str]) -> str:
     if environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
         return "iterm"
     return "kitty" if environ.get("TERM") == "xterm-kitty" else "none"
+
+
+@main.command()
+@click.argument("code")
+@click.pass_obj
+def explain(env_file: Path, code: str) -> None:
+    """Tell what became of the turn with this code, such as T-7F3K: when what was done, and how it ended."""
+    _explain(_settings(env_file), code)
+
+
+@main.group(invoke_without_command=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to list.")
+@click.option("--follow", is_flag=True, help="Go on listing turns as they come and go, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print each turn as one line of JSON.")
+@click.pass_context
+def turns(context: click.Context, *, limit: int, follow: bool, as_json: bool) -> None:
+    """List the latest turns, oldest first: when, code, conversation (as in the log), how long, how it ended."""
+    if context.invoked_subcommand is None:
+        settings = _settings(context.obj)
+        _look(_list(settings, limit, follow=follow, as_json=as_json), settings)
+
+
+@turns.command("show")
+@click.argument("code")
+@click.pass_obj
+def show_turn(env_file: Path, code: str) -> None:
+    """The same as `teamsbot explain`."""
+    _explain(_settings(env_file), code)
+
+
+def _explain(settings: Settings, code: str) -> None:
+    from bot.turn_code import number_of
+
+    try:
+        number = number_of(code)
+    except ValueError as error:
+        _stop(f"{code!r} is no code: {error}.")
+    _look(_show(settings, number), settings)
+
+
+async def _show(settings: Settings, number: int) -> None:
+    from bot.turn_code import code_of
+    from service import turn_lines
+    from service import turns as ledger
+
+    async with ledger.opened(settings.data_dir) as timelines:
+        line = await timelines.timeline(number)
+    if line is None:
+        _stop(f"There is no turn {code_of(number)}. Turns are kept for seven days after they ended.")
+    click.echo(turn_lines.explained(line))
+
+
+async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) -> None:
+    from service import turn_lines
+    from service import turns as ledger
+
+    form = turn_lines.as_json if as_json else turn_lines.listed
+    if follow:
+        async for line in ledger.followed(settings.data_dir, limit):
+            click.echo(form(line))
+        return
+    async with ledger.opened(settings.data_dir) as timelines:
+        for line in await timelines.latest(limit):
+            click.echo(form(line))
+
+
+def _look(looking: Coroutine[None, None, None], settings: Settings) -> None:
+    try:
+        asyncio.run(looking)
+    except StorageInUseError:
+        _stop(f"A teamsbot with {settings.data_dir} is starting or stopping; try again in a moment.")
+    except BotError as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
 
 
 @main.command()

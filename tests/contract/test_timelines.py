@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from adapters.timelines_http import HttpTimelines
+from bot.errors import StorageError
 from bot.ports import Ledger, Timelines
 from bot.timeline import STOPPED
-from storage.ledger_postgres import PostgresLedger
+from service.turns import opened, served
 from storage.ledger_sqlite import SqliteLedger
 from storage.migrations import scripts
-from storage.postgres import PostgresSession
-from storage.postgres_connection import Connection
 from storage.sqlite import SqliteFile
 from storage.sqlite_migrations import migrate
-from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
 from tests.ledgers import accepted, started
-from tests.postgres_server import PostgresServer
 
 
 @dataclass
@@ -31,25 +31,19 @@ class Book:
     timelines: Timelines
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "http"])
 async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Book]:
     async with AsyncExitStack() as stack:
-        ledger: Ledger
-        if request.param == "sqlite":
-            file = SqliteFile(tmp_path / "l.sqlite")
-            ledger = SqliteLedger(file)
-            await started(ledger)
-            stack.push_async_callback(ledger.stop)
-            yield Book(ledger, SqliteTimelines(file))
-        else:
-            server: PostgresServer = request.getfixturevalue("postgres")
-            url = server.url(server.new_database())
-            ledger = PostgresLedger(PostgresSession(url))
-            await started(ledger)
-            stack.push_async_callback(ledger.stop)
-            connection = await Connection.open(url)
-            stack.push_async_callback(connection.close)
-            yield Book(ledger, PostgresTimelines(connection))
+        file = SqliteFile(tmp_path / "l.sqlite")
+        ledger = SqliteLedger(file)
+        await started(ledger)
+        stack.push_async_callback(ledger.stop)
+        timelines: Timelines = SqliteTimelines(file)
+        if request.param == "http":
+            await stack.enter_async_context(served(timelines, tmp_path))
+            timelines = await stack.enter_async_context(opened(tmp_path))
+            assert isinstance(timelines, HttpTimelines)
+        yield Book(ledger, timelines)
 
 
 async def test_a_turn_that_is_done_keeps_when_each_step_was_done_and_how_it_ended(book: Book) -> None:
@@ -108,3 +102,45 @@ async def test_a_turn_of_the_first_version_of_the_tables_has_a_time_line(tmp_pat
     [line] = await SqliteTimelines(file).latest(1)
     await file.close()
     assert [(step.name, step.done_at_s) for step in line.steps] == [("run", 5.0)]
+
+
+async def test_without_the_key_of_this_start_nothing_is_told(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "served.sqlite")
+    await file.open()
+    async with served(SqliteTimelines(file), tmp_path), aiohttp.ClientSession() as session:
+        where = json.loads((tmp_path / "turns.json").read_text())
+        assert (tmp_path / "turns.json").stat().st_mode & 0o777 == 0o600
+        assert where["address"].startswith("http://127.0.0.1:")
+        for shown in ("", "Bearer ", "Bearer x", "Bearer \u00e4", where["key"]):
+            for path in ("/turns?limit=5", "/turns/1", "/nothing"):
+                async with session.get(where["address"] + path, headers={"Authorization": shown}) as answer:
+                    assert answer.status == 401
+        key = {"Authorization": f"Bearer {where['key']}"}
+        for path, status in (("/turns", 400), ("/turns?limit=-1", 400), ("/turns/x", 404), ("/turns?limit=1", 200)):
+            async with session.get(where["address"] + path, headers=key) as answer:
+                assert answer.status == status
+    assert not (tmp_path / "turns.json").exists()
+    await file.close()
+
+
+async def test_what_a_killed_service_left_does_not_hide_the_file(tmp_path: Path) -> None:
+    ledger = SqliteLedger(SqliteFile(tmp_path / "teamsbot.sqlite"))
+    await started(ledger)
+    number = await accepted(ledger)
+    await ledger.stop()
+    (tmp_path / "turns.json").write_text('{"address": "http://127.0.0.1:9", "key": "old"}')
+    async with opened(tmp_path) as timelines:
+        assert [line.number for line in await timelines.latest(5)] == [number]
+
+
+async def test_a_folder_without_turns_and_a_damaged_file_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no turns yet"):
+        await first_of(tmp_path)
+    (tmp_path / "turns.json").write_text("{")
+    with pytest.raises(StorageError, match="damaged"):
+        await first_of(tmp_path)
+
+
+async def first_of(folder: Path) -> object:
+    async with opened(folder) as timelines:
+        return await timelines.latest(1)

@@ -1,0 +1,61 @@
+"""Turns as lines to read, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bot.timeline import Timeline
+from bot.turn_code import code_of
+
+Moment = tuple[float, str]
+"""When (unix seconds), and what."""
+
+
+def explained(line: Timeline) -> str:
+    """Everything that is known of a turn, each moment with the time since the one before it."""
+    moments = sorted(_moments(line), key=lambda moment: moment[0])
+    width = max(len(what) for _, what in moments)
+    before_s = [line.accepted_at_s, *(at_s for at_s, _ in moments)]
+    rows = [
+        f"  {_clock(at_s, 'milliseconds')}  {what:{width}}  +{at_s - earlier_s:.3f} s"
+        for (at_s, what), earlier_s in zip(moments, before_s, strict=False)
+    ]
+    head = f"Turn {code_of(line.number)}: {_state(line)}"
+    in_log = f"In the log: turn={line.number}-{line.message_id} conversation={line.conversation_hash}"
+    return "\n".join((head, in_log, "", *rows))
+
+
+def listed(line: Timeline) -> str:
+    """A turn on one line."""
+    end_s = "" if line.ended_at_s is None else f"{line.ended_at_s - line.accepted_at_s:.1f} s"
+    tries = f"{line.tries} tries" if line.tries > 1 else ""
+    columns = f"{_clock(line.accepted_at_s, 'seconds')}  {code_of(line.number)}  {line.conversation_hash}  {end_s:>8}"
+    return f"{columns}  {_state(line)}  {tries}".rstrip()
+
+
+def as_json(line: Timeline) -> str:
+    """A turn as one line of JSON."""
+    return json.dumps({"code": code_of(line.number), "state": _state(line), **line.to_json()})
+
+
+def _state(line: Timeline) -> str:
+    if line.ended_at_s is not None:
+        return line.outcome or "ended"
+    return "in hand" if line.tries else "waiting"
+
+
+def _moments(line: Timeline) -> Iterator[Moment]:
+    yield line.accepted_at_s, "accepted"
+    if line.begun_at_s is not None:
+        yield line.begun_at_s, "begun" if line.tries == 1 else f"begun, try {line.tries}"
+    for step in line.steps:
+        yield step.done_at_s, f"done: {step.name}"
+    if line.ended_at_s is not None:
+        yield line.ended_at_s, f"ended: {_state(line)}"
+
+
+def _clock(at_s: float, precision: str) -> str:
+    moment = datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None)
+    return moment.isoformat(sep=" ", timespec=precision) + "Z"

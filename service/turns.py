@@ -1,0 +1,114 @@
+"""Looking at turns from another process: through the running service if there is one, else straight at the file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from adapters.teams.server import HttpRunner
+from adapters.timelines_http import MOST_LISTED, HttpTimelines, NobodyThereError, timelines_app
+from bot.errors import StorageError, StorageInUseError
+from bot.ports import Timelines
+from bot.timeline import Timeline
+from storage.links import write_whole
+from storage.sqlite import SqliteFile
+from storage.timelines_sqlite import SqliteTimelines
+
+_LOOPBACK = "127.0.0.1"
+_WHERE = "turns.json"
+_POLL_S = 1.0
+
+
+@asynccontextmanager
+async def served(timelines: Timelines, folder: Path) -> AsyncIterator[None]:
+    """Answer on a loopback port of our own. Address and key stand in a file that only the folder's owner can read.
+
+    Both are made anew at each start, so a file that a killed process left opens nothing. Raises StorageError.
+    """
+    key = secrets.token_urlsafe(32)
+    runner = HttpRunner(timelines_app(timelines, key=key), shutdown_timeout_s=0.5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, _LOOPBACK, 0).start()
+        _write(folder / _WHERE, address=f"http://{_LOOPBACK}:{runner.addresses[0][1]}", key=key)
+        yield
+    finally:
+        (folder / _WHERE).unlink(missing_ok=True)
+        await runner.cleanup()
+
+
+def _write(path: Path, **where: str) -> None:
+    try:
+        write_whole(path, json.dumps(where).encode())
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+async def followed(folder: Path, most: int) -> AsyncIterator[Timeline]:
+    """The latest turns, and from then on each one again whenever its state changes, until cancelled.
+
+    The ledger is opened anew for each look, so that nobody is kept from starting or stopping meanwhile.
+    """
+    seen: dict[int, tuple[int, float | None]] = {}
+    while True:
+        for line in await _looked_at(folder, most):
+            state = (line.tries, line.ended_at_s)
+            if seen.get(line.number) != state:
+                seen[line.number] = state
+                yield line
+        most = MOST_LISTED  # whatever has come since
+        seen = dict(sorted(seen.items())[-2 * MOST_LISTED :])
+        await asyncio.sleep(_POLL_S)
+
+
+async def _looked_at(folder: Path, most: int) -> list[Timeline]:
+    try:
+        async with opened(folder) as timelines:
+            return await timelines.latest(most)
+    except StorageInUseError:  # a teamsbot is starting or stopping at this moment
+        return []
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Timelines]:
+    """The turns of the bot with this data folder. Raises StorageError."""
+    async with aiohttp.ClientSession() as session:
+        running = await _of_running(folder, session)
+        if running is not None:
+            yield running
+            return
+    async with _of_file(folder / "teamsbot.sqlite") as timelines:
+        yield timelines
+
+
+async def _of_running(folder: Path, session: aiohttp.ClientSession) -> Timelines | None:
+    try:
+        where = json.loads((folder / _WHERE).read_text("utf-8"))
+        timelines = HttpTimelines(session=session, address=where["address"], key=where["key"])
+        await timelines.latest(1)
+    except (FileNotFoundError, NobodyThereError):
+        return None
+    except OSError as error:
+        raise StorageError(f"{folder / _WHERE} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{folder / _WHERE} is damaged; it is made anew when teamsbot starts") from error
+    return timelines
+
+
+@asynccontextmanager
+async def _of_file(path: Path) -> AsyncIterator[Timelines]:
+    if not await asyncio.to_thread(path.exists):
+        raise StorageError(f"There are no turns yet: {path} does not exist.")
+    file = SqliteFile(path)
+    await file.open()
+    try:
+        yield SqliteTimelines(file)
+    finally:
+        await file.close()
