@@ -121,9 +121,9 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
             handler=partial(run_turn, outside=outside),
             give_up=partial(give_up, outside=outside),
         )
+        await stack.enter_async_context(served(SqliteTimelines(database), folder))
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
-        await stack.enter_async_context(served(SqliteTimelines(database), folder))
 
         app = web.Application(middlewares=[faults_as_json, loopback_only])
         intake = Intake(engine=engine, channel=channel)
