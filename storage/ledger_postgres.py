@@ -38,14 +38,22 @@ WITH numbered AS MATERIALIZED (
     SELECT number, conversation, message_id, payload FROM numbered JOIN fresh USING (number)
     RETURNING number, conversation, message_id
 ), begun AS (
-    UPDATE turns SET tries = tries + 1 WHERE number = ANY ($6::bigint[])
+    UPDATE turns SET tries = tries + 1, begun_at = now() WHERE number = ANY ($6::bigint[])
 ), saved AS (
-    INSERT INTO steps SELECT * FROM unnest($7::bigint[], $8::text[], $9::text[])
-    ON CONFLICT (turn, name) DO UPDATE SET result = excluded.result
+    INSERT INTO steps (turn, name, result) SELECT * FROM unnest($7::bigint[], $8::text[], $9::text[])
+    ON CONFLICT (turn, name) DO UPDATE SET result = excluded.result, done_at = excluded.done_at
 ), ended AS (
-    DELETE FROM turns WHERE number = ANY ($10::bigint[])
+    DELETE FROM turns WHERE number = ANY ($10::bigint[]) RETURNING number, tries, begun_at
 ), swept AS (
-    DELETE FROM steps WHERE turn = ANY ($10::bigint[])
+    DELETE FROM steps WHERE turn = ANY ($10::bigint[]) RETURNING turn, name, done_at
+), explained AS (
+    UPDATE messages SET tries = ended.tries, begun_at = ended.begun_at, done_at = now(), outcome = known.outcome,
+        steps = (
+            SELECT coalesce(json_agg(json_build_array(name, extract(epoch FROM swept.done_at))), '[]')
+            FROM swept WHERE turn = messages.number
+        )
+    FROM ended JOIN unnest($10::bigint[], $11::text[]) AS known (number, outcome) USING (number)
+    WHERE messages.number = ended.number
 ), forgotten AS (  -- two for one, so that old ids go as fast as new ones come, and no timer is needed
     DELETE FROM messages WHERE number IN (
         SELECT number FROM messages WHERE accepted_at < now() - interval '7 days'
@@ -99,6 +107,7 @@ class _Saved:
 @dataclass(frozen=True, slots=True)
 class _Ended:
     number: int
+    outcome: Outcome
 
 
 _Write: TypeAlias = _Added | _Begun | _Saved | _Ended
@@ -141,8 +150,8 @@ class PostgresLedger:
         await self._session.send(self._commit, _Saved(number, step, result))
 
     async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
-        """Take away the turn and what people said in it. The message's id stays known for a week."""
-        await self._session.send(self._commit, _Ended(number))
+        """Take away the turn and what people said in it. The message's id and the time line stay known for a week."""
+        await self._session.send(self._commit, _Ended(number, outcome))
         self._in_hand.discard(number)
 
     async def stop(self) -> None:
@@ -238,7 +247,7 @@ class _Batch:
     added: list[_Added] = field(default_factory=list)
     begun: list[int] = field(default_factory=list)
     saved: dict[tuple[int, str], str] = field(default_factory=dict)  # one row is written once in a statement
-    ended: list[int] = field(default_factory=list)
+    ended: dict[int, Outcome] = field(default_factory=dict)
 
     def take(self, write: _Write) -> None:
         match write:
@@ -248,8 +257,8 @@ class _Batch:
                 self.begun.append(number)
             case _Saved(number=number, step=step, result=result):
                 self.saved[number, step] = result
-            case _Ended(number=number):
-                self.ended.append(number)
+            case _Ended(number=number, outcome=outcome):
+                self.ended[number] = outcome
 
     def values(self, opened: AbstractSet[int]) -> tuple[list[object], ...]:
         """The parameters of `_COMMIT`; owners of partitions that are not `opened` here are notified."""
@@ -264,6 +273,7 @@ class _Batch:
             [step for _, step in self.saved],
             list(self.saved.values()),
             list(self.ended),
+            list(self.ended.values()),
         )
 
 

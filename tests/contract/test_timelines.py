@@ -17,12 +17,16 @@ from bot.errors import StorageError
 from bot.ports import Ledger, Timelines
 from bot.timeline import STOPPED
 from service.turns import opened, served
+from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.migrations import scripts
+from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
 from storage.sqlite_migrations import migrate
+from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
 from tests.ledgers import accepted, started
+from tests.postgres_server import PostgresServer
 
 
 @dataclass
@@ -31,9 +35,17 @@ class Book:
     timelines: Timelines
 
 
-@pytest.fixture(params=["sqlite", "http"])
+@pytest.fixture(params=["sqlite", "http", "postgres"])
 async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Book]:
     async with AsyncExitStack() as stack:
+        if request.param == "postgres":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            session = PostgresSession(server.url(server.new_database()))
+            shared = PostgresLedger(session)
+            await started(shared)
+            stack.push_async_callback(shared.stop)
+            yield Book(shared, PostgresTimelines(session))
+            return
         file = SqliteFile(tmp_path / "l.sqlite")
         ledger = SqliteLedger(file)
         await started(ledger)

@@ -1,0 +1,63 @@
+"""Time lines of turns, from PostgreSQL, whichever process worked on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from bot.log_ids import conversation_hash
+from bot.timeline import Outcome, StepDone, Timeline
+from storage.postgres import PostgresSession
+from storage.postgres_connection import Connection, Row
+
+# What is done stands with its message, what is not with its turn.
+_LINES = """
+SELECT number, message_id, conversation, extract(epoch FROM accepted_at)::float8 AS accepted_at,
+       extract(epoch FROM coalesce(turns.begun_at, messages.begun_at))::float8 AS begun_at,
+       coalesce(turns.tries, messages.tries) AS tries, extract(epoch FROM done_at)::float8 AS done_at, outcome,
+       CASE WHEN turns.number IS NULL THEN messages.steps ELSE (
+           SELECT json_agg(json_build_array(name, extract(epoch FROM done_at))) FROM steps WHERE turn = turns.number
+       ) END AS steps
+FROM messages LEFT JOIN turns USING (number, message_id, conversation) """
+_LATEST = f"{_LINES} ORDER BY number DESC LIMIT $1"
+_SOME = f"{_LINES} WHERE number = ANY ($1::bigint[])"
+
+
+class PostgresTimelines:
+    """Implements `bot.ports.Timelines`."""
+
+    def __init__(self, session: PostgresSession) -> None:
+        self._session = session
+
+    async def latest(self, limit: int) -> list[Timeline]:
+        """By number, which is the order of acceptance."""
+        return await self._session.send(_latest, limit)
+
+    async def timeline(self, number: int) -> Timeline | None:
+        """Look the turn up."""
+        return await self._session.send(_some, number)
+
+
+async def _latest(connection: Connection, limits: Sequence[int]) -> list[list[Timeline]]:
+    lines = [_timeline(row) for row in await connection.fetch(_LATEST, max(limits))]
+    return [lines[:limit][::-1] for limit in limits]
+
+
+async def _some(connection: Connection, numbers: Sequence[int]) -> list[Timeline | None]:
+    lines = {row["number"]: _timeline(row) for row in await connection.fetch(_SOME, list(numbers))}
+    return [lines.get(number) for number in numbers]
+
+
+def _timeline(row: Row) -> Timeline:
+    steps = [StepDone(name=name, done_at_s=float(at)) for name, at in json.loads(row["steps"] or "[]")]
+    return Timeline(
+        number=row["number"],
+        message_id=row["message_id"],
+        conversation_hash=conversation_hash(row["conversation"]),
+        accepted_at_s=row["accepted_at"],
+        begun_at_s=row["begun_at"],
+        tries=row["tries"],
+        steps=tuple(sorted(steps, key=lambda step: step.done_at_s)),
+        ended_at_s=row["done_at"],
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+    )
