@@ -1,0 +1,74 @@
+"""Which PostgreSQL is refused at the start, and how that is said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from bot.errors import StorageError
+from storage.ledger_postgres import PostgresLedger
+from storage.postgres import PostgresSession
+from tests.ledgers import refused, started
+from tests.postgres_proxy import running_proxy
+from tests.postgres_server import PostgresServer
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+async def test_tables_of_a_newer_version_are_refused_and_left_alone(postgres: PostgresServer, database: str) -> None:
+    ledger = PostgresLedger(PostgresSession(postgres.url(database)))
+    await started(ledger)
+    await ledger.stop()
+    postgres.sql(database, "UPDATE teamsbot.schema_version SET number = 99")
+    assert "newer version" in await refused(started(ledger), StorageError)
+    assert postgres.sql(database, "SELECT number FROM teamsbot.schema_version") == [["99"]]
+
+
+async def test_a_pooler_that_ignores_the_settings_is_refused_with_what_to_do(
+    postgres: PostgresServer, database: str
+) -> None:
+    async with running_proxy(postgres.port, drop_settings=True) as pooler:
+        ledger = PostgresLedger(PostgresSession(postgres.url(database, port=pooler.port)))
+        assert "pooler" in await refused(started(ledger), StorageError)
+
+
+async def test_a_way_in_between_that_passes_everything_on_is_no_pooler(postgres: PostgresServer, database: str) -> None:
+    async with running_proxy(postgres.port) as proxy:
+        ledger = PostgresLedger(PostgresSession(postgres.url(database, port=proxy.port)))
+        await started(ledger)
+        await ledger.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://teamsbot@127.0.0.1:{port}/nowhere", "nowhere"),
+        ("postgresql://nobody:hunter2@127.0.0.1:{port}/postgres", "nobody"),
+        ("postgresql://teamsbot:hunter2@127.0.0.1:hunter2/postgres", "DATABASE_URL"),
+        ("mysql://teamsbot:hunter2@127.0.0.1/postgres", "DATABASE_URL"),
+        ("postgresql://teamsbot:hunter2@127.0.0.1:{port}/postgres?sslmode=hunter2", "DATABASE_URL"),
+    ],
+)
+async def test_an_address_that_cannot_work_is_refused_at_once_and_not_quoted(
+    postgres: PostgresServer, url: str, told: str
+) -> None:
+    session = PostgresSession(url.format(port=postgres.port))
+    async with asyncio.timeout(2):
+        reason = await refused(started(PostgresLedger(session)), StorageError)
+    assert told in reason
+    assert "hunter2" not in reason + repr(session)
+
+
+async def test_a_server_that_is_not_there_is_waited_for_until_the_deadline(
+    caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+) -> None:
+    session = PostgresSession(f"postgresql://teamsbot@127.0.0.1:{unused_tcp_port}/postgres")
+    tenant = PostgresLedger(session)
+    with caplog.at_level(logging.WARNING):
+        assert "cannot be reached" in await refused(session.open(tenant, deadline_s=1.5), StorageError)
+    assert "waiting for PostgreSQL" in caplog.messages
