@@ -17,6 +17,7 @@ import orjson
 
 from adapters.sandbox.interpreter import Interpreter
 from adapters.sandbox.limits import Limits
+from adapters.sandbox.process import GuestEnds
 
 DATA = "/mnt/data"
 GUEST_UID = 1000
@@ -58,6 +59,7 @@ class Bubblewrap:
     path: Path
     home: Path                  # the folder above it that also holds its libraries
     interpreter: Interpreter
+    mark: str
     spare_uid: int | None = None
     staged: bool = False        # as root: show the sources under a path that the spare uid can reach
 
@@ -66,14 +68,15 @@ class Bubblewrap:
         """How this wall is called in logs."""
         return f"bubblewrap {self.path}"
 
-    def command(self, *, limits: Limits, event_fd: int, info_fd: int, filter_fd: int) -> list[str]:
+    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
         """Return the command line that starts a runner, given an empty environment and these descriptors."""
         stage = _Stage() if self.staged else None
         source: Callable[[Path], str] = stage.path_of if stage else str
         command = [
-            f"{source(self.home)}/{self.path.relative_to(self.home)}", *self.options(limits, source),
-            "--info-fd", str(info_fd), "--seccomp", str(filter_fd), "--",
-            str(self.interpreter.executable), "-m", GUEST_MODULE, str(event_fd), _guest_limits(limits),
+            f"{source(self.home)}/{self.path.relative_to(self.home)}",
+            *self.options(limits, source), "--hostname", mark, "--info-fd", str(ends.info_fd),
+            "--seccomp", str(ends.filter_fd), "--",
+            str(self.interpreter.executable), "-m", GUEST_MODULE, str(ends.event_fd), _guest_limits(limits),
         ]
         if self.spare_uid is None:
             return command
@@ -109,7 +112,7 @@ class _Stage:
 def _walls(limits: Limits) -> list[str]:
     return [
         "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
-        "--uid", str(GUEST_UID), "--gid", str(GUEST_UID), "--hostname", "sandbox",
+        "--uid", str(GUEST_UID), "--gid", str(GUEST_UID),
         "--new-session", "--die-with-parent",
         "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp",  # noqa: S108 - before the binds, which may lie below it
     ]

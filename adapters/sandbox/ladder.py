@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.sandbox.bubblewrap import SPARE_UID, Bubblewrap
@@ -34,8 +34,8 @@ class Footing:
     reason: str = ""
 
 
-async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing:
-    """Try the rungs from the top."""
+async def find_wall(python: Path, limits: Limits, bwrap: Path | None, mark: str) -> Footing:
+    """Try the rungs from the top; `mark` goes into the command line of every process of theirs."""
     if platform.system() != "Linux":
         return Footing(reason=f"Code can be run safely on Linux only. {ELSEWHERE}")
     try:
@@ -43,7 +43,7 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
     except SandboxError as error:
         return Footing(reason=f"{error} {remedy_for('')}")
     failures = []
-    for wall in rungs(interpreter, bwrap):
+    for wall in rungs(interpreter, bwrap, mark):
         try:
             await try_wall(wall, limits)
         except SandboxError as error:
@@ -55,14 +55,15 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None) -> Footing
     return Footing(reason=f"Code cannot be run safely on this machine: {found}. {remedy_for(found)}")
 
 
-def rungs(interpreter: Interpreter, chosen: Path | None) -> Iterator[Bubblewrap]:
+def rungs(interpreter: Interpreter, chosen: Path | None, mark: str) -> Iterator[Bubblewrap]:
     """Yield the walls that this machine might offer, the best first; `chosen` is a bubblewrap to use alone."""
     for path, home in [(chosen, chosen.parent)] if chosen else _bubblewraps():
+        wall = Bubblewrap(path=path, home=home, interpreter=interpreter, mark=mark)
         if os.geteuid() != 0:
-            yield Bubblewrap(path=path, home=home, interpreter=interpreter)
+            yield wall
         else:
-            yield Bubblewrap(path=path, home=home, interpreter=interpreter, spare_uid=SPARE_UID, staged=True)
-            yield Bubblewrap(path=path, home=home, interpreter=interpreter, spare_uid=SPARE_UID)
+            yield replace(wall, spare_uid=SPARE_UID, staged=True)
+            yield replace(wall, spare_uid=SPARE_UID)
 
 
 def _bubblewraps() -> Iterator[tuple[Path, Path]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,10 +19,21 @@ from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import descendants, freeze_tree, thaw
 from adapters.sandbox.seccomp import build_filter
+from adapters.sandbox.sweep import kill_marked
 
 END_DEADLINE_S = 5.0
+SWEEP_ROUNDS, SWEEP_PERIOD_S = 100, 0.01
 WRITE_CHUNK_BYTES = 1024 * 1024
 WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestEnds:
+    """The descriptors that a session's process is started with, besides its standard ones."""
+
+    event_fd: int       # what the runner says
+    info_fd: int        # what bubblewrap says of itself
+    filter_fd: int      # the filter of system calls
 
 
 class Wall(Protocol):
@@ -32,8 +44,13 @@ class Wall(Protocol):
         """How the wall is called in logs."""
         ...
 
-    def command(self, *, limits: Limits, event_fd: int, info_fd: int, filter_fd: int) -> list[str]:
-        """Return a command line, to be started with an empty environment and these three descriptors."""
+    @property
+    def mark(self) -> str:
+        """What distinguishes the processes of this service from all others."""
+        ...
+
+    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+        """Return a command line with this mark, to be started with an empty environment and these descriptors."""
         ...
 
 
@@ -59,9 +76,10 @@ class GuestProcess:
         Must be called on the event loop's own thread: the kernel kills the guest when the thread that started it ends.
         Raises SandboxError with what the wall or the runner said when it does not come up.
         """
+        mark = f"{wall.mark}-{secrets.token_hex(4)}"
         pipes = _Pipes()
         try:
-            process = await _spawn(wall, limits, pipes)
+            process = await _spawn(wall, limits, pipes, mark)
             pipes.close_theirs()
             stream, transport = await _reader(pipes.keep(pipes.event_fd))
             output = OutputPipe(pipes.keep(pipes.output_fd), limits=limits, on_flood=on_flood)
@@ -71,6 +89,9 @@ class GuestProcess:
                 outer_fd=_descriptor_of(process.pid),
             )
             await guest._come_up(pipes.info_fd, limits.start_s)
+        except BaseException:
+            await _sweep(mark)
+            raise
         finally:
             pipes.close()
         return guest
@@ -197,9 +218,9 @@ class _Pipes:
             os.close(self.ours.pop())
 
 
-async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes) -> asyncio.subprocess.Process:
+async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asyncio.subprocess.Process:
     event_fd, output_fd, info_fd, filter_fd = pipes.theirs
-    command = wall.command(limits=limits, event_fd=event_fd, info_fd=info_fd, filter_fd=filter_fd)
+    command = wall.command(limits, GuestEnds(event_fd=event_fd, info_fd=info_fd, filter_fd=filter_fd), mark)
     try:
         return await asyncio.create_subprocess_exec(
             *command,
@@ -212,6 +233,14 @@ async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes) -> asyncio.subproces
         )
     except OSError as error:
         raise SandboxError(f"{command[0]} cannot be started: {error.strerror}.") from error
+
+
+async def _sweep(mark: str) -> None:
+    """Kill what a start that failed or was given up may have left; see sweep.py."""
+    for _ in range(SWEEP_ROUNDS):
+        if not kill_marked(mark):
+            return
+        await asyncio.sleep(SWEEP_PERIOD_S)
 
 
 def _descriptor_of(pid: int) -> int:

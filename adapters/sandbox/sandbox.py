@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.fonts import collect_fonts
+from adapters.sandbox.guard import Guard
 from adapters.sandbox.ladder import Footing, find_wall
 from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.names import is_safe_name
@@ -46,8 +47,9 @@ class Sandbox:
     `reason` is empty where code can be run; else it says why not and what would help, in words for a person.
     """
 
-    def __init__(self, settings: SandboxSettings, footing: Footing) -> None:
+    def __init__(self, settings: SandboxSettings, footing: Footing, guard: Guard | None) -> None:
         """For `open` only."""
+        self._guard = guard
         self.reason = footing.reason
         self._wall = footing.wall
         self._settings = settings
@@ -59,10 +61,10 @@ class Sandbox:
     @classmethod
     async def open(cls, settings: SandboxSettings) -> Sandbox:
         """Find a wall that holds. Never raises for a missing one: code is then answered as UNAVAILABLE."""
-        footing = await find_wall(settings.python, settings.limits, settings.bwrap)
+        footing, guard = await _find_footing(settings)
         wall = footing.wall.name if footing.wall else None
         log.info("sandbox opened", extra={"wall": wall, "reason": footing.reason})
-        sandbox = cls(settings, footing)
+        sandbox = cls(settings, footing, guard)
         if footing.wall:
             sandbox._tasks = [
                 asyncio.create_task(sandbox._reap(), name="sandbox reaper"),
@@ -120,6 +122,9 @@ class Sandbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self._end(name, CLOSED) for name in list(self._places)))
+        if self._guard is not None:
+            await self._guard.close()
+            self._guard = None
 
     @asynccontextmanager
     async def _entered(self, name: str, wall: Wall) -> AsyncIterator[Session]:
@@ -191,6 +196,14 @@ class Sandbox:
             self._fonts = await collect_fonts(wall, self._settings.limits)
         except SandboxError as error:
             log.warning("sandbox fonts not prepared", extra={"error": str(error)})
+
+
+async def _find_footing(settings: SandboxSettings) -> tuple[Footing, Guard | None]:
+    try:
+        guard = await Guard.open()
+    except SandboxError as error:
+        return Footing(reason=str(error)), None
+    return await find_wall(settings.python, settings.limits, settings.bwrap, guard.mark), guard
 
 
 @dataclass(slots=True)

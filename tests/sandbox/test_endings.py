@@ -61,7 +61,7 @@ def test_when_the_service_ends_no_process_is_left(
     own_host.run("two", "x = 1")
     own_host.ask("run", session="three", code="while True: pass", deadline_s=60.0)
     assert _wait_for(lambda: len(descendants(own_host.process.pid)) > 12)
-    inside = descendants(own_host.process.pid)[1:]
+    inside = _processes(own_host)
     end(own_host.process)
     own_host.process.wait(timeout=10)
     assert _wait_for(lambda: not _alive(inside)), _alive(inside)
@@ -69,7 +69,7 @@ def test_when_the_service_ends_no_process_is_left(
 
 def test_a_forgotten_session_leaves_no_process(own_host: Host) -> None:
     own_host.run("one", ORPHAN)
-    inside = descendants(own_host.process.pid)[1:]
+    inside = _processes(own_host, but=b"sweep.py")
     assert len(inside) >= 6
     own_host.forget("one")
     assert _wait_for(lambda: not _alive(inside)), _alive(inside)
@@ -77,8 +77,8 @@ def test_a_forgotten_session_leaves_no_process(own_host: Host) -> None:
 
 def test_no_process_of_a_session_has_the_environment_of_the_service_or_is_root(own_host: Host) -> None:
     own_host.run("one", "x = 1")
-    outer, *inner = descendants(own_host.process.pid)
-    assert SECRET.encode() in Path(f"/proc/{outer}/environ").read_bytes()
+    inner = _processes(own_host, but=b"sweep.py")
+    assert SECRET.encode() in Path(f"/proc/{own_host.process.pid}/environ").read_bytes()
     assert len(inner) >= 3
     for pid in inner:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -87,12 +87,44 @@ def test_no_process_of_a_session_has_the_environment_of_the_service_or_is_root(o
         assert SECRET.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+@pytest.mark.parametrize("moment_ms", range(4, 60, 11))
+def test_when_the_service_is_killed_while_sessions_start_no_process_is_left(own_host: Host, moment_ms: int) -> None:
+    """bubblewrap alone leaves one for most of them: see sweep.py."""
+    mark = _mark(own_host)
+    for number in range(4):
+        own_host.ask("run", session=f"session {number}", code="1", deadline_s=5.0)
+    time.sleep(moment_ms / 1000)
+    own_host.process.kill()
+    own_host.process.wait()
+    assert _wait_for(lambda: not _marked(mark), deadline_s=15), _marked(mark)
+
+
 def test_a_service_that_stands_still_for_a_while_goes_on(own_host: Host) -> None:
     own_host.run("one", "x = 5")
     own_host.process.send_signal(signal.SIGSTOP)
     time.sleep(0.3)
     own_host.process.send_signal(signal.SIGCONT)
     assert own_host.run("one", "x").logs == "5\n"
+
+
+def _processes(host: Host, *, but: bytes = b"nothing at all") -> list[int]:
+    return [pid for pid in descendants(host.process.pid)[1:] if but not in _command_line(pid)]
+
+
+def _mark(host: Host) -> bytes:
+    (guard,) = (pid for pid in descendants(host.process.pid) if b"sweep.py" in _command_line(pid))
+    return _command_line(guard).split(b"\0")[-2]
+
+
+def _marked(mark: bytes) -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and mark in _command_line(int(name))]  # noqa: PTH208
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _alive(pids: list[int]) -> list[int]:
@@ -105,8 +137,8 @@ def _alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if is_alive(pid)]
 
 
-def _wait_for(look: Callable[[], T]) -> T:
-    deadline_s = time.monotonic() + 5
-    while not (seen := look()) and time.monotonic() < deadline_s:
+def _wait_for(look: Callable[[], T], deadline_s: float = 8) -> T:
+    until_s = time.monotonic() + deadline_s
+    while not (seen := look()) and time.monotonic() < until_s:
         time.sleep(0.02)
     return seen

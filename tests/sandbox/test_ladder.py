@@ -51,9 +51,9 @@ async def test_a_wall_with_a_hole_is_not_relied_upon(leak: str, monkeypatch: pyt
     monkeypatch.setattr(Holed, "left_out", left_out)
     monkeypatch.setattr(Holed, "added", added)
     monkeypatch.setattr(seccomp, "_program", lambda _machine: [seccomp._op(seccomp.RETURN, seccomp.ALLOW)])
-    whole = next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None))
+    whole = next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test"))
     holed = Holed(
-        path=whole.path, home=whole.home, interpreter=whole.interpreter,
+        path=whole.path, home=whole.home, interpreter=whole.interpreter, mark=whole.mark,
         spare_uid=whole.spare_uid, staged=whole.staged,
     )
     with pytest.raises(SandboxError, match=f"does not hold: code inside .*{leak}"):
@@ -61,4 +61,4 @@ async def test_a_wall_with_a_hole_is_not_relied_upon(leak: str, monkeypatch: pyt
 
 
 async def test_the_whole_wall_holds() -> None:
-    await try_wall(next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None)), Limits())
+    await try_wall(next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test")), Limits())

@@ -89,6 +89,21 @@ async def test_a_session_that_died_between_two_runs_is_replaced_in_silence(sandb
     assert (result.status, result.logs) == (CodeStatus.OK, "False\n")
 
 
+async def test_runs_cancelled_while_their_sessions_start_leave_no_process(sandbox: Sandbox) -> None:
+    await asyncio.wait(sandbox._tasks[1:])
+    for moment_ms in range(0, 100, 5):
+        running = {asyncio.create_task(sandbox.run(str(number), "1")) for number in range(4)}
+        await asyncio.sleep(moment_ms / 1000)
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        for number in range(4):
+            await sandbox.forget(str(number))
+    guard = sandbox._guard
+    assert guard is not None
+    await _until(lambda: len(_marked(guard.mark)) == 1)     # the guard's own command line
+
+
 async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:
     for name in ("one", "two", "three", "one", "four"):
         await sandbox.run(name, "1")
@@ -138,6 +153,11 @@ async def test_nothing_is_left_open(sandbox: Sandbox) -> None:
         await sandbox.put(f"session {number}", "file", b"x")
         await sandbox.forget(f"session {number}")
     await _until(lambda: _open_descriptors() == before)
+
+
+def _marked(mark: str) -> list[str]:
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return [str(line) for line in lines if mark.encode() in line]
 
 
 def _open_descriptors() -> int:
