@@ -17,6 +17,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from adapters.teams.pace import Pace
 from adapters.teams.place import Place
 from adapters.teams.retries import Effect, RetryPolicy, may_work_later, retry_after_s
 from bot.errors import ConversationGoneError, DeliveryError
@@ -65,17 +66,30 @@ class _Answer:
 class Connector:
     """Posts activities into conversations. Every method raises DeliveryError or ConversationGoneError, nothing else."""
 
-    def __init__(self, *, session: aiohttp.ClientSession, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession,
+        policy: RetryPolicy | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._session = session
         self._policy = policy or RetryPolicy()
+        self._pace = pace or Pace()
 
     async def create(self, place: Place, activity: dict[str, object]) -> str | None:
-        """Post a new activity; its id, if it got one."""
+        """Post a new activity, once Teams' limits allow it; its id, if it got one."""
         return (await self._call("POST", place, None, Effect.TWICE, activity)).id
 
     async def create_passing(self, place: Place, activity: dict[str, object]) -> None:
-        """Post an activity that is worth something only now, such as typing: unrepeated."""
-        await self._call("POST", place, None, Effect.WORTHLESS, activity)
+        """Post an activity that is worth something only now, such as typing: at once and unrepeated, or not at all.
+
+        It is dropped where it would make others wait for Teams' limits.
+        """
+        if self._pace.has_room(place.tenant, place.conversation):
+            await self._call("POST", place, None, Effect.WORTHLESS, activity)
+        else:
+            log.debug("passing activity dropped")
 
     async def update(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity of the bot's own."""
@@ -97,6 +111,7 @@ class Connector:
         tries = 0
         while True:
             tries += 1
+            await self._pace.take(place.tenant, place.conversation)
             answer = await self._ask(method, url, activity)
             if answer is not None and answer.status < 300:
                 return answer
