@@ -162,7 +162,7 @@ def _scatter(task: ShowChart) -> str:
     slope, intercept = np.polyfit(rows[across], rows[name], 1)
     ends = np.array([rows[across].min(), rows[across].max()])
     plt.plot(ends, slope * ends + intercept, label=f"trend of {name}")
-    fits.append({"name": name, "slope": float(slope), "intercept": float(intercept),
+    fits.append({"name": name, "slope": round(slope, 10), "intercept": round(intercept, 10),
                  "r": float(np.corrcoef(rows[across], rows[name])[0, 1])})""" if task.trend else ""
     return f"""
 # One dot for each row{', and the straight line that fits best' if task.trend else ''}.
@@ -188,7 +188,7 @@ def _lines(task: ShowChart) -> str:
     known = rows[name].notna() & numbers.notna()
     slope, intercept = np.polyfit(numbers[known], rows[name][known], 1)
     plt.plot({across}, slope * numbers + intercept, label=f"trend of {{name}}")
-    fits.append({{"name": name, "slope": float(slope), "intercept": float(intercept),
+    fits.append({{"name": name, "slope": round(slope, 10), "intercept": round(intercept, 10),
                  "r": float(np.corrcoef(numbers[known], rows[name][known])[0, 1])}})""" if task.trend else ""
     rotated = "\nplt.gcf().autofmt_xdate()" if task.x is not None and task.x.kind is ColumnKind.DATE else ""
     return f"""
@@ -264,7 +264,7 @@ rows = table[[{first}, {second}]].dropna()
 r = rows[{first}].corr(rows[{second}])
 slope, intercept = np.polyfit(rows[{first}], rows[{second}], 1)
 print("r =", r, "line:", slope, "* x +", intercept)
-print("{MARK}", json.dumps({{"r": float(r), "slope": float(slope), "intercept": float(intercept), "count": len(rows)}}))
+print("{MARK}", json.dumps({{"r": float(r), "slope": round(slope, 10), "intercept": round(intercept, 10), "count": len(rows)}}))
 """
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
+from adapters.embedded.models.tutor.formulas.tokens import FUNCTIONS
 from adapters.embedded.models.tutor.language import english, german
 from adapters.embedded.models.tutor.language.cues import Cue
 
@@ -74,7 +75,7 @@ _WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 
 def language_of(text: str, otherwise: Language) -> Language:
     """The language whose vocabulary knows more of the words; `otherwise` where both know as many."""
-    words = [word.lower() for word in _WORDS.findall(text)]
+    words = [word.lower() for word in _WORDS.findall(text) if word.lower() not in FUNCTIONS]
     english_words, german_words = (sum(word in _words(language) for word in words) for language in Language)
     if english_words == german_words:
         return otherwise

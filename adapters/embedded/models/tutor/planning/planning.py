@@ -24,7 +24,7 @@ from adapters.embedded.models.tutor.planning.functions import Definitions, defin
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Plot, Tangent, Task
 from adapters.embedded.models.tutor.planning.view import ClauseView
-from adapters.embedded.models.tutor.reading.clause import Clause, Question
+from adapters.embedded.models.tutor.reading.clause import UNCLEAR, Clause, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,8 @@ def _refuse_strange(question: Question) -> None:
     if question.is_too_long:
         raise Refusal(Reason.TOO_LONG)
     if strange:
-        raise Refusal(Reason.STRANGE, tuple(dict.fromkeys(strange))[:5])
+        words = tuple(dict.fromkeys(word for word in strange if word != UNCLEAR))
+        raise Refusal(Reason.STRANGE if words else Reason.LEFT_OVER, words[:5])
     if question.has_ambiguous_comma:
         raise Refusal(Reason.AMBIGUOUS, (Doubt.COMMA,))
 

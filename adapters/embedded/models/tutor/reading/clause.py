@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from adapters.embedded.models.tutor.formulas.expression import Expression
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 from adapters.embedded.models.tutor.language.cues import Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
+
+UNCLEAR: Final = "…"
+"""Stands among the strange words for a connection that is not clear, though each word is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from adapters.embedded.models.tutor.formulas.expression import Expression, Symbo
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation, Values
 from adapters.embedded.models.tutor.formulas.tokens import TokenKind
 from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
-from adapters.embedded.models.tutor.reading.clause import Clause
+from adapters.embedded.models.tutor.reading.clause import UNCLEAR, Clause
 from adapters.embedded.models.tutor.reading.demands import Pair, pair_of
 from adapters.embedded.models.tutor.reading.items import Item, Mark
 from adapters.embedded.models.tutor.reading.surroundings import following_cue, in_words, meaning, preceded_by, starts_with
@@ -83,8 +83,8 @@ class ClauseBuilder:
     def clause(self) -> Clause:
         """What was heard."""
         self._lift_level_lines()
-        left_over = ["…"] if self._low is not None or self._negated else []
-        demands = tuple(dict.fromkeys(self._demands))
+        left_over = [UNCLEAR] if self._low is not None or self._negated else []
+        demands = tuple(dict.fromkeys(map(self._with_axis, self._demands)))
         strong = tuple(demand for demand in demands if demand is not Cue.FIND)
         if not strong and self._towards is not None:
             strong = (Cue.LIMIT,)
@@ -97,6 +97,11 @@ class ClauseBuilder:
             towards=self._towards, side=self._side, numbers=self._numbers, joined=self._is_joined(),
             strange=(*self._strange, *left_over),
         )
+
+    def _with_axis(self, demand: Cue) -> Cue:
+        """Curves that cross an axis have zeros or an intercept."""
+        axis = Cue.ROOTS if Cue.X_AXIS in self._cues else Cue.INTERCEPT if Cue.Y_AXIS in self._cues else demand
+        return axis if demand is Cue.INTERSECTION else demand
 
     def _is_joined(self) -> bool:
         """Whether "and" stands before the clause, or opens the message."""
@@ -136,7 +141,7 @@ class ClauseBuilder:
         else:
             self._pair(earlier, cue)
         if earlier is cue is Cue.DERIVATIVE and not self._separated:
-            self._strange.append("…")
+            self._strange.append(UNCLEAR)
         self._separated = False
         self._cue = cue if cue in _INTRODUCES_UNKNOWN else None
         self._continues = None
@@ -155,7 +160,7 @@ class ClauseBuilder:
                 self._of = earlier
                 self._demands = [*(demand for demand in self._demands if demand is not earlier), later]
             case Pair.UNCLEAR:
-                self._strange.append("…")
+                self._strange.append(UNCLEAR)
 
     # -- statements
 

@@ -18,7 +18,7 @@ OF_DERIVATIVE: Final = EXTREMA_CUES | MONOTONY_CUES | SHAPE_CUES | frozenset({
 """What can be asked of a derivative as of any function."""
 
 _FAMILIES: Final = (EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, frozenset({Cue.INTEGRAL, Cue.AREA}))
-_GENERAL: Final = frozenset({Cue.EVALUATE, Cue.SOLVE})
+_GENERAL: Final = frozenset({Cue.EVALUATE, Cue.SOLVE, Cue.ANALYSIS})
 """Words that add nothing to the demand beside them: `evaluate the integral`."""
 
 
