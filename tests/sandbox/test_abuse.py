@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from adapters.sandbox.results import CodeStatus
-from tests.sandbox.attacks import ATTACKS, DONE, PREAMBLE, Killed, Stopped
+from tests.sandbox.attacks import ATTACKS
+from tests.sandbox.attempt import DONE, PREAMBLE, Killed, Stopped
 from tests.sandbox.service import ROOT, Host
 
 
