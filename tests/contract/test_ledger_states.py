@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Awaitable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +86,16 @@ class LedgerStates(RuleBasedStateMachine):
                     number=number, conversation=conversation, id=message_id, payload=payload, steps={}, tries=0
                 )
 
+    @rule(message=MESSAGE)
+    def replace(self, message: tuple[str, str, str]) -> None:
+        """Only while it waits."""
+        conversation, message_id = f"{self.example} {message[0]}", f"{self.example} {message[1]}"
+        said = [each for each in self.unfinished.values() if (each.conversation, each.id) == (conversation, message_id)]
+        replaced = self.run(self.ledger.replace(conversation, message_id, message[2]))
+        assert replaced == any(entry.tries == 0 for entry in said)
+        if replaced:
+            self.put(said[0], payload=message[2])
+
     @precondition(lambda self: self.unfinished)
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
@@ -148,15 +159,8 @@ class LedgerStates(RuleBasedStateMachine):
     def drawn(self, data: st.DataObject) -> LedgerEntry:
         return self.unfinished[data.draw(st.sampled_from(sorted(self.unfinished)))]
 
-    def put(self, old: LedgerEntry, *, tries: int | None = None, steps: dict[str, str] | None = None) -> None:
-        self.unfinished[old.number] = LedgerEntry(
-            number=old.number,
-            conversation=old.conversation,
-            id=old.id,
-            payload=old.payload,
-            steps=old.steps if steps is None else steps,
-            tries=old.tries if tries is None else tries,
-        )
+    def put(self, old: LedgerEntry, **changes: Any) -> None:
+        self.unfinished[old.number] = replace(old, **changes)
 
 
 async def together(*works: Awaitable[T]) -> list[T]:
