@@ -42,7 +42,8 @@ _NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})
 
 
 def answer(
-    say: Say, tasks: Sequence[Task], results: Sequence[Result], *, doubts: frozenset[Doubt], explains: bool, trouble: str,
+    say: Say, tasks: Sequence[Task], results: Sequence[Result], *, doubts: frozenset[Doubt], explains: bool,
+    trouble: str,
 ) -> str:
     """The answer to all tasks that have a result; `trouble` says what kept the code from the others."""
     told = Told(say=say)

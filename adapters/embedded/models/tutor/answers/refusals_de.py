@@ -15,7 +15,8 @@ SENTENCES: Final = {
     "left_over": "Die Wörter habe ich verstanden, aber nicht, wie sie zusammengehören; deshalb habe ich nichts"
     " gerechnet.",
     "unable": "Diese Art von Mathematik kann ich nicht.",
-    "ambiguous power": "e^2x kann e^(2x) oder (e^2)·x bedeuten. Bitte setze Klammern.",
+    "ambiguous power": "Ich weiß nicht, wie weit der Exponent reicht: e^2x kann e^(2x) oder (e^2)·x bedeuten, x^1/2"
+    " kann x^(1/2) oder x/2 bedeuten. Bitte setze Klammern.",
     "ambiguous argument": "Ich weiß nicht, wie weit die Funktion oder die Wurzel reicht. Bitte setze Klammern, zum"
     " Beispiel sin(x/2) oder sqrt(x + 1).",
     "ambiguous index": "x2 kann x^2 oder x_2 bedeuten. Bitte schreib eines davon.",

@@ -14,7 +14,8 @@ SENTENCES: Final = {
     "no_range": "I do not know from where to where. Please add it, for example: from 0 to 3.",
     "left_over": "I understood the words, but not how they belong together, so I have calculated nothing.",
     "unable": "This is a kind of mathematics that I cannot do.",
-    "ambiguous power": "e^2x can mean e^(2x) or (e^2)·x. Please write the parentheses.",
+    "ambiguous power": "I do not know how far the exponent reaches: e^2x can mean e^(2x) or (e^2)·x, and x^1/2 can"
+    " mean x^(1/2) or x/2. Please write the parentheses.",
     "ambiguous argument": "I do not know how far the function or the root reaches. Please put parentheses around it,"
     " for example sin(x/2) or sqrt(x + 1).",
     "ambiguous index": "x2 can mean x^2 or x_2. Please write one of them.",

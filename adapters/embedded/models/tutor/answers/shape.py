@@ -71,7 +71,7 @@ def _verdict(told: Told, task: Curvature, result: Result, signs: Signs, said: di
     found = _found(signs, result)
     opening = ""
     if task.asked in {Shape.CONCAVE, Shape.CONVEX}:
-        holds = found == "both" or found == task.asked
+        holds = found in {"both", task.asked.value}
         opening = told.say("yes" if holds else "no")
         found = f"not {task.asked}" if {found, task.asked.value} == {"concave", "convex"} else found
     told.lines.append(opening + told.say(f"is {found}", **said))

@@ -46,7 +46,8 @@ def _written(told: Told, relation: Relation) -> str:
 def _formulas(told: Told, unknown: str, what: str, result: Result) -> None:
     formulas = [f"**{unknown} = {told.say.localised(pretty(each))}**" for each in texts_of(result, "formulas")]
     if formulas:
-        told.line("solution" if len(formulas) == 1 else "solutions", what=what, values=told.say.listed(formulas), where="")
+        key = "solution" if len(formulas) == 1 else "solutions"
+        told.line(key, what=what, values=told.say.listed(formulas), where="")
     else:
         told.line("solution unknown", what=what)
 
@@ -92,7 +93,8 @@ def intersection(told: Told, task: Intersection, result: Result) -> None:
     say = told.say
     said = {"first": label(task.first), "second": label(task.second),
             "where": where(say, task.first.variable, task.bounds, {})}
-    points = [say("point", x=say.both(each), y=say.both(object_of(each, "y"))) for each in parts_of(result, "solutions")]
+    found = parts_of(result, "solutions")
+    points = [say("point", x=say.both(each), y=say.both(object_of(each, "y"))) for each in found]
     told.step("how zeros")
     told.reason("why exact")
     if result.get("every") is True:

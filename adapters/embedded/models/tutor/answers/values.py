@@ -23,7 +23,7 @@ def arithmetic(told: Told, task: Arithmetic, result: Result) -> None:
     elif say.both(result) == what:
         told.line("is itself", what=what)
     else:
-        told.line("value", what=what, equals=say.equals(result))
+        told.line("value", what=what, equals=say.equals(result).removeprefix(f"= {what} ").removesuffix(f" = {what}"))
     told.step("how arithmetic")
     told.reason("why exact")
 
@@ -75,8 +75,8 @@ def table(told: Told, task: Table, result: Result) -> None:
     count = result.get("count")
     told.line("table", what=what, count=count if isinstance(count, int) else 0)
     shown = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
-    told.lines.append("\n".join("- " + ", ".join(_cell(told, name, value) for name, value in zip(names, row, strict=False))
-                                for row in shown))
+    lines = (", ".join(_cell(told, name, value) for name, value in zip(names, row, strict=False)) for row in shown)
+    told.lines.append("\n".join(f"- {line}" for line in lines))
     if isinstance(count, int) and count > len(shown):
         told.line("more rows", count=count - len(shown))
     told.step("how table")

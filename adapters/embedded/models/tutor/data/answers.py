@@ -19,7 +19,7 @@ from adapters.embedded.models.tutor.data.requests import (
     TellStatistics,
 )
 
-_MARKUP = str.maketrans({character: " " for character in "*_`[]<>\\|~"})
+_MARKUP = str.maketrans(dict.fromkeys("*_`[]<>\\|~", " "))
 
 
 def columns_in(result: Result) -> tuple[Column, ...]:

@@ -129,7 +129,7 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
     chart = asked[0] if asked else _fitting(ys, x, group)
     if trend and Cue.SCATTER not in question.cues and x is not None and x.kind is ColumnKind.DATE:
         chart = Chart.LINES
-    if len(question.xs) > 1 or len(statistics) > 1 or not ys and group is None:
+    if len(question.xs) > 1 or len(statistics) > 1 or (not ys and group is None):
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     match chart:
         case Chart.SCATTER:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from adapters.embedded.models.tutor.data.requests import Column
-from adapters.embedded.models.tutor.formulas.tokens import Token, TokenKind, tokens
+from adapters.embedded.models.tutor.formulas.tokens import TokenKind, tokens
 from adapters.embedded.models.tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue, Word
 from adapters.embedded.models.tutor.language.tagging import tagged
 from adapters.embedded.models.tutor.language.vocabulary import Language, is_word, vocabulary
 
-_IGNORED = frozenset({TokenKind.COMMA, TokenKind.SEMICOLON, TokenKind.STOP, TokenKind.PRIME})
+_IGNORED: Final = frozenset({TokenKind.SEMICOLON, TokenKind.STOP, TokenKind.PRIME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,10 @@ def _words(text: str, language: Language) -> list[Part]:
     for piece in tagged(tokens(text, is_word=is_word), vocabulary(language)):
         if isinstance(piece, Word):
             found.append(piece)
-        elif isinstance(piece, Token) and piece.kind not in _IGNORED:
-            found.append(Word(text=piece.text, cue=None))
-        elif isinstance(piece, Token) and piece.kind is TokenKind.COMMA:
+        elif piece.kind is TokenKind.COMMA:
             found.append(Word(text=",", cue=Cue.AND))
+        elif piece.kind not in _IGNORED:
+            found.append(Word(text=piece.text, cue=None))
     return found
 
 

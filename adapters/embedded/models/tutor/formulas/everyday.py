@@ -27,7 +27,7 @@ _STEPS: Final = (
     (re.compile(r"\bexp\("), "E**("),
     (re.compile(r"\bsqrt\((\w+)\)"), r"√\1"),
     (re.compile(r"\bsqrt\("), "√("),
-    (re.compile(r"\*\*(?:\((-?\d{1,3})\)|(\d{1,3}))(?![\w/.(])"),
+    (re.compile(r"\*\*(?:\((-?\d{1,3})\)|(\d{1,3}))(?![\w.(]|\*\*)"),
      lambda power: (power[1] or power[2]).translate(_SUPERSCRIPTS)),
     (re.compile(r"(?<![\w.^)√])1\*(?=[a-zA-Z(])"), ""),
     (re.compile(r"_(\d+)"), lambda index: index[1].translate(_SUBSCRIPTS)),

@@ -103,7 +103,8 @@ class _Parser:
     def _doubt_unwritten(self, left: Expression) -> None:
         """`1/2x` and `e^2x`, where the letter could belong to the number before it."""
         stream = self.stream
-        if isinstance(left, Operation) and left.operator == "/" and stream.tokens[stream.at - 1].kind != TokenKind.CLOSE:
+        divided = isinstance(left, Operation) and left.operator == "/"
+        if divided and stream.tokens[stream.at - 1].kind is not TokenKind.CLOSE:
             self.doubts.add(Doubt.FRACTION)
         last = left.right if isinstance(left, Operation) and left.operator == "*" else left
         power_of_number = isinstance(last, Operation) and last.operator == "**" and is_constant(last.left)
@@ -154,7 +155,15 @@ class _Parser:
         bare = self.stream.here_is(TokenKind.NUMBER)
         exponent = self._power()
         self._exponent_is_bare = bare
+        if bare and self._fraction_follows():
+            self.doubts.add(Doubt.POWER)
         return exponent
+
+    def _fraction_follows(self) -> bool:
+        """Whether it is `x^1/2` without blanks: half of x, or its root."""
+        sign, below = self.stream.tokens[self.stream.at:self.stream.at + 1], self.stream.tokens[self.stream.at + 1:]
+        return (bool(sign and below) and sign[0].text == "/" and not sign[0].spaced
+                and below[0].kind is TokenKind.NUMBER and not below[0].spaced)
 
     def _postfixed(self) -> Expression:
         expression = self._primary()
@@ -265,9 +274,13 @@ class _Parser:
         if token is not None and token.text == "(":
             return self._grouped(token)
         argument = self._bare_argument(name)
-        if name.endswith(WORDED) and self.stream.operator("+", "-", "*", "**"):
+        if self.stream.operator("+", "-", "*", "**") and (name.endswith(WORDED) or self._joins_root(name)):
             self.doubts.add(Doubt.ARGUMENT)
         return argument
+
+    def _joins_root(self, name: str) -> bool:
+        """`sqrt x+1`, written close together."""
+        return name == "sqrt" and not self.stream.tokens[self.stream.at].spaced
 
     def _bare_argument(self, name: str) -> Expression:
         """`sin 2x`, `ln x^2`, `sin pi/4`, `√2`: unwritten factors, up to the next sign or function."""

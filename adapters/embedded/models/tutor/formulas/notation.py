@@ -17,9 +17,10 @@ _CHARACTERS: Final = {
     **{character: f"({fraction})" for character, fraction in _FRACTIONS.items()},
     **{character: f" {name} " for character, name in GREEK.items()},
     **dict.fromkeys("−‒–﹣－", "-"), **dict.fromkeys("×·⋅∙∗✕", "*"), **dict.fromkeys("’‘′´", "'"), "″": "''",
-    **dict.fromkeys("“”„«»\"`\u200b\u200c\u200d\ufeff\u2060\x00", " "), "÷": "/", "∕": "/", "⁄": "/", "π": " pi ",
-    "∞": " oo ", "√": " sqrt ", "∛": " cbrt ", "≤": "<=", "≥": ">=", "≠": "!=", "⩽": "<=", "⩾": ">=", "→": "->",
-    "∫": " integral ", "∈": " in ", "\u00a0": " ", "\u202f": " ", "—": " , ", "…": " ... ", "（": "(", "）": ")", "，": ", ",
+    "÷": "/", "∕": "/", "⁄": "/", "π": " pi ", "—": " , ", "…": " ... ", "（": "(", "）": ")", "，": ", ",
+    **dict.fromkeys("“”„«»\"`\u200b\u200c\u200d\ufeff\u2060\x00", " "), "∞": " oo ", "√": " sqrt ", "∛": " cbrt ",
+    "≤": "<=", "≥": ">=", "≠": "!=", "⩽": "<=", "⩾": ">=", "→": "->", "∫": " integral ", "∈": " in ", "\u00a0": " ",
+    "\u202f": " ",
 }
 _LATEX_WORDS: Final = {
     "cdot": "*", "times": "*", "div": "/", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "neq": "!=", "to": "->",
@@ -31,7 +32,9 @@ _LATEX_POWER: Final = re.compile(r"\^\s*\{([^{}]*)\}")
 _MOST_NESTED_LATEX: Final = 6
 _NUMBER: Final = r"[-+]?\s?(?:oo|inf(?:inity|ty)?|unendlich|pi|\d+(?:\.\d+)?)(?:\s?[/*]\s?(?:\d+|pi))?"
 _SENTENCES: Final = (
-    (re.compile(r"integral\s*_\s*[({]?([^(){}^]*?)[)}]?\s*\^\s*(?:\(([^()]*)\)|(-?[\w.]+))"), r"integral from \1 to \2\3 of "),
+    (re.compile(r"(?<=\d) [xX] (?=\d)"), " * "),                             # 3 x 4
+    (re.compile(r"integral\s*_\s*[({]?([^(){}^]*?)[)}]?\s*\^\s*(?:\(([^()]*)\)|(-?[\w.]+))"),
+     r"integral from \1 to \2\3 of "),
     (re.compile(r"\blim\s*_?\s*[({]([^(){}]*->[^(){}]*)[)}]"), r"lim \1 of "),
     (re.compile(rf"(->\s*{_NUMBER}[-+]?)(?=\s+\S)"), r"\1 , "),          # x -> 0 sin(x)/x: no product of 0
     (re.compile(r"(,|\s)\s*\.{2,}\s*,?|\.{3,}\s*,"), " … "),             # 1, 2, ..., 10

@@ -49,7 +49,8 @@ class Relation:
         left, right = self.parts
         if isinstance(left, Applied) and isinstance(left.argument, Symbol) and left.argument.name and not left.primes:
             return (left.function, left.argument.name)
-        if isinstance(left, Symbol) and left.name not in symbols(right) and (left.name == "y" or not is_constant(right)):
+        named = isinstance(left, Symbol) and left.name not in symbols(right)
+        if isinstance(left, Symbol) and named and (left.name == "y" or not is_constant(right)):
             return (left.name, "")
         return None
 

@@ -27,10 +27,8 @@ def code(expression: Expression) -> str:
 
 def _code(expression: Expression, outside: int) -> str:
     match expression:
-        case Number(text):
+        case Number(text) | Symbol(text) | Constant(text):
             return text
-        case Symbol(name) | Constant(name):
-            return name
         case Negative(operand):
             return _wrapped("-" + _code(operand, _BINDING["*"]), inside=_BINDING["-"], outside=outside)
         case Operation():

@@ -100,21 +100,24 @@ def _token(kind: str, text: str, *, spaced: bool) -> Token:
     match kind:
         case "word":
             return _named(text, spaced=spaced)
-        case "ordinal" | "axis":
-            return Token(kind=TokenKind.WORD, text=text.lower(), spaced=spaced)
-        case "subscript":
-            return Token(kind=TokenKind.LETTER, text=text.replace("{", "").replace("}", ""), spaced=spaced)
-        case "log":
-            name = _LOG_BASES[text.lower().replace("(", "").replace(")", "")]
-            return Token(kind=TokenKind.FUNCTION, text=name, spaced=spaced)
-        case "relation":
-            return Token(kind=TokenKind.RELATION, text=_RELATIONS.get(text, text), spaced=spaced)
-        case "operator":
-            return Token(kind=TokenKind.OPERATOR, text="**" if text == "^" else text, spaced=spaced)
         case "rest":
             return Token(kind=_MARKS.get(text, TokenKind.OTHER), text=text, spaced=spaced)
+        case "operator":
+            text = "**" if text == "^" else text
+        case "relation":
+            text = _RELATIONS.get(text, text)
+        case "subscript":
+            text = text.replace("{", "").replace("}", "")
+        case "log":
+            text = _LOG_BASES[text.lower().replace("(", "").replace(")", "")]
         case _:
-            return Token(kind=TokenKind(kind), text=text, spaced=spaced)
+            text = text.lower()
+    return Token(kind=_KINDS.get(kind) or TokenKind(kind), text=text, spaced=spaced)
+
+
+_KINDS: Final = {
+    "ordinal": TokenKind.WORD, "axis": TokenKind.WORD, "subscript": TokenKind.LETTER, "log": TokenKind.FUNCTION,
+}
 
 
 def _named(text: str, *, spaced: bool) -> Token:
@@ -135,7 +138,8 @@ _GLUED: Final = re.compile(rf"(?:{_FUNCTION_NAMES}|pi|[abckmnpqrstuvxyze])+?")
 _GLUED_PIECE: Final = re.compile(rf"{_FUNCTION_NAMES}|pi|[a-z]")
 _ENGLISH_WORDS: Final = frozenset({
     "tax", "sky", "try", "buy", "pay", "say", "any", "may", "ray", "max", "bay", "key", "tex", "cost", "tank", "tans",
-    "cosy", "exam", "exact", "expense", "spy", "cry", "easy", "my", "by", "vs", "am", "an", "at", "as", "us", "be", "me",
+    "cosy", "exam", "exact", "expense", "spy", "cry", "easy", "my", "by", "vs", "am", "an", "at", "as", "us", "be",
+    "me",
 })
 """Words made of nothing but variable letters, which a chat may hold."""
 _MATHEMATICAL: Final = frozenset({

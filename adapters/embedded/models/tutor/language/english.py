@@ -68,13 +68,13 @@ CUES: Final = {
     " | tangent equation",
     Cue.ANALYSIS: "analyse | analyze | analysis | curve sketching | discuss | examine | investigate | study"
     " | properties",
-    Cue.FIND: "find | express | convert | write | rewrite | calculate | compute | determine | what is | what's | whats | what are | give | give me | show"
-    " | show me | tell me | get | obtain | work out | how much is | what do you get for | which is | state"
-    " | where is | where are | what will be | what would be | evaluate the integral | list | report | where does"
-    " | where do | at which | at which points | at what | which | for which | for what | what value of"
-    " | which value of | for what values of | for which values of | for which value of | what values of | when is"
-    " | when does | when are | what was | identify | name | provide | print | where | find out | how big is"
-    " | how large is | what does | what do",
+    Cue.FIND: "find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
+    " | whats | what are | give | give me | show | show me | tell me | get | obtain | work out | how much is"
+    " | what do you get for | which is | state | where is | where are | what will be | what would be"
+    " | evaluate the integral | list | report | where does | where do | at which | at which points | at what | which"
+    " | for which | for what | what value of | which value of | for what values of | for which values of"
+    " | for which value of | what values of | when is | when does | when are | what was | identify | name | provide"
+    " | print | where | find out | how big is | how large is | what does | what do",
     Cue.MEAN: "mean | average | averages | arithmetic mean | mean value",
     Cue.MEDIAN: "median",
     Cue.DEVIATION: "standard deviation | std | deviation | standard deviations | spread",
@@ -108,7 +108,7 @@ CUES: Final = {
     " | considering | setting | take | taking | taken at | assume",
     Cue.AT: "at | at the point | in the point | at position | at point | at the value | at the position",
     Cue.ON: "on | on the interval | over the interval | in the interval | in the range | over the range | within"
-    " | on the range | inside | in | interval | range | domain | across | limits of integration | with bounds"
+    " | on the range | inside | in | interval | range | across | limits of integration | with bounds"
     " | over the domain | on the domain | in the domain | the interval | for the interval | for the range",
     Cue.OF: "of",
     Cue.BE: "is | are | does | do | did | was | were | be | has | have | being | isn't | doesn't | will",
@@ -134,7 +134,8 @@ CUES: Final = {
     Cue.POSITIVE: "positive",
     Cue.NEGATIVE: "negative",
     Cue.REAL: "over the reals | over the real numbers | real numbers | real | real-valued",
-    Cue.COMPLEX: "over the complex numbers | in the complex numbers | complex numbers | over the complex plane | complex | imaginary",
+    Cue.COMPLEX: "over the complex numbers | in the complex numbers | complex numbers | over the complex plane"
+    " | complex | imaginary",
     Cue.GREATEST: "global | absolute | overall",
     Cue.LOCAL: "local | relative",
     Cue.DIFFERENTIAL: "dx | dt | dy | dz | du | dv | ds | dr | dp | dq | dw",
@@ -144,12 +145,12 @@ CUES: Final = {
     Cue.WITHOUT: "without | no | don't | not necessary to | do not | no need to | except",
     Cue.NOT: "not",
     Cue.BOTH: "both | both of them | them both | all of them",
-    Cue.PRONOUN: "it | its | this | that | these | those | them | same | there | here | their | they | it's"
-    " | that's | above | previous | last | result | each other | one | other | this one | that one",
-    Cue.FUNCTION: "function | line | straight line | functions | curve | curves | graphs | expression | term | polynomial | parabola"
-    " | formula | function's | polynomials | expressions | line graphs | parabolas | cubic | quadratic"
-    " | trigonometric | exponential | logarithmic | rational | linear | hyperbola | fraction | quadratic function"
-    " | cubic function | terms",
+    Cue.PRONOUN: "it | its | this | that | these | those | them | same | there | here | their | they | it's | that's"
+    " | above | previous | last | result | each other | other | this one | that one",
+    Cue.FUNCTION: "function | line | straight line | functions | curve | curves | graphs | expression | term"
+    " | polynomial | parabola | formula | function's | polynomials | expressions | line graphs | parabolas | cubic"
+    " | quadratic | trigonometric | exponential | logarithmic | rational | linear | hyperbola | fraction"
+    " | quadratic function | cubic function | terms",
     Cue.GRAPH: "graph | graph of | graphs of | graph of the function | function graph | curve of",
     Cue.EQUATION: "equation | equations | inequality | inequalities | problem | problems | identity | formulae",
     Cue.EXPLAIN: "explain | explanation | explain how | explain why | why | how | how it works | why you used"
@@ -157,30 +158,31 @@ CUES: Final = {
     " | show your work | show the steps | show steps | with explanation",
     Cue.AGAIN: "what about | how about | and what about | what if | now | instead | again | and now | change | but"
     " | same for | do the same for | the same for | the same with | likewise",
-    Cue.FILLER: "as a fraction | to a fraction | as a decimal | to decimal | to a decimal | into a decimal | as decimal | the | a | an | please | pls | could | can | would | you | i | me | my | we | us | our | want | need"
-    " | like | i'd | i'm | i'll | let's | lets | kindly | just | help | so | well | ok | okay | hey | as | by hand"
-    " | to know | know | see | would like | in python | python | code | program | script | your | use | used | exact"
-    " | exactly | numerically | numeric | numerical | analytically | symbolically | homework | given by | defined by"
-    " | described by | defined as | definition | called | named | quick | quickly | question | following | below"
-    " | here is | here's | all | any | every | some | each | whether | if it is | point | number | numbers | answer"
-    " | answers | figure | image | picture | plane | coordinate system | same diagram | in one | in one diagram"
-    " | in one plot | in the same diagram | in the same plot | in a single plot | in one picture | in one graph"
-    " | in the same graph | on one graph | on the same graph | on the same axes | in the same picture | same plot"
-    " | same axes | single | legend | grid | labels | label | title | axis | axes | nice | clear | for me | me know"
-    " | us know | i want to | i need to | i would like to | to me | able | possible | again please | calculus | math"
-    " | maths | mathematics | algebra | arithmetic | simple | calculation | task | exercise | then please"
-    " | real quick | sure | thing | something | time | right | correct | true | actually | really | very | much"
-    " | more | only | also please | who | you to | need to | want to | set | equal | taking the | respectively"
-    " | general | different | corresponding | over here | whole | student | teacher | class | test | exam | tomorrow"
-    " | today | in a plot | in a diagram | on a graph | in a graph | in a chart | in it | as a plot | as a graph"
-    " | as a function of | region | mark | marked | highlight | shown | on paper | doing | done | make | create"
-    " | generate | produce | build | display | save | download | export | to a | as a | into a | into | containing"
-    " | contains | output | format | form | in the form | out | off | up | how to | understand | understanding"
-    " | hi there | dear | tutor | bot | assistant | wave | everywhere | anywhere | entire | domain of definition"
-    " | overall shape | shape | behaviour | behavior | near | around | good | great | equals sign | rounded | round"
-    " | accurate | rounding | equation of | about what | sided | hand | side | sides | perfect | nicely | bit"
-    " | little | am | i've | got | try | trying | figure out | check | verify | decide | say | prove that | turns"
-    " | turn | become | becomes | exist | exists | kind",
+    Cue.FILLER: "as a fraction | to a fraction | as a decimal | to decimal | to a decimal | into a decimal"
+    " | as decimal | the | a | an | please | pls | could | can | would | you | i | me | my | we | us | our | want"
+    " | need | like | i'd | i'm | i'll | let's | lets | kindly | just | help | so | well | ok | okay | hey | as"
+    " | by hand | to know | know | see | would like | in python | python | code | program | script | your | use"
+    " | used | exact | exactly | numerically | numeric | numerical | analytically | symbolically | homework"
+    " | given by | defined by | described by | defined as | definition | called | named | quick | quickly | question"
+    " | following | below | here is | here's | all | any | every | some | each | whether | if it is | point | number"
+    " | numbers | answer | answers | figure | image | picture | plane | coordinate system | same diagram | in one"
+    " | in one diagram | in one plot | in the same diagram | in the same plot | in a single plot | in one picture"
+    " | in one graph | in the same graph | on one graph | on the same graph | on the same axes | in the same picture"
+    " | same plot | same axes | single | legend | grid | labels | label | title | axis | axes | nice | clear"
+    " | for me | me know | us know | i want to | i need to | i would like to | to me | able | possible"
+    " | again please | calculus | math | maths | mathematics | algebra | arithmetic | simple | calculation | task"
+    " | exercise | then please | real quick | sure | thing | something | time | right | correct | true | actually"
+    " | really | very | much | more | only | also please | who | you to | need to | want to | set | equal"
+    " | taking the | respectively | general | different | corresponding | over here | whole | student | teacher"
+    " | class | test | exam | tomorrow | today | in a plot | in a diagram | on a graph | in a graph | in a chart"
+    " | in it | as a plot | as a graph | as a function of | region | mark | marked | highlight | shown | on paper"
+    " | doing | done | make | create | generate | produce | build | display | save | download | export | to a | as a"
+    " | into a | into | containing | contains | output | format | form | in the form | out | off | up | how to"
+    " | understand | understanding | hi there | dear | tutor | bot | assistant | wave | everywhere | anywhere"
+    " | entire | domain of definition | overall shape | shape | behaviour | behavior | near | around | good | great"
+    " | equals sign | rounded | accurate | rounding | equation of | about what | sided | hand | side | sides"
+    " | perfect | nicely | bit | little | am | i've | got | try | trying | figure out | check | verify | decide"
+    " | say | prove that | turns | turn | become | becomes | exist | exists | kind",
     Cue.HELLO: "hello | hi | hey there | good morning | good afternoon | good evening | hello there | greetings"
     " | how are you | nice to meet you",
     Cue.THANKS: "thanks | thank you | thank you very much | many thanks | thx | cheers | cool | awesome"
@@ -189,15 +191,16 @@ CUES: Final = {
     " | what are you | how do you work | what are your capabilities | can you help | what are you able to do"
     " | what can you do for me | what can i ask you | what kind of questions can i ask",
     Cue.GOODBYE: "bye | goodbye | see you | good night | bye bye",
-    Cue.UNABLE: "differential equation | differential equations | ode | matrix | matrices | determinant | eigenvalue"
-    " | eigenvalues | eigenvector | eigenvectors | vector | vectors | probability | laplace | fourier | transform"
-    " | taylor | maclaurin | series | binomial | prime | primes | volume | surface area | arc length | partial"
-    " | partial derivative | modulo | mod | proof | prove | theorem | asymptote | asymptotes | inverse"
-    " | inverse function | rotated | revolution | solid | distance | perimeter | triangle | circle | angle | percent"
-    " | percentage | interest | greatest common divisor | least common multiple | gcd | lcm | permutation"
-    " | combinations | convolution | expected value | normal line | cross product | dot product | remainder"
-    " | divisible | implicit | implicitly | continuous | differentiable | injective | surjective | periodic | period"
-    " | symmetric | symmetry | even | odd | range of values | amplitude | 3d | contour | surface",
+    Cue.UNABLE: "domain | domain of | range of | the domain | differential equation | differential equations | ode"
+    " | matrix | matrices | determinant | eigenvalue | eigenvalues | eigenvector | eigenvectors | vector | vectors"
+    " | probability | laplace | fourier | transform | taylor | maclaurin | series | binomial | prime | primes"
+    " | volume | surface area | arc length | partial | partial derivative | modulo | mod | proof | prove | theorem"
+    " | asymptote | asymptotes | inverse | inverse function | rotated | revolution | solid | distance | perimeter"
+    " | triangle | circle | angle | percent | percentage | interest | greatest common divisor"
+    " | least common multiple | gcd | lcm | permutation | combinations | convolution | expected value | normal line"
+    " | cross product | dot product | remainder | divisible | implicit | implicitly | continuous | differentiable"
+    " | injective | surjective | periodic | period | symmetric | symmetry | even | odd | range of values | amplitude"
+    " | 3d | contour | surface",
 }
 
 OPERATORS: Final = {
@@ -220,7 +223,7 @@ POSTFIXES: Final = {
 """Words after a formula."""
 
 PREFIXES: Final = {
-    "square root of": "sqrt", "the square root of": "sqrt", "root of": "sqrt", "cube root of": "cbrt",
+    "square root of": "sqrt", "the square root of": "sqrt", "cube root of": "cbrt",
     "sine of": "sin", "the cube root of": "cbrt", "cosine of": "cos", "sinus of": "sin", "logarithm of": "log",
     "natural logarithm of": "ln", "natural log of": "ln", "the natural logarithm of": "ln",
     "absolute value of": "Abs", "the absolute value of": "Abs", "exponential of": "exp", "log of": "log",

@@ -50,13 +50,13 @@ CUES: Final = {
     Cue.INTERCEPT: "y-achsenabschnitt | schneidet die y-achse | schnittpunkt mit der y-achse",
     Cue.TANGENT: "tangente | tangentengleichung | gleichung der tangente | tangenten",
     Cue.ANALYSIS: "kurvendiskussion | untersuche | analysiere | diskutiere | funktionsuntersuchung",
-    Cue.FIND: "schreibe | schreib | wandle | berechne | berechnen | bestimme | bestimmen | finde | finden | was ist | was sind | wie lautet"
-    " | wie lauten | wie groß ist | gib | gib mir | gib an | ermittle | ermitteln | wie viel ist | wieviel ist"
-    " | was ergibt | ergibt | rechne | rechne aus | ausrechnen | wo ist | wo sind | welche | welches | welcher"
-    " | für welche | für welches | zeige | zeig mir | zeige mir | zeig | zeigen | anschauen | nenne | suche"
-    " | was kommt raus bei | wann ist | wo liegt | wo liegen | wo hat | wo | wann | wie hoch ist | bilde | erstelle"
-    " | was | an welchen stellen | an welcher stelle | welchen | wie ist | in welchen punkten | in welchem punkt"
-    " | an welchen punkten",
+    Cue.FIND: "schreibe | schreib | wandle | berechne | berechnen | bestimme | bestimmen | finde | finden | was ist"
+    " | was sind | wie lautet | wie lauten | wie groß ist | gib | gib mir | gib an | ermittle | ermitteln"
+    " | wie viel ist | wieviel ist | was ergibt | ergibt | rechne | rechne aus | ausrechnen | wo ist | wo sind"
+    " | welche | welches | welcher | für welche | für welches | zeige | zeig mir | zeige mir | zeig | zeigen"
+    " | anschauen | nenne | suche | was kommt raus bei | wann ist | wo liegt | wo liegen | wo hat | wo | wann"
+    " | wie hoch ist | bilde | erstelle | was | an welchen stellen | an welcher stelle | welchen | wie ist"
+    " | in welchen punkten | in welchem punkt | an welchen punkten",
     Cue.MEAN: "mittelwert | durchschnitt | mittelwerte | durchschnittlich | arithmetisches mittel",
     Cue.MEDIAN: "median | zentralwert",
     Cue.DEVIATION: "standardabweichung | streuung",
@@ -90,7 +90,7 @@ CUES: Final = {
     " | mit dem | gegeben sei | gegeben sind | angenommen | mit den werten | damit | für das gilt | für die gilt",
     Cue.AT: "bei | an der stelle | im punkt | am punkt | an der position | an",
     Cue.ON: "auf | im intervall | auf dem intervall | im bereich | in | im | innerhalb | bereich | intervall"
-    " | in den grenzen | auf dem bereich | definitionsbereich | über dem intervall | in dem intervall",
+    " | in den grenzen | auf dem bereich | über dem intervall | in dem intervall",
     Cue.OF: "of | vom",
     Cue.BE: "ist | sind | hat | haben | war | wird | werden | wäre | besitzt | existiert",
     Cue.RESPECT: "nach | nach der variablen | bezüglich | bzgl | wrt | in bezug auf | hinsichtlich"
@@ -114,7 +114,8 @@ CUES: Final = {
     Cue.POSITIVE: "positiv | positive | positiven",
     Cue.NEGATIVE: "negativ | negative | negativen",
     Cue.REAL: "in den reellen zahlen | reellen zahlen | reell | reelle | reellen",
-    Cue.COMPLEX: "in den komplexen zahlen | komplexe zahlen | über den komplexen zahlen | komplexen zahlen | komplex | komplexe | komplexen",
+    Cue.COMPLEX: "in den komplexen zahlen | komplexe zahlen | über den komplexen zahlen | komplexen zahlen | komplex"
+    " | komplexe | komplexen",
     Cue.GREATEST: "global | globale | globales | globalen | absolute | absoluten",
     Cue.LOCAL: "lokal | lokale | lokales | lokalen | relative | relativen",
     Cue.DIFFERENTIAL: "dx | dt | dy | dz | dv | ds | dr",
@@ -125,8 +126,7 @@ CUES: Final = {
     Cue.NOT: "nicht",
     Cue.BOTH: "beide | beiden | alle beide",
     Cue.PRONOUN: "sie | es | er | ihn | ihre | ihr | seine | sein | seinen | dies | diese | dieser | dieses | diesen"
-    " | deren | dessen | davon | dieselbe | das da | ihren | ihrem | ihrer | selben | gleiche"
-    " | gleichen",
+    " | deren | dessen | davon | dieselbe | das da | ihren | ihrem | ihrer | selben | gleiche | gleichen",
     Cue.FUNCTION: "funktion | funktionen | kurve | kurven | ausdruck | term | polynom | parabel | formel | gerade"
     " | funktionsterm | terme | funktion mit | geraden | polynoms",
     Cue.GRAPH: "graph | graphen | funktionsgraph | funktionsgraphen | graph von | graphen von | graph der"
@@ -136,23 +136,24 @@ CUES: Final = {
     " | begründe | begründung | lösungsweg | wie",
     Cue.AGAIN: "was ist mit | wie ist es mit | wie sieht es aus mit | und was ist mit | nun | jetzt | stattdessen"
     " | nochmal | und bei | dasselbe für | das gleiche für | das selbe für | aber | jetzt bitte",
-    Cue.FILLER: "als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das | den | dem | ein | eine | einen | einem | einer | eines | bitte | kannst | könntest | du"
-    " | ich | mir | mich | wir | uns | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok"
-    " | okay | nur | alle | allen | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue"
-    " | numerisch | analytisch | symbolisch | in python | python | code | programm | hausaufgabe | frage | folgende"
-    " | folgenden | hier | da | man | jede | jeden | jeweils | ob | zahl | zahlen | ergebnis | antwort | punkt"
-    " | abbildung | koordinatensystem | in einem diagramm | in ein diagramm | in einem plot | in demselben diagramm"
+    Cue.FILLER: "als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das | den | dem | ein"
+    " | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir | mich | wir | uns"
+    " | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok | okay | nur | alle | allen"
+    " | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue | numerisch | analytisch"
+    " | symbolisch | in python | python | code | programm | hausaufgabe | frage | folgende | folgenden | hier | da"
+    " | man | jede | jeden | jeweils | ob | zahl | zahlen | ergebnis | antwort | punkt | abbildung"
+    " | koordinatensystem | in einem diagramm | in ein diagramm | in einem plot | in demselben diagramm"
     " | in einem bild | gemeinsam | in dasselbe diagramm | in einem koordinatensystem | in ein koordinatensystem"
     " | legende | gitter | beschriftung | titel | achsen | schön | schnell | sag | sage | sag mir | sage mir"
-    " | einfach | richtig | wahr | überhaupt | eigentlich | ungefähr | etwa | gerundet | runde | angabe | mathe"
-    " | mathematik | analysis | algebra | schule | lehrer | klausur | prüfung | übung | lineare | quadratische"
-    " | quadratischen | linearen | kubische | trigonometrische | erstelle eine | mach | mache | machen | erzeuge"
-    " | liste | übersicht | speichere | speichern | datei ausgeben | verlauf | form | in der form | stelle"
-    " | hallo zusammen | tutor | bot | besteht | bestehend | sich | dass | denn | ja | kann | können | muss | soll"
-    " | sollst | prüfe | überprüfe | teste | entscheide | mit hilfe von | hilfe | helfen | tangens | wie folgt"
-    " | führe | führen | durchführen | gesucht | gesucht ist | gesucht sind | gleichzeitig | anzeigen | heißt"
-    " | lautet | vorgehen | hilf mir bei | wissen | überall | ganz | ganzen | gesamten | wobei | genannt | definiert"
-    " | durch | markiere | markieren",
+    " | einfach | richtig | wahr | überhaupt | eigentlich | ungefähr | etwa | gerundet | angabe | mathe | mathematik"
+    " | analysis | algebra | schule | lehrer | klausur | prüfung | übung | lineare | quadratische | quadratischen"
+    " | linearen | kubische | trigonometrische | erstelle eine | mach | mache | machen | erzeuge | liste | übersicht"
+    " | speichere | speichern | datei ausgeben | verlauf | form | in der form | stelle | hallo zusammen | tutor"
+    " | bot | besteht | bestehend | sich | dass | denn | ja | kann | können | muss | soll | sollst | prüfe"
+    " | überprüfe | teste | entscheide | mit hilfe von | hilfe | helfen | tangens | wie folgt | führe | führen"
+    " | durchführen | gesucht | gesucht ist | gesucht sind | gleichzeitig | anzeigen | heißt | lautet | vorgehen"
+    " | hilf mir bei | wissen | überall | ganz | ganzen | gesamten | wobei | genannt | definiert | durch | markiere"
+    " | markieren",
     Cue.HELLO: "hallo | guten tag | guten morgen | guten abend | hi | moin | servus | grüß gott | grüezi"
     " | wie geht es dir | wie gehts",
     Cue.THANKS: "danke | vielen dank | dankeschön | danke schön | super | toll | prima | merci | danke sehr | klasse"
@@ -160,12 +161,12 @@ CUES: Final = {
     Cue.HELP: "hilf mir | was kannst du | wer bist du | wie kannst du helfen | was machst du | was kannst du alles"
     " | was kannst du für mich tun | wie funktionierst du | was kann ich fragen | was kann ich dich fragen",
     Cue.GOODBYE: "tschüss | tschüs | auf wiedersehen | ciao | bis bald | gute nacht",
-    Cue.UNABLE: "differentialgleichung | differentialgleichungen | matrix | matrizen | determinante | eigenwert"
-    " | eigenwerte | vektor | vektoren | wahrscheinlichkeit | taylor | taylorreihe | reihe | primzahl | primzahlen"
-    " | volumen | rotationskörper | umkehrfunktion | asymptote | asymptoten | beweise | beweis | abstand | umfang"
-    " | dreieck | kreis | winkel | zinsen | ggt | kgv | partielle | bogenlänge | normale | rest | teilbar"
-    " | symmetrie | symmetrisch | periode | stetig | differenzierbar | wertebereich | gerade funktion | ungerade"
-    " | fläche zwischen",
+    Cue.UNABLE: "definitionsbereich | definitionsmenge | differentialgleichung | differentialgleichungen | matrix"
+    " | matrizen | determinante | eigenwert | eigenwerte | vektor | vektoren | wahrscheinlichkeit | taylor"
+    " | taylorreihe | reihe | primzahl | primzahlen | volumen | rotationskörper | umkehrfunktion | asymptote"
+    " | asymptoten | beweise | beweis | abstand | umfang | dreieck | kreis | winkel | zinsen | ggt | kgv | partielle"
+    " | bogenlänge | normale | rest | teilbar | symmetrie | symmetrisch | periode | stetig | differenzierbar"
+    " | wertebereich | gerade funktion | ungerade | fläche zwischen",
 }
 
 OPERATORS: Final = {

@@ -104,9 +104,9 @@ class _Tagger:
     def _cue_at(self, start: int) -> Cue | None:
         for length in range(min(_LONGEST_PHRASE_WORDS, len(self.found) - start), 0, -1):
             phrase = self._phrase(start, length)
-            if phrase in self.table.operators:
+            if phrase is not None and phrase in self.table.operators:
                 return Cue.BE
-            if phrase in self.table.cues:
+            if phrase is not None and phrase in self.table.cues:
                 return self.table.cues[phrase]
         return None
 

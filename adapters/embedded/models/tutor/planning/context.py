@@ -37,16 +37,26 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
         return clause
     if Cue.BOTH in clause.cues and not clause.subjects and len(last.subjects) == 1 and context.earlier is not None:
         last = replace(last, subjects=context.earlier.subjects + last.subjects)
-    if clause.demands == (Cue.EVALUATE,) and not clause.subjects and not opens and Cue.DERIVATIVE in last.demands:
-        return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
     if clause.demands and clause.demands != (Cue.FIND,):
-        bounds = clause.bounds or (last.bounds if clause.demands == (Cue.AREA,) else None)
-        return clause if clause.subjects else replace(clause, subjects=last.subjects, bounds=bounds)
+        return clause if clause.subjects else _demanded(clause, last, opens=opens)
     if clause.subjects:
         again = Cue.AGAIN in clause.cues or (opens and clause.joined)
         return _same_for(clause, last) if again else clause
+    return _elsewhere(clause, last)
+
+
+def _demanded(clause: Clause, last: Clause, *, opens: bool) -> Clause:
+    """Another demand of what was talked about; `... and evaluate it at 2` after a derivative means the derivative."""
+    if clause.demands == (Cue.EVALUATE,) and not opens and Cue.DERIVATIVE in last.demands:
+        return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
+    bounds = clause.bounds or (last.bounds if clause.demands == (Cue.AREA,) else None)
+    return replace(clause, subjects=last.subjects, bounds=bounds)
+
+
+def _elsewhere(clause: Clause, last: Clause) -> Clause:
+    """The same asked of another point, over another range, or for another unknown."""
     if clause.values or clause.points:
-        return _elsewhere(clause, last)
+        return _at_other_point(clause, last)
     if clause.bounds or clause.conditions:
         demands = tuple(demand for demand in last.demands if demand in _OF_RANGES) or (Cue.PLOT,)
         return replace(clause, demands=demands, subjects=last.subjects, of=last.of)
@@ -66,7 +76,7 @@ def _same_for(clause: Clause, last: Clause) -> Clause:
     )
 
 
-def _elsewhere(clause: Clause, last: Clause) -> Clause:
+def _at_other_point(clause: Clause, last: Clause) -> Clause:
     """The same asked of another point; after a plot or a question of shape, the value there."""
     pointwise = bool(last.demands) and set(last.demands) <= _OF_POINTS
     demands = last.demands if pointwise else (Cue.EVALUATE,)

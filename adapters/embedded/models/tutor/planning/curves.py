@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from adapters.embedded.models.tutor.formulas.expression import Number, Operation
+from adapters.embedded.models.tutor.formulas.expression import Number, Operation, is_constant
 from adapters.embedded.models.tutor.formulas.statements import Bounds
 from adapters.embedded.models.tutor.language.cues import ALGEBRA_CUES, EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
@@ -64,7 +64,7 @@ def _formula(function: Function) -> Task:
 def derivative(view: ClauseView) -> list[Task]:
     """Of each subject, and its value where points are given."""
     found: list[Task] = []
-    for function in view.functions():
+    for function in view.of_one_variable(view.functions()):
         order = view.order + max(function.derived, 0)
         found.append(Derivative(function=replace(function, derived=0), order=order, at=tuple(view.points(function))))
     return found
@@ -74,7 +74,7 @@ def integral(view: ClauseView) -> list[Task]:
     """Definite where a range is given; an area needs one."""
     is_area = Cue.AREA in view.clause.demands
     found: list[Task] = []
-    for function in view.functions():
+    for function in view.of_one_variable(view.functions()):
         bounds = view.bounds(function.variable)
         if is_area and bounds is None:
             raise Refusal(Reason.NO_RANGE)
@@ -110,8 +110,12 @@ def extrema(view: ClauseView) -> list[Task]:
 
 def roots(view: ClauseView) -> list[Task]:
     """Zeros of each function; an equation has solutions instead, which belong to another planner."""
-    is_complex = Cue.COMPLEX in view.clause.cues
-    return [Roots(function=each, bounds=view.bounds(each.variable), is_complex=is_complex) for each in view.functions()]
+    functions, is_complex = view.functions(), Cue.COMPLEX in view.clause.cues
+    if any(is_constant(each.expression) for each in functions):
+        raise Refusal(Reason.LEFT_OVER)
+    return [
+        Roots(function=each, bounds=view.solution_bounds(each.variable), is_complex=is_complex) for each in functions
+    ]
 
 
 def intersection(view: ClauseView) -> list[Task]:
@@ -130,7 +134,7 @@ def intercept(view: ClauseView) -> list[Task]:
 
 def limit(view: ClauseView) -> list[Task]:
     """For a variable that approaches a point."""
-    functions, clause = view.functions(), view.clause
+    functions, clause = view.of_one_variable(view.functions()), view.clause
     points = [clause.towards] if clause.towards is not None else view.points(functions[0])
     if not points:
         raise Refusal(Reason.NO_POINT)
@@ -153,7 +157,7 @@ def table(view: ClauseView) -> list[Task]:
 
 def tangent(view: ClauseView) -> list[Task]:
     """At each point given."""
-    function = view.functions()[0]
+    function = view.of_one_variable(view.functions())[0]
     points = view.points(function)
     if not points:
         raise Refusal(Reason.NO_POINT)

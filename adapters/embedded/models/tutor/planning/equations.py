@@ -15,7 +15,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
     walk,
 )
 from adapters.embedded.models.tutor.formulas.statements import Relation
-from adapters.embedded.models.tutor.language.cues import Cue
+from adapters.embedded.models.tutor.language.cues import SIGN_CUES, Cue
 from adapters.embedded.models.tutor.planning import curves
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.planning.tasks import (
@@ -99,23 +99,32 @@ def _applied(view: ClauseView, applied: Applied) -> Task:
 
 
 def _of_function(view: ClauseView, relation: Relation) -> list[Task]:
+    """What is asked of a function follows from what is given: points, a sign, an unknown, or nothing."""
     function = view.function(relation)
     if function is None:
         return _solved(view, relation)
-    demands, values = view.clause.demands, view.points(function)
-    if relation.is_bare and isinstance(relation.parts[0], Applied) and not (function.name or values):
-        return [Rewrite(expression=function.expression, how=Rewriting.EXPAND)]
+    values = view.points(function)
     if function.derived:
-        origin = replace(function, derived=0)
-        return [Derivative(function=origin, order=function.derived, at=tuple(values))]
+        return [Derivative(function=replace(function, derived=0), order=function.derived, at=tuple(values))]
     if values:
         _refuse_log(relation)
         return [Evaluate(function=member, at=value) for member in view.family(function) for value in values]
-    if function.name in view.clause.values or (Cue.SOLVE in demands and view.clause.unknowns):
+    return _without_points(view, relation, function)
+
+
+def _without_points(view: ClauseView, relation: Relation, function: Function) -> list[Task]:
+    demands = view.clause.demands
+    solving = Cue.SOLVE in demands
+    if relation.is_bare and isinstance(relation.parts[0], Applied) and not function.name:   # f(g(x))
+        return [Rewrite(expression=function.expression, how=Rewriting.EXPAND)]
+    if view.clause.cues & SIGN_CUES and set(demands) <= {Cue.FIND}:   # "where is x^2 - 4 positive"
+        relation = Relation((function.expression, Number("0")), (str(view.sign()),))
+        return [Inequality(relation=relation, unknown=function.variable, bounds=view.bounds(function.variable))]
+    if function.name in view.clause.values or (solving and view.clause.unknowns):
         return _solved(view, relation)
-    if Cue.SOLVE in demands and relation.is_bare:
+    if solving and relation.is_bare:
         _refuse_log(relation)
-        return [Roots(function=function, bounds=view.bounds(function.variable), is_complex=Cue.COMPLEX in view.clause.cues)]
+        return curves.roots(view)
     if demands:
         raise Refusal(Reason.NO_DEMAND if demands == (Cue.FIND,) else Reason.NO_POINT)
     return []
@@ -138,8 +147,8 @@ def _solved(view: ClauseView, relation: Relation) -> list[Task]:
     found: list[Task] = []
     for equation in _with_values(view, relation):
         unknown = _unknown(view, equation)
-        found.append(Solve(equation=equation, unknown=unknown, bounds=view.bounds(unknown),
-                           is_complex=Cue.COMPLEX in view.clause.cues))
+        bounds, is_complex = view.solution_bounds(unknown), Cue.COMPLEX in view.clause.cues
+        found.append(Solve(equation=equation, unknown=unknown, bounds=bounds, is_complex=is_complex))
     return found
 
 
@@ -147,7 +156,7 @@ def _with_values(view: ClauseView, relation: Relation) -> list[Relation]:
     """The equation with each given value put in; one equation for each of several."""
     results = [Relation(tuple(view.unfolded(part) for part in relation.parts), relation.signs)]
     for name, values in view.clause.values.items():
-        if name in relation.letters:
+        if name in relation.letters and view.clause.subjects:
             view.use("values")
             results = [
                 Relation(tuple(substituted(part, {name: value}) for part in result.parts), result.signs)

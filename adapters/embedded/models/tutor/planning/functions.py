@@ -53,14 +53,17 @@ def function_of(relation: Relation, *, preferred: Sequence[str] = (), given: Seq
 
 
 def _named(name: str, expression: Expression, preferred: Sequence[str], given: Sequence[str]) -> Function:
-    return Function(name=name, variable=variable_of(expression, preferred=preferred, given=given), expression=expression)
+    variable = variable_of(expression, preferred=preferred, given=given)
+    return Function(name=name, variable=variable, expression=expression)
 
 
 def is_comparison(relation: Relation, known: Definitions) -> bool:
-    """`f(x) = 5` where f is known asks where f takes that value."""
-    left = relation.parts[0]
-    return (relation.is_equation and isinstance(left, Applied) and left.function in known
-            and is_constant(relation.parts[1]))
+    """`f(x) = 5` or `f(x) = g(x)`, where f is known, asks where f takes that value."""
+    if not relation.is_equation:
+        return False
+    left, right = relation.parts
+    speaks_of_others = any(isinstance(node, Applied) and node.function in known for node in walk(right))
+    return isinstance(left, Applied) and left.function in known and (is_constant(right) or speaks_of_others)
 
 
 def definitions_in(relations: Sequence[Relation], before: Definitions) -> Definitions:
@@ -85,6 +88,8 @@ def unfolded(expression: Expression, known: Definitions) -> Expression:
 
 
 def _unfolded(expression: Expression, known: Definitions) -> Expression:
+    if isinstance(expression, Symbol) and expression.name in known and known[expression.name].is_called:
+        return known[expression.name].expression    # f + g
     inner = rebuilt(expression, lambda child: _unfolded(child, known))
     if not isinstance(inner, Applied):
         return inner

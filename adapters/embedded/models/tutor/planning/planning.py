@@ -15,6 +15,7 @@ from adapters.embedded.models.tutor.language.cues import (
     EXTREMA_CUES,
     MONOTONY_CUES,
     SHAPE_CUES,
+    SIGN_CUES,
     STATISTICS_CUES,
     Cue,
 )
@@ -39,18 +40,20 @@ class Plan:
 
 _MOST_PLACES: Final = 12
 _NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
-    **dict.fromkeys((Cue.SECOND, Cue.THIRD, Cue.FOURTH), {Cue.DERIVATIVE}), Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT},
-    Cue.LEFT: {Cue.LIMIT}, Cue.RIGHT: {Cue.LIMIT}, Cue.APPROACHES: {Cue.LIMIT}, Cue.LOCAL: EXTREMA_CUES,
-    Cue.GREATEST: EXTREMA_CUES, Cue.DIFFERENTIAL: {Cue.INTEGRAL, Cue.AREA, Cue.DERIVATIVE},
+    Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT}, Cue.SECOND: {Cue.DERIVATIVE}, Cue.THIRD: {Cue.DERIVATIVE},
+    Cue.FOURTH: {Cue.DERIVATIVE}, Cue.DIFFERENTIAL: {Cue.INTEGRAL, Cue.AREA, Cue.DERIVATIVE},
+    Cue.LEFT: {Cue.LIMIT}, Cue.RIGHT: {Cue.LIMIT}, Cue.APPROACHES: {Cue.LIMIT},
+    Cue.LOCAL: EXTREMA_CUES, Cue.GREATEST: EXTREMA_CUES,
     Cue.COUNT: {Cue.SOLVE, Cue.ROOTS, Cue.INTERSECTION, Cue.INFLECTION, *EXTREMA_CUES},
-    Cue.COMPLEX: {Cue.SOLVE, Cue.ROOTS}, Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS}, Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
+    Cue.COMPLEX: {Cue.SOLVE, Cue.ROOTS}, Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
+    Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS},
     Cue.X_AXIS: {Cue.AREA, Cue.ROOTS}, Cue.Y_AXIS: {Cue.INTERCEPT}, Cue.STEP: {Cue.TABLE},
     Cue.POINTS: {Cue.TABLE, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
 }
 """Meanings that only make sense beside certain demands."""
 
 _NOT_OF_FORMULAS: Final = (STATISTICS_CUES - {Cue.COUNT}) | CHART_CUES | frozenset({
-    Cue.UNABLE, Cue.POSITIVE, Cue.NEGATIVE, Cue.NOT, Cue.WITHOUT, Cue.AGAINST, Cue.BY, Cue.OVER,
+    Cue.UNABLE, Cue.NOT, Cue.WITHOUT, Cue.AGAINST, Cue.BY, Cue.OVER,
     Cue.COLUMN, Cue.FILE, Cue.ROWS,
 })
 
@@ -86,7 +89,7 @@ def _tasks(view: ClauseView) -> list[Task]:
         found += planner(view)
     if not clause.demands and clause.has_matter:
         found += equations.by_shape(view)
-    if found and view.unused():
+    if view.unused() and (found or clause.cues & SIGN_CUES):
         raise Refusal(Reason.LEFT_OVER, view.unused())
     return found
 
@@ -113,7 +116,8 @@ def _varies(expression: Expression) -> bool:
 def _drawn_again(clause: Clause, found: Sequence[Task]) -> list[Task]:
     """`And its derivative?` after a plot: the curve comes again, so that both are in one diagram."""
     asked = clause.joined and clause.demands == (Cue.DERIVATIVE,)
-    return [Plot(functions=(task.function,)) for task in found if asked and isinstance(task, Derivative)][:1]
+    derivatives = [task for task in found if asked and isinstance(task, Derivative)]
+    return [Plot(functions=(derivatives[0].function,))] if derivatives else []
 
 
 def _with_derivative(before: Sequence[Task], clause: Clause, found: Sequence[Task]) -> list[Task]:

@@ -13,7 +13,8 @@ from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 class Function:
     """A function of one variable; `name` is what the user calls it: `y`, `f`, or empty.
 
-    `is_called` tells `f(x) = ...` from `y = ...`. `derived` counts derivatives taken of the expression; -1 is an antiderivative. They are worked out in the sandbox.
+    `is_called` tells `f(x) = ...` from `y = ...`. `derived` counts derivatives taken of the expression; -1 is an
+    antiderivative. They are worked out in the sandbox.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Tangent:
 
 
 Task = (
-    Arithmetic | Evaluate | Solve | Roots | Intersection | SolveSystem | Inequality | Plot | Derivative | Integral | Curvature | Monotony
-    | Extrema | Limit | Table | Rewrite | Tangent
+    Arithmetic | Evaluate | Rewrite | Table | Plot
+    | Solve | Roots | Intersection | SolveSystem | Inequality
+    | Derivative | Integral | Limit | Tangent | Curvature | Monotony | Extrema
 )

@@ -11,6 +11,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
     Constant,
     Expression,
     Negative,
+    Number,
     Symbol,
     is_constant,
     substituted,
@@ -18,7 +19,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
 )
 from adapters.embedded.models.tutor.formulas.grammar import WHOLE
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
-from adapters.embedded.models.tutor.language.cues import Cue
+from adapters.embedded.models.tutor.language.cues import SIGN_CUES, Cue
 from adapters.embedded.models.tutor.planning.functions import (
     Definitions,
     function_of,
@@ -31,6 +32,7 @@ from adapters.embedded.models.tutor.reading.clause import Clause
 
 _ORDERS: Final = {Cue.SECOND: 2, Cue.THIRD: 3, Cue.FOURTH: 4}
 _OWN_FUNCTIONS: Final = frozenset("fghFGH")
+_VARIABLES: Final = frozenset({"x", "y", "z", "u", "v", "w"})
 _INFINITE: Final = Constant("oo")
 
 
@@ -108,13 +110,13 @@ class ClauseView:
             function = self.function(relation)
             if function is not None:
                 found += self.family(self._of(function))
-            elif sides and relation.is_equation and len(relation.letters) == 1:
+            elif sides and len(relation.parts) == 2 and len(relation.letters) == 1:
                 found += [self._side(part, relation.letters[0]) for part in relation.parts]
             else:
                 raise Refusal(Reason.LEFT_OVER, relation.signs)
         self.use("unknowns")
-        nameless = [each for each in found if not each.name and is_constant(each.expression)]
-        if nameless and len(nameless) < len(found):   # a lone number beside functions had another meaning
+        numbers = [relation for relation in self.subjects() if relation.is_bare and is_constant(relation.parts[0])]
+        if numbers and len(numbers) < len(found):   # a lone number beside functions had another meaning
             raise Refusal(Reason.LEFT_OVER)
         return list(dict.fromkeys(found))
 
@@ -135,6 +137,14 @@ class ClauseView:
                 members = [substituted(member, {name: value}) for member in members for value in values]
         name = function.name if len(members) == 1 else ""
         return [replace(function, name=name, expression=member) for member in members]
+
+    def of_one_variable(self, functions: Sequence[Function]) -> list[Function]:
+        """The functions, if it is clear which letter varies. Raises Refusal for `the derivative of x^2 + y^2`."""
+        for function in functions:
+            variables = [name for name in symbols(function.expression) if name in _VARIABLES]
+            if len(variables) > 1 and not function.is_called and function.variable not in self.clause.unknowns:
+                raise Refusal(Reason.SEVERAL_UNKNOWNS, tuple(variables))
+        return list(functions)
 
     def drawable(self, functions: Sequence[Function]) -> list[Function]:
         """The functions, if each has one variable only. Raises Refusal where a parameter has no value."""
@@ -172,6 +182,24 @@ class ClauseView:
             raise Refusal(Reason.LEFT_OVER, symbols(bounds.low) + symbols(bounds.high))
         return bounds
 
+    def sign(self) -> str | None:
+        """`>` for positive, `<` for negative, where one of them was said. Raises Refusal for both."""
+        self.use("sign")
+        if self.clause.cues >= SIGN_CUES:
+            raise Refusal(Reason.LEFT_OVER)
+        return ">" if Cue.POSITIVE in self.clause.cues else "<" if Cue.NEGATIVE in self.clause.cues else None
+
+    def solution_bounds(self, variable: str) -> Bounds | None:
+        """The range for solutions: `the positive solution` is one too."""
+        bounds, sign = self.bounds(variable), self.sign()
+        if sign is None:
+            return bounds
+        if bounds is not None:
+            raise Refusal(Reason.LEFT_OVER)
+        if sign == ">":
+            return Bounds(Number("0"), _INFINITE, open_low=True, open_high=True)
+        return Bounds(Negative(_INFINITE), Number("0"), open_low=True, open_high=True)
+
     def use(self, *slots: str) -> None:
         """Note that these slots have been taken account of."""
         self._used.update(slots)
@@ -180,7 +208,7 @@ class ClauseView:
         """Slots with content that no planner asked for."""
         clause = self.clause
         slots = {"values": clause.values, "points": clause.points, "bounds": clause.bounds,
-                 "conditions": clause.conditions, "towards": clause.towards}
+                 "conditions": clause.conditions, "towards": clause.towards, "sign": clause.cues & SIGN_CUES}
         return tuple(name for name, content in slots.items() if content and name not in self._used)
 
 

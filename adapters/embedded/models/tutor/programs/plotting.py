@@ -17,7 +17,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
     walk,
 )
 from adapters.embedded.models.tutor.formulas.statements import Bounds
-from adapters.embedded.models.tutor.planning.labels import label
+from adapters.embedded.models.tutor.planning.labels import head, label
 from adapters.embedded.models.tutor.planning.tasks import Function, Plot
 from adapters.embedded.models.tutor.programs.script import MARK, Script
 
@@ -120,7 +120,8 @@ def _curves(script: Script, task: Plot, variable: str, *, quiet: bool) -> str:
 
 def _tangent(script: Script, function: Function, at: Expression) -> str:
     name, variable, point = script.function(function), script.symbol(function.variable), script.exact(at)
-    return f"{name}.subs({variable}, {point}) + sp.diff({name}, {variable}).subs({variable}, {point}) * ({variable} - {point})"
+    slope = f"sp.diff({name}, {variable}).subs({variable}, {point})"
+    return f"{name}.subs({variable}, {point}) + {slope} * ({variable} - {point})"
 
 
 def _range(script: Script, task: Plot, *, partial: bool) -> str:
@@ -158,7 +159,7 @@ def _drawing(script: Script, task: Plot, *, poles: bool) -> str:
     title = json.dumps(", ".join(label(each) for each in task.functions)[:_MANY_CURVES], ensure_ascii=False)
     first = task.functions[0]
     same_name = first.name and all(each.name == first.name and not each.derived for each in task.functions)
-    vertical = f"{first.name}({first.variable})" if same_name and first.is_called else first.name if same_name else "y"
+    vertical = head(first) if same_name else "y"
     return f"""points = np.linspace(left, right, 1001)
 drawn = {{label: {heights} for label, curve in curves.items()}}
 plt.figure(figsize=(8, 5))

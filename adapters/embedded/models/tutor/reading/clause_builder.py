@@ -13,7 +13,13 @@ from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
 from adapters.embedded.models.tutor.reading.clause import UNCLEAR, Clause
 from adapters.embedded.models.tutor.reading.demands import Pair, pair_of
 from adapters.embedded.models.tutor.reading.items import Item, Mark
-from adapters.embedded.models.tutor.reading.surroundings import following_cue, in_words, meaning, preceded_by, starts_with
+from adapters.embedded.models.tutor.reading.surroundings import (
+    following_cue,
+    in_words,
+    meaning,
+    preceded_by,
+    starts_with,
+)
 
 _STRUCTURE: Final = frozenset({
     Cue.FROM, Cue.TO, Cue.BETWEEN, Cue.FOR, Cue.AT, Cue.ON, Cue.RESPECT, Cue.APPROACHES, Cue.STEP, Cue.AND, Cue.OF,
@@ -112,6 +118,8 @@ class ClauseBuilder:
     # -- words
 
     def _hear_word(self, text: str, cue: Cue | None) -> None:
+        if cue is Cue.DIFFERENTIAL:
+            self._unknowns.append(text[1])
         if cue is None:
             self._strange.append(text)
         elif cue in _NEGATES:
@@ -140,7 +148,10 @@ class ClauseBuilder:
             self._demands.append(cue)
         else:
             self._pair(earlier, cue)
-        if earlier is cue is Cue.DERIVATIVE and not self._separated:
+        again = earlier is cue is Cue.DERIVATIVE and not self._separated
+        about_parameter = cue in {Cue.SOLVE, Cue.ROOTS} and any(set(each.letters) - set(self._unknowns)
+                                                                for each in self._subjects if self._unknowns)
+        if again or about_parameter:   # "for which k has x^2 + kx + 4 = 0 real solutions"
             self._strange.append(UNCLEAR)
         self._separated = False
         self._cue = cue if cue in _INTRODUCES_UNKNOWN else None
@@ -191,7 +202,8 @@ class ClauseBuilder:
         if self._low is None and cue is Cue.TO and self._continues in self._values:
             self._low = self._values.pop(str(self._continues))[-1]
         if self._low is not None and cue in {Cue.TO, Cue.BETWEEN, Cue.AND, Cue.APPROACHES}:
-            self._bounds, self._low = Bounds(self._low, value), None
+            self._set_bounds(Bounds(self._low, value))
+            self._low = None
         elif cue is Cue.BETWEEN or (cue is Cue.FROM and following_cue(self._items, at) is Cue.TO):
             self._low = value
             self._cue = Cue.BETWEEN if cue is Cue.BETWEEN else None
@@ -274,6 +286,11 @@ class ClauseBuilder:
             self._cues.discard(Cue.OVER)
         if round_pair and cue not in {Cue.ON, Cue.FOR, Cue.BETWEEN, Cue.FROM, Cue.OVER} and not self._variable:
             self._strange.append("( , )")
+        self._set_bounds(bounds)
+
+    def _set_bounds(self, bounds: Bounds) -> None:
+        if self._bounds is not None:
+            self._strange.append(UNCLEAR)
         self._bounds = bounds
 
     def _hear_values(self, values: tuple[Expression, ...]) -> None:

@@ -35,16 +35,13 @@ class Pair(Enum):
 
 def pair_of(earlier: Cue, later: Cue) -> Pair:
     """The meaning of two demands with no `and` between them."""
-    if any(earlier in family and later in family for family in _FAMILIES):
-        return Pair.BOTH
-    if earlier in _GENERAL:
-        return Pair.LATER_ALONE
-    if later in _GENERAL:
-        return Pair.EARLIER_ALONE
-    if later is Cue.DERIVATIVE and earlier in OF_DERIVATIVE:
-        return Pair.EARLIER_OF_LATER
-    if earlier is Cue.DERIVATIVE and later in OF_DERIVATIVE:
-        return Pair.LATER_OF_EARLIER
-    if earlier is Cue.PLOT:
-        return Pair.EARLIER_OF_LATER if later in {Cue.INTEGRAL, Cue.TANGENT} else Pair.BOTH
-    return Pair.BOTH if later is Cue.PLOT else Pair.UNCLEAR
+    meanings = {
+        Pair.BOTH: any(earlier in family and later in family for family in _FAMILIES),
+        Pair.LATER_ALONE: earlier in _GENERAL,
+        Pair.EARLIER_ALONE: later in _GENERAL,
+        Pair.EARLIER_OF_LATER: (later is Cue.DERIVATIVE and earlier in OF_DERIVATIVE)
+        or (earlier is Cue.PLOT and later in {Cue.INTEGRAL, Cue.TANGENT}),
+        Pair.LATER_OF_EARLIER: earlier is Cue.DERIVATIVE and later in OF_DERIVATIVE,
+    }
+    otherwise = Pair.BOTH if Cue.PLOT in {earlier, later} else Pair.UNCLEAR
+    return next((pair for pair, holds in meanings.items() if holds), otherwise)

@@ -16,9 +16,10 @@ from adapters.embedded.models.tutor.reading.items import Item, Mark, items
 from adapters.embedded.models.tutor.reading.surroundings import meaning
 
 MAX_CHARACTERS: Final = 1500
-MAX_TOKENS: Final = 400
+MAX_TOKENS: Final = 300
 
 _ABBREVIATIONS: Final = (
+    (re.compile(r"=\s*\??\s*$"), ""),   # 2 + 2 = ?
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
     (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
@@ -28,6 +29,7 @@ _ABBREVIATIONS: Final = (
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
 _NAMED_RESULTS: Final = (   # "the sum of 3 and 5", "the square of 4"
     (re.compile(rf"\b(?:square of|Quadrat von) {_OPERAND}", re.IGNORECASE), r"((\1)^2)"),
+    (re.compile(rf"\b(?:a |one )?half of {_OPERAND}|\b(?:die )?Hälfte von {_OPERAND}", re.IGNORECASE), r"((\1\2)/2)"),
     (re.compile(rf"\bcube of {_OPERAND}", re.IGNORECASE), r"((\1)^3)"),
     (re.compile(rf"\b(?:sum of|Summe (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) + (\2))"),
     (re.compile(rf"\b(?:product of|Produkt (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) * (\2))"),
