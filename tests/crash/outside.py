@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+import yarl
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -127,7 +128,7 @@ class Outside:
         url = f"{base}/{request.raw_path.split('/', 2)[2]}"
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
         async with self._session.request(
-            request.method, aiohttp.client.URL(url, encoded=True), data=body, headers=headers
+            request.method, yarl.URL(url, encoded=True), data=body, headers=headers
         ) as answer:
             kept = {name: answer.headers[name] for name in ("Content-Type",) if name in answer.headers}
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)
