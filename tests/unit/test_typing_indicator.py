@@ -23,10 +23,14 @@ async def test_typing_is_shown_at_once_and_again_and_again() -> None:
 
 async def test_typing_ends_with_the_block_even_when_the_block_fails() -> None:
     channel = FakeChannel()
-    with pytest.raises(ZeroDivisionError):
+
+    async def failing_work() -> None:
         async with keep_typing(channel, TO, interval_s=0.01):
             await asyncio.sleep(0.015)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await failing_work()
     heard = len(channel.heard)
     await asyncio.sleep(0.05)
     assert len(channel.heard) == heard
