@@ -1,9 +1,9 @@
 """A stand-in Assistants service on loopback. It remembers every call, and has a switch for each way to misbehave.
 
-    async with FakeAssistants() as service:
-        service.state.plan = lambda said: Plan(messages=[[text("y = 12"), image("file-1")]])
-        service.fail(Endpoint.CREATE_RUN, Fault.LOST_ANSWER)          # the next call of this kind
-        service.weather = lambda endpoint: random.choice(faults)      # all calls for which nothing is planned
+async with FakeAssistants() as service:
+    service.state.plan = lambda said: Plan(messages=[[text("y = 12"), image("file-1")]])
+    service.fail(Endpoint.CREATE_RUN, Fault.LOST_ANSWER)          # the next call of this kind
+    service.weather = lambda endpoint: random.choice(faults)      # all calls for which nothing is planned
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ class FakeAssistants:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._closing.set()
         await self._runner.cleanup()
@@ -133,16 +136,23 @@ class FakeAssistants:
             body = await request.json() if request.can_read_body else None
             planned = self._planned.get(endpoint)
             fault = planned.pop(0) if planned else self.weather(endpoint)
-            self.calls.append(Call(
-                endpoint=endpoint, path=request.path, query=dict(request.query), headers=dict(request.headers),
-                body=body, fault=fault,
-            ))
+            self.calls.append(
+                Call(
+                    endpoint=endpoint,
+                    path=request.path,
+                    query=dict(request.query),
+                    headers=dict(request.headers),
+                    body=body,
+                    fault=fault,
+                )
+            )
             try:
                 _authenticate(request)
                 answer = handler(request, body) if fault is None or fault in _DONE_BEFORE else web.Response()
             except RefusalError as refusal:
                 return _error(refusal.status, str(refusal), refusal.code)
             return answer if fault is None else await self._misbehave(fault, request)
+
         return serve
 
     async def _misbehave(self, fault: Fault, request: web.Request) -> web.StreamResponse:
@@ -213,12 +223,17 @@ def _run(run: FakeRun) -> web.Response:
 def _page(request: web.Request, items: Sequence[Json]) -> web.Response:
     ordered = list(items) if request.query.get("order") == "asc" else list(reversed(items))
     if after := request.query.get("after"):
-        ordered = ordered[[item["id"] for item in ordered].index(after) + 1:]
-    data = ordered[:int(request.query.get("limit", 20))]
-    return web.json_response({
-        "object": "list", "data": data, "has_more": len(ordered) > len(data),
-        "first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None,
-    })
+        ordered = ordered[[item["id"] for item in ordered].index(after) + 1 :]
+    data = ordered[: int(request.query.get("limit", 20))]
+    return web.json_response(
+        {
+            "object": "list",
+            "data": data,
+            "has_more": len(ordered) > len(data),
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+    )
 
 
 def _error(status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None) -> web.Response:

@@ -28,9 +28,9 @@ class Plan:
     before: str = "in_progress"
     tool_calls: Sequence[Json] = ()
     status: str = "completed"
-    messages: Sequence[Sequence[Json]] = ()               # content parts of each
-    metadata: Mapping[str, str] = field(default_factory=dict)   # of each message
-    extra: Mapping[str, Any] = field(default_factory=dict)      # of the ended run: last_error, incomplete_details
+    messages: Sequence[Sequence[Json]] = ()  # content parts of each
+    metadata: Mapping[str, str] = field(default_factory=dict)  # of each message
+    extra: Mapping[str, Any] = field(default_factory=dict)  # of the ended run: last_error, incomplete_details
 
 
 def text(value: str, *annotations: Json) -> Json:
@@ -50,8 +50,13 @@ def file_path(placeholder: str, file: str) -> Json:
 
 def citation(placeholder: str, file: str) -> Json:
     """An annotation for a file that was read."""
-    return {"type": "file_citation", "text": placeholder, "start_index": 0, "end_index": 0,
-            "file_citation": {"file_id": file}}
+    return {
+        "type": "file_citation",
+        "text": placeholder,
+        "start_index": 0,
+        "end_index": 0,
+        "file_citation": {"file_id": file},
+    }
 
 
 def function_call(call: str, name: str, arguments: str = "{}") -> Json:
@@ -93,8 +98,13 @@ class FakeRun:
         action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": list(self.plan.tool_calls)}}
         ended = {"last_error": None, "incomplete_details": None, **(self.plan.extra if not self.is_active else {})}
         return {
-            "id": self.id, "object": "thread.run", "thread_id": self.thread, "status": self.status,
-            "metadata": self.metadata, "required_action": action if self.status == "requires_action" else None, **ended,
+            "id": self.id,
+            "object": "thread.run",
+            "thread_id": self.thread,
+            "status": self.status,
+            "metadata": self.metadata,
+            "required_action": action if self.status == "requires_action" else None,
+            **ended,
         }
 
 
@@ -102,12 +112,12 @@ class FakeState:
     """Everything the service knows. Tests read it and write to it as they like."""
 
     def __init__(self) -> None:
-        self.plan: Callable[[str], Plan] = echo               # from what the user said
+        self.plan: Callable[[str], Plan] = echo  # from what the user said
         self.assistants: dict[str, Json] = {}
         self.runs: dict[str, FakeRun] = {}
-        self.messages: dict[str, list[Json]] = {}             # by thread
+        self.messages: dict[str, list[Json]] = {}  # by thread
         self.files: dict[str, bytes] = {}
-        self.hidden_lists = 0                                 # so many of the next lists of runs do not show any
+        self.hidden_lists = 0  # so many of the next lists of runs do not show any
         self._ids = itertools.count(1)
 
     def create_assistant(self, body: Json) -> Json:
@@ -179,8 +189,18 @@ class FakeState:
                 self._add_message(run.thread, "assistant", content, run)
 
     def _add_message(self, thread: str, role: str, content: Sequence[Json], run: FakeRun | None = None) -> None:
-        self.messages[thread].append({
-            "id": f"msg_{next(self._ids)}", "object": "thread.message", "created_at": 0, "thread_id": thread,
-            "role": role, "status": "completed", "content": list(content), "run_id": run.id if run else None,
-            "assistant_id": None, "metadata": dict(run.plan.metadata) if run else {}, "attachments": [],
-        })
+        self.messages[thread].append(
+            {
+                "id": f"msg_{next(self._ids)}",
+                "object": "thread.message",
+                "created_at": 0,
+                "thread_id": thread,
+                "role": role,
+                "status": "completed",
+                "content": list(content),
+                "run_id": run.id if run else None,
+                "assistant_id": None,
+                "metadata": dict(run.plan.metadata) if run else {},
+                "attachments": [],
+            }
+        )

@@ -12,7 +12,7 @@ from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileId
 
 log = logging.getLogger(__name__)
 
-_ALT_TEXT = "alt:"   # and the file's id: the key in a message's metadata where the embedded server says what was drawn
+_ALT_TEXT = "alt:"  # and the file's id: the key in a message's metadata where the embedded server says what was drawn
 
 
 def cited_files(messages: Iterable[Fields]) -> frozenset[FileId]:
@@ -20,7 +20,8 @@ def cited_files(messages: Iterable[Fields]) -> frozenset[FileId]:
     return frozenset(
         FileId(annotation.object("file_citation").text("file_id"))
         for message in messages
-        for content in message.objects_if_any("content") if content.text("type") == "text"
+        for content in message.objects_if_any("content")
+        if content.text("type") == "text"
         for annotation in content.object("text").objects_if_any("annotations")
         if annotation.text("type") == "file_citation"
     )
@@ -37,8 +38,10 @@ def answer_from(messages: Iterable[Fields], names: Mapping[FileId, str]) -> Answ
     for message in messages:
         parts.add(message)
     return Answer(
-        text="\n\n".join(parts.texts), images=tuple(parts.images.values()),
-        files=tuple(parts.files.values()), citations=tuple(parts.citations.values()),
+        text="\n\n".join(parts.texts),
+        images=tuple(parts.images.values()),
+        files=tuple(parts.files.values()),
+        citations=tuple(parts.citations.values()),
     )
 
 
@@ -46,9 +49,9 @@ class _Parts:
     def __init__(self, names: Mapping[FileId, str]) -> None:
         self._names = names
         self.texts: list[str] = []
-        self.images: dict[str, AnswerImage] = {}      # by file
-        self.files: dict[str, AnswerFile] = {}        # by placeholder
-        self.citations: dict[str, Citation] = {}      # by placeholder
+        self.images: dict[str, AnswerImage] = {}  # by file
+        self.files: dict[str, AnswerFile] = {}  # by placeholder
+        self.citations: dict[str, Citation] = {}  # by placeholder
 
     def add(self, message: Fields) -> None:
         metadata = message.texts("metadata")

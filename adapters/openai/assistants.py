@@ -32,11 +32,11 @@ from bot.run import Run, RunId, RunStatus, ToolOutput
 
 log = logging.getLogger(__name__)
 
-_PAGE = 100                # the most that a list gives at once
-_MOST_PAGES = 20           # of one run's messages; a service that always has more would hold us for ever
-_TURN = "turn"             # the key in a run's metadata; its value may have 512 characters
+_PAGE = 100  # the most that a list gives at once
+_MOST_PAGES = 20  # of one run's messages; a service that always has more would hold us for ever
+_TURN = "turn"  # the key in a run's metadata; its value may have 512 characters
 _FILE_LIMIT_BYTES = 100 * 1024 * 1024
-_UNTIL_FREE = Patience(tries=6, first_pause_s=0.5)   # some 12 seconds
+_UNTIL_FREE = Patience(tries=6, first_pause_s=0.5)  # some 12 seconds
 _CANCELLABLE = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
 
@@ -44,8 +44,14 @@ class AssistantsBackend:
     """One assistant at one service; implements `bot.ports.Assistant`."""
 
     def __init__(
-        self, *, assistant_id: str, client: Client, pace: Pace | None = None, until_free: Patience | None = None,
-        clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep,
+        self,
+        *,
+        assistant_id: str,
+        client: Client,
+        pace: Pace | None = None,
+        until_free: Patience | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._assistant_id = assistant_id
         self._client = client

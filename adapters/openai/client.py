@@ -22,17 +22,17 @@ from adapters.openai.retry import Insistence, Patience
 from bot.errors import AssistantError, AssistantUnavailableError
 
 _JSON_LIMIT_BYTES = 16 * 1024 * 1024
-_UNREAD = {"X-Stainless-Raw-Response": "stream"}   # the package hands the answer over before its body is read
+_UNREAD = {"X-Stainless-Raw-Response": "stream"}  # the package hands the answer over before its body is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where the service is and how it knows us."""
 
-    base_url: str                        # without the resource: .../v1, https://NAME.openai.azure.com/openai
+    base_url: str  # without the resource: .../v1, https://NAME.openai.azure.com/openai
     api_key: str = field(repr=False)
-    api_version: str = ""                # sent as a query parameter; Azure and Foundry demand one
-    azure_key: bool = False              # the key travels as `api-key`, as Azure OpenAI wants it, not as bearer token
+    api_version: str = ""  # sent as a query parameter; Azure and Foundry demand one
+    azure_key: bool = False  # the key travels as `api-key`, as Azure OpenAI wants it, not as bearer token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Reply:
     """A JSON answer, not yet judged by `wire`."""
 
     body: object
-    poll_after_s: float | None = None    # the service's wish for the next look at a run (header openai-poll-after-ms)
+    poll_after_s: float | None = None  # the service's wish for the next look at a run (header openai-poll-after-ms)
 
 
 class _Sdk(openai.AsyncOpenAI):
@@ -53,7 +53,9 @@ class _Sdk(openai.AsyncOpenAI):
 
 def _sdk(endpoint: Endpoint, call_deadline_s: float) -> _Sdk:
     return _Sdk(
-        api_key=endpoint.api_key, base_url=endpoint.base_url, max_retries=0,
+        api_key=endpoint.api_key,
+        base_url=endpoint.base_url,
+        max_retries=0,
         default_query={"api-version": endpoint.api_version} if endpoint.api_version else None,
         timeout=httpx2.Timeout(call_deadline_s, connect=5.0),
         # No redirects: a redirected `api-key` would go to whoever asks for it. trust_env would obey HTTP_PROXY.
@@ -66,8 +68,12 @@ def _headers(endpoint: Endpoint) -> dict[str, str | openai.Omit]:
     if endpoint.azure_key:
         key = {"Authorization": openai.Omit(), "api-key": endpoint.api_key}
     return {
-        "Accept": "application/json", "Content-Type": "application/json", "User-Agent": "teams-assistants-bot",
-        "OpenAI-Beta": "assistants=v2", **_UNREAD, **key,
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        "User-Agent": "teams-assistants-bot",
+        "OpenAI-Beta": "assistants=v2",
+        **_UNREAD,
+        **key,
     }
 
 
@@ -117,7 +123,11 @@ class Client:
         return self._sdk.get(path, cast_to=httpx2.Response, options={"params": query or {}, "headers": self._headers})
 
     async def _receive(
-        self, answer: Awaitable[httpx2.Response], *, limit_bytes: int, within_s: float,
+        self,
+        answer: Awaitable[httpx2.Response],
+        *,
+        limit_bytes: int,
+        within_s: float,
     ) -> tuple[Mapping[str, str], bytes]:
         with translated():
             async with asyncio.timeout(within_s):

@@ -29,7 +29,7 @@ _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
 _FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _PASSING = frozenset({408, 409, 425})
-_PLAIN_WORD = re.compile(r"[\w.:-]{1,64}")   # what an error code or request id looks like; a sentence it is not
+_PLAIN_WORD = re.compile(r"[\w.:-]{1,64}")  # what an error code or request id looks like; a sentence it is not
 
 
 class NotDoneError(AssistantUnavailableError):
@@ -117,7 +117,7 @@ def _seconds_until(date: str) -> float | None:
     try:
         moment = email.utils.parsedate_to_datetime(date)
         return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())
-    except (TypeError, ValueError, OverflowError):   # no date, or one without a time zone
+    except (TypeError, ValueError, OverflowError):  # no date, or one without a time zone
         return None
 
 

@@ -22,9 +22,9 @@ class Pace:
     first_s: float = 0.1
     factor: float = 1.5
     longest_s: float = 0.5
-    after_trouble_s: float = 1.0   # where an unwell service has no wish of its own
-    longest_wish_s: float = 10.0   # of the service's own wishes, so that a wild one cannot put us to sleep
-    deadline_s: float = 600.0      # the age at which Assistants v2 itself expires a run
+    after_trouble_s: float = 1.0  # where an unwell service has no wish of its own
+    longest_wish_s: float = 10.0  # of the service's own wishes, so that a wild one cannot put us to sleep
+    deadline_s: float = 600.0  # the age at which Assistants v2 itself expires a run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Sight:
     """One look at a run."""
 
     run: Run
-    poll_after_s: float | None = None   # the service's wish
+    poll_after_s: float | None = None  # the service's wish
 
 
 class Poller:

@@ -22,9 +22,9 @@ class Patience:
 
     call_deadline_s: float = 30.0
     download_deadline_s: float = 120.0
-    total_deadline_s: float = 90.0     # no repetition begins after this
+    total_deadline_s: float = 90.0  # no repetition begins after this
     tries: int = 5
-    first_pause_s: float = 0.25        # doubles from try to try; the service's own wish comes first if it is longer
+    first_pause_s: float = 0.25  # doubles from try to try; the service's own wish comes first if it is longer
 
     def pause_s(self, tried: int) -> float:
         """The pause after so many tries, scattered so that many callers do not come back at once."""

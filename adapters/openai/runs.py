@@ -50,7 +50,9 @@ def _tool_calls(run: Fields) -> tuple[ToolCall, ...]:
 def _tool_call(call: Fields) -> ToolCall:
     function = call.object("function")
     return ToolCall(
-        id=ToolCallId(call.text("id")), name=function.text("name"), arguments=function.text_if_any("arguments"),
+        id=ToolCallId(call.text("id")),
+        name=function.text("name"),
+        arguments=function.text_if_any("arguments"),
     )
 
 

@@ -22,16 +22,29 @@ from adapters.sandbox.process import GuestEnds
 DATA = "/mnt/data"
 GUEST_UID = 1000
 GUEST_FOLDER = Path(__file__).parent / "guest"
-GUEST_ROOT = "/opt/sandbox"                 # import path inside, so that the guest's module names are the same there
+GUEST_ROOT = "/opt/sandbox"  # import path inside, so that the guest's module names are the same there
 GUEST_MODULE = "adapters.sandbox.guest.runner"
 DROP_ROOT = Path(__file__).parent / "drop_root.py"
 
-SPARE_UID = 65_521                          # 65520..65533 are left unused by Debian and systemd alike
+SPARE_UID = 65_521  # 65520..65533 are left unused by Debian and systemd alike
 
-READABLE = (        # not all of /usr: people keep projects in /usr/src and /usr/local/src
-    "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/local/bin", "/usr/local/lib",
-    "/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/fontconfig", "/usr/share/zoneinfo",
-    "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime", "/etc/mime.types",
+READABLE = (  # not all of /usr: people keep projects in /usr/src and /usr/local/src
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/lib32",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "/usr/share/fontconfig",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/localtime",
+    "/etc/mime.types",
 )
 TOP_FOLDERS = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
 
@@ -57,11 +70,11 @@ class Bubblewrap:
     """One way to start bubblewrap. `spare_uid` is set where the service is root, which must first become that uid."""
 
     path: Path
-    home: Path                  # the folder above it that also holds its libraries
+    home: Path  # the folder above it that also holds its libraries
     interpreter: Interpreter
     mark: str
     spare_uid: int | None = None
-    staged: bool = False        # as root: show the sources under a path that the spare uid can reach
+    staged: bool = False  # as root: show the sources under a path that the spare uid can reach
 
     @property
     def name(self) -> str:
@@ -74,9 +87,19 @@ class Bubblewrap:
         source: Callable[[Path], str] = stage.path_of if stage else str
         command = [
             f"{source(self.home)}/{self.path.relative_to(self.home)}",
-            *self.options(limits, source), "--hostname", mark, "--info-fd", str(ends.info_fd),
-            "--seccomp", str(ends.filter_fd), "--",
-            str(self.interpreter.executable), "-m", GUEST_MODULE, str(ends.event_fd), _guest_limits(limits),
+            *self.options(limits, source),
+            "--hostname",
+            mark,
+            "--info-fd",
+            str(ends.info_fd),
+            "--seccomp",
+            str(ends.filter_fd),
+            "--",
+            str(self.interpreter.executable),
+            "-m",
+            GUEST_MODULE,
+            str(ends.event_fd),
+            _guest_limits(limits),
         ]
         if self.spare_uid is None:
             return command
@@ -111,10 +134,22 @@ class _Stage:
 
 def _walls(limits: Limits) -> list[str]:
     return [
-        "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try",
-        "--uid", str(GUEST_UID), "--gid", str(GUEST_UID),
-        "--new-session", "--die-with-parent",
-        "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp",  # noqa: S108 - before the binds, which may lie below it
+        "--unshare-user",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--uid",
+        str(GUEST_UID),
+        "--gid",
+        str(GUEST_UID),
+        "--new-session",
+        "--die-with-parent",
+        "--size",
+        str(limits.scratch_bytes),
+        "--tmpfs",
+        "/tmp",  # noqa: S108 - before the binds, which may lie below it
     ]
 
 
@@ -133,8 +168,22 @@ def _readable() -> list[str]:
 def _writable(limits: Limits) -> list[str]:
     """Give memory file systems of limited size; bubblewrap's own /dev and root would take half of the machine's RAM."""
     return [
-        "--dev", "/dev", "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
-        "--size", str(limits.data_bytes), "--tmpfs", DATA, "--chdir", DATA, "--remount-ro", "/",
+        "--dev",
+        "/dev",
+        "--size",
+        str(limits.scratch_bytes),
+        "--tmpfs",
+        "/dev/shm",
+        "--remount-ro",
+        "/dev",  # noqa: S108
+        "--size",
+        str(limits.data_bytes),
+        "--tmpfs",
+        DATA,
+        "--chdir",
+        DATA,
+        "--remount-ro",
+        "/",
     ]
 
 
@@ -146,7 +195,14 @@ def _environment() -> list[str]:
 
 def _guest_limits(limits: Limits) -> str:
     names = (
-        "memory_bytes", "data_bytes", "processes", "open_files", "file_count",
-        "image_count", "image_total_bytes", "result_file_count", "result_file_total_bytes",
+        "memory_bytes",
+        "data_bytes",
+        "processes",
+        "open_files",
+        "file_count",
+        "image_count",
+        "image_total_bytes",
+        "result_file_count",
+        "result_file_total_bytes",
     )
     return orjson.dumps({name: getattr(limits, name) for name in names}).decode()

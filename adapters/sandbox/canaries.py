@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-ATTACK = '''
+ATTACK = """
 import ctypes, json, os, socket
 
 def reads(path):
@@ -68,7 +68,7 @@ def leaks(target):
             continue
         yield name
     yield tried
-'''
+"""
 ATTACK_COUNT = 12
 
 

@@ -10,7 +10,7 @@ FORGED = "The code interfered with the sandbox itself and was stopped."
 def explain_exit(exit_code: int | None) -> str:
     """Explain an exit code of bubblewrap, which is that of the process inside, or 128 and the signal that killed it."""
     if exit_code is None:
-        return FORGED       # the pipe was closed by a process that goes on
+        return FORGED  # the pipe was closed by a process that goes on
     if exit_code in (128 + signal.SIGKILL, -signal.SIGKILL):
         return "The code was killed, by itself or by the machine for want of memory."
     if exit_code > 128:

@@ -30,8 +30,17 @@ class Guard:
         nowhere = asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(SWEEP), mark,
-                stdin=asyncio.subprocess.PIPE, stdout=nowhere, stderr=nowhere, env={}, cwd="/", start_new_session=True,
+                sys.executable,
+                "-I",
+                "-S",
+                str(SWEEP),
+                mark,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=nowhere,
+                stderr=nowhere,
+                env={},
+                cwd="/",
+                start_new_session=True,
             )
         except OSError as error:
             raise SandboxError(f"The guard of the sandbox cannot be started: {error.strerror}.") from error

@@ -46,7 +46,7 @@ async def inspect_interpreter(executable: Path) -> Interpreter:
 
 
 def _paths(prefixes: list[Path], executable: Path) -> tuple[Path, ...]:
-    home = executable.resolve().parent.parent   # behind every link, e.g. of a version manager
+    home = executable.resolve().parent.parent  # behind every link, e.g. of a version manager
     folders = {folder for prefix in (*prefixes, home) for folder in (prefix, prefix.resolve())}
-    own = (folder for folder in folders if str(folder) not in ("/usr", "/usr/local"))   # these are visible anyway
+    own = (folder for folder in folders if str(folder) not in ("/usr", "/usr/local"))  # these are visible anyway
     return tuple(sorted(folder / part for folder in own for part in PARTS if (folder / part).exists()))

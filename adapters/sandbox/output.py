@@ -9,7 +9,7 @@ from collections.abc import Callable
 from adapters.sandbox.limits import Limits
 
 CHUNK_BYTES = 64 * 1024
-MOST_CHUNKS_AT_END = 32             # more than the largest pipe holds, so that a code that goes on printing is left
+MOST_CHUNKS_AT_END = 32  # more than the largest pipe holds, so that a code that goes on printing is left
 
 CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")}, "\N{REPLACEMENT CHARACTER}")
 

@@ -38,7 +38,7 @@ def read_picture_header(data: bytes) -> PictureHeader | None:
     """Return the header, or None where this is no PNG, JPEG, GIF or WebP of at least one pixel."""
     try:
         header = _read(data)
-    except (struct.error, IndexError):      # it ends too early
+    except (struct.error, IndexError):  # it ends too early
         return None
     return header if header is not None and header.pixels > 0 else None
 
@@ -55,8 +55,8 @@ def _read(data: bytes) -> PictureHeader | None:
     return None
 
 
-JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})     # the markers that carry the size
-JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})                      # markers without a length
+JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers that carry the size
+JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 JPEG_END_OF_HEADERS = frozenset({0xD9, 0xDA})
 
 
@@ -65,7 +65,7 @@ def _read_jpeg(data: bytes) -> PictureHeader | None:
     while True:
         if data[at] != 0xFF:
             return None
-        while data[at] == 0xFF:     # any number of fill bytes
+        while data[at] == 0xFF:  # any number of fill bytes
             at += 1
         marker, at = data[at], at + 1
         if marker in JPEG_END_OF_HEADERS:

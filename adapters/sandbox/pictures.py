@@ -81,8 +81,4 @@ class ConfinedPictures:
 def _fits(data: bytes) -> bool:
     """Judge what came back, which is as hostile as what went in."""
     header = read_picture_header(data)
-    return (
-        header is not None
-        and max(header.width_px, header.height_px) <= LONGEST_SIDE_PX
-        and len(data) <= MOST_BYTES
-    )
+    return header is not None and max(header.width_px, header.height_px) <= LONGEST_SIDE_PX and len(data) <= MOST_BYTES

@@ -31,9 +31,9 @@ WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
 class GuestEnds:
     """The descriptors that a session's process is started with, besides its standard ones."""
 
-    event_fd: int       # what the runner says
-    info_fd: int        # what bubblewrap says of itself
-    filter_fd: int      # the filter of system calls
+    event_fd: int  # what the runner says
+    info_fd: int  # what bubblewrap says of itself
+    filter_fd: int  # the filter of system calls
 
 
 class Wall(Protocol):
@@ -62,10 +62,10 @@ class GuestProcess:
     events: EventReader
     output: OutputPipe
     event_transport: asyncio.ReadTransport
-    outer_fd: int                           # a descriptor of the outermost process, whose end is the end of all
-    init_pid: int = 0                       # the first process inside, as the host numbers it
-    runner_fd: int = -1                     # a descriptor of the runner's process, for signals
-    file_systems: tuple[int, ...] = ()      # descriptors of the writable folders, taken before any code ran
+    outer_fd: int  # a descriptor of the outermost process, whose end is the end of all
+    init_pid: int = 0  # the first process inside, as the host numbers it
+    runner_fd: int = -1  # a descriptor of the runner's process, for signals
+    file_systems: tuple[int, ...] = ()  # descriptors of the writable folders, taken before any code ran
     frozen: list[int] = field(default_factory=list)
     killed: bool = False
 
@@ -85,7 +85,10 @@ class GuestProcess:
             output = OutputPipe(pipes.keep(pipes.output_fd), limits=limits, on_flood=on_flood)
             events = EventReader(stream, limits)
             guest = cls(
-                process=process, events=events, output=output, event_transport=transport,
+                process=process,
+                events=events,
+                output=output,
+                event_transport=transport,
                 outer_fd=_descriptor_of(process.pid),
             )
             await guest._come_up(pipes.info_fd, limits.start_s)
@@ -137,7 +140,7 @@ class GuestProcess:
         if pipe is not None and not pipe.is_closing():
             pipe.transport.abort()
         if self.outer_fd >= 0:
-            with suppress(ProcessLookupError):      # Process.kill() would reap it behind the back of asyncio
+            with suppress(ProcessLookupError):  # Process.kill() would reap it behind the back of asyncio
                 signal.pidfd_send_signal(self.outer_fd, signal.SIGKILL)
 
     async def wait_ended(self, deadline_s: float) -> int | None:
@@ -188,7 +191,7 @@ class _Pipes:
     output_fd: int = -1
     info_fd: int = -1
     ours: set[int] = field(default_factory=set)
-    theirs: list[int] = field(default_factory=list)     # event, output, info, filter
+    theirs: list[int] = field(default_factory=list)  # event, output, info, filter
 
     def __post_init__(self) -> None:
         self.event_fd, self.output_fd, self.info_fd = self._pipe(), self._pipe(), self._pipe()
@@ -228,7 +231,7 @@ async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asynci
             stdout=output_fd,
             stderr=output_fd,
             pass_fds=(event_fd, info_fd, filter_fd),
-            env={},     # whatever bubblewrap itself has in its environment can be read inside
+            env={},  # whatever bubblewrap itself has in its environment can be read inside
             cwd="/",
         )
     except OSError as error:

@@ -88,7 +88,7 @@ def _namespace(pid: int) -> str | None:
 
 
 def _parent(pid: int) -> int:
-    fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)      # read for every process of the machine, so it must be quick
+    fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # read for every process of the machine, so it must be quick
     try:
         return int(os.read(fd, 1024).rpartition(b")")[2].split(None, 2)[1])
     finally:

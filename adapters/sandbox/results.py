@@ -10,10 +10,10 @@ class CodeStatus(StrEnum):
     """How a piece of code ended."""
 
     OK = "ok"
-    RAISED = "raised"              # the code raised; the traceback is in the logs
-    TIMED_OUT = "timed_out"        # interrupted at its deadline; variables are kept if `session_lost` is false
-    KILLED = "killed"              # a limit was broken or the process died; `reason` says which
-    UNAVAILABLE = "unavailable"    # nothing was run, mostly for want of walls on this machine; `reason` says the fix
+    RAISED = "raised"  # the code raised; the traceback is in the logs
+    TIMED_OUT = "timed_out"  # interrupted at its deadline; variables are kept if `session_lost` is false
+    KILLED = "killed"  # a limit was broken or the process died; `reason` says which
+    UNAVAILABLE = "unavailable"  # nothing was run, mostly for want of walls on this machine; `reason` says the fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class GuestImage:
     """A figure that the code showed: PNG bytes, checked for their signature only."""
 
     data: bytes
-    alt_text: str                  # built from what was drawn: title, axes, series, range; never empty
+    alt_text: str  # built from what was drawn: title, axes, series, range; never empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class GuestFile:
 
     name: str
     data: bytes
-    alt_text: str = ""             # where the code saved a figure as a picture: what it shows
+    alt_text: str = ""  # where the code saved a figure as a picture: what it shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,5 +41,5 @@ class CodeResult:
     logs: str = ""
     images: tuple[GuestImage, ...] = ()
     files: tuple[GuestFile, ...] = ()
-    reason: str = ""               # one sentence for the model and the user where status is not OK
-    session_lost: bool = False     # variables are gone; the next run starts a new process
+    reason: str = ""  # one sentence for the model and the user where status is not OK
+    session_lost: bool = False  # variables are gone; the next run starts a new process

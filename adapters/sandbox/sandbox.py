@@ -33,12 +33,12 @@ CLOSED = "The service is stopping."
 class SandboxSettings:
     """How this machine's sandbox is set up."""
 
-    python: Path                            # the interpreter of the sandbox's own environment
+    python: Path  # the interpreter of the sandbox's own environment
     limits: Limits = field(default_factory=Limits)
-    bwrap: Path | None = None               # a bubblewrap to use instead of the system's or the packaged one
-    max_sessions: int = 20                  # above it, the session idle for longest is ended
+    bwrap: Path | None = None  # a bubblewrap to use instead of the system's or the packaged one
+    max_sessions: int = 20  # above it, the session idle for longest is ended
     max_running: int = field(default_factory=lambda: os.cpu_count() or 1)
-    idle_s: float = 25 * 60.0               # a session that nobody used for so long is ended
+    idle_s: float = 25 * 60.0  # a session that nobody used for so long is ended
 
 
 class Sandbox:
@@ -130,13 +130,13 @@ class Sandbox:
     async def _entered(self, name: str, wall: Wall) -> AsyncIterator[Session]:
         """Hold a session for one command: start it when there is none, clear away what is left of a dead one."""
         async with self._locked(name) as place:
-            if place.session is not None and not place.session.alive:     # it died between two commands
+            if place.session is not None and not place.session.alive:  # it died between two commands
                 await place.session.end()
                 place.session = None
             if place.session is None:
                 await self._make_room()
                 place.session = await Session.start(wall, self._settings.limits, self._fonts)
-            if place.ending:        # it came while the session was being started
+            if place.ending:  # it came while the session was being started
                 place.session.kill(place.ending)
             try:
                 yield place.session
@@ -210,7 +210,7 @@ async def _find_footing(settings: SandboxSettings) -> tuple[Footing, Guard | Non
 class _Place:
     """Where a session is or will be."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)    # orders its commands
-    claims: int = 0                                             # how many hold or await the lock
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # orders its commands
+    claims: int = 0  # how many hold or await the lock
     session: Session | None = None
-    ending: str = ""                                            # why it is to be ended, until it is
+    ending: str = ""  # why it is to be ended, until it is

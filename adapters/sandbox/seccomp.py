@@ -22,7 +22,7 @@ NUMBER_AT, ARCH_AT, ARGUMENTS_AT = 0, 4, 16
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 X32_BIT = 0x40000000
 
-NEW_NAMESPACE_FLAGS = 0x7E020080        # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
+NEW_NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 AF_UNIX, SOCK_STREAM, SOCK_TYPE_MASK = 1, 1, 0xF
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 PERSONALITY_DEFAULT, PERSONALITY_QUERY = 0, 0xFFFFFFFF
@@ -72,23 +72,61 @@ def _program(machine: Machine) -> Iterator[bytes]:
 def _argument_rules(machine: Machine) -> Iterator[bytes]:
     """Refuse some calls by their arguments; each rule ends in a return, for the number is then overwritten."""
     permit, refuse = _op(RETURN, ALLOW), _op(RETURN, REFUSE | errno.EPERM)
-    yield from _when(syscalls.CLONE, machine, [
-        _argument(0), _op(JUMP_ANY_BIT, NEW_NAMESPACE_FLAGS, if_false=1), refuse, permit,
-    ])
-    yield from _when(syscalls.PRLIMIT64, machine, [     # limits of others; pid 0 is the caller itself
-        _argument(0), _op(JUMP_EQUAL, 0, if_false=1), permit, refuse,
-    ])
-    yield from _when(syscalls.SOCKETPAIR, machine, [    # a datagram socket could still send to a named one
-        _argument(0), _op(JUMP_EQUAL, AF_UNIX, if_false=4),
-        _argument(1), _op(AND, SOCK_TYPE_MASK), _op(JUMP_EQUAL, SOCK_STREAM, if_false=1), permit, refuse,
-    ])
-    yield from _when(syscalls.IOCTL, machine, [         # typing into a terminal
-        _argument(1), _op(JUMP_EQUAL, TIOCSTI, if_true=2), _op(JUMP_EQUAL, TIOCLINUX, if_true=1), permit, refuse,
-    ])
-    yield from _when(syscalls.PERSONALITY, machine, [
-        _argument(0), _op(JUMP_EQUAL, PERSONALITY_DEFAULT, if_true=1),
-        _op(JUMP_EQUAL, PERSONALITY_QUERY, if_false=1), permit, refuse,
-    ])
+    yield from _when(
+        syscalls.CLONE,
+        machine,
+        [
+            _argument(0),
+            _op(JUMP_ANY_BIT, NEW_NAMESPACE_FLAGS, if_false=1),
+            refuse,
+            permit,
+        ],
+    )
+    yield from _when(
+        syscalls.PRLIMIT64,
+        machine,
+        [  # limits of others; pid 0 is the caller itself
+            _argument(0),
+            _op(JUMP_EQUAL, 0, if_false=1),
+            permit,
+            refuse,
+        ],
+    )
+    yield from _when(
+        syscalls.SOCKETPAIR,
+        machine,
+        [  # a datagram socket could still send to a named one
+            _argument(0),
+            _op(JUMP_EQUAL, AF_UNIX, if_false=4),
+            _argument(1),
+            _op(AND, SOCK_TYPE_MASK),
+            _op(JUMP_EQUAL, SOCK_STREAM, if_false=1),
+            permit,
+            refuse,
+        ],
+    )
+    yield from _when(
+        syscalls.IOCTL,
+        machine,
+        [  # typing into a terminal
+            _argument(1),
+            _op(JUMP_EQUAL, TIOCSTI, if_true=2),
+            _op(JUMP_EQUAL, TIOCLINUX, if_true=1),
+            permit,
+            refuse,
+        ],
+    )
+    yield from _when(
+        syscalls.PERSONALITY,
+        machine,
+        [
+            _argument(0),
+            _op(JUMP_EQUAL, PERSONALITY_DEFAULT, if_true=1),
+            _op(JUMP_EQUAL, PERSONALITY_QUERY, if_false=1),
+            permit,
+            refuse,
+        ],
+    )
 
 
 def _op(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -96,7 +134,7 @@ def _op(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
 
 
 def _argument(index: int) -> bytes:
-    return _op(LOAD, ARGUMENTS_AT + 8 * index)   # its low half: both machines are little-endian
+    return _op(LOAD, ARGUMENTS_AT + 8 * index)  # its low half: both machines are little-endian
 
 
 def _return_if(jump: int, value: int, result: int) -> list[bytes]:

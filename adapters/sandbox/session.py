@@ -15,8 +15,8 @@ from adapters.sandbox.process import GuestProcess, Wall
 from adapters.sandbox.results import CodeResult, CodeStatus
 from adapters.sandbox.watch import watch
 
-COMMAND_DEADLINE_S = 30.0       # for handing in a file
-EXIT_DEADLINE_S = 1.0           # between the guest's last word and its exit code
+COMMAND_DEADLINE_S = 30.0  # for handing in a file
+EXIT_DEADLINE_S = 1.0  # between the guest's last word and its exit code
 
 RUN_ENDINGS = frozenset({"ok", "raised", "interrupted"})
 PUT_ENDINGS = frozenset({"ok", "refused"})
@@ -110,9 +110,7 @@ class Session:
         except TimeoutError as error:
             raise GuestLostError("The session's process did not answer.") from error
 
-    async def _converse(
-        self, guest: GuestProcess, do: str, name: str, body: bytes, endings: frozenset[str]
-    ) -> Harvest:
+    async def _converse(self, guest: GuestProcess, do: str, name: str, body: bytes, endings: frozenset[str]) -> Harvest:
         self._number += 1
         await guest.send(do, body, number=self._number, name=name)
         return await guest.events.harvest(self._number, endings)
@@ -129,7 +127,7 @@ class Session:
             yield guest
             guest.freeze()
         except GuestEndedError:
-            raise       # it ends by itself, with an exit code that tells why
+            raise  # it ends by itself, with an exit code that tells why
         except BaseException:
             guest.kill()
             raise
@@ -151,6 +149,4 @@ def _result(harvest: Harvest, logs: str, deadline_s: float) -> CodeResult:
         "raised": (CodeStatus.RAISED, "The code raised an exception."),
         "interrupted": (CodeStatus.TIMED_OUT, f"The code ran longer than {deadline_s:g} s and was interrupted."),
     }[harvest.ending]
-    return CodeResult(
-        status=status, logs=logs, images=tuple(harvest.images), files=tuple(harvest.files), reason=reason
-    )
+    return CodeResult(status=status, logs=logs, images=tuple(harvest.images), files=tuple(harvest.files), reason=reason)

@@ -16,12 +16,12 @@ import time
 from contextlib import suppress
 
 PERIOD_S = 0.05
-QUIET_S = 2.0       # a process that was just being started may take so long to show its mark
+QUIET_S = 2.0  # a process that was just being started may take so long to show its mark
 
 
 def main() -> None:
     """Wait for the end of the service, then sweep until nothing comes up any more."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):   # meant for the service
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the service
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     quiet_until_s = time.monotonic() + QUIET_S

@@ -11,7 +11,7 @@ from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.process_tree import descendants, proportional_bytes, resident_bytes, socket_count
 
 PERIOD_S = 0.1
-LARGEST_SHARE_OF_TIME = 0.1     # on a machine with very many processes, look more rarely
+LARGEST_SHARE_OF_TIME = 0.1  # on a machine with very many processes, look more rarely
 
 
 async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill: Callable[[str], None]) -> None:

@@ -41,7 +41,7 @@ class Script:
     function: bool = False
     picture: bytes | None = None
     alt_text: str = ""
-    file: bytes | None = None          # written as table.csv, and spoken of
+    file: bytes | None = None  # written as table.csv, and spoken of
     text: str = "fine"
     takes_s: float = 0.0
     error_code: str | None = None
@@ -89,9 +89,12 @@ class StandInWorld:
             words = text(f"{script.text} {TABLE}", file_path(TABLE, "file-table"))
         trouble = {"last_error": {"code": script.error_code, "message": "Sorry, try again in 20s."}}
         return Plan(
-            run_s=script.takes_s, messages=[[*parts, words]], metadata={"alt:file-picture": script.alt_text},
+            run_s=script.takes_s,
+            messages=[[*parts, words]],
+            metadata={"alt:file-picture": script.alt_text},
             tool_calls=[function_call("call_1", FUNCTION)] if script.function else (),
-            status="failed" if script.error_code else "completed", extra=trouble if script.error_code else {},
+            status="failed" if script.error_code else "completed",
+            extra=trouble if script.error_code else {},
         )
 
 
@@ -249,7 +252,7 @@ async def test_a_run_that_wants_a_tool_waits_for_its_output_and_goes_on(world: W
     await assistant.submit(thread, run, outputs)
     assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
     assert (await assistant.answer(thread, run)).text == "It is sunny."
-    await assistant.submit(thread, run, outputs)   # as a turn does that was resumed after a crash
+    await assistant.submit(thread, run, outputs)  # as a turn does that was resumed after a crash
 
 
 async def test_a_cancelled_run_ends_and_its_thread_takes_the_next_message(world: World) -> None:
@@ -294,8 +297,10 @@ async def test_a_failed_run_says_why_and_when_to_come_again(world: World) -> Non
 async def test_a_thread_that_is_gone_is_told_from_other_trouble(world: World) -> None:
     assistant, nowhere = world.assistant(), ThreadId("thread_nowhere")
     for call in (
-        assistant.start_run(nowhere, message(), "turn"), assistant.find_run(nowhere, "turn"),
-        assistant.wait(nowhere, RunId("run_nowhere")), assistant.answer(nowhere, RunId("run_nowhere")),
+        assistant.start_run(nowhere, message(), "turn"),
+        assistant.find_run(nowhere, "turn"),
+        assistant.wait(nowhere, RunId("run_nowhere")),
+        assistant.answer(nowhere, RunId("run_nowhere")),
     ):
         with pytest.raises(ThreadGoneError):
             await call

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.sandbox.attempt import Killed, Stopped
 
 EXHAUSTION: dict[str, Stopped | Killed] = {
-    "fork bomb": Stopped(code="""
+    "fork bomb": Stopped(
+        code="""
 children = 0
 try:
     while children < 1000:
@@ -28,8 +29,10 @@ try:
         os.waitpid(-1, 0)
 except ChildProcessError:
     pass
-"""),
-    "thread bomb": Stopped(code="""
+"""
+    ),
+    "thread bomb": Stopped(
+        code="""
 stop = threading.Event()
 threads = []
 try:
@@ -44,8 +47,10 @@ if len(threads) > 64:
 stop.set()
 for thread in threads:
     thread.join()
-"""),
-    "8 GB of memory in one process": Stopped(code="""
+"""
+    ),
+    "8 GB of memory in one process": Stopped(
+        code="""
 attempt(lambda: len(bytearray(8 * 1024 * MB)))
 hoard = []
 def grow():
@@ -55,8 +60,10 @@ attempt(grow)
 if len(hoard) * 32 > 400:
     leaked(len(hoard))
 hoard.clear()
-"""),
-    "memory in 12 children": Killed(code="""
+"""
+    ),
+    "memory in 12 children": Killed(
+        code="""
 for _ in range(12):
     if os.fork() == 0:
         data = bytearray(80 * MB)
@@ -65,14 +72,20 @@ for _ in range(12):
         time.sleep(30)
         os._exit(0)
 time.sleep(10)
-""", because="more than 400 MB of memory"),
-    "memory in shared pages": Killed(code="""
+""",
+        because="more than 400 MB of memory",
+    ),
+    "memory in shared pages": Killed(
+        code="""
 import mmap
 pages = mmap.mmap(-1, 4096 * MB)
 for at in range(0, len(pages), 4096):
     pages[at] = 1
-""", because="more than 400 MB of memory"),
-    "memory in page tables": Killed(code="""
+""",
+        because="more than 400 MB of memory",
+    ),
+    "memory in page tables": Killed(
+        code="""
 import mmap
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
@@ -82,15 +95,20 @@ total = 0
 for at in range(0, size, 2 * MB):
     total += ctypes.c_char.from_address(address + at).value[0]
 leaked("page tables")
-""", because="more than 400 MB of memory"),
+""",
+        because="more than 400 MB of memory",
+    ),
     "memory in memfd": Stopped(code="attempt(os.memfd_create, 'hidden')"),
-    "memory in System V and POSIX queues": Stopped(code="""
+    "memory in System V and POSIX queues": Stopped(
+        code="""
 attempt(syscall, 29, 0, 512 * MB, 0o1600)
 attempt(syscall, 68, 0, 0o1600)
 attempt(syscall, 64, 0, 250, 0o1600)
 attempt(syscall, 240, b"/queue", os.O_CREAT | os.O_RDWR, 0o600, None)
-"""),
-    "memory in file systems": Stopped(code="""
+"""
+    ),
+    "memory in file systems": Stopped(
+        code="""
 total = 0
 for folder in ("/tmp", "/dev/shm", "/mnt/data", "/dev", "/", "/mnt"):
     for number in range(2):
@@ -105,12 +123,16 @@ if total > 100 * MB:
 for folder in ("/tmp", "/dev/shm", "/mnt/data"):
     for number in range(2):
         os.unlink(f"{folder}/big-{number}")
-"""),
-    "memory in extended attributes": Stopped(code="""
+"""
+    ),
+    "memory in extended attributes": Stopped(
+        code="""
 write("/mnt/data/file")
 attempt(os.setxattr, "/mnt/data/file", "user.x", b"x" * 60000)
-"""),
-    "memory in socket buffers": Killed(code="""
+"""
+    ),
+    "memory in socket buffers": Killed(
+        code="""
 kept = []
 def hoard():
     while True:
@@ -123,8 +145,11 @@ for _ in range(8):
         except OSError:
             time.sleep(10)
 time.sleep(10)
-""", because="more than 256 sockets"),
-    "fills the disk": Stopped(code="""
+""",
+        because="more than 256 sockets",
+    ),
+    "fills the disk": Stopped(
+        code="""
 def fill(path):
     with open(path, "wb") as file:
         while True:
@@ -136,36 +161,56 @@ if sum(map(os.path.getsize, paths)) > 64 * MB:
     leaked(sum(map(os.path.getsize, paths)))
 for path in paths:
     os.unlink(path)
-"""),
-    "makes 200 000 files": Killed(code="""
+"""
+    ),
+    "makes 200 000 files": Killed(
+        code="""
 for number in range(200_000):
     open(f"/mnt/data/{number}", "w").close()
-""", because="more than 2000 files"),
+""",
+        because="more than 2000 files",
+    ),
     "infinite loop": Stopped(code="while True: pass", deadline_s=1.0, times_out=True),
-    "loop that swallows the interrupt": Killed(code="""
+    "loop that swallows the interrupt": Killed(
+        code="""
 while True:
     try:
         time.sleep(1000)
     except BaseException: pass
-""", because="ran longer than 1 s", deadline_s=1.0),
-    "loop that ignores the interrupt": Killed(code="""
+""",
+        because="ran longer than 1 s",
+        deadline_s=1.0,
+    ),
+    "loop that ignores the interrupt": Killed(
+        code="""
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 while True: pass
-""", because="ran longer than 1 s", deadline_s=1.0),
+""",
+        because="ran longer than 1 s",
+        deadline_s=1.0,
+    ),
     "long loop in C": Stopped(code="10 ** 10 ** 9", deadline_s=1.0, times_out=True),
     "sleeps forever": Stopped(code="time.sleep(10 ** 6)", deadline_s=0.5, times_out=True),
-    "asks for input": Stopped(code="""
+    "asks for input": Stopped(
+        code="""
 try:
     input(); leaked("input")
 except EOFError:
     pass
-"""),
-    "endless output": Killed(code="""
+"""
+    ),
+    "endless output": Killed(
+        code="""
 while True: print("flood " * 1000)
-""", because="printed more than 16 MB"),
-    "300 MB on one line": Killed(code="""
+""",
+        because="printed more than 16 MB",
+    ),
+    "300 MB on one line": Killed(
+        code="""
 for _ in range(300): sys.stdout.write("x" * MB)
-""", because="printed more than 16 MB"),
+""",
+        because="printed more than 16 MB",
+    ),
 }
 
 CRASHES: dict[str, Stopped | Killed] = {
@@ -173,9 +218,11 @@ CRASHES: dict[str, Stopped | Killed] = {
     "os._exit": Killed(code="os._exit(3)", because="exit code 3"),
     "kills itself": Killed(code="os.kill(os.getpid(), signal.SIGKILL)", because="killed"),
     "aborts": Killed(code="os.abort()", because="Aborted"),
-    "recurses forever": Stopped(code="""
+    "recurses forever": Stopped(
+        code="""
 def deeper(): return deeper()
 attempt(deeper)
-"""),
+"""
+    ),
     "closes every descriptor": Killed(code="os.closerange(0, 256)\ntime.sleep(5)", because="interfered"),
 }

@@ -7,19 +7,24 @@ from tests.sandbox.attempt import Killed, Stopped
 FILES: dict[str, Stopped | Killed] = {
     "reads /etc/shadow": Stopped(code="attempt(read, '/etc/shadow')"),
     "reads /etc/passwd": Stopped(code="attempt(read, '/etc/passwd')"),
-    "lists the processes of the machine": Stopped(code="""
+    "lists the processes of the machine": Stopped(
+        code="""
 attempt(os.listdir, "/proc")
 attempt(subprocess.check_output, ["ps", "ax"])
-"""),
-    "reads the environment of the service": Stopped(code="""
+"""
+    ),
+    "reads the environment of the service": Stopped(
+        code="""
 attempt(read, f"/proc/{target['pid']}/environ")
 for pid in range(1, 20):
     attempt(read, f"/proc/{pid}/environ")
 if target["secret"] in str(os.environ):
     leaked("own environment")
-"""),
+"""
+    ),
     "reads the service's .env": Stopped(code="attempt(read, target['folder'] + '/.env')"),
-    "reads the service's SQLite": Stopped(code="""
+    "reads the service's SQLite": Stopped(
+        code="""
 import sqlite3
 def steal():
     database = sqlite3.connect("file:" + target["folder"] + "/ledger.sqlite?mode=ro", uri=True)
@@ -28,54 +33,72 @@ try:
     steal(); leaked("rows")
 except sqlite3.OperationalError:
     pass
-"""),
+"""
+    ),
     "asks for the size of the service's .env": Stopped(code="attempt(os.stat, target['folder'] + '/.env')"),
-    "lists the folder of the project": Stopped(code="""
+    "lists the folder of the project": Stopped(
+        code="""
 for folder in (target["folder"], target["project"], "/home", "/var", "/run", "/srv", "/boot", "/sys"):
     if os.path.isdir(folder) and set(os.listdir(folder)) - {".sandbox"}:
         leaked(os.listdir(folder))
-"""),
-    "changes mode, times or attributes of the service's files": Stopped(code="""
+"""
+    ),
+    "changes mode, times or attributes of the service's files": Stopped(
+        code="""
 path = target["folder"] + "/.env"
 attempt(os.chmod, path, 0o666)
 attempt(os.chown, path, 0, 0)
 attempt(os.utime, path)
 attempt(os.setxattr, path, "user.x", b"1")
-"""),
-    "watches the service's files by inotify": Stopped(code="""
+"""
+    ),
+    "watches the service's files by inotify": Stopped(
+        code="""
 attempt(syscall, 294, 0)
 attempt(syscall, 254, 0, target["folder"].encode(), 0xfff)
-"""),
-    "reads another session's files": Stopped(code="""
+"""
+    ),
+    "reads another session's files": Stopped(
+        code="""
 for folder in ("/mnt/data", "/tmp", "/dev/shm"):
     for path, _, names in os.walk(folder):
         for name in names:
             if "neighbour" in name:
                 leaked(path + "/" + name)
-"""),
-    "writes outside its own folders": Stopped(code="""
+"""
+    ),
+    "writes outside its own folders": Stopped(
+        code="""
 for folder in ("/", "/usr", "/usr/lib", "/usr/local/lib", "/etc", "/opt/sandbox", "/dev", "/bin", "/mnt"):
     attempt(write, folder + "/written")
 attempt(write, sys.prefix + "/lib/written")
 attempt(write, os.path.dirname(os.__file__) + "/os.py")
 attempt(write, sys.modules["adapters.sandbox.guest.runner"].__file__ if "adapters.sandbox.guest.runner" in sys.modules
         else "/opt/sandbox/adapters/sandbox/guest/runner.py")
-"""),
-    "reaches the machine's /tmp": Stopped(code="""
+"""
+    ),
+    "reaches the machine's /tmp": Stopped(
+        code="""
 write("/tmp/teamsbot-escaped-" + target["secret"])
 if target["folder"].startswith("/tmp") and os.path.exists(target["folder"]):
     leaked("the machine's /tmp")
-"""),
-    "writes to core_pattern, sysrq and drop_caches": Stopped(code="""
+"""
+    ),
+    "writes to core_pattern, sysrq and drop_caches": Stopped(
+        code="""
 for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches"):
     attempt(write, path, "")
-"""),
-    "opens devices": Stopped(code="""
+"""
+    ),
+    "opens devices": Stopped(
+        code="""
 for path in ("/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/kvm", "/dev/net/tun"):
     attempt(read, path)
 attempt(os.mknod, "/mnt/data/device", stat.S_IFBLK | 0o600, os.makedev(254, 0))
-"""),
-    "follows descriptors left open by the service": Stopped(code="""
+"""
+    ),
+    "follows descriptors left open by the service": Stopped(
+        code="""
 for fd in range(3, 256):
     try:
         kind = stat.S_IFMT(os.fstat(fd).st_mode)
@@ -83,27 +106,35 @@ for fd in range(3, 256):
         continue
     if kind not in (stat.S_IFIFO,):
         leaked((fd, oct(kind)))
-"""),
+"""
+    ),
 }
 
 NETWORK: dict[str, Stopped | Killed] = {
-    "connects to a port of the service": Stopped(code="""
+    "connects to a port of the service": Stopped(
+        code="""
 def tcp(): socket.create_connection(("127.0.0.1", target["tcp_port"]), timeout=2)
 def udp(): socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", target["udp_port"]))
 attempt(tcp)
 attempt(udp)
-"""),
-    "connects to the outside": Stopped(code="""
+"""
+    ),
+    "connects to the outside": Stopped(
+        code="""
 attempt(lambda: socket.create_connection(("198.51.100.1", 80), timeout=2))
 attempt(lambda: socket.getaddrinfo("example.com", 80))
 attempt(lambda: subprocess.check_output(["bash", "-c", "echo > /dev/tcp/198.51.100.1/80"], stderr=subprocess.DEVNULL))
-"""),
-    "makes a socket of any family": Stopped(code="""
+"""
+    ),
+    "makes a socket of any family": Stopped(
+        code="""
 for family in range(46):
     for kind in (1, 2, 3, 5):
         attempt(lambda: socket.socket(family, kind).close())
-"""),
-    "connects to a unix socket: abstract, open to all, of the service": Stopped(code="""
+"""
+    ),
+    "connects to a unix socket: abstract, open to all, of the service": Stopped(
+        code="""
 attempt(lambda: socket.socket(socket.AF_UNIX).connect(target["folder"] + "/socket"))
 attempt(lambda: socket.socket(socket.AF_UNIX).connect("\\0" + target["abstract"]))
 attempt(lambda: socket.socket(socket.AF_UNIX).connect("/var/run/docker.sock"))
@@ -115,45 +146,57 @@ def stream_pair():
     one, _ = socket.socketpair()
     one.connect("\\0" + target["abstract"])
 attempt(stream_pair)
-"""),
-    "listens": Stopped(code="""
+"""
+    ),
+    "listens": Stopped(
+        code="""
 def listen():
     one, _ = socket.socketpair()
     one.bind("\\0mine")
 attempt(listen)
-"""),
+"""
+    ),
 }
 
 PROCESSES: dict[str, Stopped | Killed] = {
-    "signals the service": Stopped(code="""
+    "signals the service": Stopped(
+        code="""
 if target["pid"] > 99:
     attempt(os.kill, target["pid"], 0)
     attempt(os.pidfd_open, target["pid"])
-"""),
-    "sets limits or priority of the service": Stopped(code="""
+"""
+    ),
+    "sets limits or priority of the service": Stopped(
+        code="""
 import resource
 attempt(resource.prlimit, target["pid"], resource.RLIMIT_NOFILE, (10, 10))
 if target["pid"] > 99:
     attempt(os.setpriority, os.PRIO_PROCESS, target["pid"], 19)
     attempt(os.sched_setaffinity, target["pid"], [0])
-"""),
-    "kills its parent and everything": Stopped(code="""
+"""
+    ),
+    "kills its parent and everything": Stopped(
+        code="""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.kill(os.getppid(), signal.SIGKILL)
 try:
     os.kill(-1, signal.SIGKILL)
 except OSError:
     pass
-"""),
-    "traces or reads the memory of others": Stopped(code="""
+"""
+    ),
+    "traces or reads the memory of others": Stopped(
+        code="""
 attempt(syscall, 101, 16, os.getppid(), 0, 0)
 attempt(syscall, 101, 0, 0, 0, 0)
 attempt(syscall, 310, os.getppid(), 0, 0, 0, 0, 0)
 attempt(syscall, 311, os.getppid(), 0, 0, 0, 0, 0)
 attempt(read, f"/proc/{os.getppid()}/mem")
 attempt(syscall, 438, 3, 0, 0)
-"""),
-    "makes namespaces, mounts, changes root": Stopped(code="""
+"""
+    ),
+    "makes namespaces, mounts, changes root": Stopped(
+        code="""
 for flag in (0x10000000, 0x00020000, 0x40000000, 0x20000000, 0x08000000, 0x04000000, 0x02000000, 0x80):
     attempt(syscall, 272, flag)
     attempt(syscall, 56, flag | signal.SIGCHLD, 0, 0, 0, 0)
@@ -164,8 +207,10 @@ attempt(syscall, 428, -100, b"/", 1)
 attempt(os.chroot, "/mnt/data")
 attempt(syscall, 155, b"/mnt/data", b"/mnt/data")
 attempt(syscall, 308, 0, 0)
-"""),
-    "becomes root": Stopped(code="""
+"""
+    ),
+    "becomes root": Stopped(
+        code="""
 attempt(os.setuid, 0)
 attempt(os.setresuid, 0, 0, 0)
 attempt(os.setgroups, [0])
@@ -178,25 +223,33 @@ caps = (ctypes.c_uint32 * 6)()
 libc.capget(ctypes.byref(Header(0x20080522, 0)), caps)
 if any(caps):
     leaked(list(caps))
-"""),
-    "reaches deep into the kernel": Stopped(code="""
+"""
+    ),
+    "reaches deep into the kernel": Stopped(
+        code="""
 for number in (321, 298, 323, 425, 426, 427, 206, 248, 249, 250, 278, 275, 276, 303, 304, 300, 317, 246, 175, 313, 176,
                169, 167, 163, 103, 172, 173, 154, 164, 227, 170, 171, 279, 256):
     attempt(syscall, number, 0, 0, 0, 0, 0)
 attempt(syscall, 135, 0x0040000)
-"""),
-    "calls through a foreign table of system calls": Killed(code="""
+"""
+    ),
+    "calls through a foreign table of system calls": Killed(
+        code="""
 code = bytes.fromhex("b81a010000cd80c3")       # mov eax, 282; int 0x80; ret: the 32-bit table
 import mmap
 page = mmap.mmap(-1, 4096, prot=7)
 page.write(code)
 ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
 leaked("the 32-bit table")
-""", because="crashed Python"),
-    "types into a terminal": Stopped(code="""
+""",
+        because="crashed Python",
+    ),
+    "types into a terminal": Stopped(
+        code="""
 import fcntl
 attempt(os.open, "/dev/tty", os.O_RDWR)
 leader, follower = os.openpty()
 attempt(fcntl.ioctl, follower, 0x5412, b"x")
-"""),
+"""
+    ),
 }

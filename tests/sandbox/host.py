@@ -26,8 +26,13 @@ from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 SECRET = "canary-7f3a91"
 
 LIMITS = Limits(
-    run_s=20.0, interrupt_grace_s=1.0, memory_bytes=400 * MB, data_bytes=64 * MB, scratch_bytes=16 * MB,
-    file_count=2_000, output_bytes=16 * MB,
+    run_s=20.0,
+    interrupt_grace_s=1.0,
+    memory_bytes=400 * MB,
+    data_bytes=64 * MB,
+    scratch_bytes=16 * MB,
+    file_count=2_000,
+    output_bytes=16 * MB,
 )
 
 
@@ -84,8 +89,12 @@ async def _set_up_targets(folder: str) -> dict[str, Any]:
     abstract.bind(f"\0teamsbot-host-{os.getpid()}")
     await asyncio.start_unix_server(_greet, sock=abstract)
     return {
-        "pid": os.getpid(), "uid": os.getuid(), "folder": folder, "secret": SECRET,
-        "tcp_port": tcp.sockets[0].getsockname()[1], "udp_port": udp.get_extra_info("sockname")[1],
+        "pid": os.getpid(),
+        "uid": os.getuid(),
+        "folder": folder,
+        "secret": SECRET,
+        "tcp_port": tcp.sockets[0].getsockname()[1],
+        "udp_port": udp.get_extra_info("sockname")[1],
         "abstract": f"teamsbot-host-{os.getpid()}",
     }
 

@@ -74,7 +74,9 @@ class Host:
     def result(self, number: int) -> CodeResult:
         fields = self.wait(number)
         return CodeResult(
-            status=CodeStatus(fields["status"]), logs=fields["logs"], reason=fields["reason"],
+            status=CodeStatus(fields["status"]),
+            logs=fields["logs"],
+            reason=fields["reason"],
             session_lost=fields["session_lost"],
             images=tuple(GuestImage(**_decoded(image)) for image in fields["images"]),
             files=tuple(GuestFile(**_decoded(file)) for file in fields["files"]),

@@ -10,25 +10,18 @@ from tests.sandbox.service import Host
 IMPORTS = "import numpy as np, matplotlib.pyplot as plt, pandas as pd\nx = np.linspace(-10, 10, 201)\n"
 
 DESCRIBED = {
-    'plt.plot(x, x**2 + 3, label="y = x² + 3"); plt.title("y = x² + 3")':
-        'Line plot titled "y = x² + 3": x from -10 to 10, y from 3 to 103; series: y = x² + 3.',
-    'plt.plot(x, x**2, label="$x^{2}$"); plt.axhline(500); plt.xlabel("time (s)")':
-        "Line plot: x (time (s)) from -10 to 10, y from 0 to 100; series: x².",
-    'plt.plot(x[x > 0], 1 / x[x > 0]); plt.plot([0, 1], [np.nan, np.inf])':
-        "Line plot: x from 0 to 10, y from 0.1 to 10.",
-    'plt.bar(["a", "b"], [1, 5], label="sold"); plt.title("Sales")':
-        'Bar chart titled "Sales": x for a, b, y from 0 to 5; series: sold.',
+    'plt.plot(x, x**2 + 3, label="y = x² + 3"); plt.title("y = x² + 3")': 'Line plot titled "y = x² + 3": x from -10 to 10, y from 3 to 103; series: y = x² + 3.',
+    'plt.plot(x, x**2, label="$x^{2}$"); plt.axhline(500); plt.xlabel("time (s)")': "Line plot: x (time (s)) from -10 to 10, y from 0 to 100; series: x².",
+    "plt.plot(x[x > 0], 1 / x[x > 0]); plt.plot([0, 1], [np.nan, np.inf])": "Line plot: x from 0 to 10, y from 0.1 to 10.",
+    'plt.bar(["a", "b"], [1, 5], label="sold"); plt.title("Sales")': 'Bar chart titled "Sales": x for a, b, y from 0 to 5; series: sold.',
     "plt.hist([1, 2, 2, 3, 3, 3, 4], bins=4)": "Histogram: x from 1 to 4, y from 0 to 3.",
     "plt.scatter([1, 2], [3, 4])": "Scatter plot: x from 1 to 2, y from 3 to 4.",
     'plt.pie([1, 3], labels=["a", "b"])': "Pie chart: a 25%, b 75%.",
     "plt.imshow(np.eye(3)); plt.colorbar()": "Image: x from -0.5 to 2.5, y from -0.5 to 2.5.",
-    'fig, axes = plt.subplots(1, 2); axes[0].plot(x, x); axes[1].plot(x, -x); fig.suptitle("Both")':
-        'Figure titled "Both" with 2 plots. 1: Line plot: x from -10 to 10, y from -10 to 10.'
-        " 2: Line plot: x from -10 to 10, y from -10 to 10.",
-    'plt.plot(pd.date_range("2024-01-01", periods=3), [1, 2, 3])':
-        "Line plot: x from 2024-01-01 to 2024-01-03, y from 1 to 3.",
-    "X, Y = np.meshgrid(x, x); plt.figure().add_subplot(projection='3d').plot_surface(X, Y, X + Y)":
-        "Surface plot: x from -10 to 10, y from -10 to 10, z from -20 to 20.",
+    'fig, axes = plt.subplots(1, 2); axes[0].plot(x, x); axes[1].plot(x, -x); fig.suptitle("Both")': 'Figure titled "Both" with 2 plots. 1: Line plot: x from -10 to 10, y from -10 to 10.'
+    " 2: Line plot: x from -10 to 10, y from -10 to 10.",
+    'plt.plot(pd.date_range("2024-01-01", periods=3), [1, 2, 3])': "Line plot: x from 2024-01-01 to 2024-01-03, y from 1 to 3.",
+    "X, Y = np.meshgrid(x, x); plt.figure().add_subplot(projection='3d').plot_surface(X, Y, X + Y)": "Surface plot: x from -10 to 10, y from -10 to 10, z from -20 to 20.",
     "plt.figure().text(0.5, 0.5, 'words')": "Figure.",
 }
 

@@ -53,8 +53,12 @@ async def test_a_wall_with_a_hole_is_not_relied_upon(leak: str, monkeypatch: pyt
     monkeypatch.setattr(seccomp, "_program", lambda _machine: [seccomp._op(seccomp.RETURN, seccomp.ALLOW)])
     whole = next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test"))
     holed = Holed(
-        path=whole.path, home=whole.home, interpreter=whole.interpreter, mark=whole.mark,
-        spare_uid=whole.spare_uid, staged=whole.staged,
+        path=whole.path,
+        home=whole.home,
+        interpreter=whole.interpreter,
+        mark=whole.mark,
+        spare_uid=whole.spare_uid,
+        staged=whole.staged,
     )
     with pytest.raises(SandboxError, match=f"does not hold: code inside .*{leak}"):
         await try_wall(holed, Limits())

@@ -36,7 +36,7 @@ def test_it_works_under_other_habits(habit: str) -> None:
 @as_root_only
 def test_root_that_may_not_mount_works_or_is_told_to_run_it_as_an_ordinary_user() -> None:
     reason, status = _started(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"])
-    if status is CodeStatus.UNAVAILABLE:    # Python lies where only root may pass, as under /root
+    if status is CodeStatus.UNAVAILABLE:  # Python lies where only root may pass, as under /root
         assert "CAP_SYS_ADMIN" in reason
     else:
         assert status is CodeStatus.OK

@@ -76,6 +76,7 @@ async def test_an_animation_becomes_a_still(pictures: ConfinedPictures) -> None:
 
 def _bomb() -> bytes:
     """A PNG of 81 megapixels in 100 KB, whose pixels are real."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -85,15 +86,21 @@ def _bomb() -> bytes:
 
 
 async def test_a_picture_that_unfolds_is_not_even_handed_to_the_sandbox() -> None:
-    nobody: Any = None      # whoever asked it would fail
+    nobody: Any = None  # whoever asked it would fail
     assert await ConfinedPictures(sandbox=nobody).fit(_bomb()) is None
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"BM" + bytes(100),
-        _encoded(NOISE, "TIFF"), _encoded(NOISE, "PNG")[:2_000_000], _encoded(NOISE, "JPEG")[:100] + bytes(2_000_000),
+        b"",
+        b"GIF89a",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"BM" + bytes(100),
+        _encoded(NOISE, "TIFF"),
+        _encoded(NOISE, "PNG")[:2_000_000],
+        _encoded(NOISE, "JPEG")[:100] + bytes(2_000_000),
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x08\0\0\0\x08\0" + bytes(100),
     ],
     ids=["empty", "cut short", "SVG", "PDF", "BMP", "TIFF", "half a PNG", "a broken JPEG", "a PNG of zeros"],
@@ -110,9 +117,13 @@ async def test_a_picture_leaves_no_session_behind(sandbox: Sandbox, pictures: Co
 def test_a_header_is_read_from_every_variant_of_the_four_kinds() -> None:
     picture = Image.new("RGB", (123, 45))
     variants = [
-        _encoded(picture, "PNG"), _encoded(picture, "GIF"), _encoded(picture, "JPEG"),
-        _encoded(picture, "JPEG", progressive=True, comment=b"x" * 9000), _encoded(picture, "WEBP"),
-        _encoded(picture, "WEBP", lossless=True), _encoded(picture, "WEBP", exif=b"Exif\0\0"),
+        _encoded(picture, "PNG"),
+        _encoded(picture, "GIF"),
+        _encoded(picture, "JPEG"),
+        _encoded(picture, "JPEG", progressive=True, comment=b"x" * 9000),
+        _encoded(picture, "WEBP"),
+        _encoded(picture, "WEBP", lossless=True),
+        _encoded(picture, "WEBP", exif=b"Exif\0\0"),
         _encoded(picture.convert("RGBA"), "WEBP"),
     ]
     for data in variants:
@@ -120,4 +131,4 @@ def test_a_header_is_read_from_every_variant_of_the_four_kinds() -> None:
         assert header is not None
         assert (header.width_px, header.height_px) == (123, 45)
         for end in range(min(len(data), 200)):
-            read_picture_header(data[:end])     # never raises
+            read_picture_header(data[:end])  # never raises

@@ -101,7 +101,7 @@ async def test_runs_cancelled_while_their_sessions_start_leave_no_process(sandbo
             await sandbox.forget(str(number))
     guard = sandbox._guard
     assert guard is not None
-    await _until(lambda: len(_marked(guard.mark)) == 1)     # the guard's own command line
+    await _until(lambda: len(_marked(guard.mark)) == 1)  # the guard's own command line
 
 
 async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:

@@ -94,7 +94,7 @@ def test_threads_between_runs_stand_still(host: Host, session: str) -> None:
     second = int(host.run(session, "print(n)").logs)
     host.forget("pause")
     assert first > 0
-    assert second - first < 100     # it would have counted to several hundred
+    assert second - first < 100  # it would have counted to several hundred
 
 
 def test_common_tools_of_analysis_work(host: Host, session: str) -> None:

@@ -128,7 +128,7 @@ def test_swapping_a_file_for_a_link_again_and_again_leaks_nothing(host: Host, se
 import os, threading
 def swap():
     while True:
-        for make in (lambda: os.symlink({host.targets['folder'] + "/.env"!r}, "new"),
+        for make in (lambda: os.symlink({host.targets["folder"] + "/.env"!r}, "new"),
                      lambda: open("new", "w").write("plain")):
             try:
                 make(); os.rename("new", "race.txt")
@@ -153,8 +153,15 @@ for name in (b"line\nbreak.txt", b"esc\x1b[31m.txt", b"<img onerror=x>.png", b"b
 """
     files = {file.name: file.data for file in host.run(session, code).files}
     assert set(files) == {
-        "line_break.txt", "esc__31m.txt", "_img onerror=x_.png", "bad_.csv", "sub-x.txt", "sub-x (2).txt",
-        "file", "_cod.exe", "x" * 96 + ".txt",
+        "line_break.txt",
+        "esc__31m.txt",
+        "_img onerror=x_.png",
+        "bad_.csv",
+        "sub-x.txt",
+        "sub-x (2).txt",
+        "file",
+        "_cod.exe",
+        "x" * 96 + ".txt",
     }
     assert b".hidden" not in files.values()
 

@@ -64,8 +64,15 @@ class Worker:
 async def worker(folder: Path) -> AsyncIterator[Worker]:
     """A process that ends with the block; its files lie in `folder`."""
     process = await asyncio.create_subprocess_exec(
-        str(default_sandbox_python()), "-W", "ignore", str(WORKER), cwd=folder, stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE_BYTES, env={"HOME": str(folder)},
+        str(default_sandbox_python()),
+        "-W",
+        "ignore",
+        str(WORKER),
+        cwd=folder,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LONGEST_LINE_BYTES,
+        env={"HOME": str(folder)},
     )
     try:
         yield Worker(process)
@@ -103,12 +110,18 @@ class Chat:
             ]
         self._thread.append(ModelMessage(speaker=Speaker.ASSISTANT, text=reply.text))
         return Answered(
-            text=reply.text, codes=tuple(codes), outputs=tuple(each["output"] for each in ran),
+            text=reply.text,
+            codes=tuple(codes),
+            outputs=tuple(each["output"] for each in ran),
             figures=tuple(figure for each in ran for figure in each["figures"]),
             files={name: content for each in ran for name, content in each["files"].items()},
         )
 
     async def _reply(self, exchange: Sequence[ModelMessage]) -> ModelReply:
-        return await self._tutor.complete(ModelRequest(
-            instructions=self._instructions, messages=(*self._thread, *exchange), tools=(INTERPRETER,),
-        ))
+        return await self._tutor.complete(
+            ModelRequest(
+                instructions=self._instructions,
+                messages=(*self._thread, *exchange),
+                tools=(INTERPRETER,),
+            )
+        )

@@ -18,8 +18,8 @@ class Style:
     """One person's way of writing."""
 
     letter: str
-    power: str       # ^ ** or superscript
-    times: str       # nothing, * or ·
+    power: str  # ^ ** or superscript
+    times: str  # nothing, * or ·
     minus: str
     bare_call: bool  # sin x rather than sin(x)
 
@@ -27,8 +27,10 @@ class Style:
     def drawn(cls, rng: random.Random, *, letters: str = "xxxxxtz") -> Style:
         """A way of writing, drawn at random."""
         return cls(
-            letter=rng.choice(letters), power=rng.choice(["^", "^", "**", "²"]),
-            times=rng.choice(["", "", "*", "·", " "]), minus=rng.choice(["-", "-", "−"]),
+            letter=rng.choice(letters),
+            power=rng.choice(["^", "^", "**", "²"]),
+            times=rng.choice(["", "", "*", "·", " "]),
+            minus=rng.choice(["-", "-", "−"]),
             bare_call=rng.random() < 0.3,
         )
 
@@ -69,7 +71,7 @@ class Fn:
 
     write: Callable[[Style], str]
     numpy: str
-    low: float = -4.0    # a stretch where it is defined and tame
+    low: float = -4.0  # a stretch where it is defined and tame
     high: float = 4.0
 
     def at(self, place: float) -> float:
@@ -102,7 +104,8 @@ def polynomial(*coefficients: int) -> Fn:
     def write(style: Style) -> str:
         terms = [
             style.product(factor, style.raised(style.letter, power)) if power else style.number(factor)
-            for power, factor in zip(powers, coefficients, strict=True) if factor
+            for power, factor in zip(powers, coefficients, strict=True)
+            if factor
         ]
         return style.joined(terms or ["0"])
 
@@ -119,8 +122,16 @@ def drawn_polynomial(rng: random.Random, degree: int, *, size: int = 6) -> Fn:
 def drawn_function(rng: random.Random) -> Fn:
     """One of many families."""
     families: list[Callable[[random.Random], Fn]] = [
-        lambda r: drawn_polynomial(r, 1), lambda r: drawn_polynomial(r, 2), lambda r: drawn_polynomial(r, 3),
-        trigonometric, exponential, logarithm, root, quotient, product, shifted,
+        lambda r: drawn_polynomial(r, 1),
+        lambda r: drawn_polynomial(r, 2),
+        lambda r: drawn_polynomial(r, 3),
+        trigonometric,
+        exponential,
+        logarithm,
+        root,
+        quotient,
+        product,
+        shifted,
     ]
     return rng.choice(families)(rng)
 
@@ -163,19 +174,25 @@ def root(rng: random.Random) -> Fn:
 def quotient(rng: random.Random) -> Fn:
     """(x + a)/(x + b)."""
     above, below = rng.choice([-1, 1, 2]), rng.choice([5, 6, 7])
-    return Fn(lambda s: f"({s.joined([s.letter, s.number(above)])})/({s.letter} + {below})",
-              f"(x + {above})/(x + {below})")
+    return Fn(
+        lambda s: f"({s.joined([s.letter, s.number(above)])})/({s.letter} + {below})", f"(x + {above})/(x + {below})"
+    )
 
 
 def product(rng: random.Random) -> Fn:
     """x² sin(x), x exp(x)."""
     power, name = rng.choice([1, 2, 3]), rng.choice(["sin", "cos", "exp"])
-    return Fn(lambda s: f"{s.raised(s.letter, power)}{s.times or ' '}{name}({s.letter})", f"x**{power}*np.{name}(x)",
-              -2.0, 2.0)
+    return Fn(
+        lambda s: f"{s.raised(s.letter, power)}{s.times or ' '}{name}({s.letter})",
+        f"x**{power}*np.{name}(x)",
+        -2.0,
+        2.0,
+    )
 
 
 def shifted(rng: random.Random) -> Fn:
     """(x - a)^n + b."""
     shift, power, rest = rng.randint(1, 5), rng.choice([2, 2, 3]), rng.randint(1, 9)
-    return Fn(lambda s: f"{s.raised(f'({s.letter} {s.minus} {shift})', power)} + {rest}",
-              f"(x - {shift})**{power} + {rest}")
+    return Fn(
+        lambda s: f"{s.raised(f'({s.letter} {s.minus} {shift})', power)} + {rest}", f"(x - {shift})**{power} + {rest}"
+    )

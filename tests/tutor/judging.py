@@ -25,10 +25,31 @@ Judge = Callable[[Worker, Answered], Awaitable[Verdict]]
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _REFUSALS = (
-    "I did not understand", "too long for me", "found no mathematics", "do not know", "What shall I do",
-    "understood the words", "cannot do", "can mean", "too large", "I need a value", "several unknowns", "could not",
-    "did not finish", "nicht verstanden", "zu lang", "keine Mathematik", "weiß nicht", "Was soll ich",
-    "kann ich nicht", "bedeuten", "zu groß", "brauche ich", "mehrere Unbekannte", "konnte ich nicht", "nicht zu Ende",
+    "I did not understand",
+    "too long for me",
+    "found no mathematics",
+    "do not know",
+    "What shall I do",
+    "understood the words",
+    "cannot do",
+    "can mean",
+    "too large",
+    "I need a value",
+    "several unknowns",
+    "could not",
+    "did not finish",
+    "nicht verstanden",
+    "zu lang",
+    "keine Mathematik",
+    "weiß nicht",
+    "Was soll ich",
+    "kann ich nicht",
+    "bedeuten",
+    "zu groß",
+    "brauche ich",
+    "mehrere Unbekannte",
+    "konnte ich nicht",
+    "nicht zu Ende",
     "Wörter habe ich",
 )
 
@@ -72,8 +93,11 @@ def bold(answered: Answered) -> list[str]:
 
 def values(answered: Answered, name: str) -> list[float]:
     """Numbers that stand in bold as `name = number`."""
-    return [number(part) for part in bold(answered) if part.replace("≈", "=").partition("=")[0].strip() == name
-            and re.search("[=≈]", part)]
+    return [
+        number(part)
+        for part in bold(answered)
+        if part.replace("≈", "=").partition("=")[0].strip() == name and re.search("[=≈]", part)
+    ]
 
 
 def formula(text: str, letter: str) -> str:
@@ -84,8 +108,17 @@ def formula(text: str, letter: str) -> str:
     text = re.sub(rf"(?<![a-zA-Z]){letter}(?![a-zA-Z])", "X", text)
     text = re.sub(r"(?<![a-zA-Z])e(?![a-zA-Z])", "E", text)
     text = re.sub(r"(\d|\))(?=[a-zA-Z√π(])", r"\1*", text)
-    names = {"ln": "np.log", "sin": "np.sin", "cos": "np.cos", "√": "np.sqrt", "abs": "np.abs", "sign": "np.sign",
-             "E": "np.e", "X": "x", "π": "np.pi"}
+    names = {
+        "ln": "np.log",
+        "sin": "np.sin",
+        "cos": "np.cos",
+        "√": "np.sqrt",
+        "abs": "np.abs",
+        "sign": "np.sign",
+        "E": "np.e",
+        "X": "x",
+        "π": "np.pi",
+    }
     return re.sub("|".join(names), lambda found: names[found[0]], text)
 
 
@@ -96,6 +129,7 @@ def close(found: float, expected: float, *, tolerance: float = 1e-4) -> bool:
 
 def is_number(expected: float, *, place: int = 0) -> Judge:
     """The first bold part, or the one at `place`, ends in this number."""
+
     async def judge(_: Worker, answered: Answered) -> Verdict:
         parts = bold(answered)
         return verdict(answered, right=bool(parts) and close(number(parts[place]), expected))
@@ -105,6 +139,7 @@ def is_number(expected: float, *, place: int = 0) -> Judge:
 
 def has_values(**expected: Sequence[float]) -> Judge:
     """The answer gives exactly these values for each name."""
+
     async def judge(_: Worker, answered: Answered) -> Verdict:
         right = True
         for name, numbers in expected.items():
@@ -117,6 +152,7 @@ def has_values(**expected: Sequence[float]) -> Judge:
 
 def says(*words: str) -> Judge:
     """All these stand in the answer; bars separate what may stand instead."""
+
     async def judge(_: Worker, answered: Answered) -> Verdict:
         text = said(answered).lower()
         right = all(any(each.lower() in text for each in word.split("|")) for word in words)
@@ -127,6 +163,7 @@ def says(*words: str) -> Judge:
 
 def is_formula(expected: str, letter: str, low: float, high: float) -> Judge:
     """The first bold part is a formula with the same values as this numpy formula."""
+
     async def judge(worker: Worker, answered: Answered) -> Verdict:
         parts = bold(answered)
         found = formula(parts[0].rpartition("=")[2], letter) if parts else "nan"
@@ -138,6 +175,7 @@ def is_formula(expected: str, letter: str, low: float, high: float) -> Judge:
 
 def is_antiderivative(function: Fn, letter: str) -> Judge:
     """The first bold part is a formula with this derivative."""
+
     async def judge(worker: Worker, answered: Answered) -> Verdict:
         parts = bold(answered)
         found = Fn(lambda _: "", formula(parts[0], letter) if parts else "nan")
@@ -154,6 +192,7 @@ async def same_curve(worker: Worker, found: str, expected: str, places: Sequence
 
 def draws(functions: Sequence[Fn], *, low: float | None = None, high: float | None = None) -> Judge:
     """One diagram with title, labels, legend and these curves, point for point, over the range asked for."""
+
     async def judge(worker: Worker, answered: Answered) -> Verdict:
         if len(answered.figures) != 1:
             return verdict(answered, right=False)
@@ -178,6 +217,7 @@ async def _follows(worker: Worker, function: Fn, curve: Mapping[str, Any]) -> bo
 
 def saves_table(function: Fn, count: int) -> Judge:
     """One csv file with this many rows, each right."""
+
     async def judge(_: Worker, answered: Answered) -> Verdict:
         rows = [line.split(",") for content in answered.files.values() for line in content.splitlines()[1:]]
         right = len(rows) == count and all(close(float(y), function.at(float(x))) for x, y in rows)
@@ -188,6 +228,7 @@ def saves_table(function: Fn, count: int) -> Judge:
 
 def all_of(*judges: Judge) -> Judge:
     """Every judge finds it right."""
+
     async def judge(worker: Worker, answered: Answered) -> Verdict:
         verdicts = [await each(worker, answered) for each in judges]
         return next((each for each in verdicts if each is not Verdict.RIGHT), Verdict.RIGHT)

@@ -16,11 +16,15 @@ def drawn_table(rng: random.Random) -> tuple[dict[str, list[float]], list[str], 
     """Columns of numbers, a column of names, and the csv text."""
     count = rng.randint(8, 30)
     regions = [rng.choice(["north", "south", "west"]) for _ in range(count - 3)] + ["north", "south", "west"]
-    columns = {"price": [round(rng.uniform(1, 50), 2) for _ in range(count)],
-               "sales": [float(rng.randint(10, 900)) for _ in range(count)]}
+    columns = {
+        "price": [round(rng.uniform(1, 50), 2) for _ in range(count)],
+        "sales": [float(rng.randint(10, 900)) for _ in range(count)],
+    }
     lines = ["date,region,price,sales"]
-    lines += [f"2026-{1 + k // 28:02}-{1 + k % 28:02},{regions[k]},{columns['price'][k]},{columns['sales'][k]:.0f}"
-              for k in range(count)]
+    lines += [
+        f"2026-{1 + k // 28:02}-{1 + k % 28:02},{regions[k]},{columns['price'][k]},{columns['sales'][k]:.0f}"
+        for k in range(count)
+    ]
     return columns, regions, "\n".join(lines)
 
 
@@ -28,24 +32,41 @@ def figure(rng: random.Random) -> Question:
     """One figure of one column."""
     columns, _, text = drawn_table(rng)
     name = rng.choice(list(columns))
-    english, german, expected = rng.choice([
-        ("mean", "Mittelwert", statistics.fmean(columns[name])), ("median", "Median", statistics.median(columns[name])),
-        ("average", "Durchschnitt", statistics.fmean(columns[name])), ("maximum", "Maximum", max(columns[name])),
-        ("standard deviation", "Standardabweichung", statistics.stdev(columns[name])),
-        ("sum", "Summe", sum(columns[name])), ("minimum", "Minimum", min(columns[name])),
-    ])
-    asked = pick(rng, [f"What is the {english} of {name}?", f"Calculate the {english} of the column {name}",
-                       f"{english} of {name} please"], [f"Was ist der {german} von {name}?", f"{german} der Spalte {name}"])
+    english, german, expected = rng.choice(
+        [
+            ("mean", "Mittelwert", statistics.fmean(columns[name])),
+            ("median", "Median", statistics.median(columns[name])),
+            ("average", "Durchschnitt", statistics.fmean(columns[name])),
+            ("maximum", "Maximum", max(columns[name])),
+            ("standard deviation", "Standardabweichung", statistics.stdev(columns[name])),
+            ("sum", "Summe", sum(columns[name])),
+            ("minimum", "Minimum", min(columns[name])),
+        ]
+    )
+    asked = pick(
+        rng,
+        [
+            f"What is the {english} of {name}?",
+            f"Calculate the {english} of the column {name}",
+            f"{english} of {name} please",
+        ],
+        [f"Was ist der {german} von {name}?", f"{german} der Spalte {name}"],
+    )
     return Question("figure", (asked,), is_number(expected), {FILE: text})
 
 
 def figure_by_group(rng: random.Random) -> Question:
     """The mean of each group."""
     columns, regions, text = drawn_table(rng)
-    expected = {group: statistics.fmean(sale for sale, region in zip(columns["sales"], regions, strict=True)
-                                        if region == group) for group in sorted(set(regions))}
-    asked = pick(rng, ["average sales by region", "What is the mean of sales for each region?", "mean sales per region"],
-                 ["Mittelwert von sales nach region", "Durchschnitt von sales pro region"])
+    expected = {
+        group: statistics.fmean(sale for sale, region in zip(columns["sales"], regions, strict=True) if region == group)
+        for group in sorted(set(regions))
+    }
+    asked = pick(
+        rng,
+        ["average sales by region", "What is the mean of sales for each region?", "mean sales per region"],
+        ["Mittelwert von sales nach region", "Durchschnitt von sales pro region"],
+    )
 
     async def judge(_: Worker, answered: Answered) -> Verdict:
         found = [number(part) for part in bold(answered)]
@@ -59,23 +80,61 @@ def chart(rng: random.Random) -> Question:
     """A diagram with the right number of marks."""
     columns, regions, text = drawn_table(rng)
     count = len(columns["price"])
-    asked, part, expected = rng.choice([
-        (pick(rng, ["Plot sales against price", "scatter plot of price and sales", "Plot sales vs price"],
-              ["Plotte sales gegen price", "Streudiagramm von price und sales"]), "points", count),
-        (pick(rng, ["bar chart of sales by region", "Draw a bar chart of the total sales per region"],
-              ["Balkendiagramm von sales nach region"]), "patches", len(set(regions))),
-        (pick(rng, ["Plot price over time", "line chart of price over date", "Show me price over date as a line chart"],
-              ["Liniendiagramm von price über date"]), "line", count),
-        (pick(rng, ["Show a histogram of price", "Draw the distribution of price"], ["Zeichne ein Histogramm von price"]),
-         "histogram", 1),
-    ])
+    asked, part, expected = rng.choice(
+        [
+            (
+                pick(
+                    rng,
+                    ["Plot sales against price", "scatter plot of price and sales", "Plot sales vs price"],
+                    ["Plotte sales gegen price", "Streudiagramm von price und sales"],
+                ),
+                "points",
+                count,
+            ),
+            (
+                pick(
+                    rng,
+                    ["bar chart of sales by region", "Draw a bar chart of the total sales per region"],
+                    ["Balkendiagramm von sales nach region"],
+                ),
+                "patches",
+                len(set(regions)),
+            ),
+            (
+                pick(
+                    rng,
+                    [
+                        "Plot price over time",
+                        "line chart of price over date",
+                        "Show me price over date as a line chart",
+                    ],
+                    ["Liniendiagramm von price über date"],
+                ),
+                "line",
+                count,
+            ),
+            (
+                pick(
+                    rng,
+                    ["Show a histogram of price", "Draw the distribution of price"],
+                    ["Zeichne ein Histogramm von price"],
+                ),
+                "histogram",
+                1,
+            ),
+        ]
+    )
 
     async def judge(_: Worker, answered: Answered) -> Verdict:
         if len(answered.figures) != 1:
             return verdict(answered, right=False)
         axes, *lines = answered.figures[0]
-        found = {"points": axes["points"], "patches": axes["patches"], "histogram": min(axes["patches"], 1),
-                 "line": len(lines[0]["x"]) if lines else 0}[part]
+        found = {
+            "points": axes["points"],
+            "patches": axes["patches"],
+            "histogram": min(axes["patches"], 1),
+            "line": len(lines[0]["x"]) if lines else 0,
+        }[part]
         return verdict(answered, right=found == expected and bool(axes["title"]))
 
     return Question("chart", (asked,), judge, {FILE: text})
@@ -85,11 +144,19 @@ def trend(rng: random.Random) -> Question:
     """The line of least squares through points on a line."""
     slope, intercept = rng.choice([2, 3, -4]), rng.randint(-5, 9)
     lines = ["a,b", *(f"{k},{slope * k + intercept}" for k in range(12))]
-    asked = pick(rng, ["Plot b against a with a trend line", "scatter plot of b against a with regression line",
-                       "What is the correlation between a and b?"], ["Streudiagramm von b gegen a mit Trendlinie"])
+    asked = pick(
+        rng,
+        [
+            "Plot b against a with a trend line",
+            "scatter plot of b against a with regression line",
+            "What is the correlation between a and b?",
+        ],
+        ["Streudiagramm von b gegen a mit Trendlinie"],
+    )
     sign = "1" if slope > 0 else "-1"
-    return Question("trend", (asked,), says(f"**{slope}** · a + **{intercept}**", f"r = {sign}"),
-                    {FILE: "\n".join(lines)})
+    return Question(
+        "trend", (asked,), says(f"**{slope}** · a + **{intercept}**", f"r = {sign}"), {FILE: "\n".join(lines)}
+    )
 
 
 KINDS: list[Kind] = [figure, figure_by_group, chart, trend]

@@ -42,13 +42,26 @@ def described(pyplot: Any) -> list[list[dict[str, Any]]]:
     for number in pyplot.get_fignums():
         for axes in pyplot.figure(number).axes:
             lines = [
-                {"label": str(line.get_label()), "x": [float(x) for x in line.get_xdata(orig=False)],
-                 "y": [float(y) for y in line.get_ydata(orig=False)]}
+                {
+                    "label": str(line.get_label()),
+                    "x": [float(x) for x in line.get_xdata(orig=False)],
+                    "y": [float(y) for y in line.get_ydata(orig=False)],
+                }
                 for line in axes.get_lines()
             ]
-            found.append([{"title": axes.get_title(), "xlabel": axes.get_xlabel(), "ylabel": axes.get_ylabel(),
-                           "legend": axes.get_legend() is not None, "patches": len(axes.patches),
-                           "points": sum(len(each.get_offsets()) for each in axes.collections)}, *lines])
+            found.append(
+                [
+                    {
+                        "title": axes.get_title(),
+                        "xlabel": axes.get_xlabel(),
+                        "ylabel": axes.get_ylabel(),
+                        "legend": axes.get_legend() is not None,
+                        "patches": len(axes.patches),
+                        "points": sum(len(each.get_offsets()) for each in axes.collections),
+                    },
+                    *lines,
+                ]
+            )
     pyplot.close("all")
     return found
 
@@ -60,7 +73,7 @@ def values(formula: str, at: list[float]) -> list[float | None]:
         grid = numpy.array(at, dtype=float)
         heights = eval(formula, {"np": numpy, "x": grid}) + 0 * grid  # noqa: S307  (written by the test's generator)
         return [float(height) if numpy.isfinite(height) else None for height in heights]
-    return [None for _ in at]   # no formula that numpy knows
+    return [None for _ in at]  # no formula that numpy knows
 
 
 def main() -> None:

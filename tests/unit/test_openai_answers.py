@@ -38,7 +38,8 @@ def test_a_refusal_is_what_the_assistant_says() -> None:
 def test_pictures_come_once_each_with_the_words_for_what_was_drawn() -> None:
     first = said(image("file-1"), image("file-2"), **{"alt:file-1": "A parabola"})
     assert answer(first, said(image("file-1"), **{"alt:file-1": "A parabola"})).images == (
-        AnswerImage(file=FileId("file-1"), alt_text="A parabola"), AnswerImage(file=FileId("file-2")),
+        AnswerImage(file=FileId("file-1"), alt_text="A parabola"),
+        AnswerImage(file=FileId("file-2")),
     )
 
 
@@ -48,10 +49,16 @@ def test_a_written_file_keeps_the_words_that_stand_for_it() -> None:
     assert found.files == (AnswerFile(file=FileId("file-1"), name="table.csv", placeholder=TABLE),)
 
 
-@pytest.mark.parametrize(("placeholder", "name"), [
-    ("sandbox:/mnt/data/my%20table.csv", "my table.csv"), ("sandbox:/mnt/data/..%2f..%2fetc/passwd", "passwd"),
-    ("/mnt/data/x.csv", "x.csv"), ("", "file-1"), ("sandbox:/", "file-1"),
-])
+@pytest.mark.parametrize(
+    ("placeholder", "name"),
+    [
+        ("sandbox:/mnt/data/my%20table.csv", "my table.csv"),
+        ("sandbox:/mnt/data/..%2f..%2fetc/passwd", "passwd"),
+        ("/mnt/data/x.csv", "x.csv"),
+        ("", "file-1"),
+        ("sandbox:/", "file-1"),
+    ],
+)
 def test_a_file_is_called_by_the_last_part_of_its_path(placeholder: str, name: str) -> None:
     assert [file.name for file in answer(said(text("x", file_path(placeholder, "file-1")))).files] == [name]
 
@@ -78,10 +85,18 @@ def test_half_a_character_is_no_reason_to_lose_an_answer() -> None:
     answer(said(text("cut \ud83d"))).text.encode()
 
 
-@pytest.mark.parametrize("content", [
-    7, {}, {"type": "text"}, {"type": "text", "text": "plain"}, {"type": "image_file", "image_file": {}},
-    text("x", {"type": "file_path", "text": "y"}), {"type": "text", "text": {"value": 7}},
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        7,
+        {},
+        {"type": "text"},
+        {"type": "text", "text": "plain"},
+        {"type": "image_file", "image_file": {}},
+        text("x", {"type": "file_path", "text": "y"}),
+        {"type": "text", "text": {"value": 7}},
+    ],
+)
 def test_a_garbled_message_is_the_service_unwell(content: Any) -> None:
     with pytest.raises(AssistantUnavailableError):
         answer(said(content))

@@ -29,7 +29,8 @@ async def client(service: FakeAssistants) -> AsyncIterator[Client]:
 
 
 async def test_the_assistant_is_made_once_and_found_by_its_name_afterwards(
-    service: FakeAssistants, client: Client,
+    service: FakeAssistants,
+    client: Client,
 ) -> None:
     service.state.assistants = {f"a{n}": {"id": f"a{n}", "name": "other"} for n in range(150)}
     made = await ensure_assistant(client, PROFILE)

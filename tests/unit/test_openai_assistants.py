@@ -51,20 +51,28 @@ async def thread(assistant: AssistantsBackend) -> ThreadId:
 
 
 async def test_a_run_is_started_with_its_message_in_one_call(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     await assistant.start_run(thread, message("What is y?"), "7-m1")
     assert [(call.endpoint, call.body) for call in service.calls] == [
         (To.CREATE_THREAD, {}),
-        (To.CREATE_RUN, {
-            "assistant_id": "asst_1", "additional_messages": [{"role": "user", "content": "What is y?"}],
-            "metadata": {"turn": "7-m1"},
-        }),
+        (
+            To.CREATE_RUN,
+            {
+                "assistant_id": "asst_1",
+                "additional_messages": [{"role": "user", "content": "What is y?"}],
+                "metadata": {"turn": "7-m1"},
+            },
+        ),
     ]
 
 
 async def test_nothing_about_people_goes_along_but_what_was_said(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     await assistant.start_run(thread, message("hello", conversation="a:secret"), "7-m1")
     assert not {"secret", "Ada", "ada", "t1"} & {word for call in service.calls for word in str(call.body).split("'")}
@@ -81,7 +89,10 @@ def test_who_speaks_is_told_only_where_several_people_do() -> None:
 
 @pytest.mark.parametrize("fault", IN_DOUBT)
 async def test_a_run_whose_start_is_in_doubt_is_looked_for_before_another_is_started(
-    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    fault: Fault,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.fail(To.CREATE_RUN, fault)
     run = await assistant.start_run(thread, message(), "turn")
@@ -92,7 +103,9 @@ async def test_a_run_whose_start_is_in_doubt_is_looked_for_before_another_is_sta
 
 
 async def test_a_run_that_was_surely_not_started_is_started_without_looking(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.fail(To.CREATE_RUN, Fault.RATE_LIMIT, Fault.RATE_LIMIT)
     await assistant.start_run(thread, message(), "turn")
@@ -100,7 +113,9 @@ async def test_a_run_that_was_surely_not_started_is_started_without_looking(
 
 
 async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.weather = lambda _to: Fault.RATE_LIMIT
     with pytest.raises(AssistantUnavailableError):
@@ -109,7 +124,9 @@ async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
 
 
 async def test_a_start_in_doubt_is_tried_twice_at_most(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.weather = lambda to: Fault.RESET if to is To.CREATE_RUN else None
     with pytest.raises(AssistantUnavailableError):
@@ -118,7 +135,9 @@ async def test_a_start_in_doubt_is_tried_twice_at_most(
 
 
 async def test_a_run_that_the_list_does_not_show_yet_is_found_by_its_hold_on_the_thread(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60)
     service.state.hidden_lists = 2
@@ -128,7 +147,9 @@ async def test_a_run_that_the_list_does_not_show_yet_is_found_by_its_hold_on_the
 
 
 async def test_a_thread_that_is_soon_free_is_waited_for(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=0.2)
     first = await assistant.start_run(thread, message(), "turn 1")
@@ -137,7 +158,9 @@ async def test_a_thread_that_is_soon_free_is_waited_for(
 
 
 async def test_a_thread_that_stays_busy_is_given_up(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60)
     await assistant.start_run(thread, message(), "turn 1")
@@ -159,7 +182,10 @@ async def test_a_wrong_key_is_refused_at_once_and_never_quoted(service: FakeAssi
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.SILENCE])
 async def test_every_fault_is_borne_while_a_run_is_watched(
-    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    fault: Fault,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     run = await assistant.start_run(thread, message(), "turn")
     service.fail(To.GET_RUN, fault, fault, fault)
@@ -168,7 +194,10 @@ async def test_every_fault_is_borne_while_a_run_is_watched(
 
 @pytest.mark.parametrize("status", ["in_progress", "queued", "cancelling", "pondering"])
 async def test_a_run_that_is_stuck_is_given_back_at_the_deadline(
-    status: str, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    status: str,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60, before=status)
     run = await assistant.start_run(thread, message(), "turn")
@@ -178,7 +207,9 @@ async def test_a_run_that_is_stuck_is_given_back_at_the_deadline(
 
 
 async def test_the_service_may_set_the_pace(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=0.5)
     service.poll_after_ms = "250"
@@ -187,7 +218,9 @@ async def test_the_service_may_set_the_pace(
 
 
 async def test_an_answer_of_many_pages_is_read_whole(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(messages=[[text(f"line {n}")] for n in range(250)])
     run = await assistant.start_run(thread, message(), "turn")
@@ -197,7 +230,10 @@ async def test_an_answer_of_many_pages_is_read_whole(
 
 
 async def test_a_service_that_ignores_the_filter_cannot_mix_answers(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId, monkeypatch: pytest.MonkeyPatch,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     everything = service.state.messages_of
     monkeypatch.setattr(service.state, "messages_of", lambda thread, _run: everything(thread, None))
@@ -208,7 +244,9 @@ async def test_a_service_that_ignores_the_filter_cannot_mix_answers(
 
 
 async def test_a_cited_file_is_asked_for_its_name_and_missed_without_harm(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.files["report"] = b"%PDF"
     notes = (citation("【1】", "report"), citation("【2】", "lost"))
@@ -221,7 +259,10 @@ async def test_a_cited_file_is_asked_for_its_name_and_missed_without_harm(
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.WRONG_SHAPE])
 async def test_reading_an_answer_survives_a_fault(
-    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    fault: Fault,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     run = await assistant.start_run(thread, message("hi"), "turn")
     await assistant.wait(thread, run)
@@ -236,7 +277,10 @@ async def wanting_a_tool(service: FakeAssistants, assistant: AssistantsBackend, 
 
 @pytest.mark.parametrize("fault", Fault)
 async def test_tool_outputs_arrive_once_whatever_happens_to_the_call(
-    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    fault: Fault,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     run = await wanting_a_tool(service, assistant, thread)
     service.fail(To.SUBMIT, fault)
@@ -246,7 +290,9 @@ async def test_tool_outputs_arrive_once_whatever_happens_to_the_call(
 
 
 async def test_outputs_that_do_not_fit_are_not_passed_over(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     run = await wanting_a_tool(service, assistant, thread)
     outputs = [ToolOutput(call=ToolCallId(call), output="") for call in ("call_1", "call_2")]
@@ -257,7 +303,10 @@ async def test_outputs_that_do_not_fit_are_not_passed_over(
 
 @pytest.mark.parametrize("fault", Fault)
 async def test_a_cancel_is_done_whatever_happens_to_the_call(
-    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    fault: Fault,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60)
     run = await assistant.start_run(thread, message(), "turn")
@@ -267,7 +316,9 @@ async def test_a_cancel_is_done_whatever_happens_to_the_call(
 
 
 async def test_a_thread_that_went_away_is_told(
-    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId,
+    service: FakeAssistants,
+    assistant: AssistantsBackend,
+    thread: ThreadId,
 ) -> None:
     run = await assistant.start_run(thread, message(), "turn")
     del service.state.messages[thread]

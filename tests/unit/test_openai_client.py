@@ -66,12 +66,20 @@ async def fine(_request: web.Request) -> web.Response:
 
 async def test_the_environment_cannot_change_what_the_settings_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "OPENAI_API_KEY": "sk-other", "OPENAI_ADMIN_KEY": "sk-admin", "OPENAI_ORG_ID": "org-other",
-        "OPENAI_PROJECT_ID": "proj-other", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_API_VERSION": "other",
+        "OPENAI_API_KEY": "sk-other",
+        "OPENAI_ADMIN_KEY": "sk-admin",
+        "OPENAI_ORG_ID": "org-other",
+        "OPENAI_PROJECT_ID": "proj-other",
+        "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
+        "OPENAI_API_VERSION": "other",
         "OPENAI_CUSTOM_HEADERS": "X-Other: yes\nAuthorization: Bearer sk-third\nUser-Agent: other",
-        "AZURE_OPENAI_API_KEY": "other", "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:1",
-        "HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1",
-        "http_proxy": "http://127.0.0.1:1", "NO_PROXY": "",
+        "AZURE_OPENAI_API_KEY": "other",
+        "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:1",
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "HTTPS_PROXY": "http://127.0.0.1:1",
+        "ALL_PROXY": "http://127.0.0.1:1",
+        "http_proxy": "http://127.0.0.1:1",
+        "NO_PROXY": "",
     }.items():
         monkeypatch.setenv(name, value)
     async with serving(fine) as service, calling(service) as client:

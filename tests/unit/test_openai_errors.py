@@ -28,7 +28,11 @@ SECRET = "sk-secret-of-the-user"
 
 
 def status_error(
-    status: int, message: str = SECRET, *, code: str | None = None, url: str = THREAD,
+    status: int,
+    message: str = SECRET,
+    *,
+    code: str | None = None,
+    url: str = THREAD,
     headers: dict[str, str] | None = None,
 ) -> openai.APIStatusError:
     """As the openai package makes it from an answer."""
@@ -54,7 +58,8 @@ MAPPED: dict[str, tuple[Callable[[], Exception], type[AssistantError]]] = {
     "BadRequestError": (lambda: of_class(openai.BadRequestError, 400), AssistantRefusedError),
     "AuthenticationError": (lambda: of_class(openai.AuthenticationError, 401), AssistantRefusedError),
     "OAuthError": (
-        lambda: openai.OAuthError(response=httpx2.Response(401, request=REQUEST), body=None), AssistantRefusedError,
+        lambda: openai.OAuthError(response=httpx2.Response(401, request=REQUEST), body=None),
+        AssistantRefusedError,
     ),
     "PermissionDeniedError": (lambda: of_class(openai.PermissionDeniedError, 403), AssistantRefusedError),
     "NotFoundError": (lambda: of_class(openai.NotFoundError, 404), ThreadGoneError),
@@ -65,7 +70,8 @@ MAPPED: dict[str, tuple[Callable[[], Exception], type[AssistantError]]] = {
     "LengthFinishReasonError": (lambda: bare(openai.LengthFinishReasonError), AssistantUnavailableError),
     "ContentFilterFinishReasonError": (openai.ContentFilterFinishReasonError, AssistantUnavailableError),
     "WebSocketConnectionClosedError": (
-        lambda: openai.WebSocketConnectionClosedError(SECRET, unsent_messages=[]), AssistantUnavailableError,
+        lambda: openai.WebSocketConnectionClosedError(SECRET, unsent_messages=[]),
+        AssistantUnavailableError,
     ),
     "WebSocketQueueFullError": (lambda: openai.WebSocketQueueFullError(SECRET), AssistantUnavailableError),
 }
@@ -91,11 +97,19 @@ def test_each_becomes_an_error_of_ours_that_says_nothing_secret(name: str) -> No
     assert SECRET not in "".join(traceback.format_exception(caught.value)), "a log prints causes"
 
 
-@pytest.mark.parametrize("error", [
-    httpx2.ReadError("cut"), httpx2.RemoteProtocolError("cut"), httpx2.DecodingError("no gzip"),
-    httpx2.ReadTimeout("slow"), httpx2.InvalidURL("bad"), httpx2.StreamError("gone"),
-    TimeoutError(), ConnectionResetError(),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx2.ReadError("cut"),
+        httpx2.RemoteProtocolError("cut"),
+        httpx2.DecodingError("no gzip"),
+        httpx2.ReadTimeout("slow"),
+        httpx2.InvalidURL("bad"),
+        httpx2.StreamError("gone"),
+        TimeoutError(),
+        ConnectionResetError(),
+    ],
+)
 def test_trouble_while_an_answer_is_read_may_pass(error: Exception) -> None:
     with pytest.raises(AssistantUnavailableError), translated():
         raise error
@@ -106,12 +120,15 @@ def test_an_error_of_our_own_stays_as_it_is() -> None:
         raise ThreadBusyError("ours")
 
 
-@pytest.mark.parametrize(("cause", "expected"), [
-    (aiohttp.ClientConnectorError(None, OSError("refused")), NotDoneError),   # type: ignore[arg-type]  # key unused
-    (aiohttp.ConnectionTimeoutError(), NotDoneError),
-    (aiohttp.ServerDisconnectedError(), AssistantUnavailableError),
-    (aiohttp.ClientOSError("reset"), AssistantUnavailableError),
-])
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (aiohttp.ClientConnectorError(None, OSError("refused")), NotDoneError),  # type: ignore[arg-type]  # key unused
+        (aiohttp.ConnectionTimeoutError(), NotDoneError),
+        (aiohttp.ServerDisconnectedError(), AssistantUnavailableError),
+        (aiohttp.ClientOSError("reset"), AssistantUnavailableError),
+    ],
+)
 def test_only_a_service_never_reached_surely_did_nothing(cause: Exception, expected: type[Exception]) -> None:
     error = openai.APITimeoutError(request=REQUEST)
     error.__cause__ = httpx2.ConnectTimeout("as the transport calls them all")
@@ -119,22 +136,28 @@ def test_only_a_service_never_reached_surely_did_nothing(cause: Exception, expec
     assert type(assistant_error(error)) is expected
 
 
-@pytest.mark.parametrize(("status", "message", "code", "expected"), [
-    (400, "Thread thread_1 already has an active run run_2.", None, ThreadBusyError),
-    (400, "Can't add messages to thread_1 while a run run_2 is active.", None, ThreadBusyError),
-    (400, "Another process is operating on this conversation.", "conversation_locked", ThreadBusyError),
-    (400, "Invalid 'metadata'", None, AssistantRefusedError),
-    (404, "No thread found with id 'thread_1'.", None, ThreadGoneError),
-    (404, "Resource not found", "404", ThreadGoneError),
-    (404, "No assistant found with id 'asst_1'.", None, AssistantRefusedError),
-    (408, "", None, AssistantUnavailableError),
-    (429, "You exceeded your current quota", "insufficient_quota", AssistantRefusedError),
-    (429, "Rate limit reached", "rate_limit_exceeded", NotDoneError),
-    (503, "", None, AssistantUnavailableError),
-    (307, "", None, AssistantRefusedError),
-])
+@pytest.mark.parametrize(
+    ("status", "message", "code", "expected"),
+    [
+        (400, "Thread thread_1 already has an active run run_2.", None, ThreadBusyError),
+        (400, "Can't add messages to thread_1 while a run run_2 is active.", None, ThreadBusyError),
+        (400, "Another process is operating on this conversation.", "conversation_locked", ThreadBusyError),
+        (400, "Invalid 'metadata'", None, AssistantRefusedError),
+        (404, "No thread found with id 'thread_1'.", None, ThreadGoneError),
+        (404, "Resource not found", "404", ThreadGoneError),
+        (404, "No assistant found with id 'asst_1'.", None, AssistantRefusedError),
+        (408, "", None, AssistantUnavailableError),
+        (429, "You exceeded your current quota", "insufficient_quota", AssistantRefusedError),
+        (429, "Rate limit reached", "rate_limit_exceeded", NotDoneError),
+        (503, "", None, AssistantUnavailableError),
+        (307, "", None, AssistantRefusedError),
+    ],
+)
 def test_an_answer_of_the_service_becomes(
-    status: int, message: str, code: str | None, expected: type[AssistantError],
+    status: int,
+    message: str,
+    code: str | None,
+    expected: type[AssistantError],
 ) -> None:
     assert type(assistant_error(status_error(status, message, code=code))) is expected
 
@@ -159,11 +182,20 @@ def test_a_sentence_in_place_of_a_code_is_left_out() -> None:
     assert str(assistant_error(status_error(500, code=f"user said {SECRET}"))).endswith("(invalid_request_error)")
 
 
-@pytest.mark.parametrize(("headers", "expected"), [
-    ({"retry-after": "7"}, 7.0), ({"retry-after": "1.5"}, 1.5), ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
-    ({}, None), ({"retry-after": "soon"}, None), ({"retry-after": "-5"}, None), ({"retry-after": "9" * 30}, None),
-    ({"retry-after": "Fri, 01 Jan 2021 00:00:00 GMT"}, 0.0), ({"retry-after": "Fri, 01 Jan 2021 00:00:00 -0000"}, None),
-])
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "9" * 30}, None),
+        ({"retry-after": "Fri, 01 Jan 2021 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 01 Jan 2021 00:00:00 -0000"}, None),
+    ],
+)
 def test_the_service_says_when_to_come_again(headers: dict[str, str], expected: float | None) -> None:
     assert retry_after_s(headers) == expected
 

@@ -122,6 +122,10 @@ async def test_no_time_at_all_is_an_error_and_no_look() -> None:
 def test_every_status_is_thought_of() -> None:
     resting: Iterator[RunStatus] = filter(is_at_rest, RunStatus)
     assert set(resting) == {
-        RunStatus.REQUIRES_ACTION, RunStatus.COMPLETED, RunStatus.INCOMPLETE, RunStatus.FAILED, RunStatus.CANCELLED,
+        RunStatus.REQUIRES_ACTION,
+        RunStatus.COMPLETED,
+        RunStatus.INCOMPLETE,
+        RunStatus.FAILED,
+        RunStatus.CANCELLED,
         RunStatus.EXPIRED,
     }

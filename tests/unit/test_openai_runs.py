@@ -28,10 +28,15 @@ def test_a_status_from_after_this_program_is_unknown() -> None:
     assert run_from(wire("pondering")).status is RunStatus.UNKNOWN
 
 
-@pytest.mark.parametrize(("code", "expected"), [
-    ("rate_limit_exceeded", FailureCode.RATE_LIMIT), ("server_error", FailureCode.SERVER),
-    ("invalid_prompt", FailureCode.PROMPT), ("from_after_this_program", FailureCode.SERVER),
-])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("rate_limit_exceeded", FailureCode.RATE_LIMIT),
+        ("server_error", FailureCode.SERVER),
+        ("invalid_prompt", FailureCode.PROMPT),
+        ("from_after_this_program", FailureCode.SERVER),
+    ],
+)
 def test_why_a_run_failed(code: str, expected: FailureCode) -> None:
     run = run_from(wire("failed", last_error={"code": code, "message": "Sorry."}))
     assert (run.failure, run.explanation) == (expected, "Sorry.")
@@ -41,10 +46,14 @@ def test_a_run_may_fail_without_a_reason() -> None:
     assert run_from(wire("failed")).failure is FailureCode.SERVER
 
 
-@pytest.mark.parametrize(("reason", "expected"), [
-    ("max_completion_tokens", FailureCode.LENGTH), ("max_prompt_tokens", FailureCode.LENGTH),
-    ("content_filter", FailureCode.CONTENT_FILTER),
-])
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("max_completion_tokens", FailureCode.LENGTH),
+        ("max_prompt_tokens", FailureCode.LENGTH),
+        ("content_filter", FailureCode.CONTENT_FILTER),
+    ],
+)
 def test_why_a_run_stopped_short(reason: str, expected: FailureCode) -> None:
     assert run_from(wire("incomplete", incomplete_details={"reason": reason})).failure is expected
 
@@ -56,21 +65,40 @@ def test_other_runs_have_no_failure(status: str) -> None:
 
 def test_tool_calls_are_read_whole() -> None:
     function = {"name": "look_up", "arguments": '{"city": "Bern"}'}
-    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [
-        {"id": "call_1", "type": "function", "function": function}, {"id": "call_2", "function": {"name": "stop"}},
-    ]}}
+    action = {
+        "type": "submit_tool_outputs",
+        "submit_tool_outputs": {
+            "tool_calls": [
+                {"id": "call_1", "type": "function", "function": function},
+                {"id": "call_2", "function": {"name": "stop"}},
+            ]
+        },
+    }
     calls = run_from(wire("requires_action", required_action=action)).tool_calls
     assert [(call.id, call.name, call.arguments) for call in calls] == [
-        ("call_1", "look_up", '{"city": "Bern"}'), ("call_2", "stop", ""),
+        ("call_1", "look_up", '{"city": "Bern"}'),
+        ("call_2", "stop", ""),
     ]
 
 
-@pytest.mark.parametrize("body", [
-    None, [], "run", 7, {}, {"id": "run_1"}, {"status": "completed"}, {"id": "", "status": "completed"},
-    {"id": 7, "status": "completed"}, wire("failed", last_error=PRIVATE), wire("requires_action"),
-    wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": PRIVATE}}),
-    wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": [{"id": PRIVATE}]}}),
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "run",
+        7,
+        {},
+        {"id": "run_1"},
+        {"status": "completed"},
+        {"id": "", "status": "completed"},
+        {"id": 7, "status": "completed"},
+        wire("failed", last_error=PRIVATE),
+        wire("requires_action"),
+        wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": PRIVATE}}),
+        wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": [{"id": PRIVATE}]}}),
+    ],
+)
 def test_a_garbled_run_is_told_by_the_field_that_is_wrong_and_never_by_its_value(body: object) -> None:
     with pytest.raises(AssistantUnavailableError) as caught:
         run_from(body)
@@ -78,10 +106,31 @@ def test_a_garbled_run_is_told_by_the_field_that_is_wrong_and_never_by_its_value
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5), max_leaves=10,
-    extend=lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["id", "status", "last_error", "code", "message", "required_action", "submit_tool_outputs",
-                         "tool_calls", "function", "name", "incomplete_details", "reason"]), inner, max_size=5),
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    max_leaves=10,
+    extend=lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "id",
+                    "status",
+                    "last_error",
+                    "code",
+                    "message",
+                    "required_action",
+                    "submit_tool_outputs",
+                    "tool_calls",
+                    "function",
+                    "name",
+                    "incomplete_details",
+                    "reason",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
 )
 
 
@@ -93,11 +142,20 @@ def test_whatever_comes_is_a_run_or_the_service_unwell(body: object) -> None:
         return
 
 
-@pytest.mark.parametrize(("sentence", "expected_s"), [
-    ("Rate limit reached for gpt on tokens per min. Please try again in 7.5s.", 7.5),
-    ("Please try again in 20s.", 20), ("Try again in 120ms", 0.12), ("Please try again in 1m30.5s.", 90.5),
-    ("Please try again in 2m.", 120), ("Please try again in 6m0s.", 360), ("Please try again later.", None),
-    ("You exceeded your current quota.", None), ("", None), ("try again in " + "9" * 50 + "s", None),
-])
+@pytest.mark.parametrize(
+    ("sentence", "expected_s"),
+    [
+        ("Rate limit reached for gpt on tokens per min. Please try again in 7.5s.", 7.5),
+        ("Please try again in 20s.", 20),
+        ("Try again in 120ms", 0.12),
+        ("Please try again in 1m30.5s.", 90.5),
+        ("Please try again in 2m.", 120),
+        ("Please try again in 6m0s.", 360),
+        ("Please try again later.", None),
+        ("You exceeded your current quota.", None),
+        ("", None),
+        ("try again in " + "9" * 50 + "s", None),
+    ],
+)
 def test_the_wait_is_read_from_the_sentence(sentence: str, expected_s: float | None) -> None:
     assert try_again_in_s(sentence) == expected_s

@@ -33,8 +33,10 @@ def _event(body: bytes = b"", **fields: object) -> bytes:
 async def test_images_and_files_are_gathered_up_to_the_end() -> None:
     png = PNG_SIGNATURE + b"rest"
     harvest = await _harvest(
-        _event(png, event="image", alt_text=" A\nplot ") + _event(b"1", event="file", name="a/x.txt")
-        + _event(b"2", event="file", name="b/x.txt") + _event(**DONE)
+        _event(png, event="image", alt_text=" A\nplot ")
+        + _event(b"1", event="file", name="a/x.txt")
+        + _event(b"2", event="file", name="b/x.txt")
+        + _event(**DONE)
     )
     assert [(image.data, image.alt_text) for image in harvest.images] == [(png, "A plot")]
     assert [(file.name, file.data) for file in harvest.files] == [("x.txt", b"1"), ("x (2).txt", b"2")]

@@ -65,7 +65,7 @@ def test_everything_else_known_is_allowed(machine: str) -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_calls_of_the_future_are_answered_as_absent(machine: str) -> None:
     assert judge(machine, syscalls.NEWEST_KNOWN + 1) == ENOSYS
-    assert judge(machine, 435) == ENOSYS     # clone3
+    assert judge(machine, 435) == ENOSYS  # clone3
     assert judge(machine, syscalls.NOT_SUPPORTED["setxattr"][MACHINES[machine].column] or 0) == ENOTSUP
 
 
@@ -95,7 +95,7 @@ def test_some_calls_are_judged_by_their_arguments(machine: str) -> None:
     assert judge(machine, number(syscalls.SOCKETPAIR), 2, stream) == EPERM
     assert judge(machine, number(syscalls.IOCTL), 0, 0x5401) == ALLOW
     assert judge(machine, number(syscalls.IOCTL), 0, 0x5412) == EPERM
-    assert judge(machine, number(syscalls.IOCTL), 0, 1 << 32 | 0x5412) == EPERM    # the kernel looks at 32 bits too
+    assert judge(machine, number(syscalls.IOCTL), 0, 1 << 32 | 0x5412) == EPERM  # the kernel looks at 32 bits too
     assert judge(machine, number(syscalls.PERSONALITY), 0xFFFFFFFF) == ALLOW
     assert judge(machine, number(syscalls.PERSONALITY), 0x0040000) == EPERM
 

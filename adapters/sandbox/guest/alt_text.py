@@ -93,8 +93,15 @@ def _kind_of_each(axes: Any) -> Iterator[str]:
 
 
 _COLLECTIONS = {
-    "Path3D": "3D scatter", "PathCollection": "scatter", "Poly3D": "surface", "Line3D": "wireframe",
-    "ContourSet": "contour", "QuadMesh": "heat map", "Quiver": "arrow", "FillBetween": "area", "PolyCollection": "area",
+    "Path3D": "3D scatter",
+    "PathCollection": "scatter",
+    "Poly3D": "surface",
+    "Line3D": "wireframe",
+    "ContourSet": "contour",
+    "QuadMesh": "heat map",
+    "Quiver": "arrow",
+    "FillBetween": "area",
+    "PolyCollection": "area",
 }
 
 
@@ -173,7 +180,7 @@ def _number(axis: Any, value: float) -> str:
     if formatter.__module__ == "matplotlib.dates":
         moment = sys.modules["matplotlib.dates"].num2date(value)
         return f"{moment:%Y-%m-%d}" if moment.time() == datetime.time() else f"{moment:%Y-%m-%d %H:%M}"
-    if "Date" in formatter.__name__:    # pandas counts periods whose length only it knows
+    if "Date" in formatter.__name__:  # pandas counts periods whose length only it knows
         return ""
     return f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-")
 

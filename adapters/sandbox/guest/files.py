@@ -17,7 +17,7 @@ class FoundFile:
     """A new or changed file; `body` is None where it is too big to hand over."""
 
     path: str
-    name: str       # with folders joined by "-"; always valid Unicode
+    name: str  # with folders joined by "-"; always valid Unicode
     size_bytes: int
     body: bytes | None
 

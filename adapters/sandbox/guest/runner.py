@@ -135,7 +135,7 @@ def main() -> None:
     """Start the runner."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     event_fd, limits = int(sys.argv[1]), json.loads(sys.argv[2])
-    os.closerange(3, event_fd)      # what bubblewrap needed for its start
+    os.closerange(3, event_fd)  # what bubblewrap needed for its start
     os.closerange(event_fd + 1, 1024)
     lower_limits(limits)
     os.chdir(DATA)

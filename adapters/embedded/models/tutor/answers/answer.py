@@ -32,17 +32,34 @@ from adapters.embedded.models.tutor.planning.tasks import (
 )
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
-    Arithmetic: values.arithmetic, Evaluate: values.evaluate, Rewrite: values.rewrite, Table: values.table,
-    Derivative: calculus.derivative, Integral: calculus.integral, Limit: calculus.limit, Tangent: calculus.tangent,
-    Curvature: shape.curvature, Monotony: shape.monotony, Extrema: extrema.extrema,
-    Solve: solving.solve, Roots: solving.roots, Intersection: solving.intersection, SolveSystem: solving.system,
-    Inequality: solving.inequality, Plot: drawing.plot,
+    Arithmetic: values.arithmetic,
+    Evaluate: values.evaluate,
+    Rewrite: values.rewrite,
+    Table: values.table,
+    Derivative: calculus.derivative,
+    Integral: calculus.integral,
+    Limit: calculus.limit,
+    Tangent: calculus.tangent,
+    Curvature: shape.curvature,
+    Monotony: shape.monotony,
+    Extrema: extrema.extrema,
+    Solve: solving.solve,
+    Roots: solving.roots,
+    Intersection: solving.intersection,
+    SolveSystem: solving.system,
+    Inequality: solving.inequality,
+    Plot: drawing.plot,
 }
 _NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})
 
 
 def answer(
-    say: Say, tasks: Sequence[Task], results: Sequence[Result], *, doubts: frozenset[Doubt], explains: bool,
+    say: Say,
+    tasks: Sequence[Task],
+    results: Sequence[Result],
+    *,
+    doubts: frozenset[Doubt],
+    explains: bool,
     trouble: str,
 ) -> str:
     """The answer to all tasks that have a result; `trouble` says what kept the code from the others."""

@@ -56,8 +56,12 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
         return
     say, function = told.say, task.function
     what = label(function) if function.derived else say.formula(function.expression)
-    said = {"what": what, "low": say.formula(task.bounds.low), "high": say.formula(task.bounds.high),
-            "variable": function.variable}
+    said = {
+        "what": what,
+        "low": say.formula(task.bounds.low),
+        "high": say.formula(task.bounds.high),
+        "variable": function.variable,
+    }
     exact, strips, error = (text_of(result, key) for key in ("exact", "strips", "error"))
     key = "area" if task.is_area else "integral"
     if result.get("parameters") is True:

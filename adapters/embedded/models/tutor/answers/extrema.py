@@ -17,7 +17,7 @@ class _Point:
     x: Result
     y: Result
     height: float
-    is_open: bool = False    # an end that does not belong to the range
+    is_open: bool = False  # an end that does not belong to the range
 
 
 def extrema(told: Told, task: Extrema, result: Result) -> None:

@@ -26,8 +26,9 @@ def merged(rows: Sequence[Result], wanted: set[int]) -> list[tuple[str, str]]:
 
 def between(say: Say, variable: str, stretches: Sequence[tuple[str, str]]) -> str:
     """`x < −1 and 0 < x < 2`, for a list of stretches."""
-    return say.listed([_stretch(variable, say.localised(pretty(low)), say.localised(pretty(high)), say)
-                       for low, high in stretches])
+    return say.listed(
+        [_stretch(variable, say.localised(pretty(low)), say.localised(pretty(high)), say) for low, high in stretches]
+    )
 
 
 def _stretch(variable: str, low: str, high: str, say: Say) -> str:
@@ -70,8 +71,6 @@ def _end(say: Say, part: Result) -> str:
         if found:
             return f"{exact} ({sign.strip()} {decimal})"
     return text.removeprefix("≈ ")
-
-
 
 
 def written(say: Say, variable: str, bounds: Bounds) -> str:

@@ -12,10 +12,19 @@ from adapters.embedded.models.tutor.reading.clause import Question
 
 _SENTENCES: Final = {Language.ENGLISH: refusals_en.SENTENCES, Language.GERMAN: refusals_de.SENTENCES}
 _SMALL_TALK: Final = {Cue.HELP: "help", Cue.THANKS: "thanks", Cue.GOODBYE: "goodbye", Cue.HELLO: "hello"}
-_ASKS_BACK: Final = frozenset({
-    Reason.NO_DEMAND, Reason.NO_POINT, Reason.NO_RANGE, Reason.PARAMETERS, Reason.AMBIGUOUS, Reason.UNDEFINED,
-    Reason.SEVERAL_UNKNOWNS, Reason.NO_COLUMN, Reason.NOT_NUMERIC,
-})
+_ASKS_BACK: Final = frozenset(
+    {
+        Reason.NO_DEMAND,
+        Reason.NO_POINT,
+        Reason.NO_RANGE,
+        Reason.PARAMETERS,
+        Reason.AMBIGUOUS,
+        Reason.UNDEFINED,
+        Reason.SEVERAL_UNKNOWNS,
+        Reason.NO_COLUMN,
+        Reason.NOT_NUMERIC,
+    }
+)
 """Reasons that the person can put right in a word, without examples."""
 
 _LONGEST_DETAIL_CHARS: Final = 40

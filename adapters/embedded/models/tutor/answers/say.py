@@ -68,7 +68,7 @@ class Say:
 
     def decimal(self, value: float, *, localise: bool = True) -> str:
         """Six significant digits, or the places asked for."""
-        value += 0.0   # no minus before a zero
+        value += 0.0  # no minus before a zero
         if self.places is not None:
             text = f"{value:.{self.places}f}"
         elif value and not 1e-4 <= abs(value) < 1e9:

@@ -19,10 +19,10 @@ from adapters.embedded.models.tutor.planning.tasks import Curvature, Monotony, S
 class Signs:
     """What the signs of a derivative over all pieces amount to."""
 
-    up: bool        # nowhere negative
-    down: bool      # nowhere positive
-    known: bool     # every piece has one sign
-    gaps: bool      # the domain falls into several parts
+    up: bool  # nowhere negative
+    down: bool  # nowhere positive
+    known: bool  # every piece has one sign
+    gaps: bool  # the domain falls into several parts
 
 
 def signs_in(result: Result) -> Signs:
@@ -33,7 +33,9 @@ def signs_in(result: Result) -> Signs:
     bends = kinks if isinstance(kinks, list) else []
     known = bool(signs) and all(sign in {-1, 0, 1} for sign in signs)
     return Signs(
-        up=known and -1 not in signs and -1 not in bends, down=known and 1 not in signs and 1 not in bends, known=known,
+        up=known and -1 not in signs and -1 not in bends,
+        down=known and 1 not in signs and 1 not in bends,
+        known=known,
         gaps=len({row.get("part") for row in rows}) > 1,
     )
 
@@ -50,9 +52,11 @@ def curvature(told: Told, task: Curvature, result: Result) -> None:
     say, signs, variable = told.say, signs_in(result), task.function.variable
     rows = parts_of(result, "rows")
     said = {
-        "what": label(task.function), "where": where(say, variable, task.bounds, result),
+        "what": label(task.function),
+        "where": where(say, variable, task.bounds, result),
         "derivative": say.localised(pretty(text_of(result, "derivative"))),
-        "convex": between(say, variable, merged(rows, {1})), "concave": between(say, variable, merged(rows, {-1})),
+        "convex": between(say, variable, merged(rows, {1})),
+        "concave": between(say, variable, merged(rows, {-1})),
     }
     told.step("how curvature")
     told.reason("why exact")
@@ -133,9 +137,11 @@ def monotony(told: Told, task: Monotony, result: Result) -> None:
     say, signs, variable = told.say, signs_in(result), task.function.variable
     rows = parts_of(result, "rows")
     said = {
-        "what": label(task.function), "where": where(say, variable, task.bounds, result),
+        "what": label(task.function),
+        "where": where(say, variable, task.bounds, result),
         "derivative": say.localised(pretty(text_of(result, "derivative"))),
-        "rising": between(say, variable, merged(rows, {1})), "falling": between(say, variable, merged(rows, {-1})),
+        "rising": between(say, variable, merged(rows, {1})),
+        "falling": between(say, variable, merged(rows, {-1})),
     }
     told.step("how monotony")
     told.reason("why exact")

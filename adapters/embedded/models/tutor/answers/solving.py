@@ -91,8 +91,11 @@ def _sure(told: Told, kind: str, found: list[str], result: Result, said: dict[st
 def intersection(told: Told, task: Intersection, result: Result) -> None:
     """Points that two curves share."""
     say = told.say
-    said = {"first": label(task.first), "second": label(task.second),
-            "where": where(say, task.first.variable, task.bounds, {})}
+    said = {
+        "first": label(task.first),
+        "second": label(task.second),
+        "where": where(say, task.first.variable, task.bounds, {}),
+    }
     found = parts_of(result, "solutions")
     points = [say("point", x=say.both(each), y=say.both(object_of(each, "y"))) for each in found]
     told.step("how zeros")

@@ -53,7 +53,7 @@ class ShowChart:
     ys: tuple[Column, ...]
     x: Column | None = None
     by: Column | None = None
-    statistic: Statistic | None = None   # of each group, in a bar chart
+    statistic: Statistic | None = None  # of each group, in a bar chart
     trend: bool = False
 
 

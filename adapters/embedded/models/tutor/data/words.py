@@ -73,9 +73,7 @@ def _words(text: str, language: Language) -> list[Part]:
 
 def _without_articles(parts: list[Part]) -> list[Part]:
     """`a histogram of b` has no column a, even where the file has one."""
-    return [
-        Word(text="a", cue=Cue.FILLER) if _is_article(parts, at) else part for at, part in enumerate(parts)
-    ]
+    return [Word(text="a", cue=Cue.FILLER) if _is_article(parts, at) else part for at, part in enumerate(parts)]
 
 
 def _is_article(parts: Sequence[Part], at: int) -> bool:

@@ -9,13 +9,13 @@ from typing import Final
 class Doubt(StrEnum):
     """A notation with two meanings."""
 
-    POWER = "power"            # e^2x: e^(2x) or (e^2)x
-    ARGUMENT = "argument"      # sin x/2, square root of x + 1
-    INDEX = "index"            # x2: x^2 or x_2
-    FRACTION = "fraction"      # 1/2x: (1/2)x or 1/(2x)
-    LOG = "log"                # log: ln or log10
-    DEGREES = "degrees"        # sin(30): radians or degrees
-    COMMA = "comma"            # 1,5: one number or two
+    POWER = "power"  # e^2x: e^(2x) or (e^2)x
+    ARGUMENT = "argument"  # sin x/2, square root of x + 1
+    INDEX = "index"  # x2: x^2 or x_2
+    FRACTION = "fraction"  # 1/2x: (1/2)x or 1/(2x)
+    LOG = "log"  # log: ln or log10
+    DEGREES = "degrees"  # sin(30): radians or degrees
+    COMMA = "comma"  # 1,5: one number or two
 
 
 ASKED_BACK: Final = frozenset({Doubt.POWER, Doubt.ARGUMENT, Doubt.INDEX, Doubt.COMMA})

@@ -12,8 +12,16 @@ from adapters.embedded.models.tutor.formulas.sympy_text import code
 _SUPERSCRIPTS: Final = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _NAMES: Final = {
-    "log": "ln", "oo": "∞", "pi": "π", "E": "e", "I": "i", "asin": "arcsin", "acos": "arccos", "atan": "arctan",
-    **{name: sign for sign, name in GREEK.items()}, "lamda": "λ",
+    "log": "ln",
+    "oo": "∞",
+    "pi": "π",
+    "E": "e",
+    "I": "i",
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    **{name: sign for sign, name in GREEK.items()},
+    "lamda": "λ",
 }
 _STEPS: Final = (
     (re.compile(r"\*\(pi/180\)"), "°"),
@@ -27,8 +35,10 @@ _STEPS: Final = (
     (re.compile(r"\bexp\("), "E**("),
     (re.compile(r"\bsqrt\((\w+)\)"), r"√\1"),
     (re.compile(r"\bsqrt\("), "√("),
-    (re.compile(r"\*\*(?:\((-?\d{1,3})\)|(\d{1,3}))(?![\w.(]|\*\*)"),
-     lambda power: (power[1] or power[2]).translate(_SUPERSCRIPTS)),
+    (
+        re.compile(r"\*\*(?:\((-?\d{1,3})\)|(\d{1,3}))(?![\w.(]|\*\*)"),
+        lambda power: (power[1] or power[2]).translate(_SUPERSCRIPTS),
+    ),
     (re.compile(r"(?<![\w.^)√])1\*(?=[a-zA-Z(])"), ""),
     (re.compile(r"_(\d+)"), lambda index: index[1].translate(_SUBSCRIPTS)),
     (re.compile(r"[A-Za-z]+(?![A-Za-z₀-₉])"), lambda name: _NAMES.get(name[0], name[0])),
@@ -55,7 +65,7 @@ def _bars(text: str) -> str:
         while end < len(text) and depth:
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        text = f"{text[:start]}|{text[start + 4:end - 1]}|{text[end:]}"
+        text = f"{text[:start]}|{text[start + 4 : end - 1]}|{text[end:]}"
     return text
 
 

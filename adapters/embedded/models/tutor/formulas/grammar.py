@@ -54,7 +54,7 @@ class _Parser:
         self.functions = functions
         self.doubts: set[Doubt] = set()
         self._bars = 0
-        self._exponent_is_bare = False   # of the last power: e^2, not e^(2)
+        self._exponent_is_bare = False  # of the last power: e^2, not e^(2)
 
     # -- sums and products
 
@@ -161,9 +161,14 @@ class _Parser:
 
     def _fraction_follows(self) -> bool:
         """Whether it is `x^1/2` without blanks: half of x, or its root."""
-        sign, below = self.stream.tokens[self.stream.at:self.stream.at + 1], self.stream.tokens[self.stream.at + 1:]
-        return (bool(sign and below) and sign[0].text == "/" and not sign[0].spaced
-                and below[0].kind is TokenKind.NUMBER and not below[0].spaced)
+        sign, below = self.stream.tokens[self.stream.at : self.stream.at + 1], self.stream.tokens[self.stream.at + 1 :]
+        return (
+            bool(sign and below)
+            and sign[0].text == "/"
+            and not sign[0].spaced
+            and below[0].kind is TokenKind.NUMBER
+            and not below[0].spaced
+        )
 
     def _postfixed(self) -> Expression:
         expression = self._primary()
@@ -187,8 +192,12 @@ class _Parser:
 
     def _readers(self) -> Mapping[TokenKind, Callable[[Token], Expression]]:
         return {
-            TokenKind.NUMBER: self._number, TokenKind.CONSTANT: self._constant, TokenKind.LETTER: self._letter,
-            TokenKind.FUNCTION: self._function, TokenKind.OPEN: self._grouped, TokenKind.BAR: self._absolute,
+            TokenKind.NUMBER: self._number,
+            TokenKind.CONSTANT: self._constant,
+            TokenKind.LETTER: self._letter,
+            TokenKind.FUNCTION: self._function,
+            TokenKind.OPEN: self._grouped,
+            TokenKind.BAR: self._absolute,
         }
 
     def _number(self, token: Token) -> Expression:

@@ -6,8 +6,19 @@ import re
 from typing import Final
 
 GREEK: Final = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu",
-    "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "ω": "omega",
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "θ": "theta",
+    "λ": "lambda",
+    "μ": "mu",
+    "ρ": "rho",
+    "σ": "sigma",
+    "τ": "tau",
+    "φ": "phi",
+    "ω": "omega",
 }
 
 _SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿˣ", "0123456789+-()nx")
@@ -16,15 +27,51 @@ _FRACTIONS: Final = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾":
 _CHARACTERS: Final = {
     **{character: f"({fraction})" for character, fraction in _FRACTIONS.items()},
     **{character: f" {name} " for character, name in GREEK.items()},
-    **dict.fromkeys("−‒–﹣－", "-"), **dict.fromkeys("×·⋅∙∗✕", "*"), **dict.fromkeys("’‘′´", "'"), "″": "''",
-    "÷": "/", "∕": "/", "⁄": "/", "π": " pi ", "—": " , ", "…": " ... ", "（": "(", "）": ")", "，": ", ",
-    **dict.fromkeys("“”„«»\"`\u200b\u200c\u200d\ufeff\u2060\x00", " "), "∞": " oo ", "√": " sqrt ", "∛": " cbrt ",
-    "≤": "<=", "≥": ">=", "≠": "!=", "⩽": "<=", "⩾": ">=", "→": "->", "∫": " integral ", "∈": " in ", "\u00a0": " ",
+    **dict.fromkeys("−‒–﹣－", "-"),
+    **dict.fromkeys("×·⋅∙∗✕", "*"),
+    **dict.fromkeys("’‘′´", "'"),
+    "″": "''",
+    "÷": "/",
+    "∕": "/",
+    "⁄": "/",
+    "π": " pi ",
+    "—": " , ",
+    "…": " ... ",
+    "（": "(",
+    "）": ")",
+    "，": ", ",
+    **dict.fromkeys('“”„«»"`\u200b\u200c\u200d\ufeff\u2060\x00', " "),
+    "∞": " oo ",
+    "√": " sqrt ",
+    "∛": " cbrt ",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "⩽": "<=",
+    "⩾": ">=",
+    "→": "->",
+    "∫": " integral ",
+    "∈": " in ",
+    "\u00a0": " ",
     "\u202f": " ",
 }
 _LATEX_WORDS: Final = {
-    "cdot": "*", "times": "*", "div": "/", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "neq": "!=", "to": "->",
-    "left": "", "right": "", "quad": " ", "displaystyle": "", "int": " integral ", "circ": "°", "infty": " oo ",
+    "cdot": "*",
+    "times": "*",
+    "div": "/",
+    "le": "<=",
+    "leq": "<=",
+    "ge": ">=",
+    "geq": ">=",
+    "neq": "!=",
+    "to": "->",
+    "left": "",
+    "right": "",
+    "quad": " ",
+    "displaystyle": "",
+    "int": " integral ",
+    "circ": "°",
+    "infty": " oo ",
 }
 _LATEX_FRACTION: Final = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX_ROOT: Final = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
@@ -32,16 +79,20 @@ _LATEX_POWER: Final = re.compile(r"\^\s*\{([^{}]*)\}")
 _MOST_NESTED_LATEX: Final = 6
 _NUMBER: Final = r"[-+]?\s?(?:oo|inf(?:inity|ty)?|unendlich|pi|\d+(?:\.\d+)?)(?:\s?[/*]\s?(?:\d+|pi))?"
 _SENTENCES: Final = (
-    (re.compile(r"(?<=\d) [xX] (?=\d)"), " * "),                             # 3 x 4
-    (re.compile(r"integral\s*_\s*[({]?([^(){}^]*?)[)}]?\s*\^\s*(?:\(([^()]*)\)|(-?[\w.]+))"),
-     r"integral from \1 to \2\3 of "),
+    (re.compile(r"(?<=\d) [xX] (?=\d)"), " * "),  # 3 x 4
+    (
+        re.compile(r"integral\s*_\s*[({]?([^(){}^]*?)[)}]?\s*\^\s*(?:\(([^()]*)\)|(-?[\w.]+))"),
+        r"integral from \1 to \2\3 of ",
+    ),
     (re.compile(r"\blim\s*_?\s*[({]([^(){}]*->[^(){}]*)[)}]"), r"lim \1 of "),
-    (re.compile(rf"(->\s*{_NUMBER}[-+]?)(?=\s+\S)"), r"\1 , "),          # x -> 0 sin(x)/x: no product of 0
-    (re.compile(r"(,|\s)\s*\.{2,}\s*,?|\.{3,}\s*,"), " … "),             # 1, 2, ..., 10
-    (re.compile(r"(?<=\d)\s*\.\.+\s*(?=-?\d)"), " to "),                # 0..5
+    (re.compile(rf"(->\s*{_NUMBER}[-+]?)(?=\s+\S)"), r"\1 , "),  # x -> 0 sin(x)/x: no product of 0
+    (re.compile(r"(,|\s)\s*\.{2,}\s*,?|\.{3,}\s*,"), " … "),  # 1, 2, ..., 10
+    (re.compile(r"(?<=\d)\s*\.\.+\s*(?=-?\d)"), " to "),  # 0..5
 )
-_DIFFERENTIAL: Final = re.compile(r"(?<!\w)d(?:\^\(?(?P<order>[2-4])\)?)?(?:[a-zA-Z]|\s)?/\s?d(?P<letter>[a-z])"
-                                  r"(?:\^\(?[2-4]\)?)?(?![a-zA-Z])")
+_DIFFERENTIAL: Final = re.compile(
+    r"(?<!\w)d(?:\^\(?(?P<order>[2-4])\)?)?(?:[a-zA-Z]|\s)?/\s?d(?P<letter>[a-z])"
+    r"(?:\^\(?[2-4]\)?)?(?![a-zA-Z])"
+)
 _ORDERS: Final = {"2": "second ", "3": "third ", "4": "fourth "}
 
 
@@ -60,7 +111,8 @@ def plain(text: str) -> str:
     for pattern, replacement in _SENTENCES:
         text = pattern.sub(replacement, text)
     return _DIFFERENTIAL.sub(
-        lambda found: f"{_ORDERS.get(found['order'] or '', '')}derivative wrt {found['letter']} of ", text,
+        lambda found: f"{_ORDERS.get(found['order'] or '', '')}derivative wrt {found['letter']} of ",
+        text,
     )
 
 
@@ -72,8 +124,8 @@ def _without_latex(text: str) -> str:
 
 
 _DECIMAL_COMMA: Final = (
-    (re.compile(r"(?<=[\[{])\s*(-?\d+),\s*(-?\d+)\s*(?=[\]}])"), r"\1;\2"),          # [0,5] has two ends
-    (re.compile(r"(?<![\d,])\d+(?:,\d+){2,}(?![\d,])"), lambda run: run[0].replace(",", ";")),   # 1,2,3 is a list
+    (re.compile(r"(?<=[\[{])\s*(-?\d+),\s*(-?\d+)\s*(?=[\]}])"), r"\1;\2"),  # [0,5] has two ends
+    (re.compile(r"(?<![\d,])\d+(?:,\d+){2,}(?![\d,])"), lambda run: run[0].replace(",", ";")),  # 1,2,3 is a list
     (re.compile(r"(?<![\d,.])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])"), lambda number: number[0].replace(".", "")),
     (re.compile(r"(?<=\d),(?=\d)"), "."),
     (re.compile(r"(?<=\d)(?::| : )(?=\d)"), "/"),

@@ -34,7 +34,7 @@ def _code(expression: Expression, outside: int) -> str:
         case Operation():
             return _operation(expression, outside)
         case Call("cbrt", (argument,)) if is_constant(argument):
-            return f"real_root({_code(argument, 0)}, 3)"    # sympy's cbrt(-8) is complex
+            return f"real_root({_code(argument, 0)}, 3)"  # sympy's cbrt(-8) is complex
         case Call(function, arguments):
             return f"{function}({', '.join(_code(argument, 0) for argument in arguments)})"
         case Applied(function, argument, primes):

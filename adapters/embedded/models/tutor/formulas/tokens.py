@@ -19,21 +19,21 @@ class TokenKind(StrEnum):
     """What a token looks like."""
 
     NUMBER = "number"
-    LETTER = "letter"          # a variable: x, theta, x_1
-    CONSTANT = "constant"      # pi, oo
-    FUNCTION = "function"      # by sympy's name
+    LETTER = "letter"  # a variable: x, theta, x_1
+    CONSTANT = "constant"  # pi, oo
+    FUNCTION = "function"  # by sympy's name
     WORD = "word"
-    OPERATOR = "operator"      # + - * / ** ! % °
-    RELATION = "relation"      # = < > <= >= !=
-    OPEN = "open"              # ( [ {
+    OPERATOR = "operator"  # + - * / ** ! % °
+    RELATION = "relation"  # = < > <= >= !=
+    OPEN = "open"  # ( [ {
     CLOSE = "close"
     BAR = "bar"
     PRIME = "prime"
-    ARROW = "arrow"            # x -> 0
+    ARROW = "arrow"  # x -> 0
     COMMA = "comma"
     SEMICOLON = "semicolon"
-    STOP = "stop"              # the end of a sentence or clause: . ? : newline
-    OTHER = "other"            # a character that means nothing here
+    STOP = "stop"  # the end of a sentence or clause: . ? : newline
+    OTHER = "other"  # a character that means nothing here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,15 @@ class Token:
 FUNCTIONS: Final = {
     **{name: name for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "asin", "acos")},
     **{name: name for name in ("atan", "asinh", "acosh", "atanh", "exp", "log", "sqrt", "cbrt", "sign", "floor")},
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "ln": "ln", "lg": "log10", "abs": "Abs", "sgn": "sign",
-    "ceil": "ceiling", "ceiling": "ceiling",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "ln": "ln",
+    "lg": "log10",
+    "abs": "Abs",
+    "sgn": "sign",
+    "ceil": "ceiling",
+    "ceiling": "ceiling",
 }
 """Names people write and the functions they mean; `ln`, `log` (which base?) and `log10` are settled by the grammar."""
 
@@ -73,8 +80,13 @@ _PIECES: Final = re.compile(
 )
 _RELATIONS: Final = {"=<": "<=", "=>": ">=", "<>": "!=", "==": "=", ":=": "="}
 _MARKS: Final = {
-    **dict.fromkeys("([{", TokenKind.OPEN), **dict.fromkeys(")]}", TokenKind.CLOSE), "|": TokenKind.BAR,
-    "'": TokenKind.PRIME, ",": TokenKind.COMMA, ";": TokenKind.SEMICOLON, **dict.fromkeys(".?:", TokenKind.STOP),
+    **dict.fromkeys("([{", TokenKind.OPEN),
+    **dict.fromkeys(")]}", TokenKind.CLOSE),
+    "|": TokenKind.BAR,
+    "'": TokenKind.PRIME,
+    ",": TokenKind.COMMA,
+    ";": TokenKind.SEMICOLON,
+    **dict.fromkeys(".?:", TokenKind.STOP),
 }
 _LOG_BASES: Final = {"log10": "log10", "log2": "log2", "log_10": "log10", "log_2": "log2", "log_e": "ln"}
 
@@ -116,7 +128,10 @@ def _token(kind: str, text: str, *, spaced: bool) -> Token:
 
 
 _KINDS: Final = {
-    "ordinal": TokenKind.WORD, "axis": TokenKind.WORD, "subscript": TokenKind.LETTER, "log": TokenKind.FUNCTION,
+    "ordinal": TokenKind.WORD,
+    "axis": TokenKind.WORD,
+    "subscript": TokenKind.LETTER,
+    "log": TokenKind.FUNCTION,
 }
 
 
@@ -136,15 +151,54 @@ def _named(text: str, *, spaced: bool) -> Token:
 _FUNCTION_NAMES: Final = r"arcsin|arccos|arctan|a?sinh?|a?cosh?|a?tanh?|cot|exp|sqrt|ln|log"
 _GLUED: Final = re.compile(rf"(?:{_FUNCTION_NAMES}|pi|[abckmnpqrstuvxyze])+?")
 _GLUED_PIECE: Final = re.compile(rf"{_FUNCTION_NAMES}|pi|[a-z]")
-_ENGLISH_WORDS: Final = frozenset({
-    "tax", "sky", "try", "buy", "pay", "say", "any", "may", "ray", "max", "bay", "key", "tex", "cost", "tank", "tans",
-    "cosy", "exam", "exact", "expense", "spy", "cry", "easy", "my", "by", "vs", "am", "an", "at", "as", "us", "be",
-    "me",
-})
+_ENGLISH_WORDS: Final = frozenset(
+    {
+        "tax",
+        "sky",
+        "try",
+        "buy",
+        "pay",
+        "say",
+        "any",
+        "may",
+        "ray",
+        "max",
+        "bay",
+        "key",
+        "tex",
+        "cost",
+        "tank",
+        "tans",
+        "cosy",
+        "exam",
+        "exact",
+        "expense",
+        "spy",
+        "cry",
+        "easy",
+        "my",
+        "by",
+        "vs",
+        "am",
+        "an",
+        "at",
+        "as",
+        "us",
+        "be",
+        "me",
+    }
+)
 """Words made of nothing but variable letters, which a chat may hold."""
-_MATHEMATICAL: Final = frozenset({
-    TokenKind.NUMBER, TokenKind.OPERATOR, TokenKind.RELATION, TokenKind.OPEN, TokenKind.CLOSE, TokenKind.BAR,
-})
+_MATHEMATICAL: Final = frozenset(
+    {
+        TokenKind.NUMBER,
+        TokenKind.OPERATOR,
+        TokenKind.RELATION,
+        TokenKind.OPEN,
+        TokenKind.CLOSE,
+        TokenKind.BAR,
+    }
+)
 
 
 def _unglued(found: list[Token], is_word: Callable[[str], bool]) -> list[Token]:
@@ -152,8 +206,8 @@ def _unglued(found: list[Token], is_word: Callable[[str], bool]) -> list[Token]:
     result: list[Token] = []
     for at, token in enumerate(found):
         pieces = _pieces(token.text) if token.kind is TokenKind.WORD and not is_word(token.text.lower()) else []
-        before = [] if token.spaced else found[max(at - 1, 0):at]
-        beside = any(other.kind in _MATHEMATICAL for other in before + found[at + 1:at + 2])
+        before = [] if token.spaced else found[max(at - 1, 0) : at]
+        beside = any(other.kind in _MATHEMATICAL for other in before + found[at + 1 : at + 2])
         if pieces and (beside or len(pieces[0]) > 1):
             result += [_named(piece, spaced=token.spaced and first == 0) for first, piece in enumerate(pieces)]
         else:

@@ -37,7 +37,7 @@ class Cue(Enum):
     INTERCEPT = auto()
     TANGENT = auto()
     ANALYSIS = auto()
-    FIND = auto()              # find, calculate, what is: asks for something named elsewhere
+    FIND = auto()  # find, calculate, what is: asks for something named elsewhere
 
     # of a file's columns
     MEAN = auto()
@@ -71,9 +71,9 @@ class Cue(Enum):
     AT = auto()
     ON = auto()
     OF = auto()
-    BE = auto()                # is, are: opens a yes-or-no question
-    RESPECT = auto()           # with respect to
-    UNKNOWN = auto()           # variable, unknown, parameter
+    BE = auto()  # is, are: opens a yes-or-no question
+    RESPECT = auto()  # with respect to
+    UNKNOWN = auto()  # variable, unknown, parameter
     APPROACHES = auto()
     THEN = auto()
 
@@ -94,7 +94,7 @@ class Cue(Enum):
     COMPLEX = auto()
     GREATEST = auto()
     LOCAL = auto()
-    DIFFERENTIAL = auto()      # dx
+    DIFFERENTIAL = auto()  # dx
     PLACES = auto()
     X_AXIS = auto()
     Y_AXIS = auto()
@@ -102,13 +102,13 @@ class Cue(Enum):
     NOT = auto()
 
     # what is talked about
-    PRONOUN = auto()           # it, this
+    PRONOUN = auto()  # it, this
     BOTH = auto()
-    FUNCTION = auto()          # function, curve
-    GRAPH = auto()             # a noun, like function, or the verb
+    FUNCTION = auto()  # function, curve
+    GRAPH = auto()  # a noun, like function, or the verb
     EQUATION = auto()
     EXPLAIN = auto()
-    AGAIN = auto()             # what about, and for
+    AGAIN = auto()  # what about, and for
 
     # no mathematics
     FILLER = auto()
@@ -116,7 +116,7 @@ class Cue(Enum):
     THANKS = auto()
     HELP = auto()
     GOODBYE = auto()
-    UNABLE = auto()            # mathematics the tutor knows by name only
+    UNABLE = auto()  # mathematics the tutor knows by name only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +131,41 @@ SHAPE_CUES: Final = frozenset({Cue.CONCAVE, Cue.CONVEX, Cue.CURVATURE, Cue.INFLE
 MONOTONY_CUES: Final = frozenset({Cue.INCREASING, Cue.DECREASING, Cue.MONOTONY})
 EXTREMA_CUES: Final = frozenset({Cue.MAXIMUM, Cue.MINIMUM, Cue.EXTREMA})
 ALGEBRA_CUES: Final = frozenset({Cue.SIMPLIFY, Cue.EXPAND, Cue.FACTOR})
-STATISTICS_CUES: Final = frozenset({
-    Cue.MEAN, Cue.MEDIAN, Cue.DEVIATION, Cue.VARIANCE, Cue.TOTAL, Cue.COUNT, Cue.CORRELATION, Cue.DESCRIBE,
-})
+STATISTICS_CUES: Final = frozenset(
+    {
+        Cue.MEAN,
+        Cue.MEDIAN,
+        Cue.DEVIATION,
+        Cue.VARIANCE,
+        Cue.TOTAL,
+        Cue.COUNT,
+        Cue.CORRELATION,
+        Cue.DESCRIBE,
+    }
+)
 CHART_CUES: Final = frozenset({Cue.HISTOGRAM, Cue.SCATTER, Cue.BARS, Cue.LINES, Cue.BOXES, Cue.TREND})
 SIGN_CUES: Final = frozenset({Cue.POSITIVE, Cue.NEGATIVE})
-DEMANDS: Final = SHAPE_CUES | MONOTONY_CUES | EXTREMA_CUES | ALGEBRA_CUES | frozenset({
-    Cue.PLOT, Cue.DERIVATIVE, Cue.INTEGRAL, Cue.AREA, Cue.SOLVE, Cue.ROOTS, Cue.EVALUATE, Cue.LIMIT, Cue.TABLE,
-    Cue.INTERSECTION, Cue.INTERCEPT, Cue.TANGENT, Cue.ANALYSIS, Cue.FIND,
-})
+DEMANDS: Final = (
+    SHAPE_CUES
+    | MONOTONY_CUES
+    | EXTREMA_CUES
+    | ALGEBRA_CUES
+    | frozenset(
+        {
+            Cue.PLOT,
+            Cue.DERIVATIVE,
+            Cue.INTEGRAL,
+            Cue.AREA,
+            Cue.SOLVE,
+            Cue.ROOTS,
+            Cue.EVALUATE,
+            Cue.LIMIT,
+            Cue.TABLE,
+            Cue.INTERSECTION,
+            Cue.INTERCEPT,
+            Cue.TANGENT,
+            Cue.ANALYSIS,
+            Cue.FIND,
+        }
+    )
+)

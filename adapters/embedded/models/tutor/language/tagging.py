@@ -17,9 +17,19 @@ _OPERANDS: Final = frozenset({TokenKind.NUMBER, TokenKind.LETTER, TokenKind.CONS
 _SIGNS: Final = frozenset({TokenKind.OPERATOR, TokenKind.FUNCTION, TokenKind.RELATION})
 _COPULAS: Final = frozenset({"is", "are", "be", "ist", "sind", "sei", "gleich", "has the value", "den wert hat"})
 _PERCENT_OF: Final = frozenset({"of", "von"})
-_AFTER_VARIABLE: Final = frozenset({
-    Cue.FOR, Cue.AND, Cue.FROM, Cue.TO, Cue.BE, Cue.ON, Cue.BETWEEN, Cue.AT, Cue.APPROACHES,
-})
+_AFTER_VARIABLE: Final = frozenset(
+    {
+        Cue.FOR,
+        Cue.AND,
+        Cue.FROM,
+        Cue.TO,
+        Cue.BE,
+        Cue.ON,
+        Cue.BETWEEN,
+        Cue.AT,
+        Cue.APPROACHES,
+    }
+)
 
 
 def tagged(found: Sequence[Token], table: Vocabulary) -> list[Piece]:
@@ -79,7 +89,7 @@ class _Tagger:
 
     def _phrase(self, start: int, length: int) -> str | None:
         """The words from `start` on, or None where something else than a word stands among them."""
-        part = self.found[start:start + length]
+        part = self.found[start : start + length]
         kinds = {TokenKind.WORD, TokenKind.LETTER, TokenKind.FUNCTION, TokenKind.CONSTANT}
         if len(part) < length or any(token.kind not in kinds for token in part):
             return None

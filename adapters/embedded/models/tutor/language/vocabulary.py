@@ -26,12 +26,12 @@ class Vocabulary:
     """One language's phrases, keyed by their words with single blanks between."""
 
     cues: Mapping[str, Cue]
-    operators: Mapping[str, str]     # between two formulas
-    postfixes: Mapping[str, str]     # after a formula
-    prefixes: Mapping[str, str]      # before a formula
-    formulas: Mapping[str, str]      # functions known by a name
+    operators: Mapping[str, str]  # between two formulas
+    postfixes: Mapping[str, str]  # after a formula
+    prefixes: Mapping[str, str]  # before a formula
+    formulas: Mapping[str, str]  # functions known by a name
     numbers: Mapping[str, str]
-    articles: frozenset[str]         # single letters that are words here
+    articles: frozenset[str]  # single letters that are words here
 
     def words(self) -> frozenset[str]:
         """Every single word of every phrase."""
@@ -45,14 +45,23 @@ def vocabulary(language: Language) -> Vocabulary:
     match language:
         case Language.ENGLISH:
             return Vocabulary(
-                cues=_by_phrase(english.CUES), operators=english.OPERATORS, postfixes=english.POSTFIXES,
-                prefixes=english.PREFIXES, formulas=english.FORMULAS, numbers=english.NUMBERS,
+                cues=_by_phrase(english.CUES),
+                operators=english.OPERATORS,
+                postfixes=english.POSTFIXES,
+                prefixes=english.PREFIXES,
+                formulas=english.FORMULAS,
+                numbers=english.NUMBERS,
                 articles=frozenset({"a", "i"}),
             )
         case Language.GERMAN:
             return Vocabulary(
-                cues=_by_phrase(german.CUES), operators=german.OPERATORS, postfixes=german.POSTFIXES,
-                prefixes=german.PREFIXES, formulas=german.FORMULAS, numbers=german.NUMBERS, articles=frozenset(),
+                cues=_by_phrase(german.CUES),
+                operators=german.OPERATORS,
+                postfixes=german.POSTFIXES,
+                prefixes=german.PREFIXES,
+                formulas=german.FORMULAS,
+                numbers=german.NUMBERS,
+                articles=frozenset(),
             )
 
 

@@ -12,9 +12,22 @@ from adapters.embedded.models.tutor.planning.functions import Definitions
 from adapters.embedded.models.tutor.reading.clause import Clause
 
 _OF_POINTS: Final = frozenset({Cue.SOLVE, Cue.EVALUATE, Cue.DERIVATIVE, Cue.TANGENT, Cue.FIND, Cue.LIMIT})
-_OF_RANGES: Final = SHAPE_CUES | MONOTONY_CUES | EXTREMA_CUES | frozenset({
-    Cue.PLOT, Cue.INTEGRAL, Cue.AREA, Cue.TABLE, Cue.ROOTS, Cue.ANALYSIS, Cue.INTERSECTION,
-})
+_OF_RANGES: Final = (
+    SHAPE_CUES
+    | MONOTONY_CUES
+    | EXTREMA_CUES
+    | frozenset(
+        {
+            Cue.PLOT,
+            Cue.INTEGRAL,
+            Cue.AREA,
+            Cue.TABLE,
+            Cue.ROOTS,
+            Cue.ANALYSIS,
+            Cue.INTERSECTION,
+        }
+    )
+)
 _PARAMETERS: Final = frozenset("abcdkmnpqr")
 
 
@@ -23,7 +36,7 @@ class Context:
     """The last clause that was acted on, completed, and the functions named so far."""
 
     last: Clause | None = None
-    earlier: Clause | None = None     # the one before it that had other subjects
+    earlier: Clause | None = None  # the one before it that had other subjects
     definitions: Definitions = field(default_factory=dict)
 
 
@@ -70,9 +83,16 @@ def _elsewhere(clause: Clause, last: Clause) -> Clause:
 def _same_for(clause: Clause, last: Clause) -> Clause:
     """The demand of before, of another subject."""
     return replace(
-        clause, demands=last.demands, of=last.of, cues=clause.cues | last.cues, values=clause.values or last.values,
-        bounds=clause.bounds or last.bounds, points=clause.points or last.points,
-        towards=clause.towards or last.towards, side=last.side, numbers=clause.numbers or last.numbers,
+        clause,
+        demands=last.demands,
+        of=last.of,
+        cues=clause.cues | last.cues,
+        values=clause.values or last.values,
+        bounds=clause.bounds or last.bounds,
+        points=clause.points or last.points,
+        towards=clause.towards or last.towards,
+        side=last.side,
+        numbers=clause.numbers or last.numbers,
     )
 
 
@@ -82,8 +102,9 @@ def _at_other_point(clause: Clause, last: Clause) -> Clause:
     demands = last.demands if pointwise else (Cue.EVALUATE,)
     cues = clause.cues | last.cues if pointwise else clause.cues
     values = {**_parameters(last.values, clause), **clause.values}
-    return replace(clause, demands=demands, of=last.of if pointwise else None, cues=cues, subjects=last.subjects,
-                   values=values)
+    return replace(
+        clause, demands=demands, of=last.of if pointwise else None, cues=cues, subjects=last.subjects, values=values
+    )
 
 
 def _parameters(before: Mapping[str, tuple[Expression, ...]], clause: Clause) -> Mapping[str, tuple[Expression, ...]]:

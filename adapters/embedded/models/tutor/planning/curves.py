@@ -183,7 +183,8 @@ def analysis(view: ClauseView) -> list[Task]:
     for function in view.drawable(view.functions()):
         bounds = view.bounds(function.variable)
         found += [
-            Roots(function=function, bounds=bounds), Extrema(function=function, asked=Extremum.BOTH, bounds=bounds),
+            Roots(function=function, bounds=bounds),
+            Extrema(function=function, asked=Extremum.BOTH, bounds=bounds),
             Curvature(function=function, asked=Shape.CURVATURE, bounds=bounds),
             Plot(functions=(function,), bounds=bounds),
         ]
@@ -191,13 +192,26 @@ def analysis(view: ClauseView) -> list[Task]:
 
 
 FAMILIES: Final[Mapping[Cue, Cue]] = {
-    **dict.fromkeys(SHAPE_CUES, Cue.CURVATURE), **dict.fromkeys(MONOTONY_CUES, Cue.MONOTONY),
-    **dict.fromkeys(EXTREMA_CUES, Cue.EXTREMA), **dict.fromkeys(ALGEBRA_CUES, Cue.SIMPLIFY), Cue.AREA: Cue.INTEGRAL,
+    **dict.fromkeys(SHAPE_CUES, Cue.CURVATURE),
+    **dict.fromkeys(MONOTONY_CUES, Cue.MONOTONY),
+    **dict.fromkeys(EXTREMA_CUES, Cue.EXTREMA),
+    **dict.fromkeys(ALGEBRA_CUES, Cue.SIMPLIFY),
+    Cue.AREA: Cue.INTEGRAL,
 }
 """Demands that are sides of one question, such as maximum and minimum, by the one that stands for them."""
 
 PLANNERS: Final[Mapping[Cue, Callable[[ClauseView], list[Task]]]] = {
-    Cue.PLOT: plot, Cue.DERIVATIVE: derivative, Cue.INTEGRAL: integral, Cue.CURVATURE: curvature,
-    Cue.MONOTONY: monotony, Cue.EXTREMA: extrema, Cue.INTERSECTION: intersection, Cue.INTERCEPT: intercept,
-    Cue.LIMIT: limit, Cue.TABLE: table, Cue.TANGENT: tangent, Cue.SIMPLIFY: rewrite, Cue.ANALYSIS: analysis,
+    Cue.PLOT: plot,
+    Cue.DERIVATIVE: derivative,
+    Cue.INTEGRAL: integral,
+    Cue.CURVATURE: curvature,
+    Cue.MONOTONY: monotony,
+    Cue.EXTREMA: extrema,
+    Cue.INTERSECTION: intersection,
+    Cue.INTERCEPT: intercept,
+    Cue.LIMIT: limit,
+    Cue.TABLE: table,
+    Cue.TANGENT: tangent,
+    Cue.SIMPLIFY: rewrite,
+    Cue.ANALYSIS: analysis,
 }

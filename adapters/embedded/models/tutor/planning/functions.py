@@ -89,7 +89,7 @@ def unfolded(expression: Expression, known: Definitions) -> Expression:
 
 def _unfolded(expression: Expression, known: Definitions) -> Expression:
     if isinstance(expression, Symbol) and expression.name in known and known[expression.name].is_called:
-        return known[expression.name].expression    # f + g
+        return known[expression.name].expression  # f + g
     inner = rebuilt(expression, lambda child: _unfolded(child, known))
     if not isinstance(inner, Applied):
         return inner

@@ -35,27 +35,49 @@ class Plan:
     tasks: tuple[Task, ...]
     doubts: frozenset[Doubt]
     context: Context
-    places: int | None = None     # decimals asked for
+    places: int | None = None  # decimals asked for
 
 
 _MOST_PLACES: Final = 12
 _NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
-    Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT}, Cue.SECOND: {Cue.DERIVATIVE}, Cue.THIRD: {Cue.DERIVATIVE},
-    Cue.FOURTH: {Cue.DERIVATIVE}, Cue.DIFFERENTIAL: {Cue.INTEGRAL, Cue.AREA, Cue.DERIVATIVE},
-    Cue.LEFT: {Cue.LIMIT}, Cue.RIGHT: {Cue.LIMIT}, Cue.APPROACHES: {Cue.LIMIT},
-    Cue.LOCAL: EXTREMA_CUES, Cue.GREATEST: EXTREMA_CUES,
+    Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT},
+    Cue.SECOND: {Cue.DERIVATIVE},
+    Cue.THIRD: {Cue.DERIVATIVE},
+    Cue.FOURTH: {Cue.DERIVATIVE},
+    Cue.DIFFERENTIAL: {Cue.INTEGRAL, Cue.AREA, Cue.DERIVATIVE},
+    Cue.LEFT: {Cue.LIMIT},
+    Cue.RIGHT: {Cue.LIMIT},
+    Cue.APPROACHES: {Cue.LIMIT},
+    Cue.LOCAL: EXTREMA_CUES,
+    Cue.GREATEST: EXTREMA_CUES,
     Cue.COUNT: {Cue.SOLVE, Cue.ROOTS, Cue.INTERSECTION, Cue.INFLECTION, *EXTREMA_CUES},
-    Cue.COMPLEX: {Cue.SOLVE, Cue.ROOTS}, Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
+    Cue.COMPLEX: {Cue.SOLVE, Cue.ROOTS},
+    Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
     Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS},
-    Cue.X_AXIS: {Cue.AREA, Cue.ROOTS}, Cue.Y_AXIS: {Cue.INTERCEPT}, Cue.STEP: {Cue.TABLE},
+    Cue.X_AXIS: {Cue.AREA, Cue.ROOTS},
+    Cue.Y_AXIS: {Cue.INTERCEPT},
+    Cue.STEP: {Cue.TABLE},
     Cue.POINTS: {Cue.TABLE, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
 }
 """Meanings that only make sense beside certain demands."""
 
-_NOT_OF_FORMULAS: Final = (STATISTICS_CUES - {Cue.COUNT}) | CHART_CUES | frozenset({
-    Cue.UNABLE, Cue.NOT, Cue.WITHOUT, Cue.AGAINST, Cue.BY, Cue.OVER,
-    Cue.COLUMN, Cue.FILE, Cue.ROWS,
-})
+_NOT_OF_FORMULAS: Final = (
+    (STATISTICS_CUES - {Cue.COUNT})
+    | CHART_CUES
+    | frozenset(
+        {
+            Cue.UNABLE,
+            Cue.NOT,
+            Cue.WITHOUT,
+            Cue.AGAINST,
+            Cue.BY,
+            Cue.OVER,
+            Cue.COLUMN,
+            Cue.FILE,
+            Cue.ROWS,
+        }
+    )
+)
 
 
 def planned(question: Question, context: Context) -> Plan:

@@ -9,23 +9,23 @@ from enum import StrEnum
 class Reason(StrEnum):
     """What stands in the way."""
 
-    STRANGE = "strange"              # words or signs that were not understood
+    STRANGE = "strange"  # words or signs that were not understood
     TOO_LONG = "too_long"
     NO_MATHEMATICS = "no_mathematics"
-    NO_SUBJECT = "no_subject"        # "plot it", and nothing was talked about
-    NO_DEMAND = "no_demand"          # a function, and no word about what to do with it
-    NO_POINT = "no_point"            # "evaluate", "tangent": where?
+    NO_SUBJECT = "no_subject"  # "plot it", and nothing was talked about
+    NO_DEMAND = "no_demand"  # a function, and no word about what to do with it
+    NO_POINT = "no_point"  # "evaluate", "tangent": where?
     NO_RANGE = "no_range"
-    LEFT_OVER = "left_over"          # understood, but not what to do with it
-    UNABLE = "unable"                # known by name only
-    AMBIGUOUS = "ambiguous"          # details: the doubt
+    LEFT_OVER = "left_over"  # understood, but not what to do with it
+    UNABLE = "unable"  # known by name only
+    AMBIGUOUS = "ambiguous"  # details: the doubt
     TOO_BIG = "too_big"
-    PARAMETERS = "parameters"        # letters without a value
-    UNDEFINED = "undefined"          # f(3), and nobody said what f is
+    PARAMETERS = "parameters"  # letters without a value
+    UNDEFINED = "undefined"  # f(3), and nobody said what f is
     SEVERAL_UNKNOWNS = "several_unknowns"
     NO_TOOL = "no_tool"
     NO_FILE = "no_file"
-    NO_COLUMN = "no_column"          # details: the columns there are
+    NO_COLUMN = "no_column"  # details: the columns there are
     NOT_NUMERIC = "not_numeric"
 
 

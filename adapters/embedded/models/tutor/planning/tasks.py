@@ -91,7 +91,7 @@ class Plot:
     functions: tuple[Function, ...]
     bounds: Bounds | None = None
     marks: tuple[Expression, ...] = ()
-    tangent_at: Expression | None = None    # also draws the tangent of the first curve there
+    tangent_at: Expression | None = None  # also draws the tangent of the first curve there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +207,21 @@ class Tangent:
 
 
 Task = (
-    Arithmetic | Evaluate | Rewrite | Table | Plot
-    | Solve | Roots | Intersection | SolveSystem | Inequality
-    | Derivative | Integral | Limit | Tangent | Curvature | Monotony | Extrema
+    Arithmetic
+    | Evaluate
+    | Rewrite
+    | Table
+    | Plot
+    | Solve
+    | Roots
+    | Intersection
+    | SolveSystem
+    | Inequality
+    | Derivative
+    | Integral
+    | Limit
+    | Tangent
+    | Curvature
+    | Monotony
+    | Extrema
 )

@@ -116,7 +116,7 @@ class ClauseView:
                 raise Refusal(Reason.LEFT_OVER, relation.signs)
         self.use("unknowns")
         numbers = [relation for relation in self.subjects() if relation.is_bare and is_constant(relation.parts[0])]
-        if numbers and len(numbers) < len(found):   # a lone number beside functions had another meaning
+        if numbers and len(numbers) < len(found):  # a lone number beside functions had another meaning
             raise Refusal(Reason.LEFT_OVER)
         return list(dict.fromkeys(found))
 
@@ -207,8 +207,14 @@ class ClauseView:
     def unused(self) -> tuple[str, ...]:
         """Slots with content that no planner asked for."""
         clause = self.clause
-        slots = {"values": clause.values, "points": clause.points, "bounds": clause.bounds,
-                 "conditions": clause.conditions, "towards": clause.towards, "sign": clause.cues & SIGN_CUES}
+        slots = {
+            "values": clause.values,
+            "points": clause.points,
+            "bounds": clause.bounds,
+            "conditions": clause.conditions,
+            "towards": clause.towards,
+            "sign": clause.cues & SIGN_CUES,
+        }
         return tuple(name for name, content in slots.items() if content and name not in self._used)
 
 

@@ -13,16 +13,22 @@ def derivative(script: Script, task: Derivative) -> None:
     """The derivative, and its value at the points asked for, where the function is smooth."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     order = f", {task.order}" if task.order > 1 else ""
-    script.section("Differentiate.", f"""
+    script.section(
+        "Differentiate.",
+        f"""
         derivative = sp.simplify(sp.diff({name}, {variable}{order}))
         print("Derivative:", derivative)
         values = []
-    """)
+    """,
+    )
     for point in task.at:
         _slope(script, task, point)
-    script.section("The result.", f"""
+    script.section(
+        "The result.",
+        f"""
         print("{MARK}", json.dumps({{"exact": str(derivative), "values": values}}))
-    """)
+    """,
+    )
 
 
 def _slope(script: Script, task: Derivative, point: Expression) -> None:
@@ -30,25 +36,32 @@ def _slope(script: Script, task: Derivative, point: Expression) -> None:
     name, variable, at = script.function(task.function), script.symbol(task.function.variable), script.text(point)
     constant = not symbols(point) and symbols(task.function.expression) == (task.function.variable,)
     defined = f"{name}.subs({variable}, {at}).is_real" if constant else "True"
-    kinked = any(isinstance(node, Call) and node.function in {"Abs", "sign", "floor", "ceiling"}
-                 for node in walk(task.function.expression))
+    kinked = any(
+        isinstance(node, Call) and node.function in {"Abs", "sign", "floor", "ceiling"}
+        for node in walk(task.function.expression)
+    )
     slopes = (
         f"{{sp.limit(({name} - {name}.subs({variable}, {at})) / ({variable} - {at}), {variable}, {at}, side)"
         f' for side in "-+"}}'
     )
     smooth = f"len({slopes}) == 1" if kinked and constant else "True"
-    script.section(f"Its value at {variable} = {code(point)}.", f"""
+    script.section(
+        f"Its value at {variable} = {code(point)}.",
+        f"""
         value = sp.simplify(derivative.subs({variable}, {at})) if {defined} and {smooth} else sp.nan
         print("At {variable} = {code(point)} it is", value)
         values.append(both(value))
-    """)
+    """,
+    )
 
 
 def integral(script: Script, task: Integral) -> None:
     """The antiderivative, or the number between bounds."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     if task.bounds is None:
-        script.section("Find an antiderivative and check it by differentiating.", f"""
+        script.section(
+            "Find an antiderivative and check it by differentiating.",
+            f"""
             antiderivative = sp.integrate({name}, {variable})
             check = sp.simplify(sp.diff(antiderivative, {variable}) - {name}) == 0
             print("Antiderivative:", antiderivative)
@@ -56,7 +69,8 @@ def integral(script: Script, task: Integral) -> None:
             print("{MARK}", json.dumps({{
                 "exact": str(antiderivative), "found": not antiderivative.has(sp.Integral), "check": bool(check),
             }}))
-        """)
+        """,
+        )
     else:
         _definite(script, task, f"sp.Abs({name})" if task.is_area else name, variable)
 
@@ -66,26 +80,35 @@ def _definite(script: Script, task: Integral, integrand: str, variable: str) -> 
         return
     low, high = script.text(task.bounds.low), script.text(task.bounds.high)
     script.helper(BOTH)
-    script.section(f"Integrate from {code(task.bounds.low)} to {code(task.bounds.high)}.", f"""
+    script.section(
+        f"Integrate from {code(task.bounds.low)} to {code(task.bounds.high)}.",
+        f"""
         integrand = {integrand}
         integral = sp.simplify(sp.integrate(integrand, ({variable}, {low}, {high})))
         print("Integral:", integral, "=", sp.N(integral, 10))
-    """)
+    """,
+    )
     parameters = {*symbols(task.function.expression), *symbols(task.bounds.low), *symbols(task.bounds.high)}
     if parameters - {task.function.variable}:
-        script.section("The result.", f"""
+        script.section(
+            "The result.",
+            f"""
             print("{MARK}", json.dumps({{"exact": str(integral), "parameters": True}}))
-        """)
+        """,
+        )
         return
     script.uses("quad", "np")
-    script.section("Check it with many thin strips.", f"""
+    script.section(
+        "Check it with many thin strips.",
+        f"""
         height = sp.lambdify({variable}, integrand, ["scipy", "numpy"])
         with np.errstate(all="ignore"):
             strips, error = quad(lambda place: height(np.float64(place)), float({low}), float({high}),
                                  limit=500, full_output=True)[:2]
         print("Numerically:", strips, "+/-", error)
         print("{MARK}", json.dumps({{**both(integral), "strips": str(strips), "error": str(error)}}))
-    """)
+    """,
+    )
 
 
 def limit(script: Script, task: Limit) -> None:
@@ -93,16 +116,22 @@ def limit(script: Script, task: Limit) -> None:
     name, variable, towards = script.function(task.function), script.symbol(task.function.variable), task.towards
     point = script.text(towards)
     numeric = symbols(task.function.expression) == (task.function.variable,) and not symbols(towards)
-    script.section(f"The limit for {variable} -> {code(towards)}.", f"""
+    script.section(
+        f"The limit for {variable} -> {code(towards)}.",
+        f"""
         left, right = (sp.limit({name}, {variable}, {point}, side) for side in "-+")
         print("From the left:", left, "from the right:", right)
-    """)
+    """,
+    )
     near = _near(script, task.function, point) if numeric else ""
-    script.section("Look at values near the point, as a check." if near else "The result.", f"""
-        {near or 'near = {}'}
+    script.section(
+        "Look at values near the point, as a check." if near else "The result.",
+        f"""
+        {near or "near = {}"}
         print("Nearby:", near)
         print("{MARK}", json.dumps({{"left": str(left), "right": str(right), "near": near}}))
-    """)
+    """,
+    )
 
 
 def _near(script: Script, function: Function, point: str) -> str:
@@ -110,7 +139,7 @@ def _near(script: Script, function: Function, point: str) -> str:
     name, variable = script.function(function), script.symbol(function.variable)
     places = {"sp.oo": "1e6, 1e6", "-sp.oo": "-1e6, -1e6"}.get(point, f"{point} - 1e-6, {point} + 1e-6")
     return (
-        f'near = {{side: str({name}.evalf(15, subs={{{variable}: sp.N(place)}}))\n'
+        f"near = {{side: str({name}.evalf(15, subs={{{variable}: sp.N(place)}}))\n"
         f'                for side, place in zip(["left", "right"], [{places}])}}'
     )
 
@@ -118,7 +147,9 @@ def _near(script: Script, function: Function, point: str) -> str:
 def tangent(script: Script, task: Tangent) -> None:
     """The line through the point with the slope there."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
-    script.section("The tangent has the slope of the curve and goes through its point.", f"""
+    script.section(
+        "The tangent has the slope of the curve and goes through its point.",
+        f"""
         point = {script.exact(task.at)}
         slope = sp.simplify(sp.diff({name}, {variable}).subs({variable}, point))
         height = sp.simplify({name}.subs({variable}, point))
@@ -128,4 +159,5 @@ def tangent(script: Script, task: Tangent) -> None:
             "exact": str(tangent), "slope": str(slope), "height": str(height),
             "is_real": slope.is_finite is not False and slope.is_real is not False and height.is_real is not False,
         }}))
-    """)
+    """,
+    )

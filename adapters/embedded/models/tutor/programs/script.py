@@ -25,9 +25,14 @@ MARK: Final = "RESULT"
 """What the line begins with that the tutor reads back; JSON follows."""
 
 _IMPORTS: Final = {
-    "json": "import json", "plt": "import matplotlib.pyplot as plt", "np": "import numpy as np",
-    "pd": "import pandas as pd", "sp": "import sympy as sp", "brentq": "from scipy.optimize import brentq",
-    "quad": "from scipy.integrate import quad", "domain": "from sympy.calculus.util import continuous_domain",
+    "json": "import json",
+    "plt": "import matplotlib.pyplot as plt",
+    "np": "import numpy as np",
+    "pd": "import pandas as pd",
+    "sp": "import sympy as sp",
+    "brentq": "from scipy.optimize import brentq",
+    "quad": "from scipy.integrate import quad",
+    "domain": "from sympy.calculus.util import continuous_domain",
 }
 _NAMES: Final = ("f", "g", "h", *(f"f{number}" for number in range(4, 40)))
 

@@ -29,11 +29,23 @@ from adapters.embedded.models.tutor.programs import calculus, plotting, shape, s
 from adapters.embedded.models.tutor.programs.script import Script
 
 _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
-    Arithmetic: values.arithmetic, Evaluate: values.evaluate, Rewrite: values.rewrite,
-    Derivative: calculus.derivative, Integral: calculus.integral, Limit: calculus.limit, Tangent: calculus.tangent,
-    Curvature: shape.curvature, Monotony: shape.monotony, Extrema: shape.extrema,
-    Solve: solving.solve, Roots: solving.roots, Intersection: solving.intersection, SolveSystem: solving.system,
-    Inequality: solving.inequality, Plot: plotting.plot, Table: tables.table,
+    Arithmetic: values.arithmetic,
+    Evaluate: values.evaluate,
+    Rewrite: values.rewrite,
+    Derivative: calculus.derivative,
+    Integral: calculus.integral,
+    Limit: calculus.limit,
+    Tangent: calculus.tangent,
+    Curvature: shape.curvature,
+    Monotony: shape.monotony,
+    Extrema: shape.extrema,
+    Solve: solving.solve,
+    Roots: solving.roots,
+    Intersection: solving.intersection,
+    SolveSystem: solving.system,
+    Inequality: solving.inequality,
+    Plot: plotting.plot,
+    Table: tables.table,
 }
 
 

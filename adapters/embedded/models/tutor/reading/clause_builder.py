@@ -21,10 +21,24 @@ from adapters.embedded.models.tutor.reading.surroundings import (
     starts_with,
 )
 
-_STRUCTURE: Final = frozenset({
-    Cue.FROM, Cue.TO, Cue.BETWEEN, Cue.FOR, Cue.AT, Cue.ON, Cue.RESPECT, Cue.APPROACHES, Cue.STEP, Cue.AND, Cue.OF,
-    Cue.UNKNOWN, Cue.OR, Cue.OVER,
-})
+_STRUCTURE: Final = frozenset(
+    {
+        Cue.FROM,
+        Cue.TO,
+        Cue.BETWEEN,
+        Cue.FOR,
+        Cue.AT,
+        Cue.ON,
+        Cue.RESPECT,
+        Cue.APPROACHES,
+        Cue.STEP,
+        Cue.AND,
+        Cue.OF,
+        Cue.UNKNOWN,
+        Cue.OR,
+        Cue.OVER,
+    }
+)
 _SEPARATES: Final = frozenset({Cue.AND, Cue.OR, Cue.THEN})
 _NEGATES: Final = frozenset({Cue.WITHOUT, Cue.NOT})
 _CAN_BE_DECLINED: Final = frozenset({Cue.PLOT, Cue.EXPLAIN, Cue.TABLE})
@@ -42,11 +56,11 @@ class ClauseBuilder:
     def __init__(self, items: Sequence[Item], start: int) -> None:
         self._items = items
         self._start = start
-        self._cue: Cue | None = None          # the last word that gives the next statement its role
-        self._low: Expression | None = None   # of a range whose end has not come yet
-        self._continues: str | None = None    # what a further number after a comma would be
-        self._variable = ""                   # the lone letter that a range or list belongs to
-        self._separated = True                # since the last demand: by "and" or a comma
+        self._cue: Cue | None = None  # the last word that gives the next statement its role
+        self._low: Expression | None = None  # of a range whose end has not come yet
+        self._continues: str | None = None  # what a further number after a comma would be
+        self._variable = ""  # the lone letter that a range or list belongs to
+        self._separated = True  # since the last demand: by "and" or a comma
         self._negated = False
         self._last_meaning: Cue | None = None
         self._parentheses = 0
@@ -68,7 +82,7 @@ class ClauseBuilder:
     def ends_before(self, cue: Cue | None) -> bool:
         """Whether a word of this meaning begins another clause: a demand after the subject of an earlier demand."""
         asked = any(demand is not Cue.FIND for demand in self._demands)
-        again = cue in self._demands and (cue is Cue.TABLE or not self._separated)   # a table ... as csv
+        again = cue in self._demands and (cue is Cue.TABLE or not self._separated)  # a table ... as csv
         further = cue in DEMANDS and not again and (self._separated or asked)
         return bool(self._subjects) and (cue is Cue.AGAIN or further)
 
@@ -94,13 +108,23 @@ class ClauseBuilder:
         strong = tuple(demand for demand in demands if demand is not Cue.FIND)
         if not strong and self._towards is not None:
             strong = (Cue.LIMIT,)
-        elif not strong and Cue.GRAPH in self._cues and self._subjects:   # "can you show me the graph of x^2"
+        elif not strong and Cue.GRAPH in self._cues and self._subjects:  # "can you show me the graph of x^2"
             strong = (Cue.PLOT,)
         return Clause(
-            demands=strong or demands, cues=frozenset(self._cues), of=self._of, declined=frozenset(self._declined),
-            subjects=tuple(self._subjects), values=self._values, points=tuple(self._points),
-            conditions=tuple(self._conditions), bounds=self._bounds, unknowns=tuple(dict.fromkeys(self._unknowns)),
-            towards=self._towards, side=self._side, numbers=self._numbers, joined=self._is_joined(),
+            demands=strong or demands,
+            cues=frozenset(self._cues),
+            of=self._of,
+            declined=frozenset(self._declined),
+            subjects=tuple(self._subjects),
+            values=self._values,
+            points=tuple(self._points),
+            conditions=tuple(self._conditions),
+            bounds=self._bounds,
+            unknowns=tuple(dict.fromkeys(self._unknowns)),
+            towards=self._towards,
+            side=self._side,
+            numbers=self._numbers,
+            joined=self._is_joined(),
             strange=(*self._strange, *left_over),
         )
 
@@ -149,9 +173,10 @@ class ClauseBuilder:
         else:
             self._pair(earlier, cue)
         again = earlier is cue is Cue.DERIVATIVE and not self._separated
-        about_parameter = cue in {Cue.SOLVE, Cue.ROOTS} and any(set(each.letters) - set(self._unknowns)
-                                                                for each in self._subjects if self._unknowns)
-        if again or about_parameter:   # "for which k has x^2 + kx + 4 = 0 real solutions"
+        about_parameter = cue in {Cue.SOLVE, Cue.ROOTS} and any(
+            set(each.letters) - set(self._unknowns) for each in self._subjects if self._unknowns
+        )
+        if again or about_parameter:  # "for which k has x^2 + kx + 4 = 0 real solutions"
             self._strange.append(UNCLEAR)
         self._separated = False
         self._cue = cue if cue in _INTRODUCES_UNKNOWN else None
@@ -317,7 +342,7 @@ class ClauseBuilder:
     def _hear_sign(self, mark: Mark) -> None:
         if mark.text in {"+", "-"} and self._towards is not None:
             self._side = mark.text
-        elif unicodedata.category(mark.text[0]) not in {"So", "Sk", "Cf", "Mn"}:   # pictures say nothing here
+        elif unicodedata.category(mark.text[0]) not in {"So", "Sk", "Cf", "Mn"}:  # pictures say nothing here
             self._strange.append(mark.text)
 
     def _hear_parenthesis(self, mark: Mark, at: int) -> None:

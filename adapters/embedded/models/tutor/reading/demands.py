@@ -12,9 +12,22 @@ from adapters.embedded.models.tutor.language.cues import (
     Cue,
 )
 
-OF_DERIVATIVE: Final = EXTREMA_CUES | MONOTONY_CUES | SHAPE_CUES | frozenset({
-    Cue.ROOTS, Cue.LIMIT, Cue.TABLE, Cue.INTERCEPT, Cue.INTEGRAL, Cue.AREA, Cue.PLOT,
-})
+OF_DERIVATIVE: Final = (
+    EXTREMA_CUES
+    | MONOTONY_CUES
+    | SHAPE_CUES
+    | frozenset(
+        {
+            Cue.ROOTS,
+            Cue.LIMIT,
+            Cue.TABLE,
+            Cue.INTERCEPT,
+            Cue.INTEGRAL,
+            Cue.AREA,
+            Cue.PLOT,
+        }
+    )
+)
 """What can be asked of a derivative as of any function."""
 
 _FAMILIES: Final = (EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, frozenset({Cue.INTEGRAL, Cue.AREA}))
@@ -25,9 +38,9 @@ _GENERAL: Final = frozenset({Cue.EVALUATE, Cue.SOLVE, Cue.ANALYSIS})
 class Pair(Enum):
     """How a demand goes with the one right before it."""
 
-    BOTH = auto()              # two sides of one question: concave or convex
-    LATER_ALONE = auto()       # evaluate the integral
-    EARLIER_ALONE = auto()     # the derivative's value
+    BOTH = auto()  # two sides of one question: concave or convex
+    LATER_ALONE = auto()  # evaluate the integral
+    EARLIER_ALONE = auto()  # the derivative's value
     EARLIER_OF_LATER = auto()  # plot the derivative
     LATER_OF_EARLIER = auto()  # is the derivative increasing
     UNCLEAR = auto()

@@ -27,9 +27,16 @@ class Mark:
 Item = Word | Relation | Bounds | Values | Mark
 
 _OWN_FUNCTIONS: Final = frozenset("fghFGH")
-_STARTS: Final = frozenset({
-    TokenKind.NUMBER, TokenKind.LETTER, TokenKind.CONSTANT, TokenKind.FUNCTION, TokenKind.OPEN, TokenKind.BAR,
-})
+_STARTS: Final = frozenset(
+    {
+        TokenKind.NUMBER,
+        TokenKind.LETTER,
+        TokenKind.CONSTANT,
+        TokenKind.FUNCTION,
+        TokenKind.OPEN,
+        TokenKind.BAR,
+    }
+)
 
 
 def items(pieces: Sequence[Piece], *, functions: frozenset[str]) -> list[Item]:
@@ -46,8 +53,12 @@ def _defined(pieces: Sequence[Piece]) -> frozenset[str]:
     texts = [piece.text if isinstance(piece, Token) else "" for piece in pieces]
     letters = [isinstance(piece, Token) and piece.kind is TokenKind.LETTER for piece in pieces]
     return frozenset(
-        texts[at] for at in range(len(texts) - 4)
-        if letters[at] and letters[at + 2] and texts[at + 1] == "(" and texts[at + 3:at + 5] == [")", "="]
+        texts[at]
+        for at in range(len(texts) - 4)
+        if letters[at]
+        and letters[at + 2]
+        and texts[at + 1] == "("
+        and texts[at + 3 : at + 5] == [")", "="]
         and texts[at] != texts[at + 2]
     )
 
@@ -99,7 +110,7 @@ class _Reader:
     def _run(self) -> list[Token]:
         """The tokens from here to the next word."""
         run: list[Token] = []
-        for piece in self.pieces[self.at:]:
+        for piece in self.pieces[self.at :]:
             if isinstance(piece, Word):
                 break
             run.append(piece)

@@ -19,7 +19,7 @@ _ARTICLES: Final = frozenset({"the", "a", "an", "its", "this", "that", "of", "de
 
 def following_cue(items: Sequence[Item], at: int) -> Cue | None:
     """The meaning of the next word that matters; None at the next statement or the end."""
-    for item in items[at + 1:at + 4]:
+    for item in items[at + 1 : at + 4]:
         if isinstance(item, Mark):
             return Cue.APPROACHES if item.kind is TokenKind.ARROW else None
         if not isinstance(item, Word):
