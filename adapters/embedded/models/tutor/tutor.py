@@ -145,7 +145,7 @@ def _next_step_with_table(
     except Refusal as refusal:
         return _Answer(declined(question, refusal))
     if len(outputs) == 1:
-        return _Program(data_program(table, tasks))
+        return _Program(data_program(table, tasks, say))
     results = results_in(outputs[-1])
     if not results:
         return _Answer(failed(say.language, _last_line(outputs[-1])))

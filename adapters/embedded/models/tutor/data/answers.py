@@ -117,7 +117,8 @@ def _describe(told: Told, result: Result) -> None:
     told.line("described", rows=_whole(result, "rows"), columns=say.listed(columns))
     figures = object_of(result, "figures")
     if figures:
-        told.lines.append("\n".join(f"- **{_plain(name)}**: " + _figures(say, object_of(figures, name)) for name in figures))
+        lines = (f"- **{_plain(name)}**: {_figures(say, object_of(figures, name))}" for name in figures)
+        told.lines.append("\n".join(lines))
     told.step("how figures")
 
 

@@ -34,10 +34,10 @@ _CHARTS: Final = {
 _HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})   # German "gegen" is the latter
 _GROUPING: Final = frozenset({Cue.BY, Cue.RESPECT})                        # German "nach" is the latter
 _ENDS_ROLE: Final = frozenset({Cue.AND, Cue.OF, Cue.FOR, Cue.BETWEEN, Cue.FROM})
-_SPECIFIC: Final = frozenset({
-    Cue.DERIVATIVE, Cue.INTEGRAL, Cue.AREA, Cue.CONCAVE, Cue.CONVEX, Cue.CURVATURE, Cue.INFLECTION, Cue.SOLVE, Cue.ROOTS,
-    Cue.LIMIT, Cue.SIMPLIFY, Cue.EXPAND, Cue.FACTOR, Cue.INTERSECTION, Cue.TANGENT, Cue.INCREASING, Cue.DECREASING,
-    Cue.UNABLE, Cue.WITHOUT, Cue.NOT, Cue.POSITIVE, Cue.NEGATIVE, Cue.STEP,
+_OF_FORMULAS: Final = frozenset({
+    Cue.DERIVATIVE, Cue.INTEGRAL, Cue.AREA, Cue.CONCAVE, Cue.CONVEX, Cue.CURVATURE, Cue.INFLECTION, Cue.SOLVE,
+    Cue.ROOTS, Cue.LIMIT, Cue.SIMPLIFY, Cue.EXPAND, Cue.FACTOR, Cue.INTERSECTION, Cue.TANGENT, Cue.INCREASING,
+    Cue.DECREASING, Cue.UNABLE, Cue.WITHOUT, Cue.NOT, Cue.POSITIVE, Cue.NEGATIVE, Cue.STEP,
 })
 
 
@@ -71,7 +71,7 @@ def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tupl
     """The tasks of one question. Raises Refusal."""
     question = DataQuestion(parts_of(text, columns, language), columns)
     strange = [word.text for word in question.words if word.cue is None]
-    if strange or question.cues & _SPECIFIC:
+    if strange or question.cues & _OF_FORMULAS:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
     tasks = tuple(_tasks(question))
     if not tasks:
@@ -145,10 +145,11 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
 
 
 def _time(question: DataQuestion) -> Column | None:
-    """`over time` without a column's name is the column of dates."""
-    over_time = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe"} for word in question.words)
+    """`over time`, and a trend of a single column, mean the column of dates without its name."""
+    spoken = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe"} for word in question.words)
+    trend_of_one = Cue.TREND in question.cues and Cue.SCATTER not in question.cues and len(question.named) == 1
     dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
-    return dates[0] if over_time and dates else None
+    return dates[0] if (spoken or trend_of_one) and dates else None
 
 
 def _fitting(ys: Sequence[Column], x: Column | None, group: Column | None) -> Chart:
@@ -165,7 +166,7 @@ def _scatter(ys: Sequence[Column], x: Column | None, *, trend: bool) -> ShowChar
     if x is None and len(ys) == 2:
         x, ys = ys[0], ys[1:]
     if x is None or not ys:
-        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in ys))
+        raise Refusal(Reason.LEFT_OVER)
     return ShowChart(chart=Chart.SCATTER, ys=tuple(map(_numeric, ys)), x=_numeric(x), trend=trend)
 
 

@@ -65,8 +65,10 @@ def plot(script: Script, task: Plot) -> None:
     script.uses("np", "plt", "sp")
     variable = script.symbol(task.functions[0].variable)
     formulas = [each.expression for each in task.functions]
-    poles, partial = has_poles(formulas), has_poles(formulas) or is_partial(formulas)
-    script.section("The curves, as functions of numbers.", _curves(script, task, variable, quiet=partial or not is_polynomial(formulas)))
+    poles = has_poles(formulas)
+    partial = poles or is_partial(formulas)
+    quiet = partial or not is_polynomial(formulas)
+    script.section("The curves, as functions of numbers.", _curves(script, task, variable, quiet=quiet))
     script.section("The range to draw.", _range(script, task, partial=partial))
     script.section("Draw: many points, joined to a smooth line.", _drawing(script, task, poles=poles))
 
@@ -100,7 +102,8 @@ def is_partial(formulas: Iterable[Expression]) -> bool:
 def is_polynomial(formulas: Iterable[Expression]) -> bool:
     """Whether there are neither functions nor variable exponents, so that nothing can overflow."""
     return not any(
-        isinstance(node, Call) or (isinstance(node, Operation) and node.operator == "**" and not is_constant(node.right))
+        isinstance(node, Call)
+        or (isinstance(node, Operation) and node.operator == "**" and not is_constant(node.right))
         for formula in formulas for node in walk(formula)
     )
 

@@ -44,7 +44,8 @@ def extrema(script: Script, task: Extrema) -> None:
         points = [{{"x": both(cut), "y": both(sp.simplify({name}.subs({variable}, cut)))}} for cut in cuts]
         ends = []
         for interval in intervals:
-            for end, is_open, side in [(interval.inf, interval.left_open, "+"), (interval.sup, interval.right_open, "-")]:
+            low, high = (interval.inf, interval.left_open, "+"), (interval.sup, interval.right_open, "-")
+            for end, is_open, side in (low, high):
                 height = sp.limit({name}, {variable}, end, side) if is_open else {name}.subs({variable}, end)
                 ends.append({{"x": both(end), "y": both(height), "open": bool(is_open)}})
         print("Candidates:", [(point["x"]["exact"], point["y"]["exact"]) for point in points + ends])

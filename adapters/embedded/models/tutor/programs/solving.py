@@ -105,7 +105,7 @@ def system(script: Script, task: SolveSystem) -> None:
     script.section("Solve them together and put each solution in again as a check.", f"""
         solutions = sp.solve(equations, [{unknowns}], dict=True)
         checks = [
-            all(sp.simplify((each.lhs - each.rhs).subs(solution)) == 0 for each in equations if each not in (True, False))
+            all(sp.simplify((each.lhs - each.rhs).subs(solution)) == 0 for each in equations if isinstance(each, sp.Eq))
             for solution in solutions
         ]
         print("Solutions:", solutions, "checked:", checks)

@@ -33,7 +33,8 @@ def denominators(function: Function) -> Sequence[Expression]:
 def evaluate(script: Script, task: Evaluate) -> None:
     """The value at one point."""
     script.helper(BOTH)
-    name, variable, at = script.real_function(task.function), script.symbol(task.function.variable), script.text(task.at)
+    name, at = script.real_function(task.function), script.text(task.at)
+    variable = script.symbol(task.function.variable)
     below = ", ".join(script.text(each) for each in denominators(task.function))
     check = f"""
 if any(sp.simplify(divisor.subs({variable}, {at})) == 0 for divisor in [{below}]):

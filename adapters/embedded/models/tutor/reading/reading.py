@@ -27,15 +27,17 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
-_NAMED_RESULTS: Final = (   # "the sum of 3 and 5", "the square of 4"
-    (re.compile(rf"\b(?:square of|Quadrat von) {_OPERAND}", re.IGNORECASE), r"((\1)^2)"),
-    (re.compile(rf"\b(?:a |one )?half of {_OPERAND}|\b(?:die )?Hälfte von {_OPERAND}", re.IGNORECASE), r"((\1\2)/2)"),
-    (re.compile(rf"\bcube of {_OPERAND}", re.IGNORECASE), r"((\1)^3)"),
-    (re.compile(rf"\b(?:sum of|Summe (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) + (\2))"),
-    (re.compile(rf"\b(?:product of|Produkt (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) * (\2))"),
-    (re.compile(rf"\b(?:difference (?:of|between)|Differenz (?:von|aus|zwischen)) {_OPERAND} (?:and|und) {_OPERAND}",
-                re.IGNORECASE), r"((\1) - (\2))"),
-    (re.compile(rf"\b(?:quotient of|Quotient (?:von|aus)) {_OPERAND} (?:and|und) {_OPERAND}", re.IGNORECASE), r"((\1) / (\2))"),
+_PAIR: Final = rf"{_OPERAND} (?:and|und) {_OPERAND}"
+_NAMED_RESULTS: Final = tuple(   # "the sum of 3 and 5", "the square of 4"
+    (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result) for words, operands, result in (
+        ("square of|Quadrat von", _OPERAND, r"((\1)^2)"),
+        ("cube of|dritte Potenz von", _OPERAND, r"((\1)^3)"),
+        ("half of|Hälfte von", _OPERAND, r"((\1)/2)"),
+        ("sum of|Summe (?:von|aus)", _PAIR, r"((\1) + (\2))"),
+        ("product of|Produkt (?:von|aus)", _PAIR, r"((\1) * (\2))"),
+        ("difference (?:of|between)|Differenz (?:von|aus|zwischen)", _PAIR, r"((\1) - (\2))"),
+        ("quotient of|Quotient (?:von|aus)", _PAIR, r"((\1) / (\2))"),
+    )
 )
 _AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,.\[({;])\b\d+,\d{1,2}(?![\d,])(?!\s*[\])}])|\b\d+,\d{4,}(?![\d,])")
 

@@ -1,0 +1,66 @@
+"""Figures of columns."""
+
+from __future__ import annotations
+
+import json
+
+from adapters.embedded.models.tutor.data.python_text import FIGURES, names, quoted, result
+from adapters.embedded.models.tutor.data.requests import CountRows, Describe, TellCorrelation, TellStatistics
+
+
+def statistics(task: TellStatistics) -> str:
+    """Of whole columns, or of each group."""
+    figures = json.dumps([FIGURES[statistic] for statistic in task.statistics])
+    if task.by is None:
+        columns = names(task.columns) if task.columns else "list(table.columns)"
+        return f"""
+# The figures of each column; missing values are left out.
+figures = table[{columns}].agg({figures})
+print(figures.to_string())
+told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
+{result('"figures": told')}"""
+    by = quoted(task.by.name)
+    worked = (f"table.groupby({by})[{names(task.columns)}].agg({figures})" if task.columns
+              else f'table.groupby({by}).size().to_frame("count")')
+    return f"""
+# The figures of each group; missing values are left out.
+figures = {worked}
+figures.columns = [" ".join(name) if isinstance(name, tuple) else str(name) for name in figures.columns]
+print(figures.to_string())
+groups = {{str(group): {{name: float(row[name]) for name in figures.columns}}
+          for group, row in figures.head(30).iterrows()}}
+{result('"groups": groups, "count": len(figures)')}"""
+
+
+def correlation(task: TellCorrelation) -> str:
+    """Pearson's r, and the line of least squares."""
+    first, second = quoted(task.first.name), quoted(task.second.name)
+    fields = '"r": float(r), "slope": round(slope, 10), "intercept": round(intercept, 10), "count": len(rows)'
+    return f"""
+# Pearson's correlation, and the straight line that fits best.
+rows = table[[{first}, {second}]].dropna()
+r = rows[{first}].corr(rows[{second}])
+slope, intercept = np.polyfit(rows[{first}], rows[{second}], 1)
+print("r =", r, "line:", slope, "* x +", intercept)
+{result(fields)}"""
+
+
+def describe(task: Describe) -> str:
+    """The usual figures of every column of numbers."""
+    columns = f"[{names(task.columns)}]" if task.columns else ""
+    return f"""
+# The key figures of each column of numbers.
+numbers = table{columns}.select_dtypes("number")
+told = {{}}
+if len(numbers.columns):
+    figures = numbers.agg(["count", "mean", "std", "min", "median", "max"])
+    print(figures.to_string())
+    told = {{name: {{key: float(figures[name][key]) for key in figures.index}} for name in figures.columns[:12]}}
+{result('"rows": len(table), "columns": list(table.columns[:60]), "figures": told')}"""
+
+
+def count_rows(_: CountRows) -> str:
+    """How many there are."""
+    return f"""
+print("Rows:", len(table))
+{result('"rows": len(table)')}"""
