@@ -6,7 +6,8 @@ from typing import Final
 
 from adapters.embedded.models.tutor.language.cues import Cue
 
-# fmt: off - a vocabulary is read by the line
+# A vocabulary is read by the line.
+# fmt: off
 CUES: Final = {
     Cue.PLOT: "plot | plots | plotting | plotted | draw | drawing | drawn | sketch | visualize | visualise | chart"
     " | graph it | graph them | graph this | graph that | show the graph | show me the graph | show a graph"
