@@ -173,9 +173,9 @@ def _writable(limits: Limits) -> list[str]:
         "--size",
         str(limits.scratch_bytes),
         "--tmpfs",
-        "/dev/shm",
+        "/dev/shm",  # noqa: S108 - the guest's own, of limited size
         "--remount-ro",
-        "/dev",  # noqa: S108
+        "/dev",
         "--size",
         str(limits.data_bytes),
         "--tmpfs",

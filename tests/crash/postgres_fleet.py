@@ -123,7 +123,7 @@ class People:
     @asynccontextmanager
     async def talking(self) -> AsyncIterator[None]:
         """While in here they talk; afterwards nobody does, and what was said last is acknowledged."""
-        print(f"seed {self.seed}")  # noqa: T201 - draws everything
+        print(f"seed {self.seed}")
         over = asyncio.Event()
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as http:
@@ -180,7 +180,7 @@ class People:
         acked = {message_id for said in self.acked.values() for message_id in said}
         await until(lambda: acked <= outside.answered(), deadline_s=_LIVENESS_S)
         await until(lambda: not self.fleet.unfinished(), deadline_s=_LIVENESS_S, pause_s=0.5)
-        print(f"{len(acked)} acknowledged, {self.refused} of {self.deliveries} deliveries refused")  # noqa: T201
+        print(f"{len(acked)} acknowledged, {self.refused} of {self.deliveries} deliveries refused")
         assert len(acked) >= max(least, 0.95 * self.said), "void: too little was acknowledged"
         assert outside.overlaps() == []
         assert outside.doubled() == []

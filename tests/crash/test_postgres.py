@@ -33,7 +33,7 @@ async def test_a_replica_killed_for_good_is_replaced_by_the_other_within_five_se
         left, at_s = fleet.outside.in_hand(doomed.name), time.monotonic()
         await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left, deadline_s=10)
         delays = [when_s - at_s for when_s in fleet.outside.taken_over(left, other.name).values()]
-        print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")  # noqa: T201
+        print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")
     assert max(delays) < 5
     await people.judge(least=40)
 
@@ -91,7 +91,7 @@ async def crash_the_server(fleet: Fleet, postgres: PostgresServer, *, times: int
             await asyncio.to_thread(postgres.start)
             acts = len(fleet.outside.acts)
             took_s = await until(lambda acts=acts: len(fleet.outside.acts) > acts, deadline_s=10)  # type: ignore[misc]
-            print(f"went on {took_s:.1f} s after the server was back")  # noqa: T201
+            print(f"went on {took_s:.1f} s after the server was back")
         await asyncio.sleep(2)
     await people.judge(least=40)
 
@@ -134,7 +134,7 @@ async def test_a_replica_frozen_for_thirty_seconds_has_no_late_effect(fleet: Fle
         left, at_s = fleet.outside.in_hand(frozen.name), time.monotonic()
         await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left, deadline_s=25)
         delays = [when_s - at_s for when_s in fleet.outside.taken_over(left, other.name).values()]
-        print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")  # noqa: T201
+        print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")
         await asyncio.sleep(30 - (time.monotonic() - at_s))
         frozen.thaw()
         acts = len(fleet.outside.acts)
@@ -160,7 +160,7 @@ async def test_a_replica_cut_off_from_the_database_without_a_word_has_no_late_ef
             assert left
             await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left, deadline_s=25)
             delays = [when_s - at_s for when_s in fleet.outside.taken_over(left, other.name).values()]
-            print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")  # noqa: T201
+            print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")
             assert not [act for act in fleet.outside.acts if act.by == alone.name and act.at_s > at_s + 1]
             await asyncio.sleep(max(0, 30 - (time.monotonic() - at_s)))
             proxy.heal()

@@ -42,7 +42,7 @@ async def test_thirty_random_kills_under_load_lose_nothing(talk: Talk) -> None:
 
 
 async def destroy(talk: Talk, *, kills: int, seed: int) -> None:
-    print(f"seed {seed}")  # noqa: T201 - replays the run
+    print(f"seed {seed}")
     dice = random.Random(seed)
     talk.outside.service.state.plan = lambda said: Plan(run_s=dice.uniform(0.05, 0.5), messages=[[text(said)]])
     record = Record()
@@ -114,4 +114,4 @@ def judge(talk: Talk, record: Record, kills: int) -> None:
     runs = Counter(run.metadata["turn"] for run in talk.outside.service.state.runs.values())
     assert len(runs) == asked
     assert set(runs.values()) == {1}, "no run was started twice: the service could be asked"
-    print(f"{asked} asked, {kills} kills, {record.doubled} doubled, {repeated} parts repeated")  # noqa: T201
+    print(f"{asked} asked, {kills} kills, {record.doubled} doubled, {repeated} parts repeated")

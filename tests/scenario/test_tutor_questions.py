@@ -19,14 +19,16 @@ QUESTIONS = 208
 LEAST_RIGHT = 0.95
 
 pytestmark = pytest.mark.skipif(
-    not default_sandbox_python().exists(), reason="needs the sandbox's own Python environment, which `make` installs",
+    not default_sandbox_python().exists(),
+    reason="needs the sandbox's own Python environment, which `make` installs",
 )
 
 
 async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rng = random.Random(SEED)  # noqa: S311  (draws questions, guards nothing)
+    rng = random.Random(SEED)
     kinds = [*calculus.KINDS, *algebra.KINDS, *tables.KINDS]
     questions = [kinds[number % len(kinds)](rng) for number in range(QUESTIONS)]
     tally: Counter[Verdict] = Counter()
@@ -38,8 +40,10 @@ async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
             if verdict is not Verdict.RIGHT:
                 missed.append(f"{verdict.value}: {question.kind}: {question.messages} -> {text[:200]}")
     with capsys.disabled():
-        print(f"\nseed {SEED}: {QUESTIONS} questions, {tally[Verdict.RIGHT] / QUESTIONS:.1%} right, "  # noqa: T201
-              f"{tally[Verdict.DECLINED]} declined, {tally[Verdict.WRONG]} wrong")
+        print(
+            f"\nseed {SEED}: {QUESTIONS} questions, {tally[Verdict.RIGHT] / QUESTIONS:.1%} right, "
+            f"{tally[Verdict.DECLINED]} declined, {tally[Verdict.WRONG]} wrong"
+        )
     assert not tally[Verdict.WRONG], "\n".join(missed)
     assert tally[Verdict.RIGHT] >= LEAST_RIGHT * QUESTIONS, "\n".join(missed)
 

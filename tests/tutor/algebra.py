@@ -107,11 +107,12 @@ def quadratic(rng: random.Random) -> Question:
     style, kind = Style.drawn(rng), rng.choice(["whole", "whole", "irrational", "none"])
     half, square = rng.randint(-4, 4), rng.choice([2, 3, 5, 7])
     first, second = rng.sample(range(-7, 8), 2)
-    coefficients, solutions = {
+    drawn: dict[str, tuple[tuple[int, ...], list[float]]] = {
         "whole": ((1, -(first + second), first * second), [first, second]),
         "irrational": ((1, -2 * half, half * half - square), [half - math.sqrt(square), half + math.sqrt(square)]),
         "none": ((1, rng.choice([0, 2]), rng.randint(2, 9)), []),
-    }[kind]
+    }
+    coefficients, solutions = drawn[kind]
     equation = f"{polynomial(*coefficients).write(style)} = 0"
     text = pick(
         rng,

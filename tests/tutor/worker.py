@@ -20,7 +20,7 @@ from typing import Any
 
 def run(code: str) -> dict[str, Any]:
     """Execute a program in a namespace of its own; what it printed, drew and saved."""
-    pyplot = importlib.import_module("matplotlib.pyplot")
+    pyplot: Any = importlib.import_module("matplotlib.pyplot")
     figures: list[list[dict[str, Any]]] = []
     pyplot.show = lambda: figures.extend(described(pyplot))
     printed = io.StringIO()

@@ -108,7 +108,10 @@ def _read(text: str, language: Language, context: Context) -> _Understood:
 
 
 def _next_step(
-    understood: _Understood, heard: Sequence[ModelMessage], outputs: Sequence[str], instructions: str,
+    understood: _Understood,
+    heard: Sequence[ModelMessage],
+    outputs: Sequence[str],
+    instructions: str,
 ) -> _Answer | _Program:
     """What to do after these outputs of code."""
     plan = understood.plan
@@ -131,7 +134,11 @@ def _next_step(
 
 
 def _next_step_with_table(
-    question: Question, text: str, table: str, outputs: Sequence[str], instructions: str,
+    question: Question,
+    text: str,
+    table: str,
+    outputs: Sequence[str],
+    instructions: str,
 ) -> _Answer | _Program:
     """First a look at the columns, then the program for what was asked, then the answer."""
     if not outputs:

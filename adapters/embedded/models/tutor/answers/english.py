@@ -45,8 +45,7 @@ SENTENCES: Final = {
     "numerically only": "This value was found numerically; I know no exact form.",
     "limit": "The limit of {what} for {variable} → {at} is **{value}**.",
     "limit from": "The limit of {what} for {variable} → {at} from the {side} is **{value}**.",
-    "two limits": "{what} has **no limit** for {variable} → {at}: from the left it is {left}, from the right"
-    " {right}.",
+    "two limits": "{what} has **no limit** for {variable} → {at}: from the left it is {left}, from the right {right}.",
     "no limit": "{what} has **no limit** for {variable} → {at}.",
     "unsure limit": "I could not confirm a limit of {what} for {variable} → {at}.",
     "left": "left",
@@ -189,8 +188,7 @@ SENTENCES: Final = {
     " sign between these places",
     "how monotony": "it differentiates the function, finds where the derivative is zero, and tests its sign between"
     " these places",
-    "how extrema": "it finds where the derivative is zero, looks how its sign changes there, and compares the"
-    " heights",
+    "how extrema": "it finds where the derivative is zero, looks how its sign changes there, and compares the heights",
     "how zeros": "it brings everything to one side and finds where that is zero",
     "how solve": "it transforms the equation until the unknown stands alone",
     "how system": "it eliminates one unknown after the other, and puts each solution in again as a check",

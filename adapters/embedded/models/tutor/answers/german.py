@@ -46,8 +46,7 @@ SENTENCES: Final = {
     "numerically only": "Dieser Wert ist numerisch bestimmt; eine exakte Form kenne ich nicht.",
     "limit": "Der Grenzwert von {what} für {variable} → {at} ist **{value}**.",
     "limit from": "Der Grenzwert von {what} für {variable} → {at} von {side} ist **{value}**.",
-    "two limits": "{what} hat für {variable} → {at} **keinen Grenzwert**: Von links ist er {left}, von rechts"
-    " {right}.",
+    "two limits": "{what} hat für {variable} → {at} **keinen Grenzwert**: Von links ist er {left}, von rechts {right}.",
     "no limit": "{what} hat für {variable} → {at} **keinen Grenzwert**.",
     "unsure limit": "Einen Grenzwert von {what} für {variable} → {at} konnte ich nicht bestätigen.",
     "left": "links",
@@ -70,8 +69,7 @@ SENTENCES: Final = {
     "is piecewise concave": "{what} ist **auf jedem Teil des Definitionsbereichs konkav**{where}.",
     "gap": "Der Definitionsbereich hat eine Lücke, deshalb passt das Wort nicht auf die Funktion als Ganzes.",
     "because always positive": "Der Grund ist die zweite Ableitung: Sie ist {derivative}, also überall größer als 0.",
-    "because always negative": "Der Grund ist die zweite Ableitung: Sie ist {derivative}, also überall kleiner als"
-    " 0.",
+    "because always negative": "Der Grund ist die zweite Ableitung: Sie ist {derivative}, also überall kleiner als 0.",
     "because positive": "Der Grund ist die zweite Ableitung, {derivative}: Sie ist dort nirgends negativ.",
     "because negative": "Der Grund ist die zweite Ableitung, {derivative}: Sie ist dort nirgends positiv.",
     "because changes": "Der Grund ist die zweite Ableitung, {derivative}: Sie wechselt das Vorzeichen.",
@@ -129,8 +127,7 @@ SENTENCES: Final = {
     "never": "{what} gilt für **kein reelles {variable}**{where}.",
     # diagrams
     "plotted": "Der Graph von {what} ist gezeichnet von {variable} = {left} bis {right}.",
-    "plotted several": "Die Graphen von {what} sind in einem Diagramm gezeichnet, von {variable} = {left} bis"
-    " {right}.",
+    "plotted several": "Die Graphen von {what} sind in einem Diagramm gezeichnet, von {variable} = {left} bis {right}.",
     "marked": "Der Punkt bei {variable} = {at} ist markiert.",
     "several marked": "Die Punkte bei {variable} = {at} sind markiert.",
     "nothing to draw": "Von {what} ist in diesem Bereich nichts zu sehen: Es gibt dort keine reellen Werte.",
@@ -193,15 +190,13 @@ SENTENCES: Final = {
     " dazwischen ihr Vorzeichen",
     "how monotony": "leitet er die Funktion ab, sucht die Nullstellen der Ableitung und prüft dazwischen ihr"
     " Vorzeichen",
-    "how extrema": "sucht er die Nullstellen der Ableitung, prüft dort den Vorzeichenwechsel und vergleicht die"
-    " Höhen",
+    "how extrema": "sucht er die Nullstellen der Ableitung, prüft dort den Vorzeichenwechsel und vergleicht die Höhen",
     "how zeros": "bringt er alles auf eine Seite und sucht, wo diese null ist",
     "how solve": "formt er die Gleichung um, bis die Unbekannte allein steht",
     "how system": "beseitigt er eine Unbekannte nach der anderen und setzt jede Lösung zur Probe ein",
     "how inequality": "sucht er, wo beide Seiten gleich sind, und prüft die Intervalle dazwischen",
     "how plot": "berechnet er 1001 Punkte jeder Kurve und verbindet sie mit matplotlib zu einer glatten Linie",
-    "why exact": "Ein Computeralgebrasystem rechnet exakt und verrechnet sich nicht, und jeder Schritt steht im"
-    " Code.",
+    "why exact": "Ein Computeralgebrasystem rechnet exakt und verrechnet sich nicht, und jeder Schritt steht im Code.",
     "why plot": "Ein Graph aus berechneten Punkten ist genauer als eine Skizze.",
     "why table": "Ein Programm füllt viele Zeilen ohne Fehler aus.",
     "only part": "Weiter ist der Code nicht gekommen: {reason}",

@@ -27,7 +27,8 @@ def columns_in(result: Result) -> tuple[Column, ...]:
     kinds = {str(kind): kind for kind in ColumnKind}
     return tuple(
         Column(name=name, kind=kinds.get(str(part.get("kind")), ColumnKind.TEXT))
-        for part in parts_of(result, "columns") if isinstance(name := part.get("name"), str)
+        for part in parts_of(result, "columns")
+        if isinstance(name := part.get("name"), str)
     )
 
 
@@ -69,8 +70,14 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
     told.line(f"chart {key}", count=_whole(result, "count"), statistic=statistic, **said)
     for fit in parts_of(result, "fits"):
         x = say("days") if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
-        told.line("fit", name=_plain(str(fit.get("name"))), slope=_decimal(say, fit, "slope"), x=x,
-                  intercept=_decimal(say, fit, "intercept"), r=_decimal(say, fit, "r"))
+        told.line(
+            "fit",
+            name=_plain(str(fit.get("name"))),
+            slope=_decimal(say, fit, "slope"),
+            x=x,
+            intercept=_decimal(say, fit, "intercept"),
+            r=_decimal(say, fit, "r"),
+        )
     told.step("how chart")
 
 
@@ -84,16 +91,29 @@ def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
     else:
         groups = object_of(result, "groups")
         told.line("by group", by=_plain(task.by.name))
-        told.lines.append("\n".join(
-            f"- {_plain(group)}: " + ", ".join(f"{_heading(say, name)} **{_number(say, value)}**"
-                                               for name, value in object_of(groups, group).items())
-            for group in groups
-        ))
+        told.lines.append(
+            "\n".join(
+                f"- {_plain(group)}: "
+                + ", ".join(
+                    f"{_heading(say, name)} **{_number(say, value)}**"
+                    for name, value in object_of(groups, group).items()
+                )
+                for group in groups
+            )
+        )
     told.step("how figures")
 
 
-_FIGURES = {"mean": "mean", "median": "median", "std": "deviation", "var": "variance", "sum": "total", "min": "minimum",
-            "max": "maximum", "count": "count"}
+_FIGURES = {
+    "mean": "mean",
+    "median": "median",
+    "std": "deviation",
+    "var": "variance",
+    "sum": "total",
+    "min": "minimum",
+    "max": "maximum",
+    "count": "count",
+}
 
 
 def _heading(say: Say, name: str) -> str:
@@ -106,8 +126,14 @@ def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
     say = told.say
     names = {"first": _plain(task.first.name), "second": _plain(task.second.name)}
     told.line("correlation", r=_decimal(say, result, "r"), **names)
-    told.line("fit", name=names["second"], x=names["first"], slope=_decimal(say, result, "slope"),
-              intercept=_decimal(say, result, "intercept"), r=_decimal(say, result, "r"))
+    told.line(
+        "fit",
+        name=names["second"],
+        x=names["first"],
+        slope=_decimal(say, result, "slope"),
+        intercept=_decimal(say, result, "intercept"),
+        r=_decimal(say, result, "r"),
+    )
     told.step("how correlation")
 
 

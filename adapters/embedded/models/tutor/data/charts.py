@@ -57,14 +57,18 @@ def scatter(task: ShowChart, say: Say) -> str:
     x = task.x or task.ys[0]
     trend = _TREND.format(numbers="rows[across]", places="rows[across]", trend=say("trend")) if task.trend else ""
     return f"""
-# One dot for each row{', and the straight line that fits best' if task.trend else ''}.
+# One dot for each row{", and the straight line that fits best" if task.trend else ""}.
 across, fits = {quoted(x.name)}, []
 {_OPEN}for name in {names(task.ys)}:
     rows = table[[across, name]].dropna() if name != across else table[[name]].dropna()
     plt.scatter(rows[across], rows[name], s=18, alpha=0.8, label=name){trend}
 plt.legend()
-""" + _finished(say("title against", ys=_listed(task), x=x.name), x.name, _listed(task),
-                fields='"count": len(rows), "fits": fits')
+""" + _finished(
+        say("title against", ys=_listed(task), x=x.name),
+        x.name,
+        _listed(task),
+        fields='"count": len(rows), "fits": fits',
+    )
 
 
 _TREND: Final = """
@@ -89,8 +93,9 @@ rows, fits = {rows}, []
 {_OPEN}for name in {names(task.ys)}:
     plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
 plt.legend()
-{rotated}""" + _finished(say("title over", ys=_listed(task), x=over), over, _listed(task),
-                         fields='"count": len(rows), "fits": fits')
+{rotated}""" + _finished(
+        say("title over", ys=_listed(task), x=over), over, _listed(task), fields='"count": len(rows), "fits": fits'
+    )
 
 
 def _numbers(x: Column | None) -> str:
@@ -114,8 +119,11 @@ heights = table[{names(task.ys)}].{figure}()
 plt.legend()
 """ + _finished(say("title figure", figure=word, ys=_listed(task)), "", word, fields='"count": len(heights)')
     by = quoted(task.by.name)
-    heights = (f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}()" if task.ys
-               else f'table[{by}].value_counts().to_frame("count")')
+    heights = (
+        f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}()"
+        if task.ys
+        else f'table[{by}].value_counts().to_frame("count")'
+    )
     what = say("title figure", figure=word, ys=_listed(task)) if task.ys else word
     return f"""
 # One bar for each group, at most 40 of them.

@@ -12,9 +12,24 @@ from adapters.embedded.models.tutor.planning.refusal import Refusal
 from adapters.embedded.models.tutor.reading.clause import Question
 
 _READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls")
-_ABOUT_FILES: Final = CHART_CUES | STATISTICS_CUES | frozenset({
-    Cue.FILE, Cue.COLUMN, Cue.ROWS, Cue.AGAINST, Cue.BY, Cue.OVER, Cue.PLOT, Cue.GRAPH, Cue.MAXIMUM, Cue.MINIMUM,
-})
+_ABOUT_FILES: Final = (
+    CHART_CUES
+    | STATISTICS_CUES
+    | frozenset(
+        {
+            Cue.FILE,
+            Cue.COLUMN,
+            Cue.ROWS,
+            Cue.AGAINST,
+            Cue.BY,
+            Cue.OVER,
+            Cue.PLOT,
+            Cue.GRAPH,
+            Cue.MAXIMUM,
+            Cue.MINIMUM,
+        }
+    )
+)
 
 
 def table_in(heard: Sequence[ModelMessage]) -> str | None:
@@ -27,7 +42,7 @@ def is_about_table(question: Question, plan: object, message: ModelMessage) -> b
     """Whether the message asks of the table rather than of a formula that it spells out."""
     if not isinstance(plan, Refusal):
         parts = [part for clause in question.clauses for each in clause.subjects for part in each.parts]
-        return bool(parts) and all(isinstance(part, Symbol) for part in parts)   # "plot a": a column
+        return bool(parts) and all(isinstance(part, Symbol) for part in parts)  # "plot a": a column
     strange = any(clause.strange for clause in question.clauses)
     return bool(message.file_names or strange or question.cues & _ABOUT_FILES)
 

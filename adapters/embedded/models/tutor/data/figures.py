@@ -20,8 +20,11 @@ print(figures.to_string())
 told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
 {result('"figures": told')}"""
     by = quoted(task.by.name)
-    worked = (f"table.groupby({by})[{names(task.columns)}].agg({figures})" if task.columns
-              else f'table.groupby({by}).size().to_frame("count")')
+    worked = (
+        f"table.groupby({by})[{names(task.columns)}].agg({figures})"
+        if task.columns
+        else f'table.groupby({by}).size().to_frame("count")'
+    )
     return f"""
 # The figures of each group; missing values are left out.
 figures = {worked}

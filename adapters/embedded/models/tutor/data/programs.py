@@ -56,18 +56,23 @@ def with_dates(table):
 table = with_dates(load(Path({path})))
 table.columns = [str(name).strip() for name in table.columns]
 '''
-_LOOK: Final = '''
+_LOOK: Final = """
 # A first look: which columns there are, and what they hold.
 kinds = {"i": "number", "u": "number", "f": "number", "M": "date"}
 columns = [{"name": name, "kind": kinds.get(table[name].dtype.kind, "text")} for name in table.columns[:60]]
 print(table.head().to_string())
-'''
+"""
 _CHARTS: Final[Mapping[Chart, Callable[[ShowChart, Say], str]]] = {
-    Chart.HISTOGRAM: charts.histogram, Chart.BOXES: charts.boxes, Chart.SCATTER: charts.scatter,
-    Chart.LINES: charts.lines, Chart.BARS: charts.bars,
+    Chart.HISTOGRAM: charts.histogram,
+    Chart.BOXES: charts.boxes,
+    Chart.SCATTER: charts.scatter,
+    Chart.LINES: charts.lines,
+    Chart.BARS: charts.bars,
 }
 _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
-    TellStatistics: figures.statistics, TellCorrelation: figures.correlation, Describe: figures.describe,
+    TellStatistics: figures.statistics,
+    TellCorrelation: figures.correlation,
+    Describe: figures.describe,
     CountRows: figures.count_rows,
 }
 

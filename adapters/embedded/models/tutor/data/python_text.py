@@ -10,8 +10,14 @@ from adapters.embedded.models.tutor.data.requests import Column, Statistic
 from adapters.embedded.models.tutor.programs.script import MARK
 
 FIGURES: Final = {
-    Statistic.MEAN: "mean", Statistic.MEDIAN: "median", Statistic.DEVIATION: "std", Statistic.VARIANCE: "var",
-    Statistic.TOTAL: "sum", Statistic.MINIMUM: "min", Statistic.MAXIMUM: "max", Statistic.COUNT: "count",
+    Statistic.MEAN: "mean",
+    Statistic.MEDIAN: "median",
+    Statistic.DEVIATION: "std",
+    Statistic.VARIANCE: "var",
+    Statistic.TOTAL: "sum",
+    Statistic.MINIMUM: "min",
+    Statistic.MAXIMUM: "max",
+    Statistic.COUNT: "count",
 }
 """What pandas calls each figure."""
 

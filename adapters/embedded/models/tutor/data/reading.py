@@ -23,22 +23,53 @@ from adapters.embedded.models.tutor.language.vocabulary import Language
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 
 _STATISTICS: Final = {
-    Cue.MEAN: Statistic.MEAN, Cue.MEDIAN: Statistic.MEDIAN, Cue.DEVIATION: Statistic.DEVIATION,
-    Cue.VARIANCE: Statistic.VARIANCE, Cue.TOTAL: Statistic.TOTAL, Cue.MINIMUM: Statistic.MINIMUM,
-    Cue.MAXIMUM: Statistic.MAXIMUM, Cue.COUNT: Statistic.COUNT,
+    Cue.MEAN: Statistic.MEAN,
+    Cue.MEDIAN: Statistic.MEDIAN,
+    Cue.DEVIATION: Statistic.DEVIATION,
+    Cue.VARIANCE: Statistic.VARIANCE,
+    Cue.TOTAL: Statistic.TOTAL,
+    Cue.MINIMUM: Statistic.MINIMUM,
+    Cue.MAXIMUM: Statistic.MAXIMUM,
+    Cue.COUNT: Statistic.COUNT,
 }
 _CHARTS: Final = {
-    Cue.HISTOGRAM: Chart.HISTOGRAM, Cue.SCATTER: Chart.SCATTER, Cue.BARS: Chart.BARS, Cue.LINES: Chart.LINES,
-    Cue.BOXES: Chart.BOXES, Cue.TREND: Chart.SCATTER,
+    Cue.HISTOGRAM: Chart.HISTOGRAM,
+    Cue.SCATTER: Chart.SCATTER,
+    Cue.BARS: Chart.BARS,
+    Cue.LINES: Chart.LINES,
+    Cue.BOXES: Chart.BOXES,
+    Cue.TREND: Chart.SCATTER,
 }
-_HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})   # German "gegen" is the latter
-_GROUPING: Final = frozenset({Cue.BY, Cue.RESPECT})                        # German "nach" is the latter
+_HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})  # German "gegen" is the latter
+_GROUPING: Final = frozenset({Cue.BY, Cue.RESPECT})  # German "nach" is the latter
 _ENDS_ROLE: Final = frozenset({Cue.AND, Cue.OF, Cue.FOR, Cue.BETWEEN, Cue.FROM})
-_OF_FORMULAS: Final = frozenset({
-    Cue.DERIVATIVE, Cue.INTEGRAL, Cue.AREA, Cue.CONCAVE, Cue.CONVEX, Cue.CURVATURE, Cue.INFLECTION, Cue.SOLVE,
-    Cue.ROOTS, Cue.LIMIT, Cue.SIMPLIFY, Cue.EXPAND, Cue.FACTOR, Cue.INTERSECTION, Cue.TANGENT, Cue.INCREASING,
-    Cue.DECREASING, Cue.UNABLE, Cue.WITHOUT, Cue.NOT, Cue.POSITIVE, Cue.NEGATIVE, Cue.STEP,
-})
+_OF_FORMULAS: Final = frozenset(
+    {
+        Cue.DERIVATIVE,
+        Cue.INTEGRAL,
+        Cue.AREA,
+        Cue.CONCAVE,
+        Cue.CONVEX,
+        Cue.CURVATURE,
+        Cue.INFLECTION,
+        Cue.SOLVE,
+        Cue.ROOTS,
+        Cue.LIMIT,
+        Cue.SIMPLIFY,
+        Cue.EXPAND,
+        Cue.FACTOR,
+        Cue.INTERSECTION,
+        Cue.TANGENT,
+        Cue.INCREASING,
+        Cue.DECREASING,
+        Cue.UNABLE,
+        Cue.WITHOUT,
+        Cue.NOT,
+        Cue.POSITIVE,
+        Cue.NEGATIVE,
+        Cue.STEP,
+    }
+)
 
 
 class DataQuestion:
@@ -171,7 +202,12 @@ def _scatter(ys: Sequence[Column], x: Column | None, *, trend: bool) -> ShowChar
 
 
 def _lines(
-    question: DataQuestion, ys: Sequence[Column], x: Column | None, group: Column | None, *, trend: bool,
+    question: DataQuestion,
+    ys: Sequence[Column],
+    x: Column | None,
+    group: Column | None,
+    *,
+    trend: bool,
 ) -> ShowChart:
     if group is not None:
         raise Refusal(Reason.LEFT_OVER, (group.name,))

@@ -39,8 +39,9 @@ def by_shape(view: ClauseView) -> list[Task]:
     equations = [relation for relation in subjects if view.is_equation(relation)]
     if _are_system(view, subjects, equations):
         return [_system(view, [each for each in subjects if each.is_equation])]
-    spoken_of = {node.function for each in subjects if each.is_bare for node in walk(each.parts[0])
-                 if isinstance(node, Applied)}
+    spoken_of = {
+        node.function for each in subjects if each.is_bare for node in walk(each.parts[0]) if isinstance(node, Applied)
+    }
     return [task for relation in subjects if not _only_defines(relation, spoken_of) for task in _shaped(view, relation)]
 
 
@@ -84,7 +85,7 @@ def _number(view: ClauseView, relation: Relation) -> list[Task]:
     if isinstance(expression, Applied):
         return [_applied(view, expression)]
     if isinstance(expression, Number) and len(view.clause.subjects) > 1:
-        raise Refusal(Reason.LEFT_OVER)   # a lone number beside something else had another meaning
+        raise Refusal(Reason.LEFT_OVER)  # a lone number beside something else had another meaning
     return [Arithmetic(expression=view.unfolded(expression))]
 
 
@@ -115,9 +116,9 @@ def _of_function(view: ClauseView, relation: Relation) -> list[Task]:
 def _without_points(view: ClauseView, relation: Relation, function: Function) -> list[Task]:
     demands = view.clause.demands
     solving = Cue.SOLVE in demands
-    if relation.is_bare and isinstance(relation.parts[0], Applied) and not function.name:   # f(g(x))
+    if relation.is_bare and isinstance(relation.parts[0], Applied) and not function.name:  # f(g(x))
         return [Rewrite(expression=function.expression, how=Rewriting.EXPAND)]
-    if view.clause.cues & SIGN_CUES and set(demands) <= {Cue.FIND}:   # "where is x^2 - 4 positive"
+    if view.clause.cues & SIGN_CUES and set(demands) <= {Cue.FIND}:  # "where is x^2 - 4 positive"
         relation = Relation((function.expression, Number("0")), (str(view.sign()),))
         return [Inequality(relation=relation, unknown=function.variable, bounds=view.bounds(function.variable))]
     if function.name in view.clause.values or (solving and view.clause.unknowns):
@@ -160,7 +161,8 @@ def _with_values(view: ClauseView, relation: Relation) -> list[Relation]:
             view.use("values")
             results = [
                 Relation(tuple(substituted(part, {name: value}) for part in result.parts), result.signs)
-                for result in results for value in values
+                for result in results
+                for value in values
             ]
     return results
 
@@ -198,5 +200,3 @@ def _refuse_log(relation: Relation) -> None:
     """`log` without a base: the number depends on which is meant, unlike the shape of a curve."""
     if Doubt.LOG in relation.doubts:
         raise Refusal(Reason.AMBIGUOUS, (Doubt.LOG,))
-
-

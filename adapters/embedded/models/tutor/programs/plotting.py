@@ -75,8 +75,11 @@ def plot(script: Script, task: Plot) -> None:
 
 def has_poles(formulas: Iterable[Expression]) -> bool:
     """Whether a curve may run off to infinity between two points."""
-    return any(_divides(node) or (isinstance(node, Call) and node.function in _WITH_POLES)
-               for formula in formulas for node in walk(formula))
+    return any(
+        _divides(node) or (isinstance(node, Call) and node.function in _WITH_POLES)
+        for formula in formulas
+        for node in walk(formula)
+    )
 
 
 def _divides(node: Expression) -> bool:
@@ -93,9 +96,14 @@ def is_partial(formulas: Iterable[Expression]) -> bool:
     """Whether a curve may be missing on a part of the axis."""
     return any(
         (isinstance(node, Call) and node.function in _NOT_EVERYWHERE)
-        or (isinstance(node, Operation) and node.operator == "**" and not isinstance(node.right, Number)
-            and not is_constant(node.left))
-        for formula in formulas for node in walk(formula)
+        or (
+            isinstance(node, Operation)
+            and node.operator == "**"
+            and not isinstance(node.right, Number)
+            and not is_constant(node.left)
+        )
+        for formula in formulas
+        for node in walk(formula)
     )
 
 
@@ -104,7 +112,8 @@ def is_polynomial(formulas: Iterable[Expression]) -> bool:
     return not any(
         isinstance(node, Call)
         or (isinstance(node, Operation) and node.operator == "**" and not is_constant(node.right))
-        for formula in formulas for node in walk(formula)
+        for formula in formulas
+        for node in walk(formula)
     )
 
 
@@ -112,11 +121,16 @@ def _curves(script: Script, task: Plot, variable: str, *, quiet: bool) -> str:
     named = [(label(each), script.real_function(each)) for each in task.functions]
     if task.tangent_at is not None:
         named.append(("tangent", _tangent(script, task.functions[0], task.tangent_at)))
-    special = any(isinstance(node, Call) and node.function == "factorial"
-                  for each in task.functions for node in walk(each.expression))
+    special = any(
+        isinstance(node, Call) and node.function == "factorial"
+        for each in task.functions
+        for node in walk(each.expression)
+    )
     modules = '["scipy", "numpy"]' if special else '"numpy"'
-    lines = [f'    {json.dumps(text, ensure_ascii=False)}: sp.lambdify({variable}, {formula}, {modules}),\n'
-             for text, formula in named]
+    lines = [
+        f"    {json.dumps(text, ensure_ascii=False)}: sp.lambdify({variable}, {formula}, {modules}),\n"
+        for text, formula in named
+    ]
     silence = 'np.seterr(all="ignore")  # where a curve is not defined, nothing is drawn\n' if quiet else ""
     return f"{silence}curves = {{\n{''.join(lines)}}}"
 
@@ -143,10 +157,12 @@ def _range(script: Script, task: Plot, *, partial: bool) -> str:
 
 def _cut(script: Script, bounds: Bounds) -> str:
     low, high = script.exact(bounds.low), script.exact(bounds.high)
-    return (f"low, high = float({low}), float({high})\n"
-            "left, right = max(left, low), min(right, high)\n"
-            "if left >= right:\n"
-            "    left, right = (low, low + 10) if np.isfinite(low) else (high - 10, high)")
+    return (
+        f"low, high = float({low}), float({high})\n"
+        "left, right = max(left, low), min(right, high)\n"
+        "if left >= right:\n"
+        "    left, right = (low, low + 10) if np.isfinite(low) else (high - 10, high)"
+    )
 
 
 def _marks(script: Script, task: Plot) -> Sequence[str]:
@@ -168,7 +184,7 @@ drawn = {{label: {heights} for label, curve in curves.items()}}
 plt.figure(figsize=(8, 5))
 for label, heights in drawn.items():
     plt.plot(points, heights, label=label)
-{_marked(script, task)}{_NEAR_POLES if poles else ''}plt.axhline(0, color="gray", linewidth=0.8)
+{_marked(script, task)}{_NEAR_POLES if poles else ""}plt.axhline(0, color="gray", linewidth=0.8)
 plt.xlim(left, right)
 plt.title({title})
 plt.xlabel("{first.variable}")
@@ -193,7 +209,7 @@ def _marked(script: Script, task: Plot) -> str:
     if not marks:
         return ""
     name, variable = script.real_function(task.functions[0]), script.symbol(task.functions[0].variable)
-    return f"""for at in [{', '.join(marks)}]:
+    return f"""for at in [{", ".join(marks)}]:
     height = float({name}.subs({variable}, at))
     plt.plot(at, height, "o", color="black")
     plt.annotate(f"({{at:.4g}}, {{height:.4g}})", (at, height), textcoords="offset points", xytext=(6, 8))

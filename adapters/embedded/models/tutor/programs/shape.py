@@ -15,24 +15,30 @@ def curvature(script: Script, task: Curvature) -> None:
     _examine(script, task.function, script.domain(task.bounds), order=2)
     script.helper(BOTH)
     name, variable = script.function(task.function), script.symbol(task.function.variable)
-    script.section("The result: convex where the sign is +1, concave where it is -1.", f"""
+    script.section(
+        "The result: convex where the sign is +1, concave where it is -1.",
+        f"""
         print("Second derivative:", derivative)
         print("Signs:", rows)
         turns = [{{"x": both(cut), "y": both({name}.subs({variable}, cut))}} for cut in cuts]
         print("{MARK}", json.dumps({{"derivative": str(derivative), "rows": rows, "sure": sure, "window": window,
                                    "kinks": bends, "turns": turns, "parts": len(intervals)}}))
-    """)
+    """,
+    )
 
 
 def monotony(script: Script, task: Monotony) -> None:
     """The sign of the first derivative."""
     _examine(script, task.function, script.domain(task.bounds), order=1)
-    script.section("The result: rising where the sign is +1, falling where it is -1.", f"""
+    script.section(
+        "The result: rising where the sign is +1, falling where it is -1.",
+        f"""
         print("First derivative:", derivative)
         print("Signs:", rows)
         print("{MARK}", json.dumps({{"derivative": str(derivative), "rows": rows, "sure": sure, "window": window,
                                    "parts": len(intervals)}}))
-    """)
+    """,
+    )
 
 
 def extrema(script: Script, task: Extrema) -> None:
@@ -40,7 +46,9 @@ def extrema(script: Script, task: Extrema) -> None:
     _examine(script, task.function, script.domain(task.bounds), order=1)
     script.helper(BOTH)
     name, variable = script.function(task.function), script.symbol(task.function.variable)
-    script.section("Extrema lie where the sign changes, or at the ends of the range.", f"""
+    script.section(
+        "Extrema lie where the sign changes, or at the ends of the range.",
+        f"""
         points = [{{"x": both(cut), "y": both(sp.simplify({name}.subs({variable}, cut)))}} for cut in cuts]
         ends = []
         for interval in intervals:
@@ -51,7 +59,8 @@ def extrema(script: Script, task: Extrema) -> None:
         print("Candidates:", [(point["x"]["exact"], point["y"]["exact"]) for point in points + ends])
         print("{MARK}", json.dumps({{"derivative": str(derivative), "rows": rows, "sure": sure, "window": window,
                                    "points": points, "ends": ends}}))
-    """)
+    """,
+    )
 
 
 def _examine(script: Script, function: Function, domain: str, *, order: int) -> None:
@@ -60,10 +69,15 @@ def _examine(script: Script, function: Function, domain: str, *, order: int) -> 
     script.helper(*_SHARED)
     name, variable = script.function(function), script.symbol(function.variable)
     which = f"sp.diff({name}, {variable}, 2)" if order == 2 else f"sp.diff({name}, {variable})"
-    kinks = [script.text(node.arguments[0]) for node in walk(function.expression)
-             if isinstance(node, Call) and node.function == "Abs"]
+    kinks = [
+        script.text(node.arguments[0])
+        for node in walk(function.expression)
+        if isinstance(node, Call) and node.function == "Abs"
+    ]
     flat = ".replace(sp.DiracDelta, lambda *_: sp.Integer(0))" if kinks else ""
-    script.section(f"The sign of the {'second' if order == 2 else 'first'} derivative, piece by piece.", f"""
+    script.section(
+        f"The sign of the {'second' if order == 2 else 'first'} derivative, piece by piece.",
+        f"""
         derivative = sp.simplify({which}{flat})
         domain = continuous_domain({name}, {variable}, {domain})
         cuts, sure = zeros(derivative, {variable}, domain)
@@ -74,11 +88,15 @@ def _examine(script: Script, function: Function, domain: str, *, order: int) -> 
             domain = continuous_domain({name}, {variable}, near if window else {domain})
             cuts, sure = zeros(derivative, {variable}, domain)
             intervals = parts(domain)
-    """)
+    """,
+    )
     _kinks(script, function, kinks)
-    script.section("The sign between neighbouring cuts.", f"""
+    script.section(
+        "The sign between neighbouring cuts.",
+        f"""
         rows = signs(derivative, {variable}, intervals, cuts)
-    """)
+    """,
+    )
 
 
 def _kinks(script: Script, function: Function, kinks: list[str]) -> None:
@@ -86,11 +104,14 @@ def _kinks(script: Script, function: Function, kinks: list[str]) -> None:
         script.section("There are no kinks.", "bends = []")
         return
     name, variable = script.function(function), script.symbol(function.variable)
-    script.section("Absolute values have kinks, where the slope may jump up or down.", f"""
+    script.section(
+        "Absolute values have kinks, where the slope may jump up or down.",
+        f"""
         bends = []
         for inside in [{", ".join(kinks)}]:
             for kink in zeros(inside, {variable}, domain)[0]:
                 before, after = (sp.limit(sp.diff({name}, {variable}), {variable}, kink, side) for side in "-+")
                 bends.append(int(sp.sign(after - before)))
                 cuts = sorted({{*cuts, kink}}, key=float)
-    """)
+    """,
+    )

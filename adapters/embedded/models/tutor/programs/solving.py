@@ -29,19 +29,25 @@ def solve(script: Script, task: Solve) -> None:
     left, right = task.equation.parts
     difference = left if right == Number("0") else Operation("-", left, right)
     variable = script.symbol(task.unknown)
-    script.section("Bring everything to one side; the solutions are the zeros of the difference.", f"""
+    script.section(
+        "Bring everything to one side; the solutions are the zeros of the difference.",
+        f"""
         difference = {script.exact(difference)}
-    """)
+    """,
+    )
     _zeros(script, variable, script.domain(task.bounds), difference, is_complex=task.is_complex)
 
 
 def _with_parameters(script: Script, task: Solve) -> None:
     left, right = (script.text(part) for part in task.equation.parts)
-    script.section(f"Solve for {script.symbol(task.unknown)}; the other letters stay as they are.", f"""
+    script.section(
+        f"Solve for {script.symbol(task.unknown)}; the other letters stay as they are.",
+        f"""
         solutions = sp.solve(sp.Eq({left}, {right}), {script.symbol(task.unknown)})
         print("Solutions:", solutions)
         print("{MARK}", json.dumps({{"formulas": [str(solution) for solution in solutions]}}))
-    """)
+    """,
+    )
 
 
 def roots(script: Script, task: Roots) -> None:
@@ -61,20 +67,32 @@ def intersection(script: Script, task: Intersection) -> None:
 
 
 def _zeros(
-    script: Script, variable: str, domain: str, expression: Expression, *, heights: str = "", is_complex: bool = False,
+    script: Script,
+    variable: str,
+    domain: str,
+    expression: Expression,
+    *,
+    heights: str = "",
+    is_complex: bool = False,
 ) -> None:
     """Gives the result line of what makes `difference` zero."""
     script.uses("sp", "np", "brentq")
     script.helper(BOTH, ZEROS)
-    below = ", ".join(script.exact(node.right) for node in walk(expression)
-                      if isinstance(node, Operation) and node.operator == "/" and not is_constant(node.right))
+    below = ", ".join(
+        script.exact(node.right)
+        for node in walk(expression)
+        if isinstance(node, Operation) and node.operator == "/" and not is_constant(node.right)
+    )
     allowed = (
         f"solutions = [root for root in solutions"
         f" if all(sp.simplify(divisor.subs({variable}, root)) != 0 for divisor in [{below}])]"
-        if below else ""
+        if below
+        else ""
     )
     height = f', "y": both(sp.simplify({heights}.subs({variable}, root)))' if heights else ""
-    script.section("Find the zeros.", f"""
+    script.section(
+        "Find the zeros.",
+        f"""
         domain = {domain}
         solutions, sure = zeros(difference, {variable}, domain)
         {allowed}
@@ -84,14 +102,15 @@ def _zeros(
                     for family in (general.args if isinstance(general, sp.Union) else [general])
                     if isinstance(family, sp.ImageSet)]
         complex_roots = []
-        if {'' if is_complex else 'not solutions and '}sure and not every and difference.is_polynomial({variable}):
+        if {"" if is_complex else "not solutions and "}sure and not every and difference.is_polynomial({variable}):
             complex_roots = [str(root) for root in sp.solve(difference.subs({variable}, sp.Symbol("z")))]
         print("Solutions:", solutions, families)
         print("{MARK}", json.dumps({{
             "solutions": [{{**both(root){height}}} for root in solutions], "sure": sure, "every": bool(every),
             "families": [str(family) for family in families], "general": str(general), "complex": complex_roots,
         }}))
-    """)
+    """,
+    )
 
 
 def system(script: Script, task: SolveSystem) -> None:
@@ -102,7 +121,9 @@ def system(script: Script, task: SolveSystem) -> None:
     )
     unknowns = ", ".join(script.symbol(name) for name in task.unknowns)
     script.section("The equations.", f"equations = [\n    {equations},\n]")
-    script.section("Solve them together and put each solution in again as a check.", f"""
+    script.section(
+        "Solve them together and put each solution in again as a check.",
+        f"""
         solutions = sp.solve(equations, [{unknowns}], dict=True)
         checks = [
             all(sp.simplify((each.lhs - each.rhs).subs(solution)) == 0 for each in equations if isinstance(each, sp.Eq))
@@ -112,7 +133,8 @@ def system(script: Script, task: SolveSystem) -> None:
         print("{MARK}", json.dumps({{"checked": all(checks), "solutions": [
             {{str(name): both(value) for name, value in solution.items()}} for solution in solutions
         ]}}))
-    """)
+    """,
+    )
 
 
 def inequality(script: Script, task: Inequality) -> None:
@@ -122,7 +144,9 @@ def inequality(script: Script, task: Inequality) -> None:
     variable = script.symbol(task.unknown)
     pairs = list(zip(task.relation.parts, task.relation.signs, task.relation.parts[1:], strict=False))
     relations = ", ".join(f"{script.exact(left)} {sign} {script.exact(right)}" for left, sign, right in pairs)
-    script.section("Where each inequality holds; all must hold at once.", f"""
+    script.section(
+        "Where each inequality holds; all must hold at once.",
+        f"""
         relations = [{relations}]
         holds = {script.domain(task.bounds)}
         for relation in relations:
@@ -131,8 +155,11 @@ def inequality(script: Script, task: Inequality) -> None:
             elif relation == False:
                 holds = sp.S.EmptySet
         print("Solution set:", holds)
-    """)
-    script.section("Check at many points, and list the intervals.", f"""
+    """,
+    )
+    script.section(
+        "Check at many points, and list the intervals.",
+        f"""
         def is_true(relation, place):
             return relation if isinstance(relation, bool) else relation.subs({variable}, place) == True
 
@@ -149,6 +176,5 @@ def inequality(script: Script, task: Inequality) -> None:
                  for piece in pieces if isinstance(piece, sp.FiniteSet) for point in piece]
         simple = holds == sp.S.EmptySet or bool(rows)
         print("{MARK}", json.dumps({{"rows": rows, "checked": checked and simple, "set": str(holds)}}))
-    """)
-
-
+    """,
+    )

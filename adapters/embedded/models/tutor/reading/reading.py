@@ -19,7 +19,7 @@ MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
 
 _ABBREVIATIONS: Final = (
-    (re.compile(r"=\s*\??\s*$"), ""),   # 2 + 2 = ?
+    (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
     (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
@@ -28,8 +28,9 @@ _ABBREVIATIONS: Final = (
 )
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
 _PAIR: Final = rf"{_OPERAND} (?:and|und) {_OPERAND}"
-_NAMED_RESULTS: Final = tuple(   # "the sum of 3 and 5", "the square of 4"
-    (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result) for words, operands, result in (
+_NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
+    (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result)
+    for words, operands, result in (
         ("square of|Quadrat von", _OPERAND, r"((\1)^2)"),
         ("cube of|dritte Potenz von", _OPERAND, r"((\1)^3)"),
         ("half of|Hälfte von", _OPERAND, r"((\1)/2)"),
