@@ -204,8 +204,7 @@ class PostgresLedger:
         self._hand_over(rows)
 
     async def _share(self, connection: Connection) -> None:
-        busy = {number % PARTITIONS for number in self._in_hand}
-        taken, let_go = await self._partitions.share(connection, busy)
+        taken, let_go = await self._partitions.share(connection, busy=self._partitions_in_hand)
         if let_go:
             await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
         if taken:
@@ -213,6 +212,9 @@ class PostgresLedger:
             # With no await in between: a new message must not overtake those that were found.
             self._partitions.open |= taken
             self._hand_over(found)
+
+    def _partitions_in_hand(self) -> set[int]:
+        return {number % PARTITIONS for number in self._in_hand}
 
     def _hand_over(self, rows: Sequence[Row]) -> None:
         self._adopt([_entry(row) for row in rows if self.owns(row["conversation"])])

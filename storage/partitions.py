@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from storage.postgres_connection import Connection
@@ -49,16 +50,18 @@ class Partitions:
         """Let the others count this process."""
         await connection.fetch("SELECT pg_advisory_lock_shared($1, $2)", _LOCKS, _HERE)
 
-    async def share(self, connection: Connection, busy: AbstractSet[int]) -> tuple[set[int], set[int]]:
+    async def share(self, connection: Connection, busy: Callable[[], AbstractSet[int]]) -> tuple[set[int], set[int]]:
         """Come closer to the fair share: the partitions that were taken, and those let go.
 
-        What is beyond the share is closed now and let go when no turn of it is `busy`. What was taken is held, but
-        not open: its old turns come first.
+        What is beyond the share is closed, and let go once no turn of it is in hand: `busy` tells where one is. What
+        was taken is held, but not open: its old turns come first.
         """
         [look] = await connection.fetch(_LOOK, _LOCKS, _HERE)
         share = -(-PARTITIONS // max(look["processes"], 1))
-        self._close_beyond(share, busy)
-        idle = self.held - self.open - busy
+        # From here to `idle` there is no await, else a turn might begin where nothing was in hand a moment ago.
+        in_hand = busy()
+        self._close_beyond(share, in_hand)
+        idle = self.held - self.open - in_hand
         if idle:
             await connection.fetch(_LET_GO, _LOCKS, list(idle))
             self.held -= idle
