@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from adapters.embedded.models.port import (
@@ -56,7 +56,11 @@ class Tutor:
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """A call of Code Interpreter, or words."""
-        heard = [message for message in request.messages if message.speaker is Speaker.USER][-MESSAGES_READ:]
+        heard = [
+            replace(message, text=_SPEAKER.sub("", message.text))
+            for message in request.messages
+            if message.speaker is Speaker.USER
+        ][-MESSAGES_READ:]
         if not heard:
             return _words(greeting(Language.ENGLISH))
         understood = _understood(heard)

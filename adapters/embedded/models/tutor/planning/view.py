@@ -17,7 +17,7 @@ from adapters.embedded.models.tutor.formulas.expression import (
     substituted,
     symbols,
 )
-from adapters.embedded.models.tutor.formulas.grammar import WHOLE
+from adapters.embedded.models.tutor.formulas.parser import WHOLE
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 from adapters.embedded.models.tutor.language.cues import SIGN_CUES, Cue
 from adapters.embedded.models.tutor.planning.functions import (

@@ -11,8 +11,8 @@ from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation,
 from adapters.embedded.models.tutor.formulas.tokens import TokenKind
 from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
 from adapters.embedded.models.tutor.reading.clause import UNCLEAR, Clause
-from adapters.embedded.models.tutor.reading.demands import Pair, pair_of
 from adapters.embedded.models.tutor.reading.items import Item, Mark
+from adapters.embedded.models.tutor.reading.slots import Slots
 from adapters.embedded.models.tutor.reading.surroundings import (
     following_cue,
     in_words,
@@ -47,7 +47,6 @@ _RANGES: Final = frozenset({Cue.FROM, Cue.BETWEEN, Cue.ON, Cue.APPROACHES, Cue.T
 _INTRODUCES_UNKNOWN: Final = frozenset({Cue.FOR, Cue.RESPECT, Cue.UNKNOWN, Cue.FIND, Cue.SOLVE, Cue.EVALUATE, Cue.ON})
 _INTRODUCES_CONDITION: Final = frozenset({Cue.FOR, Cue.ON, Cue.AT, Cue.AND, Cue.UNKNOWN})
 _OWN_FUNCTIONS: Final = frozenset("fghFGH")
-_CURVES: Final = frozenset({Cue.PLOT, Cue.INTERSECTION, Cue.AREA})
 
 
 class ClauseBuilder:
@@ -64,27 +63,14 @@ class ClauseBuilder:
         self._negated = False
         self._last_meaning: Cue | None = None
         self._parentheses = 0
-        self._demands: list[Cue] = []
-        self._cues: set[Cue] = set()
-        self._of: Cue | None = None
-        self._declined: set[Cue] = set()
-        self._subjects: list[Relation] = []
-        self._values: dict[str, tuple[Expression, ...]] = {}
-        self._points: list[Expression] = []
-        self._conditions: list[Relation] = []
-        self._bounds: Bounds | None = None
-        self._unknowns: list[str] = []
-        self._towards: Expression | None = None
-        self._side = "+-"
-        self._numbers: dict[Cue, Expression] = {}
-        self._strange: list[str] = []
+        self._slots = Slots()
 
     def ends_before(self, cue: Cue | None) -> bool:
         """Whether a word of this meaning begins another clause: a demand after the subject of an earlier demand."""
-        asked = any(demand is not Cue.FIND for demand in self._demands)
-        again = cue in self._demands and (cue is Cue.TABLE or not self._separated)  # a table ... as csv
+        asked = any(demand is not Cue.FIND for demand in self._slots.demands)
+        again = cue in self._slots.demands and (cue is Cue.TABLE or not self._separated)  # a table ... as csv
         further = cue in DEMANDS and not again and (self._separated or asked)
-        return bool(self._subjects) and (cue is Cue.AGAIN or further)
+        return bool(self._slots.subjects) and (cue is Cue.AGAIN or further)
 
     def hear(self, at: int) -> None:
         """Take in the item at `at`."""
@@ -102,36 +88,9 @@ class ClauseBuilder:
 
     def clause(self) -> Clause:
         """What was heard."""
-        self._lift_level_lines()
-        left_over = [UNCLEAR] if self._low is not None or self._negated else []
-        demands = tuple(dict.fromkeys(map(self._with_axis, self._demands)))
-        strong = tuple(demand for demand in demands if demand is not Cue.FIND)
-        if not strong and self._towards is not None:
-            strong = (Cue.LIMIT,)
-        elif not strong and Cue.GRAPH in self._cues and self._subjects:  # "can you show me the graph of x^2"
-            strong = (Cue.PLOT,)
-        return Clause(
-            demands=strong or demands,
-            cues=frozenset(self._cues),
-            of=self._of,
-            declined=frozenset(self._declined),
-            subjects=tuple(self._subjects),
-            values=self._values,
-            points=tuple(self._points),
-            conditions=tuple(self._conditions),
-            bounds=self._bounds,
-            unknowns=tuple(dict.fromkeys(self._unknowns)),
-            towards=self._towards,
-            side=self._side,
-            numbers=self._numbers,
-            joined=self._is_joined(),
-            strange=(*self._strange, *left_over),
-        )
-
-    def _with_axis(self, demand: Cue) -> Cue:
-        """Curves that cross an axis have zeros or an intercept."""
-        axis = Cue.ROOTS if Cue.X_AXIS in self._cues else Cue.INTERCEPT if Cue.Y_AXIS in self._cues else demand
-        return axis if demand is Cue.INTERSECTION else demand
+        if self._low is not None or self._negated:
+            self._slots.strange.append(UNCLEAR)
+        return self._slots.clause(joined=self._is_joined())
 
     def _is_joined(self) -> bool:
         """Whether "and" stands before the clause, or opens the message."""
@@ -143,13 +102,13 @@ class ClauseBuilder:
 
     def _hear_word(self, text: str, cue: Cue | None) -> None:
         if cue is Cue.DIFFERENTIAL:
-            self._unknowns.append(text[1])
+            self._slots.unknowns.append(text[1])
         if cue is None:
-            self._strange.append(text)
+            self._slots.strange.append(text)
         elif cue in _NEGATES:
             self._negated = True
         elif self._negated and cue in _CAN_BE_DECLINED:
-            self._declined.add(cue)
+            self._slots.declined.add(cue)
             self._negated = False
         else:
             self._hear_meaning(cue)
@@ -164,39 +123,20 @@ class ClauseBuilder:
         self._separated |= cue in _SEPARATES
         if cue is not Cue.FILLER:
             self._last_meaning = cue
-            self._cues.add(cue)
+            self._slots.cues.add(cue)
 
     def _hear_demand(self, cue: Cue) -> None:
-        earlier = next((demand for demand in reversed(self._demands) if demand is not Cue.FIND), None)
-        if cue is Cue.FIND or earlier is None or self._separated or earlier is cue:
-            self._demands.append(cue)
+        slots = self._slots
+        again = slots.last_demand is cue is Cue.DERIVATIVE and not self._separated
+        if again or (cue in {Cue.SOLVE, Cue.ROOTS} and slots.asks_about_parameter()):
+            slots.strange.append(UNCLEAR)
+        if self._separated:
+            slots.demands.append(cue)
         else:
-            self._pair(earlier, cue)
-        again = earlier is cue is Cue.DERIVATIVE and not self._separated
-        about_parameter = cue in {Cue.SOLVE, Cue.ROOTS} and any(
-            set(each.letters) - set(self._unknowns) for each in self._subjects if self._unknowns
-        )
-        if again or about_parameter:  # "for which k has x^2 + kx + 4 = 0 real solutions"
-            self._strange.append(UNCLEAR)
+            slots.add_demand(cue)
         self._separated = False
         self._cue = cue if cue in _INTRODUCES_UNKNOWN else None
         self._continues = None
-
-    def _pair(self, earlier: Cue, later: Cue) -> None:
-        match pair_of(earlier, later):
-            case Pair.BOTH:
-                self._demands.append(later)
-            case Pair.LATER_ALONE:
-                self._demands = [*(demand for demand in self._demands if demand is not earlier), later]
-            case Pair.EARLIER_ALONE:
-                pass
-            case Pair.EARLIER_OF_LATER:
-                self._of = later
-            case Pair.LATER_OF_EARLIER:
-                self._of = earlier
-                self._demands = [*(demand for demand in self._demands if demand is not earlier), later]
-            case Pair.UNCLEAR:
-                self._strange.append(UNCLEAR)
 
     # -- statements
 
@@ -213,9 +153,9 @@ class ClauseBuilder:
         elif relation.is_bare and isinstance(value, Symbol) and self._is_named_only(cue, value, at):
             self._hear_letter(cue, value.name, at)
         elif relation.is_inequality and self._is_condition(relation, cue):
-            self._conditions.append(relation)
+            self._slots.conditions.append(relation)
         else:
-            self._subjects.append(relation)
+            self._slots.subjects.append(relation)
             self._continues = None
             self._separated = False
 
@@ -224,10 +164,10 @@ class ClauseBuilder:
         if not (relation.is_assignment or (relation.is_bare and is_constant(relation.parts[0]))):
             return False
         value = relation.parts[-1]
-        if self._low is None and cue is Cue.TO and self._continues in self._values:
-            self._low = self._values.pop(str(self._continues))[-1]
+        if self._low is None and cue is Cue.TO and self._continues in self._slots.values:
+            self._low = self._slots.values.pop(str(self._continues))[-1]
         if self._low is not None and cue in {Cue.TO, Cue.BETWEEN, Cue.AND, Cue.APPROACHES}:
-            self._set_bounds(Bounds(self._low, value))
+            self._slots.set_bounds(Bounds(self._low, value))
             self._low = None
         elif cue is Cue.BETWEEN or (cue is Cue.FROM and following_cue(self._items, at) is Cue.TO):
             self._low = value
@@ -241,23 +181,17 @@ class ClauseBuilder:
         following = following_cue(self._items, at)
         amount = cue if cue in _AMOUNTS else following if following in _AMOUNTS else None
         if cue is Cue.APPROACHES:
-            self._towards = value
+            self._slots.towards = value
         elif amount is not None:
-            self._numbers[amount] = value
+            self._slots.numbers[amount] = value
         else:
             return False
         return True
 
-    def _lift_level_lines(self) -> None:
-        """`plot y = 3`: a curve, not a value."""
-        if _CURVES & set(self._demands):
-            lines = self._values.pop("y", ())
-            self._subjects += [Relation((Symbol("y"), value), ("=",)) for value in lines]
-
     def _assign(self, relation: Relation) -> None:
         name = relation.parts[0]
         if isinstance(name, Symbol):
-            self._values[name.name] = (*self._values.get(name.name, ()), relation.parts[1])
+            self._slots.add_value(name.name, relation.parts[1])
             self._separated = False
             self._continues = name.name
 
@@ -267,20 +201,20 @@ class ClauseBuilder:
 
     def _is_symbolic_point(self, cue: Cue | None, relation: Relation) -> bool:
         """`at 3`, and `at a` once it is known what is looked at."""
-        return relation.is_bare and cue is Cue.AT and (bool(self._subjects) or is_constant(relation.parts[0]))
+        return relation.is_bare and cue is Cue.AT and (bool(self._slots.subjects) or is_constant(relation.parts[0]))
 
     def _further_value(self, value: Expression) -> None:
-        if self._continues in self._values:
-            self._values[str(self._continues)] += (value,)
+        if self._continues in self._slots.values:
+            self._slots.add_value(str(self._continues), value)
         else:
-            self._points.append(value)
+            self._slots.points.append(value)
             self._continues = ""
 
     def _is_condition(self, relation: Relation, cue: Cue | None) -> bool:
         """`for x > 0`, `0 <= x <= 5`: one lone variable between constants, said of something else."""
         lone = [part for part in relation.parts if isinstance(part, Symbol)]
         others = [part for part in relation.parts if is_constant(part)]
-        said_of_other = cue in _INTRODUCES_CONDITION or bool(self._subjects)
+        said_of_other = cue in _INTRODUCES_CONDITION or bool(self._slots.subjects)
         return len(lone) == 1 and len(others) == len(relation.parts) - 1 and said_of_other
 
     # -- single letters
@@ -291,16 +225,16 @@ class ClauseBuilder:
             return True
         if letter.name in _OWN_FUNCTIONS:
             return False
-        if cue in {Cue.AND, Cue.OR, None} and self._unknowns and self._continues is None:
+        if cue in {Cue.AND, Cue.OR, None} and self._slots.unknowns and self._continues is None:
             return True
         if cue in {Cue.OF, Cue.FROM}:
-            return self._demands[-1:] == [Cue.EVALUATE]
+            return self._slots.demands[-1:] == [Cue.EVALUATE]
         return cue in _INTRODUCES_UNKNOWN
 
     def _hear_letter(self, cue: Cue | None, name: str, at: int) -> None:
         self._variable = name
         if following_cue(self._items, at) not in _RANGES or cue is Cue.RESPECT:
-            self._unknowns.append(name)
+            self._slots.unknowns.append(name)
 
     # -- intervals, lists, marks
 
@@ -308,24 +242,14 @@ class ClauseBuilder:
         cue, self._cue = self._cue, None
         round_pair = bounds.open_low and bounds.open_high
         if cue is Cue.OVER:
-            self._cues.discard(Cue.OVER)
+            self._slots.cues.discard(Cue.OVER)
         if round_pair and cue not in {Cue.ON, Cue.FOR, Cue.BETWEEN, Cue.FROM, Cue.OVER} and not self._variable:
-            self._strange.append("( , )")
-        self._set_bounds(bounds)
-
-    def _set_bounds(self, bounds: Bounds) -> None:
-        if self._bounds is not None:
-            self._strange.append(UNCLEAR)
-        self._bounds = bounds
+            self._slots.strange.append("( , )")
+        self._slots.set_bounds(bounds)
 
     def _hear_values(self, values: tuple[Expression, ...]) -> None:
         self._cue = None
-        if self._variable:
-            self._values[self._variable] = values
-        elif all(is_constant(value) for value in values):
-            self._points.extend(values)
-        else:
-            self._strange.append("{ }")
+        self._slots.add_values(self._variable, values)
 
     def _hear_mark(self, mark: Mark, at: int) -> None:
         match mark.kind:
@@ -340,10 +264,10 @@ class ClauseBuilder:
                 self._hear_sign(mark)
 
     def _hear_sign(self, mark: Mark) -> None:
-        if mark.text in {"+", "-"} and self._towards is not None:
-            self._side = mark.text
+        if mark.text in {"+", "-"} and self._slots.towards is not None:
+            self._slots.side = mark.text
         elif unicodedata.category(mark.text[0]) not in {"So", "Sk", "Cf", "Mn"}:  # pictures say nothing here
-            self._strange.append(mark.text)
+            self._slots.strange.append(mark.text)
 
     def _hear_parenthesis(self, mark: Mark, at: int) -> None:
         """Parentheses around words are punctuation; around mathematics they would have been read as such."""
@@ -352,4 +276,4 @@ class ClauseBuilder:
         elif mark.kind is TokenKind.CLOSE and self._parentheses:
             self._parentheses -= 1
         else:
-            self._strange.append(mark.text)
+            self._slots.strange.append(mark.text)
