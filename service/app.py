@@ -25,7 +25,7 @@ from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import Pace
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
-from adapters.teams.bot_adapter import DispatchAdapter
+from adapters.teams.bot_adapter import ConnectorAdapter
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.endpoint import MessagesEndpoint
@@ -108,7 +108,8 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         names = LinkNames.kept_in(folder / "links.key")
         files_url = settings.public_url or address
         files = FolderFiles(folder / "files", names=names, public_url=files_url)
-        channel = TeamsChannel(connector=Connector(session=session))
+        connector = Connector(session=session)
+        channel = TeamsChannel(connector=connector)
         conversations = SqliteConversations(database, backend=settings.backend)
         outside = Outside(
             assistant=assistant,
@@ -129,7 +130,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         intake = Intake(engine=engine, channel=channel)
         stack.push_async_callback(intake.stop)
         dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
-        MessagesEndpoint(adapter=DispatchAdapter(), dispatch=dispatch).add_routes(app)
+        MessagesEndpoint(adapter=ConnectorAdapter(connector=connector), dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
         page = _web_chat(settings, folder, address=address, files_url=files_url)
         await stack.enter_async_context(

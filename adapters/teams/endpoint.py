@@ -10,7 +10,7 @@ from botbuilder.core import TurnContext
 from botbuilder.schema import Activity
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]  # re-exported from azure.core
 
-from adapters.teams.bot_adapter import DispatchAdapter, invoke_response
+from adapters.teams.bot_adapter import ConnectorAdapter, invoke_response
 from adapters.teams.door import read_activity
 from adapters.teams.faults import RequestRefusedError, fault
 from adapters.teams.handler import TeamsDispatch
@@ -25,7 +25,7 @@ _RETRY_AFTER_S: Final = 5
 class MessagesEndpoint:
     """Answers each activity as soon as it is stored: Teams sends it again after some 15 s, the work may take longer."""
 
-    def __init__(self, *, adapter: DispatchAdapter, dispatch: TeamsDispatch) -> None:
+    def __init__(self, *, adapter: ConnectorAdapter, dispatch: TeamsDispatch) -> None:
         self._adapter = adapter
         self._dispatch = dispatch
 
