@@ -29,7 +29,7 @@ CUES: Final = {
     Cue.SOLVE: "löse | lösen | lös | lösung | lösungen | gelöst | auflösen | löst | lösungsmenge",
     Cue.ROOTS: "nullstelle | nullstellen | nullpunkte | null | schneidet die x-achse | die x-achse schneidet"
     " | nullstellen von | schnittpunkte mit der x-achse | schnittpunkt mit der x-achse | gleich null",
-    Cue.EVALUATE: "funktionswert | funktionswerte | wert | werte | werte aus | setze ein | einsetzen | wertes",
+    Cue.EVALUATE: "setze | funktionswert | funktionswerte | wert | werte | werte aus | setze ein | einsetzen | wertes",
     Cue.MAXIMUM: "maximum | maxima | hochpunkt | hochpunkte | größter wert | größte wert | größten wert | maximiere"
     " | maximal | höchster punkt | höchsten punkt | maximalen wert",
     Cue.MINIMUM: "minimum | minima | tiefpunkt | tiefpunkte | kleinster wert | kleinste wert | kleinsten wert"
@@ -135,7 +135,7 @@ CUES: Final = {
     " | begründe | begründung | lösungsweg | wie",
     Cue.AGAIN: "was ist mit | wie ist es mit | wie sieht es aus mit | und was ist mit | nun | jetzt | stattdessen"
     " | nochmal | und bei | dasselbe für | das gleiche für | das selbe für | aber | jetzt bitte",
-    Cue.FILLER: "als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das | den | dem | ein"
+    Cue.FILLER: "seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das | den | dem | ein"
     " | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir | mich | wir | uns"
     " | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok | okay | nur | alle | allen"
     " | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue | numerisch | analytisch"

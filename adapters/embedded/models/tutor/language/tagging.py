@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.grammar import WORDED
@@ -16,7 +17,7 @@ _LONGEST_PHRASE_WORDS: Final = 7
 _OPERANDS: Final = frozenset({TokenKind.NUMBER, TokenKind.LETTER, TokenKind.CONSTANT, TokenKind.BAR})
 _SIGNS: Final = frozenset({TokenKind.OPERATOR, TokenKind.FUNCTION, TokenKind.RELATION})
 _COPULAS: Final = frozenset({"is", "are", "be", "ist", "sind", "sei", "gleich", "has the value", "den wert hat"})
-_PERCENT_OF: Final = frozenset({"of", "von"})
+_SHARE_OF: Final = frozenset({"of", "von"})
 _AFTER_VARIABLE: Final = frozenset(
     {
         Cue.FOR,
@@ -77,10 +78,11 @@ class _Tagger:
             return [Token(kind=TokenKind.FUNCTION, text=table.prefixes[phrase] + WORDED, spaced=True)]
         elif phrase in table.operators and self._joins(phrase, after):
             text = table.operators[phrase]
-        elif phrase in _PERCENT_OF and self._follows_percent() and self._begins_operand(after):
+        elif phrase in _SHARE_OF and self._is_share_of(after):
             text = "*"
         elif phrase in table.postfixes and self._ends_operand():
-            text = table.postfixes[phrase]
+            first, *rest = tokens(table.postfixes[phrase], is_word=is_word)
+            return [replace(first, spaced=False), *rest]
         elif phrase in table.numbers and self._beside_mathematics(after):
             text = table.numbers[phrase]
         if text is not None:
@@ -131,9 +133,13 @@ class _Tagger:
             return number and self._gives_value()
         return self._ends_operand() and self._begins_operand(after)
 
-    def _follows_percent(self) -> bool:
-        last = self.pieces[-1] if self.pieces else None
-        return isinstance(last, Token) and last.text == "%"
+    def _is_share_of(self, after: int) -> bool:
+        """`15% of x`; `2/3 of 90`, where the integral `from 0 to 1/2 of x^2` is none."""
+        last = [piece.text if isinstance(piece, Token) else "" for piece in self.pieces[-2:]]
+        if last[-1:] == ["%"]:
+            return self._begins_operand(after)
+        number = after < len(self.found) and self.found[after].kind is TokenKind.NUMBER
+        return number and last[:1] == ["/"] and last[-1].isdigit()
 
     def _ends_operand(self) -> bool:
         last = self.pieces[-1] if self.pieces else None

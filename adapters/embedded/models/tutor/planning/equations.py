@@ -86,6 +86,8 @@ def _number(view: ClauseView, relation: Relation) -> list[Task]:
         return [_applied(view, expression)]
     if isinstance(expression, Number) and len(view.clause.subjects) > 1:
         raise Refusal(Reason.LEFT_OVER)  # a lone number beside something else had another meaning
+    if Cue.BE in view.clause.cues and not view.clause.demands:  # "is pi rational"
+        raise Refusal(Reason.LEFT_OVER)
     return [Arithmetic(expression=view.unfolded(expression))]
 
 

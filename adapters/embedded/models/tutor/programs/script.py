@@ -64,6 +64,7 @@ class Script:
 
     def text(self, expression: Expression) -> str:
         """Python that gives the expression: a plain number, or sympy reading the text."""
+        self.uses("sp")
         match expression:
             case Number(text) if text.isdigit() and text.isascii():
                 return str(int(text))

@@ -264,7 +264,9 @@ class ClauseBuilder:
                 self._hear_sign(mark)
 
     def _hear_sign(self, mark: Mark) -> None:
-        if mark.text in {"+", "-"} and self._slots.towards is not None:
+        if mark.text == "!":
+            self._cue, self._separated = None, True
+        elif mark.text in {"+", "-"} and self._slots.towards is not None:
             self._slots.side = mark.text
         elif unicodedata.category(mark.text[0]) not in {"So", "Sk", "Cf", "Mn"}:  # pictures say nothing here
             self._slots.strange.append(mark.text)

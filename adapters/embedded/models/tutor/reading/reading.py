@@ -19,6 +19,7 @@ MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
 
 _ABBREVIATIONS: Final = (
+    (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
@@ -87,16 +88,17 @@ def clauses_of(found: Sequence[Item]) -> tuple[Clause, ...]:
 
 
 def _ends_sentence(item: Item) -> bool:
-    return isinstance(item, Mark) and item.kind is TokenKind.STOP and item.text in ".?"
+    return isinstance(item, Mark) and item.text in {".", "?", "!"}
 
 
 def _assembled(clauses: list[Clause]) -> tuple[Clause, ...]:
-    """Demand and subject brought together where they stand in two sentences: `Solve this. 2x = 6`."""
+    """What belongs together but stands in two sentences: `Solve this. 2x = 6`, `a = 3. What is 2a?`."""
     result: list[Clause] = []
     for clause in clauses:
         before = result[-1] if result else None
-        asks_only = before is not None and before.demands and not before.has_matter
-        if before is not None and asks_only and not clause.demands and clause.subjects:
+        asks_only = before is not None and before.demands and not before.has_matter and not clause.demands
+        gives_only = before is not None and before.values and not before.demands and not before.subjects
+        if before is not None and (asks_only or gives_only) and clause.subjects:
             result[-1] = before.joined_with(clause)
         else:
             result.append(clause)

@@ -86,6 +86,8 @@ class Slots:
         """What was heard."""
         self._lift_level_lines()
         demands = tuple(dict.fromkeys(map(self._with_axis, self.demands)))
+        if Cue.TABLE in demands:  # "a csv file with the values of sin(x)"
+            demands = tuple(demand for demand in demands if demand is not Cue.EVALUATE)
         return Clause(
             demands=self._implied() or tuple(each for each in demands if each is not Cue.FIND) or demands,
             cues=frozenset(self.cues),
