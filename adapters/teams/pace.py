@@ -12,7 +12,7 @@ from typing import Final
 from aiolimiter import AsyncLimiter
 
 # (requests at once, requests a second after that): their sum over any of the windows above is within its limit.
-_OF_CONVERSATION: Final = ((2, 3.0), (30, 1.0))
+_OF_CONVERSATION: Final = ((4, 2.0), (30, 1.0))  # an answer with its plots goes out at once
 _OF_TENANT: Final = ((5, 42.0),)  # a little less than allowed: the network moves requests closer together
 
 _FEWEST_BEFORE_SWEEP: Final = 1_000

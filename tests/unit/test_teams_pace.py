@@ -76,12 +76,12 @@ def test_who_gives_up_waiting_holds_nobody_up() -> None:
         pace = Pace()
         waiting = [asyncio.create_task(pace.take("t", "c")) for _ in range(10)]
         await asyncio.sleep(0.1)
-        for task in waiting[2:9]:
+        for task in waiting[4:9]:
             task.cancel()
         await waiting[9]
         return asyncio.get_running_loop().time()
 
-    assert in_warped_time(story()) < 0.5
+    assert in_warped_time(story()) < 0.6  # the next token; behind five others it would be three seconds
 
 
 def test_what_is_passing_has_room_while_nothing_else_is_said() -> None:
@@ -138,7 +138,7 @@ def test_conversations_that_fell_silent_are_forgotten() -> None:
 def test_a_conversation_that_has_just_spoken_is_not_forgotten() -> None:
     async def story() -> float:
         pace = Pace()
-        for _ in range(2):
+        for _ in range(4):
             await pace.take("t", "c")
         for number in range(5_000):
             await pace.take(f"t{number}", "c")
