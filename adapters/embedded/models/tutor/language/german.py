@@ -7,7 +7,7 @@ from typing import Final
 from adapters.embedded.models.tutor.language.cues import Cue
 
 CUES: Final = {
-    Cue.PLOT: "plotte | plotten | plot | plots | zeichne | zeichnen | zeichnest | skizziere | skizzieren | male"
+    Cue.PLOT: "wie sieht | plotte | plotten | plot | plots | zeichne | zeichnen | zeichnest | skizziere | skizzieren | male"
     " | dar | darstellen | darstellung | schaubild | diagramm | grafisch | visualisiere | gezeichnet | bild von"
     " | zeige den graphen | zeig mir den graphen | zeige mir den graphen | zeig den graphen | den graphen sehen"
     " | graphen anzeigen | zeichnung | aussieht | sieht aus | zeige den verlauf | erstelle den graphen"
@@ -135,8 +135,9 @@ CUES: Final = {
     " | begründe | begründung | lösungsweg | wie",
     Cue.AGAIN: "was ist mit | wie ist es mit | wie sieht es aus mit | und was ist mit | nun | jetzt | stattdessen"
     " | nochmal | und bei | dasselbe für | das gleiche für | das selbe für | aber | jetzt bitte",
-    Cue.FILLER: "seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das | den | dem | ein"
-    " | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir | mich | wir | uns"
+    Cue.FILLER: "sieht | seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das"
+    " | den | dem | ein | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir"
+    " | mich | wir | uns"
     " | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok | okay | nur | alle | allen"
     " | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue | numerisch | analytisch"
     " | symbolisch | in python | python | code | programm | hausaufgabe | frage | folgende | folgenden | hier | da"
