@@ -11,12 +11,14 @@ import pytest
 from service.setting_specs import default_sandbox_python
 from tests.tutor import algebra, calculus, tables
 from tests.tutor.driver import Chat, Worker, worker
-from tests.tutor.judging import Verdict
+from tests.tutor.judging import Verdict, declined, said
 from tests.tutor.questions import Question
+from tests.tutor.untuned import ASKED
 
 SEED = 20261124
 QUESTIONS = 208
 LEAST_RIGHT = 0.95
+LEAST_RIGHT_UNTUNED = 20
 
 pytestmark = pytest.mark.skipif(
     not default_sandbox_python().exists(),
@@ -46,6 +48,36 @@ async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
         )
     assert not tally[Verdict.WRONG], "\n".join(missed)
     assert tally[Verdict.RIGHT] >= LEAST_RIGHT * QUESTIONS, "\n".join(missed)
+
+
+async def test_thirty_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_path: Path) -> None:
+    right, wrong = 0, []
+    async with worker(tmp_path) as sandbox:
+        for question, expected in ASKED:
+            answered = await Chat(sandbox).ask(question)
+            right += expected in said(answered)
+            if expected not in said(answered) and not declined(answered):
+                wrong.append(f"{question} -> {answered.text[:200]}")
+    assert not wrong
+    assert right >= LEAST_RIGHT_UNTUNED
+
+
+@pytest.mark.parametrize(("encoding", "separator"), [("utf-8-sig", ","), ("utf-16", ";"), ("latin-1", "\t")])
+async def test_a_table_is_read_whatever_its_encoding_and_separator(
+    tmp_path: Path, encoding: str, separator: str
+) -> None:
+    rows = [["Größe", "name"], *([f"{k}{',' if separator == ';' else '.'}5", "é"] for k in range(4))]
+    (tmp_path / "given.csv").write_text("\n".join(map(separator.join, rows)), encoding)
+    async with worker(tmp_path) as sandbox:
+        answered = await Chat(sandbox).ask("What is the mean of Größe?", file_names=("given.csv",))
+    assert "**2.0**" in said(answered) or "**2**" in said(answered)
+
+
+async def test_a_table_of_a_million_rows_is_worked_on(tmp_path: Path) -> None:
+    (tmp_path / "given.csv").write_text("a,b\n" + "1,2\n3,4\n" * 500_000)
+    async with worker(tmp_path) as sandbox:
+        answered = await Chat(sandbox).ask("What is the mean of b?", file_names=("given.csv",))
+    assert "**3**" in said(answered)
 
 
 async def asked(sandbox: Worker, question: Question) -> tuple[Verdict, str]:

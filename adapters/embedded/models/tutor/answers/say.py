@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from adapters.embedded.models.tutor.answers import english, german
@@ -19,6 +20,8 @@ _LONGEST_EXACT_CHARS: Final = 32
 _LONGEST_INTEGER_DIGITS: Final = 60
 _WITHOUT_FORMULA: Final = ("CRootOf", "Integral", "Piecewise", "Float", "I*")
 _SIGNIFICANT_DIGITS: Final = 6
+_MOST_FINITE_DIGITS: Final = 10
+_SMALLEST_WRITTEN_OUT: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,12 @@ class Say:
         value = _real(decimal)
         if value is None or math.isinf(value):
             return pretty(exact)
-        rounded = self.decimal(value)
-        if len(exact) > _LONGEST_EXACT_CHARS or any(name in exact for name in _WITHOUT_FORMULA) or "." in exact:
-            return rounded if self._is_finite_decimal(exact) else f"≈ {rounded}"
-        return f"{pretty(exact)} {'=' if self._is_finite_decimal(exact) else '≈'} {rounded}"
+        finite = self._finite(exact)
+        if finite:
+            return f"{pretty(exact)} = {finite}"
+        rounded = f"≈ {self.decimal(value)}"
+        without_form = len(exact) > _LONGEST_EXACT_CHARS or "." in exact or any(n in exact for n in _WITHOUT_FORMULA)
+        return rounded if without_form else f"{pretty(exact)} {rounded}"
 
     def equals(self, part: Result) -> str:
         """`= 7/3 ≈ 2.33333`, or `≈ 0.739085` where there is no exact form."""
@@ -57,28 +62,29 @@ class Say:
         mantissa = self.localised(f"{'-' if exact.startswith('-') else ''}{digits[0]}.{digits[1:6]}")
         return self("long integer", mantissa=mantissa, power=pretty(f"10**{len(digits) - 1}"), digits=len(digits))
 
-    def _is_finite_decimal(self, exact: str) -> bool:
-        """Whether the decimal that is shown is the exact value."""
+    def _finite(self, exact: str) -> str:
+        """A fraction as the decimal that it equals; empty where it has none of a few digits."""
         numerator, _, denominator = exact.partition("/")
-        if not (numerator.lstrip("-").isdigit() and denominator.isdigit()):
-            return False
-        shown = self.decimal(int(numerator) / int(denominator), localise=False)
-        places = len(shown.partition(".")[2])
-        return "·" not in shown and int(numerator) * 10**places % int(denominator) == 0
+        if self.places is not None or not (numerator.lstrip("-").isdigit() and denominator.isdigit()):
+            return ""
+        quotient = Decimal(numerator) / Decimal(denominator)
+        equal = quotient * Decimal(denominator) == Decimal(numerator)
+        few = len(quotient.as_tuple().digits) <= _MOST_FINITE_DIGITS and abs(quotient) >= _SMALLEST_WRITTEN_OUT
+        return self.localised(f"{quotient:f}") if equal and few else ""
 
-    def decimal(self, value: float, *, localise: bool = True) -> str:
+    def decimal(self, value: float) -> str:
         """Six significant digits, or the places asked for."""
         value += 0.0  # no minus before a zero
         if self.places is not None:
             text = f"{value:.{self.places}f}"
         elif value and not 1e-4 <= abs(value) < 1e9:
             mantissa, _, exponent = f"{value:.{_SIGNIFICANT_DIGITS - 1}e}".partition("e")
-            text = f"{mantissa.rstrip('0').rstrip('.')}·{pretty(f'10**{int(exponent)}')}"
+            text = f"{mantissa.rstrip('0').rstrip('.')}·{pretty(f'10**({int(exponent)})')}"
         else:
             whole = len(str(int(abs(value))))
             text = f"{value:.{max(_SIGNIFICANT_DIGITS - whole, 2)}f}" if abs(value) >= 1 else f"{value:.6g}"
             text = text.rstrip("0").rstrip(".") if "." in text else text
-        return self.localised(text) if localise else text
+        return self.localised(text)
 
     def localised(self, text: str) -> str:
         """With the language's decimal sign and a real minus."""

@@ -73,10 +73,10 @@ CUES: Final = {
     Cue.FIND: "find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
     " | whats | what are | give | give me | show | show me | tell me | get | obtain | work out | how much is"
     " | what do you get for | which is | state | where is | where are | what will be | what would be"
-    " | evaluate the integral | list | report | where does | where do | at which | at which points | at what | which"
-    " | for which | for what | what value of | which value of | for what values of | for which values of"
-    " | for which value of | what values of | when is | when does | when are | what was | identify | name | provide"
-    " | print | where | find out | how big is | how large is | what does | what do",
+    " | evaluate the integral | list | report | where does | where do | at which | at which points | at what points"
+    " | at what | which | for which | for what | what value of | which value of | for what values of"
+    " | for which values of | for which value of | what values of | when is | when does | when are | what was"
+    " | identify | name | provide | print | where | find out | how big is | how large is | what does | what do",
     Cue.MEAN: "mean | average | averages | arithmetic mean | mean value",
     Cue.MEDIAN: "median",
     Cue.DEVIATION: "standard deviation | std | deviation | standard deviations | spread",
@@ -225,8 +225,8 @@ POSTFIXES: Final = {
 """Words after a formula."""
 
 PREFIXES: Final = {
-    "square root of": "sqrt", "the square root of": "sqrt", "cube root of": "cbrt",
-    "sine of": "sin", "the cube root of": "cbrt", "cosine of": "cos", "sinus of": "sin", "logarithm of": "log",
+    "square root of": "sqrt", "the square root of": "sqrt", "cube root of": "cbrt", "sine of": "sin",
+    "the cube root of": "cbrt", "cosine of": "cos", "sinus of": "sin", "logarithm of": "log",
     "natural logarithm of": "ln", "natural log of": "ln", "the natural logarithm of": "ln",
     "absolute value of": "Abs", "the absolute value of": "Abs", "exponential of": "exp", "log of": "log",
     "sqrt of": "sqrt", "sin of": "sin", "cos of": "cos", "ln of": "ln",

@@ -6,12 +6,15 @@ from typing import Final
 
 from adapters.embedded.models.tutor.language.cues import Cue
 
+# A vocabulary is read by the line.
+# fmt: off
 CUES: Final = {
-    Cue.PLOT: "wie sieht | plotte | plotten | plot | plots | zeichne | zeichnen | zeichnest | skizziere | skizzieren | male"
-    " | dar | darstellen | darstellung | schaubild | diagramm | grafisch | visualisiere | gezeichnet | bild von"
-    " | zeige den graphen | zeig mir den graphen | zeige mir den graphen | zeig den graphen | den graphen sehen"
-    " | graphen anzeigen | zeichnung | aussieht | sieht aus | zeige den verlauf | erstelle den graphen"
-    " | graph anzeigen | zeige die kurve | zeig mir die kurve | grafik | grafisch dar | graphisch | graphisch dar",
+    Cue.PLOT: "wie sieht | plotte | plotten | plot | plots | zeichne | zeichnen | zeichnest | skizziere | skizzieren"
+    " | male | dar | darstellen | darstellung | schaubild | diagramm | grafisch | visualisiere | gezeichnet"
+    " | bild von | zeige den graphen | zeig mir den graphen | zeige mir den graphen | zeig den graphen"
+    " | den graphen sehen | graphen anzeigen | zeichnung | aussieht | sieht aus | zeige den verlauf"
+    " | erstelle den graphen | graph anzeigen | zeige die kurve | zeig mir die kurve | grafik | grafisch dar"
+    " | graphisch | graphisch dar",
     Cue.DERIVATIVE: "ableitung | ableitungen | leite | ableiten | abgeleitet | differenziere | differenzieren"
     " | steigung | ableitungsfunktion | differentiation | änderungsrate | derivative | abgeleitete",
     Cue.INTEGRAL: "integral | integrale | integriere | integrieren | stammfunktion | stammfunktionen | aufleitung"
@@ -29,7 +32,8 @@ CUES: Final = {
     Cue.SOLVE: "löse | lösen | lös | lösung | lösungen | gelöst | auflösen | löst | lösungsmenge",
     Cue.ROOTS: "nullstelle | nullstellen | nullpunkte | null | schneidet die x-achse | die x-achse schneidet"
     " | nullstellen von | schnittpunkte mit der x-achse | schnittpunkt mit der x-achse | gleich null",
-    Cue.EVALUATE: "setze | funktionswert | funktionswerte | wert | werte | werte aus | setze ein | einsetzen | wertes",
+    Cue.EVALUATE: "setze | funktionswert | funktionswerte | wert | werte | werte aus | setze ein | einsetzen"
+    " | wertes",
     Cue.MAXIMUM: "maximum | maxima | hochpunkt | hochpunkte | größter wert | größte wert | größten wert | maximiere"
     " | maximal | höchster punkt | höchsten punkt | maximalen wert",
     Cue.MINIMUM: "minimum | minima | tiefpunkt | tiefpunkte | kleinster wert | kleinste wert | kleinsten wert"
@@ -93,7 +97,8 @@ CUES: Final = {
     " | in den grenzen | auf dem bereich | über dem intervall | in dem intervall",
     Cue.OF: "of | vom",
     Cue.BE: "ist | sind | hat | haben | war | wird | werden | wäre | besitzt | existiert",
-    Cue.RESPECT: "nach | nach der variablen | bezüglich | bzgl | wrt | in bezug auf | hinsichtlich | nach der variable",
+    Cue.RESPECT: "nach | nach der variablen | bezüglich | bzgl | wrt | in bezug auf | hinsichtlich"
+    " | nach der variable",
     Cue.UNKNOWN: "variable | variablen | unbekannte | unbekannten | parameter | konstante",
     Cue.APPROACHES: "geht gegen | gegen | strebt gegen | gegen den wert | geht | strebt | läuft gegen",
     Cue.THEN: "dann | danach | anschließend | außerdem | auch | zuerst | zusätzlich | ferner | noch | schließlich"
@@ -135,13 +140,12 @@ CUES: Final = {
     " | begründe | begründung | lösungsweg | wie",
     Cue.AGAIN: "was ist mit | wie ist es mit | wie sieht es aus mit | und was ist mit | nun | jetzt | stattdessen"
     " | nochmal | und bei | dasselbe für | das gleiche für | das selbe für | aber | jetzt bitte",
-    Cue.FILLER: "sieht | seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die | das"
-    " | den | dem | ein | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir"
-    " | mich | wir | uns"
-    " | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok | okay | nur | alle | allen"
-    " | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue | numerisch | analytisch"
-    " | symbolisch | in python | python | code | programm | hausaufgabe | frage | folgende | folgenden | hier | da"
-    " | man | jede | jeden | jeweils | ob | zahl | zahlen | ergebnis | antwort | punkt | abbildung"
+    Cue.FILLER: "sieht | seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die"
+    " | das | den | dem | ein | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir"
+    " | mich | wir | uns | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok | okay | nur"
+    " | alle | allen | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue | numerisch"
+    " | analytisch | symbolisch | in python | python | code | programm | hausaufgabe | frage | folgende | folgenden"
+    " | hier | da | man | jede | jeden | jeweils | ob | zahl | zahlen | ergebnis | antwort | punkt | abbildung"
     " | koordinatensystem | in einem diagramm | in ein diagramm | in einem plot | in demselben diagramm"
     " | in einem bild | gemeinsam | in dasselbe diagramm | in einem koordinatensystem | in ein koordinatensystem"
     " | legende | gitter | beschriftung | titel | achsen | schön | schnell | sag | sage | sag mir | sage mir"
@@ -170,102 +174,33 @@ CUES: Final = {
 }
 
 OPERATORS: Final = {
-    "plus": "+",
-    "minus": "-",
-    "mal": "*",
-    "multipliziert mit": "*",
-    "geteilt durch": "/",
-    "durch": "/",
-    "dividiert durch": "/",
-    "hoch": "**",
-    "gleich": "=",
-    "ist gleich": "=",
-    "ist": "=",
-    "größer als": ">",
-    "ist größer als": ">",
-    "kleiner als": "<",
-    "ist kleiner als": "<",
-    "mindestens": ">=",
-    "höchstens": "<=",
-    "größer gleich": ">=",
-    "kleiner gleich": "<=",
-    "größer oder gleich": ">=",
-    "kleiner oder gleich": "<=",
-    "prozent von": "% *",
-    "sei": "=",
-    "ergibt": "=",
-    "über": "/",
-    "ist größer oder gleich": ">=",
-    "ist kleiner oder gleich": "<=",
-    "den wert": "=",
-    "größer": ">",
-    "kleiner": "<",
+    "plus": "+", "minus": "-", "mal": "*", "multipliziert mit": "*", "geteilt durch": "/", "durch": "/",
+    "dividiert durch": "/", "hoch": "**", "gleich": "=", "ist gleich": "=", "ist": "=", "größer als": ">",
+    "ist größer als": ">", "kleiner als": "<", "ist kleiner als": "<", "mindestens": ">=", "höchstens": "<=",
+    "größer gleich": ">=", "kleiner gleich": "<=", "größer oder gleich": ">=", "kleiner oder gleich": "<=",
+    "prozent von": "% *", "sei": "=", "ergibt": "=", "über": "/", "ist größer oder gleich": ">=",
+    "ist kleiner oder gleich": "<=", "den wert": "=", "größer": ">", "kleiner": "<",
 }
 POSTFIXES: Final = {
-    "quadrat": "** 2",
-    "zum quadrat": "** 2",
-    "hoch drei": "** 3",
-    "hoch zwei": "** 2",
-    "fakultät": "!",
-    "grad": "°",
-    "prozent": "%",
-    "im quadrat": "** 2",
+    "quadrat": "** 2", "zum quadrat": "** 2", "hoch drei": "** 3", "hoch zwei": "** 2", "fakultät": "!", "grad": "°",
+    "prozent": "%", "im quadrat": "** 2",
 }
 PREFIXES: Final = {
-    "wurzel aus": "sqrt",
-    "wurzel von": "sqrt",
-    "quadratwurzel aus": "sqrt",
-    "die wurzel aus": "sqrt",
-    "wurzel": "sqrt",
-    "quadratwurzel von": "sqrt",
-    "kubikwurzel aus": "cbrt",
-    "dritte wurzel aus": "cbrt",
-    "sinus von": "sin",
-    "sinus": "sin",
-    "kosinus von": "cos",
-    "cosinus von": "cos",
-    "kosinus": "cos",
-    "tangens von": "tan",
-    "logarithmus von": "log",
-    "natürlicher logarithmus von": "ln",
-    "betrag von": "Abs",
-    "der betrag von": "Abs",
-    "die quadratwurzel aus": "sqrt",
-    "dritte wurzel von": "cbrt",
+    "wurzel aus": "sqrt", "wurzel von": "sqrt", "quadratwurzel aus": "sqrt", "die wurzel aus": "sqrt",
+    "wurzel": "sqrt", "quadratwurzel von": "sqrt", "kubikwurzel aus": "cbrt", "dritte wurzel aus": "cbrt",
+    "sinus von": "sin", "sinus": "sin", "kosinus von": "cos", "cosinus von": "cos", "kosinus": "cos",
+    "tangens von": "tan", "logarithmus von": "log", "natürlicher logarithmus von": "ln", "betrag von": "Abs",
+    "der betrag von": "Abs", "die quadratwurzel aus": "sqrt", "dritte wurzel von": "cbrt",
     "die dritte wurzel aus": "cbrt",
 }
 FORMULAS: Final = {
-    "sinuskurve": "sin(x)",
-    "sinusfunktion": "sin(x)",
-    "kosinuskurve": "cos(x)",
-    "kosinusfunktion": "cos(x)",
-    "cosinusfunktion": "cos(x)",
-    "sinus": "sin(x)",
-    "kosinus": "cos(x)",
-    "normalparabel": "x**2",
-    "cosinus": "cos(x)",
-    "exponentialfunktion": "exp(x)",
-    "betragsfunktion": "Abs(x)",
-    "wurzelfunktion": "sqrt(x)",
-    "tangensfunktion": "tan(x)",
-    "natürlicher logarithmus": "ln(x)",
-    "cosinuskurve": "cos(x)",
-    "sinuswelle": "sin(x)",
+    "sinuskurve": "sin(x)", "sinusfunktion": "sin(x)", "kosinuskurve": "cos(x)", "kosinusfunktion": "cos(x)",
+    "cosinusfunktion": "cos(x)", "sinus": "sin(x)", "kosinus": "cos(x)", "normalparabel": "x**2", "cosinus": "cos(x)",
+    "exponentialfunktion": "exp(x)", "betragsfunktion": "Abs(x)", "wurzelfunktion": "sqrt(x)",
+    "tangensfunktion": "tan(x)", "natürlicher logarithmus": "ln(x)", "cosinuskurve": "cos(x)", "sinuswelle": "sin(x)",
     "natürliche logarithmus": "ln(x)",
 }
 NUMBERS: Final = {
-    "null": "0",
-    "eins": "1",
-    "zwei": "2",
-    "drei": "3",
-    "vier": "4",
-    "fünf": "5",
-    "sechs": "6",
-    "sieben": "7",
-    "acht": "8",
-    "neun": "9",
-    "zehn": "10",
-    "zwölf": "12",
-    "hundert": "100",
-    "einhalb": "1/2",
+    "null": "0", "eins": "1", "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "sechs": "6", "sieben": "7",
+    "acht": "8", "neun": "9", "zehn": "10", "zwölf": "12", "hundert": "100", "einhalb": "1/2",
 }

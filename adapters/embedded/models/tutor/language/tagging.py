@@ -17,6 +17,7 @@ _LONGEST_PHRASE_WORDS: Final = 7
 _OPERANDS: Final = frozenset({TokenKind.NUMBER, TokenKind.LETTER, TokenKind.CONSTANT, TokenKind.BAR})
 _SIGNS: Final = frozenset({TokenKind.OPERATOR, TokenKind.FUNCTION, TokenKind.RELATION})
 _COPULAS: Final = frozenset({"is", "are", "be", "ist", "sind", "sei", "gleich", "has the value", "den wert hat"})
+_NEGATIVES: Final = frozenset({"negative", "minus"})
 _SHARE_OF: Final = frozenset({"of", "von"})
 _AFTER_VARIABLE: Final = frozenset(
     {
@@ -71,23 +72,27 @@ class _Tagger:
 
     def _meaning(self, phrase: str, after: int) -> list[Piece] | None:
         """The phrase as mathematics if mathematics stands where it needs it, else as a word."""
-        table, text = self.table, None
-        if phrase in table.formulas and not self._begins_operand(after):
-            text = table.formulas[phrase]
-        elif phrase in table.prefixes and self._begins_operand(after):
+        signs = self._signs(phrase, after)
+        if signs is not None:
+            return list(signs)
+        return [Word(text=phrase, cue=self.table.cues[phrase])] if phrase in self.table.cues else None
+
+    def _signs(self, phrase: str, after: int) -> list[Token] | None:
+        table = self.table
+        if phrase in table.prefixes and self._begins_operand(after):
             return [Token(kind=TokenKind.FUNCTION, text=table.prefixes[phrase] + WORDED, spaced=True)]
-        elif phrase in table.operators and self._joins(phrase, after):
-            text = table.operators[phrase]
-        elif phrase in _SHARE_OF and self._is_share_of(after):
-            text = "*"
-        elif phrase in table.postfixes and self._ends_operand():
+        if phrase in table.postfixes and self._ends_operand():
             first, *rest = tokens(table.postfixes[phrase], is_word=is_word)
             return [replace(first, spaced=False), *rest]
-        elif phrase in table.numbers and self._beside_mathematics(after):
-            text = table.numbers[phrase]
-        if text is not None:
-            return list(tokens(text, is_word=is_word))
-        return [Word(text=phrase, cue=table.cues[phrase])] if phrase in table.cues else None
+        texts = {
+            table.formulas.get(phrase): not self._begins_operand(after),
+            table.operators.get(phrase): self._joins(phrase, after),
+            table.numbers.get(phrase): self._beside_mathematics(after),
+            "-" if phrase in _NEGATIVES else None: self._is_sign(after),
+            "*" if phrase in _SHARE_OF else None: self._is_share_of(after),
+        }
+        text = next((text for text, fits in texts.items() if text is not None and fits), None)
+        return None if text is None else tokens(text, is_word=is_word)
 
     def _phrase(self, start: int, length: int) -> str | None:
         """The words from `start` on, or None where something else than a word stands among them."""
@@ -133,6 +138,11 @@ class _Tagger:
             return number and self._gives_value()
         return self._ends_operand() and self._begins_operand(after)
 
+    def _is_sign(self, after: int) -> bool:
+        """`negative 2`, `minus 2` where no number stands before it."""
+        number = after < len(self.found) and self.found[after].kind is TokenKind.NUMBER
+        return number and not self._ends_operand()
+
     def _is_share_of(self, after: int) -> bool:
         """`15% of x`; `2/3 of 90`, where the integral `from 0 to 1/2 of x^2` is none."""
         last = [piece.text if isinstance(piece, Token) else "" for piece in self.pieces[-2:]]
@@ -159,6 +169,8 @@ class _Tagger:
         token = self.found[at]
         if token.kind in _OPERANDS or token.kind is TokenKind.FUNCTION or token.text in {"(", "-"}:
             return True
+        if token.text.lower() in _NEGATIVES:
+            return at + 1 < len(self.found) and self.found[at + 1].kind is TokenKind.NUMBER
         return self._has_phrase(at, {**self.table.prefixes, **self.table.numbers})
 
     def _beside_mathematics(self, after: int) -> bool:

@@ -53,7 +53,8 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
     if clause.demands and clause.demands != (Cue.FIND,):
         return clause if clause.subjects else _demanded(clause, last, opens=opens)
     if clause.subjects:
-        again = Cue.AGAIN in clause.cues or (opens and clause.joined)
+        varies = any(relation.letters for relation in clause.subjects)
+        again = varies and (Cue.AGAIN in clause.cues or (opens and clause.joined))
         return _same_for(clause, last) if again else clause
     return _elsewhere(clause, last)
 

@@ -160,7 +160,7 @@ def _with_values(view: ClauseView, relation: Relation) -> list[Relation]:
     results = [Relation(tuple(view.unfolded(part) for part in relation.parts), relation.signs)]
     for name, values in view.clause.values.items():
         if name in relation.letters and view.clause.subjects:
-            view.use("values")
+            view.use(f"value of {name}")
             results = [
                 Relation(tuple(substituted(part, {name: value}) for part in result.parts), result.signs)
                 for result in results

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.doubts import ASKED_BACK, Doubt
-from adapters.embedded.models.tutor.formulas.expression import Expression, Number, Symbol, walk
+from adapters.embedded.models.tutor.formulas.expression import Applied, Expression, Number, Symbol, walk
 from adapters.embedded.models.tutor.formulas.size import TooBigError, magnitude
 from adapters.embedded.models.tutor.language.cues import (
     CHART_CUES,
@@ -57,7 +57,7 @@ _NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
     Cue.X_AXIS: {Cue.AREA, Cue.ROOTS},
     Cue.Y_AXIS: {Cue.INTERCEPT},
     Cue.STEP: {Cue.TABLE},
-    Cue.POINTS: {Cue.TABLE, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
+    Cue.POINTS: {Cue.TABLE, Cue.ROOTS, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
 }
 """Meanings that only make sense beside certain demands."""
 
@@ -99,7 +99,8 @@ def planned(question: Question, context: Context) -> Plan:
     if not tasks and not any(clause.subjects for clause in question.clauses):
         raise Refusal(Reason.NO_MATHEMATICS)
     doubts = frozenset(doubt for clause in question.clauses for part in clause.subjects for doubt in part.doubts)
-    return Plan(tasks=tuple(_with_marks(tasks)), doubts=doubts, context=context, places=_places(question))
+    shown = dict.fromkeys(_with_marks(tasks))
+    return Plan(tasks=tuple(shown), doubts=doubts, context=context, places=_places(question))
 
 
 def _tasks(view: ClauseView) -> list[Task]:
@@ -125,10 +126,10 @@ def _after(context: Context, clause: Clause | None, definitions: Definitions) ->
 
 
 def _remembered(clause: Clause) -> Clause | None:
-    """What later questions are about: the functions and equations, rather than `f(3)`."""
-    numbers = [each for each in clause.subjects if each.is_bare and not _varies(each.parts[0])]
-    kept = tuple(each for each in clause.subjects if each not in numbers)
-    return replace(clause, subjects=kept or clause.subjects) if clause.subjects else None
+    """What later questions are about: functions and equations, rather than `f(3)` or `2 + 3`."""
+    kept = tuple(each for each in clause.subjects if not each.is_bare or _varies(each.parts[0]))
+    known = any(isinstance(node, Applied) for each in clause.subjects for node in walk(each.parts[0]))
+    return replace(clause, subjects=kept or clause.subjects) if kept or known else None
 
 
 def _varies(expression: Expression) -> bool:

@@ -56,7 +56,7 @@ class ClauseView:
             self.use("conditions")
             return list(clause.conditions)
         if clause.values:
-            self.use("values")
+            self.use(*map(_value_slot, clause.values))
             return [Relation((Symbol(name), value), ("=",)) for name, each in clause.values.items() for value in each]
         raise Refusal(Reason.NO_SUBJECT)
 
@@ -133,7 +133,7 @@ class ClauseView:
         members = [function.expression]
         for name, values in self.clause.values.items():
             if name != function.variable and name in symbols(function.expression):
-                self.use("values")
+                self.use(_value_slot(name))
                 members = [substituted(member, {name: value}) for member in members for value in values]
         name = function.name if len(members) == 1 else ""
         return [replace(function, name=name, expression=member) for member in members]
@@ -166,9 +166,7 @@ class ClauseView:
     def points(self, function: Function) -> list[Expression]:
         """Values of the function's variable: `for x = 3`, `at 3`."""
         values = self.clause.values.get(function.variable, ())
-        if values:
-            self.use("values")
-        self.use("points")
+        self.use("points", _value_slot(function.variable))
         return [*values, *self.clause.points]
 
     def bounds(self, variable: str) -> Bounds | None:
@@ -208,7 +206,7 @@ class ClauseView:
         """Slots with content that no planner asked for."""
         clause = self.clause
         slots = {
-            "values": clause.values,
+            **{_value_slot(name): values for name, values in clause.values.items()},
             "points": clause.points,
             "bounds": clause.bounds,
             "conditions": clause.conditions,
@@ -231,3 +229,7 @@ def _as_bounds(condition: Relation, variable: str) -> Bounds:
     low = parts[at - 1] if at else Negative(_INFINITE)
     high = parts[at + 1] if at + 1 < len(parts) else _INFINITE
     return Bounds(low, high, open_low=not at or signs[at - 1] == "<", open_high=at == len(signs) or signs[at] == "<")
+
+
+def _value_slot(name: str) -> str:
+    return f"value of {name}"
