@@ -22,6 +22,7 @@ def zeros(expression, symbol, domain):
         return [root for root in roots if True in (domain.contains(root), domain.contains(root.evalf(30)))], True
     exact = sp.solveset(expression, symbol, domain)
     found = sorted(exact, key=float) if isinstance(exact, sp.FiniteSet) else []
+    found = [root for root in found if abs(expression.subs(symbol, root).evalf()) < 1e-9]
     # Look at many points as well: a change of sign shows a zero that has no formula.
     curve = sp.lambdify(symbol, expression, ["scipy", "numpy"])
     grid = np.linspace(max(float(domain.inf), -20.0), min(float(domain.sup), 20.0), 4003)
