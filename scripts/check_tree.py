@@ -1,7 +1,7 @@
 """What no linter knows about the tracked files: `python -m scripts.check_tree`.
 
 A registry's address or a path of somebody's machine in a file makes the project work in one place only; a file of more
-than 300 lines is two. A list of tests may be longer, and two files of the tutor's grammar wait to be parted.
+than 300 lines is two, though a list of tests may be longer.
 """
 
 from __future__ import annotations
@@ -16,10 +16,6 @@ from scripts.progress import ROOT, CannotGoOnError, run_story
 
 _LONGEST_LINES = 300
 _LONGEST_TEST_LINES = 500
-_WAITS_TO_BE_PARTED = {  # and may not grow meanwhile
-    "adapters/embedded/models/tutor/formulas/grammar.py": 340,
-    "adapters/embedded/models/tutor/reading/clause_builder.py": 360,
-}
 _DEADLINE_S = 60
 _FORBIDDEN = {
     "the address of a package registry": re.compile(
@@ -38,7 +34,7 @@ def faults(path: Path, text: str) -> Iterator[str]:
     lines = text.splitlines()
     for number, line in enumerate(lines, start=1):
         yield from (f"{path}:{number}: {what}" for what, pattern in _FORBIDDEN.items() if pattern.search(line))
-    longest = _WAITS_TO_BE_PARTED.get(str(path), _LONGEST_TEST_LINES if path.parts[0] == "tests" else _LONGEST_LINES)
+    longest = _LONGEST_TEST_LINES if path.parts[0] == "tests" else _LONGEST_LINES
     if path.suffix == ".py" and len(lines) > longest:
         yield f"{path}:{longest}: {len(lines)} lines; {longest} are enough"
 
