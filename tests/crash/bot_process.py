@@ -52,11 +52,17 @@ class BotProcess:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def _was_killed(self) -> bool:
+        return self._process is not None and self._process.returncode == -signal.SIGKILL
+
     async def start(self, *wrapper: str) -> None:
-        """Start, and wait until it listens."""
+        """Start, and wait until it listens or is killed."""
         await self._spawn(*wrapper)
         async with asyncio.timeout(_READY_S), aiohttp.ClientSession() as session:
             while not await self._answers(session):
+                if self._was_killed:
+                    return  # by the work it found, before it listened: the caller sees `is_alive`
                 assert self.is_alive, self.log[-3000:]
                 await asyncio.sleep(0.02)
 

@@ -89,7 +89,7 @@ async def one_death(talk: Talk, conversation: str, trap: Trap, parts: int) -> bo
     heard = talk.heard(conversation)
     killed_at = outside.fired[0]
     twice = [part for part, count in Counter(heard).items() if count > 1]
-    repeated_by_right = "/connector/" in killed_at.path and trap.moment is not Moment.BEFORE
+    repeated_by_right = outside.was_sending and trap.moment is not Moment.BEFORE
     assert len(set(heard)) == parts, (conversation, heard)
     assert len(heard) <= parts + (1 if repeated_by_right else 0), (conversation, heard, twice)
     assert list(dict.fromkeys(heard)) == sorted(dict.fromkeys(heard), key=heard.index)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -99,7 +100,8 @@ async def test_a_header_that_trickles_gains_no_time(door: Door) -> None:
     trickle = asyncio.create_task(_trickle(writer))
 
     async with asyncio.timeout(2):
-        assert await reader.read() == b""
+        with contextlib.suppress(ConnectionResetError):  # when bytes were on their way as the door closed
+            assert await reader.read() == b""
     trickle.cancel()
     writer.close()
 
