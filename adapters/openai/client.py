@@ -1,7 +1,9 @@
 """Calls to the service, through the openai package's low-level client.
 
-Its `beta.*` methods warn on each call and may vanish; `get` and `post` do neither. What this adds: a deadline and a
-size for every answer, repetition only where it can do no harm, and the application's errors.
+Its `beta.*` methods warn on each call and may vanish; `post` does neither. Reading goes to the package's HTTP client
+directly: a turn is mostly looks at its run, and the package's own `get` costs twice the CPU (docs/performance.md).
+What this adds: a deadline and a size for every answer, repetition only where it can do no harm, and the application's
+errors.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ from urllib.parse import quote
 import httpx2
 import openai
 
-from adapters.openai.errors import NotDoneError, translated
+from adapters.openai.errors import NotDoneError, status_error, translated
 from adapters.openai.retry import Insistence, Patience
 from bot.errors import AssistantError, AssistantUnavailableError
 
 _JSON_LIMIT_BYTES = 16 * 1024 * 1024
-_UNREAD = {"X-Stainless-Raw-Response": "stream"}  # the package hands the answer over before its body is read
+_ERROR_LIMIT_BYTES = 1024 * 1024
+_SDK_HEADERS = {
+    "Content-Type": "application/json",
+    "X-Stainless-Raw-Response": "stream",  # the package hands the answer over before its body is read
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,28 +57,23 @@ class _Sdk(openai.AsyncOpenAI):
         return {}
 
 
-def _sdk(endpoint: Endpoint, call_deadline_s: float) -> _Sdk:
+def _sdk(endpoint: Endpoint, http: openai.DefaultAioHttpClient, call_deadline_s: float) -> _Sdk:
     return _Sdk(
         api_key=endpoint.api_key,
         base_url=endpoint.base_url,
         max_retries=0,
         default_query={"api-version": endpoint.api_version} if endpoint.api_version else None,
         timeout=httpx2.Timeout(call_deadline_s, connect=5.0),
-        # No redirects: a redirected `api-key` would go to whoever asks for it. trust_env would obey HTTP_PROXY.
-        http_client=openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False),
+        http_client=http,
     )
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str | openai.Omit]:
-    key: dict[str, str | openai.Omit] = {"Authorization": f"Bearer {endpoint.api_key}"}
-    if endpoint.azure_key:
-        key = {"Authorization": openai.Omit(), "api-key": endpoint.api_key}
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    key = {"api-key": endpoint.api_key} if endpoint.azure_key else {"Authorization": f"Bearer {endpoint.api_key}"}
     return {
         "Accept": "application/json",
-        "Content-Type": "application/json",
         "User-Agent": "teams-assistants-bot",
         "OpenAI-Beta": "assistants=v2",
-        **_UNREAD,
         **key,
     }
 
@@ -83,8 +84,17 @@ class Client:
     def __init__(self, *, endpoint: Endpoint, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
         self._insistence = Insistence(patience=self._patience)
+        self._base_url = endpoint.base_url.rstrip("/")
+        self._query = {"api-version": endpoint.api_version} if endpoint.api_version else {}
         self._headers = _headers(endpoint)
-        self._sdk = _sdk(endpoint, self._patience.call_deadline_s)
+        # No redirects: a redirected `api-key` would go to whoever asks for it. trust_env would obey HTTP_PROXY.
+        self._http = openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False)
+        self._sdk_headers: dict[str, str | openai.Omit] = {
+            "Authorization": openai.Omit(),
+            **self._headers,
+            **_SDK_HEADERS,
+        }
+        self._sdk = _sdk(endpoint, self._http, self._patience.call_deadline_s)
 
     async def get(self, path: str, query: Mapping[str, object] | None = None) -> Reply:
         """Read something, and again while the service is unwell."""
@@ -111,7 +121,7 @@ class Client:
         await self._sdk.close()
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> Reply:
-        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._headers})
+        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._sdk_headers})
         within_s = self._patience.call_deadline_s
         return _reply(*await self._receive(answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
@@ -119,8 +129,18 @@ class Client:
         within_s = self._patience.download_deadline_s
         return (await self._receive(self._asked(path, None), limit_bytes=limit_bytes, within_s=within_s))[1]
 
-    def _asked(self, path: str, query: Mapping[str, object] | None) -> Awaitable[httpx2.Response]:
-        return self._sdk.get(path, cast_to=httpx2.Response, options={"params": query or {}, "headers": self._headers})
+    async def _asked(self, path: str, query: Mapping[str, object] | None) -> httpx2.Response:
+        parameters = {name: str(value) for name, value in {**self._query, **(query or {})}.items()}
+        request = self._http.build_request(
+            "GET", f"{self._base_url}{path}", params=parameters or None, headers=self._headers
+        )
+        response = await self._http.send(request, stream=True)
+        if response.is_success:
+            return response
+        try:
+            raise status_error(response, await _read(response, _ERROR_LIMIT_BYTES))
+        finally:
+            await response.aclose()
 
     async def _receive(
         self,

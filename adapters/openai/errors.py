@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,12 +52,22 @@ def translated() -> Iterator[None]:
         raise AssistantUnavailableError(f"the connection to the assistant's service broke: {_name(error)}") from None
 
 
+def status_error(response: httpx2.Response, data: bytes) -> openai.APIStatusError:
+    """The package's error for an answer that it did not read itself."""
+    try:
+        body: object = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    told = body.get("error", body) if isinstance(body, dict) else None
+    return openai.APIStatusError(data.decode("utf-8", "replace"), response=response, body=told)
+
+
 def assistant_error(error: Exception) -> AssistantError:
     """Our error for one of the SDK's, or of the transport under it."""
     match error:
         case openai.APIStatusError():
             return _status_error(error)
-        case openai.APIConnectionError() if _was_never_connected(error):
+        case openai.APIConnectionError() | httpx2.TransportError() if _was_never_connected(error):
             return NotDoneError("the assistant's service cannot be reached")
         case openai.APIConnectionError() | httpx2.TransportError():
             return AssistantUnavailableError(f"the call to the assistant's service failed: {_name(error)}")
