@@ -22,6 +22,7 @@ class Pace:
     first_s: float = 0.1
     factor: float = 1.5
     longest_s: float = 0.5
+    most_looks_per_s: float = 600.0  # of all runs that are waited for together: beyond, each is looked at less often
     after_trouble_s: float = 1.0  # where an unwell service has no wish of its own
     longest_wish_s: float = 10.0  # of the service's own wishes, so that a wild one cannot put us to sleep
     deadline_s: float = 600.0  # the age at which Assistants v2 itself expires a run
@@ -42,6 +43,7 @@ class Poller:
         self._pace = pace
         self._clock = clock
         self._sleep = sleep
+        self._waiting = 0
 
     async def wait(self, look: Callable[[float], Awaitable[Sight]]) -> Run:
         """The run once it rests, or as last seen when the deadline has passed.
@@ -49,7 +51,13 @@ class Poller:
         `look` is given the seconds that are left. That the service is unwell is borne until the deadline; if it was
         unwell at every look, its last error is raised.
         """
-        give_up_at = self._clock() + self._pace.deadline_s
+        self._waiting += 1
+        try:
+            return await self._watch(look, give_up_at=self._clock() + self._pace.deadline_s)
+        finally:
+            self._waiting -= 1
+
+    async def _watch(self, look: Callable[[float], Awaitable[Sight]], *, give_up_at: float) -> Run:
         interval_s = self._pace.first_s
         seen: Run | None = None
         wish_s: float | None
@@ -65,6 +73,7 @@ class Poller:
                 if is_at_rest(seen.status):
                     return seen
             pause_s = interval_s if wish_s is None else min(wish_s, self._pace.longest_wish_s)
+            pause_s = max(pause_s, self._waiting / self._pace.most_looks_per_s)
             await self._sleep(max(0.0, min(pause_s, give_up_at - self._clock())))
             interval_s = min(interval_s * self._pace.factor, self._pace.longest_s)
         if seen is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import chain, repeat
 
 import pytest
@@ -129,3 +130,28 @@ def test_every_status_is_thought_of() -> None:
         RunStatus.CANCELLED,
         RunStatus.EXPIRED,
     }
+
+
+async def test_many_runs_together_are_looked_at_no_more_often_than_the_service_should_bear() -> None:
+    time = Time()
+    poller = Poller(pace=Pace(most_looks_per_s=100), clock=time.clock, sleep=_together(time, 200))
+    services = [Service(time, [WORKING, DONE]) for _ in range(200)]
+
+    await asyncio.gather(*(poller.wait(service.look) for service in services))
+
+    assert time.pauses_s == pytest.approx([max(0.1, number / 100) for number in range(1, 201)])  # as many as wait
+    assert await poller.wait(Service(time, [WORKING, DONE]).look) == DONE.run
+    assert time.pauses_s[-1] == 0.1  # alone again, quick again
+
+
+def _together(time: Time, many: int) -> Callable[[float], Awaitable[None]]:
+    """A sleep that nobody leaves before so many have come."""
+    all_here = asyncio.Event()
+
+    async def sleep(pause_s: float) -> None:
+        await time.sleep(pause_s)
+        if len(time.pauses_s) >= many:
+            all_here.set()
+        await all_here.wait()
+
+    return sleep
