@@ -16,9 +16,9 @@ PACE = Pace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
 
 
 @asynccontextmanager
-async def calling(service: FakeAssistants) -> AsyncIterator[Client]:
+async def calling(service: FakeAssistants, patience: Patience = PATIENCE) -> AsyncIterator[Client]:
     """A client of the stand-in service."""
-    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), patience=PATIENCE)
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), patience=patience)
     try:
         yield client
     finally:
@@ -27,5 +27,5 @@ async def calling(service: FakeAssistants) -> AsyncIterator[Client]:
 
 def impatient(client: Client) -> AssistantsBackend:
     """The assistant behind a client."""
-    until_free = Patience(tries=5, first_pause_s=0.05)
-    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, until_free=until_free)
+    patience = Patience(tries=5, first_pause_s=0.05)
+    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, patience=patience)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from adapters.openai.client import Client, path_to
 from adapters.openai.wire import Fields
@@ -33,12 +34,16 @@ async def ensure_assistant(client: Client, profile: AssistantProfile) -> str:
     """
     found = await _find(client, profile.name)
     if found is None:
-        made = await client.post(path_to("assistants"), profile.body())
-        return Fields(made.body, "an assistant").text("id")
+        return await client.make(path_to("assistants"), profile.body(), find=partial(_find_id, client, profile.name))
     assistant_id = found.text("id")
     if (found.text_if_any("instructions"), found.text_if_any("model")) != (profile.instructions, profile.model):
         await client.post(path_to("assistants", assistant_id), profile.body(), repeatable=True)
     return assistant_id
+
+
+async def _find_id(client: Client, name: str) -> str | None:
+    found = await _find(client, name)
+    return found.text("id") if found else None
 
 
 async def _find(client: Client, name: str) -> Fields | None:

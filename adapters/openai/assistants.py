@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from adapters.openai.answers import answer_from, cited_files
 from adapters.openai.client import Client, path_to
-from adapters.openai.errors import NotDoneError
+from adapters.openai.errors import InDoubtError, NotDoneError
 from adapters.openai.polling import Pace, Poller, Sight
 from adapters.openai.retry import Clock, Insistence, Patience, Sleep
 from adapters.openai.runs import run_from
@@ -36,7 +36,7 @@ _PAGE = 100  # the most that a list gives at once
 _MOST_PAGES = 20  # of one run's messages; a service that always has more would hold us for ever
 _TURN = "turn"  # the key in a run's metadata; its value may have 512 characters
 _FILE_LIMIT_BYTES = 100 * 1024 * 1024
-_UNTIL_FREE = Patience(tries=6, first_pause_s=0.5)  # some 12 seconds
+_PATIENCE = Patience(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _CANCELLABLE = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
 
@@ -49,14 +49,14 @@ class AssistantsBackend:
         assistant_id: str,
         client: Client,
         pace: Pace | None = None,
-        until_free: Patience | None = None,
+        patience: Patience | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._assistant_id = assistant_id
         self._client = client
         self._poller = Poller(pace=pace or Pace(), clock=clock, sleep=sleep)
-        self._until_free = Insistence(patience=until_free or _UNTIL_FREE, clock=clock, sleep=sleep)
+        self._insistence = Insistence(patience=patience or _PATIENCE, clock=clock, sleep=sleep)
 
     async def create_thread(self, key: ConversationKey) -> ThreadId:
         """Make a thread that knows nothing of the conversation; one left over from a lost answer does no harm."""
@@ -66,7 +66,7 @@ class AssistantsBackend:
     async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
         """Start a run once, waiting a while where another one (say, one being cancelled) still holds the thread."""
         start = partial(self._start_once, thread, message, turn)
-        return await self._until_free.call(start, again_on=ThreadBusyError)
+        return await self._insistence.call(start, again_on=ThreadBusyError)
 
     async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
         """The run of this turn among the thread's latest hundred."""
@@ -88,17 +88,7 @@ class AssistantsBackend:
 
     async def submit(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
         """Answer all calls in one request, as the protocol demands. Outputs that the run already has are no error."""
-        path = path_to("threads", thread, "runs", run, "submit_tool_outputs")
-        body = {"tool_outputs": [{"tool_call_id": output.call, "output": output.output} for output in outputs]}
-        try:
-            await self._client.post(path, body)
-        except (AssistantUnavailableError, AssistantRefusedError) as error:
-            wanted = {call.id for call in (await self._look(thread, run)).tool_calls}
-            if wanted.isdisjoint(output.call for output in outputs):
-                return
-            if isinstance(error, AssistantRefusedError):
-                raise
-            await self._client.post(path, body)
+        await self._insistence.call(partial(self._submit_once, thread, run, outputs), again_on=InDoubtError)
 
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
         """Stop a run. One that has ended (400 "Cannot cancel run with status ...") or is gone needs no stopping."""
@@ -120,26 +110,34 @@ class AssistantsBackend:
         return await self._client.download(path_to("files", file, "content"), limit_bytes=_FILE_LIMIT_BYTES)
 
     async def _start_once(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
-        """When the answer is lost, the run is looked for before one more try is made."""
         body = {
             "assistant_id": self._assistant_id,
             "additional_messages": [{"role": "user", "content": spoken(message)}],
             "metadata": {_TURN: turn},
         }
+        find = partial(self.find_run, thread, turn)
         try:
-            return await self._create_run(thread, body)
+            return RunId(await self._client.make(path_to("threads", thread, "runs"), body, find=find))
+        except ThreadBusyError:
+            run = await find()  # it may be ours that holds the thread: one whose start was not confirmed
+            if run is None:
+                raise
+            return run
+
+    async def _submit_once(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
+        path = path_to("threads", thread, "runs", run, "submit_tool_outputs")
+        body = {"tool_outputs": [{"tool_call_id": output.call, "output": output.output} for output in outputs]}
+        try:
+            await self._client.post(path, body)
         except NotDoneError:
             raise
-        except (AssistantUnavailableError, ThreadBusyError) as error:
-            log.warning("a run may not have been started", extra={"turn": turn, "reason": str(error)})
-            run = await self.find_run(thread, turn)
-            if run is None and isinstance(error, ThreadBusyError):
+        except (AssistantUnavailableError, AssistantRefusedError) as error:
+            wanted = {call.id for call in (await self._look(thread, run)).tool_calls}
+            if wanted.isdisjoint(output.call for output in outputs):
+                return
+            if isinstance(error, AssistantRefusedError):
                 raise
-        return run or await self._create_run(thread, body)
-
-    async def _create_run(self, thread: ThreadId, body: Mapping[str, object]) -> RunId:
-        reply = await self._client.post(path_to("threads", thread, "runs"), body)
-        return RunId(Fields(reply.body, "a run").text("id"))
+            raise InDoubtError(str(error), retry_after_s=error.retry_after_s) from None
 
     async def _messages(self, thread: ThreadId, run: RunId) -> list[Fields]:
         """The assistant's messages of this run, oldest first. Some servers ignore the filter, so it stands here too."""

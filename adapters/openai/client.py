@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import quote
@@ -19,9 +20,12 @@ from urllib.parse import quote
 import httpx2
 import openai
 
-from adapters.openai.errors import NotDoneError, status_error, translated
+from adapters.openai.errors import InDoubtError, NotDoneError, status_error, translated
 from adapters.openai.retry import Insistence, Patience
+from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
+
+log = logging.getLogger(__name__)
 
 _JSON_LIMIT_BYTES = 16 * 1024 * 1024
 _ERROR_LIMIT_BYTES = 1024 * 1024
@@ -111,6 +115,10 @@ class Client:
         do = partial(self._post_once, path, body)
         return await self._insistence.call(do, again_on=AssistantUnavailableError if repeatable else NotDoneError)
 
+    async def make(self, path: str, body: Mapping[str, object], *, find: Callable[[], Awaitable[str | None]]) -> str:
+        """Have something made, and its id. When the answer is lost, `find` looks for it before another one is made."""
+        return await self._insistence.call(partial(self._make_once, path, body, find), again_on=InDoubtError)
+
     async def download(self, path: str, *, limit_bytes: int) -> bytes:
         """The bytes behind a path; AssistantError if there are more than the limit."""
         do = partial(self._download_once, path, limit_bytes)
@@ -124,6 +132,18 @@ class Client:
         answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._sdk_headers})
         within_s = self._patience.call_deadline_s
         return _reply(*await self._receive(answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+
+    async def _make_once(self, path: str, body: Mapping[str, object], find: Callable[[], Awaitable[str | None]]) -> str:
+        try:
+            return Fields((await self.post(path, body)).body, "what was made").text("id")
+        except NotDoneError:
+            raise
+        except AssistantUnavailableError as error:
+            log.warning("it may have been made or not", extra={"reason": str(error)})
+            found = await find()
+            if found is None:
+                raise InDoubtError(str(error), retry_after_s=error.retry_after_s) from None
+            return found
 
     async def _download_once(self, path: str, limit_bytes: int) -> bytes:
         within_s = self._patience.download_deadline_s

@@ -37,6 +37,10 @@ class NotDoneError(AssistantUnavailableError):
     """The service certainly did nothing: it was never reached, or turned us away for its rate limit."""
 
 
+class InDoubtError(AssistantUnavailableError):
+    """The service may have done it and not said so; it was looked for, and is not there (yet)."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise AssistantError for whatever openai, its transports or a deadline raise inside.

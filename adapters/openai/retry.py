@@ -23,7 +23,7 @@ class Patience:
     call_deadline_s: float = 30.0
     download_deadline_s: float = 120.0
     total_deadline_s: float = 90.0  # no repetition begins after this
-    tries: int = 5
+    tries: int = 7  # some 12 seconds: one call in five may fail, and nobody notices
     first_pause_s: float = 0.25  # doubles from try to try; the service's own wish comes first if it is longer
 
     def pause_s(self, tried: int) -> float:

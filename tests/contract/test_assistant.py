@@ -63,8 +63,8 @@ class World(Protocol):
 
 
 def backend(client: Client, assistant_id: str, pace: Pace) -> AssistantsBackend:
-    until_free = Patience(tries=2, first_pause_s=0.01)
-    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, until_free=until_free)
+    patience = Patience(tries=2, first_pause_s=0.01)
+    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, patience=patience)
 
 
 class StandInWorld:

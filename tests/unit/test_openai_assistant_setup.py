@@ -10,7 +10,7 @@ import pytest
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.client import Client
 from tests.fake_assistants import Endpoint as To
-from tests.fake_assistants import FakeAssistants
+from tests.fake_assistants import FakeAssistants, Fault
 from tests.impatient_client import calling
 
 PROFILE = AssistantProfile(name="Math Tutor", instructions="Explain.", model="any")
@@ -37,6 +37,15 @@ async def test_the_assistant_is_made_once_and_found_by_its_name_afterwards(
     assert await ensure_assistant(client, PROFILE) == made
     assert len(service.called(To.CREATE_ASSISTANT)) == 1
     assert service.called(To.UPDATE_ASSISTANT) == []
+
+
+async def test_an_assistant_whose_making_was_not_confirmed_is_found_and_not_made_again(
+    service: FakeAssistants,
+    client: Client,
+) -> None:
+    service.fail(To.CREATE_ASSISTANT, Fault.RESET, Fault.LOST_ANSWER)
+    made = await ensure_assistant(client, PROFILE)
+    assert list(service.state.assistants) == [made]
 
 
 async def test_changed_instructions_reach_the_assistant_that_is_there(service: FakeAssistants, client: Client) -> None:

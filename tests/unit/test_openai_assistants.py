@@ -123,7 +123,7 @@ async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
     assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * PATIENCE.tries
 
 
-async def test_a_start_in_doubt_is_tried_twice_at_most(
+async def test_a_start_that_stays_in_doubt_is_given_up(
     service: FakeAssistants,
     assistant: AssistantsBackend,
     thread: ThreadId,
@@ -131,7 +131,7 @@ async def test_a_start_in_doubt_is_tried_twice_at_most(
     service.weather = lambda to: Fault.RESET if to is To.CREATE_RUN else None
     with pytest.raises(AssistantUnavailableError):
         await assistant.start_run(thread, message(), "turn")
-    assert len(service.called(To.CREATE_RUN)) == 2
+    assert len(service.called(To.CREATE_RUN)) == len(service.called(To.LIST_RUNS)) == PATIENCE.tries
 
 
 async def test_a_run_that_the_list_does_not_show_yet_is_found_by_its_hold_on_the_thread(

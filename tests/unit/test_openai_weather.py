@@ -1,20 +1,25 @@
-"""Turns in bad weather, drawn from a seed: faults of every kind at three calls in ten."""
+"""Turns in bad weather, drawn from a seed: faults of every kind."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 
 import pytest
 
 from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.retry import Patience
 from bot.conversation import ThreadId
 from bot.errors import AssistantError
-from bot.run import RunStatus
+from bot.run import RunStatus, ToolOutput
+from tests.fake_assistants import Endpoint as To
 from tests.fake_assistants import FakeAssistants, Fault
-from tests.fake_assistants_state import Plan, text
+from tests.fake_assistants_state import Plan, function_call, text
 from tests.fakes import message
 from tests.impatient_client import PACE, PATIENCE, calling, impatient
+
+PASSING = (Fault.RATE_LIMIT, Fault.SERVER_ERROR, Fault.LATE_ERROR, Fault.RESET, Fault.LOST_ANSWER)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -46,3 +51,27 @@ async def converse(assistant: AssistantsBackend, thread: ThreadId, turn: str) ->
     except AssistantError:
         pass
     return "apology"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_faults_at_one_call_in_five_cost_no_turn_and_make_nothing_twice(seed: int) -> None:
+    dice = random.Random(seed)
+    async with FakeAssistants() as service, calling(service, Patience(first_pause_s=0.01)) as client:
+        service.weather = lambda _to: dice.choice(PASSING) if dice.random() < 0.2 else None
+        service.state.plan = lambda said: Plan(tool_calls=[function_call("call", "look_up")], messages=[[text(said)]])
+        outcomes = await asyncio.gather(*(one_turn(impatient(client), f"turn {n}") for n in range(50)))
+    assert outcomes == ["answered"] * 50
+    turns = [run.metadata["turn"] for run in service.state.runs.values()]
+    assert sorted(turns) == sorted({f"turn {n}" for n in range(50)})
+    assert all(run.outputs == [{"tool_call_id": "call", "output": "sunny"}] for run in service.state.runs.values())
+    fired = Counter(call.endpoint for call in service.calls if call.fault)
+    assert min(fired[to] for to in (To.CREATE_THREAD, To.CREATE_RUN, To.SUBMIT)) >= 4, fired
+    assert {call.fault for call in service.calls} >= set(PASSING)
+
+
+async def one_turn(assistant: AssistantsBackend, turn: str) -> str:
+    thread = await assistant.create_thread(message().key)
+    run = await assistant.start_run(thread, message(turn), turn)
+    while (seen := await assistant.wait(thread, run)).status is RunStatus.REQUIRES_ACTION:
+        await assistant.submit(thread, run, [ToolOutput(call=call.id, output="sunny") for call in seen.tool_calls])
+    return "answered" if (await assistant.answer(thread, run)).text == turn else "something else"
