@@ -21,7 +21,10 @@ def command_in(text: str) -> Command | None:
 
 NEW_DONE = "This is a new conversation: I no longer look at what was said before."
 STOP_DONE = "There is nothing left to stop."
-DECLINED = "Too many messages were waiting here, so I did not read this one. Please send it again later."
+DECLINED = (
+    "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
+    "Please send again later what you still need."
+)
 HINT = "Hello! Ask me something, for example: *Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.*"
 HELP = (
     "Ask me a question in plain words; I can compute, plot and work with data.\n\n"

@@ -6,14 +6,16 @@ Who may work on a conversation is the ledger's to know (one file: this process; 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.commands import Command, command_in
-from bot.conversation import ConversationKey, IncomingMessage
+from bot.conversation import ConversationKey, IncomingMessage, Standing
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
+from bot.timeline import DECLINED
 from bot.turn import MAX_TRIES, Turn
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,9 @@ class Engine:
         if number is None:
             log.info("message came again", extra={"message_id": message.id})
             return False
-        if self._ledger.owns(conversation):
+        if message.standing is Standing.DECLINED and self._last_in_line_is_declined(conversation):
+            await self._ledger.end(number, DECLINED)  # what that one will say is said of this one too
+        elif self._ledger.owns(conversation):
             entry = LedgerEntry(
                 number=number, conversation=conversation, id=message.id, payload=payload, steps={}, tries=0
             )
@@ -80,6 +84,11 @@ class Engine:
         own = self._turn_of(message)
         return sum(turn.number < own.number for turn in queue.values()) if own is not None and own.tries == 0 else 0
 
+    def _last_in_line_is_declined(self, conversation: str) -> bool:
+        turns = self._queues.get(conversation, {}).values()
+        last = max(turns, key=lambda turn: turn.number, default=None)
+        return last is not None and last.tries == 0 and last.message.standing is Standing.DECLINED
+
     def _turn_of(self, message: IncomingMessage) -> Turn | None:
         queue = self._queues.get(str(message.key), {})
         return next((turn for turn in queue.values() if turn.message.id == message.id), None)
@@ -100,7 +109,9 @@ class Engine:
                     await turn.between_steps.wait()
         except TimeoutError:
             log.warning("steps were cut off at the stop; they are in doubt and will be looked for")
+        begun = [turn for queue in self._queues.values() for turn in queue.values() if turn.tries > 0]
         await self._drop()
+        await self._excuse(begun)
         await self._ledger.stop()
 
     def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
@@ -124,6 +135,12 @@ class Engine:
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
             self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
+
+    async def _excuse(self, turns: Sequence[Turn]) -> None:
+        """Write down that these turns were begun once more without having brought the process down."""
+        with contextlib.suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(_STORAGE_RETRY_S):
+                await asyncio.gather(*(self._ledger.save(turn.number, *turn.excuse()) for turn in turns))
 
     async def _drop(self) -> None:
         tasks = list(self._tasks.values())
@@ -152,7 +169,7 @@ class Engine:
     async def _handle(self, turn: Turn) -> None:
         """Answer a turn, or at least apologise for it."""
         error: Exception = TurnGivenUpError(f"turn {turn.id} was begun {turn.tries} times")
-        if turn.tries <= MAX_TRIES:
+        if turn.tries - turn.excused <= MAX_TRIES:
             failure = await _attempt(turn, self._handler(turn))
             if failure is None:
                 return

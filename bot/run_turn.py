@@ -27,7 +27,7 @@ from bot.parts import Part, Reply
 from bot.ports import Assistant, Channel, Conversations
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import DECLINED, UNHEARD, WITHDRAWN
+from bot.timeline import DECLINED, STOPPED, UNHEARD, WITHDRAWN
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -37,6 +37,8 @@ MAX_TEXT_CHARS = 100_000
 _MAX_TOOL_ROUNDS = 20
 _REPLY = "reply"
 _CANCEL_S = 10.0
+_SEND_PAUSES_S = (1, 2, 4, 8, 15, 30, 60, 120, *[300] * 287)
+"""A day: an outage of Teams may take hours, and an answer that was worked out is not thrown away for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Outside:
     channel: Channel
     conversations: Conversations
     writer: ReplyWriter
-    send_pauses_s: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 30, 30, 60, 60, 60, 60)  # about six minutes
+    send_pauses_s: tuple[float, ...] = _SEND_PAUSES_S
 
 
 async def run_turn(turn: Turn, outside: Outside) -> None:
@@ -67,8 +69,7 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
     """Tell the person that this turn will not be answered."""
     reply = apology(error, turn)
     turn.outcome = reply.outcome
-    for number, part in enumerate(reply.parts):
-        await turn.step(f"give up {number}", partial(outside.channel.send, turn.message.reference, part))
+    await _deliver(turn, reply.parts, outside, step="give up")
 
 
 async def _reply(turn: Turn, outside: Outside) -> Reply:
@@ -157,11 +158,10 @@ async def _rested(thread: ThreadId, turn: Turn, outside: Outside, *, step: str, 
             if seen.status is not RunStatus.REQUIRES_ACTION:
                 return seen
             await outside.assistant.submit(thread, run, [_no_such_tool(call) for call in seen.tool_calls])
-    except TurnStoppedError:
+        raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
+    except (TurnStoppedError, AssistantError):  # a run left to itself would hold the thread, and the next message
         await _cancel(thread, run, outside)
         raise
-    await _cancel(thread, run, outside)
-    raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
 
 
 async def _answer(thread: ThreadId, run: Run, outside: Outside) -> Answer:
@@ -196,24 +196,29 @@ def _no_such_tool(call: ToolCall) -> ToolOutput:
     return ToolOutput(call=call.id, output=f"The tool {call.name!r} is not available here. Answer without it.")
 
 
-async def _deliver(turn: Turn, parts: tuple[Part, ...], outside: Outside) -> None:
+async def _deliver(turn: Turn, parts: tuple[Part, ...], outside: Outside, *, step: str = "part") -> None:
     try:
         for number, part in enumerate(parts):
-            await turn.step(f"part {number}", partial(_send, turn, part, outside))
+            await _send(turn, part, outside, step=f"{step} {number}")
     except ConversationGoneError as error:
         turn.outcome = UNHEARD
         log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
+    except TurnStoppedError:
+        turn.outcome = STOPPED
 
 
-async def _send(turn: Turn, part: Part, outside: Outside) -> str:
-    """Send a part, with patience: the answer is worth waiting for a connector that is down for some minutes."""
-    for delay_s in outside.send_pauses_s:
+async def _send(turn: Turn, part: Part, outside: Outside, *, step: str) -> None:
+    """Send a part, with patience; the pauses are no part of the step, so that nobody's stop has to wait for them."""
+    send = partial(outside.channel.send, turn.message.reference, part)
+    for pause_s in outside.send_pauses_s:
         try:
-            return await outside.channel.send(turn.message.reference, part) or ""
+            await turn.step(step, send)
         except DeliveryError as error:
             if not error.retryable:
                 raise
-            pause_s = max(delay_s, error.retry_after_s or 0)
+            pause_s = max(pause_s, error.retry_after_s or 0)  # noqa: PLW2901 - the connector's wish
             log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": pause_s})
-            await asyncio.sleep(pause_s)
-    return await outside.channel.send(turn.message.reference, part) or ""
+            await turn.unless_stopped(asyncio.sleep(pause_s))
+        else:
+            return
+    await turn.step(step, send)

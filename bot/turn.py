@@ -16,6 +16,8 @@ from bot.turn_code import code_of
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
 
+_EXCUSED = "stopped politely"
+
 MAX_TRIES = 5
 """A turn that was begun this often and is still unfinished has probably brought the process down each time."""
 
@@ -76,6 +78,15 @@ class Turn:
     def recorded(self, name: str) -> Any | None:
         """What a step gave, in this life or an earlier one; None if it is not done."""
         return self._results.get(name)
+
+    @property
+    def excused(self) -> int:
+        """How many of its tries ended in a stop that somebody asked for, and not in a crash."""
+        return int(self._results.get(_EXCUSED, 0))
+
+    def excuse(self) -> tuple[str, str]:
+        """The step, and its result, that says so of this try too."""
+        return _EXCUSED, json.dumps(self.excused + 1)
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
         """The result of `work`, which is let go the moment the person says /stop. Raises TurnStoppedError then."""

@@ -111,7 +111,7 @@ class Connector:
         tries = 0
         while True:
             tries += 1
-            await self._pace.take(place.tenant, place.conversation)
+            await self._wait_in_line(method, place)
             answer = await self._ask(method, url, activity)
             if answer is not None and answer.status < 300:
                 return answer
@@ -121,6 +121,13 @@ class Connector:
                 raise _error(method, answer)
             log.info("asking the connector again", extra={"method": method, "tries": tries, "pause_s": pause_s})
             await asyncio.sleep(pause_s)
+
+    async def _wait_in_line(self, method: str, place: Place) -> None:
+        try:
+            async with asyncio.timeout(self._policy.longest_line_s):
+                await self._pace.take(place.tenant, place.conversation)
+        except TimeoutError:
+            raise DeliveryError(f"{method}: too many requests wait for Teams' limits", retryable=True) from None
 
     async def _ask(self, method: str, url: URL, activity: dict[str, object] | None) -> _Answer | None:
         """One request; None if no answer came. A redirect is an answer: an activity goes to the address we judged."""

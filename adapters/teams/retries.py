@@ -33,6 +33,7 @@ class RetryPolicy:
     attempts: int = 5
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
+    longest_line_s: float = 300.0  # the wait for each turn under Teams' limits: 12,000 requests of one tenant
 
     def pause_s(self, status: int | None, effect: Effect, tries: int, wish_s: float | None) -> float | None:
         """How long to wait before trying again after so many tries, or None to give up.

@@ -58,11 +58,16 @@ class Outside:
         self.kill: Callable[[], None] = lambda: None
         self.trap: Trap | None = None
         self.fired: list[Call] = []
-        self.was_sending = False  # at the last kill: a message was on its way, so it may rightly come a second time
         self.chance: Callable[[Call], Moment | None] = lambda _call: None
         self._app = web.Application(client_max_size=50_000_000)
         self._app.router.add_route("*", "/{where}/{path:.*}", self._pass)
         self._door = TestServer(self._app)
+
+    @property
+    def was_sending(self) -> bool:
+        """Once the bot is dead: a message was on its way, so it may rightly come a second time."""
+        last = [call for call in self.calls if not call.is_typing][-1]
+        return last.path.startswith("/connector/")
 
     @property
     def service_address(self) -> str:
@@ -122,8 +127,6 @@ class Outside:
 
     def _kill(self, call: Call) -> None:
         self.fired.append(call)
-        last = [call for call in self.calls if not call.is_typing][-1]
-        self.was_sending = last.path.startswith("/connector/")
         self.kill()
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:

@@ -81,6 +81,8 @@ async def one_death(talk: Talk, conversation: str, trap: Trap, parts: int) -> bo
     if not outside.fired:
         return False
     await talk.bot.ended()
+    await asyncio.sleep(0.05)  # for what the dead had sent
+    was_sending = outside.was_sending
     await talk.bot.start()
     async with asyncio.timeout(20):
         while len(set(talk.heard(conversation))) < parts:
@@ -89,7 +91,7 @@ async def one_death(talk: Talk, conversation: str, trap: Trap, parts: int) -> bo
     heard = talk.heard(conversation)
     killed_at = outside.fired[0]
     twice = [part for part, count in Counter(heard).items() if count > 1]
-    repeated_by_right = outside.was_sending and trap.moment is not Moment.BEFORE
+    repeated_by_right = was_sending and trap.moment is not Moment.BEFORE
     assert len(set(heard)) == parts, (conversation, heard)
     assert len(heard) <= parts + (1 if repeated_by_right else 0), (conversation, heard, twice)
     assert list(dict.fromkeys(heard)) == sorted(dict.fromkeys(heard), key=heard.index)

@@ -16,7 +16,7 @@ from tests.fake_assistants_state import Plan, text
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
 
 SEED = 20261124
-PEOPLE = 20
+PEOPLE = 40
 DOUBLED_SHARE = 0.2
 LIVENESS_S = 60.0
 
@@ -72,7 +72,7 @@ async def person(talk: Talk, conversation: str, dice: random.Random, record: Rec
             number += 1
             tag = f"{conversation}#{number}"
             await deliver(talk, conversation, tag, dice, record)
-        await asyncio.sleep(dice.uniform(0.05, 0.6))
+        await asyncio.sleep(dice.uniform(0.5, 4))  # Teams lets a bot say one thing a second, in the long run
 
 
 async def deliver(talk: Talk, conversation: str, tag: str, dice: random.Random, record: Record) -> None:

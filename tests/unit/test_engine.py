@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.conversation import Standing
 from bot.errors import StorageError, TurnGivenUpError
 from bot.timeline import STOPPED
 from bot.turn import MAX_TRIES, Turn
@@ -207,6 +208,33 @@ async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_
     story.hold.set()
     await until(lambda: len(ledger.done) == 2)
     assert story.ended == ["one", "two, edited"]
+
+
+async def test_messages_that_are_declined_one_after_another_are_told_once_and_known_when_they_come_again() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    declined = [replace(message("", id=f"d{n}"), standing=Standing.DECLINED) for n in range(4)]
+    await accept_all(engine, message("in hand"), *declined[:3], message("asked", id="m2"), declined[3])
+    await until(lambda: story.begun == ["in hand"])
+    assert [ledger.outcomes[number] for number in ledger.done] == ["declined"] * 2
+    assert not await engine.accept(declined[2])
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 6)
+    assert story.ended == ["in hand", "", "asked", ""]
+
+
+async def test_what_is_declined_while_that_is_being_said_is_told_by_itself() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.accept(replace(message("", id="d1"), standing=Standing.DECLINED))
+    await until(lambda: story.begun == [""])
+    await engine.accept(replace(message("", id="d2"), standing=Standing.DECLINED))
+    story.hold.set()
+    await until(lambda: story.ended == ["", ""])
 
 
 async def test_how_a_turn_ended_is_written_down() -> None:

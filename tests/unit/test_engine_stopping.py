@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.errors import TurnStoppedError
-from bot.turn import Turn
+from bot.turn import MAX_TRIES, Turn
 from tests.engine_story import Story, accept_all, engine_for, until
 from tests.fakes import MemoryLedger, message
 
@@ -35,7 +35,8 @@ async def test_stopping_lets_the_step_in_hand_end_and_begins_no_other() -> None:
     await in_step.wait()
     await engine.stop()
     assert done == ["one"]
-    assert ledger.entries[1].steps == {"one": '"one"'}
+    assert ledger.entries[1].steps["one"] == '"one"'
+    assert "two" not in ledger.entries[1].steps
 
 
 async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -> None:
@@ -56,7 +57,34 @@ async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -
     await in_step.wait()
     async with asyncio.timeout(1):
         await engine.stop(deadline_s=0.05)
-    assert ledger.entries[1].steps == {}
+    assert "one" not in ledger.entries[1].steps
+
+
+async def test_a_turn_that_was_stopped_politely_many_times_is_not_taken_for_one_that_brings_the_process_down() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    await ledger.add("c", "m", message("long").to_json())
+    for life in range(2 * MAX_TRIES):
+        engine = engine_for(ledger, story, story)
+        await engine.start()
+        await until(lambda life=life: len(story.begun) > life)  # type: ignore[misc]
+        await engine.stop()
+    story.hold.set()
+    await engine_for(ledger, story, story).start()
+    await until(lambda: ledger.done == [1])
+    assert (story.ended, story.given_up) == (["long"], [])
+
+
+async def test_a_stop_does_not_wait_for_a_disk_that_is_full() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.accept(message("long"))
+    await until(lambda: story.begun == ["long"])
+    ledger.full = True
+    async with asyncio.timeout(1):
+        await engine.stop()
 
 
 async def test_cancel_stops_the_turn_in_hand_and_not_the_ones_that_wait() -> None:

@@ -92,4 +92,5 @@ async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_bu
     read = [each.text for each in kept if each.standing is Standing.ASKED]
     declined = [each.text for each in kept if each.standing is Standing.DECLINED]
     assert read == [*texts[: MOST_WAITING + 1], "/new", "elsewhere"]
-    assert declined == ["", ""]
+    assert declined == [""]
+    assert list(ledger.outcomes.values()) == ["declined"]  # the second one is told with the first

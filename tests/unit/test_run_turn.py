@@ -15,6 +15,7 @@ from bot.errors import (
     DeliveryError,
     RunTooSlowError,
     StorageError,
+    ThreadBusyError,
     TurnGivenUpError,
     TurnStoppedError,
 )
@@ -345,6 +346,42 @@ async def test_a_part_is_sent_again_while_the_connector_is_down() -> None:
     world = World()
     world.channel.failures = [DeliveryError("502", retryable=True), DeliveryError("429", retryable=True)]
     assert texts(await world.answer("hi")) == "You said: hi"
+
+
+async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("502", retryable=True, retry_after_s=60)]
+    turn = world.turn()
+    working = asyncio.create_task(run_turn(turn, world.outside))
+    while world.channel.failures:
+        await asyncio.sleep(0)
+    await asyncio.wait_for(turn.between_steps.wait(), 1)  # nor does the end of the process wait for it
+    turn.stop()
+    await asyncio.wait_for(working, 1)
+    assert (world.channel.said, turn.outcome) == ([], STOPPED)
+
+
+async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("502", retryable=True)] * 2
+    await give_up(world.turn(), ZeroDivisionError("boom"), world.outside)
+    assert "ask again" in texts(world.channel.said)
+
+
+async def test_what_the_connector_will_never_take_is_not_sent_again() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("413", retryable=False)]
+    with pytest.raises(DeliveryError):
+        await world.answer()
+    assert world.channel.said == []
+
+
+@pytest.mark.parametrize("trouble", [AssistantUnavailableError("502"), ThreadBusyError("tool outputs")])
+async def test_a_run_that_is_not_followed_to_its_end_is_cancelled_for_it_holds_the_thread(trouble: Exception) -> None:
+    world = World()
+    world.assistant.rests = [trouble]
+    await world.answer()
+    assert world.assistant.cancelled == list(world.assistant.runs)
 
 
 async def test_a_conversation_that_is_gone_ends_the_turn_quietly() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -205,6 +206,18 @@ async def test_repetitions_too_keep_to_teams_limits(teams: StandInConnector, con
 
     assert len(teams.requests) == 7
     assert time.monotonic() - before > 1.0  # four at once, two a second after that
+
+
+async def test_the_wait_for_teams_limits_has_an_end(teams: StandInConnector) -> None:
+    async with connector_session() as session:
+        connector = Connector(session=session, policy=replace(QUICK, longest_line_s=0.1))
+        for _ in range(4):
+            await connector.create(at(teams.service_url), HELLO)
+        with pytest.raises(DeliveryError, match="Teams' limits") as failed:
+            await connector.create(at(teams.service_url), HELLO)
+
+    assert failed.value.retryable
+    assert len(teams.requests) == 4
 
 
 async def test_typing_is_never_repeated(teams: StandInConnector, connector: Connector) -> None:
