@@ -17,6 +17,7 @@ class SlowModel:
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
+        self.sees = False
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         outputs = [message for message in request.messages if message.speaker is Speaker.TOOL]

@@ -63,6 +63,7 @@ class ScriptedModel:
         self.replies = list(replies)
         self.requests: list[ModelRequest] = []
         self.held = False
+        self.sees = True
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         self.requests.append(request)

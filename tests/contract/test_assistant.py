@@ -103,6 +103,7 @@ class EmbeddedWorld:
 
     def __init__(self) -> None:
         self.script = Script()
+        self.sees = False
         self.heard = ""
         self.assistant_id = ""
         self.client: Client | None = None

@@ -118,7 +118,7 @@ async def test_calls_and_their_outputs_travel_in_the_shape_of_the_protocol(
     )
     assert reply.tool_calls == (
         ModelToolCall(id="c1", name="code_interpreter", arguments='{"code": "1"}'),
-        ModelToolCall(id="", name="weather", arguments='{"city":"Rome"}'),
+        ModelToolCall(id="", name="weather", arguments='{"city": "Rome"}'),
     )
     assert (reply.text, reply.finish) == ("", ModelFinish.TOOL_CALLS)
     assert reply.usage == ModelUsage(prompt_tokens=9, completion_tokens=3)
@@ -209,7 +209,7 @@ async def test_azure_is_asked_by_deployment_or_by_its_v1_api(
             "too long for the model",
             "invalid_prompt",
         ),
-        (web.Response(status=400, text="does not support tools"), "check that MODEL can call tools.", "invalid_prompt"),
+        (web.Response(status=400, text="does not support tools"), "check that MODEL can call tools.", "server_error"),
         (web.Response(text="<html>"), "is no chat completion.", "server_error"),
         (web.json_response({"choices": []}), "is no chat completion.", "server_error"),
         (web.json_response({"choices": [{"message": {"content": 5}}]}), "is no chat completion.", "server_error"),
@@ -276,5 +276,5 @@ async def test_a_connection_that_breaks_is_told() -> None:
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         model = ChatCompletions(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY, model="m", patience=QUICK)
-        assert "cannot be reached" in str(await fault(model))
+        assert str(await fault(model)) == "The connection to the model's endpoint broke off."
         await model.close()

@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 import aiohttp
 import orjson
 
-from adapters.embedded.models.chat_errors import AZURE_NAMES, PassingError, SettingNames, status_error, unreachable
-from adapters.embedded.models.chat_wire import body_of, reply_of
+from adapters.embedded.models.chat_errors import (
+    AZURE_NAMES,
+    PassingError,
+    RefusedError,
+    SettingNames,
+    broken_off,
+    status_error,
+    unreachable,
+    untrusted,
+)
+from adapters.embedded.models.chat_help import helped
+from adapters.embedded.models.chat_reply import disguised_status, reply_of
+from adapters.embedded.models.chat_request import body_of
+from adapters.embedded.models.chat_ways import Part, Ways
+from adapters.embedded.models.fitting import fitted
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
+from adapters.embedded.models.waiting import wished_pause_s
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +67,7 @@ class ChatCompletions:
         self._names = AZURE_NAMES if azure else SettingNames()
         self._model = model
         self._patience = patience or Patience()
+        self._ways = Ways()
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
@@ -77,9 +91,40 @@ class ChatCompletions:
             patience=patience,
         )
 
+    @property
+    def sees(self) -> bool:
+        """True until the endpoint has refused a picture."""
+        return Part.PICTURES not in self._ways.without
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """One exchange. Raises ModelError, whose sentence names the settings to look at."""
-        body = orjson.dumps(body_of(request, self._model))
+        ways = self._ways
+        while True:
+            try:
+                reply = await self._patiently(self._body(request, ways))
+            except RefusedError as refusal:
+                less = ways.after(refusal, request)
+                if less is None:
+                    raise
+                log.info("model asked with less", extra={"without": sorted(less.without), "most": less.most_chars})
+                ways = less
+            else:
+                self._ways = ways.kept()
+                return helped(reply, request)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._session:
+            await self._session.close()
+
+    def _body(self, request: ModelRequest, ways: Ways) -> bytes:
+        if ways.most_chars is not None:
+            room = ways.most_chars - len(request.instructions) - len(request.briefing)
+            request = replace(request, messages=fitted(request.messages, room))
+        return orjson.dumps(body_of(request, self._model, ways.without))
+
+    async def _patiently(self, body: bytes) -> ModelReply:
+        """Ask, and again while the endpoint is unwell."""
         for tried in range(1, self._patience.tries):
             try:
                 return await self._ask(body)
@@ -91,11 +136,6 @@ class ChatCompletions:
                 await asyncio.sleep(pause_s)
         return await self._ask(body)
 
-    async def close(self) -> None:
-        """Let go of the connections."""
-        if self._session:
-            await self._session.close()
-
     async def _ask(self, body: bytes) -> ModelReply:
         headers = {**self._headers, "Content-Type": "application/json"}
         try:
@@ -105,12 +145,17 @@ class ChatCompletions:
             raise unreachable(self._names) from None
         except TimeoutError:
             raise ModelError(f"The model gave no answer within {self._patience.call_deadline_s:g} s.") from None
+        except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
+            raise untrusted(self._names) from None
+        except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError) as error:
+            log.info("model endpoint broke off", extra={"error": type(error).__name__})
+            raise broken_off() from None
         except (aiohttp.ClientError, OSError) as error:
             log.info("model endpoint not reached", extra={"error": type(error).__name__})
             raise unreachable(self._names) from None
-        if response.status != 200:
-            wish_s = _retry_after_s(response.headers.get("Retry-After", ""))
-            raise status_error(response.status, data, wish_s, self._names)
+        status = response.status if response.status != 200 else disguised_status(data) or 200
+        if status != 200:
+            raise status_error(status, data, wished_pause_s(response.headers), self._names)
         return reply_of(data)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -129,8 +174,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(data) > LARGEST_REPLY_BYTES:
             raise ModelError("The model's endpoint sent an answer that is too large.")
     return bytes(data)
-
-
-def _retry_after_s(value: str) -> float | None:
-    """Seconds; an HTTP date, which no endpoint is known to send here, counts as nothing said."""
-    return float(value) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value) else None

@@ -1,15 +1,19 @@
 """What is said when a Chat Completions endpoint cannot be used: one sentence that names the settings to look at.
 
-What the endpoint itself says in words is dropped, since it may quote the user or the key.
+What the endpoint itself says in words is looked at and dropped, since it may quote the user or the key.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.embedded.models.port import ModelError
 
-REFUSALS = frozenset({400, 413, 422})
+MOST_WORDS_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +31,28 @@ class PassingError(ModelError):
     """Trouble that may pass by itself."""
 
 
+class RefusedError(ModelError):
+    """The endpoint does not take the request as it is. `words`, in small letters, are never passed on."""
+
+    def __init__(self, message: str, *, words: str, code: str = "server_error") -> None:
+        super().__init__(message, code=code)
+        self.words = words
+
+    @property
+    def too_long(self) -> bool:
+        """Whether a shorter conversation would be taken."""
+        return _TOO_LONG.search(self.words) is not None
+
+
 def status_error(status: int, data: bytes, retry_after_s: float | None, names: SettingNames) -> ModelError:
     """The error for an HTTP status other than 200."""
+    words = words_of(data)
     if status == 429:
-        said = "The model's endpoint is over its rate limit or its quota (429); try again later."
-        return PassingError(said, code="rate_limit_exceeded", retry_after_s=retry_after_s)
+        return _over_limit(words, retry_after_s)
+    if status in {400, 413, 422} or (status in {404, 415, 500, 501} and _NAMES_A_PART.search(words)):
+        return _refusal(status, words)
     if status >= 500:
         return PassingError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
-    if status in REFUSALS:
-        return ModelError(_refusal(status, data), code="invalid_prompt")
     return ModelError(
         {
             401: f"The model's endpoint refused the key (401); check {names.key}.",
@@ -50,7 +67,72 @@ def unreachable(names: SettingNames) -> ModelError:
     return PassingError(f"The model's endpoint cannot be reached; check that it is running, and {names.url}.")
 
 
-def _refusal(status: int, data: bytes) -> str:
-    if b"context_length" in data or b"context length" in data:
-        return "This conversation is too long for the model; start a new one."
-    return f"The model's endpoint refused the request ({status}); check that MODEL can call tools."
+def broken_off() -> ModelError:
+    """The error for a connection that ended in the midst of an answer."""
+    return PassingError("The connection to the model's endpoint broke off.")
+
+
+def untrusted(names: SettingNames) -> ModelError:
+    """The error for an endpoint whose TLS certificate does not stand."""
+    return ModelError(f"The certificate of the model's endpoint is not trusted; check {names.url}.")
+
+
+def words_of(data: bytes) -> str:
+    """What an endpoint says of an error, in small letters: from the fields that are meant for it, if it sent any."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return data[:MOST_WORDS_CHARS].decode("utf-8", "replace").lower()
+    return " ".join(_told(body))[:MOST_WORDS_CHARS].lower()
+
+
+def _told(value: Any, name: str = "message") -> Iterator[str]:
+    """OpenAI and most: error.message; old vLLM: message; Ollama's own: error; FastAPI: detail with loc and msg."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _told(inner, key) if key in _TELLING else ()
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _told(inner, name)
+    elif isinstance(value, str | int):
+        yield f"{name} {value}" if name == "n_ctx" else str(value)
+
+
+_TELLING = frozenset(
+    {"error", "errors", "innererror", "detail", "loc", "message", "msg", "type", "code", "param", "n_ctx"}
+)
+_TOO_LONG = re.compile(
+    r"context[_ -](?:length|size|window)|maximum context|n_ctx|reduce the length|"
+    r"too many tokens|(?:prompt|input|request).{0,20} too (?:long|large)|max_model_len|exceeds? the (?:model|max)"
+)
+_FILTERED = re.compile(
+    r"content_filter|content management policy|responsibleaipolicyviolation|content_policy|moderation"
+)
+_OUT_OF_MONEY = re.compile(r"insufficient_quota|billing|exceeded your current quota|insufficient balance|credit")
+# Statuses that mostly mean something else are a refusal only in such words.
+_NAMES_A_PART = re.compile(
+    r"support.{0,40}(?:image|tool|function|vision)|(?:image|tool|multi-?modal).{0,60}(?:support|requires|missing)|"
+    r"missing data required|mmproj|--jinja|context size|roles must alternate|system role"
+)
+
+
+def _over_limit(words: str, retry_after_s: float | None) -> ModelError:
+    if _OUT_OF_MONEY.search(words):
+        said = "The account behind the model's endpoint has no quota left (429); its billing needs a look."
+        return ModelError(said, code="rate_limit_exceeded")
+    later = f"try again in {retry_after_s:g}s" if retry_after_s else "try again later"
+    said = f"The model's endpoint is over its rate limit or its quota (429); {later}."
+    return PassingError(said, code="rate_limit_exceeded", retry_after_s=retry_after_s)
+
+
+def _refusal(status: int, words: str) -> ModelError:
+    if _FILTERED.search(words):
+        return ModelError("The content filter of the model's endpoint stopped this question.", code="invalid_prompt")
+    if status == 413 or _TOO_LONG.search(words):
+        said = "This conversation is too long for the model; start a new one."
+        return RefusedError(said, words=words or "context length", code="invalid_prompt")
+    if "tool" in words:
+        said = f"The model's endpoint refused the request ({status}); check that MODEL can call tools."
+        return RefusedError(said, words=words)
+    said = f"The model's endpoint refused the request ({status}); check MODEL, and what its server's log says."
+    return RefusedError(said, words=words)

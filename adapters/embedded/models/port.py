@@ -29,6 +29,15 @@ class ModelToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPicture:
+    """A picture in a user's message: PNG or JPEG, of a size that any endpoint takes."""
+
+    media_type: str
+    data: bytes
+    detail: str = "auto"  # auto | low | high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMessage:
     """One message of the conversation so far, oldest first in a request."""
 
@@ -37,6 +46,8 @@ class ModelMessage:
     tool_calls: tuple[ModelToolCall, ...] = ()  # of an assistant's message
     tool_call_id: str | None = None  # of a tool's message: the call it answers
     file_names: tuple[str, ...] = ()  # attached to a user's message; they lie in /mnt/data under these names
+    pictures: tuple[ModelPicture, ...] = ()  # of a user's message
+    notes: tuple[str, ...] = ()  # what there is to know of a message beside its words, for language models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +63,9 @@ class ModelTool:
 class ModelRequest:
     """Everything a model is given for one exchange."""
 
-    instructions: str
+    instructions: str  # the assistant's own
     messages: tuple[ModelMessage, ...]
+    briefing: str = ""  # what a language model has to know of this server; follows the instructions
     tools: tuple[ModelTool, ...] = ()
     tool_choice: str = "auto"  # none | auto | required | the name of one function
     model: str = ""  # as the assistant or the run names it; an endpoint may be set to use another
@@ -106,6 +118,11 @@ class ModelError(Exception):
 
 class Model(Protocol):
     """Whoever answers."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether pictures are worth preparing."""
+        ...
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """One exchange. Raises ModelError; is bounded in time by its own deadline."""

@@ -54,6 +54,11 @@ _ENGLISH: Final = re.compile(r"\b(?:auf englisch|in english)\b", re.IGNORECASE)
 class Tutor:
     """Answers from the thread alone; needs no connection and no account."""
 
+    @property
+    def sees(self) -> bool:
+        """It reads words alone."""
+        return False
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """A call of Code Interpreter, or words."""
         heard = [

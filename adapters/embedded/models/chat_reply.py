@@ -1,0 +1,130 @@
+"""Chat Completions on the wire: what an endpoint answers, as a ModelReply.
+
+Shapes differ from server to server: what is optional in the protocol may be missing, null or empty, arguments come as
+an object, content as a list of parts, trouble with status 200.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.embedded.models.port import ModelError, ModelFinish, ModelReply, ModelToolCall, ModelUsage
+
+
+def reply_of(data: bytes) -> ModelReply:
+    """What the endpoint said. Raises ModelError when it is no chat completion."""
+    try:
+        completion = _codec().validate_json(data)
+        choice = completion.choices[0]
+    except (ValidationError, IndexError):
+        raise ModelError("The model's endpoint sent an answer that is no chat completion.") from None
+    message, finish = choice.message, (choice.finish_reason or "").lower()
+    if finish == "error":  # OpenRouter, Mistral
+        raise ModelError("The model's endpoint broke this answer off.")
+    calls = [
+        *(message.tool_calls or ()),
+        *([_ToolCall(function=message.function_call)] if message.function_call else ()),
+    ]
+    return ModelReply(
+        text=_text(message.content) or message.refusal or "",
+        tool_calls=tuple(map(_call, calls)),
+        finish=_FINISHES.get(finish, ModelFinish.STOP),
+        usage=_spent(completion.usage),
+        model=completion.model or "",
+    )
+
+
+def disguised_status(data: bytes) -> int | None:
+    """The status of an error that came with 200, as gateways send them; None for an answer."""
+    if b'"choices"' in data or b'"error"' not in data:
+        return None
+    try:
+        error = json.loads(data)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Function:
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None  # some local servers send the arguments unpacked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ToolCall:
+    function: _Function
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ContentPart:
+    type: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    content: str | list[_ContentPart] | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None  # before tools there were functions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    message: _Message
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Completion:
+    choices: list[_Choice]
+    usage: Any = None
+    model: str | None = None
+
+
+_FINISHES = {
+    "tool_calls": ModelFinish.TOOL_CALLS,
+    "function_call": ModelFinish.TOOL_CALLS,
+    "length": ModelFinish.LENGTH,
+    "max_tokens": ModelFinish.LENGTH,
+    "model_length": ModelFinish.LENGTH,
+    "content_filter": ModelFinish.CONTENT_FILTER,
+    "safety": ModelFinish.CONTENT_FILTER,
+}
+
+
+@cache
+def _codec() -> TypeAdapter[_Completion]:
+    return TypeAdapter(_Completion)
+
+
+def _text(content: str | list[_ContentPart] | None) -> str:
+    """Mistral's thinking models send a list: parts of type `thinking`, and of type `text`."""
+    if isinstance(content, list):
+        return "".join(part.text or "" for part in content if part.type in {"text", None})
+    return content or ""
+
+
+def _spent(usage: Any) -> ModelUsage:
+    counts = usage if isinstance(usage, dict) else {}
+    return ModelUsage(
+        prompt_tokens=_count(counts.get("prompt_tokens")), completion_tokens=_count(counts.get("completion_tokens"))
+    )
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and 0 <= value < 10**12 else 0
+
+
+def _call(call: _ToolCall) -> ModelToolCall:
+    arguments = call.function.arguments or ""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ModelToolCall(id=call.id or "", name=call.function.name or "", arguments=text)

@@ -1,0 +1,158 @@
+"""Chat Completions on the wire: a ModelRequest as the body of a call, without what an endpoint does not take."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from adapters.embedded.models.chat_ways import Part
+from adapters.embedded.models.port import (
+    CODE_INTERPRETER,
+    ModelMessage,
+    ModelPicture,
+    ModelRequest,
+    ModelTool,
+    ModelToolCall,
+    Speaker,
+)
+
+_IN_WORDS = (
+    "You cannot call functions here. To run Python, write one Markdown block that begins with ```python and end your "
+    "answer with it: the block is run, and its output is told to you. Then answer."
+)
+_UNSEEN = "Pictures came with this message; you cannot see them, but code can open the files."
+
+
+def body_of(request: ModelRequest, model: str, without: frozenset[Part] = frozenset()) -> dict[str, Any]:
+    """The JSON object to send; settings that were not made are left out, since not every endpoint knows them."""
+    # "none" by leaving the tools out: Ollama knows no `tool_choice`.
+    tools = () if Part.TOOLS in without or request.tool_choice == "none" else request.tools
+    limit = "max_tokens" if Part.NEW_LIMIT in without else "max_completion_tokens"
+    body = {
+        "model": model,
+        "messages": _messages(request, without),
+        "temperature": None if Part.TEMPERATURE in without else request.temperature,
+        "top_p": None if Part.TOP_P in without else request.top_p,
+        limit: request.max_completion_tokens,
+        "response_format": request.response_format,
+        "tools": [_tool(tool) for tool in tools] or None,
+        "tool_choice": _tool_choice(request, without) if tools else None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _messages(request: ModelRequest, without: frozenset[Part]) -> list[dict[str, Any]]:
+    briefing, messages = [request.instructions, request.briefing], request.messages
+    if Part.TOOLS in without:
+        briefing.append(_IN_WORDS if any(tool.name == CODE_INTERPRETER for tool in request.tools) else "")
+        messages = tuple(map(_in_words, messages))
+    system = "\n\n".join(part for part in briefing if part)
+    written = [_message(message, pictures=Part.PICTURES not in without) for message in messages]
+    if Part.ROLES in without:
+        return _alternating([{"role": "user", "content": system}, *written] if system else written)
+    return [*([{"role": "system", "content": system}] if system else []), *written]
+
+
+def _message(message: ModelMessage, *, pictures: bool) -> dict[str, Any]:
+    match message.speaker:
+        case Speaker.USER:
+            return {"role": "user", "content": _content(message, pictures=pictures)}
+        case Speaker.TOOL:
+            return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
+        case Speaker.ASSISTANT if message.tool_calls:
+            calls = [_call(call) for call in message.tool_calls]
+            return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
+        case Speaker.ASSISTANT:
+            return {"role": "assistant", "content": message.text}
+
+
+def _content(message: ModelMessage, *, pictures: bool) -> str | list[dict[str, Any]]:
+    notes = list(message.notes)
+    if message.file_names:
+        notes.append("Attached files: " + ", ".join(f"/mnt/data/{name}" for name in message.file_names))
+    if message.pictures and not pictures:
+        notes.append(_UNSEEN)
+    text = "\n\n".join(part for part in (message.text, *(f"[{note}]" for note in notes)) if part)
+    if not message.pictures or not pictures:
+        return text
+    words = [{"type": "text", "text": text}] if text else []
+    return [*words, *map(_picture, message.pictures)]
+
+
+def _picture(picture: ModelPicture) -> dict[str, Any]:
+    encoded = base64.standard_b64encode(picture.data).decode()
+    url = {"url": f"data:{picture.media_type};base64,{encoded}", "detail": picture.detail}
+    return {"type": "image_url", "image_url": url}
+
+
+def _call(call: ModelToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": _json_object(call.arguments)}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _json_object(arguments: str) -> str:
+    """Servers whose templates take arguments apart refuse a conversation in which a model once wrote broken ones."""
+    try:
+        whole = isinstance(json.loads(arguments), dict)
+    except (ValueError, RecursionError):
+        whole = False
+    return arguments if whole else json.dumps({"arguments": arguments})
+
+
+def _tool(tool: ModelTool) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(request: ModelRequest, without: frozenset[Part]) -> Any:
+    if Part.TOOL_CHOICE in without:
+        return None
+    if request.tool_choice in {"auto", "required"}:
+        return request.tool_choice
+    return {"type": "function", "function": {"name": request.tool_choice}}
+
+
+def _in_words(message: ModelMessage) -> ModelMessage:
+    """Calls and outputs as they look to a model that cannot call."""
+    match message.speaker:
+        case Speaker.TOOL:
+            return ModelMessage(speaker=Speaker.USER, text=f"[Output of the code:]\n{message.text}")
+        case Speaker.ASSISTANT if message.tool_calls:
+            text = "\n\n".join([*([message.text] if message.text else []), *map(_block, message.tool_calls)])
+            return replace(message, text=text, tool_calls=())
+        case Speaker.ASSISTANT | Speaker.USER:
+            return message
+
+
+def _block(call: ModelToolCall) -> str:
+    if call.name != CODE_INTERPRETER:
+        return f"[Called {call.name}]"
+    return f"```python\n{json.loads(call.arguments)['code']}\n```"
+
+
+def _alternating(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours of one role as one message, for templates that demand user and assistant by turns."""
+    return list(_merged(messages))
+
+
+def _merged(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for role, group in groupby(messages, key=lambda message: message["role"]):
+        together = list(group)
+        if role == "tool" or len(together) == 1 or any("tool_calls" in message for message in together):
+            yield from together
+        else:
+            yield {"role": role, "content": _joined([message["content"] for message in together])}
+
+
+def _joined(contents: list[Any]) -> Any:
+    if all(isinstance(content, str) for content in contents):
+        return "\n\n".join(contents)
+    return [
+        part
+        for content in contents
+        for part in ([{"type": "text", "text": content}] if isinstance(content, str) else content)
+    ]

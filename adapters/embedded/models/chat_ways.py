@@ -1,0 +1,93 @@
+"""What an endpoint takes: learned from what it refuses, kept for as long as the process lives.
+
+There is no common way to ask a server whether its model sees pictures or calls tools. So it is asked as if it could,
+and again without the part that it refuses. The patterns are words of real refusals; tests/model_shapes holds them with
+their sources.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from adapters.embedded.models.chat_errors import RefusedError
+from adapters.embedded.models.fitting import size_chars
+from adapters.embedded.models.port import ModelRequest
+
+CHARS_PER_TOKEN = 3
+"""Of code, figures and German; English has four."""
+LEAST_CHARS = 2_000
+
+
+class Part(StrEnum):
+    """A part of a request that it can be sent without."""
+
+    PICTURES = "pictures"
+    TOOL_CHOICE = "tool_choice"  # the model is left to choose
+    TOOLS = "tools"  # calls are spoken of in words
+    TEMPERATURE = "temperature"
+    TOP_P = "top_p"
+    NEW_LIMIT = "max_completion_tokens"  # `max_tokens` is its older name
+    ROLES = "roles"  # no system message, user and assistant by turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """How an endpoint wants to be asked."""
+
+    without: frozenset[Part] = frozenset()
+    most_chars: int | None = None  # of all messages together
+    once: frozenset[Part] = frozenset()  # left out for one request only
+    shortened: bool = False  # for the request in hand
+
+    def after(self, refusal: RefusedError, request: ModelRequest) -> Ways | None:
+        """The ways to try next; None when nothing is left to do without."""
+        if refusal.too_long:
+            hopeless = self.shortened or size_chars(request) <= LEAST_CHARS
+            return None if hopeless else replace(self, shortened=True, most_chars=_room(refusal, request))
+        part = next((part for part in Part if part not in self.without and _is_refused(part, refusal, request)), None)
+        if part is None:
+            return None
+        passing = part is Part.PICTURES and not _BLIND.search(refusal.words)
+        return replace(self, without=self.without | {part}, once=self.once | ({part} if passing else frozenset()))
+
+    def kept(self) -> Ways:
+        """What the next request begins with."""
+        return Ways(without=self.without - self.once, most_chars=self.most_chars)
+
+
+def _is_refused(part: Part, refusal: RefusedError, request: ModelRequest) -> bool:
+    used = {
+        Part.PICTURES: any(message.pictures for message in request.messages),
+        Part.TOOL_CHOICE: bool(request.tools) and request.tool_choice not in {"auto", "none"},
+        Part.TOOLS: bool(request.tools),
+        Part.TEMPERATURE: request.temperature is not None,
+        Part.TOP_P: request.top_p is not None,
+        Part.NEW_LIMIT: request.max_completion_tokens is not None,
+        Part.ROLES: True,
+    }[part]
+    return used and _REFUSALS[part].search(refusal.words) is not None
+
+
+_REFUSALS = {
+    Part.PICTURES: re.compile(r"image|picture|multi-?modal|vision|content.{0,40}(?:string|text)|mmproj"),
+    Part.TOOL_CHOICE: re.compile(r"tool[_ ]choice"),
+    Part.TOOLS: re.compile(r"tool|function"),
+    Part.TEMPERATURE: re.compile(r"temperature"),
+    Part.TOP_P: re.compile(r"top_p"),
+    Part.NEW_LIMIT: re.compile(r"max_completion_tokens"),
+    Part.ROLES: re.compile(r"alternat|system role|role.{0,20}system|roles must"),
+}
+_BLIND = re.compile(
+    r"(?:not|n't|only|certain|no endpoints).{0,40}(?:support|multi-?modal|string|vision)|"
+    r"support.{0,20}certain|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
+)
+_TOKENS = re.compile(r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4})(\d{3,7})")
+
+
+def _room(refusal: RefusedError, request: ModelRequest) -> int:
+    """A quarter of the model's room stays free for its answer; where it does not tell, a quarter of what was sent."""
+    told = _TOKENS.search(refusal.words)
+    room = int(told[1]) * CHARS_PER_TOKEN * 3 // 4 if told else size_chars(request) // 4
+    return max(LEAST_CHARS, min(room, size_chars(request) // 2))
