@@ -1,7 +1,9 @@
-"""Figures as lines in the terminal and as a table in Markdown."""
+"""Figures as lines in the terminal, as a table in Markdown, and as a picture."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ HEAD = (
     "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn | typing gap max s | connector peak/s"
 )
 TABLE = Path(".cache/bench/table.md")
+PICTURE = Path(".cache/bench/performance.png")
+_PLOT = Path(__file__).with_name("plot.py")
+_PYTHON_WITH_MATPLOTLIB = Path(".sandbox/bin/python")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +51,25 @@ def show(result: Result) -> None:
 
 
 def write(results: Sequence[Result]) -> None:
-    """The whole table, for docs/performance.md."""
+    """The whole table and its picture, for docs/performance.md."""
     TABLE.parent.mkdir(parents=True, exist_ok=True)
     columns = HEAD.count("|") + 1
     lines = [f"| {HEAD} |", "|" + "---|" * columns, *(f"| {row(result)} |" for result in results)]
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
-    sys.stdout.write(f"\nThe table is in {TABLE}.\n")
+    _draw(results)
+    sys.stdout.write(f"\nThe table is in {TABLE}, the picture in {PICTURE}.\n")
+
+
+def _draw(results: Sequence[Result]) -> None:
+    bars = [
+        {
+            "cell": result.cell,
+            "bot": result.bot,
+            "acknowledged in ms, p99": result.figures.ack_p99_ms,
+            "turns per second": result.figures.turns_per_s,
+            "CPU ms per turn": result.cpu_ms_per_turn,
+        }
+        for result in results
+    ]
+    command = [str(_PYTHON_WITH_MATPLOTLIB), str(_PLOT), str(PICTURE)]
+    subprocess.run(command, input=json.dumps(bars), text=True, check=True, timeout=120)

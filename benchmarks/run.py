@@ -33,7 +33,9 @@ CELLS = (
     Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0), peers=("teams-ai", "echo")),
     Cell(name="C=500", load=Load(conversations=500, messages=1, run_s=2.0)),
     Cell(name="C=2000", load=Load(conversations=2000, messages=1, run_s=2.0)),
-    Cell(name="saturated", load=Load(conversations=100, messages=20, run_s=0.05, within_s=0.1), peers=("teams-ai",)),
+    # Teams bears two messages a second in one conversation, and the bot keeps to it: only many of them load it fully.
+    Cell(name="saturated", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), peers=("teams-ai",)),
+    Cell(name="long runs", load=Load(conversations=50, messages=1, run_s=10.0)),
     Cell(name="one tenant", load=Load(conversations=500, messages=1, run_s=2.0, tenants=1)),
     Cell(
         name="faults",
