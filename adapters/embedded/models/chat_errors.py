@@ -9,11 +9,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from adapters.embedded.models.port import ModelError
 
-MOST_WORDS_CHARS = 2_000
+MOST_WORDS_CHARS = 300
+MOST_WORDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def words_of(data: bytes) -> str:
         body = json.loads(data)
     except (ValueError, RecursionError):
         return data[:MOST_WORDS_CHARS].decode("utf-8", "replace").lower()
-    return " ".join(_told(body))[:MOST_WORDS_CHARS].lower()
+    return " ".join(islice(_told(body), MOST_WORDS)).lower()
 
 
 def _told(value: Any, name: str = "message") -> Iterator[str]:
@@ -95,7 +97,8 @@ def _told(value: Any, name: str = "message") -> Iterator[str]:
         for inner in value:
             yield from _told(inner, name)
     elif isinstance(value, str | int):
-        yield f"{name} {value}" if name == "n_ctx" else str(value)
+        # What comes late in a long sentence is the conversation, quoted.
+        yield f"{name} {value}" if name == "n_ctx" else str(value)[:MOST_WORDS_CHARS]
 
 
 _TELLING = frozenset(

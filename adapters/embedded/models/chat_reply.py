@@ -30,8 +30,11 @@ def reply_of(data: bytes) -> ModelReply:
         *(message.tool_calls or ()),
         *([_ToolCall(function=message.function_call)] if message.function_call else ()),
     ]
+    text = _text(message.content) or message.refusal or ""
+    if not text.strip() and not calls and finish == "stop" and (message.reasoning_content or message.reasoning):
+        raise ModelError("The model thought but gave no answer; check the reasoning parser of its server.")
     return ModelReply(
-        text=_text(message.content) or message.refusal or "",
+        text=text,
         tool_calls=tuple(map(_call, calls)),
         finish=_FINISHES.get(finish, ModelFinish.STOP),
         usage=_spent(completion.usage),
@@ -73,6 +76,8 @@ class _ContentPart:
 class _Message:
     content: str | list[_ContentPart] | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None  # what it thought, for no person to read
+    reasoning: str | None = None  # the same at other servers
     tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None  # before tools there were functions
 

@@ -81,7 +81,7 @@ _REFUSALS = {
 }
 _BLIND = re.compile(
     r"(?:not|n't|only|certain|no endpoints).{0,40}(?:support|multi-?modal|string|vision)|"
-    r"support.{0,20}certain|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
+    r"support.{0,20}certain|unsupported content|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
 )
 _TOKENS = re.compile(r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4})(\d{3,7})")
 

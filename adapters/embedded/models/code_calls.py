@@ -25,10 +25,10 @@ _FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?\1\s*", re.DOTALL)
 
 def tool_named(name: str, offered: Collection[str]) -> str | None:
     """The tool on offer that is meant, if any: `functions.python` is Code Interpreter."""
-    bare = name.strip().rpartition(".")[2]
-    if bare in offered:
-        return bare
-    return CODE_INTERPRETER if CODE_INTERPRETER in offered and _RUNS_CODE.fullmatch(bare) else None
+    parts = name.strip().split(".")
+    if parts[-1] in offered:
+        return parts[-1]
+    return CODE_INTERPRETER if CODE_INTERPRETER in offered and any(map(_RUNS_CODE.fullmatch, parts)) else None
 
 
 def proper_call(call: ModelToolCall, offered: Collection[str]) -> ModelToolCall:

@@ -104,7 +104,10 @@ _PARAMETER = re.compile(r"<parameter=(?P<key>[\w-]+)>\n?(?P<value>.*?)\n?</param
 _Reader = Callable[[re.Match[str], Collection[str]], Iterator[ModelToolCall]]
 _FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
     (
-        re.compile(r"<function=(?P<name>[\w.-]+)>(?P<tags>\s*<parameter=(?:(?!<function=).)*?)</function>", re.DOTALL),
+        re.compile(
+            r"(?:<tool_call>\s*)?<function=(?P<name>[\w.-]+)>(?P<tags>\s*<parameter=(?:(?!<function=).)*?)</function>",
+            re.DOTALL,
+        ),
         _tagged_call,
     ),
     (re.compile(r"<tool_call>(?P<json>.*?)(?:</tool_call>|\Z)", re.DOTALL), _json_calls),
@@ -113,7 +116,9 @@ _FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
     (re.compile(r"\[TOOL_CALLS\](?P<json>.*)", re.DOTALL), _json_calls),
     (re.compile(r"<\|python_tag\|>(?P<json>.*?)(?:<\|eo[mt]_id\|>|\Z)", re.DOTALL), _tagged_code),
     (
-        re.compile(r"to=(?P<name>[\w.-]+)[^{]{0,80}<\|message\|>(?P<json>.*?)(?:<\|call\|>|\Z)", re.DOTALL),
+        re.compile(
+            r"(?:<\|[^{]{0,60})?to=(?P<name>[\w.-]+)[^{]{0,80}<\|message\|>(?P<json>.*?)(?:<\|call\|>|\Z)", re.DOTALL
+        ),
         _named_call,
     ),
     (re.compile(r"```(?:json|tool_call|tool)?[ \t]*\n(?P<json>\s*[{\[].*?)\n?```", re.DOTALL), _json_calls),

@@ -1,0 +1,242 @@
+"""A model that does not keep to the protocol is helped; what a person asked to read is left alone."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from adapters.embedded.models.chat_help import helped
+from adapters.embedded.models.code_calls import code_in, tool_named
+from adapters.embedded.models.port import (
+    CODE_INTERPRETER,
+    ModelFinish,
+    ModelMessage,
+    ModelReply,
+    ModelRequest,
+    ModelTool,
+    ModelToolCall,
+    Speaker,
+)
+from adapters.embedded.models.thinking import without_thinking
+
+PYTHON = ModelTool(name=CODE_INTERPRETER, description="Python", parameters={"type": "object"})
+WEATHER = ModelTool(name="weather", description="Tells it", parameters={"type": "object"})
+BLOCK = "Let us see:\n\n```python\nimport math\nprint(math.pi)\n```\n\nThis prints 3.14."
+
+
+def asking(
+    text: str = "What is pi?", *, tools: tuple[ModelTool, ...] = (PYTHON,), choice: str = "auto", outputs: int = 0
+) -> ModelRequest:
+    """A question, and code that was run for it already and failed."""
+    work = []
+    for number in range(outputs):
+        call = ModelToolCall(id=f"c{number}", name=CODE_INTERPRETER, arguments='{"code": "1/0"}')
+        work.append(ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(call,)))
+        told = "Traceback (most recent call last)\nZeroDivisionError: division by zero"
+        work.append(ModelMessage(speaker=Speaker.TOOL, text=told, tool_call_id=call.id))
+    question = ModelMessage(speaker=Speaker.USER, text=text)
+    return ModelRequest(instructions="", messages=(question, *work), tools=tools, tool_choice=choice)
+
+
+def codes(reply: ModelReply) -> list[str]:
+    return [json.loads(call.arguments)["code"] for call in reply.tool_calls if call.name == CODE_INTERPRETER]
+
+
+def test_a_block_of_python_is_run_and_what_was_made_up_round_it_is_dropped() -> None:
+    reply = helped(ModelReply(text=BLOCK), asking())
+    assert codes(reply) == ["import math\nprint(math.pi)"]
+    assert (reply.text, reply.finish) == ("", ModelFinish.TOOL_CALLS)
+
+
+def test_several_blocks_are_one_program() -> None:
+    text = "1.\n  ```py\n  x = 2\n  ```\n2.\n~~~Python\nprint(x)\n~~~"
+    assert codes(helped(ModelReply(text=text), asking())) == ["x = 2\n\nprint(x)"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Write a Python program that prints pi",
+        "show me the code for it",
+        "How do I print pi in Python?",
+        "Schreib mir ein Skript dafür",
+        "What does this do?\n```python\nprint(1)\n```",
+        "Erkläre mir den Python-Code",
+    ],
+)
+def test_code_that_was_asked_for_is_left_to_be_read(question: str) -> None:
+    reply = ModelReply(text=BLOCK)
+    assert helped(reply, asking(question)) == reply
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Plot x^2",
+        "plot sin(x) in python",
+        "Write a program for pi and run it",
+        "Use Python to calculate pi and explain why you used code",
+        "Show me the graph of the function x^2",
+        "Zeig mir den Verlauf der Funktion x^2",
+    ],
+)
+def test_code_that_works_on_the_question_is_run(question: str) -> None:
+    assert codes(helped(ModelReply(text=BLOCK), asking(question)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No code at all, but `print(1)` in a line.",
+        "```python\ndef f(x):\n    return x**2\n```",
+        "```python\nx = input('x?')\nprint(x)\n```",
+        "```bash\nprint(1)\n```",
+        "```\nprint(1)\n```",
+        "```python\nprint(1)",
+        '{"name": "pandas", "arguments": {"version": "2"}}',
+        '{"name": "code_interpreter", "version": 3}',
+        'Call it like this: {"name": "code_interpreter", "arguments": {"code": "1"}}',
+        '{"code": "DE", "land": "Germany"}',
+        '{"code": "DE"}',
+    ],
+)
+def test_what_is_not_meant_to_be_run_stays_text(text: str) -> None:
+    reply = ModelReply(text=text)
+    assert helped(reply, asking()) == reply
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [asking(choice="none"), asking(tools=()), asking(tools=(WEATHER,))],
+)
+def test_without_code_interpreter_nothing_is_run(request_: ModelRequest) -> None:
+    assert helped(ModelReply(text=BLOCK), request_) == ModelReply(text=BLOCK)
+
+
+def test_calls_that_were_forbidden_are_not_made() -> None:
+    call = ModelToolCall(id="c", name=CODE_INTERPRETER, arguments='{"code": "1"}')
+    assert helped(ModelReply(text="x", tool_calls=(call,)), asking(choice="none")).tool_calls == ()
+
+
+def test_a_block_that_was_cut_off_is_not_run() -> None:
+    reply = ModelReply(text=BLOCK, finish=ModelFinish.LENGTH)
+    assert helped(reply, asking()) == reply
+
+
+@pytest.mark.parametrize(("failures", "run"), [(0, True), (1, True), (2, True), (3, False)])
+def test_a_block_is_run_again_only_where_the_one_before_failed_and_not_for_ever(failures: int, *, run: bool) -> None:
+    assert bool(helped(ModelReply(text=BLOCK), asking(outputs=failures)).tool_calls) is run
+
+
+def test_a_block_after_code_that_worked_explains_it() -> None:
+    call = ModelToolCall(id="c", name=CODE_INTERPRETER, arguments='{"code": "print(3.14)"}')
+    request = asking()
+    asked = ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(call,))
+    told = ModelMessage(speaker=Speaker.TOOL, text="3.14", tool_call_id="c")
+    request = ModelRequest(instructions="", messages=(*request.messages, asked, told), tools=(PYTHON,))
+    assert helped(ModelReply(text=BLOCK), request) == ModelReply(text=BLOCK)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "python",
+        "Python3",
+        "execute_code",
+        "execute_python_code",
+        "run_python",
+        "functions.python",
+        "code",
+        "python_repl",
+        "code_interpreter.run",
+        "tool_code",
+        "jupyter",
+        "CODE_INTERPRETER",
+    ],
+)
+def test_code_interpreter_is_known_under_its_other_names(name: str) -> None:
+    assert tool_named(name, {CODE_INTERPRETER, "weather"}) == CODE_INTERPRETER
+
+
+@pytest.mark.parametrize("name", ["weather_python", "", "search", "pythonic", "encode"])
+def test_other_names_are_not_taken_for_it(name: str) -> None:
+    assert tool_named(name, {CODE_INTERPRETER}) is None
+
+
+def test_a_function_of_the_clients_goes_before_a_likeness() -> None:
+    assert tool_named("python", {CODE_INTERPRETER, "python"}) == "python"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ('{"code": "print(1)"}', "print(1)"),
+        ('{"code": "print(1)\nprint(2)"}', "print(1)\nprint(2)"),
+        ('{"source": "print(1)", "language": "python"}', "print(1)"),
+        ('{"anything": "print(1)"}', "print(1)"),
+        ('{"code": ["import math", "print(1)"]}', "import math\nprint(1)"),
+        ('"print(1)"', "print(1)"),
+        ("print(1)", "print(1)"),
+        ("2 + 2", "2 + 2"),
+        ("42", "42"),
+        ("", None),
+        ("null", None),
+        ('{"code": "print(1', None),
+        ("{}", None),
+        ('{"a": "x", "b": "y"}', None),
+        ('{"code": 5}', None),
+        ("[" * 100_000, "[" * 100_000),
+    ],
+)
+def test_the_source_is_found_in_whatever_stands_as_arguments(arguments: str, code: str | None) -> None:
+    assert code_in(arguments) == code
+
+
+def test_a_fence_round_the_source_is_taken_off() -> None:
+    call = ModelToolCall(id="c", name="python", arguments="```python\nprint(1)\n```")
+    assert codes(helped(ModelReply(text="", tool_calls=(call,)), asking())) == ["print(1)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Twelve.", "Twelve."),
+        ("<think>hm</think>Twelve.", "Twelve."),
+        ("<think>hm</think>\n<think>hm</think>Twelve.", "Twelve."),
+        ("\n<Thinking>hm</Thinking>Twelve.", "Twelve."),
+        ("hm</think>Twelve.", "Twelve."),
+        ("[THINK]hm[/THINK]Twelve.", "Twelve."),
+        ("<think>cut off", ""),
+        ("Models write <think>so</think> first.", "Models write <think>so</think> first."),
+        (
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Twelve.<|return|>",
+            "Twelve.",
+        ),
+        ("<|channel|>analysis<|message|>cut off", ""),
+    ],
+)
+def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
+    assert without_thinking(text).strip() == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<function=a><parameter=b>" * 20_000,
+        "```python\n" * 40_000,
+        "```json\n{" * 40_000,
+        "<tool_call>" * 40_000,
+        "<think></think>" * 20_000,
+        "to=python<|message|>" * 20_000,
+        "[" * 400_000,
+        '{"a":' * 100_000,
+        "<|channel|>final" * 20_000,
+        "[TOOL_CALLS]x{" * 20_000,
+    ],
+)
+def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
+    begun_s = time.process_time()
+    helped(ModelReply(text=text), asking())
+    assert time.process_time() - begun_s < 3
