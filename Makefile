@@ -3,6 +3,9 @@
 # Relative paths only, so that a folder with spaces in its name works.
 venv = .venv/bin
 
+# Tests mostly wait, for processes and browsers, so they share two cores well: WORKERS=0 runs them one after another.
+WORKERS ?= 4
+
 .PHONY: help run playground test crash bench test-unit check format-check lint types imports documents tree lock environments-test
 
 help:  ## this list
@@ -17,9 +20,9 @@ playground:  ## chat with the running bot in Microsoft's Agents Playground: make
 	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments run
 	@exec $(venv)/python -m scripts.playground $(BOT)
 
-test: environments-test  ## all tests, the browser's too; fetches what they need: make test [ARGS="-k plot"]
+test: environments-test  ## all tests, the browser's too; fetches what they need: make test [ARGS="-k plot"] [WORKERS=0]
 	@$(venv)/python -m scripts.fetch
-	@$(venv)/pytest --need-tools $(ARGS)
+	@$(venv)/pytest --need-tools -n $(WORKERS) --dist loadfile $(ARGS)
 
 crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill"]
 	@$(venv)/pytest -m "crash or not crash" tests/crash $(ARGS)
