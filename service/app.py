@@ -23,6 +23,7 @@ from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import Pace
+from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.teams.bot_adapter import ConnectorAdapter
@@ -165,6 +166,7 @@ async def opened_server(
             model=model,
             sandbox=sandbox,
             api_key=key.reveal(),
+            pictures=ConfinedPictures(sandbox=sandbox, unchanged=frozenset({PictureKind.PNG, PictureKind.JPEG})),
             host=_LOOPBACK,
             port=port,
             run_deadline_s=int(settings.run_deadline_s),

@@ -23,6 +23,7 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     ModelUsage,
 )
+from adapters.embedded.pictures import PictureFitter
 from adapters.embedded.server import open_server
 from adapters.sandbox.results import CodeResult, CodeStatus
 
@@ -109,7 +110,14 @@ class RememberingSandbox:
 
 
 @contextmanager
-def serving(data_dir: Path, model: Model, sandbox: RememberingSandbox, *, run_deadline_s: int = 600) -> Iterator[str]:
+def serving(
+    data_dir: Path,
+    model: Model,
+    sandbox: RememberingSandbox,
+    *,
+    run_deadline_s: int = 600,
+    pictures: PictureFitter | None = None,
+) -> Iterator[str]:
     """Serve from a thread of its own, so that tests can use the blocking client; gives the address with `/v1`."""
     with start_blocking_portal() as portal:
         server = portal.call(
@@ -120,6 +128,7 @@ def serving(data_dir: Path, model: Model, sandbox: RememberingSandbox, *, run_de
                 sandbox=sandbox,
                 api_key=KEY,
                 run_deadline_s=run_deadline_s,
+                pictures=pictures,
             )
         )
         try:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 
-from adapters.embedded.ids import FileId
+from adapters.embedded.briefing import briefing
+from adapters.embedded.ids import RunId
+from adapters.embedded.material import Material, PicturePart
+from adapters.embedded.models.fitting import OLD_OUTPUT_CHARS, OUTPUT_CHARS, cut_in_the_middle, fitted
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
+    UNSEEN_PICTURES,
     ModelMessage,
+    ModelPicture,
     ModelRequest,
     ModelTool,
     ModelToolCall,
     Speaker,
 )
-from adapters.embedded.objects import File, Message, TextPart, Tool
+from adapters.embedded.objects import Message, TextPart, Tool
 from adapters.embedded.products import FOLDER, Product
-from adapters.embedded.rows import Rows, Window
 from adapters.embedded.run_objects import CodeCall, CodeLogs, FunctionCall, MessageCreation, Run, RunStep, ToolChoice
 from adapters.embedded.workspace import attached
 from adapters.sandbox.names import clean_name
 
 CONTEXT_CHARS = 100_000
-CONTEXT_MESSAGES = 200
-OUTPUT_CHARS = 20_000
 CHARS_PER_TOKEN = 4
 
 _CODE_TOOL = ModelTool(
@@ -39,62 +42,76 @@ _CODE_TOOL = ModelTool(
     },
 )
 
+Shown = Mapping[PicturePart, ModelPicture]
 
-def request_of(rows: Rows, run: Run) -> ModelRequest:
+
+def request_of(material: Material, shown: Shown) -> ModelRequest:
     """What the model is asked next in a run: the thread, then the calls of the run with what came of them."""
-    steps = rows.all(RunStep, run_id=run.id)
-    called = _exchanges(rows, run, steps)
+    run = material.run
+    called = list(_exchanges(material, run.id, OUTPUT_CHARS))
+    budget = min(CONTEXT_CHARS, (run.max_prompt_tokens or CONTEXT_CHARS) * CHARS_PER_TOKEN)
     return ModelRequest(
         instructions=run.instructions,
-        messages=(*_bounded(_history(rows, run), run), *called),
+        briefing=briefing(material),
+        messages=fitted([*_history(material, shown), *called], budget),
         tools=tuple(_offered(tool) for tool in run.tools),
         tool_choice="auto" if called else _choice(run.tool_choice),
         model=run.model,
         temperature=run.temperature,
         top_p=run.top_p,
-        max_completion_tokens=_tokens_left(run, steps),
+        max_completion_tokens=_tokens_left(run, material.steps[run.id]),
         response_format=run.response_format if isinstance(run.response_format, dict) else None,
     )
 
 
-def _history(rows: Rows, run: Run) -> list[ModelMessage]:
-    newest_first, _ = rows.page(Message, Window(limit=CONTEXT_MESSAGES), thread_id=run.thread_id)
-    return [_spoken(rows, message) for message in newest_first[::-1] if message.run_id != run.id]
+def _history(material: Material, shown: Shown) -> Iterator[ModelMessage]:
+    """The messages; where a run's steps are known they stand in place of its messages, for they hold those too."""
+    told: set[RunId] = set()
+    for message in material.messages:
+        if message.run_id in told:
+            continue
+        if message.run_id and material.steps.get(message.run_id):
+            told.add(message.run_id)
+            yield from _exchanges(material, message.run_id, OLD_OUTPUT_CHARS)
+        else:
+            yield _spoken(material, message, shown)
 
 
-def _exchanges(rows: Rows, run: Run, steps: list[RunStep]) -> list[ModelMessage]:
-    """What the model has said and called in this run, and what came of each call."""
-    products = [product for product in rows.products(run.thread_id) if product.run_id == run.id]
-    exchanges, said = [], ""
-    for step in steps:
+def _exchanges(material: Material, run_id: RunId, most_chars: int) -> Iterator[ModelMessage]:
+    """What the model has said and called in a run, and what came of each call."""
+    said = ""
+    for step in material.steps[run_id]:
         if isinstance(step.step_details, MessageCreation):
-            said = _text(rows.get(Message, step.step_details.message_creation.message_id))
+            message = material.said.get(step.step_details.message_creation.message_id)
+            said = "\n\n".join(part for part in (said, _text(message) if message else "") if part)
             continue
         calls = step.step_details.tool_calls
-        asked = tuple(_as_asked(call) for call in calls)
-        exchanges.append(ModelMessage(speaker=Speaker.ASSISTANT, text=said, tool_calls=asked))
-        exchanges.extend(
-            ModelMessage(speaker=Speaker.TOOL, text=_told(call, products), tool_call_id=call.id) for call in calls
-        )
+        yield ModelMessage(speaker=Speaker.ASSISTANT, text=said, tool_calls=tuple(map(_as_asked, calls)))
+        for call in calls:
+            output = _told(call, material.products, most_chars)
+            yield ModelMessage(speaker=Speaker.TOOL, text=output, tool_call_id=call.id)
         said = ""
-    return exchanges
+    if said:
+        yield ModelMessage(speaker=Speaker.ASSISTANT, text=said)
 
 
-def _spoken(rows: Rows, message: Message) -> ModelMessage:
+def _spoken(material: Material, message: Message, shown: Shown) -> ModelMessage:
+    if message.role == "assistant":
+        return ModelMessage(speaker=Speaker.ASSISTANT, text=_text(message))
+    given = [part for part in message.content if isinstance(part, PicturePart)]
+    pictures = tuple(shown[part] for part in given if part in shown)
+    files = [material.files[file_id] for file_id in attached(message) if file_id in material.files]
     return ModelMessage(
-        speaker=Speaker(message.role),
+        speaker=Speaker.USER,
         text=_text(message),
-        file_names=tuple(_names(rows, attached(message))) if message.role == "user" else (),
+        file_names=tuple(clean_name(file.filename) for file in files),
+        pictures=pictures,
+        notes=(UNSEEN_PICTURES,) if len(pictures) < len(given) else (),
     )
 
 
 def _text(message: Message) -> str:
     return "\n\n".join(part.text.value for part in message.content if isinstance(part, TextPart))
-
-
-def _names(rows: Rows, file_ids: list[FileId]) -> list[str]:
-    files = [rows.find(File, file_id) for file_id in file_ids]
-    return [clean_name(file.filename) for file in files if file]
 
 
 def _as_asked(call: CodeCall | FunctionCall) -> ModelToolCall:
@@ -104,13 +121,14 @@ def _as_asked(call: CodeCall | FunctionCall) -> ModelToolCall:
     return ModelToolCall(id=call.id, name=CODE_INTERPRETER, arguments=arguments)
 
 
-def _told(call: CodeCall | FunctionCall, products: list[Product]) -> str:
+def _told(call: CodeCall | FunctionCall, products: Sequence[Product], most_chars: int) -> str:
     """What the model is told of a call: the output first, then the files that came of it."""
     if isinstance(call, FunctionCall):
-        return _shortened(call.function.output or "")
-    logs = [output.logs for output in call.code_interpreter.outputs if isinstance(output, CodeLogs)]
+        return cut_in_the_middle(call.function.output or "", most_chars)
+    outputs = call.code_interpreter.outputs
+    logs = [cut_in_the_middle(output.logs, most_chars) for output in outputs if isinstance(output, CodeLogs)]
     made = [_presented(product) for product in products if product.call_id == call.id]
-    return "\n".join(part for part in (*map(_shortened, logs), *made) if part) or "The code ran and printed nothing."
+    return "\n".join(part for part in (*logs, *made) if part) or "The code ran and printed nothing."
 
 
 def _presented(product: Product) -> str:
@@ -136,29 +154,7 @@ def _choice(choice: ToolChoice) -> str:
     return choice["function"]["name"] if "function" in choice else choice["type"]
 
 
-def _bounded(history: list[ModelMessage], run: Run) -> list[ModelMessage]:
-    """The end of the thread that fits: `last_messages` by count, else by length; the last message always fits."""
-    if run.truncation_strategy["type"] == "last_messages":
-        history = history[-(run.truncation_strategy.get("last_messages") or 1) :]
-    budget = min(CONTEXT_CHARS, (run.max_prompt_tokens or CONTEXT_CHARS) * CHARS_PER_TOKEN)
-    kept: list[ModelMessage] = []
-    for message in reversed(history):
-        budget -= len(message.text)
-        if budget < 0 and kept:
-            break
-        kept.append(message)
-    return kept[::-1]
-
-
-def _tokens_left(run: Run, steps: list[RunStep]) -> int | None:
+def _tokens_left(run: Run, steps: Sequence[RunStep]) -> int | None:
     if run.max_completion_tokens is None:
         return None
     return run.max_completion_tokens - sum(step.usage.completion_tokens for step in steps if step.usage)
-
-
-def _shortened(text: str) -> str:
-    """Head and tail of a long output: the model has to read it, and its room is small."""
-    if len(text) <= OUTPUT_CHARS:
-        return text
-    half = OUTPUT_CHARS // 2
-    return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"

@@ -14,8 +14,10 @@ from adapters.embedded.code_interpreter import CodeInterpreter
 from adapters.embedded.conversation import request_of
 from adapters.embedded.ids import RunId
 from adapters.embedded.journal import RunJournal
-from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply
+from adapters.embedded.material import gather
+from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
 from adapters.embedded.moves import RunInterruptedError
+from adapters.embedded.pictures import Pictures
 from adapters.embedded.run_objects import CodeCall, FunctionCall, LastError, Run, RunStatus, RunStep, ToolCalls
 from adapters.embedded.steps import MOST_CALLS, calls_step, message_step
 from adapters.embedded.store import Store
@@ -27,11 +29,14 @@ MOST_EXCHANGES = 20
 class RunLoop:
     """Drives one run after another; many at once."""
 
-    def __init__(self, *, store: Store, journal: RunJournal, model: Model, code: CodeInterpreter) -> None:
+    def __init__(
+        self, *, store: Store, journal: RunJournal, model: Model, code: CodeInterpreter, pictures: Pictures | None
+    ) -> None:
         self._store = store
         self._journal = journal
         self._model = model
         self._code = code
+        self._pictures = pictures
 
     async def drive(self, run_id: RunId, outputs_came: asyncio.Event) -> None:
         """Bring a run to its end. `outputs_came` is set when a client has submitted tool outputs."""
@@ -60,7 +65,7 @@ class RunLoop:
         return await self._exchange(run)
 
     async def _exchange(self, run: Run) -> bool:
-        request = await self._store.transact(lambda rows: request_of(rows, run))
+        request = await self._request(run)
         if request.max_completion_tokens is not None and request.max_completion_tokens <= 0:
             await self._journal.write(moves.end, run.id, status=RunStatus.INCOMPLETE)
             return True
@@ -70,6 +75,12 @@ class RunLoop:
             return False
         await self._answer(run, reply)
         return True
+
+    async def _request(self, run: Run) -> ModelRequest:
+        material = await self._store.transact(lambda rows: gather(rows, run))
+        if self._pictures is None or not self._model.sees:
+            return request_of(material, {})
+        return request_of(material, await self._pictures.shown(material.pictures))
 
     async def _open_calls(self, run: Run, reply: ModelReply) -> None:
         now = self._journal.now()

@@ -18,6 +18,7 @@ from adapters.embedded.journal import RunJournal
 from adapters.embedded.messages import Messages
 from adapters.embedded.models.port import Model
 from adapters.embedded.objects import File
+from adapters.embedded.pictures import PictureFitter, Pictures
 from adapters.embedded.run_loop import RunLoop
 from adapters.embedded.run_tasks import RunTasks
 from adapters.embedded.runs import Runs
@@ -48,6 +49,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
     model: Model,
     sandbox: CodeEngine,
     api_key: str,
+    pictures: PictureFitter | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     run_deadline_s: int = 600,
@@ -56,6 +58,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
 
     `port` 0 takes a free one; see `base_url`. A run that takes longer than `run_deadline_s` expires. Raises StoreError
     (the folder cannot be used, or another server uses it) and OSError (the port is taken).
+    Without `pictures` no model is shown any.
     """
     if host not in LOOPBACK:
         raise ValueError(f"the assistants' server is for this machine only; {host} is no loopback address")
@@ -68,7 +71,8 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
         journal = RunJournal(store=store, events=events)
         workspace = Workspace(engine=sandbox, store=store, folder=folder)
         code = CodeInterpreter(engine=sandbox, folder=folder, workspace=workspace, journal=journal)
-        loop = RunLoop(store=store, journal=journal, model=model, code=code)
+        shown = Pictures(fitter=pictures, folder=folder) if pictures else None
+        loop = RunLoop(store=store, journal=journal, model=model, code=code, pictures=shown)
         tasks = RunTasks(store=store, journal=journal, loop=loop)
         stack.push_async_callback(tasks.stop)
         await tasks.recover()

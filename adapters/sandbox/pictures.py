@@ -10,7 +10,7 @@ import uuid
 
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.limits import MB
-from adapters.sandbox.picture_header import read_picture_header
+from adapters.sandbox.picture_header import PictureKind, read_picture_header
 from adapters.sandbox.sandbox import Sandbox
 
 LONGEST_SIDE_PX = 1024
@@ -52,19 +52,21 @@ with open("/mnt/data/fitted", "wb") as file:
 class ConfinedPictures:
     """Fits pictures, each in a session of its own."""
 
-    def __init__(self, *, sandbox: Sandbox) -> None:
+    def __init__(self, *, sandbox: Sandbox, unchanged: frozenset[PictureKind] = frozenset(PictureKind)) -> None:
         self._sandbox = sandbox
+        self._unchanged = unchanged
 
     async def fit(self, data: bytes) -> bytes | None:
         """Return the picture with at most LONGEST_SIDE_PX on a side and MOST_BYTES, as PNG, or JPEG where it must be.
 
-        A picture within both is returned unchanged, an animated one that is not becomes its first frame. None means
-        that it cannot be shown: no PNG, JPEG, GIF or WebP, above MOST_PIXELS, broken, or no walls to decode it behind.
+        A picture within both, and of a kind in `unchanged`, is returned as it is; an animated one that is not becomes
+        its first frame. None means that it cannot be shown: no PNG, JPEG, GIF or WebP, above MOST_PIXELS, broken, or
+        no walls to decode it behind.
         """
         header = read_picture_header(data)
         if header is None or header.pixels > MOST_PIXELS:
             return None
-        if max(header.width_px, header.height_px) <= LONGEST_SIDE_PX and len(data) <= MOST_BYTES:
+        if header.kind in self._unchanged and _fits(data):
             return data
         session = f"picture-{uuid.uuid4()}"
         try:

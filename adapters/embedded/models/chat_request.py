@@ -10,8 +10,10 @@ from itertools import groupby
 from typing import Any
 
 from adapters.embedded.models.chat_ways import Part
+from adapters.embedded.models.code_calls import code_in
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
+    UNSEEN_PICTURES,
     ModelMessage,
     ModelPicture,
     ModelRequest,
@@ -24,7 +26,6 @@ _IN_WORDS = (
     "You cannot call functions here. To run Python, write one Markdown block that begins with ```python and end your "
     "answer with it: the block is run, and its output is told to you. Then answer."
 )
-_UNSEEN = "Pictures came with this message; you cannot see them, but code can open the files."
 
 
 def body_of(request: ModelRequest, model: str, without: frozenset[Part] = frozenset()) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def body_of(request: ModelRequest, model: str, without: frozenset[Part] = frozen
     limit = "max_tokens" if Part.NEW_LIMIT in without else "max_completion_tokens"
     body = {
         "model": model,
-        "messages": _messages(request, without),
+        "messages": _messages(request, without, tools=bool(tools)),
         "temperature": None if Part.TEMPERATURE in without else request.temperature,
         "top_p": None if Part.TOP_P in without else request.top_p,
         limit: request.max_completion_tokens,
@@ -45,11 +46,13 @@ def body_of(request: ModelRequest, model: str, without: frozenset[Part] = frozen
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _messages(request: ModelRequest, without: frozenset[Part]) -> list[dict[str, Any]]:
+def _messages(request: ModelRequest, without: frozenset[Part], *, tools: bool) -> list[dict[str, Any]]:
     briefing, messages = [request.instructions, request.briefing], request.messages
-    if Part.TOOLS in without:
-        briefing.append(_IN_WORDS if any(tool.name == CODE_INTERPRETER for tool in request.tools) else "")
+    if not tools:
+        # Some servers refuse calls in a conversation to which no tools are offered.
         messages = tuple(map(_in_words, messages))
+        offered = request.tool_choice != "none" and any(tool.name == CODE_INTERPRETER for tool in request.tools)
+        briefing.append(_IN_WORDS if offered else "")
     system = "\n\n".join(part for part in briefing if part)
     written = [_message(message, pictures=Part.PICTURES not in without) for message in messages]
     if Part.ROLES in without:
@@ -74,8 +77,8 @@ def _content(message: ModelMessage, *, pictures: bool) -> str | list[dict[str, A
     notes = list(message.notes)
     if message.file_names:
         notes.append("Attached files: " + ", ".join(f"/mnt/data/{name}" for name in message.file_names))
-    if message.pictures and not pictures:
-        notes.append(_UNSEEN)
+    if message.pictures and not pictures and UNSEEN_PICTURES not in notes:
+        notes.append(UNSEEN_PICTURES)
     text = "\n\n".join(part for part in (message.text, *(f"[{note}]" for note in notes)) if part)
     if not message.pictures or not pictures:
         return text
@@ -131,7 +134,7 @@ def _in_words(message: ModelMessage) -> ModelMessage:
 def _block(call: ModelToolCall) -> str:
     if call.name != CODE_INTERPRETER:
         return f"[Called {call.name}]"
-    return f"```python\n{json.loads(call.arguments)['code']}\n```"
+    return f"```python\n{code_in(call.arguments) or call.arguments}\n```"
 
 
 def _alternating(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

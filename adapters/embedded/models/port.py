@@ -10,6 +10,9 @@ from typing import Any, Protocol
 CODE_INTERPRETER = "code_interpreter"
 """The function name under which Code Interpreter is offered to a model; its one argument is `code`, a string."""
 
+UNSEEN_PICTURES = "Pictures came with this message; you cannot see them, but code can open the files."
+"""The note on a message whose pictures are not shown to the model."""
+
 
 class Speaker(StrEnum):
     """Whose words a message holds."""

@@ -208,4 +208,9 @@ def test_what_a_model_says_with_its_calls_is_a_message_of_its_own(client: OpenAI
     ]
     assert len(heard[1].tool_calls) == 1
     ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
-    assert [message.text for message in model.requests[2].messages] == ["hello", "Let me compute.", "Done."]
+    assert [message.text for message in model.requests[2].messages] == [
+        "hello",
+        "Let me compute.",
+        "The code ran and printed nothing.",
+        "Done.",
+    ]
