@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
@@ -76,6 +76,7 @@ class StandInConnector:
         self.posted: list[Posted] = []  # what a person would have seen happen, typing included
         self.faults: deque[Fault] = deque()
         self.typing_faults: deque[Fault] = deque()
+        self.weather: Callable[[], Fault | None] = lambda: None  # of requests for which no fault is lined up
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self._server = TestServer(self._app())
@@ -131,9 +132,9 @@ class StandInConnector:
         )
         self.requests.append(posted)
         faults = self.typing_faults if posted.type == "typing" else self.faults
-        if not faults:
+        fault = faults.popleft() if faults else self.weather()
+        if fault is None:
             return await self._done(posted)
-        fault = faults.popleft()
         if fault.done:
             await self._done(posted)
         return await self._misbehave(request, fault)
