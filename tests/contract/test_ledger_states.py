@@ -26,11 +26,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.ports import Ledger, LedgerEntry
+from bot.ports import Ledger, LedgerEntry, Timelines
+from bot.timeline import ANSWERED, DECLINED, GIVEN_UP, Outcome
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
+from storage.timelines_postgres import PostgresTimelines
+from storage.timelines_sqlite import SqliteTimelines
 from tests.ledgers import started, until
 from tests.postgres_server import PostgresServer
 
@@ -40,6 +43,7 @@ MANY = settings(max_examples=200, stateful_step_count=50, deadline=None, suppres
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=20)
 MESSAGE = st.tuples(st.sampled_from("abc"), st.sampled_from("123456789"), TEXT)
 STEP = st.sampled_from(["run", "part 0", "part 1"])
+OUTCOME = st.sampled_from([ANSWERED, DECLINED, GIVEN_UP])
 MOST_LIVES = 3  # each takes as long as dozens of writes
 EXAMPLES = itertools.count()
 
@@ -52,14 +56,15 @@ class LedgerStates(RuleBasedStateMachine):
         self.example = next(EXAMPLES)
         self.runner = asyncio.Runner()
         self.unfinished: dict[int, LedgerEntry] = {}
+        self.ended: dict[int, tuple[LedgerEntry, Outcome]] = {}
         self.known: set[tuple[str, str]] = set()
         self.lives = 1
-        self.ledger = self.made()
+        self.ledger, self.timelines = self.made()
         self.adopted = self.run(started(self.ledger))
 
     @abstractmethod
-    def made(self) -> Ledger:
-        """A ledger that finds what the one before it left."""
+    def made(self) -> tuple[Ledger, Timelines]:
+        """A ledger and its reader that find what the one before it left."""
 
     @abstractmethod
     async def crash(self) -> None:
@@ -111,11 +116,23 @@ class LedgerStates(RuleBasedStateMachine):
         self.put(entry, steps={**entry.steps, step: result})
 
     @precondition(lambda self: self.unfinished)
-    @rule(data=st.data())
-    def end(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), outcome=OUTCOME)
+    def end(self, data: st.DataObject, outcome: Outcome) -> None:
         entry = self.drawn(data)
-        self.run(self.ledger.end(entry.number))
+        self.run(self.ledger.end(entry.number, outcome))
+        self.ended[entry.number] = (entry, outcome)
         del self.unfinished[entry.number]
+
+    @precondition(lambda self: self.ended)
+    @rule(data=st.data())
+    def explain(self, data: st.DataObject) -> None:
+        """What is known of a turn that has ended, in this life or an earlier one."""
+        entry, outcome = self.ended[data.draw(st.sampled_from(sorted(self.ended)))]
+        line = self.run(self.timelines.timeline(entry.number))
+        assert line is not None
+        assert (line.message_id, line.tries, line.outcome) == (entry.id, entry.tries, outcome)
+        assert {step.name for step in line.steps} == set(entry.steps)
+        assert line.ended_at_s is not None
 
     @precondition(lambda self: len(self.unfinished) > 1)
     @rule(result=TEXT)
@@ -124,7 +141,7 @@ class LedgerStates(RuleBasedStateMachine):
         ended, begun, *others = sorted(self.unfinished)
         saves = [self.ledger.save(number, "run", result) for number in others]
         self.run(together(self.ledger.end(ended), self.ledger.begin(begun), *saves))
-        del self.unfinished[ended]
+        self.ended[ended] = (self.unfinished.pop(ended), ANSWERED)
         self.put(self.unfinished[begun], tries=self.unfinished[begun].tries + 1)
         for number in others:
             self.put(self.unfinished[number], steps={**self.unfinished[number].steps, "run": result})
@@ -178,14 +195,15 @@ def memory_folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.timeout(300)
 def test_a_sqlite_ledger_holds_what_a_dict_holds(memory_folder: Path) -> None:
     class Sqlite(LedgerStates):
-        def made(self) -> Ledger:
+        def made(self) -> tuple[Ledger, Timelines]:
             self.path = memory_folder / f"{self.example}-{self.lives}.sqlite"
-            return SqliteLedger(SqliteFile(self.path))
+            file = SqliteFile(self.path)
+            return SqliteLedger(file), SqliteTimelines(file)
 
         async def crash(self) -> None:
             """What lies on the disk while the process runs is what a SIGKILL leaves."""
             old, ledger = self.path, self.ledger
-            self.ledger = self.made()
+            self.ledger, self.timelines = self.made()
             for end in ("", "-wal", ".mark"):
                 shutil.copy(f"{old}{end}", f"{self.path}{end}")
             await ledger.stop()
@@ -205,8 +223,9 @@ def test_a_postgres_ledger_holds_what_a_dict_holds(postgres: PostgresServer, mon
     url = postgres.url(postgres.new_database())
 
     class Postgres(LedgerStates):
-        def made(self) -> Ledger:
-            return PostgresLedger(PostgresSession(url))
+        def made(self) -> tuple[Ledger, Timelines]:
+            session = PostgresSession(url)
+            return PostgresLedger(session), PostgresTimelines(session)
 
         async def crash(self) -> None:
             """The session is gone from one moment to the next; another one finds what is on disk."""
