@@ -51,6 +51,14 @@ class _Connection(web.RequestHandler):
 
     __slots__ = ()
 
+    def data_received(self, data: bytes) -> None:
+        """Tell whoever reads a body when its framing breaks: aiohttp keeps that for the next request, and both wait."""
+        super().data_received(data)
+        request = self._current_request
+        broken = any(not hasattr(message, "path") for message, _ in self._messages)
+        if broken and request is not None and not request.content.is_eof():
+            request.content.set_exception(web.RequestPayloadError("the body is wrongly framed"))
+
     def handle_error(
         self,
         request: web.BaseRequest,

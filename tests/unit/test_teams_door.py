@@ -199,18 +199,23 @@ async def test_a_chunked_body_over_the_limit_is_refused_too(door: Door) -> None:
     assert b"BodyTooLarge" in answer
 
 
-@pytest.mark.parametrize("rest", [b"1\r\n{\r\n", b"zz\r\nno length\r\n"])
-async def test_a_body_whose_end_never_comes_is_not_waited_for(
-    door: Door,
-    monkeypatch: pytest.MonkeyPatch,
-    rest: bytes,
-) -> None:
+async def test_a_body_whose_end_never_comes_is_not_waited_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door_module, "LONGEST_BODY_WAIT_S", 0.2)
 
-    answer = await door.raw(CHUNKED, rest)
+    answer = await door.raw(CHUNKED, b"1\r\n{\r\n")
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"BodyTooSlow" in answer
+
+
+@pytest.mark.parametrize("rest", [b"zz\r\nno length\r\n", b"5\r\ntoo long for five\r\n", b"-1\r\n\r\n"])
+async def test_a_body_that_is_wrongly_framed_is_refused_at_once(door: Door, rest: bytes) -> None:
+    async with asyncio.timeout(door_module.LONGEST_BODY_WAIT_S / 2):
+        answer = await door.raw(CHUNKED, rest)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"BrokenBody" in answer
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 async def test_a_client_that_hangs_up_within_the_body_does_no_harm(
