@@ -287,5 +287,16 @@ def test_a_folder_on_another_machine_is_told_from_a_local_one(folder: str, kind:
     assert network_disk(Path(folder), mounts=tmp_path / "mountinfo") == kind
 
 
+async def test_a_ledger_on_another_machine_is_opened_with_a_warning(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("storage.sqlite.network_disk", lambda _path: "nfs4")
+    ledger = SqliteLedger(SqliteFile(path))
+    await started(ledger)
+    await ledger.stop()
+    [warning] = [record for record in caplog.records if "network disk" in record.message]
+    assert vars(warning)["disk"] == "nfs4"
+
+
 def test_without_a_list_of_mounts_nothing_is_claimed(tmp_path: Path) -> None:
     assert network_disk(tmp_path, mounts=tmp_path / "none") is None

@@ -152,6 +152,28 @@ async def test_a_write_ahead_log_harmed_after_a_kill_is_refused_or_right_and_nev
     assert heard == tags[: len(heard)], "what is left is a beginning of what was said, in order"
 
 
+async def test_a_damaged_ledger_is_refused_in_one_sentence_and_a_copy_put_back_goes_on(
+    talk: Talk, tmp_path: Path
+) -> None:
+    talk.outside.service.state.plan = lambda said: Plan(run_s=2.0, messages=[[text(said)]])
+    await talk.bot.start()
+    assert await talk.say("one", conversation="c") == 202
+    await run_begun(talk)
+    await talk.bot.stop()
+    shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    ledger = tmp_path / "data" / "teamsbot.sqlite"
+    with ledger.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\x5a" * 8192)
+    with pytest.raises(AssertionError, match="is damaged"):
+        await talk.bot.start()
+    assert await talk.bot.ended() == 2
+    assert "Traceback" not in talk.bot.log
+    shutil.copy(tmp_path / "copy" / "teamsbot.sqlite", ledger)
+    await talk.bot.start()
+    await answered(talk, "c", ["one"])
+
+
 def known(tmp_path: Path) -> list[str]:
     """The messages that the harmed ledger still knows, read from a copy."""
     copy = tmp_path / "copy"
