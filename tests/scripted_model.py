@@ -27,6 +27,15 @@ class RunCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WritesCode:
+    """The model writes `text`, which holds this code, instead of calling for it; then as above."""
+
+    text: str
+    code: str
+    then: str | Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """The endpoint answers with this instead."""
 
@@ -35,11 +44,14 @@ class Trouble:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+Line = str | RunCode | WritesCode | Trouble
+
+
 class ScriptedModel:
     """Each question takes the next line of the script; when it is used up, `otherwise` decides by the question."""
 
-    def __init__(self, *, otherwise: Callable[[str], str | RunCode] = lambda text: f"You said: {text}") -> None:
-        self.script: deque[str | RunCode | Trouble] = deque()
+    def __init__(self, *, otherwise: Callable[[str], Line] = lambda text: f"You said: {text}") -> None:
+        self.script: deque[Line] = deque()
         self.otherwise = otherwise
         self.requests: list[Exchange] = []
         self.delay_s = 0.0
@@ -75,15 +87,18 @@ class ScriptedModel:
         self.requests.append(exchange)
         await asyncio.sleep(self.delay_s)
         last = exchange["messages"][-1]
-        if last["role"] == "tool":
+        if last["role"] == "tool" or _text(last).startswith(_OUTPUT):
             then = self._pending[_code_answered_by(exchange["messages"])]
-            return self._say(exchange, then if isinstance(then, str) else then(str(last["content"])))
+            return self._say(exchange, then if isinstance(then, str) else then(_text(last).removeprefix(_OUTPUT)))
         line = self.script.popleft() if self.script else self.otherwise(_text(last))
         match line:
             case Trouble():
                 return web.Response(status=line.status, text=line.body, headers=line.headers)
             case RunCode():
                 return self._call(exchange, line)
+            case WritesCode():
+                self._pending[line.code] = line.then
+                return self._say(exchange, line.text)
             case str():
                 return self._say(exchange, line)
 
@@ -118,7 +133,12 @@ def _text(message: dict[str, Any]) -> str:
     return "".join(part.get("text", "") for part in content)
 
 
+_OUTPUT = "[Output of the code:]\n"  # to a model that cannot call
+
+
 def _code_answered_by(messages: list[dict[str, Any]]) -> str:
+    if messages[-1]["role"] == "user":
+        return str(messages[-2]["content"]).removeprefix("```python\n").removesuffix("\n```")
     call_id = messages[-1]["tool_call_id"]
     calls = [call for message in messages for call in message.get("tool_calls") or [] if call["id"] == call_id]
     return str(json.loads(calls[-1]["function"]["arguments"])["code"])

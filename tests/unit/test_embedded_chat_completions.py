@@ -210,9 +210,13 @@ async def test_azure_is_asked_by_deployment_or_by_its_v1_api(
             "invalid_prompt",
         ),
         (web.Response(status=400, text="does not support tools"), "check that MODEL can call tools.", "server_error"),
-        (web.Response(text="<html>"), "is no chat completion.", "server_error"),
-        (web.json_response({"choices": []}), "is no chat completion.", "server_error"),
-        (web.json_response({"choices": [{"message": {"content": 5}}]}), "is no chat completion.", "server_error"),
+        (web.Response(text="<html>"), "is no chat completion; check OPENAI_BASE_URL.", "server_error"),
+        (web.json_response({"choices": []}), "is no chat completion; check OPENAI_BASE_URL.", "server_error"),
+        (
+            web.json_response({"choices": [{"message": {"content": 5}}]}),
+            "is no chat completion; check OPENAI_BASE_URL.",
+            "server_error",
+        ),
         (web.Response(body=b"x" * 17_000_000), "too large.", "server_error"),
     ],
 )

@@ -22,10 +22,11 @@ from adapters.embedded.models.chat_errors import (
     broken_off,
     status_error,
     unreachable,
+    unreadable,
     untrusted,
 )
 from adapters.embedded.models.chat_help import helped
-from adapters.embedded.models.chat_reply import disguised_status, reply_of
+from adapters.embedded.models.chat_reply import UnreadableReplyError, disguised_status, reply_of
 from adapters.embedded.models.chat_request import body_of
 from adapters.embedded.models.chat_ways import Part, Ways
 from adapters.embedded.models.fitting import fitted
@@ -156,7 +157,10 @@ class ChatCompletions:
         status = response.status if response.status != 200 else disguised_status(data) or 200
         if status != 200:
             raise status_error(status, data, wished_pause_s(response.headers), self._names)
-        return reply_of(data)
+        try:
+            return reply_of(data)
+        except UnreadableReplyError:
+            raise unreadable(self._names) from None
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -74,6 +74,11 @@ def broken_off() -> ModelError:
     return PassingError("The connection to the model's endpoint broke off.")
 
 
+def unreadable(names: SettingNames) -> ModelError:
+    """The error for something else that answers where a model should."""
+    return ModelError(f"The model's endpoint sent an answer that is no chat completion; check {names.url}.")
+
+
 def untrusted(names: SettingNames) -> ModelError:
     """The error for an endpoint whose TLS certificate does not stand."""
     return ModelError(f"The certificate of the model's endpoint is not trusted; check {names.url}.")

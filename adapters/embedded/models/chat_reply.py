@@ -16,13 +16,17 @@ from pydantic import TypeAdapter, ValidationError
 from adapters.embedded.models.port import ModelError, ModelFinish, ModelReply, ModelToolCall, ModelUsage
 
 
+class UnreadableReplyError(Exception):
+    """What came is no chat completion."""
+
+
 def reply_of(data: bytes) -> ModelReply:
-    """What the endpoint said. Raises ModelError when it is no chat completion."""
+    """What the endpoint said. Raises UnreadableReplyError, and ModelError where it says that there is no answer."""
     try:
         completion = _codec().validate_json(data)
         choice = completion.choices[0]
     except (ValidationError, IndexError):
-        raise ModelError("The model's endpoint sent an answer that is no chat completion.") from None
+        raise UnreadableReplyError from None
     message, finish = choice.message, (choice.finish_reason or "").lower()
     if finish == "error":  # OpenRouter, Mistral
         raise ModelError("The model's endpoint broke this answer off.")

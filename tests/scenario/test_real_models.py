@@ -1,0 +1,134 @@
+"""`teamsbot chat` with a language model behind it: the article's story however the model does it, and its troubles."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import PNG
+from tests.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode
+
+TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
+KEY = "sk-very-secret"
+SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
+CONCAVE = "Is this a concave function?"
+CODE = """import matplotlib.pyplot as plt
+import numpy as np
+x = np.linspace(-5, 5, 100)
+plt.plot(x, x**2 + 3)
+plt.title("y = x^2 + 3")
+plt.show()
+print(3**2 + 3)"""
+MARKDOWN = f"Here is how:\n\n```python\n{CODE}\n```\n\nThe output is 11."
+BARE_JSON = json.dumps({"name": "python", "parameters": {"code": CODE}})
+NO_TOOLS = Trouble(status=400, body='{"error": {"message": "tiny does not support tools", "type": "api_error"}}')
+
+
+async def chat(folder: Path, base_url: str, *questions: str) -> list[Any]:
+    """What `teamsbot chat --json` answers."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(folder / "data"),
+        "OPENAI_BASE_URL": base_url,
+        "OPENAI_API_KEY": KEY,
+        "MODEL": "tiny",
+    }
+    process = await asyncio.create_subprocess_exec(
+        TEAMSBOT,
+        "chat",
+        "--json",
+        env=environ,
+        cwd=folder,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(90):
+        out, err = await process.communicate("\n".join(questions).encode())
+    assert process.returncode == 0, err.decode()
+    assert KEY not in out.decode() + err.decode()
+    return [json.loads(line) for line in out.decode().splitlines()]
+
+
+def concluded(output: str) -> str:
+    return f"For x = 3, y = {output.split(maxsplit=1)[0]}. I used code to draw it."
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param([RunCode(code=CODE, then=concluded)], id="by a call"),
+        pytest.param([WritesCode(text=MARKDOWN, code=CODE, then=concluded)], id="by Markdown"),
+        pytest.param([WritesCode(text=BARE_JSON, code=CODE, then=concluded)], id="by JSON in its words"),
+        pytest.param([NO_TOOLS, WritesCode(text=MARKDOWN, code=CODE, then=concluded)], id="without tools"),
+        pytest.param(
+            [WritesCode(text=f"<think>Code?</think>{MARKDOWN}", code=CODE, then=concluded)], id="after some thought"
+        ),
+    ],
+)
+async def test_the_articles_story_is_told_however_the_model_goes_about_it(
+    tmp_path: Path, model: ScriptedModel, script: Sequence[RunCode | WritesCode | Trouble]
+) -> None:
+    model.script.extend([*script, "No, it is convex."])
+    solved, verdict = await chat(tmp_path, model.base_url, SOLVE, CONCAVE)
+    assert solved["text"] == "For x = 3, y = 12. I used code to draw it."
+    [picture] = solved["pictures"]
+    assert (await asyncio.to_thread(Path(picture["path"]).read_bytes)).startswith(PNG[:8])
+    assert picture["alt_text"]
+    assert verdict["text"] == "No, it is convex."
+    assert "plt.show()" in json.dumps(model.conversations[-1])  # it still knows its own code
+    assert {request["model"] for request in model.requests} == {"tiny"}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (
+            Trouble(status=401, body=f'{{"error": {{"message": "Incorrect API key provided: {KEY}"}}}}'),
+            "OPENAI_API_KEY",
+        ),
+        (Trouble(status=403), "OPENAI_API_KEY"),
+        (Trouble(status=404, body='{"error": {"message": "model \\"tiny\\" not found"}}'), "MODEL"),
+        (Trouble(status=400, body='{"error": {"message": "no"}}'), "check MODEL"),
+        (Trouble(status=429, headers={"Retry-After": "900"}), "Please ask again in about 900 seconds"),
+        (Trouble(status=429, body='{"error": {"code": "insufficient_quota"}}'), "no quota left"),
+        (Trouble(status=400, body='{"error": {"code": "content_filter"}}'), "content filter"),
+        (Trouble(status=200, body="<html>Welcome to nginx!</html>"), "no chat completion; check OPENAI_BASE_URL"),
+        (Trouble(status=200, body="x" * 17_000_000), "too large"),
+        (Trouble(status=200, body='{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}'), "empty"),
+        (Trouble(status=302, headers={"Location": "http://127.0.0.1:9/"}), "check OPENAI_BASE_URL"),
+    ],
+)
+async def test_trouble_costs_one_sentence_that_names_the_remedy_and_the_next_question_is_answered(
+    tmp_path: Path, model: ScriptedModel, trouble: Trouble, words: str
+) -> None:
+    model.otherwise = lambda text: trouble if text == "first" else "fine"
+    apology, answer = await chat(tmp_path, model.base_url, "first", "second")
+    assert words in apology["text"]
+    assert answer["text"] == "fine"
+
+
+async def test_a_model_that_is_down_is_told_within_seconds(tmp_path: Path) -> None:
+    async with asyncio.timeout(30):
+        [apology] = await chat(tmp_path, "http://127.0.0.1:9/v1", "anyone there?")
+    assert "cannot be reached; check that it is running, and OPENAI_BASE_URL." in apology["text"]
+
+
+async def test_an_answer_that_was_cut_off_is_shown_and_said_to_be(tmp_path: Path, model: ScriptedModel) -> None:
+    cut = {"choices": [{"message": {"content": "It is twel"}, "finish_reason": "length"}]}
+    model.script.append(Trouble(status=200, body=json.dumps(cut)))
+    [answer] = await chat(tmp_path, model.base_url, "first")
+    assert answer["text"].startswith("It is twel\n\n*The answer ends here")
+
+
+async def test_a_very_long_answer_arrives(tmp_path: Path, model: ScriptedModel) -> None:
+    model.script.append("word " * 30_000)
+    [answer] = await chat(tmp_path, model.base_url, "first")
+    assert len(answer["text"]) > 149_000
