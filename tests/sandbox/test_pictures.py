@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from adapters.sandbox.picture_header import read_picture_header
+from adapters.sandbox.picture_header import PictureKind, read_picture_header
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox
 from tests.sandbox.test_sandbox import SETTINGS, pytestmark  # noqa: F401 - the same reason to skip
@@ -40,6 +40,15 @@ def _encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
 async def test_a_small_picture_is_returned_as_it_is(pictures: ConfinedPictures, kind: str) -> None:
     data = _encoded(Image.new("RGB", (300, 200), "red"), kind)
     assert await pictures.fit(data) is data
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+async def test_a_kind_that_is_not_wanted_becomes_a_png(sandbox: Sandbox, kind: str) -> None:
+    pictures = ConfinedPictures(sandbox=sandbox, unchanged=frozenset({PictureKind.PNG, PictureKind.JPEG}))
+    fitted = await pictures.fit(_encoded(Image.new("RGB", (300, 200), "red"), kind))
+    seen = Image.open(io.BytesIO(fitted or b""))
+    assert (seen.format, seen.size) == ("PNG", (300, 200))
+    assert seen.convert("RGB").getpixel((0, 0)) in {(255, 0, 0), (254, 0, 0)}
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])

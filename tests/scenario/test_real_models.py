@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import os
 import sys
@@ -10,8 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from PIL import Image
 
+from service.app import opened_sandbox, opened_server
+from service.data_dir import prepare_data_dir
+from service.secret import Secret
+from service.settings import Settings
 from tests.fakes import PNG
 from tests.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode
 
@@ -132,3 +140,47 @@ async def test_a_very_long_answer_arrives(tmp_path: Path, model: ScriptedModel) 
     model.script.append("word " * 30_000)
     [answer] = await chat(tmp_path, model.base_url, "first")
     assert len(answer["text"]) > 149_000
+
+
+@pytest.mark.parametrize(("kind", "size_px"), [("JPEG", (4000, 1000)), ("GIF", (40, 10)), ("WEBP", (2000, 500))])
+async def test_a_picture_reaches_the_model_as_a_picture_of_a_size_and_kind_that_it_takes(
+    tmp_path: Path, model: ScriptedModel, session: aiohttp.ClientSession, kind: str, size_px: tuple[int, int]
+) -> None:
+    environ = {"DATA_DIR": str(tmp_path / "data"), "OPENAI_BASE_URL": model.base_url, "MODEL": "tiny"}
+    settings = Settings.read(environ, Path("no .env file"))
+    prepare_data_dir(settings.data_dir)
+    async with opened_sandbox(settings) as sandbox, opened_server(settings, sandbox, Secret("key")) as server:
+        picture = io.BytesIO()
+        Image.new("RGB", size_px, "red").save(picture, format=kind)
+        await ask_about(session, server.base_url, picture.getvalue())
+        async with asyncio.timeout(60):
+            while not model.requests:
+                await asyncio.sleep(0.05)
+    [words, shown] = model.conversations[0][-1]["content"]
+    assert words["text"].startswith("What is this?")
+    head, encoded = shown["image_url"]["url"].split(",")
+    assert head in {"data:image/png;base64", "data:image/jpeg;base64"}
+    seen = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
+    assert seen.size == (min(1024, size_px[0]), min(256, size_px[1]))
+    red, green, _ = seen.getpixel((5, 5))  # type: ignore[misc]
+    assert (red > 250, green < 5) == (True, True)
+
+
+async def ask_about(session: aiohttp.ClientSession, base_url: str, picture: bytes) -> None:
+    """Upload a picture and start a run on a message that shows it."""
+
+    async def post(path: str, **body: Any) -> Any:
+        async with session.post(f"{base_url}{path}", headers={"Authorization": "Bearer key"}, **body) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    form = aiohttp.FormData({"purpose": "vision"})
+    form.add_field("file", picture, filename="photo")
+    file = await post("/files", data=form)
+    content = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_file", "image_file": {"file_id": file["id"]}},
+    ]
+    assistant = await post("/assistants", json={"model": "tiny"})
+    thread = {"messages": [{"role": "user", "content": content}]}
+    await post("/threads/runs", json={"assistant_id": assistant["id"], "thread": thread})
