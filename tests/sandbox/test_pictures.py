@@ -48,7 +48,9 @@ async def test_a_kind_that_is_not_wanted_becomes_a_png(sandbox: Sandbox, kind: s
     fitted = await pictures.fit(_encoded(Image.new("RGB", (300, 200), "red"), kind))
     seen = Image.open(io.BytesIO(fitted or b""))
     assert (seen.format, seen.size) == ("PNG", (300, 200))
-    assert seen.convert("RGB").getpixel((0, 0)) in {(255, 0, 0), (254, 0, 0)}
+    red, *others = seen.convert("RGB").getpixel((0, 0))  # type: ignore[misc]
+    assert red > 250
+    assert max(others) < 5
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
