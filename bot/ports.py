@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.answer import Answer, FileId
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, ThreadId
+from bot.exchange import Exchange
 from bot.parts import Part
 from bot.run import Run, RunId, ToolOutput
 from bot.timeline import ANSWERED, Outcome, Timeline
@@ -189,4 +190,20 @@ class Timelines(Protocol):
 
     async def timeline(self, number: int) -> Timeline | None:
         """The turn of this number, if it is still known."""
+        ...
+
+
+class TurnsOfConversation(Protocol):
+    """The time lines of one conversation, for its own person. Raises StorageError and nothing else."""
+
+    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
+        """The turns that were accepted last in this conversation, oldest first."""
+        ...
+
+
+class Exchanges(Protocol):
+    """Told of each call of the assistant's API, as it ends; must be quick, and must not fail."""
+
+    def note(self, exchange: Exchange) -> None:
+        """A call has ended."""
         ...

@@ -27,7 +27,7 @@ from bot.parts import Part, Reply
 from bot.ports import Assistant, Channel, Conversations
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import DECLINED, STOPPED, UNHEARD, WITHDRAWN
+from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WITHDRAWN
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -136,12 +136,12 @@ async def _thread(turn: Turn, outside: Outside) -> ThreadId:
 
 async def _ask_in(thread: ThreadId, turn: Turn, outside: Outside) -> Answer:
     """The answer; a run that ended for a passing reason is followed by one more."""
-    run = await _rested(thread, turn, outside, step=f"run in {thread}", name=turn.id)
+    run = await _rested(thread, turn, outside, step=f"{RUN_IN}{thread}", name=turn.id)
     pause_s = pause_before_another(run)
     if pause_s is not None:
         log.warning("run is followed by another", extra={"turn": turn.id, "run": run.id, "pause_s": pause_s})
         await turn.unless_stopped(asyncio.sleep(pause_s))
-        run = await _rested(thread, turn, outside, step=f"second run in {thread}", name=f"{turn.id} again")
+        run = await _rested(thread, turn, outside, step=f"{SECOND_RUN_IN}{thread}", name=f"{turn.id} again")
     return await _answer(thread, run, outside)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, NewType
+from typing import Any, Final, NewType
+
+from bot.conversation import ThreadId
 
 Outcome = NewType("Outcome", str)
 """How a turn ended, in a word."""
@@ -19,6 +21,16 @@ GIVEN_UP = Outcome("given_up")  # it brought the process down too often
 def apologised(error: Exception) -> Outcome:
     """The person was told that this went wrong."""
     return Outcome(f"apologised:{type(error).__name__}")
+
+
+def turn_name(number: int, message_id: str) -> str:
+    """What a turn is called outside the ledger: in logs, and in the metadata of its runs."""
+    return f"{number}-{message_id}"
+
+
+RUN_IN: Final = "run in "
+SECOND_RUN_IN: Final = "second run in "
+"""Steps that start a run are called so, and after the thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,20 @@ class Timeline:
     steps: tuple[StepDone, ...] = ()  # in the order in which they were done
     ended_at_s: float | None = None
     outcome: Outcome | None = None  # None before the end, and for turns that an older version ended
+
+    @property
+    def name(self) -> str:
+        """As `turn_name`."""
+        return turn_name(self.number, self.message_id)
+
+    @property
+    def threads(self) -> frozenset[ThreadId]:
+        """The threads in which it had runs."""
+        prefixes = (RUN_IN, SECOND_RUN_IN)
+        names = (step.name for step in self.steps)
+        return frozenset(
+            ThreadId(name.removeprefix(prefix)) for name in names for prefix in prefixes if name.startswith(prefix)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As it goes over the wire."""

@@ -10,7 +10,7 @@ from typing import Any, NewType, TypeVar
 from bot.conversation import IncomingMessage
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
-from bot.timeline import ANSWERED, Outcome
+from bot.timeline import ANSWERED, Outcome, turn_name
 from bot.turn_code import code_of
 
 TurnId = NewType("TurnId", str)
@@ -38,7 +38,7 @@ class Turn:
         self.number = entry.number
         self.conversation = entry.conversation
         self.code = code_of(entry.number)
-        self.id = TurnId(f"{entry.number}-{entry.id}")
+        self.id = TurnId(turn_name(entry.number, entry.id))
         self.message = IncomingMessage.from_json(entry.payload)
         self.tries = entry.tries
         self.outcome: Outcome = ANSWERED  # unless whoever works on it finds another end

@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from aiohttp import web
 
@@ -20,7 +18,7 @@ from adapters.embedded.server import AssistantsServer, open_server
 from adapters.embedded.store import StoreError, StoreInUseError
 from adapters.file_links import add_file_routes
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
-from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import Pace
 from adapters.sandbox.picture_header import PictureKind
@@ -34,20 +32,21 @@ from adapters.teams.faults import faults_as_json
 from adapters.teams.guard import loopback_only
 from adapters.teams.handler import TeamsDispatch
 from adapters.teams.server import HttpRunner
-from adapters.webchat.page import PageWords
-from adapters.webchat.web_chat import WebChatSettings, open_web_chat
+from adapters.webchat.weather import Weather
 from bot.engine import Engine
 from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
+from service.chat_page import Bot, PageMemory, Place, chat_page, page_memory
 from service.data_dir import kept_key, prepare_data_dir
-from service.greeting import Started, who_answers
+from service.greeting import Started
 from service.listening import BACKLOG, address_of, take_port
 from service.model import TUTOR, model_behind
 from service.secret import Secret
 from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
 from service.turns import served
+from service.weather import WeatheredModel
 from storage.conversations_sqlite import SqliteConversations
 from storage.files_folder import FolderFiles
 from storage.ledger_sqlite import SqliteLedger
@@ -59,7 +58,6 @@ log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
 _DRAIN_S = 10.0
-_WEB_CHAT = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
 
 Announce = Callable[[Started], None]
 """Told once everything listens."""
@@ -103,8 +101,9 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         stack.push_async_callback(database.close)
 
         sandbox = await stack.enter_async_context(opened_sandbox(settings))
-        client = await stack.enter_async_context(opened_client(settings, sandbox))
-        assistant = await _assistant_at(client, settings)
+        memory = await stack.enter_async_context(page_memory(folder))
+        client = await stack.enter_async_context(opened_client(settings, sandbox, memory))
+        assistant = await _assistant_at(client, settings, memory)
         session = await stack.enter_async_context(connector_session())
         names = LinkNames.kept_in(folder / "links.key")
         files_url = settings.public_url or address
@@ -123,7 +122,8 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
             handler=partial(run_turn, outside=outside),
             give_up=partial(give_up, outside=outside),
         )
-        await stack.enter_async_context(served(SqliteTimelines(database), folder))
+        turns = SqliteTimelines(database)
+        await stack.enter_async_context(served(turns, folder))
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
 
@@ -133,10 +133,15 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
         MessagesEndpoint(adapter=ConnectorAdapter(connector=connector), dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
-        page = _web_chat(settings, folder, address=address, files_url=files_url)
-        await stack.enter_async_context(
-            open_web_chat(page, session=session, conversations=conversations, read=partial(_read, client), app=app)
+        place = Place(address=address, port=port.getsockname()[1], files_url=files_url, folder=folder)
+        looked_at = Bot(
+            client=client,
+            assistant_id=assistant.assistant_id,
+            conversations=conversations,
+            turns=turns,
+            session=session,
         )
+        await stack.enter_async_context(chat_page(settings, place, memory, looked_at, app))
         runner = HttpRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -156,10 +161,11 @@ async def opened_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
 
 @asynccontextmanager
 async def opened_server(
-    settings: Settings, sandbox: Sandbox, key: Secret, *, port: int = 0
+    settings: Settings, sandbox: Sandbox, key: Secret, *, port: int = 0, weather: Weather | None = None
 ) -> AsyncIterator[AssistantsServer]:
     """The embedded Assistants server, with whichever model the settings name behind it."""
     model = model_behind(settings)
+    model = WeatheredModel(model, weather=weather) if weather else model
     try:
         server = await open_server(
             data_dir=settings.data_dir / "assistants",
@@ -190,47 +196,35 @@ async def opened_assistant(settings: Settings, sandbox: Sandbox) -> AsyncIterato
 
 
 @asynccontextmanager
-async def opened_client(settings: Settings, sandbox: Sandbox) -> AsyncIterator[Client]:
+async def opened_client(
+    settings: Settings, sandbox: Sandbox, memory: PageMemory | None = None
+) -> AsyncIterator[Client]:
     """A client of the embedded server, which is started for it, or of the service named."""
     async with AsyncExitStack() as stack:
         if settings.backend is Backend.EMBEDDED:
             key, _ = kept_key(settings.data_dir / "assistants.key", settings.assistants_api_key)
-            server = await stack.enter_async_context(opened_server(settings, sandbox, key))
+            server = await stack.enter_async_context(
+                opened_server(settings, sandbox, key, weather=memory.weather if memory else None)
+            )
             endpoint = Endpoint(base_url=server.base_url, api_key=key.reveal())
         else:
             endpoint = _endpoint_of(settings)
-        client = Client(endpoint=endpoint)
+        client = Client(endpoint=endpoint, listener=memory.calls if memory else None)
         stack.push_async_callback(client.close)
         yield client
 
 
-async def _assistant_at(client: Client, settings: Settings) -> AssistantsBackend:
+async def _assistant_at(client: Client, settings: Settings, memory: PageMemory | None = None) -> AssistantsBackend:
     profile = AssistantProfile(
         name=settings.assistant_name,
         instructions=settings.assistant_instructions,
         model=settings.model or TUTOR,
     )
-    assistant_id = settings.assistant_id or await ensure_assistant(client, profile)
-    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=Pace(deadline_s=settings.run_deadline_s))
-
-
-async def _read(client: Client, path: str, query: Mapping[str, object]) -> object:
-    return (await client.get(path, query)).body
-
-
-def _web_chat(settings: Settings, folder: Path, *, address: str, files_url: str) -> WebChatSettings:
-    key, _ = kept_key(folder / "webchat.key", None)
-    return WebChatSettings(
-        file=folder / "webchat.sqlite",
-        key=key.reveal(),
-        address=address,
-        files_url=files_url,
-        bundle=_WEB_CHAT,
-        words=PageWords(
-            assistant=settings.assistant_name,
-            speaker=who_answers(settings),
-            can_connect=settings.endpoint is None,
-        ),
+    return AssistantsBackend(
+        assistant_id=settings.assistant_id or await ensure_assistant(client, profile),
+        client=client,
+        chosen=memory.assistant_of if memory else nobody,
+        pace=Pace(deadline_s=settings.run_deadline_s),
     )
 
 

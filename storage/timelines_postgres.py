@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import Outcome, StepDone, Timeline
 from storage.postgres import PostgresSession
@@ -20,11 +21,12 @@ SELECT number, message_id, conversation, extract(epoch FROM accepted_at)::float8
        ) END AS steps
 FROM messages LEFT JOIN turns USING (number, message_id, conversation) """
 _LATEST = f"{_LINES} ORDER BY number DESC LIMIT $1"
+_OF = f"{_LINES} WHERE conversation = $1 ORDER BY number DESC LIMIT $2"
 _SOME = f"{_LINES} WHERE number = ANY ($1::bigint[])"
 
 
 class PostgresTimelines:
-    """Implements `bot.ports.Timelines`."""
+    """Implements `bot.ports.Timelines` and `bot.ports.TurnsOfConversation`."""
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
@@ -32,6 +34,10 @@ class PostgresTimelines:
     async def latest(self, limit: int) -> list[Timeline]:
         """By number, which is the order of acceptance."""
         return await self._session.send(_latest, limit)
+
+    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
+        """The same for one conversation."""
+        return await self._session.send(_of, (str(key), limit))
 
     async def timeline(self, number: int) -> Timeline | None:
         """Look the turn up."""
@@ -41,6 +47,10 @@ class PostgresTimelines:
 async def _latest(connection: Connection, limits: Sequence[int]) -> list[list[Timeline]]:
     lines = [_timeline(row) for row in await connection.fetch(_LATEST, max(limits))]
     return [lines[:limit][::-1] for limit in limits]
+
+
+async def _of(connection: Connection, wanted: Sequence[tuple[str, int]]) -> list[list[Timeline]]:
+    return [[_timeline(row) for row in await connection.fetch(_OF, *one)][::-1] for one in wanted]
 
 
 async def _some(connection: Connection, numbers: Sequence[int]) -> list[Timeline | None]:

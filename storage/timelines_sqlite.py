@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
 from storage.sqlite import SqliteFile
@@ -12,6 +13,7 @@ from storage.sqlite import SqliteFile
 _COLUMNS = "number, message_id, conversation, accepted_at, begun_at, tries, done_at, outcome"
 _LATEST = f"SELECT {_COLUMNS} FROM turns ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
 _ONE = f"SELECT {_COLUMNS} FROM turns WHERE number = ?"  # noqa: S608 - constants only
+_OF = f"SELECT {_COLUMNS} FROM turns WHERE conversation = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
 # A step without a time was done under the first version of the tables.
 _STEPS = """
 SELECT name, coalesce(steps.done_at, accepted_at) AS at FROM steps JOIN turns ON number = turn WHERE turn = ?
@@ -19,7 +21,7 @@ ORDER BY at, name"""
 
 
 class SqliteTimelines:
-    """Implements `bot.ports.Timelines`."""
+    """Implements `bot.ports.Timelines` and `bot.ports.TurnsOfConversation`."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -27,6 +29,11 @@ class SqliteTimelines:
     async def latest(self, limit: int) -> list[Timeline]:
         """By number, which is the order of acceptance."""
         return await self._file.run(lambda db: [_timeline(db, row) for row in db.execute(_LATEST, (limit,))][::-1])
+
+    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
+        """The same for one conversation."""
+        asked = (str(key), limit)
+        return await self._file.run(lambda db: [_timeline(db, row) for row in db.execute(_OF, asked)][::-1])
 
     async def timeline(self, number: int) -> Timeline | None:
         """Look the turn up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ from adapters.teams.faults import faults_as_json
 from adapters.teams.guard import loopback_only
 from adapters.teams.server import HttpRunner
 from adapters.webchat.page import PageWords
-from adapters.webchat.web_chat import WebChatSettings, open_web_chat
+from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError
+from bot.timeline import Timeline
+from service.chat_page import PageMemory, page_memory
 from service.listening import address_of, take_port
 
 _DEADLINE_S = 5.0
@@ -49,6 +52,8 @@ class Api:
 
     threads: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    turns: dict[str, list[Timeline]] = field(default_factory=dict)
+    made: list[tuple[str, str]] = field(default_factory=list)
     error: AssistantError | None = None
 
     async def thread_of(self, key: ConversationKey) -> ThreadId | None:
@@ -60,6 +65,15 @@ class Api:
 
     async def forget(self, key: ConversationKey) -> None:
         self.threads.pop(key.conversation, None)
+
+    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
+        return self.turns.get(key.conversation, [])[-limit:]
+
+    async def make(self, name: str, instructions: str) -> object:
+        self.made.append((name, instructions))
+        if self.error is not None:
+            raise self.error
+        return {"id": f"asst_{len(self.made)}", "name": name}
 
     async def read(self, path: str, query: Mapping[str, object]) -> object:
         self.asked.append((path, dict(query)))
@@ -77,6 +91,8 @@ class Chat:
     conversation: str
     token: str
     empty: bool
+    assistant: str
+    usual: str
 
     @property
     def url(self) -> str:
@@ -118,9 +134,12 @@ class Site:
     address: str
     bot: Bot
     api: Api
+    memory: PageMemory
+    restarts: list[float]
 
-    async def open(self, conversation: str | None = None) -> Chat:
-        async with self.client.post(f"{self.address}/chat/tokens", json={"conversation": conversation}) as response:
+    async def open(self, conversation: str | None = None, **wishes: object) -> Chat:
+        wish = {"conversation": conversation, **wishes}
+        async with self.client.post(f"{self.address}/chat/tokens", json=wish) as response:
             opened = await response.json()
         return Chat(client=self.client, address=self.address, **opened)
 
@@ -145,22 +164,39 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     app = web.Application(middlewares=[faults_as_json, loopback_only])
     app.router.add_post("/api/messages", bot.take)
     settings = WebChatSettings(
-        file=folder / "webchat.sqlite",
         key=key,
         address=address,
         files_url=address,
         bundle=bundle or folder / "no bundle",
-        words=PageWords(assistant="Math <Tutor>", speaker="a model & more", can_connect=True),
+        words=PageWords(
+            assistant="Math <Tutor>", assistant_id="asst_usual", speaker="a model & more", can_connect=True
+        ),
     )
     limits = aiohttp.ClientTimeout(total=_DEADLINE_S)
+    restarts: list[float] = []
     async with (
         aiohttp.ClientSession(timeout=limits) as client,
-        open_web_chat(settings, session=client, conversations=api, read=api.read, app=app),
+        page_memory(folder) as memory,
+        open_web_chat(settings, _around(client, memory, api, restarts), app),
     ):
         runner = HttpRunner(app, shutdown_timeout_s=0.1)
         await runner.setup()
         try:
             await web.SockSite(runner, port).start()
-            yield Site(client=client, address=address, bot=bot, api=api)
+            yield Site(client=client, address=address, bot=bot, api=api, memory=memory, restarts=restarts)
         finally:
             await runner.cleanup()
+
+
+def _around(client: aiohttp.ClientSession, memory: PageMemory, api: Api, restarts: list[float]) -> Surroundings:
+    return Surroundings(
+        session=client,
+        transcripts=memory.transcripts,
+        conversations=api,
+        turns=api,
+        calls=memory.calls,
+        weather=memory.weather,
+        read=api.read,
+        make=api.make,
+        restart=lambda: restarts.append(time.monotonic()),
+    )

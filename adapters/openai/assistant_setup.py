@@ -41,6 +41,11 @@ async def ensure_assistant(client: Client, profile: AssistantProfile) -> str:
     return assistant_id
 
 
+async def make_assistant(client: Client, profile: AssistantProfile) -> object:
+    """One more assistant, whatever others are called; its JSON. Raises AssistantError."""
+    return (await client.post(path_to("assistants"), profile.body())).body
+
+
 async def _find_id(client: Client, name: str) -> str | None:
     found = await _find(client, name)
     return found.text("id") if found else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from adapters.openai.answers import answer_from, cited_files
@@ -40,20 +40,31 @@ _PATIENCE = Patience(first_pause_s=0.5)  # with a thread that is not free: some 
 _CANCELLABLE = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
 
-class AssistantsBackend:
-    """One assistant at one service; implements `bot.ports.Assistant`."""
+Chosen = Callable[[ConversationKey], str | None]
+"""The id of the assistant that a conversation was begun with, where there was a choice."""
 
-    def __init__(
+
+def nobody(_: ConversationKey) -> str | None:
+    """No choice anywhere: the usual assistant answers all."""
+    return None
+
+
+class AssistantsBackend:
+    """The assistants of one service, one of them the usual one; implements `bot.ports.Assistant`."""
+
+    def __init__(  # noqa: PLR0913 - clock and sleep are the tests'
         self,
         *,
         assistant_id: str,
         client: Client,
+        chosen: Chosen = nobody,
         pace: Pace | None = None,
         patience: Patience | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._assistant_id = assistant_id
+        self.assistant_id = assistant_id
+        self._chosen = chosen
         self._client = client
         self._poller = Poller(pace=pace or Pace(), clock=clock, sleep=sleep)
         self._insistence = Insistence(patience=patience or _PATIENCE, clock=clock, sleep=sleep)
@@ -111,7 +122,7 @@ class AssistantsBackend:
 
     async def _start_once(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
         body = {
-            "assistant_id": self._assistant_id,
+            "assistant_id": self._chosen(message.key) or self.assistant_id,
             "additional_messages": [{"role": "user", "content": spoken(message)}],
             "metadata": {_TURN: turn},
         }

@@ -21,9 +21,11 @@ import httpx2
 import openai
 
 from adapters.openai.errors import InDoubtError, NotDoneError, status_error, translated
+from adapters.openai.recording import Asking, Recording
 from adapters.openai.retry import Insistence, Patience
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
+from bot.ports import Exchanges
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,10 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
 class Client:
     """The service's HTTP interface. Every method raises AssistantError and nothing else."""
 
-    def __init__(self, *, endpoint: Endpoint, patience: Patience | None = None) -> None:
+    def __init__(
+        self, *, endpoint: Endpoint, patience: Patience | None = None, listener: Exchanges | None = None
+    ) -> None:
+        self._recording = Recording(listener=listener, key=endpoint.api_key)
         self._patience = patience or Patience()
         self._insistence = Insistence(patience=self._patience)
         self._base_url = endpoint.base_url.rstrip("/")
@@ -108,7 +113,9 @@ class Client:
     async def look(self, path: str, query: Mapping[str, object] | None = None, *, within_s: float) -> Reply:
         """Read something, once."""
         within_s = min(within_s, self._patience.call_deadline_s)
-        return _reply(*await self._receive(self._asked(path, query), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+        asking = Asking(method="GET", path=path, query=query)
+        answer = self._asked(path, query)
+        return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
     async def post(self, path: str, body: Mapping[str, object], *, repeatable: bool = False) -> Reply:
         """Have something done: once, unless it is certain that nothing was done, or it may be done twice."""
@@ -130,8 +137,8 @@ class Client:
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> Reply:
         answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._sdk_headers})
-        within_s = self._patience.call_deadline_s
-        return _reply(*await self._receive(answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+        asking, within_s = Asking(method="POST", path=path, body=body), self._patience.call_deadline_s
+        return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
     async def _make_once(self, path: str, body: Mapping[str, object], find: Callable[[], Awaitable[str | None]]) -> str:
         try:
@@ -147,7 +154,8 @@ class Client:
 
     async def _download_once(self, path: str, limit_bytes: int) -> bytes:
         within_s = self._patience.download_deadline_s
-        return (await self._receive(self._asked(path, None), limit_bytes=limit_bytes, within_s=within_s))[1]
+        asking, answer = Asking(method="GET", path=path), self._asked(path, None)
+        return (await self._receive(asking, answer, limit_bytes=limit_bytes, within_s=within_s))[1]
 
     async def _asked(self, path: str, query: Mapping[str, object] | None) -> httpx2.Response:
         parameters = {name: str(value) for name, value in {**self._query, **(query or {})}.items()}
@@ -164,18 +172,21 @@ class Client:
 
     async def _receive(
         self,
+        asking: Asking,
         answer: Awaitable[httpx2.Response],
         *,
         limit_bytes: int,
         within_s: float,
     ) -> tuple[Mapping[str, str], bytes]:
-        with translated():
+        with translated(), self._recording.of(asking) as heard:
             async with asyncio.timeout(within_s):
                 response = await answer
                 try:
-                    return response.headers, await _read(response, limit_bytes)
+                    data = await _read(response, limit_bytes)
                 finally:
                     await response.aclose()
+            heard(response.status_code, data)
+            return response.headers, data
 
 
 async def _read(answer: httpx2.Response, limit_bytes: int) -> bytes:

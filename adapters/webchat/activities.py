@@ -8,10 +8,19 @@ from typing import Final
 
 from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
+from bot.conversation import ConversationKey
 
 CHANNEL: Final = "webchat"
+MOST_TURNS: Final = 500
+"""As many turns of a conversation are shown, the latest."""
+
 DELETED: Final = "webchat/deleted"
 _LONGEST_TEXT = 100_000  # characters
+
+
+def conversation_key(conversation: ConversationId) -> ConversationKey:
+    """The conversation as the application knows it."""
+    return ConversationKey(channel=CHANNEL, tenant="", conversation=conversation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http import HTTPStatus
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 import aiohttp
 
 from adapters.webchat.transcripts import Activity
+from adapters.webchat.weather import REDELIVERED_AFTER_S, Kind, Weather
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +22,37 @@ class NotTakenError(Exception):
 
 
 class BotEndpoint:
-    """Brings activities to the bot, which stores them before it answers."""
+    """Brings activities to the bot, which stores them before it answers; in some weather it brings them twice."""
 
-    def __init__(self, *, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, *, session: aiohttp.ClientSession, url: str, weather: Weather) -> None:
         self._session = session
         self._url = url
+        self._weather = weather
+        self._again: set[asyncio.Task[None]] = set()
 
     async def deliver(self, activity: Activity) -> None:
         """Hand over one activity. Raises NotTakenError."""
+        await self._post(activity)
+        if self._weather.left_s(Kind.REDELIVERY):
+            again = asyncio.create_task(self._deliver_again(activity), name=f"{activity['id']} again")
+            self._again.add(again)
+            again.add_done_callback(self._again.discard)
+
+    async def close(self) -> None:
+        """Bring nothing any more."""
+        for task in self._again:
+            task.cancel()
+        await asyncio.gather(*self._again, return_exceptions=True)
+
+    async def _deliver_again(self, activity: Activity) -> None:
+        await asyncio.sleep(REDELIVERED_AFTER_S)
+        if self._weather.strikes(Kind.REDELIVERY, "The same message is delivered once more."):
+            try:
+                await self._post(activity)
+            except NotTakenError as error:
+                log.info("second delivery not taken", extra={"error": str(error)})
+
+    async def _post(self, activity: Activity) -> None:
         try:
             async with self._session.post(self._url, json=activity, timeout=_ANSWER_DEADLINE) as response:
                 status = response.status

@@ -5,16 +5,19 @@ https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connec
 
 from __future__ import annotations
 
+import functools
 import uuid
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from adapters.webchat.activities import Parties, activity_of_bot, deletion
 from adapters.webchat.door import RefusedError, from_bot, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import conversation_id
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
+from adapters.webchat.weather import Kind, Weather
 
 ROOT: Final = "/webchat/connector"
 
@@ -22,23 +25,36 @@ ROOT: Final = "/webchat/connector"
 class ConnectorRoutes:
     """Routes of the bot's side."""
 
-    def __init__(self, *, transcripts: Transcripts, streams: Streams, parties: Parties) -> None:
+    def __init__(self, *, transcripts: Transcripts, streams: Streams, parties: Parties, weather: Weather) -> None:
         self._transcripts = transcripts
         self._streams = streams
         self._parties = parties
+        self._weather = weather
 
     def add_routes(self, app: web.Application) -> None:
         """Serve below `ROOT`."""
+        served = self._served
         all_of_them = ROOT + "/v3/conversations/{conversation}/activities"
         one = all_of_them + "/{activity}"
         app.add_routes(
             [
-                web.post(all_of_them, from_bot(self._post)),
-                web.post(one, from_bot(self._post)),  # a reply to that activity
-                web.put(one, from_bot(self._put)),
-                web.delete(one, from_bot(self._delete)),
+                web.post(all_of_them, from_bot(served(self._post))),
+                web.post(one, from_bot(served(self._post))),  # a reply to that activity
+                web.put(one, from_bot(served(self._put))),
+                web.delete(one, from_bot(served(self._delete))),
             ]
         )
+
+    def _served(self, handler: Handler) -> Handler:
+        """Unless the weather takes the connector away."""
+
+        @functools.wraps(handler)
+        async def served(request: web.Request) -> web.StreamResponse:
+            if self._weather.strikes(Kind.CONNECTOR_DOWN, "The connector answers 502."):
+                raise RefusedError(502, "BadGateway", "The chat page has ordered bad weather.")
+            return await handler(request)
+
+        return served
 
     async def _post(self, request: web.Request) -> web.Response:
         conversation = _conversation(request)

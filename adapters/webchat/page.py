@@ -12,14 +12,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from adapters.webchat.door import from_own_page, read_object
-from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
-from adapters.webchat.transcripts import Transcripts
-
 _FILES: Final = Path(__file__).parent / "page"
-_OWN: Final = ("chat.css", "chat.js", "look.js", "panel.css", "panel.js")
-_MOST_LISTED: Final = 200
-_ALWAYS: Final = {
+_OWN: Final = frozenset(path.name for path in _FILES.iterdir() if path.suffix in (".css", ".js"))
+ALWAYS: Final = {
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -33,6 +28,7 @@ class PageWords:
     """What the page says about this very service."""
 
     assistant: str
+    assistant_id: str
     speaker: str  # the model or assistant that answers, in words
     can_connect: bool  # no model was chosen yet, so the page says how to
 
@@ -40,12 +36,8 @@ class PageWords:
 class ChatPage:
     """Serves the page. `files_url` is where the bot's plots come from, `bundle` where Web Chat lies."""
 
-    def __init__(
-        self, *, words: PageWords, transcripts: Transcripts, tokens: Tokens, files_url: str, bundle: Path
-    ) -> None:
+    def __init__(self, *, words: PageWords, files_url: str, bundle: Path) -> None:
         self._words = words
-        self._transcripts = transcripts
-        self._tokens = tokens
         self._files_url = files_url
         self._bundle = bundle
         self._page = Template((_FILES / "index.html").read_text("utf-8"))
@@ -57,8 +49,6 @@ class ChatPage:
                 web.get("/", self._show),
                 web.get("/chat/webchat.js", self._webchat),
                 web.get("/chat/files/{name}", self._own_file),
-                web.get("/chat/conversations", from_own_page(self._list)),
-                web.post("/chat/tokens", from_own_page(self._open)),
             ]
         )
 
@@ -73,29 +63,18 @@ class ChatPage:
             missing_hidden="hidden" if self._bundle.is_file() else "",
         )
         policy = _policy(nonce, request.host, self._files_url)
-        return web.Response(text=html, content_type="text/html", headers={**_ALWAYS, "Content-Security-Policy": policy})
+        return web.Response(text=html, content_type="text/html", headers={**ALWAYS, "Content-Security-Policy": policy})
 
     async def _webchat(self, request: web.Request) -> web.StreamResponse:
         if not self._bundle.is_file():
             raise web.HTTPNotFound
-        return web.FileResponse(self._bundle, headers={**_ALWAYS, "Content-Type": "text/javascript; charset=utf-8"})
+        return web.FileResponse(self._bundle, headers={**ALWAYS, "Content-Type": "text/javascript; charset=utf-8"})
 
     async def _own_file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         if name not in _OWN:
             raise web.HTTPNotFound
-        return web.FileResponse(_FILES / name, headers=_ALWAYS)
-
-    async def _list(self, request: web.Request) -> web.Response:
-        listed = await self._transcripts.conversations(_MOST_LISTED)
-        return web.json_response([{"id": one.id, "title": one.title} for one in listed], headers=_ALWAYS)
-
-    async def _open(self, request: web.Request) -> web.Response:
-        """A token for the conversation that the page names, or for a new one."""
-        conversation = conversation_id((await read_object(request)).get("conversation")) or new_conversation()
-        said, _ = await self._transcripts.after(conversation, 0)
-        opened = {"conversation": conversation, "token": self._tokens.issue(conversation), "empty": not said}
-        return web.json_response(opened, headers=_ALWAYS)
+        return web.FileResponse(_FILES / name, headers=ALWAYS)
 
 
 def _policy(nonce: str, host: str, files_url: str) -> str:

@@ -10,20 +10,25 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import CHANNEL
-from adapters.webchat.door import RefusedError, allowed, from_own_page
+from adapters.webchat.activities import MOST_TURNS, conversation_key
+from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId
-from bot.conversation import ConversationKey
+from bot.conversation import ThreadId
 from bot.errors import AssistantError
-from bot.ports import Conversations
+from bot.ports import Conversations, TurnsOfConversation
 
 log = logging.getLogger(__name__)
 
 Read = Callable[[str, Mapping[str, object]], Awaitable[object]]
 """GET a path below the API's root, such as `/assistants`; the JSON that was answered. Raises AssistantError."""
 
+Make = Callable[[str, str], Awaitable[object]]
+"""Make an assistant of this name and these instructions; its JSON. Raises AssistantError."""
+
 _ANSWER_DEADLINE_S: Final = 10.0
+_LONGEST_NAME: Final = 256  # characters, as the API has it
+_LONGEST_INSTRUCTIONS: Final = 32_768  # characters, likewise: the longest that all such services take
 _ID = "[A-Za-z0-9_-]+"
 _READABLE: Final = re.compile(
     rf"/assistants(/{_ID})?|/threads/(?P<thread>{_ID})(/messages(/{_ID})?|/runs(/{_ID}(/steps(/{_ID})?)?)?)?", re.ASCII
@@ -32,12 +37,16 @@ _QUERY: Final = frozenset({"after", "before", "limit", "order", "run_id"})
 
 
 class Panel:
-    """Reads, and nothing else; of threads only the one that the conversation has."""
+    """Reads, of threads only those that the conversation has or had; and makes assistants."""
 
-    def __init__(self, *, tokens: Tokens, conversations: Conversations, read: Read) -> None:
+    def __init__(
+        self, *, tokens: Tokens, conversations: Conversations, turns: TurnsOfConversation, read: Read, make: Make
+    ) -> None:
         self._tokens = tokens
         self._conversations = conversations
+        self._turns = turns
         self._read = read
+        self._make = make
 
     def add_routes(self, app: web.Application) -> None:
         """Serve below `/chat`."""
@@ -45,6 +54,7 @@ class Panel:
             [
                 web.get("/chat/thread", from_own_page(self._thread)),
                 web.get("/chat/api/{path:.*}", from_own_page(self._show)),
+                web.post("/chat/assistants", from_own_page(self._new_assistant)),
             ]
         )
 
@@ -58,20 +68,38 @@ class Panel:
         if readable is None or not _QUERY.issuperset(request.query):
             raise RefusedError(404, "NotReadable", "The panel does not read this.")
         thread = readable["thread"]
-        if thread is not None and thread != await self._thread_of(conversation):
+        if thread is not None and not await self._had(conversation, ThreadId(thread)):
             raise RefusedError(403, "ForeignThread", "This conversation has another thread.")
-        return web.json_response(await self._answer(path, dict(request.query)))
+        return web.json_response(await _answer(self._read(path, dict(request.query))))
 
-    async def _answer(self, path: str, query: Mapping[str, object]) -> object:
-        try:
-            async with asyncio.timeout(_ANSWER_DEADLINE_S):
-                return await self._read(path, query)
-        except TimeoutError:
-            raise RefusedError(504, "NoAnswer", "The assistant's service took too long to answer.") from None
-        except AssistantError as error:
-            log.info("panel not served", extra={"error": type(error).__name__})
-            raise RefusedError(502, "NoAnswer", "The assistant's service refused or did not answer.") from None
+    async def _new_assistant(self, request: web.Request) -> web.Response:
+        allowed(request, self._tokens)
+        wish = await read_object(request)
+        name, instructions = wish.get("name"), wish.get("instructions")
+        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
+            raise RefusedError(400, "NoName", f"A name has 1 to {_LONGEST_NAME} characters.")
+        if not isinstance(instructions, str) or len(instructions) > _LONGEST_INSTRUCTIONS:
+            raise RefusedError(
+                400, "NoInstructions", f"Instructions have at most {_LONGEST_INSTRUCTIONS:,} characters."
+            )
+        return web.json_response(await _answer(self._make(" ".join(name.split()), instructions)), status=201)
+
+    async def _had(self, conversation: ConversationId, thread: ThreadId) -> bool:
+        """Whether it is the conversation's thread, or was before a /new."""
+        if thread == await self._thread_of(conversation):
+            return True
+        return any(thread in line.threads for line in await self._turns.of(conversation_key(conversation), MOST_TURNS))
 
     async def _thread_of(self, conversation: ConversationId) -> str | None:
-        key = ConversationKey(channel=CHANNEL, tenant="", conversation=conversation)
-        return await self._conversations.thread_of(key)
+        return await self._conversations.thread_of(conversation_key(conversation))
+
+
+async def _answer(answering: Awaitable[object]) -> object:
+    try:
+        async with asyncio.timeout(_ANSWER_DEADLINE_S):
+            return await answering
+    except TimeoutError:
+        raise RefusedError(504, "NoAnswer", "The assistant's service took too long to answer.") from None
+    except AssistantError as error:
+        log.info("panel not served", extra={"error": type(error).__name__})
+        raise RefusedError(502, "NoAnswer", "The assistant's service refused or did not answer.") from None

@@ -65,6 +65,11 @@ class Streams:
         for listener in self._listeners.get(conversation, ()):
             listener.tell(passing)
 
+    def tell_all(self, passing: Activity) -> None:
+        """Show something to every open page that belongs to no conversation and leaves no trace."""
+        for conversation in self._listeners:
+            self.news(conversation, passing=passing)
+
     async def close(self) -> None:
         """Let the pages go; they come back by themselves when the program does."""
         sockets = [listener.socket for listeners in self._listeners.values() for listener in listeners]

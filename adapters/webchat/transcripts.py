@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS activities (
     activity     TEXT NOT NULL,
     UNIQUE (conversation, id)
 );
+CREATE TABLE IF NOT EXISTS chats (
+    conversation TEXT PRIMARY KEY,
+    title        TEXT,  -- as the person wants it; else the first words count
+    assistant    TEXT   -- chosen when the chat was begun; else the usual one answers
+);
 CREATE TABLE IF NOT EXISTS undelivered (  -- kept here, and not known to be with the bot
     conversation TEXT NOT NULL,
     id           TEXT NOT NULL,
@@ -43,7 +48,7 @@ CREATE TABLE IF NOT EXISTS undelivered (  -- kept here, and not known to be with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A conversation as the list shows it: by the first words that a person said in it."""
+    """A conversation as the list shows it: by its title, or the first words that a person said in it."""
 
     id: ConversationId
     title: str
@@ -55,6 +60,7 @@ class Transcripts:
     def __init__(self, *, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
         self._connection = connection
         self._thread = thread
+        self._assistants: dict[ConversationId, str] = {}
 
     @classmethod
     async def open(cls, path: Path) -> Transcripts:
@@ -65,7 +71,9 @@ class Transcripts:
         except sqlite3.Error as error:
             thread.shutdown()
             raise StorageError(f"{path} cannot be opened: {error}") from error
-        return cls(connection=connection, thread=thread)
+        transcripts = cls(connection=connection, thread=thread)
+        await transcripts._remember_choices()
+        return transcripts
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
@@ -105,6 +113,16 @@ class Transcripts:
         rows = await self._run(lambda db: db.execute(query, (conversation, activity_id)).fetchall())
         return orjson.loads(rows[0][0]) if rows else None
 
+    async def texts(self, conversation: ConversationId, activity_ids: Sequence[str]) -> dict[str, str]:
+        """What these activities say, by id; those that are not here are left out."""
+        query = (
+            "SELECT id, json_extract(activity, '$.text') FROM activities "
+            "WHERE conversation = ? AND id IN (SELECT value FROM json_each(?))"
+        )
+        asked = (conversation, orjson.dumps(activity_ids).decode())
+        rows = await self._run(lambda db: db.execute(query, asked).fetchall())
+        return {row[0]: row[1] or "" for row in rows}
+
     async def drop(self, conversation: ConversationId, activity_id: str) -> None:
         """Forget an activity that nobody was shown."""
 
@@ -120,17 +138,49 @@ class Transcripts:
         rows = await self._run(lambda db: db.execute(query, (conversation, revision)).fetchall())
         return [orjson.loads(row[1]) for row in rows], rows[-1][0] if rows else revision
 
+    def assistant_of(self, conversation: str) -> str | None:
+        """The assistant that this chat was begun with, if one was chosen."""
+        return self._assistants.get(ConversationId(conversation))
+
+    async def choose(self, conversation: ConversationId, assistant: str) -> None:
+        """From now on this assistant answers here."""
+        query = """INSERT INTO chats (conversation, assistant) VALUES (?, ?)
+                   ON CONFLICT (conversation) DO UPDATE SET assistant = excluded.assistant"""
+        await self._run(lambda db: db.execute(query, (conversation, assistant)))
+        self._assistants[conversation] = assistant
+
+    async def rename(self, conversation: ConversationId, title: str) -> None:
+        """Call a chat so in the list."""
+        query = """INSERT INTO chats (conversation, title) VALUES (?, ?)
+                   ON CONFLICT (conversation) DO UPDATE SET title = excluded.title"""
+        await self._run(lambda db: db.execute(query, (conversation, title)))
+
+    async def delete(self, conversation: ConversationId) -> None:
+        """Forget a chat."""
+
+        def delete(db: sqlite3.Connection) -> None:
+            for table in ("activities", "undelivered", "chats"):
+                db.execute(f"DELETE FROM {table} WHERE conversation = ?", (conversation,))  # noqa: S608 - of three
+
+        await self._run(delete)
+        self._assistants.pop(conversation, None)
+
     async def conversations(self, most: int) -> list[Listed]:
         """The conversations in which somebody said something, the latest first."""
         query = """
-            SELECT said.conversation, first.activity
+            SELECT said.conversation, first.activity, chats.title
             FROM (SELECT conversation, MAX(revision) AS last, MIN(CASE WHEN by_person THEN revision END) AS first
                   FROM activities GROUP BY conversation) AS said
             JOIN activities AS first ON first.revision = said.first
+            LEFT JOIN chats ON chats.conversation = said.conversation
             ORDER BY said.last DESC LIMIT ?
         """
         rows = await self._run(lambda db: db.execute(query, (most,)).fetchall())
-        return [Listed(id=ConversationId(row[0]), title=_title(orjson.loads(row[1]))) for row in rows]
+        return [Listed(id=ConversationId(row[0]), title=row[2] or _title(orjson.loads(row[1]))) for row in rows]
+
+    async def _remember_choices(self) -> None:
+        query = "SELECT conversation, assistant FROM chats WHERE assistant IS NOT NULL"
+        self._assistants.update(await self._run(lambda db: db.execute(query).fetchall()))
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def transact() -> T:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -13,66 +15,92 @@ from aiohttp import web
 from adapters.webchat import connector, direct_line
 from adapters.webchat.activities import Parties
 from adapters.webchat.bot_endpoint import BotEndpoint
+from adapters.webchat.calls import Calls
+from adapters.webchat.chats import ChatRoutes
 from adapters.webchat.page import ChatPage, PageWords
-from adapters.webchat.panel import Panel, Read
+from adapters.webchat.panel import Make, Panel, Read
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Transcripts
-from bot.ports import Conversations
+from adapters.webchat.turns import TurnRoutes
+from adapters.webchat.weather import Weather
+from adapters.webchat.weather_routes import WeatherRoutes
+from bot.ports import Conversations, TurnsOfConversation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebChatSettings:
     """`address` is this service's own, `files_url` where its plots are served, both without a slash at the end."""
 
-    file: Path
     key: str
     address: str
     files_url: str
     bundle: Path
     words: PageWords
 
+    def __post_init__(self) -> None:
+        if urlsplit(self.address).hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("The chat page, its panel and its weather are for this machine alone.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the page's server works with. `restart` is None where the program cannot begin again by itself."""
+
+    session: aiohttp.ClientSession
+    transcripts: Transcripts
+    conversations: Conversations
+    turns: TurnsOfConversation
+    calls: Calls
+    weather: Weather
+    read: Read
+    make: Make
+    restart: Callable[[], None] | None = None
+
 
 @asynccontextmanager
-async def open_web_chat(
-    settings: WebChatSettings,
-    *,
-    session: aiohttp.ClientSession,
-    conversations: Conversations,
-    read: Read,
-    app: web.Application,
-) -> AsyncIterator[None]:
-    """The chat in an application that is not yet running. Raises StorageError."""
-    transcripts = await Transcripts.open(settings.file)
+async def open_web_chat(settings: WebChatSettings, around: Surroundings, app: web.Application) -> AsyncIterator[None]:
+    """The chat in an application that is not yet running."""
+    streams = Streams(transcripts=around.transcripts)
+    bot = BotEndpoint(session=around.session, url=f"{settings.address}/api/messages", weather=around.weather)
+    for part in _parts(settings, around, streams, bot):
+        part.add_routes(app)
+
+    async def let_pages_go(_: web.Application) -> None:
+        await streams.close()
+
+    app.on_shutdown.append(let_pages_go)
     try:
-        streams = Streams(transcripts=transcripts)
-        tokens = Tokens(key=settings.key)
-        parties = Parties(bot_name=settings.words.assistant, service_url=settings.address + connector.ROOT)
-        parts = (
-            ChatPage(
-                words=settings.words,
-                transcripts=transcripts,
-                tokens=tokens,
-                files_url=settings.files_url,
-                bundle=settings.bundle,
-            ),
-            direct_line.DirectLine(
-                transcripts=transcripts,
-                streams=streams,
-                tokens=tokens,
-                bot=BotEndpoint(session=session, url=f"{settings.address}/api/messages"),
-                parties=parties,
-            ),
-            Panel(tokens=tokens, conversations=conversations, read=read),
-            connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties),
-        )
-        for part in parts:
-            part.add_routes(app)
-
-        async def let_pages_go(_: web.Application) -> None:
-            await streams.close()
-
-        app.on_shutdown.append(let_pages_go)
         yield
     finally:
-        await transcripts.close()
+        await bot.close()
+
+
+def _parts(settings: WebChatSettings, around: Surroundings, streams: Streams, bot: BotEndpoint) -> tuple[_Part, ...]:
+    transcripts, weather = around.transcripts, around.weather
+    tokens = Tokens(key=settings.key)
+    parties = Parties(bot_name=settings.words.assistant, service_url=settings.address + connector.ROOT)
+    return (
+        ChatPage(words=settings.words, files_url=settings.files_url, bundle=settings.bundle),
+        ChatRoutes(
+            transcripts=transcripts,
+            tokens=tokens,
+            conversations=around.conversations,
+            usual_assistant=settings.words.assistant_id,
+        ),
+        direct_line.DirectLine(transcripts=transcripts, streams=streams, tokens=tokens, bot=bot, parties=parties),
+        Panel(
+            tokens=tokens,
+            conversations=around.conversations,
+            turns=around.turns,
+            read=around.read,
+            make=around.make,
+        ),
+        TurnRoutes(tokens=tokens, transcripts=transcripts, turns=around.turns, calls=around.calls),
+        WeatherRoutes(tokens=tokens, weather=weather, streams=streams, restart=around.restart),
+        connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties, weather=weather),
+    )
+
+
+class _Part(Protocol):
+    def add_routes(self, app: web.Application) -> None: ...

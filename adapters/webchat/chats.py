@@ -1,0 +1,86 @@
+"""The list of chats: open one or a new one, with an assistant of one's choice; rename, delete."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import web
+
+from adapters.webchat.activities import conversation_key
+from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
+from adapters.webchat.page import ALWAYS
+from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
+from adapters.webchat.transcripts import ConversationId, Transcripts
+from bot.ports import Conversations
+
+_MOST_LISTED: Final = 200
+_LONGEST_TITLE: Final = 100  # characters
+_ASSISTANT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+
+
+class ChatRoutes:
+    """Routes of the list. `usual_assistant` answers in chats that were begun without a choice."""
+
+    def __init__(
+        self, *, transcripts: Transcripts, tokens: Tokens, conversations: Conversations, usual_assistant: str
+    ) -> None:
+        self._transcripts = transcripts
+        self._tokens = tokens
+        self._conversations = conversations
+        self._usual_assistant = usual_assistant
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve below `/chat`."""
+        one = "/chat/conversations/{conversation}"
+        app.add_routes(
+            [
+                web.get("/chat/conversations", from_own_page(self._list)),
+                web.post("/chat/tokens", from_own_page(self._open)),
+                web.put(one, from_own_page(self._rename)),
+                web.delete(one, from_own_page(self._delete)),
+            ]
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        listed = await self._transcripts.conversations(_MOST_LISTED)
+        return web.json_response([{"id": one.id, "title": one.title} for one in listed], headers=ALWAYS)
+
+    async def _open(self, request: web.Request) -> web.Response:
+        """A token for the conversation that the page names, or for a new one."""
+        wish = await read_object(request)
+        conversation = conversation_id(wish.get("conversation"))
+        if conversation is None:
+            conversation = new_conversation()
+            await self._choose(conversation, wish.get("assistant"))
+        said, _ = await self._transcripts.after(conversation, 0)
+        opened = {
+            "conversation": conversation,
+            "token": self._tokens.issue(conversation),
+            "empty": not said,
+            "assistant": self._transcripts.assistant_of(conversation) or self._usual_assistant,
+            "usual": self._usual_assistant,
+        }
+        return web.json_response(opened, headers=ALWAYS)
+
+    async def _choose(self, conversation: ConversationId, assistant: object) -> None:
+        if assistant is None or assistant == self._usual_assistant:
+            return
+        if not isinstance(assistant, str) or not _ASSISTANT.fullmatch(assistant):
+            raise RefusedError(400, "NoSuchAssistant", "That is no id of an assistant.")
+        await self._transcripts.choose(conversation, assistant)
+
+    async def _rename(self, request: web.Request) -> web.Response:
+        conversation = allowed(request, self._tokens)
+        title = (await read_object(request)).get("title")
+        if not isinstance(title, str) or not title.strip() or len(title) > _LONGEST_TITLE:
+            raise RefusedError(400, "NoTitle", f"A title has 1 to {_LONGEST_TITLE} characters.")
+        await self._transcripts.rename(conversation, " ".join(title.split()))
+        return web.Response(status=204)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """Forget what was said. Whatever the bot still says there is not listed."""
+        conversation = allowed(request, self._tokens)
+        await self._conversations.forget(conversation_key(conversation))
+        await self._transcripts.delete(conversation)
+        return web.Response(status=204)

@@ -1,0 +1,60 @@
+"""The page's switches for the weather, and the one that kills the program and starts it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
+from adapters.webchat.streams import Streams
+from adapters.webchat.tokens import Tokens
+from adapters.webchat.weather import Kind, Weather
+
+NEWS: Final = "webchat/weather"
+_ANSWER_FIRST_S: Final = 0.1
+
+
+class WeatherRoutes:
+    """Routes below `/chat/weather`, for pages that hold a token. Every open page is told of every change."""
+
+    def __init__(
+        self, *, tokens: Tokens, weather: Weather, streams: Streams, restart: Callable[[], None] | None
+    ) -> None:
+        """`restart` ends the process with nothing finished, and begins it again; None where that cannot be done."""
+        self._tokens = tokens
+        self._weather = weather
+        self._restart = restart
+        weather.changed = lambda: streams.tell_all({"type": "event", "name": NEWS})
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve them."""
+        app.add_routes(
+            [
+                web.get("/chat/weather", from_own_page(self._show)),
+                web.post("/chat/weather", from_own_page(self._switch)),
+                web.post("/chat/restart", from_own_page(self._kill)),
+            ]
+        )
+
+    async def _show(self, request: web.Request) -> web.Response:
+        allowed(request, self._tokens)
+        return web.json_response(self._weather.to_json() | {"can_restart": self._restart is not None})
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        allowed(request, self._tokens)
+        wish = await read_object(request)
+        kind, on = wish.get("kind"), wish.get("on")
+        if kind not in set(Kind) or not isinstance(on, bool):
+            raise RefusedError(400, "NoSuchWeather", "Name a kind of weather, and whether it is on.")
+        (self._weather.begin if on else self._weather.end)(Kind(str(kind)))
+        return await self._show(request)
+
+    async def _kill(self, request: web.Request) -> web.Response:
+        allowed(request, self._tokens)
+        if self._restart is None:
+            raise RefusedError(501, "NoRestart", "This system cannot start the program again by itself.")
+        asyncio.get_running_loop().call_later(_ANSWER_FIRST_S, self._restart)
+        return web.json_response({"killed": True}, status=202)
