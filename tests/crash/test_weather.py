@@ -53,3 +53,39 @@ async def test_in_bad_weather_every_message_is_answered_in_order_by_one_run(talk
     fired = Counter(call.fault for call in service.calls if call.fault)
     assert min(fired[fault] for fault in SERVICE_FAULTS) >= 10, fired
     assert len(connector.requests) - len(connector.posted) >= PEOPLE * QUESTIONS * 0.2
+
+
+async def test_a_connector_that_is_down_through_a_stop_and_a_kill_gets_each_answer_once_it_is_back(talk: Talk) -> None:
+    connector = talk.outside.connector
+    connector.weather = lambda: Fault(status=503)
+    await talk.bot.start()
+    for conversation in ("a", "b"):
+        assert await talk.say(f"to {conversation}", conversation=conversation) == 202
+    await tried(talk, times=2)
+    async with asyncio.timeout(5):  # less than a stop grants to the steps in hand
+        assert await talk.bot.stop() == 0
+    await talk.bot.start()
+    await tried(talk, times=2)
+    talk.bot.kill()
+    await talk.bot.ended()
+    await talk.bot.start()
+    await tried(talk, times=2)
+    connector.weather = lambda: None
+    async with asyncio.timeout(30):
+        while not (talk.heard("a") and talk.heard("b")):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
+    assert (talk.heard("a"), talk.heard("b")) == (["You said: to a"], ["You said: to b"])
+
+
+async def tried(talk: Talk, *, times: int) -> None:
+    """Each conversation's answer was sent so many times more, in vain."""
+
+    def tries() -> Counter[str]:
+        sent = [posted for posted in talk.outside.connector.requests if posted.type == "message"]
+        return Counter(posted.conversation for posted in sent)
+
+    before = tries()
+    async with asyncio.timeout(20):
+        while min(tries()[conversation] - before[conversation] for conversation in ("a", "b")) < times:
+            await asyncio.sleep(0.02)
