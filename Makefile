@@ -24,8 +24,8 @@ test: environments-test  ## all tests, the browser's too; fetches what they need
 	@$(venv)/python -m scripts.fetch
 	@$(venv)/pytest --need-tools -n $(WORKERS) --dist loadfile $(ARGS)
 
-crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill"]
-	@$(venv)/pytest -m "crash or not crash" tests/crash $(ARGS)
+crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill --seed 7"]
+	@$(venv)/pytest -m "crash or not crash" -v -s tests/crash $(ARGS)
 
 bench: environments-test  ## speed and cost beside peers, each bot on a core of its own: make bench [ARGS="C=50 saturated"]
 	@$(venv)/python -m benchmarks.run $(ARGS)

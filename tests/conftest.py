@@ -19,7 +19,16 @@ _HOW = "`make test` fetches it"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=20261124, help="what the tests of destruction draw from")
     parser.addoption("--need-tools", action="store_true", help="a fetched tool that is missing fails its tests")
+
+
+@pytest.fixture
+def seed(pytestconfig: pytest.Config) -> int:
+    """What everything random is drawn from; the same seed draws the same again."""
+    chosen: int = pytestconfig.getoption("--seed")
+    print(f"seed {chosen}")
+    return chosen
 
 
 @pytest.fixture(scope="session")

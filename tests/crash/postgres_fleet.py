@@ -66,8 +66,9 @@ class Replica:
 class Fleet:
     """Some replicas on one database, and the outside that they share."""
 
-    def __init__(self, postgres: PostgresServer, outside: Outside, folder: Path) -> None:
+    def __init__(self, postgres: PostgresServer, outside: Outside, folder: Path, seed: int) -> None:
         self.outside = outside
+        self.seed = seed
         self.replicas: list[Replica] = []
         self._postgres = postgres
         self._database = postgres.new_database()
@@ -114,7 +115,6 @@ class People:
     """Who talk in conversations of their own, in bursts, and like Teams deliver again what was not acknowledged."""
 
     fleet: Fleet
-    seed: int
     acked: dict[str, list[str]] = field(default_factory=dict)  # by conversation, in order of acknowledgement
     said: int = 0
     deliveries: int = 0
@@ -123,7 +123,6 @@ class People:
     @asynccontextmanager
     async def talking(self) -> AsyncIterator[None]:
         """While in here they talk; afterwards nobody does, and what was said last is acknowledged."""
-        print(f"seed {self.seed}")
         over = asyncio.Event()
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as http:
@@ -135,7 +134,7 @@ class People:
                 await asyncio.gather(*talkers)
 
     async def _talk(self, conversation: str, http: aiohttp.ClientSession, over: asyncio.Event) -> None:
-        chance = random.Random(f"{self.seed} {conversation}")
+        chance = random.Random(f"{self.fleet.seed} {conversation}")
         said = self.acked.setdefault(conversation, [])
         await asyncio.sleep(chance.uniform(0, 1))
         while not over.is_set():
@@ -201,7 +200,7 @@ async def until(condition: Callable[[], bool], *, deadline_s: float, pause_s: fl
 @asynccontextmanager
 async def running_fleet(postgres: PostgresServer, folder: Path, seed: int) -> AsyncIterator[Fleet]:
     async with running_outside(random.Random(seed)) as outside:
-        fleet = Fleet(postgres, outside, folder)
+        fleet = Fleet(postgres, outside, folder, seed)
         try:
             yield fleet
         finally:

@@ -15,18 +15,16 @@ from tests.crash.postgres_replica import LONG
 from tests.postgres_proxy import running_proxy
 from tests.postgres_server import PostgresServer
 
-SEED = 20261124
-
 
 @pytest.fixture
-async def fleet(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Fleet]:
-    async with running_fleet(postgres, tmp_path, SEED) as running:
+async def fleet(postgres: PostgresServer, tmp_path: Path, seed: int) -> AsyncIterator[Fleet]:
+    async with running_fleet(postgres, tmp_path, seed) as running:
         yield running
 
 
 async def test_a_replica_killed_for_good_is_replaced_by_the_other_within_five_seconds(fleet: Fleet) -> None:
     doomed, other = await fleet.start("doomed"), await fleet.start("other")
-    people = People(fleet, SEED)
+    people = People(fleet)
     async with people.talking():
         await until(lambda: len(fleet.outside.in_hand(doomed.name)) >= 10, deadline_s=20)
         await doomed.kill()
@@ -40,7 +38,7 @@ async def test_a_replica_killed_for_good_is_replaced_by_the_other_within_five_se
 
 async def test_a_replica_that_leaves_politely_cuts_nothing_off(fleet: Fleet) -> None:
     leaving, other = await fleet.start("leaving"), await fleet.start("other")
-    people = People(fleet, SEED)
+    people = People(fleet)
     async with people.talking():
         await until(lambda: len(fleet.outside.in_hand(leaving.name)) >= 10, deadline_s=20)
         assert await leaving.leave(deadline_s=8) == 0
@@ -81,8 +79,8 @@ async def test_a_server_that_crashes_six_times_under_load_loses_nothing(fleet: F
 async def crash_the_server(fleet: Fleet, postgres: PostgresServer, *, times: int) -> None:
     await fleet.start("one")
     await fleet.start("two")
-    people = People(fleet, SEED)
-    chance = random.Random(SEED)
+    people = People(fleet)
+    chance = random.Random(fleet.seed)
     async with people.talking():
         for _ in range(times):
             await asyncio.sleep(chance.uniform(1.5, 3))
@@ -107,10 +105,10 @@ async def test_twenty_kills_at_random_of_three_replicas_lose_nothing(fleet: Flee
 
 
 async def kill_at_random(fleet: Fleet, *, replicas: int, kills: int) -> None:
-    chance = random.Random(SEED)
+    chance = random.Random(fleet.seed)
     for n in range(replicas):
         await fleet.start(f"replica {n}")
-    people = People(fleet, SEED)
+    people = People(fleet)
     async with people.talking():
         await until(lambda: len(fleet.outside.acts) > 50, deadline_s=20)
         for n in range(kills):
@@ -127,7 +125,7 @@ async def kill_at_random(fleet: Fleet, *, replicas: int, kills: int) -> None:
 @pytest.mark.timeout(300)
 async def test_a_replica_frozen_for_thirty_seconds_has_no_late_effect(fleet: Fleet) -> None:
     frozen, other = await fleet.start("frozen"), await fleet.start("other")
-    people = People(fleet, SEED)
+    people = People(fleet)
     async with people.talking():
         await until(lambda: len(fleet.outside.in_hand(frozen.name)) >= 10, deadline_s=20)
         frozen.freeze()
@@ -150,7 +148,7 @@ async def test_a_replica_cut_off_from_the_database_without_a_word_has_no_late_ef
 ) -> None:
     async with running_proxy(postgres.port) as proxy:
         alone, other = await fleet.start("alone", by_port=proxy.port), await fleet.start("other")
-        people = People(fleet, SEED)
+        people = People(fleet)
         async with people.talking():
             await until(lambda: len(fleet.outside.in_hand(alone.name)) >= 10, deadline_s=20)
             proxy.cut()

@@ -15,7 +15,6 @@ from tests.fake_assistants_state import Plan, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
 
-SEED = 20261124
 PEOPLE = 40
 DOUBLED_SHARE = 0.2
 LIVENESS_S = 60.0
@@ -31,18 +30,17 @@ class Record:
     kills: int = 0
 
 
-async def test_three_random_kills_under_load_lose_nothing(talk: Talk) -> None:
-    await destroy(talk, kills=3, seed=SEED)
+async def test_three_random_kills_under_load_lose_nothing(talk: Talk, seed: int) -> None:
+    await destroy(talk, kills=3, seed=seed)
 
 
 @pytest.mark.crash
 @pytest.mark.timeout(900)
-async def test_thirty_random_kills_under_load_lose_nothing(talk: Talk) -> None:
-    await destroy(talk, kills=30, seed=SEED)
+async def test_thirty_random_kills_under_load_lose_nothing(talk: Talk, seed: int) -> None:
+    await destroy(talk, kills=30, seed=seed)
 
 
 async def destroy(talk: Talk, *, kills: int, seed: int) -> None:
-    print(f"seed {seed}")
     dice = random.Random(seed)
     talk.outside.service.state.plan = lambda said: Plan(run_s=dice.uniform(0.05, 0.5), messages=[[text(said)]])
     record = Record()

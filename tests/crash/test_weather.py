@@ -15,7 +15,6 @@ from tests.fake_assistants_state import Plan, function_call, text
 
 pytestmark = pytest.mark.timeout(300)
 
-SEED = 20261124
 PEOPLE = 40
 QUESTIONS = 3
 SERVICE_SHARE = 0.2
@@ -30,9 +29,8 @@ SERVICE_FAULTS = (
 CONNECTOR_FAULTS = (Fault(status=429, headers={"Retry-After": "0"}), Fault(status=502))
 
 
-async def test_in_bad_weather_every_message_is_answered_in_order_by_one_run(talk: Talk) -> None:
-    print(f"seed {SEED}")
-    dice = random.Random(SEED)
+async def test_in_bad_weather_every_message_is_answered_in_order_by_one_run(talk: Talk, seed: int) -> None:
+    dice = random.Random(seed)
     service, connector = talk.outside.service, talk.outside.connector
     service.state.plan = lambda said: Plan(
         run_s=dice.uniform(0, 0.3), tool_calls=[function_call("call", "look_up")], messages=[[text(said)]]
