@@ -1,10 +1,11 @@
-"""Fetches what the browser tests need into `.cache`: `python -m scripts.fetch`. Done once; a broken run goes on."""
+"""Fetches the tools of the tests into `.cache`: `python -m scripts.fetch`. Done once; a broken run goes on."""
 
 from __future__ import annotations
 
 import sys
 
 from scripts.axe import ensure_axe
+from scripts.azurite import ensure_azurite
 from scripts.chromium import ensure_chromium
 from scripts.playground import ensure_playground
 from scripts.progress import alone, run_story
@@ -15,6 +16,7 @@ def _fetch() -> None:
     with alone():
         ensure_web_chat()
         ensure_axe()
+        ensure_azurite()
         ensure_playground()
         ensure_chromium()
 

@@ -45,14 +45,8 @@ from service.listening import BACKLOG, address_of, take_port
 from service.model import TUTOR, model_behind
 from service.secret import Secret
 from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
-from service.turns import served
+from service.stores import opened_files, opened_turns
 from service.weather import WeatheredModel
-from storage.conversations_sqlite import SqliteConversations
-from storage.files_folder import FolderFiles
-from storage.ledger_sqlite import SqliteLedger
-from storage.links import LinkNames
-from storage.sqlite import SqliteFile
-from storage.timelines_sqlite import SqliteTimelines
 
 log = logging.getLogger(__name__)
 
@@ -96,34 +90,29 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         port = stack.enter_context(take_port(settings.host, settings.port))
         address = address_of(port)
         folder = prepare_data_dir(settings.data_dir)
-        database = SqliteFile(folder / "teamsbot.sqlite")
-        await database.open()
-        stack.push_async_callback(database.close)
+        turns = await stack.enter_async_context(opened_turns(settings, folder))
 
         sandbox = await stack.enter_async_context(opened_sandbox(settings))
-        memory = await stack.enter_async_context(page_memory(folder))
+        alone = settings.database_url is None  # else other processes answer too, and would not know the page's chats
+        memory = await stack.enter_async_context(page_memory(folder)) if alone else None
         client = await stack.enter_async_context(opened_client(settings, sandbox, memory))
         assistant = await _assistant_at(client, settings, memory)
         session = await stack.enter_async_context(connector_session())
-        names = LinkNames.kept_in(folder / "links.key")
         files_url = settings.public_url or address
-        files = FolderFiles(folder / "files", names=names, public_url=files_url)
+        files = await stack.enter_async_context(opened_files(settings, folder, public_url=files_url))
         connector = Connector(session=session)
         channel = TeamsChannel(connector=connector)
-        conversations = SqliteConversations(database, backend=settings.backend)
         outside = Outside(
             assistant=assistant,
             channel=channel,
-            conversations=conversations,
+            conversations=turns.conversations,
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
         engine = Engine(
-            ledger=SqliteLedger(database),
+            ledger=turns.ledger,
             handler=partial(run_turn, outside=outside),
             give_up=partial(give_up, outside=outside),
         )
-        turns = SqliteTimelines(database)
-        await stack.enter_async_context(served(turns, folder))
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
 
@@ -133,15 +122,16 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
         MessagesEndpoint(adapter=ConnectorAdapter(connector=connector), dispatch=dispatch).add_routes(app)
         add_file_routes(app, files)
-        place = Place(address=address, port=port.getsockname()[1], files_url=files_url, folder=folder)
-        looked_at = Bot(
-            client=client,
-            assistant_id=assistant.assistant_id,
-            conversations=conversations,
-            turns=turns,
-            session=session,
-        )
-        await stack.enter_async_context(chat_page(settings, place, memory, looked_at, app))
+        if memory is not None:
+            place = Place(address=address, port=port.getsockname()[1], files_url=files_url, folder=folder)
+            looked_at = Bot(
+                client=client,
+                assistant_id=assistant.assistant_id,
+                conversations=turns.conversations,
+                turns=turns.timelines,
+                session=session,
+            )
+            await stack.enter_async_context(chat_page(settings, place, memory, looked_at, app))
         runner = HttpRunner(app)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

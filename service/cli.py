@@ -145,7 +145,7 @@ async def _show(settings: Settings, number: int) -> None:
     from service import turn_lines
     from service import turns as ledger
 
-    async with ledger.opened(settings.data_dir) as timelines:
+    async with ledger.opened(settings) as timelines:
         line = await timelines.timeline(number)
     if line is None:
         _stop(f"There is no turn {code_of(number)}. Turns are kept for seven days after they ended.")
@@ -158,10 +158,10 @@ async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) 
 
     form = turn_lines.as_json if as_json else turn_lines.listed
     if follow:
-        async for line in ledger.followed(settings.data_dir, limit):
+        async for line in ledger.followed(settings, limit):
             click.echo(form(line))
         return
-    async with ledger.opened(settings.data_dir) as timelines:
+    async with ledger.opened(settings) as timelines:
         for line in await timelines.latest(limit):
             click.echo(form(line))
 

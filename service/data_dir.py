@@ -16,7 +16,7 @@ def prepare_data_dir(folder: Path) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
         write_whole(folder / "writable", bytes(4096))  # an empty file finds room on a full disk
-        (folder / "writable").unlink()
+        (folder / "writable").unlink(missing_ok=True)  # another process may look at the same moment
     except OSError as error:
         raise StorageError(
             f"DATA_DIR {folder} cannot be written: {error.strerror}. Set DATA_DIR to a folder this user may write, "

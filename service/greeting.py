@@ -34,9 +34,9 @@ def bot_greeting(settings: Settings, started: Started) -> str:
     lines = [
         "Teams Assistants Bot is ready. Stop it with Ctrl-C.",
         "",
-        f"  Chat               {started.address}/",
+        *([] if settings.database_url else [f"  Chat               {started.address}/"]),
         f"  Messages           {started.address}/api/messages",
-        *_common(settings, started),
+        *_common(settings, started, kept=_where_data_is_kept(settings)),
         "",
         "  In Teams' clothes: make playground, in a second terminal",
     ]
@@ -52,7 +52,7 @@ def assistants_greeting(settings: Settings, started: Started) -> str:
             f"  OpenAI client      base_url={started.address}/v1",
             f"  AzureOpenAI client azure_endpoint={started.address}",
             f"  api_key            {_api_key(settings, started)}",
-            *_common(settings, started),
+            *_common(settings, started, kept=str(settings.data_dir)),
         )
     )
 
@@ -75,12 +75,18 @@ def _api_key(settings: Settings, started: Started) -> str:
     return f"as made at the first start, in {settings.data_dir / 'assistants.key'}"
 
 
-def _common(settings: Settings, started: Started) -> tuple[str, ...]:
+def _common(settings: Settings, started: Started, *, kept: str) -> tuple[str, ...]:
     return (
         f"  Who answers        {who_answers(settings)}",
         f"  Code runs in       {_where_code_runs(settings, started)}",
-        f"  Data is kept in    {settings.data_dir}",
+        f"  Data is kept in    {kept}",
     )
+
+
+def _where_data_is_kept(settings: Settings) -> str:
+    turns = "PostgreSQL" if settings.database_url else str(settings.data_dir)
+    files = f"; files in Azure Blob Storage, container {settings.blobs.container}" if settings.blobs else ""
+    return turns + files
 
 
 def _where_code_runs(settings: Settings, started: Started) -> str:

@@ -14,6 +14,7 @@ class Section(StrEnum):
     """A heading of the settings page."""
 
     LISTENING = "Where it listens and keeps its data"
+    STORAGE = "Keeping it elsewhere: PostgreSQL, Azure Blob Storage"
     ASSISTANT = "The assistant"
     MODEL = "The model or service behind the assistant"
     CODE = "Running code"

@@ -8,6 +8,7 @@ from typing import Final
 
 from service import setting_values as values
 from service.setting_spec import Section, SettingSpec
+from service.setting_specs_storage import STORAGE_SPECS
 from service.setting_values import Backend, LogFormat, LogLevel
 
 _INSTRUCTIONS = (
@@ -16,8 +17,6 @@ _INSTRUCTIONS = (
 )
 _NO_AUTHENTICATION = "this version does not authenticate requests yet and therefore serves this machine only"
 _NO_FOUNDRY = "this version does not talk to Microsoft Foundry agents yet"
-_NO_BLOB = "this version keeps files in DATA_DIR; Azure Blob Storage comes later"
-_NO_POSTGRESQL = "this version keeps its ledger in DATA_DIR; PostgreSQL, for several machines, comes later"
 
 
 def default_sandbox_python() -> Path:
@@ -206,10 +205,6 @@ _LATER: Final = tuple(
         ("MicrosoftAppTenantId", ("TENANT_ID",), "Tenant of the app registration.", _NO_AUTHENTICATION),
         ("AZURE_AI_PROJECT_ENDPOINT", (), "Address of a Microsoft Foundry project.", _NO_FOUNDRY),
         ("AZURE_AI_AGENT_NAME", (), "Name of an agent in that project.", _NO_FOUNDRY),
-        ("AZURE_STORAGE_CONNECTION_STRING", (), "Azure Blob Storage for plots and files.", _NO_BLOB),
-        ("AZURE_STORAGE_ACCOUNT_URL", (), "The same, with a managed identity.", _NO_BLOB),
-        ("AZURE_STORAGE_CONTAINER", (), "Container for plots and files.", _NO_BLOB),
-        ("DATABASE_URL", (), "PostgreSQL for the ledger of turns.", _NO_POSTGRESQL),
     )
 )
 
@@ -218,6 +213,7 @@ SPECS: Final[tuple[SettingSpec[object], ...]] = (
     PORT,
     PUBLIC_URL,
     DATA_DIR,
+    *STORAGE_SPECS,
     ASSISTANT_BACKEND,
     ASSISTANT_ID,
     ASSISTANT_NAME,

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service import setting_specs as specs
+from service import setting_specs_storage as storage_specs
 from service.model_endpoint import AzureEndpoint, ModelEndpoint, OpenAIEndpoint, endpoint_of
 from service.secret import Secret
 from service.setting_values import Backend, LogFormat, LogLevel
 from service.settings_reading import Mistake, Reading, read_settings
 from service.settings_rules import judge_together
+from service.storage_settings import Blobs, BlobsByIdentity, BlobsByKey, blobs_of
 
 __all__ = [
     "AzureEndpoint",
     "Backend",
+    "Blobs",
+    "BlobsByIdentity",
+    "BlobsByKey",
     "LogFormat",
     "LogLevel",
     "ModelEndpoint",
@@ -38,13 +43,16 @@ class SettingsError(ValueError):
 class Settings:
     """What this program was told to do. `model` and `endpoint` are both None for the built-in tutor.
 
-    `public_url` has no slash at its end; None means the address that the service listens on.
+    `public_url` has no slash at its end; None means the address that the service listens on. Without `database_url`
+    turns are kept in `data_dir`, without `blobs` files are.
     """
 
     host: str
     port: int
     public_url: str | None
     data_dir: Path
+    database_url: Secret | None
+    blobs: Blobs | None
     backend: Backend
     assistant_id: str | None
     assistant_name: str
@@ -74,6 +82,8 @@ class Settings:
             port=reading.value(specs.PORT),
             public_url=reading.optional(specs.PUBLIC_URL),
             data_dir=reading.value(specs.DATA_DIR),
+            database_url=reading.optional(storage_specs.DATABASE_URL),
+            blobs=blobs_of(reading),
             backend=reading.value(specs.ASSISTANT_BACKEND),
             assistant_id=reading.optional(specs.ASSISTANT_ID),
             assistant_name=reading.value(specs.ASSISTANT_NAME),

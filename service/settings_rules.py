@@ -9,6 +9,7 @@ from service import setting_specs as specs
 from service.setting_spec import SettingSpec
 from service.setting_values import Backend
 from service.settings_reading import Mistake, Reading
+from service.storage_settings import judge_storage
 
 _OPENAI = (specs.OPENAI_BASE_URL, specs.OPENAI_API_KEY)
 _AZURE = (specs.AZURE_OPENAI_ENDPOINT, specs.AZURE_OPENAI_API_KEY, specs.AZURE_OPENAI_API_VERSION)
@@ -20,7 +21,9 @@ def judge_together(reading: Reading) -> Iterator[Mistake]:
     """What the settings, each right by itself, get wrong together."""
     yield from _one_service(reading)
     yield from _azure_is_whole(reading)
-    match _backend(reading):
+    backend = _backend(reading)
+    yield from judge_storage(reading, is_embedded=backend is Backend.EMBEDDED)
+    match backend:
         case Backend.EMBEDDED:
             yield from _embedded(reading)
         case Backend.ASSISTANTS:

@@ -1,12 +1,13 @@
-"""Looking at turns from another process: through the running service if there is one, else straight at the file."""
+"""Looking at turns from another process: in PostgreSQL, or through the running service, or straight at its file."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,8 @@ from adapters.timelines_http import MOST_LISTED, HttpTimelines, NobodyThereError
 from bot.errors import StorageError, StorageInUseError
 from bot.ports import Timelines
 from bot.timeline import Timeline
+from service.secret import Secret
+from service.settings import Settings
 from storage.links import write_whole
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
@@ -24,6 +27,7 @@ from storage.timelines_sqlite import SqliteTimelines
 _LOOPBACK = "127.0.0.1"
 _WHERE = "turns.json"
 _POLL_S = 1.0
+_DATABASE_S = 5.0
 
 
 @asynccontextmanager
@@ -51,34 +55,62 @@ def _write(path: Path, **where: str) -> None:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
-async def followed(folder: Path, most: int) -> AsyncIterator[Timeline]:
-    """The latest turns, and from then on each one again whenever its state changes, until cancelled.
-
-    The ledger is opened anew for each look, so that nobody is kept from starting or stopping meanwhile.
-    """
+async def followed(settings: Settings, most: int) -> AsyncIterator[Timeline]:
+    """The latest turns, and from then on each one again whenever its state changes, until cancelled."""
     seen: dict[int, tuple[int, float | None]] = {}
-    while True:
-        for line in await _looked_at(folder, most):
-            state = (line.tries, line.ended_at_s)
-            if seen.get(line.number) != state:
-                seen[line.number] = state
-                yield line
-        most = MOST_LISTED  # whatever has come since
-        seen = dict(sorted(seen.items())[-2 * MOST_LISTED :])
-        await asyncio.sleep(_POLL_S)
+    async with _looking(settings) as look:
+        while True:
+            for line in await look(most):
+                state = (line.tries, line.ended_at_s)
+                if seen.get(line.number) != state:
+                    seen[line.number] = state
+                    yield line
+            most = MOST_LISTED  # whatever has come since
+            seen = dict(sorted(seen.items())[-2 * MOST_LISTED :])
+            await asyncio.sleep(_POLL_S)
+
+
+@asynccontextmanager
+async def _looking(settings: Settings) -> AsyncIterator[Callable[[int], Awaitable[list[Timeline]]]]:
+    """A way to look again and again. A file is opened anew each time: nobody is kept from starting or stopping."""
+    if settings.database_url is None:
+        yield partial(_looked_at, settings.data_dir)
+    else:
+        async with _of_postgres(settings.database_url) as timelines:
+            yield timelines.latest
 
 
 async def _looked_at(folder: Path, most: int) -> list[Timeline]:
     try:
-        async with opened(folder) as timelines:
+        async with _of_folder(folder) as timelines:
             return await timelines.latest(most)
     except StorageInUseError:  # a teamsbot is starting or stopping at this moment
         return []
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Timelines]:
-    """The turns of the bot with this data folder. Raises StorageError."""
+async def opened(settings: Settings) -> AsyncIterator[Timelines]:
+    """The turns of the bot with these settings. Raises StorageError."""
+    url = settings.database_url
+    async with _of_folder(settings.data_dir) if url is None else _of_postgres(url) as timelines:
+        yield timelines
+
+
+@asynccontextmanager
+async def _of_postgres(url: Secret) -> AsyncIterator[Timelines]:
+    from storage.postgres import Bystander, PostgresSession
+    from storage.timelines_postgres import PostgresTimelines
+
+    session = PostgresSession(url.reveal())
+    await session.open(Bystander(), deadline_s=_DATABASE_S)
+    try:
+        yield PostgresTimelines(session)
+    finally:
+        await session.close()
+
+
+@asynccontextmanager
+async def _of_folder(folder: Path) -> AsyncIterator[Timelines]:
     async with aiohttp.ClientSession() as session:
         running = await _of_running(folder, session)
         if running is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.media import picture_type
 from bot.ports import ServedFile, StoredFile
+from storage.file_names import safe_name
 from storage.links import TOKEN, LinkNames, address, write_whole
 
 _CONTENT, _NAME = "content", "name"
-_MAX_NAME_CHARS = 120
 
 
 class FolderFiles:
@@ -45,16 +44,6 @@ class FolderFiles:
             return None
         except OSError as error:
             raise StorageError(f"a file cannot be read: {error.strerror}") from error
-
-
-def safe_name(name: str) -> str:
-    """A file name for people: no folders, no control characters, no leading dot, not too long."""
-    name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])
-    name = name.encode("utf-8", "replace").decode().strip().lstrip(".") or "file"
-    stem, dot, extension = name.rpartition(".")
-    if len(name) > _MAX_NAME_CHARS:
-        name = f"{stem[: _MAX_NAME_CHARS - 20]}{dot}{extension[:19]}" if dot else name[:_MAX_NAME_CHARS]
-    return name
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:

@@ -18,7 +18,9 @@ from urllib.parse import quote
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 
-_KEY_BYTES = 32
+KEY_BYTES = 32
+"""Of the key that makes the tokens."""
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
@@ -36,11 +38,11 @@ class LinkNames:
         """With the key in this file, which is made (mode 0600) if there is none. Raises StorageError."""
         try:
             if not path.exists():
-                write_whole(path, secrets.token_bytes(_KEY_BYTES))
+                write_whole(path, secrets.token_bytes(KEY_BYTES))
             key = path.read_bytes()
         except OSError as error:
             raise StorageError(f"the link key cannot be kept in {path}: {error.strerror}") from error
-        if len(key) != _KEY_BYTES:
+        if len(key) != KEY_BYTES:
             raise StorageError(f"{path} does not hold a link key; restore it, or remove it (old links end then)")
         return cls(key)
 

@@ -50,6 +50,22 @@ class Tenant(Protocol):
         ...
 
 
+class Bystander:
+    """A tenant that holds nothing, for whoever only reads. Implements `Tenant`."""
+
+    async def move_in(self, connection: Connection) -> None:
+        """Nothing to prepare."""
+
+    async def tend(self, connection: Connection) -> None:
+        """Nothing to look after."""
+
+    async def move_out(self, connection: Connection) -> None:
+        """Nothing to leave behind."""
+
+    async def session_ended(self) -> None:
+        """Nothing was believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     request: Any
@@ -68,7 +84,7 @@ class PostgresSession:
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
 
-    async def open(self, tenant: Tenant, *, deadline_s: float = 30.0) -> None:
+    async def open(self, tenant: Tenant, *, deadline_s: float = 15.0) -> None:
         """Connect, and from now on stay connected. Raises StorageError at once if that cannot work, else in the end."""
         self._closing = False
         self._settled.clear()

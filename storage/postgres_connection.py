@@ -140,7 +140,9 @@ def _not_connected(error: Exception) -> StorageError:
     if state == _PROTOCOL_VIOLATION:
         return StorageError(_POOLER)
     if state == _UNKNOWN_SETTING:
-        return StorageError("this PostgreSQL is too old; version 14 or newer is needed")
+        return StorageError(
+            "this PostgreSQL is too old (version 14 or newer is needed), or DATABASE_URL asks for what it does not know"
+        )
     if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
         return StorageError("DATABASE_URL cannot be used; it should look like postgresql://user:password@host/database")
     reason = f"PostgreSQL cannot be reached: {_reason(error)}"

@@ -9,10 +9,12 @@ from typing import NoReturn
 import pytest
 
 from scripts.axe import AXE
+from scripts.azurite import azurite_is_here
 from scripts.chromium import find_chromium
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
 from scripts.web_chat import web_chat_is_here
+from tests.azurite_storage import Azurite, running_storage
 from tests.postgres_server import PostgresServer, postgres_programs, running_postgres
 
 _HOW = "`make test` fetches it"
@@ -41,6 +43,20 @@ def playground_node(pytestconfig: pytest.Config) -> Node:
     """The Node that runs the Agents Playground, where both are here."""
     node = find_node() if playground_is_here() else None
     return node or _missing("the Agents Playground", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def azurite_node(pytestconfig: pytest.Config) -> Node:
+    """The Node that runs Azurite, where both are here."""
+    node = find_node() if azurite_is_here() else None
+    return node or _missing("Azurite", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def storage(azurite_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A storage for all tests that leave it alive; each takes a container of its own."""
+    with running_storage(azurite_node, tmp_path_factory.mktemp("azurite")) as azurite:
+        yield azurite
 
 
 @pytest.fixture(scope="session")

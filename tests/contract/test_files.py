@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
-from storage.files_folder import FolderFiles, safe_name
+from storage.blob_container import BlobContainer
+from storage.file_names import safe_name
+from storage.files_blob import BlobFiles
+from storage.files_folder import FolderFiles
 from storage.links import LinkNames
+from tests.azurite_storage import Azurite
 from tests.fakes import PNG
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
 OTHER = ConversationKey(channel="msteams", tenant="t", conversation="d")
+PUBLIC_URL = "http://localhost:3978/"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FolderFiles:
-    names = LinkNames.kept_in(tmp_path / "link.key")
-    return FolderFiles(tmp_path / "files", names=names, public_url="http://localhost:3978/")
+def in_folder(folder: Path) -> FolderFiles:
+    return FolderFiles(folder / "files", names=LinkNames.kept_in(folder / "link.key"), public_url=PUBLIC_URL)
+
+
+@pytest.fixture(params=["folder", "blob"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[FolderFiles | BlobFiles]:
+    if request.param == "folder":
+        yield in_folder(tmp_path)
+        return
+    azurite: Azurite = request.getfixturevalue("storage")
+    container = BlobContainer.by_connection_string(azurite.connection_string, name=azurite.new_container())
+    yield BlobFiles(container, public_url=PUBLIC_URL)
+    await container.close()
 
 
 def token_of(url: str) -> str:
     return url.split("/")[-2]
 
 
-async def test_what_was_put_is_read_again(store: FolderFiles) -> None:
+async def test_what_was_put_is_read_again(store: FolderFiles | BlobFiles) -> None:
     stored = await store.put(KEY, "plot.png", PNG)
     assert stored.url == f"http://localhost:3978/files/{token_of(stored.url)}/plot.png"
     served = await store.read(token_of(stored.url))
@@ -34,12 +49,33 @@ async def test_what_was_put_is_read_again(store: FolderFiles) -> None:
     assert (served.data, served.name, served.picture_type) == (PNG, "plot.png", "image/png")
 
 
-async def test_the_same_bytes_in_the_same_conversation_are_one_object(store: FolderFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Übersicht 2026 – €.csv", "表.csv", "a b+c%20d.csv", "📈" * 30 + ".csv", "x" * 300])
+async def test_a_name_of_any_letters_comes_back_as_it_was(store: FolderFiles | BlobFiles, name: str) -> None:
+    stored = await store.put(KEY, name, b"1,2")
+    served = await store.read(token_of(stored.url))
+    assert served is not None
+    assert (served.name, served.data, served.picture_type) == (safe_name(name), b"1,2", None)
+
+
+@pytest.mark.parametrize("data", [b"", bytes(range(256)) * 40_000], ids=["nothing", "ten megabytes"])
+async def test_bytes_of_any_number_come_back_as_they_were(store: FolderFiles | BlobFiles, data: bytes) -> None:
+    served = await store.read(token_of((await store.put(KEY, "a.bin", data)).url))
+    assert served is not None
+    assert served.data == data
+
+
+async def test_the_same_bytes_in_the_same_conversation_are_one_object(store: FolderFiles | BlobFiles) -> None:
     first, again = await store.put(KEY, "a.csv", b"1"), await store.put(KEY, "a.csv", b"1")
     assert first == again
-    assert len(list((tmp_path / "files").iterdir())) == 1
     assert (await store.put(OTHER, "a.csv", b"1")).url != first.url
     assert (await store.put(KEY, "a.csv", b"2")).url != first.url
+
+
+async def test_a_folder_holds_the_same_bytes_once(tmp_path: Path) -> None:
+    store = in_folder(tmp_path)
+    for _ in range(3):
+        await store.put(KEY, "a.csv", b"1")
+    assert len(list((tmp_path / "files").iterdir())) == 1
 
 
 async def test_names_cannot_be_worked_out_without_the_key_of_the_installation(tmp_path: Path) -> None:
@@ -50,8 +86,11 @@ async def test_names_cannot_be_worked_out_without_the_key_of_the_installation(tm
     assert str((tmp_path / "one.key").read_bytes()) not in repr(one)
 
 
-@pytest.mark.parametrize("token", ["", "..", "a" * 31, "a" * 33, "../" * 10 + "ab", "a" * 31 + "/", "é" * 32])
-async def test_a_token_that_was_never_given_out_is_nothing(store: FolderFiles, token: str) -> None:
+@pytest.mark.parametrize(
+    "token", ["", "..", "a" * 31, "a" * 32, "a" * 33, "../" * 10 + "ab", "a" * 31 + "/", "é" * 32, "link-key"]
+)
+async def test_a_token_that_was_never_given_out_is_nothing(store: FolderFiles | BlobFiles, token: str) -> None:
+    await store.put(KEY, "a.csv", b"1")
     assert await store.read(token) is None
 
 
@@ -75,10 +114,10 @@ def test_names_are_made_harmless(name: str, safe: str) -> None:
     assert safe_name(name) == safe
 
 
-async def test_a_folder_that_cannot_be_written_is_a_storage_error(store: FolderFiles, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "files").write_text("in the way")
     with pytest.raises(StorageError):
-        await store.put(KEY, "a.csv", b"1")
+        await in_folder(tmp_path).put(KEY, "a.csv", b"1")
 
 
 def test_a_damaged_key_is_refused_with_the_remedy(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from adapters.timelines_http import HttpTimelines
 from bot.errors import StorageError
 from bot.ports import Ledger, Timelines
 from bot.timeline import STOPPED
+from service.settings import Settings
 from service.turns import opened, served
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
@@ -27,6 +28,10 @@ from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
 from tests.ledgers import accepted, started
 from tests.postgres_server import PostgresServer
+
+
+def of(folder: Path) -> Settings:
+    return Settings.read({"DATA_DIR": str(folder)}, Path("no .env file"))
 
 
 @dataclass
@@ -53,7 +58,7 @@ async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         timelines: Timelines = SqliteTimelines(file)
         if request.param == "http":
             await stack.enter_async_context(served(timelines, tmp_path))
-            timelines = await stack.enter_async_context(opened(tmp_path))
+            timelines = await stack.enter_async_context(opened(of(tmp_path)))
             assert isinstance(timelines, HttpTimelines)
         yield Book(ledger, timelines)
 
@@ -141,7 +146,7 @@ async def test_what_a_killed_service_left_does_not_hide_the_file(tmp_path: Path)
     number = await accepted(ledger)
     await ledger.stop()
     (tmp_path / "turns.json").write_text('{"address": "http://127.0.0.1:9", "key": "old"}')
-    async with opened(tmp_path) as timelines:
+    async with opened(of(tmp_path)) as timelines:
         assert [line.number for line in await timelines.latest(5)] == [number]
 
 
@@ -154,5 +159,5 @@ async def test_a_folder_without_turns_and_a_damaged_file_are_told(tmp_path: Path
 
 
 async def first_of(folder: Path) -> object:
-    async with opened(folder) as timelines:
+    async with opened(of(folder)) as timelines:
         return await timelines.latest(1)

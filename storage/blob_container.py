@@ -1,0 +1,177 @@
+"""One private container of Azure Blob Storage: how it is opened, how long it is waited for, which errors it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import ContentSettings
+from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+
+from bot.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_S = 8.0
+_IMPATIENCE_S = 2.0  # when the last call came to nothing: an answer with five plots must not wait five times
+_SLOWEST_BYTES_PER_S = 1_000_000
+_REQUEST_S = 4.0
+_CONNECT_S = 3.0
+_BLOCK_BYTES = 1024 * 1024  # one request on a slow line; more than this at once makes aiohttp warn of a held-up loop
+_BLOCKS_AT_ONCE = 2
+
+_ERRORS = (AzureError, aiohttp.ClientError, TimeoutError, OSError)
+_LATER_MAY_WORK = (408, 429, 500, 502, 503, 504)
+_NO_CONTAINER = "ContainerNotFound"
+
+
+class BlobsRefusedError(StorageError):
+    """The storage does not serve this bot as it is set up: an administrator must act."""
+
+
+class Credential(Protocol):
+    """An identity that asks Microsoft Entra for tokens: one of `azure.identity.aio`."""
+
+    async def close(self) -> None:
+        """Let go of its connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """What a container holds under one name."""
+
+    data: bytes
+    metadata: Mapping[str, str]
+
+
+class BlobContainer:
+    """Every method raises StorageError and nothing else; its text holds no address, which might be signed."""
+
+    def __init__(self, client: ContainerClient, *, credential: Credential | None = None) -> None:
+        self._client = client
+        self._credential = credential
+        self._is_well = True
+
+    @classmethod
+    def by_connection_string(cls, connection_string: str, *, name: str) -> BlobContainer:
+        """With the key or signature in the string."""
+        try:
+            return cls(ContainerClient.from_connection_string(connection_string, name, **_limits()))
+        except ValueError:  # its own text quotes the string
+            raise BlobsRefusedError("AZURE_STORAGE_CONNECTION_STRING is not what Azure's library can use") from None
+
+    @classmethod
+    def by_identity(cls, account_url: str, *, name: str) -> BlobContainer:
+        """With the identity that this process has where it runs: a managed one, or a developer's login."""
+        from azure.identity.aio import DefaultAzureCredential
+
+        credential = DefaultAzureCredential()
+        return cls(ContainerClient(account_url, name, credential=credential, **_limits()), credential=credential)
+
+    async def make(self) -> None:
+        """Make it, private, if it is not there. Raises BlobsRefusedError if there is no hope of that."""
+        async with self._waited_for(0):
+            if not await self._client.exists():
+                await self._create()
+
+    async def put(self, name: str, data: bytes, *, metadata: Mapping[str, str], media_type: str) -> None:
+        """Keep the bytes under this name, whole or not at all; what is there already is left as it is."""
+        try:
+            await self._upload(name, data, metadata, media_type)
+        except _ContainerGoneError:
+            await self.make()
+            await self._upload(name, data, metadata, media_type)
+
+    async def read(self, name: str) -> Blob | None:
+        """What is kept under this name, if anything is."""
+        try:
+            async with self._waited_for(0):
+                download = await self._client.download_blob(name)
+            async with self._waited_for(download.size):
+                return Blob(data=await download.readall(), metadata=download.properties.metadata or {})
+        except _NotThereError:
+            return None
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()
+        if self._credential is not None:
+            await self._credential.close()
+
+    async def _upload(self, name: str, data: bytes, metadata: Mapping[str, str], media_type: str) -> None:
+        content = ContentSettings(content_type=media_type)
+        async with self._waited_for(len(data)):
+            try:
+                await self._client.upload_blob(
+                    name, data, metadata=dict(metadata), content_settings=content, max_concurrency=_BLOCKS_AT_ONCE
+                )
+            except ResourceExistsError as error:
+                if _code(error) != "BlobAlreadyExists":
+                    raise
+
+    async def _create(self) -> None:
+        try:
+            await self._client.create_container()  # without public access, which is the default
+        except ResourceExistsError as error:
+            if _code(error) != "ContainerAlreadyExists":  # else another process was faster
+                raise
+        log.info("container made", extra={"container": self._client.container_name})
+
+    @asynccontextmanager
+    async def _waited_for(self, size_bytes: int) -> AsyncIterator[None]:
+        patience_s = _PATIENCE_S if self._is_well else _IMPATIENCE_S
+        try:
+            async with asyncio.timeout(patience_s + size_bytes / _SLOWEST_BYTES_PER_S):
+                yield
+        except _ERRORS as error:
+            translated = _translated(error)
+            self._is_well = isinstance(translated, BlobsRefusedError)
+            raise translated from None  # the error's own text may hold a signature, or the name of a file
+        self._is_well = True
+
+
+class _NotThereError(BlobsRefusedError):
+    """There is no blob of this name."""
+
+
+class _ContainerGoneError(_NotThereError):
+    """There is no container either."""
+
+
+def _limits() -> dict[str, Any]:
+    """The library's own would have people wait for 85 seconds when the storage is down."""
+    return {
+        "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, retry_read=1),
+        "connection_timeout": _CONNECT_S,
+        "read_timeout": _REQUEST_S,
+        "max_single_put_size": _BLOCK_BYTES,
+        "max_block_size": _BLOCK_BYTES,
+    }
+
+
+def _translated(error: Exception) -> StorageError:
+    if not isinstance(error, HttpResponseError):
+        return StorageError(f"Azure Blob Storage cannot be reached: {type(error).__name__}")
+    reason = f"{error.status_code or 'no status'} {_code(error) or type(error).__name__}"
+    if error.status_code in _LATER_MAY_WORK:
+        return StorageError(f"Azure Blob Storage has trouble of its own: {reason}")
+    if isinstance(error, ResourceNotFoundError):
+        gone = _ContainerGoneError if _code(error) == _NO_CONTAINER else _NotThereError
+        return gone(f"not in Azure Blob Storage: {reason}")
+    return BlobsRefusedError(
+        f"Azure Blob Storage refuses this bot: {reason}. Look at the settings AZURE_STORAGE_... and at what their key "
+        "or identity may do"
+    )
+
+
+def _code(error: HttpResponseError) -> str:
+    """As in https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes ."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")

@@ -1,0 +1,176 @@
+"""What Azure Blob Storage adds to the contract: containers, keys, and storage that is down, frozen or says no."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from azure.storage.blob.aio import ContainerClient
+
+from bot.conversation import ConversationKey
+from bot.errors import StorageError
+from scripts.node import Node
+from storage.blob_container import BlobContainer, BlobsRefusedError
+from storage.files_blob import BlobFiles
+from tests.azurite_storage import Azurite, running_storage
+from tests.fakes import PNG
+from tests.ledgers import refused
+
+KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
+TOO_LONG_S = 10.0
+
+
+@pytest.fixture
+def name(storage: Azurite) -> str:
+    return storage.new_container()
+
+
+@pytest.fixture
+async def container(storage: Azurite, name: str) -> AsyncIterator[BlobContainer]:
+    opened = BlobContainer.by_connection_string(storage.connection_string, name=name)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def client(storage: Azurite, name: str) -> AsyncIterator[ContainerClient]:
+    """An administrator's view of the same container."""
+    async with ContainerClient.from_connection_string(storage.connection_string, name) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_storage(azurite_node: Node, tmp_path: Path) -> Iterator[Azurite]:
+    with running_storage(azurite_node, tmp_path) as azurite:
+        yield azurite
+
+
+@pytest.fixture
+async def files(own_storage: Azurite) -> AsyncIterator[BlobFiles]:
+    container = BlobContainer.by_connection_string(own_storage.connection_string, name="plots")
+    yield BlobFiles(container, public_url="http://localhost:3978")
+    await container.close()
+
+
+def token_of(url: str) -> str:
+    return url.split("/")[-2]
+
+
+async def test_the_container_is_made_private_when_it_is_missing(
+    storage: Azurite, container: BlobContainer, client: ContainerClient
+) -> None:
+    await container.make()
+    await container.make()
+    assert (await client.get_container_properties()).public_access is None
+    stored = await BlobFiles(container, public_url="http://x").put(KEY, "plot.png", PNG)
+    async with aiohttp.ClientSession() as stranger, stranger.get(f"{client.url}/{token_of(stored.url)}") as answer:
+        assert answer.status in (403, 404)
+
+
+async def test_a_container_that_was_removed_is_made_again(container: BlobContainer, client: ContainerClient) -> None:
+    files = BlobFiles(container, public_url="http://x")
+    lost = await files.put(KEY, "a.csv", b"1")
+    await client.delete_container()
+    assert await files.read(token_of(lost.url)) is None
+    stored = await files.put(KEY, "a.csv", b"1")
+    assert await files.read(token_of(stored.url)) is not None
+
+
+async def test_processes_that_share_a_container_give_a_file_the_same_name(storage: Azurite, name: str) -> None:
+    containers = [BlobContainer.by_connection_string(storage.connection_string, name=name) for _ in range(4)]
+    stores = [BlobFiles(container, public_url="http://x") for container in containers]
+    stored = await asyncio.gather(*(store.put(KEY, "a.csv", b"1") for store in stores))
+    assert len({file.url for file in stored}) == 1
+    await asyncio.gather(*(container.close() for container in containers))
+
+
+async def test_the_same_bytes_are_one_blob_and_are_marked_for_what_they_are(
+    container: BlobContainer, client: ContainerClient
+) -> None:
+    files = BlobFiles(container, public_url="http://x")
+    for _ in range(3):
+        stored = await files.put(KEY, "plot.png", PNG)
+    blobs = {blob.name: blob async for blob in client.list_blobs()}
+    assert set(blobs) == {"link-key", token_of(stored.url)}
+    assert blobs[token_of(stored.url)].content_settings.content_type == "image/png"
+
+
+async def test_a_damaged_link_key_is_refused_and_left_alone(container: BlobContainer, client: ContainerClient) -> None:
+    await container.make()
+    await client.upload_blob("link-key", b"short")
+    reason = await refused(BlobFiles(container, public_url="http://x").put(KEY, "a.csv", b"1"), StorageError)
+    assert "link-key" in reason
+    assert await (await client.download_blob("link-key")).readall() == b"short"
+
+
+async def test_a_wrong_key_is_refused_at_once_and_told_without_it(storage: Azurite, name: str) -> None:
+    wrong = base64.b64encode(b"hunter2").decode()
+    parts = [f"AccountKey={wrong}" if part.startswith("AccountKey") else part for part in
+             storage.connection_string.split(";")]  # fmt: skip
+    container = BlobContainer.by_connection_string(";".join(parts), name=name)
+    began_s = time.monotonic()
+    reason = await refused(container.make(), BlobsRefusedError)
+    assert time.monotonic() - began_s < 2
+    assert "403" in reason
+    assert "AZURE_STORAGE_" in reason
+    assert wrong not in reason + repr(container)
+    await container.close()
+
+
+async def test_storage_that_is_not_there_costs_seconds_and_then_less(files: BlobFiles, own_storage: Azurite) -> None:
+    await files.put(KEY, "a.csv", b"1")
+    own_storage.kill()
+    began_s = time.monotonic()
+    reason = await refused(files.put(KEY, "b.csv", b"2"), StorageError)
+    first_s = time.monotonic() - began_s
+    assert first_s < TOO_LONG_S
+    assert "cannot be reached" in reason
+    assert "b.csv" not in reason
+    began_s = time.monotonic()
+    await refused(files.put(KEY, "c.csv", b"3"), StorageError)
+    assert time.monotonic() - began_s < min(first_s, 3.0)
+    own_storage.start_again()
+    stored = await files.put(KEY, "b.csv", b"2")
+    assert await files.read(token_of(stored.url)) is not None
+
+
+async def test_storage_that_is_frozen_costs_seconds_and_not_a_minute(files: BlobFiles, own_storage: Azurite) -> None:
+    stored = await files.put(KEY, "a.csv", b"1")
+    own_storage.freeze()
+    began_s = time.monotonic()
+    assert "cannot be reached" in await refused(files.put(KEY, "b.csv", b"2"), StorageError)
+    assert "cannot be reached" in await refused(files.read(token_of(stored.url)), StorageError)
+    assert time.monotonic() - began_s < 2 * TOO_LONG_S
+    own_storage.thaw()
+    assert await files.read(token_of(stored.url)) is not None
+
+
+async def test_storage_that_is_restarted_within_a_moment_is_waited_for(files: BlobFiles, own_storage: Azurite) -> None:
+    await files.put(KEY, "a.csv", b"1")
+    own_storage.kill()
+    putting = asyncio.create_task(files.put(KEY, "b.csv", b"2"))
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(own_storage.start_again)
+    assert await files.read(token_of((await putting).url)) is not None
+
+
+async def test_storage_that_dies_in_mid_upload_leaves_no_part_of_a_file(files: BlobFiles, own_storage: Azurite) -> None:
+    await files.put(KEY, "a.csv", b"1")
+    data = bytes(60_000_000)
+    putting = asyncio.create_task(files.put(KEY, "large.bin", data))
+    await asyncio.sleep(0.1)
+    assert not putting.done()
+    own_storage.freeze()  # with some blocks in it, and no list of them
+    with pytest.raises(StorageError):
+        await putting
+    own_storage.thaw()
+    async with ContainerClient.from_connection_string(own_storage.connection_string, "plots") as client:
+        assert len([blob async for blob in client.list_blobs()]) == 2
+    served = await files.read(token_of((await files.put(KEY, "large.bin", data)).url))
+    assert served is not None
+    assert served.data == data
