@@ -1,0 +1,86 @@
+"""The bot as `make run` starts it, its Assistants server within: killed at random while people ask for plots."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.crash.bot_process import BotProcess
+from tests.crash.conftest import Talk
+from tests.crash.outside import Outside
+from tests.scripted_model import RunCode, ScriptedModel
+
+pytestmark = pytest.mark.timeout(300)
+
+PEOPLE = 6
+LIVENESS_S = 60.0
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.title({title!r})\nplt.show()"
+
+
+def plot(text: str) -> RunCode:
+    return RunCode(code=PLOT.format(title=text), then=f"You said: {text}")
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    async with (
+        ScriptedModel(otherwise=plot) as model,
+        Outside() as outside,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
+    ):
+        bot = BotProcess(
+            data_dir=tmp_path / "data",
+            service_address=model.base_url,
+            ASSISTANT_BACKEND="embedded",
+            ASSISTANT_ID="",
+            OPENAI_API_KEY="sk-test",
+            MODEL="scripted",
+        )
+        yield Talk(bot=bot, outside=outside, session=session, _ids=itertools.count(1))
+        bot.kill()
+        await bot.ended()
+
+
+async def test_kills_under_the_whole_bot_lose_no_plot(talk: Talk, seed: int) -> None:
+    await destroy(talk, kills=3, dice=random.Random(seed))
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+async def test_twelve_kills_under_the_whole_bot_lose_no_plot(talk: Talk, seed: int) -> None:
+    await destroy(talk, kills=12, dice=random.Random(seed))
+
+
+async def destroy(talk: Talk, *, kills: int, dice: random.Random) -> None:
+    tags: dict[str, list[str]] = {f"a:{person}": [] for person in range(PEOPLE)}
+    await talk.bot.start()
+    for kill in range(kills):
+        for where, said in tags.items():
+            said.append(f"{where} {kill}")
+            assert await talk.say(said[-1], conversation=where, id=said[-1]) == 202
+        await asyncio.sleep(dice.uniform(1, 6))  # a turn that saw five kills would rightly be given up
+        talk.bot.kill()
+        await talk.bot.ended()
+        await talk.bot.start()
+    async with asyncio.timeout(LIVENESS_S + kills):
+        while any(len(texts(talk, where)) < len(said) for where, said in tags.items()):
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    for where, said in tags.items():
+        assert texts(talk, where) == [f"You said: {tag}" for tag in said]
+    plots = [posted for posted in talk.outside.connector.messages if posted.cards]
+    asked = PEOPLE * kills
+    assert asked <= len(plots) <= asked + kills * PEOPLE / 2, "each plot once, but for parts on their way at a kill"
+    print(f"{asked} asked, {kills} kills, {len(plots)} plots")
+
+
+def texts(talk: Talk, where: str) -> list[str]:
+    """What was said there in words, each once: a part that was on its way at a kill may come again."""
+    said = [posted.words for posted in talk.outside.connector.messages if posted.conversation == where]
+    return list(dict.fromkeys(words for words in said if words and "I will come to this" not in words))
