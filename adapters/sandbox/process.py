@@ -224,8 +224,8 @@ class _Pipes:
 async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asyncio.subprocess.Process:
     event_fd, output_fd, info_fd, filter_fd = pipes.theirs
     command = wall.command(limits, GuestEnds(event_fd=event_fd, info_fd=info_fd, filter_fd=filter_fd), mark)
-    try:
-        return await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=output_fd,
@@ -234,8 +234,25 @@ async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asynci
             env={},  # whatever bubblewrap itself has in its environment can be read inside
             cwd="/",
         )
+    )
+    try:
+        return await asyncio.shield(starting)
     except OSError as error:
         raise SandboxError(f"{command[0]} cannot be started: {error.strerror}.") from error
+    except asyncio.CancelledError:
+        # Not passed on to asyncio, which would wait for the end of a pipe that nobody closes, for ever. The processes
+        # themselves are swept away by their mark.
+        starting.add_done_callback(_abandon)
+        raise
+
+
+def _abandon(starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+    if not starting.cancelled() and not starting.exception():
+        process = starting.result()
+        if process.stdin is not None:
+            process.stdin.transport.abort()
+        with suppress(ProcessLookupError):
+            process.kill()
 
 
 async def _sweep(mark: str) -> None:

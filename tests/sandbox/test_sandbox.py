@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.limits import Limits
+from adapters.sandbox.process import GuestEnds, GuestProcess
 from adapters.sandbox.results import CodeStatus
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from tests.sandbox.service import SANDBOX_PYTHON
@@ -102,6 +104,28 @@ async def test_runs_cancelled_while_their_sessions_start_leave_no_process(sandbo
     guard = sandbox._guard
     assert guard is not None
     await _until(lambda: len(_marked(guard.mark)) == 1)  # the guard's own command line
+
+
+class _Forking:
+    """Stands for bubblewrap in the moment when it has a child that outlives it and holds its standard input."""
+
+    name = "forking"
+    mark = "teamsbot-test-of-a-cancelled-start"
+
+    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+        return [sys.executable, "-c", "import os, time; os.fork(); time.sleep(60)", mark]
+
+
+async def test_a_start_that_is_cancelled_before_its_pipes_are_connected_ends_and_leaves_no_process() -> None:
+    starting = asyncio.create_task(GuestProcess.start(_Forking(), Limits(), lambda: None))
+    await asyncio.sleep(0)
+    time.sleep(0.5)  # noqa: ASYNC251 - the machine is busy: the process has forked, the loop has not connected its pipes
+
+    starting.cancel()
+    await asyncio.wait({starting}, timeout=10)
+
+    assert starting.cancelled()
+    await _until(lambda: not _marked(_Forking.mark))
 
 
 async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:
