@@ -144,7 +144,9 @@ def ended_badly(run: Run) -> RunEndedBadlyError:
             wait = f"in about {run.retry_after_s:.0f} seconds" if run.retry_after_s else "in a minute"
             sentence = f"The assistant has too much to do right now. Please ask again {wait}."
         case _, FailureCode.PROMPT | FailureCode.CONTENT_FILTER:
-            sentence = "The assistant's service does not accept this question. Please put it in another way."
+            sentence = (
+                "The assistant's service does not accept this. Please put it in another way, or start afresh with /new."
+            )
         case _:
             sentence = "The assistant ran into a problem and gave no answer. Please ask again."
     if run.explanation:

@@ -262,7 +262,8 @@ async def test_the_pause_that_the_endpoint_asks_for_is_kept_if_it_is_short(
 
 async def test_a_silent_model_is_given_up_at_the_deadline(endpoint: Endpoint, model: ChatCompletions) -> None:
     endpoint.answers = [5.0]
-    assert str(await fault(model)) == "The model gave no answer within 0.5 s."
+    error = await fault(model)
+    assert (str(error), error.code) == ("The model gave no answer within 0.5 s.", "rate_limit_exceeded")
     assert len(endpoint.requests) == 1
 
 

@@ -145,7 +145,9 @@ class ChatCompletions:
         except aiohttp.ConnectionTimeoutError:
             raise unreachable(self._names) from None
         except TimeoutError:
-            raise ModelError(f"The model gave no answer within {self._patience.call_deadline_s:g} s.") from None
+            said = f"The model gave no answer within {self._patience.call_deadline_s:g} s."
+            # It has too much to do: whoever asked again at once would wait as long again.
+            raise ModelError(said, code="rate_limit_exceeded") from None
         except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
             raise untrusted(self._names) from None
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError) as error:

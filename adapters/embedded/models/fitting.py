@@ -39,7 +39,7 @@ def cut_in_the_middle(text: str, most_chars: int) -> str:
     if len(text) <= most_chars:
         return text
     half = most_chars // 2
-    return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
+    return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[len(text) - half :]}"
 
 
 def _shortened(messages: Sequence[ModelMessage], most_chars: int) -> list[ModelMessage]:
