@@ -13,7 +13,7 @@ from adapters.embedded.run_objects import MessageCreation, Run, RunStep
 from adapters.embedded.workspace import attached, thread_files
 
 MOST_MESSAGES = 200
-MOST_EARLIER_RUNS = 10
+MOST_EARLIER_RUNS = 5
 """Whose code is shown to the model again, so that "the same in red" can be done."""
 MOST_PICTURES = 8
 

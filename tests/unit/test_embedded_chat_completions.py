@@ -210,6 +210,11 @@ async def test_azure_is_asked_by_deployment_or_by_its_v1_api(
             "invalid_prompt",
         ),
         (web.Response(status=400, text="does not support tools"), "check that MODEL can call tools.", "server_error"),
+        (
+            web.Response(status=400, text='{"error":' * 950 + "1" + "}" * 950),
+            "refused the request (400)",
+            "server_error",
+        ),
         (web.Response(text="<html>"), "is no chat completion; check OPENAI_BASE_URL.", "server_error"),
         (web.json_response({"choices": []}), "is no chat completion; check OPENAI_BASE_URL.", "server_error"),
         (

@@ -232,6 +232,7 @@ def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
         "to=python<|message|>" * 20_000,
         "[" * 400_000,
         '{"a":' * 100_000,
+        '{"name": "python", "arguments": ' + '{"a":' * 960 + "1" + "}" * 961,
         "<|channel|>final" * 20_000,
         "[TOOL_CALLS]x{" * 20_000,
     ],

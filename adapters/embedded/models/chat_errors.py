@@ -87,10 +87,9 @@ def untrusted(names: SettingNames) -> ModelError:
 def words_of(data: bytes) -> str:
     """What an endpoint says of an error, in small letters: from the fields that are meant for it, if it sent any."""
     try:
-        body = json.loads(data)
+        return " ".join(islice(_told(json.loads(data)), MOST_WORDS)).lower()
     except (ValueError, RecursionError):
         return data[:MOST_WORDS_CHARS].decode("utf-8", "replace").lower()
-    return " ".join(islice(_told(body), MOST_WORDS)).lower()
 
 
 def _told(value: Any, name: str = "message") -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,10 @@ def spoken_calls(text: str, offered: Collection[str]) -> Spoken | None:
     """The calls in a text, if it holds any of a tool that is on offer; only the first form found counts."""
     for pattern, calls_of in _FORMS:
         found = list(pattern.finditer(text))
-        calls = tuple(call for match in found for call in calls_of(match, offered))
-        if calls:
-            return Spoken(text[: found[0].start()].strip(), calls)
+        with suppress(RecursionError):  # what is nested so deep is no call
+            calls = tuple(call for match in found for call in calls_of(match, offered))
+            if calls:
+                return Spoken(text[: found[0].start()].strip(), calls)
     return None
 
 
@@ -79,10 +81,8 @@ def _values(text: str) -> Iterator[Any]:
 
 def _described(value: Any, offered: Collection[str]) -> ModelToolCall | None:
     match value:
-        case {"function": {**inner}}:
+        case {"function": {**inner}} | {"tool_calls": [{"function": {**inner}}, *_]}:
             value = inner
-        case {"tool_calls": [{**inner}, *_]}:
-            return _described(inner, offered)
         case {"code": str(code), **rest} if not rest and "(" in code and CODE_INTERPRETER in offered:
             return code_call(code)
     if not isinstance(value, dict):
