@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from service.setting_specs import default_sandbox_python
-from tests.tutor import algebra, calculus, tables
+from tests.tutor import algebra, calculus, plain_numbers, tables
 from tests.tutor.driver import Chat, Worker, worker
 from tests.tutor.judging import Verdict, declined, said
 from tests.tutor.questions import Question
 from tests.tutor.untuned import ASKED
 
 SEED = 20261124
-QUESTIONS = 208
+QUESTIONS = 260
 LEAST_RIGHT = 0.95
 LEAST_RIGHT_UNTUNED = 20
 
@@ -31,7 +31,7 @@ async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = random.Random(SEED)
-    kinds = [*calculus.KINDS, *algebra.KINDS, *tables.KINDS]
+    kinds = [*calculus.KINDS, *algebra.KINDS, *plain_numbers.KINDS, *tables.KINDS]
     questions = [kinds[number % len(kinds)](rng) for number in range(QUESTIONS)]
     tally: Counter[Verdict] = Counter()
     missed: list[str] = []

@@ -55,6 +55,8 @@ def described(pyplot: Any) -> list[list[dict[str, Any]]]:
                         "title": axes.get_title(),
                         "xlabel": axes.get_xlabel(),
                         "ylabel": axes.get_ylabel(),
+                        "xlim": list(axes.get_xlim()),
+                        "ylim": list(axes.get_ylim()),
                         "legend": axes.get_legend() is not None,
                         "patches": len(axes.patches),
                         "points": sum(len(each.get_offsets()) for each in axes.collections),

@@ -48,7 +48,6 @@ REFUSED = [
     ("x" * 10_000_000, Reason.TOO_LONG),
     ("__import__('os').system('ls')", Reason.STRANGE),
     ("Wer ist Bundeskanzler?", Reason.STRANGE),
-    ("Berechne die Fläche zwischen x^2 und x", Reason.UNABLE),
 ]
 
 

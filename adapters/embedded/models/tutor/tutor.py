@@ -25,6 +25,7 @@ from adapters.embedded.models.tutor.answers.answer import answer
 from adapters.embedded.models.tutor.answers.refusals import declined, failed, greeting
 from adapters.embedded.models.tutor.answers.results import results_in
 from adapters.embedded.models.tutor.answers.say import Say
+from adapters.embedded.models.tutor.asides import Wishes, without_asides
 from adapters.embedded.models.tutor.data.answers import columns_in, data_answer
 from adapters.embedded.models.tutor.data.conversation import asks_for_table, is_about_table, table_in
 from adapters.embedded.models.tutor.data.programs import data_program, look
@@ -32,10 +33,12 @@ from adapters.embedded.models.tutor.data.reading import data_tasks
 from adapters.embedded.models.tutor.language.cues import Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
 from adapters.embedded.models.tutor.planning.context import Context
+from adapters.embedded.models.tutor.planning.numbers import planned_numbers
 from adapters.embedded.models.tutor.planning.planning import Plan, planned
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.programs.write import program
 from adapters.embedded.models.tutor.reading.clause import Question
+from adapters.embedded.models.tutor.reading.numbers import number_tasks
 from adapters.embedded.models.tutor.reading.reading import read
 
 NAME: Final = "built-in tutor"
@@ -43,12 +46,27 @@ MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
 
 _LONGEST_TROUBLE_CHARS: Final = 300
-_BRIEF: Final = re.compile(r"\b(?:brief|briefly|short|concise|only the (?:result|answer)|kurz|knapp)\b", re.IGNORECASE)
+NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
+"""Run where the caller insists on code and the message asks for none."""
+
+_BRIEF: Final = re.compile(
+    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp"
+    r"|nur das ergebnis|(?:do not|don't|don’t|never|not|no need to|without)(?: \w+){0,2} expla(?:in|ining|nations?)"
+    r"|no explanations?|(?:nicht|nie|ohne|keine)(?: \w+){0,2} erklär\w*|erklär\w*(?: \w+){0,3} (?:nicht|nie))\b",
+    re.IGNORECASE,
+)
 _SPEAKER: Final = re.compile(r"\A[^\n]{1,120} wrote:\n")
 """The line in front of a message where several people speak, as bots put it."""
 
-_GERMAN: Final = re.compile(r"\b(?:auf deutsch|in german)\b", re.IGNORECASE)
-_ENGLISH: Final = re.compile(r"\b(?:auf englisch|in english)\b", re.IGNORECASE)
+_GERMAN: Final = re.compile(
+    r"\b(?:auf deutsch|in german|(?:speak|use|write|reply|respond)(?: only)? german"
+    r"|antworte(?: immer)? (?:auf )?deutsch|in deutscher sprache)\b",
+    re.IGNORECASE,
+)
+_ENGLISH: Final = re.compile(
+    r"\b(?:auf englisch|in english|(?:speak|use|write|reply|respond)(?: only)? english|in englischer sprache)\b",
+    re.IGNORECASE,
+)
 
 
 class Tutor:
@@ -68,13 +86,16 @@ class Tutor:
         ][-MESSAGES_READ:]
         if not heard:
             return _words(greeting(Language.ENGLISH))
-        understood = _understood(heard)
-        step = _next_step(understood, heard, _outputs_since_question(request.messages), request.instructions)
-        if isinstance(step, _Answer):
+        questions, wishes = without_asides(heard)
+        understood = _understood(questions)
+        manner = _manner(understood.question, wishes, request.instructions)
+        outputs = _outputs_since_question(request.messages)
+        step = _next_step(understood, questions, outputs, manner)
+        if isinstance(step, _Answer) and (outputs or not _must_call(request)):
             return _words(step.text)
-        if request.tool_choice == "none" or all(tool.name != CODE_INTERPRETER for tool in request.tools):
-            return _words(declined(understood.question, Refusal(Reason.NO_TOOL)))
-        return _call(step.code, number=len(request.messages))
+        if not _may_call(request):
+            return _words(_declined(understood.question, Refusal(Reason.NO_TOOL), manner))
+        return _call(step.code if isinstance(step, _Program) else NOTHING_TO_RUN, number=len(request.messages))
 
     async def close(self) -> None:
         """There is nothing to let go of."""
@@ -96,6 +117,13 @@ class _Program:
     code: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    language: Language
+    explains: bool
+    with_code: bool
+
+
 def _understood(heard: Sequence[ModelMessage]) -> _Understood:
     """The last message, read after those before it."""
     context = Context()
@@ -111,6 +139,9 @@ def _understood(heard: Sequence[ModelMessage]) -> _Understood:
 def _read(text: str, language: Language, context: Context) -> _Understood:
     question = read(text, otherwise=language, functions=frozenset(context.definitions))
     try:
+        numbers = number_tasks(text, question.language, context.numbers)
+        if numbers:
+            return _Understood(question, planned_numbers(numbers, context))
         return _Understood(question, planned(question, context))
     except Refusal as refusal:
         return _Understood(question, refusal)
@@ -120,26 +151,26 @@ def _next_step(
     understood: _Understood,
     heard: Sequence[ModelMessage],
     outputs: Sequence[str],
-    instructions: str,
+    manner: _Manner,
 ) -> _Answer | _Program:
     """What to do after these outputs of code."""
     plan = understood.plan
     table = table_in(heard)
     if table is not None and is_about_table(understood.question, plan, heard[-1]):
-        return _next_step_with_table(understood.question, heard[-1].text, table, outputs, instructions)
+        return _next_step_with_table(understood.question, heard[-1].text, table, outputs, manner)
     if isinstance(plan, Plan) and not plan.tasks:
-        return _Answer(declined(understood.question, Refusal(Reason.NO_DEMAND)))
+        return _Answer(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
     if isinstance(plan, Refusal):
         no_file = plan.reason is not Reason.NO_MATHEMATICS and asks_for_table(understood.question)
-        return _Answer(declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan))
+        return _Answer(_declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan, manner))
     if not outputs:
         return _Program(program(plan.tasks))
     results, trouble = results_in(outputs[-1]), _last_line(outputs[-1])
-    say = Say(language=_language(understood.question.language, instructions), places=plan.places)
+    say = Say(language=manner.language, places=plan.places)
     if not results:
         return _Answer(failed(say.language, trouble))
-    explains = _explains(understood.question, instructions)
-    return _Answer(answer(say, plan.tasks, results, doubts=plan.doubts, explains=explains, trouble=trouble))
+    told = answer(say, plan.tasks, results, doubts=plan.doubts, explains=manner.explains, trouble=trouble)
+    return _Answer(_with_code(told, program(plan.tasks), manner))
 
 
 def _next_step_with_table(
@@ -147,30 +178,53 @@ def _next_step_with_table(
     text: str,
     table: str,
     outputs: Sequence[str],
-    instructions: str,
+    manner: _Manner,
 ) -> _Answer | _Program:
     """First a look at the columns, then the program for what was asked, then the answer."""
     if not outputs:
         return _Program(look(table))
-    say = Say(language=_language(question.language, instructions))
+    say = Say(language=manner.language)
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
         return _Answer(failed(say.language, _last_line(outputs[0])))
     try:
         tasks = data_tasks(text, columns_in(looked[0]), question.language)
     except Refusal as refusal:
-        return _Answer(declined(question, refusal))
+        return _Answer(_declined(question, refusal, manner))
     if len(outputs) == 1:
         return _Program(data_program(table, tasks, say))
     results = results_in(outputs[-1])
     if not results:
         return _Answer(failed(say.language, _last_line(outputs[-1])))
-    return _Answer(data_answer(say, tasks, results, explains=_explains(question, instructions)))
+    told = data_answer(say, tasks, results, explains=manner.explains)
+    return _Answer(_with_code(told, data_program(table, tasks, say), manner))
 
 
-def _explains(question: Question, instructions: str) -> bool:
+def _manner(question: Question, wishes: Wishes, instructions: str) -> _Manner:
+    """As wished in the thread, else as the instructions say, else in the question's language and explained."""
     waived = any(Cue.EXPLAIN in clause.declined for clause in question.clauses)
-    return not waived and not _BRIEF.search(instructions)
+    return _Manner(
+        language=wishes.language or _language(question.language, instructions),
+        explains=wishes.explained or not (waived or _BRIEF.search(instructions)),
+        with_code=wishes.with_code,
+    )
+
+
+def _declined(question: Question, refusal: Refusal, manner: _Manner) -> str:
+    return declined(replace(question, language=manner.language), refusal)
+
+
+def _with_code(told: str, code: str, manner: _Manner) -> str:
+    return f"{told}\n\n```python\n{code.rstrip()}\n```" if manner.with_code else told
+
+
+def _may_call(request: ModelRequest) -> bool:
+    return request.tool_choice != "none" and any(tool.name == CODE_INTERPRETER for tool in request.tools)
+
+
+def _must_call(request: ModelRequest) -> bool:
+    """Whether the caller wants code to run, whatever was asked."""
+    return request.tool_choice in {"required", CODE_INTERPRETER} and _may_call(request)
 
 
 def _outputs_since_question(messages: Sequence[ModelMessage]) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from adapters.embedded.models.tutor.answers import calculus, drawing, extrema, shape, solving, values
+from adapters.embedded.models.tutor.answers import calculus, drawing, extrema, numbers, shape, solving, values
 from adapters.embedded.models.tutor.answers.results import Result
 from adapters.embedded.models.tutor.answers.say import Say
 from adapters.embedded.models.tutor.answers.told import Told
 from adapters.embedded.models.tutor.formulas.doubts import Doubt
 from adapters.embedded.models.tutor.planning.tasks import (
+    AreaBetween,
     Arithmetic,
     Curvature,
     Derivative,
@@ -21,6 +22,7 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Intersection,
     Limit,
     Monotony,
+    NumberTask,
     Plot,
     Rewrite,
     Roots,
@@ -32,12 +34,14 @@ from adapters.embedded.models.tutor.planning.tasks import (
 )
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
+    NumberTask: numbers.number,
     Arithmetic: values.arithmetic,
     Evaluate: values.evaluate,
     Rewrite: values.rewrite,
     Table: values.table,
     Derivative: calculus.derivative,
     Integral: calculus.integral,
+    AreaBetween: calculus.area_between,
     Limit: calculus.limit,
     Tangent: calculus.tangent,
     Curvature: shape.curvature,

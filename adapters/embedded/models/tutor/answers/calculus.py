@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from adapters.embedded.models.tutor.answers.results import Result, object_of, parts_of, text_of
+from adapters.embedded.models.tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
 from adapters.embedded.models.tutor.answers.say import is_complex, is_infinite, is_undefined, value_of
 from adapters.embedded.models.tutor.answers.told import Told
 from adapters.embedded.models.tutor.formulas.everyday import pretty
 from adapters.embedded.models.tutor.planning.labels import label
-from adapters.embedded.models.tutor.planning.tasks import Derivative, Integral, Limit, Tangent
+from adapters.embedded.models.tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent
 
 _ORDERS = {1: "derivative", 2: "second derivative", 3: "third derivative"}
 _UNEXPLAINED = ("Integral", "Subs", "Derivative(", "meijerg", "hyper(")
@@ -75,6 +75,21 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
     else:
         told.line(key, value=f"≈ {say.decimal(float(strips))}", **said)
         told.line("numerically only")
+
+
+def area_between(told: Told, task: AreaBetween, result: Result) -> None:
+    """The enclosed area, and between which places."""
+    say, ends = told.say, texts_of(result, "ends")
+    said = {"first": label(task.first), "second": label(task.second), "variable": task.first.variable}
+    if len(ends) < 2 or (result.get("complete") is not True and task.bounds is None):
+        told.line("encloses nothing", **said)
+    elif _agree(result, text_of(result, "strips"), "0"):
+        places = {"low": say.localised(pretty(ends[0])), "high": say.localised(pretty(ends[-1]))}
+        told.line("area between", value=say.both(result), **places, **said)
+    else:
+        told.line("no area", **said)
+    told.step("how area between")
+    told.reason("why exact")
 
 
 def _agree(result: Result, strips: str, error: str) -> bool:

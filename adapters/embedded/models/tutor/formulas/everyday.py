@@ -25,8 +25,10 @@ _NAMES: Final = {
 }
 _STEPS: Final = (
     (re.compile(r"\*\(pi/180\)"), "°"),
-    (re.compile(r"log\(([^(),]*(?:\([^()]*\))?[^(),]*), 10\)"), r"log₁₀(\1)"),
-    (re.compile(r"log\(([^(),]*(?:\([^()]*\))?[^(),]*), 2\)"), r"log₂(\1)"),
+    (
+        re.compile(r"log\(([^(),]*(?:\([^()]*\))?[^(),]*), (\d+)\)"),
+        lambda log: f"log{log[2].translate(_SUBSCRIPTS)}({log[1]})",
+    ),
     (re.compile(r"factorial\((\w+)\)"), r"\1!"),
     (re.compile(r"\bcbrt\((\w+)\)"), r"∛\1"),
     (re.compile(r"\bcbrt\("), "∛("),

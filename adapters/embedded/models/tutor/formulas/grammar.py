@@ -28,7 +28,6 @@ WORDED: Final = " of"
 """Ends the name of a function that stood in words: `square root of`, where the argument's end is less clear."""
 
 _INVERSES: Final = {"sin": "asin", "cos": "acos", "tan": "atan", "sinh": "asinh", "cosh": "acosh", "tanh": "atanh"}
-_LOG_BASES: Final = {"log10": "10", "log2": "2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,24 @@ class _FormulaParser(Parser):
             if name not in _INVERSES:
                 raise NoFormulaError
             name, exponent = _INVERSES[name], None
-        call = self._call(name, self._argument(token.text))
+        call = self._with_base(name) or self._call(name, self._argument(token.text))
         return call if exponent is None else Operation("**", call, exponent)
+
+    def _with_base(self, name: str) -> Expression | None:
+        """`log(x, 2)`; None, with nothing consumed, where no base is named."""
+        here, token = self.stream.at, self.stream.peek()
+        if name != "log" or token is None or token.text != "(":
+            return None
+        self.stream.deeper()
+        self.stream.at += 1
+        argument = self.sum()
+        if not (self.stream.here_is(TokenKind.COMMA) or self.stream.here_is(TokenKind.SEMICOLON)):
+            self.stream.at = here
+            return None
+        self.stream.at += 1
+        base = self.sum()
+        self.stream.expect(TokenKind.CLOSE)
+        return Call("log", (argument, base))
 
     def _function_exponent(self) -> Expression:
         """The exponent of `sin^2 x`, `sin²(x)`, `sin^-1 x`."""
@@ -117,6 +132,7 @@ class _FormulaParser(Parser):
             self.doubts.add(Doubt.LOG)
         if name in {"sin", "cos", "tan"} and isinstance(argument, Number) and float(argument.text) >= 10:
             self.doubts.add(Doubt.DEGREES)
-        if name in _LOG_BASES:
-            return Call("log", (argument, Number(_LOG_BASES[name])))
+        base = name.removeprefix("log")
+        if base.isdigit():
+            return Call("log", (argument, Number(base)))
         return Call("log" if name == "ln" else name, (argument,))

@@ -78,6 +78,7 @@ _LATEX_ROOT: Final = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
 _LATEX_POWER: Final = re.compile(r"\^\s*\{([^{}]*)\}")
 _MOST_NESTED_LATEX: Final = 6
 _NUMBER: Final = r"[-+]?\s?(?:oo|inf(?:inity|ty)?|unendlich|pi|\d+(?:\.\d+)?)(?:\s?[/*]\s?(?:\d+|pi))?"
+_LOG_OF: Final = r"\d+(?:\.\d+)?|[a-z]"
 _SENTENCES: Final = (
     (re.compile(r"(?<=\d) [xX] (?=\d)"), " * "),  # 3 x 4
     (
@@ -88,6 +89,20 @@ _SENTENCES: Final = (
     (re.compile(rf"(->\s*{_NUMBER}[-+]?)(?=\s+\S)"), r"\1 , "),  # x -> 0 sin(x)/x: no product of 0
     (re.compile(r"(,|\s)\s*\.{2,}\s*,?|\.{3,}\s*,"), " … "),  # 1, 2, ..., 10
     (re.compile(r"(?<=\d)\s*\.\.+\s*(?=-?\d)"), " to "),  # 0..5
+    (
+        re.compile(
+            rf"\blog(?:arithm)?(?: to)?(?: the)? base (\d+) of (?:({_LOG_OF})(?=\s*(?:[?.!,=]|$| [a-z]{{2}}))|(?=\())",
+            re.I,
+        ),
+        lambda found: f"log_{found[1]}" + (f"({found[2]})" if found[2] else ""),
+    ),
+    (
+        re.compile(
+            rf"\blog(?:arithm(?:us)?)? (?:of|von) ({_LOG_OF}) (?:to|with|in|zur)(?: the)? (?:base|basis) (\d+)",
+            re.I,
+        ),
+        r"log_\2(\1)",
+    ),
 )
 _DIFFERENTIAL: Final = re.compile(
     r"(?<!\w)d(?:\^\(?(?P<order>[2-4])\)?)?(?:[a-zA-Z]|\s)?/\s?d(?P<letter>[a-z])"
@@ -125,6 +140,7 @@ def _without_latex(text: str) -> str:
 
 _DECIMAL_COMMA: Final = (
     (re.compile(r"(?<=[\[{])\s*(-?\d+),\s*(-?\d+)\s*(?=[\]}])"), r"\1;\2"),  # [0,5] has two ends
+    (re.compile(r"(\blog\(\d+),(\d+\))"), r"\1;\2"),  # a base
     (re.compile(r"(?<![\d,])\d+(?:,\d+){2,}(?![\d,])"), lambda run: run[0].replace(",", ";")),  # 1,2,3 is a list
     (re.compile(r"(?<![\d,.])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])"), lambda number: number[0].replace(".", "")),
     (re.compile(r"(?<=\d),(?=\d)"), "."),

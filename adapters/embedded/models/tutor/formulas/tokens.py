@@ -68,7 +68,7 @@ _PIECES: Final = re.compile(
       | (?P<ordinal>[0-9]+(?:st|nd|rd|th)(?![a-z]))
       | (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3}(?!\w))? | \.[0-9]+)
       | (?P<subscript>[a-zA-Z]_(?:\w|\{\w+\})(?!\w))
-      | (?P<log>log_\(?(?:10|2|e)\)?|log10|log2)
+      | (?P<log>log_\(?(?:[0-9]{1,6}|e)\)?|log10|log2)
       | (?P<axis>[xyzXYZ]-(?:ax[ie]s|intercepts?|values?|coordinates?|Achsen?\w*|Werte?\w*|Koordinaten?)(?!\w))
       | (?P<word>(?!(?:arc|a?sin|a?cos|a?tan|ln|log|exp|sqrt)[a-z]*-)[^\W\d_]{3,}-[^\W\d_]{3,}
           | [^\W\d_]{2,}'[^\W\d_]{1,2}(?![\w(]) | I'[^\W\d_]{1,2} | [^\W\d_]+)
@@ -88,7 +88,6 @@ _MARKS: Final = {
     ";": TokenKind.SEMICOLON,
     **dict.fromkeys(".?:", TokenKind.STOP),
 }
-_LOG_BASES: Final = {"log10": "log10", "log2": "log2", "log_10": "log10", "log_2": "log2", "log_e": "ln"}
 
 
 def tokens(text: str, *, is_word: Callable[[str], bool], decimal_comma: bool = False) -> list[Token]:
@@ -121,7 +120,8 @@ def _token(kind: str, text: str, *, spaced: bool) -> Token:
         case "subscript":
             text = text.replace("{", "").replace("}", "")
         case "log":
-            text = _LOG_BASES[text.lower().replace("(", "").replace(")", "")]
+            base = text.lower().removeprefix("log").strip("_()")
+            text = "ln" if base == "e" else f"log{base}"
         case _:
             text = text.lower()
     return Token(kind=_KINDS.get(kind) or TokenKind(kind), text=text, spaced=spaced)

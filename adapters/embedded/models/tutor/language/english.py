@@ -22,7 +22,11 @@ CUES: Final = {
     Cue.INTEGRAL: "integral | integrals | integrate | integrating | integration | antiderivative | antiderivatives"
     " | anti-derivative | primitive | primitive function | definite integral | indefinite integral",
     Cue.AREA: "area under | area below | area beneath | area under the curve of | area under the curve"
-    " | area under the graph of | area under the graph | area of the region under",
+    " | area under the graph of | area under the graph | area of the region under | area between | area enclosed"
+    " | area bounded | area enclosed by | area bounded by | area enclosed between | area of the region between"
+    " | area of the region enclosed by | area of the region bounded by | area between the curves"
+    " | area between the graphs of | area enclosed by the curves | area enclosed by the graphs of"
+    " | area between the two curves | region between | region enclosed by | region bounded by",
     Cue.CONCAVE: "concave | concave down | concave downward | concave downwards",
     Cue.CONVEX: "convex | concave up | concave upward | concave upwards",
     Cue.CURVATURE: "concavity | convexity | curvature behaviour | concave or convex | convex or concave"

@@ -21,7 +21,9 @@ CUES: Final = {
     " | bestimmtes integral | unbestimmtes integral | das bestimmte integral | das unbestimmte integral"
     " | integration | bestimmte integral | unbestimmte integral",
     Cue.AREA: "fläche unter | fläche unter der kurve | flächeninhalt unter | flächeninhalt unter der kurve"
-    " | fläche unter dem graphen von | fläche unter der kurve von | fläche unter dem graphen",
+    " | fläche unter dem graphen von | fläche unter der kurve von | fläche unter dem graphen | fläche zwischen"
+    " | flächeninhalt zwischen | fläche zwischen den kurven | fläche zwischen den graphen von | eingeschlossene fläche"
+    " | eingeschlossene fläche von | fläche zwischen den graphen | flächeninhalt zwischen den kurven",
     Cue.CONCAVE: "konkav | konkave | konkaver | rechtsgekrümmt | rechtskrümmung",
     Cue.CONVEX: "konvex | konvexe | konvexer | linksgekrümmt | linkskrümmung",
     Cue.CURVATURE: "konkav oder konvex | konvex oder konkav | krümmung | krümmungsverhalten | konvexität",
@@ -56,7 +58,7 @@ CUES: Final = {
     Cue.ANALYSIS: "kurvendiskussion | untersuche | analysiere | diskutiere | funktionsuntersuchung",
     Cue.FIND: "schreibe | schreib | wandle | berechne | berechnen | bestimme | bestimmen | finde | finden | was ist"
     " | was sind | wie lautet | wie lauten | wie groß ist | gib | gib mir | gib an | ermittle | ermitteln"
-    " | wie viel ist | wieviel ist | was ergibt | ergibt | rechne | rechne aus | ausrechnen | wo ist | wo sind"
+    " | wie viel ist | wieviel ist | wie viel sind | wieviel sind | was ergibt | ergibt | rechne | rechne aus | ausrechnen | wo ist | wo sind"
     " | welche | welches | welcher | für welche | für welches | zeige | zeig mir | zeige mir | zeig | zeigen"
     " | anschauen | nenne | suche | was kommt raus bei | wann ist | wo liegt | wo liegen | wo hat | wo | wann"
     " | wie hoch ist | bilde | erstelle | was | an welchen stellen | an welcher stelle | welchen | wie ist"
@@ -170,7 +172,7 @@ CUES: Final = {
     " | taylorreihe | reihe | primzahl | primzahlen | volumen | rotationskörper | umkehrfunktion | asymptote"
     " | asymptoten | beweise | beweis | abstand | umfang | dreieck | kreis | winkel | zinsen | ggt | kgv | partielle"
     " | bogenlänge | normale | rest | teilbar | symmetrie | symmetrisch | periode | stetig | differenzierbar"
-    " | wertebereich | gerade funktion | ungerade | fläche zwischen",
+    " | wertebereich | gerade funktion | ungerade",
 }
 
 OPERATORS: Final = {

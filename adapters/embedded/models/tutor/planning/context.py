@@ -38,6 +38,7 @@ class Context:
     last: Clause | None = None
     earlier: Clause | None = None  # the one before it that had other subjects
     definitions: Definitions = field(default_factory=dict)
+    numbers: tuple[Expression, ...] = ()  # of the last question about plain numbers
 
 
 def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:

@@ -11,6 +11,7 @@ from adapters.embedded.models.tutor.formulas.statements import Bounds
 from adapters.embedded.models.tutor.language.cues import ALGEBRA_CUES, EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.planning.tasks import (
+    AreaBetween,
     Curvature,
     Derivative,
     Evaluate,
@@ -73,8 +74,12 @@ def derivative(view: ClauseView) -> list[Task]:
 def integral(view: ClauseView) -> list[Task]:
     """Definite where a range is given; an area needs one."""
     is_area = Cue.AREA in view.clause.demands
+    functions = view.of_one_variable(view.functions())
+    if is_area and len(functions) == 2:
+        first, second = view.drawable(functions)
+        return [AreaBetween(first=first, second=second, bounds=view.bounds(first.variable))]
     found: list[Task] = []
-    for function in view.of_one_variable(view.functions()):
+    for function in functions:
         bounds = view.bounds(function.variable)
         if is_area and bounds is None:
             raise Refusal(Reason.NO_RANGE)
@@ -152,6 +157,8 @@ def table(view: ClauseView) -> list[Task]:
     if Cue.POINTS in numbers:
         spans = Operation("-", numbers[Cue.POINTS], Number("1"))
         step = Operation("/", Operation("-", bounds.high, bounds.low), spans)
+    elif Cue.INTERVAL in numbers:  # in 10 steps
+        step = Operation("/", Operation("-", bounds.high, bounds.low), numbers[Cue.INTERVAL])
     return [Table(functions=tuple(functions), bounds=bounds, step=step)]
 
 

@@ -206,8 +206,55 @@ class Tangent:
     at: Expression
 
 
+class OfNumbers(StrEnum):
+    """What can be asked of plain numbers; the numbers' roles stand behind each kind."""
+
+    MEAN = "mean"
+    MEDIAN = "median"
+    DEVIATION = "deviation"
+    VARIANCE = "variance"
+    TOTAL = "total"
+    PRODUCT = "product"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    SPREAD = "spread"  # greatest less smallest
+    MODE = "mode"
+    RANGE_TOTAL = "range total"  # first and last of consecutive whole numbers
+    IS_PRIME = "is prime"
+    FACTORS = "factors"
+    DIVISORS = "divisors"
+    PRIMES = "primes"  # lowest and highest
+    DIVISOR = "divisor"  # the greatest common one
+    MULTIPLE = "multiple"  # the least common one
+    REMAINDER = "remainder"  # dividend, divisor
+    CHOICES = "choices"  # how many there are, how many are taken
+    SHARE = "share"  # part, whole
+    CHANGE = "change"  # before, after
+    RAISED = "raised"  # base, percent
+    LOWERED = "lowered"  # base, percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberTask:
+    """A question about plain numbers."""
+
+    asked: OfNumbers
+    numbers: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaBetween:
+    """What two curves enclose: between their intersections, or over a range."""
+
+    first: Function
+    second: Function
+    bounds: Bounds | None = None
+
+
 Task = (
-    Arithmetic
+    NumberTask
+    | AreaBetween
+    | Arithmetic
     | Evaluate
     | Rewrite
     | Table

@@ -116,7 +116,8 @@ class ClauseView:
                 raise Refusal(Reason.LEFT_OVER, relation.signs)
         self.use("unknowns")
         numbers = [relation for relation in self.subjects() if relation.is_bare and is_constant(relation.parts[0])]
-        if numbers and len(numbers) < len(found):  # a lone number beside functions had another meaning
+        level = {Cue.INTERSECTION, Cue.AREA} & set(self.clause.demands)  # x^2 and 4: a curve and a level line
+        if numbers and len(numbers) < len(found) and not level:  # a lone number beside functions had another meaning
             raise Refusal(Reason.LEFT_OVER)
         return list(dict.fromkeys(found))
 

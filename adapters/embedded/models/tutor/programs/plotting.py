@@ -22,20 +22,24 @@ from adapters.embedded.models.tutor.planning.tasks import Function, Plot
 from adapters.embedded.models.tutor.programs.script import MARK, Script
 
 RANGE: Final = '''
-def good_range(curves, marks):
-    """A range that shows the zeros, the turning points and the marked points, if they are not too many."""
+def good_range(curves, marks, least):
+    """A range that shows zeros, turning points, where curves meet, and the marked points, if they are not too many."""
     wide = np.linspace(-1000, 1000, 20001)
-    special = []
-    for curve in curves:
-        heights = curve(wide) + 0 * wide
-        for values in (heights, np.diff(heights)):  # where the curve, or its slope, changes its sign
-            known = np.flatnonzero(np.isfinite(values) & (np.abs(values) > 1e-100))
-            special += list(wide[known[np.flatnonzero(np.diff(np.sign(values[known])))]])
+    drawn = [curve(wide) + 0 * wide for curve in curves]
+    special = list(marks)
+    for values in [*drawn, *map(np.diff, drawn), *(heights - drawn[0] for heights in drawn[1:])]:
+        known = np.flatnonzero(np.isfinite(values) & (np.abs(values) > 1e-100))
+        special += list(wide[known[np.flatnonzero(np.diff(np.sign(values[known])))]])  # where the sign changes
     if len(special) > 24:
-        return -2 * np.pi, 2 * np.pi
+        near = np.linspace(-2 * np.pi, 2 * np.pi, 20001)
+        waves = min(np.count_nonzero(np.diff(np.sign(np.diff(curve(near) + 0 * near)))) for curve in curves)
+        reach = 2 * np.pi * min(1, 16 / max(waves, 1)) if waves > 40 else 2 * np.pi
+        return -reach, reach
+    if all(abs(place) < 50 for place in special):
+        special.append(0)  # the vertical axis
     center = round(min(special) + max(special)) / 2 if special else 0
-    reach = max([1.6 * abs(point - center) for point in special + marks], default=0)
-    reach = 5 if reach < 1 else max(2, np.ceil(reach))
+    reach = max([1.6 * abs(place - center) for place in special], default=0)
+    reach = 5 if reach < 1 else max(least, np.ceil(reach))
     return center - reach, center + reach
 '''
 DEFINED: Final = '''
@@ -49,13 +53,23 @@ def where_defined(curves, left, right):
 '''
 GAPS: Final = '''
 def with_gaps(heights):
-    """No line is drawn where the curve jumps from one side of a pole to the other."""
+    """No line is drawn across a pole or a jump: one step turns back, or is far larger than those beside it."""
     low, high = np.nanpercentile(np.where(np.isfinite(heights), heights, np.nan), [10, 90])
-    jumps = (np.abs(np.diff(heights)) > 4 * (high - low)) & (np.sign(heights[:-1]) != np.sign(heights[1:]))
-    heights[:-1][jumps] = np.nan
+    steps = np.diff(heights)
+    before, after = np.append(0, steps[:-1]), np.append(steps[1:], 0)
+    back = (np.sign(steps) != np.sign(before)) & (np.sign(steps) != np.sign(after)) & (np.abs(steps) > 4 * (high - low))
+    beside = np.maximum(np.abs(before), np.abs(after))
+    heights[:-1][back | (np.abs(steps) > 50 * beside + 0.01 * (high - low))] = np.nan
     return heights
+
+
+def has_pole(curve, left, right):
+    """Whether the curve grows without bound: the closer one looks, the higher it gets."""
+    coarse, fine = (np.abs(curve(places) + 0 * places) for places in
+                    (left + (right - left) * (np.arange(count) + 0.37) / count for count in (1000, 20000)))
+    return np.max(fine[np.isfinite(fine)], initial=0) > 3 * np.max(coarse[np.isfinite(coarse)], initial=0)
 '''
-_WITH_POLES: Final = frozenset({"tan", "cot", "sec", "csc", "coth"})
+_WITH_GAPS: Final = frozenset({"tan", "cot", "sec", "csc", "coth", "floor", "ceiling", "sign", "gamma"})
 _NOT_EVERYWHERE: Final = frozenset({"log", "sqrt", "asin", "acos", "acosh", "atanh", "factorial"})
 _MANY_CURVES: Final = 90
 
@@ -69,14 +83,14 @@ def plot(script: Script, task: Plot) -> None:
     partial = poles or is_partial(formulas)
     quiet = partial or not is_polynomial(formulas)
     script.section("The curves, as functions of numbers.", _curves(script, task, variable, quiet=quiet))
-    script.section("The range to draw.", _range(script, task, partial=partial))
+    script.section("The range to draw.", _range(script, task, partial=partial, poles=poles))
     script.section("Draw: many points, joined to a smooth line.", _drawing(script, task, poles=poles))
 
 
 def has_poles(formulas: Iterable[Expression]) -> bool:
-    """Whether a curve may run off to infinity between two points."""
+    """Whether a curve may run off to infinity, or jump, between two points."""
     return any(
-        _divides(node) or (isinstance(node, Call) and node.function in _WITH_POLES)
+        _divides(node) or (isinstance(node, Call) and node.function in _WITH_GAPS)
         for formula in formulas
         for node in walk(formula)
     )
@@ -141,12 +155,12 @@ def _tangent(script: Script, function: Function, at: Expression) -> str:
     return f"{name}.subs({variable}, {point}) + {slope} * ({variable} - {point})"
 
 
-def _range(script: Script, task: Plot, *, partial: bool) -> str:
+def _range(script: Script, task: Plot, *, partial: bool, poles: bool) -> str:
     bounds = task.bounds
     if bounds is not None and Constant("oo") not in (*walk(bounds.low), *walk(bounds.high)):
         return f"left, right = sorted([float({script.text(bounds.low)}), float({script.text(bounds.high)})])"
     script.helper(RANGE)
-    text = f"left, right = good_range(curves.values(), [{', '.join(_marks(script, task))}])"
+    text = f"left, right = good_range(curves.values(), [{', '.join(_marks(script, task))}], {5 if poles else 3})"
     if bounds is not None:
         text += "\n" + _cut(script, bounds)
     if partial:
@@ -197,10 +211,10 @@ print("Drawn from", left, "to", right)
 print("{MARK}", json.dumps({{"left": float(left), "right": float(right), "seen": seen}}))"""
 
 
-_NEAR_POLES: Final = """seen = np.concatenate([heights[np.isfinite(heights)] for heights in drawn.values()])
-if len(seen):  # near a pole the curve leaves the picture
-    low, high = np.percentile(seen, [4, 96])
-    plt.ylim(max(seen.min(), low - 0.5 * (high - low)) - 0.3, min(seen.max(), high + 0.5 * (high - low)) + 0.3)
+_NEAR_POLES: Final = """if any(has_pole(curve, left, right) for curve in curves.values()):
+    seen = np.concatenate([heights[np.isfinite(heights)] for heights in drawn.values()])
+    low, high = np.percentile(seen, [15, 85])  # near a pole the curve leaves the picture
+    plt.ylim(max(seen.min(), 2 * low - high) - 0.3, min(seen.max(), 2 * high - low) + 0.3)
 """
 
 

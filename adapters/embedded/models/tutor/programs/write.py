@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from adapters.embedded.models.tutor.planning.tasks import (
+    AreaBetween,
     Arithmetic,
     Curvature,
     Derivative,
@@ -16,6 +17,7 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Intersection,
     Limit,
     Monotony,
+    NumberTask,
     Plot,
     Rewrite,
     Roots,
@@ -25,15 +27,17 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Tangent,
     Task,
 )
-from adapters.embedded.models.tutor.programs import calculus, plotting, shape, solving, tables, values
+from adapters.embedded.models.tutor.programs import areas, calculus, numbers, plotting, shape, solving, tables, values
 from adapters.embedded.models.tutor.programs.script import Script
 
 _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
+    NumberTask: numbers.number,
     Arithmetic: values.arithmetic,
     Evaluate: values.evaluate,
     Rewrite: values.rewrite,
     Derivative: calculus.derivative,
     Integral: calculus.integral,
+    AreaBetween: areas.area_between,
     Limit: calculus.limit,
     Tangent: calculus.tangent,
     Curvature: shape.curvature,

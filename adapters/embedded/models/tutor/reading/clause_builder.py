@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.embedded.models.tutor.formulas.expression import Expression, Symbol, is_constant
+from adapters.embedded.models.tutor.formulas.expression import Expression, Number, Symbol, is_constant
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation, Values
 from adapters.embedded.models.tutor.formulas.tokens import TokenKind
 from adapters.embedded.models.tutor.language.cues import DEMANDS, Cue, Word
@@ -177,11 +177,13 @@ class ClauseBuilder:
         return True
 
     def _measures(self, cue: Cue | None, value: Expression, at: int) -> bool:
-        """`step 0.5`, `5 points`, `x -> 0`."""
+        """`step 0.5`, `5 points`, `in 10 steps`, `x -> 0`."""
         following = following_cue(self._items, at)
         amount = cue if cue in _AMOUNTS else following if following in _AMOUNTS else None
-        if cue is Cue.APPROACHES:
+        if cue is Cue.APPROACHES or (cue is Cue.TO and Cue.LIMIT in self._slots.demands):
             self._slots.towards = value
+        elif amount is Cue.STEP and cue is not Cue.STEP and _is_count(value):
+            self._slots.numbers[Cue.INTERVAL] = value
         elif amount is not None:
             self._slots.numbers[amount] = value
         else:
@@ -279,3 +281,8 @@ class ClauseBuilder:
             self._parentheses -= 1
         else:
             self._slots.strange.append(mark.text)
+
+
+def _is_count(value: Expression) -> bool:
+    """Whether a number before `steps` counts them, rather than being their width: 10, not 0.5."""
+    return isinstance(value, Number) and value.text.isdigit() and int(value.text) > 1

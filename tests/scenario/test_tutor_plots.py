@@ -1,0 +1,56 @@
+"""What the tutor's plots show: ranges, poles, jumps."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from service.setting_specs import default_sandbox_python
+from tests.tutor.driver import Chat, worker
+
+pytestmark = pytest.mark.skipif(
+    not default_sandbox_python().exists(),
+    reason="needs the sandbox's own Python environment, which `make` installs",
+)
+
+
+async def test_a_pole_leaves_the_picture_and_the_rest_of_the_curve_fills_it(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question, low, high in (
+            ("Plot 1/x^2 from -2 to 2", -1, 30),
+            ("Plot tan(x) from -pi to pi", -10, 10),
+            ("Plot 1/x", -5, 5),
+        ):
+            [[axes, *_]] = (await Chat(sandbox).ask(question)).figures
+            assert low < axes["ylim"][0] < axes["ylim"][1] < high, question
+
+
+async def test_no_line_joins_the_two_sides_of_a_pole_or_jump(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question in (
+            "Plot 1/x + 1000",
+            "Plot floor(x) from 0.5 to 1.5",
+            "Plot |x|/x from -1 to 1.3",
+            "Plot tan(x) from 1 to 2",
+        ):
+            [[_, curve, *_]] = (await Chat(sandbox).ask(question)).figures
+            assert any(math.isnan(height) for height in curve["y"]), question
+
+
+async def test_a_range_of_its_own_shows_what_matters(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question, shown, widest in (
+            ("Plot e^(-x^2)", (-2, 2), 12),
+            ("Plot -½x + 3", (0, 6), 20),
+            ("Plot x^2 - 100x", (0, 50, 100), 200),
+            ("Plot sin(100x)", (0,), 2),
+            ("Solve 2x + 3 = 7x - 12 and plot both sides", (3,), 15),
+            ("Plot 1/(1 + 100x^2)", (0,), 20),
+        ):
+            [[axes, curve, *_]] = (await Chat(sandbox).ask(question)).figures
+            left, right = axes["xlim"]
+            assert all(left < place < right for place in shown), question
+            assert right - left < widest, question
+            assert axes["ylim"][1] > 0.9 * max(curve["y"]), question
