@@ -1,4 +1,4 @@
-"""The turns of a conversation for the panel: what was said, when what was done, which calls it took."""
+"""The turns of a conversation for the panel: what was said and how it ended; of one also its steps and calls."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class TurnRoutes:
         self._calls = calls
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve the list, and the calls of one."""
+        """Serve the list, and one."""
         app.add_routes(
             [
                 web.get("/chat/turns", from_own_page(self._list)),
-                web.get(r"/chat/turns/{number:[0-9]{1,19}}/calls", from_own_page(self._calls_of)),
+                web.get(r"/chat/turns/{number:[0-9]{1,19}}", from_own_page(self._show)),
             ]
         )
 
@@ -42,18 +42,30 @@ class TurnRoutes:
         said = await self._transcripts.texts(conversation, [line.message_id for line in lines])
         return web.json_response([_turn(line, said.get(line.message_id, "")) for line in reversed(lines)])
 
-    async def _calls_of(self, request: web.Request) -> web.Response:
+    async def _show(self, request: web.Request) -> web.Response:
         conversation, number = allowed(request, self._tokens), int(request.match_info["number"])
         line = next((line for line in await self._lines(conversation) if line.number == number), None)
         if line is None:
             raise RefusedError(404, "NoSuchTurn", "This conversation has no such turn.")
-        return web.json_response([call.to_json() for call in self._calls.of(line.name)])
+        said = await self._transcripts.texts(conversation, [line.message_id])
+        steps = [{"name": step.name, "done_at_s": step.done_at_s} for step in line.steps]
+        calls = [call.to_json() for call in self._calls.of(line.name)]
+        return web.json_response(_turn(line, said.get(line.message_id, "")) | {"steps": steps, "calls": calls})
 
     async def _lines(self, conversation: ConversationId) -> list[Timeline]:
         return await self._turns.of(conversation_key(conversation), MOST_TURNS)
 
 
 def _turn(line: Timeline, text: str) -> dict[str, Any]:
-    title = text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1]}…"
-    known = {name: value for name, value in line.to_json().items() if name != "conversation_hash"}
-    return {**known, "name": line.name, "code": code_of(line.number), "text": title, "threads": sorted(line.threads)}
+    return {
+        "number": line.number,
+        "name": line.name,
+        "code": code_of(line.number),
+        "text": text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1]}…",
+        "accepted_at_s": line.accepted_at_s,
+        "begun_at_s": line.begun_at_s,
+        "ended_at_s": line.ended_at_s,
+        "tries": line.tries,
+        "outcome": line.outcome,
+        "threads": sorted(line.threads),
+    }

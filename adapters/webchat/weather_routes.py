@@ -11,9 +11,16 @@ from aiohttp import web
 from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
+from adapters.webchat.transcripts import Activity
 from adapters.webchat.weather import Kind, Weather
 
-NEWS: Final = "webchat/weather"
+_NEWS: Final[Activity] = {
+    "type": "event",
+    "name": "webchat/weather",
+    "id": "weather",
+    "from": {"id": "bot", "role": "bot"},
+    "timestamp": "1970-01-01T00:00:00Z",
+}
 _ANSWER_FIRST_S: Final = 0.1
 
 
@@ -27,7 +34,7 @@ class WeatherRoutes:
         self._tokens = tokens
         self._weather = weather
         self._restart = restart
-        weather.changed = lambda: streams.tell_all({"type": "event", "name": NEWS})
+        weather.changed = lambda: streams.tell_all(_NEWS)
 
     def add_routes(self, app: web.Application) -> None:
         """Serve them."""

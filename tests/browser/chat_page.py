@@ -7,8 +7,15 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from scripts.program import Program
+
 _BOX = "[data-id=webchat-sendbox-input]"
 _LOADED = "image => image.complete && image.naturalWidth > 0"
+
+
+def page_address(bot: Program) -> str:
+    """Where the page of a running bot is, with a slash at the end."""
+    return bot.told.removesuffix("api/messages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,28 @@ class ChatPage:
     def typing(self) -> Locator:
         """The dots, while the bot is at work."""
         return self.page.locator(".webchat__typing-indicator")
+
+    @property
+    def details(self) -> Locator:
+        """The panel."""
+        return self.page.get_by_role("complementary", name="Details")
+
+    @property
+    def turns(self) -> Locator:
+        """The turns in the panel, newest first."""
+        return self.details.locator(".turn")
+
+    @property
+    def storm(self) -> Locator:
+        """The line that tells of bad weather."""
+        return self.page.locator("#storm")
+
+    def order(self, weather: str) -> None:
+        """Switch a kind of weather on."""
+        if not self.page.locator("#kinds").is_visible():
+            self.details.locator("#weather > summary").click()
+        self.details.get_by_role("switch", name=weather).click()
+        self.storm.filter(has_text=weather).wait_for()
 
     @property
     def starters(self) -> Locator:

@@ -18,10 +18,12 @@ from scripts.playground import running_playground
 from scripts.program import Program
 from scripts.progress import CACHE
 from tests.browser.chat import Chat
+from tests.browser.chat_page import ChatPage, page_address
 from tests.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"
 _PAGE_MS = 15_000
+_EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # Web Chat sets one style that is empty
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,26 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     yield page
     page.screenshot(path=_SCREENSHOTS / f"{request.node.name}.png", full_page=True)
     context.close()
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complains of: scripts that fail, things that the security policy forbids."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    yield heard
+    assert [text for text in heard if _EMPTY_STYLE not in text] == []
+
+
+@pytest.fixture
+def chat_page(page: Page, bot: Program, complaints: list[str], web_chat: None) -> ChatPage:
+    """A new chat on the local page, 1280 x 800."""
+    assert complaints == []
+    page.set_viewport_size({"width": 1280, "height": 800})
+    chat = ChatPage(page=page, address=page_address(bot))
+    chat.open()
+    return chat
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,43 +8,25 @@ from playwright.sync_api import Browser, Page, expect
 
 from scripts.program import Program
 from scripts.progress import CACHE
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import ChatPage, page_address
 from tests.service_process import running_bot
 
 pytestmark = pytest.mark.usefixtures("web_chat")
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
-_EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # Web Chat sets one style that is empty
 SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
 
 
 @pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser complains of: scripts that fail, things that the security policy forbids."""
-    heard: list[str] = []
-    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    yield heard
-    assert [text for text in heard if _EMPTY_STYLE not in text] == []
-
-
-@pytest.fixture
-def chat(page: Page, bot: Program, complaints: list[str]) -> ChatPage:
+def chat(chat_page: ChatPage) -> ChatPage:
     """A new chat, 1280 x 800."""
-    page.set_viewport_size({"width": 1280, "height": 800})
-    chat = ChatPage(page=page, address=_address(bot))
-    chat.open()
-    return chat
+    return chat_page
 
 
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
-
-
-def _address(bot: Program) -> str:
-    return bot.told.removesuffix("api/messages")
 
 
 def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_all_again(chat: ChatPage) -> None:
@@ -68,38 +48,8 @@ def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_
     expect(chat.starters.first).to_be_hidden()
 
 
-def test_the_details_show_time_line_code_output_and_each_call_with_its_json(chat: ChatPage, axe: str) -> None:
-    details = chat.page.get_by_role("complementary", name="Details")
-    expect(details.locator("#assistants")).to_contain_text("Math Tutor")
-    expect(details.locator("#assistants")).to_contain_text("Model: built-in tutor. Tools: code interpreter.")
-    chat.say(SOLVE)
-    chat.picture(timeout_ms=_TURN_MS)
-
-    turn = details.locator(".turn")
-    expect(turn.locator(".line")).to_contain_text("Message received")
-    expect(turn.locator(".line")).to_contain_text("A plot was drawn")
-    expect(turn.locator(".line")).to_contain_text("Answer sent")
-    expect(turn.get_by_label("Code", exact=True)).to_contain_text("import matplotlib")
-    expect(turn.get_by_label("Output", exact=True)).to_contain_text("12")
-    turn.get_by_role("button", name=re.compile("GET .*steps")).click()
-    expect(turn.get_by_label(re.compile("Answer to GET .*steps"))).to_contain_text('"type": "code_interpreter"')
-    assert chat.barriers(axe) == []
-    chat.page.screenshot(path=_SCREENSHOTS / "chat-page-details.png")
-
-
-def test_the_details_can_be_put_away_and_stay_away(chat: ChatPage) -> None:
-    details = chat.page.get_by_role("complementary", name="Details")
-    chat.page.get_by_role("button", name="Close the details").click()
-    expect(details).to_be_hidden()
-    expect(chat.page.get_by_role("button", name="Details")).to_be_focused()
-    chat.reload()
-    expect(details).to_be_hidden()
-    chat.page.get_by_role("button", name="Details").click()
-    expect(details).to_be_visible()
-
-
 def test_two_tabs_stay_apart_and_the_list_leads_back(chat: ChatPage, bot: Program) -> None:
-    other = ChatPage(page=chat.page.context.new_page(), address=_address(bot))
+    other = ChatPage(page=chat.page.context.new_page(), address=page_address(bot))
     other.open()
     chat.say("Plot x^2")
     other.say("What is 6 times 7?")
@@ -167,7 +117,7 @@ def test_the_barriers_are_really_looked_for(chat: ChatPage, axe: str) -> None:
 def test_a_browser_without_scripts_is_told_so(browser: Browser, bot: Program, width: int) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": width, "height": 600})
     page = context.new_page()
-    page.goto(_address(bot))
+    page.goto(page_address(bot))
     expect(page.get_by_role("heading", name="This page needs JavaScript")).to_be_in_viewport()
     expect(page.get_by_role("heading", name="Math Tutor")).to_be_in_viewport(ratio=1)
     context.close()
@@ -175,7 +125,7 @@ def test_a_browser_without_scripts_is_told_so(browser: Browser, bot: Program, wi
 
 def test_what_is_missing_is_told_where_the_chat_would_be(page: Page, bot: Program) -> None:
     page.route("**/chat/webchat.js", lambda route: route.fulfill(status=404))
-    page.goto(_address(bot))
+    page.goto(page_address(bot))
     page.evaluate("document.getElementById('missing').hidden = false")  # as the service does without the bundle
     expect(page.get_by_text("python -m scripts.web_chat")).to_be_in_viewport(ratio=1)
     header = page.locator("header").bounding_box()
@@ -186,7 +136,7 @@ def test_what_is_missing_is_told_where_the_chat_would_be(page: Page, bot: Progra
 def test_what_a_model_writes_as_html_or_as_a_far_picture_never_acts(page: Page, bot: Program) -> None:
     refused: dict[str, str | None] = {}
     page.on("requestfailed", lambda request: refused.update({request.url: request.failure}))
-    chat = ChatPage(page=page, address=_address(bot))
+    chat = ChatPage(page=page, address=page_address(bot))
     chat.open()
     conversation = page.evaluate("new URLSearchParams(location.search).get('chat')")
     far = "http://127.0.0.1:9/?secret"
@@ -202,7 +152,7 @@ def test_what_a_model_writes_as_html_or_as_a_far_picture_never_acts(page: Page, 
 
 def test_the_other_name_of_this_machine_serves_as_well(page: Page, bot: Program, complaints: list[str]) -> None:
     assert complaints == []
-    chat = ChatPage(page=page, address=_address(bot).replace("127.0.0.1", "localhost"))
+    chat = ChatPage(page=page, address=page_address(bot).replace("127.0.0.1", "localhost"))
     chat.open()
     chat.say("Plot x^2")
     chat.picture(timeout_ms=_TURN_MS)
@@ -211,7 +161,7 @@ def test_the_other_name_of_this_machine_serves_as_well(page: Page, bot: Program,
 def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_path: Path) -> None:
     port = str(_free_port())
     with running_bot(tmp_path, PORT=port) as bot:
-        chat = ChatPage(page=page, address=_address(bot))
+        chat = ChatPage(page=page, address=page_address(bot))
         chat.open()
         chat.say("Plot x^2 and explain")
         expect(chat.said("Plot x^2")).to_be_visible()

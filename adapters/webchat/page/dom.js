@@ -1,0 +1,32 @@
+// Elements, and answers of the bot's own routes.
+export const byId = (id) => document.getElementById(id);
+
+export function el(tag, props = {}, ...children) {
+  const { aria, ...rest } = props;
+  const node = Object.assign(document.createElement(tag), rest);
+  for (const [name, value] of Object.entries(aria ?? {})) node.setAttribute(`aria-${name}`, value);
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+// A text as it is, which scrolls and can be scrolled by keyboard.
+export function block(text, label) {
+  const pre = el("pre", { tabIndex: 0, textContent: text.trim(), aria: { label } });
+  pre.setAttribute("role", "group");
+  return pre;
+}
+
+export async function answerTo(path, { token, method, body } = {}) {
+  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { "Content-Type": "application/json" }) };
+  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: body && JSON.stringify(body) });
+  const answer = response.status === 204 ? null : await response.json();
+  if (!response.ok) throw new Error(answer.error?.message ?? `${path} answered ${response.status}`);
+  return answer;
+}
+
+// A dialog of the page, open until it is closed; true when it was closed by its button of value "yes".
+export function asked(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true }));
+}

@@ -1,0 +1,58 @@
+// When what was done in a turn: the bot's own moments to the millisecond, the API's in whole seconds.
+import { el } from "/chat/files/dom.js";
+
+const ENDS = { answered: "Answered", stopped: "Stopped", withdrawn: "Withdrawn", declined: "Not read: too many were waiting", unheard: "Nobody there to hear it", given_up: "Given up" };
+
+export function timeLine(turn, runs) {
+  const moments = [...momentsOfBot(turn), ...runs.flatMap(({ run, steps }) => momentsOfRun(run, steps, turn))];
+  moments.sort((one, other) => one.at_s - other.at_s || one.order - other.order);
+  const rows = moments.map(({ at_s, words, about }, nth) =>
+    el("li", {},
+      el("span", { className: "words", textContent: words }),
+      el("span", { className: "took", textContent: nth ? took(at_s - moments[nth - 1].at_s, about) : "" }),
+      el("span", { className: "at", textContent: nth ? `${(at_s - turn.accepted_at_s).toFixed(2)} s` : clock(at_s) }),
+    ),
+  );
+  return el("ol", { className: "line", aria: { label: "Time line: what, how long, when" } }, ...rows);
+}
+
+const took = (time_s, about) => (about ? (time_s < 0.01 ? "" : `about ${time_s.toFixed(1)} s`) : `${time_s.toFixed(2)} s`);
+const clock = (at_s) => new Date(at_s * 1000).toLocaleTimeString([], { hour12: false });
+
+function momentsOfBot({ accepted_at_s, begun_at_s, ended_at_s, steps, outcome, tries }) {
+  const known = [{ at_s: accepted_at_s, words: "Message received" }];
+  if (begun_at_s) known.push({ at_s: begun_at_s, words: tries > 1 ? `Taken up again (${tries - 1})` : "Taken up" });
+  for (const { name, done_at_s } of steps) {
+    const words = step(name);
+    if (words) known.push({ at_s: done_at_s, words });
+  }
+  if (ended_at_s) known.push({ at_s: ended_at_s, words: ENDS[outcome] ?? "Ended in an apology" });
+  return known.map((moment, order) => ({ ...moment, order: order < 2 ? order : order + 100 }));
+}
+
+function step(name) {
+  if (name.startsWith("run in")) return "Run queued";
+  if (name.startsWith("second run in")) return "Second run queued";
+  if (name === "reply") return "Answer ready";
+  const part = /^(?:part|give up) (\d+)$/.exec(name);
+  return part && `Part ${Number(part[1]) + 1} sent`;
+}
+
+// The API tells whole seconds, cut off: each moment is put where the bot's own moments leave it room.
+function momentsOfRun(run, steps, turn) {
+  const second = run.metadata.turn.endsWith(" again");
+  const started = turn.steps.find(({ name }) => name.startsWith(second ? "second run in" : "run in"))?.done_at_s ?? turn.accepted_at_s;
+  const ready = turn.steps.find(({ name }) => name === "reply")?.done_at_s ?? Infinity;
+  const known = [];
+  const at = (time_s, words) => time_s && known.push({ at_s: Math.min(Math.max(time_s + 0.5, started), ready), words, about: true });
+  for (const { completed_at, step_details, type } of steps) {
+    const code = (step_details.tool_calls ?? []).filter((call) => call.code_interpreter);
+    const pictures = code.flatMap((call) => call.code_interpreter.outputs).filter((output) => output.type === "image");
+    if (code.length) at(completed_at, "Code ran");
+    if (pictures.length) at(completed_at, pictures.length === 1 ? "A plot was drawn" : `${pictures.length} plots were drawn`);
+    if (type === "message_creation") at(completed_at, "Answer written");
+  }
+  at(run.failed_at, "Run failed");
+  at(run.cancelled_at, "Run cancelled");
+  return known.map((moment, order) => ({ ...moment, order: 50 + order }));
+}

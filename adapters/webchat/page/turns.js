@@ -1,0 +1,127 @@
+// The turns of the chat, newest first. Each is looked into when it is unfolded: many turns cost little.
+import { answerTo, block, byId, el } from "/chat/files/dom.js";
+import { readCall } from "/chat/files/panel.js";
+import { timeLine } from "/chat/files/timeline.js";
+
+const ENDED = ["completed", "failed", "cancelled", "expired", "incomplete"];
+
+export function turnList({ token, api }) {
+  const drawings = new Map(); // number of a turn -> its drawing
+  const endedRuns = new Map(); // name of a turn -> its runs with their steps
+
+  async function draw() {
+    const turns = await answerTo("/chat/turns", { token });
+    const drawn = turns.map((turn, nth) => drawing(turn, nth === 0));
+    for (const node of byId("turns").children) if (!drawn.includes(node)) node.remove();
+    drawn.forEach((node, nth) => byId("turns").children[nth] === node || byId("turns").insertBefore(node, byId("turns").children[nth] ?? null));
+    byId("no-turns").hidden = drawn.length > 0;
+    return turns.some((turn) => !turn.ended_at_s);
+  }
+
+  function drawing(turn, isNewest) {
+    const node = drawings.get(turn.number) ?? el("details", { className: "turn" }, el("summary"), el("div"));
+    const drawnFrom = JSON.stringify(turn);
+    if (node.dataset.drawnFrom === drawnFrom && turn.ended_at_s) return node;
+    if (!drawings.has(turn.number)) {
+      drawings.set(turn.number, node);
+      node.open = isNewest;
+      node.addEventListener("toggle", () => unfold(node, turn.number));
+    } else unfold(node, turn.number);
+    if (isNewest) for (const other of drawings.values()) if (other !== node && !other.dataset.touched) other.open = false;
+    node.dataset.drawnFrom = drawnFrom;
+    node.firstChild.replaceChildren(el("span", { textContent: turn.text || turn.code }), el("span", { className: "tag", textContent: state(turn) }));
+    node.firstChild.onclick = () => (node.dataset.touched = "yes");
+    return node;
+  }
+
+  async function unfold(node, number) {
+    if (!node.open) return;
+    const turn = await answerTo(`/chat/turns/${number}`, { token });
+    const runs = await runsOf(turn);
+    const shown = JSON.stringify([turn, runs]);
+    if (node.dataset.shown === shown) return; // what is unfolded in it stays so
+    node.dataset.shown = shown;
+    const unfolded = [...node.querySelectorAll(".exchange[open]")].map((one) => one.dataset.call);
+    node.lastChild.replaceChildren(...inside(turn, runs, api));
+    for (const one of node.querySelectorAll(".exchange")) one.open = unfolded.includes(one.dataset.call);
+  }
+
+  async function runsOf(turn) {
+    if (endedRuns.has(turn.name)) return endedRuns.get(turn.name);
+    const lists = await Promise.all(turn.threads.map((thread) => api(`/threads/${thread}/runs?order=desc&limit=100`)));
+    const own = lists.flatMap((list) => list.data).filter((run) => [turn.name, `${turn.name} again`].includes(run.metadata?.turn));
+    const runs = await Promise.all(own.reverse().map(async (run) => ({ run, steps: await stepsOf(run) })));
+    if (turn.ended_at_s && runs.every(({ run }) => ENDED.includes(run.status))) endedRuns.set(turn.name, runs);
+    return runs;
+  }
+
+  const stepsOf = async (run) => (await api(`/threads/${run.thread_id}/runs/${run.id}/steps?order=asc&limit=100`)).data;
+
+  function tell(words) {
+    byId("no-turns").hidden = false;
+    byId("no-turns").textContent = words;
+  }
+
+  return { draw, tell };
+}
+
+function state({ outcome, tries, accepted_at_s, ended_at_s }) {
+  if (!ended_at_s) return tries ? "working" : "waiting";
+  const word = (outcome ?? "done").split(":")[0].replace("_", " ").replace("apologised", "apology");
+  return `${word}, ${(ended_at_s - accepted_at_s).toFixed(1)} s`;
+}
+
+function inside(turn, runs, api) {
+  return [
+    timeLine(turn, runs),
+    ...runs.flatMap(({ run, steps }) => [
+      run.last_error ? el("p", { className: "bad", textContent: run.last_error.message }) : null,
+      ...steps.flatMap((step) => step.step_details.tool_calls ?? []).flatMap(toolCall),
+    ]).filter(Boolean),
+    el("h4", { textContent: "API calls" }),
+    ...(turn.calls.length ? turn.calls.map((call) => recorded(call, api)) : [el("p", { textContent: none(turn, runs) })]),
+    ...(runs.length ? [el("h4", { textContent: "Read now" })] : []),
+    ...runs.flatMap(({ run }) => further(run)).map((path) => readCall(path, api)),
+    el("p", { className: "code" }, `Turn ${turn.code}: `, el("code", { textContent: `teamsbot explain ${turn.code}` })),
+  ];
+}
+
+const none = (turn, runs) => (runs.length ? "They are remembered until the bot ends." : "The bot answered this itself, without the assistant.");
+
+function further({ id, thread_id }) {
+  const path = `/threads/${thread_id}`;
+  return [path, `${path}/runs/${id}`, `${path}/runs/${id}/steps?order=asc`, `${path}/messages?run_id=${id}`];
+}
+
+function toolCall(tool) {
+  if (tool.function) return [el("h4", { textContent: `Function ${tool.function.name}` }), block(tool.function.arguments, "Arguments")];
+  if (!tool.code_interpreter) return [];
+  const printed = tool.code_interpreter.outputs.map((output) => output.logs).filter(Boolean).join("\n");
+  return [
+    el("h4", { textContent: "Code" }), block(tool.code_interpreter.input, "Code"),
+    ...(printed ? [el("h4", { textContent: "Output" }), block(printed, "Output")] : []),
+  ];
+}
+
+function recorded({ method, path, asked, status, answered, took_s, times }, api) {
+  const facts = [status ?? "no answer", `${Math.round(took_s * 1000)} ms`, times > 1 ? `${times} times` : null].filter(Boolean).join(", ");
+  const readable = method === "GET" && !path.startsWith("/files");
+  const node = el("details", { className: "exchange" },
+    el("summary", {}, el("span", {}, el("b", { textContent: method }), ` ${path}`), el("span", { className: "facts", textContent: facts })));
+  node.dataset.call = `${method} ${path}`;
+  node.addEventListener("toggle", () => { // the JSON is drawn when it is wanted
+    if (!node.open || node.childElementCount > 1) return;
+    if (asked) node.append(el("h5", { textContent: "Request" }), block(pretty(asked), `Request of ${method} ${path}`));
+    node.append(el("h5", { textContent: times > 1 ? "Last answer" : "Answer" }), block(pretty(answered ?? "none"), `Answer to ${method} ${path}`));
+    if (readable) node.append(el("h5", { textContent: "Again" }), readCall(path, api));
+  });
+  return node;
+}
+
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

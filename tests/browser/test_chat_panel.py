@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import re
+
+from playwright.sync_api import Route, expect
+
+from scripts.program import Program
+from scripts.progress import CACHE
+from tests.browser.chat_page import ChatPage, page_address
+
+_SCREENSHOTS = CACHE / "screenshots"
+_TURN_MS = 60_000
+SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
+
+
+def test_a_turn_shows_its_time_line_its_code_what_that_printed_and_each_call(chat_page: ChatPage, axe: str) -> None:
+    expect(chat_page.details.locator("#assistants")).to_contain_text("Math Tutor")
+    expect(chat_page.details.locator("#assistants")).to_contain_text("Model: built-in tutor. Tools: code interpreter.")
+    chat_page.say(SOLVE)
+    chat_page.picture(timeout_ms=_TURN_MS)
+
+    turn = chat_page.turns.first
+    expect(turn.locator("summary").first).to_contain_text("answered, ")
+    for moment in (
+        "Message received",
+        "Taken up",
+        "Run queued",
+        "Code ran",
+        "A plot was drawn",
+        "Answer ready",
+        "Part 2 sent",
+    ):
+        expect(turn.locator(".line")).to_contain_text(moment)
+    expect(turn.get_by_label("Code", exact=True)).to_contain_text("import matplotlib")
+    expect(turn.get_by_label("Output", exact=True)).to_contain_text("12")
+    assert chat_page.barriers(axe) == []
+    chat_page.page.screenshot(path=_SCREENSHOTS / "chat-page-details.png")
+
+
+def test_a_call_shows_what_was_asked_and_answered_and_a_reading_one_is_made_again(
+    chat_page: ChatPage, axe: str
+) -> None:
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+
+    turn = chat_page.turns.first
+    expect(turn.locator("summary").first).to_contain_text("answered, ")
+    started = turn.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\w+/runs"))
+    expect(started).to_contain_text("200, ")
+    started.locator("summary").click()
+    asked = json.loads(started.get_by_label(re.compile("Request of POST")).inner_text())
+    assert asked["additional_messages"] == [{"role": "user", "content": "What is 6 times 7?"}]
+    assert json.loads(started.get_by_label(re.compile("Answer to POST")).inner_text())["object"] == "thread.run"
+
+    looked = turn.locator(".exchange").filter(has_text=re.compile(r"GET /threads/\w+/runs/run_\w+"))
+    looked.locator("summary").click()
+    looked.get_by_role("button", name=re.compile("^GET")).click()
+    expect(looked.get_by_label(re.compile("Answer to GET")).last).to_contain_text('"status": "completed"')
+    turn.get_by_role("button", name=re.compile("GET .*steps")).click()
+    expect(turn.get_by_label(re.compile("Answer to GET .*steps"))).to_contain_text('"type": "code_interpreter"')
+    assert chat_page.barriers(axe) == []
+
+
+def test_what_the_bot_answers_itself_is_a_turn_too(chat_page: ChatPage) -> None:
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.turns.first).to_contain_text("The bot answered this itself")
+
+
+def test_turns_of_an_earlier_thread_can_still_be_looked_into(chat_page: ChatPage) -> None:
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    chat_page.say("/new")
+    expect(chat_page.answer("new conversation")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.turns).to_have_count(2)
+
+    chat_page.turns.last.locator("summary").first.click()
+    expect(chat_page.turns.last.get_by_label("Code", exact=True)).to_be_visible()
+
+
+def test_a_chat_with_another_assistant_is_answered_by_it_and_stays_so(chat_page: ChatPage, axe: str) -> None:
+    chat_page.details.get_by_role("button", name="New assistant").click()
+    made = chat_page.page.get_by_role("dialog", name="New assistant")
+    made.get_by_label("Name").fill("Second Tutor")
+    made.get_by_label("Instructions").fill("Be brief.")
+    assert chat_page.barriers(axe) == []
+    made.get_by_label("Name").press("Enter")
+
+    heading = chat_page.page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Second Tutor")
+    card = chat_page.details.locator("#assistants > li").filter(has_text="Second Tutor")
+    expect(card).to_contain_text("answers here")
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    _expect_to_be_answered_by(chat_page, str(card.get_attribute("id")))
+
+    chat_page.reload()
+    expect(heading).to_have_text("Second Tutor")
+    chat_page.say("What is 5 times 5?")
+    expect(chat_page.answer("25")).to_be_visible(timeout=_TURN_MS)
+    _expect_to_be_answered_by(chat_page, str(card.get_attribute("id")))
+
+    chat_page.details.get_by_role("link", name="New chat with Math Tutor").click()
+    expect(heading).to_have_text("Math Tutor")
+
+
+def _expect_to_be_answered_by(chat: ChatPage, assistant: str) -> None:
+    started = chat.turns.first.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\w+/runs"))
+    started.locator("summary").click()
+    expect(started.get_by_label(re.compile("Request of POST"))).to_contain_text(f'"assistant_id": "{assistant}"')
+
+
+def test_a_chat_whose_assistant_is_gone_says_so(chat_page: ChatPage, bot: Program, complaints: list[str]) -> None:
+    chat_page.page.goto(f"{page_address(bot)}?assistant=asst_gone")
+    expect(chat_page.page.get_by_role("heading", level=1)).to_have_text("An assistant that is not there")
+    complaints.clear()  # that it is not there is told in the console too
+
+
+def test_the_details_can_be_put_away_and_stay_away(chat_page: ChatPage) -> None:
+    chat_page.page.get_by_role("button", name="Close the details").click()
+    expect(chat_page.details).to_be_hidden()
+    expect(chat_page.page.get_by_role("button", name="Details")).to_be_focused()
+    chat_page.reload()
+    expect(chat_page.details).to_be_hidden()
+    chat_page.page.get_by_role("button", name="Details").click()
+    expect(chat_page.details).to_be_visible()
+
+
+def test_two_hundred_turns_are_listed_at_once_and_looked_into_one_by_one(chat_page: ChatPage) -> None:
+    page = chat_page.page
+    page.route("**/chat/turns", lambda route: route.fulfill(json=[_turn(number) for number in range(200, 0, -1)]))
+    looked_into: list[str] = []
+
+    def show(route: Route) -> None:
+        looked_into.append(route.request.url.rpartition("/")[2])
+        route.fulfill(json={**_turn(int(looked_into[-1])), "steps": [], "calls": []})
+
+    page.route("**/chat/turns/*", show)
+    chat_page.reload()
+    expect(chat_page.turns).to_have_count(200)
+    took_ms = page.evaluate(_UNFOLD_THE_LAST)
+    assert took_ms < 1000, took_ms
+    expect(chat_page.turns.last).to_contain_text("The bot answered this itself")
+    assert looked_into == ["200", "1"]
+
+
+def _turn(number: int) -> dict[str, object]:
+    known = {
+        "number": number,
+        "name": f"{number}-m",
+        "code": f"T-{number}",
+        "text": f"Question {number}",
+        "threads": [],
+    }
+    return {**known, "accepted_at_s": 1.0, "begun_at_s": 1.0, "ended_at_s": 2.0, "tries": 1, "outcome": "answered"}
+
+
+_UNFOLD_THE_LAST = """async () => {
+    const began = performance.now();
+    document.querySelector("#turns").lastChild.open = true;
+    document.querySelector("#panel").scrollTop = 1e6;
+    await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""

@@ -1,0 +1,105 @@
+"""Bad weather, ordered in the panel as a person does it: nothing is lost, and everybody sees that it is on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from scripts.program import Program
+from scripts.progress import CACHE
+from tests.browser.chat_page import ChatPage, page_address
+
+_SCREENSHOTS = CACHE / "screenshots"
+_TURN_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def _calm_after(chat_page: ChatPage) -> object:
+    """The bot is the module's: no storm of one test blows in the next."""
+    yield
+    if chat_page.storm.is_visible():
+        chat_page.page.get_by_role("button", name="End it now").click()
+        expect(chat_page.storm).to_be_hidden()
+
+
+def test_weather_is_off_until_it_is_ordered_and_is_seen_on_every_page_until_it_is_ended(
+    chat_page: ChatPage, bot: Program, axe: str
+) -> None:
+    other = ChatPage(page=chat_page.page.context.new_page(), address=page_address(bot))
+    other.open()
+    for page in (chat_page, other):
+        expect(page.storm).to_be_hidden()
+    chat_page.order("Messages come twice")
+
+    for page in (chat_page, other):
+        expect(page.storm).to_contain_text("Bad weather was ordered. Messages come twice, 1")
+        assert page.barriers(axe) == []
+    chat_page.page.screenshot(path=_SCREENSHOTS / "chat-page-weather.png")
+    other.page.get_by_role("button", name="End it now").click()
+    for page in (chat_page, other):
+        expect(page.storm).to_be_hidden()
+    expect(chat_page.details.get_by_role("switch", name="Messages come twice")).not_to_be_checked()
+
+
+def test_a_slow_model_answers_late_and_the_person_sees_that_it_works(chat_page: ChatPage) -> None:
+    chat_page.order("Slow model")
+    chat_page.say("What is 6 times 7?")
+    chat_page.typing.wait_for(timeout=_TURN_MS)
+    expect(chat_page.turns.first.locator("summary").first).to_contain_text("working")
+    expect(chat_page.page.locator("#weather-notes")).to_contain_text("The model takes 8 seconds longer.")
+    chat_page.page.get_by_role("button", name="End it now").click()
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.typing).to_have_count(0)
+
+
+def test_a_model_over_its_limit_ends_in_an_apology_that_a_click_makes_good(chat_page: ChatPage) -> None:
+    chat_page.order("Model over its limit")
+    chat_page.say("What is 6 times 7?")
+    again = chat_page.page.locator(".ac-pushButton", has_text="Try again")
+    expect(again).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.turns.first.locator("summary").first).to_contain_text("apology")
+    expect(chat_page.turns.first.locator(".line")).to_contain_text("Second run queued")
+
+    chat_page.page.get_by_role("button", name="End it now").click()
+    expect(chat_page.storm).to_be_hidden()
+    again.click()
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+
+
+def test_a_connector_that_is_down_delays_an_answer_and_loses_none(chat_page: ChatPage) -> None:
+    chat_page.order("Connector down")
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.said("6 times 7")).to_be_visible()
+    expect(chat_page.page.locator("#weather-notes")).to_contain_text("The connector answers 502.", timeout=_TURN_MS)
+    expect(chat_page.answer("42")).to_have_count(0)
+    chat_page.page.get_by_role("button", name="End it now").click()
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+
+
+def test_a_message_that_comes_twice_is_answered_once(chat_page: ChatPage) -> None:
+    chat_page.order("Messages come twice")
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.page.locator("#weather-notes")).to_contain_text("delivered once more", timeout=_TURN_MS)
+    chat_page.say("What is 5 times 5?")
+    expect(chat_page.answer("25")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.turns).to_have_count(2)
+    expect(chat_page.page.locator(".webchat__bubble:not(.webchat__bubble--from-user)")).to_have_count(2)
+
+
+def test_a_bot_that_is_killed_in_the_midst_of_a_turn_comes_back_and_answers_it(
+    chat_page: ChatPage, bot: Program, complaints: list[str]
+) -> None:
+    chat_page.order("Slow model")
+    chat_page.say("What is 6 times 7?")
+    chat_page.typing.wait_for(timeout=_TURN_MS)
+    chat_page.details.get_by_role("button", name="Kill the bot and start it again").click()
+
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.turns.first.locator(".line")).to_contain_text(re.compile("Taken up again"))
+    expect(chat_page.turns).to_have_count(1)
+    expect(chat_page.storm).to_be_hidden()
+    assert bot.process.poll() is None
+    complaints.clear()  # that the bot was away is told in the console too
