@@ -29,7 +29,7 @@ async def page_of(site: Site) -> tuple[str, str]:
 async def test_the_page_names_the_assistant_and_who_answers_and_is_not_led_astray_by_their_names(site: Site) -> None:
     page, _ = await page_of(site)
 
-    assert "<h1>Math &lt;Tutor&gt;</h1>" in page
+    assert '<h1 id="name">Math &lt;Tutor&gt;</h1>' in page
     assert "Answered by a model &amp; more" in page
     assert "needs JavaScript" in page
 
