@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.attachments import Attachment
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
 from bot.errors import StorageError
 from bot.parts import Part
@@ -64,7 +65,9 @@ class TerminalFiles:
         return StoredFile(url=str(path), name=safe, size_bytes=len(data))
 
 
-def said_in_terminal(text: str, *, conversation: str, number: int) -> IncomingMessage:
+def said_in_terminal(
+    text: str, *, conversation: str, number: int, attachments: tuple[Attachment, ...] = ()
+) -> IncomingMessage:
     """What a person typed, as a message of this channel."""
     key = ConversationKey(channel=_CHANNEL, tenant="", conversation=conversation)
     message_id = ActivityId(f"{os.getpid()}-{number}")
@@ -76,7 +79,7 @@ def said_in_terminal(text: str, *, conversation: str, number: int) -> IncomingMe
         user=Party(id="you"),
         reply_to=message_id,
     )
-    return IncomingMessage(id=message_id, reference=reference, text=text)
+    return IncomingMessage(id=message_id, reference=reference, text=text, attachments=attachments)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import NewType
 
 FileId = NewType("FileId", str)
-"""A file at the assistant's service; opaque, and good only for `Assistant.download`."""
+"""A file at the assistant's service; opaque, and good only for that service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFile:
+    """A person's file at the assistant's service."""
+
+    id: FileId
+    is_picture: bool  # a model that sees is shown it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

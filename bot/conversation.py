@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NewType
 
+from bot.attachments import Attachment
 from bot.errors import UnreadableMessageError
 
 ActivityId = NewType("ActivityId", str)
@@ -77,6 +78,7 @@ class IncomingMessage:
     reference: ConversationReference
     text: str  # empty unless it is asked
     standing: Standing = Standing.ASKED
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def key(self) -> ConversationKey:
@@ -91,6 +93,7 @@ class IncomingMessage:
                 "id": self.id,
                 "text": self.text,
                 "standing": self.standing,
+                "attachments": [asdict(attachment) for attachment in self.attachments],
                 "service_url": reference.service_url,
                 "scope": reference.scope,
                 "channel": key.channel,
@@ -127,4 +130,10 @@ class IncomingMessage:
             reply_to=ActivityId(row["id"]),
         )
         standing = Standing(row.get("standing", Standing.ASKED))
-        return cls(id=ActivityId(row["id"]), reference=reference, text=row["text"], standing=standing)
+        return cls(
+            id=ActivityId(row["id"]),
+            reference=reference,
+            text=row["text"],
+            standing=standing,
+            attachments=tuple(Attachment(**attachment) for attachment in row.get("attachments", [])),
+        )

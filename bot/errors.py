@@ -2,6 +2,7 @@
 
 BotError                         str(error) is for the log; `apology` is what the person reads
 ├── UnreadableMessageError       a message this program cannot make sense of
+├── AttachmentError              a file that came with a message cannot be taken
 ├── StorageError                 the ledger or the file store cannot be written or read
 │   └── StorageInUseError        another process holds it
 ├── AssistantError
@@ -30,6 +31,16 @@ class BotError(Exception):
 
 class UnreadableMessageError(BotError):
     """A message lacks what an answer would need."""
+
+
+class AttachmentError(BotError):
+    """A file that came with a message cannot be taken; `apology` says why. Asking again would come without it."""
+
+    asking_again_may_help = False
+
+    def __init__(self, message: str, *, apology: str) -> None:
+        super().__init__(message)
+        self.apology = apology
 
 
 class StorageError(BotError):

@@ -41,7 +41,7 @@ class Intake:
         command = command_in(message.text)
         waiting = self._engine.waiting(message.key)
         if waiting > MOST_WAITING and command is None:
-            message = replace(message, text="", standing=Standing.DECLINED)
+            message = replace(message, text="", attachments=(), standing=Standing.DECLINED)
         fresh = await self._engine.accept(message)
         if fresh and 0 < waiting <= _LAST_PLACE_TOLD and command is not Command.STOP:
             self._tell_place(message)

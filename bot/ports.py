@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from bot.answer import Answer, FileId
+from bot.answer import Answer, FileId, GivenFile
+from bot.attachments import Attachment
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, ThreadId
 from bot.exchange import Exchange
 from bot.parts import Part
@@ -21,7 +24,20 @@ class Assistant(Protocol):
         """Make an empty thread for a conversation."""
         ...
 
-    async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+    async def upload(self, name: str, content: Path) -> FileId:
+        """Bring a person's file to the service. One that no message gives afterwards does no harm."""
+        ...
+
+    async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
+        """Put a message and its files into the thread, for a later one to speak of them.
+
+        Raises ThreadGoneError, ThreadBusyError.
+        """
+        ...
+
+    async def start_run(
+        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile] = ()
+    ) -> RunId:
         """Put the message into the thread and set the assistant to work, in one call that is not repeated.
 
         `turn` is written into the run's metadata for `find_run`. Raises ThreadGoneError, ThreadBusyError.
@@ -50,6 +66,17 @@ class Assistant(Protocol):
 
     async def download(self, file: FileId) -> bytes:
         """A picture or file that a run made; AssistantError if it is larger than the backend's limit."""
+        ...
+
+
+class IncomingFiles(Protocol):
+    """The way to the files that come with messages. Raises AttachmentError, StorageError and nothing else."""
+
+    def opened(self, attachment: Attachment, reference: ConversationReference) -> AbstractAsyncContextManager[Path]:
+        """The file on this disk, within the limit of size, for as long as the context lasts.
+
+        Only places where the message's own channel keeps files are opened, whatever the attachment says.
+        """
         ...
 
 

@@ -105,7 +105,8 @@ def apology(error: Exception, turn: Turn) -> Reply:
 
 def _apology(error: BotError, turn: Turn) -> ApologyPart:
     text = turn.message.text
-    can_be_repeated = error.asking_again_may_help and len(text) <= LONGEST_REPEATED
+    whole = len(text) <= LONGEST_REPEATED and not turn.message.attachments  # the button carries words alone
+    can_be_repeated = error.asking_again_may_help and whole
     return ApologyPart(text=error.apology, code=turn.code, question=text if can_be_repeated else "")
 
 

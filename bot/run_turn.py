@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from bot import commands
-from bot.answer import Answer
+from bot.answer import Answer, GivenFile
+from bot.attachments import objection_to, what_to_do_with
 from bot.conversation import Standing, ThreadId
 from bot.errors import (
     AssistantError,
@@ -23,8 +25,9 @@ from bot.errors import (
     ThreadGoneError,
     TurnStoppedError,
 )
+from bot.handover import hand_over
 from bot.parts import Part, Reply
-from bot.ports import Assistant, Channel, Conversations
+from bot.ports import Assistant, Channel, Conversations, IncomingFiles
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
 from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WITHDRAWN
@@ -48,6 +51,7 @@ class Outside:
     assistant: Assistant
     channel: Channel
     conversations: Conversations
+    files: IncomingFiles
     writer: ReplyWriter
     send_pauses_s: tuple[float, ...] = _SEND_PAUSES_S
 
@@ -98,8 +102,8 @@ async def _work_out(turn: Turn, outside: Outside) -> Reply:
 
 async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     """What the bot says itself, without the assistant; None if this is a question for the assistant."""
-    text = turn.message.text
-    if not text.strip():
+    text, attachments = turn.message.text, turn.message.attachments
+    if not text.strip() and not attachments:
         return commands.HINT
     if len(text) > MAX_TEXT_CHARS:
         return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
@@ -112,16 +116,34 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
         case commands.Command.HELP:
             return commands.HELP
         case None:
-            return None
+            return objection_to(attachments)
 
 
 async def _ask(turn: Turn, outside: Outside) -> tuple[Part, ...]:
+    files = await hand_over(turn, outside.files, outside.assistant)
+    if not turn.message.text.strip():
+        return await _keep(files, turn, outside)
     try:
-        answer = await _ask_in(await _thread(turn, outside), turn, outside)
+        answer = await _ask_in(await _thread(turn, outside), files, turn, outside)
     except ThreadGoneError:
         await outside.conversations.forget(turn.message.key)
-        answer = started_afresh(await _ask_in(await _thread(turn, outside), turn, outside))
+        answer = started_afresh(await _ask_in(await _thread(turn, outside), files, turn, outside))
     return await outside.writer.write(answer, turn.message.key)
+
+
+async def _keep(files: tuple[GivenFile, ...], turn: Turn, outside: Outside) -> tuple[Part, ...]:
+    """Put files without a word into the thread, where the next question finds them."""
+    try:
+        await _add(files, await _thread(turn, outside), turn, outside)
+    except ThreadGoneError:
+        await outside.conversations.forget(turn.message.key)
+        await _add(files, await _thread(turn, outside), turn, outside)
+    return say(what_to_do_with(turn.message.attachments))
+
+
+async def _add(files: tuple[GivenFile, ...], thread: ThreadId, turn: Turn, outside: Outside) -> None:
+    """A crash may add them twice, which changes nothing."""
+    await turn.step(f"files in {thread}", partial(outside.assistant.add_message, thread, turn.message, files))
 
 
 async def _thread(turn: Turn, outside: Outside) -> ThreadId:
@@ -134,22 +156,25 @@ async def _thread(turn: Turn, outside: Outside) -> ThreadId:
     return thread
 
 
-async def _ask_in(thread: ThreadId, turn: Turn, outside: Outside) -> Answer:
+async def _ask_in(thread: ThreadId, files: tuple[GivenFile, ...], turn: Turn, outside: Outside) -> Answer:
     """The answer; a run that ended for a passing reason is followed by one more."""
-    run = await _rested(thread, turn, outside, step=f"{RUN_IN}{thread}", name=turn.id)
+    start = partial(outside.assistant.start_run, thread, turn.message, files=files)
+    run = await _rested(thread, start, turn, outside, step=f"{RUN_IN}{thread}", name=turn.id)
     pause_s = pause_before_another(run)
     if pause_s is not None:
         log.warning("run is followed by another", extra={"turn": turn.id, "run": run.id, "pause_s": pause_s})
         await turn.unless_stopped(asyncio.sleep(pause_s))
-        run = await _rested(thread, turn, outside, step=f"{SECOND_RUN_IN}{thread}", name=f"{turn.id} again")
+        run = await _rested(thread, start, turn, outside, step=f"{SECOND_RUN_IN}{thread}", name=f"{turn.id} again")
     return await _answer(thread, run, outside)
 
 
-async def _rested(thread: ThreadId, turn: Turn, outside: Outside, *, step: str, name: str) -> Run:
+async def _rested(
+    thread: ThreadId, start: Callable[[str], Awaitable[RunId]], turn: Turn, outside: Outside, *, step: str, name: str
+) -> Run:
     """A run that has come to rest for good. `name` is what it is found by after a crash."""
     run = await turn.step(
         step,
-        do=partial(outside.assistant.start_run, thread, turn.message, name),
+        do=partial(start, name),
         find=partial(outside.assistant.find_run, thread, name),
     )
     try:

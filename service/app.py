@@ -24,6 +24,7 @@ from adapters.openai.polling import Pace
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from adapters.teams.attachments import ConnectorFiles
 from adapters.teams.bot_adapter import ConnectorAdapter
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
@@ -102,10 +103,13 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         files = await stack.enter_async_context(opened_files(settings, folder, public_url=files_url))
         connector = Connector(session=session)
         channel = TeamsChannel(connector=connector)
+        incoming = ConnectorFiles(session=session, folder=folder / "incoming")
+        incoming.open()
         outside = Outside(
             assistant=assistant,
             channel=channel,
             conversations=turns.conversations,
+            files=incoming,
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
         engine = Engine(

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.terminal import Ended, TerminalChannel, TerminalFiles, said_in_terminal
+from adapters.terminal_files import GivenPaths, files_at
+from bot.attachments import MOST_FILES, TOO_MANY, Attachment, listed
 from bot.conversation import IncomingMessage
 from bot.engine import Engine
+from bot.errors import AttachmentError
 from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
@@ -76,12 +79,22 @@ class Talk:
     channel: TerminalChannel
     engine: Engine
     conversation: str
+    given: tuple[Attachment, ...] = ()  # files that go with the next question
     _said: int = 0
+
+    def give(self, paths: str) -> str:
+        """Take files for the next question; the sentence that says so. Raises AttachmentError."""
+        given = (*self.given, *files_at(paths))
+        if len(given) > MOST_FILES:
+            raise AttachmentError("too many files", apology=TOO_MANY)
+        self.given = given
+        return f"With your next question: {listed(given)}."
 
     async def ask(self, text: str, listener: Listener | None = None) -> Reply:
         """Say something and wait until everything is said in return."""
         self._said += 1
-        message = said_in_terminal(text, conversation=self.conversation, number=self._said)
+        given, self.given = self.given, ()
+        message = said_in_terminal(text, conversation=self.conversation, number=self._said, attachments=given)
         await self.engine.accept(message)
         return await self._reply(message, listener)
 
@@ -120,6 +133,7 @@ async def talking(settings: Settings, *, remembered: bool) -> AsyncIterator[Talk
             assistant=assistant,
             channel=channel,
             conversations=SqliteConversations(database, backend=settings.backend),
+            files=GivenPaths(),
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
 
@@ -144,9 +158,30 @@ async def answer_lines(settings: Settings, lines: Iterable[str], *, as_json: boo
     """For pipes: one answer a question, as text or as a line of JSON."""
     async with talking(settings, remembered=False) as talk:
         for line in lines:
-            if line.strip():
-                reply = await talk.ask(line.strip())
+            reply = await _reply_to(line.strip(), talk)
+            if reply is not None:
                 yield reply.as_json() if as_json else "\n".join(plain(reply))
+        if talk.given:
+            reply = await talk.ask("")
+            yield reply.as_json() if as_json else "\n".join(plain(reply))
+
+
+async def _reply_to(line: str, talk: Talk) -> Reply | None:
+    """The reply to a line; nothing is said of an empty one, nor of a file that is taken."""
+    paths = paths_in(line)
+    if paths is None:
+        return await talk.ask(line) if line else None
+    try:
+        talk.give(paths)
+    except AttachmentError as error:
+        return Reply(question=line, text=error.apology)
+    return None
+
+
+def paths_in(line: str) -> str | None:
+    """What follows `/file`; None for any other line."""
+    command, _, paths = line.partition(" ")
+    return paths.strip() if command.lower() == "/file" else None
 
 
 def plain(reply: Reply) -> list[str]:
@@ -189,11 +224,22 @@ async def converse(settings: Settings, screen: Screen) -> None:
     """Talk with a person until they leave."""
     async with talking(settings, remembered=True) as talk:
         screen.console.print(
-            "Ask something. /new starts afresh, /stop or Ctrl-C stops an answer, /quit or Ctrl-D leaves."
+            "Ask something. /file PATH gives a file, /new starts afresh, /stop or Ctrl-C stops an answer, "
+            "/quit or Ctrl-D leaves."
         )
-        while (line := await asyncio.to_thread(_line)) is not None and line.strip() != "/quit":
-            if line.strip():
-                await _ask(talk, line.strip(), screen)
+        while (line := await asyncio.to_thread(_line)) is not None and (line := line.strip()) != "/quit":
+            paths = paths_in(line)
+            if paths is not None:
+                screen.console.print(_given(talk, paths), markup=False, highlight=False)
+            elif line:
+                await _ask(talk, line, screen)
+
+
+def _given(talk: Talk, paths: str) -> str:
+    try:
+        return talk.give(paths)
+    except AttachmentError as error:
+        return error.apology
 
 
 async def _ask(talk: Talk, text: str, screen: Screen) -> None:

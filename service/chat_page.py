@@ -82,6 +82,7 @@ async def chat_page(
     """The page in an application that is not yet running."""
     key, _ = kept_key(place.folder / "webchat.key", None)
     page = WebChatSettings(
+        uploads=place.folder / "uploads",
         key=key.reveal(),
         address=place.address,
         files_url=place.files_url,

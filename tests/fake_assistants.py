@@ -35,6 +35,8 @@ class Endpoint(StrEnum):
     CANCEL = "cancel"
     SUBMIT = "submit"
     LIST_MESSAGES = "list messages"
+    ADD_MESSAGE = "add message"
+    UPLOAD = "upload"
     GET_FILE = "get file"
     GET_CONTENT = "get content"
 
@@ -127,13 +129,15 @@ class FakeAssistants:
             (f"{run}/cancel", Endpoint.CANCEL, self._cancel),
             (f"{run}/submit_tool_outputs", Endpoint.SUBMIT, self._submit),
             ("threads/{thread}/messages", Endpoint.LIST_MESSAGES, self._list_messages),
+            ("threads/{thread}/messages", Endpoint.ADD_MESSAGE, self._add_message),
+            ("files", Endpoint.UPLOAD, lambda _, body: web.json_response(state.upload(body))),
             ("files/{file}", Endpoint.GET_FILE, self._get_file),
             ("files/{file}/content", Endpoint.GET_CONTENT, lambda r, _: web.Response(body=state.file(_in(r, "file")))),
         )
 
     def _serve(self, endpoint: Endpoint, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def serve(request: web.Request) -> web.StreamResponse:
-            body = await request.json() if request.can_read_body else None
+            body = await _body(request)
             planned = self._planned.get(endpoint)
             fault = planned.pop(0) if planned else self.weather(endpoint)
             self.calls.append(
@@ -182,6 +186,9 @@ class FakeAssistants:
     def _create_run(self, request: web.Request, body: Json) -> web.Response:
         return _run(self.state.create_run(_in(request, "thread"), body))
 
+    def _add_message(self, request: web.Request, body: Json) -> web.Response:
+        return web.json_response(self.state.add_given(_in(request, "thread"), body))
+
     def _get_run(self, request: web.Request, _body: Any) -> web.Response:
         headers = {"openai-poll-after-ms": self.poll_after_ms} if self.poll_after_ms else {}
         return web.json_response(self._run_of(request).shown(), headers=headers)
@@ -204,6 +211,19 @@ class FakeAssistants:
 
     def _run_of(self, request: web.Request) -> FakeRun:
         return self.state.run(_in(request, "thread"), _in(request, "run"))
+
+
+async def _body(request: web.Request) -> Any:
+    """What was asked, as JSON; a file by its name and bytes."""
+    if not request.can_read_body:
+        return None
+    if not request.content_type.startswith("multipart/"):
+        return await request.json()
+    posted = await request.post()
+    file = posted["file"]
+    assert isinstance(file, web.FileField)
+    with file.file:
+        return {"purpose": posted["purpose"], "name": file.filename, "content": file.file.read()}
 
 
 def _authenticate(request: web.Request) -> None:

@@ -135,12 +135,26 @@ class FakeState:
         active = next((run for run in self.runs.values() if run.thread == thread and run.is_active), None)
         if active:
             raise RefusalError(400, f"Thread {thread} already has an active run {active.id}.")
-        said = [message["content"] for message in body["additional_messages"]]
-        for words in said:
-            self._add_message(thread, "user", [text(words)])
-        run = FakeRun(id=f"run_{next(self._ids)}", thread=thread, plan=self.plan(said[-1]), metadata=body["metadata"])
+        for message in body["additional_messages"]:
+            self.add_given(thread, message)
+        said = "".join(part["text"]["value"] for part in self.messages[thread][-1]["content"] if part["type"] == "text")
+        run = FakeRun(id=f"run_{next(self._ids)}", thread=thread, plan=self.plan(said), metadata=body["metadata"])
         self.runs[run.id] = run
         return run
+
+    def upload(self, body: Json) -> Json:
+        file = f"file-{next(self._ids)}"
+        self.files[file] = body["content"]
+        return {"id": file, "object": "file", "bytes": len(body["content"]), "filename": body["name"]}
+
+    def add_given(self, thread: str, body: Json) -> Json:
+        """A user's message as a client gives it, which must name files that are there."""
+        given = body["content"] if isinstance(body["content"], list) else [{"type": "text", "text": body["content"]}]
+        attachments = body.get("attachments", [])
+        for named in [*attachments, *(part["image_file"] for part in given if part["type"] == "image_file")]:
+            self.file(named["file_id"])
+        parts = [text(part["text"]) if part["type"] == "text" else part for part in given]
+        return self._add_message(thread, "user", parts, attachments=attachments)
 
     def runs_of(self, thread: str) -> list[Json]:
         self._messages_of(thread)
@@ -188,8 +202,16 @@ class FakeState:
             for content in run.plan.messages:
                 self._add_message(run.thread, "assistant", content, run)
 
-    def _add_message(self, thread: str, role: str, content: Sequence[Json], run: FakeRun | None = None) -> None:
-        self.messages[thread].append(
+    def _add_message(
+        self,
+        thread: str,
+        role: str,
+        content: Sequence[Json],
+        run: FakeRun | None = None,
+        *,
+        attachments: Sequence[Json] = (),
+    ) -> Json:
+        self._messages_of(thread).append(
             {
                 "id": f"msg_{next(self._ids)}",
                 "object": "thread.message",
@@ -201,6 +223,7 @@ class FakeState:
                 "run_id": run.id if run else None,
                 "assistant_id": None,
                 "metadata": dict(run.plan.metadata) if run else {},
-                "attachments": [],
+                "attachments": list(attachments),
             }
         )
+        return self.messages[thread][-1]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from bot.answer import Answer, FileId
+from bot.answer import Answer, FileId, GivenFile
+from bot.attachments import Attachment
 from bot.conversation import (
     ActivityId,
     ConversationKey,
@@ -17,7 +21,7 @@ from bot.conversation import (
     Scope,
     ThreadId,
 )
-from bot.errors import StorageError, ThreadGoneError
+from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.parts import Part
 from bot.ports import LedgerEntry, StoredFile
 from bot.run import Run, RunId, RunStatus, ToolOutput
@@ -110,14 +114,27 @@ class FakeAssistant:
         self.cancelled: list[RunId] = []
         self.answer_with: Callable[[str], Answer] = lambda text: Answer(text=f"You said: {text}")
         self.files: dict[FileId, bytes] = {}
+        self.uploaded: dict[FileId, tuple[str, bytes]] = {}
+        self.given: list[tuple[ThreadId, str, tuple[GivenFile, ...]]] = []  # with each message, by a run or without
 
     async def create_thread(self, key: ConversationKey) -> ThreadId:
         self.threads.append(ThreadId(f"thread_{len(self.threads) + 1}"))
         return self.threads[-1]
 
-    async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+    async def upload(self, name: str, content: Path) -> FileId:
+        file = FileId(f"file_{len(self.uploaded) + 1}")
+        self.uploaded[file] = (name, await asyncio.to_thread(content.read_bytes))
+        return file
+
+    async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
         if thread in self.gone:
             raise ThreadGoneError(f"no thread {thread}")
+        self.given.append((thread, message.text, tuple(files)))
+
+    async def start_run(
+        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile] = ()
+    ) -> RunId:
+        await self.add_message(thread, message, files)
         run = RunId(f"run_{len(self.runs) + 1}")
         self.runs[run] = (thread, turn, message.text)
         return run
@@ -147,6 +164,24 @@ class FakeAssistant:
 
     async def download(self, file: FileId) -> bytes:
         return self.files[file]
+
+
+class FakeIncoming:
+    """Files as their channel keeps them, by address; none at an address that is not there."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.opened_urls: list[str] = []
+
+    @asynccontextmanager
+    async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:
+        self.opened_urls.append(attachment.url)
+        if attachment.url not in self.kept:
+            raise AttachmentError("not there", apology=f"I could not fetch {attachment.name}.")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(self.kept[attachment.url])
+            file.flush()
+            yield Path(file.name)
 
 
 class FakeChannel:

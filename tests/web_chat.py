@@ -164,6 +164,7 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     app = web.Application(middlewares=[faults_as_json, loopback_only])
     app.router.add_post("/api/messages", bot.take)
     settings = WebChatSettings(
+        uploads=folder / "uploads",
         key=key,
         address=address,
         files_url=address,

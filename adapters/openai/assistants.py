@@ -11,16 +11,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from adapters.openai.answers import answer_from, cited_files
 from adapters.openai.client import Client, path_to
 from adapters.openai.errors import InDoubtError, NotDoneError
+from adapters.openai.given import message_with
 from adapters.openai.polling import Pace, Poller, Sight
 from adapters.openai.retry import Clock, Insistence, Patience, Sleep
 from adapters.openai.runs import run_from
 from adapters.openai.wire import Fields
-from bot.answer import Answer, FileId
-from bot.conversation import ConversationKey, IncomingMessage, Scope, ThreadId
+from bot.answer import Answer, FileId, GivenFile
+from bot.conversation import ConversationKey, IncomingMessage, ThreadId
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -74,9 +76,22 @@ class AssistantsBackend:
         reply = await self._client.post(path_to("threads"), {}, repeatable=True)
         return ThreadId(Fields(reply.body, "a thread").text("id"))
 
-    async def start_run(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+    async def upload(self, name: str, content: Path) -> FileId:
+        """For Code Interpreter and for showing to the model alike: the services want no second purpose for pictures."""
+        reply = await self._client.upload(path_to("files"), name=name, content=content, purpose="assistants")
+        return FileId(Fields(reply.body, "a file").text("id"))
+
+    async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
+        """Put a message into the thread, waiting a while where a run still holds it."""
+        path = path_to("threads", thread, "messages")
+        add = partial(self._client.post, path, message_with(files, message), repeatable=True)
+        await self._insistence.call(add, again_on=ThreadBusyError)
+
+    async def start_run(
+        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile] = ()
+    ) -> RunId:
         """Start a run once, waiting a while where another one (say, one being cancelled) still holds the thread."""
-        start = partial(self._start_once, thread, message, turn)
+        start = partial(self._start_once, thread, message, turn, files)
         return await self._insistence.call(start, again_on=ThreadBusyError)
 
     async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
@@ -120,10 +135,12 @@ class AssistantsBackend:
         """Fetch a file, up to the limit."""
         return await self._client.download(path_to("files", file, "content"), limit_bytes=_FILE_LIMIT_BYTES)
 
-    async def _start_once(self, thread: ThreadId, message: IncomingMessage, turn: str) -> RunId:
+    async def _start_once(
+        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile]
+    ) -> RunId:
         body = {
             "assistant_id": self._chosen(message.key) or self.assistant_id,
-            "additional_messages": [{"role": "user", "content": spoken(message)}],
+            "additional_messages": [message_with(files, message)],
             "metadata": {_TURN: turn},
         }
         find = partial(self.find_run, thread, turn)
@@ -175,11 +192,3 @@ class AssistantsBackend:
 
     async def _look(self, thread: ThreadId, run: RunId) -> Run:
         return run_from((await self._client.get(path_to("threads", thread, "runs", run))).body)
-
-
-def spoken(message: IncomingMessage) -> str:
-    """The message as the assistant reads it: where several people speak, a first line says who does."""
-    speaker = " ".join(message.reference.user.name.split())
-    if message.reference.scope is Scope.PERSONAL or not speaker:
-        return message.text
-    return f"{speaker} wrote:\n{message.text}"

@@ -15,6 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
@@ -131,6 +132,11 @@ class Client:
         do = partial(self._download_once, path, limit_bytes)
         return await self._insistence.call(do, again_on=AssistantUnavailableError)
 
+    async def upload(self, path: str, *, name: str, content: Path, purpose: str) -> Reply:
+        """Bring a file, read from disk piece by piece; done twice it is there twice, which does no harm."""
+        do = partial(self._upload_once, path, name, content, purpose)
+        return await self._insistence.call(do, again_on=AssistantUnavailableError)
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._sdk.close()
@@ -157,11 +163,27 @@ class Client:
         asking, answer = Asking(method="GET", path=path), self._asked(path, None)
         return (await self._receive(asking, answer, limit_bytes=limit_bytes, within_s=within_s))[1]
 
+    async def _upload_once(self, path: str, name: str, content: Path, purpose: str) -> Reply:
+        with content.open("rb") as file:
+            request = self._http.build_request(
+                "POST",
+                f"{self._base_url}{path}",
+                params=self._query or None,
+                headers=self._headers,
+                data={"purpose": purpose},
+                files={"file": (name, file, "application/octet-stream")},
+            )
+            asking = Asking(method="POST", path=path, body={"purpose": purpose, "file": name})
+            answer, within_s = self._sent(request), self._patience.download_deadline_s
+            return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+
     async def _asked(self, path: str, query: Mapping[str, object] | None) -> httpx2.Response:
         parameters = {name: str(value) for name, value in {**self._query, **(query or {})}.items()}
-        request = self._http.build_request(
-            "GET", f"{self._base_url}{path}", params=parameters or None, headers=self._headers
+        return await self._sent(
+            self._http.build_request("GET", f"{self._base_url}{path}", params=parameters or None, headers=self._headers)
         )
+
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         response = await self._http.send(request, stream=True)
         if response.is_success:
             return response

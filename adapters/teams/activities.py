@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
+from adapters.teams.attachments import attachments_in
 from adapters.teams.mentions import mentions_in, quotes_in, text_without, text_without_quotes
 from bot.cards import question_in
 from bot.conversation import (
@@ -40,6 +41,7 @@ def read_message(activity: Activity) -> IncomingMessage | None:
         id=ActivityId(_present(activity.id, "id")),
         reference=reference,
         text=text_without_quotes(text, quotes_in(activity)).strip(),
+        attachments=attachments_in(activity),
     )
 
 

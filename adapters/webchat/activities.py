@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
+from bot.attachments import Attachment
 from bot.conversation import ConversationKey
 
 CHANNEL: Final = "webchat"
@@ -46,10 +48,19 @@ def is_message(said: Activity) -> bool:
     return said.get("type") == "message"
 
 
-def message_for_bot(said: Activity, conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
-    """The message as the bot gets it and the transcript keeps it. Raises RefusedError for one without a text."""
-    text = said.get("text")
-    if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST_TEXT:
+def message_for_bot(
+    said: Activity,
+    conversation: ConversationId,
+    activity_id: str,
+    parties: Parties,
+    attachments: Sequence[Attachment] = (),
+) -> Activity:
+    """The message as the bot gets it and the transcript keeps it.
+
+    Raises RefusedError for one that has neither a text nor files.
+    """
+    text = said.get("text") or ""
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not (text.strip() or attachments):
         raise RefusedError(400, "NoText", f"A message needs a text of at most {_LONGEST_TEXT:,} characters.")
     data = said.get("channelData")
     client_id = data.get("clientActivityID") if isinstance(data, dict) else None
@@ -59,12 +70,23 @@ def message_for_bot(said: Activity, conversation: ConversationId, activity_id: s
         "type": "message",
         "text": text,
         "textFormat": "plain",
+        "attachments": [_shown(attachment) for attachment in attachments],
         "locale": locale if isinstance(locale, str) else "en-US",
         "from": parties.person,
         "recipient": parties.bot,
         # Web Chat knows its own message by this when it comes back.
         "channelData": {"clientActivityID": client_id} if isinstance(client_id, str) else {},
     }
+
+
+def _shown(attachment: Attachment) -> Activity:
+    """Web Chat shows a picture by its thumbnail, and any other file by its name."""
+    shown: Activity = {
+        "name": attachment.name,
+        "contentType": attachment.content_type or "application/octet-stream",
+        "contentUrl": attachment.url,
+    }
+    return {**shown, "thumbnailUrl": attachment.url} if attachment.content_type.startswith("image/") else shown
 
 
 def activity_of_bot(activity: Activity, conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:

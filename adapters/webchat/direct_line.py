@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import ExitStack
 from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import Parties, is_message, message_for_bot
+from adapters.webchat.activities import Parties, activity_of_bot, is_message, message_for_bot
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
 from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
-from adapters.webchat.transcripts import ConversationId, Transcripts
+from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
+from adapters.webchat.upload_form import UploadForm, read_form
+from adapters.webchat.uploads import Uploads
+from bot.errors import AttachmentError
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +32,19 @@ class DirectLine:
     """Routes of the page's side."""
 
     def __init__(
-        self, *, transcripts: Transcripts, streams: Streams, tokens: Tokens, bot: BotEndpoint, parties: Parties
+        self,
+        *,
+        transcripts: Transcripts,
+        streams: Streams,
+        tokens: Tokens,
+        uploads: Uploads,
+        bot: BotEndpoint,
+        parties: Parties,
     ) -> None:
         self._transcripts = transcripts
         self._streams = streams
         self._tokens = tokens
+        self._uploads = uploads
         self._bot = bot
         self._parties = parties
         self._under_way: set[str] = set()  # ids of messages that are being delivered right now
@@ -76,13 +88,35 @@ class DirectLine:
         return web.json_response({"activities": activities, "watermark": str(revision)})
 
     async def _say(self, request: web.Request) -> web.Response:
-        """Kept before the bot has it, for its answer may be here sooner than its acknowledgement."""
         conversation = allowed(request, self._tokens)
         said = await read_object(request)
-        activity_id = uuid.uuid4().hex
         if not is_message(said):
-            return web.json_response({"id": activity_id})
-        activity = message_for_bot(said, conversation, activity_id, self._parties)
+            return web.json_response({"id": uuid.uuid4().hex})
+        return await self._bring(message_for_bot(said, conversation, uuid.uuid4().hex, self._parties), conversation)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        """A message with files; the person reads in the chat why they are not taken, for Web Chat shows no reasons."""
+        conversation, form = allowed(request, self._tokens), UploadForm()
+        with ExitStack() as undo:
+            undo.callback(self._uploads.drop, form.attachments)
+            try:
+                await read_form(request, self._uploads, form)
+            except AttachmentError as error:
+                await self._tell(error.apology, conversation)
+                raise RefusedError(413, "FileNotTaken", error.apology) from None
+            activity = message_for_bot(form.said, conversation, uuid.uuid4().hex, self._parties, form.attachments)
+            answer = await self._bring(activity, conversation)
+            undo.pop_all()
+        return answer
+
+    async def _tell(self, sentence: str, conversation: ConversationId) -> None:
+        said = activity_of_bot({"type": "message", "text": sentence}, conversation, uuid.uuid4().hex, self._parties)
+        await self._transcripts.put(conversation, said, by_person=False)
+        self._streams.news(conversation)
+
+    async def _bring(self, activity: Activity, conversation: ConversationId) -> web.Response:
+        """Kept before the bot has it, for its answer may be here sooner than its acknowledgement."""
+        activity_id = str(activity["id"])
         self._under_way.add(activity_id)
         try:
             await self._transcripts.put(conversation, activity, by_person=True)
@@ -107,10 +141,6 @@ class DirectLine:
                 log.warning("kept message not taken", extra={"error": str(error)})
                 return
             await self._transcripts.delivered(conversation, str(activity["id"]))
-
-    async def _upload(self, request: web.Request) -> web.Response:
-        allowed(request, self._tokens)
-        raise RefusedError(501, "NoUploads", "The bot does not take files yet.")
 
     def _opened(self, conversation: ConversationId) -> dict[str, object]:
         return {

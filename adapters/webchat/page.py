@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -34,11 +35,11 @@ class PageWords:
 
 
 class ChatPage:
-    """Serves the page. `files_url` is where the bot's plots come from, `bundle` where Web Chat lies."""
+    """Serves the page. `picture_sources` are where plots and uploads come from, `bundle` where Web Chat lies."""
 
-    def __init__(self, *, words: PageWords, files_url: str, bundle: Path) -> None:
+    def __init__(self, *, words: PageWords, picture_sources: Sequence[str], bundle: Path) -> None:
         self._words = words
-        self._files_url = files_url
+        self._picture_sources = picture_sources
         self._bundle = bundle
         self._page = Template((_FILES / "index.html").read_text("utf-8"))
 
@@ -62,7 +63,7 @@ class ChatPage:
             connect_hidden="" if words.can_connect else "hidden",
             missing_hidden="hidden" if self._bundle.is_file() else "",
         )
-        policy = _policy(nonce, request.host, self._files_url)
+        policy = _policy(nonce, request.host, self._picture_sources)
         return web.Response(text=html, content_type="text/html", headers={**ALWAYS, "Content-Security-Policy": policy})
 
     async def _webchat(self, request: web.Request) -> web.StreamResponse:
@@ -77,16 +78,17 @@ class ChatPage:
         return web.FileResponse(_FILES / name, headers=ALWAYS)
 
 
-def _policy(nonce: str, host: str, files_url: str) -> str:
+def _policy(nonce: str, host: str, picture_sources: Sequence[str]) -> str:
     """What the browser may load for this page: nothing of other places, so that no answer can carry words away."""
-    files = urlsplit(files_url)
+    origins = (urlsplit(source) for source in picture_sources)
+    pictures = " ".join(dict.fromkeys(f"{origin.scheme}://{origin.netloc}" for origin in origins))
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src 'self' 'nonce-{nonce}'",
             f"style-src 'self' 'nonce-{nonce}'",
-            f"img-src 'self' data: blob: {files.scheme}://{files.netloc}",
-            f"connect-src 'self' ws://{host}",
+            f"img-src 'self' data: blob: {pictures}",
+            f"connect-src 'self' ws://{host} blob:",  # Web Chat reads a file that is to be uploaded as a blob:
             "font-src 'self' data:",
             "base-uri 'none'",
             "form-action 'none'",

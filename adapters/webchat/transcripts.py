@@ -205,6 +205,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _names(activity: Activity) -> str:
+    given = activity.get("attachments")
+    return ", ".join(str(file.get("name")) for file in given) if isinstance(given, list) else ""
+
+
 def _title(activity: Activity) -> str:
-    text = " ".join(str(activity.get("text") or "Chat").split())
+    text = " ".join(str(activity.get("text") or _names(activity) or "Chat").split())
     return text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 1].rstrip() + "…"

@@ -23,6 +23,7 @@ from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.turns import TurnRoutes
+from adapters.webchat.uploads import Uploads
 from adapters.webchat.weather import Weather
 from adapters.webchat.weather_routes import WeatherRoutes
 from bot.ports import Conversations, TurnsOfConversation
@@ -32,6 +33,7 @@ from bot.ports import Conversations, TurnsOfConversation
 class WebChatSettings:
     """`address` is this service's own, `files_url` where its plots are served, both without a slash at the end."""
 
+    uploads: Path
     key: str
     address: str
     files_url: str
@@ -80,15 +82,20 @@ def _parts(settings: WebChatSettings, around: Surroundings, streams: Streams, bo
     transcripts, weather = around.transcripts, around.weather
     tokens = Tokens(key=settings.key)
     parties = Parties(bot_name=settings.words.assistant, service_url=settings.address + connector.ROOT)
+    uploads = Uploads(folder=settings.uploads, address=settings.address)
+    uploads.open()
     return (
-        ChatPage(words=settings.words, files_url=settings.files_url, bundle=settings.bundle),
+        ChatPage(words=settings.words, picture_sources=(settings.files_url, settings.address), bundle=settings.bundle),
+        uploads,
         ChatRoutes(
             transcripts=transcripts,
             tokens=tokens,
             conversations=around.conversations,
             usual_assistant=settings.words.assistant_id,
         ),
-        direct_line.DirectLine(transcripts=transcripts, streams=streams, tokens=tokens, bot=bot, parties=parties),
+        direct_line.DirectLine(
+            transcripts=transcripts, streams=streams, tokens=tokens, uploads=uploads, bot=bot, parties=parties
+        ),
         Panel(
             tokens=tokens,
             conversations=around.conversations,

@@ -20,7 +20,7 @@ from adapters.openai.polling import Pace
 from adapters.openai.retry import Patience
 from adapters.openai.wire import Fields
 from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
-from bot.answer import FileId
+from bot.answer import FileId, GivenFile
 from bot.conversation import IncomingMessage, Party, Scope, ThreadId
 from bot.errors import AssistantError, ThreadBusyError, ThreadGoneError
 from bot.ports import Assistant
@@ -61,6 +61,11 @@ class World(Protocol):
         """The last words of a user that reached it."""
         ...
 
+    @property
+    def files(self) -> list[bytes]:
+        """The contents of all files that are in the thread when it last set to work, in order."""
+        ...
+
 
 def backend(client: Client, assistant_id: str, pace: Pace) -> AssistantsBackend:
     patience = Patience(tries=2, first_pause_s=0.01)
@@ -73,12 +78,16 @@ class StandInWorld:
         self._state, self._client = service.state, client
         self._state.plan = self._plan
         self.heard = ""
+        self.files: list[bytes] = []
 
     def assistant(self, pace: Pace = QUICK) -> Assistant:
         return backend(self._client, "asst_1", pace)
 
     def _plan(self, said: str) -> Plan:
         self.heard = said
+        messages = list(self._state.messages.values())[-1]
+        given = [attachment["file_id"] for message in messages for attachment in message["attachments"]]
+        self.files = [self._state.files[file] for file in given]
         script, parts = self.script, []
         if script.picture:
             self._state.files["file-picture"] = script.picture
@@ -103,8 +112,9 @@ class EmbeddedWorld:
 
     def __init__(self) -> None:
         self.script = Script()
-        self.sees = False
+        self.sees = True
         self.heard = ""
+        self.files: list[bytes] = []
         self.assistant_id = ""
         self.client: Client | None = None
 
@@ -133,7 +143,7 @@ class EmbeddedWorld:
         return CodeResult(status=CodeStatus.OK, images=images, files=files)
 
     async def put(self, session: str, name: str, data: bytes) -> None:
-        pass
+        self.files.append(data)
 
     def alive(self, session: str) -> bool:
         return True
@@ -237,6 +247,36 @@ async def test_a_written_file_comes_with_the_words_that_stand_for_it(world: Worl
     assert await assistant.download(answer.files[0].file) == b"x,y\n1,2\n"
 
 
+async def test_files_come_with_a_message_and_stay_for_the_later_ones(world: World, tmp_path: Path) -> None:
+    world.script = Script(picture=PNG)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    table = await given(assistant, tmp_path, "Größe (1).csv", b"a,b\n1,2\n")
+    await assistant.add_message(thread, message(" "), [table])
+    picture = await given(assistant, tmp_path, "b.png", PNG, is_picture=True)
+    run = await assistant.start_run(thread, message("Plot it."), "turn", [picture])
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert world.heard == "Plot it."
+    assert world.files == [b"a,b\n1,2\n", PNG]
+
+
+async def test_a_large_file_arrives_whole(world: World, tmp_path: Path) -> None:
+    world.script = Script(picture=PNG)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    large = await given(assistant, tmp_path, "large.csv", b"1,2\n" * 5_000_000)
+    run = await assistant.start_run(thread, message("Plot it."), "turn", [large])
+    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert [len(data) for data in world.files] == [20_000_000]
+
+
+async def given(
+    assistant: Assistant, folder: Path, name: str, content: bytes, *, is_picture: bool = False
+) -> GivenFile:
+    (folder / "given").write_bytes(content)
+    return GivenFile(id=await assistant.upload(name, folder / "given"), is_picture=is_picture)
+
+
 async def test_a_file_that_is_not_there_is_an_error_of_the_assistant(world: World) -> None:
     with pytest.raises(AssistantError):
         await world.assistant().download(FileId("file-nowhere"))
@@ -299,6 +339,7 @@ async def test_a_thread_that_is_gone_is_told_from_other_trouble(world: World) ->
     assistant, nowhere = world.assistant(), ThreadId("thread_nowhere")
     for call in (
         assistant.start_run(nowhere, message(), "turn"),
+        assistant.add_message(nowhere, message(), []),
         assistant.find_run(nowhere, "turn"),
         assistant.wait(nowhere, RunId("run_nowhere")),
         assistant.answer(nowhere, RunId("run_nowhere")),

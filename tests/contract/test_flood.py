@@ -19,7 +19,15 @@ from bot.run import Run, RunId
 from bot.run_turn import Outside, give_up, run_turn
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
-from tests.fakes import FakeAssistant, FakeChannel, FakePictures, MemoryConversations, MemoryFiles, message
+from tests.fakes import (
+    FakeAssistant,
+    FakeChannel,
+    FakeIncoming,
+    FakePictures,
+    MemoryConversations,
+    MemoryFiles,
+    message,
+)
 from tests.ledgers import until
 
 FLOOD = 10_000
@@ -55,7 +63,9 @@ def resident_bytes() -> int:
 async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(tmp_path: Path) -> None:
     assistant, channel = SlowAssistant(), CountingChannel()
     writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures())
-    outside = Outside(assistant=assistant, channel=channel, conversations=MemoryConversations(), writer=writer)
+    outside = Outside(
+        assistant=assistant, channel=channel, conversations=MemoryConversations(), files=FakeIncoming(), writer=writer
+    )
     handler, apologise = partial(run_turn, outside=outside), partial(give_up, outside=outside)
     engine = Engine(ledger=SqliteLedger(SqliteFile(tmp_path / "l.sqlite")), handler=handler, give_up=apologise)
     await engine.start()

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.openai.assistants import AssistantsBackend, spoken
+from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint
+from adapters.openai.given import spoken
 from bot.conversation import Party, Scope, ThreadId
 from bot.errors import (
     AssistantRefusedError,

@@ -26,7 +26,16 @@ from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
 from bot.run_turn import MAX_TEXT_CHARS, Outside, give_up, run_turn
 from bot.timeline import STOPPED, UNHEARD
 from bot.turn import Turn
-from tests.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryConversations, MemoryFiles, message
+from tests.fakes import (
+    PNG,
+    FakeAssistant,
+    FakeChannel,
+    FakeIncoming,
+    FakePictures,
+    MemoryConversations,
+    MemoryFiles,
+    message,
+)
 
 FAILED = Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER)
 
@@ -48,6 +57,7 @@ class World:
             assistant=self.assistant,
             channel=self.channel,
             conversations=self.conversations,
+            files=FakeIncoming(),
             writer=writer,
             send_pauses_s=(0, 0, 0),
         )

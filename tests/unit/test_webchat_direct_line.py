@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -184,15 +183,6 @@ async def test_typing_and_events_of_the_page_are_taken_and_go_no_further(site: S
     assert (await chat.say("", type="typing"))[0] == 200
     assert site.bot.heard == []
     assert await chat.transcript() == []
-
-
-async def test_files_are_refused_with_a_sentence(site: Site) -> None:
-    chat = await site.open()
-    async with site.client.post(
-        f"{chat.url}/upload", data={"file": io.BytesIO(b"a,b")}, headers=chat.allowed
-    ) as response:
-        assert response.status == 501
-        assert "files" in (await response.json())["error"]["message"]
 
 
 async def test_a_restart_keeps_conversations_and_tokens(tmp_path: Path) -> None:

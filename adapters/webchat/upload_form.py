@@ -1,0 +1,91 @@
+"""A message with files, as Web Chat posts it: multipart/form-data of an activity and its files.
+
+https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-direct-line-3-0-send-activity, "Send
+attachments by upload".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from adapters.webchat.door import RefusedError
+from adapters.webchat.transcripts import Activity
+from adapters.webchat.uploads import Uploads
+from bot.attachments import LARGEST_FILE_BYTES, MOST_FILES, TOO_MANY, Attachment
+from bot.errors import AttachmentError
+
+_LARGEST_ACTIVITY_BYTES: Final = 2 * 1024 * 1024  # with the small pictures that Web Chat makes of pictures
+_LARGEST_FORM_BYTES: Final = MOST_FILES * LARGEST_FILE_BYTES + 4 * 1024 * 1024
+_CHUNK_BYTES: Final = 256 * 1024
+_LONGEST_SILENCE_S: Final = 30.0
+_LONGEST_FORM_S: Final = 15 * 60.0
+_MALFORMED: Final = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError)
+"""What aiohttp raises for a body that is no multipart."""
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadForm:
+    """What has come of a form so far."""
+
+    said: Activity = field(default_factory=lambda: {"type": "message"})
+    attachments: list[Attachment] = field(default_factory=list)
+
+
+async def read_form(request: web.Request, uploads: Uploads, form: UploadForm) -> None:
+    """Read a form. Raises RefusedError, AttachmentError, StorageError; the files in `form` are then to be dropped."""
+    if not request.content_type.startswith("multipart/"):
+        raise RefusedError(415, "UnsupportedMediaType", "Send multipart/form-data.")
+    if (request.content_length or 0) > _LARGEST_FORM_BYTES:
+        limit = f"{MOST_FILES} files of {LARGEST_FILE_BYTES // 1_000_000} MB"
+        raise AttachmentError("a form is too large", apology=f"That is too much at once: I take at most {limit}.")
+    try:
+        async with asyncio.timeout(_LONGEST_FORM_S):
+            async for part in await request.multipart():
+                if not isinstance(part, BodyPartReader):
+                    raise RefusedError(400, "NestedForm", "A part of the form is a form itself.")
+                await _read_part(part, uploads, form)
+    except TimeoutError:
+        raise RefusedError(408, "FormTooSlow", "The files took too long.") from None
+    except _MALFORMED:
+        raise RefusedError(400, "MalformedForm", "The body is no multipart/form-data.") from None
+
+
+async def _read_part(part: BodyPartReader, uploads: Uploads, form: UploadForm) -> None:
+    if part.name == "activity":
+        form.said = await _activity(part)
+    elif part.filename is not None or part.name == "file":
+        if len(form.attachments) == MOST_FILES:
+            raise AttachmentError("too many files", apology=TOO_MANY)
+        content_type = part.headers.get("Content-Type", "")
+        form.attachments.append(await uploads.keep(part.filename or "file", content_type, _chunks(part)))
+
+
+async def _activity(part: BodyPartReader) -> Activity:
+    body = bytearray()
+    async for chunk in _chunks(part):
+        body += chunk
+        if len(body) > _LARGEST_ACTIVITY_BYTES:
+            raise RefusedError(413, "BodyTooLarge", f"An activity has at most {_LARGEST_ACTIVITY_BYTES:,} bytes.")
+    try:
+        read = orjson.loads(bytes(body))
+    except orjson.JSONDecodeError:
+        raise RefusedError(400, "MalformedJson", "The activity is not JSON.") from None
+    if not isinstance(read, dict):
+        raise RefusedError(400, "NotAnObject", "The activity must be a JSON object.")
+    return read
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while True:
+        async with asyncio.timeout(_LONGEST_SILENCE_S):
+            chunk = await part.read_chunk(_CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk

@@ -1,0 +1,99 @@
+"""Files that a person puts into the chat: received piece by piece, kept, served back to the page and to the bot.
+
+They lie in a folder under names that nobody can guess; the name that a person gave stands in the address alone. For
+`KEPT_S` a reload of the page shows them; the bot has its own copy long before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from bot.attachments import Attachment
+from bot.errors import StorageError
+from bot.file_names import plain_name
+from bot.media import picture_type
+from bot.received_file import receive
+
+ROOT: Final = "/chat/uploads"
+KEPT_S: Final = 30 * 24 * 60 * 60
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
+_COMING: Final = ".part"
+_SIGNATURE_BYTES: Final = 16
+_HEADERS: Final = {
+    "Cache-Control": "private, max-age=86400",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # the page may be open under another name of this machine
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Uploads:
+    """The folder. `address` is this service's own, where the bot, too, fetches from."""
+
+    def __init__(self, *, folder: Path, address: str) -> None:
+        self._folder = folder
+        self._address = address
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve below `ROOT`."""
+        app.add_routes([web.get(ROOT + "/{token}/{name}", self._serve)])
+
+    async def keep(self, name: str, content_type: str, chunks: AsyncIterator[bytes]) -> Attachment:
+        """Write a file down. Raises AttachmentError, StorageError, and whatever `chunks` does; nothing stays then."""
+        await self.tidy()
+        name, token = plain_name(name), secrets.token_urlsafe(24)
+        coming = self._folder / f"{token}{_COMING}"
+        size_bytes = await receive(chunks, coming, name=name)
+        await asyncio.to_thread(coming.rename, self._folder / token)
+        url = f"{self._address}{ROOT}/{token}/{quote(name)}"
+        return Attachment(name=name, content_type=content_type, url=url, size_bytes=size_bytes)
+
+    def drop(self, attachments: Sequence[Attachment]) -> None:
+        """Remove the files of a message that was not taken."""
+        for attachment in attachments:
+            token = attachment.url.removeprefix(f"{self._address}{ROOT}/").partition("/")[0]
+            (self._folder / token).unlink(missing_ok=True)
+
+    def open(self) -> None:
+        """Remove what was coming in when an earlier life of this program ended."""
+        for path in self._folder.glob(f"*{_COMING}"):
+            path.unlink()
+
+    async def tidy(self) -> None:
+        """Make the folder, and remove what is older than `KEPT_S`. Raises StorageError."""
+        try:
+            await asyncio.to_thread(_tidy, self._folder, time.time() - KEPT_S)
+        except OSError as error:
+            raise StorageError(f"uploads cannot be kept: {error.strerror}") from error
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        token = request.match_info["token"]
+        path = self._folder / token
+        if not _TOKEN.fullmatch(token) or not await asyncio.to_thread(path.is_file):
+            raise web.HTTPNotFound
+        kind = await asyncio.to_thread(_picture_type, path)
+        name = quote(plain_name(request.match_info["name"]))
+        headers = {**_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        return web.FileResponse(path, headers={**headers, "Content-Type": kind or "application/octet-stream"})
+
+
+def _tidy(folder: Path, oldest: float) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
+
+
+def _picture_type(path: Path) -> str | None:
+    with path.open("rb") as file:
+        return picture_type(file.read(_SIGNATURE_BYTES))
