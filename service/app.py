@@ -100,6 +100,8 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         assistant = await _assistant_at(client, settings, memory)
         session = await stack.enter_async_context(connector_session())
         files_url = settings.public_url or address
+        if not alone and settings.public_url is None:
+            log.warning("links to plots name this process, and end with it: set PUBLIC_URL", extra={"address": address})
         files = await stack.enter_async_context(opened_files(settings, folder, public_url=files_url))
         connector = Connector(session=session)
         channel = TeamsChannel(connector=connector)

@@ -167,6 +167,9 @@ async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) 
 
 
 def _look(looking: Coroutine[None, None, None], settings: Settings) -> None:
+    from service.logs import set_up_logs
+
+    set_up_logs(level=LogLevel.ERROR, form=settings.log_format, no_color=settings.no_color)
     try:
         asyncio.run(looking)
     except StorageInUseError:

@@ -22,7 +22,7 @@ class BotProcess:
     def __init__(self, *, data_dir: Path, service_address: str, **environ: str) -> None:
         self.port = _free_port()
         self._log = data_dir.parent / "bot.log"
-        self._environ = {
+        self.environ = {
             "PATH": os.environ["PATH"],
             "DATA_DIR": str(data_dir),
             "PORT": str(self.port),
@@ -106,7 +106,7 @@ class BotProcess:
         program = str(Path(sys.executable).with_name("teamsbot"))
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *wrapper, program, "serve", env=self._environ, stdout=log, stderr=log, cwd=self._log.parent
+                *wrapper, program, "serve", env=self.environ, stdout=log, stderr=log, cwd=self._log.parent
             )
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:

@@ -1,0 +1,163 @@
+"""The whole bot as two processes, with PostgreSQL and Azure Blob Storage: one is killed, the other goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.azurite_storage import Azurite
+from tests.connector import Posted, StandInConnector
+from tests.crash.bot_process import BotProcess
+from tests.fake_assistants import Endpoint, FakeAssistants
+from tests.fake_assistants_state import Plan, image, text
+from tests.postgres_server import PostgresServer
+
+TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
+CONVERSATIONS = [f"a:{n}" for n in range(8)]
+PNG_1X1 = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
+)
+_IDS = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Two replicas, and people who may write to either."""
+
+    replicas: tuple[BotProcess, BotProcess]
+    service: FakeAssistants
+    connector: StandInConnector
+    session: aiohttp.ClientSession
+    environ: dict[str, str]
+
+    async def say(self, said: str, conversation: str, by: BotProcess) -> None:
+        activity = {
+            "type": "message",
+            "id": f"m{next(_IDS)}",
+            "channelId": "msteams",
+            "serviceUrl": self.connector.service_url,
+            "conversation": {"id": conversation, "conversationType": "personal"},
+            "from": {"id": "29:ada", "name": "Ada"},
+            "recipient": {"id": "28:bot", "name": "Bot"},
+            "text": said,
+            "channelData": {"tenant": {"id": "t"}},
+        }
+        async with self.session.post(f"{by.url}/api/messages", json=activity) as answer:
+            assert answer.status == 202, await answer.text()
+
+    async def heard(self, conversation: str, count: int) -> list[Posted]:
+        return await self.connector.wait_for_messages(count, conversation=conversation, deadline_s=60)
+
+    def teamsbot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """An administrator's command, somewhere else, with the same database."""
+        command = [TEAMSBOT, *arguments]
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+async def cell(postgres: PostgresServer, storage: Azurite, tmp_path: Path) -> AsyncIterator[Cell]:
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(FakeAssistants())
+        connector = await stack.enter_async_context(StandInConnector())
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        service.state.files["plot"] = PNG_1X1
+        kept = {
+            "DATABASE_URL": postgres.url(postgres.new_database()),
+            "AZURE_STORAGE_CONNECTION_STRING": storage.connection_string,
+            "AZURE_STORAGE_CONTAINER": storage.new_container(),
+        }
+        replicas = []
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            bot = BotProcess(data_dir=tmp_path / name / "data", service_address=service.base_url, **kept)
+            stack.push_async_callback(ended, bot)
+            replicas.append(bot)
+        one, two = replicas
+        for bot in replicas:
+            bot.environ["PUBLIC_URL"] = two.url  # where a load balancer would be
+            await bot.start()
+        yield Cell(replicas=(one, two), service=service, connector=connector, session=session, environ=two.environ)
+
+
+async def ended(bot: BotProcess) -> None:
+    bot.kill()
+    await bot.ended()
+
+
+def answering(said: str, *, run_s: float = 0.0) -> Plan:
+    return Plan(run_s=run_s, messages=[[image("plot"), text(f"You said: {said}")]])
+
+
+async def test_one_replica_is_killed_and_the_other_answers_for_both(cell: Cell) -> None:
+    one, two = cell.replicas
+    cell.service.state.plan = answering
+    for conversation, by in zip(CONVERSATIONS, itertools.cycle(cell.replicas), strict=False):
+        await cell.say("first", conversation, by)
+    for conversation in CONVERSATIONS:
+        answer, plot = await cell.heard(conversation, 2)
+        assert answer.text == "You said: first"
+        async with cell.session.get(plot.cards[0]["body"][0]["url"]) as served:
+            assert served.status == 200
+            assert await served.read() == PNG_1X1
+
+    cell.service.state.plan = lambda said: answering(said, run_s=2.0)
+    for conversation, by in zip(CONVERSATIONS, itertools.cycle(cell.replicas), strict=False):
+        await cell.say("second", conversation, by)
+    await asyncio.sleep(0.5)
+    one.kill()
+    for conversation in CONVERSATIONS:
+        heard = await cell.heard(conversation, 4)
+        assert Counter(posted.text for posted in heard)["You said: second"] == 1
+    assert len(cell.service.called(Endpoint.CREATE_THREAD)) == len(CONVERSATIONS)
+    assert len(cell.service.called(Endpoint.CREATE_RUN)) == 2 * len(CONVERSATIONS)
+    assert await two.stop() == 0
+
+
+async def test_turns_are_looked_up_wherever_the_database_is_reached(cell: Cell) -> None:
+    one, _ = cell.replicas
+    await cell.say("a secret", "a:1", one)
+    await cell.heard("a:1", 1)
+    for _ in range(2):
+        listed = await asyncio.to_thread(cell.teamsbot, "turns", "--json")
+        assert (listed.returncode, listed.stderr) == (0, "")
+        [turn] = [json.loads(line) for line in listed.stdout.splitlines()]
+        assert turn["state"] == "answered"
+        shown = await asyncio.to_thread(cell.teamsbot, "explain", turn["code"])
+        assert "done: part 0" in shown.stdout
+        assert "secret" not in shown.stdout + listed.stdout
+        for bot in cell.replicas:
+            await bot.stop()
+
+
+def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, storage: Azurite) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    environ = {
+        "DATABASE_URL": f"postgresql://teamsbot:hunter2@127.0.0.1:{port}/teamsbot",
+        "AZURE_STORAGE_CONNECTION_STRING": storage.connection_string,
+        "ASSISTANT_BACKEND": "assistants",
+        "ASSISTANT_ID": "asst_1",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "PORT": "0",
+        "LOG_LEVEL": "error",
+    }
+    for command in ("serve", "turns"):
+        told = subprocess.run(
+            [TEAMSBOT, command], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1), told.stderr
+        assert "PostgreSQL cannot be reached" in told.stderr
+        assert "hunter2" not in told.stderr
