@@ -7,10 +7,17 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import ContentSettings
 from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
@@ -23,24 +30,18 @@ _IMPATIENCE_S = 2.0  # when the last call came to nothing: an answer with five p
 _SLOWEST_BYTES_PER_S = 1_000_000
 _REQUEST_S = 4.0
 _CONNECT_S = 3.0
+_TOKEN_RETRIES = 2  # 2.4 s; with the library's own number a machine without an identity looks slow, not wrong
 _BLOCK_BYTES = 1024 * 1024  # one request on a slow line; more than this at once makes aiohttp warn of a held-up loop
 _BLOCKS_AT_ONCE = 2
 
 _ERRORS = (AzureError, aiohttp.ClientError, TimeoutError, OSError)
 _LATER_MAY_WORK = (408, 429, 500, 502, 503, 504)
 _NO_CONTAINER = "ContainerNotFound"
+_SCOPE = "https://storage.azure.com/.default"
 
 
 class BlobsRefusedError(StorageError):
     """The storage does not serve this bot as it is set up: an administrator must act."""
-
-
-class Credential(Protocol):
-    """An identity that asks Microsoft Entra for tokens: one of `azure.identity.aio`."""
-
-    async def close(self) -> None:
-        """Let go of its connections."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,11 @@ class Blob:
 class BlobContainer:
     """Every method raises StorageError and nothing else; its text holds no address, which might be signed."""
 
-    def __init__(self, client: ContainerClient, *, credential: Credential | None = None) -> None:
+    def __init__(self, client: ContainerClient, *, credential: AsyncTokenCredential | None = None) -> None:
         self._client = client
         self._credential = credential
         self._is_well = True
+        self._has_identity = False
 
     @classmethod
     def by_connection_string(cls, connection_string: str, *, name: str) -> BlobContainer:
@@ -72,7 +74,7 @@ class BlobContainer:
         """With the identity that this process has where it runs: a managed one, or a developer's login."""
         from azure.identity.aio import DefaultAzureCredential
 
-        credential = DefaultAzureCredential()
+        credential = DefaultAzureCredential(retry_total=_TOKEN_RETRIES)
         return cls(ContainerClient(account_url, name, credential=credential, **_limits()), credential=credential)
 
     async def make(self) -> None:
@@ -124,11 +126,18 @@ class BlobContainer:
                 raise
         log.info("container made", extra={"container": self._client.container_name})
 
+    async def _demand_identity(self) -> None:
+        """Once, and before all else: the client takes "there is no identity" for a bad line, and tries again."""
+        if self._credential is not None and not self._has_identity:
+            await self._credential.get_token(_SCOPE)
+            self._has_identity = True
+
     @asynccontextmanager
     async def _waited_for(self, size_bytes: int) -> AsyncIterator[None]:
         patience_s = _PATIENCE_S if self._is_well else _IMPATIENCE_S
         try:
             async with asyncio.timeout(patience_s + size_bytes / _SLOWEST_BYTES_PER_S):
+                await self._demand_identity()
                 yield
         except _ERRORS as error:
             translated = _translated(error)
@@ -159,6 +168,11 @@ def _limits() -> dict[str, Any]:
 def _translated(error: Exception) -> StorageError:
     if not isinstance(error, HttpResponseError):
         return StorageError(f"Azure Blob Storage cannot be reached: {type(error).__name__}")
+    if isinstance(error, ClientAuthenticationError) and error.status_code is None:
+        return BlobsRefusedError(
+            "Azure Blob Storage needs an identity, and none was found here: give this machine a managed one, or log in "
+            "with az login, or set AZURE_STORAGE_CONNECTION_STRING"
+        )
     reason = f"{error.status_code or 'no status'} {_code(error) or type(error).__name__}"
     if error.status_code in _LATER_MAY_WORK:
         return StorageError(f"Azure Blob Storage has trouble of its own: {reason}")

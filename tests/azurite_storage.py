@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scripts.azurite import running_azurite
+from scripts.commands import Command
 from scripts.node import Node
 from scripts.program import Program
 
-_ACCOUNT = "devstoreaccount1"
+ACCOUNT = "devstoreaccount1"
 # Azurite's one account and key, the same everywhere: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _NUMBERS = itertools.count(1)
@@ -21,17 +22,18 @@ _NUMBERS = itertools.count(1)
 class Azurite:
     """`connection_string` stays the same over all its lives."""
 
-    def __init__(self, node: Node, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, node: Node, folder: Path, stack: ExitStack, *, options: Command) -> None:
         self._node = node
         self._folder = folder
         self._stack = stack
+        self._options = options
         self._program = self._start(port=0)
         self.port = int(self._program.told)
 
     @property
     def connection_string(self) -> str:
-        address = f"http://127.0.0.1:{self.port}/{_ACCOUNT}"
-        return f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};BlobEndpoint={address};"
+        address = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={_KEY};BlobEndpoint={address};"
 
     def new_container(self) -> str:
         """A name that no test has used."""
@@ -53,12 +55,14 @@ class Azurite:
         self._program = self._start(port=self.port)
 
     def _start(self, port: int) -> Program:
-        return self._stack.enter_context(running_azurite(self._node, folder=self._folder, port=port))
+        return self._stack.enter_context(
+            running_azurite(self._node, folder=self._folder, port=port, options=self._options)
+        )
 
 
 @contextmanager
-def running_storage(node: Node, folder: Path) -> Iterator[Azurite]:
+def running_storage(node: Node, folder: Path, *, options: Command = ()) -> Iterator[Azurite]:
     with ExitStack() as stack:
-        azurite = Azurite(node, folder, stack)
+        azurite = Azurite(node, folder, stack, options=options)
         stack.callback(azurite.thaw)  # a frozen process does not end when it is told to
         yield azurite
