@@ -5,6 +5,7 @@ What only some need (asyncpg, Azure's library) is imported where it is used: a s
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     Files: TypeAlias = FolderFiles | BlobFiles
 
 log = logging.getLogger(__name__)
+
+_LOOK_S = 4.0  # turns that wait to go on wait for this look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +115,9 @@ async def _look_at(container: BlobContainer) -> None:
     from storage.blob_container import BlobsRefusedError
 
     try:
-        await container.make()
+        async with asyncio.timeout(_LOOK_S):
+            await container.make()
     except BlobsRefusedError:
         raise
-    except StorageError as error:
-        log.warning("files cannot be kept at the moment", extra={"why": str(error)})
+    except (StorageError, TimeoutError) as error:
+        log.warning("files cannot be kept at the moment", extra={"why": str(error) or "Azure Blob Storage is silent"})

@@ -48,6 +48,16 @@ def test_help_is_there_without_the_libraries_of_the_service() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_a_start_without_azure_and_postgresql_loads_none_of_their_libraries() -> None:
+    code = (
+        "import sys, service.app; "
+        "heavy = {'asyncpg', 'azure.identity', 'azure.storage'} & sys.modules.keys(); "
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_config_shows_values_and_places_but_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("MODEL=llama3.1\nBOT_ID=1\n", "utf-8")
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
