@@ -140,6 +140,26 @@ def test_a_block_after_code_that_worked_explains_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "python", "arguments": {"code": "print(1)"}}',
+        '\n  {"tool": "python", "input": "print(1)"}',
+        '{"type": "function", "function": {"name": "code_interpreter", "arguments": "print(1)"}}',
+        '{"tool_calls": [{"function": {"name": "python", "arguments": {"code": "print(1)"}}}]}',
+        '[{"name": "execute_code", "parameters": {"source": "print(1)"}}]',
+        'I will compute it.\n\n{"name": "python", "arguments": {"code": "print(1)"}}',
+        '{"code": "print(1)"}',
+        '<function=code_interpreter>{"code": "print(1)"}</function>',
+        '[TOOL_CALLS]code_interpreter[ARGS]{"code": "print(1)"}',
+    ],
+)
+def test_a_call_in_a_models_words_is_made(text: str) -> None:
+    reply = helped(ModelReply(text=text), asking())
+    assert codes(reply) == ["print(1)"]
+    assert reply.text in {"", "I will compute it."}
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "python",

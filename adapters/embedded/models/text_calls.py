@@ -122,5 +122,5 @@ _FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
         _named_call,
     ),
     (re.compile(r"```(?:json|tool_call|tool)?[ \t]*\n(?P<json>\s*[{\[].*?)\n?```", re.DOTALL), _json_calls),
-    (re.compile(r"\A(?P<json>\s*[{\[].*)", re.DOTALL), _json_calls),
+    (re.compile(r"(?:\A|\n)(?P<json>[ \t]*[{\[].*)", re.DOTALL), _json_calls),
 )
