@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.crash.conftest import Talk
+from tests.crash.test_weather import CONNECTOR_FAULTS, CONNECTOR_SHARE, SERVICE_FAULTS, SERVICE_SHARE
 from tests.fake_assistants_state import Plan, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
@@ -40,14 +41,23 @@ async def test_thirty_random_kills_under_load_lose_nothing(talk: Talk, seed: int
     await destroy(talk, kills=30, seed=seed)
 
 
-async def destroy(talk: Talk, *, kills: int, seed: int) -> None:
+@pytest.mark.crash
+@pytest.mark.timeout(900)
+async def test_kills_in_bad_weather_lose_nothing_and_cost_no_apology(talk: Talk, seed: int) -> None:
+    dice = random.Random(f"weather {seed}")
+    talk.outside.service.weather = lambda _to: dice.choice(SERVICE_FAULTS) if dice.random() < SERVICE_SHARE else None
+    talk.outside.connector.weather = lambda: dice.choice(CONNECTOR_FAULTS) if dice.random() < CONNECTOR_SHARE else None
+    await destroy(talk, kills=12, seed=seed, people=PEOPLE // 3)
+
+
+async def destroy(talk: Talk, *, kills: int, seed: int, people: int = PEOPLE) -> None:
     dice = random.Random(seed)
     talk.outside.service.state.plan = lambda said: Plan(run_s=dice.uniform(0.05, 0.5), messages=[[text(said)]])
     record = Record()
     await talk.bot.start()
     over = asyncio.Event()
-    people = [
-        asyncio.create_task(person(talk, f"a:{n}", random.Random(f"{seed} {n}"), record, over)) for n in range(PEOPLE)
+    talking = [
+        asyncio.create_task(person(talk, f"a:{n}", random.Random(f"{seed} {n}"), record, over)) for n in range(people)
     ]
     for _ in range(kills):
         await asyncio.sleep(dice.uniform(0.3, 1.5))
@@ -57,7 +67,7 @@ async def destroy(talk: Talk, *, kills: int, seed: int) -> None:
         await talk.bot.start()
     await asyncio.sleep(1)
     over.set()
-    await asyncio.gather(*people)
+    await asyncio.gather(*talking)
     await all_answered(talk, record)
     judge(talk, record, kills)
 
