@@ -54,9 +54,9 @@ class WeatherRoutes:
         allowed(request, self._tokens)
         wish = await read_object(request)
         kind, on = wish.get("kind"), wish.get("on")
-        if kind not in set(Kind) or not isinstance(on, bool):
+        if not isinstance(kind, str) or kind not in set(Kind) or not isinstance(on, bool):
             raise RefusedError(400, "NoSuchWeather", "Name a kind of weather, and whether it is on.")
-        (self._weather.begin if on else self._weather.end)(Kind(str(kind)))
+        (self._weather.begin if on else self._weather.end)(Kind(kind))
         return await self._show(request)
 
     async def _kill(self, request: web.Request) -> web.Response:

@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from adapters.timelines_http import HttpTimelines
+from bot.conversation import ConversationKey
 from bot.errors import StorageError
-from bot.ports import Ledger, Timelines
+from bot.ports import Ledger, Timelines, TurnsOfConversation
 from bot.timeline import STOPPED
 from service.settings import Settings
 from service.turns import opened, served
@@ -38,6 +39,7 @@ def of(folder: Path) -> Settings:
 class Book:
     ledger: Ledger
     timelines: Timelines
+    own: TurnsOfConversation  # those of one conversation, from the same ledger
 
 
 @pytest.fixture(params=["sqlite", "http", "postgres"])
@@ -49,18 +51,19 @@ async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             shared = PostgresLedger(session)
             await started(shared)
             stack.push_async_callback(shared.stop)
-            yield Book(shared, PostgresTimelines(session))
+            yield Book(shared, PostgresTimelines(session), PostgresTimelines(session))
             return
         file = SqliteFile(tmp_path / "l.sqlite")
         ledger = SqliteLedger(file)
         await started(ledger)
         stack.push_async_callback(ledger.stop)
-        timelines: Timelines = SqliteTimelines(file)
+        own = SqliteTimelines(file)
+        timelines: Timelines = own
         if request.param == "http":
             await stack.enter_async_context(served(timelines, tmp_path))
             timelines = await stack.enter_async_context(opened(of(tmp_path)))
             assert isinstance(timelines, HttpTimelines)
-        yield Book(ledger, timelines)
+        yield Book(ledger, timelines, own)
 
 
 async def test_a_turn_that_is_done_keeps_when_each_step_was_done_and_how_it_ended(book: Book) -> None:
@@ -101,6 +104,17 @@ async def test_a_turn_that_waits_or_runs_has_its_time_line_too(book: Book) -> No
 async def test_the_latest_turns_come_oldest_first(book: Book) -> None:
     numbers = [await accepted(book.ledger, message_id=f"m{n}") for n in range(5)]
     assert [line.number for line in await book.timelines.latest(3)] == numbers[2:]
+
+
+async def test_the_turns_of_one_conversation_come_without_those_of_others(book: Book) -> None:
+    key, other = (ConversationKey(channel="webchat", tenant="", conversation=name) for name in ("one", "other"))
+    numbers = [await accepted(book.ledger, str(key), f"m{n}") for n in range(4)]
+    await accepted(book.ledger, str(other), "m0")
+    await book.ledger.save(numbers[3], "run in thread_1", '"run_1"')
+    lines = await book.own.of(key, 3)
+    assert [(line.number, line.message_id) for line in lines] == list(zip(numbers[1:], ("m1", "m2", "m3"), strict=True))
+    assert [line.threads for line in lines] == [set(), set(), {"thread_1"}]
+    assert await book.own.of(ConversationKey(channel="webchat", tenant="", conversation="none"), 3) == []
 
 
 async def test_a_number_that_no_turn_has_has_no_time_line(book: Book) -> None:
