@@ -184,3 +184,24 @@ async def ask_about(session: aiohttp.ClientSession, base_url: str, picture: byte
     assistant = await post("/assistants", json={"model": "tiny"})
     thread = {"messages": [{"role": "user", "content": content}]}
     await post("/threads/runs", json={"assistant_id": assistant["id"], "thread": thread})
+
+
+SIZE = "from PIL import Image\nprint(Image.open('/mnt/data/photo.jpg').size)"
+BLIND = Trouble(status=400, body='{"error": "Model does not support images. Please use a model that does."}')
+
+
+@pytest.mark.parametrize("sees", [True, False])
+async def test_a_photo_given_in_the_chat_is_seen_or_else_opened_by_code(
+    tmp_path: Path, model: ScriptedModel, *, sees: bool
+) -> None:
+    Image.new("RGB", (3000, 1500), "red").save(tmp_path / "photo.jpg")
+    model.script.extend([] if sees else [BLIND])
+    model.script.extend([RunCode(code=SIZE, then=lambda output: f"It is {output.strip()}"), "Red."])
+    size, colour = await chat(tmp_path, model.base_url, "/file photo.jpg", "How large is it?", "Which colour?")
+    assert size["text"] == "It is (3000, 1500)"
+    assert colour["text"] == "Red."
+    shown = ["image_url" in json.dumps(messages) for messages in model.conversations]
+    assert shown == ([True] * 3 if sees else [True, False, False, False])
+    assert all("/mnt/data/photo.jpg" in json.dumps(messages) for messages in model.conversations)
+    if not sees:
+        assert "you cannot see them, but code can open the files" in json.dumps(model.conversations[-1])

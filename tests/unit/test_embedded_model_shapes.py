@@ -161,6 +161,15 @@ async def test_a_picture_that_is_refused_for_its_own_sake_makes_nobody_blind(
     assert model.sees
 
 
+async def test_a_call_that_is_refused_for_its_own_sake_leaves_the_model_its_tools(
+    endpoint: Endpoint, model: ChatCompletions
+) -> None:
+    endpoint.answers = [web.json_response({"error": {"message": "a tool message without its call"}}, status=400)]
+    await model.complete(EVERYTHING)
+    await model.complete(EVERYTHING)
+    assert [has(body, "tools") for body in endpoint.bodies] == [True, False, True]
+
+
 async def test_a_refusal_that_no_lesser_request_helps_is_told(endpoint: Endpoint, model: ChatCompletions) -> None:
     endpoint.answers = [web.json_response({"error": {"message": "image, please"}}, status=400) for _ in range(9)]
     with pytest.raises(ModelError, match=r"refused the request \(400\)"):

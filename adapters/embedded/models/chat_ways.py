@@ -49,8 +49,8 @@ class Ways:
         part = next((part for part in Part if part not in self.without and _is_refused(part, refusal, request)), None)
         if part is None:
             return None
-        passing = part is Part.PICTURES and not _BLIND.search(refusal.words)
-        return replace(self, without=self.without | {part}, once=self.once | ({part} if passing else frozenset()))
+        lasting = part not in _INABILITY or _INABILITY[part].search(refusal.words)
+        return replace(self, without=self.without | {part}, once=self.once | (frozenset() if lasting else {part}))
 
     def kept(self) -> Ways:
         """What the next request begins with."""
@@ -79,10 +79,14 @@ _REFUSALS = {
     Part.NEW_LIMIT: re.compile(r"max_completion_tokens"),
     Part.ROLES: re.compile(r"alternat|system role|role.{0,20}system|roles must"),
 }
-_BLIND = re.compile(
-    r"(?:not|n't|only|certain|no endpoints).{0,40}(?:support|multi-?modal|string|vision)|"
-    r"support.{0,20}certain|unsupported content|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
-)
+# What tells a model that cannot from one picture or one call that was wrong.
+_INABILITY = {
+    Part.PICTURES: re.compile(
+        r"(?:not|n't|only|certain|no endpoints).{0,40}(?:support|multi-?modal|string|vision)|support.{0,20}certain|"
+        r"unsupported content|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
+    ),
+    Part.TOOLS: re.compile(r"support|requires|enable|permitted|not allowed|unrecognized|unknown"),
+}
 _TOKENS = re.compile(r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4})(\d{3,7})")
 
 
