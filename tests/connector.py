@@ -76,6 +76,7 @@ class StandInConnector:
         self.posted: list[Posted] = []  # what a person would have seen happen, typing included
         self.faults: deque[Fault] = deque()
         self.typing_faults: deque[Fault] = deque()
+        self.files: dict[str, bytes] = {}  # that people gave, by their names in `file_url`
         self.weather: Callable[[], Fault | None] = lambda: None  # of requests for which no fault is lined up
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
@@ -84,6 +85,10 @@ class StandInConnector:
     @property
     def service_url(self) -> str:
         return f"http://127.0.0.1:{self._server.port}/_connector"
+
+    def file_url(self, name: str) -> str:
+        """Where the bot may fetch a file of `files`, as the Emulator has it."""
+        return f"http://127.0.0.1:{self._server.port}/v3/attachments/{name}/views/original"
 
     @property
     def messages(self) -> list[Posted]:
@@ -115,10 +120,14 @@ class StandInConnector:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=1_000_000)
         activities = "/_connector/v3/conversations/{conversation}/activities"
+        app.router.add_get("/v3/attachments/{name}/views/original", self._serve_file)
         app.router.add_post(activities, self._take)
         app.router.add_put(activities + "/{activity}", self._take)
         app.router.add_delete(activities + "/{activity}", self._take)
         return app
+
+    async def _serve_file(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.files[request.match_info["name"]])
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         activity = await request.json() if request.body_exists else {}
