@@ -12,6 +12,7 @@ from adapters.webchat.door import RefusedError, allowed, from_own_page, read_obj
 from adapters.webchat.page import ALWAYS
 from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import ConversationId, Transcripts
+from adapters.webchat.uploads import Uploads
 from bot.ports import Conversations
 
 _MOST_LISTED: Final = 200
@@ -23,9 +24,16 @@ class ChatRoutes:
     """Routes of the list. `usual_assistant` answers in chats that were begun without a choice."""
 
     def __init__(
-        self, *, transcripts: Transcripts, tokens: Tokens, conversations: Conversations, usual_assistant: str
+        self,
+        *,
+        transcripts: Transcripts,
+        uploads: Uploads,
+        tokens: Tokens,
+        conversations: Conversations,
+        usual_assistant: str,
     ) -> None:
         self._transcripts = transcripts
+        self._uploads = uploads
         self._tokens = tokens
         self._conversations = conversations
         self._usual_assistant = usual_assistant
@@ -79,8 +87,9 @@ class ChatRoutes:
         return web.Response(status=204)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        """Forget what was said. Whatever the bot still says there is not listed."""
+        """Forget what was said and given. Whatever the bot still says there is not listed."""
         conversation = allowed(request, self._tokens)
         await self._conversations.forget(conversation_key(conversation))
         await self._transcripts.delete(conversation)
+        await self._uploads.forget(conversation)
         return web.Response(status=204)

@@ -96,7 +96,8 @@ class DirectLine:
 
     async def _upload(self, request: web.Request) -> web.Response:
         """A message with files; the person reads in the chat why they are not taken, for Web Chat shows no reasons."""
-        conversation, form = allowed(request, self._tokens), UploadForm()
+        conversation = allowed(request, self._tokens)
+        form = UploadForm(conversation=conversation)
         with ExitStack() as undo:
             undo.callback(self._uploads.drop, form.attachments)
             try:

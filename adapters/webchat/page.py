@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from bot.attachments import ENDINGS, LARGEST_FILE_BYTES, MOST_FILES
+
 _FILES: Final = Path(__file__).parent / "page"
 _OWN: Final = frozenset(path.name for path in _FILES.iterdir() if path.suffix in (".css", ".js"))
 ALWAYS: Final = {
@@ -60,6 +62,9 @@ class ChatPage:
             nonce=nonce,
             assistant=escape(words.assistant),
             speaker=escape(words.speaker),
+            takes=",".join(ENDINGS),
+            largest_bytes=LARGEST_FILE_BYTES,
+            most_files=MOST_FILES,
             connect_hidden="" if words.can_connect else "hidden",
             missing_hidden="hidden" if self._bundle.is_file() else "",
         )

@@ -114,14 +114,11 @@ class Transcripts:
         return orjson.loads(rows[0][0]) if rows else None
 
     async def texts(self, conversation: ConversationId, activity_ids: Sequence[str]) -> dict[str, str]:
-        """What these activities say, by id; those that are not here are left out."""
-        query = (
-            "SELECT id, json_extract(activity, '$.text') FROM activities "
-            "WHERE conversation = ? AND id IN (SELECT value FROM json_each(?))"
-        )
+        """What these activities say, or which files they bring, by id; those that are not here are left out."""
+        query = "SELECT id, activity FROM activities WHERE conversation = ? AND id IN (SELECT value FROM json_each(?))"
         asked = (conversation, orjson.dumps(activity_ids).decode())
         rows = await self._run(lambda db: db.execute(query, asked).fetchall())
-        return {row[0]: row[1] or "" for row in rows}
+        return {row[0]: _words(orjson.loads(row[1])) for row in rows}
 
     async def drop(self, conversation: ConversationId, activity_id: str) -> None:
         """Forget an activity that nobody was shown."""
@@ -205,11 +202,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _names(activity: Activity) -> str:
+def _words(activity: Activity) -> str:
+    """The text, or the names of the files that came without one."""
     given = activity.get("attachments")
-    return ", ".join(str(file.get("name")) for file in given) if isinstance(given, list) else ""
+    names = ", ".join(str(file.get("name")) for file in given) if isinstance(given, list) else ""
+    return str(activity.get("text") or names)
 
 
 def _title(activity: Activity) -> str:
-    text = " ".join(str(activity.get("text") or _names(activity) or "Chat").split())
+    text = " ".join((_words(activity) or "Chat").split())
     return text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 1].rstrip() + "…"

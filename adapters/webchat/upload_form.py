@@ -16,7 +16,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.webchat.door import RefusedError
-from adapters.webchat.transcripts import Activity
+from adapters.webchat.transcripts import Activity, ConversationId
 from adapters.webchat.uploads import Uploads
 from bot.attachments import LARGEST_FILE_BYTES, MOST_FILES, TOO_MANY, Attachment
 from bot.errors import AttachmentError
@@ -34,6 +34,7 @@ _MALFORMED: Final = (ValueError, AssertionError, web.RequestPayloadError, HttpPr
 class UploadForm:
     """What has come of a form so far."""
 
+    conversation: ConversationId
     said: Activity = field(default_factory=lambda: {"type": "message"})
     attachments: list[Attachment] = field(default_factory=list)
 
@@ -64,7 +65,9 @@ async def _read_part(part: BodyPartReader, uploads: Uploads, form: UploadForm) -
         if len(form.attachments) == MOST_FILES:
             raise AttachmentError("too many files", apology=TOO_MANY)
         content_type = part.headers.get("Content-Type", "")
-        form.attachments.append(await uploads.keep(part.filename or "file", content_type, _chunks(part)))
+        form.attachments.append(
+            await uploads.keep(form.conversation, part.filename or "file", content_type, _chunks(part))
+        )
 
 
 async def _activity(part: BodyPartReader) -> Activity:

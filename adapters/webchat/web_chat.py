@@ -89,6 +89,7 @@ def _parts(settings: WebChatSettings, around: Surroundings, streams: Streams, bo
         uploads,
         ChatRoutes(
             transcripts=transcripts,
+            uploads=uploads,
             tokens=tokens,
             conversations=around.conversations,
             usual_assistant=settings.words.assistant_id,

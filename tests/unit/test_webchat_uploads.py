@@ -46,7 +46,7 @@ async def post(chat: Chat, data: Any, **headers: str) -> tuple[int, Any]:
 
 
 def kept(folder: Path) -> list[bytes]:
-    return [path.read_bytes() for path in (folder / "uploads").glob("*")]
+    return [path.read_bytes() for path in (folder / "uploads").glob("*/*")]
 
 
 async def test_a_message_with_files_reaches_the_bot_with_their_addresses(site: Site) -> None:
@@ -226,9 +226,9 @@ async def test_a_connection_cut_in_mid_upload_leaves_nothing(site: Site, tmp_pat
         + b"x" * 300_000
     )
     await writer.drain()
-    await until(lambda: [path.suffix for path in (tmp_path / "uploads").glob("*")] == [".part"])
+    await until(lambda: [path.suffix for path in (tmp_path / "uploads").glob("*/*")] == [".part"])
     writer.transport.abort()
-    await until(lambda: not list((tmp_path / "uploads").glob("*")))
+    await until(lambda: not list((tmp_path / "uploads").glob("*/*")))
     assert site.bot.heard == []
 
 
@@ -254,13 +254,13 @@ async def test_only_the_page_itself_may_upload_and_only_with_its_token(site: Sit
 
 @pytest.mark.parametrize("token", ["x" * 32, "..%2F..%2Fwebchat.sqlite", "a", "%00" * 32])
 async def test_an_address_that_was_never_given_out_has_no_file(site: Site, token: str) -> None:
-    async with site.client.get(f"{site.address}/chat/uploads/{token}/a.csv") as response:
+    async with site.client.get(f"{site.address}/chat/uploads/{'c' * 16}/{token}/a.csv") as response:
         assert response.status == 404
 
 
 async def test_files_go_after_thirty_days_and_what_a_crash_left_at_once(tmp_path: Path) -> None:
-    uploads = tmp_path / "uploads"
-    uploads.mkdir()
+    uploads = tmp_path / "uploads" / ("c" * 16)
+    uploads.mkdir(parents=True)
     old, cut = uploads / ("o" * 32), uploads / ("c" * 32 + ".part")
     for path in (old, cut):
         path.write_bytes(CSV)
@@ -269,6 +269,19 @@ async def test_files_go_after_thirty_days_and_what_a_crash_left_at_once(tmp_path
         assert not cut.exists()
         await post(await site.open(), form(("a.csv", b"new")))
     assert kept(tmp_path) == [b"new"]
+
+
+async def test_a_chat_that_is_deleted_takes_its_files_along(site: Site, tmp_path: Path) -> None:
+    chat, other = await site.open(), await site.open()
+    for each in (chat, other):
+        assert (await post(each, form(("a.csv", CSV))))[0] == 200
+    url = f"{site.address}/chat/conversations/{chat.conversation}"
+    async with site.client.delete(url, headers=chat.allowed) as response:
+        assert response.status == 204
+    assert len(kept(tmp_path)) == 1
+    for heard, status in zip(site.bot.heard, (404, 200), strict=True):
+        async with site.client.get(heard["attachments"][0]["contentUrl"]) as response:
+            assert response.status == status
 
 
 async def until(holds: Callable[[], bool]) -> None:

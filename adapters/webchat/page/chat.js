@@ -3,6 +3,7 @@ import { listChats } from "/chat/files/chats.js";
 import { answerTo, byId } from "/chat/files/dom.js";
 import { look } from "/chat/files/look.js";
 import { showPanel } from "/chat/files/panel.js";
+import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
 
 const nonce = document.querySelector("script[nonce]").nonce;
@@ -15,7 +16,7 @@ async function start() {
   const name = await introduce(chat);
   const panel = showPanel(chat);
   const weather = showWeather(chat.token, panel);
-  const store = window.WebChat.createStore({}, () => (next) => (action) => heard(action, next, { chat, name, panel, weather }));
+  const store = window.WebChat.createStore({}, () => (next) => (action) => heard(givenFiles(action), next, { chat, name, panel, weather }));
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
     window.WebChat.renderWebChat(
@@ -25,6 +26,7 @@ async function start() {
   render();
   dark.addEventListener("change", render);
   offerStarters(store, chat.empty);
+  takeDroppedFiles(store);
   listChats(chat.conversation, name);
 }
 

@@ -8,7 +8,7 @@ export function look(isDark) {
   return { styleOptions: styleOf(colours), adaptiveCardsHostConfig: cardsIn(colours) };
 }
 
-function styleOf({ ground, ink, soft, line, mine, accent, bad }) {
+function styleOf({ ground, ink, soft, line, mine, accent, raised, bad }) {
   return {
     accent, subtle: soft, backgroundColor: ground, primaryFont: FONT, fontSizeSmall: "80%",
     bubbleBackground: ground, bubbleTextColor: ink, bubbleBorderWidth: 0, bubbleBorderRadius: 14,
@@ -18,7 +18,8 @@ function styleOf({ ground, ink, soft, line, mine, accent, bad }) {
     sendBoxBackground: ground, sendBoxTextColor: ink, sendBoxPlaceholderColor: soft, sendBoxButtonColor: accent,
     sendBoxButtonColorOnDisabled: soft, sendBoxButtonColorOnHover: accent, sendBoxButtonColorOnFocus: accent,
     sendBoxBorderTop: "0", sendBoxHeight: 48, sendBoxTextWrap: true,
-    uploadAccept: ".csv,.tsv,.xlsx,.json,.txt,.md,.pdf,.png,.jpg,.jpeg,.gif,.webp",
+    uploadAccept: document.body.dataset.takes, enableUploadThumbnail: false,
+    sendBoxButtonShadeColorOnHover: raised, sendBoxButtonShadeColorOnFocus: raised, sendBoxButtonShadeColorOnActive: raised,
     timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: bad, connectivityTextSize: "80%", typingAnimationBackgroundImage: dots(soft), typingAnimationHeight: 20, typingAnimationWidth: 48,
     transcriptActivityVisualKeyboardIndicatorColor: accent, transcriptVisualKeyboardIndicatorColor: accent,
     transcriptOverlayButtonBackground: accent, transcriptOverlayButtonColor: ground,

@@ -34,6 +34,7 @@ function step(name) {
   if (name.startsWith("run in")) return "Run queued";
   if (name.startsWith("second run in")) return "Second run queued";
   if (name === "reply") return "Answer ready";
+  if (/^file \d+$/.test(name)) return "File brought to the assistant";
   const part = /^(?:part|give up) (\d+)$/.exec(name);
   return part && `Part ${Number(part[1]) + 1} sent`;
 }

@@ -1,0 +1,127 @@
+"""Files that a person gives on the chat page."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.program import Program
+from scripts.progress import CACHE
+from tests.browser.chat_page import ChatPage
+
+pytestmark = pytest.mark.usefixtures("web_chat")
+
+_SCREENSHOTS = CACHE / "screenshots"
+_TURN_MS = 60_000
+_EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # Web Chat sets one style that is empty
+_LOADED = "image => image.complete && image.naturalWidth > 0"
+_DROP = """([name, content, target]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([content], name, { type: "text/csv" }));
+  const event = (type) => new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true });
+  const at = document.querySelector(target);
+  const over = at.dispatchEvent(event("dragover"));
+  return [over, at.dispatchEvent(event("drop"))];
+}"""
+QUESTION = "Plot b against a"
+CSV = "a,b\n1,2\n2,4\n3,6\n"
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complains of: scripts that fail, things that the security policy forbids."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    yield heard
+    assert [text for text in heard if _EMPTY_STYLE not in text] == []
+
+
+@pytest.fixture
+def chat(page: Page, bot: Program, complaints: list[str]) -> ChatPage:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    chat = ChatPage(page=page, address=bot.told.removesuffix("api/messages"))
+    chat.open()
+    return chat
+
+
+def choose(chat: ChatPage, *files: Path) -> None:
+    with chat.page.expect_file_chooser() as chosen:
+        chat.page.get_by_role("button", name="Upload file").click()
+    chosen.value.set_files(files)
+
+
+def red_picture(path: Path) -> Path:
+    """A PNG of 40 x 20 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head, rows = struct.pack(">IIBBBBB", 40, 20, 8, 2, 0, 0, 0), (b"\0" + b"\xd0\x20\x20" * 40) * 20
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def test_a_table_is_given_plotted_and_there_after_a_reload(chat: ChatPage, tmp_path: Path, axe: str) -> None:
+    table = tmp_path / "data.csv"
+    table.write_text(CSV)
+    choose(chat, table, red_picture(tmp_path / "red.png"))
+    expect(chat.page.get_by_text("With your next message: data.csv, red.png")).to_be_visible()
+    assert chat.barriers(axe) == []
+    chat.page.screenshot(path=_SCREENSHOTS / "chat-page-files.png")
+    chat.say(QUESTION)
+    expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
+    chat.picture(timeout_ms=_TURN_MS)
+    expect(chat.page.get_by_text("With your next message")).to_be_hidden()
+
+    chat.reload()
+
+    expect(chat.said(QUESTION)).to_be_attached()
+    chat.picture(timeout_ms=_TURN_MS)
+    shown = chat.page.locator(".webchat__bubble--from-user img").last
+    chat.page.wait_for_function(_LOADED, arg=shown.element_handle(), timeout=_TURN_MS)
+    with chat.page.expect_download() as download:
+        chat.page.get_by_role("link", name="data.csv").click()
+    assert download.value.path().read_text() == CSV
+    assert chat.barriers(axe) == []
+
+
+def test_a_file_alone_is_asked_about_and_answers_the_next_question(chat: ChatPage, tmp_path: Path) -> None:
+    table = tmp_path / "only.csv"
+    table.write_text(CSV)
+    choose(chat, table)
+    chat.box.press("Enter")
+    expect(chat.answer("I have only.csv. What shall I do with it?")).to_be_visible(timeout=_TURN_MS)
+    chat.say(QUESTION)
+    expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
+    expect(chat.chats.first).to_contain_text("only.csv")
+
+
+def test_a_file_can_be_dropped_anywhere_and_let_go_again(chat: ChatPage) -> None:
+    assert chat.page.evaluate(_DROP, ["dropped.csv", CSV, "#panel"]) == [False, False]  # and not opened by the browser
+    expect(chat.page.get_by_text("With your next message: dropped.csv")).to_be_visible()
+    chat.page.get_by_role("button", name="Remove").click()
+    expect(chat.page.get_by_text("With your next message")).to_be_hidden()
+    chat.page.evaluate(_DROP, ["again.csv", CSV, "#chat"])
+    chat.say(QUESTION)
+    expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
+
+
+def test_what_the_bot_would_refuse_is_refused_before_it_is_read(chat: ChatPage, tmp_path: Path) -> None:
+    huge, program = tmp_path / "huge.csv", tmp_path / "tool.exe"
+    with huge.open("wb") as file:
+        file.truncate(1_000_000_000)
+    program.write_bytes(b"MZ")
+    choose(chat, huge, program)
+    expect(chat.page.get_by_text("huge.csv is larger than 50 MB, the most that I can take.")).to_be_visible()
+    expect(chat.page.get_by_text("I cannot read tool.exe. I take .csv")).to_be_visible()
+    chat.page.screenshot(path=_SCREENSHOTS / "chat-page-files-refused.png")
+    chat.say("What is 6 * 7?")
+    expect(chat.answer("42")).to_be_visible(timeout=_TURN_MS)
