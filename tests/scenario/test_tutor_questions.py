@@ -16,7 +16,7 @@ from tests.tutor.questions import Question
 from tests.tutor.untuned import ASKED
 
 SEED = 20261124
-QUESTIONS = 260
+QUESTIONS = 280
 LEAST_RIGHT = 0.95
 LEAST_RIGHT_UNTUNED = 20
 

@@ -159,4 +159,42 @@ def trend(rng: random.Random) -> Question:
     )
 
 
-KINDS: list[Kind] = [figure, figure_by_group, chart, trend]
+def leader(rng: random.Random) -> Question:
+    """The group with the highest or lowest figure."""
+    columns, regions, text = drawn_table(rng)
+    sums = dict.fromkeys(set(regions), 0.0)
+    for sale, region in zip(columns["sales"], regions, strict=True):
+        sums[region] += sale
+    asked, expected = rng.choice(
+        [
+            ("Which region has the most sales?", max(sums.values())),
+            ("Which region has the lowest total sales?", min(sums.values())),
+            ("Welche region hat die meisten sales?", max(sums.values())),
+            ("Which region has the highest sales?", max(columns["sales"])),
+        ]
+    )
+    return Question("leader", (asked,), is_number(expected, place=1), {FILE: text})
+
+
+def by_month(rng: random.Random) -> Question:
+    """Sums of each month of a column of dates."""
+    columns, _, text = drawn_table(rng)
+    sums = [sum(columns["sales"][:28]), sum(columns["sales"][28:])]
+    asked = rng.choice(["sales per month", "total sales by month", "monthly sales", "Summe von sales pro Monat"])
+
+    async def judge(_: Worker, answered: Answered) -> Verdict:
+        found = [number(part) for part in bold(answered)]
+        return verdict(answered, right=found == [each for each in sums if each])
+
+    return Question("by month", (asked,), judge, {FILE: text})
+
+
+def gaps(rng: random.Random) -> Question:
+    """Cells without a value."""
+    missing = rng.randint(1, 5)
+    lines = ["day,price", *(f"{k}," if k < missing else f"{k},{k}.5" for k in range(12))]
+    asked = rng.choice(["How many missing values are there?", "Wie viele Werte fehlen?", "missing values in price"])
+    return Question("gaps", (asked,), says(f"**{missing} ", f"price: **{missing}**"), {FILE: "\n".join(lines)})
+
+
+KINDS: list[Kind] = [figure, figure_by_group, chart, trend, leader, by_month, gaps]

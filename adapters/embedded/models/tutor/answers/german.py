@@ -200,6 +200,12 @@ SENTENCES: Final = {
     "correlation": "Die Korrelation von {first} und {second} ist **r = {r}**.",
     "rows": "Die Datei hat **{count} Zeilen**.",
     "described": "Die Datei hat **{rows} Zeilen** und diese Spalten: {columns}.",
+    "columns": "Die Datei hat {count} Spalten: {columns}.",
+    "missing": "Es fehlen **{count} Werte**:",
+    "none missing": "Es **fehlen keine Werte**.",
+    "highest group": "{figure} von {column} ist am höchsten bei **{groups}**: **{value}**.",
+    "lowest group": "{figure} von {column} ist am niedrigsten bei **{groups}**: **{value}**.",
+    "how look": "sieht er die Zellen an, wie sie sind",
     "how data": "**Wie der Code arbeitet.** Er liest die Datei mit pandas, einer Bibliothek für Tabellen. Dann"
     " {steps}.",
     "how count": "zählt er die Zeilen",

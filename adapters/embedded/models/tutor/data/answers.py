@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from adapters.embedded.models.tutor.answers.results import Result, object_of, parts_of, texts_of
 from adapters.embedded.models.tutor.answers.say import Say
@@ -11,10 +12,14 @@ from adapters.embedded.models.tutor.answers.told import Told
 from adapters.embedded.models.tutor.data.requests import (
     Column,
     ColumnKind,
+    CountMissing,
     CountRows,
     DataTask,
     Describe,
+    FindGroup,
+    ListColumns,
     ShowChart,
+    ShowRows,
     TellCorrelation,
     TellStatistics,
 )
@@ -36,28 +41,13 @@ def data_answer(say: Say, tasks: Sequence[DataTask], results: Sequence[Result], 
     """Results first, then how and why there was code."""
     told = Told(say=say)
     for task, result in zip(tasks, results, strict=False):
-        _tell(told, task, result)
+        told.reason("why data")
+        _TELLERS[type(task)](told, task, result)
     paragraphs = list(told.lines)
     if explains:
         paragraphs.append(say("how data", steps=say("then").join(dict.fromkeys(told.steps))))
         paragraphs.append(say("why", reasons=" ".join(dict.fromkeys(told.reasons))))
     return "\n\n".join(paragraphs)
-
-
-def _tell(told: Told, task: DataTask, result: Result) -> None:
-    told.reason("why data")
-    match task:
-        case ShowChart():
-            _chart(told, task, result)
-        case TellStatistics():
-            _statistics(told, task, result)
-        case TellCorrelation():
-            _correlation(told, task, result)
-        case Describe():
-            _describe(told, result)
-        case CountRows():
-            told.line("rows", count=_whole(result, "rows"))
-            told.step("how count")
 
 
 def _chart(told: Told, task: ShowChart, result: Result) -> None:
@@ -137,7 +127,7 @@ def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
     told.step("how correlation")
 
 
-def _describe(told: Told, result: Result) -> None:
+def _describe(told: Told, _: Describe, result: Result) -> None:
     say = told.say
     columns = [_plain(name) for name in texts_of(result, "columns")]
     told.line("described", rows=_whole(result, "rows"), columns=say.listed(columns))
@@ -170,3 +160,57 @@ def _number(say: Say, value: object) -> str:
     if not isinstance(value, int | float) or math.isnan(value) or math.isinf(value):
         return "-"
     return say.decimal(float(value))
+
+
+def _missing(told: Told, _: CountMissing, result: Result) -> None:
+    say, missing = told.say, object_of(result, "missing")
+    told.line("missing" if missing else "none missing", count=_whole(result, "count"))
+    if missing:
+        told.lines.append("\n".join(f"- {_plain(name)}: **{_number(say, missing[name])}**" for name in missing))
+    told.step("how look")
+
+
+def _rows(told: Told, _: ShowRows, result: Result) -> None:
+    """A table in Markdown."""
+    header = [_plain(name) for name in texts_of(result, "header")]
+    cells = result.get("rows")
+    rows = [[_plain(str(value)) if value else "" for value in row] for row in cells] if isinstance(cells, list) else []
+    lines = [header, ["---"] * len(header), *rows]
+    told.lines.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    told.step("how look")
+
+
+def _leader(told: Told, task: FindGroup, result: Result) -> None:
+    say = told.say
+    told.line(
+        "lowest group" if task.is_lowest else "highest group",
+        figure=say(task.statistic),
+        column=_plain(task.column.name),
+        groups=say.listed([_plain(name) for name in texts_of(result, "leaders")]),
+        value=_number(say, result.get("value")),
+    )
+    told.step("how figures")
+
+
+def _row_count(told: Told, _: CountRows, result: Result) -> None:
+    told.line("rows", count=_whole(result, "rows"))
+    told.step("how count")
+
+
+def _columns(told: Told, _: ListColumns, result: Result) -> None:
+    names = [_plain(name) for name in texts_of(result, "columns")]
+    told.line("columns", columns=told.say.listed(names), count=_whole(result, "count"))
+    told.step("how look")
+
+
+_TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
+    ShowChart: _chart,
+    TellStatistics: _statistics,
+    TellCorrelation: _correlation,
+    Describe: _describe,
+    CountRows: _row_count,
+    CountMissing: _missing,
+    ShowRows: _rows,
+    ListColumns: _columns,
+    FindGroup: _leader,
+}

@@ -35,10 +35,11 @@ def _groups(task: ShowChart) -> str:
 def histogram(task: ShowChart, say: Say) -> str:
     """How often values of each size occur."""
     title = say("title histogram", ys=_listed(task))
+    bins = task.bins or '"auto" if len(values) < 100_000 else 60'
     return f"""
 # How the values are spread: how many fall into each of the bins.
 {_groups(task)}{_OPEN}for name, values in groups.items():
-    plt.hist(values, bins="auto" if len(values) < 100_000 else 60, alpha=0.7, label=name)
+    plt.hist(values, bins={bins}, alpha=0.7, label=name)
 plt.legend()
 """ + _finished(title, _listed(task), say("count"), fields='"count": sum(len(values) for values in groups.values())')
 

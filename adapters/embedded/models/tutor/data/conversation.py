@@ -27,6 +27,10 @@ _ABOUT_FILES: Final = (
             Cue.GRAPH,
             Cue.MAXIMUM,
             Cue.MINIMUM,
+            Cue.MISSING,
+            Cue.PERIOD,
+            Cue.HIGHEST,
+            Cue.LOWEST,
         }
     )
 )

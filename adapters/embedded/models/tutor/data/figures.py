@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 
 from adapters.embedded.models.tutor.data.python_text import FIGURES, names, quoted, result
-from adapters.embedded.models.tutor.data.requests import CountRows, Describe, TellCorrelation, TellStatistics
+from adapters.embedded.models.tutor.data.requests import (
+    CountMissing,
+    CountRows,
+    Describe,
+    FindGroup,
+    ListColumns,
+    ShowRows,
+    TellCorrelation,
+    TellStatistics,
+)
 
 
 def statistics(task: TellStatistics) -> str:
@@ -67,3 +76,50 @@ def count_rows(_: CountRows) -> str:
     return f"""
 print("Rows:", len(table))
 {result('"rows": len(table)')}"""
+
+
+def missing(task: CountMissing) -> str:
+    """In each column."""
+    columns = f"[{names(task.columns)}]" if task.columns else ""
+    return f"""
+# Cells without a value, column by column.
+missing = table{columns}.isna().sum()
+print(missing.to_string())
+told = {{str(name): int(count) for name, count in missing.items() if count}}
+{result('"missing": told, "count": int(missing.sum())')}"""
+
+
+def rows(task: ShowRows) -> str:
+    """As they stand in the file."""
+    return f"""
+# The {"last" if task.is_last else "first"} rows.
+shown = table.{"tail" if task.is_last else "head"}({task.count}).iloc[:, :12]
+print(shown.to_string())
+
+def cell(value):
+    if pd.isna(value):
+        return ""
+    return f"{{value:g}}" if isinstance(value, float) else str(value)[:40].removesuffix(" 00:00:00")
+
+
+cells = [[cell(value) for value in row] for row in shown.astype(object).values]
+{result('"header": list(shown.columns), "rows": cells, "count": len(cells)')}"""
+
+
+def columns(_: ListColumns) -> str:
+    """Their names."""
+    return f"""
+print("Columns:", list(table.columns))
+{result('"columns": list(table.columns[:60]), "count": len(table.columns)')}"""
+
+
+def leader(task: FindGroup) -> str:
+    """The group with the highest or lowest figure; several where they share it."""
+    best = "min" if task.is_lowest else "max"
+    grouped = f"table.groupby({quoted(task.by.name)})[{quoted(task.column.name)}]"
+    return f"""
+# The figure of each group, and which group is first.
+figures = {grouped}.agg("{FIGURES[task.statistic]}").dropna()
+print(figures.to_string())
+leaders = [str(group) for group in figures[figures == figures.{best}()].index[:10]]
+{result(f'"leaders": leaders, "value": float(figures.{best}()) if len(figures) else None')}"""

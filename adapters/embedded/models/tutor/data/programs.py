@@ -10,10 +10,15 @@ from adapters.embedded.models.tutor.data import charts, figures
 from adapters.embedded.models.tutor.data.python_text import quoted, result
 from adapters.embedded.models.tutor.data.requests import (
     Chart,
+    Column,
+    CountMissing,
     CountRows,
     DataTask,
     Describe,
+    FindGroup,
+    ListColumns,
     ShowChart,
+    ShowRows,
     TellCorrelation,
     TellStatistics,
 )
@@ -74,6 +79,10 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
     TellCorrelation: figures.correlation,
     Describe: figures.describe,
     CountRows: figures.count_rows,
+    CountMissing: figures.missing,
+    ShowRows: figures.rows,
+    ListColumns: figures.columns,
+    FindGroup: figures.leader,
 }
 
 
@@ -84,9 +93,23 @@ def look(file_name: str) -> str:
 
 def data_program(file_name: str, tasks: Sequence[DataTask], say: Say) -> str:
     """The figures and diagrams, one result line for each task; titles in the language of the question."""
-    return _loaded(file_name) + "".join(
-        _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task) for task in tasks
+    return (
+        _loaded(file_name)
+        + "".join(dict.fromkeys(map(_made_columns, tasks)))
+        + "".join(
+            _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task)
+            for task in tasks
+        )
     )
+
+
+def _made_columns(task: DataTask) -> str:
+    """The month, year or the like of a column of dates, as a column of its own."""
+    by: Column | None = task.by if isinstance(task, ShowChart | TellStatistics | FindGroup) else None
+    if by is None or not by.period:
+        return ""
+    made = f'table[{quoted(by.dates)}].dt.to_period("{by.period}").astype(str).where(table[{quoted(by.dates)}].notna())'
+    return f"\n# The period that each date falls into.\ntable[{quoted(by.name)}] = {made}\n"
 
 
 def _loaded(file_name: str) -> str:

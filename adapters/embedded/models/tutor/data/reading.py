@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from adapters.embedded.models.tutor.data.question import DataQuestion
 from adapters.embedded.models.tutor.data.requests import (
     Chart,
     Column,
     ColumnKind,
-    CountRows,
     DataTask,
     Describe,
     ShowChart,
@@ -17,8 +17,9 @@ from adapters.embedded.models.tutor.data.requests import (
     TellCorrelation,
     TellStatistics,
 )
-from adapters.embedded.models.tutor.data.words import Named, Part, parts_of
-from adapters.embedded.models.tutor.language.cues import CHART_CUES, Cue, Word
+from adapters.embedded.models.tutor.data.whole_file import of_whole_file
+from adapters.embedded.models.tutor.data.words import parts_of
+from adapters.embedded.models.tutor.language.cues import CHART_CUES, Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 
@@ -40,9 +41,6 @@ _CHARTS: Final = {
     Cue.BOXES: Chart.BOXES,
     Cue.TREND: Chart.SCATTER,
 }
-_HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})  # German "gegen" is the latter
-_GROUPING: Final = frozenset({Cue.BY, Cue.RESPECT})  # German "nach" is the latter
-_ENDS_ROLE: Final = frozenset({Cue.AND, Cue.OF, Cue.FOR, Cue.BETWEEN, Cue.FROM})
 _OF_FORMULAS: Final = frozenset(
     {
         Cue.DERIVATIVE,
@@ -72,32 +70,6 @@ _OF_FORMULAS: Final = frozenset(
 )
 
 
-class DataQuestion:
-    """One question with its columns by role."""
-
-    def __init__(self, parts: Sequence[Part], columns: Sequence[Column]) -> None:
-        self.columns = columns
-        self.words = [part for part in parts if isinstance(part, Word)]
-        self.cues = {word.cue for word in self.words if word.cue is not None}
-        self.named: list[Column] = []
-        self.xs: list[Column] = []
-        self.groups: list[Column] = []
-        self._sort(parts)
-
-    def _sort(self, parts: Sequence[Part]) -> None:
-        role = self.named
-        for part in parts:
-            if isinstance(part, Named):
-                if part.column not in role:
-                    role.append(part.column)
-            elif part.cue in _HORIZONTAL:
-                role = self.xs
-            elif part.cue in _GROUPING:
-                role = self.groups
-            elif part.cue in _ENDS_ROLE and part.cue is not Cue.AND:
-                role = self.named
-
-
 def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
     """The tasks of one question. Raises Refusal."""
     question = DataQuestion(parts_of(text, columns, language), columns)
@@ -105,22 +77,23 @@ def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tupl
     if strange or question.cues & _OF_FORMULAS:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
     tasks = tuple(_tasks(question))
-    if not tasks:
+    if not tasks or question.amounts:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
     return tasks
 
 
 def _tasks(question: DataQuestion) -> list[DataTask]:
     cues = question.cues
-    if Cue.COUNT in cues and (Cue.ROWS in cues or not question.named) and not cues & CHART_CUES and not question.groups:
-        return [CountRows()]
+    statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
+    whole = of_whole_file(question, statistics)
+    if whole is not None:
+        return [whole]
     if Cue.CORRELATION in cues:
         return [_correlation(question)]
-    statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
     if cues & CHART_CUES or Cue.PLOT in cues or Cue.GRAPH in cues or question.xs:
         return [_chart(question, statistics)]
-    if statistics:
-        return [_statistics(question, statistics)]
+    if statistics or (question.groups and question.named):
+        return [_statistics(question, statistics or (Statistic.TOTAL,))]
     if Cue.DESCRIBE in cues or not (question.named or cues - {Cue.FILE, Cue.PRONOUN, Cue.HELLO, Cue.FIND, Cue.BE}):
         return [Describe(columns=tuple(question.named))]
     return []
@@ -172,7 +145,8 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
         case Chart.HISTOGRAM | Chart.BOXES:
             if x is not None:
                 raise Refusal(Reason.LEFT_OVER, (x.name,))
-            return ShowChart(chart=chart, ys=tuple(map(_numeric, ys)), by=group)
+            bins = question.take_amount() if Cue.BINS in question.cues else None
+            return ShowChart(chart=chart, ys=tuple(map(_numeric, ys)), by=group, bins=bins)
 
 
 def _time(question: DataQuestion) -> Column | None:

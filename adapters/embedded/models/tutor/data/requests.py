@@ -20,6 +20,8 @@ class Column:
 
     name: str
     kind: ColumnKind
+    dates: str = ""  # the column of dates that this one is made of: its month, its year
+    period: str = ""  # pandas' letter of that period: M, Y
 
 
 class Chart(StrEnum):
@@ -53,6 +55,7 @@ class ShowChart:
     ys: tuple[Column, ...]
     x: Column | None = None
     by: Column | None = None
+    bins: int | None = None  # of a histogram
     statistic: Statistic | None = None  # of each group, in a bar chart
     trend: bool = False
 
@@ -86,4 +89,46 @@ class CountRows:
     """How many rows the file has."""
 
 
-DataTask = ShowChart | TellStatistics | TellCorrelation | Describe | CountRows
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountMissing:
+    """How many values are missing in every column, or in those named."""
+
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRows:
+    """The first rows, or the last."""
+
+    count: int
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListColumns:
+    """The columns' names."""
+
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindGroup:
+    """The group with the highest or lowest figure."""
+
+    by: Column
+    column: Column
+    statistic: Statistic
+    is_lowest: bool
+
+
+DataTask = (
+    ShowChart
+    | TellStatistics
+    | TellCorrelation
+    | Describe
+    | CountRows
+    | CountMissing
+    | ShowRows
+    | ListColumns
+    | FindGroup
+)

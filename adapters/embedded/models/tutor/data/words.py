@@ -23,7 +23,14 @@ class Named:
     column: Column
 
 
-Part = Word | Named
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A whole number: of rows to show, of bins."""
+
+    count: int
+
+
+Part = Word | Named | Amount
 
 
 def parts_of(text: str, columns: Sequence[Column], language: Language) -> list[Part]:
@@ -64,6 +71,8 @@ def _words(text: str, language: Language) -> list[Part]:
     for piece in tagged(tokens(text, is_word=is_word), vocabulary(language)):
         if isinstance(piece, Word):
             found.append(piece)
+        elif piece.kind is TokenKind.NUMBER and piece.text.isdigit():
+            found.append(Amount(int(piece.text)))
         elif piece.kind is TokenKind.COMMA:
             found.append(Word(text=",", cue=Cue.AND))
         elif piece.kind not in _IGNORED:

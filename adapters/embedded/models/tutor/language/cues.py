@@ -60,6 +60,11 @@ class Cue(Enum):
     COLUMN = auto()
     FILE = auto()
     ROWS = auto()
+    MISSING = auto()
+    PERIOD = auto()  # month, year: its words say which
+    BINS = auto()
+    HIGHEST = auto()
+    LOWEST = auto()
 
     # how the parts of the sentence hang together
     AND = auto()

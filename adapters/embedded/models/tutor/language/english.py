@@ -100,10 +100,18 @@ CUES: Final = {
     Cue.AGAINST: "against | versus | vs",
     Cue.BY: "by | per | grouped by | group by | for each | by each",
     Cue.OVER: "over | over time",
-    Cue.COLUMN: "column | columns | field | variable called",
+    Cue.COLUMN: "what columns | which columns | what are the columns | column names | names of the columns | column | columns | field | variable called",
     Cue.FILE: "file | csv data | data | dataset | data set | attachment | attached | uploaded | upload | excel"
     " | attached file | spreadsheet file | attached csv | uploaded csv | uploaded file | attached data",
     Cue.ROWS: "rows | row | records | entries | lines of data | observations",
+    Cue.MISSING: "missing | missing values | missing value | missing data | empty cells | nan | nans | null values"
+    " | empty values | blank cells | blanks | gaps in the data",
+    Cue.PERIOD: "month | months | monthly | per month | by month | each month | year | years | yearly | per year"
+    " | by year | each year | quarter | quarterly | per quarter | by quarter | weekly | per week | by week | daily"
+    " | per day | by day | annual | annually",
+    Cue.BINS: "bins | buckets | classes",
+    Cue.HIGHEST: "highest | largest | biggest | greatest | most",
+    Cue.LOWEST: "lowest | smallest | fewest | least",
     Cue.AND: "and | as well as | plus also | and also | along with | together with | together | with",
     Cue.OR: "or | or is it | or not",
     Cue.FROM: "from | starting at | starting from | ranging from | going from | running from",

@@ -83,10 +83,17 @@ CUES: Final = {
     Cue.AGAINST: "versus | vs",
     Cue.BY: "pro | je | gruppiert nach | für jede | für jeden",
     Cue.OVER: "über | über die zeit",
-    Cue.COLUMN: "spalte | spalten",
+    Cue.COLUMN: "welche spalten | spaltennamen | namen der spalten | spalte | spalten",
     Cue.FILE: "datei | csv-daten | daten | datensatz | anhang | angehängte | angehängten | hochgeladene"
     " | hochgeladenen | tabelle im anhang",
     Cue.ROWS: "zeilen | zeile | datensätze | einträge",
+    Cue.MISSING: "fehlende | fehlende werte | fehlen | leere zellen | leere felder | fehlenden | fehlenden werte",
+    Cue.PERIOD: "monat | monate | monatlich | pro monat | je monat | nach monat | nach monaten | jahr | jährlich"
+    " | pro jahr | je jahr | nach jahr | nach jahren | quartal | pro quartal | je quartal | pro woche | wöchentlich"
+    " | pro tag | täglich",
+    Cue.BINS: "klassen | balken breit",
+    Cue.HIGHEST: "höchste | höchsten | größte | größten | meisten | meiste",
+    Cue.LOWEST: "niedrigste | niedrigsten | kleinste | kleinsten | wenigsten | geringste | geringsten",
     Cue.AND: "und | sowie | und auch | mit | zusammen mit | samt",
     Cue.OR: "oder | oder nicht",
     Cue.FROM: "von | from | im bereich von | im intervall von",

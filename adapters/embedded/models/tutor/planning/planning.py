@@ -75,6 +75,11 @@ _NOT_OF_FORMULAS: Final = (
             Cue.COLUMN,
             Cue.FILE,
             Cue.ROWS,
+            Cue.MISSING,
+            Cue.PERIOD,
+            Cue.BINS,
+            Cue.HIGHEST,
+            Cue.LOWEST,
         }
     )
 )
