@@ -39,6 +39,25 @@ async def test_no_line_joins_the_two_sides_of_a_pole_or_jump(tmp_path: Path) -> 
             assert any(math.isnan(height) for height in curve["y"]), question
 
 
+async def test_an_equation_of_x_and_y_is_drawn_where_it_holds(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question, reach in (
+            ("Plot x^2 + y^2 = 4", 3),
+            ("Plot 2x + 3y = 6", 5),
+            ("Zeichne x² + y² = 25 und y = x + 1", 7),
+            ("Plot x = 3", 5),
+        ):
+            answered = await Chat(sandbox).ask(question)
+            [[axes, *_]] = answered.figures
+            assert axes["points"], question  # contours
+            assert axes["xlim"] == [-reach, reach], question
+
+
+async def test_an_equation_that_no_point_satisfies_is_said_to_have_none(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        assert "nothing to see" in (await Chat(sandbox).ask("Plot x^2 + y^2 = -1")).text
+
+
 async def test_a_range_of_its_own_shows_what_matters(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         for question, shown, widest in (

@@ -32,6 +32,10 @@ _WHY: Final = (
     r"(?: gemacht| berechnet| gerechnet| gelöst)?|erkläre?(?: mir)?(?: das| es)?|erklär(?:e)? das(?: mir)?"
     r"|kannst du (?:mir )?das erklären|bist du sicher|warum (?:hast du )?code(?: benutzt| verwendet)?"
 )
+_AGAIN: Final = (
+    r"(?:as|in) (?:a )?decimals?(?: number)?|numerically|as a number|als dezimalzahl|repeat(?: that)?|once more"
+    r"|noch ?mal|what|sorry|wie bitte"
+)
 _IN: Final = (
     r"(?:(?:can|could) you )?(?:say|answer|repeat|tell me|explain|write|sag|antworte|wiederhole?)?(?: me)?"
     r"(?: that| it| this| das)? ?"
@@ -83,6 +87,8 @@ def _aside(text: str) -> Wishes | None:
         return Wishes(with_code=True, explained=True)
     if re.fullmatch(_WHY, said):
         return Wishes(explained=True)
+    if re.fullmatch(_AGAIN, said):
+        return Wishes()
     if re.fullmatch(_GERMAN, said):
         return Wishes(language=Language.GERMAN)
     return Wishes(language=Language.ENGLISH) if re.fullmatch(_ENGLISH, said) else None

@@ -14,6 +14,7 @@ from adapters.embedded.models.tutor.planning.tasks import (
     AreaBetween,
     Arithmetic,
     Curvature,
+    CurveOfEquation,
     Derivative,
     Evaluate,
     Extrema,
@@ -53,6 +54,7 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     SolveSystem: solving.system,
     Inequality: solving.inequality,
     Plot: drawing.plot,
+    CurveOfEquation: drawing.curve_of_equation,
 }
 _NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adapters.embedded.models.tutor.answers.results import Result
 from adapters.embedded.models.tutor.answers.told import Told
-from adapters.embedded.models.tutor.planning.labels import label
-from adapters.embedded.models.tutor.planning.tasks import Plot
+from adapters.embedded.models.tutor.planning.labels import label, written
+from adapters.embedded.models.tutor.planning.tasks import CurveOfEquation, Plot
 
 
 def plot(told: Told, task: Plot, result: Result) -> None:
@@ -22,4 +22,16 @@ def plot(told: Told, task: Plot, result: Result) -> None:
     if marks:
         told.line("marked" if len(marks) == 1 else "several marked", at=say.listed(marks), variable=variable)
     told.step("how plot")
+    told.reason("why plot")
+
+
+def curve_of_equation(told: Told, task: CurveOfEquation, result: Result) -> None:
+    """Which equations, over which range of x."""
+    say, left, right = told.say, result.get("left"), result.get("right")
+    what = say.listed([say.localised(written(each)) for each in task.equations])
+    if not result.get("seen") or not (isinstance(left, float) and isinstance(right, float)):
+        told.line("nothing to draw", what=what)
+    else:
+        told.line("curve drawn", what=what, left=say.decimal(left), right=say.decimal(right))
+    told.step("how curve")
     told.reason("why plot")

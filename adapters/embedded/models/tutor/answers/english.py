@@ -166,6 +166,7 @@ SENTENCES: Final = {
     "plotted several": "The graphs of {what} are drawn in one diagram, from {variable} = {left} to {right}.",
     "marked": "The point at {variable} = {at} is marked.",
     "several marked": "The points at {variable} = {at} are marked.",
+    "curve drawn": "The points that satisfy {what} are drawn from x = {left} to {right}.",
     "nothing to draw": "There is nothing to see of {what} in this range: it has no real values there.",
     # files
     "mean": "mean",
@@ -234,6 +235,8 @@ SENTENCES: Final = {
     "how solve": "it transforms the equation until the unknown stands alone",
     "how system": "it eliminates one unknown after the other, and puts each solution in again as a check",
     "how inequality": "it finds where both sides are equal and tests which intervals between fit",
+    "how curve": "it looks where both sides are equal, on a grid of 800 by 800 points, and joins these places with"
+    " matplotlib",
     "how plot": "it works out 1001 points of each curve and joins them to a smooth line with matplotlib",
     "why exact": "A computer algebra system calculates exactly and makes no slips, and you can follow each step in"
     " the code.",

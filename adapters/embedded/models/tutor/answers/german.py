@@ -166,6 +166,7 @@ SENTENCES: Final = {
     "plotted several": "Die Graphen von {what} sind in einem Diagramm gezeichnet, von {variable} = {left} bis {right}.",
     "marked": "Der Punkt bei {variable} = {at} ist markiert.",
     "several marked": "Die Punkte bei {variable} = {at} sind markiert.",
+    "curve drawn": "Die Punkte, für die {what} gilt, sind gezeichnet von x = {left} bis {right}.",
     "nothing to draw": "Von {what} ist in diesem Bereich nichts zu sehen: Es gibt dort keine reellen Werte.",
     # files
     "mean": "Mittelwert",
@@ -237,6 +238,8 @@ SENTENCES: Final = {
     "how solve": "formt er die Gleichung um, bis die Unbekannte allein steht",
     "how system": "beseitigt er eine Unbekannte nach der anderen und setzt jede Lösung zur Probe ein",
     "how inequality": "sucht er, wo beide Seiten gleich sind, und prüft die Intervalle dazwischen",
+    "how curve": "sucht er auf einem Gitter von 800 mal 800 Punkten, wo beide Seiten gleich sind, und verbindet diese"
+    " Stellen mit matplotlib",
     "how plot": "berechnet er 1001 Punkte jeder Kurve und verbindet sie mit matplotlib zu einer glatten Linie",
     "why exact": "Ein Computeralgebrasystem rechnet exakt und verrechnet sich nicht, und jeder Schritt steht im Code.",
     "why plot": "Ein Graph aus berechneten Punkten ist genauer als eine Skizze.",

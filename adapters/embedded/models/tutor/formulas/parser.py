@@ -5,6 +5,7 @@ What people write in more than one sense leaves a Doubt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -150,7 +151,7 @@ class Parser:
         return exponent
 
     def _fraction_follows(self) -> bool:
-        """Whether it is `x^1/2` without blanks: half of x, or its root."""
+        """Whether it is `x^1/2` without blanks: half of x, or its root. Nobody means a root by `x^2/4` or `x^2/9`."""
         sign, below = self.stream.tokens[self.stream.at : self.stream.at + 1], self.stream.tokens[self.stream.at + 1 :]
         return (
             bool(sign and below)
@@ -158,6 +159,7 @@ class Parser:
             and not sign[0].spaced
             and below[0].kind is TokenKind.NUMBER
             and not below[0].spaced
+            and _may_be_exponent(self.stream.tokens[self.stream.at - 1].text, below[0].text)
         )
 
     def _postfixed(self) -> Expression:
@@ -243,3 +245,10 @@ class Parser:
 
     def _function(self, token: Token) -> Expression:
         raise NotImplementedError
+
+
+def _may_be_exponent(top: str, bottom: str) -> bool:
+    """Whether a fraction is one that roots are written with: 1/2, 2/3, 3/4."""
+    if not (top.isdigit() and bottom.isdigit()):
+        return True
+    return top == "1" or (int(bottom) <= 4 and math.gcd(int(top), int(bottom)) == 1)

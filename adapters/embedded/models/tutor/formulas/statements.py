@@ -42,6 +42,11 @@ class Relation:
         return self.is_equation and isinstance(self.parts[0], Symbol) and is_constant(self.parts[1])
 
     @property
+    def is_vertical(self) -> bool:
+        """True for `x = 3`, taken as a line in the plane."""
+        return self.is_assignment and self.parts[0] == Symbol("x")
+
+    @property
     def definition(self) -> tuple[str, str] | None:
         """Name and variable of `f(x) = ...`; the variable is empty in `y = ...`."""
         if not self.is_equation:

@@ -84,14 +84,14 @@ class _Tagger:
         if phrase in table.postfixes and self._ends_operand():
             first, *rest = tokens(table.postfixes[phrase], is_word=is_word)
             return [replace(first, spaced=False), *rest]
-        texts = {
-            table.formulas.get(phrase): not self._begins_operand(after),
-            table.operators.get(phrase): self._joins(phrase, after),
-            table.numbers.get(phrase): self._beside_mathematics(after),
-            "-" if phrase in _NEGATIVES else None: self._is_sign(after),
-            "*" if phrase in _SHARE_OF else None: self._is_share_of(after),
-        }
-        text = next((text for text, fits in texts.items() if text is not None and fits), None)
+        texts = (
+            (table.formulas.get(phrase), not self._begins_operand(after)),
+            (table.operators.get(phrase), self._joins(phrase, after)),
+            (table.numbers.get(phrase), self._beside_mathematics(after)),
+            ("-" if phrase in _NEGATIVES else None, self._is_sign(after)),
+            ("*" if phrase in _SHARE_OF else None, self._is_share_of(after)),
+        )
+        text = next((text for text, fits in texts if text is not None and fits), None)
         return None if text is None else tokens(text, is_word=is_word)
 
     def _phrase(self, start: int, length: int) -> str | None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from adapters.embedded.models.tutor.formulas.expression import Number, Operation, is_constant
-from adapters.embedded.models.tutor.formulas.statements import Bounds
+from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
 from adapters.embedded.models.tutor.language.cues import ALGEBRA_CUES, EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.planning.tasks import (
     AreaBetween,
     Curvature,
+    CurveOfEquation,
     Derivative,
     Evaluate,
     Extrema,
@@ -43,6 +44,9 @@ _DEFAULT_TABLE: Final = Bounds(Number("0"), Number("10"))
 
 def plot(view: ClauseView) -> list[Task]:
     """All subjects in one diagram; of a derivative, its formula too."""
+    equations = _curves_of_equations(view)
+    if equations:
+        return [CurveOfEquation(equations=equations, bounds=view.bounds("x"))]
     functions = view.drawable(view.functions(sides=True))
     first = functions[0]
     bounds = view.bounds(first.variable)
@@ -55,6 +59,19 @@ def plot(view: ClauseView) -> list[Task]:
     marks = () if Cue.EVALUATE in view.clause.demands else tuple(view.points(first))
     drawn = Plot(functions=tuple(functions), bounds=bounds, marks=marks)
     return [*(_formula(function) for function in functions if function.derived), drawn]
+
+
+def _curves_of_equations(view: ClauseView) -> tuple[Relation, ...]:
+    """The subjects, where one of them is no function of x: `x^2 + y^2 = 4`, `2x + 3y = 6`, `x = 3`."""
+    subjects = view.subjects()
+    plane = all(each.is_equation and set(each.letters) <= {"x", "y"} for each in subjects)
+    if not plane or not any(each.is_vertical or _is_mixed(each) for each in subjects) or view.clause.of:
+        return ()
+    return tuple(subjects)
+
+
+def _is_mixed(relation: Relation) -> bool:
+    return "y" in relation.letters and relation.definition is None
 
 
 def _formula(function: Function) -> Task:
@@ -81,6 +98,9 @@ def integral(view: ClauseView) -> list[Task]:
     found: list[Task] = []
     for function in functions:
         bounds = view.bounds(function.variable)
+        if is_area and bounds is None and Cue.X_AXIS in view.clause.cues:
+            [curve] = view.drawable([function])
+            return [AreaBetween(first=curve, second=replace(curve, name="", expression=Number("0")))]
         if is_area and bounds is None:
             raise Refusal(Reason.NO_RANGE)
         if is_area:

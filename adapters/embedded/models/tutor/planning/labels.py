@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from adapters.embedded.models.tutor.formulas.everyday import pretty_expression
+from adapters.embedded.models.tutor.formulas.statements import Relation
 from adapters.embedded.models.tutor.planning.tasks import Function
+
+
+def written(relation: Relation) -> str:
+    """`x² + y² = 4`."""
+    parts = [pretty_expression(part) for part in relation.parts]
+    return parts[0] + "".join(f" {sign} {part}" for sign, part in zip(relation.signs, parts[1:], strict=True))
 
 
 def head(function: Function) -> str:

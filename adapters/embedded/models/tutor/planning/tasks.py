@@ -112,6 +112,14 @@ class Integral:
     is_area: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveOfEquation:
+    """The points of the plane that satisfy equations of x and y: circles, lines in any form; x = 3."""
+
+    equations: tuple[Relation, ...]
+    bounds: Bounds | None = None  # of x
+
+
 class Shape(StrEnum):
     """What was asked about the bend of a curve."""
 
@@ -254,6 +262,7 @@ class AreaBetween:
 Task = (
     NumberTask
     | AreaBetween
+    | CurveOfEquation
     | Arithmetic
     | Evaluate
     | Rewrite

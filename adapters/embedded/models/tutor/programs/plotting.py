@@ -33,7 +33,7 @@ def good_range(curves, marks, least):
     if len(special) > 24:
         near = np.linspace(-2 * np.pi, 2 * np.pi, 20001)
         waves = min(np.count_nonzero(np.diff(np.sign(np.diff(curve(near) + 0 * near)))) for curve in curves)
-        reach = 2 * np.pi * min(1, 16 / max(waves, 1)) if waves > 40 else 2 * np.pi
+        reach = 2 * np.pi * min(1, 16 / max(waves, 1))
         return -reach, reach
     if all(abs(place) < 50 for place in special):
         special.append(0)  # the vertical axis

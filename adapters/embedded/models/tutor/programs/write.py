@@ -9,6 +9,7 @@ from adapters.embedded.models.tutor.planning.tasks import (
     AreaBetween,
     Arithmetic,
     Curvature,
+    CurveOfEquation,
     Derivative,
     Evaluate,
     Extrema,
@@ -27,7 +28,17 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Tangent,
     Task,
 )
-from adapters.embedded.models.tutor.programs import areas, calculus, numbers, plotting, shape, solving, tables, values
+from adapters.embedded.models.tutor.programs import (
+    areas,
+    calculus,
+    numbers,
+    planes,
+    plotting,
+    shape,
+    solving,
+    tables,
+    values,
+)
 from adapters.embedded.models.tutor.programs.script import Script
 
 _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
@@ -49,6 +60,7 @@ _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
     SolveSystem: solving.system,
     Inequality: solving.inequality,
     Plot: plotting.plot,
+    CurveOfEquation: planes.curve_of_equation,
     Table: tables.table,
 }
 

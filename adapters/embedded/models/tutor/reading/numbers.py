@@ -55,6 +55,9 @@ _A: Final = rf"(?P<a>{_NUMBER})"
 _B: Final = rf"(?P<b>{_NUMBER})"
 _N: Final = rf"(?P<a>{_WHOLE})"
 _M: Final = rf"(?P<b>{_WHOLE})"
+_LEAST: Final = {OfNumbers.PRIMES: Number("2")}
+"""The lower end where only the upper one is said: 1 elsewhere."""
+
 _FIRST_SECOND: Final = ("a", "b")
 _SECOND_FIRST: Final = ("b", "a")
 _WHAT_PERCENT: Final = (
@@ -91,6 +94,14 @@ _SHAPES: Final = tuple(
          rf" (?:to|auf) {_B}", OfNumbers.CHANGE, _FIRST_SECOND),
         (rf"(?:increase|raise|erhöhe|steigere) {_A} (?:by|um) {_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
         (rf"{_A} (?:increased by|raised by|plus|\+|erhöht um) ?{_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
+        (rf"{_A}{_PERCENT} (?:more than|mehr als) {_B}", OfNumbers.RAISED, _SECOND_FIRST),
+        (rf"{_A}{_PERCENT} (?:less than|weniger als) {_B}", OfNumbers.LOWERED, _SECOND_FIRST),
+        (
+            rf"(?:sum|total|summe) (?:of the first|der ersten) {_N}"
+            r" (?:natural numbers|positive integers|integers|numbers|whole numbers|natürlichen zahlen|zahlen)",
+            OfNumbers.RANGE_TOTAL,
+            ("", "a"),
+        ),
         (rf"add {_A}{_PERCENT} to {_B}", OfNumbers.RAISED, _SECOND_FIRST),
         (rf"(?:decrease|reduce|lower|senke|reduziere|verringere|vermindere) {_A} (?:by|um) {_B}{_PERCENT}",
          OfNumbers.LOWERED, _FIRST_SECOND),
@@ -120,7 +131,7 @@ def number_tasks(text: str, language: Language, before: tuple[Expression, ...]) 
     text = _CLOSING.sub("", _OPENING.sub("", text)).strip()
     for pattern, asked, roles in _SHAPES:
         if found := pattern.fullmatch(text):
-            numbers = tuple(_number(found[role]) if role else Number("2") for role in roles)
+            numbers = tuple(_number(found[role]) if role else _LEAST.get(asked, Number("1")) for role in roles)
             return (NumberTask(asked=asked, numbers=numbers),)
     if found := _ADDED.fullmatch(text):
         return (NumberTask(asked=OfNumbers.TOTAL, numbers=_numbers(found["list"])),)
