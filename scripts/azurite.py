@@ -31,7 +31,7 @@ def ensure_azurite() -> None:
     if azurite_is_here():
         return
     node = ensure_node()
-    with step("Fetching Azurite for the tests of Azure Blob Storage (60 MB)"):
+    with step("Fetching Azurite for the tests of Azure Blob Storage (80 MB)"):
         _fetch(node)
 
 

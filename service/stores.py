@@ -91,8 +91,9 @@ async def opened_files(settings: Settings, folder: Path, *, public_url: str) -> 
 
     container = _container(settings.blobs)
     try:
-        await _look_at(container)
-        yield BlobFiles(container, public_url=public_url)
+        files = BlobFiles(container, public_url=public_url)
+        await _look_at(files)
+        yield files
     finally:
         await container.close()
 
@@ -107,7 +108,7 @@ def _container(blobs: Blobs) -> BlobContainer:
             return BlobContainer.by_identity(url, name=name)
 
 
-async def _look_at(container: BlobContainer) -> None:
+async def _look_at(files: BlobFiles) -> None:
     """A storage that refuses is a wrong setting, which is told before anybody asks. Raises BlobsRefusedError.
 
     One that is down will come back, and meanwhile most answers need no file.
@@ -116,7 +117,7 @@ async def _look_at(container: BlobContainer) -> None:
 
     try:
         async with asyncio.timeout(_LOOK_S):
-            await container.make()
+            await files.look()
     except BlobsRefusedError:
         raise
     except (StorageError, TimeoutError) as error:

@@ -78,16 +78,23 @@ class BlobContainer:
         return cls(ContainerClient(account_url, name, credential=credential, **_limits()), credential=credential)
 
     async def make(self) -> None:
-        """Make it, private, if it is not there. Raises BlobsRefusedError if there is no hope of that."""
+        """Make it, without public access, if it is not there."""
         async with self._waited_for(0):
-            if not await self._client.exists():
-                await self._create()
+            try:
+                await self._client.create_container()
+            except ResourceExistsError as error:
+                if _code(error) != "ContainerAlreadyExists":  # else another process was faster
+                    raise
 
     async def put(self, name: str, data: bytes, *, metadata: Mapping[str, str], media_type: str) -> None:
-        """Keep the bytes under this name, whole or not at all; what is there already is left as it is."""
+        """Keep the bytes under this name, whole or not at all; what is there already is left as it is.
+
+        A container that is missing is made. It is not looked for: a signature may forbid that and allow the rest.
+        """
         try:
             await self._upload(name, data, metadata, media_type)
         except _ContainerGoneError:
+            log.info("making the container", extra={"container": self._client.container_name})
             await self.make()
             await self._upload(name, data, metadata, media_type)
 
@@ -117,14 +124,6 @@ class BlobContainer:
             except ResourceExistsError as error:
                 if _code(error) != "BlobAlreadyExists":
                     raise
-
-    async def _create(self) -> None:
-        try:
-            await self._client.create_container()  # without public access, which is the default
-        except ResourceExistsError as error:
-            if _code(error) != "ContainerAlreadyExists":  # else another process was faster
-                raise
-        log.info("container made", extra={"container": self._client.container_name})
 
     async def _demand_identity(self) -> None:
         """Once, and before all else: the client takes "there is no identity" for a bad line, and tries again."""

@@ -30,6 +30,10 @@ class BlobFiles:
         self._public_url = public_url
         self._names: LinkNames | None = None
 
+    async def look(self) -> None:
+        """See that files can be kept: the container is there or can be made. Raises BlobsRefusedError, StorageError."""
+        self._names = self._names or await self._link_names()
+
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
         """Keep the bytes under a name that nobody can guess, once."""
         name = safe_name(name)

@@ -6,10 +6,12 @@ import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from azure.storage.blob.aio import ContainerClient
 
 from bot.conversation import ConversationKey
@@ -17,12 +19,12 @@ from bot.errors import StorageError
 from scripts.node import Node
 from storage.blob_container import BlobContainer, BlobsRefusedError
 from storage.files_blob import BlobFiles
-from tests.azurite_storage import Azurite, running_storage
+from tests.azurite_storage import ACCOUNT, Azurite, running_storage
 from tests.fakes import PNG
 from tests.ledgers import refused
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
-TOO_LONG_S = 10.0
+TOO_LONG_S = 25.0  # for what takes 8; without limits it is 85
 
 
 @pytest.fixture
@@ -108,14 +110,49 @@ async def test_a_damaged_link_key_is_refused_and_left_alone(container: BlobConta
     assert await (await client.download_blob("link-key")).readall() == b"short"
 
 
-async def test_a_wrong_key_is_refused_at_once_and_told_without_it(storage: Azurite, name: str) -> None:
+def signed_for(container: str, storage: Azurite, **may: bool) -> str:
+    """A connection string whose signature holds for this container alone, and not for looking at it."""
+    parts = dict(part.split("=", 1) for part in storage.connection_string.split(";") if part)
+    signature = generate_container_sas(
+        ACCOUNT,
+        container,
+        account_key=parts["AccountKey"],
+        permission=ContainerSasPermissions(**may),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    return f"BlobEndpoint={parts['BlobEndpoint']};SharedAccessSignature={signature}"
+
+
+async def test_a_signature_for_the_container_alone_is_enough(
+    storage: Azurite, name: str, client: ContainerClient
+) -> None:
+    await client.create_container()
+    text = signed_for(name, storage, read=True, create=True, write=True)
+    container = BlobContainer.by_connection_string(text, name=name)
+    files = BlobFiles(container, public_url="http://x")
+    await files.look()
+    assert await files.read(token_of((await files.put(KEY, "a.csv", b"1")).url)) is not None
+    await container.close()
+
+
+async def test_a_right_to_read_alone_is_refused_before_anybody_asks(
+    storage: Azurite, name: str, client: ContainerClient
+) -> None:
+    await client.create_container()
+    text = signed_for(name, storage, read=True)
+    container = BlobContainer.by_connection_string(text, name=name)
+    reason = await refused(BlobFiles(container, public_url="http://x").look(), BlobsRefusedError)
+    assert "403" in reason
+    assert "sig=" not in reason
+    await container.close()
+
+
+async def test_a_wrong_key_is_refused_and_told_without_it(storage: Azurite, name: str) -> None:
     wrong = base64.b64encode(b"hunter2").decode()
     parts = [f"AccountKey={wrong}" if part.startswith("AccountKey") else part for part in
              storage.connection_string.split(";")]  # fmt: skip
     container = BlobContainer.by_connection_string(";".join(parts), name=name)
-    began_s = time.monotonic()
-    reason = await refused(container.make(), BlobsRefusedError)
-    assert time.monotonic() - began_s < 2
+    reason = await refused(BlobFiles(container, public_url="http://x").look(), BlobsRefusedError)
     assert "403" in reason
     assert "AZURE_STORAGE_" in reason
     assert wrong not in reason + repr(container)
@@ -127,13 +164,12 @@ async def test_storage_that_is_not_there_costs_seconds_and_then_less(files: Blob
     own_storage.kill()
     began_s = time.monotonic()
     reason = await refused(files.put(KEY, "b.csv", b"2"), StorageError)
-    first_s = time.monotonic() - began_s
-    assert first_s < TOO_LONG_S
+    assert time.monotonic() - began_s < TOO_LONG_S
     assert "cannot be reached" in reason
     assert "b.csv" not in reason
     began_s = time.monotonic()
     await refused(files.put(KEY, "c.csv", b"3"), StorageError)
-    assert time.monotonic() - began_s < min(first_s, 3.0)
+    assert time.monotonic() - began_s < 7.0, "no longer than needed to see that it is still down"
     own_storage.start_again()
     stored = await files.put(KEY, "b.csv", b"2")
     assert await files.read(token_of(stored.url)) is not None
@@ -150,12 +186,13 @@ async def test_storage_that_is_frozen_costs_seconds_and_not_a_minute(files: Blob
     assert await files.read(token_of(stored.url)) is not None
 
 
-async def test_storage_that_is_restarted_within_a_moment_is_waited_for(files: BlobFiles, own_storage: Azurite) -> None:
+async def test_storage_that_is_away_for_a_moment_is_waited_for(files: BlobFiles, own_storage: Azurite) -> None:
     await files.put(KEY, "a.csv", b"1")
-    own_storage.kill()
+    own_storage.freeze()
     putting = asyncio.create_task(files.put(KEY, "b.csv", b"2"))
-    await asyncio.sleep(0.2)
-    await asyncio.to_thread(own_storage.start_again)
+    await asyncio.sleep(1)
+    assert not putting.done()
+    own_storage.thaw()
     assert await files.read(token_of((await putting).url)) is not None
 
 

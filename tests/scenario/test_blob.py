@@ -64,8 +64,8 @@ async def test_storage_that_dies_costs_the_plot_and_one_sentence_and_nothing_els
         _, plot = await person.ask(SOLVE, parts=2)
         azurite.kill()
         began_s = time.monotonic()
-        [answer] = await person.ask("Plot y = x^3 - 2x.")
-        assert time.monotonic() - began_s < 20
+        [answer] = await person.ask("Plot y = x^3 - 2x.", deadline_s=60)
+        assert time.monotonic() - began_s < 40  # 8 for the storage, the rest for the plot on a busy machine
         assert answer.text.count("could not be brought to you") == 1
         async with person.session.get(plot.cards[0]["body"][0]["url"]) as served:
             assert served.status == 503
