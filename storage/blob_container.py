@@ -156,7 +156,9 @@ class _ContainerGoneError(_NotThereError):
 def _limits() -> dict[str, Any]:
     """The library's own would have people wait for 85 seconds when the storage is down."""
     return {
-        "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3, retry_read=1),
+        "retry_policy": ExponentialRetry(
+            initial_backoff=1, increment_base=2, random_jitter_range=1, retry_total=3, retry_read=1
+        ),
         "connection_timeout": _CONNECT_S,
         "read_timeout": _REQUEST_S,
         "max_single_put_size": _BLOCK_BYTES,

@@ -190,7 +190,7 @@ async def test_storage_that_is_away_for_a_moment_is_waited_for(files: BlobFiles,
     await files.put(KEY, "a.csv", b"1")
     own_storage.freeze()
     putting = asyncio.create_task(files.put(KEY, "b.csv", b"2"))
-    await asyncio.sleep(1)
+    await asyncio.sleep(4.5)  # longer than one request is waited for
     assert not putting.done()
     own_storage.thaw()
     assert await files.read(token_of((await putting).url)) is not None
