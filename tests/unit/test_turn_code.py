@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.timeline import turn_name
 from bot.turn_code import code_of, number_of
 
 
@@ -25,3 +26,10 @@ def test_codes_are_short_and_what_is_misread_is_read_right() -> None:
 def test_what_is_no_code_is_told(code: str) -> None:
     with pytest.raises(ValueError, match="looks like"):
         number_of(code)
+
+
+@pytest.mark.parametrize("letter", ["x", "\U0001f600"])
+def test_the_name_of_a_turn_fits_into_a_runs_metadata_however_long_the_messages_id_is(letter: str) -> None:
+    name = turn_name(2**63, letter * 2_000)
+    assert len(f"{name} again".encode("utf-16-le")) / 2 <= 512
+    assert name != turn_name(2**63 - 1, letter * 2_000)
