@@ -95,7 +95,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
 
         sandbox = await stack.enter_async_context(opened_sandbox(settings))
         alone = settings.database_url is None  # else other processes answer too, and would not know the page's chats
-        memory = await stack.enter_async_context(page_memory(folder)) if alone else None
+        memory = await stack.enter_async_context(page_memory(folder, settings.backend)) if alone else None
         client = await stack.enter_async_context(opened_client(settings, sandbox, memory))
         assistant = await _assistant_at(client, settings, memory)
         session = await stack.enter_async_context(connector_session())

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 from aiohttp import web
@@ -18,16 +19,17 @@ from adapters.webchat.activities import CHANNEL
 from adapters.webchat.calls import Calls
 from adapters.webchat.page import PageWords
 from adapters.webchat.transcripts import Transcripts
-from adapters.webchat.weather import Weather
+from adapters.webchat.weather import Kind, Weather
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey
 from bot.ports import Conversations, TurnsOfConversation
 from service.data_dir import kept_key
 from service.greeting import who_answers
 from service.model import TUTOR
-from service.settings import Settings
+from service.settings import Backend, Settings
 from service.weather import can_restart, restart_at_once
 
+_POSSIBLE: Final = {Backend.EMBEDDED: tuple(Kind), Backend.ASSISTANTS: (Kind.CONNECTOR_DOWN, Kind.REDELIVERY)}
 _BUNDLE = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
 
 
@@ -36,8 +38,8 @@ class PageMemory:
     """What the page keeps: on disk what was said, in memory what went over the wire and which weather it is."""
 
     transcripts: Transcripts
+    weather: Weather
     calls: Calls = field(default_factory=Calls)
-    weather: Weather = field(default_factory=Weather)
 
     def assistant_of(self, key: ConversationKey) -> str | None:
         """The assistant that a chat of the page was begun with."""
@@ -45,11 +47,11 @@ class PageMemory:
 
 
 @asynccontextmanager
-async def page_memory(folder: Path) -> AsyncIterator[PageMemory]:
+async def page_memory(folder: Path, backend: Backend) -> AsyncIterator[PageMemory]:
     """Opened before the first turn goes on, for turns ask who answers. Raises StorageError."""
     transcripts = await Transcripts.open(folder / "webchat.sqlite")
     try:
-        yield PageMemory(transcripts=transcripts)
+        yield PageMemory(transcripts=transcripts, weather=Weather(possible=_POSSIBLE[backend]))
     finally:
         await transcripts.close()
 

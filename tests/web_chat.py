@@ -23,6 +23,7 @@ from bot.errors import AssistantError
 from bot.timeline import Timeline
 from service.chat_page import PageMemory, page_memory
 from service.listening import address_of, take_port
+from service.settings import Backend
 
 _DEADLINE_S = 5.0
 
@@ -177,7 +178,7 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     restarts: list[float] = []
     async with (
         aiohttp.ClientSession(timeout=limits) as client,
-        page_memory(folder) as memory,
+        page_memory(folder, Backend.EMBEDDED) as memory,
         open_web_chat(settings, _around(client, memory, api, restarts), app),
     ):
         runner = HttpRunner(app, shutdown_timeout_s=0.1)

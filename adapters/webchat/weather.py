@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -46,7 +46,11 @@ class Note:
 class Weather:
     """Which kinds are on, and until when. `changed` is called whenever there is something new to show."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, possible: Collection[Kind] = tuple(Kind), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`possible`: a model of somebody else's service, say, cannot be made slow from here."""
+        self.possible = possible
         self._clock = clock
         self._ends_at: dict[Kind, float] = {}
         self._notes: deque[Note] = deque(maxlen=_MOST_NOTES)
@@ -81,4 +85,9 @@ class Weather:
     def to_json(self) -> dict[str, Any]:
         """For the page: the seconds that are left of each kind that is on, and what happened, the latest first."""
         left = {kind.value: round(left_s, 1) for kind in Kind if (left_s := self.left_s(kind))}
-        return {"left_s": left, "notes": [{"at_s": n.at_s, "words": n.words} for n in reversed(self._notes)]}
+        possible = [kind.value for kind in self.possible]
+        return {
+            "possible": possible,
+            "left_s": left,
+            "notes": [{"at_s": n.at_s, "words": n.words} for n in reversed(self._notes)],
+        }

@@ -54,7 +54,7 @@ class WeatherRoutes:
         allowed(request, self._tokens)
         wish = await read_object(request)
         kind, on = wish.get("kind"), wish.get("on")
-        if not isinstance(kind, str) or kind not in set(Kind) or not isinstance(on, bool):
+        if not isinstance(kind, str) or kind not in self._weather.possible or not isinstance(on, bool):
             raise RefusedError(400, "NoSuchWeather", "Name a kind of weather, and whether it is on.")
         (self._weather.begin if on else self._weather.end)(Kind(kind))
         return await self._show(request)

@@ -8,6 +8,7 @@ import { showWeather } from "/chat/files/weather.js";
 
 const nonce = document.querySelector("script[nonce]").nonce;
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 async function start() {
   const wish = new URLSearchParams(location.search);
@@ -20,11 +21,11 @@ async function start() {
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
     window.WebChat.renderWebChat(
-      { ...look(dark.matches), directLine, store, nonce, userID: "user", username: "You", locale: "en-US" },
+      { ...look(dark.matches, still.matches), directLine, store, nonce, userID: "user", username: "You", locale: "en-US" },
       byId("chat"),
     );
   render();
-  dark.addEventListener("change", render);
+  for (const wish of [dark, still]) wish.addEventListener("change", render);
   offerStarters(store, chat.empty);
   takeDroppedFiles(store);
   listChats(chat.conversation, name);

@@ -16,9 +16,10 @@ export function showWeather(token, refreshPanel) {
   const post = (path, body) => answerTo(path, { token, body }).catch((error) => { byId("weather-trouble").textContent = error.message; });
 
   async function look() {
-    const { left_s, notes, can_restart } = await answerTo("/chat/weather", { token });
+    const { possible, left_s, notes, can_restart } = await answerTo("/chat/weather", { token });
     ends = Object.fromEntries(Object.entries(left_s).map(([kind, left]) => [kind, Date.now() + 1000 * left]));
     byId("kill").hidden = !can_restart;
+    for (const item of byId("kinds").children) item.hidden = !possible.includes(item.firstChild.value);
     byId("weather-notes").replaceChildren(...notes.map(({ at_s, words }) => el("li", {}, el("time", { textContent: new Date(1000 * at_s).toLocaleTimeString() }), ` ${words}`)));
     byId("weather-trouble").textContent = "";
     draw();

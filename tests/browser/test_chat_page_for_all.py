@@ -1,0 +1,116 @@
+"""The page for everybody: by keyboard, with a screen reader, in the dark, on a telephone, without motion."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from adapters.webchat.activities import conversation_key
+from adapters.webchat.transcripts import ConversationId
+from scripts.progress import CACHE
+from storage.files_folder import FolderFiles
+from storage.links import LinkNames
+from tests.browser.chat_page import ChatPage, page_address
+from tests.service_process import running_bot
+
+_SCREENSHOTS = CACHE / "screenshots"
+_TURN_MS = 60_000
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_panel_keeps_nobody_out_with_all_of_it_unfolded(
+    chat_page: ChatPage, axe: str, colours: str, width: int
+) -> None:
+    page = chat_page.page
+    page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 844})
+    chat_page.reload()
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    if not chat_page.details.is_visible():
+        page.get_by_role("button", name="Details").click()
+    expect(chat_page.turns.first).to_contain_text("answered, ")
+    for summary in (chat_page.turns.first.locator(".exchange summary").first, page.locator("#weather > summary")):
+        summary.click()
+    assert chat_page.barriers(axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.screenshot(path=_SCREENSHOTS / f"chat-page-panel-{width}-{colours}.png")
+
+
+def test_chats_are_renamed_and_deleted_by_keyboard_alone(chat_page: ChatPage, axe: str) -> None:
+    keyboard = chat_page.page.keyboard
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    chat_page.chats.get_by_role("link", name="/help").first.focus()
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    expect(chat_page.page.get_by_role("dialog", name="Rename the chat")).to_be_visible()
+    assert chat_page.barriers(axe) == []
+    keyboard.press("ControlOrMeta+a")
+    keyboard.type("My first chat")
+    keyboard.press("Enter")
+    expect(chat_page.chats.get_by_role("link", name="My first chat")).to_be_visible()
+    chat_page.reload()
+    expect(chat_page.page).to_have_title("My first chat - Math Tutor")
+
+    chat_page.chats.get_by_role("button", name="Delete My first chat").focus()
+    keyboard.press("Enter")
+    doomed = chat_page.page.get_by_role("dialog", name="Delete the chat?")
+    expect(doomed).to_contain_text("My first chat")
+    keyboard.press("Escape")
+    expect(chat_page.chats.get_by_role("link", name="My first chat")).to_be_visible()
+    chat_page.chats.get_by_role("button", name="Delete My first chat").click()
+    doomed.get_by_role("button", name="Delete").click()
+    expect(chat_page.chats.get_by_role("link", name="My first chat")).to_have_count(0)
+    expect(chat_page.said("/help")).to_have_count(0)
+
+
+def test_nothing_moves_for_those_who_do_not_want_it(chat_page: ChatPage) -> None:
+    chat_page.page.emulate_media(reduced_motion="reduce")
+    chat_page.reload()
+    chat_page.say("Plot x^2")
+    chat_page.typing.wait_for(timeout=_TURN_MS)
+    dots = chat_page.typing.evaluate("dots => getComputedStyle(dots).backgroundImage")
+    assert "circle" in dots
+    assert "animate" not in dots
+
+
+@pytest.mark.usefixtures("web_chat")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("evil.html", "<script>{}</script>"),
+        ("evil.svg", "<svg xmlns='http://www.w3.org/2000/svg'><script>{}</script></svg>"),
+    ],
+)
+def test_a_page_or_drawing_that_a_model_made_never_runs_here(
+    page: Page, tmp_path: Path, name: str, content: str
+) -> None:
+    acts = "localStorage.setItem('acted', 'yes')"
+    with running_bot(tmp_path) as bot:
+        chat = ChatPage(page=page, address=page_address(bot))
+        chat.open()
+        files = FolderFiles(
+            tmp_path / "data" / "files",
+            names=LinkNames.kept_in(tmp_path / "data" / "links.key"),
+            public_url=chat.address.rstrip("/"),
+        )
+        key = conversation_key(ConversationId("c"))
+        with ThreadPoolExecutor() as thread:  # Playwright's own loop runs in this one
+            put = thread.submit(asyncio.run, files.put(key, name, content.format(acts).encode()))
+        url = put.result().url
+        with page.expect_download() as downloaded:
+            page.evaluate("url => { location.href = url }", url)
+        assert downloaded.value.suggested_filename == name
+        shown = page.evaluate(
+            """url => new Promise(done => { const frame = Object.assign(new Image(), { src: url });
+               frame.onload = () => done('shown'); frame.onerror = () => done('not shown'); })""",
+            url,
+        )
+        assert shown == "not shown"
+        assert page.evaluate("localStorage.getItem('acted')") is None
