@@ -73,7 +73,11 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
     """Tell the person that this turn will not be answered."""
     reply = apology(error, turn)
     turn.outcome = reply.outcome
-    await _deliver(turn, reply.parts, outside, step="give up")
+    try:
+        await _deliver(turn, reply.parts, outside, step="give up")
+    except DeliveryError as refusal:
+        turn.outcome = UNHEARD
+        log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(refusal)})
 
 
 async def _reply(turn: Turn, outside: Outside) -> Reply:

@@ -11,8 +11,6 @@ from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.conversation import Standing, ThreadId
 from bot.errors import (
     AssistantUnavailableError,
-    ConversationGoneError,
-    DeliveryError,
     RunTooSlowError,
     StorageError,
     ThreadBusyError,
@@ -24,7 +22,7 @@ from bot.ports import LedgerEntry
 from bot.reply import LONGEST_REPEATED, ReplyWriter
 from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
 from bot.run_turn import MAX_TEXT_CHARS, Outside, give_up, run_turn
-from bot.timeline import STOPPED, UNHEARD
+from bot.timeline import STOPPED
 from bot.turn import Turn
 from tests.fakes import (
     PNG,
@@ -352,52 +350,12 @@ async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: s
     assert len(kinds) == (3 if step.startswith("part") else 2)  # at most the one part being sent is said twice
 
 
-async def test_a_part_is_sent_again_while_the_connector_is_down() -> None:
-    world = World()
-    world.channel.failures = [DeliveryError("502", retryable=True), DeliveryError("429", retryable=True)]
-    assert texts(await world.answer("hi")) == "You said: hi"
-
-
-async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
-    world = World()
-    world.channel.failures = [DeliveryError("502", retryable=True, retry_after_s=60)]
-    turn = world.turn()
-    working = asyncio.create_task(run_turn(turn, world.outside))
-    while world.channel.failures:
-        await asyncio.sleep(0)
-    await asyncio.wait_for(turn.between_steps.wait(), 1)  # nor does the end of the process wait for it
-    turn.stop()
-    await asyncio.wait_for(working, 1)
-    assert (world.channel.said, turn.outcome) == ([], STOPPED)
-
-
-async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> None:
-    world = World()
-    world.channel.failures = [DeliveryError("502", retryable=True)] * 2
-    await give_up(world.turn(), ZeroDivisionError("boom"), world.outside)
-    assert "ask again" in texts(world.channel.said)
-
-
-async def test_what_the_connector_will_never_take_is_not_sent_again() -> None:
-    world = World()
-    world.channel.failures = [DeliveryError("413", retryable=False)]
-    with pytest.raises(DeliveryError):
-        await world.answer()
-    assert world.channel.said == []
-
-
 @pytest.mark.parametrize("trouble", [AssistantUnavailableError("502"), ThreadBusyError("tool outputs")])
 async def test_a_run_that_is_not_followed_to_its_end_is_cancelled_for_it_holds_the_thread(trouble: Exception) -> None:
     world = World()
     world.assistant.rests = [trouble]
     await world.answer()
     assert world.assistant.cancelled == list(world.assistant.runs)
-
-
-async def test_a_conversation_that_is_gone_ends_the_turn_quietly() -> None:
-    world = World()
-    world.channel.failures = [ConversationGoneError("ConversationNotFound")]
-    assert await world.answer() == []
 
 
 async def test_giving_up_tells_the_person_without_the_words_of_the_error() -> None:
@@ -467,14 +425,6 @@ async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -
     world = World()
     world.steps["reply"] = '[{"kind": "TextPart", "text": "y = 12"}]'
     assert await world.answer() == [TextPart(text="y = 12")]
-
-
-async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
-    world = World()
-    world.channel.failures = [ConversationGoneError("ConversationNotFound")]
-    turn = world.turn()
-    await run_turn(turn, world.outside)
-    assert turn.outcome == UNHEARD
 
 
 @pytest.mark.parametrize(
