@@ -180,8 +180,10 @@ async def _reply_to(line: str, talk: Talk) -> Reply | None:
 
 def paths_in(line: str) -> str | None:
     """What follows `/file`; None for any other line."""
-    command, _, paths = line.partition(" ")
-    return paths.strip() if command.lower() == "/file" else None
+    if not line:
+        return None
+    command, *paths = line.split(maxsplit=1)
+    return "".join(paths) if command.lower() == "/file" else None
 
 
 def plain(reply: Reply) -> list[str]:

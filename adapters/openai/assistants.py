@@ -78,8 +78,7 @@ class AssistantsBackend:
 
     async def upload(self, name: str, content: Path) -> FileId:
         """For Code Interpreter and for showing to the model alike: the services want no second purpose for pictures."""
-        reply = await self._client.upload(path_to("files"), name=name, content=content, purpose="assistants")
-        return FileId(Fields(reply.body, "a file").text("id"))
+        return FileId(await self._client.upload(path_to("files"), name=name, content=content, purpose="assistants"))
 
     async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
         """Put a message into the thread, waiting a while where a run still holds it."""

@@ -132,8 +132,8 @@ class Client:
         do = partial(self._download_once, path, limit_bytes)
         return await self._insistence.call(do, again_on=AssistantUnavailableError)
 
-    async def upload(self, path: str, *, name: str, content: Path, purpose: str) -> Reply:
-        """Bring a file, read from disk piece by piece; done twice it is there twice, which does no harm."""
+    async def upload(self, path: str, *, name: str, content: Path, purpose: str) -> str:
+        """Bring a file, read from disk piece by piece, and its id; done twice it is there twice, which does no harm."""
         do = partial(self._upload_once, path, name, content, purpose)
         return await self._insistence.call(do, again_on=AssistantUnavailableError)
 
@@ -163,7 +163,7 @@ class Client:
         asking, answer = Asking(method="GET", path=path), self._asked(path, None)
         return (await self._receive(asking, answer, limit_bytes=limit_bytes, within_s=within_s))[1]
 
-    async def _upload_once(self, path: str, name: str, content: Path, purpose: str) -> Reply:
+    async def _upload_once(self, path: str, name: str, content: Path, purpose: str) -> str:
         with content.open("rb") as file:
             request = self._http.build_request(
                 "POST",
@@ -175,7 +175,8 @@ class Client:
             )
             asking = Asking(method="POST", path=path, body={"purpose": purpose, "file": name})
             answer, within_s = self._sent(request), self._patience.download_deadline_s
-            return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+            reply = _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+            return Fields(reply.body, "a file").text("id")
 
     async def _asked(self, path: str, query: Mapping[str, object] | None) -> httpx2.Response:
         parameters = {name: str(value) for name, value in {**self._query, **(query or {})}.items()}

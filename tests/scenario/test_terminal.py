@@ -93,3 +93,44 @@ async def test_a_person_at_a_narrow_terminal_gets_answers_and_a_new_conversation
         assert await type_and_wait("derivative of x^3", "3x²")
         assert await type_and_wait("/new", "new conversation")
         assert await type_and_wait("/help", "/stop")
+
+
+async def test_files_are_given_before_the_question_and_each_trouble_has_its_word(tmp_path: Path) -> None:
+    for name in ("data.csv", "my data.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n2,4\n3,6\n")
+    (tmp_path / "empty.csv").touch()
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.truncate(50_000_001)
+    lines = [
+        "/file nowhere.csv",
+        "/file .",
+        "/file empty.csv",
+        "/file huge.csv",
+        "/file",
+        "/file /dev/zero",
+        "/file 'data.csv",
+        "/file x\0.csv",
+        "/file data.csv 'my data.csv'",
+        "Plot b against a",
+        "/file my data.csv",
+    ]
+    answers = [json.loads(line) for line in (await piped(tmp_path, "\n".join(lines), "--json")).splitlines()]
+    assert [answer["question"] for answer in answers] == [*lines[:8], "Plot b against a", ""]
+    texts = [answer["text"] for answer in answers]
+    assert texts[:4] == [
+        "nowhere.csv cannot be read: No such file or directory.",
+        ". is a folder. I take files.",
+        "empty.csv is empty.",
+        "huge.csv is larger than 50 MB, the most that I can take.",
+    ]
+    assert "3 points" in texts[8]
+    assert len(answers[8]["pictures"]) == 1
+    assert texts[9].startswith("I have my data.csv. What shall I do with it?")
+
+
+async def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n2,4\n")
+    async with at_a_terminal(tmp_path, HOME=str(tmp_path), NO_COLOR="1") as type_and_wait:
+        await type_and_wait("/file ~/data.csv", "With your next question: data.csv.")
+        await type_and_wait("/file ~/nowhere.csv", "cannot be read")
+        await type_and_wait("Plot b against a", "[picture]")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.given import spoken
+from bot.answer import GivenFile
+from bot.attachments import Attachment
 from bot.conversation import Party, Scope, ThreadId
 from bot.errors import (
     AssistantRefusedError,
@@ -327,3 +330,44 @@ async def test_a_thread_that_went_away_is_told(
         await assistant.wait(thread, run)
     with pytest.raises(ThreadGoneError):
         await assistant.start_run(thread, message(), "turn 2")
+
+
+async def test_a_message_with_files_has_them_for_code_and_the_pictures_to_look_at(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId, tmp_path: Path
+) -> None:
+    files = [await given(assistant, tmp_path, "a.csv"), await given(assistant, tmp_path, "b.png", is_picture=True)]
+    await assistant.start_run(thread, message("Look"), "turn", files)
+    assert [(call.body["purpose"], call.body["name"]) for call in service.called(To.UPLOAD)] == [
+        ("assistants", "a.csv"),
+        ("assistants", "b.png"),
+    ]
+    [said] = service.called(To.CREATE_RUN)[0].body["additional_messages"]
+    tools = [{"type": "code_interpreter"}]
+    assert said == {
+        "role": "user",
+        "content": [{"type": "text", "text": "Look"}, {"type": "image_file", "image_file": {"file_id": files[1].id}}],
+        "attachments": [{"file_id": file.id, "tools": tools} for file in files],
+    }
+
+
+async def test_files_without_a_word_become_a_message_that_names_them(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId, tmp_path: Path
+) -> None:
+    attached = replace(message(" "), attachments=(Attachment(name="a.csv", url="u"), Attachment(name="b.md", url="u")))
+    await assistant.add_message(thread, attached, [await given(assistant, tmp_path, "a.csv")])
+    assert service.called(To.ADD_MESSAGE)[0].body["content"] == "Here is a.csv and b.md."
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_an_upload_is_made_again_whatever_went_wrong(
+    fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, tmp_path: Path
+) -> None:
+    service.fail(To.UPLOAD, fault)
+    file = await given(assistant, tmp_path, "a.csv")
+    assert service.state.files[file.id] == b"a,b\n"
+    assert len(service.called(To.UPLOAD)) == 2
+
+
+async def given(assistant: AssistantsBackend, folder: Path, name: str, *, is_picture: bool = False) -> GivenFile:
+    (folder / name).write_bytes(b"a,b\n")
+    return GivenFile(id=await assistant.upload(name, folder / name), is_picture=is_picture)
