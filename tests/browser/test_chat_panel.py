@@ -46,14 +46,14 @@ def test_a_call_shows_what_was_asked_and_answered_and_a_reading_one_is_made_agai
 
     turn = chat_page.turns.first
     expect(turn.locator("summary").first).to_contain_text("answered, ")
-    started = turn.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\w+/runs"))
+    started = turn.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\S+/runs"))
     expect(started).to_contain_text("200, ")
     started.locator("summary").click()
     asked = json.loads(started.get_by_label(re.compile("Request of POST")).inner_text())
     assert asked["additional_messages"] == [{"role": "user", "content": "What is 6 times 7?"}]
     assert json.loads(started.get_by_label(re.compile("Answer to POST")).inner_text())["object"] == "thread.run"
 
-    looked = turn.locator(".exchange").filter(has_text=re.compile(r"GET /threads/\w+/runs/run_\w+"))
+    looked = turn.locator(".exchange").filter(has_text=re.compile(r"GET /threads/\S+/runs/run_\S+"))
     looked.locator("summary").click()
     looked.get_by_role("button", name=re.compile("^GET")).click()
     expect(looked.get_by_label(re.compile("Answer to GET")).last).to_contain_text('"status": "completed"')
@@ -106,7 +106,7 @@ def test_a_chat_with_another_assistant_is_answered_by_it_and_stays_so(chat_page:
 
 
 def _expect_to_be_answered_by(chat: ChatPage, assistant: str) -> None:
-    started = chat.turns.first.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\w+/runs"))
+    started = chat.turns.first.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\S+/runs"))
     started.locator("summary").click()
     expect(started.get_by_label(re.compile("Request of POST"))).to_contain_text(f'"assistant_id": "{assistant}"')
 

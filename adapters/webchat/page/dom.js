@@ -16,6 +16,9 @@ export function block(text, label) {
   return pre;
 }
 
+// A path with its long ids cut, for reading; whoever wants all of it has it as the title.
+export const short = (path) => path.replace(/\b([a-z]+[_-][0-9a-z]{4})[0-9a-z]{6,}/gi, "$1…");
+
 export async function answerTo(path, { token, method, body } = {}) {
   const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { "Content-Type": "application/json" }) };
   const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: body && JSON.stringify(body) });

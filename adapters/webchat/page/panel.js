@@ -1,5 +1,5 @@
 // The panel: assistants and turns, looked at again whenever something happens in the chat.
-import { answerTo, asked, block, byId, el } from "/chat/files/dom.js";
+import { answerTo, asked, block, byId, el, short } from "/chat/files/dom.js";
 import { turnList } from "/chat/files/turns.js";
 
 const SOON_MS = 200;
@@ -13,7 +13,8 @@ export function showPanel({ token, assistant }) {
 
   async function draw() {
     const [assistants, unfinished] = await Promise.all([api("/assistants?limit=100"), turns.draw()]);
-    byId("assistants").replaceChildren(...assistants.data.map((one) => assistantEntry(one, one.id === assistant, api)));
+    const hereFirst = [...assistants.data].sort((one, other) => (other.id === assistant) - (one.id === assistant));
+    byId("assistants").replaceChildren(...hereFirst.map((one) => assistantEntry(one, one.id === assistant, api)));
     if (unfinished) refresh(AGAIN_MS);
   }
 
@@ -48,7 +49,7 @@ function assistantEntry(assistant, answers, api) {
 // A call that only reads, made by a click.
 export function readCall(path, api) {
   const result = el("div", {});
-  const button = el("button", { type: "button", className: "call" }, el("b", { textContent: "GET" }), ` ${path}`);
+  const button = el("button", { type: "button", className: "call", title: path }, el("b", { textContent: "GET" }), ` ${short(path)}`);
   button.addEventListener("click", async () => {
     const answer = await api(path).then((json) => JSON.stringify(json, null, 2), (error) => error.message);
     result.replaceChildren(block(answer, `Answer to GET ${path}`));

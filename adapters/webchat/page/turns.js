@@ -1,5 +1,5 @@
 // The turns of the chat, newest first. Each is looked into when it is unfolded: many turns cost little.
-import { answerTo, block, byId, el } from "/chat/files/dom.js";
+import { answerTo, block, byId, el, short } from "/chat/files/dom.js";
 import { readCall } from "/chat/files/panel.js";
 import { timeLine } from "/chat/files/timeline.js";
 
@@ -107,7 +107,7 @@ function recorded({ method, path, asked, status, answered, took_s, times }, api)
   const facts = [status ?? "no answer", `${Math.round(took_s * 1000)} ms`, times > 1 ? `${times} times` : null].filter(Boolean).join(", ");
   const readable = method === "GET" && !path.startsWith("/files");
   const node = el("details", { className: "exchange" },
-    el("summary", {}, el("span", {}, el("b", { textContent: method }), ` ${path}`), el("span", { className: "facts", textContent: facts })));
+    el("summary", {}, el("span", { title: path }, el("b", { textContent: method }), ` ${short(path)}`), el("span", { className: "facts", textContent: facts })));
   node.dataset.call = `${method} ${path}`;
   node.addEventListener("toggle", () => { // the JSON is drawn when it is wanted
     if (!node.open || node.childElementCount > 1) return;
