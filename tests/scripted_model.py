@@ -55,6 +55,7 @@ class ScriptedModel:
         self.otherwise = otherwise
         self.requests: list[Exchange] = []
         self.delay_s = 0.0
+        self.weather: Callable[[Exchange], Trouble | None] = lambda _exchange: None  # a status of 0 hangs up
         self._server = TestServer(self._app())
         self._call_numbers = itertools.count(1)
         self._pending: dict[str, str | Callable[[str], str]] = {}  # by code: ids are the server's to change
@@ -86,6 +87,10 @@ class ScriptedModel:
         exchange = await request.json()
         self.requests.append(exchange)
         await asyncio.sleep(self.delay_s)
+        if (trouble := self.weather(exchange)) is not None:
+            if trouble.status == 0 and request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=trouble.status or 500, text=trouble.body, headers=trouble.headers)
         last = exchange["messages"][-1]
         if last["role"] == "tool" or _text(last).startswith(_OUTPUT):
             then = self._pending[_code_answered_by(exchange["messages"])]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +16,7 @@ import pytest
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
 from tests.crash.outside import Outside
-from tests.scripted_model import RunCode, ScriptedModel
+from tests.scripted_model import Exchange, RunCode, ScriptedModel, Trouble
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,8 +29,15 @@ def plot(text: str) -> RunCode:
     return RunCode(code=PLOT.format(title=text), then=f"You said: {text}")
 
 
+@dataclass
+class ModelTalk(Talk):
+    """With people's questions going to a model."""
+
+    model: ScriptedModel
+
+
 @pytest.fixture
-async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+async def talk(tmp_path: Path) -> AsyncIterator[ModelTalk]:
     async with (
         ScriptedModel(otherwise=plot) as model,
         Outside() as outside,
@@ -42,7 +51,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
             OPENAI_API_KEY="sk-test",
             MODEL="scripted",
         )
-        yield Talk(bot=bot, outside=outside, session=session, _ids=itertools.count(1))
+        yield ModelTalk(bot=bot, outside=outside, session=session, _ids=itertools.count(1), model=model)
         bot.kill()
         await bot.ended()
 
@@ -55,6 +64,34 @@ async def test_kills_under_the_whole_bot_lose_no_plot(talk: Talk, seed: int) -> 
 @pytest.mark.timeout(600)
 async def test_twelve_kills_under_the_whole_bot_lose_no_plot(talk: Talk, seed: int) -> None:
     await destroy(talk, kills=12, dice=random.Random(seed))
+
+
+async def test_a_model_that_fails_one_time_in_five_costs_nobody_an_answer(talk: ModelTalk, seed: int) -> None:
+    dice = random.Random(seed)
+    troubles = (Trouble(status=429), Trouble(status=500), Trouble(status=503), Trouble(status=0))
+    fired: Counter[str] = Counter()  # by exchange
+
+    def weather(exchange: Exchange) -> Trouble | None:
+        what = str(exchange["messages"])
+        if dice.random() >= 0.2 or fired[what] == 3:
+            return None
+        fired[what] += 1
+        return dice.choice(troubles)
+
+    talk.model.weather = weather
+    talk.model.otherwise = lambda said: RunCode(code=f"print({said!r})", then=f"You said: {said}")
+    await talk.bot.start()
+    tags = {f"a:{n}": [f"a:{n} {question}" for question in range(4)] for n in range(12)}
+    for where, said in tags.items():
+        for tag in said:
+            assert await talk.say(tag, conversation=where, id=tag) == 202
+    async with asyncio.timeout(120):
+        while any(len(texts(talk, where)) < len(said) for where, said in tags.items()):
+            await asyncio.sleep(0.1)
+    assert {where: texts(talk, where) for where in tags} == {
+        where: [f"You said: {tag}" for tag in said] for where, said in tags.items()
+    }
+    assert fired.total() >= 10
 
 
 async def destroy(talk: Talk, *, kills: int, dice: random.Random) -> None:

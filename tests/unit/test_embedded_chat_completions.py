@@ -243,12 +243,12 @@ async def test_an_endpoint_that_cannot_be_used_is_told_in_one_sentence_at_once(
         (503, "failed (503).", "server_error"),
     ],
 )
-async def test_trouble_that_may_pass_is_tried_three_times(
+async def test_trouble_that_may_pass_is_tried_four_times(
     endpoint: Endpoint, model: ChatCompletions, status: int, sentence: str, code: str
 ) -> None:
-    endpoint.answers = [web.Response(status=status) for _ in range(3)]
+    endpoint.answers = [web.Response(status=status) for _ in range(4)]
     error = await fault(model)
-    assert (sentence in str(error), error.code, len(endpoint.requests)) == (True, code, 3)
+    assert (sentence in str(error), error.code, len(endpoint.requests)) == (True, code, 4)
     endpoint.answers = [web.Response(status=status)]
     assert (await model.complete(HELLO)).text == "hi"
 
