@@ -13,12 +13,12 @@ from tests.tutor import algebra, calculus, plain_numbers, tables
 from tests.tutor.driver import Chat, Worker, worker
 from tests.tutor.judging import Verdict, declined, said
 from tests.tutor.questions import Question
-from tests.tutor.untuned import ASKED
+from tests.tutor.untuned import ASKED, ASKED_LATER
 
 SEED = 20261124
 QUESTIONS = 280
 LEAST_RIGHT = 0.95
-LEAST_RIGHT_UNTUNED = 20
+LEAST_RIGHT_UNTUNED = 55
 
 pytestmark = pytest.mark.skipif(
     not default_sandbox_python().exists(),
@@ -50,10 +50,10 @@ async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
     assert tally[Verdict.RIGHT] >= LEAST_RIGHT * QUESTIONS, "\n".join(missed)
 
 
-async def test_thirty_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_path: Path) -> None:
+async def test_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_path: Path) -> None:
     right, wrong = 0, []
     async with worker(tmp_path) as sandbox:
-        for question, expected in ASKED:
+        for question, expected in ASKED + ASKED_LATER:
             answered = await Chat(sandbox).ask(question)
             right += expected in said(answered)
             if expected not in said(answered) and not declined(answered):

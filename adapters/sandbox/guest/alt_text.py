@@ -141,9 +141,17 @@ def _extent(axes: Any, axis: Any, name: str) -> str:
     categories = _categories(axis)
     if categories:
         return "for " + ", ".join(categories)
-    low, high = _data_range(axes, name) or getattr(axes, f"get_{name}lim")()
+    low, high = _seen(_data_range(axes, name), getattr(axes, f"get_{name}lim")())
     first, last = _number(axis, low), _number(axis, high)
     return f"from {first} to {last}" if first and last else "over time"
+
+
+def _seen(data: Range | None, limits: Range) -> Range:
+    """The part of the data that lies in the picture; a curve with a pole leaves it."""
+    first, last = sorted(limits)
+    if data is None or data[0] > last or data[1] < first:
+        return limits
+    return max(data[0], first), min(data[1], last)
 
 
 def _categories(axis: Any) -> list[str]:

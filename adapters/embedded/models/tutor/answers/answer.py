@@ -77,6 +77,9 @@ def answer(
         paragraphs.append(say("only part", reason=trouble))
     paragraphs += [say(f"note {doubt}") for doubt in sorted(doubts & _NOTED)]
     if explains:
-        paragraphs.append(say("how", steps=say("then").join(dict.fromkeys(told.steps))))
+        of_numbers = all(isinstance(task, NumberTask) for task in tasks)
+        paragraphs.append(
+            say("how of numbers" if of_numbers else "how", steps=say("then").join(dict.fromkeys(told.steps)))
+        )
         paragraphs.append(say("why", reasons=" ".join(dict.fromkeys(told.reasons))))
     return "\n\n".join(paragraphs)

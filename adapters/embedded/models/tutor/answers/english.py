@@ -215,6 +215,8 @@ SENTENCES: Final = {
     "why data": "The numbers in a file are many; a program reads every one of them and makes no slips.",
     # explanation
     "how": "**How the code works.** It reads the formula with sympy, a library for exact mathematics. Then {steps}.",
+    "how of numbers": "**How the code works.** It takes the numbers into sympy, a library for exact mathematics. Then"
+    " {steps}.",
     "then": "; then ",
     "why": "**Why I used code.** {reasons}",
     "how arithmetic": "it calculates with exact numbers, so that nothing is rounded on the way",

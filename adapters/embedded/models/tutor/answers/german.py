@@ -218,6 +218,8 @@ SENTENCES: Final = {
     # explanation
     "how": "**Wie der Code arbeitet.** Er liest die Formel mit sympy, einer Bibliothek für exakte Mathematik. Dann"
     " {steps}.",
+    "how of numbers": "**Wie der Code arbeitet.** Er übergibt die Zahlen an sympy, eine Bibliothek für exakte"
+    " Mathematik. Dann {steps}.",
     "then": "; danach ",
     "why": "**Warum Code.** {reasons}",
     "how arithmetic": "rechnet er mit exakten Zahlen, sodass unterwegs nichts gerundet wird",

@@ -58,7 +58,7 @@ CUES: Final = {
     " | max and min | min and max | vertex | extreme point | maximum and the minimum | minimum and the maximum"
     " | minimum or a maximum | maximum or a minimum | maxima or minima | extremal points | maxima and the minima"
     " | local maxima and minima | local extrema | local maximum and minimum",
-    Cue.LIMIT: "limit | limits | lim | limiting value",
+    Cue.LIMIT: "what happens to | happens to | limit | limits | lim | limiting value",
     Cue.TABLE: "table | tabulate | value table | table of values | values table | csv table | csv | list of values"
     " | csv file | table of the values | spreadsheet | table of function values",
     Cue.SIMPLIFY: "simplify | simplified | simplification | simplest form | reduce | cancel | simplest",
@@ -193,7 +193,7 @@ CUES: Final = {
     " | doing | done | make | create | generate | produce | build | display | save | download | export | to a | as a"
     " | into a | into | containing | contains | output | format | form | in the form | out | off | up | how to"
     " | understand | understanding | hi there | dear | tutor | bot | assistant | wave | everywhere | anywhere"
-    " | entire | domain of definition | overall shape | shape | behaviour | behavior | near | around | good | great"
+    " | entire | domain of definition | overall shape | shape | behaviour | behavior | behave | behaves | near | around | good | great"
     " | equals sign | rounded | accurate | rounding | equation of | about what | sided | hand | side | sides"
     " | perfect | nicely | bit | little | am | i've | got | try | trying | figure out | check | verify | decide"
     " | say | prove that | turns | turn | become | becomes | exist | exists | kind",

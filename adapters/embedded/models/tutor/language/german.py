@@ -43,7 +43,7 @@ CUES: Final = {
     Cue.EXTREMA: "extrema | extremum | extremwert | extremwerte | extremstellen | extrempunkte | extremstelle"
     " | extrempunkt | scheitelpunkt | scheitel | hoch- und tiefpunkte | hochpunkte und tiefpunkte"
     " | maxima und minima | minima und maxima | maximum und minimum | minimum und maximum | maximum oder minimum",
-    Cue.LIMIT: "grenzwert | grenzwerte | limes | lim",
+    Cue.LIMIT: "was passiert mit | grenzwert | grenzwerte | limes | lim",
     Cue.TABLE: "tabelle | wertetabelle | wertetafel | als csv | csv | csv-datei | als csv-datei | tabellarisch"
     " | wertetabelle von",
     Cue.SIMPLIFY: "vereinfache | vereinfachen | vereinfacht | kürze | kürzen | vereinfachung",

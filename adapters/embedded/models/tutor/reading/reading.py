@@ -33,15 +33,34 @@ _PAIR: Final = rf"{_OPERAND} (?:and|und) {_OPERAND}"
 _NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
     (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result)
     for words, operands, result in (
+        ("square", r"(\d+)", r"((\1)^2)"),
+        ("cube", r"(\d+)", r"((\1)^3)"),
         ("square of|Quadrat von", _OPERAND, r"((\1)^2)"),
         ("cube of|dritte Potenz von", _OPERAND, r"((\1)^3)"),
-        ("half of|Hälfte von", _OPERAND, r"((\1)/2)"),
+        ("(?:a )?half of|Hälfte von", _OPERAND, r"((\1)/2)"),
         ("sum of|Summe (?:von|aus)", _PAIR, r"((\1) + (\2))"),
         ("product of|Produkt (?:von|aus)", _PAIR, r"((\1) * (\2))"),
         ("difference (?:of|between)|Differenz (?:von|aus|zwischen)", _PAIR, r"((\1) - (\2))"),
         ("quotient of|Quotient (?:von|aus)", _PAIR, r"((\1) / (\2))"),
     )
 )
+_COUNTS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ein": 1, "zwei": 2, "drei": 3}
+_PARTS: Final = {
+    "half": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+    "drittel": 3,
+    "viertel": 4,
+    "fünftel": 5,
+    "achtel": 8,
+    "zehntel": 10,
+}
+_SHARE: Final = re.compile(rf"\b({'|'.join(_COUNTS)})[ -]({'|'.join(_PARTS)})s? (of|von)\b", re.IGNORECASE)
 _AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,.\[({;])\b\d+,\d{1,2}(?![\d,])(?!\s*[\])}])|\b\d+,\d{4,}(?![\d,])")
 
 
@@ -55,6 +74,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     language = language_of(text, otherwise)
     for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)
+    text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
     decimal_comma = language is Language.GERMAN
     found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))
     if len(found) > MAX_TOKENS:
