@@ -10,7 +10,7 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart
+from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
 
 Card = dict[str, object]
 
@@ -59,13 +59,22 @@ def apology_card(part: ApologyPart) -> Card:
     return {**card, "actions": [{"type": "Action.Submit", "title": "Try again", "data": data}]}
 
 
+def welcome_card(part: WelcomePart) -> Card:
+    """The bot's introduction, and each question to begin with as a row to press.
+
+    Rows rather than buttons: their words wrap in a narrow window, where a button's are cut.
+    """
+    rows = [_starter(question) for question in part.starters]
+    return _card([_line(_escaped(part.text)), *rows], fallback=part.text)
+
+
 def question_in(value: object) -> str | None:
-    """The question that the button of an apology sends; None for what no button of ours sends.
+    """The question that a card of ours sends when it is pressed; None for what none of ours sends.
 
     Whoever makes such a value up asks a question in their own name and place, as they could by typing it.
     """
     match value:
-        case {"teamsbot": "retry", "question": str(question)}:
+        case {"teamsbot": "retry" | "ask", "question": str(question)}:
             return question
         case _:
             return None
@@ -95,6 +104,17 @@ def _card(body: list[Card], *, fallback: str) -> Card:
 
 def _line(text: str) -> Card:
     return {"type": "TextBlock", "text": text, "wrap": True}
+
+
+def _starter(question: str) -> Card:
+    """Teams shows what was pressed as that person's message (`messageBack`); other clients send the bare data.
+
+    https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-actions
+    """
+    data: Card = {"teamsbot": "ask", "question": question}
+    shown = {"type": "messageBack", "displayText": question, "text": question, "value": data}
+    action = {"type": "Action.Submit", "title": question, "data": {**data, "msteams": shown}}
+    return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [_line(_escaped(question))]}
 
 
 def _link(link: FileLink) -> str:

@@ -68,6 +68,7 @@ class Standing(StrEnum):
     ASKED = "asked"
     DECLINED = "declined"  # it came while too many were waiting: it is not read, and the person is told
     WITHDRAWN = "withdrawn"  # the person deleted it before its turn
+    INSTALLED = "installed"  # nobody wrote: the bot was added to the conversation, and introduces itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class IncomingMessage:
 
     @classmethod
     def _from_row(cls, row: dict[str, Any]) -> IncomingMessage:
+        standing = Standing(row.get("standing", Standing.ASKED))
         key = ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"])
         bot, user = (Party(id=party[0], name=party[1]) for party in (row["bot"], row["user"]))
         reference = ConversationReference(
@@ -127,9 +129,8 @@ class IncomingMessage:
             bot=bot,
             user=user,
             locale=row.get("locale", ""),
-            reply_to=ActivityId(row["id"]),
+            reply_to=None if standing is Standing.INSTALLED else ActivityId(row["id"]),
         )
-        standing = Standing(row.get("standing", Standing.ASKED))
         return cls(
             id=ActivityId(row["id"]),
             reference=reference,

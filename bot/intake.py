@@ -38,6 +38,8 @@ class Intake:
         A /stop acts as soon as the engine that works on the conversation has it. Raises StorageError if the message
         could not be stored.
         """
+        if message.standing is Standing.INSTALLED:
+            return await self._engine.accept(message)
         command = command_in(message.text)
         waiting = self._engine.waiting(message.key)
         if waiting > MOST_WAITING and command is None:

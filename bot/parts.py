@@ -55,7 +55,15 @@ class ApologyPart:
         return f"{self.text}\n\nCode {self.code}."
 
 
-Part = TextPart | PicturePart | FilesPart | ApologyPart
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WelcomePart:
+    """How the bot introduces itself, with questions to begin with."""
+
+    text: str
+    starters: tuple[str, ...]
+
+
+Part = TextPart | PicturePart | FilesPart | ApologyPart | WelcomePart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,5 +112,9 @@ def _part(row: dict[str, object]) -> Part:
         case "ApologyPart":
             code, question = TurnCode(str(row["code"])), str(row["question"])
             return ApologyPart(text=str(row["text"]), code=code, question=question)
+        case "WelcomePart":
+            starters = row["starters"]
+            assert isinstance(starters, list)  # noqa: S101 - written by parts_to_json
+            return WelcomePart(text=str(row["text"]), starters=tuple(starters))
         case kind:
             raise ValueError(f"a reply part of kind {kind!r} is not known to this version")

@@ -15,7 +15,7 @@ from functools import partial
 from bot import commands
 from bot.answer import Answer, GivenFile
 from bot.attachments import objection_to, what_to_do_with
-from bot.conversation import Standing, ThreadId
+from bot.conversation import Scope, Standing, ThreadId
 from bot.errors import (
     AssistantError,
     BotError,
@@ -26,11 +26,11 @@ from bot.errors import (
     TurnStoppedError,
 )
 from bot.handover import hand_over
-from bot.parts import Part, Reply
+from bot.parts import Part, Reply, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, IncomingFiles
 from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WITHDRAWN
+from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WELCOMED, WITHDRAWN
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -88,6 +88,10 @@ async def _reply(turn: Turn, outside: Outside) -> Reply:
             return Reply(parts=say(commands.DECLINED), outcome=DECLINED)
         case Standing.WITHDRAWN:
             return Reply(parts=(), outcome=WITHDRAWN)
+        case Standing.INSTALLED:
+            alone = turn.message.reference.scope is Scope.PERSONAL
+            text = commands.WELCOME if alone else commands.WELCOME_ALL
+            return Reply(parts=(WelcomePart(text=text, starters=commands.STARTERS),), outcome=WELCOMED)
 
 
 async def _work_out(turn: Turn, outside: Outside) -> Reply:

@@ -14,6 +14,7 @@ ANSWERED = Outcome("answered")
 STOPPED = Outcome("stopped")  # by the person
 WITHDRAWN = Outcome("withdrawn")  # the person deleted the message before its turn
 DECLINED = Outcome("declined")  # too many messages were waiting
+WELCOMED = Outcome("welcomed")  # nobody asked: the bot introduced itself
 UNHEARD = Outcome("unheard")  # the conversation is closed to the bot
 GIVEN_UP = Outcome("given_up")  # it brought the process down too often
 

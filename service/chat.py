@@ -20,7 +20,7 @@ from bot.attachments import MOST_FILES, TOO_MANY, Attachment, listed
 from bot.conversation import IncomingMessage
 from bot.engine import Engine
 from bot.errors import AttachmentError
-from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart, WelcomePart
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
 from bot.turn import Turn
@@ -47,7 +47,7 @@ class Reply:
     def add(self, part: Part) -> None:
         """Take a part in."""
         match part:
-            case TextPart():
+            case TextPart() | WelcomePart():
                 self.text = f"{self.text}\n\n{part.text}".strip()
             case ApologyPart():
                 self.text = f"{self.text}\n\n{part.words}".strip()
@@ -204,7 +204,7 @@ class Screen:
         from rich.markdown import Markdown
 
         match part:
-            case TextPart():
+            case TextPart() | WelcomePart():
                 self.console.print(Markdown(part.text))
             case ApologyPart():
                 self.console.print(part.words, markup=False, highlight=False)

@@ -56,6 +56,8 @@ class ScriptedModel:
         self.requests: list[Exchange] = []
         self.delay_s = 0.0
         self.weather: Callable[[Exchange], Trouble | None] = lambda _exchange: None  # a status of 0 hangs up
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self._server = TestServer(self._app())
         self._call_numbers = itertools.count(1)
         self._pending: dict[str, str | Callable[[str], str]] = {}  # by code: ids are the server's to change
@@ -91,6 +93,7 @@ class ScriptedModel:
             if trouble.status == 0 and request.transport is not None:
                 request.transport.abort()
             return web.Response(status=trouble.status or 500, text=trouble.body, headers=trouble.headers)
+        await self.may_answer.wait()
         last = exchange["messages"][-1]
         if last["role"] == "tool" or _text(last).startswith(_OUTPUT):
             then = self._pending[_code_answered_by(exchange["messages"])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
 from adapters.teams.attachments import attachments_in
@@ -18,6 +20,7 @@ from bot.conversation import (
 )
 from bot.errors import UnreadableMessageError
 
+_INSTALLATION = ActivityId("installation")
 _LONGEST_ID = 2_000  # characters; opaque ids of Teams have some hundred
 
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
@@ -27,11 +30,12 @@ def read_message(activity: Activity) -> IncomingMessage | None:
     """What the person wrote, or None for words in a shared place that were not meant for the bot.
 
     With resource-specific consent a bot hears everything said in a team or a chat, so only a mention of this very bot
-    counts there; the button of an apology is meant for the bot wherever it is pressed. Raises UnreadableMessageError
+    counts there; what a card of ours sends is meant for the bot wherever it is pressed. Raises UnreadableMessageError
     naming the field without which there is no answering.
     """
     reference = _reference(activity)
-    if not activity.text and (question := question_in(activity.value)) is not None:
+    question = question_in(activity.value)
+    if question is not None and (activity.text or question) == question:
         return IncomingMessage(id=ActivityId(_present(activity.id, "id")), reference=reference, text=question)
     mentions = mentions_in(activity)
     if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
@@ -49,6 +53,21 @@ def read_deletion(activity: Activity) -> IncomingMessage:
     """What stands in the place of a message that was deleted. Raises UnreadableMessageError as for a message."""
     message_id = ActivityId(_present(activity.id, "id"))
     return IncomingMessage(id=message_id, reference=_reference(activity), text="", standing=Standing.WITHDRAWN)
+
+
+def read_installation(activity: Activity) -> IncomingMessage | None:
+    """That the bot was added to a conversation; None if the activity tells something else.
+
+    Teams tells it twice, by an `installationUpdate` and a `conversationUpdate`, and perhaps again. All of them are one
+    message by their id, which is ours. Raises UnreadableMessageError as for a message.
+    """
+    reference = _reference(activity)
+    added = [member.id for member in activity.members_added or [] if member is not None]
+    if activity.action != "add" and reference.bot.id not in added:
+        return None
+    return IncomingMessage(
+        id=_INSTALLATION, reference=replace(reference, reply_to=None), text="", standing=Standing.INSTALLED
+    )
 
 
 def _reference(activity: Activity) -> ConversationReference:

@@ -7,9 +7,9 @@ from typing import Final
 from adapters.teams.connector import Connector
 from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.place import Place
-from bot.cards import apology_card, files_card, picture_card
+from bot.cards import apology_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
 
 _CARD: Final = "application/vnd.microsoft.card.adaptive"
 
@@ -68,6 +68,8 @@ def _content(part: Part) -> _Json:
             return _card(files_card(part), summary=", ".join(link.name for link in part.links))
         case ApologyPart():
             return _card(apology_card(part), summary=part.words)
+        case WelcomePart():
+            return _card(welcome_card(part), summary=part.text)
 
 
 def _card(content: _Json, *, summary: str) -> _Json:

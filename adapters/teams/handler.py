@@ -10,7 +10,7 @@ from botbuilder.core import InvokeResponse, TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 from botbuilder.schema import Activity
 
-from adapters.teams.activities import read_deletion, read_message
+from adapters.teams.activities import read_deletion, read_installation, read_message
 from bot.conversation import IncomingMessage
 from bot.errors import UnreadableMessageError
 
@@ -21,6 +21,10 @@ Accept = Callable[[IncomingMessage], Awaitable[bool]]
 
 Replace = Callable[[IncomingMessage], Awaitable[bool]]
 """Puts a message in the place of one that waits under the same id; False if none does. Raises StorageError."""
+
+
+Read = Callable[[Activity], IncomingMessage | None]
+"""Raises UnreadableMessageError."""
 
 
 class TeamsDispatch(TeamsActivityHandler):
@@ -51,16 +55,21 @@ class TeamsDispatch(TeamsActivityHandler):
         """Withdraw the message that waits; raises StorageError."""
         await self._take_over(turn_context, read_deletion)
 
+    async def on_installation_update(self, turn_context: TurnContext) -> None:
+        """Introduce the bot where it was added; raises StorageError."""
+        message = _readable(read_installation, turn_context.activity)
+        if message is None or not await self._accept(message):
+            await self._let_go(turn_context)
+
+    on_conversation_update_activity = on_installation_update
+
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         """Nothing can be invoked yet, and an invoke must be answered in its own HTTP response."""
         await self._let_go(turn_context)
         return InvokeResponse(status=HTTPStatus.NOT_IMPLEMENTED)
 
-    async def _take_over(self, turn_context: TurnContext, read: Callable[[Activity], IncomingMessage | None]) -> None:
-        try:
-            message = read(turn_context.activity)
-        except UnreadableMessageError:  # then it is no change to anything that was accepted
-            message = None
+    async def _take_over(self, turn_context: TurnContext, read: Read) -> None:
+        message = _readable(read, turn_context.activity)
         if message is None or not await self._replace(message):
             await self._let_go(turn_context)
 
@@ -68,10 +77,16 @@ class TeamsDispatch(TeamsActivityHandler):
         activity = turn_context.activity
         log.debug("activity ignored", extra={"activity": activity.id, "type": activity.type})
 
-    on_conversation_update_activity = _let_go
     on_message_reaction_activity = _let_go
     on_event_activity = _let_go
     on_end_of_conversation_activity = _let_go
     on_typing_activity = _let_go
-    on_installation_update = _let_go
     on_unrecognized_activity_type = _let_go
+
+
+def _readable(read: Read, activity: Activity) -> IncomingMessage | None:
+    """What `read` makes of an event; one that cannot be read asks for nothing, unlike a message."""
+    try:
+        return read(activity)
+    except UnreadableMessageError:
+        return None

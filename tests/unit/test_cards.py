@@ -3,13 +3,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from jsonschema import Draft6Validator
 
-from bot.cards import LONGEST_ALT_TEXT, MOST_LINKS, apology_card, files_card, picture_card, question_in, size
-from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart
+from bot.cards import (
+    LONGEST_ALT_TEXT,
+    MOST_LINKS,
+    apology_card,
+    files_card,
+    picture_card,
+    question_in,
+    size,
+    welcome_card,
+)
+from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
 from bot.reply import LONGEST_REPEATED
 from bot.turn_code import TurnCode
 
@@ -196,3 +205,15 @@ def test_an_apology_with_the_longest_question_stays_below_what_teams_takes() -> 
 )
 def test_sizes_are_said_as_people_say_them(size_bytes: int, said: str) -> None:
     assert size(size_bytes) == said
+
+
+def test_a_question_to_begin_with_is_pressed_as_a_whole_row_and_asks_itself() -> None:
+    card = welcome_card(WelcomePart(text="Hello *you*", starters=("plot a_1",)))
+
+    assert faults(card) == []
+    words, row = cast(list[dict[str, Any]], card["body"])
+    assert (words["text"], card["fallbackText"]) == (r"Hello \*you\*", r"Hello \*you\*")
+    assert row["items"][0]["wrap"]
+    data = row["selectAction"]["data"]
+    assert (question_in(data), question_in(data["msteams"]["value"])) == ("plot a_1", "plot a_1")
+    assert data["msteams"]["displayText"] == "plot a_1"

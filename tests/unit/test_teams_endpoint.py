@@ -37,14 +37,6 @@ async def test_a_message_that_cannot_be_stored_is_not_acknowledged(door: Door) -
         assert (await response.json())["error"]["code"] == "NotStored"
 
 
-@pytest.mark.parametrize(
-    "shape", ["installation_update", "conversation_update_personal", "conversation_update_channel"]
-)
-async def test_events_are_acknowledged_and_change_nothing(door: Door, shape: str) -> None:
-    assert await door.post(recorded(shape)) == (202, None)
-    assert door.accepted.messages == []
-
-
 @pytest.mark.parametrize("data", [None, {}, {"eventType": "channelDeleted"}, {"eventType": "invented"}])
 @pytest.mark.parametrize(
     "type_",

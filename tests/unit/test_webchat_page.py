@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import WSServerHandshakeError
 
+from bot.commands import STARTERS
 from tests.web_chat import Site, running_site
 
 
@@ -126,3 +127,9 @@ async def test_no_page_can_speak_for_the_bot(site: Site) -> None:
 async def test_an_id_that_is_none_gets_a_new_conversation(site: Site) -> None:
     for wish in ("short", "x" * 17, "../../../../etc/p", ""):
         assert (await site.open(wish)).conversation != wish
+
+
+def test_the_page_begins_with_the_questions_of_the_welcome() -> None:
+    page = (Path(__file__).parents[2] / "adapters/webchat/page/index.html").read_text()
+
+    assert re.findall(r'<li><button type="button">(.+?)</button></li>', page) == list(STARTERS)
