@@ -16,7 +16,9 @@ _SIGNATURE_BYTES = 16
 
 
 async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> tuple[GivenFile, ...]:
-    """The files at the service, each brought there once. Raises AttachmentError, StorageError, AssistantError.
+    """The files at the service, each brought there once.
+
+    Raises AttachmentError, StorageError, AssistantError, TurnStoppedError.
 
     A crash in the middle of one brings it there twice; the one that no message gives lies there and does no harm.
     """
@@ -25,7 +27,7 @@ async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> t
         name = unlike(attachment.name, names)
         names.add(name)
         bring = partial(_bring, attachment, name, turn, files, assistant)
-        file, is_picture = await turn.step(f"file {number}", bring)
+        file, is_picture = await turn.unless_stopped(turn.step(f"file {number}", bring))
         given.append(GivenFile(id=FileId(file), is_picture=is_picture))
     return tuple(given)
 

@@ -48,19 +48,25 @@ class World:
     def __post_init__(self) -> None:
         self.incoming.kept = {"at/a.csv": b"a,b\n1,2\n", "at/b.png": PNG}
 
-    async def said_to(self, text: str, *attachments: Attachment, tries: int = 0) -> list[Part]:
-        payload = replace(message(text), attachments=attachments).to_json()
-        entry = LedgerEntry(number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), tries=tries)
+    @property
+    def outside(self) -> Outside:
         writer = ReplyWriter(assistant=self.assistant, files=MemoryFiles(), pictures=FakePictures())
-        outside = Outside(
+        return Outside(
             assistant=self.assistant,
             channel=self.channel,
             conversations=self.conversations,
             files=self.incoming,
             writer=writer,
         )
+
+    def turn_of(self, text: str, *attachments: Attachment, tries: int = 0) -> Turn:
+        payload = replace(message(text), attachments=attachments).to_json()
+        entry = LedgerEntry(number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), tries=tries)
+        return Turn(entry, save=self._save, may_go_on=lambda: asyncio.sleep(0))
+
+    async def said_to(self, text: str, *attachments: Attachment, tries: int = 0) -> list[Part]:
         self.channel.heard.clear()
-        await run_turn(Turn(entry, save=self._save, may_go_on=lambda: asyncio.sleep(0)), outside)
+        await run_turn(self.turn_of(text, *attachments, tries=tries), self.outside)
         return self.channel.said
 
     async def _save(self, number: int, step: str, result: str) -> None:
@@ -98,6 +104,22 @@ async def test_a_file_that_arrived_before_a_crash_is_not_brought_again() -> None
     assert await world.said_to("Plot it", CSV, PICTURE, tries=1) == [TextPart(text="You said: Plot it")]
     assert world.incoming.opened_urls == ["at/a.csv", "at/b.png", "at/b.png"]
     assert [file.id for file in world.assistant.given[0][2]] == ["file_1", "file_3"]
+
+
+async def test_a_stop_does_not_wait_for_a_large_file() -> None:
+    world = World()
+
+    async def endless(name: str, content: Path) -> FileId:
+        turn.stop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    world.assistant.upload = endless  # type: ignore[method-assign]
+    turn = world.turn_of("Plot it", CSV)
+    async with asyncio.timeout(5):
+        await run_turn(turn, world.outside)
+    assert world.channel.said == [TextPart(text="Stopped. Your question was not answered.")]
+    assert world.assistant.given == []
 
 
 async def test_files_without_a_word_are_kept_in_the_thread_and_asked_about() -> None:
