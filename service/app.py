@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
 _DRAIN_S = 10.0
+_UPLOADS_KEPT_S = 30 * 24 * 60 * 60  # in our own server, the most that the API allows; others keep them as they do
 
 Announce = Callable[[Started], None]
 """Told once everything listens."""
@@ -220,6 +221,7 @@ async def _assistant_at(client: Client, settings: Settings, memory: PageMemory |
         assistant_id=settings.assistant_id or await ensure_assistant(client, profile),
         client=client,
         chosen=memory.assistant_of if memory else nobody,
+        uploads_kept_s=_UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
         pace=Pace(deadline_s=settings.run_deadline_s),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from adapters.embedded.folder import FileFolder
 from adapters.embedded.http import answered, listed, window_of
 from adapters.embedded.ids import FileId
 from adapters.embedded.objects import File, deleted
-from adapters.embedded.rows import Window
+from adapters.embedded.rows import Rows, Window
 from adapters.embedded.store import Store
 from adapters.embedded.wire import plain
 
@@ -24,6 +25,7 @@ _UPLOADED_FOR = ("assistants", "vision", "user_data", "batch", "fine-tune", "eva
 _DOWNLOADED = ("assistants_output", "vision", "batch_output", "fine-tune-results")
 _MALFORMED = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError)
 """What aiohttp raises for a body that is no multipart."""
+_LIFETIMES_S = range(3600, 30 * 24 * 3600 + 1)  # as the API has it
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -42,6 +44,16 @@ class _Upload:
     filename: str = ""
     file_id: FileId | None = None
     size_bytes: int = 0
+    lifetime: str = ""
+
+    def lifetime_s(self) -> int | None:
+        """How long it is to be kept; None for ever. Raises ApiError (400)."""
+        if not self.lifetime:
+            return None
+        if not re.fullmatch(r"[0-9]{1,7}", self.lifetime) or int(self.lifetime) not in _LIFETIMES_S:
+            allowed = f"{_LIFETIMES_S.start} to {_LIFETIMES_S.stop - 1}"
+            raise ApiError(f"Invalid value for 'expires_after': {allowed} seconds are allowed.", param="expires_after")
+        return int(self.lifetime)
 
     def file(self, now: int) -> File:
         """The file, if all is there. Raises ApiError (400); bytes that came for nothing go at the next start."""
@@ -82,13 +94,27 @@ class Files:
                     await self._receive(part, upload)
         except _MALFORMED:
             raise ApiError("The multipart body of the request cannot be read.") from None
-        file = upload.file(int(time.time()))
-        await self._store.transact(lambda rows: rows.insert(file))
+        file, lifetime_s = upload.file(int(time.time())), upload.lifetime_s()
+
+        def work(rows: Rows) -> None:
+            rows.insert(file)
+            if lifetime_s is not None:
+                rows.expire(file.id, file.created_at + lifetime_s)
+
+        await self._store.transact(work)
+        await self.tidy()
         return answered(file)
+
+    async def tidy(self) -> None:
+        """Let go of uploads whose time has come: at the start and with each further upload, for else none is added."""
+        for file_id in await self._store.transact(lambda rows: rows.drop_expired(int(time.time()))):
+            await self._folder.drop(FileId(file_id))
 
     async def _receive(self, part: BodyPartReader, upload: _Upload) -> None:
         if part.name == "purpose":
             upload.purpose = (await part.read_chunk(100)).decode("utf-8", "replace")
+        elif part.name == "expires_after[seconds]":
+            upload.lifetime = (await part.read_chunk(100)).decode("utf-8", "replace")
         elif part.name == "file" and upload.file_id is None:
             upload.filename = plain(part.filename or "file")[:255]
             upload.file_id, upload.size_bytes = await self._folder.receive(_chunks(part))

@@ -109,6 +109,18 @@ class Rows:
         rows = self._sql.execute(f"SELECT {columns} FROM products WHERE thread_id = ? ORDER BY seq", (thread_id,))  # noqa: S608 - names are ours
         return [Product.of_row(row) for row in rows]
 
+    def expire(self, file_id: str, at: int) -> None:
+        """Let a file go at a time in unix seconds."""
+        self._sql.execute("INSERT INTO expiries (file_id, at) VALUES (?, ?)", (file_id, at))
+
+    def drop_expired(self, now: int) -> list[str]:
+        """Remove the files whose time has come; their ids."""
+        ids = [row[0] for row in self._sql.execute("SELECT file_id FROM expiries WHERE at <= ?", (now,))]
+        for id_ in ids:
+            self.delete(id_)
+        self._sql.execute("DELETE FROM expiries WHERE at <= ?", (now,))
+        return ids
+
     def _seq(self, kind: type[Stored], id_: str) -> int:
         query = "SELECT seq FROM objects WHERE id = ? AND kind = ?"
         row = self._sql.execute(query, (id_, _NOUNS[kind])).fetchone()

@@ -30,3 +30,9 @@ CREATE TABLE IF NOT EXISTS products (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS products_in_thread ON products (thread_id, seq);
+
+-- Uploads that are not kept for ever; `at` is in unix seconds.
+CREATE TABLE IF NOT EXISTS expiries (
+    file_id TEXT PRIMARY KEY,
+    at      INTEGER NOT NULL
+) STRICT;

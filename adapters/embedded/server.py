@@ -67,6 +67,8 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
         stack.push_async_callback(store.close)
         folder = FileFolder(path=data_dir / "files", largest_bytes=LARGEST_FILE_BYTES)
         await folder.open([file.id for file in await store.transact(lambda rows: rows.all(File))])
+        files = Files(store=store, folder=folder)
+        await files.tidy()
         events = Events()
         journal = RunJournal(store=store, events=events)
         workspace = Workspace(engine=sandbox, store=store, folder=folder)
@@ -81,7 +83,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
             resources=[
                 Assistants(store=store),
                 Messages(store=store),
-                Files(store=store, folder=folder),
+                files,
                 Threads(store=store, tasks=tasks, workspace=workspace),
                 Runs(store=store, journal=journal, tasks=tasks, events=events, run_deadline_s=run_deadline_s),
             ],

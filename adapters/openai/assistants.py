@@ -60,14 +60,18 @@ class AssistantsBackend:
         assistant_id: str,
         client: Client,
         chosen: Chosen = nobody,
+        uploads_kept_s: int | None = None,
         pace: Pace | None = None,
         patience: Patience | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        """`uploads_kept_s`: how long the service keeps people's files, where it lets us say so; None for ever."""
         self.assistant_id = assistant_id
         self._chosen = chosen
         self._client = client
+        kept = {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(uploads_kept_s)}
+        self._lifetime = kept if uploads_kept_s else {}
         self._poller = Poller(pace=pace or Pace(), clock=clock, sleep=sleep)
         self._insistence = Insistence(patience=patience or _PATIENCE, clock=clock, sleep=sleep)
 
@@ -78,7 +82,8 @@ class AssistantsBackend:
 
     async def upload(self, name: str, content: Path) -> FileId:
         """For Code Interpreter and for showing to the model alike: the services want no second purpose for pictures."""
-        return FileId(await self._client.upload(path_to("files"), name=name, content=content, purpose="assistants"))
+        fields = {"purpose": "assistants", **self._lifetime}
+        return FileId(await self._client.upload(path_to("files"), name=name, content=content, fields=fields))
 
     async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
         """Put a message into the thread, waiting a while where a run still holds it."""

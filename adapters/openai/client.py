@@ -132,9 +132,9 @@ class Client:
         do = partial(self._download_once, path, limit_bytes)
         return await self._insistence.call(do, again_on=AssistantUnavailableError)
 
-    async def upload(self, path: str, *, name: str, content: Path, purpose: str) -> str:
+    async def upload(self, path: str, *, name: str, content: Path, fields: Mapping[str, str]) -> str:
         """Bring a file, read from disk piece by piece, and its id; done twice it is there twice, which does no harm."""
-        do = partial(self._upload_once, path, name, content, purpose)
+        do = partial(self._upload_once, path, name, content, fields)
         return await self._insistence.call(do, again_on=AssistantUnavailableError)
 
     async def close(self) -> None:
@@ -163,17 +163,17 @@ class Client:
         asking, answer = Asking(method="GET", path=path), self._asked(path, None)
         return (await self._receive(asking, answer, limit_bytes=limit_bytes, within_s=within_s))[1]
 
-    async def _upload_once(self, path: str, name: str, content: Path, purpose: str) -> str:
+    async def _upload_once(self, path: str, name: str, content: Path, fields: Mapping[str, str]) -> str:
         with content.open("rb") as file:
             request = self._http.build_request(
                 "POST",
                 f"{self._base_url}{path}",
                 params=self._query or None,
                 headers=self._headers,
-                data={"purpose": purpose},
+                data=dict(fields),
                 files={"file": (name, file, "application/octet-stream")},
             )
-            asking = Asking(method="POST", path=path, body={"purpose": purpose, "file": name})
+            asking = Asking(method="POST", path=path, body={**fields, "file": name})
             answer, within_s = self._sent(request), self._patience.download_deadline_s
             reply = _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
             return Fields(reply.body, "a file").text("id")

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+import time
 from pathlib import Path
 
 import aiohttp
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.file_create_params import ExpiresAfter
 
 from adapters.embedded import server
 from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
+
+AN_HOUR: ExpiresAfter = {"anchor": "created_at", "seconds": 3600}
 
 
 def test_a_file_is_uploaded_listed_read_and_deleted(client: OpenAI, tmp_path: Path) -> None:
@@ -89,3 +95,38 @@ def test_bytes_that_no_file_names_are_gone_after_a_start(
     with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
         assert client.files.content(kept.id).read() == b"1"
     assert [path.name for path in (tmp_path / "files").iterdir()] == [kept.id]
+
+
+@pytest.mark.parametrize("seconds", [0, 3599, 2_592_001, 10**9])
+def test_a_lifetime_outside_the_apis_bounds_is_refused(client: OpenAI, seconds: int) -> None:
+    with pytest.raises(openai.BadRequestError, match="3600 to 2592000 seconds"):
+        client.files.create(
+            file=("a.csv", b"1"),
+            purpose="assistants",
+            expires_after={"anchor": "created_at", "seconds": seconds},
+        )
+
+
+def test_an_upload_whose_time_has_come_is_gone_after_a_start(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        lasting = client.files.create(file=("a.csv", b"1"), purpose="assistants")
+        passing = client.files.create(file=("b.csv", b"2"), purpose="assistants", expires_after=AN_HOUR)
+        assert client.files.retrieve(passing.id).filename == "b.csv"
+    with contextlib.closing(sqlite3.connect(tmp_path / "assistants.sqlite")) as store, store:
+        assert store.execute("UPDATE expiries SET at = at - 3600").rowcount == 1
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert [file.id for file in client.files.list()] == [lasting.id]
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [lasting.id]
+
+
+def test_an_upload_makes_room_by_those_whose_time_has_come(
+    client: OpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passing = client.files.create(file=("a.csv", b"1"), purpose="assistants", expires_after=AN_HOUR)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 3600)
+    lasting = client.files.create(file=("b.csv", b"2"), purpose="assistants")
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(passing.id)
+    assert [path.name for path in (tmp_path / "files").iterdir()] == [lasting.id]
