@@ -32,7 +32,7 @@ _REQUEST_S = 4.0
 _CONNECT_S = 3.0
 _TOKEN_RETRIES = 2  # 2.4 s; with the library's own number a machine without an identity looks slow, not wrong
 _BLOCK_BYTES = 1024 * 1024  # one request on a slow line; more than this at once makes aiohttp warn of a held-up loop
-_BLOCKS_AT_ONCE = 2
+_BLOCKS_AT_ONCE = 1  # the library leaves the others' tasks behind when one fails, and their errors go unread to the log
 
 _ERRORS = (AzureError, aiohttp.ClientError, TimeoutError, OSError)
 _LATER_MAY_WORK = (408, 429, 500, 502, 503, 504)

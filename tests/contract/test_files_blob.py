@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -196,18 +197,29 @@ async def test_storage_that_is_away_for_a_moment_is_waited_for(files: BlobFiles,
     assert await files.read(token_of((await putting).url)) is not None
 
 
-async def test_storage_that_dies_in_mid_upload_leaves_no_part_of_a_file(files: BlobFiles, own_storage: Azurite) -> None:
+@pytest.mark.parametrize("fate", ["frozen", "killed"])
+async def test_storage_that_dies_in_mid_upload_leaves_no_part_of_a_file(
+    files: BlobFiles, own_storage: Azurite, fate: str, caplog: pytest.LogCaptureFixture
+) -> None:
     await files.put(KEY, "a.csv", b"1")
     data = bytes(60_000_000)
     putting = asyncio.create_task(files.put(KEY, "large.bin", data))
     await asyncio.sleep(0.1)
     assert not putting.done()
-    own_storage.freeze()  # with some blocks in it, and no list of them
+    if fate == "frozen":
+        own_storage.freeze()  # with some blocks in it, and no list of them
+    else:
+        own_storage.kill()
     with pytest.raises(StorageError):
         await putting
-    own_storage.thaw()
-    async with ContainerClient.from_connection_string(own_storage.connection_string, "plots") as client:
-        assert len([blob async for blob in client.list_blobs()]) == 2
+    if fate == "frozen":
+        own_storage.thaw()
+        async with ContainerClient.from_connection_string(own_storage.connection_string, "plots") as client:
+            assert len([blob async for blob in client.list_blobs()]) == 2
+    else:
+        own_storage.start_again()
     served = await files.read(token_of((await files.put(KEY, "large.bin", data)).url))
     assert served is not None
     assert served.data == data
+    gc.collect()
+    assert "never retrieved" not in caplog.text
