@@ -62,6 +62,22 @@ async def test_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_
     assert right >= LEAST_RIGHT_UNTUNED
 
 
+async def test_numbers_at_the_edge_of_a_definition_are_told_as_they_are(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question, expected in (
+            ("Is 0 prime?", "not prime"),
+            ("Is 1 prime?", "not prime"),
+            ("Is 2 prime?", "is **prime**"),
+            ("10 mod 0", "no value"),
+            ("5 is what percent of 0", "no value"),
+            ("Factorize 17", "prime itself"),
+            ("Primes between 14 and 16", "none"),
+            ("Wertetabelle von x^2 von 0 bis 10 in 2er Schritten", "6 Zeilen"),
+            ("table of x^2 from 0 to 10 in 5 steps", "6 rows"),
+        ):
+            assert expected in (await Chat(sandbox).ask(question)).text
+
+
 @pytest.mark.parametrize(("encoding", "separator"), [("utf-8-sig", ","), ("utf-16", ";"), ("latin-1", "\t")])
 async def test_a_table_is_read_whatever_its_encoding_and_separator(
     tmp_path: Path, encoding: str, separator: str

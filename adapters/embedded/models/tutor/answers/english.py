@@ -45,6 +45,8 @@ SENTENCES: Final = {
     "number factors": "**{what} = {value}** as a product of primes.",
     "number divisors": "The {count} divisors of {what} are {value}.",
     "number primes": "There are {count} primes from {first} to {second}: {value}.",
+    "prime itself": "**{what}** is a prime itself.",
+    "no value of numbers": "This has **no value** for {what}: it would be a division by zero.",
     "number none": "There are none.",
     "number divisor": "The greatest common divisor of {what} is **{value}**.",
     "number multiple": "The least common multiple of {what} is **{value}**.",

@@ -45,6 +45,8 @@ SENTENCES: Final = {
     "number factors": "**{what} = {value}** als Produkt von Primzahlen.",
     "number divisors": "Die {count} Teiler von {what} sind {value}.",
     "number primes": "Von {first} bis {second} gibt es {count} Primzahlen: {value}.",
+    "prime itself": "**{what}** ist selbst eine Primzahl.",
+    "no value of numbers": "Das hat für {what} **keinen Wert**: Es wäre eine Division durch null.",
     "number none": "Es gibt keine.",
     "number divisor": "Der größte gemeinsame Teiler von {what} ist **{value}**.",
     "number multiple": "Das kleinste gemeinsame Vielfache von {what} ist **{value}**.",

@@ -18,7 +18,7 @@ def number(told: Told, task: NumberTask, result: Result) -> None:
         case OfNumbers.IS_PRIME:
             _is_prime(told, task, result)
         case OfNumbers.FACTORS:
-            told.line("number factors", what=_name(told, task), value=_product(result))
+            _prime_factors(told, task, result)
         case OfNumbers.PRIMES | OfNumbers.DIVISORS | OfNumbers.MODE:
             _found(told, task, result)
         case _:
@@ -31,7 +31,7 @@ def _value(told: Told, task: NumberTask, result: Result) -> None:
     say, value = told.say, told.say.both(result)
     first, second = (say.formula(each) for each in (*task.numbers, Number("0"))[:2])
     if is_undefined(result) or is_infinite(result):
-        told.line("no number", what=_name(told, task))
+        told.line("no value of numbers", what=_name(told, task))
         return
     told.line(f"number {task.asked}", what=_name(told, task), value=value, first=first, second=second)
     sample = object_of(result, "sample")
@@ -47,12 +47,22 @@ def _name(told: Told, task: NumberTask) -> str:
 def _is_prime(told: Told, task: NumberTask, result: Result) -> None:
     what = _name(told, task)
     factors = _factors(result)
-    if factors == [(what, "1")]:
-        told.line("is prime", what=what)
-    elif factors:
-        told.line("is not prime", what=what, value=_product(result))
-    else:
+    if not factors or what == "0":
         told.line("is no candidate", what=what)
+    elif factors == [(what, "1")]:
+        told.line("is prime", what=what)
+    else:
+        told.line("is not prime", what=what, value=_product(result))
+
+
+def _prime_factors(told: Told, task: NumberTask, result: Result) -> None:
+    what, factors = _name(told, task), _factors(result)
+    if not factors or what == "0":
+        told.line("number none")
+    elif factors == [(what, "1")]:
+        told.line("prime itself", what=what)
+    else:
+        told.line("number factors", what=what, value=_product(result))
 
 
 def _found(told: Told, task: NumberTask, result: Result) -> None:

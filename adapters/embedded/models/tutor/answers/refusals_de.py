@@ -22,6 +22,8 @@ SENTENCES: Final = {
     "ambiguous index": "x2 kann x^2 oder x_2 bedeuten. Bitte schreib eines davon.",
     "ambiguous log": "log kann den natürlichen Logarithmus oder den zur Basis 10 bedeuten. Bitte schreib ln(x) oder"
     " log10(x).",
+    "ambiguous percent": "Eine Zahl plus oder minus Prozent kann zweierlei bedeuten: 100 + 10 % ist 110 oder 100,1."
+    " Bitte schreib 100 * 1,1 oder 100 + 0,1.",
     "ambiguous comma": "Ein Komma wie in 1,5 kann eine Zahl oder zwei bedeuten. Bitte schreib 1.5 oder ein"
     " Leerzeichen nach dem Komma.",
     "too_big": "Die Zahlen darin werden zu groß, um sie hier auszurechnen.",

@@ -20,6 +20,8 @@ SENTENCES: Final = {
     " for example sin(x/2) or sqrt(x + 1).",
     "ambiguous index": "x2 can mean x^2 or x_2. Please write one of them.",
     "ambiguous log": "log can mean the natural logarithm or the one of base 10. Please write ln(x) or log10(x).",
+    "ambiguous percent": "A number plus or minus a percentage can mean two things: 100 + 10% is 110 or 100.1. Please"
+    " write 100 * 1.1, or 100 + 0.1.",
     "ambiguous comma": "A comma as in 1,5 can mean one number or two. Please write 1.5, or a blank after the comma.",
     "too_big": "The numbers in this would become too large to work out here.",
     "parameters": "I need a value for {details} before I can do this, for example: for {details} = 2.",

@@ -77,6 +77,7 @@ class _FormulaParser(Parser):
             return None
         self.stream.at += 1
         base = self.sum()
+        _refuse_base(base)
         self.stream.expect(TokenKind.CLOSE)
         return Call("log", (argument, base))
 
@@ -134,5 +135,12 @@ class _FormulaParser(Parser):
             self.doubts.add(Doubt.DEGREES)
         base = name.removeprefix("log")
         if base.isdigit():
+            _refuse_base(Number(base))
             return Call("log", (argument, Number(base)))
         return Call("log" if name == "ln" else name, (argument,))
+
+
+def _refuse_base(base: Expression) -> None:
+    """No logarithm has the base 0 or 1. Raises NoFormulaError."""
+    if isinstance(base, Number) and float(base.text) in {0.0, 1.0}:
+        raise NoFormulaError

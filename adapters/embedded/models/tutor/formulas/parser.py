@@ -52,12 +52,17 @@ class Parser:
         """Terms with signs between them. Raises NoFormulaError where no formula begins."""
         left = self._product()
         while self.stream.operator("+", "-"):
-            sign = self.stream.tokens[self.stream.at].text
+            sign, of_percent = self.stream.tokens[self.stream.at].text, self._after_percent()
             right = self._after_operator(self._product)
             if right is None:
                 break
+            if self._after_percent() and not of_percent:
+                self.doubts.add(Doubt.PERCENT)
             left = Operation(sign, left, right)
         return left
+
+    def _after_percent(self) -> bool:
+        return self.stream.at > 0 and self.stream.tokens[self.stream.at - 1].text == "%"
 
     def _after_operator(self, operand: Callable[[], Expression]) -> Expression | None:
         """The operand after the operator here; without one, the operator is left where it stands."""

@@ -26,7 +26,7 @@ _VALUES: Final[Mapping[OfNumbers, str]] = {
     OfNumbers.RANGE_TOTAL: "(numbers[0] + numbers[1]) * (numbers[1] - numbers[0] + 1) / 2",
     OfNumbers.DIVISOR: "sp.igcd(*numbers)",
     OfNumbers.MULTIPLE: "sp.ilcm(*numbers)",
-    OfNumbers.REMAINDER: "numbers[0] % numbers[1]",
+    OfNumbers.REMAINDER: "numbers[0] % numbers[1] if numbers[1] else sp.nan",
     OfNumbers.CHOICES: "sp.binomial(*numbers)",
     OfNumbers.SHARE: "numbers[0] / numbers[1] * 100",
     OfNumbers.CHANGE: "(numbers[1] - numbers[0]) / numbers[0] * 100",

@@ -22,6 +22,7 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
     (re.compile(r"\b(can|could|would|will|do|are) u\b", re.IGNORECASE), r"\1 you"),
+    (re.compile(r"\bin (\d+(?:,\d+)?)er[- ]?Schritten\b", re.IGNORECASE), r"mit Schrittweite \1"),
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
     (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
