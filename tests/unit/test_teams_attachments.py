@@ -114,7 +114,7 @@ class World:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
         if request.path == "/elsewhere":
-            raise web.HTTPFound("http://127.0.0.1:1/")
+            raise web.HTTPFound("/a.csv")
         if request.path == "/gone":
             raise web.HTTPNotFound
         return web.Response(body=self.content)
