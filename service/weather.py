@@ -53,18 +53,19 @@ def restart_at_once(*, port: int) -> NoReturn:
     The number of the process stays, so a terminal, `make` or a supervisor that waits for it waits on. The code that
     ran in the sandbox dies with it, as the walls see to when a process is really killed.
     """
-    for pid in descendants(os.getpid())[1:]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    _bury(within_s=1.0)
+    _end_children(within_s=1.0)
     os.environ["PORT"] = str(port)  # the page finds it where it was, even if that was any free port
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - what runs already
 
 
-def _bury(*, within_s: float) -> None:
-    """Nobody else will ask how these children ended."""
+def _end_children(*, within_s: float) -> None:
+    """And bury them: nobody else will ever ask how they ended."""
     ends_at = time.monotonic() + within_s
-    with suppress(ChildProcessError):
-        while time.monotonic() < ends_at:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(0.01)
+    while time.monotonic() < ends_at and (children := descendants(os.getpid())[1:]):
+        for pid in children:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.01)
