@@ -38,7 +38,8 @@ def _rows_or_columns(question: DataQuestion, statistics: tuple[Statistic, ...]) 
     """Where no column is named."""
     cues, is_last = question.cues, question.says("last", "letzte", "letzten")
     if Cue.ROWS in cues and (Cue.FIRST in cues or is_last):
-        return ShowRows(count=min(question.take_amount() or _ROWS_SHOWN, _MOST_ROWS_SHOWN), is_last=is_last)
+        otherwise = 1 if question.says("row", "zeile") else _ROWS_SHOWN
+        return ShowRows(count=min(question.take_amount() or otherwise, _MOST_ROWS_SHOWN), is_last=is_last)
     if Cue.COLUMN in cues and not set(statistics) - {Statistic.COUNT}:
         return ListColumns(columns=tuple(question.columns))
     return CountRows() if Cue.COUNT in cues else None

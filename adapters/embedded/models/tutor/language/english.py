@@ -125,7 +125,7 @@ CUES: Final = {
     " | on the range | inside | in | interval | range | across | limits of integration | with bounds"
     " | over the domain | on the domain | in the domain | the interval | for the interval | for the range",
     Cue.OF: "of",
-    Cue.BE: "is | are | does | do | did | was | were | be | has | have | being | isn't | doesn't | will",
+    Cue.BE: "is | are | does | do | did | was | were | be | has | have | had | being | isn't | doesn't | will",
     Cue.RESPECT: "with respect to | in respect to | wrt | w.r.t. | with regard to | in terms of | respecting",
     Cue.UNKNOWN: "variable | unknown | variables | unknowns | parameter | parameters | constant | constants",
     Cue.APPROACHES: "approaches | approaching | tends to | tend to | tending to | goes to | going to | goes towards"
