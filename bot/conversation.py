@@ -114,7 +114,7 @@ class IncomingMessage:
         """
         try:
             return cls._from_row(json.loads(text))
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise UnreadableMessageError(f"a stored message cannot be read: {type(error).__name__}") from error
 
     @classmethod
