@@ -7,6 +7,7 @@ attachments by upload".
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +27,7 @@ _LARGEST_FORM_BYTES: Final = MOST_FILES * LARGEST_FILE_BYTES + 4 * 1024 * 1024
 _CHUNK_BYTES: Final = 256 * 1024
 _LONGEST_SILENCE_S: Final = 30.0
 _LONGEST_FORM_S: Final = 15 * 60.0
+_MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 _MALFORMED: Final = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError)
 """What aiohttp raises for a body that is no multipart."""
 
@@ -64,7 +66,8 @@ async def _read_part(part: BodyPartReader, uploads: Uploads, form: UploadForm) -
     elif part.filename is not None or part.name == "file":
         if len(form.attachments) == MOST_FILES:
             raise AttachmentError("too many files", apology=TOO_MANY)
-        content_type = part.headers.get("Content-Type", "")
+        said_to_be = part.headers.get("Content-Type", "")
+        content_type = said_to_be if _MEDIA_TYPE.fullmatch(said_to_be) else ""
         form.attachments.append(
             await uploads.keep(form.conversation, part.filename or "file", content_type, _chunks(part))
         )

@@ -214,6 +214,16 @@ async def test_a_body_that_is_no_such_form_is_refused_and_leaves_nothing(
     assert await chat.transcript() == []
 
 
+@pytest.mark.parametrize("content_type", [b"text/csv\xab", b"", b"image/<svg>", b"x" * 1000])
+async def test_a_kind_that_is_no_word_of_the_web_is_left_out(site: Site, content_type: bytes) -> None:
+    chat = await site.open()
+    head, _, rest = FILE.partition(b"\r\n\r\n")
+    body = head + b"\r\nContent-Type: " + content_type + b"\r\n\r\n" + rest + b"\r\n--b--\r\n"
+    assert (await post(chat, body, **{"Content-Type": "multipart/form-data; boundary=b"}))[0] == 200
+    [attachment] = site.bot.heard[0]["attachments"]
+    assert (attachment["name"], attachment["contentType"]) == ("a.csv", "application/octet-stream")
+
+
 async def test_a_connection_cut_in_mid_upload_leaves_nothing(site: Site, tmp_path: Path) -> None:
     chat = await site.open()
     host, port = site.address.removeprefix("http://").split(":")
