@@ -10,6 +10,7 @@ from typing import Final
 from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
 from bot.attachments import Attachment
+from bot.cards import question_in
 from bot.conversation import ConversationKey
 
 CHANNEL: Final = "webchat"
@@ -55,11 +56,11 @@ def message_for_bot(
     parties: Parties,
     attachments: Sequence[Attachment] = (),
 ) -> Activity:
-    """The message as the bot gets it and the transcript keeps it.
+    """The message as the bot gets it and the transcript keeps it; a card's button that asks something says so in words.
 
     Raises RefusedError for one that has neither a text nor files.
     """
-    text = said.get("text") or ""
+    text = said.get("text") or question_in(said.get("value")) or ""
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not (text.strip() or attachments):
         raise RefusedError(400, "NoText", f"A message needs a text of at most {_LONGEST_TEXT:,} characters.")
     data = said.get("channelData")

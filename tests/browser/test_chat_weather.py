@@ -65,7 +65,7 @@ def test_a_model_over_its_limit_ends_in_an_apology_that_a_click_makes_good(chat_
     chat_page.page.get_by_role("button", name="End it now").click()
     expect(chat_page.storm).to_be_hidden()
     again.click()
-    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.answer("= 42")).to_be_visible(timeout=_TURN_MS)
 
 
 def test_a_connector_that_is_down_delays_an_answer_and_loses_none(chat_page: ChatPage) -> None:

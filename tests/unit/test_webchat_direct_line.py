@@ -47,6 +47,15 @@ async def test_a_message_reaches_the_bot_in_the_shape_of_a_web_chat_activity(sit
     assert heard["recipient"] == {"id": "bot", "name": "Math <Tutor>", "role": "bot"}
 
 
+async def test_a_button_that_asks_again_says_its_question_in_words(site: Site) -> None:
+    chat = await site.open()
+    await chat.say("", value={"teamsbot": "retry", "turn": "T-0001", "question": "What is 6 times 7?"})
+
+    assert [heard["text"] for heard in site.bot.heard] == ["What is 6 times 7?"]
+    assert [shown["text"] for shown in await chat.transcript()] == ["What is 6 times 7?"]
+    assert (await chat.say("", value={"other": "button"}))[0] == 400
+
+
 async def test_what_a_page_makes_up_beside_its_words_is_left_out(site: Site) -> None:
     chat = await site.open()
     await chat.say("hello", id="mine", serviceUrl="http://localhost:1", recipient={"id": "x"}, entities=[{"type": "a"}])
