@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from bot.answer import FileId, GivenFile
 from bot.attachments import PICTURE_ENDINGS, Attachment
 from bot.file_names import ending_of, unlike
-from bot.media import picture_type
+from bot.media import picture_type_at
 from bot.ports import Assistant, IncomingFiles
 from bot.turn import Turn
-
-_SIGNATURE_BYTES = 16
 
 
 async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> tuple[GivenFile, ...]:
@@ -36,11 +33,6 @@ async def _bring(
     attachment: Attachment, name: str, turn: Turn, files: IncomingFiles, assistant: Assistant
 ) -> tuple[FileId, bool]:
     async with files.opened(attachment, turn.message.reference) as path:
-        is_picture = ending_of(name) in PICTURE_ENDINGS and _starts_as_picture(path)
+        # By its bytes too: a service may refuse a whole message for a picture that is none.
+        is_picture = ending_of(name) in PICTURE_ENDINGS and picture_type_at(path) is not None
         return await assistant.upload(name, path), is_picture
-
-
-def _starts_as_picture(path: Path) -> bool:
-    """By its first bytes: a service may refuse a whole message for a picture that is none."""
-    with path.open("rb") as file:
-        return picture_type(file.read(_SIGNATURE_BYTES)) is not None

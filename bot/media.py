@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_SIGNATURE_BYTES = 12  # of the longest, WebP's
 
 
 def picture_type(data: bytes) -> str | None:
@@ -17,3 +18,9 @@ def picture_type(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for signature, kind in _SIGNATURES.items() if data.startswith(signature)), None)
+
+
+def picture_type_at(path: Path) -> str | None:
+    """The same of a file, of which only the first bytes are read. Raises OSError."""
+    with path.open("rb") as file:
+        return picture_type(file.read(_SIGNATURE_BYTES))

@@ -47,4 +47,4 @@ def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
             write_whole(path, f"sk-local-{secrets.token_urlsafe(32)}".encode())
         return Secret(path.read_text("utf-8").strip()), made
     except OSError as error:
-        raise StorageError(f"the key of the Assistants server cannot be kept in {path}: {error.strerror}") from error
+        raise StorageError(f"a key cannot be kept in {path}: {error.strerror}") from error

@@ -23,7 +23,7 @@ def explained(line: Timeline) -> str:
         for (at_s, what), earlier_s in zip(moments, before_s, strict=False)
     ]
     head = f"Turn {code_of(line.number)}: {_state(line)}"
-    in_log = f"In the log: turn={line.number}-{line.message_id} conversation={line.conversation_hash}"
+    in_log = f"In the log: turn={line.name} conversation={line.conversation_hash}"
     return "\n".join((head, in_log, "", *rows))
 
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
-PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 FREEZE_ROUNDS = 5
 GONE = (FileNotFoundError, ProcessLookupError)
 

@@ -24,7 +24,7 @@ from adapters.webchat.transcripts import ConversationId
 from bot.attachments import Attachment
 from bot.errors import StorageError
 from bot.file_names import plain_name
-from bot.media import picture_type
+from bot.media import picture_type_at
 from bot.received_file import receive
 
 T = TypeVar("T")
@@ -33,7 +33,6 @@ ROOT: Final = "/chat/uploads"
 KEPT_S: Final = 30 * 24 * 60 * 60
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 _COMING: Final = ".part"
-_SIGNATURE_BYTES: Final = 16
 _HEADERS: Final = {
     "Cache-Control": "private, max-age=86400",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -90,7 +89,7 @@ class Uploads:
         path = self._folder / conversation / token
         if not await asyncio.to_thread(path.is_file):
             raise web.HTTPNotFound
-        kind = await asyncio.to_thread(_picture_type, path)
+        kind = await asyncio.to_thread(picture_type_at, path)
         name = quote(plain_name(request.match_info["name"]))
         headers = {**_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return web.FileResponse(path, headers={**headers, "Content-Type": kind or "application/octet-stream"})
@@ -116,8 +115,3 @@ def _tidy(folder: Path, oldest: float) -> None:
     for path in folder.glob("*/*"):
         if path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
-
-
-def _picture_type(path: Path) -> str | None:
-    with path.open("rb") as file:
-        return picture_type(file.read(_SIGNATURE_BYTES))

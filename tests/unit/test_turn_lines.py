@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from bot.timeline import Outcome, StepDone, Timeline
+from bot.timeline import Outcome, StepDone, Timeline, turn_name
 from service.turn_lines import as_json, explained, listed
 
 LINE = Timeline(
@@ -33,6 +33,11 @@ def test_a_turn_is_explained_moment_by_moment_whichever_life_did_it() -> None:
         "  2026-11-23 08:00:12.000Z  done: reply                        +8.500 s",
         "  2026-11-23 08:00:12.500Z  ended: apologised:RunTooSlowError  +0.500 s",
     ]
+
+
+def test_a_turn_is_named_as_in_the_log_however_long_the_id_of_its_message_is() -> None:
+    line = replace(LINE, message_id="m" * 2_000)
+    assert f"In the log: turn={turn_name(line.number, line.message_id)} conversation=" in explained(line)
 
 
 def test_a_turn_is_listed_on_one_line_with_its_state() -> None:
