@@ -8,22 +8,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
+import aiohttp
 from aiohttp import web
 
-from adapters.embedded.server import AssistantsServer, open_server
-from adapters.embedded.store import StoreError, StoreInUseError
 from adapters.file_links import add_file_routes
-from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
-from adapters.openai.assistants import AssistantsBackend, nobody
-from adapters.openai.client import Client, Endpoint
-from adapters.openai.polling import Pace
-from adapters.sandbox.picture_header import PictureKind
+from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.client import Client
 from adapters.sandbox.pictures import ConfinedPictures
-from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from adapters.sandbox.sandbox import Sandbox
 from adapters.teams.attachments import ConnectorFiles
 from adapters.teams.bot_adapter import ConnectorAdapter
 from adapters.teams.channel import TeamsChannel
@@ -33,27 +32,24 @@ from adapters.teams.faults import faults_as_json
 from adapters.teams.guard import loopback_only
 from adapters.teams.handler import TeamsDispatch
 from adapters.teams.server import HttpRunner
-from adapters.webchat.weather import Weather
 from bot.engine import Engine
-from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
+from service.assistant import assistant_at, opened_client, opened_sandbox, opened_server
 from service.chat_page import Bot, PageMemory, Place, chat_page, page_memory
 from service.data_dir import kept_key, prepare_data_dir
 from service.greeting import Started
-from service.listening import BACKLOG, address_of, take_port
-from service.model import TUTOR, model_behind
-from service.secret import Secret
-from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
-from service.stores import opened_files, opened_turns
-from service.weather import WeatheredModel
+from service.listening import BACKLOG, LOOPBACK, address_of, take_port
+from service.settings import Settings
+from service.stores import Turns, opened_files, opened_turns
+
+if TYPE_CHECKING:
+    from service.stores import Files
 
 log = logging.getLogger(__name__)
 
-_LOOPBACK = "127.0.0.1"
 _DRAIN_S = 10.0
-_UPLOADS_KEPT_S = 30 * 24 * 60 * 60  # in our own server, the most that the API allows; others keep them as they do
 
 Announce = Callable[[Started], None]
 """Told once everything listens."""
@@ -70,7 +66,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
 async def serve_assistants(settings: Settings, port: int, announce: Announce) -> None:
     """Run the Assistants server alone until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
     asked = _stop_signals()
-    take_port(_LOOPBACK, port).close()  # to say so before anything else is started
+    take_port(LOOPBACK, port).close()  # to say so before anything else is started
     folder = prepare_data_dir(settings.data_dir)
     key, made = kept_key(folder / "assistants.key", settings.assistants_api_key)
     async with opened_sandbox(settings) as sandbox, opened_server(settings, sandbox, key, port=port) as server:
@@ -91,149 +87,116 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
     async with AsyncExitStack() as stack:
         port = stack.enter_context(take_port(settings.host, settings.port))
         address = address_of(port)
+        opened = await stack.enter_async_context(_opened(settings, address))
+        connector = Connector(session=opened.session)
+        channel = TeamsChannel(connector=connector)
+        engine = await stack.enter_async_context(_working(opened, channel))
+        intake = Intake(engine=engine, channel=channel)
+        stack.push_async_callback(intake.stop)
+        app = _application(connector, intake, opened.files)
+        if opened.memory is not None:
+            place = Place(
+                address=address, port=port.getsockname()[1], files_url=opened.files_url, folder=settings.data_dir
+            )
+            await stack.enter_async_context(chat_page(settings, place, opened.memory, _looked_at(opened), app))
+        await stack.enter_async_context(_listening(app, port))
+        yield Started(address=address, wall=opened.sandbox.wall, no_wall_because=opened.sandbox.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What turns need. `memory` is None where other processes answer too: they would not know the page's chats."""
+
+    turns: Turns
+    sandbox: Sandbox
+    memory: PageMemory | None
+    client: Client
+    assistant: AssistantsBackend
+    session: aiohttp.ClientSession
+    files: Files
+    files_url: str
+    incoming: ConnectorFiles
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, address: str) -> AsyncIterator[_Opened]:
+    async with AsyncExitStack() as stack:
         folder = prepare_data_dir(settings.data_dir)
         turns = await stack.enter_async_context(opened_turns(settings, folder))
-
         sandbox = await stack.enter_async_context(opened_sandbox(settings))
-        alone = settings.database_url is None  # else other processes answer too, and would not know the page's chats
+        alone = settings.database_url is None
         memory = await stack.enter_async_context(page_memory(folder, settings.backend)) if alone else None
         client = await stack.enter_async_context(opened_client(settings, sandbox, memory))
-        assistant = await _assistant_at(client, settings, memory)
+        assistant = await assistant_at(client, settings, memory)
         session = await stack.enter_async_context(connector_session())
         files_url = settings.public_url or address
         if not alone and settings.public_url is None:
             log.warning("links to plots name this process, and end with it: set PUBLIC_URL", extra={"address": address})
-        files = await stack.enter_async_context(opened_files(settings, folder, public_url=files_url))
-        connector = Connector(session=session)
-        channel = TeamsChannel(connector=connector)
         incoming = ConnectorFiles(session=session, folder=folder / "incoming")
         incoming.open()
-        outside = Outside(
-            assistant=assistant,
-            channel=channel,
-            conversations=turns.conversations,
-            files=incoming,
-            writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
-        )
-        engine = Engine(
-            ledger=turns.ledger,
-            handler=partial(run_turn, outside=outside),
-            give_up=partial(give_up, outside=outside),
-        )
-        await engine.start()
-        stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
-
-        app = web.Application(middlewares=[faults_as_json, loopback_only])
-        intake = Intake(engine=engine, channel=channel)
-        stack.push_async_callback(intake.stop)
-        dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
-        MessagesEndpoint(adapter=ConnectorAdapter(connector=connector), dispatch=dispatch).add_routes(app)
-        add_file_routes(app, files)
-        if memory is not None:
-            place = Place(address=address, port=port.getsockname()[1], files_url=files_url, folder=folder)
-            looked_at = Bot(
-                client=client,
-                assistant_id=assistant.assistant_id,
-                conversations=turns.conversations,
-                turns=turns.timelines,
-                session=session,
-            )
-            await stack.enter_async_context(chat_page(settings, place, memory, looked_at, app))
-        runner = HttpRunner(app)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, port, backlog=BACKLOG).start()
-        yield Started(address=address, wall=sandbox.wall, no_wall_because=sandbox.reason)
-
-
-@asynccontextmanager
-async def opened_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
-    """The sandbox behind the best walls of this machine, or one that refuses to run code and says why."""
-    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python))
-    try:
-        yield sandbox
-    finally:
-        await sandbox.close()
-
-
-@asynccontextmanager
-async def opened_server(
-    settings: Settings, sandbox: Sandbox, key: Secret, *, port: int = 0, weather: Weather | None = None
-) -> AsyncIterator[AssistantsServer]:
-    """The embedded Assistants server, with whichever model the settings name behind it."""
-    model = model_behind(settings)
-    model = WeatheredModel(model, weather=weather) if weather else model
-    try:
-        server = await open_server(
-            data_dir=settings.data_dir / "assistants",
-            model=model,
+        yield _Opened(
+            turns=turns,
             sandbox=sandbox,
-            api_key=key.reveal(),
-            pictures=ConfinedPictures(sandbox=sandbox, unchanged=frozenset({PictureKind.PNG, PictureKind.JPEG})),
-            host=_LOOPBACK,
-            port=port,
-            run_deadline_s=int(settings.run_deadline_s),
+            memory=memory,
+            client=client,
+            assistant=assistant,
+            session=session,
+            files=await stack.enter_async_context(opened_files(settings, folder, public_url=files_url)),
+            files_url=files_url,
+            incoming=incoming,
         )
-    except StoreInUseError as error:
-        raise StorageInUseError(str(error)) from error
-    except StoreError as error:
-        raise StorageError(str(error)) from error
+
+
+@asynccontextmanager
+async def _working(opened: _Opened, channel: TeamsChannel) -> AsyncIterator[Engine]:
+    """The engine, at work on what an earlier life left; at the end it drains."""
+    pictures = ConfinedPictures(sandbox=opened.sandbox)
+    outside = Outside(
+        assistant=opened.assistant,
+        channel=channel,
+        conversations=opened.turns.conversations,
+        files=opened.incoming,
+        writer=ReplyWriter(assistant=opened.assistant, files=opened.files, pictures=pictures),
+    )
+    engine = Engine(
+        ledger=opened.turns.ledger,
+        handler=partial(run_turn, outside=outside),
+        give_up=partial(give_up, outside=outside),
+    )
+    await engine.start()
     try:
-        yield server
+        yield engine
     finally:
-        await server.stop()
-        await model.close()
+        await engine.stop(deadline_s=_DRAIN_S)
 
 
-@asynccontextmanager
-async def opened_assistant(settings: Settings, sandbox: Sandbox) -> AsyncIterator[AssistantsBackend]:
-    """The assistant that answers."""
-    async with opened_client(settings, sandbox) as client:
-        yield await _assistant_at(client, settings)
+def _application(connector: Connector, intake: Intake, files: Files) -> web.Application:
+    app = web.Application(middlewares=[faults_as_json, loopback_only])
+    dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
+    MessagesEndpoint(adapter=ConnectorAdapter(connector=connector), dispatch=dispatch).add_routes(app)
+    add_file_routes(app, files)
+    return app
 
 
-@asynccontextmanager
-async def opened_client(
-    settings: Settings, sandbox: Sandbox, memory: PageMemory | None = None
-) -> AsyncIterator[Client]:
-    """A client of the embedded server, which is started for it, or of the service named."""
-    async with AsyncExitStack() as stack:
-        if settings.backend is Backend.EMBEDDED:
-            key, _ = kept_key(settings.data_dir / "assistants.key", settings.assistants_api_key)
-            server = await stack.enter_async_context(
-                opened_server(settings, sandbox, key, weather=memory.weather if memory else None)
-            )
-            endpoint = Endpoint(base_url=server.base_url, api_key=key.reveal())
-        else:
-            endpoint = _endpoint_of(settings)
-        client = Client(endpoint=endpoint, listener=memory.calls if memory else None)
-        stack.push_async_callback(client.close)
-        yield client
-
-
-async def _assistant_at(client: Client, settings: Settings, memory: PageMemory | None = None) -> AssistantsBackend:
-    profile = AssistantProfile(
-        name=settings.assistant_name,
-        instructions=settings.assistant_instructions,
-        model=settings.model or TUTOR,
-    )
-    return AssistantsBackend(
-        assistant_id=settings.assistant_id or await ensure_assistant(client, profile),
-        client=client,
-        chosen=memory.assistant_of if memory else nobody,
-        uploads_kept_s=_UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
-        pace=Pace(deadline_s=settings.run_deadline_s),
+def _looked_at(opened: _Opened) -> Bot:
+    return Bot(
+        client=opened.client,
+        assistant_id=opened.assistant.assistant_id,
+        conversations=opened.turns.conversations,
+        turns=opened.turns.timelines,
+        session=opened.session,
     )
 
 
-def _endpoint_of(settings: Settings) -> Endpoint:
-    match settings.endpoint:
-        case OpenAIEndpoint(base_url=url, api_key=key):
-            return Endpoint(base_url=url, api_key=key.reveal() if key else "none")
-        case AzureEndpoint(url=url, api_key=key, api_version=version):
-            return Endpoint(base_url=f"{url}/openai", api_key=key.reveal(), api_version=version or "", azure_key=True)
-        case None:
-            raise AssertionError("the settings demand an address for this backend")
+@asynccontextmanager
+async def _listening(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
+    runner = HttpRunner(app)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, port, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 def _stop_signals() -> asyncio.Event:

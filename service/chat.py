@@ -24,7 +24,7 @@ from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextP
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
 from bot.turn import Turn
-from service.app import opened_assistant, opened_sandbox
+from service.assistant import opened_assistant, opened_sandbox
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from storage.conversations_sqlite import SqliteConversations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
+LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
 """Connections that may wait to be accepted: everybody's message after a long meeting."""
 

@@ -18,13 +18,13 @@ from adapters.timelines_http import MOST_LISTED, HttpTimelines, NobodyThereError
 from bot.errors import StorageError, StorageInUseError
 from bot.ports import Timelines
 from bot.timeline import Timeline
+from service.listening import LOOPBACK
 from service.secret import Secret
 from service.settings import Settings
 from storage.links import write_whole
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
 
-_LOOPBACK = "127.0.0.1"
 _WHERE = "turns.json"
 _POLL_S = 1.0
 _DATABASE_S = 5.0
@@ -40,8 +40,8 @@ async def served(timelines: Timelines, folder: Path) -> AsyncIterator[None]:
     runner = HttpRunner(timelines_app(timelines, key=key), shutdown_timeout_s=0.5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, _LOOPBACK, 0).start()
-        _write(folder / _WHERE, address=f"http://{_LOOPBACK}:{runner.addresses[0][1]}", key=key)
+        await web.TCPSite(runner, LOOPBACK, 0).start()
+        _write(folder / _WHERE, address=f"http://{LOOPBACK}:{runner.addresses[0][1]}", key=key)
         yield
     finally:
         (folder / _WHERE).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from service.app import opened_sandbox, opened_server
+from service.assistant import opened_sandbox, opened_server
 from service.data_dir import prepare_data_dir
 from service.secret import Secret
 from service.settings import Settings
