@@ -5,23 +5,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.conversation import ConversationKey
-from bot.errors import AssistantError, BotError, RunEndedBadlyError, StorageError, TurnGivenUpError, TurnStoppedError
+from bot.errors import AssistantError, BotError, StorageError
 from bot.media import picture_type
-from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, Reply, TextPart
+from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
-from bot.run import FailureCode, Run, RunStatus
-from bot.timeline import GIVEN_UP, STOPPED, apologised
-from bot.turn import Turn
 
 log = logging.getLogger(__name__)
-
-LONGEST_REPEATED = 4_000
-"""Characters of a question that a "Try again" carries; with its card it stays far below the 28 KB of a message."""
 
 _MARKDOWN_LINK = re.compile(r"(?P<image>!?)\[(?P<label>[^\]\n]*)\]\(\s*<?sandbox:(?P<path>[^)>\s]*)>?[^)\n]*\)")
 _BARE_LINK = re.compile(r"sandbox:(?P<path>/?[^\s)>\]\"'`]*)")
@@ -90,26 +84,6 @@ def say(text: str) -> tuple[Part, ...]:
     return (TextPart(text=text),)
 
 
-def apology(error: Exception, turn: Turn) -> Reply:
-    """What a person reads when there is no answer."""
-    match error:
-        case TurnStoppedError():
-            return Reply(parts=say(error.apology), outcome=STOPPED)
-        case TurnGivenUpError():
-            return Reply(parts=(_apology(error, turn),), outcome=GIVEN_UP)
-        case BotError():
-            return Reply(parts=(_apology(error, turn),), outcome=apologised(error))
-        case _:  # whose words may be anything
-            return Reply(parts=(_apology(BotError(), turn),), outcome=apologised(error))
-
-
-def _apology(error: BotError, turn: Turn) -> ApologyPart:
-    text = turn.message.text
-    whole = len(text) <= LONGEST_REPEATED and not turn.message.attachments  # the button carries words alone
-    can_be_repeated = error.asking_again_may_help and whole
-    return ApologyPart(text=error.apology, code=turn.code, question=text if can_be_repeated else "")
-
-
 def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
     """The same parts, each text as the channel can show it and cut where the channel must cut it."""
     for part in parts:
@@ -117,42 +91,6 @@ def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
             yield from (TextPart(text=piece) for piece in channel.split(part.text))
         else:
             yield part
-
-
-def cut_short(answer: Answer, run: Run) -> Answer:
-    """The answer of a run that stopped before its end, and the reason."""
-    reason = {
-        FailureCode.LENGTH: "it became too long",
-        FailureCode.CONTENT_FILTER: "the content filter of the assistant's service stopped it",
-    }.get(run.failure or FailureCode.SERVER, "the assistant stopped early")
-    return replace(answer, text=f"{answer.text}\n\n*The answer ends here because {reason}.*".strip())
-
-
-def started_afresh(answer: Answer) -> Answer:
-    """An answer given in a new thread because the old one was gone."""
-    note = "*I lost what was said before in this conversation, so this answer starts afresh.*"
-    return replace(answer, text=f"{note}\n\n{answer.text}")
-
-
-def ended_badly(run: Run) -> RunEndedBadlyError:
-    """Why a run gave no answer, in a sentence that says what the person can do."""
-    match run.status, run.failure:
-        case RunStatus.EXPIRED, _:
-            sentence = "This took longer than the assistant's service allows. A smaller question may work."
-        case RunStatus.CANCELLED, _:
-            sentence = "The assistant's work on this was cancelled, so there is no answer. Please ask again."
-        case _, FailureCode.RATE_LIMIT:
-            wait = f"in about {run.retry_after_s:.0f} seconds" if run.retry_after_s else "in a minute"
-            sentence = f"The assistant has too much to do right now. Please ask again {wait}."
-        case _, FailureCode.PROMPT | FailureCode.CONTENT_FILTER:
-            sentence = (
-                "The assistant's service does not accept this. Please put it in another way, or start afresh with /new."
-            )
-        case _:
-            sentence = "The assistant ran into a problem and gave no answer. Please ask again."
-    if run.explanation:
-        sentence = f"{sentence}\n\nThe service says: {run.explanation}"
-    return RunEndedBadlyError(f"run {run.id} ended {run.status}, failure {run.failure}", apology=sentence)
 
 
 def _without_sandbox_links(text: str, known: set[str]) -> str:

@@ -14,12 +14,13 @@ from functools import partial
 
 from bot import commands
 from bot.answer import Answer, GivenFile
+from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
 from bot.conversation import Scope, Standing, ThreadId
+from bot.delivery import SEND_PAUSES_S, deliver
 from bot.errors import (
     AssistantError,
     BotError,
-    ConversationGoneError,
     DeliveryError,
     RunTooSlowError,
     ThreadGoneError,
@@ -28,9 +29,9 @@ from bot.errors import (
 from bot.handover import hand_over
 from bot.parts import Part, Reply, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, IncomingFiles
-from bot.reply import ReplyWriter, apology, cut_short, ended_badly, fitting, say, started_afresh
+from bot.reply import ReplyWriter, fitting, say
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WELCOMED, WITHDRAWN
+from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, UNHEARD, WELCOMED, WITHDRAWN
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -40,8 +41,6 @@ MAX_TEXT_CHARS = 100_000
 _MAX_TOOL_ROUNDS = 20
 _REPLY = "reply"
 _CANCEL_S = 10.0
-_SEND_PAUSES_S = (1, 2, 4, 8, 15, 30, 60, 120, *[300] * 287)
-"""A day: an outage of Teams may take hours, and an answer that was worked out is not thrown away for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,7 @@ class Outside:
     conversations: Conversations
     files: IncomingFiles
     writer: ReplyWriter
-    send_pauses_s: tuple[float, ...] = _SEND_PAUSES_S
+    send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
 
 
 async def run_turn(turn: Turn, outside: Outside) -> None:
@@ -66,7 +65,7 @@ async def run_turn(turn: Turn, outside: Outside) -> None:
     else:
         reply = Reply.from_json(recorded)
     turn.outcome = reply.outcome
-    await _deliver(turn, reply.parts, outside)
+    await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s)
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
@@ -74,7 +73,7 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
     reply = apology(error, turn)
     turn.outcome = reply.outcome
     try:
-        await _deliver(turn, reply.parts, outside, step="give up")
+        await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s, step="give up")
     except DeliveryError as refusal:
         turn.outcome = UNHEARD
         log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(refusal)})
@@ -227,31 +226,3 @@ async def _cancel(thread: ThreadId, run: RunId, outside: Outside) -> None:
 
 def _no_such_tool(call: ToolCall) -> ToolOutput:
     return ToolOutput(call=call.id, output=f"The tool {call.name!r} is not available here. Answer without it.")
-
-
-async def _deliver(turn: Turn, parts: tuple[Part, ...], outside: Outside, *, step: str = "part") -> None:
-    try:
-        for number, part in enumerate(parts):
-            await _send(turn, part, outside, step=f"{step} {number}")
-    except ConversationGoneError as error:
-        turn.outcome = UNHEARD
-        log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
-    except TurnStoppedError:
-        turn.outcome = STOPPED
-
-
-async def _send(turn: Turn, part: Part, outside: Outside, *, step: str) -> None:
-    """Send a part, with patience; the pauses are no part of the step, so that nobody's stop has to wait for them."""
-    send = partial(outside.channel.send, turn.message.reference, part)
-    for pause_s in outside.send_pauses_s:
-        try:
-            await turn.step(step, send)
-        except DeliveryError as error:
-            if not error.retryable:
-                raise
-            pause_s = max(pause_s, error.retry_after_s or 0)  # noqa: PLW2901 - the connector's wish
-            log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": pause_s})
-            await turn.unless_stopped(asyncio.sleep(pause_s))
-        else:
-            return
-    await turn.step(step, send)

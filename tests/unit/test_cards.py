@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft6Validator
 
+from bot.apology import LONGEST_REPEATED
 from bot.cards import (
     LONGEST_ALT_TEXT,
     MOST_LINKS,
@@ -19,7 +20,6 @@ from bot.cards import (
     welcome_card,
 )
 from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
-from bot.reply import LONGEST_REPEATED
 from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())

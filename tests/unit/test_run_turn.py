@@ -8,6 +8,7 @@ import pytest
 
 from bot import commands
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
+from bot.apology import LONGEST_REPEATED
 from bot.conversation import Standing, ThreadId
 from bot.errors import (
     AssistantUnavailableError,
@@ -19,7 +20,7 @@ from bot.errors import (
 )
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.ports import LedgerEntry
-from bot.reply import LONGEST_REPEATED, ReplyWriter
+from bot.reply import ReplyWriter
 from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
 from bot.run_turn import MAX_TEXT_CHARS, Outside, give_up, run_turn
 from bot.timeline import STOPPED

@@ -1,0 +1,59 @@
+"""How a reply reaches its conversation: part by part, with patience."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from bot.errors import ConversationGoneError, DeliveryError, TurnStoppedError
+from bot.parts import Part
+from bot.ports import Channel
+from bot.timeline import STOPPED, UNHEARD
+from bot.turn import Turn
+
+log = logging.getLogger(__name__)
+
+SEND_PAUSES_S: Final[tuple[float, ...]] = (1, 2, 4, 8, 15, 30, 60, 120, *[300] * 287)
+"""A day: an outage of Teams may take hours, and an answer that was worked out is not thrown away for it."""
+
+
+async def deliver(
+    turn: Turn,
+    parts: Sequence[Part],
+    channel: Channel,
+    *,
+    pauses_s: Sequence[float],
+    step: str = "part",
+) -> None:
+    """Say all parts in order, each once. Raises DeliveryError for one that is refused for good, or at last.
+
+    Where nobody is there to hear it, or the person does not want it any more, that is how the turn ends.
+    """
+    try:
+        for number, part in enumerate(parts):
+            await _send(turn, part, channel, pauses_s, step=f"{step} {number}")
+    except ConversationGoneError as error:
+        turn.outcome = UNHEARD
+        log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
+    except TurnStoppedError:
+        turn.outcome = STOPPED
+
+
+async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: str) -> None:
+    """Send a part, with patience; the pauses are no part of the step, so that nobody's stop has to wait for them."""
+    send = partial(channel.send, turn.message.reference, part)
+    for pause_s in pauses_s:
+        try:
+            await turn.step(step, send)
+        except DeliveryError as error:
+            if not error.retryable:
+                raise
+            pause_s = max(pause_s, error.retry_after_s or 0)  # noqa: PLW2901 - the connector's wish
+            log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": pause_s})
+            await turn.unless_stopped(asyncio.sleep(pause_s))
+        else:
+            return
+    await turn.step(step, send)
