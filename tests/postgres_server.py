@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+from tests.ports import lasting_port
 
 _NOBODY = 65534
 _START_S = 60
@@ -41,9 +42,7 @@ class PostgresServer:
             if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
                 shutil.copytree(programs.parent, folder / "install")
                 self._programs = folder / "install/bin"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = lasting_port()
 
     def prepare(self) -> None:
         self._run(

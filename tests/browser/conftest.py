@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.chromium import ARGUMENTS
 from scripts.node import Node
@@ -22,7 +22,7 @@ from tests.browser.chat_page import ChatPage, page_address
 from tests.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"
-_PAGE_MS = 15_000
+_PAGE_MS = 30_000  # whatever is expected comes at once, but not on a machine that is busy
 _EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # Web Chat sets one style that is empty
 
 
@@ -50,6 +50,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An empty page, 1400 x 1000; a picture of it is kept when the test ends, however it ends."""
+    expect.set_options(timeout=_PAGE_MS)
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     context.set_default_timeout(_PAGE_MS)
     page = context.new_page()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from scripts.program import Program
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage, page_address
+from tests.ports import lasting_port
 from tests.service_process import running_bot
 
 pytestmark = pytest.mark.usefixtures("web_chat")
@@ -22,11 +22,6 @@ SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
 def chat(chat_page: ChatPage) -> ChatPage:
     """A new chat, 1280 x 800."""
     return chat_page
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_all_again(chat: ChatPage) -> None:
@@ -159,7 +154,7 @@ def test_the_other_name_of_this_machine_serves_as_well(page: Page, bot: Program,
 
 
 def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_path: Path) -> None:
-    port = str(_free_port())
+    port = str(lasting_port())
     with running_bot(tmp_path, PORT=port) as bot:
         chat = ChatPage(page=page, address=page_address(bot))
         chat.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -68,6 +69,29 @@ def test_chats_are_renamed_and_deleted_by_keyboard_alone(chat_page: ChatPage, ax
     doomed.get_by_role("button", name="Delete").click()
     expect(chat_page.chats.get_by_role("link", name="My first chat")).to_have_count(0)
     expect(chat_page.said("/help")).to_have_count(0)
+
+
+def test_who_is_at_a_list_by_keyboard_stays_there_while_it_is_drawn_anew(chat_page: ChatPage) -> None:
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    other = ChatPage(page=chat_page.page.context.new_page(), address=chat_page.page.url)
+    other.open()
+    rename = chat_page.page.locator(f"[id='rename-{_chat_of(chat_page)}']")
+    rename.focus()
+    rename.evaluate("button => { button.dataset.drawn = 'before' }")
+
+    other.say("What is 6 times 7?")
+    expect(rename).not_to_have_attribute("data-drawn", "before")
+    expect(rename).to_be_focused()
+    new_chat = chat_page.details.get_by_role("link", name="New chat with Math Tutor")
+    new_chat.focus()
+    expect(chat_page.turns.first).to_contain_text("answered, ", timeout=_TURN_MS)
+    expect(chat_page.turns.first.locator(".line")).to_contain_text("Answered")
+    expect(new_chat).to_be_focused()
+
+
+def _chat_of(page: ChatPage) -> str:
+    return parse_qs(urlsplit(page.page.url).query)["chat"][0]
 
 
 def test_nothing_moves_for_those_who_do_not_want_it(chat_page: ChatPage) -> None:

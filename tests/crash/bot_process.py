@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import aiohttp
 
 from tests.fake_assistants import KEY
+from tests.ports import lasting_port
 
 _READY_S = 30.0
 
@@ -20,7 +20,7 @@ class BotProcess:
     """`teamsbot serve`, which may have many lives in one data folder and at one port."""
 
     def __init__(self, *, data_dir: Path, service_address: str, **environ: str) -> None:
-        self.port = _free_port()
+        self.port = lasting_port()
         self._log = data_dir.parent / "bot.log"
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -115,10 +115,3 @@ class BotProcess:
                 return response.status == 405
         except aiohttp.ClientError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

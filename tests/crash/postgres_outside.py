@@ -53,10 +53,14 @@ class Outside:
         """The ids of messages whose last step was done."""
         return {act.message_id for act in self.acts if act.step == f"step {STEPS - 1}"}
 
+    def begun(self, by: str) -> set[str]:
+        """Turns for which a replica has acted."""
+        return {act.turn for act in self.acts if act.by == by}
+
     def in_hand(self, by: str) -> set[str]:
-        """Turns that a replica has begun and not finished."""
-        begun = {act.turn for act in self.acts if act.by == by}
-        return {turn for turn in begun if turn.partition("-")[2] not in self.answered()}
+        """Turns that a replica has begun and nobody has finished."""
+        answered = self.answered()
+        return {turn for turn in self.begun(by) if turn.partition("-")[2] not in answered}
 
     def taken_over(self, turns: set[str], by: str) -> dict[str, float]:
         """When a replica first acted for these turns."""

@@ -1,5 +1,5 @@
 // The list of chats at the side: open, rename, delete; on narrow screens it slides in.
-import { answerTo, asked, byId, el } from "/chat/files/dom.js";
+import { answerTo, asked, byId, el, renew } from "/chat/files/dom.js";
 
 let latest = 0;
 
@@ -9,16 +9,16 @@ export async function listChats(open, assistant) {
   if (mine !== latest) return; // a later look has overtaken this one
   const again = () => listChats(open, assistant);
   byId("no-chats").hidden = chats.length > 0;
-  byId("chats").replaceChildren(...chats.map((chat) => entry(chat, open, again)));
+  renew(byId("chats"), chats.map((chat) => entry(chat, open, again)));
   const here = chats.find((chat) => chat.id === open);
   document.title = here ? `${here.title} - ${assistant}` : assistant;
 }
 
 function entry(chat, open, again) {
-  const link = el("a", { href: `/?chat=${chat.id}`, textContent: chat.title, title: chat.title });
+  const link = el("a", { id: `open-${chat.id}`, href: `/?chat=${chat.id}`, textContent: chat.title, title: chat.title });
   if (chat.id === open) link.setAttribute("aria-current", "page");
-  const rename = el("button", { type: "button", textContent: "✎", title: "Rename", aria: { label: `Rename ${chat.title}` } });
-  const remove = el("button", { type: "button", textContent: "×", title: "Delete", aria: { label: `Delete ${chat.title}` } });
+  const rename = el("button", { id: `rename-${chat.id}`, type: "button", textContent: "✎", title: "Rename", aria: { label: `Rename ${chat.title}` } });
+  const remove = el("button", { id: `delete-${chat.id}`, type: "button", textContent: "×", title: "Delete", aria: { label: `Delete ${chat.title}` } });
   rename.addEventListener("click", () => renamed(chat).then((did) => did && again()));
   remove.addEventListener("click", () => removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : again())));
   return el("li", {}, link, rename, remove);

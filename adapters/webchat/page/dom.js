@@ -9,6 +9,13 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+// Draws what is in a list anew. Who is at one of its elements by keyboard stays there, or at the new one of the same id.
+export function renew(list, children) {
+  const held = list.contains(document.activeElement) ? document.activeElement : null;
+  list.replaceChildren(...children);
+  (held?.isConnected ? held : byId(held?.id))?.focus({ preventScroll: true });
+}
+
 // A text as it is, which scrolls and can be scrolled by keyboard.
 export function block(text, label) {
   const pre = el("pre", { tabIndex: 0, textContent: text.trim(), aria: { label } });

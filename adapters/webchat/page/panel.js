@@ -1,5 +1,5 @@
 // The panel: assistants and turns, looked at again whenever something happens in the chat.
-import { answerTo, asked, block, byId, el, short } from "/chat/files/dom.js";
+import { answerTo, asked, block, byId, el, renew, short } from "/chat/files/dom.js";
 import { turnList } from "/chat/files/turns.js";
 
 const SOON_MS = 200;
@@ -14,7 +14,7 @@ export function showPanel({ token, assistant }) {
   async function draw() {
     const [assistants, unfinished] = await Promise.all([api("/assistants?limit=100"), turns.draw()]);
     const hereFirst = [...assistants.data].sort((one, other) => (other.id === assistant) - (one.id === assistant));
-    byId("assistants").replaceChildren(...hereFirst.map((one) => assistantEntry(one, one.id === assistant, api)));
+    renew(byId("assistants"), hereFirst.map((one) => assistantEntry(one, one.id === assistant, api)));
     if (unfinished) refresh(AGAIN_MS);
   }
 

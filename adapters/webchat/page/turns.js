@@ -1,5 +1,5 @@
 // The turns of the chat, newest first. Each is looked into when it is unfolded: many turns cost little.
-import { answerTo, block, byId, el, short } from "/chat/files/dom.js";
+import { answerTo, block, byId, el, renew, short } from "/chat/files/dom.js";
 import { readCall } from "/chat/files/panel.js";
 import { timeLine } from "/chat/files/timeline.js";
 
@@ -8,6 +8,7 @@ const ENDED = ["completed", "failed", "cancelled", "expired", "incomplete"];
 export function turnList({ token, api }) {
   const drawings = new Map(); // number of a turn -> its drawing
   const endedRuns = new Map(); // name of a turn -> its runs with their steps
+  let looks = 0;
 
   async function draw() {
     const turns = await answerTo("/chat/turns", { token });
@@ -36,13 +37,16 @@ export function turnList({ token, api }) {
 
   async function unfold(node, number) {
     if (!node.open) return;
+    const mine = ++looks;
     const turn = await answerTo(`/chat/turns/${number}`, { token });
     const runs = await runsOf(turn);
+    if (mine < node.dataset.look) return; // a later look has overtaken this one
+    node.dataset.look = mine;
     const shown = JSON.stringify([turn, runs]);
     if (node.dataset.shown === shown) return; // what is unfolded in it stays so
     node.dataset.shown = shown;
     const unfolded = [...node.querySelectorAll(".exchange[open]")].map((one) => one.dataset.call);
-    node.lastChild.replaceChildren(...inside(turn, runs, api));
+    renew(node.lastChild, inside(turn, runs, api));
     for (const one of node.querySelectorAll(".exchange")) one.open = unfolded.includes(one.dataset.call);
   }
 
@@ -79,7 +83,7 @@ function inside(turn, runs, api) {
       ...steps.flatMap((step) => step.step_details.tool_calls ?? []).flatMap(toolCall),
     ]).filter(Boolean),
     el("h4", { textContent: "API calls" }),
-    ...(turn.calls.length ? turn.calls.map((call) => recorded(call, api)) : [el("p", { textContent: none(turn, runs) })]),
+    ...(turn.calls.length ? turn.calls.map((call) => recorded(turn.number, call, api)) : [el("p", { textContent: none(turn, runs) })]),
     ...(runs.length ? [el("h4", { textContent: "Read now" })] : []),
     ...runs.flatMap(({ run }) => further(run)).map((path) => readCall(path, api)),
     el("p", { className: "code" }, `Turn ${turn.code}: `, el("code", { textContent: `teamsbot explain ${turn.code}` })),
@@ -103,11 +107,11 @@ function toolCall(tool) {
   ];
 }
 
-function recorded({ method, path, asked, status, answered, took_s, times }, api) {
+function recorded(number, { method, path, asked, status, answered, took_s, times }, api) {
   const facts = [status ?? "no answer", `${Math.round(took_s * 1000)} ms`, times > 1 ? `${times} times` : null].filter(Boolean).join(", ");
   const readable = method === "GET" && !path.startsWith("/files");
   const node = el("details", { className: "exchange" },
-    el("summary", {}, el("span", { title: path }, el("b", { textContent: method }), ` ${short(path)}`), el("span", { className: "facts", textContent: facts })));
+    el("summary", { id: `turn-${number}-${method}-${path}` }, el("span", { title: path }, el("b", { textContent: method }), ` ${short(path)}`), el("span", { className: "facts", textContent: facts })));
   node.dataset.call = `${method} ${path}`;
   node.addEventListener("toggle", () => { // the JSON is drawn when it is wanted
     if (!node.open || node.childElementCount > 1) return;
