@@ -1,4 +1,4 @@
-"""What tests of the engine share: a handler that remembers, and ways to start and wait."""
+"""What tests of the engine share: a handler that remembers, and ways to start."""
 
 from __future__ import annotations
 
@@ -39,12 +39,6 @@ class Story:
 
     async def give_up(self, turn: Turn, error: Exception) -> None:
         self.given_up.append((turn.message.text, type(error)))
-
-
-async def until(condition: Callable[[], bool], *, deadline_s: float = 2.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 def engine_for(ledger: MemoryLedger, handler: Callable[[Turn], Awaitable[None]], story: Story) -> Engine:

@@ -46,6 +46,8 @@ def message(text: str = "hello", *, id: str = "m1", conversation: str = "c1") ->
 class MemoryLedger:
     """The ledger as a dict; survives the engine that used it, as a disk would."""
 
+    adopt: Callable[[Sequence[LedgerEntry]], None]  # the engine's, once it has started
+
     def __init__(self) -> None:
         self.entries: dict[int, LedgerEntry] = {}
         self.done: list[int] = []
@@ -54,6 +56,7 @@ class MemoryLedger:
         self.full = False
 
     async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
+        self.adopt = adopt
         adopt([self.entries[number] for number in sorted(self.entries)])
 
     def owns(self, conversation: str) -> bool:

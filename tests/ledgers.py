@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.ports import Ledger, LedgerEntry
@@ -45,12 +44,6 @@ async def accepted(ledger: Ledger, conversation: str = "c", message_id: str = "m
     number = await ledger.add(conversation, message_id, payload)
     assert number is not None
     return number
-
-
-async def until(condition: Callable[[], bool], *, deadline_s: float = 5.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def refused(work: Awaitable[object], error: type[Exception]) -> str:

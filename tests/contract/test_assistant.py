@@ -28,6 +28,7 @@ from bot.run import FailureCode, RunId, RunStatus, ToolOutput
 from tests.fake_assistants import KEY, FakeAssistants
 from tests.fake_assistants_state import Plan, file_path, function_call, image, text
 from tests.fakes import PNG, message
+from tests.waiting import until
 
 QUICK = Pace(first_s=0.01, longest_s=0.05, deadline_s=20)
 FUNCTION = "look_up"
@@ -224,7 +225,7 @@ async def test_where_several_people_speak_the_assistant_reads_who_does(world: Wo
     said = message("Plot it.")
     shared = replace(said.reference, scope=scope, user=Party(id="ada", name="Ada\nLovelace"))
     await assistant.start_run(await thread_of(assistant), replace(said, reference=shared), "turn")
-    await eventually(lambda: world.heard == "Ada Lovelace wrote:\nPlot it.")
+    await until(lambda: world.heard == "Ada Lovelace wrote:\nPlot it.")
 
 
 async def test_a_picture_comes_with_its_words_and_its_bytes(world: World) -> None:
@@ -376,10 +377,3 @@ async def answered(assistant: Assistant, ends: RunStatus = RunStatus.COMPLETED) 
 
 def said_at_length() -> IncomingMessage:
     return message("Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.")
-
-
-async def eventually(holds: object) -> None:
-    assert callable(holds)
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.01)

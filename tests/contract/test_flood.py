@@ -28,7 +28,7 @@ from tests.fakes import (
     MemoryFiles,
     message,
 )
-from tests.ledgers import until
+from tests.waiting import until
 
 FLOOD = 10_000
 WORDS = "x" * 20_000  # 200 MB in all

@@ -16,8 +16,9 @@ from storage.conversations_postgres import PostgresConversations
 from storage.ledger_postgres import PostgresLedger
 from storage.partitions import PARTITIONS, partition_of
 from storage.postgres import PostgresSession
-from tests.ledgers import Adopted, accepted, refused, started, unfinished, until
+from tests.ledgers import Adopted, accepted, refused, started, unfinished
 from tests.postgres_server import PostgresServer
+from tests.waiting import until
 
 TOO_LONG = "".join(str(n) for n in range(10_000))  # for an index, and hard to compress
 CONVERSATIONS = [f"conversation {n}" for n in range(200)]

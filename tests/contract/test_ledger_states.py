@@ -34,8 +34,9 @@ from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
 from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
-from tests.ledgers import started, until
+from tests.ledgers import started
 from tests.postgres_server import PostgresServer
+from tests.waiting import until
 
 T = TypeVar("T")
 

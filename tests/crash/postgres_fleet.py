@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import aiohttp
 
 from tests.crash.postgres_outside import Outside, running_outside
 from tests.postgres_server import PostgresServer
+from tests.waiting import until
 
 PEOPLE = 40
 _READY_S = 30.0
@@ -186,15 +187,6 @@ class People:
         assert outside.late() == []
         orders = {conversation: outside.order(conversation) for conversation in self.acked}
         assert [(orders[each], said) for each, said in self.acked.items() if orders[each] != said] == []
-
-
-async def until(condition: Callable[[], bool], *, deadline_s: float, pause_s: float = 0.02) -> float:
-    """Wait until it is so; the seconds it took."""
-    start_s = time.monotonic()
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(pause_s)
-    return time.monotonic() - start_s
 
 
 @asynccontextmanager

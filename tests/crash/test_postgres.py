@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.postgres_fleet import Fleet, People, running_fleet, until
+from tests.crash.postgres_fleet import Fleet, People, running_fleet
 from tests.crash.postgres_replica import LONG
 from tests.postgres_proxy import running_proxy
 from tests.postgres_server import PostgresServer
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from adapters.sandbox.process import GuestEnds, GuestProcess
 from adapters.sandbox.results import CodeStatus
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from tests.sandbox.service import SANDBOX_PYTHON
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not SANDBOX_PYTHON.exists(), reason="the sandbox's own environment is not here; `make test` builds it"
@@ -53,7 +54,7 @@ async def test_no_more_run_at_once_than_there_are_slots() -> None:
 
 async def test_forgetting_a_session_ends_a_run_in_the_middle(sandbox: Sandbox) -> None:
     running = asyncio.create_task(sandbox.run("one", "while True: pass"))
-    await _until(lambda: sandbox.alive("one"))
+    await until(lambda: sandbox.alive("one"))
     await sandbox.forget("one")
     result = await running
     assert (result.status, result.reason, result.session_lost) == (CodeStatus.KILLED, "The session was ended.", True)
@@ -86,7 +87,7 @@ async def test_a_session_that_died_between_two_runs_is_replaced_in_silence(sandb
     assert place.session is not None
     assert place.session._guest is not None
     os.kill(place.session._guest.process.pid, signal.SIGKILL)
-    await _until(lambda: not sandbox.alive("one"))
+    await until(lambda: not sandbox.alive("one"))
     result = await sandbox.run("one", "'x' in globals()")
     assert (result.status, result.logs) == (CodeStatus.OK, "False\n")
 
@@ -103,7 +104,7 @@ async def test_runs_cancelled_while_their_sessions_start_leave_no_process(sandbo
             await sandbox.forget(str(number))
     guard = sandbox._guard
     assert guard is not None
-    await _until(lambda: len(_marked(guard.mark)) == 1)  # the guard's own command line
+    await until(lambda: len(_marked(guard.mark)) == 1)  # the guard's own command line
 
 
 class _Forking:
@@ -125,7 +126,7 @@ async def test_a_start_that_is_cancelled_before_its_pipes_are_connected_ends_and
     await asyncio.wait({starting}, timeout=10)
 
     assert starting.cancelled()
-    await _until(lambda: not _marked(_Forking.mark))
+    await until(lambda: not _marked(_Forking.mark))
 
 
 async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:
@@ -139,14 +140,14 @@ async def test_a_session_that_nobody_uses_is_ended() -> None:
     try:
         await sandbox.run("one", "1")
         assert sandbox.alive("one")
-        await _until(lambda: not sandbox.alive("one"))
+        await until(lambda: not sandbox.alive("one"))
     finally:
         await sandbox.close()
 
 
 async def test_closing_ends_runs_and_refuses_new_ones(sandbox: Sandbox) -> None:
     running = asyncio.create_task(sandbox.run("one", "while True: pass"))
-    await _until(lambda: sandbox.alive("one"))
+    await until(lambda: sandbox.alive("one"))
     await sandbox.close()
     assert (await running).status is CodeStatus.KILLED
     result = await sandbox.run("one", "1")
@@ -176,7 +177,7 @@ async def test_nothing_is_left_open(sandbox: Sandbox) -> None:
         await sandbox.run(f"session {number}", "import os; os._exit(1)")
         await sandbox.put(f"session {number}", "file", b"x")
         await sandbox.forget(f"session {number}")
-    await _until(lambda: _open_descriptors() == before)
+    await until(lambda: _open_descriptors() == before)
 
 
 def _marked(mark: str) -> list[str]:
@@ -186,12 +187,6 @@ def _marked(mark: str) -> list[str]:
 
 def _open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from tests.connector import Posted
 from tests.scenario.conftest import Person, Rig
 from tests.scripted_model import ScriptedModel
 from tests.teams_door import recorded
+from tests.waiting import until
 
 _BOT = {"id": "28:bot", "name": "Data Bot"}
 _MENTION = {"type": "mention", "text": "<at>Data Bot</at>", "mentioned": _BOT}
@@ -102,7 +101,7 @@ async def test_an_edit_counts_until_a_turn_begins_and_a_deleted_message_is_not_a
     async with rig.started() as person:
         model.may_answer.clear()
         await person.say("first", id="m1")
-        await eventually(lambda: model.requests != [])
+        await until(lambda: model.requests != [], deadline_s=20)
         await person.say("secnd", id="m2")
         await person.say("third", id="m3")
         for id_, text in [("m1", "first, too late"), ("m2", "second")]:
@@ -110,7 +109,7 @@ async def test_an_edit_counts_until_a_turn_begins_and_a_deleted_message_is_not_a
         await person.say("", id="m3", type="messageDelete", channelData={"eventType": "softDeleteMessage"})
         model.may_answer.set()
         await person.say("fourth", id="m4")
-        await eventually(lambda: "You said: fourth" in texts(person))
+        await until(lambda: "You said: fourth" in texts(person), deadline_s=20)
         answers = [text for text in texts(person) if text.startswith("You said")]
         assert answers == ["You said: first", "You said: second", "You said: fourth"]
 
@@ -150,9 +149,3 @@ async def test_whatever_else_the_classic_emulator_sends_is_no_error(rig: Rig, ty
 
 def texts(person: Person) -> list[str]:
     return [posted.text for posted in person.connector.messages]
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)

@@ -9,8 +9,9 @@ from bot.conversation import Standing
 from bot.errors import StorageError, TurnGivenUpError
 from bot.timeline import STOPPED
 from bot.turn import MAX_TRIES, Turn
-from tests.engine_story import Story, accept_all, engine_for, until
+from tests.engine_story import Story, accept_all, engine_for
 from tests.fakes import MemoryLedger, message
+from tests.waiting import until
 
 
 async def test_turns_of_one_conversation_run_one_at_a_time_and_in_order() -> None:
@@ -204,7 +205,7 @@ async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_
     await until(lambda: story.begun == ["one"])
     for number, text in ((1, "one, too late"), (2, "two, edited")):
         payload = message(text, id=f"m{number}").to_json()
-        engine._adopt([replace(ledger.entries[number], payload=payload)])  # as the ledger does when it hears of it
+        ledger.adopt([replace(ledger.entries[number], payload=payload)])  # it has heard of the edit
     story.hold.set()
     await until(lambda: len(ledger.done) == 2)
     assert story.ended == ["one", "two, edited"]

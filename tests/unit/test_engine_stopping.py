@@ -7,8 +7,9 @@ import pytest
 
 from bot.errors import TurnStoppedError
 from bot.turn import MAX_TRIES, Turn
-from tests.engine_story import Story, accept_all, engine_for, until
+from tests.engine_story import Story, accept_all, engine_for
 from tests.fakes import MemoryLedger, message
+from tests.waiting import until
 
 
 async def test_stopping_lets_the_step_in_hand_end_and_begins_no_other() -> None:

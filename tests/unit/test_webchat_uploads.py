@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from adapters.webchat.uploads import KEPT_S
 from bot.attachments import LARGEST_FILE_BYTES
+from tests.waiting import until
 from tests.web_chat import Chat, Site, running_site
 
 _DEADLINE_S = 5.0
@@ -292,9 +293,3 @@ async def test_a_chat_that_is_deleted_takes_its_files_along(site: Site, tmp_path
     for heard, status in zip(site.bot.heard, (404, 200), strict=True):
         async with site.client.get(heard["attachments"][0]["contentUrl"]) as response:
             assert response.status == status
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(_DEADLINE_S):
-        while not holds():
-            await asyncio.sleep(0.01)
