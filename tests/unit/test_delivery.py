@@ -9,7 +9,7 @@ import pytest
 from bot.errors import ConversationGoneError, DeliveryError
 from bot.run_turn import give_up, run_turn
 from bot.timeline import STOPPED, UNHEARD
-from tests.unit.test_run_turn import World, texts
+from tests.turn_world import World, texts
 
 
 async def test_a_part_is_sent_again_while_the_connector_is_down() -> None:

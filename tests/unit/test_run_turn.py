@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
@@ -19,74 +19,17 @@ from bot.errors import (
     TurnStoppedError,
 )
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
-from bot.ports import LedgerEntry
-from bot.reply import ReplyWriter
 from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
-from bot.run_turn import MAX_TEXT_CHARS, Outside, give_up, run_turn
+from bot.run_turn import MAX_TEXT_CHARS, give_up, run_turn
 from bot.timeline import STOPPED
-from bot.turn import Turn
 from tests.fakes import (
     PNG,
     FakeAssistant,
-    FakeChannel,
-    FakeIncoming,
-    FakePictures,
     MemoryConversations,
-    MemoryFiles,
-    message,
 )
+from tests.turn_world import World, texts
 
 FAILED = Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER)
-
-
-@dataclass
-class World:
-    assistant: FakeAssistant = field(default_factory=FakeAssistant)
-    channel: FakeChannel = field(default_factory=FakeChannel)
-    conversations: MemoryConversations = field(default_factory=MemoryConversations)
-    files: MemoryFiles = field(default_factory=MemoryFiles)
-    pictures: FakePictures = field(default_factory=FakePictures)
-    steps: dict[str, str] = field(default_factory=dict)  # what a disk would hold of the turn
-    die_at: str = ""  # the step whose result never reaches the disk
-
-    @property
-    def outside(self) -> Outside:
-        writer = ReplyWriter(assistant=self.assistant, files=self.files, pictures=self.pictures)
-        return Outside(
-            assistant=self.assistant,
-            channel=self.channel,
-            conversations=self.conversations,
-            files=FakeIncoming(),
-            writer=writer,
-            send_pauses_s=(0, 0, 0),
-        )
-
-    def turn(self, text: str = "hello", *, tries: int = 0) -> Turn:
-        entry = LedgerEntry(
-            number=1,
-            conversation="c",
-            id="m1",
-            payload=message(text).to_json(),
-            steps=dict(self.steps),
-            tries=tries,
-        )
-        return Turn(entry, save=self._save, may_go_on=self._go_on)
-
-    async def _save(self, number: int, step: str, result: str) -> None:
-        if step == self.die_at:
-            raise SystemError("the process dies here")
-        self.steps[step] = result
-
-    async def _go_on(self) -> None:
-        pass
-
-    async def answer(self, text: str = "hello") -> list[Part]:
-        await run_turn(self.turn(text), self.outside)
-        return self.channel.said
-
-
-def texts(parts: list[Part]) -> str:
-    return "\n".join(part.text for part in parts if isinstance(part, TextPart | ApologyPart))
 
 
 async def test_a_question_is_answered_after_typing() -> None:
