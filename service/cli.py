@@ -98,7 +98,9 @@ def chat(env_file: Path, *, as_json: bool) -> None:
     else:
         from rich.console import Console
 
-        screen = terminal.Screen(console=Console(no_color=settings.no_color), draws=_pictures_drawn_by(os.environ))
+        from service.screen import Screen
+
+        screen = Screen(console=Console(no_color=settings.no_color), draws=_pictures_drawn_by(os.environ))
         _run(terminal.converse(settings, screen), settings, "")
 
 

@@ -1,0 +1,57 @@
+"""A terminal that a person looks at: Markdown, and pictures where it can draw them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """A terminal that a person looks at. `draws`: the protocol in which it draws pictures (iterm, kitty), or none."""
+
+    console: Console
+    draws: str
+
+    def show(self, part: Part) -> None:
+        """Print a part."""
+        from rich.markdown import Markdown
+
+        match part:
+            case TextPart() | WelcomePart():
+                self.console.print(Markdown(part.text))
+            case ApologyPart():
+                self.console.print(part.words, markup=False, highlight=False)
+            case PicturePart():
+                self._draw(Path(part.url))
+                self.console.print(f"[picture] {part.url}", markup=False, highlight=False, soft_wrap=True)
+                self.console.print(f"          {part.alt_text}", markup=False, highlight=False, style="dim")
+            case FilesPart():
+                for link in part.links:
+                    self.console.print(f"[file] {link.url}", markup=False, highlight=False, soft_wrap=True)
+
+    def _draw(self, path: Path) -> None:
+        if self.draws in _DRAW:
+            encoded = base64.standard_b64encode(path.read_bytes()).decode()
+            self.console.file.write(_DRAW[self.draws](encoded) + "\n")
+
+
+def _iterm(encoded: str) -> str:
+    return f"\x1b]1337;File=inline=1;width=60:{encoded}\a"
+
+
+def _kitty(encoded: str) -> str:
+    pieces = [encoded[at : at + 4096] for at in range(0, len(encoded), 4096)]
+    heads = ["a=T,f=100,m=1", *["m=1"] * (len(pieces) - 1)]
+    heads[-1] = heads[-1].replace("m=1", "m=0")
+    return "".join(f"\x1b_G{head};{piece}\x1b\\" for head, piece in zip(heads, pieces, strict=True))
+
+
+_DRAW = {"iterm": _iterm, "kitty": _kitty}
