@@ -37,7 +37,7 @@ def add_file_routes(app: web.Application, files: FileReader) -> None:
         try:
             file = await files.read(token) if _TOKEN.fullmatch(token) else None
         except StorageError as error:
-            log.warning("file not readable", extra={"error": str(error)})
+            log.warning("file not readable", extra={"why": str(error)})
             return _fault(503, "StorageDown", "Files cannot be read at the moment.", {"Retry-After": "10"})
         if file is None:
             return _fault(404, "NotFound", "There is no file at this address.")

@@ -15,6 +15,9 @@ ActivityId = NewType("ActivityId", str)
 
 ThreadId = NewType("ThreadId", str)
 
+LONGEST_TEXT_CHARS = 100_000
+"""The longest message that is answered by more than a sentence about its length."""
+
 
 class Scope(StrEnum):
     """Who can read along."""

@@ -16,7 +16,7 @@ from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
 from bot.timeline import DECLINED
-from bot.turn import MAX_TRIES, Turn
+from bot.turn import MOST_TRIES, Turn
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class Engine:
     async def _handle(self, turn: Turn) -> None:
         """Answer a turn, or at least apologise for it."""
         error: Exception = TurnGivenUpError(f"turn {turn.id} was begun {turn.tries} times")
-        if turn.tries - turn.excused <= MAX_TRIES:
+        if turn.tries - turn.excused <= MOST_TRIES:
             failure = await _attempt(turn, self._handler(turn))
             if failure is None:
                 return
@@ -206,5 +206,5 @@ async def _insist(write: Callable[[], Awaitable[None]]) -> None:
         try:
             return await write()
         except StorageError as error:
-            log.warning("ledger does not take a write; trying again", extra={"error": str(error)})
+            log.warning("ledger does not take a write; trying again", extra={"why": str(error)})
             await asyncio.sleep(_STORAGE_RETRY_S)

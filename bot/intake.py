@@ -74,4 +74,4 @@ class Intake:
         try:
             await self._channel.send(message.reference, TextPart(text=f"I will come to this after {others}."))
         except ChannelError as error:  # a courtesy: the answer itself comes all the same
-            log.info("notice was not delivered", extra={"message_id": message.id, "error": str(error)})
+            log.info("notice was not delivered", extra={"message_id": message.id, "why": str(error)})

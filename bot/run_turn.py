@@ -16,7 +16,7 @@ from bot import commands
 from bot.answer import Answer, GivenFile
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
-from bot.conversation import Scope, Standing, ThreadId
+from bot.conversation import LONGEST_TEXT_CHARS, Scope, Standing, ThreadId
 from bot.delivery import SEND_PAUSES_S, deliver
 from bot.errors import (
     AssistantError,
@@ -37,8 +37,7 @@ from bot.typing_indicator import keep_typing
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT_CHARS = 100_000
-_MAX_TOOL_ROUNDS = 20
+_MOST_TOOL_ROUNDS = 20
 _REPLY = "reply"
 _CANCEL_S = 10.0
 
@@ -112,8 +111,8 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
         return commands.HINT
-    if len(text) > MAX_TEXT_CHARS:
-        return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
+    if len(text) > LONGEST_TEXT_CHARS:
+        return f"Your message has {len(text):,} characters; I can read at most {LONGEST_TEXT_CHARS:,}."
     match commands.command_in(text):
         case commands.Command.NEW:
             await outside.conversations.forget(turn.message.key)
@@ -185,12 +184,12 @@ async def _rested(
         find=partial(outside.assistant.find_run, thread, name),
     )
     try:
-        for _ in range(_MAX_TOOL_ROUNDS):
+        for _ in range(_MOST_TOOL_ROUNDS):
             seen = await turn.unless_stopped(outside.assistant.wait(thread, run))
             if seen.status is not RunStatus.REQUIRES_ACTION:
                 return seen
             await outside.assistant.submit(thread, run, [_no_such_tool(call) for call in seen.tool_calls])
-        raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
+        raise RunTooSlowError(f"run {run} asked for tools {_MOST_TOOL_ROUNDS} times")
     except (TurnStoppedError, AssistantError):  # a run left to itself would hold the thread, and the next message
         await _cancel(thread, run, outside)
         raise

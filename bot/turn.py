@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _EXCUSED = "stopped politely"
 
-MAX_TRIES = 5
+MOST_TRIES = 5
 """A turn that was begun this often and is still unfinished has probably brought the process down each time."""
 
 

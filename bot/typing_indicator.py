@@ -50,7 +50,7 @@ async def _type(channel: Channel, to: ConversationReference, ended: asyncio.Even
         try:
             await channel.show_typing(to)
         except ChannelError as error:  # a missing indicator is no reason to miss the answer
-            log.info("typing indicator was not delivered", extra={"error": str(error)})
+            log.info("typing indicator was not delivered", extra={"why": str(error)})
         due = max(due + interval_s, loop.time())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(due):

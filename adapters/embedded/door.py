@@ -32,7 +32,7 @@ def door(api_key: str) -> Middleware:
         except ApiError as error:
             return _refused(error)
         except StoreError as error:
-            log.warning("request not served", extra={"path": request.path, "reason": str(error)})
+            log.warning("request not served", extra={"path": request.path, "why": str(error)})
             return _refused(ApiError(str(error), status=503, kind="server_error"))
         except web.HTTPRequestEntityTooLarge:
             return _refused(ApiError("The request is too large.", status=413))

@@ -95,7 +95,7 @@ class RunTasks:
             try:
                 await self._journal.write(moves.end, run_id, status=status, error=error)
             except StoreError as fault:
-                log.warning("end of run not written", extra={"run": run_id, "reason": str(fault)})
+                log.warning("end of run not written", extra={"run": run_id, "why": str(fault)})
                 await asyncio.sleep(min(2.0**tried, LONGEST_PAUSE_S))
             else:
                 return

@@ -191,7 +191,7 @@ class AssistantsBackend:
         try:
             return Fields((await self._client.get(path_to("files", file))).body, "a file").text_if_any("filename")
         except AssistantError as error:
-            log.warning("a file's name is not known", extra={"file": file, "reason": str(error)})
+            log.warning("a file's name is not known", extra={"file": file, "why": str(error)})
             return ""
 
     async def _look(self, thread: ThreadId, run: RunId) -> Run:

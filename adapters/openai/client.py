@@ -49,7 +49,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class JsonReply:
     """A JSON answer, not yet judged by `wire`."""
 
     body: object
@@ -106,19 +106,19 @@ class Client:
         }
         self._sdk = _sdk(endpoint, self._http, self._patience.call_deadline_s)
 
-    async def get(self, path: str, query: Mapping[str, object] | None = None) -> Reply:
+    async def get(self, path: str, query: Mapping[str, object] | None = None) -> JsonReply:
         """Read something, and again while the service is unwell."""
         do = partial(self.look, path, query, within_s=self._patience.call_deadline_s)
         return await self._insistence.call(do, again_on=AssistantUnavailableError)
 
-    async def look(self, path: str, query: Mapping[str, object] | None = None, *, within_s: float) -> Reply:
+    async def look(self, path: str, query: Mapping[str, object] | None = None, *, within_s: float) -> JsonReply:
         """Read something, once."""
         within_s = min(within_s, self._patience.call_deadline_s)
         asking = Asking(method="GET", path=path, query=query)
         answer = self._asked(path, query)
         return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
-    async def post(self, path: str, body: Mapping[str, object], *, repeatable: bool = False) -> Reply:
+    async def post(self, path: str, body: Mapping[str, object], *, repeatable: bool = False) -> JsonReply:
         """Have something done: once, unless it is certain that nothing was done, or it may be done twice."""
         do = partial(self._post_once, path, body)
         return await self._insistence.call(do, again_on=AssistantUnavailableError if repeatable else NotDoneError)
@@ -141,7 +141,7 @@ class Client:
         """Let go of the connections."""
         await self._sdk.close()
 
-    async def _post_once(self, path: str, body: Mapping[str, object]) -> Reply:
+    async def _post_once(self, path: str, body: Mapping[str, object]) -> JsonReply:
         answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._sdk_headers})
         asking, within_s = Asking(method="POST", path=path, body=body), self._patience.call_deadline_s
         return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
@@ -152,7 +152,7 @@ class Client:
         except NotDoneError:
             raise
         except AssistantUnavailableError as error:
-            log.warning("it may have been made or not", extra={"reason": str(error)})
+            log.warning("it may have been made or not", extra={"why": str(error)})
             found = await find()
             if found is None:
                 raise InDoubtError(str(error), retry_after_s=error.retry_after_s) from None
@@ -221,13 +221,13 @@ async def _read(answer: httpx2.Response, limit_bytes: int) -> bytes:
     return bytes(data)
 
 
-def _reply(headers: Mapping[str, str], data: bytes) -> Reply:
+def _reply(headers: Mapping[str, str], data: bytes) -> JsonReply:
     try:
         body: object = json.loads(data)
     except (ValueError, RecursionError):
         raise AssistantUnavailableError("the assistant's service sent an answer that is no JSON") from None
     wish_ms = headers.get("openai-poll-after-ms", "")
-    return Reply(body=body, poll_after_s=int(wish_ms) / 1000 if re.fullmatch(r"\d{1,7}", wish_ms) else None)
+    return JsonReply(body=body, poll_after_s=int(wish_ms) / 1000 if re.fullmatch(r"\d{1,7}", wish_ms) else None)
 
 
 def path_to(*names: str) -> str:

@@ -67,7 +67,7 @@ class Poller:
                 sight = await look(left_s)
             except AssistantUnavailableError as error:
                 trouble, wish_s = error, error.retry_after_s or self._pace.after_trouble_s
-                log.warning("a look at a run failed", extra={"reason": str(error)})
+                log.warning("a look at a run failed", extra={"why": str(error)})
             else:
                 seen, wish_s = sight.run, sight.poll_after_s
                 if is_at_rest(seen.status):

@@ -48,7 +48,7 @@ async def find_wall(python: Path, limits: Limits, bwrap: Path | None, mark: str)
             await try_wall(wall, limits)
         except SandboxError as error:
             failures.append(str(error))
-            log.warning("sandbox wall failed", extra={"wall": wall.name, "error": str(error)})
+            log.warning("sandbox wall failed", extra={"wall": wall.name, "why": str(error)})
         else:
             return Footing(wall=wall)
     found = "; ".join(dict.fromkeys(failures)) or "bubblewrap is not installed"

@@ -63,7 +63,7 @@ class Sandbox:
         """Find a wall that holds. Never raises for a missing one: code is then answered as UNAVAILABLE."""
         footing, guard = await _find_footing(settings)
         wall = footing.wall.name if footing.wall else None
-        log.info("sandbox opened", extra={"wall": wall, "reason": footing.reason})
+        log.info("sandbox opened", extra={"wall": wall, "why": footing.reason})
         sandbox = cls(settings, footing, guard)
         if footing.wall:
             sandbox._tasks = [
@@ -94,9 +94,9 @@ class Sandbox:
             async with self._entered(session, self._wall) as entered, self._slots:
                 result = await entered.run(code, limits.run_s if deadline_s is None else deadline_s)
         except SandboxError as error:
-            log.warning("sandbox session not started", extra={"session": session, "error": str(error)})
+            log.warning("sandbox session not started", extra={"session": session, "why": str(error)})
             return CodeResult(status=CodeStatus.UNAVAILABLE, reason=NOT_STARTED)
-        ended = {"session": session, "status": result.status, "lost": result.session_lost, "reason": result.reason}
+        ended = {"session": session, "status": result.status, "lost": result.session_lost, "why": result.reason}
         log.info("code ran", extra=ended)
         return result
 
@@ -195,7 +195,7 @@ class Sandbox:
         try:
             self._fonts = await collect_fonts(wall, self._settings.limits)
         except SandboxError as error:
-            log.warning("sandbox fonts not prepared", extra={"error": str(error)})
+            log.warning("sandbox fonts not prepared", extra={"why": str(error)})
 
 
 async def _find_footing(settings: SandboxSettings) -> tuple[Footing, Guard | None]:

@@ -42,7 +42,7 @@ class MessagesEndpoint:
         except UnreadableMessageError as error:
             raise RequestRefusedError(400, "UnreadableMessage", f"The message cannot be answered: {error}.") from None
         except StorageError as error:
-            log.error("message not stored", extra={"activity": activity.id, "error": str(error)})  # noqa: TRY400 - told
+            log.error("message not stored", extra={"activity": activity.id, "why": str(error)})  # noqa: TRY400 - told
             return fault(503, "NotStored", "The message could not be stored.", {"Retry-After": str(_RETRY_AFTER_S)})
         if (answer := invoke_response(context)) is not None:
             return fault(answer.status, "NotImplemented", "This bot does not know what was invoked.")

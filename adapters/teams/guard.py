@@ -27,7 +27,7 @@ async def loopback_only(
     point to it (Host: DNS rebinding), and a tunnel or proxy makes strangers look local (Forwarded).
     """
     if (reason := _objection(request)) is not None:
-        log.warning("request refused", extra={"reason": reason})
+        log.warning("request refused", extra={"why": reason})
         raise RequestRefusedError(403, "NotLocal", f"Without authentication only local requests are served: {reason}.")
     return await handler(request)
 

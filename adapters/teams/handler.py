@@ -44,8 +44,8 @@ class TeamsDispatch(TeamsActivityHandler):
         message = read_message(turn_context.activity)
         if message is None:
             await self._let_go(turn_context)
-        elif not await self._accept(message):
-            log.info("message was accepted before", extra={"activity": message.id})
+        else:
+            await self._accept(message)
 
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
         """Take an edit, or a deletion taken back, for the message that waits; raises StorageError."""

@@ -50,7 +50,7 @@ class BotEndpoint:
             try:
                 await self._post(activity)
             except NotTakenError as error:
-                log.info("second delivery not taken", extra={"error": str(error)})
+                log.info("second delivery not taken", extra={"why": str(error)})
 
     async def _post(self, activity: Activity) -> None:
         try:

@@ -125,7 +125,7 @@ class DirectLine:
             await self._transcripts.delivered(conversation, activity_id)
         except NotTakenError as error:
             await self._transcripts.drop(conversation, activity_id)
-            log.warning("message of the page not taken", extra={"error": str(error)})
+            log.warning("message of the page not taken", extra={"why": str(error)})
             raise RefusedError(502, "NotTaken", "The bot did not take the message.") from None
         finally:
             self._under_way.discard(activity_id)
@@ -139,7 +139,7 @@ class DirectLine:
             try:
                 await self._bot.deliver(activity)
             except NotTakenError as error:
-                log.warning("kept message not taken", extra={"error": str(error)})
+                log.warning("kept message not taken", extra={"why": str(error)})
                 return
             await self._transcripts.delivered(conversation, str(activity["id"]))
 

@@ -98,7 +98,7 @@ async def _answered(handler: Handler, request: web.Request) -> web.StreamRespons
     except RefusedError as refused:
         return _as_response(refused)
     except StorageError as error:
-        log.warning("chat page not served", extra={"error": str(error)})
+        log.warning("chat page not served", extra={"why": str(error)})
         return _as_response(RefusedError(503, "StorageDown", "Conversations cannot be kept just now."))
 
 

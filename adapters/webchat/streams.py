@@ -94,5 +94,5 @@ class Streams:
         except ConnectionError:
             log.debug("a page went away")
         except StorageError as error:
-            log.warning("a page cannot be shown its conversation", extra={"error": str(error)})
+            log.warning("a page cannot be shown its conversation", extra={"why": str(error)})
             await listener.socket.close(code=WSCloseCode.TRY_AGAIN_LATER)

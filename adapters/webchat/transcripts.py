@@ -72,7 +72,11 @@ class Transcripts:
             thread.shutdown()
             raise StorageError(f"{path} cannot be opened: {error}") from error
         transcripts = cls(connection=connection, thread=thread)
-        await transcripts._remember_choices()
+        try:
+            await transcripts._remember_choices()
+        except StorageError:
+            await transcripts.close()
+            raise
         return transcripts
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bot.conversation import Standing
 from bot.errors import StorageError, TurnGivenUpError
 from bot.timeline import STOPPED
-from bot.turn import MAX_TRIES, Turn
+from bot.turn import MOST_TRIES, Turn
 from tests.engine_story import Story, accept_all, engine_for
 from tests.fakes import MemoryLedger, message
 from tests.waiting import until
@@ -115,7 +115,7 @@ async def test_a_step_in_doubt_is_looked_for_before_it_is_done_again() -> None:
 async def test_a_turn_that_brought_the_process_down_five_times_is_given_up() -> None:
     ledger, story = MemoryLedger(), Story()
     await ledger.add("c", "m", message("poison").to_json())
-    for _ in range(MAX_TRIES):
+    for _ in range(MOST_TRIES):
         await ledger.begin(1)
     engine = engine_for(ledger, story, story)
     await engine.start()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.errors import TurnStoppedError
-from bot.turn import MAX_TRIES, Turn
+from bot.turn import MOST_TRIES, Turn
 from tests.engine_story import Story, accept_all, engine_for
 from tests.fakes import MemoryLedger, message
 from tests.waiting import until
@@ -65,7 +65,7 @@ async def test_a_turn_that_was_stopped_politely_many_times_is_not_taken_for_one_
     ledger, story = MemoryLedger(), Story()
     story.hold.clear()
     await ledger.add("c", "m", message("long").to_json())
-    for life in range(2 * MAX_TRIES):
+    for life in range(2 * MOST_TRIES):
         engine = engine_for(ledger, story, story)
         await engine.start()
         await until(lambda life=life: len(story.begun) > life)  # type: ignore[misc]

@@ -9,7 +9,7 @@ import pytest
 from bot import commands
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.apology import LONGEST_REPEATED
-from bot.conversation import Standing, ThreadId
+from bot.conversation import LONGEST_TEXT_CHARS, Standing, ThreadId
 from bot.errors import (
     AssistantUnavailableError,
     RunTooSlowError,
@@ -20,7 +20,7 @@ from bot.errors import (
 )
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
-from bot.run_turn import MAX_TEXT_CHARS, give_up, run_turn
+from bot.run_turn import give_up, run_turn
 from bot.timeline import STOPPED
 from tests.fakes import (
     PNG,
@@ -65,7 +65,7 @@ async def test_a_message_of_only_a_mention_gets_a_hint_and_starts_no_run() -> No
 
 async def test_a_huge_message_is_declined_in_words() -> None:
     world = World()
-    said = await world.answer("x" * (MAX_TEXT_CHARS + 1))
+    said = await world.answer("x" * (LONGEST_TEXT_CHARS + 1))
     assert "100,001 characters" in texts(said)
     assert world.assistant.runs == {}
 

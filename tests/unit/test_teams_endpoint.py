@@ -89,10 +89,8 @@ async def test_the_log_holds_ids_and_no_words(door: Door, caplog: pytest.LogCapt
     await door.post(recorded("group", text="our secret question", entities=[]))
 
     assert "secret" not in " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-    assert {vars(record).get("activity") for record in caplog.records} >= {
-        "a8328d0d-23aa-497b-a856-20fa16ea5b7a",
-        "7a1966aa-c430-4b78-a790-b6c68f917d60",
-    }
+    ignored = "7a1966aa-c430-4b78-a790-b6c68f917d60"
+    assert ignored in {vars(record).get("activity") for record in caplog.records}
 
 
 @pytest.mark.parametrize("event", ["editMessage", "undeleteMessage"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -62,6 +63,14 @@ async def test_a_file_that_is_no_database_stops_the_start_with_a_sentence(tmp_pa
     (tmp_path / "webchat.sqlite").write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match=r"webchat\.sqlite cannot be opened"):
         await Transcripts.open(tmp_path / "webchat.sqlite")
+
+
+async def test_a_file_of_other_tables_stops_the_start_and_leaves_nothing_open(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "webchat.sqlite")) as db:
+        db.execute("CREATE TABLE chats (conversation TEXT PRIMARY KEY)")
+    with pytest.raises(StorageError):
+        await Transcripts.open(tmp_path / "webchat.sqlite")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("webchat")]
 
 
 async def test_a_message_that_cannot_be_kept_is_refused_before_the_bot_hears_it(tmp_path: Path) -> None:
