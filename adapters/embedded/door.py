@@ -28,6 +28,7 @@ def door(api_key: str) -> Middleware:
         try:
             _check_place(request)
             _check_key(request, api_key)
+            _check_encoding(request)
             return await handler(request)
         except ApiError as error:
             return _refused(error)
@@ -64,6 +65,11 @@ def _check_key(request: web.Request, api_key: str) -> None:
         )
     if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), api_key.encode()):
         raise ApiError("Incorrect API key provided.", status=401, code="invalid_api_key")
+
+
+def _check_encoding(request: web.Request) -> None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ApiError("The body of the request must not be compressed.", status=415)
 
 
 def _refused(error: ApiError) -> web.Response:

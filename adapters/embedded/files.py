@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -56,7 +57,7 @@ class _Upload:
         return int(self.lifetime)
 
     def file(self, now: int) -> File:
-        """The file, if all is there. Raises ApiError (400); bytes that came for nothing go at the next start."""
+        """The file, if all is there. Raises ApiError (400)."""
         if self.file_id is None:
             raise ApiError("Missing required parameter: 'file'.", param="file")
         if self.purpose not in _UPLOADED_FOR:
@@ -88,13 +89,11 @@ class Files:
         if not request.content_type.startswith("multipart/"):
             raise ApiError("A file is uploaded as multipart/form-data.")
         upload = _Upload()
-        try:
-            async for part in await request.multipart():
-                if isinstance(part, BodyPartReader):
-                    await self._receive(part, upload)
-        except _MALFORMED:
-            raise ApiError("The multipart body of the request cannot be read.") from None
-        file, lifetime_s = upload.file(int(time.time())), upload.lifetime_s()
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._drop, upload)
+            await self._read(request, upload)
+            file, lifetime_s = upload.file(int(time.time())), upload.lifetime_s()
+            undo.pop_all()
 
         def work(rows: Rows) -> None:
             rows.insert(file)
@@ -104,6 +103,18 @@ class Files:
         await self._store.transact(work)
         await self.tidy()
         return answered(file)
+
+    async def _read(self, request: web.Request, upload: _Upload) -> None:
+        try:
+            async for part in await request.multipart():
+                if isinstance(part, BodyPartReader):
+                    await self._receive(part, upload)
+        except _MALFORMED:
+            raise ApiError("The multipart body of the request cannot be read.") from None
+
+    async def _drop(self, upload: _Upload) -> None:
+        if upload.file_id is not None:
+            await self._folder.drop(upload.file_id)
 
     async def tidy(self) -> None:
         """Let go of uploads whose time has come: at the start and with each further upload, for else none is added."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from adapters.embedded.store import Store
 from adapters.embedded.wire import dump, parse
 
 LARGEST_BODY_BYTES = 8_000_000
+DEEPEST_NESTING = 100  # orjson reads far deeper than it writes, and what comes in here goes out again
 
 
 def answered(value: object) -> web.Response:
@@ -32,6 +34,8 @@ async def body_of(request: web.Request) -> dict[str, Any]:
         raise ApiError("We could not parse the JSON body of your request.") from error
     if not isinstance(body, dict):
         raise ApiError("The JSON body of the request has to be an object.")
+    if _is_deeper_than(DEEPEST_NESTING, body):
+        raise ApiError(f"The JSON body of the request is nested deeper than {DEEPEST_NESTING} levels.")
     return body
 
 
@@ -57,3 +61,22 @@ async def listed(store: Store, kind: type[Stored], window: Window, **where: str)
             "last_id": found[-1].id if found else None,
         }
     )
+
+
+def _is_deeper_than(levels: int, body: dict[str, Any]) -> bool:
+    level: list[Any] = [body]
+    for _ in range(levels):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()

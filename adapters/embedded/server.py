@@ -93,7 +93,8 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
 
 
 async def _listen(app: web.Application, host: str, port: int, stack: AsyncExitStack) -> str:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    # The door refuses compressed bodies: unpacking them unasked would break the connection over one that only pretends.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, host, port).start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections.abc import Iterable
 from typing import Final, cast
 
 import orjson
@@ -21,6 +22,7 @@ from bot.errors import StorageError
 log = logging.getLogger(__name__)
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
+DEEPEST_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
 _LONGEST_BODY_WAIT_S: Final = 15.0
 
 
@@ -75,6 +77,18 @@ async def read_object(request: web.Request) -> Activity:
     """The JSON object in a body. Raises RefusedError."""
     if request.content_type != "application/json":
         raise RefusedError(415, "UnsupportedMediaType", "Send application/json.")
+    try:
+        read = orjson.loads(await _body(request))
+    except orjson.JSONDecodeError:
+        raise RefusedError(400, "MalformedJson", "The body is not JSON.") from None
+    if not isinstance(read, dict):
+        raise RefusedError(400, "NotAnObject", "The body must be a JSON object.")
+    if _is_deeper_than(DEEPEST_NESTING, read):
+        raise RefusedError(400, "TooDeep", f"The body must not be nested deeper than {DEEPEST_NESTING} levels.")
+    return cast(Activity, read)
+
+
+async def _body(request: web.Request) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(_LONGEST_BODY_WAIT_S):
@@ -82,14 +96,30 @@ async def read_object(request: web.Request) -> Activity:
                 body += chunk
                 if len(body) > LARGEST_BODY_BYTES:
                     raise RefusedError(413, "BodyTooLarge", f"At most {LARGEST_BODY_BYTES:,} bytes.")
-        read = orjson.loads(bytes(body))
     except TimeoutError:
         raise RefusedError(408, "BodyTooSlow", "The body took too long.") from None
-    except (web.RequestPayloadError, orjson.JSONDecodeError):
-        raise RefusedError(400, "MalformedJson", "The body is not JSON.") from None
-    if not isinstance(read, dict):
-        raise RefusedError(400, "NotAnObject", "The body must be a JSON object.")
-    return cast(Activity, read)
+    except (web.RequestPayloadError, ConnectionError):
+        raise RefusedError(400, "BrokenBody", "The body broke off or is wrongly framed.") from None
+    return bytes(body)
+
+
+def _is_deeper_than(levels: int, read: Activity) -> bool:
+    level: list[object] = [read]
+    for _ in range(levels):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 async def _answered(handler: Handler, request: web.Request) -> web.StreamResponse:

@@ -199,6 +199,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # a chat that is deleted is gone from the file, too
         connection.executescript(_TABLES)
     except sqlite3.Error:
         connection.close()

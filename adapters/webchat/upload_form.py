@@ -28,8 +28,8 @@ _CHUNK_BYTES: Final = 256 * 1024
 _LONGEST_SILENCE_S: Final = 30.0
 _LONGEST_FORM_S: Final = 15 * 60.0
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
-_MALFORMED: Final = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError)
-"""What aiohttp raises for a body that is no multipart."""
+_MALFORMED: Final = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError, ConnectionError)
+"""What aiohttp raises for a body that is no multipart, or breaks off."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,6 +8,7 @@ before.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import shutil
@@ -113,5 +114,6 @@ def _remove(folder: Path) -> None:
 
 def _tidy(folder: Path, oldest: float) -> None:
     for path in folder.glob("*/*"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another upload got its name, or a chat was deleted
+            if path.stat().st_mtime < oldest:
+                path.unlink()

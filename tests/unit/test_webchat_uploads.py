@@ -225,7 +225,9 @@ async def test_a_kind_that_is_no_word_of_the_web_is_left_out(site: Site, content
     assert (attachment["name"], attachment["contentType"]) == ("a.csv", "application/octet-stream")
 
 
-async def test_a_connection_cut_in_mid_upload_leaves_nothing(site: Site, tmp_path: Path) -> None:
+async def test_a_connection_cut_in_mid_upload_leaves_nothing_and_is_no_error_of_ours(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     chat = await site.open()
     host, port = site.address.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
@@ -241,6 +243,9 @@ async def test_a_connection_cut_in_mid_upload_leaves_nothing(site: Site, tmp_pat
     writer.transport.abort()
     await until(lambda: not list((tmp_path / "uploads").glob("*/*")))
     assert site.bot.heard == []
+    for _ in range(3):  # the handler ends after it tidied up
+        await site.chats()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_files_of_a_message_that_the_bot_does_not_take_are_dropped(site: Site, tmp_path: Path) -> None:
@@ -280,6 +285,12 @@ async def test_files_go_after_thirty_days_and_what_a_crash_left_at_once(tmp_path
         assert not cut.exists()
         await post(await site.open(), form(("a.csv", b"new")))
     assert kept(tmp_path) == [b"new"]
+
+
+async def test_uploads_at_the_same_time_do_not_get_into_each_others_way(site: Site) -> None:
+    chats = [await site.open() for _ in range(12)]
+    posts = [post(chat, form(*((f"{number}.csv", CSV) for number in range(10)))) for chat in chats]
+    assert {status for status, _ in await asyncio.gather(*posts)} == {200}
 
 
 async def test_a_chat_that_is_deleted_takes_its_files_along(site: Site, tmp_path: Path) -> None:

@@ -50,6 +50,16 @@ def test_an_upload_needs_a_file_and_a_purpose(client: OpenAI) -> None:
         client.post("/files", cast_to=dict, body={"purpose": "assistants"})
 
 
+def test_an_upload_that_is_refused_in_the_end_leaves_nothing(client: OpenAI, tmp_path: Path) -> None:
+    with pytest.raises(openai.BadRequestError, match="Invalid value for 'purpose'"):
+        client.files.create(file=("a", b"1"), purpose="nonsense")  # type: ignore[arg-type] # that is the point
+    with pytest.raises(openai.BadRequestError, match="Invalid value for 'expires_after'"):
+        client.files.create(
+            file=("a", b"1"), purpose="assistants", expires_after={"anchor": "created_at", "seconds": 1}
+        )
+    assert list((tmp_path / "files").iterdir()) == []
+
+
 def test_a_name_that_climbs_stays_a_name(client: OpenAI, tmp_path: Path) -> None:
     file = client.files.create(file=("../../etc/passwd", b"1"), purpose="vision")
     assert client.files.content(file.id).read() == b"1"
