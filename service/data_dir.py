@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.errors import StorageError
 from service.secret import Secret
-from storage.links import write_whole
+from storage.whole_file import write_whole
 
 
 def prepare_data_dir(folder: Path) -> Path:

@@ -21,9 +21,9 @@ from bot.timeline import Timeline
 from service.listening import LOOPBACK
 from service.secret import Secret
 from service.settings import Settings
-from storage.links import write_whole
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
+from storage.whole_file import write_whole
 
 _WHERE = "turns.json"
 _POLL_S = 1.0

@@ -11,7 +11,8 @@ from bot.errors import StorageError
 from bot.media import picture_type
 from bot.ports import ServedFile, StoredFile
 from storage.file_names import safe_name
-from storage.links import TOKEN, LinkNames, address, write_whole
+from storage.links import TOKEN, LinkNames, address
+from storage.whole_file import write_whole
 
 _CONTENT, _NAME = "content", "name"
 

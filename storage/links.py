@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
+from storage.whole_file import write_whole
 
 KEY_BYTES = 32
 """Of the key that makes the tokens."""
@@ -56,13 +56,3 @@ class LinkNames:
 def address(public_url: str, token: str, name: str) -> str:
     """The whole address of a stored file."""
     return f"{public_url.rstrip('/')}/files/{token}/{quote(name, safe='')}"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is either there with all its bytes or not there at all."""
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)

@@ -15,7 +15,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 Exchange = dict[str, Any]
-Says = str | Callable[[Exchange], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,12 @@ class BotProcess:
             assert self._process is not None
             self._process.send_signal(signal.SIGKILL)
 
+    async def end(self) -> None:
+        """Kill it if it lives, and wait; nothing is left of it then."""
+        self.kill()
+        if self._process is not None:
+            await self.ended()
+
     async def ended(self) -> int:
         """Wait for its end; the exit code."""
         assert self._process is not None

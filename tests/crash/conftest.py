@@ -62,9 +62,7 @@ async def bot(tmp_path: Path, outside: Outside) -> AsyncIterator[BotProcess]:
     process = BotProcess(data_dir=tmp_path / "data", service_address=outside.service_address)
     outside.kill = process.kill
     yield process
-    process.kill()
-    if process._process is not None:
-        await process.ended()
+    await process.end()
 
 
 @pytest.fixture

@@ -41,9 +41,7 @@ async def bot(small_disk: Path, outside: Outside) -> AsyncIterator[BotProcess]:
     process = BotProcess(data_dir=small_disk / "data", service_address=outside.service_address)
     outside.kill = process.kill
     yield process
-    process.kill()
-    if process._process is not None:
-        await process.ended()
+    await process.end()
 
 
 @contextlib.contextmanager

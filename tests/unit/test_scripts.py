@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import os
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,10 @@ import pytest
 from scripts import npm_package
 from scripts.check_tree import faults
 from scripts.commands import run
-from scripts.node import Node
 from scripts.npm_package import NpmPackage
 from scripts.program import running
 from scripts.progress import CannotGoOnError
+from tests.npm_registry import registry_with, tarball
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -27,38 +25,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def tarball(text: bytes) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("package/index.js")
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text))
-    return packed.getvalue()
-
-
-def registry_with(content: bytes, folder: Path) -> Node:
-    """A Node whose npm hands out that tarball, whatever it is asked for."""
-    npm = folder / "npm"
-    (folder / "served.tgz").write_bytes(content)
-    npm.write_text(f'#!/bin/sh\ncp "{folder}/served.tgz" package.tgz\n')
-    npm.chmod(0o755)
-    return Node(node=Path(sys.executable), npm=(npm,))
-
-
 def pin_of(content: bytes) -> NpmPackage:
     return NpmPackage(package="a", version="1.0.0", sha512=base64.b64encode(hashlib.sha512(content).digest()).decode())
 
 
 def test_a_package_that_is_what_was_pinned_is_unpacked(tmp_path: Path, cache: Path) -> None:
-    content = tarball(b"good")
+    content = tarball({"index.js": b"good"})
     pin_of(content).unpack(registry_with(content, tmp_path), cache / "tool")
     assert (cache / "tool" / "index.js").read_bytes() == b"good"
 
 
 def test_a_package_that_is_not_what_was_pinned_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
-    registry = registry_with(tarball(b"evil"), tmp_path)
+    registry = registry_with(tarball({"index.js": b"evil"}), tmp_path)
     with pytest.raises(CannotGoOnError, match="not what was pinned"):
-        pin_of(tarball(b"good")).unpack(registry, cache / "tool")
+        pin_of(tarball({"index.js": b"good"})).unpack(registry, cache / "tool")
     assert list(cache.iterdir()) == []
 
 

@@ -2,18 +2,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
-import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from scripts import npm_package
-from scripts.node import Node
 from scripts.npm_package import NpmPackage
 from scripts.progress import CannotGoOnError
 from scripts.web_chat import fetch
+from tests.npm_registry import registry_with, tarball
 
 
 @pytest.fixture
@@ -23,32 +20,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def tarball(**files: bytes) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(f"package/{name}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
-
-
-def registry_with(content: bytes, folder: Path) -> Node:
-    """A Node whose npm hands out that tarball."""
-    npm = folder / "npm"
-    (folder / "served.tgz").write_bytes(content)
-    npm.write_text(f'#!/bin/sh\ncp "{folder}/served.tgz" package.tgz\n')
-    npm.chmod(0o755)
-    return Node(node=Path(sys.executable), npm=(npm,))
-
-
 def pin_of(content: bytes) -> NpmPackage:
     return NpmPackage(package="a", version="1.0.0", sha512=base64.b64encode(hashlib.sha512(content).digest()).decode())
 
 
 def web_chat(script: bytes) -> bytes:
     needed = {"package.json": b"{}", "dist/webchat.js": script, "dist/webchat.js.LICENSE.txt": b"MIT"}
-    return tarball(**needed, **{"dist/stats.json": b"x" * 9})
+    return tarball({**needed, "dist/stats.json": b"x" * 9})
 
 
 def test_only_what_the_page_needs_is_kept_and_the_older_one_goes(tmp_path: Path, cache: Path) -> None:
