@@ -30,7 +30,7 @@ async def deliver(
 ) -> None:
     """Say all parts in order, each once. Raises DeliveryError for one that is refused for good, or at last.
 
-    Where nobody is there to hear it, or the person does not want it any more, that is how the turn ends.
+    Where nobody is there to hear it, that is how the turn ends.
     """
     try:
         for number, part in enumerate(parts):
@@ -38,12 +38,20 @@ async def deliver(
     except ConversationGoneError as error:
         turn.outcome = UNHEARD
         log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
+
+
+async def deliver_unless_stopped(
+    turn: Turn, parts: Sequence[Part], channel: Channel, *, pauses_s: Sequence[float]
+) -> None:
+    """The same, until the person does not want it any more: that is how the turn ends then."""
+    try:
+        await turn.unless_stopped(deliver(turn, parts, channel, pauses_s=pauses_s))
     except TurnStoppedError:
         turn.outcome = STOPPED
 
 
 async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: str) -> None:
-    """Send a part, with patience; the pauses are no part of the step, so that nobody's stop has to wait for them."""
+    """Send a part, with patience; the pauses are no part of the step, so that no end of the process waits for them."""
     send = partial(channel.send, turn.message.reference, part)
     for pause_s in pauses_s:
         try:
@@ -53,7 +61,7 @@ async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[flo
                 raise
             pause_s = max(pause_s, error.retry_after_s or 0)  # noqa: PLW2901 - the connector's wish
             log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": pause_s})
-            await turn.unless_stopped(asyncio.sleep(pause_s))
+            await asyncio.sleep(pause_s)
         else:
             return
     await turn.step(step, send)

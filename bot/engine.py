@@ -94,8 +94,9 @@ class Engine:
         return next((turn for turn in queue.values() if turn.message.id == message.id), None)
 
     def cancel(self, key: ConversationKey) -> bool:
-        """Stop the turn in hand of a conversation; False if there is none."""
-        running = [turn for turn in self._queues.get(str(key), {}).values() if turn.tries > 0]
+        """Stop the turn in hand of a conversation; False if there is none. The word to a command is no work to stop."""
+        turns = self._queues.get(str(key), {}).values()
+        running = [turn for turn in turns if turn.tries > 0 and command_in(turn.message.text) is None]
         for turn in running:
             turn.stop()
         return bool(running)

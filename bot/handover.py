@@ -15,7 +15,7 @@ from bot.turn import Turn
 async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> tuple[GivenFile, ...]:
     """The files at the service, each brought there once.
 
-    Raises AttachmentError, StorageError, AssistantError, TurnStoppedError.
+    Raises AttachmentError, StorageError, AssistantError.
 
     A crash in the middle of one brings it there twice; the one that no message gives lies there and does no harm.
     """
@@ -24,7 +24,7 @@ async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> t
         name = unlike(attachment.name, names)
         names.add(name)
         bring = partial(_bring, attachment, name, turn, files, assistant)
-        file, is_picture = await turn.unless_stopped(turn.step(f"file {number}", bring))
+        file, is_picture = await turn.step(f"file {number}", bring)
         given.append(GivenFile(id=FileId(file), is_picture=is_picture))
     return tuple(given)
 

@@ -17,21 +17,21 @@ from bot.answer import Answer, GivenFile
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
 from bot.conversation import LONGEST_TEXT_CHARS, Scope, Standing, ThreadId
-from bot.delivery import SEND_PAUSES_S, deliver
+from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
 from bot.errors import (
     AssistantError,
     BotError,
     DeliveryError,
     RunTooSlowError,
     ThreadGoneError,
-    TurnStoppedError,
 )
 from bot.handover import hand_over
+from bot.leftovers import cancel_leftovers, cancel_run, first_run_of, second_run_of
 from bot.parts import Part, Reply, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, IncomingFiles
 from bot.reply import ReplyWriter, fitting, say
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, UNHEARD, WELCOMED, WITHDRAWN
+from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WELCOMED, WITHDRAWN
 from bot.turn import Turn
 from bot.typing_indicator import keep_typing
 
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 _MOST_TOOL_ROUNDS = 20
 _REPLY = "reply"
-_CANCEL_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,10 @@ async def run_turn(turn: Turn, outside: Outside) -> None:
     else:
         reply = Reply.from_json(recorded)
     turn.outcome = reply.outcome
-    await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s)
+    if reply.outcome == STOPPED:
+        await _take_leave(turn, reply.parts, outside)
+    else:
+        await deliver_unless_stopped(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s)
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
@@ -98,7 +100,7 @@ async def _work_out(turn: Turn, outside: Outside) -> Reply:
         if sentence is not None:
             return Reply(parts=say(sentence))
         async with keep_typing(outside.channel, turn.message.reference):
-            return Reply(parts=await _ask(turn, outside))
+            return Reply(parts=await turn.unless_stopped(_ask(turn, outside)))
     except BotError as error:
         log.warning(
             "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
@@ -165,12 +167,12 @@ async def _thread(turn: Turn, outside: Outside) -> ThreadId:
 async def _ask_in(thread: ThreadId, files: tuple[GivenFile, ...], turn: Turn, outside: Outside) -> Answer:
     """The answer; a run that ended for a passing reason is followed by one more."""
     start = partial(outside.assistant.start_run, thread, turn.message, files=files)
-    run = await _rested(thread, start, turn, outside, step=f"{RUN_IN}{thread}", name=turn.id)
+    run = await _rested(thread, start, turn, outside, step=f"{RUN_IN}{thread}", name=first_run_of(turn))
     pause_s = pause_before_another(run)
     if pause_s is not None:
         log.warning("run is followed by another", extra={"turn": turn.id, "run": run.id, "pause_s": pause_s})
-        await turn.unless_stopped(asyncio.sleep(pause_s))
-        run = await _rested(thread, start, turn, outside, step=f"{SECOND_RUN_IN}{thread}", name=f"{turn.id} again")
+        await asyncio.sleep(pause_s)
+        run = await _rested(thread, start, turn, outside, step=f"{SECOND_RUN_IN}{thread}", name=second_run_of(turn))
     return await _answer(thread, run, outside)
 
 
@@ -185,13 +187,13 @@ async def _rested(
     )
     try:
         for _ in range(_MOST_TOOL_ROUNDS):
-            seen = await turn.unless_stopped(outside.assistant.wait(thread, run))
+            seen = await outside.assistant.wait(thread, run)
             if seen.status is not RunStatus.REQUIRES_ACTION:
                 return seen
             await outside.assistant.submit(thread, run, [_no_such_tool(call) for call in seen.tool_calls])
         raise RunTooSlowError(f"run {run} asked for tools {_MOST_TOOL_ROUNDS} times")
-    except (TurnStoppedError, AssistantError):  # a run left to itself would hold the thread, and the next message
-        await _cancel(thread, run, outside)
+    except AssistantError:  # a run left to itself would hold the thread, and the next message
+        await cancel_run(outside.assistant, thread, run)
         raise
 
 
@@ -210,18 +212,21 @@ async def _answer(thread: ThreadId, run: Run, outside: Outside) -> Answer:
             | RunStatus.CANCELLING
             | RunStatus.UNKNOWN
         ):
-            await _cancel(thread, run.id, outside)
+            await cancel_run(outside.assistant, thread, run.id)
             raise RunTooSlowError(f"run {run.id} was still {run.status} at its deadline")
-
-
-async def _cancel(thread: ThreadId, run: RunId, outside: Outside) -> None:
-    """Stop a run as far as the service lets us: what the person is told does not depend on it."""
-    try:
-        async with asyncio.timeout(_CANCEL_S):
-            await outside.assistant.cancel(thread, run)
-    except (AssistantError, TimeoutError) as error:
-        log.warning("run is not cancelled", extra={"run": run, "error": type(error).__name__, "why": str(error)})
 
 
 def _no_such_tool(call: ToolCall) -> ToolOutput:
     return ToolOutput(call=call.id, output=f"The tool {call.name!r} is not available here. Answer without it.")
+
+
+async def _take_leave(turn: Turn, parts: tuple[Part, ...], outside: Outside) -> None:
+    """Tell the person of a stopped turn that it is, while its run is cancelled; both before the next turn begins.
+
+    After a crash in between, both are done again.
+    """
+    telling = deliver(turn, parts, outside.channel, pauses_s=outside.send_pauses_s)
+    cancelling = cancel_leftovers(turn, outside.assistant, outside.conversations)
+    for ended in await asyncio.gather(telling, cancelling, return_exceptions=True):
+        if ended is not None:
+            raise ended

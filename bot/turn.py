@@ -45,6 +45,7 @@ class Turn:
         self.between_steps = asyncio.Event()
         self.between_steps.set()
         self._in_doubt = entry.tries > 0
+        self._begun: set[str] = set()  # steps, in this life
         self._results: dict[str, Any] = {name: json.loads(result) for name, result in entry.steps.items()}
         self._stop_requested = asyncio.Event()
         self._save = save
@@ -60,6 +61,7 @@ class Turn:
         if name in self._results:
             return self._results[name]  # type: ignore[no-any-return]  # what this very step returned in an earlier life
         await self._may_go_on()
+        self._begun.add(name)
         self.between_steps.clear()
         try:
             result = await find() if find and self._in_doubt else None
@@ -79,6 +81,10 @@ class Turn:
         """What a step gave, in this life or an earlier one; None if it is not done."""
         return self._results.get(name)
 
+    def may_have_done(self, name: str) -> bool:
+        """Whether the outside may know of this step, although its result is not written down."""
+        return self._in_doubt or name in self._begun
+
     @property
     def excused(self) -> int:
         """How many of its tries ended in a stop that somebody asked for, and not in a crash."""
@@ -89,11 +95,15 @@ class Turn:
         return _EXCUSED, json.dumps(self.excused + 1)
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
-        """The result of `work`, which is let go the moment the person says /stop. Raises TurnStoppedError then."""
+        """The result of `work`, which is let go the moment the person says /stop. Raises TurnStoppedError then.
+
+        Work that has its result already is not stopped any more.
+        """
         working = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stop_requested.wait())
         try:
-            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not self._stop_requested.is_set():
+                await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
             if self._stop_requested.is_set() and not working.done():
                 raise TurnStoppedError(f"turn {self.id} was stopped")
             return await working

@@ -80,6 +80,7 @@ class FakeAssistants:
         self.state = FakeState()
         self.base_url = ""
         self.weather: Callable[[Endpoint], Fault | None] = lambda _endpoint: None
+        self.slow_s: dict[Endpoint, float] = {}  # before anything is done, whether the caller waits for it or not
         self.poll_after_ms: str | None = None
         self.calls: list[Call] = []
         self._planned: dict[Endpoint, list[Fault]] = {}
@@ -150,6 +151,7 @@ class FakeAssistants:
                     fault=fault,
                 )
             )
+            await asyncio.sleep(self.slow_s.get(endpoint, 0))
             try:
                 _authenticate(request)
                 answer = handler(request, body) if fault is None or fault in _DONE_BEFORE else web.Response()

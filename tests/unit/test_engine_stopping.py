@@ -125,6 +125,18 @@ async def test_a_stop_stops_the_turn_in_hand_when_it_arrives() -> None:
     assert story.ended == ["long: stopped", " /STOP ", "next"]
 
 
+async def test_a_second_stop_does_not_cut_off_the_word_to_the_first() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.accept(message("/stop"))
+    await until(lambda: story.begun == ["/stop"])
+    assert not engine.cancel(message().key)
+    story.hold.set()
+    await until(lambda: ledger.done == [1])
+
+
 async def test_a_stop_that_came_before_a_crash_or_to_another_process_stops_the_turn_that_is_resumed() -> None:
     ledger, story = MemoryLedger(), Story()
     for n, text in enumerate(["long", "/stop", "next"]):

@@ -1,0 +1,192 @@
+"""/stop is heard in every phase of a turn, at a service that is slow, down or busy at that moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.client import Client
+from adapters.openai.client import Endpoint as Address
+from adapters.openai.polling import Pace
+from bot.attachments import Attachment
+from bot.conversation import ActivityId, ConversationReference, IncomingMessage
+from bot.errors import TurnStoppedError
+from bot.parts import ApologyPart, Part, TextPart
+from bot.ports import LedgerEntry
+from bot.reply import ReplyWriter
+from bot.run_turn import Outside, run_turn
+from bot.timeline import STOPPED
+from bot.turn import Turn
+from tests.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.fake_assistants_state import Plan, function_call, text
+from tests.fakes import FakeChannel, FakeIncoming, FakePictures, MemoryConversations, MemoryFiles, message
+from tests.waiting import until
+
+SOON_S = 1.0
+FILE = Attachment(name="a.csv", url="there")
+
+
+@dataclass(kw_only=True)
+class Talk:
+    """One conversation with the bot; every turn has the steps that a ledger would hold of it."""
+
+    service: FakeAssistants
+    client: Client
+    channel: FakeChannel = field(default_factory=FakeChannel)
+    conversations: MemoryConversations = field(default_factory=MemoryConversations)
+    incoming: FakeIncoming = field(default_factory=FakeIncoming)
+    turns: int = 0
+
+    def begin(self, asked: IncomingMessage) -> tuple[Turn, asyncio.Task[None]]:
+        self.turns += 1
+        entry = LedgerEntry(
+            number=self.turns, conversation="c", id=f"m{self.turns}", payload=asked.to_json(), steps={}, tries=0
+        )
+        turn = Turn(entry, save=self._save, may_go_on=self._go_on)
+        return turn, asyncio.create_task(run_turn(turn, self._outside()))
+
+    async def ask(self, words: str) -> list[str]:
+        before = len(self.channel.said)
+        _, working = self.begin(message(words))
+        await asyncio.wait_for(working, 10)
+        return said(self.channel.said[before:])
+
+    def _outside(self) -> Outside:
+        assistant = AssistantsBackend(assistant_id="asst_1", client=self.client, pace=Pace(first_s=0.01, longest_s=0.1))
+        return Outside(
+            assistant=assistant,
+            channel=self.channel,
+            conversations=self.conversations,
+            files=self.incoming,
+            writer=ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures()),
+        )
+
+    async def _save(self, number: int, step: str, result: str) -> None:
+        await asyncio.sleep(0)
+
+    async def _go_on(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def talk() -> AsyncIterator[Talk]:
+    async with FakeAssistants() as service:
+        client = Client(endpoint=Address(base_url=service.base_url, api_key=KEY))
+        yield Talk(service=service, client=client)
+        await client.close()
+
+
+def said(parts: list[Part]) -> list[str]:
+    return [part.text for part in parts if isinstance(part, TextPart | ApologyPart)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """Where a turn hangs: each call of this kind goes wrong in this way, or takes long."""
+
+    at: Endpoint
+    fault: Fault | None
+    slow_s: float = 0.0
+    plan: Plan = field(default_factory=lambda: Plan(messages=[[text("fine")]]))
+    files: bool = False
+    text: str = "long"
+
+
+PHASES = {
+    "uploading a file": Phase(at=Endpoint.UPLOAD, fault=Fault.SERVER_ERROR, files=True),
+    "an upload without an answer": Phase(at=Endpoint.UPLOAD, fault=Fault.SILENCE, files=True),
+    "putting files into the thread": Phase(at=Endpoint.ADD_MESSAGE, fault=Fault.SERVER_ERROR, files=True, text=""),
+    "making the thread": Phase(at=Endpoint.CREATE_THREAD, fault=Fault.SERVER_ERROR),
+    "starting the run, rate limited": Phase(at=Endpoint.CREATE_RUN, fault=Fault.RATE_LIMIT),
+    "starting the run, no answer": Phase(at=Endpoint.CREATE_RUN, fault=Fault.SILENCE),
+    "starting the run, made late": Phase(at=Endpoint.CREATE_RUN, fault=None, slow_s=0.4, plan=Plan(run_s=60)),
+    "looking at the run": Phase(at=Endpoint.GET_RUN, fault=Fault.SERVER_ERROR, plan=Plan(run_s=60)),
+    "a run without an end": Phase(at=Endpoint.GET_RUN, fault=None, plan=Plan(run_s=60)),
+    "tool outputs": Phase(
+        at=Endpoint.SUBMIT,
+        fault=Fault.SERVER_ERROR,
+        plan=Plan(messages=[[text("fine")]], tool_calls=[function_call("call_1", "tool")]),
+    ),
+    "reading the answer": Phase(at=Endpoint.LIST_MESSAGES, fault=Fault.SERVER_ERROR),
+}
+
+
+@pytest.mark.parametrize("phase", PHASES.values(), ids=PHASES.keys())
+async def test_a_stop_is_heard_at_once_and_leaves_the_thread_free(talk: Talk, phase: Phase) -> None:
+    service = talk.service
+    service.weather = lambda endpoint: phase.fault if endpoint is phase.at else None
+    service.slow_s = {phase.at: phase.slow_s}
+    service.state.plan = lambda _: phase.plan
+    asked = replace(message(phase.text), attachments=(FILE,) if phase.files else ())
+    talk.incoming.kept[FILE.url] = b"1"
+    turn, working = talk.begin(asked)
+    await until(lambda: bool(service.called(phase.at)))
+    turn.stop()
+    stopped_s = time.monotonic()
+    await until(lambda: bool(talk.channel.said))
+    assert time.monotonic() - stopped_s < SOON_S
+    assert said(talk.channel.said) == [TurnStoppedError.apology]
+    await asyncio.wait_for(working, 10)
+    assert turn.outcome == STOPPED
+    assert [run.is_active for run in service.state.runs.values()].count(True) == 0
+
+    service.weather, service.slow_s = lambda _: None, {}
+    service.state.plan = lambda words: Plan(messages=[[text(f"You said: {words}")]])
+    assert await talk.ask("next") == ["You said: next"]
+
+
+async def test_a_stop_is_heard_while_someone_elses_run_holds_the_thread(talk: Talk) -> None:
+    await talk.ask("first")
+    state = talk.service.state
+    state.plan = lambda _: Plan(run_s=60)
+    thread = next(iter(state.messages))
+    others = state.create_run(thread, {"additional_messages": [{"role": "user", "content": "hm"}], "metadata": {}})
+    starts = len(talk.service.called(Endpoint.CREATE_RUN))
+    turn, working = talk.begin(message("second"))
+    await until(lambda: len(talk.service.called(Endpoint.CREATE_RUN)) > starts)
+    turn.stop()
+    stopped_s = time.monotonic()
+    await until(lambda: TurnStoppedError.apology in said(talk.channel.said))
+    assert time.monotonic() - stopped_s < SOON_S
+    await asyncio.wait_for(working, 10)
+    assert others.is_active, "it is not ours to cancel"
+
+
+async def test_a_turn_that_is_stopped_before_it_is_resumed_makes_no_call_that_starts_anything(talk: Talk) -> None:
+    turn, working = talk.begin(message("long"))
+    turn.stop()
+    await asyncio.wait_for(working, 2)
+    assert said(talk.channel.said) == [TurnStoppedError.apology]
+    assert talk.service.calls == []
+
+
+class HeldChannel(FakeChannel):
+    """Takes so many parts, and then holds on to the next."""
+
+    def __init__(self, *, takes: int) -> None:
+        super().__init__()
+        self._takes = takes
+        self.holds = asyncio.Event()
+
+    def split(self, text: str) -> tuple[str, ...]:
+        return tuple(text.split())
+
+    async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
+        if len(self.said) == self._takes:
+            self.holds.set()
+            await asyncio.Event().wait()
+        return await super().send(to, part)
+
+
+async def test_a_stop_in_the_midst_of_an_answer_leaves_out_its_rest(talk: Talk) -> None:
+    channel = talk.channel = HeldChannel(takes=2)
+    turn, working = talk.begin(message("hi"))
+    await asyncio.wait_for(channel.holds.wait(), 5)
+    turn.stop()
+    await asyncio.wait_for(working, SOON_S)
+    assert (said(channel.said), turn.outcome) == (["You", "said:"], STOPPED)
