@@ -17,34 +17,3 @@ def command_in(text: str) -> Command | None:
     """The command that this text is, if it is one."""
     word = text.strip().lower()
     return Command(word) if word in set(Command) else None
-
-
-NEW_DONE = "This is a new conversation: I no longer look at what was said before."
-STOP_DONE = "There is nothing left to stop."
-DECLINED = (
-    "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
-    "Please send again later what you still need."
-)
-STARTERS = (
-    "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.",
-    "Where do x^2 and 2x + 3 meet? Plot both.",
-    "Plot sin(x) and cos(x) from -2pi to 2pi.",
-)
-"""Questions to begin with."""
-HINT = f"Hello! Ask me something, for example: *{STARTERS[0]}*"
-WELCOME = (
-    "Hello! I compute, plot and work with data, and I show how. "
-    "Ask me in plain words, or begin with one of these; /help tells more."
-)
-WELCOME_ALL = (
-    "Hello! I compute, plot and work with data, and I show how. "
-    "Mention me in a message and I answer it where it stands; I do not read the others. "
-    "Begin with one of these if you like."
-)
-"""The same where several people read along."""
-HELP = (
-    "Ask me a question in plain words; I can compute, plot and work with data.\n\n"
-    "- **/new** starts afresh, without what was said before\n"
-    "- **/stop** stops the answer I am working on\n"
-    "- **/help** shows this"
-)

@@ -84,15 +84,6 @@ class Engine:
         own = self._turn_of(message)
         return sum(turn.number < own.number for turn in queue.values()) if own is not None and own.tries == 0 else 0
 
-    def _last_in_line_is_declined(self, conversation: str) -> bool:
-        turns = self._queues.get(conversation, {}).values()
-        last = max(turns, key=lambda turn: turn.number, default=None)
-        return last is not None and last.tries == 0 and last.message.standing is Standing.DECLINED
-
-    def _turn_of(self, message: IncomingMessage) -> Turn | None:
-        queue = self._queues.get(str(message.key), {})
-        return next((turn for turn in queue.values() if turn.message.id == message.id), None)
-
     def cancel(self, key: ConversationKey) -> bool:
         """Stop the turn in hand of a conversation; False if there is none. The word to a command is no work to stop."""
         turns = self._queues.get(str(key), {}).values()
@@ -136,6 +127,15 @@ class Engine:
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
             self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
+
+    def _last_in_line_is_declined(self, conversation: str) -> bool:
+        turns = self._queues.get(conversation, {}).values()
+        last = max(turns, key=lambda turn: turn.number, default=None)
+        return last is not None and last.tries == 0 and last.message.standing is Standing.DECLINED
+
+    def _turn_of(self, message: IncomingMessage) -> Turn | None:
+        queue = self._queues.get(str(message.key), {})
+        return next((turn for turn in queue.values() if turn.message.id == message.id), None)
 
     async def _excuse(self, turns: Sequence[Turn]) -> None:
         """Write down that these turns were begun once more without having brought the process down."""

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot import commands
+from bot import sentences
 from bot.answer import Answer, GivenFile
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
+from bot.commands import Command, command_in
 from bot.conversation import LONGEST_TEXT_CHARS, Scope, Standing, ThreadId
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
 from bot.errors import (
@@ -85,13 +86,13 @@ async def _reply(turn: Turn, outside: Outside) -> Reply:
         case Standing.ASKED:
             return await _work_out(turn, outside)
         case Standing.DECLINED:
-            return Reply(parts=say(commands.DECLINED), outcome=DECLINED)
+            return Reply(parts=say(sentences.NOT_READ), outcome=DECLINED)
         case Standing.WITHDRAWN:
             return Reply(parts=(), outcome=WITHDRAWN)
         case Standing.INSTALLED:
             alone = turn.message.reference.scope is Scope.PERSONAL
-            text = commands.WELCOME if alone else commands.WELCOME_ALL
-            return Reply(parts=(WelcomePart(text=text, starters=commands.STARTERS),), outcome=WELCOMED)
+            text = sentences.WELCOME if alone else sentences.WELCOME_ALL
+            return Reply(parts=(WelcomePart(text=text, starters=sentences.STARTERS),), outcome=WELCOMED)
 
 
 async def _work_out(turn: Turn, outside: Outside) -> Reply:
@@ -112,17 +113,17 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     """What the bot says itself, without the assistant; None if this is a question for the assistant."""
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
-        return commands.HINT
+        return sentences.HINT
     if len(text) > LONGEST_TEXT_CHARS:
         return f"Your message has {len(text):,} characters; I can read at most {LONGEST_TEXT_CHARS:,}."
-    match commands.command_in(text):
-        case commands.Command.NEW:
+    match command_in(text):
+        case Command.NEW:
             await outside.conversations.forget(turn.message.key)
-            return commands.NEW_DONE
-        case commands.Command.STOP:
-            return commands.STOP_DONE
-        case commands.Command.HELP:
-            return commands.HELP
+            return sentences.NEW_DONE
+        case Command.STOP:
+            return sentences.STOP_DONE
+        case Command.HELP:
+            return sentences.HELP
         case None:
             return objection_to(attachments)
 

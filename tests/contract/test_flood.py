@@ -9,7 +9,6 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from bot.commands import DECLINED
 from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.engine import Engine
 from bot.intake import Intake
@@ -17,6 +16,7 @@ from bot.parts import Part, TextPart
 from bot.reply import ReplyWriter
 from bot.run import Run, RunId
 from bot.run_turn import Outside, give_up, run_turn
+from bot.sentences import NOT_READ
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
 from tests.fakes import (
@@ -93,7 +93,7 @@ async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(t
     await intake.stop()
     await engine.stop()
 
-    assert 1 <= channel.said_in["flood"][DECLINED] < FLOOD / 50  # told, and not a flood of its own
+    assert 1 <= channel.said_in["flood"][NOT_READ] < FLOOD / 50  # told, and not a flood of its own
     assert all(set(channel.said_in[f"c{n}"].values()) == {1} for n in range(OTHERS))
     assert max(waits_s) < 5, sorted(waits_s)[-5:]
     assert grown_bytes < 100_000_000

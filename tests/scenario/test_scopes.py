@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import STARTERS
+from bot.sentences import STARTERS
 from tests.connector import Posted
 from tests.scenario.conftest import Person, Rig
 from tests.scripted_model import ScriptedModel

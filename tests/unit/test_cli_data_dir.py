@@ -11,6 +11,7 @@ import pytest
 from bot.errors import StorageError
 from service.data_dir import kept_key, prepare_data_dir
 from service.secret import Secret
+from storage.whole_file import write_whole
 
 _NOBODY = 65_534
 
@@ -72,3 +73,10 @@ def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
 def test_a_key_that_was_given_comes_before_one_that_was_kept(tmp_path: Path) -> None:
     kept_key(tmp_path / "key", None)
     assert kept_key(tmp_path / "key", Secret("given")) == (Secret("given"), False)
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken" / "by a folder").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        write_whole(tmp_path / "taken", b"bytes")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot import commands
+from bot import sentences
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.apology import LONGEST_REPEATED
 from bot.conversation import LONGEST_TEXT_CHARS, Standing, ThreadId
@@ -59,7 +59,7 @@ async def test_the_new_command_gives_the_conversation_a_new_thread() -> None:
 
 async def test_a_message_of_only_a_mention_gets_a_hint_and_starts_no_run() -> None:
     world = World()
-    assert await world.answer("  ") == [TextPart(text=commands.HINT)]
+    assert await world.answer("  ") == [TextPart(text=sentences.HINT)]
     assert world.assistant.runs == {}
 
 
@@ -373,7 +373,7 @@ async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -
 
 @pytest.mark.parametrize(
     ("standing", "said", "outcome"),
-    [(Standing.DECLINED, [TextPart(text=commands.DECLINED)], "declined"), (Standing.WITHDRAWN, [], "withdrawn")],
+    [(Standing.DECLINED, [TextPart(text=sentences.NOT_READ)], "declined"), (Standing.WITHDRAWN, [], "withdrawn")],
 )
 async def test_a_message_that_is_not_to_be_read_starts_no_run(
     standing: Standing, said: list[Part], outcome: str

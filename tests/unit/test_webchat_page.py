@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import WSServerHandshakeError
 
-from bot.commands import STARTERS
+from bot.sentences import STARTERS
 from tests.web_chat import Site, running_site
 
 
