@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.usefixtures("web_chat")
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
-_EMPTY_STYLE = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # Web Chat sets one style that is empty
 _LOADED = "image => image.complete && image.naturalWidth > 0"
 _DROP = """([name, content, target]) => {
   const data = new DataTransfer();
@@ -30,16 +28,6 @@ _DROP = """([name, content, target]) => {
 }"""
 QUESTION = "Plot b against a"
 CSV = "a,b\n1,2\n2,4\n3,6\n"
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser complains of: scripts that fail, things that the security policy forbids."""
-    heard: list[str] = []
-    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    yield heard
-    assert [text for text in heard if _EMPTY_STYLE not in text] == []
 
 
 @pytest.fixture
