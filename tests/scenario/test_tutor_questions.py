@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from service.setting_specs import default_sandbox_python
-from tests.tutor import algebra, calculus, plain_numbers, tables
+from tests.tutor import algebra, calculus, plain_numbers, tables, traits
 from tests.tutor.driver import Chat, Worker, worker
 from tests.tutor.judging import Verdict, declined, said
 from tests.tutor.questions import Question
 from tests.tutor.untuned import ASKED, ASKED_LATER
 
 SEED = 20261124
-QUESTIONS = 280
+QUESTIONS = 330
 LEAST_RIGHT = 0.95
 LEAST_RIGHT_UNTUNED = 55
 
@@ -31,7 +31,7 @@ async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = random.Random(SEED)
-    kinds = [*calculus.KINDS, *algebra.KINDS, *plain_numbers.KINDS, *tables.KINDS]
+    kinds = [*calculus.KINDS, *algebra.KINDS, *plain_numbers.KINDS, *tables.KINDS, *traits.KINDS]
     questions = [kinds[number % len(kinds)](rng) for number in range(QUESTIONS)]
     tally: Counter[Verdict] = Counter()
     missed: list[str] = []

@@ -70,6 +70,6 @@ ASKED_LATER = [
     ("Was ist 3,5 mal 4?", "14"),
     ("factor x^3 - 8", "(x² + 2x + 4)"),
     ("what's the square root of 144 plus 5 squared", "37"),
-    ("normal line to y=x^2 at x=1", "-x/2 + 3/2"),
+    ("normal line to y=x^2 at x=1", "3/2 - x/2"),
 ]
 """Some of a second batch. Asked for the first time, of its 126 answers 116 were right, 10 declined, none wrong."""

@@ -30,6 +30,8 @@ from adapters.embedded.models.tutor.data.answers import columns_in, data_answer
 from adapters.embedded.models.tutor.data.conversation import asks_for_table, is_about_table, table_in
 from adapters.embedded.models.tutor.data.programs import data_program, look
 from adapters.embedded.models.tutor.data.reading import data_tasks
+from adapters.embedded.models.tutor.formulas.expression import Symbol
+from adapters.embedded.models.tutor.formulas.statements import Relation
 from adapters.embedded.models.tutor.language.cues import Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
 from adapters.embedded.models.tutor.planning.context import Context
@@ -37,7 +39,7 @@ from adapters.embedded.models.tutor.planning.numbers import planned_numbers
 from adapters.embedded.models.tutor.planning.planning import Plan, planned
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.programs.write import program
-from adapters.embedded.models.tutor.reading.clause import Question
+from adapters.embedded.models.tutor.reading.clause import Clause, Question
 from adapters.embedded.models.tutor.reading.numbers import number_tasks
 from adapters.embedded.models.tutor.reading.reading import read
 
@@ -131,8 +133,8 @@ def _understood(heard: Sequence[ModelMessage]) -> _Understood:
     for message in heard[:-1]:
         understood = _read(message.text, language, context)
         language = understood.question.language
-        if isinstance(understood.plan, Plan):
-            context = understood.plan.context
+        plan = understood.plan
+        context = plan.context if isinstance(plan, Plan) else _stated(understood.question, context)
     return _read(heard[-1].text, language, context)
 
 
@@ -145,6 +147,23 @@ def _read(text: str, language: Language, context: Context) -> _Understood:
         return _Understood(question, planned(question, context))
     except Refusal as refusal:
         return _Understood(question, refusal)
+
+
+def _stated(question: Question, context: Context) -> Context:
+    """The one function that a declined message speaks of: "it" in the next one means that, not an earlier one."""
+    subjects = [each for clause in question.clauses for each in clause.subjects]
+    stated = [each for each in subjects if each.definition is not None or (each.is_bare and _is_formula_of_x(each))]
+    if len(stated) != 1:
+        return context
+    try:
+        said = Question(language=question.language, clauses=(Clause(subjects=tuple(stated)),))
+        return planned(said, context).context
+    except Refusal:
+        return context
+
+
+def _is_formula_of_x(relation: Relation) -> bool:
+    return relation.letters == ("x",) and relation.parts != (Symbol("x"),)
 
 
 def _next_step(

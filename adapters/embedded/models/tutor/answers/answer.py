@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from adapters.embedded.models.tutor.answers import calculus, drawing, extrema, numbers, shape, solving, values
+from adapters.embedded.models.tutor.answers import calculus, drawing, extrema, numbers, shape, solving, traits, values
 from adapters.embedded.models.tutor.answers.results import Result
 from adapters.embedded.models.tutor.answers.say import Say
 from adapters.embedded.models.tutor.answers.told import Told
@@ -32,6 +32,7 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Table,
     Tangent,
     Task,
+    TraitOf,
 )
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
@@ -45,6 +46,7 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     AreaBetween: calculus.area_between,
     Limit: calculus.limit,
     Tangent: calculus.tangent,
+    TraitOf: traits.trait,
     Curvature: shape.curvature,
     Monotony: shape.monotony,
     Extrema: extrema.extrema,

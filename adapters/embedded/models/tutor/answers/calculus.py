@@ -141,10 +141,13 @@ def _is_near(task: Limit, result: Result) -> bool:
 def tangent(told: Told, task: Tangent, result: Result) -> None:
     """The line's equation."""
     said = {"what": label(task.function), "variable": task.function.variable, "at": told.say.formula(task.at)}
-    if result.get("is_real") is not True:
-        told.line("no tangent", **said)
+    if result.get("vertical") is True:
+        told.line("vertical normal", **said)
+    elif result.get("is_real") is not True:
+        told.line("no normal" if task.is_normal else "no tangent", **said)
     else:
         value = told.say.localised(pretty(text_of(result, "exact")))
-        told.line("tangent", value=value, slope=pretty(text_of(result, "slope")), **said)
-    told.step("how tangent")
+        key = "normal" if task.is_normal else "tangent"
+        told.line(key, value=value, slope=told.say.localised(pretty(text_of(result, "slope"))), **said)
+    told.step("how normal" if task.is_normal else "how tangent")
     told.reason("why exact")

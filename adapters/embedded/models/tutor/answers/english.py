@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from adapters.embedded.models.tutor.answers import traits_en
+
 SENTENCES: Final = {
     # numbers
     "and": " and ",
@@ -53,6 +55,10 @@ SENTENCES: Final = {
     "number remainder": "{first} divided by {second} leaves the remainder **{value}**.",
     "number choices": "There are **{value}** ways to choose {second} of {first}.",
     "number share": "{first} is **{value} %** of {second}.",
+    "number whole": "{first} is {second} % of **{value}**.",
+    "number part": "{first} % of {second} is **{value}**.",
+    "number orders": "There are **{value}** ways to put {first} things in order.",
+    "number next prime": "The next prime after {first} is **{value}**.",
     "number change": "From {first} to {second} it is a change of **{value} %**.",
     "number raised": "{first} raised by {second} % is **{value}**.",
     "number lowered": "{first} lowered by {second} % is **{value}**.",
@@ -89,6 +95,10 @@ SENTENCES: Final = {
     "right": "right",
     "tangent": "The tangent to {what} at {variable} = {at} is **y = {value}**, with the slope {slope}.",
     "no tangent": "{what} has no tangent with a finite slope at {variable} = {at}.",
+    "normal": "The normal to {what} at {variable} = {at} is **y = {value}**, with the slope {slope}.",
+    "vertical normal": "The normal to {what} at {variable} = {at} is the vertical line **{variable} = {at}**.",
+    "no normal": "{what} has no normal with a finite slope at {variable} = {at}.",
+    **traits_en.SENTENCES,
     # shape
     "for range": " for {range}",
     "for window": " for −2π ≤ {variable} ≤ 2π, the part I looked at",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from adapters.embedded.models.tutor.answers import traits_de
+
 SENTENCES: Final = {
     # numbers
     "and": " und ",
@@ -53,6 +55,10 @@ SENTENCES: Final = {
     "number remainder": "{first} geteilt durch {second} lässt den Rest **{value}**.",
     "number choices": "Es gibt **{value}** Möglichkeiten, {second} aus {first} zu wählen.",
     "number share": "{first} sind **{value} %** von {second}.",
+    "number whole": "{first} sind {second} % von **{value}**.",
+    "number part": "{first} % von {second} sind **{value}**.",
+    "number orders": "Es gibt **{value}** Möglichkeiten, {first} Dinge anzuordnen.",
+    "number next prime": "Die nächste Primzahl nach {first} ist **{value}**.",
     "number change": "Von {first} auf {second} ist es eine Änderung um **{value} %**.",
     "number raised": "{first} erhöht um {second} % ist **{value}**.",
     "number lowered": "{first} vermindert um {second} % ist **{value}**.",
@@ -91,6 +97,10 @@ SENTENCES: Final = {
     "right": "rechts",
     "tangent": "Die Tangente an {what} bei {variable} = {at} ist **y = {value}**, mit der Steigung {slope}.",
     "no tangent": "{what} hat bei {variable} = {at} keine Tangente mit endlicher Steigung.",
+    "normal": "Die Normale an {what} bei {variable} = {at} ist **y = {value}**, mit der Steigung {slope}.",
+    "vertical normal": "Die Normale an {what} bei {variable} = {at} ist die Senkrechte **{variable} = {at}**.",
+    "no normal": "{what} hat bei {variable} = {at} keine Normale mit endlicher Steigung.",
+    **traits_de.SENTENCES,
     # shape
     "for range": " für {range}",
     "for window": " für −2π ≤ {variable} ≤ 2π, den Teil, den ich untersucht habe",

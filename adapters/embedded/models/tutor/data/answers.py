@@ -189,6 +189,14 @@ def _leader(told: Told, task: FindGroup, result: Result) -> None:
         groups=say.listed([_plain(name) for name in texts_of(result, "leaders")]),
         value=_number(say, result.get("value")),
     )
+    if texts_of(result, "of sums"):
+        told.line(
+            "lowest group" if task.is_lowest else "highest group",
+            figure=say("total"),
+            column=_plain(task.column.name),
+            groups=say.listed([_plain(name) for name in texts_of(result, "of sums")]),
+            value=_number(say, result.get("sum")),
+        )
     told.step("how figures")
 
 

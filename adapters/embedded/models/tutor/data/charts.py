@@ -29,7 +29,7 @@ def _groups(task: ShowChart) -> str:
     if task.by is None:
         return f"groups = {{name: table[name].dropna() for name in {names(task.ys)}}}\n"
     column, by = quoted(task.ys[0].name), quoted(task.by.name)
-    return f"groups = {{str(group): rows[{column}].dropna() for group, rows in table.groupby({by})}}\n"
+    return f"groups = {{group_name(group): rows[{column}].dropna() for group, rows in table.groupby({by})}}\n"
 
 
 def histogram(task: ShowChart, say: Say) -> str:

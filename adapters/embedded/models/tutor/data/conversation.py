@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from adapters.embedded.models.port import ModelMessage
-from adapters.embedded.models.tutor.formulas.expression import Symbol
+from adapters.embedded.models.tutor.formulas.expression import Operation, Symbol, walk
 from adapters.embedded.models.tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue
+from adapters.embedded.models.tutor.planning.planning import Plan
 from adapters.embedded.models.tutor.planning.refusal import Refusal
 from adapters.embedded.models.tutor.reading.clause import Question
 
@@ -46,6 +47,13 @@ def is_about_table(question: Question, plan: object, message: ModelMessage) -> b
     """Whether the message asks of the table rather than of a formula that it spells out."""
     if not isinstance(plan, Refusal):
         parts = [part for clause in question.clauses for each in clause.subjects for part in each.parts]
+        if isinstance(plan, Plan) and not plan.tasks:  # "sum of a and b": two columns
+            parts = [
+                node
+                for part in parts
+                for node in walk(part)
+                if not (isinstance(node, Operation) and node.operator == "+")
+            ]
         return bool(parts) and all(isinstance(part, Symbol) for part in parts)  # "plot a": a column
     strange = any(clause.strange for clause in question.clauses)
     return bool(message.file_names or strange or question.cues & _ABOUT_FILES)

@@ -39,7 +39,7 @@ told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} 
 figures = {worked}
 figures.columns = [" ".join(name) if isinstance(name, tuple) else str(name) for name in figures.columns]
 print(figures.to_string())
-groups = {{str(group): {{name: float(row[name]) for name in figures.columns}}
+groups = {{group_name(group): {{name: float(row[name]) for name in figures.columns}}
           for group, row in figures.head(30).iterrows()}}
 {result('"groups": groups, "count": len(figures)')}"""
 
@@ -117,9 +117,17 @@ def leader(task: FindGroup) -> str:
     """The group with the highest or lowest figure; several where they share it."""
     best = "min" if task.is_lowest else "max"
     grouped = f"table.groupby({quoted(task.by.name)})[{quoted(task.column.name)}]"
+    fields = f'"leaders": leaders, "value": float(figures.{best}()) if len(figures) else None'
+    totals = ""
+    if task.with_totals:
+        totals = f"""# The same of each group's sum.
+sums = {grouped}.sum()
+first = [group_name(group) for group in sums[sums == sums.{best}()].index[:10]] if sums.size < len(table) else []
+"""
+        fields += f', "of sums": first, "sum": float(sums.{best}()) if len(sums) else None'
     return f"""
 # The figure of each group, and which group is first.
 figures = {grouped}.agg("{FIGURES[task.statistic]}").dropna()
 print(figures.to_string())
-leaders = [str(group) for group in figures[figures == figures.{best}()].index[:10]]
-{result(f'"leaders": leaders, "value": float(figures.{best}()) if len(figures) else None')}"""
+leaders = [group_name(group) for group in figures[figures == figures.{best}()].index[:10]]
+{totals}{result(fields)}"""

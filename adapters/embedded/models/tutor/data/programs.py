@@ -58,6 +58,11 @@ def with_dates(table):
     return table
 
 
+def group_name(group):
+    """A group in words; a date without the midnight it begins with."""
+    return str(group).removesuffix(" 00:00:00")
+
+
 table = with_dates(load(Path({path})))
 table.columns = [str(name).strip() for name in table.columns]
 '''

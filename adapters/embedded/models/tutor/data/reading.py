@@ -12,6 +12,7 @@ from adapters.embedded.models.tutor.data.requests import (
     ColumnKind,
     DataTask,
     Describe,
+    FindGroup,
     ShowChart,
     Statistic,
     TellCorrelation,
@@ -19,7 +20,7 @@ from adapters.embedded.models.tutor.data.requests import (
 )
 from adapters.embedded.models.tutor.data.whole_file import of_whole_file
 from adapters.embedded.models.tutor.data.words import parts_of
-from adapters.embedded.models.tutor.language.cues import CHART_CUES, Cue
+from adapters.embedded.models.tutor.language.cues import CHART_CUES, TRAIT_CUES, Cue
 from adapters.embedded.models.tutor.language.vocabulary import Language
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 
@@ -41,7 +42,7 @@ _CHARTS: Final = {
     Cue.BOXES: Chart.BOXES,
     Cue.TREND: Chart.SCATTER,
 }
-_OF_FORMULAS: Final = frozenset(
+_OF_FORMULAS: Final = TRAIT_CUES | frozenset(
     {
         Cue.DERIVATIVE,
         Cue.INTEGRAL,
@@ -58,6 +59,7 @@ _OF_FORMULAS: Final = frozenset(
         Cue.FACTOR,
         Cue.INTERSECTION,
         Cue.TANGENT,
+        Cue.NORMAL,
         Cue.INCREASING,
         Cue.DECREASING,
         Cue.UNABLE,
@@ -85,7 +87,9 @@ def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tupl
 def _tasks(question: DataQuestion) -> list[DataTask]:
     cues = question.cues
     statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
-    whole = of_whole_file(question, statistics)
+    if Cue.EXTREMA in cues:
+        statistics = (*statistics, Statistic.MINIMUM, Statistic.MAXIMUM)
+    whole = _date_of(question, statistics) if question.says("when", "wann") else of_whole_file(question, statistics)
     if whole is not None:
         return [whole]
     if Cue.CORRELATION in cues:
@@ -97,6 +101,19 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
     if Cue.DESCRIBE in cues or not (question.named or cues - {Cue.FILE, Cue.PRONOUN, Cue.HELLO, Cue.FIND, Cue.BE}):
         return [Describe(columns=tuple(question.named))]
     return []
+
+
+def _date_of(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup:
+    """`The highest revenue, and when`: the date of the row."""
+    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    extremes = {Statistic.MINIMUM, Statistic.MAXIMUM}
+    lowest = {Cue.LOWEST, Cue.MINIMUM} & question.cues
+    highest = {Cue.HIGHEST, Cue.MAXIMUM} & question.cues
+    if len(dates) != 1 or len(question.named) != 1 or set(statistics) - extremes or bool(lowest) == bool(highest):
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    statistic = Statistic.MINIMUM if lowest else Statistic.MAXIMUM
+    [column] = map(_numeric, question.named)
+    return FindGroup(by=dates[0], column=column, statistic=statistic, is_lowest=bool(lowest))
 
 
 def _correlation(question: DataQuestion) -> TellCorrelation:

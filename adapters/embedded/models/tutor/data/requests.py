@@ -119,6 +119,7 @@ class FindGroup:
     column: Column
     statistic: Statistic
     is_lowest: bool
+    with_totals: bool = False  # `highest sales` of a region can mean the highest single row, or all added up
 
 
 DataTask = (

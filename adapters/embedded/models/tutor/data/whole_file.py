@@ -54,4 +54,10 @@ def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGr
     is_lowest = Cue.LOWEST in question.cues
     by_default = Statistic.TOTAL if question.says("most", "fewest", "meisten", "wenigsten") else None
     statistic = next(iter(statistics), by_default) or (Statistic.MINIMUM if is_lowest else Statistic.MAXIMUM)
-    return FindGroup(by=others[0], column=numbers[0], statistic=statistic, is_lowest=is_lowest)
+    return FindGroup(
+        by=others[0],
+        column=numbers[0],
+        statistic=statistic,
+        is_lowest=is_lowest,
+        with_totals=not statistics and by_default is None,
+    )

@@ -78,7 +78,17 @@ _LATEX_ROOT: Final = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
 _LATEX_POWER: Final = re.compile(r"\^\s*\{([^{}]*)\}")
 _MOST_NESTED_LATEX: Final = 6
 _NUMBER: Final = r"[-+]?\s?(?:oo|inf(?:inity|ty)?|unendlich|pi|\d+(?:\.\d+)?)(?:\s?[/*]\s?(?:\d+|pi))?"
+_END: Final = r"-?(?:\d+(?:\.\d+)?\s?\*?\s?(?:pi)?|pi)"
+_LEADS_TO_RANGE: Final = frozenset(
+    {"from", "von", "in", "im", "between", "for", "on", "auf", "over", "range", "bereich"}
+)
 _LOG_OF: Final = r"\d+(?:\.\d+)?|[a-z]"
+
+
+def _leads_to_range(word: str) -> bool:
+    return word.endswith(("=", "[", "(", "{", ",")) or word.lower() in _LEADS_TO_RANGE
+
+
 _SENTENCES: Final = (
     (re.compile(r"(?<=\d) [xX] (?=\d)"), " * "),  # 3 x 4
     (
@@ -87,6 +97,11 @@ _SENTENCES: Final = (
     ),
     (re.compile(r"\blim\s*_?\s*[({]([^(){}]*->[^(){}]*)[)}]"), r"lim \1 of "),
     (re.compile(rf"(->\s*{_NUMBER}[-+]?)(?=\s+\S)"), r"\1 , "),  # x -> 0 sin(x)/x: no product of 0
+    (
+        re.compile(rf"(\S+)\s+({_END})\s*\.\.+\s*({_END})(?![\w.])"),  # sin x 0..2pi
+        lambda found: f"{found[1]} {'' if _leads_to_range(found[1]) else 'from '}{found[2]} to {found[3]}",
+    ),
+    (re.compile(r"=\s*\?"), "?"),  # f'(x) = ?
     (re.compile(r"(,|\s)\s*\.{2,}\s*,?|\.{3,}\s*,"), " … "),  # 1, 2, ..., 10
     (re.compile(r"(?<=\d)\s*\.\.+\s*(?=-?\d)"), " to "),  # 0..5
     (

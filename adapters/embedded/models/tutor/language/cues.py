@@ -37,6 +37,13 @@ class Cue(Enum):
     INTERCEPT = auto()
     TANGENT = auto()
     ANALYSIS = auto()
+    NORMAL = auto()  # the line
+    DOMAIN = auto()
+    VALUES_TAKEN = auto()  # the range of a function
+    PARITY = auto()
+    INVERSE = auto()
+    ASYMPTOTES = auto()
+    PERIODIC = auto()
     FIND = auto()  # find, calculate, what is: asks for something named elsewhere
 
     # of a file's columns
@@ -149,12 +156,16 @@ STATISTICS_CUES: Final = frozenset(
     }
 )
 CHART_CUES: Final = frozenset({Cue.HISTOGRAM, Cue.SCATTER, Cue.BARS, Cue.LINES, Cue.BOXES, Cue.TREND})
+TRAIT_CUES: Final = frozenset(
+    {Cue.DOMAIN, Cue.VALUES_TAKEN, Cue.PARITY, Cue.INVERSE, Cue.ASYMPTOTES, Cue.PERIODIC}
+)  # fmt: skip
 SIGN_CUES: Final = frozenset({Cue.POSITIVE, Cue.NEGATIVE})
 DEMANDS: Final = (
     SHAPE_CUES
     | MONOTONY_CUES
     | EXTREMA_CUES
     | ALGEBRA_CUES
+    | TRAIT_CUES
     | frozenset(
         {
             Cue.PLOT,
@@ -169,6 +180,7 @@ DEMANDS: Final = (
             Cue.INTERSECTION,
             Cue.INTERCEPT,
             Cue.TANGENT,
+            Cue.NORMAL,
             Cue.ANALYSIS,
             Cue.FIND,
         }

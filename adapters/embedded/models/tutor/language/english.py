@@ -74,6 +74,17 @@ CUES: Final = {
     " | tangent equation",
     Cue.ANALYSIS: "analyse | analyze | analysis | curve sketching | discuss | examine | investigate | study"
     " | properties",
+    Cue.NORMAL: "normal line | normal | normal lines | equation of the normal | equation of the normal line"
+    " | normal equation",
+    Cue.DOMAIN: "domain | domain of | the domain | where defined | natural domain | defined | undefined | maximal domain",
+    Cue.VALUES_TAKEN: "range of | range of values | range of the function | what is the range | what's the range"
+    " | find the range | its range | range and | value range | values taken | set of values",
+    Cue.PARITY: "even or odd | odd or even | even odd or neither | odd even or neither | even | odd | even function"
+    " | odd function | symmetric | symmetry | symmetrical | parity",
+    Cue.INVERSE: "inverse | inverse function | inverse of | inverse function of | invertible | invert",
+    Cue.ASYMPTOTES: "asymptote | asymptotes | vertical asymptote | vertical asymptotes | horizontal asymptote"
+    " | horizontal asymptotes | slant asymptote | slant asymptotes | oblique asymptote | oblique asymptotes",
+    Cue.PERIODIC: "period of | period | periodic | periodicity | fundamental period",
     Cue.FIND: "find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
     " | whats | what are | give | give me | show | show me | tell me | get | obtain | work out | how much is"
     " | what do you get for | which is | state | where is | where are | what will be | what would be"
@@ -117,7 +128,7 @@ CUES: Final = {
     Cue.FROM: "from | starting at | starting from | ranging from | going from | running from",
     Cue.TO: "to | until | up to | through | till | and ending at",
     Cue.BETWEEN: "between | in between",
-    Cue.FOR: "for | when | if | where we have | such that | so that | given | given that | with the value | having"
+    Cue.FOR: "for | where x is | where x lies | when | if | where we have | such that | so that | given | given that | with the value | having"
     " | letting | let | using | provided that | satisfying | satisfies | satisfy | assuming | suppose | supposing"
     " | considering | setting | take | taking | taken at | assume",
     Cue.AT: "at | at the point | in the point | at position | at point | at the value | at the position",
@@ -205,15 +216,15 @@ CUES: Final = {
     " | what are you | how do you work | what are your capabilities | can you help | what are you able to do"
     " | what can you do for me | what can i ask you | what kind of questions can i ask",
     Cue.GOODBYE: "bye | goodbye | see you | good night | bye bye",
-    Cue.UNABLE: "domain | domain of | range of | the domain | differential equation | differential equations | ode"
+    Cue.UNABLE: "differential equation | differential equations | ode"
     " | matrix | matrices | determinant | eigenvalue | eigenvalues | eigenvector | eigenvectors | vector | vectors"
     " | probability | laplace | fourier | transform | taylor | maclaurin | series | binomial | prime | primes"
     " | volume | surface area | arc length | partial | partial derivative | modulo | mod | proof | prove | theorem"
-    " | asymptote | asymptotes | inverse | inverse function | rotated | revolution | solid | distance | perimeter"
+    " | axis of symmetry | inverse matrix | rotated | revolution | solid | distance | perimeter"
     " | triangle | circle | angle | percent | percentage | interest | greatest common divisor"
-    " | least common multiple | gcd | lcm | permutation | combinations | convolution | expected value | normal line"
+    " | least common multiple | gcd | lcm | permutation | combinations | convolution | expected value"
     " | cross product | dot product | remainder | divisible | implicit | implicitly | continuous | differentiable"
-    " | injective | surjective | periodic | period | symmetric | symmetry | even | odd | range of values | amplitude"
+    " | injective | surjective | amplitude"
     " | 3d | contour | surface",
 }
 
@@ -231,7 +242,7 @@ OPERATORS: Final = {
 """Words that join two formulas, and the sign they stand for; between anything else they are plain words."""
 
 POSTFIXES: Final = {
-    "squared": "** 2", "cubed": "** 3", "to the third": "** 3", "factorial": "!", "degrees": "°", "degree": "°",
+    "squared": "** 2", "cubed": "** 3", "to the third": "** 3", "factorial": "!", "degrees": "°", "degree": "°", "deg": "°",
     "percent": "%",
 }
 """Words after a formula."""

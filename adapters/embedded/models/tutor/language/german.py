@@ -56,6 +56,16 @@ CUES: Final = {
     Cue.INTERCEPT: "y-achsenabschnitt | schneidet die y-achse | schnittpunkt mit der y-achse",
     Cue.TANGENT: "tangente | tangentengleichung | gleichung der tangente | tangenten",
     Cue.ANALYSIS: "kurvendiskussion | untersuche | analysiere | diskutiere | funktionsuntersuchung",
+    Cue.NORMAL: "normale | normalengleichung | gleichung der normalen | normalen",
+    Cue.DOMAIN: "definitionsbereich | definitionsmenge | maximaler definitionsbereich | definitionsbereichs",
+    Cue.VALUES_TAKEN: "wertebereich | wertemenge | bildmenge",
+    Cue.PARITY: "gerade oder ungerade | ungerade oder gerade | gerade funktion | ungerade funktion | ungerade"
+    " | symmetrie | symmetrisch | symmetrieverhalten | achsensymmetrisch | punktsymmetrisch"
+    " | achsensymmetrisch oder punktsymmetrisch | punktsymmetrisch oder achsensymmetrisch",
+    Cue.INVERSE: "umkehrfunktion | umkehrfunktion von | inverse funktion | umkehrbar | inverse | umkehrfunktionen",
+    Cue.ASYMPTOTES: "asymptote | asymptoten | senkrechte asymptote | senkrechte asymptoten | waagrechte asymptote"
+    " | waagrechte asymptoten | waagerechte asymptote | waagerechte asymptoten | schiefe asymptote",
+    Cue.PERIODIC: "periode | periode von | periodisch | periodenlänge",
     Cue.FIND: "schreibe | schreib | wandle | berechne | berechnen | bestimme | bestimmen | finde | finden | was ist"
     " | was sind | wie lautet | wie lauten | wie groß ist | gib | gib mir | gib an | ermittle | ermitteln"
     " | wie viel ist | wieviel ist | wie viel sind | wieviel sind | was ergibt | ergibt | rechne | rechne aus | ausrechnen | wo ist | wo sind"
@@ -174,12 +184,12 @@ CUES: Final = {
     Cue.HELP: "hilf mir | was kannst du | wer bist du | wie kannst du helfen | was machst du | was kannst du alles"
     " | was kannst du für mich tun | wie funktionierst du | was kann ich fragen | was kann ich dich fragen",
     Cue.GOODBYE: "tschüss | tschüs | auf wiedersehen | ciao | bis bald | gute nacht",
-    Cue.UNABLE: "definitionsbereich | definitionsmenge | differentialgleichung | differentialgleichungen | matrix"
+    Cue.UNABLE: "differentialgleichung | differentialgleichungen | matrix"
     " | matrizen | determinante | eigenwert | eigenwerte | vektor | vektoren | wahrscheinlichkeit | taylor"
-    " | taylorreihe | reihe | primzahl | primzahlen | volumen | rotationskörper | umkehrfunktion | asymptote"
-    " | asymptoten | beweise | beweis | abstand | umfang | dreieck | kreis | winkel | zinsen | ggt | kgv | partielle"
-    " | bogenlänge | normale | rest | teilbar | symmetrie | symmetrisch | periode | stetig | differenzierbar"
-    " | wertebereich | gerade funktion | ungerade",
+    " | taylorreihe | reihe | primzahl | primzahlen | volumen | rotationskörper"
+    " | beweise | beweis | abstand | umfang | dreieck | kreis | winkel | zinsen | ggt | kgv | partielle"
+    " | bogenlänge | rest | teilbar | stetig | differenzierbar"
+    "",
 }
 
 OPERATORS: Final = {

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from adapters.embedded.models.tutor.formulas.expression import Expression
+from adapters.embedded.models.tutor.formulas.expression import Applied, Expression, Symbol
+from adapters.embedded.models.tutor.formulas.statements import Relation
 from adapters.embedded.models.tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
 from adapters.embedded.models.tutor.planning.functions import Definitions
 from adapters.embedded.models.tutor.reading.clause import Clause
@@ -49,7 +50,9 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
     last = context.last
     if last is None:
         return clause
-    if Cue.BOTH in clause.cues and not clause.subjects and len(last.subjects) == 1 and context.earlier is not None:
+    if Cue.BOTH in clause.cues and not clause.subjects and _is_of_own_functions(last) and len(context.definitions) == 2:
+        last = replace(last, subjects=tuple(Relation((Symbol(name),)) for name in context.definitions))
+    elif Cue.BOTH in clause.cues and not clause.subjects and len(last.subjects) == 1 and context.earlier is not None:
         last = replace(last, subjects=context.earlier.subjects + last.subjects)
     if clause.demands and clause.demands != (Cue.FIND,):
         return clause if clause.subjects else _demanded(clause, last, opens=opens)
@@ -60,10 +63,18 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
     return _elsewhere(clause, last)
 
 
+def _is_of_own_functions(clause: Clause) -> bool:
+    """Whether it was about `f(2)` or `f(g(x))`, so that `both` are the functions themselves."""
+    return all(isinstance(part, Applied) for subject in clause.subjects for part in subject.parts)
+
+
 def _demanded(clause: Clause, last: Clause, *, opens: bool) -> Clause:
     """Another demand of what was talked about; `... and evaluate it at 2` after a derivative means the derivative."""
     if clause.demands == (Cue.EVALUATE,) and not opens and Cue.DERIVATIVE in last.demands:
         return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
+    drawn = Cue.TANGENT in {clause.of, *clause.demands} and Cue.TANGENT in last.demands
+    if drawn and not (clause.values or clause.points):  # "draw the tangent": the one of before
+        clause = replace(clause, values=last.values, points=last.points)
     bounds = clause.bounds or (last.bounds if clause.demands == (Cue.AREA,) else None)
     return replace(clause, subjects=last.subjects, bounds=bounds)
 

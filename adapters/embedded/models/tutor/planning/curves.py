@@ -8,7 +8,14 @@ from typing import Final
 
 from adapters.embedded.models.tutor.formulas.expression import Number, Operation, is_constant
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
-from adapters.embedded.models.tutor.language.cues import ALGEBRA_CUES, EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
+from adapters.embedded.models.tutor.language.cues import (
+    ALGEBRA_CUES,
+    EXTREMA_CUES,
+    MONOTONY_CUES,
+    SHAPE_CUES,
+    TRAIT_CUES,
+    Cue,
+)
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
 from adapters.embedded.models.tutor.planning.tasks import (
     AreaBetween,
@@ -31,14 +38,24 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Table,
     Tangent,
     Task,
+    TraitOf,
     Trend,
 )
+from adapters.embedded.models.tutor.planning.traits import Trait, is_continuous
 from adapters.embedded.models.tutor.planning.view import ClauseView
 
 _SHAPES: Final = {Cue.CONCAVE: Shape.CONCAVE, Cue.CONVEX: Shape.CONVEX, Cue.INFLECTION: Shape.INFLECTION}
 _TRENDS: Final = {Cue.INCREASING: Trend.INCREASING, Cue.DECREASING: Trend.DECREASING}
 _EXTREMA: Final = {Cue.MAXIMUM: Extremum.MAXIMUM, Cue.MINIMUM: Extremum.MINIMUM}
 _REWRITINGS: Final = {Cue.SIMPLIFY: Rewriting.SIMPLIFY, Cue.EXPAND: Rewriting.EXPAND, Cue.FACTOR: Rewriting.FACTOR}
+_TRAITS: Final = {
+    Cue.DOMAIN: Trait.DOMAIN,
+    Cue.VALUES_TAKEN: Trait.VALUES,
+    Cue.PARITY: Trait.PARITY,
+    Cue.INVERSE: Trait.INVERSE,
+    Cue.ASYMPTOTES: Trait.ASYMPTOTES,
+    Cue.PERIODIC: Trait.PERIOD,
+}
 _DEFAULT_TABLE: Final = Bounds(Number("0"), Number("10"))
 
 
@@ -50,6 +67,8 @@ def plot(view: ClauseView) -> list[Task]:
     functions = view.drawable(view.functions(sides=True))
     first = functions[0]
     bounds = view.bounds(first.variable)
+    if bounds is not None and bounds.low == bounds.high:
+        raise Refusal(Reason.NO_RANGE)
     if view.clause.of is Cue.TANGENT:
         points = view.points(first)
         if not points:
@@ -188,7 +207,19 @@ def tangent(view: ClauseView) -> list[Task]:
     points = view.points(function)
     if not points:
         raise Refusal(Reason.NO_POINT)
-    return [Tangent(function=function, at=point) for point in points]
+    is_normal = Cue.NORMAL in view.clause.demands
+    return [Tangent(function=function, at=point, is_normal=is_normal) for point in points]
+
+
+def traits(view: ClauseView) -> list[Task]:
+    """Of each function. Raises Refusal for a number: whether 7 is odd is another question."""
+    asked = [_TRAITS[cue] for cue in view.clause.demands if cue in _TRAITS]
+    functions = view.drawable(view.functions())
+    if any(is_constant(each.expression) or each.derived for each in functions):
+        raise Refusal(Reason.LEFT_OVER)
+    if not all(is_continuous(each.expression) for each in functions):
+        raise Refusal(Reason.UNABLE)
+    return [TraitOf(function=function, asked=trait) for function in functions for trait in asked]
 
 
 def rewrite(view: ClauseView) -> list[Task]:
@@ -223,6 +254,7 @@ FAMILIES: Final[Mapping[Cue, Cue]] = {
     **dict.fromkeys(MONOTONY_CUES, Cue.MONOTONY),
     **dict.fromkeys(EXTREMA_CUES, Cue.EXTREMA),
     **dict.fromkeys(ALGEBRA_CUES, Cue.SIMPLIFY),
+    **dict.fromkeys(TRAIT_CUES, Cue.DOMAIN),
     Cue.AREA: Cue.INTEGRAL,
 }
 """Demands that are sides of one question, such as maximum and minimum, by the one that stands for them."""
@@ -239,6 +271,8 @@ PLANNERS: Final[Mapping[Cue, Callable[[ClauseView], list[Task]]]] = {
     Cue.LIMIT: limit,
     Cue.TABLE: table,
     Cue.TANGENT: tangent,
+    Cue.NORMAL: tangent,
+    Cue.DOMAIN: traits,
     Cue.SIMPLIFY: rewrite,
     Cue.ANALYSIS: analysis,
 }

@@ -14,6 +14,8 @@ from adapters.embedded.models.tutor.planning.tasks import NumberTask, OfNumbers
 
 _GREATEST: Final[Mapping[OfNumbers, float]] = {
     OfNumbers.CHOICES: 1e3,
+    OfNumbers.ORDERS: 500,
+    OfNumbers.NEXT_PRIME: 1e20,
     OfNumbers.PRIMES: 1e5,
     OfNumbers.DIVISORS: 1e12,
     OfNumbers.IS_PRIME: 1e20,

@@ -23,7 +23,7 @@ from adapters.embedded.models.tutor.planning import curves, equations
 from adapters.embedded.models.tutor.planning.context import Context, completed
 from adapters.embedded.models.tutor.planning.functions import Definitions, definitions_in
 from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Plot, Tangent, Task
+from adapters.embedded.models.tutor.planning.tasks import Derivative, Evaluate, Extrema, Plot, Tangent, Task
 from adapters.embedded.models.tutor.planning.view import ClauseView
 from adapters.embedded.models.tutor.reading.clause import UNCLEAR, Clause, Question
 
@@ -55,7 +55,7 @@ _NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
     Cue.SYSTEM: {Cue.SOLVE, Cue.FIND},
     Cue.INTERVAL: SHAPE_CUES | MONOTONY_CUES | {Cue.PLOT, Cue.ROOTS},
     Cue.X_AXIS: {Cue.AREA, Cue.ROOTS},
-    Cue.Y_AXIS: {Cue.INTERCEPT},
+    Cue.Y_AXIS: {Cue.INTERCEPT, Cue.PARITY},
     Cue.STEP: {Cue.TABLE},
     Cue.POINTS: {Cue.TABLE, Cue.ROOTS, Cue.INFLECTION, Cue.INTERSECTION, *EXTREMA_CUES},
 }
@@ -104,7 +104,7 @@ def planned(question: Question, context: Context) -> Plan:
     if not tasks and not any(clause.subjects for clause in question.clauses):
         raise Refusal(Reason.NO_MATHEMATICS)
     doubts = frozenset(doubt for clause in question.clauses for part in clause.subjects for doubt in part.doubts)
-    shown = dict.fromkeys(_with_marks(tasks))
+    shown = dict.fromkeys(_with_turns(_with_marks(tasks)))
     return Plan(tasks=tuple(shown), doubts=doubts, context=context, places=_places(question))
 
 
@@ -166,8 +166,22 @@ def _with_marks(tasks: Sequence[Task]) -> list[Task]:
 def _with_points_of(plot: Plot, tasks: Sequence[Task]) -> Plot:
     first = plot.functions[0]
     marks = [task.at for task in tasks if isinstance(task, Evaluate) and task.function == first]
-    tangents = [task.at for task in tasks if isinstance(task, Tangent) and task.function == first]
+    tangents = [
+        task.at for task in tasks if isinstance(task, Tangent) and task.function == first and not task.is_normal
+    ]
     return replace(plot, marks=(*plot.marks, *marks), tangent_at=next(iter(tangents), plot.tangent_at))
+
+
+def _with_turns(tasks: Sequence[Task]) -> list[Task]:
+    """Where one curve and its extrema are asked for, it is drawn after they are found, and they are marked."""
+    plots = [task for task in tasks if isinstance(task, Plot)]
+    extrema = [task for task in tasks if isinstance(task, Extrema)]
+    if len(plots) != 1 or len(extrema) != 1 or plots[0].functions[0] != extrema[0].function:
+        return list(tasks)
+    others = [task for task in tasks if task is not plots[0]]
+    at = others.index(extrema[0])
+    found = replace(extrema[0], bounds=extrema[0].bounds or plots[0].bounds)
+    return [*others[:at], found, replace(plots[0], turns=found.asked), *others[at + 1 :]]
 
 
 def _places(question: Question) -> int | None:

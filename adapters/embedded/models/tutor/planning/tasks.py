@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from adapters.embedded.models.tutor.formulas.expression import Expression
 from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
+from adapters.embedded.models.tutor.planning.traits import Trait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,14 @@ class Inequality:
     bounds: Bounds | None = None
 
 
+class Extremum(StrEnum):
+    """Which extrema were asked for."""
+
+    MAXIMUM = "maximum"
+    MINIMUM = "minimum"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """Curves in one diagram. `marks` are values of the variable whose points are shown on the first curve."""
@@ -92,6 +101,7 @@ class Plot:
     bounds: Bounds | None = None
     marks: tuple[Expression, ...] = ()
     tangent_at: Expression | None = None  # also draws the tangent of the first curve there
+    turns: Extremum | None = None  # to be marked, as the Extrema task right before it found them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +165,6 @@ class Monotony:
     bounds: Bounds | None = None
 
 
-class Extremum(StrEnum):
-    """Which extrema were asked for."""
-
-    MAXIMUM = "maximum"
-    MINIMUM = "minimum"
-    BOTH = "both"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extrema:
     """Local and global extrema."""
@@ -208,10 +210,19 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tangent:
-    """The tangent at a point."""
+    """The tangent at a point, or the normal: the line that crosses the tangent there at a right angle."""
 
     function: Function
     at: Expression
+    is_normal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraitOf:
+    """A trait of a whole function."""
+
+    function: Function
+    asked: Trait
 
 
 class OfNumbers(StrEnum):
@@ -237,6 +248,10 @@ class OfNumbers(StrEnum):
     REMAINDER = "remainder"  # dividend, divisor
     CHOICES = "choices"  # how many there are, how many are taken
     SHARE = "share"  # part, whole
+    WHOLE = "whole"  # part, percent
+    PART = "part"  # percent, whole
+    ORDERS = "orders"  # how many things
+    NEXT_PRIME = "next prime"
     CHANGE = "change"  # before, after
     RAISED = "raised"  # base, percent
     LOWERED = "lowered"  # base, percent
@@ -277,6 +292,7 @@ Task = (
     | Integral
     | Limit
     | Tangent
+    | TraitOf
     | Curvature
     | Monotony
     | Extrema

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from adapters.embedded.models.tutor.formulas.expression import Call, Expression, symbols, walk
 from adapters.embedded.models.tutor.formulas.sympy_text import code
 from adapters.embedded.models.tutor.planning.tasks import Derivative, Function, Integral, Limit, Tangent
 from adapters.embedded.models.tutor.programs.helpers import BOTH
 from adapters.embedded.models.tutor.programs.script import MARK, Script
+
+ABSOLUTE: Final = '''
+def with_absolute_values(antiderivative, function, symbol):
+    """ln|x| instead of ln(x), where the function has values and the shorter form has none; checked with slopes."""
+    if not antiderivative.has(sp.log) or antiderivative.has(sp.Integral) or antiderivative.free_symbols != {symbol}:
+        return antiderivative
+    wider = antiderivative.replace(sp.log, lambda inside: sp.log(sp.Abs(inside)))
+    places, step = np.linspace(-8, 8, 321) + 0.0123, 1e-5
+    try:
+        short, wide, heights = (sp.lambdify(symbol, each, ["scipy", "numpy"])
+                                for each in (antiderivative, wider, function))
+        with np.errstate(all="ignore"):
+            slopes = (wide(places + step) - wide(places - step)) / (2 * step)
+            there, missing = heights(places) + 0 * places, ~np.isfinite(short(places) + 0 * places)
+        defined = np.isfinite(there)
+        fits = (defined & missing).any() and (
+            np.isclose(slopes[defined], there[defined], rtol=1e-3, atol=1e-3).mean() > 0.97)  # not beside poles
+    except (NameError, TypeError):
+        return antiderivative
+    return wider if fits else antiderivative
+'''
 
 
 def derivative(script: Script, task: Derivative) -> None:
@@ -36,10 +59,7 @@ def _slope(script: Script, task: Derivative, point: Expression) -> None:
     name, variable, at = script.function(task.function), script.symbol(task.function.variable), script.text(point)
     constant = not symbols(point) and symbols(task.function.expression) == (task.function.variable,)
     defined = f"{name}.subs({variable}, {at}).is_real" if constant else "True"
-    kinked = any(
-        isinstance(node, Call) and node.function in {"Abs", "sign", "floor", "ceiling"}
-        for node in walk(task.function.expression)
-    )
+    kinked = _is_kinked(task.function)
     slopes = (
         f"{{sp.limit(({name} - {name}.subs({variable}, {at})) / ({variable} - {at}), {variable}, {at}, side)"
         f' for side in "-+"}}'
@@ -55,15 +75,25 @@ def _slope(script: Script, task: Derivative, point: Expression) -> None:
     )
 
 
+def _is_kinked(function: Function) -> bool:
+    return any(
+        isinstance(node, Call) and node.function in {"Abs", "sign", "floor", "ceiling"}
+        for node in walk(function.expression)
+    )
+
+
 def integral(script: Script, task: Integral) -> None:
     """The antiderivative, or the number between bounds."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     if task.bounds is None:
+        script.uses("np")
+        script.helper(ABSOLUTE)
         script.section(
             "Find an antiderivative and check it by differentiating.",
             f"""
             antiderivative = sp.integrate({name}, {variable})
             check = sp.simplify(sp.diff(antiderivative, {variable}) - {name}) == 0
+            antiderivative = with_absolute_values(antiderivative, {name}, {variable})
             print("Antiderivative:", antiderivative)
             print("Its derivative is the function again:", check)
             print("{MARK}", json.dumps({{
@@ -145,19 +175,26 @@ def _near(script: Script, function: Function, point: str) -> str:
 
 
 def tangent(script: Script, task: Tangent) -> None:
-    """The line through the point with the slope there."""
+    """The line through the point with the slope there; none at a kink, where the slopes of both sides differ."""
     name, variable = script.function(task.function), script.symbol(task.function.variable)
+    kinked = _is_kinked(task.function) and not symbols(task.at)
+    smooth = "len(beside) == 1" if kinked else "True"
+    quotient = f"({name} - height) / ({variable} - point)"
+    beside = f'beside = {{sp.limit({quotient}, {variable}, point, side) for side in "-+"}}' if kinked else ""
     script.section(
-        "The tangent has the slope of the curve and goes through its point.",
+        "The tangent has the slope of the curve and goes through its point."
+        + (" The normal crosses it at a right angle." if task.is_normal else ""),
         f"""
         point = {script.exact(task.at)}
-        slope = sp.simplify(sp.diff({name}, {variable}).subs({variable}, point))
+        slope = sp.simplify({"-1 / " if task.is_normal else ""}sp.diff({name}, {variable}).subs({variable}, point))
         height = sp.simplify({name}.subs({variable}, point))
         tangent = sp.expand(slope * ({variable} - point) + height)
-        print("Tangent: y =", tangent)
+        print("Line: y =", tangent)
+        {beside}
         print("{MARK}", json.dumps({{
+            "vertical": {"slope.is_infinite and height.is_real" if task.is_normal else "False"},
             "exact": str(tangent), "slope": str(slope), "height": str(height),
-            "is_real": slope.is_finite is not False and slope.is_real is not False and height.is_real is not False,
+            "is_real": {smooth} and slope.is_finite is not False and not False in (slope.is_real, height.is_real),
         }}))
     """,
     )

@@ -18,21 +18,27 @@ from adapters.embedded.models.tutor.formulas.expression import (
 )
 from adapters.embedded.models.tutor.formulas.statements import Bounds
 from adapters.embedded.models.tutor.planning.labels import head, label
-from adapters.embedded.models.tutor.planning.tasks import Function, Plot
+from adapters.embedded.models.tutor.planning.tasks import Extremum, Function, Plot
 from adapters.embedded.models.tutor.programs.script import MARK, Script
 
+JOINED: Final = '''
+def joined(heights):
+    """Points alone, such as those of x^x at -1, -2, -3, are no curve."""
+    finite = np.append(np.insert(np.isfinite(heights), 0, False), False)
+    return np.where(finite[:-2] | finite[2:], heights, np.nan)
+'''
 RANGE: Final = '''
 def good_range(curves, marks, least):
     """A range that shows zeros, turning points, where curves meet, and the marked points, if they are not too many."""
     wide = np.linspace(-1000, 1000, 20001)
-    drawn = [curve(wide) + 0 * wide for curve in curves]
+    drawn = [joined(curve(wide) + 0 * wide) for curve in curves]
     special = list(marks)
     for values in [*drawn, *map(np.diff, drawn), *(heights - drawn[0] for heights in drawn[1:])]:
         known = np.flatnonzero(np.isfinite(values) & (np.abs(values) > 1e-100))
         special += list(wide[known[np.flatnonzero(np.diff(np.sign(values[known])))]])  # where the sign changes
     if len(special) > 24:
         near = np.linspace(-2 * np.pi, 2 * np.pi, 20001)
-        waves = min(np.count_nonzero(np.diff(np.sign(np.diff(curve(near) + 0 * near)))) for curve in curves)
+        waves = min(np.nansum(np.abs(np.diff(np.sign(np.diff(curve(near) + 0 * near)))) > 0) for curve in curves)
         reach = 2 * np.pi * min(1, 16 / max(waves, 1))
         return -reach, reach
     if all(abs(place) < 50 for place in special):
@@ -46,7 +52,7 @@ DEFINED: Final = '''
 def where_defined(curves, left, right):
     """The part of a range where there is something to see."""
     wide = np.linspace(-1000, 1000, 20001)
-    defined = np.concatenate([wide[np.isfinite(curve(wide) + 0 * wide)] for curve in curves])
+    defined = np.concatenate([wide[np.isfinite(joined(curve(wide) + 0 * wide))] for curve in curves])
     if len(defined) == 0 or defined.min() > right or defined.max() < left:
         return left, right
     return max(left, defined.min() - 0.5), min(right, defined.max() + 0.5)
@@ -82,9 +88,17 @@ def plot(script: Script, task: Plot) -> None:
     poles = has_poles(formulas)
     partial = poles or is_partial(formulas)
     quiet = partial or not is_polynomial(formulas)
+    if task.turns is not None:
+        script.section("The turning points, to be marked: where the sign changes.", _turns(task.turns))
     script.section("The curves, as functions of numbers.", _curves(script, task, variable, quiet=quiet))
     script.section("The range to draw.", _range(script, task, partial=partial, poles=poles))
     script.section("Draw: many points, joined to a smooth line.", _drawing(script, task, poles=poles))
+
+
+def _turns(asked: Extremum) -> str:
+    changes = {Extremum.MAXIMUM: "[(1, -1)]", Extremum.MINIMUM: "[(-1, 1)]", Extremum.BOTH: "[(1, -1), (-1, 1)]"}
+    return f"""before, after = ({{row[end]: row["sign"] for row in rows}} for end in ("high", "low"))
+turns = [float(cut) for cut in cuts if (before.get(str(cut)), after.get(str(cut))) in {changes[asked]}][:12]"""
 
 
 def has_poles(formulas: Iterable[Expression]) -> bool:
@@ -159,12 +173,12 @@ def _range(script: Script, task: Plot, *, partial: bool, poles: bool) -> str:
     bounds = task.bounds
     if bounds is not None and Constant("oo") not in (*walk(bounds.low), *walk(bounds.high)):
         return f"left, right = sorted([float({script.text(bounds.low)}), float({script.text(bounds.high)})])"
-    script.helper(RANGE)
+    script.helper(JOINED, RANGE)
     text = f"left, right = good_range(curves.values(), [{', '.join(_marks(script, task))}], {5 if poles else 3})"
     if bounds is not None:
         text += "\n" + _cut(script, bounds)
     if partial:
-        script.helper(DEFINED)
+        script.helper(JOINED, DEFINED)
         text += "\nleft, right = where_defined(curves.values(), left, right)"
     return text
 
@@ -181,7 +195,8 @@ def _cut(script: Script, bounds: Bounds) -> str:
 
 def _marks(script: Script, task: Plot) -> Sequence[str]:
     marks = [*task.marks, *([task.tangent_at] if task.tangent_at is not None else [])]
-    return [f"float({script.text(mark)})" for mark in dict.fromkeys(marks)]
+    given = [f"float({script.text(mark)})" for mark in dict.fromkeys(marks)]
+    return [*given, "*turns"] if task.turns is not None else given
 
 
 def _drawing(script: Script, task: Plot, *, poles: bool) -> str:
@@ -223,7 +238,7 @@ def _marked(script: Script, task: Plot) -> str:
     if not marks:
         return ""
     name, variable = script.real_function(task.functions[0]), script.symbol(task.functions[0].variable)
-    return f"""for at in [{", ".join(marks)}]:
+    return f"""for at in [at for at in [{", ".join(marks)}] if left <= at <= right]:
     height = float({name}.subs({variable}, at))
     plt.plot(at, height, "o", color="black")
     plt.annotate(f"({{at:.4g}}, {{height:.4g}})", (at, height), textcoords="offset points", xytext=(6, 8))

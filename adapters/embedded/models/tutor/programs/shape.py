@@ -12,7 +12,7 @@ _SHARED = (ZEROS, PARTS, SIGNS)
 
 def curvature(script: Script, task: Curvature) -> None:
     """The sign of the second derivative between the points where it can change."""
-    _examine(script, task.function, script.domain(task.bounds), order=2)
+    examine(script, task.function, script.domain(task.bounds), order=2)
     script.helper(BOTH)
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     script.section(
@@ -29,7 +29,7 @@ def curvature(script: Script, task: Curvature) -> None:
 
 def monotony(script: Script, task: Monotony) -> None:
     """The sign of the first derivative."""
-    _examine(script, task.function, script.domain(task.bounds), order=1)
+    examine(script, task.function, script.domain(task.bounds), order=1)
     script.section(
         "The result: rising where the sign is +1, falling where it is -1.",
         f"""
@@ -43,7 +43,7 @@ def monotony(script: Script, task: Monotony) -> None:
 
 def extrema(script: Script, task: Extrema) -> None:
     """Where the first derivative changes its sign, and the ends of the range."""
-    _examine(script, task.function, script.domain(task.bounds), order=1)
+    examine(script, task.function, script.domain(task.bounds), order=1)
     script.helper(BOTH)
     name, variable = script.function(task.function), script.symbol(task.function.variable)
     script.section(
@@ -63,7 +63,7 @@ def extrema(script: Script, task: Extrema) -> None:
     )
 
 
-def _examine(script: Script, function: Function, domain: str, *, order: int) -> None:
+def examine(script: Script, function: Function, domain: str, *, order: int) -> None:
     """Gives `derivative`, `cuts`, `intervals`, `rows`, `sure`, `window` and `bends` to the section that follows."""
     script.uses("np", "brentq", "domain", "sp")
     script.helper(*_SHARED)

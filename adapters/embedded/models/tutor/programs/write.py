@@ -27,6 +27,7 @@ from adapters.embedded.models.tutor.planning.tasks import (
     Table,
     Tangent,
     Task,
+    TraitOf,
 )
 from adapters.embedded.models.tutor.programs import (
     areas,
@@ -37,6 +38,7 @@ from adapters.embedded.models.tutor.programs import (
     shape,
     solving,
     tables,
+    traits,
     values,
 )
 from adapters.embedded.models.tutor.programs.script import Script
@@ -51,6 +53,7 @@ _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
     AreaBetween: areas.area_between,
     Limit: calculus.limit,
     Tangent: calculus.tangent,
+    TraitOf: traits.trait,
     Curvature: shape.curvature,
     Monotony: shape.monotony,
     Extrema: shape.extrema,

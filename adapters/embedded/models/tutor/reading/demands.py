@@ -30,7 +30,13 @@ OF_DERIVATIVE: Final = (
 )
 """What can be asked of a derivative as of any function."""
 
-_FAMILIES: Final = (EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, frozenset({Cue.INTEGRAL, Cue.AREA}))
+_FAMILIES: Final = (
+    EXTREMA_CUES,
+    MONOTONY_CUES,
+    SHAPE_CUES,
+    frozenset({Cue.INTEGRAL, Cue.AREA}),
+    frozenset({Cue.DOMAIN, Cue.VALUES_TAKEN}),
+)
 _GENERAL: Final = frozenset({Cue.EVALUATE, Cue.SOLVE, Cue.ANALYSIS})
 """Words that add nothing to the demand beside them: `evaluate the integral`."""
 
@@ -56,5 +62,6 @@ def pair_of(earlier: Cue, later: Cue) -> Pair:
         or (earlier is Cue.PLOT and later in {Cue.INTEGRAL, Cue.TANGENT}),
         Pair.LATER_OF_EARLIER: earlier is Cue.DERIVATIVE and later in OF_DERIVATIVE,
     }
-    otherwise = Pair.BOTH if Cue.PLOT in {earlier, later} else Pair.UNCLEAR
+    drawn = Cue.PLOT in {earlier, later} and (earlier, later) != (Cue.PLOT, Cue.INVERSE)
+    otherwise = Pair.BOTH if drawn else Pair.UNCLEAR
     return next((pair for pair, holds in meanings.items() if holds), otherwise)

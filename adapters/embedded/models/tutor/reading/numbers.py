@@ -83,7 +83,16 @@ _SHAPES: Final = tuple(
         (rf"(?:remainder|rest)(?: of| when| von| bei)? ?(?:dividing )?{_N}"
          rf" ?(?:(?:is )?divided by|/|by|geteilt durch|durch) ?{_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
         (rf"{_N} (?:mod|modulo) {_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
-        (rf"{_N} (?:choose|über) {_M}", OfNumbers.CHOICES, _FIRST_SECOND),
+        (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von) (?:what|which|welcher|welche)(?: number| amount| zahl)?",
+         OfNumbers.WHOLE, _FIRST_SECOND),
+        (rf"{_B}{_PERCENT} (?:of|von) (?:what|which|welcher)(?: number| amount| zahl)? (?:is|ist) {_A}",
+         OfNumbers.WHOLE, _FIRST_SECOND),
+        (rf"{_A}{_PERCENT} (?:tip|discount|tax|vat|mwst|rabatt|trinkgeld) (?:on|of|auf|von) {_B}",
+         OfNumbers.PART, _FIRST_SECOND),
+        (r"(?:number of |how many )?(?:permutations|anordnungen|permutationen) (?:of|von|are there of) " + _N
+         + r"(?: items| things| objects| elements| elementen| dingen)?", OfNumbers.ORDERS, ("a",)),
+        (r"(?:next|nächste) (?:prime|primzahl)(?: number)? (?:after|nach) " + _N, OfNumbers.NEXT_PRIME, ("a",)),
+        (rf"{_N} (?:choose|über|ncr) {_M}", OfNumbers.CHOICES, _FIRST_SECOND),
         (rf"binomial(?: coefficient)? ?(?:of )?\(?{_N}(?: ?, ?| and | over | choose ){_M}\)?",
          OfNumbers.CHOICES, _FIRST_SECOND),
         (rf"{_WHAT_PERCENT} (?:of|von) {_A} (?:is|are|sind|ist) {_B}", OfNumbers.SHARE, _SECOND_FIRST),

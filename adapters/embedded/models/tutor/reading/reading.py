@@ -23,6 +23,10 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
     (re.compile(r"\b(can|could|would|will|do|are) u\b", re.IGNORECASE), r"\1 you"),
     (re.compile(r"\bin (\d+(?:,\d+)?)er[- ]?Schritten\b", re.IGNORECASE), r"mit Schrittweite \1"),
+    (  # domain and range, rather than in the range from 0 to 5
+        re.compile(r"\brange\b(?=\s*(?:[,;?]|\.?\s*\Z|and\s+(?:the\s+)?[a-z]{3}))", re.IGNORECASE),
+        "value range",
+    ),
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
     (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
