@@ -126,7 +126,7 @@ def _figures(load: Load, outside: StandIns, began_s: float) -> Figures:
     asked = load.conversations * load.messages
     acks = [seen.acked_at_s - seen.sent_at_s for seen in messages if seen.acked_at_s]
     overheads = [seen.answered_at_s[0] - seen.sent_at_s - seen.run_s for seen in answered]
-    lags = [seen.answered_at_s[0] - seen.run_ends_at_s for seen in answered]
+    lags = [seen.answered_at_s[0] - seen.run_ends_at_s for seen in answered if seen.run_ends_at_s]  # an echo has no run
     ended_s = max((seen.answered_at_s[0] for seen in answered), default=began_s)
     return Figures(
         asked=asked,

@@ -40,8 +40,13 @@ def row(result: Result) -> str:
         f"| {f.ack_p50_ms:.1f} / {f.ack_p99_ms:.1f} / {f.ack_max_ms:.0f} "
         f"| {f.overhead_p50_ms:.0f} / {f.overhead_p99_ms:.0f} | {f.lag_p50_ms:.0f} | {f.turns_per_s:.1f} "
         f"| {result.cpu_ms_per_turn:.1f} | {result.memory_mb:.0f} | {f.calls_per_turn:.1f} | {f.typing_per_turn:.1f} "
-        f"| {f.typing_gap_max_s:.1f} | {f.connector_peak_per_s}"
+        f"| {_if_any(f.typing_gap_max_s)} | {f.connector_peak_per_s}"
     )
+
+
+def _if_any(gap_s: float) -> str:
+    """A bot that answers before it acknowledges has no time to type in between."""
+    return f"{gap_s:.1f}" if gap_s >= 0 else "none"
 
 
 def show(result: Result) -> None:
@@ -56,8 +61,10 @@ def write(results: Sequence[Result]) -> None:
     columns = HEAD.count("|") + 1
     lines = [f"| {HEAD} |", "|" + "---|" * columns, *(f"| {row(result)} |" for result in results)]
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
-    _draw(results)
-    sys.stdout.write(f"\nThe table is in {TABLE}, the picture in {PICTURE}.\n")
+    sys.stdout.write(f"\nThe table is in {TABLE}.\n")
+    if {result.bot for result in results} > {"ours"}:
+        _draw(results)
+        sys.stdout.write(f"The picture beside peers is in {PICTURE}.\n")
 
 
 def _draw(results: Sequence[Result]) -> None:
