@@ -82,8 +82,13 @@ async def chat_page(
     settings: Settings, place: Place, memory: PageMemory, bot: Bot, app: web.Application
 ) -> AsyncIterator[None]:
     """The page in an application that is not yet running."""
+    async with open_web_chat(_page(settings, place, bot), _around(settings, place, memory, bot), app):
+        yield
+
+
+def _page(settings: Settings, place: Place, bot: Bot) -> WebChatSettings:
     key, _ = kept_key(place.folder / "webchat.key", None)
-    page = WebChatSettings(
+    return WebChatSettings(
         uploads=place.folder / "uploads",
         key=key.reveal(),
         address=place.address,
@@ -96,7 +101,10 @@ async def chat_page(
             can_connect=settings.endpoint is None,
         ),
     )
-    around = Surroundings(
+
+
+def _around(settings: Settings, place: Place, memory: PageMemory, bot: Bot) -> Surroundings:
+    return Surroundings(
         session=bot.session,
         transcripts=memory.transcripts,
         conversations=bot.conversations,
@@ -107,8 +115,6 @@ async def chat_page(
         make=partial(_make, bot.client, settings),
         restart=partial(restart_at_once, port=place.port) if can_restart() else None,
     )
-    async with open_web_chat(page, around, app):
-        yield
 
 
 async def _read(client: Client, path: str, query: Mapping[str, object]) -> object:

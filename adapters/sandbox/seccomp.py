@@ -72,61 +72,36 @@ def _program(machine: Machine) -> Iterator[bytes]:
 def _argument_rules(machine: Machine) -> Iterator[bytes]:
     """Refuse some calls by their arguments; each rule ends in a return, for the number is then overwritten."""
     permit, refuse = _op(RETURN, ALLOW), _op(RETURN, REFUSE | errno.EPERM)
-    yield from _when(
-        syscalls.CLONE,
-        machine,
-        [
-            _argument(0),
-            _op(JUMP_ANY_BIT, NEW_NAMESPACE_FLAGS, if_false=1),
-            refuse,
-            permit,
-        ],
-    )
-    yield from _when(
-        syscalls.PRLIMIT64,
-        machine,
-        [  # limits of others; pid 0 is the caller itself
-            _argument(0),
-            _op(JUMP_EQUAL, 0, if_false=1),
-            permit,
-            refuse,
-        ],
-    )
-    yield from _when(
-        syscalls.SOCKETPAIR,
-        machine,
-        [  # a datagram socket could still send to a named one
-            _argument(0),
-            _op(JUMP_EQUAL, AF_UNIX, if_false=4),
-            _argument(1),
-            _op(AND, SOCK_TYPE_MASK),
-            _op(JUMP_EQUAL, SOCK_STREAM, if_false=1),
-            permit,
-            refuse,
-        ],
-    )
-    yield from _when(
-        syscalls.IOCTL,
-        machine,
-        [  # typing into a terminal
-            _argument(1),
-            _op(JUMP_EQUAL, TIOCSTI, if_true=2),
-            _op(JUMP_EQUAL, TIOCLINUX, if_true=1),
-            permit,
-            refuse,
-        ],
-    )
-    yield from _when(
-        syscalls.PERSONALITY,
-        machine,
-        [
-            _argument(0),
-            _op(JUMP_EQUAL, PERSONALITY_DEFAULT, if_true=1),
-            _op(JUMP_EQUAL, PERSONALITY_QUERY, if_false=1),
-            permit,
-            refuse,
-        ],
-    )
+    no_new_namespace = [_argument(0), _op(JUMP_ANY_BIT, NEW_NAMESPACE_FLAGS, if_false=1), refuse, permit]
+    yield from _when(syscalls.CLONE, machine, no_new_namespace)
+    no_limits_of_others = [_argument(0), _op(JUMP_EQUAL, 0, if_false=1), permit, refuse]  # pid 0 is the caller itself
+    yield from _when(syscalls.PRLIMIT64, machine, no_limits_of_others)
+    stream_sockets_only = [  # a datagram socket could still send to a named one
+        _argument(0),
+        _op(JUMP_EQUAL, AF_UNIX, if_false=4),
+        _argument(1),
+        _op(AND, SOCK_TYPE_MASK),
+        _op(JUMP_EQUAL, SOCK_STREAM, if_false=1),
+        permit,
+        refuse,
+    ]
+    yield from _when(syscalls.SOCKETPAIR, machine, stream_sockets_only)
+    no_typing_into_terminals = [
+        _argument(1),
+        _op(JUMP_EQUAL, TIOCSTI, if_true=2),
+        _op(JUMP_EQUAL, TIOCLINUX, if_true=1),
+        permit,
+        refuse,
+    ]
+    yield from _when(syscalls.IOCTL, machine, no_typing_into_terminals)
+    plain_personality = [
+        _argument(0),
+        _op(JUMP_EQUAL, PERSONALITY_DEFAULT, if_true=1),
+        _op(JUMP_EQUAL, PERSONALITY_QUERY, if_false=1),
+        permit,
+        refuse,
+    ]
+    yield from _when(syscalls.PERSONALITY, machine, plain_personality)
 
 
 def _op(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:
