@@ -10,7 +10,7 @@ from adapters.embedded.store import StoreError, StoreInUseError
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
-from adapters.openai.polling import Pace
+from adapters.openai.polling import PollingPace
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
@@ -104,7 +104,7 @@ async def assistant_at(client: Client, settings: Settings, memory: PageMemory | 
         client=client,
         chosen=memory.assistant_of if memory else nobody,
         uploads_kept_s=_UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
-        pace=Pace(deadline_s=settings.run_deadline_s),
+        pace=PollingPace(deadline_s=settings.run_deadline_s),
     )
 
 

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint
-from adapters.openai.polling import Pace
+from adapters.openai.polling import PollingPace
 from adapters.openai.retry import Patience
 from tests.fake_assistants import KEY, FakeAssistants
 
 PATIENCE = Patience(call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, tries=4, first_pause_s=0.01)
-PACE = Pace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
+PACE = PollingPace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
 
 
 @asynccontextmanager

@@ -109,16 +109,16 @@ class Rows:
         rows = self._sql.execute(f"SELECT {columns} FROM products WHERE thread_id = ? ORDER BY seq", (thread_id,))  # noqa: S608 - names are ours
         return [Product.of_row(row) for row in rows]
 
-    def expire(self, file_id: str, at: int) -> None:
+    def expire(self, file_id: str, at_s: int) -> None:
         """Let a file go at a time in unix seconds."""
-        self._sql.execute("INSERT INTO expiries (file_id, at) VALUES (?, ?)", (file_id, at))
+        self._sql.execute("INSERT INTO expiries (file_id, at) VALUES (?, ?)", (file_id, at_s))
 
-    def drop_expired(self, now: int) -> list[str]:
+    def drop_expired(self, now_s: int) -> list[str]:
         """Remove the files whose time has come; their ids."""
-        ids = [row[0] for row in self._sql.execute("SELECT file_id FROM expiries WHERE at <= ?", (now,))]
+        ids = [row[0] for row in self._sql.execute("SELECT file_id FROM expiries WHERE at <= ?", (now_s,))]
         for id_ in ids:
             self.delete(id_)
-        self._sql.execute("DELETE FROM expiries WHERE at <= ?", (now,))
+        self._sql.execute("DELETE FROM expiries WHERE at <= ?", (now_s,))
         return ids
 
     def _seq(self, kind: type[Stored], id_: str) -> int:

@@ -17,7 +17,7 @@ from adapters.openai.answers import answer_from, cited_files
 from adapters.openai.client import Client, path_to
 from adapters.openai.errors import InDoubtError, NotDoneError
 from adapters.openai.given import message_with
-from adapters.openai.polling import Pace, Poller, Sight
+from adapters.openai.polling import Poller, PollingPace, Sight
 from adapters.openai.retry import Clock, Insistence, Patience, Sleep
 from adapters.openai.runs import run_from
 from adapters.openai.wire import Fields
@@ -61,7 +61,7 @@ class AssistantsBackend:
         client: Client,
         chosen: Chosen = nobody,
         uploads_kept_s: int | None = None,
-        pace: Pace | None = None,
+        pace: PollingPace | None = None,
         patience: Patience | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
@@ -72,7 +72,7 @@ class AssistantsBackend:
         self._client = client
         kept = {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(uploads_kept_s)}
         self._lifetime = kept if uploads_kept_s else {}
-        self._poller = Poller(pace=pace or Pace(), clock=clock, sleep=sleep)
+        self._poller = Poller(pace=pace or PollingPace(), clock=clock, sleep=sleep)
         self._insistence = Insistence(patience=patience or _PATIENCE, clock=clock, sleep=sleep)
 
     async def create_thread(self, key: ConversationKey) -> ThreadId:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PollingPace:
     """How often to look, and for how long."""
 
     first_s: float = 0.1
@@ -39,7 +39,7 @@ class Sight:
 class Poller:
     """Looks at runs until they rest."""
 
-    def __init__(self, *, pace: Pace, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, *, pace: PollingPace, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
         self._pace = pace
         self._clock = clock
         self._sleep = sleep

@@ -16,7 +16,7 @@ from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelRep
 from adapters.embedded.server import open_server
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint, path_to
-from adapters.openai.polling import Pace
+from adapters.openai.polling import PollingPace
 from adapters.openai.retry import Patience
 from adapters.openai.wire import Fields
 from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
@@ -30,7 +30,7 @@ from tests.fake_assistants_state import Plan, file_path, function_call, image, t
 from tests.fakes import PNG, message
 from tests.waiting import until
 
-QUICK = Pace(first_s=0.01, longest_s=0.05, deadline_s=20)
+QUICK = PollingPace(first_s=0.01, longest_s=0.05, deadline_s=20)
 FUNCTION = "look_up"
 TABLE = "sandbox:/mnt/data/table.csv"
 
@@ -53,7 +53,7 @@ class World(Protocol):
 
     script: Script
 
-    def assistant(self, pace: Pace = QUICK) -> Assistant:
+    def assistant(self, pace: PollingPace = QUICK) -> Assistant:
         """The assistant, polled at this pace."""
         ...
 
@@ -68,7 +68,7 @@ class World(Protocol):
         ...
 
 
-def backend(client: Client, assistant_id: str, pace: Pace) -> AssistantsBackend:
+def backend(client: Client, assistant_id: str, pace: PollingPace) -> AssistantsBackend:
     patience = Patience(tries=2, first_pause_s=0.01)
     return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, patience=patience)
 
@@ -81,7 +81,7 @@ class StandInWorld:
         self.heard = ""
         self.files: list[bytes] = []
 
-    def assistant(self, pace: Pace = QUICK) -> Assistant:
+    def assistant(self, pace: PollingPace = QUICK) -> Assistant:
         return backend(self._client, "asst_1", pace)
 
     def _plan(self, said: str) -> Plan:
@@ -119,7 +119,7 @@ class EmbeddedWorld:
         self.assistant_id = ""
         self.client: Client | None = None
 
-    def assistant(self, pace: Pace = QUICK) -> Assistant:
+    def assistant(self, pace: PollingPace = QUICK) -> Assistant:
         assert self.client
         return backend(self.client, self.assistant_id, pace)
 
@@ -319,7 +319,7 @@ async def test_a_run_that_has_ended_cannot_be_harmed_by_a_cancel(world: World) -
 
 async def test_a_run_that_does_not_end_is_given_back_as_it_is_at_the_deadline(world: World) -> None:
     world.script = Script(takes_s=60)
-    assistant = world.assistant(Pace(first_s=0.01, longest_s=0.05, deadline_s=0.5))
+    assistant = world.assistant(PollingPace(first_s=0.01, longest_s=0.05, deadline_s=0.5))
     thread = await thread_of(assistant)
     run = await assistant.start_run(thread, message(), "turn")
     began = time.monotonic()

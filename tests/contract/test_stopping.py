@@ -12,7 +12,7 @@ import pytest
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
 from adapters.openai.client import Endpoint as Address
-from adapters.openai.polling import Pace
+from adapters.openai.polling import PollingPace
 from bot.attachments import Attachment
 from bot.conversation import ActivityId, ConversationReference, IncomingMessage
 from bot.errors import TurnStoppedError
@@ -57,7 +57,9 @@ class Talk:
         return said(self.channel.said[before:])
 
     def _outside(self) -> Outside:
-        assistant = AssistantsBackend(assistant_id="asst_1", client=self.client, pace=Pace(first_s=0.01, longest_s=0.1))
+        assistant = AssistantsBackend(
+            assistant_id="asst_1", client=self.client, pace=PollingPace(first_s=0.01, longest_s=0.1)
+        )
         return Outside(
             assistant=assistant,
             channel=self.channel,

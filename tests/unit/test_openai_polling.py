@@ -8,7 +8,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from adapters.openai.polling import Pace, Poller, Sight, is_at_rest
+from adapters.openai.polling import Poller, PollingPace, Sight, is_at_rest
 from bot.errors import AssistantRefusedError, AssistantUnavailableError, ThreadGoneError
 from bot.run import Run, RunId, RunStatus
 
@@ -51,7 +51,7 @@ class Service:
 
 async def wait(time: Time, sights: Iterable[Sight | Exception], *, look_s: float = 0.0, **pace: float) -> Run:
     service = Service(time, sights, look_s)
-    return await Poller(pace=Pace(**pace), clock=time.clock, sleep=time.sleep).wait(service.look)
+    return await Poller(pace=PollingPace(**pace), clock=time.clock, sleep=time.sleep).wait(service.look)
 
 
 async def test_looks_come_quickly_first_and_then_twice_a_second() -> None:
@@ -70,7 +70,7 @@ async def test_the_wish_of_the_service_is_granted_within_reason() -> None:
     time = Time()
     wishes = [Sight(run=WORKING.run, poll_after_s=wish_s) for wish_s in (0.02, 2.0, 3600.0)]
     await wait(time, [*wishes, DONE])
-    assert time.pauses_s == [0.02, 2.0, Pace().longest_wish_s]
+    assert time.pauses_s == [0.02, 2.0, PollingPace().longest_wish_s]
 
 
 @pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.CANCELLING, RunStatus.UNKNOWN])
@@ -110,7 +110,7 @@ async def test_what_will_not_pass_ends_the_wait_at_once(error: Exception) -> Non
 async def test_a_look_is_told_how_much_time_is_left() -> None:
     time = Time()
     service = Service(time, repeat(WORKING), look_s=40.0)
-    await Poller(pace=Pace(deadline_s=100), clock=time.clock, sleep=time.sleep).wait(service.look)
+    await Poller(pace=PollingPace(deadline_s=100), clock=time.clock, sleep=time.sleep).wait(service.look)
     assert [round(left_s) for left_s in service.left_s] == [100, 60, 20]
     assert time.now_s == pytest.approx(1100.0)
 
@@ -134,7 +134,7 @@ def test_every_status_is_thought_of() -> None:
 
 async def test_many_runs_together_are_looked_at_no_more_often_than_the_service_should_bear() -> None:
     time = Time()
-    poller = Poller(pace=Pace(most_looks_per_s=100), clock=time.clock, sleep=_together(time, 200))
+    poller = Poller(pace=PollingPace(most_looks_per_s=100), clock=time.clock, sleep=_together(time, 200))
     services = [Service(time, [WORKING, DONE]) for _ in range(200)]
 
     await asyncio.gather(*(poller.wait(service.look) for service in services))

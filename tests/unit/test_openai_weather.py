@@ -10,7 +10,7 @@ import pytest
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
-from adapters.openai.polling import Pace
+from adapters.openai.polling import PollingPace
 from adapters.openai.retry import Patience
 from bot.conversation import ThreadId
 from bot.errors import AssistantError
@@ -80,7 +80,7 @@ async def test_faults_at_one_call_in_five_cost_no_turn_and_make_nothing_twice(se
 
 def steadfast(client: Client) -> AssistantsBackend:
     """The assistant as the program waits for it, but for the pauses."""
-    pace = Pace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02)
+    pace = PollingPace(first_s=0.01, longest_s=0.05, after_trouble_s=0.02)
     return AssistantsBackend(assistant_id="asst_1", client=client, pace=pace, patience=STEADFAST)
 
 
