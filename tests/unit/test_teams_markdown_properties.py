@@ -30,6 +30,7 @@ MARKUP = [
     "[r]: https://evil.example/?q=1\n",
     "https://evil.example/?q=1",
     "www.evil.example/?q=1",
+    "https://img/| ",
     "https:",
     "//",
     "<img src=x>",

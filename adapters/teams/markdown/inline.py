@@ -122,18 +122,22 @@ def _anchor(label: str, link: Link) -> str:
 
 
 def _text(words: str) -> str:
-    """Words, and the addresses among them, judged like links: a client makes links of them."""
-    written, position = "", 0
+    """Words, and the addresses among them, judged like links: a client makes links of them.
+
+    What stays words is escaped as one run: a host that stands for its address may complete a tag that began before it.
+    """
+    written, run, position = "", "", 0
     for found in BARE_ADDRESS.finditer(words):
         address = trimmed(found[0])
-        written += escaped_within(words[position : found.start()]) + _bare(address)
+        link = judged_bare(address)
+        run += words[position : found.start()]
         position = found.start() + len(address)
-    return written + escaped_within(words[position:])
-
-
-def _bare(address: str) -> str:
-    link = judged_bare(address)
-    return escaped_within(link.host) if link.address is None else _anchor(address, link)
+        if link.address is None:
+            run += link.host
+        else:
+            written += escaped_within(run) + _anchor(address, link)
+            run = ""
+    return written + escaped_within(run + words[position:])
 
 
 def _said(item: SyntaxTreeNode | _Text) -> str:
