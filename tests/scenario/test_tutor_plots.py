@@ -65,6 +65,8 @@ async def test_a_range_of_its_own_shows_what_matters(tmp_path: Path) -> None:
             ("Plot -½x + 3", (0, 6), 20),
             ("Plot x^2 - 100x", (0, 50, 100), 200),
             ("Plot sin(100x)", (0,), 2),
+            ("Plot x^x", (0.4,), 6),
+            ("Plot e^(x^2)", (0,), 5),
             ("Solve 2x + 3 = 7x - 12 and plot both sides", (3,), 15),
             ("Plot 1/(1 + 100x^2)", (0,), 20),
         ):
@@ -72,4 +74,17 @@ async def test_a_range_of_its_own_shows_what_matters(tmp_path: Path) -> None:
             left, right = axes["xlim"]
             assert all(left < place < right for place in shown), question
             assert right - left < widest, question
-            assert axes["ylim"][1] > 0.9 * max(curve["y"]), question
+            assert axes["ylim"][1] > 0.9 * max(filter(math.isfinite, curve["y"])), question
+
+
+async def test_extrema_asked_for_with_the_plot_are_marked_where_they_are(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question, marked in (
+            ("Plot x^2 - 6x + 5 and mark the vertex", [(3, -4)]),
+            ("Find the extrema of x^3 - 3x and plot it", [(-1, 2), (1, -2)]),
+            ("Plot sin x from 0 to 10 and mark the maxima", [(math.pi / 2, 1), (5 * math.pi / 2, 1)]),
+            ("Plot x^3 and its extrema", []),
+        ):
+            [[_, *lines]] = (await Chat(sandbox).ask(question)).figures
+            points = [(line["x"][0], line["y"][0]) for line in lines if len(line["x"]) == 1]
+            assert [tuple(map(pytest.approx, point)) for point in marked] == points, question

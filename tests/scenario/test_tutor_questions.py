@@ -62,6 +62,27 @@ async def test_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_
     assert right >= LEAST_RIGHT_UNTUNED
 
 
+async def test_what_was_once_answered_wrong_is_right_or_declined(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for messages, expected in (
+            (("tangent to |x| at x = 0",), "no tangent"),
+            (("normal to x^2 at x = 0",), "vertical line"),
+            (("integral of 1/x",), "ln(|x|)"),
+            (("integral of ln x",), "x·ln(x) − x"),
+            (("derivative of ln|x|",), "**1/x**"),
+            (("is cbrt(x) odd",), "cannot do"),
+            (("is x^2 - 4x + 3 symmetric",), "about the line **x = 2**"),
+            (("f(x) = x^2 - 4, shade it", "and the vertex?"), "(0; −4)"),
+            (("let f(x) = 2x + 1 and g(x) = x^2", "f(g(2))", "plot both"), "f(x) = 2x + 1 and g(x) = x²"),
+            (("plot f(x) = x^2 where x is between 0 and 1",), "from x = 0 to 1"),
+            (("domain, range and inverse of 1/x",), "takes the values"),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in messages]
+            assert expected in answered[-1].text, messages
+            assert len(answered[-1].figures) <= 1, messages
+
+
 async def test_numbers_at_the_edge_of_a_definition_are_told_as_they_are(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         for question, expected in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from adapters.embedded.models.tutor.answers.intervals import solution_set
@@ -12,6 +13,8 @@ from adapters.embedded.models.tutor.planning.labels import head, label
 from adapters.embedded.models.tutor.planning.tasks import TraitOf
 from adapters.embedded.models.tutor.planning.traits import Trait
 
+_LONGEST_BRANCH: Final = 60
+_STRANGE: Final = re.compile(r"\bI\b|Piecewise|LambertW|Root")
 _SIGNS: Final = {"!=": "≠", ">": ">", ">=": "≥"}
 
 
@@ -92,15 +95,30 @@ def _parity(told: Told, task: TraitOf, result: Result) -> None:
         told.line("is odd", **said)
     else:
         told.line("is neither even nor odd", mirrored=mirrored, **said)
+        _other_symmetry(told, task, result)
+
+
+def _other_symmetry(told: Told, task: TraitOf, result: Result) -> None:
+    """About another line or point than those of even and odd functions."""
+    said, variable = [told.say.localised(pretty(each)) for each in texts_of(result, "center")], task.function.variable
+    axis = told.say.localised(pretty(text_of(result, "axis")))
+    if axis:
+        told.line("other axis", variable=variable, at=axis)
+    elif len(said) == 2:
+        told.line("other center", point=told.say("point", x=said[0], y=said[1]))
+    elif result.get("certain") is not True:
+        told.line("perhaps other symmetry")
 
 
 def _inverse(told: Told, task: TraitOf, result: Result) -> None:
     say, what, variable = told.say, label(task.function), task.function.variable
     exact = text_of(result, "exact")
-    branches = [f"y = {say.localised(pretty(each))}" for each in texts_of(result, "branches")]
+    written = texts_of(result, "branches")
+    branches = [f"y = {say.localised(pretty(each))}" for each in written]
+    plain = len(written) > 1 and all(len(each) < _LONGEST_BRANCH and not _STRANGE.search(each) for each in written)
     if result.get("denied") is True:
         told.line("periodic without inverse" if result.get("periodic") is True else "no inverse", what=what)
-        if branches and result.get("periodic") is not True and not any("I" in each for each in branches):
+        if plain and result.get("periodic") is not True:
             told.line("branches", values=say("or").join(branches))
     elif exact:
         told.line("inverse", what=what, value=say.localised(pretty(exact)), variable=variable)

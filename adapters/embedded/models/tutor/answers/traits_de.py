@@ -21,6 +21,10 @@ SENTENCES: Final = {
     " punktsymmetrisch zum Ursprung.",
     "is neither even nor odd": "{what} ist **weder gerade noch ungerade**: −{variable} anstelle von {variable} ergibt"
     " {mirrored}, und das ist weder die Funktion noch ihr Negatives.",
+    "other axis": "Symmetrisch ist ihr Graph trotzdem, zur Geraden **{variable} = {at}**.",
+    "other center": "Symmetrisch ist ihr Graph trotzdem, zum Punkt **{point}**.",
+    "perhaps other symmetry": "Nach Symmetrie zu einer anderen Geraden oder einem anderen Punkt habe ich nicht"
+    " gesucht.",
     "parity unknown": "Ich konnte nicht sicher herausfinden, ob {what} gerade oder ungerade ist.",
     "inverse": "**Ja**, {what} hat eine Umkehrfunktion: **y = {value}**, für jedes {variable}, das die Funktion als"
     " Wert"

@@ -20,6 +20,9 @@ SENTENCES: Final = {
     " about the origin.",
     "is neither even nor odd": "{what} is **neither even nor odd**: −{variable} in place of {variable} gives"
     " {mirrored}, which is neither the function nor its opposite.",
+    "other axis": "Its graph is symmetric all the same, about the line **{variable} = {at}**.",
+    "other center": "Its graph is symmetric all the same, about the point **{point}**.",
+    "perhaps other symmetry": "I did not look for symmetry about any other line or point.",
     "parity unknown": "I could not find out with certainty whether {what} is even or odd.",
     "inverse": "**Yes**, {what} has an inverse: **y = {value}**, for each {variable} that the function takes as a"
     " value.",

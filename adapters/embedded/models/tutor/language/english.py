@@ -80,7 +80,7 @@ CUES: Final = {
     Cue.VALUES_TAKEN: "range of | range of values | range of the function | what is the range | what's the range"
     " | find the range | its range | range and | value range | values taken | set of values",
     Cue.PARITY: "even or odd | odd or even | even odd or neither | odd even or neither | even | odd | even function"
-    " | odd function | symmetric | symmetry | symmetrical | parity",
+    " | odd function | symmetric | symmetry | symmetrical | parity | axis of symmetry",
     Cue.INVERSE: "inverse | inverse function | inverse of | inverse function of | invertible | invert",
     Cue.ASYMPTOTES: "asymptote | asymptotes | vertical asymptote | vertical asymptotes | horizontal asymptote"
     " | horizontal asymptotes | slant asymptote | slant asymptotes | oblique asymptote | oblique asymptotes",
@@ -207,7 +207,7 @@ CUES: Final = {
     " | entire | domain of definition | overall shape | shape | behaviour | behavior | behave | behaves | near | around | good | great"
     " | equals sign | rounded | accurate | rounding | equation of | about what | sided | hand | side | sides"
     " | perfect | nicely | bit | little | am | i've | got | try | trying | figure out | check | verify | decide"
-    " | say | prove that | turns | turn | become | becomes | exist | exists | kind",
+    " | sold | say | prove that | turns | turn | become | becomes | exist | exists | kind",
     Cue.HELLO: "hello | hi | hey there | good morning | good afternoon | good evening | hello there | greetings"
     " | how are you | nice to meet you",
     Cue.THANKS: "thanks | thank you | thank you very much | many thanks | thx | cheers | cool | awesome"
@@ -220,7 +220,7 @@ CUES: Final = {
     " | matrix | matrices | determinant | eigenvalue | eigenvalues | eigenvector | eigenvectors | vector | vectors"
     " | probability | laplace | fourier | transform | taylor | maclaurin | series | binomial | prime | primes"
     " | volume | surface area | arc length | partial | partial derivative | modulo | mod | proof | prove | theorem"
-    " | axis of symmetry | inverse matrix | rotated | revolution | solid | distance | perimeter"
+    " | inverse matrix | rotated | revolution | solid | distance | perimeter"
     " | triangle | circle | angle | percent | percentage | interest | greatest common divisor"
     " | least common multiple | gcd | lcm | permutation | combinations | convolution | expected value"
     " | cross product | dot product | remainder | divisible | implicit | implicitly | continuous | differentiable"

@@ -34,13 +34,26 @@ Condition = tuple[Expression, str]
 _ONE: Final = Number("1")
 _SMOOTH: Final = frozenset(
     {"sin", "cos", "sinh", "cosh", "tanh", "exp", "Abs", "atan", "asinh", "tan", "sec", "cot", "csc", "log", "sqrt",
-     "cbrt", "asin", "acos", "acosh", "atanh"}
+      "asin", "acos", "acosh", "atanh"}
 )  # fmt: skip
 
 
 def is_continuous(expression: Expression) -> bool:
-    """Whether all functions in it are continuous where they are defined, and their domains known here."""
-    return all(node.function in _SMOOTH for node in walk(expression) if isinstance(node, Call))
+    """Whether all functions in it are continuous where they are defined, and everybody agrees where that is.
+
+    People differ about odd roots of negative numbers: x^(1/3) has real values there, or none.
+    """
+    return all(
+        node.function in _SMOOTH if isinstance(node, Call) else not _is_odd_root(node) for node in walk(expression)
+    )
+
+
+def _is_odd_root(node: Expression) -> bool:
+    match node:
+        case Operation("**", base, Operation("/", _, Number(root))):
+            return not is_constant(base) and root.isdigit() and int(root) % 2 == 1
+        case _:
+            return False
 
 
 def conditions_of(expression: Expression) -> tuple[Condition, ...]:

@@ -40,6 +40,8 @@ def derivative(script: Script, task: Derivative) -> None:
         "Differentiate.",
         f"""
         derivative = sp.simplify(sp.diff({name}, {variable}{order}))
+        if isinstance(derivative, sp.Piecewise) and isinstance(derivative.args[0].cond, sp.Eq):
+            derivative = derivative.args[1].expr  # the first piece is a single place, where there is no slope
         print("Derivative:", derivative)
         values = []
     """,

@@ -57,6 +57,20 @@ def where_defined(curves, left, right):
         return left, right
     return max(left, defined.min() - 0.5), min(right, defined.max() + 0.5)
 '''
+CLOSER: Final = '''
+def closer(curves, left, right, places):
+    """Less of the axis where the ends tower over all the rest, as those of e^(x^2) do; the places stay in sight."""
+    center, reach = (left + right) / 2, (right - left) / 2
+    least = max([1, *(1.3 * abs(place - center) for place in places)])
+    while reach > least:
+        points = np.linspace(center - reach, center + reach, 401)
+        heights = np.abs(np.concatenate([curve(points) + 0 * points for curve in curves]))
+        heights = heights[np.isfinite(heights)]
+        if heights.max(initial=0) <= 40 * max(1, np.median(heights)):
+            break
+        reach = max(least, round(reach - 0.5, 1))
+    return center - reach, center + reach
+'''
 GAPS: Final = '''
 def with_gaps(heights):
     """No line is drawn across a pole or a jump: one step turns back, or is far larger than those beside it."""
@@ -77,6 +91,7 @@ def has_pole(curve, left, right):
 '''
 _WITH_GAPS: Final = frozenset({"tan", "cot", "sec", "csc", "coth", "floor", "ceiling", "sign", "gamma"})
 _NOT_EVERYWHERE: Final = frozenset({"log", "sqrt", "asin", "acos", "acosh", "atanh", "factorial"})
+_HIGH_POWER: Final = 4
 _MANY_CURVES: Final = 90
 
 
@@ -175,12 +190,25 @@ def _range(script: Script, task: Plot, *, partial: bool, poles: bool) -> str:
         return f"left, right = sorted([float({script.text(bounds.low)}), float({script.text(bounds.high)})])"
     script.helper(JOINED, RANGE)
     text = f"left, right = good_range(curves.values(), [{', '.join(_marks(script, task))}], {5 if poles else 3})"
+    if not poles and _is_steep(task):
+        script.helper(CLOSER)
+        text += f"\nleft, right = closer(curves.values(), left, right, [{', '.join(_marks(script, task))}])"
     if bounds is not None:
         text += "\n" + _cut(script, bounds)
     if partial:
         script.helper(JOINED, DEFINED)
         text += "\nleft, right = where_defined(curves.values(), left, right)"
     return text
+
+
+def _is_steep(task: Plot) -> bool:
+    """Whether the ends of a curve may tower over its middle: exponentials, high powers."""
+    formulas = [each.expression for each in task.functions]
+    powers = [
+        node.right for each in formulas for node in walk(each) if isinstance(node, Operation) and node.operator == "**"
+    ]
+    high = any(isinstance(power, Number) and float(power.text) > _HIGH_POWER for power in powers)
+    return high or not is_polynomial(formulas)
 
 
 def _cut(script: Script, bounds: Bounds) -> str:

@@ -132,9 +132,18 @@ def _parity(script: Script, function: Function) -> None:
         seen_even = np.allclose(left, right, rtol=1e-7, atol=1e-9, equal_nan=True)
         seen_odd = np.allclose(left, -right, rtol=1e-7, atol=1e-9, equal_nan=True)
         print("Mirrored:", mirrored, "even:", even, "odd:", odd)
+        axis, center = "", []
+        if {name}.is_polynomial({variable}) and not (even or odd):
+            highest, second, *_ = sp.Poly({name}, {variable}).all_coeffs()
+            middle = -second / (sp.degree({name}, {variable}) * highest)  # no other place is in question
+            moved, back = ({name}.subs({variable}, middle + side * {variable}) for side in (1, -1))
+            axis = str(middle) if sp.expand(moved - back) == 0 else ""
+            height = {name}.subs({variable}, middle)
+            center = [str(middle), str(height)] if sp.expand(moved + back - 2 * height) == 0 else []
         print("{MARK}", json.dumps({{
             "mirrored": min(map(str, (sp.expand(mirrored), sp.simplify(mirrored), mirrored)), key=len),
             "even": bool(even), "odd": bool(odd),
+            "axis": axis, "center": center, "certain": bool({name}.is_polynomial({variable})),
             "checked": bool(even == seen_even and odd == seen_odd and np.isfinite([*left, *right]).any()),
         }}))
     """,
@@ -145,7 +154,7 @@ def _inverse(script: Script, function: Function) -> None:
     name, variable = script.function(function), script.symbol(function.variable)
     script.helper(NUMERIC, PARTS)
     _periodic(script, function)
-    examine(script, function, "sp.S.Reals", order=1)
+    examine(script, function, "sp.Interval.open(-period / 2, period / 2) if period else sp.S.Reals", order=1)
     script.section(
         "Solve for the variable; the inverse must lead back from every height.",
         f"""
@@ -216,7 +225,7 @@ def _asymptotes(script: Script, function: Function) -> None:
                 slope = sp.limit({name} / {variable}, {variable}, end)
                 level = sp.limit({name} - slope * {variable}, {variable}, end) if slope.is_finite and slope else sp.nan
             line = slope * {variable} + level
-            if level.is_finite and level.is_real and sp.simplify({name} - line) != 0:
+            if level.is_number and level.is_finite and level.is_real and sp.simplify({name} - line) != 0:
                 beside = np.abs(curve(far) - (float(slope) * far + float(level)))
                 complete &= bool(beside[1] <= beside[0] + 1e-4 and beside[1] < 0.2)
                 lines.append({{"line": str(line), "level": slope == 0, "right": end == sp.oo}})
