@@ -107,13 +107,13 @@ def _line(text: str) -> Card:
 
 
 def _starter(question: str) -> Card:
-    """Teams shows what was pressed as that person's message (`messageBack`); other clients send the bare data.
+    """Bare data, which each client sends as it is, and without words in the chat.
 
-    https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-actions
+    Teams would show a `messageBack` within the data as that person's words, but the Agents Playground 0.2.28 fails at
+    any `msteams` there ("Cannot add property msTeams, object is not extensible") and sends nothing at all.
     """
-    data: Card = {"teamsbot": "ask", "question": question}
-    shown = {"type": "messageBack", "displayText": question, "text": question, "value": data}
-    action = {"type": "Action.Submit", "title": question, "data": {**data, "msteams": shown}}
+    data = {"teamsbot": "ask", "question": question}
+    action = {"type": "Action.Submit", "title": question, "data": data}
     return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [_line(_escaped(question))]}
 
 

@@ -26,7 +26,8 @@ WELCOME_ALL = (
 )
 """The same where several people read along."""
 HELP = (
-    "Ask me a question in plain words; I can compute, plot and work with data.\n\n"
+    "Ask me a question in plain words; I can compute, plot and work with data. "
+    "Files may come along, such as csv, Excel or pictures, where you can attach some.\n\n"
     "- **/new** starts afresh, without what was said before\n"
     "- **/stop** stops the answer I am working on\n"
     "- **/help** shows this"

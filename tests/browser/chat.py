@@ -11,6 +11,7 @@ _EDITOR = "[data-lexical-editor=true][role=textbox]"
 _BOT_MESSAGE = ".fai-OutputCard"
 # The bot's picture with three dots after it; the page gives them no name.
 _TYPING = 'div:has(> span[role=img][aria-label="Test Bot"] + div + div + div:last-child)'
+_BOT = "Test Bot"
 _LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
@@ -29,6 +30,29 @@ class Chat:
         self.page.locator(_EDITOR).click()
         self.page.keyboard.type(text)
         self.page.get_by_role("button", name="Send Message").click()
+
+    def mention(self, text: str) -> None:
+        """Say something to the bot where others read along."""
+        self._type_to_bot(self.page.locator(_EDITOR), text)
+        self.page.get_by_role("button", name="Send Message").click()
+
+    def begin_chain(self, text: str) -> Locator:
+        """A post of a channel to the bot, and what is said below it from now on."""
+        self._type_to_bot(self.page.locator(_EDITOR).first, text)
+        self.page.get_by_role("button", name="Post", exact=True).click()
+        return self.page.get_by_role("group").filter(has_text=text)
+
+    def answer_in(self, chain: Locator, text: str) -> None:
+        """Say something to the bot below a post."""
+        self._type_to_bot(chain.locator(_EDITOR), text)
+        chain.get_by_role("button", name="Send Message").click()
+
+    def _type_to_bot(self, editor: Locator, text: str) -> None:
+        """A mention of the bot, as the page's own list offers it, and words after it."""
+        editor.click()
+        self.page.keyboard.type("@")
+        self.page.get_by_role("listbox", name="Typeahead menu").get_by_role("menuitem", name=_BOT).click()
+        self.page.keyboard.type(f" {text}")
 
     @property
     def typing(self) -> Locator:

@@ -214,6 +214,14 @@ def test_a_question_to_begin_with_is_pressed_as_a_whole_row_and_asks_itself() ->
     words, row = cast(list[dict[str, Any]], card["body"])
     assert (words["text"], card["fallbackText"]) == (r"Hello \*you\*", r"Hello \*you\*")
     assert row["items"][0]["wrap"]
-    data = row["selectAction"]["data"]
-    assert (question_in(data), question_in(data["msteams"]["value"])) == ("plot a_1", "plot a_1")
-    assert data["msteams"]["displayText"] == "plot a_1"
+    assert (row["selectAction"]["type"], row["selectAction"]["title"]) == ("Action.Submit", "plot a_1")
+    assert question_in(row["selectAction"]["data"]) == "plot a_1"
+
+
+def test_no_button_bears_what_the_agents_playground_fails_at() -> None:
+    """It freezes a card and then writes into an action's data wherever that has this key: pressing does nothing."""
+    welcome = welcome_card(WelcomePart(text="Hello", starters=("plot x",)))
+    for card in (welcome, apology(), picture()):
+        actions = [node for node in nodes(card) if node["type"].startswith("Action.")]
+        assert actions
+        assert [action for action in actions if "msteams" in str(action.get("data")).lower()] == []
