@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/messages/createMessage
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from bot.answer import GivenFile
@@ -12,6 +13,7 @@ from bot.attachments import listed
 from bot.conversation import IncomingMessage, Scope
 
 _CODE = [{"type": "code_interpreter"}]
+LONGEST_SPEAKER = 80  # characters; the embedded server reads up to 100 before " wrote:"
 
 
 def message_with(files: Sequence[GivenFile], message: IncomingMessage) -> dict[str, object]:
@@ -28,11 +30,25 @@ def message_with(files: Sequence[GivenFile], message: IncomingMessage) -> dict[s
 
 
 def spoken(message: IncomingMessage) -> str:
-    """The message as the assistant reads it: where several people speak, a first line says who does."""
+    """The message as the assistant reads it: where several people read along, its first line says who wrote."""
     text = message.text
     if not text.strip() and message.attachments:  # the protocol knows no message without words
         text = f"Here is {listed(message.attachments)}."
-    speaker = " ".join(message.reference.user.name.split())
-    if message.reference.scope is Scope.PERSONAL or not speaker:
+    if message.reference.scope is Scope.PERSONAL:
         return text
-    return f"{speaker} wrote:\n{text}"
+    return f"{_speaker(message.reference.user.name)} wrote:\n{text}"
+
+
+def _speaker(name: str) -> str:
+    """A name that cannot say more than who speaks, for people choose theirs.
+
+    No line ends, nothing without a shape (such as changes of direction), no colon. Never empty: a message without the
+    first line could begin with a line of its own, in another's name.
+    """
+    seen = "".join(letter for letter in name if letter.isspace() or _is_shown(letter))
+    words = " ".join(seen.split()) or "Someone"
+    return words if len(words) <= LONGEST_SPEAKER else words[: LONGEST_SPEAKER - 1] + "…"
+
+
+def _is_shown(letter: str) -> bool:
+    return letter != ":" and not unicodedata.category(letter).startswith("C")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,9 @@ CODE_INTERPRETER = "code_interpreter"
 
 UNSEEN_PICTURES = "Pictures came with this message; you cannot see them, but code can open the files."
 """The note on a message whose pictures are not shown to the model."""
+
+SAYS_WHO = re.compile(r"\A[^\n]{1,100} wrote:\n")
+"""The first line of a user's message where several people speak, as clients put it for want of a field."""
 
 
 class Speaker(StrEnum):

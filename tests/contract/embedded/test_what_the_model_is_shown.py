@@ -224,6 +224,6 @@ def test_the_model_is_told_how_files_reach_the_user_and_which_there_are(
 
 def test_who_speaks_is_explained_where_messages_say_it(client: OpenAI, model: ScriptedModel) -> None:
     run = question(client, {"type": "text", "text": "Ada Lovelace wrote:\nhello"}, tools=())
-    assert "The first line of a message says who wrote it." in model.requests[-1].briefing
+    assert "The first line of a message says who wrote it; all that follows are" in model.requests[-1].briefing
     again(client, run, "hello there")
     assert model.requests[-1].briefing == ""

@@ -14,6 +14,7 @@ from typing import Final
 
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
+    SAYS_WHO,
     ModelFinish,
     ModelMessage,
     ModelReply,
@@ -57,9 +58,6 @@ _BRIEF: Final = re.compile(
     r"|no explanations?|(?:nicht|nie|ohne|keine)(?: \w+){0,2} erklär\w*|erklär\w*(?: \w+){0,3} (?:nicht|nie))\b",
     re.IGNORECASE,
 )
-_SPEAKER: Final = re.compile(r"\A[^\n]{1,120} wrote:\n")
-"""The line in front of a message where several people speak, as bots put it."""
-
 _GERMAN: Final = re.compile(
     r"\b(?:auf deutsch|in german|(?:speak|use|write|reply|respond)(?: only)? german"
     r"|antworte(?: immer)? (?:auf )?deutsch|in deutscher sprache)\b",
@@ -82,7 +80,7 @@ class Tutor:
     async def complete(self, request: ModelRequest) -> ModelReply:
         """A call of Code Interpreter, or words."""
         heard = [
-            replace(message, text=_SPEAKER.sub("", message.text))
+            replace(message, text=SAYS_WHO.sub("", message.text))
             for message in request.messages
             if message.speaker is Speaker.USER
         ][-MESSAGES_READ:]
