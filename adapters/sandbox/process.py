@@ -136,9 +136,7 @@ class GuestProcess:
         if self.killed:
             return
         self.killed = True
-        pipe = self.process.stdin
-        if pipe is not None and not pipe.is_closing():
-            pipe.transport.abort()
+        _drop_input(self.process)
         if self.outer_fd >= 0:
             with suppress(ProcessLookupError):  # Process.kill() would reap it behind the back of asyncio
                 signal.pidfd_send_signal(self.outer_fd, signal.SIGKILL)
@@ -249,10 +247,16 @@ async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asynci
 def _abandon(starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
     if not starting.cancelled() and not starting.exception():
         process = starting.result()
-        if process.stdin is not None:
-            process.stdin.transport.abort()
+        _drop_input(process)
         with suppress(ProcessLookupError):
             process.kill()
+
+
+def _drop_input(process: asyncio.subprocess.Process) -> None:
+    """Close the pipe to a process without waiting; asyncio breaks over one that has closed already."""
+    pipe = process.stdin
+    if pipe is not None and not pipe.is_closing():
+        pipe.transport.abort()
 
 
 async def _sweep(mark: str) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,30 @@ async def test_a_start_that_is_cancelled_before_its_pipes_are_connected_ends_and
 
     assert starting.cancelled()
     await until(lambda: not _marked(_Forking.mark))
+
+
+class _Brief:
+    """Stands for bubblewrap that ends at once, and with it the pipe to it."""
+
+    name = "brief"
+    mark = "teamsbot-test-of-a-brief-start"
+
+    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+        return ["/bin/true", mark]
+
+
+async def test_a_start_that_is_cancelled_when_its_process_has_ended_already_is_no_fault() -> None:
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    for rounds in range(12):
+        starting = asyncio.create_task(GuestProcess.start(_Brief(), Limits(), lambda: None))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251 - the process has ended, the loop knows it only in part
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=10)
+        await asyncio.sleep(0.02)
+    assert faults == []
 
 
 async def test_above_the_limit_the_session_idle_for_longest_is_ended(sandbox: Sandbox) -> None:
