@@ -66,6 +66,7 @@ async def test_a_range_of_its_own_shows_what_matters(tmp_path: Path) -> None:
             ("Plot x^2 - 100x", (0, 50, 100), 200),
             ("Plot sin(100x)", (0,), 2),
             ("Plot x^x", (0.4,), 6),
+            ("Normal to x^3 at x = 2 and plot it", (0, 2), 15),
             ("Plot e^(x^2)", (0,), 5),
             ("Solve 2x + 3 = 7x - 12 and plot both sides", (3,), 15),
             ("Plot 1/(1 + 100x^2)", (0,), 20),
@@ -88,3 +89,15 @@ async def test_extrema_asked_for_with_the_plot_are_marked_where_they_are(tmp_pat
             [[_, *lines]] = (await Chat(sandbox).ask(question)).figures
             points = [(line["x"][0], line["y"][0]) for line in lines if len(line["x"]) == 1]
             assert [tuple(map(pytest.approx, point)) for point in marked] == points, question
+
+
+async def test_a_normal_asked_for_with_the_plot_is_drawn(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question, height_at_right in (
+            ("Plot x^2 and its normal at x = 1", -1),
+            ("Plot x^2 and its normal at x = 0", None),
+        ):
+            [[_, *lines]] = (await Chat(sandbox).ask(question)).figures
+            [normal] = [line for line in lines if line["label"] == "normal"]
+            seen = [height for height in normal["y"] if math.isfinite(height)]
+            assert (round(seen[-1]) if seen else None) == height_at_right, question

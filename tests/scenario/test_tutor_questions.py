@@ -76,6 +76,7 @@ async def test_what_was_once_answered_wrong_is_right_or_declined(tmp_path: Path)
             (("let f(x) = 2x + 1 and g(x) = x^2", "f(g(2))", "plot both"), "f(x) = 2x + 1 and g(x) = x²"),
             (("plot f(x) = x^2 where x is between 0 and 1",), "from x = 0 to 1"),
             (("domain, range and inverse of 1/x",), "takes the values"),
+            (("10% discount on 80",), "**72**"),
         ):
             chat = Chat(sandbox)
             answered = [await chat.ask(message) for message in messages]

@@ -166,10 +166,14 @@ def _with_marks(tasks: Sequence[Task]) -> list[Task]:
 def _with_points_of(plot: Plot, tasks: Sequence[Task]) -> Plot:
     first = plot.functions[0]
     marks = [task.at for task in tasks if isinstance(task, Evaluate) and task.function == first]
-    tangents = [
-        task.at for task in tasks if isinstance(task, Tangent) and task.function == first and not task.is_normal
-    ]
-    return replace(plot, marks=(*plot.marks, *marks), tangent_at=next(iter(tangents), plot.tangent_at))
+    lines = [task for task in tasks if isinstance(task, Tangent) and task.function == first]
+    tangents, normals = ([line.at for line in lines if line.is_normal is normal] for normal in (False, True))
+    return replace(
+        plot,
+        marks=(*plot.marks, *marks),
+        tangent_at=next(iter(tangents), plot.tangent_at),
+        normal_at=next(iter(normals), None),
+    )
 
 
 def _with_turns(tasks: Sequence[Task]) -> list[Task]:

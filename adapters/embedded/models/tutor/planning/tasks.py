@@ -101,6 +101,7 @@ class Plot:
     bounds: Bounds | None = None
     marks: tuple[Expression, ...] = ()
     tangent_at: Expression | None = None  # also draws the tangent of the first curve there
+    normal_at: Expression | None = None
     turns: Extremum | None = None  # to be marked, as the Extrema task right before it found them
 
 

@@ -164,6 +164,8 @@ def _curves(script: Script, task: Plot, variable: str, *, quiet: bool) -> str:
     named = [(label(each), script.real_function(each)) for each in task.functions]
     if task.tangent_at is not None:
         named.append(("tangent", _tangent(script, task.functions[0], task.tangent_at)))
+    if task.normal_at is not None:
+        named.append(("normal", _normal(script, task.functions[0], task.normal_at)))
     special = any(
         isinstance(node, Call) and node.function == "factorial"
         for each in task.functions
@@ -184,15 +186,25 @@ def _tangent(script: Script, function: Function, at: Expression) -> str:
     return f"{name}.subs({variable}, {point}) + {slope} * ({variable} - {point})"
 
 
+def _normal(script: Script, function: Function, at: Expression) -> str:
+    """Nothing where it is vertical."""
+    name, variable, point = script.function(function), script.symbol(function.variable), script.exact(at)
+    slope = f"sp.diff({name}, {variable}).subs({variable}, {point})"
+    line = f"{name}.subs({variable}, {point}) - ({variable} - {point}) / {slope}"
+    return f"{line} if {slope} else sp.nan"
+
+
 def _range(script: Script, task: Plot, *, partial: bool, poles: bool) -> str:
     bounds = task.bounds
     if bounds is not None and Constant("oo") not in (*walk(bounds.low), *walk(bounds.high)):
         return f"left, right = sorted([float({script.text(bounds.low)}), float({script.text(bounds.high)})])"
+    has_line = task.tangent_at is not None or task.normal_at is not None  # where that is zero does not matter
+    ruling = f"list(curves.values())[:{len(task.functions)}]" if has_line else "curves.values()"
     script.helper(JOINED, RANGE)
-    text = f"left, right = good_range(curves.values(), [{', '.join(_marks(script, task))}], {5 if poles else 3})"
+    text = f"left, right = good_range({ruling}, [{', '.join(_marks(script, task))}], {5 if poles else 3})"
     if not poles and _is_steep(task):
         script.helper(CLOSER)
-        text += f"\nleft, right = closer(curves.values(), left, right, [{', '.join(_marks(script, task))}])"
+        text += f"\nleft, right = closer({ruling}, left, right, [{', '.join(_marks(script, task))}])"
     if bounds is not None:
         text += "\n" + _cut(script, bounds)
     if partial:
@@ -222,7 +234,7 @@ def _cut(script: Script, bounds: Bounds) -> str:
 
 
 def _marks(script: Script, task: Plot) -> Sequence[str]:
-    marks = [*task.marks, *([task.tangent_at] if task.tangent_at is not None else [])]
+    marks = [*task.marks, *(at for at in (task.tangent_at, task.normal_at) if at is not None)]
     given = [f"float({script.text(mark)})" for mark in dict.fromkeys(marks)]
     return [*given, "*turns"] if task.turns is not None else given
 
