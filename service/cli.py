@@ -71,7 +71,7 @@ def serve(env_file: Path) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8788, show_default=True, help="0 takes a free port.")
 @click.pass_obj
 def assistants(env_file: Path, port: int) -> None:
-    """Run the Assistants server alone, for clients of the openai package."""
+    """Run the Assistants server alone, for openai clients."""
     settings = _settings(env_file)
     if settings.backend is not Backend.EMBEDDED:
         _stop(f"This command serves assistants itself, so ASSISTANT_BACKEND cannot be {settings.backend} here.")
@@ -89,7 +89,7 @@ def assistants(env_file: Path, port: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer each line of standard input with one line of JSON.")
 @click.pass_obj
 def chat(env_file: Path, *, as_json: bool) -> None:
-    """Talk to the assistant in this terminal; or pipe questions in, one a line."""
+    """Talk to the assistant here, or pipe in questions."""
     from service import chat as terminal
 
     settings = replace(_settings(env_file), log_level=LogLevel.ERROR)
@@ -122,7 +122,10 @@ def _pictures_drawn_by(environ: Mapping[str, str]) -> str:
 @click.argument("code")
 @click.pass_obj
 def explain(env_file: Path, code: str) -> None:
-    """Tell what became of the turn with this code, such as T-7F3K: when what was done, and how it ended."""
+    """Tell what became of the turn with this code.
+
+    CODE stands under an apology, such as T-7F3K. Told is when what was done, and how it ended.
+    """
     _explain(_settings(env_file), code)
 
 
@@ -132,7 +135,10 @@ def explain(env_file: Path, code: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print each turn as one line of JSON.")
 @click.pass_context
 def turns(context: click.Context, *, limit: int, follow: bool, as_json: bool) -> None:
-    """List the latest turns, oldest first: when, code, conversation (as in the log), how long, how it ended."""
+    """List the latest turns, oldest first.
+
+    Each line: when, code, conversation (as in the log), how long, how it ended.
+    """
     if context.invoked_subcommand is None:
         settings = _settings(context.obj)
         _look(_list(settings, limit, follow=follow, as_json=as_json), settings)
@@ -178,8 +184,11 @@ async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) 
             click.echo(form(line))
         return
     async with ledger.opened(settings) as timelines:
-        for line in await timelines.latest(limit):
-            click.echo(form(line))
+        lines = await timelines.latest(limit)
+    for line in lines:
+        click.echo(form(line))
+    if not lines:
+        _say("There are no turns. They are kept for seven days after they ended.")
 
 
 def _look(looking: Coroutine[None, None, None], settings: Settings) -> None:
@@ -200,7 +209,10 @@ def _look(looking: Coroutine[None, None, None], settings: Settings) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def config(env_file: Path, *, as_json: bool) -> None:
-    """Show every setting, its value and where it came from. Keys are shown as set or not set."""
+    """Show every setting, its value and where it is from.
+
+    Keys are shown as set or not set.
+    """
     from service.settings_report import Report
 
     report = Report.of(os.environ, env_file)

@@ -95,6 +95,38 @@ async def test_a_person_at_a_narrow_terminal_gets_answers_and_a_new_conversation
         assert await type_and_wait("/help", "/stop")
 
 
+async def test_a_word_that_is_no_command_is_told_so_and_asked_of_nobody(tmp_path: Path) -> None:
+    async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
+        assert "I did not" not in await type_and_wait("/bogus", "There is no such command.")
+        assert await type_and_wait("2 + 2", "4")
+
+
+async def test_stop_is_heard_during_an_answer_and_other_lines_wait_for_its_end(tmp_path: Path) -> None:
+    async with silent_model() as address:
+        model = {"OPENAI_BASE_URL": address, "MODEL": "silent"}
+        async with at_a_terminal(tmp_path, NO_COLOR="1", **model) as type_and_wait:
+            await type_and_wait("2 + 2", "working ... 1 s")
+            await type_and_wait("/help", "/help")
+            assert "**" not in await type_and_wait("/stop", "shows this")
+
+
+@asynccontextmanager
+async def silent_model() -> AsyncIterator[str]:
+    """An endpoint that takes every question and answers none."""
+    asked: set[asyncio.StreamWriter] = set()
+
+    def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.add(writer)
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+        for writer in asked:
+            writer.close()
+
+
 async def test_files_are_given_before_the_question_and_each_trouble_has_its_word(tmp_path: Path) -> None:
     for name in ("data.csv", "my data.csv"):
         (tmp_path / name).write_text("a,b\n1,2\n2,4\n3,6\n")
