@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -88,6 +88,10 @@ class IncomingMessage:
     def key(self) -> ConversationKey:
         """The conversation it belongs to."""
         return self.reference.key
+
+    def declined(self) -> IncomingMessage:
+        """The same without what was said, which is not read: too many were waiting."""
+        return replace(self, text="", attachments=(), standing=Standing.DECLINED)
 
     def to_json(self) -> str:
         """As the ledger keeps it until the turn is done."""

@@ -9,19 +9,24 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
+from typing import Final
 
 from bot.commands import Command, command_in
 from bot.conversation import ConversationKey, IncomingMessage, Standing
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
-from bot.timeline import DECLINED
+from bot.timeline import DECLINED, Outcome
 from bot.turn import MOST_TRIES, Turn
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Turn], Awaitable[None]]
 GiveUp = Callable[[Turn, Exception], Awaitable[None]]
+
+MOST_WAITING: Final = 100
+"""Messages that may wait in one conversation behind the one in hand. Further ones are not read, and say so."""
 
 _STORAGE_RETRY_S = 1.0
 
@@ -121,7 +126,10 @@ class Engine:
             _reword(known, entry)
             return
         turn = Turn(entry, save=self._save, may_go_on=self._may_go_on)
-        self._queues.setdefault(entry.conversation, {})[entry.number] = turn
+        queue = self._queues.setdefault(entry.conversation, {})
+        if turn.tries == 0 and is_too_much(turn.message, behind=len(queue)):  # said to another process
+            turn.message = turn.message.declined()
+        queue[entry.number] = turn
         if command_in(turn.message.text) is Command.STOP:  # said here, to another process or before a crash
             self.cancel(turn.message.key)
         if entry.conversation not in self._tasks:
@@ -131,7 +139,7 @@ class Engine:
     def _last_in_line_is_declined(self, conversation: str) -> bool:
         turns = self._queues.get(conversation, {}).values()
         last = max(turns, key=lambda turn: turn.number, default=None)
-        return last is not None and last.tries == 0 and last.message.standing is Standing.DECLINED
+        return last is not None and _is_declined(last)
 
     def _turn_of(self, message: IncomingMessage) -> Turn | None:
         queue = self._queues.get(str(message.key), {})
@@ -157,15 +165,20 @@ class Engine:
             while queue and self._ledger.owns(conversation):
                 await self._may_go_on()
                 # Numbers may be committed out of order on several machines: what was begun goes first.
-                turn = min(queue.values(), key=lambda turn: (turn.tries == 0, turn.number))
+                turn = min(queue.values(), key=_in_order)
                 turn.tries += 1
                 await _insist(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
+                alike = _declined_with(turn, queue)
                 await self._handle(turn)
-                await _insist(lambda done=turn: self._ledger.end(done.number, done.outcome))  # type: ignore[misc]
-                del queue[turn.number]
+                await self._end(queue, turn, turn.outcome)
+                await asyncio.gather(*(self._end(queue, each, DECLINED) for each in alike if _is_declined(each)))
         finally:
             self._queues.pop(conversation, None)
             self._tasks.pop(conversation, None)
+
+    async def _end(self, queue: dict[int, Turn], turn: Turn, outcome: Outcome) -> None:
+        await _insist(lambda: self._ledger.end(turn.number, outcome))
+        del queue[turn.number]
 
     async def _handle(self, turn: Turn) -> None:
         """Answer a turn, or at least apologise for it."""
@@ -183,6 +196,27 @@ class Engine:
     async def _may_go_on(self) -> None:
         if self._stopping:
             await asyncio.Event().wait()  # until `_drop` cancels this task: no step begins during a stop
+
+
+def is_too_much(message: IncomingMessage, *, behind: int) -> bool:
+    """Whether a question comes while so many turns are not done that it is not read."""
+    return behind > MOST_WAITING and message.standing is Standing.ASKED and command_in(message.text) is None
+
+
+def _in_order(turn: Turn) -> tuple[bool, int]:
+    return turn.tries == 0, turn.number
+
+
+def _is_declined(turn: Turn) -> bool:
+    return turn.tries == 0 and turn.message.standing is Standing.DECLINED
+
+
+def _declined_with(turn: Turn, queue: dict[int, Turn]) -> list[Turn]:
+    """The turns right behind a declined one that are declined too: what is said of it is said of them."""
+    if turn.message.standing is not Standing.DECLINED:
+        return []
+    behind = sorted((each for each in queue.values() if each is not turn), key=_in_order)
+    return list(takewhile(_is_declined, behind))
 
 
 def _reword(turn: Turn, entry: LedgerEntry) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from bot.commands import Command, command_in
 from bot.conversation import IncomingMessage, Scope, Standing
-from bot.engine import Engine
+from bot.engine import Engine, is_too_much
 from bot.errors import ChannelError
 from bot.parts import TextPart
 from bot.ports import Channel
 
 log = logging.getLogger(__name__)
-
-MOST_WAITING = 100
-"""Messages that may wait in one conversation behind the one in hand. Further ones are not read, and say so."""
 
 _LAST_PLACE_TOLD = 10
 """Further back nobody counts any more, and a flood of messages must not become a flood of notices."""
@@ -42,8 +38,8 @@ class Intake:
             return await self._engine.accept(message)
         command = command_in(message.text)
         waiting = self._engine.waiting(message.key)
-        if waiting > MOST_WAITING and command is None:
-            message = replace(message, text="", attachments=(), standing=Standing.DECLINED)
+        if is_too_much(message, behind=waiting):  # so that it is not even stored
+            message = message.declined()
         fresh = await self._engine.accept(message)
         if fresh and 0 < waiting <= _LAST_PLACE_TOLD and command is not Command.STOP:
             self._tell_place(message)

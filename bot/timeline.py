@@ -37,6 +37,9 @@ RUN_IN: Final = "run in "
 SECOND_RUN_IN: Final = "second run in "
 """Steps that start a run are called so, and after the thread."""
 
+EXCUSED: Final = "let go of"
+"""The step whose result says how many tries of a turn ended by a polite stop or a lost session, and not in a crash."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:

@@ -10,13 +10,11 @@ from typing import Any, NewType, TypeVar
 from bot.conversation import IncomingMessage
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
-from bot.timeline import ANSWERED, Outcome, turn_name
+from bot.timeline import ANSWERED, EXCUSED, Outcome, turn_name
 from bot.turn_code import code_of
 
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
-
-_EXCUSED = "stopped politely"
 
 MOST_TRIES = 5
 """A turn that was begun this often and is still unfinished has probably brought the process down each time."""
@@ -87,12 +85,12 @@ class Turn:
 
     @property
     def excused(self) -> int:
-        """How many of its tries ended in a stop that somebody asked for, and not in a crash."""
-        return int(self._results.get(_EXCUSED, 0))
+        """How many of its tries ended in a way that says nothing against it."""
+        return int(self._results.get(EXCUSED, 0))
 
     def excuse(self) -> tuple[str, str]:
         """The step, and its result, that says so of this try too."""
-        return _EXCUSED, json.dumps(self.excused + 1)
+        return EXCUSED, json.dumps(self.excused + 1)
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
         """The result of `work`, which is let go the moment the person says /stop. Raises TurnStoppedError then.

@@ -19,6 +19,7 @@ from bot.timeline import ANSWERED, Outcome
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
 from storage.postgres_connection import Connection, Row, SessionLostError
+from storage.turns_in_hand import TurnsInHand
 
 _CHANNEL = "teamsbot"
 _LOOK_AGAIN = "look"  # a process came or went, or let go of partitions; else a notice is the number of a new turn
@@ -119,9 +120,10 @@ class PostgresLedger:
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
         self._partitions = Partitions()
-        self._in_hand: set[int] = set()  # numbers of turns that were begun here and have not ended
+        self._in_hand = TurnsInHand()
         self._news: set[int] = set()  # numbers of turns that others accepted for us
         self._share_due_s = 0.0
+        self._tended_s = 0.0
 
     async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
         """Join the others. Turns are handed over as partitions are taken, now and whenever another lets go."""
@@ -142,7 +144,7 @@ class PostgresLedger:
 
     async def begin(self, number: int) -> None:
         """Count one more try; from now on the turn's partition is kept until the turn has ended."""
-        self._in_hand.add(number)
+        self._in_hand.begun(number)
         await self._session.send(self._commit, _Begun(number))
 
     async def save(self, number: int, step: str, result: str) -> None:
@@ -152,7 +154,7 @@ class PostgresLedger:
     async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
         """Take away the turn and what people said in it. The message's id and the time line stay known for a week."""
         await self._session.send(self._commit, _Ended(number, outcome))
-        self._in_hand.discard(number)
+        self._in_hand.ended(number)
 
     async def stop(self) -> None:
         """Let the others have the conversations at once, and go."""
@@ -160,6 +162,8 @@ class PostgresLedger:
 
     async def move_in(self, connection: Connection) -> None:
         """Be counted, hear of news, and make the others look: their shares have become smaller."""
+        self._tended_s = asyncio.get_running_loop().time()
+        await self._in_hand.excuse(connection)
         await connection.listen(_CHANNEL, self._heard, self._session.wake)
         await self._partitions.join(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
@@ -170,9 +174,11 @@ class PostgresLedger:
         if asyncio.get_running_loop().time() >= self._share_due_s:
             await self._share(connection)
             self._share_due_s = asyncio.get_running_loop().time() + POLL_S
+        self._tended_s = asyncio.get_running_loop().time()
 
     async def move_out(self, connection: Connection) -> None:
-        """Give all partitions to the others."""
+        """Give all partitions to the others, with the turns in hand, which the engine has excused."""
+        self._in_hand = TurnsInHand()
         await self._partitions.leave(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
 
@@ -180,7 +186,7 @@ class PostgresLedger:
         """Cut off every turn in hand: another process may be at it already."""
         self._partitions.forget()
         await self._drop()
-        self._in_hand.clear()
+        self._in_hand.session_ended(silent_s=asyncio.get_running_loop().time() - self._tended_s)
         self._news.clear()
         self._share_due_s = 0.0
 
@@ -204,7 +210,7 @@ class PostgresLedger:
         self._hand_over(rows)
 
     async def _share(self, connection: Connection) -> None:
-        taken, let_go = await self._partitions.share(connection, busy=self._partitions_in_hand)
+        taken, let_go = await self._partitions.share(connection, busy=self._in_hand.partitions)
         if let_go:
             await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
         if taken:
@@ -212,9 +218,6 @@ class PostgresLedger:
             # With no await in between: a new message must not overtake those that were found.
             self._partitions.open |= taken
             self._hand_over(found)
-
-    def _partitions_in_hand(self) -> set[int]:
-        return {number % PARTITIONS for number in self._in_hand}
 
     def _hand_over(self, rows: Sequence[Row]) -> None:
         self._adopt([_entry(row) for row in rows if self.owns(row["conversation"])])

@@ -12,10 +12,13 @@ import pytest
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
+from bot.timeline import EXCUSED
 from storage.conversations_postgres import PostgresConversations
 from storage.ledger_postgres import PostgresLedger
 from storage.partitions import PARTITIONS, partition_of
 from storage.postgres import PostgresSession
+from storage.postgres_connection import IDLE_S
+from storage.turns_in_hand import TurnsInHand
 from tests.ledgers import Adopted, accepted, refused, started, unfinished
 from tests.postgres_server import PostgresServer
 from tests.waiting import until
@@ -188,6 +191,31 @@ async def test_a_lost_session_drops_every_turn_before_the_next_one_adopts(
     assert owned_at_drop == [False]
     assert one.adopted[0].tries == 1
     assert await one.ledger.add("c", "m1", "x") is None
+
+
+async def test_a_lost_session_is_no_fault_of_the_turns_in_hand(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    one = await join()
+    await one.accept("c", "m1")
+    await accepted(one.ledger, "c", "m2")
+    for lost in range(1, 4):
+        await one.ledger.begin(one.adopted[0].number)
+        end_all_sessions(postgres, database)
+        await until(lambda lost=lost: one.adopted.drops == lost and one.adopted.ids == ["m1", "m2"])  # type: ignore[misc]
+    begun, waiting = one.adopted
+    assert (begun.tries, begun.steps) == (3, {EXCUSED: "3"})
+    assert (waiting.tries, waiting.steps) == (0, {})
+
+
+def test_a_process_that_was_silent_until_its_session_ended_excuses_nobody() -> None:
+    in_hand = TurnsInHand()
+    in_hand.begun(1)
+    in_hand.session_ended(silent_s=IDLE_S + 1)
+    assert in_hand.cut_off == set()
+    in_hand.begun(2)
+    in_hand.session_ended(silent_s=1)
+    assert in_hand.cut_off == {2}
 
 
 async def test_what_waits_when_the_session_is_lost_is_refused_and_not_kept_for_later(

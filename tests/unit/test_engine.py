@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bot.conversation import Standing
+from bot.engine import MOST_WAITING
 from bot.errors import StorageError, TurnGivenUpError
-from bot.timeline import STOPPED
+from bot.timeline import DECLINED, STOPPED
 from bot.turn import MOST_TRIES, Turn
 from tests.engine_story import Story, accept_all, engine_for
 from tests.fakes import MemoryLedger, message
@@ -248,3 +249,21 @@ async def test_how_a_turn_ended_is_written_down() -> None:
     await engine.start()
     await engine.accept(message())
     await until(lambda: ledger.outcomes == {1: "stopped"})
+
+
+async def test_a_flood_that_came_to_another_process_is_declined_once_by_whoever_works_on_the_conversation() -> None:
+    ledger, story = MemoryLedger(), Story()
+    begun: list[tuple[str, Standing]] = []
+
+    async def handler(turn: Turn) -> None:
+        begun.append((turn.message.text, turn.message.standing))
+
+    texts = [f"question {number}" for number in range(MOST_WAITING + 200)]
+    texts.insert(MOST_WAITING + 50, "/new")
+    for number, text in enumerate(texts):
+        await ledger.add(str(message().key), f"m{number}", message(text, id=f"m{number}").to_json())
+    await engine_for(ledger, handler, story).start()
+    await until(lambda: len(ledger.done) == len(texts))
+    read = [(text, Standing.ASKED) for text in texts[: MOST_WAITING + 1]]
+    assert begun == [*read, ("", Standing.DECLINED), ("/new", Standing.ASKED), ("", Standing.DECLINED)]
+    assert list(ledger.outcomes.values()).count(DECLINED) == len(texts) - len(begun)

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 from bot.conversation import IncomingMessage, Scope, Standing
-from bot.engine import Engine
+from bot.engine import MOST_WAITING, Engine
 from bot.errors import DeliveryError
-from bot.intake import MOST_WAITING, Intake
+from bot.intake import Intake
 from bot.parts import TextPart
 from bot.turn import Turn
 from tests.fakes import FakeChannel, MemoryLedger, message
