@@ -27,6 +27,12 @@ async def test_a_pole_leaves_the_picture_and_the_rest_of_the_curve_fills_it(tmp_
             assert low < axes["ylim"][0] < axes["ylim"][1] < high, question
 
 
+async def test_what_is_wanted_in_a_plot_or_as_a_graph_is_drawn(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for question in ("Solve x^2 - 5x + 6 = 0 and show the roots in a plot", "Show x^2 and 2x + 3 as a graph"):
+            assert (await Chat(sandbox).ask(question)).figures, question
+
+
 async def test_no_line_joins_the_two_sides_of_a_pole_or_jump(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         for question in (

@@ -9,7 +9,8 @@ from adapters.embedded.models.tutor.language.cues import Cue
 # A vocabulary is read by the line.
 # fmt: off
 CUES: Final = {
-    Cue.PLOT: "plot | plots | plotting | plotted | draw | drawing | drawn | sketch | visualize | visualise | chart"
+    Cue.PLOT: "in a plot | in a diagram | on a graph | in a graph | as a plot | as a graph"
+    " | plot | plots | plotting | plotted | draw | drawing | drawn | sketch | visualize | visualise | chart"
     " | graph it | graph them | graph this | graph that | show the graph | show me the graph | show a graph"
     " | diagram | show me a graph | see the graph | see a graph | display the graph | make a graph | create a graph"
     " | graphically | give me the graph | give me a graph | produce a graph | generate a graph | show the curve"
@@ -199,8 +200,8 @@ CUES: Final = {
     " | exercise | then please | real quick | sure | thing | something | time | right | correct | true | actually"
     " | really | very | much | more | only | also please | who | you to | need to | want to | set | equal"
     " | taking the | respectively | general | different | corresponding | over here | whole | student | teacher"
-    " | class | test | exam | tomorrow | today | in a plot | in a diagram | on a graph | in a graph | in a chart"
-    " | in it | as a plot | as a graph | as a function of | region | mark | marked | highlight | shown | on paper"
+    " | class | test | exam | tomorrow | today"
+    " | in it | as a function of | region | mark | marked | highlight | shown | on paper"
     " | doing | done | make | create | generate | produce | build | display | save | download | export | to a | as a"
     " | into a | into | containing | contains | output | format | form | in the form | out | off | up | how to"
     " | understand | understanding | hi there | dear | tutor | bot | assistant | wave | everywhere | anywhere"
