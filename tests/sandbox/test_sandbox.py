@@ -191,7 +191,7 @@ async def test_a_kill_is_reported_soon(sandbox: Sandbox) -> None:
     began_s = time.monotonic()
     result = await sandbox.run("one", "signal.signal(2, signal.SIG_IGN)\nwhile True: pass", deadline_s=0.2)
     assert result.status is CodeStatus.KILLED
-    assert time.monotonic() - began_s < 2.5
+    assert time.monotonic() - began_s < 4.5  # and not END_DEADLINE_S later
 
 
 async def test_nothing_is_left_open(sandbox: Sandbox) -> None:

@@ -118,7 +118,7 @@ os.link("honest.txt", "twin.txt")
 def test_links_and_pipes_are_neither_followed_nor_waited_for(host: Host, session: str) -> None:
     began_s = time.monotonic()
     result = host.run(session, f"TARGET = {host.targets['folder']!r}\n{LINKS}")
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 15  # and not until a deadline of 20 s
     assert result.status is CodeStatus.OK, result.logs
     assert {file.name: file.data for file in result.files} == {"honest.txt": b"honest", "twin.txt": b"honest"}
 
@@ -183,6 +183,6 @@ def test_a_flood_of_output_does_not_starve_the_other_sessions(host: Host, sessio
     flooding = host.ask("run", session=session, code="while True: print('x' * 100000)", deadline_s=10.0)
     began_s = time.monotonic()
     assert host.run("calm", "x").logs == "1\n"
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 8  # and not when the flood has ended
     assert host.result(flooding).status is CodeStatus.KILLED
     host.forget("calm")

@@ -121,7 +121,7 @@ async def test_the_connectors_wish_to_wait_is_granted(
 
     await connector.create(at(teams.service_url), HELLO)
 
-    assert 0.4 <= time.monotonic() - before < 1.5
+    assert 0.4 <= time.monotonic() - before < 8
 
 
 async def test_a_wish_longer_than_our_patience_is_passed_on(teams: StandInConnector, connector: Connector) -> None:
@@ -172,9 +172,9 @@ async def test_a_connection_that_breaks_is_tried_once_more(teams: StandInConnect
 
 
 async def test_an_answer_that_never_comes_is_not_waited_for(teams: StandInConnector, connector: Connector) -> None:
-    teams.faults.extend([Fault(after_s=2.0)] * 2)
+    teams.faults.extend([Fault(after_s=8.0)] * 2)
 
-    async with asyncio.timeout(1.9):
+    async with asyncio.timeout(7.9):
         with pytest.raises(DeliveryError, match="no answer") as failed:
             await connector.create(at(teams.service_url), HELLO)
     assert failed.value.retryable
