@@ -28,15 +28,20 @@ class ChatPage:
     def open(self) -> None:
         """A new chat."""
         self.page.goto(self.address)
-        self.page.locator(_BOX).wait_for()
+        self._connected()
 
     def reload(self) -> None:
         self.page.reload()
-        self.page.locator(_BOX).wait_for()
+        self._connected()
+
+    def _connected(self) -> None:
+        """Web Chat shows its box before it can send, and keeps what is said too early in the box."""
+        self.box.wait_for()
+        self.page.get_by_text("Connectivity Status: Connected").wait_for(state="attached")
 
     def say(self, text: str) -> None:
-        self.page.locator(_BOX).fill(text)
-        self.page.keyboard.press("Enter")
+        self.box.fill(text)
+        self.box.press("Enter")
 
     @property
     def box(self) -> Locator:
