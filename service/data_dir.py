@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
 from bot.errors import StorageError
 from service.secret import Secret
 from storage.whole_file import write_whole
+
+_KEY_PREFIX = "sk-local-"
+_KEY = re.compile(rf"{_KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
 
 
 def prepare_data_dir(folder: Path) -> Path:
@@ -44,7 +48,10 @@ def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
     try:
         made = not path.exists()
         if made:
-            write_whole(path, f"sk-local-{secrets.token_urlsafe(32)}".encode())
-        return Secret(path.read_text("utf-8").strip()), made
+            write_whole(path, f"{_KEY_PREFIX}{secrets.token_urlsafe(32)}".encode())
+        key = path.read_bytes().strip().decode("ascii", "replace") if path.is_file() else ""  # a pipe would hold us
     except OSError as error:
         raise StorageError(f"a key cannot be kept in {path}: {error.strerror}") from error
+    if not _KEY.fullmatch(key):
+        raise StorageError(f"{path} does not hold a key; restore it, or remove it: another one is made then")
+    return Secret(key), made

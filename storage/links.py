@@ -39,7 +39,7 @@ class LinkNames:
         try:
             if not path.exists():
                 write_whole(path, secrets.token_bytes(KEY_BYTES))
-            key = path.read_bytes()
+            key = path.read_bytes() if path.is_file() else b""  # a pipe would hold us for ever
         except OSError as error:
             raise StorageError(f"the link key cannot be kept in {path}: {error.strerror}") from error
         if len(key) != KEY_BYTES:

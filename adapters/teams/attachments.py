@@ -26,7 +26,7 @@ from botbuilder.schema import Attachment as ActivityAttachment
 from adapters.teams.service_url import is_loopback_url
 from bot.attachments import Attachment
 from bot.conversation import ConversationReference
-from bot.errors import AttachmentError
+from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.received_file import receive
 
@@ -69,11 +69,17 @@ class ConnectorFiles:
         self._folder = folder
 
     def open(self) -> None:
-        """Make the folder, and remove what a crash left there, but not what another process may be fetching."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in self._folder.iterdir():
-            if path.stat().st_mtime < time.time() - _LEFT_BEHIND_S:
-                path.unlink(missing_ok=True)
+        """Make the folder, and remove what a crash left there, but not what another process may be fetching.
+
+        Raises StorageError.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path in self._folder.iterdir():
+                if path.is_file() and path.stat().st_mtime < time.time() - _LEFT_BEHIND_S:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"files cannot be received in {self._folder}: {error.strerror}") from error
 
     @asynccontextmanager
     async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:

@@ -79,9 +79,13 @@ class Uploads:
         await _on_disk(_remove, self._folder / conversation)
 
     def open(self) -> None:
-        """Remove what was coming in when an earlier life of this program ended."""
-        for path in self._folder.glob(f"*/*{_COMING}"):
-            path.unlink()
+        """Remove what was coming in when an earlier life of this program ended. Raises StorageError."""
+        try:
+            for path in self._folder.glob(f"*/*{_COMING}"):
+                if path.is_file():
+                    path.unlink()
+        except OSError as error:
+            raise StorageError(f"files cannot be received in {self._folder}: {error.strerror}") from error
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         conversation, token = conversation_id(request.match_info["conversation"]), request.match_info["token"]

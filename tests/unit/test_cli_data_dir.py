@@ -11,6 +11,7 @@ import pytest
 from bot.errors import StorageError
 from service.data_dir import kept_key, prepare_data_dir
 from service.secret import Secret
+from storage.links import LinkNames
 from storage.whole_file import write_whole
 
 _NOBODY = 65_534
@@ -68,6 +69,21 @@ def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     assert made
     assert mode(tmp_path / "key") == 0o600
     assert kept_key(tmp_path / "key", None) == (key, False)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xff\xfe", b"short"])
+def test_a_damaged_key_is_not_relied_upon(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "key").write_bytes(damaged)
+    with pytest.raises(StorageError, match="does not hold a key; restore it, or remove it"):
+        kept_key(tmp_path / "key", None)
+
+
+def test_a_pipe_in_the_place_of_a_key_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key")
+    with pytest.raises(StorageError, match="does not hold a key"):
+        kept_key(tmp_path / "key", None)
+    with pytest.raises(StorageError, match="does not hold a link key"):
+        LinkNames.kept_in(tmp_path / "key")
 
 
 def test_a_key_that_was_given_comes_before_one_that_was_kept(tmp_path: Path) -> None:

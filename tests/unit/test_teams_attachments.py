@@ -17,7 +17,7 @@ from adapters.teams.attachments import ConnectorFiles, is_of_same_server
 from adapters.teams.connector import connector_session
 from bot.attachments import Attachment
 from bot.conversation import ConversationReference
-from bot.errors import AttachmentError
+from bot.errors import AttachmentError, StorageError
 from tests.fakes import message
 
 SERVER = "http://localhost:3978/_connector"
@@ -187,3 +187,10 @@ async def test_a_file_may_be_in_its_address(world: World, url: str, data: bytes 
             await world.read(url)
     else:
         assert await world.read(url) == data
+
+
+async def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "incoming").write_bytes(b"")
+    async with connector_session() as session:
+        with pytest.raises(StorageError, match="files cannot be received in"):
+            ConnectorFiles(session=session, folder=tmp_path / "incoming").open()
