@@ -30,6 +30,7 @@ class Cell:
 
 CELLS = (
     Cell(name="C=1", load=Load(conversations=1, messages=10, run_s=2.0), peers=("teams-ai", "echo")),
+    Cell(name="C=1, short runs", load=Load(conversations=1, messages=100, run_s=0.2)),  # a p99 that is no maximum
     Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0), peers=("teams-ai", "echo")),
     Cell(name="C=500", load=Load(conversations=500, messages=1, run_s=2.0)),
     Cell(name="C=2000", load=Load(conversations=2000, messages=1, run_s=2.0)),
