@@ -13,7 +13,8 @@ from benchmarks.load import Figures
 
 HEAD = (
     "cell | bot | asked | lost | doubled | disordered | ack p50/p99/max ms | overhead p50/p99 ms | lag p50 ms "
-    "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn | typing gap max s | connector peak/s"
+    "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn (after the answer) | typing gap max s "
+    "| connector peak/s"
 )
 TABLE = Path(".cache/bench/table.md")
 PICTURE = Path(".cache/bench/performance.png")
@@ -39,7 +40,8 @@ def row(result: Result) -> str:
         f"{result.cell} | {result.bot} | {f.asked} | {f.lost} | {f.doubled} | {f.out_of_order} "
         f"| {f.ack_p50_ms:.1f} / {f.ack_p99_ms:.1f} / {f.ack_max_ms:.0f} "
         f"| {f.overhead_p50_ms:.0f} / {f.overhead_p99_ms:.0f} | {f.lag_p50_ms:.0f} | {f.turns_per_s:.1f} "
-        f"| {result.cpu_ms_per_turn:.1f} | {result.memory_mb:.0f} | {f.calls_per_turn:.1f} | {f.typing_per_turn:.1f} "
+        f"| {result.cpu_ms_per_turn:.1f} | {result.memory_mb:.0f} | {f.calls_per_turn:.1f} "
+        f"| {f.typing_per_turn:.1f} ({f.typing_after_answer}) "
         f"| {_if_any(f.typing_gap_max_s)} | {f.connector_peak_per_s}"
     )
 
