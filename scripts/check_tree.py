@@ -23,7 +23,7 @@ _FORBIDDEN = {
         re.I,
     ),
     "a path of this machine": re.compile(
-        r"(?:/work/(?:main|shared|\.library|\.mirror)|/tmp/(?:brief|bash_jobs)|/(?:opt)/wheels)"
+        r"/(?:work|opt)/(?!sandbox\b|teamsbot\b)\.?\w|/tmp/(?:brief|bash_jobs)"  # those two are our own names
     ),
     "a home folder": re.compile(r"/home/(?!user\b|teamsbot\b|app\b)\w+/|/root/\.\w+"),
 }

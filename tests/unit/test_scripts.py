@@ -78,7 +78,12 @@ def test_a_program_is_ended_with_its_block(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["https://py" + "pi.org/simple", "resolved: https://registry.npm" + "js.org/x.tgz", "cd /wor" + "k/main/bot"],
+    [
+        "https://py" + "pi.org/simple",
+        "resolved: https://registry.npm" + "js.org/x.tgz",
+        "cd /wor" + "k/main/bot",
+        "--find-links /op" + "t/wheels",
+    ],
 )
 def test_an_address_of_one_place_in_a_file_is_a_fault(line: str) -> None:
     assert next(faults(Path("a.txt"), f"fine\n{line}\n")).startswith("a.txt:2: ")

@@ -6,6 +6,7 @@ What people write in more than one sense leaves a Doubt.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -36,7 +37,7 @@ _POSTFIX: Final[Mapping[str, Callable[[Expression], Expression]]] = {
 }
 
 
-class Parser:
+class Parser(ABC):
     """Reads one formula from where the stream stands; functions such as `sin` are read by a subclass."""
 
     def __init__(self, stream: TokenStream, functions: frozenset[str]) -> None:
@@ -248,8 +249,9 @@ class Parser:
         self._bars -= 1
         return Call("Abs", (inside,))
 
+    @abstractmethod
     def _function(self, token: Token) -> Expression:
-        raise NotImplementedError
+        """Read a function with its argument; what follows a name is a grammar of its own."""
 
 
 def _may_be_exponent(top: str, bottom: str) -> bool:
