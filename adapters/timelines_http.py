@@ -16,7 +16,7 @@ from bot.errors import StorageError
 from bot.ports import Timelines
 from bot.timeline import Timeline
 
-MOST_LISTED: Final = 1_000
+MAX_LISTED: Final = 1_000
 _ANSWER_S: Final = 10.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -39,7 +39,7 @@ def timelines_app(timelines: Timelines, *, key: str) -> web.Application:
         limit = request.query.get("limit", "")
         if not (limit.isascii() and limit.isdigit() and len(limit) < 9):
             return web.json_response({"error": "`limit` must be a number"}, status=400)
-        found = await timelines.latest(min(int(limit), MOST_LISTED))
+        found = await timelines.latest(min(int(limit), MAX_LISTED))
         return web.json_response([line.to_json() for line in found])
 
     async def one(request: web.Request) -> web.Response:
@@ -65,7 +65,7 @@ class HttpTimelines:
         self._headers = {"Authorization": f"Bearer {key}"}
 
     async def latest(self, limit: int) -> list[Timeline]:
-        """At most `MOST_LISTED`."""
+        """At most `MAX_LISTED`."""
         return [Timeline.from_json(row) for row in await self._get(f"/turns?limit={limit}")]
 
     async def timeline(self, number: int) -> Timeline | None:

@@ -24,9 +24,9 @@ from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
-from tests.fakes import message
-from tests.postgres_proxy import running_proxy
-from tests.postgres_server import PostgresServer, postgres_programs, running_postgres
+from tests.support.fakes import message
+from tests.support.postgres_proxy import running_proxy
+from tests.support.postgres_server import PostgresServer, postgres_programs, running_postgres
 
 _TURNS = 2000
 _CONVERSATIONS = 250

@@ -11,7 +11,7 @@ from bot.run import FailureCode, Run, RunStatus
 from bot.timeline import GIVEN_UP, STOPPED, apologised
 from bot.turn import Turn
 
-LONGEST_REPEATED = 4_000
+MAX_REPEATED = 4_000
 """Characters of a question that a "Try again" carries; with its card it stays far below the 28 KB of a message."""
 
 
@@ -30,7 +30,7 @@ def apology(error: Exception, turn: Turn) -> Reply:
 
 def _apology(error: BotError, turn: Turn) -> ApologyPart:
     text = turn.message.text
-    whole = len(text) <= LONGEST_REPEATED and not turn.message.attachments  # the button carries words alone
+    whole = len(text) <= MAX_REPEATED and not turn.message.attachments  # the button carries words alone
     can_be_repeated = error.asking_again_may_help and whole
     return ApologyPart(text=error.apology, code=turn.code, question=text if can_be_repeated else "")
 

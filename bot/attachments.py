@@ -8,13 +8,13 @@ from typing import Final
 
 from bot.file_names import ending_of
 
-MOST_FILES: Final = 10
-LARGEST_FILE_BYTES: Final = 50_000_000
+MAX_FILES: Final = 10
+MAX_FILE_BYTES: Final = 50_000_000
 PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".json", ".txt", ".md", ".pdf", *PICTURE_ENDINGS)
 
 TAKEN: Final = "tables (csv, tsv, xlsx), text (txt, md, json), pdf, and pictures (png, jpeg, gif, webp)"
-TOO_MANY: Final = f"I can take at most {MOST_FILES} files with one message."
+TOO_MANY: Final = f"I can take at most {MAX_FILES} files with one message."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +29,21 @@ class Attachment:
 
 def objection_to(attachments: Sequence[Attachment]) -> str | None:
     """Why these files are not taken, as a sentence for whoever sent them; None if they may come."""
-    if len(attachments) > MOST_FILES:
+    if len(attachments) > MAX_FILES:
         return TOO_MANY
     for attachment in attachments:
         if ending_of(attachment.name) not in ENDINGS:
             return f"I cannot read {attachment.name}. I take {TAKEN}."
         if attachment.size_bytes == 0:
             return empty(attachment.name)
-        if (attachment.size_bytes or 0) > LARGEST_FILE_BYTES:
+        if (attachment.size_bytes or 0) > MAX_FILE_BYTES:
             return too_large(attachment.name)
     return None
 
 
 def too_large(name: str) -> str:
     """What a person reads of a file beyond the limit."""
-    return f"{name} is larger than {LARGEST_FILE_BYTES // 1_000_000} MB, the most that I can take."
+    return f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB, the most that I can take."
 
 
 def empty(name: str) -> str:

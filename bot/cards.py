@@ -14,9 +14,9 @@ from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
 
 Card = dict[str, object]
 
-LONGEST_ALT_TEXT: Final = 1_000  # characters
-LONGEST_NAME: Final = 100  # characters
-MOST_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
+MAX_ALT_TEXT: Final = 1_000  # characters
+MAX_NAME: Final = 100  # characters
+MAX_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
 
 
 def picture_card(part: PicturePart) -> Card:
@@ -25,7 +25,7 @@ def picture_card(part: PicturePart) -> Card:
     A button rather than a picture that can be clicked: screen readers name it, and it does not shadow Teams' own zoom.
     """
     url = _web_address(part.url)
-    alt_text = _one_line(part.alt_text, LONGEST_ALT_TEXT) or "A picture made by the assistant's code"
+    alt_text = _one_line(part.alt_text, MAX_ALT_TEXT) or "A picture made by the assistant's code"
     image: Card = {
         "type": "Image",
         "url": url,
@@ -39,7 +39,7 @@ def picture_card(part: PicturePart) -> Card:
 
 def files_card(part: FilesPart) -> Card:
     """Files by name and size, each name a link."""
-    shown = part.links[:MOST_LINKS]
+    shown = part.links[:MAX_LINKS]
     lines = [_line(_link(link)) for link in shown]
     if left := len(part.links) - len(shown):
         lines.append(_line(f"and {left} more"))
@@ -122,7 +122,7 @@ def _link(link: FileLink) -> str:
 
 
 def _name(link: FileLink) -> str:
-    return _one_line(link.name, LONGEST_NAME) or "file"
+    return _one_line(link.name, MAX_NAME) or "file"
 
 
 def _one_line(text: str, longest: int) -> str:

@@ -15,7 +15,7 @@ ActivityId = NewType("ActivityId", str)
 
 ThreadId = NewType("ThreadId", str)
 
-LONGEST_TEXT_CHARS = 100_000
+MAX_TEXT_CHARS = 100_000
 """The longest message that is answered by more than a sentence about its length."""
 
 

@@ -18,14 +18,14 @@ from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
 from bot.timeline import DECLINED, Outcome
-from bot.turn import MOST_TRIES, Turn
+from bot.turn import MAX_ATTEMPTS, Turn
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Turn], Awaitable[None]]
 GiveUp = Callable[[Turn, Exception], Awaitable[None]]
 
-MOST_WAITING: Final = 100
+MAX_WAITING: Final = 100
 """Messages that may wait in one conversation behind the one in hand. Further ones are not read, and say so."""
 
 _STORAGE_RETRY_S = 1.0
@@ -183,7 +183,7 @@ class Engine:
     async def _handle(self, turn: Turn) -> None:
         """Answer a turn, or at least apologise for it."""
         error: Exception = TurnGivenUpError(f"turn {turn.id} was begun {turn.tries} times")
-        if turn.tries - turn.excused <= MOST_TRIES:
+        if turn.tries - turn.excused <= MAX_ATTEMPTS:
             failure = await _attempt(turn, self._handler(turn))
             if failure is None:
                 return
@@ -200,7 +200,7 @@ class Engine:
 
 def is_too_much(message: IncomingMessage, *, behind: int) -> bool:
     """Whether a question comes while so many turns are not done that it is not read."""
-    return behind > MOST_WAITING and message.standing is Standing.ASKED and command_in(message.text) is None
+    return behind > MAX_WAITING and message.standing is Standing.ASKED and command_in(message.text) is None
 
 
 def _in_order(turn: Turn) -> tuple[bool, int]:

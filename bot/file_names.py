@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Container
 
-LONGEST_NAME_CHARS = 100
-_LONGEST_ENDING_CHARS = 12
+MAX_NAME_CHARS = 100
+_MAX_ENDING_CHARS = 12
 _HARMLESS = frozenset(" ._-()+,=@")
 
 
@@ -18,7 +18,7 @@ def plain_name(name: str) -> str:
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(sign if sign.isalnum() or sign in _HARMLESS else "_" for sign in last)
     stem, ending = _parted(shown.strip(" ."))
-    return stem[: LONGEST_NAME_CHARS - len(ending)] + ending or "file"
+    return stem[: MAX_NAME_CHARS - len(ending)] + ending or "file"
 
 
 def unlike(name: str, others: Container[str]) -> str:
@@ -38,6 +38,6 @@ def ending_of(name: str) -> str:
 
 def _parted(name: str) -> tuple[str, str]:
     stem, dot, ending = name.rpartition(".")
-    if not stem or len(ending) > _LONGEST_ENDING_CHARS:
+    if not stem or len(ending) > _MAX_ENDING_CHARS:
         return name, ""
     return stem, dot + ending

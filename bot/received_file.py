@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from bot.attachments import LARGEST_FILE_BYTES, empty, too_large
+from bot.attachments import MAX_FILE_BYTES, empty, too_large
 from bot.errors import AttachmentError, StorageError
 
 T = TypeVar("T")
@@ -28,8 +28,8 @@ async def receive(chunks: AsyncIterable[bytes], into: Path, *, name: str) -> int
         file = undo.enter_context(await _on_disk(lambda: into.open("xb")))
         async for chunk in chunks:
             size_bytes += len(chunk)
-            if size_bytes > LARGEST_FILE_BYTES:
-                raise AttachmentError(f"a file has more than {LARGEST_FILE_BYTES} bytes", apology=too_large(name))
+            if size_bytes > MAX_FILE_BYTES:
+                raise AttachmentError(f"a file has more than {MAX_FILE_BYTES} bytes", apology=too_large(name))
             await _on_disk(partial(file.write, chunk))
         if size_bytes == 0:
             raise AttachmentError("a file has no bytes", apology=empty(name))

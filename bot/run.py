@@ -64,7 +64,7 @@ class Run:
     retry_after_s: float | None = None  # of RATE_LIMIT, where the service says so
 
 
-LONGEST_PAUSE_S = 30.0
+MAX_PAUSE_S = 30.0
 """A rate limit is waited for so long; beyond that a person is better told than left to wait."""
 
 
@@ -74,6 +74,6 @@ def pause_before_another(run: Run) -> float | None:
         case RunStatus.FAILED, FailureCode.SERVER:
             return 0.0
         case RunStatus.FAILED, FailureCode.RATE_LIMIT if (wish_s := run.retry_after_s) is not None:
-            return wish_s if wish_s <= LONGEST_PAUSE_S else None
+            return wish_s if wish_s <= MAX_PAUSE_S else None
         case _:
             return None

@@ -17,7 +17,7 @@ from bot.answer import Answer, GivenFile
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
 from bot.commands import Command, command_in
-from bot.conversation import LONGEST_TEXT_CHARS, Scope, Standing, ThreadId
+from bot.conversation import MAX_TEXT_CHARS, Scope, Standing, ThreadId
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
 from bot.errors import (
     AssistantError,
@@ -38,7 +38,7 @@ from bot.typing_indicator import keep_typing
 
 log = logging.getLogger(__name__)
 
-_MOST_TOOL_ROUNDS = 20
+_MAX_TOOL_ROUNDS = 20
 _REPLY = "reply"
 
 
@@ -114,8 +114,8 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
         return sentences.HINT
-    if len(text) > LONGEST_TEXT_CHARS:
-        return f"Your message has {len(text):,} characters; I can read at most {LONGEST_TEXT_CHARS:,}."
+    if len(text) > MAX_TEXT_CHARS:
+        return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
     match command_in(text):
         case Command.NEW:
             await outside.conversations.forget(turn.message.key)
@@ -187,12 +187,12 @@ async def _rested(
         find=partial(outside.assistant.find_run, thread, name),
     )
     try:
-        for _ in range(_MOST_TOOL_ROUNDS):
+        for _ in range(_MAX_TOOL_ROUNDS):
             seen = await outside.assistant.wait(thread, run)
             if seen.status is not RunStatus.REQUIRES_ACTION:
                 return seen
             await outside.assistant.submit(thread, run, [_no_such_tool(call) for call in seen.tool_calls])
-        raise RunTooSlowError(f"run {run} asked for tools {_MOST_TOOL_ROUNDS} times")
+        raise RunTooSlowError(f"run {run} asked for tools {_MAX_TOOL_ROUNDS} times")
     except AssistantError:  # a run left to itself would hold the thread, and the next message
         await cancel_run(outside.assistant, thread, run)
         raise

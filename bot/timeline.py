@@ -24,13 +24,13 @@ def apologised(error: Exception) -> Outcome:
     return Outcome(f"apologised:{type(error).__name__}")
 
 
-_LONGEST_ID: Final = 200
+_MAX_ID: Final = 200
 """Characters of a message's id in a name: metadata holds 512 (UTF-16 units, to be safe), an id may have thousands."""
 
 
 def turn_name(number: int, message_id: str) -> str:
     """What a turn is called outside the ledger: in logs, and in the metadata of its runs."""
-    return f"{number}-{message_id[:_LONGEST_ID]}"
+    return f"{number}-{message_id[:_MAX_ID]}"
 
 
 RUN_IN: Final = "run in "

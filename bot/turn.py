@@ -16,7 +16,7 @@ from bot.turn_code import code_of
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
 
-MOST_TRIES = 5
+MAX_ATTEMPTS = 5
 """A turn that was begun this often and is still unfinished has probably brought the process down each time."""
 
 

@@ -13,7 +13,7 @@ _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _PREFIX: Final = "T-"
 _SHORTEST: Final = 4  # digits
-_LARGEST: Final = 2**63 - 1  # what a database's number can be
+_MAX_NUMBER: Final = 2**63 - 1  # what a database's number can be
 _LOOKS: Final = "a code looks like T-7F3K"
 
 
@@ -34,6 +34,6 @@ def number_of(code: str) -> int:
     number = 0
     for digit in digits:
         number = number * 32 + _DIGITS.index(digit)
-        if number > _LARGEST:
+        if number > _MAX_NUMBER:
             raise ValueError(_LOOKS)
     return number

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from scripts.progress import ROOT, CannotGoOnError, run_story
 
-_LONGEST_LINES = 300
-_LONGEST_TEST_LINES = 500
+_MAX_LINES = 300
+_MAX_TEST_LINES = 500
 _DEADLINE_S = 60
 _FORBIDDEN = {
     "the address of a package registry": re.compile(
@@ -34,7 +34,7 @@ def faults(path: Path, text: str) -> Iterator[str]:
     lines = text.splitlines()
     for number, line in enumerate(lines, start=1):
         yield from (f"{path}:{number}: {what}" for what, pattern in _FORBIDDEN.items() if pattern.search(line))
-    longest = _LONGEST_TEST_LINES if path.parts[0] == "tests" else _LONGEST_LINES
+    longest = _MAX_TEST_LINES if path.parts[0] == "tests" else _MAX_LINES
     if path.suffix == ".py" and len(lines) > longest:
         yield f"{path}:{longest}: {len(lines)} lines; {longest} are enough"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adapters.embedded.models.chat_completions import ChatCompletions
 from adapters.embedded.models.port import Model
-from adapters.embedded.models.tutor.tutor import Tutor
 from service.settings import AzureEndpoint, OpenAIEndpoint, Settings
+from tutor.tutor import Tutor
 
 TUTOR = "built-in tutor"
 

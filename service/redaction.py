@@ -33,8 +33,8 @@ _WORDS_OF_PEOPLE = frozenset(
     {"text", "content", "body", "payload", "arguments", "question", "answer", "prompt", "instructions"}
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_LONGEST_VALUE = 1000
-_DEEPEST = 4
+_MAX_VALUE = 1000
+_MAX_DEPTH = 4
 
 _PATTERNS: Final = tuple(
     (re.compile(pattern), replacement)
@@ -78,13 +78,13 @@ def _plain(value: object, depth: int) -> object:
             return _plain(value.value, depth)
         case str() | PurePath() | BaseException():
             return _short(redact_text(str(value)))
-        case Mapping() if depth < _DEEPEST:
+        case Mapping() if depth < _MAX_DEPTH:
             return {str(name): redact_field(str(name), _plain(member, depth + 1)) for name, member in value.items()}
-        case list() | tuple() | set() | frozenset() if depth < _DEEPEST:
+        case list() | tuple() | set() | frozenset() if depth < _MAX_DEPTH:
             return [_plain(member, depth + 1) for member in value]
         case _:
             return f"<{type(value).__name__}>"
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}... ({len(text)} characters)"
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}... ({len(text)} characters)"

@@ -20,7 +20,7 @@ from service.secret import Secret
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_LONGEST_RUN_S = 24 * 3600.0
+_MAX_RUN_S = 24 * 3600.0
 
 
 class Backend(StrEnum):
@@ -99,7 +99,7 @@ def duration_s(text: str) -> float:
         seconds = float(text)
     except ValueError:
         raise ValueError("must be a number of seconds") from None
-    if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_RUN_S):
+    if not (math.isfinite(seconds) and 0 < seconds <= _MAX_RUN_S):
         raise ValueError("must be more than 0 seconds and at most 86400")
     return seconds
 

@@ -12,7 +12,7 @@ from service.setting_specs import SPECS
 from service.settings_reading import Found, Mistake, Reading, read_settings
 from service.settings_rules import judge_together
 
-_LONGEST_SHOWN = 60
+_MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,6 @@ def _note(spec: SettingSpec[object], *, is_set: bool, is_wrong: bool) -> str:
 
 def _shown(row: Row) -> str:
     text = f"({row.note})" if row.value is None else " ".join(row.value.split())
-    if len(text) > _LONGEST_SHOWN:
-        text = f"{text[: _LONGEST_SHOWN - 3]}..."
+    if len(text) > _MAX_SHOWN:
+        text = f"{text[: _MAX_SHOWN - 3]}..."
     return f"{text}  [{row.origin}]" if row.origin else text

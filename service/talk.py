@@ -13,7 +13,7 @@ from typing import Protocol
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.terminal import Ended, TerminalChannel, TerminalFiles, said_in_terminal
 from adapters.terminal_files import GivenPaths, files_at
-from bot.attachments import MOST_FILES, TOO_MANY, Attachment, listed
+from bot.attachments import MAX_FILES, TOO_MANY, Attachment, listed
 from bot.conversation import IncomingMessage
 from bot.engine import Engine
 from bot.errors import AttachmentError
@@ -79,7 +79,7 @@ class Talk:
     def give(self, paths: str) -> str:
         """Take files for the next question; the sentence that says so. Raises AttachmentError."""
         given = (*self.given, *files_at(paths))
-        if len(given) > MOST_FILES:
+        if len(given) > MAX_FILES:
             raise AttachmentError("too many files", apology=TOO_MANY)
         self.given = given
         return f"With your next question: {listed(given)}."

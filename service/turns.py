@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from adapters.teams.server import HttpRunner
-from adapters.timelines_http import MOST_LISTED, HttpTimelines, NobodyThereError, timelines_app
+from adapters.timelines_http import MAX_LISTED, HttpTimelines, NobodyThereError, timelines_app
 from bot.errors import StorageError, StorageInUseError
 from bot.ports import Timelines
 from bot.timeline import Timeline
@@ -65,8 +65,8 @@ async def followed(settings: Settings, most: int) -> AsyncIterator[Timeline]:
                 if seen.get(line.number) != state:
                     seen[line.number] = state
                     yield line
-            most = MOST_LISTED  # whatever has come since
-            seen = dict(sorted(seen.items())[-2 * MOST_LISTED :])
+            most = MAX_LISTED  # whatever has come since
+            seen = dict(sorted(seen.items())[-2 * MAX_LISTED :])
             await asyncio.sleep(_POLL_S)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LONGEST_NAME_CHARS = 120
+_MAX_NAME_CHARS = 120
 
 
 def safe_name(name: str) -> str:
@@ -12,6 +12,6 @@ def safe_name(name: str) -> str:
     name = re.sub(r"[\x00-\x1f\x7f<>:\"|?*\u202a-\u202e\u2066-\u2069]", "_", name.replace("\\", "/").rsplit("/", 1)[-1])
     name = name.encode("utf-8", "replace").decode().strip().lstrip(".") or "file"
     stem, dot, extension = name.rpartition(".")
-    if len(name) > _LONGEST_NAME_CHARS:
-        name = f"{stem[: _LONGEST_NAME_CHARS - 20]}{dot}{extension[:19]}" if dot else name[:_LONGEST_NAME_CHARS]
+    if len(name) > _MAX_NAME_CHARS:
+        name = f"{stem[: _MAX_NAME_CHARS - 20]}{dot}{extension[:19]}" if dot else name[:_MAX_NAME_CHARS]
     return name

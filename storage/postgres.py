@@ -22,7 +22,7 @@ Q = TypeVar("Q")
 POLL_S = 1.0
 """How often something is said at least, so that PostgreSQL and this process know of each other's life."""
 
-_MOST_IN_ONE_STATEMENT = 500
+_MAX_IN_ONE_STATEMENT = 500
 _PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _FAREWELL_S = 5.0
 
@@ -189,8 +189,8 @@ class PostgresSession:
         try:
             for send, calls in waiting.items():
                 wanted = [call for call in calls if not call.answer.cancelled()]
-                for start in range(0, len(wanted), _MOST_IN_ONE_STATEMENT):
-                    await _send_together(connection, send, wanted[start : start + _MOST_IN_ONE_STATEMENT])
+                for start in range(0, len(wanted), _MAX_IN_ONE_STATEMENT):
+                    await _send_together(connection, send, wanted[start : start + _MAX_IN_ONE_STATEMENT])
         finally:  # nobody may wait for ever
             _refuse(call for calls in waiting.values() for call in calls)
 

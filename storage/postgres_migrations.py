@@ -10,7 +10,7 @@ from bot.errors import StorageError
 from storage.migrations import scripts
 
 _LOCK = 0x7EA3_0001
-_LONGEST_S = 600.0
+_MAX_S = 600.0
 
 
 async def migrate(db: asyncpg.Connection[Any]) -> None:
@@ -24,7 +24,7 @@ async def migrate(db: asyncpg.Connection[Any]) -> None:
         if version > len(steps):
             raise StorageError(f"the database was written by a newer version of this program (schema {version})")
         for script in steps[version:]:
-            await db.execute(script, timeout=_LONGEST_S)
+            await db.execute(script, timeout=_MAX_S)
         await db.execute("UPDATE schema_version SET number = $1", len(steps))
 
 

@@ -26,8 +26,8 @@ Work = Callable[[sqlite3.Connection], Any]
 log = logging.getLogger(__name__)
 
 _LOCK_WAIT_S = 1.0
-_LARGEST_CHECKED_BYTES = 64 * 2**20  # some tenths of a second
-_MOST_IN_ONE_COMMIT = 500
+_MAX_CHECKED_BYTES = 64 * 2**20  # some tenths of a second
+_MAX_IN_ONE_COMMIT = 500
 
 
 class SqliteFile:
@@ -71,7 +71,7 @@ class SqliteFile:
         closing = False
         while not closing:
             batch = [self._calls.get()]
-            while len(batch) < _MOST_IN_ONE_COMMIT and not self._calls.empty():
+            while len(batch) < _MAX_IN_ONE_COMMIT and not self._calls.empty():
                 batch.append(self._calls.get())
             closing = None in batch
             outcomes = _commit(connection, mark, [call for call in batch if call is not None])
@@ -149,7 +149,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, mark: Mark) -> None:
         "PRAGMA secure_delete = ON; BEGIN EXCLUSIVE; COMMIT;"
     )
     path.chmod(0o600)
-    if path.stat().st_size <= _LARGEST_CHECKED_BYTES:
+    if path.stat().st_size <= _MAX_CHECKED_BYTES:
         [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)

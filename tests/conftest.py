@@ -14,8 +14,8 @@ from scripts.chromium import find_chromium
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
 from scripts.web_chat import web_chat_is_here
-from tests.azurite_storage import Azurite, running_storage
-from tests.postgres_server import PostgresServer, postgres_programs, running_postgres
+from tests.support.azurite_storage import Azurite, running_storage
+from tests.support.postgres_server import PostgresServer, postgres_programs, running_postgres
 
 _HOW = "`make test` fetches it"
 

@@ -22,9 +22,9 @@ from adapters.embedded.products import FOLDER, Product
 from adapters.embedded.run_objects import Run
 from adapters.embedded.wire import plain
 
-MOST_PAIRS = 16
-LONGEST_VALUE_CHARS = 512
-LONGEST_TEXT_CHARS = 200_000
+MAX_PAIRS = 16
+MAX_VALUE_CHARS = 512
+MAX_TEXT_CHARS = 200_000
 
 
 def final_message(run: Run, reply: ModelReply, products: list[Product], now: int) -> Message | None:
@@ -41,8 +41,8 @@ def final_message(run: Run, reply: ModelReply, products: list[Product], now: int
     if not content:
         return None
     message = _message(run, content, now)
-    alts = {f"alt:{p.file_id}": p.alt_text[:LONGEST_VALUE_CHARS] for p in pictures if p.alt_text}
-    message = replace(message, metadata=dict(list(alts.items())[:MOST_PAIRS]))
+    alts = {f"alt:{p.file_id}": p.alt_text[:MAX_VALUE_CHARS] for p in pictures if p.alt_text}
+    message = replace(message, metadata=dict(list(alts.items())[:MAX_PAIRS]))
     if reply.finish is not ModelFinish.LENGTH:
         return message
     cut = IncompleteMessage(reason="max_tokens")
@@ -69,7 +69,7 @@ def _message(run: Run, content: tuple[Part, ...], now: int) -> Message:
 
 
 def _words(reply: ModelReply) -> str:
-    return plain(reply.text).strip()[:LONGEST_TEXT_CHARS]
+    return plain(reply.text).strip()[:MAX_TEXT_CHARS]
 
 
 def _text_part(text: str, mentionable: list[Product]) -> tuple[TextPart, ...]:

@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import web
 
 from adapters.embedded.door import door
-from adapters.embedded.http import LARGEST_BODY_BYTES
+from adapters.embedded.http import MAX_BODY_BYTES
 
 ROOTS = ("/v1", "/openai", "/openai/v1")
 """OpenAI's root, Azure's with `?api-version=`, and Azure's newer one. Any api-version is taken."""
@@ -24,7 +24,7 @@ class Resource(Protocol):
 
 def create_app(*, api_key: str, resources: Iterable[Resource]) -> web.Application:
     """All routes behind the door."""
-    app = web.Application(middlewares=[door(api_key)], client_max_size=LARGEST_BODY_BYTES)
+    app = web.Application(middlewares=[door(api_key)], client_max_size=MAX_BODY_BYTES)
     for resource in resources:
         for root in ROOTS:
             app.add_routes([web.route(r.method, root + r.path, r.handler) for r in resource.routes()])

@@ -7,7 +7,7 @@ from adapters.embedded.models.port import SAYS_WHO
 from adapters.embedded.objects import TextPart
 from adapters.embedded.products import FOLDER
 
-MOST_NAMES = 50
+MAX_NAMES = 50
 
 _CODE = (
     "Use the function code_interpreter where calculating, drawing or reading files helps, rather than writing code for "
@@ -27,7 +27,7 @@ def briefing(material: Material) -> str:
     if {"type": "code_interpreter"} in run.tools and run.tool_choice != "none":
         parts.append(_CODE)
         if material.folder:
-            parts.append(f"Files in {FOLDER} now: {', '.join(material.folder[-MOST_NAMES:])}.")
+            parts.append(f"Files in {FOLDER} now: {', '.join(material.folder[-MAX_NAMES:])}.")
     if _is_shared(material):
         parts.append(_SEVERAL)
     return "\n\n".join(parts)

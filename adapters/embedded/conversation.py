@@ -77,7 +77,7 @@ def _history(material: Material, shown: Shown) -> Iterator[ModelMessage]:
             yield _spoken(material, message, shown)
 
 
-def _exchanges(material: Material, run_id: RunId, most_chars: int) -> Iterator[ModelMessage]:
+def _exchanges(material: Material, run_id: RunId, max_chars: int) -> Iterator[ModelMessage]:
     """What the model has said and called in a run, and what came of each call."""
     said = ""
     for step in material.steps[run_id]:
@@ -88,7 +88,7 @@ def _exchanges(material: Material, run_id: RunId, most_chars: int) -> Iterator[M
         calls = step.step_details.tool_calls
         yield ModelMessage(speaker=Speaker.ASSISTANT, text=said, tool_calls=tuple(map(_as_asked, calls)))
         for call in calls:
-            output = _told(call, material.products, most_chars)
+            output = _told(call, material.products, max_chars)
             yield ModelMessage(speaker=Speaker.TOOL, text=output, tool_call_id=call.id)
         said = ""
     if said:
@@ -121,12 +121,12 @@ def _as_asked(call: CodeCall | FunctionCall) -> ModelToolCall:
     return ModelToolCall(id=call.id, name=CODE_INTERPRETER, arguments=arguments)
 
 
-def _told(call: CodeCall | FunctionCall, products: Sequence[Product], most_chars: int) -> str:
+def _told(call: CodeCall | FunctionCall, products: Sequence[Product], max_chars: int) -> str:
     """What the model is told of a call: the output first, then the files that came of it."""
     if isinstance(call, FunctionCall):
-        return cut_in_the_middle(call.function.output or "", most_chars)
+        return cut_in_the_middle(call.function.output or "", max_chars)
     outputs = call.code_interpreter.outputs
-    logs = [cut_in_the_middle(output.logs, most_chars) for output in outputs if isinstance(output, CodeLogs)]
+    logs = [cut_in_the_middle(output.logs, max_chars) for output in outputs if isinstance(output, CodeLogs)]
     made = [_presented(product) for product in products if product.call_id == call.id]
     return "\n".join(part for part in (*logs, *made) if part) or "The code ran and printed nothing."
 

@@ -20,9 +20,9 @@ _ID = re.compile(r"file-[0-9a-f]{24}")
 class FileFolder:
     """Keeps bytes; writes are whole or not at all."""
 
-    def __init__(self, *, path: Path, largest_bytes: int) -> None:
+    def __init__(self, *, path: Path, max_bytes: int) -> None:
         self._path = path
-        self._largest_bytes = largest_bytes
+        self._max_bytes = max_bytes
 
     async def keep(self, data: bytes) -> FileId:
         """Write bytes down, safe against a crash. Raises StoreError."""
@@ -38,8 +38,8 @@ class FileFolder:
             file = undo.enter_context(await asyncio.to_thread((self._path / file_id).open, "xb"))
             async for chunk in chunks:
                 size_bytes += len(chunk)
-                if size_bytes > self._largest_bytes:
-                    limit = self._largest_bytes // 1_000_000
+                if size_bytes > self._max_bytes:
+                    limit = self._max_bytes // 1_000_000
                     raise ApiError(f"The file is larger than {limit} MB.", status=413, param="file")
                 await asyncio.to_thread(file.write, chunk)
             await asyncio.to_thread(_to_disk, file)

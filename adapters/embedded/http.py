@@ -13,8 +13,8 @@ from adapters.embedded.rows import Rows, Stored, Window
 from adapters.embedded.store import Store
 from adapters.embedded.wire import dump, parse
 
-LARGEST_BODY_BYTES = 8_000_000
-DEEPEST_NESTING = 100  # orjson reads far deeper than it writes, and what comes in here goes out again
+MAX_BODY_BYTES = 8_000_000
+MAX_NESTING = 100  # orjson reads far deeper than it writes, and what comes in here goes out again
 
 
 def answered(value: object) -> web.Response:
@@ -34,8 +34,8 @@ async def body_of(request: web.Request) -> dict[str, Any]:
         raise ApiError("We could not parse the JSON body of your request.") from error
     if not isinstance(body, dict):
         raise ApiError("The JSON body of the request has to be an object.")
-    if _is_deeper_than(DEEPEST_NESTING, body):
-        raise ApiError(f"The JSON body of the request is nested deeper than {DEEPEST_NESTING} levels.")
+    if _is_deeper_than(MAX_NESTING, body):
+        raise ApiError(f"The JSON body of the request is nested deeper than {MAX_NESTING} levels.")
     return body
 
 

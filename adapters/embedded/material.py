@@ -12,10 +12,10 @@ from adapters.embedded.rows import Rows, Window
 from adapters.embedded.run_objects import MessageCreation, Run, RunStep
 from adapters.embedded.workspace import attached, thread_files
 
-MOST_MESSAGES = 200
-MOST_EARLIER_RUNS = 5
+MAX_MESSAGES = 200
+MAX_EARLIER_RUNS = 5
 """Whose code is shown to the model again, so that "the same in red" can be done."""
-MOST_PICTURES = 8
+MAX_PICTURES = 8
 
 PicturePart = ImageFilePart | ImageUrlPart
 
@@ -36,12 +36,12 @@ class Material:
     def pictures(self) -> tuple[PicturePart, ...]:
         """The latest pictures that people gave, oldest first."""
         parts = [part for message in self.messages if message.role == "user" for part in message.content]
-        return tuple(part for part in parts if isinstance(part, PicturePart))[-MOST_PICTURES:]
+        return tuple(part for part in parts if isinstance(part, PicturePart))[-MAX_PICTURES:]
 
 
 def gather(rows: Rows, run: Run) -> Material:
     """Read all that the next request of a run may need."""
-    newest_first, _ = rows.page(Message, Window(limit=MOST_MESSAGES), thread_id=run.thread_id)
+    newest_first, _ = rows.page(Message, Window(limit=MAX_MESSAGES), thread_id=run.thread_id)
     messages = [message for message in newest_first[::-1] if message.run_id != run.id]
     kept = _last_messages(run)
     messages = messages[-kept:] if kept else messages
@@ -67,7 +67,7 @@ def _last_messages(run: Run) -> int | None:
 
 def _latest_runs(messages: Sequence[Message]) -> list[RunId]:
     runs = dict.fromkeys(message.run_id for message in reversed(messages) if message.run_id)
-    return list(runs)[:MOST_EARLIER_RUNS]
+    return list(runs)[:MAX_EARLIER_RUNS]
 
 
 def _said(rows: Rows, steps: Mapping[RunId, Sequence[RunStep]]) -> list[Message]:

@@ -20,7 +20,7 @@ from adapters.sandbox.picture_header import read_picture_header
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT = 32
+MAX_KEPT = 32
 _DATA_URL = re.compile(r"data:image/[\w.+-]{1,40};base64,", re.IGNORECASE)
 
 
@@ -47,7 +47,7 @@ class Pictures:
     async def _fitted(self, part: PicturePart) -> ModelPicture | None:
         if part not in self._kept:
             self._kept[part] = await self._fit(part)
-            if len(self._kept) > MOST_KEPT:
+            if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(part)
         return self._kept[part]

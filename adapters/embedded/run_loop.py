@@ -19,11 +19,11 @@ from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelR
 from adapters.embedded.moves import RunInterruptedError
 from adapters.embedded.pictures import Pictures
 from adapters.embedded.run_objects import CodeCall, FunctionCall, LastError, Run, RunStatus, RunStep, ToolCalls
-from adapters.embedded.steps import MOST_CALLS, calls_step, message_step
+from adapters.embedded.steps import MAX_CALLS, calls_step, message_step
 from adapters.embedded.store import Store
 from adapters.embedded.wire import plain
 
-MOST_EXCHANGES = 20
+MAX_EXCHANGES = 20
 
 
 class RunLoop:
@@ -118,5 +118,5 @@ def _open_calls(step: RunStep) -> list[CodeCall | FunctionCall]:
 
 def _check_budget(steps: list[RunStep]) -> None:
     calls = sum(len(step.step_details.tool_calls) for step in steps if isinstance(step.step_details, ToolCalls))
-    if len(steps) >= MOST_EXCHANGES or calls >= MOST_CALLS:
+    if len(steps) >= MAX_EXCHANGES or calls >= MAX_CALLS:
         raise ModelError(f"The model asked for {calls} calls in {len(steps)} exchanges without giving an answer.")

@@ -16,7 +16,7 @@ from adapters.embedded.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 SETTLE_TRIES = 20
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,6 @@ class RunTasks:
                 await self._journal.write(moves.end, run_id, status=status, error=error)
             except StoreError as fault:
                 log.warning("end of run not written", extra={"run": run_id, "why": str(fault)})
-                await asyncio.sleep(min(2.0**tried, LONGEST_PAUSE_S))
+                await asyncio.sleep(min(2.0**tried, MAX_PAUSE_S))
             else:
                 return

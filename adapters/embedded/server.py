@@ -26,7 +26,7 @@ from adapters.embedded.store import Store
 from adapters.embedded.threads import Threads
 from adapters.embedded.workspace import Workspace
 
-LARGEST_FILE_BYTES = 100_000_000
+MAX_FILE_BYTES = 100_000_000
 SHUTDOWN_S = 2.0
 
 
@@ -65,7 +65,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
     async with AsyncExitStack() as stack:
         store = await Store.open(data_dir / "assistants.sqlite")
         stack.push_async_callback(store.close)
-        folder = FileFolder(path=data_dir / "files", largest_bytes=LARGEST_FILE_BYTES)
+        folder = FileFolder(path=data_dir / "files", max_bytes=MAX_FILE_BYTES)
         await folder.open([file.id for file in await store.transact(lambda rows: rows.all(File))])
         files = Files(store=store, folder=folder)
         await files.tidy()

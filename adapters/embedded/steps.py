@@ -25,7 +25,7 @@ from adapters.embedded.run_objects import (
 )
 from adapters.embedded.wire import plain
 
-MOST_CALLS = 50
+MAX_CALLS = 50
 """In a run; what a model asks for beyond them in one exchange is not made."""
 
 
@@ -37,7 +37,7 @@ def message_step(run: Run, message: Message, usage: ModelUsage | None, now: int)
 
 def calls_step(run: Run, reply: ModelReply, now: int) -> RunStep:
     """The step of the calls that a model asked for."""
-    wanted = reply.tool_calls[:MOST_CALLS] if run.parallel_tool_calls else reply.tool_calls[:1]
+    wanted = reply.tool_calls[:MAX_CALLS] if run.parallel_tool_calls else reply.tool_calls[:1]
     details = ToolCalls(tool_calls=tuple(_call(run, call) for call in wanted))
     return _step(run, details, reply.usage, now)
 

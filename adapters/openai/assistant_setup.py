@@ -10,7 +10,7 @@ from adapters.openai.wire import Fields
 from bot.errors import AssistantRefusedError
 
 _PAGE = 100
-_MOST_PAGES = 50
+_MAX_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ async def _find_id(client: Client, name: str) -> str | None:
 
 async def _find(client: Client, name: str) -> Fields | None:
     query: dict[str, object] = {"order": "asc", "limit": _PAGE}
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         page = Fields((await client.get(path_to("assistants"), query)).body, "a list of assistants")
         assistants = page.objects("data")
         for assistant in assistants:
@@ -62,4 +62,4 @@ async def _find(client: Client, name: str) -> Fields | None:
         if not assistants or not page.flag("has_more"):
             return None
         query["after"] = assistants[-1].text("id")
-    raise AssistantRefusedError(f"there are more than {_PAGE * _MOST_PAGES} assistants; set ASSISTANT_ID")
+    raise AssistantRefusedError(f"there are more than {_PAGE * _MAX_PAGES} assistants; set ASSISTANT_ID")

@@ -35,7 +35,7 @@ from bot.run import Run, RunId, RunStatus, ToolOutput
 log = logging.getLogger(__name__)
 
 _PAGE = 100  # the most that a list gives at once
-_MOST_PAGES = 20  # of one run's messages; a service that always has more would hold us for ever
+_MAX_PAGES = 20  # of one run's messages; a service that always has more would hold us for ever
 _TURN = "turn"  # the key in a run's metadata; its value may have 512 characters
 _FILE_LIMIT_BYTES = 100 * 1024 * 1024
 _PATIENCE = Patience(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
@@ -175,7 +175,7 @@ class AssistantsBackend:
         """The assistant's messages of this run, oldest first. Some servers ignore the filter, so it stands here too."""
         query: dict[str, object] = {"run_id": run, "order": "asc", "limit": _PAGE}
         found: list[Fields] = []
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             reply = await self._client.get(path_to("threads", thread, "messages"), query)
             page = Fields(reply.body, "a list of messages")
             messages = page.objects("data")

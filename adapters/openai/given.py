@@ -13,7 +13,7 @@ from bot.attachments import listed
 from bot.conversation import IncomingMessage, Scope
 
 _CODE = [{"type": "code_interpreter"}]
-LONGEST_SPEAKER = 80  # characters; the embedded server reads up to 100 before " wrote:"
+MAX_SPEAKER = 80  # characters; the embedded server reads up to 100 before " wrote:"
 
 
 def message_with(files: Sequence[GivenFile], message: IncomingMessage) -> dict[str, object]:
@@ -47,7 +47,7 @@ def _speaker(name: str) -> str:
     """
     seen = "".join(letter for letter in name if letter.isspace() or _is_shown(letter))
     words = " ".join(seen.split()) or "Someone"
-    return words if len(words) <= LONGEST_SPEAKER else words[: LONGEST_SPEAKER - 1] + "…"
+    return words if len(words) <= MAX_SPEAKER else words[: MAX_SPEAKER - 1] + "…"
 
 
 def _is_shown(letter: str) -> bool:

@@ -21,10 +21,10 @@ class PollingPace:
 
     first_s: float = 0.1
     factor: float = 1.5
-    longest_s: float = 0.5
-    most_looks_per_s: float = 600.0  # of all runs that are waited for together: beyond, each is looked at less often
+    max_s: float = 0.5
+    max_looks_per_s: float = 600.0  # of all runs that are waited for together: beyond, each is looked at less often
     after_trouble_s: float = 1.0  # where an unwell service has no wish of its own
-    longest_wish_s: float = 10.0  # of the service's own wishes, so that a wild one cannot put us to sleep
+    max_retry_after_s: float = 10.0  # of the service's own wishes, so that a wild one cannot put us to sleep
     deadline_s: float = 600.0  # the age at which Assistants v2 itself expires a run
 
 
@@ -72,10 +72,10 @@ class Poller:
                 seen, wish_s = sight.run, sight.poll_after_s
                 if is_at_rest(seen.status):
                     return seen
-            pause_s = interval_s if wish_s is None else min(wish_s, self._pace.longest_wish_s)
-            pause_s = max(pause_s, self._waiting / self._pace.most_looks_per_s)
+            pause_s = interval_s if wish_s is None else min(wish_s, self._pace.max_retry_after_s)
+            pause_s = max(pause_s, self._waiting / self._pace.max_looks_per_s)
             await self._sleep(max(0.0, min(pause_s, give_up_at - self._clock())))
-            interval_s = min(interval_s * self._pace.factor, self._pace.longest_s)
+            interval_s = min(interval_s * self._pace.factor, self._pace.max_s)
         if seen is None:
             raise trouble
         return seen

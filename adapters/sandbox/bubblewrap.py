@@ -62,7 +62,7 @@ ENVIRONMENT = {
     "MPLBACKEND": "module://adapters.sandbox.guest.figures",
     "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
 }
-MOST_MATH_THREADS = 4
+MAX_MATH_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ def _writable(limits: Limits) -> list[str]:
 
 
 def _environment() -> list[str]:
-    threads = str(min(os.cpu_count() or 1, MOST_MATH_THREADS))
+    threads = str(min(os.cpu_count() or 1, MAX_MATH_THREADS))
     variables = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
     return [word for name, value in variables.items() for word in ("--setenv", name, value)]
 

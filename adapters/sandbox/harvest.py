@@ -10,7 +10,7 @@ from adapters.sandbox.names import clean_name, unlike
 from adapters.sandbox.results import GuestFile, GuestImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MOST_CHARACTERS = 400
+MAX_CHARACTERS = 400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,4 +47,4 @@ class Harvest:
 def printable(text: str) -> str:
     """Return what the guest said on one line, without signs that act on a screen, and not too long."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(shown.split())[:MOST_CHARACTERS]
+    return " ".join(shown.split())[:MAX_CHARACTERS]

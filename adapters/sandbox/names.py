@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Container
 
-LONGEST_CHARACTERS = 100
-LONGEST_ENDING_CHARACTERS = 12
+MAX_CHARACTERS = 100
+MAX_ENDING_CHARACTERS = 12
 PUNCTUATION = frozenset(" ._-()+,=@")
 
 
@@ -35,11 +35,11 @@ def is_safe_name(name: str) -> bool:
 
 def _shortened(name: str) -> str:
     stem, ending = _split(name)
-    return stem[: LONGEST_CHARACTERS - len(ending)] + ending
+    return stem[: MAX_CHARACTERS - len(ending)] + ending
 
 
 def _split(name: str) -> tuple[str, str]:
     stem, dot, ending = name.rpartition(".")
-    if not stem or len(ending) > LONGEST_ENDING_CHARACTERS:
+    if not stem or len(ending) > MAX_ENDING_CHARACTERS:
         return name, ""
     return stem, dot + ending

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from adapters.sandbox.limits import Limits
 
 CHUNK_BYTES = 64 * 1024
-MOST_CHUNKS_AT_END = 32  # more than the largest pipe holds, so that a code that goes on printing is left
+MAX_CHUNKS_AT_END = 32  # more than the largest pipe holds, so that a code that goes on printing is left
 
 CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")}, "\N{REPLACEMENT CHARACTER}")
 
@@ -17,8 +17,8 @@ CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), 
 class KeptText:
     """The beginning and the end of a stream of bytes; what lies between is counted."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._half_bytes = most_bytes // 2
+    def __init__(self, max_bytes: int) -> None:
+        self._half_bytes = max_bytes // 2
         self._head = bytearray()
         self._tail = bytearray()
         self.total_bytes = 0
@@ -57,7 +57,7 @@ class OutputPipe:
 
     def take(self) -> str:
         """Return what was printed since the last call, with what is still in the pipe, and start afresh."""
-        for _ in range(MOST_CHUNKS_AT_END):
+        for _ in range(MAX_CHUNKS_AT_END):
             if not self._read_once():
                 break
         kept, self._kept = self._kept, KeptText(self._limits.log_bytes)

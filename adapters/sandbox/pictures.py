@@ -13,9 +13,9 @@ from adapters.sandbox.limits import MB
 from adapters.sandbox.picture_header import PictureKind, read_picture_header
 from adapters.sandbox.sandbox import Sandbox
 
-LONGEST_SIDE_PX = 1024
-MOST_BYTES = 1 * MB
-MOST_PIXELS = 16_000_000
+MAX_SIDE_PX = 1024
+MAX_BYTES = 1 * MB
+MAX_PIXELS = 16_000_000
 DEADLINE_S = 20.0
 
 FIT = f"""
@@ -28,17 +28,17 @@ def encoded(picture, **options):
     return buffer.getvalue()
 
 def fitted(picture):
-    side = {LONGEST_SIDE_PX}
+    side = {MAX_SIDE_PX}
     while side >= 64:
         small = picture.copy()
         small.thumbnail((side, side))
         png = encoded(small, format="PNG", optimize=True)
-        if len(png) <= {MOST_BYTES}:
+        if len(png) <= {MAX_BYTES}:
             return png
         flat = Image.new("RGB", small.size, "white")
         flat.paste(small, mask=small.getchannel("A"))
         jpeg = encoded(flat, format="JPEG", quality=85)
-        if len(jpeg) <= {MOST_BYTES}:
+        if len(jpeg) <= {MAX_BYTES}:
             return jpeg
         side //= 2
 
@@ -57,14 +57,14 @@ class ConfinedPictures:
         self._unchanged = unchanged
 
     async def fit(self, data: bytes) -> bytes | None:
-        """Return the picture with at most LONGEST_SIDE_PX on a side and MOST_BYTES, as PNG, or JPEG where it must be.
+        """Return the picture with at most MAX_SIDE_PX on a side and MAX_BYTES, as PNG, or JPEG where it must be.
 
         A picture within both, and of a kind in `unchanged`, is returned as it is; an animated one that is not becomes
-        its first frame. None means that it cannot be shown: no PNG, JPEG, GIF or WebP, above MOST_PIXELS, broken, or
+        its first frame. None means that it cannot be shown: no PNG, JPEG, GIF or WebP, above MAX_PIXELS, broken, or
         no walls to decode it behind.
         """
         header = read_picture_header(data)
-        if header is None or header.pixels > MOST_PIXELS:
+        if header is None or header.pixels > MAX_PIXELS:
             return None
         if header.kind in self._unchanged and _fits(data):
             return data
@@ -83,4 +83,4 @@ class ConfinedPictures:
 def _fits(data: bytes) -> bool:
     """Judge what came back, which is as hostile as what went in."""
     header = read_picture_header(data)
-    return header is not None and max(header.width_px, header.height_px) <= LONGEST_SIDE_PX and len(data) <= MOST_BYTES
+    return header is not None and max(header.width_px, header.height_px) <= MAX_SIDE_PX and len(data) <= MAX_BYTES

@@ -11,7 +11,7 @@ from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.process_tree import descendants, proportional_bytes, resident_bytes, socket_count
 
 PERIOD_S = 0.1
-LARGEST_SHARE_OF_TIME = 0.1  # on a machine with very many processes, look more rarely
+MAX_SHARE_OF_TIME = 0.1  # on a machine with very many processes, look more rarely
 
 
 async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill: Callable[[str], None]) -> None:
@@ -21,7 +21,7 @@ async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill
     """
     took_s = 0.0
     while True:
-        await asyncio.sleep(max(PERIOD_S, took_s / LARGEST_SHARE_OF_TIME))
+        await asyncio.sleep(max(PERIOD_S, took_s / MAX_SHARE_OF_TIME))
         began_s = time.monotonic()
         reason = broken_limit(root_pid, file_systems, limits)
         if reason:
@@ -44,11 +44,11 @@ def broken_limit(root_pid: int, file_systems: Sequence[int], limits: Limits) -> 
     return ""
 
 
-def _memory_exceeds(tree: list[int], most_bytes: int) -> bool:
+def _memory_exceeds(tree: list[int], max_bytes: int) -> bool:
     """Ask for the exact figure, which is slow, only when the simple one is too high."""
     return (
-        sum(resident_bytes(pid) for pid in tree) > most_bytes
-        and sum(proportional_bytes(pid) for pid in tree) > most_bytes
+        sum(resident_bytes(pid) for pid in tree) > max_bytes
+        and sum(proportional_bytes(pid) for pid in tree) > max_bytes
     )
 
 

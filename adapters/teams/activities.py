@@ -21,7 +21,7 @@ from bot.conversation import (
 from bot.errors import UnreadableMessageError
 
 _INSTALLATION = ActivityId("installation")
-_LONGEST_ID = 2_000  # characters; opaque ids of Teams have some hundred
+_MAX_ID = 2_000  # characters; opaque ids of Teams have some hundred
 
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
 
@@ -90,8 +90,8 @@ def _reference(activity: Activity) -> ConversationReference:
 def _present(value: str | None, field: str) -> str:
     if not value:
         raise UnreadableMessageError(f"`{field}` is missing")
-    if len(value) > _LONGEST_ID:
-        raise UnreadableMessageError(f"`{field}` is longer than {_LONGEST_ID} characters")
+    if len(value) > _MAX_ID:
+        raise UnreadableMessageError(f"`{field}` is longer than {_MAX_ID} characters")
     return value
 
 

@@ -24,7 +24,7 @@ from bot.errors import ConversationGoneError, DeliveryError
 
 log = logging.getLogger(__name__)
 
-_LONGEST_ANSWER_BYTES: Final = 65_536
+_MAX_ANSWER_BYTES: Final = 65_536
 
 # Error codes after which nothing said into the conversation will be heard: Teams' page "Status codes from bot APIs".
 _GONE: Final = frozenset(
@@ -124,7 +124,7 @@ class Connector:
 
     async def _wait_in_line(self, method: str, place: Place) -> None:
         try:
-            async with asyncio.timeout(self._policy.longest_line_s):
+            async with asyncio.timeout(self._policy.max_queue_wait_s):
                 await self._pace.take(place.tenant, place.conversation)
         except TimeoutError:
             raise DeliveryError(f"{method}: too many requests wait for Teams' limits", retryable=True) from None
@@ -164,7 +164,7 @@ async def _start_of(response: aiohttp.ClientResponse) -> bytes:
     start = bytearray()
     async for chunk in response.content.iter_any():
         start += chunk
-        if len(start) > _LONGEST_ANSWER_BYTES:
+        if len(start) > _MAX_ANSWER_BYTES:
             break
     return bytes(start)
 

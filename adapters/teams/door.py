@@ -10,10 +10,10 @@ from aiohttp import web
 
 from adapters.teams.faults import RequestRefusedError
 
-LARGEST_BODY_BYTES: Final = 1_000_000
-LONGEST_BODY_WAIT_S: Final = 15.0
-MOST_VALUES: Final = 20_000  # botbuilder takes seconds of the event loop for a megabyte of empty entities
-DEEPEST_NESTING: Final = 50
+MAX_BODY_BYTES: Final = 1_000_000
+MAX_BODY_WAIT_S: Final = 15.0
+MAX_VALUES: Final = 20_000  # botbuilder takes seconds of the event loop for a megabyte of empty entities
+MAX_NESTING: Final = 50
 
 Json = dict[str, object]
 
@@ -55,18 +55,18 @@ async def read_activity(request: web.Request) -> Json:
 
 
 async def _body(request: web.Request) -> bytes:
-    too_large = RequestRefusedError(413, "BodyTooLarge", f"The body must not exceed {LARGEST_BODY_BYTES:,} bytes.")
-    if (request.content_length or 0) > LARGEST_BODY_BYTES:
+    too_large = RequestRefusedError(413, "BodyTooLarge", f"The body must not exceed {MAX_BODY_BYTES:,} bytes.")
+    if (request.content_length or 0) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(LONGEST_BODY_WAIT_S):
+        async with asyncio.timeout(MAX_BODY_WAIT_S):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > LARGEST_BODY_BYTES:
+                if len(body) > MAX_BODY_BYTES:
                     raise too_large
     except TimeoutError:
-        raise RequestRefusedError(408, "BodyTooSlow", f"The body took over {LONGEST_BODY_WAIT_S:g} s.") from None
+        raise RequestRefusedError(408, "BodyTooSlow", f"The body took over {MAX_BODY_WAIT_S:g} s.") from None
     except (web.RequestPayloadError, ConnectionError):
         raise RequestRefusedError(400, "BrokenBody", "The body broke off or is wrongly framed.") from None
     return bytes(body)
@@ -88,14 +88,14 @@ def _activity(body: bytes) -> Json:
 def _check_extent(activity: Json) -> None:
     level: list[object] = [activity]
     values = 0
-    for _ in range(DEEPEST_NESTING):
+    for _ in range(MAX_NESTING):
         values += len(level)
-        if values > MOST_VALUES:
-            raise RequestRefusedError(413, "TooManyValues", f"An activity must not hold over {MOST_VALUES:,} values.")
+        if values > MAX_VALUES:
+            raise RequestRefusedError(413, "TooManyValues", f"An activity must not hold over {MAX_VALUES:,} values.")
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return
-    raise RequestRefusedError(400, "TooDeep", f"An activity must not be nested deeper than {DEEPEST_NESTING} levels.")
+    raise RequestRefusedError(400, "TooDeep", f"An activity must not be nested deeper than {MAX_NESTING} levels.")
 
 
 def _inside(value: object) -> list[object]:

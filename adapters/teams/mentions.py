@@ -9,7 +9,7 @@ from typing import Final
 from botbuilder.schema import Activity
 
 _TAG: Final = re.compile(r"</?at[^<>]*>")
-_MOST_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
+_MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def _mention(fields: dict[str, object]) -> Mention | None:
 
 def _entities(activity: Activity, kind: str) -> list[dict[str, object]]:
     found = [entity for entity in activity.entities or [] if entity is not None and entity.type == kind]
-    return [entity.additional_properties for entity in found[:_MOST_ENTITIES]]
+    return [entity.additional_properties for entity in found[:_MAX_ENTITIES]]
 
 
 def text_without_quotes(text: str, message_ids: list[str]) -> str:

@@ -15,7 +15,7 @@ from aiolimiter import AsyncLimiter
 _OF_CONVERSATION: Final = ((4, 2.0), (30, 1.0))  # an answer with its plots goes out at once
 _OF_TENANT: Final = ((5, 42.0),)  # a little less than allowed: the network moves requests closer together
 
-_FEWEST_BEFORE_SWEEP: Final = 1_000
+_MIN_BEFORE_SWEEP: Final = 1_000
 
 
 class Pace:
@@ -23,7 +23,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._budgets: dict[tuple[str, ...], _Budget] = {}
-        self._sweep_at = _FEWEST_BEFORE_SWEEP
+        self._sweep_at = _MIN_BEFORE_SWEEP
 
     async def take(self, tenant: str, conversation: str) -> None:
         """Wait for this request's turn, behind those that wait already."""
@@ -49,7 +49,7 @@ class Pace:
     def _sweep(self) -> None:
         """Forget budgets that nothing was taken from lately; done each time their number has doubled."""
         self._budgets = {key: budget for key, budget in self._budgets.items() if not budget.is_idle()}
-        self._sweep_at = max(_FEWEST_BEFORE_SWEEP, 2 * len(self._budgets))
+        self._sweep_at = max(_MIN_BEFORE_SWEEP, 2 * len(self._budgets))
 
 
 class _Budget:

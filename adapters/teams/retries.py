@@ -32,8 +32,8 @@ class RetryPolicy:
 
     attempts: int = 5
     first_pause_s: float = 0.5
-    longest_pause_s: float = 30.0
-    longest_line_s: float = 300.0  # the wait for each turn under Teams' limits: 12,000 requests of one tenant
+    max_pause_s: float = 30.0
+    max_queue_wait_s: float = 300.0  # the wait for each turn under Teams' limits: 12,000 requests of one tenant
 
     def pause_s(self, status: int | None, effect: Effect, tries: int, wish_s: float | None) -> float | None:
         """How long to wait before trying again after so many tries, or None to give up.
@@ -41,14 +41,14 @@ class RetryPolicy:
         `status` is None when the connection broke before an answer came, which says as little as a 504.
         `wish_s` is the connector's Retry-After.
         """
-        if tries >= self._most_tries(status, effect):
+        if tries >= self._max_attempts(status, effect):
             return None
-        if wish_s is not None and wish_s > self.longest_pause_s:
+        if wish_s is not None and wish_s > self.max_pause_s:
             return None
-        pause_s = wish_s if wish_s is not None else min(self.first_pause_s * 2 ** (tries - 1), self.longest_pause_s)
+        pause_s = wish_s if wish_s is not None else min(self.first_pause_s * 2 ** (tries - 1), self.max_pause_s)
         return pause_s * random.uniform(1.0, 1.25)  # noqa: S311 - spreads load, guards nothing
 
-    def _most_tries(self, status: int | None, effect: Effect) -> int:
+    def _max_attempts(self, status: int | None, effect: Effect) -> int:
         if effect is Effect.WORTHLESS:
             return 1
         if status in _NOTHING_HAPPENED:

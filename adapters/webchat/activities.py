@@ -11,10 +11,10 @@ from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
 from bot.attachments import Attachment
 from bot.cards import question_in
-from bot.conversation import LONGEST_TEXT_CHARS, ConversationKey
+from bot.conversation import MAX_TEXT_CHARS, ConversationKey
 
 CHANNEL: Final = "webchat"
-MOST_TURNS: Final = 500
+MAX_TURNS: Final = 500
 """As many turns of a conversation are shown, the latest."""
 
 DELETED: Final = "webchat/deleted"
@@ -60,8 +60,8 @@ def message_for_bot(
     Raises RefusedError for one that has neither a text nor files.
     """
     text = said.get("text") or question_in(said.get("value")) or ""
-    if not isinstance(text, str) or len(text) > LONGEST_TEXT_CHARS or not (text.strip() or attachments):
-        raise RefusedError(400, "NoText", f"A message needs a text of at most {LONGEST_TEXT_CHARS:,} characters.")
+    if not isinstance(text, str) or len(text) > MAX_TEXT_CHARS or not (text.strip() or attachments):
+        raise RefusedError(400, "NoText", f"A message needs a text of at most {MAX_TEXT_CHARS:,} characters.")
     data = said.get("channelData")
     client_id = data.get("clientActivityID") if isinstance(data, dict) else None
     locale = said.get("locale")

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from bot.exchange import Exchange
 
-_MOST_CHARS: Final = 4_000_000
-_LONGEST_BODY_CHARS: Final = 64_000
-_MOST_OF_TURN: Final = 200
+_MAX_CHARS: Final = 4_000_000
+_MAX_BODY_CHARS: Final = 64_000
+_MAX_OF_TURN: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,8 @@ class Call:
 class Calls:
     """The calls of the latest turns. Implements `bot.ports.Exchanges`."""
 
-    def __init__(self, *, most_chars: int = _MOST_CHARS) -> None:
-        self._most_chars = most_chars
+    def __init__(self, *, max_chars: int = _MAX_CHARS) -> None:
+        self._max_chars = max_chars
         self._turns: OrderedDict[str, list[Call]] = OrderedDict()
         self._size_chars = 0
 
@@ -51,11 +51,11 @@ class Calls:
             last = calls.pop()
             call = replace(call, times=last.times + 1)
             self._size_chars -= last.size_chars
-        elif len(calls) >= _MOST_OF_TURN:
+        elif len(calls) >= _MAX_OF_TURN:
             self._size_chars -= calls.pop(0).size_chars
         calls.append(call)
         self._size_chars += call.size_chars
-        while self._size_chars > self._most_chars:
+        while self._size_chars > self._max_chars:
             _, gone = self._turns.popitem(last=False)
             self._size_chars -= sum(each.size_chars for each in gone)
 
@@ -69,6 +69,6 @@ def _is_repeated(before: Exchange, now: Exchange) -> bool:
 
 
 def _cut(body: str | None) -> str | None:
-    if body is None or len(body) <= _LONGEST_BODY_CHARS:
+    if body is None or len(body) <= _MAX_BODY_CHARS:
         return body
-    return f"{body[:_LONGEST_BODY_CHARS]}\n... {len(body) - _LONGEST_BODY_CHARS:,} characters more"
+    return f"{body[:_MAX_BODY_CHARS]}\n... {len(body) - _MAX_BODY_CHARS:,} characters more"

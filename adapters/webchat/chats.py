@@ -15,8 +15,8 @@ from adapters.webchat.transcripts import ConversationId, Transcripts
 from adapters.webchat.uploads import Uploads
 from bot.ports import Conversations
 
-_MOST_LISTED: Final = 200
-_LONGEST_TITLE: Final = 100  # characters
+_MAX_LISTED: Final = 200
+_MAX_TITLE: Final = 100  # characters
 _ASSISTANT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
@@ -51,7 +51,7 @@ class ChatRoutes:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        listed = await self._transcripts.conversations(_MOST_LISTED)
+        listed = await self._transcripts.conversations(_MAX_LISTED)
         return web.json_response([{"id": one.id, "title": one.title} for one in listed], headers=ALWAYS)
 
     async def _open(self, request: web.Request) -> web.Response:
@@ -81,8 +81,8 @@ class ChatRoutes:
     async def _rename(self, request: web.Request) -> web.Response:
         conversation = allowed(request, self._tokens)
         title = (await read_object(request)).get("title")
-        if not isinstance(title, str) or not title.strip() or len(title) > _LONGEST_TITLE:
-            raise RefusedError(400, "NoTitle", f"A title has 1 to {_LONGEST_TITLE} characters.")
+        if not isinstance(title, str) or not title.strip() or len(title) > _MAX_TITLE:
+            raise RefusedError(400, "NoTitle", f"A title has 1 to {_MAX_TITLE} characters.")
         await self._transcripts.rename(conversation, " ".join(title.split()))
         return web.Response(status=204)
 

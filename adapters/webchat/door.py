@@ -21,9 +21,9 @@ from bot.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY_BYTES: Final = 256 * 1024
-DEEPEST_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
-_LONGEST_BODY_WAIT_S: Final = 15.0
+MAX_BODY_BYTES: Final = 256 * 1024
+MAX_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
+_MAX_BODY_WAIT_S: Final = 15.0
 
 
 class RefusedError(Exception):
@@ -83,19 +83,19 @@ async def read_object(request: web.Request) -> Activity:
         raise RefusedError(400, "MalformedJson", "The body is not JSON.") from None
     if not isinstance(read, dict):
         raise RefusedError(400, "NotAnObject", "The body must be a JSON object.")
-    if _is_deeper_than(DEEPEST_NESTING, read):
-        raise RefusedError(400, "TooDeep", f"The body must not be nested deeper than {DEEPEST_NESTING} levels.")
+    if _is_deeper_than(MAX_NESTING, read):
+        raise RefusedError(400, "TooDeep", f"The body must not be nested deeper than {MAX_NESTING} levels.")
     return cast(Activity, read)
 
 
 async def _body(request: web.Request) -> bytes:
     body = bytearray()
     try:
-        async with asyncio.timeout(_LONGEST_BODY_WAIT_S):
+        async with asyncio.timeout(_MAX_BODY_WAIT_S):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > LARGEST_BODY_BYTES:
-                    raise RefusedError(413, "BodyTooLarge", f"At most {LARGEST_BODY_BYTES:,} bytes.")
+                if len(body) > MAX_BODY_BYTES:
+                    raise RefusedError(413, "BodyTooLarge", f"At most {MAX_BODY_BYTES:,} bytes.")
     except TimeoutError:
         raise RefusedError(408, "BodyTooSlow", "The body took too long.") from None
     except (web.RequestPayloadError, ConnectionError):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.attachments import ENDINGS, LARGEST_FILE_BYTES, MOST_FILES
+from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES
 
 _FILES: Final = Path(__file__).parent / "page"
 _OWN: Final = frozenset(path.name for path in _FILES.iterdir() if path.suffix in (".css", ".js"))
@@ -63,8 +63,8 @@ class ChatPage:
             assistant=escape(words.assistant),
             speaker=escape(words.speaker),
             takes=",".join(ENDINGS),
-            largest_bytes=LARGEST_FILE_BYTES,
-            most_files=MOST_FILES,
+            max_bytes=MAX_FILE_BYTES,
+            max_files=MAX_FILES,
             connect_hidden="" if words.can_connect else "hidden",
             missing_hidden="hidden" if self._bundle.is_file() else "",
         )

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import MOST_TURNS, conversation_key
+from adapters.webchat.activities import MAX_TURNS, conversation_key
 from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId
@@ -27,8 +27,8 @@ Make = Callable[[str, str], Awaitable[object]]
 """Make an assistant of this name and these instructions; its JSON. Raises AssistantError."""
 
 _ANSWER_DEADLINE_S: Final = 10.0
-_LONGEST_NAME: Final = 256  # characters, as the API has it
-_LONGEST_INSTRUCTIONS: Final = 32_768  # characters, likewise: the longest that all such services take
+_MAX_NAME: Final = 256  # characters, as the API has it
+_MAX_INSTRUCTIONS: Final = 32_768  # characters, likewise: the longest that all such services take
 _ID = "[A-Za-z0-9_-]+"
 _READABLE: Final = re.compile(
     rf"/assistants(/{_ID})?|/threads/(?P<thread>{_ID})(/messages(/{_ID})?|/runs(/{_ID}(/steps(/{_ID})?)?)?)?", re.ASCII
@@ -76,19 +76,17 @@ class Panel:
         allowed(request, self._tokens)
         wish = await read_object(request)
         name, instructions = wish.get("name"), wish.get("instructions")
-        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
-            raise RefusedError(400, "NoName", f"A name has 1 to {_LONGEST_NAME} characters.")
-        if not isinstance(instructions, str) or len(instructions) > _LONGEST_INSTRUCTIONS:
-            raise RefusedError(
-                400, "NoInstructions", f"Instructions have at most {_LONGEST_INSTRUCTIONS:,} characters."
-            )
+        if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME:
+            raise RefusedError(400, "NoName", f"A name has 1 to {_MAX_NAME} characters.")
+        if not isinstance(instructions, str) or len(instructions) > _MAX_INSTRUCTIONS:
+            raise RefusedError(400, "NoInstructions", f"Instructions have at most {_MAX_INSTRUCTIONS:,} characters.")
         return web.json_response(await _answer(self._make(" ".join(name.split()), instructions)), status=201)
 
     async def _had(self, conversation: ConversationId, thread: ThreadId) -> bool:
         """Whether it is the conversation's thread, or was before a /new."""
         if thread == await self._thread_of(conversation):
             return True
-        return any(thread in line.threads for line in await self._turns.of(conversation_key(conversation), MOST_TURNS))
+        return any(thread in line.threads for line in await self._turns.of(conversation_key(conversation), MAX_TURNS))
 
     async def _thread_of(self, conversation: ConversationId) -> str | None:
         return await self._conversations.thread_of(conversation_key(conversation))

@@ -20,8 +20,8 @@ from bot.errors import StorageError
 log = logging.getLogger(__name__)
 
 _HEARTBEAT_S: Final = 30.0
-_LONGEST_WORD_BYTES: Final = 1024  # pages say nothing on this socket
-_MOST_WAITING: Final = 100
+_MAX_WORD_BYTES: Final = 1024  # pages say nothing on this socket
+_MAX_WAITING: Final = 100
 
 
 class _Listener:
@@ -30,7 +30,7 @@ class _Listener:
     def __init__(self, socket: web.WebSocketResponse, revision: int) -> None:
         self.socket = socket
         self.revision = revision
-        self.news: asyncio.Queue[Activity | None] = asyncio.Queue(_MOST_WAITING)
+        self.news: asyncio.Queue[Activity | None] = asyncio.Queue(_MAX_WAITING)
 
     def tell(self, passing: Activity | None) -> None:
         with contextlib.suppress(asyncio.QueueFull):  # there is news already, and the page is slow
@@ -46,7 +46,7 @@ class Streams:
 
     async def serve(self, request: web.Request, conversation: ConversationId, revision: int) -> web.WebSocketResponse:
         """Show a conversation from a revision on, until the page goes."""
-        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=_LONGEST_WORD_BYTES)
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=_MAX_WORD_BYTES)
         await socket.prepare(request)
         listener = _Listener(socket, revision)
         self._listeners[conversation].add(listener)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 ConversationId = NewType("ConversationId", str)
 Activity = dict[str, object]
 
-_LONGEST_TITLE = 60  # characters
+_MAX_TITLE = 60  # characters
 _LOCK_WAIT_S = 1.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS activities (
@@ -216,4 +216,4 @@ def _words(activity: Activity) -> str:
 
 def _title(activity: Activity) -> str:
     text = " ".join((_words(activity) or "Chat").split())
-    return text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 1].rstrip() + "…"
+    return text if len(text) <= _MAX_TITLE else text[: _MAX_TITLE - 1].rstrip() + "…"

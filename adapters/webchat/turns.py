@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import MOST_TURNS, conversation_key
+from adapters.webchat.activities import MAX_TURNS, conversation_key
 from adapters.webchat.calls import Calls
 from adapters.webchat.door import RefusedError, allowed, from_own_page
 from adapters.webchat.tokens import Tokens
@@ -15,7 +15,7 @@ from bot.ports import TurnsOfConversation
 from bot.timeline import Timeline
 from bot.turn_code import code_of
 
-_LONGEST_TITLE: Final = 200  # characters
+_MAX_TITLE: Final = 200  # characters
 
 
 class TurnRoutes:
@@ -53,7 +53,7 @@ class TurnRoutes:
         return web.json_response(_turn(line, said.get(line.message_id, "")) | {"steps": steps, "calls": calls})
 
     async def _lines(self, conversation: ConversationId) -> list[Timeline]:
-        return await self._turns.of(conversation_key(conversation), MOST_TURNS)
+        return await self._turns.of(conversation_key(conversation), MAX_TURNS)
 
 
 def _turn(line: Timeline, text: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _turn(line: Timeline, text: str) -> dict[str, Any]:
         "number": line.number,
         "name": line.name,
         "code": code_of(line.number),
-        "text": text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1]}…",
+        "text": text if len(text) <= _MAX_TITLE else f"{text[: _MAX_TITLE - 1]}…",
         "accepted_at_s": line.accepted_at_s,
         "begun_at_s": line.begun_at_s,
         "ended_at_s": line.ended_at_s,

@@ -19,14 +19,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
 from adapters.webchat.uploads import Uploads
-from bot.attachments import LARGEST_FILE_BYTES, MOST_FILES, TOO_MANY, Attachment
+from bot.attachments import MAX_FILE_BYTES, MAX_FILES, TOO_MANY, Attachment
 from bot.errors import AttachmentError
 
-_LARGEST_ACTIVITY_BYTES: Final = 2 * 1024 * 1024  # with the small pictures that Web Chat makes of pictures
-_LARGEST_FORM_BYTES: Final = MOST_FILES * LARGEST_FILE_BYTES + 4 * 1024 * 1024
+_MAX_ACTIVITY_BYTES: Final = 2 * 1024 * 1024  # with the small pictures that Web Chat makes of pictures
+_MAX_FORM_BYTES: Final = MAX_FILES * MAX_FILE_BYTES + 4 * 1024 * 1024
 _CHUNK_BYTES: Final = 256 * 1024
-_LONGEST_SILENCE_S: Final = 30.0
-_LONGEST_FORM_S: Final = 15 * 60.0
+_MAX_SILENCE_S: Final = 30.0
+_MAX_FORM_S: Final = 15 * 60.0
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,100}", re.ASCII)
 _MALFORMED: Final = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """What aiohttp raises for a body that is no multipart, or breaks off."""
@@ -45,11 +45,11 @@ async def read_form(request: web.Request, uploads: Uploads, form: UploadForm) ->
     """Read a form. Raises RefusedError, AttachmentError, StorageError; the files in `form` are then to be dropped."""
     if not request.content_type.startswith("multipart/"):
         raise RefusedError(415, "UnsupportedMediaType", "Send multipart/form-data.")
-    if (request.content_length or 0) > _LARGEST_FORM_BYTES:
-        limit = f"{MOST_FILES} files of {LARGEST_FILE_BYTES // 1_000_000} MB"
+    if (request.content_length or 0) > _MAX_FORM_BYTES:
+        limit = f"{MAX_FILES} files of {MAX_FILE_BYTES // 1_000_000} MB"
         raise AttachmentError("a form is too large", apology=f"That is too much at once: I take at most {limit}.")
     try:
-        async with asyncio.timeout(_LONGEST_FORM_S):
+        async with asyncio.timeout(_MAX_FORM_S):
             async for part in await request.multipart():
                 if not isinstance(part, BodyPartReader):
                     raise RefusedError(400, "NestedForm", "A part of the form is a form itself.")
@@ -64,7 +64,7 @@ async def _read_part(part: BodyPartReader, uploads: Uploads, form: UploadForm) -
     if part.name == "activity":
         form.said = await _activity(part)
     elif part.filename is not None or part.name == "file":
-        if len(form.attachments) == MOST_FILES:
+        if len(form.attachments) == MAX_FILES:
             raise AttachmentError("too many files", apology=TOO_MANY)
         said_to_be = part.headers.get("Content-Type", "")
         content_type = said_to_be if _MEDIA_TYPE.fullmatch(said_to_be) else ""
@@ -77,8 +77,8 @@ async def _activity(part: BodyPartReader) -> Activity:
     body = bytearray()
     async for chunk in _chunks(part):
         body += chunk
-        if len(body) > _LARGEST_ACTIVITY_BYTES:
-            raise RefusedError(413, "BodyTooLarge", f"An activity has at most {_LARGEST_ACTIVITY_BYTES:,} bytes.")
+        if len(body) > _MAX_ACTIVITY_BYTES:
+            raise RefusedError(413, "BodyTooLarge", f"An activity has at most {_MAX_ACTIVITY_BYTES:,} bytes.")
     try:
         read = orjson.loads(bytes(body))
     except orjson.JSONDecodeError:
@@ -90,7 +90,7 @@ async def _activity(part: BodyPartReader) -> Activity:
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
     while True:
-        async with asyncio.timeout(_LONGEST_SILENCE_S):
+        async with asyncio.timeout(_MAX_SILENCE_S):
             chunk = await part.read_chunk(_CHUNK_BYTES)
         if not chunk:
             return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-_MOST_NOTES: Final = 20
+_MAX_NOTES: Final = 20
 
 
 class Kind(StrEnum):
@@ -53,7 +53,7 @@ class Weather:
         self.possible = possible
         self._clock = clock
         self._ends_at: dict[Kind, float] = {}
-        self._notes: deque[Note] = deque(maxlen=_MOST_NOTES)
+        self._notes: deque[Note] = deque(maxlen=_MAX_NOTES)
         self.changed: Callable[[], None] = lambda: None
 
     def begin(self, kind: Kind) -> None:

@@ -19,7 +19,7 @@ from scripts.program import Program
 from scripts.progress import CACHE
 from tests.browser.chat import Chat
 from tests.browser.chat_page import ChatPage, page_address
-from tests.service_process import running_bot
+from tests.support.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"
 _PAGE_MS = 30_000  # whatever is expected comes at once, but not on a machine that is busy

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from scripts.program import Program
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage, page_address
-from tests.ports import lasting_port
-from tests.service_process import running_bot
+from tests.support.free_ports import lasting_port
+from tests.support.service_process import running_bot
 
 pytestmark = pytest.mark.usefixtures("web_chat")
 

@@ -16,7 +16,7 @@ from scripts.progress import CACHE
 from storage.files_folder import FolderFiles
 from storage.links import LinkNames
 from tests.browser.chat_page import ChatPage, page_address
-from tests.service_process import running_bot
+from tests.support.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000

@@ -10,8 +10,8 @@ from playwright.sync_api import APIRequestContext, Request, expect
 
 from scripts.program import Program
 from tests.browser.chat import Chat
-from tests.scripted_model import ScriptedModel, Trouble
-from tests.service_process import running_bot
+from tests.support.scripted_model import ScriptedModel, Trouble
+from tests.support.service_process import running_bot
 
 _TURN_MS = 60_000
 _NO_JSON = Trouble(status=200, body="<html>not json</html>")

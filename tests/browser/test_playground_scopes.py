@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from bot.sentences import STARTERS
 from tests.browser.chat import Chat
-from tests.teams_door import recorded
+from tests.support.teams_client import recorded
 
 _TURN_MS = 60_000
 

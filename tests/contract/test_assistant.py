@@ -25,12 +25,12 @@ from bot.conversation import IncomingMessage, Party, Scope, ThreadId
 from bot.errors import AssistantError, ThreadBusyError, ThreadGoneError
 from bot.ports import Assistant
 from bot.run import FailureCode, RunId, RunStatus, ToolOutput
-from tests.fake_assistants import KEY, FakeAssistants
-from tests.fake_assistants_state import Plan, file_path, function_call, image, text
-from tests.fakes import PNG, message
-from tests.waiting import until
+from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
+from tests.support.fakes import PNG, message
+from tests.support.waiting import until
 
-QUICK = PollingPace(first_s=0.01, longest_s=0.05, deadline_s=20)
+QUICK = PollingPace(first_s=0.01, max_s=0.05, deadline_s=20)
 FUNCTION = "look_up"
 TABLE = "sandbox:/mnt/data/table.csv"
 
@@ -319,7 +319,7 @@ async def test_a_run_that_has_ended_cannot_be_harmed_by_a_cancel(world: World) -
 
 async def test_a_run_that_does_not_end_is_given_back_as_it_is_at_the_deadline(world: World) -> None:
     world.script = Script(takes_s=60)
-    assistant = world.assistant(PollingPace(first_s=0.01, longest_s=0.05, deadline_s=0.5))
+    assistant = world.assistant(PollingPace(first_s=0.01, max_s=0.05, deadline_s=0.5))
     thread = await thread_of(assistant)
     run = await assistant.start_run(thread, message(), "turn")
     began = time.monotonic()

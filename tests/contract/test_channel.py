@@ -16,7 +16,7 @@ from bot.errors import ChannelError, ConversationGoneError, DeliveryError
 from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
 from bot.ports import Channel
 from bot.turn_code import TurnCode
-from tests.connector import Fault, StandInConnector
+from tests.support.connector_double import Fault, StandInConnector
 
 TEXT = TextPart(text="y = **12**")
 PICTURE = PicturePart(url="http://127.0.0.1:3978/files/t/plot.png", alt_text="Line plot of x² + 3")

@@ -14,9 +14,9 @@ from storage.conversations_sqlite import SqliteConversations
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
-from tests.fakes import MemoryConversations
-from tests.ledgers import started
-from tests.postgres_server import PostgresServer
+from tests.support.fakes import MemoryConversations
+from tests.support.ledger_fixtures import started
+from tests.support.postgres_server import PostgresServer
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="19:x@thread.tacv2;messageid=1")
 

@@ -14,8 +14,8 @@ from storage.file_names import safe_name
 from storage.files_blob import BlobFiles
 from storage.files_folder import FolderFiles
 from storage.links import LinkNames
-from tests.azurite_storage import Azurite
-from tests.fakes import PNG
+from tests.support.azurite_storage import Azurite
+from tests.support.fakes import PNG
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
 OTHER = ConversationKey(channel="msteams", tenant="t", conversation="d")

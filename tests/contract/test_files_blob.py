@@ -20,9 +20,9 @@ from bot.errors import StorageError
 from scripts.node import Node
 from storage.blob_container import BlobContainer, BlobsRefusedError
 from storage.files_blob import BlobFiles
-from tests.azurite_storage import ACCOUNT, Azurite, running_storage
-from tests.fakes import PNG
-from tests.ledgers import refused
+from tests.support.azurite_storage import ACCOUNT, Azurite, running_storage
+from tests.support.fakes import PNG
+from tests.support.ledger_fixtures import refused
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
 TOO_LONG_S = 25.0  # for what takes 8; without limits it is 85

@@ -19,7 +19,7 @@ from bot.run_turn import Outside, give_up, run_turn
 from bot.sentences import NOT_READ
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
-from tests.fakes import (
+from tests.support.fakes import (
     FakeAssistant,
     FakeChannel,
     FakeIncoming,
@@ -28,7 +28,7 @@ from tests.fakes import (
     MemoryFiles,
     message,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 FLOOD = 10_000
 WORDS = "x" * 20_000  # 200 MB in all

@@ -14,9 +14,9 @@ from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
-from tests.fakes import MemoryLedger
-from tests.ledgers import accepted, started, unfinished
-from tests.postgres_server import PostgresServer
+from tests.support.fakes import MemoryLedger
+from tests.support.ledger_fixtures import accepted, started, unfinished
+from tests.support.postgres_server import PostgresServer
 
 
 def made_ledger(kind: str, request: pytest.FixtureRequest, folder: Path) -> Ledger:

@@ -19,9 +19,9 @@ from storage.partitions import PARTITIONS, partition_of
 from storage.postgres import PostgresSession
 from storage.postgres_connection import IDLE_S
 from storage.turns_in_hand import TurnsInHand
-from tests.ledgers import Adopted, accepted, refused, started, unfinished
-from tests.postgres_server import PostgresServer
-from tests.waiting import until
+from tests.support.ledger_fixtures import Adopted, accepted, refused, started, unfinished
+from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
 
 TOO_LONG = "".join(str(n) for n in range(10_000))  # for an index, and hard to compress
 CONVERSATIONS = [f"conversation {n}" for n in range(200)]

@@ -17,7 +17,7 @@ from storage.migrations import scripts
 from storage.network_disk import network_disk
 from storage.sqlite import SqliteFile
 from storage.sqlite_migrations import migrate
-from tests.ledgers import accepted, started, unfinished
+from tests.support.ledger_fixtures import accepted, started, unfinished
 
 
 @pytest.fixture

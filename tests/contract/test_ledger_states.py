@@ -34,9 +34,9 @@ from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
 from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
-from tests.ledgers import started
-from tests.postgres_server import PostgresServer
-from tests.waiting import until
+from tests.support.ledger_fixtures import started
+from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["C
 MESSAGE = st.tuples(st.sampled_from("abc"), st.sampled_from("123456789"), TEXT)
 STEP = st.sampled_from(["run", "part 0", "part 1"])
 OUTCOME = st.sampled_from([ANSWERED, DECLINED, GIVEN_UP])
-MOST_LIVES = 3  # each takes as long as dozens of writes
+MAX_LIVES = 3  # each takes as long as dozens of writes
 EXAMPLES = itertools.count()
 
 
@@ -150,7 +150,7 @@ class LedgerStates(RuleBasedStateMachine):
         for number in others:
             self.put(self.unfinished[number], steps={**self.unfinished[number].steps, "run": result})
 
-    @precondition(lambda self: self.lives < MOST_LIVES)
+    @precondition(lambda self: self.lives < MAX_LIVES)
     @rule()
     def restart(self) -> None:
         self.lives += 1
@@ -159,7 +159,7 @@ class LedgerStates(RuleBasedStateMachine):
         self.adopted = self.run(started(self.ledger))
         self.compare()
 
-    @precondition(lambda self: self.lives < MOST_LIVES)
+    @precondition(lambda self: self.lives < MAX_LIVES)
     @rule()
     def lose_everything_but_the_disk(self) -> None:
         self.lives += 1

@@ -10,9 +10,9 @@ import pytest
 from bot.errors import StorageError
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
-from tests.ledgers import refused, started
-from tests.postgres_proxy import running_proxy
-from tests.postgres_server import PostgresServer
+from tests.support.ledger_fixtures import refused, started
+from tests.support.postgres_proxy import running_proxy
+from tests.support.postgres_server import PostgresServer
 
 
 @pytest.fixture

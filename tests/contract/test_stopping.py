@@ -22,10 +22,10 @@ from bot.reply import ReplyWriter
 from bot.run_turn import Outside, run_turn
 from bot.timeline import STOPPED
 from bot.turn import Turn
-from tests.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
-from tests.fake_assistants_state import Plan, function_call, text
-from tests.fakes import FakeChannel, FakeIncoming, FakePictures, MemoryConversations, MemoryFiles, message
-from tests.waiting import until
+from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.support.fake_assistants_state import Plan, function_call, text
+from tests.support.fakes import FakeChannel, FakeIncoming, FakePictures, MemoryConversations, MemoryFiles, message
+from tests.support.waiting import until
 
 SOON_S = 1.0
 FILE = Attachment(name="a.csv", url="there")
@@ -58,7 +58,7 @@ class Talk:
 
     def _outside(self) -> Outside:
         assistant = AssistantsBackend(
-            assistant_id="asst_1", client=self.client, pace=PollingPace(first_s=0.01, longest_s=0.1)
+            assistant_id="asst_1", client=self.client, pace=PollingPace(first_s=0.01, max_s=0.1)
         )
         return Outside(
             assistant=assistant,

@@ -27,8 +27,8 @@ from storage.sqlite import SqliteFile
 from storage.sqlite_migrations import migrate
 from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
-from tests.ledgers import accepted, started
-from tests.postgres_server import PostgresServer
+from tests.support.ledger_fixtures import accepted, started
+from tests.support.postgres_server import PostgresServer
 
 
 def of(folder: Path) -> Settings:

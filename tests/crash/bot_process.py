@@ -10,8 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.fake_assistants import KEY
-from tests.ports import lasting_port
+from tests.support.fake_assistants import KEY
+from tests.support.free_ports import lasting_port
 
 _READY_S = 30.0
 

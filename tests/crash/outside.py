@@ -18,8 +18,8 @@ import yarl
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.connector import StandInConnector
-from tests.fake_assistants import FakeAssistants
+from tests.support.connector_double import StandInConnector
+from tests.support.fake_assistants import FakeAssistants
 
 
 class Moment(StrEnum):

@@ -15,8 +15,8 @@ from pathlib import Path
 import aiohttp
 
 from tests.crash.postgres_outside import Outside, running_outside
-from tests.postgres_server import PostgresServer
-from tests.waiting import until
+from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
 
 PEOPLE = 40
 _READY_S = 30.0

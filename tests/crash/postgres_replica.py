@@ -20,7 +20,7 @@ from bot.errors import StorageError, TurnStoppedError
 from bot.turn import Turn
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
-from tests.fakes import message
+from tests.support.fakes import message
 
 STEPS = 5
 LONG = "long"

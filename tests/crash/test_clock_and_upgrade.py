@@ -12,8 +12,8 @@ import pytest
 
 from storage.migrations import scripts
 from tests.crash.conftest import Talk
-from tests.fake_assistants_state import Plan, text
-from tests.fakes import message
+from tests.support.fake_assistants_state import Plan, text
+from tests.support.fakes import message
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -17,7 +17,7 @@ import pytest
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
 from tests.crash.outside import Outside
-from tests.fake_assistants_state import Plan, image, text
+from tests.support.fake_assistants_state import Plan, image, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.crash.conftest import Talk
 from tests.crash.outside import Moment, Trap
-from tests.fake_assistants import Endpoint
-from tests.fake_assistants_state import Plan, file_path, function_call, image, text
+from tests.support.fake_assistants import Endpoint
+from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
 
@@ -34,7 +34,7 @@ PLANS: dict[str, tuple[Callable[[str], Plan], int]] = {  # the plan, and how man
         2,
     ),
 }
-MOST_CALLS = 16
+MAX_CALLS = 16
 
 
 async def test_every_kind_of_turn_survives_a_kill_at_every_call(talk: Talk) -> None:
@@ -56,7 +56,7 @@ async def survive(talk: Talk, kinds: list[str], moments: list[Moment]) -> None:
         state.plan, parts = PLANS[kind]
         for moment in moments:
             calls = 0
-            for number in range(1, MOST_CALLS):
+            for number in range(1, MAX_CALLS):
                 conversation = f"a:{kind}-{moment.name}-{number}"
                 if not await one_death(talk, conversation, Trap(number=number, moment=moment), parts):
                     break

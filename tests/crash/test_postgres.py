@@ -12,9 +12,9 @@ import pytest
 
 from tests.crash.postgres_fleet import Fleet, People, running_fleet
 from tests.crash.postgres_replica import LONG
-from tests.postgres_proxy import running_proxy
-from tests.postgres_server import PostgresServer
-from tests.waiting import until
+from tests.support.postgres_proxy import running_proxy
+from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
 
 
 @pytest.fixture

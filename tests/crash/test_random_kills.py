@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.conftest import Talk
 from tests.crash.test_weather import CONNECTOR_FAULTS, CONNECTOR_SHARE, SERVICE_FAULTS, SERVICE_SHARE
-from tests.fake_assistants_state import Plan, text
+from tests.support.fake_assistants_state import Plan, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import Talk
-from tests.fake_assistants import Endpoint
-from tests.fake_assistants_state import Plan, text
+from tests.support.fake_assistants import Endpoint
+from tests.support.fake_assistants_state import Plan, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
 

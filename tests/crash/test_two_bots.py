@@ -16,8 +16,8 @@ import pytest
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
 from tests.crash.outside import Outside
-from tests.fake_assistants_state import Plan, text
-from tests.postgres_server import PostgresServer
+from tests.support.fake_assistants_state import Plan, text
+from tests.support.postgres_server import PostgresServer
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 

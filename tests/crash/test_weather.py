@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
-from tests.connector import Fault
 from tests.crash.conftest import Talk
-from tests.fake_assistants import Fault as ServiceFault
-from tests.fake_assistants_state import Plan, function_call, text
+from tests.support.connector_double import Fault
+from tests.support.fake_assistants import Fault as ServiceFault
+from tests.support.fake_assistants_state import Plan, function_call, text
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -16,7 +16,7 @@ import pytest
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
 from tests.crash.outside import Outside
-from tests.scripted_model import Exchange, RunCode, ScriptedModel, Trouble
+from tests.support.scripted_model import Exchange, RunCode, ScriptedModel, Trouble
 
 pytestmark = pytest.mark.timeout(300)
 

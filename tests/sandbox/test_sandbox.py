@@ -20,7 +20,7 @@ from adapters.sandbox.process import GuestEnds, GuestProcess
 from adapters.sandbox.results import CodeStatus
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from tests.sandbox.service import SANDBOX_PYTHON
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not SANDBOX_PYTHON.exists(), reason="the sandbox's own environment is not here; `make test` builds it"

@@ -14,8 +14,8 @@ import pytest
 
 from service.app import running
 from service.settings import Settings
-from tests.connector import Posted, StandInConnector
-from tests.scripted_model import ScriptedModel
+from tests.support.connector_double import Posted, StandInConnector
+from tests.support.scripted_model import ScriptedModel
 
 _MESSAGE_IDS = itertools.count(1)  # of all people in all lives of a bot: a channel does not use an id twice
 

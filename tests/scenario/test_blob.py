@@ -12,9 +12,9 @@ import pytest
 from azure.storage.blob.aio import ContainerClient
 
 from scripts.node import Node
-from tests.azurite_storage import Azurite, running_storage
 from tests.scenario.conftest import Rig
 from tests.scenario.test_story import CONCAVE, SOLVE, fetch_picture
+from tests.support.azurite_storage import Azurite, running_storage
 
 
 @pytest.fixture

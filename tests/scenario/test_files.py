@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.connector import Posted
 from tests.scenario.conftest import Person, Rig
 from tests.scenario.test_story import fetch_picture
-from tests.scripted_model import RunCode, ScriptedModel
+from tests.support.connector_double import Posted
+from tests.support.scripted_model import RunCode, ScriptedModel
 
 QUESTION = "Plot b against a"
 CSV = b"a,b\n1,2\n2,4\n3,6\n4,8\n"

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from scripts.node import Node
-from tests.azurite_storage import ACCOUNT, Azurite, running_storage
-from tests.connector import StandInConnector
 from tests.scenario.conftest import Person
 from tests.scenario.test_story import SOLVE, fetch_picture
+from tests.support.azurite_storage import ACCOUNT, Azurite, running_storage
+from tests.support.connector_double import StandInConnector
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 HEADER = "known-to-this-machine-alone"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.scenario.conftest import Person, Rig
-from tests.scripted_model import RunCode, ScriptedModel
+from tests.support.scripted_model import RunCode, ScriptedModel
 
 CURVE = """\
 import json

@@ -20,8 +20,8 @@ from service.assistant import opened_sandbox, opened_server
 from service.data_dir import prepare_data_dir
 from service.secret import Secret
 from service.settings import Settings
-from tests.fakes import PNG
-from tests.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode
+from tests.support.fakes import PNG
+from tests.support.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 KEY = "sk-very-secret"

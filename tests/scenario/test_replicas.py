@@ -17,12 +17,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.azurite_storage import Azurite
-from tests.connector import Posted, StandInConnector
 from tests.crash.bot_process import BotProcess
-from tests.fake_assistants import Endpoint, FakeAssistants
-from tests.fake_assistants_state import Plan, image, text
-from tests.postgres_server import PostgresServer
+from tests.support.azurite_storage import Azurite
+from tests.support.connector_double import Posted, StandInConnector
+from tests.support.fake_assistants import Endpoint, FakeAssistants
+from tests.support.fake_assistants_state import Plan, image, text
+from tests.support.postgres_server import PostgresServer
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 CONVERSATIONS = [f"a:{n}" for n in range(8)]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bot.sentences import STARTERS
-from tests.connector import Posted
 from tests.scenario.conftest import Person, Rig
-from tests.scripted_model import ScriptedModel
-from tests.teams_door import recorded
-from tests.waiting import until
+from tests.support.connector_double import Posted
+from tests.support.scripted_model import ScriptedModel
+from tests.support.teams_client import recorded
+from tests.support.waiting import until
 
 _BOT = {"id": "28:bot", "name": "Data Bot"}
 _MENTION = {"type": "mention", "text": "<at>Data Bot</at>", "mentioned": _BOT}

@@ -8,10 +8,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.connector import StandInConnector
-from tests.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
-from tests.fake_assistants_state import Plan, echo, function_call, text
 from tests.scenario.conftest import Rig
+from tests.support.connector_double import StandInConnector
+from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.support.fake_assistants_state import Plan, echo, function_call, text
 
 RUN_DEADLINE_S = 1
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.fakes import PNG
+from tests.support.fakes import PNG
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 

@@ -14,9 +14,9 @@ from bot.errors import StorageError
 from service.app import running
 from service.listening import PortTakenError, take_port
 from service.settings import Settings
-from tests.connector import Fault
 from tests.scenario.conftest import Rig
-from tests.scripted_model import RunCode, ScriptedModel, Trouble
+from tests.support.connector_double import Fault
+from tests.support.scripted_model import RunCode, ScriptedModel, Trouble
 
 
 @pytest.mark.parametrize(

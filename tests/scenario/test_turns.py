@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.scenario.conftest import Rig
-from tests.scripted_model import ScriptedModel, Trouble
+from tests.support.scripted_model import ScriptedModel, Trouble
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 

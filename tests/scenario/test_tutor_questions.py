@@ -17,8 +17,8 @@ from tests.tutor.untuned import ASKED, ASKED_LATER
 
 SEED = 20261124
 QUESTIONS = 330
-LEAST_RIGHT = 0.95
-LEAST_RIGHT_UNTUNED = 55
+MIN_RIGHT = 0.95
+MIN_RIGHT_UNTUNED = 55
 
 pytestmark = pytest.mark.skipif(
     not default_sandbox_python().exists(),
@@ -47,7 +47,7 @@ async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
             f"{tally[Verdict.DECLINED]} declined, {tally[Verdict.WRONG]} wrong"
         )
     assert not tally[Verdict.WRONG], "\n".join(missed)
-    assert tally[Verdict.RIGHT] >= LEAST_RIGHT * QUESTIONS, "\n".join(missed)
+    assert tally[Verdict.RIGHT] >= MIN_RIGHT * QUESTIONS, "\n".join(missed)
 
 
 async def test_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ async def test_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_
             if expected not in said(answered) and not declined(answered):
                 wrong.append(f"{question} -> {answered.text[:200]}")
     assert not wrong
-    assert right >= LEAST_RIGHT_UNTUNED
+    assert right >= MIN_RIGHT_UNTUNED
 
 
 async def test_what_was_once_answered_wrong_is_right_or_declined(tmp_path: Path) -> None:

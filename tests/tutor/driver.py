@@ -18,14 +18,14 @@ from adapters.embedded.models.port import (
     ModelTool,
     Speaker,
 )
-from adapters.embedded.models.tutor.tutor import Tutor
 from service.setting_specs import default_sandbox_python
+from tutor.tutor import Tutor
 
 WORKER = Path(__file__).with_name("worker.py")
 INTERPRETER = ModelTool(name=CODE_INTERPRETER, description="Runs Python.", parameters={})
 INSTRUCTIONS = "Explain to the user why you used the code and how it works"
 EXCHANGES = 4
-LONGEST_LINE_BYTES = 32_000_000
+MAX_LINE_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ async def worker(folder: Path) -> AsyncIterator[Worker]:
         cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        limit=LONGEST_LINE_BYTES,
+        limit=MAX_LINE_BYTES,
         env={"HOME": str(folder)},
     )
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from adapters.embedded.models.tutor.formulas.expression import (
+from tutor.formulas.expression import (
     Applied,
     Call,
     Constant,
@@ -14,15 +14,15 @@ from adapters.embedded.models.tutor.formulas.expression import (
     Operation,
     Symbol,
 )
-from adapters.embedded.models.tutor.formulas.statements import Bounds, Relation
-from adapters.embedded.models.tutor.formulas.sympy_text import code
-from adapters.embedded.models.tutor.language.vocabulary import Language
-from adapters.embedded.models.tutor.planning.context import Context
-from adapters.embedded.models.tutor.planning.labels import label
-from adapters.embedded.models.tutor.planning.planning import planned
-from adapters.embedded.models.tutor.planning.refusal import Reason, Refusal
-from adapters.embedded.models.tutor.planning.tasks import Function, Task
-from adapters.embedded.models.tutor.reading.reading import read
+from tutor.formulas.statements import Bounds, Relation
+from tutor.formulas.sympy_text import code
+from tutor.language.vocabulary import Language
+from tutor.planning.context import Context
+from tutor.planning.labels import label
+from tutor.planning.planning import planned
+from tutor.planning.refusal import Reason, Refusal
+from tutor.planning.tasks import Function, Task
+from tutor.reading.reading import read
 
 EXPRESSIONS = (Applied, Call, Constant, Negative, Number, Operation, Symbol)
 

@@ -35,7 +35,7 @@ from adapters.embedded.models.waiting import wished_pause_s
 
 log = logging.getLogger(__name__)
 
-LARGEST_REPLY_BYTES = 16 * 1024 * 1024
+MAX_REPLY_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Patience:
     connect_deadline_s: float = 10.0
     tries: int = 4  # one exchange in five may fail, and nobody notices
     first_pause_s: float = 0.5  # doubles from try to try, unless the endpoint says how long
-    longest_pause_s: float = 20.0
+    max_pause_s: float = 20.0
 
 
 class ChatCompletions:
@@ -107,7 +107,7 @@ class ChatCompletions:
                 less = ways.after(refusal, request)
                 if less is None:
                     raise
-                log.info("model asked with less", extra={"without": sorted(less.without), "most": less.most_chars})
+                log.info("model asked with less", extra={"without": sorted(less.without), "most": less.max_chars})
                 ways = less
             else:
                 self._ways = ways.kept()
@@ -119,8 +119,8 @@ class ChatCompletions:
             await self._session.close()
 
     def _body(self, request: ModelRequest, ways: Ways) -> bytes:
-        if ways.most_chars is not None:
-            room = ways.most_chars - len(request.instructions) - len(request.briefing)
+        if ways.max_chars is not None:
+            room = ways.max_chars - len(request.instructions) - len(request.briefing)
             request = replace(request, messages=fitted(request.messages, room))
         return orjson.dumps(body_of(request, self._model, ways.without))
 
@@ -131,7 +131,7 @@ class ChatCompletions:
                 return await self._ask(body)
             except PassingError as error:
                 pause_s = error.retry_after_s or self._patience.first_pause_s * 2.0 ** (tried - 1)
-                if pause_s > self._patience.longest_pause_s:
+                if pause_s > self._patience.max_pause_s:
                     raise
                 log.info("model asked again", extra={"pause_s": pause_s, "code": error.code})
                 await asyncio.sleep(pause_s)
@@ -177,6 +177,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     data = bytearray()
     async for piece in response.content.iter_chunked(64 * 1024):
         data += piece
-        if len(data) > LARGEST_REPLY_BYTES:
+        if len(data) > MAX_REPLY_BYTES:
             raise ModelError("The model's endpoint sent an answer that is too large.")
     return bytes(data)

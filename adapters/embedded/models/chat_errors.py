@@ -14,8 +14,8 @@ from typing import Any
 
 from adapters.embedded.models.port import ModelError
 
-MOST_WORDS_CHARS = 300
-MOST_WORDS = 20
+MAX_WORDS_CHARS = 300
+MAX_WORDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +87,9 @@ def untrusted(names: SettingNames) -> ModelError:
 def words_of(data: bytes) -> str:
     """What an endpoint says of an error, in small letters: from the fields that are meant for it, if it sent any."""
     try:
-        return " ".join(islice(_told(json.loads(data)), MOST_WORDS)).lower()
+        return " ".join(islice(_told(json.loads(data)), MAX_WORDS)).lower()
     except (ValueError, RecursionError):
-        return data[:MOST_WORDS_CHARS].decode("utf-8", "replace").lower()
+        return data[:MAX_WORDS_CHARS].decode("utf-8", "replace").lower()
 
 
 def _told(value: Any, name: str = "message") -> Iterator[str]:
@@ -102,7 +102,7 @@ def _told(value: Any, name: str = "message") -> Iterator[str]:
             yield from _told(inner, name)
     elif isinstance(value, str | int):
         # What comes late in a long sentence is the conversation, quoted.
-        yield f"{name} {value}" if name == "n_ctx" else str(value)[:MOST_WORDS_CHARS]
+        yield f"{name} {value}" if name == "n_ctx" else str(value)[:MAX_WORDS_CHARS]
 
 
 _TELLING = frozenset(

@@ -17,7 +17,7 @@ from adapters.embedded.models.port import ModelRequest
 
 CHARS_PER_TOKEN = 3
 """Of code, figures and German; English has four."""
-LEAST_CHARS = 2_000
+MIN_CHARS = 2_000
 
 
 class Part(StrEnum):
@@ -37,15 +37,15 @@ class Ways:
     """How an endpoint wants to be asked."""
 
     without: frozenset[Part] = frozenset()
-    most_chars: int | None = None  # of all messages together
+    max_chars: int | None = None  # of all messages together
     once: frozenset[Part] = frozenset()  # left out for one request only
     shortened: bool = False  # for the request in hand
 
     def after(self, refusal: RefusedError, request: ModelRequest) -> Ways | None:
         """The ways to try next; None when nothing is left to do without."""
         if refusal.too_long:
-            hopeless = self.shortened or size_chars(request) <= LEAST_CHARS
-            return None if hopeless else replace(self, shortened=True, most_chars=_room(refusal, request))
+            hopeless = self.shortened or size_chars(request) <= MIN_CHARS
+            return None if hopeless else replace(self, shortened=True, max_chars=_room(refusal, request))
         part = next((part for part in Part if part not in self.without and _is_refused(part, refusal, request)), None)
         if part is None:
             return None
@@ -54,7 +54,7 @@ class Ways:
 
     def kept(self) -> Ways:
         """What the next request begins with."""
-        return Ways(without=self.without - self.once, most_chars=self.most_chars)
+        return Ways(without=self.without - self.once, max_chars=self.max_chars)
 
 
 def _is_refused(part: Part, refusal: RefusedError, request: ModelRequest) -> bool:
@@ -94,4 +94,4 @@ def _room(refusal: RefusedError, request: ModelRequest) -> int:
     """A quarter of the model's room stays free for its answer; where it does not tell, a quarter of what was sent."""
     told = _TOKENS.search(refusal.words)
     room = int(told[1]) * CHARS_PER_TOKEN * 3 // 4 if told else size_chars(request) // 4
-    return max(LEAST_CHARS, min(room, size_chars(request) // 2))
+    return max(MIN_CHARS, min(room, size_chars(request) // 2))

@@ -13,15 +13,15 @@ PICTURE_CHARS = 4_000
 """A picture of the size that is sent costs a model some thousand tokens."""
 
 
-def fitted(messages: Sequence[ModelMessage], most_chars: int) -> tuple[ModelMessage, ...]:
+def fitted(messages: Sequence[ModelMessage], max_chars: int) -> tuple[ModelMessage, ...]:
     """The end of the conversation that fits.
 
     The last question and what was done about it always stay: there, outputs are shortened, the oldest first. Of what
     was before, the newest messages stay, and outputs never without their calls.
     """
     start = next((n for n in reversed(range(len(messages))) if messages[n].speaker is Speaker.USER), 0)
-    work = _shortened(messages[start:], most_chars)
-    left, kept = most_chars - sum(map(_size, work)), start
+    work = _shortened(messages[start:], max_chars)
+    left, kept = max_chars - sum(map(_size, work)), start
     while kept > 0 and (left := left - _size(messages[kept - 1])) >= 0:
         kept -= 1
     while kept < start and messages[kept].speaker is Speaker.TOOL:
@@ -34,19 +34,19 @@ def size_chars(request: ModelRequest) -> int:
     return len(request.instructions) + len(request.briefing) + sum(map(_size, request.messages))
 
 
-def cut_in_the_middle(text: str, most_chars: int) -> str:
+def cut_in_the_middle(text: str, max_chars: int) -> str:
     """Head and tail of a long text, and how much is missing."""
-    if len(text) <= most_chars:
+    if len(text) <= max_chars:
         return text
-    half = most_chars // 2
+    half = max_chars // 2
     return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[len(text) - half :]}"
 
 
-def _shortened(messages: Sequence[ModelMessage], most_chars: int) -> list[ModelMessage]:
+def _shortened(messages: Sequence[ModelMessage], max_chars: int) -> list[ModelMessage]:
     work = list(messages)
     for longest in (OLD_OUTPUT_CHARS, OLD_OUTPUT_CHARS // 4):
         for place, message in enumerate(work):
-            if sum(map(_size, work)) <= most_chars:
+            if sum(map(_size, work)) <= max_chars:
                 return work
             if message.speaker is Speaker.TOOL:
                 work[place] = replace(message, text=cut_in_the_middle(message.text, longest))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelMessage, ModelRequest, Speaker
 
-MOST_PROGRAMS = 3
+MAX_PROGRAMS = 3
 """That are run for one question: the first, and again where the one before failed."""
 
 _BLOCK = re.compile(
@@ -46,7 +46,7 @@ def may_run(request: ModelRequest) -> bool:
     asked, outputs = _since_question(request.messages)
     if _WANTS_TO_READ.search(asked) and not _WANTS_IT_RUN.search(asked):
         return False
-    return not outputs or (len(outputs) < MOST_PROGRAMS and _FAILED.search(outputs[-1]) is not None)
+    return not outputs or (len(outputs) < MAX_PROGRAMS and _FAILED.search(outputs[-1]) is not None)
 
 
 def _since_question(messages: Sequence[ModelMessage]) -> tuple[str, list[str]]:

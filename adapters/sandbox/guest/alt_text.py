@@ -1,7 +1,7 @@
 """Says in words what a figure shows, for those who cannot see it.
 
 Built from what was drawn: kind, title, the range of the data and the names of the series. Whatever a figure lacks or
-hides is left out; the text is never empty and never longer than LONGEST_CHARACTERS.
+hides is left out; the text is never empty and never longer than MAX_CHARACTERS.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-LONGEST_CHARACTERS = 400
-LONGEST_NAME_CHARACTERS = 40
-MOST_SERIES = 6
+MAX_CHARACTERS = 400
+MAX_NAME_CHARACTERS = 40
+MAX_SERIES = 6
 MATH = re.compile(r"\\(?:mathrm|mathbf|mathit|text|rm|bf|left|right|,|;|!)|[${}]")
 SUPERSCRIPTS = str.maketrans("0123456789-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ⁿ")
 
@@ -33,7 +33,7 @@ def describe(figure: Any) -> str:
         text = _describe(figure)
     except ODD_ARTIST:
         text = "Figure."
-    return text if len(text) <= LONGEST_CHARACTERS else text[: LONGEST_CHARACTERS - 1] + "…"
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 def _describe(figure: Any) -> str:
@@ -200,8 +200,8 @@ def _series(axes: Any) -> list[str]:
 
 
 def _first(names: Iterable[str]) -> list[str]:
-    short = [name if len(name) <= LONGEST_NAME_CHARACTERS else f"{name[:LONGEST_NAME_CHARACTERS]}…" for name in names]
-    return [*short[:MOST_SERIES], "…"] if len(short) > MOST_SERIES else short
+    short = [name if len(name) <= MAX_NAME_CHARACTERS else f"{name[:MAX_NAME_CHARACTERS]}…" for name in names]
+    return [*short[:MAX_SERIES], "…"] if len(short) > MAX_SERIES else short
 
 
 def _plain(text: str) -> str:

@@ -23,7 +23,7 @@ _open_figures: Any = importlib.import_module("matplotlib._pylab_helpers").Gcf
 _figure_class: Any = importlib.import_module("matplotlib.figure").Figure
 _savefig = _figure_class.savefig
 
-LONGEST_SIDE_PX = 1024
+MAX_SIDE_PX = 1024
 SHARP_DPI = 150
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
@@ -73,12 +73,12 @@ album = Album()
 
 
 def draw(figure: Any) -> Drawing:
-    """Render a figure so that its longest side has at most LONGEST_SIDE_PX pixels."""
-    dpi = min(SHARP_DPI, LONGEST_SIDE_PX / max(figure.get_size_inches()))
-    png, longest_px = _render(figure, dpi)
-    while longest_px > LONGEST_SIDE_PX:  # what stands outside the figure's own frame made it wider
-        dpi *= 0.98 * LONGEST_SIDE_PX / longest_px  # a little less, for text does not shrink evenly
-        png, longest_px = _render(figure, dpi)
+    """Render a figure so that its longest side has at most MAX_SIDE_PX pixels."""
+    dpi = min(SHARP_DPI, MAX_SIDE_PX / max(figure.get_size_inches()))
+    png, max_px = _render(figure, dpi)
+    while max_px > MAX_SIDE_PX:  # what stands outside the figure's own frame made it wider
+        dpi *= 0.98 * MAX_SIDE_PX / max_px  # a little less, for text does not shrink evenly
+        png, max_px = _render(figure, dpi)
     return Drawing(png=png, alt_text=describe(figure))
 
 

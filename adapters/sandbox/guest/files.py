@@ -25,10 +25,10 @@ class FoundFile:
 class DataFolder:
     """Knows which files the service has seen already."""
 
-    def __init__(self, path: str, *, depth: int = 4, most_entries: int = 5_000) -> None:
+    def __init__(self, path: str, *, depth: int = 4, max_entries: int = 5_000) -> None:
         self._path = path
         self._depth = depth
-        self._most_entries = most_entries
+        self._max_entries = max_entries
         self._seen: dict[str, Signature] = {}
 
     def put(self, name: str, body: bytes) -> None:
@@ -41,15 +41,15 @@ class DataFolder:
             file.write(body)
         self._seen[path] = _signature(os.stat(path, follow_symlinks=False))  # noqa: PTH116
 
-    def take_changes(self, *, most_bytes: int) -> Iterator[FoundFile]:
-        """Yield what is new or changed since the last call, oldest first; at most `most_bytes` bytes in all."""
+    def take_changes(self, *, max_bytes: int) -> Iterator[FoundFile]:
+        """Yield what is new or changed since the last call, oldest first; at most `max_bytes` bytes in all."""
         now = {path: info for path, info in self._entries() if stat.S_ISREG(info.st_mode)}
         changed = [path for path, info in now.items() if self._seen.get(path) != _signature(info)]
         self._seen = {path: _signature(info) for path, info in now.items()}
         for path in sorted(changed, key=lambda path: now[path].st_mtime_ns):
-            found = self._read(path, most_bytes=most_bytes)
+            found = self._read(path, max_bytes=max_bytes)
             if found is not None:
-                most_bytes -= len(found.body or b"")
+                max_bytes -= len(found.body or b"")
                 yield found
 
     def _entries(self) -> Iterator[tuple[str, os.stat_result]]:
@@ -63,7 +63,7 @@ class DataFolder:
                 continue
             for entry in entries:
                 count += 1
-                if count > self._most_entries:
+                if count > self._max_entries:
                     return
                 if entry.name.startswith((".", "__pycache__")):
                     continue
@@ -74,7 +74,7 @@ class DataFolder:
                 except OSError:
                     continue
 
-    def _read(self, path: str, *, most_bytes: int) -> FoundFile | None:
+    def _read(self, path: str, *, max_bytes: int) -> FoundFile | None:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
@@ -83,8 +83,8 @@ class DataFolder:
             info = os.fstat(fd)
             if not stat.S_ISREG(info.st_mode):
                 return None
-            body = file.read(most_bytes + 1)
-        fits = len(body) <= most_bytes
+            body = file.read(max_bytes + 1)
+        fits = len(body) <= max_bytes
         name = os.fsencode(os.path.relpath(path, self._path)).decode("utf-8", "replace").replace("/", "-")
         return FoundFile(path=path, name=name, size_bytes=info.st_size, body=body if fits else None)
 

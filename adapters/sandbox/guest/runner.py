@@ -29,7 +29,7 @@ class Runner:
         self._channel = channel
         self._limits = limits
         self._notebook = Notebook()
-        self._folder = DataFolder(DATA, most_entries=limits["file_count"])
+        self._folder = DataFolder(DATA, max_entries=limits["file_count"])
 
     def serve(self) -> None:
         """Work until the service closes the pipe."""
@@ -57,7 +57,7 @@ class Runner:
         self._channel.send("done", number=command.number, ending=attempt.status)
 
     def _hand_out(self) -> None:
-        files = list(self._folder.take_changes(most_bytes=self._limits["result_file_total_bytes"]))
+        files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
         files, left = files[: self._limits["result_file_count"]], files[self._limits["result_file_count"] :]
         images, alt_texts = _take_figures({file.path for file in files if file.body is not None})
         for file in files:

@@ -12,15 +12,15 @@ from adapters.teams.markdown.packing import cut, cut_lines, packed, units
 from adapters.teams.markdown.tables import columns
 
 
-def written(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
+def written(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
     """A block as Markdown, nothing if no words are left of it, in pieces if it is longer than a message."""
     whole = _block(node)
     if not whole:
         return
-    if units(whole) <= longest_units:
+    if units(whole) <= max_units:
         yield whole
     else:
-        yield from _pieces(node, longest_units)
+        yield from _pieces(node, max_units)
 
 
 def _block(node: SyntaxTreeNode) -> str:
@@ -89,7 +89,7 @@ def _fence(text: str) -> str:
     return "`" * max(3, longest + 1)
 
 
-def _pieces(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
+def _pieces(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
     """A block that is too long, cut where it hurts least: code between lines, lists between items, else between words.
 
     Text is cut as plain words: markup cut in two would leave what it held, code for one, open to be read as markup.
@@ -98,24 +98,24 @@ def _pieces(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
         case "fence" | "code_block" | "table":
             language = _language(node)
             text = _verbatim(node)
-            room = max(longest_units - 2 * len(_fence(text)) - len(language) - 2, longest_units // 3 - 50)
+            room = max(max_units - 2 * len(_fence(text)) - len(language) - 2, max_units // 3 - 50)
             yield from (_fenced(part, language) for part in cut_lines(text, room))
         case "blockquote" | "list_item":
-            yield from (piece for child in node.children for piece in written(child, longest_units))
+            yield from (piece for child in node.children for piece in written(child, max_units))
         case "bullet_list" | "ordered_list":
-            yield from _pieces_of_list(node, longest_units)
+            yield from _pieces_of_list(node, max_units)
         case _:
-            yield from (escaped(part) for part in cut(plain(_words(node)), longest_units // 6))
+            yield from (escaped(part) for part in cut(plain(_words(node)), max_units // 6))
 
 
-def _pieces_of_list(node: SyntaxTreeNode, longest_units: int) -> Iterator[str]:
+def _pieces_of_list(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
     """Items as long as they fit together; one that does not fit alone gives up its bullet."""
     fitting: list[str] = []
     for item, text in zip(node.children, _items(node), strict=True):
-        if units(text) <= longest_units:
+        if units(text) <= max_units:
             fitting.append(text)
             continue
-        yield from packed(fitting, longest_units, between="\n")
+        yield from packed(fitting, max_units, between="\n")
         fitting = []
-        yield from _pieces(item, longest_units)
-    yield from packed(fitting, longest_units, between="\n")
+        yield from _pieces(item, max_units)
+    yield from packed(fitting, max_units, between="\n")

@@ -31,14 +31,14 @@ _GROUP: Final = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|operat
 _FRACTION: Final = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _ROOT: Final = re.compile(r"\\sqrt\{([^{}]*)\}")
 _SCRIPT: Final = re.compile(r"([\^_])(?:\{([^{}]*)\}|([0-9A-Za-zα-ω∞]))")
-_DEEPEST: Final = 8
+_MAX_DEPTH: Final = 8
 
 
 def readable(latex: str) -> str | None:
     """A formula in letters and signs, or None for one that needs more than a line of them."""
     text = _SPACE.sub(" ", _DECORATION.sub("", latex))
     text = _SYMBOL.sub(_sign, text)
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         simpler = _simpler(text)
         if simpler == text:
             break

@@ -11,7 +11,7 @@ _HARMLESS: Final = re.compile(
     r"(?P<address>https?://(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*\.?(:\d{1,5})?)(/[\w.~!$&'()*+,;=:@%/-]*)?)(#.*)?",
     re.ASCII | re.IGNORECASE,
 )
-_LONGEST_ADDRESS: Final = 300  # characters; more is data
+_MAX_ADDRESS: Final = 300  # characters; more is data
 
 _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
 
@@ -40,7 +40,7 @@ def judged(url: str) -> Link:
     Other schemes (`javascript:`, `data:`, `sandbox:`, `mailto:`) and relative addresses have neither address nor host.
     """
     found = _HARMLESS.fullmatch(url)
-    if found is not None and len(url) <= _LONGEST_ADDRESS:
+    if found is not None and len(url) <= _MAX_ADDRESS:
         return Link(address=found["address"].translate(_ENCODED), host=found["host"].lower())
     host = _HOST.match(url)
     return Link(address=None, host=host[1].lower() if host else "")

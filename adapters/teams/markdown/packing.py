@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 _JOINER: Final = "\u200d"
-_LONGEST_CHARACTER: Final = 64  # code points; what people call one character rarely has ten
+_MAX_CHARACTER: Final = 64  # code points; what people call one character rarely has ten
 
 
 def units(text: str) -> int:
@@ -15,13 +15,13 @@ def units(text: str) -> int:
     return len(text) + sum(letter > "\uffff" for letter in text)
 
 
-def packed(blocks: Iterable[str], longest_units: int, between: str = "\n\n") -> Iterator[str]:
+def packed(blocks: Iterable[str], max_units: int, between: str = "\n\n") -> Iterator[str]:
     """As many whole blocks in each piece as fit; each block must fit by itself."""
     piece: list[str] = []
     size = 0
     for block in blocks:
         more = len(between) + units(block)
-        if piece and size + more > longest_units:
+        if piece and size + more > max_units:
             yield between.join(piece)
             piece, size = [], 0
         piece.append(block)
@@ -30,31 +30,31 @@ def packed(blocks: Iterable[str], longest_units: int, between: str = "\n\n") -> 
         yield between.join(piece)
 
 
-def cut(text: str, longest_units: int) -> Iterator[str]:
+def cut(text: str, max_units: int) -> Iterator[str]:
     """Prose in parts, without the white space between them."""
-    return filter(None, (part.strip() for part in _cut(text, longest_units)))
+    return filter(None, (part.strip() for part in _cut(text, max_units)))
 
 
-def cut_lines(text: str, longest_units: int) -> Iterator[str]:
+def cut_lines(text: str, max_units: int) -> Iterator[str]:
     """Verbatim text in parts, whole lines where they fit."""
-    lines = (part for line in text.split("\n") for part in _cut(line, longest_units))
-    return packed(lines, longest_units, between="\n")
+    lines = (part for line in text.split("\n") for part in _cut(line, max_units))
+    return packed(lines, max_units, between="\n")
 
 
-def _cut(text: str, longest_units: int) -> Iterator[str]:
+def _cut(text: str, max_units: int) -> Iterator[str]:
     """Parts that together are the text, at least one."""
     start = 0
-    while (stop := _reach(text, start, longest_units)) < len(text):
+    while (stop := _reach(text, start, max_units)) < len(text):
         end = _pause(text, start, stop)
         yield text[start:end]
         start = end
     yield text[start:]
 
 
-def _reach(text: str, start: int, longest_units: int) -> int:
+def _reach(text: str, start: int, max_units: int) -> int:
     """How far the text fits."""
-    stop = min(len(text), start + longest_units)
-    excess = units(text[start:stop]) - longest_units
+    stop = min(len(text), start + max_units)
+    excess = units(text[start:stop]) - max_units
     while excess > 0:
         stop -= 1
         excess -= units(text[stop])
@@ -67,7 +67,7 @@ def _pause(text: str, start: int, stop: int) -> int:
         found = text.rfind(pause, (start + stop) // 2, stop)
         if found >= 0:
             return found + len(pause)
-    nearest = range(stop, max(start, stop - _LONGEST_CHARACTER), -1)
+    nearest = range(stop, max(start, stop - _MAX_CHARACTER), -1)
     return next((end for end in nearest if not _one_character(text[end - 1], text[end])), stop)
 
 

@@ -21,7 +21,7 @@ _FORMULAS: Final = tuple(
         (r"\$(?=\S)([^$`\n]+)(?<=\S)\$(?!\d)", r"[\\^_={]"),
     )
 )
-LONGEST_FORMULA: Final = 2_000  # characters, beyond which it is read as text
+MAX_FORMULA: Final = 2_000  # characters, beyond which it is read as text
 
 
 def parse(text: str) -> Sequence[SyntaxTreeNode]:
@@ -39,7 +39,7 @@ def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdo
     """An inline rule of markdown-it; it must come before that for backslashes."""
     if state.src[state.pos] not in "\\$":
         return False
-    stop = min(state.posMax, state.pos + LONGEST_FORMULA)
+    stop = min(state.posMax, state.pos + MAX_FORMULA)
     for form, sign in _FORMULAS:
         if (found := form.match(state.src, state.pos, stop)) and sign.search(found[1]):
             if not silent:

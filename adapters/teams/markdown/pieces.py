@@ -10,24 +10,24 @@ from adapters.teams.markdown.inline import escaped
 from adapters.teams.markdown.packing import cut, packed
 from adapters.teams.markdown.parser import parse
 
-LONGEST_PIECE_UNITS: Final = 20_000
+MAX_PIECE_UNITS: Final = 20_000
 """UTF-16 units of one message. Teams takes 40,000 and people read less; as JSON in UTF-8, three bytes each at worst,
 this stays below the 100 KB that the connector takes as a body."""
 
-LONGEST_PARSED: Final = 50_000
+MAX_PARSED: Final = 50_000
 """Characters read as Markdown: 0.3 s for a normal text, 0.8 s for nothing but brackets. The rest is plain text."""
 
 _SHAPELESS: Final = ("Cc", "Cf", "Cs")  # controls, format characters, surrogates: they can hide or reorder words
 _KEPT: Final = "\n\t\u200c\u200d"  # these matter: the last two within words (Persian) and emoji
 
 
-def teams_markdown(text: str, longest_units: int = LONGEST_PIECE_UNITS) -> tuple[str, ...]:
+def teams_markdown(text: str, max_units: int = MAX_PIECE_UNITS) -> tuple[str, ...]:
     """A text as messages for Teams, in order; none if it holds no words."""
     cleaned = _without_controls(text)
     head, tail = _parted(cleaned)
-    blocks = [block for node in parse(head) for block in written(node, longest_units)]
-    blocks += [escaped(plain) for plain in cut(tail, longest_units // 6)]
-    return tuple(packed(blocks, longest_units))
+    blocks = [block for node in parse(head) for block in written(node, max_units)]
+    blocks += [escaped(plain) for plain in cut(tail, max_units // 6)]
+    return tuple(packed(blocks, max_units))
 
 
 def _without_controls(text: str) -> str:
@@ -37,8 +37,8 @@ def _without_controls(text: str) -> str:
 
 def _parted(text: str) -> tuple[str, str]:
     """What is read as Markdown, up to the end of a paragraph, a line or a word, and the rest."""
-    if len(text) <= LONGEST_PARSED:
+    if len(text) <= MAX_PARSED:
         return text, ""
-    ends = (text.rfind(pause, LONGEST_PARSED // 2, LONGEST_PARSED) for pause in ("\n\n", "\n", " "))
-    end = next((end for end in ends if end >= 0), LONGEST_PARSED)
+    ends = (text.rfind(pause, MAX_PARSED // 2, MAX_PARSED) for pause in ("\n\n", "\n", " "))
+    end = next((end for end in ends if end >= 0), MAX_PARSED)
     return text[:end], text[end:]

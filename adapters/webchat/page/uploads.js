@@ -2,7 +2,7 @@
 import { byId, el } from "/chat/files/dom.js";
 
 const CHOSEN = "WEB_CHAT/SET_SEND_BOX_ATTACHMENTS";
-const { takes, largestBytes, mostFiles } = document.body.dataset;
+const { takes, maxBytes, maxFiles } = document.body.dataset;
 const endings = takes.split(",");
 
 // What Web Chat is about to keep for the next message, without what the bot would refuse.
@@ -10,9 +10,9 @@ export function givenFiles(action) {
   if (action.type !== CHOSEN) return action;
   const given = action.payload.attachments;
   const fits = given.filter(({ blob }) => !objectionTo(blob));
-  const kept = fits.slice(0, mostFiles);
+  const kept = fits.slice(0, maxFiles);
   const objections = given.map(({ blob }) => objectionTo(blob)).filter(Boolean);
-  if (kept.length < fits.length) objections.push(`I can take at most ${mostFiles} files with one message.`);
+  if (kept.length < fits.length) objections.push(`I can take at most ${maxFiles} files with one message.`);
   show(kept, objections);
   return { ...action, payload: { attachments: Object.freeze(kept) } };
 }
@@ -35,7 +35,7 @@ export function takeDroppedFiles(store) {
 function objectionTo({ name, size }) {
   if (!endings.some((ending) => name.toLowerCase().endsWith(ending))) return `I cannot read ${name}. I take ${endings.join(" ")}.`;
   if (size === 0) return `${name} is empty.`;
-  return size > largestBytes && `${name} is larger than ${largestBytes / 1e6} MB, the most that I can take.`;
+  return size > maxBytes && `${name} is larger than ${maxBytes / 1e6} MB, the most that I can take.`;
 }
 
 function show(kept, objections) {

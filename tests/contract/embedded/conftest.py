@@ -7,7 +7,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
+from tests.support.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from openai import OpenAI
 from adapters.embedded.models.port import Speaker
 from adapters.sandbox.errors import SandboxError
 from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
-from tests.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, ended, runs_code, says, words
+from tests.support.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, ended, runs_code, says, words
 
 CODE = {"type": "code_interpreter"}
 OK = CodeStatus.OK

@@ -12,7 +12,7 @@ from openai import AzureOpenAI, OpenAI
 
 from adapters.embedded.server import open_server
 from adapters.embedded.store import StoreError
-from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, ended, serving
+from tests.support.embedded_server import KEY, RememberingSandbox, ScriptedModel, ended, serving
 
 BEARER = {"Authorization": f"Bearer {KEY}"}
 

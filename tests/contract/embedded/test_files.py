@@ -12,7 +12,7 @@ from openai import OpenAI
 from openai.types.file_create_params import ExpiresAfter
 
 from adapters.embedded import server
-from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
+from tests.support.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
 
 AN_HOUR: ExpiresAfter = {"anchor": "created_at", "seconds": 3600}
 
@@ -71,7 +71,7 @@ def test_a_name_that_climbs_stays_a_name(client: OpenAI, tmp_path: Path) -> None
 def test_an_upload_that_is_too_large_is_refused_and_leaves_nothing(
     tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "LARGEST_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr(server, "MAX_FILE_BYTES", 1_000_000)
     with (
         serving(tmp_path, model, sandbox) as base_url,
         OpenAI(api_key=KEY, base_url=base_url, max_retries=0) as client,

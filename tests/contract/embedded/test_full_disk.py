@@ -8,7 +8,7 @@ import pytest
 from openai import OpenAI
 
 from adapters.embedded.rows import Rows
-from tests.embedded_server import ScriptedModel, asked, ended, seen
+from tests.support.embedded_server import ScriptedModel, asked, ended, seen
 
 FULL = "The assistants' data cannot be read or written: database or disk is full."
 

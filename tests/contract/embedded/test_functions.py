@@ -10,7 +10,7 @@ import pytest
 from openai import OpenAI
 
 from adapters.embedded.models.port import Speaker
-from tests.embedded_server import RememberingSandbox, ScriptedModel, asked, calls, ended, says, seen, words
+from tests.support.embedded_server import RememberingSandbox, ScriptedModel, asked, calls, ended, says, seen, words
 
 WEATHER = {
     "type": "function",

@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from tests.embedded_server import KEY, RememberingSandbox, ScriptedModel, asked, ended, says, seen, serving, words
+from tests.support.embedded_server import (
+    KEY,
+    RememberingSandbox,
+    ScriptedModel,
+    asked,
+    ended,
+    says,
+    seen,
+    serving,
+    words,
+)
 
 CODE = {"type": "code_interpreter"}
 WEATHER = {"type": "function", "function": {"name": "weather"}}
@@ -22,7 +32,7 @@ WEATHER = {"type": "function", "function": {"name": "weather"}}
 def until_killed(folder: Path, mode: str) -> Iterator[OpenAI]:
     """The server as a real process, which is killed by SIGKILL at the end of the block."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.embedded_process", str(folder), mode],
+        [sys.executable, "-m", "tests.support.embedded_process", str(folder), mode],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],

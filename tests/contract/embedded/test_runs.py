@@ -7,7 +7,7 @@ import pytest
 from openai import OpenAI
 
 from adapters.embedded.models.port import ModelError, ModelFinish, Speaker
-from tests.embedded_server import (
+from tests.support.embedded_server import (
     KEY,
     RememberingSandbox,
     ScriptedModel,

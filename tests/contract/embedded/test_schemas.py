@@ -13,7 +13,17 @@ from referencing.jsonschema import DRAFT202012
 
 from adapters.embedded.models.port import ModelError, ModelFinish
 from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
-from tests.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, calls, ended, runs_code, says, seen
+from tests.support.embedded_server import (
+    PNG,
+    RememberingSandbox,
+    ScriptedModel,
+    asked,
+    calls,
+    ended,
+    runs_code,
+    says,
+    seen,
+)
 
 yaml = pytest.importorskip("yaml", reason="the specification is YAML; the test environment has to bring PyYAML")
 

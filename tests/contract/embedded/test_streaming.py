@@ -5,7 +5,7 @@ from typing import Any
 from openai import OpenAI
 
 from adapters.sandbox.results import CodeResult, CodeStatus
-from tests.embedded_server import RememberingSandbox, ScriptedModel, calls, ended, runs_code, says
+from tests.support.embedded_server import RememberingSandbox, ScriptedModel, calls, ended, runs_code, says
 
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 

@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.embedded_server import RememberingSandbox, ScriptedModel, asked, ended, seen
+from tests.support.embedded_server import RememberingSandbox, ScriptedModel, asked, ended, seen
 
 
 def test_a_thread_is_created_with_messages_changed_and_deleted(client: OpenAI, sandbox: RememberingSandbox) -> None:

@@ -1,0 +1,1 @@
+"""Doubles, drivers and fixtures that several kinds of tests share."""

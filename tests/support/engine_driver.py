@@ -1,0 +1,50 @@
+"""What tests of the engine share: a handler that remembers, and ways to start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bot.conversation import IncomingMessage
+from bot.engine import Engine
+from bot.turn import Turn
+from tests.support.fakes import MemoryLedger
+
+
+class Story:
+    """A handler that remembers, and can be told to hold a turn or to fail it."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.given_up: list[tuple[str, type[Exception]]] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.fail_with: Exception | None = None
+        self.running: dict[str, int] = {}
+        self.overlaps = 0
+
+    async def __call__(self, turn: Turn) -> None:
+        text = turn.message.text
+        self.begun.append(text)
+        self.running[turn.conversation] = self.running.get(turn.conversation, 0) + 1
+        self.overlaps += self.running[turn.conversation] > 1
+        try:
+            await self.hold.wait()
+            if self.fail_with:
+                raise self.fail_with
+            self.ended.append(text)
+        finally:
+            self.running[turn.conversation] -= 1
+
+    async def give_up(self, turn: Turn, error: Exception) -> None:
+        self.given_up.append((turn.message.text, type(error)))
+
+
+def engine_for(ledger: MemoryLedger, handler: Callable[[Turn], Awaitable[None]], story: Story) -> Engine:
+    return Engine(ledger=ledger, handler=handler, give_up=story.give_up)
+
+
+async def accept_all(engine: Engine, *messages: IncomingMessage) -> None:
+    for each in messages:
+        await engine.accept(each)

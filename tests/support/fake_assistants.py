@@ -1,0 +1,269 @@
+"""A stand-in Assistants service on loopback. It remembers every call, and has a switch for each way to misbehave.
+
+async with FakeAssistants() as service:
+    service.state.plan = lambda said: Plan(messages=[[text("y = 12"), image("file-1")]])
+    service.fail(Endpoint.CREATE_RUN, Fault.LOST_ANSWER)          # the next call of this kind
+    service.weather = lambda endpoint: random.choice(faults)      # all calls for which nothing is planned
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.support.fake_assistants_state import FakeRun, FakeState, Json, RefusalError
+
+KEY = "key-of-the-stand-in"
+
+
+class Endpoint(StrEnum):
+    """What can be called."""
+
+    LIST_ASSISTANTS = "list assistants"
+    CREATE_ASSISTANT = "create assistant"
+    UPDATE_ASSISTANT = "update assistant"
+    CREATE_THREAD = "create thread"
+    CREATE_RUN = "create run"
+    LIST_RUNS = "list runs"
+    GET_RUN = "get run"
+    CANCEL = "cancel"
+    SUBMIT = "submit"
+    LIST_MESSAGES = "list messages"
+    ADD_MESSAGE = "add message"
+    UPLOAD = "upload"
+    GET_FILE = "get file"
+    GET_CONTENT = "get content"
+
+
+class Fault(StrEnum):
+    """What can go wrong with a call."""
+
+    RATE_LIMIT = "429"
+    SERVER_ERROR = "500"
+    RESET = "reset before anything is done"
+    LOST_ANSWER = "done, then reset"
+    LATE_ERROR = "done, then 500"
+    GARBAGE = "done, then an answer that is no JSON"
+    WRONG_SHAPE = "done, then JSON of another shape"
+    NOT_HTTP = "an answer that is no HTTP"
+    SILENCE = "no answer"
+
+
+_DONE_BEFORE = frozenset({Fault.LOST_ANSWER, Fault.LATE_ERROR, Fault.GARBAGE, Fault.WRONG_SHAPE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call as it arrived, and what went wrong with it."""
+
+    endpoint: Endpoint
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+    fault: Fault | None
+
+
+Handler = Callable[[web.Request, Any], web.Response]
+
+
+class FakeAssistants:
+    """The service."""
+
+    def __init__(self) -> None:
+        self.state = FakeState()
+        self.base_url = ""
+        self.weather: Callable[[Endpoint], Fault | None] = lambda _endpoint: None
+        self.slow_s: dict[Endpoint, float] = {}  # before anything is done, whether the caller waits for it or not
+        self.poll_after_ms: str | None = None
+        self.calls: list[Call] = []
+        self._planned: dict[Endpoint, list[Fault]] = {}
+        self._closing = asyncio.Event()
+        self._runner = web.AppRunner(self._application(), shutdown_timeout=0.1)
+
+    def fail(self, endpoint: Endpoint, *faults: Fault) -> None:
+        """The next calls of this kind go wrong in these ways, one each."""
+        self._planned.setdefault(endpoint, []).extend(faults)
+
+    def called(self, endpoint: Endpoint) -> list[Call]:
+        """The calls of one kind, those that went wrong too."""
+        return [call for call in self.calls if call.endpoint is endpoint]
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=2**26)
+        for path, endpoint, handler in self._routes():
+            method = "GET" if endpoint.startswith(("get", "list")) else "POST"
+            app.router.add_route(method, f"/v1/{path}", self._serve(endpoint, handler))
+        return app
+
+    def _routes(self) -> Sequence[tuple[str, Endpoint, Handler]]:
+        state, run = self.state, "threads/{thread}/runs/{run}"
+        return (
+            ("assistants", Endpoint.LIST_ASSISTANTS, lambda r, _: _page(r, list(state.assistants.values()))),
+            ("assistants", Endpoint.CREATE_ASSISTANT, lambda _, body: web.json_response(state.create_assistant(body))),
+            ("assistants/{assistant}", Endpoint.UPDATE_ASSISTANT, self._update_assistant),
+            ("threads", Endpoint.CREATE_THREAD, lambda _, __: web.json_response(state.create_thread())),
+            ("threads/{thread}/runs", Endpoint.CREATE_RUN, self._create_run),
+            ("threads/{thread}/runs", Endpoint.LIST_RUNS, lambda r, _: _page(r, state.runs_of(_in(r, "thread")))),
+            (run, Endpoint.GET_RUN, self._get_run),
+            (f"{run}/cancel", Endpoint.CANCEL, self._cancel),
+            (f"{run}/submit_tool_outputs", Endpoint.SUBMIT, self._submit),
+            ("threads/{thread}/messages", Endpoint.LIST_MESSAGES, self._list_messages),
+            ("threads/{thread}/messages", Endpoint.ADD_MESSAGE, self._add_message),
+            ("files", Endpoint.UPLOAD, lambda _, body: web.json_response(state.upload(body))),
+            ("files/{file}", Endpoint.GET_FILE, self._get_file),
+            ("files/{file}/content", Endpoint.GET_CONTENT, lambda r, _: web.Response(body=state.file(_in(r, "file")))),
+        )
+
+    def _serve(self, endpoint: Endpoint, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            body = await _body(request)
+            planned = self._planned.get(endpoint)
+            fault = planned.pop(0) if planned else self.weather(endpoint)
+            self.calls.append(
+                Call(
+                    endpoint=endpoint,
+                    path=request.path,
+                    query=dict(request.query),
+                    headers=dict(request.headers),
+                    body=body,
+                    fault=fault,
+                )
+            )
+            await asyncio.sleep(self.slow_s.get(endpoint, 0))
+            try:
+                _authenticate(request)
+                answer = handler(request, body) if fault is None or fault in _DONE_BEFORE else web.Response()
+            except RefusalError as refusal:
+                return _error(refusal.status, str(refusal), refusal.code)
+            return answer if fault is None else await self._misbehave(fault, request)
+
+        return serve
+
+    async def _misbehave(self, fault: Fault, request: web.Request) -> web.StreamResponse:
+        match fault:
+            case Fault.RATE_LIMIT:
+                return _error(429, "Rate limit reached", "rate_limit_exceeded", {"retry-after-ms": "20"})
+            case Fault.SERVER_ERROR | Fault.LATE_ERROR:
+                return _error(500, "The server had an error processing your request")
+            case Fault.GARBAGE:
+                return web.Response(text="<html>It works!</html>", content_type="text/html")
+            case Fault.WRONG_SHAPE:
+                return web.json_response({"id": 7, "status": None, "data": "none"})
+            case Fault.NOT_HTTP:
+                _transport(request).write(b"220 mail.example ESMTP\r\n\r\n")
+                _transport(request).close()
+            case Fault.SILENCE:
+                await self._closing.wait()
+            case Fault.RESET | Fault.LOST_ANSWER:
+                _transport(request).abort()
+        return web.Response()
+
+    def _update_assistant(self, request: web.Request, body: Json) -> web.Response:
+        assistant = self.state.assistants[_in(request, "assistant")]
+        assistant.update(body)
+        return web.json_response(assistant)
+
+    def _create_run(self, request: web.Request, body: Json) -> web.Response:
+        return _run(self.state.create_run(_in(request, "thread"), body))
+
+    def _add_message(self, request: web.Request, body: Json) -> web.Response:
+        return web.json_response(self.state.add_given(_in(request, "thread"), body))
+
+    def _get_run(self, request: web.Request, _body: Any) -> web.Response:
+        headers = {"openai-poll-after-ms": self.poll_after_ms} if self.poll_after_ms else {}
+        return web.json_response(self._run_of(request).shown(), headers=headers)
+
+    def _cancel(self, request: web.Request, _body: Any) -> web.Response:
+        self.state.cancel(self._run_of(request))
+        return _run(self._run_of(request))
+
+    def _submit(self, request: web.Request, body: Json) -> web.Response:
+        self.state.submit(self._run_of(request), body["tool_outputs"])
+        return _run(self._run_of(request))
+
+    def _list_messages(self, request: web.Request, _body: Any) -> web.Response:
+        return _page(request, self.state.messages_of(_in(request, "thread"), request.query.get("run_id")))
+
+    def _get_file(self, request: web.Request, _body: Any) -> web.Response:
+        file = _in(request, "file")
+        size_bytes = len(self.state.file(file))
+        return web.json_response({"id": file, "object": "file", "bytes": size_bytes, "filename": f"{file}.pdf"})
+
+    def _run_of(self, request: web.Request) -> FakeRun:
+        return self.state.run(_in(request, "thread"), _in(request, "run"))
+
+
+async def _body(request: web.Request) -> Any:
+    """What was asked, as JSON; a file by its name and bytes."""
+    if not request.can_read_body:
+        return None
+    if not request.content_type.startswith("multipart/"):
+        return await request.json()
+    posted = await request.post()
+    file = posted["file"]
+    assert isinstance(file, web.FileField)
+    with file.file:
+        return {"purpose": posted["purpose"], "name": file.filename, "content": file.file.read()}
+
+
+def _authenticate(request: web.Request) -> None:
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if KEY not in (bearer, request.headers.get("api-key")):
+        raise RefusalError(401, f"Incorrect API key provided: {bearer}", "invalid_api_key")
+
+
+def _in(request: web.Request, name: str) -> str:
+    return request.match_info[name]
+
+
+def _run(run: FakeRun) -> web.Response:
+    return web.json_response(run.shown())
+
+
+def _page(request: web.Request, items: Sequence[Json]) -> web.Response:
+    ordered = list(items) if request.query.get("order") == "asc" else list(reversed(items))
+    if after := request.query.get("after"):
+        ordered = ordered[[item["id"] for item in ordered].index(after) + 1 :]
+    data = ordered[: int(request.query.get("limit", 20))]
+    return web.json_response(
+        {
+            "object": "list",
+            "data": data,
+            "has_more": len(ordered) > len(data),
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+    )
+
+
+def _error(status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None) -> web.Response:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    transport = request.transport
+    assert isinstance(transport, asyncio.Transport)
+    return transport

@@ -1,0 +1,31 @@
+"""A client and a backend as the program makes them, with deadlines that suit tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.openai.assistants import AssistantsBackend
+from adapters.openai.client import Client, Endpoint
+from adapters.openai.polling import PollingPace
+from adapters.openai.retry import Patience
+from tests.support.fake_assistants import KEY, FakeAssistants
+
+PATIENCE = Patience(call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, tries=4, first_pause_s=0.01)
+PACE = PollingPace(first_s=0.01, max_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
+
+
+@asynccontextmanager
+async def calling(service: FakeAssistants, patience: Patience = PATIENCE) -> AsyncIterator[Client]:
+    """A client of the stand-in service."""
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), patience=patience)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def impatient(client: Client) -> AssistantsBackend:
+    """The assistant behind a client."""
+    patience = Patience(tries=5, first_pause_s=0.05)
+    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, patience=patience)

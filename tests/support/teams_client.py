@@ -1,0 +1,112 @@
+"""The way in from Teams as the service builds it, with recorded activities to knock with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from adapters.teams.bot_adapter import ConnectorAdapter
+from adapters.teams.connector import Connector
+from adapters.teams.endpoint import MessagesEndpoint
+from adapters.teams.faults import faults_as_json
+from adapters.teams.guard import loopback_only
+from adapters.teams.handler import TeamsDispatch
+from adapters.teams.server import IDLE_S, HttpRunner
+from bot.conversation import IncomingMessage
+from bot.errors import StorageError
+
+_RECORDED = Path(__file__).parents[1] / "activities"
+
+
+def recorded(shape: str, /, **changes: Any) -> dict[str, Any]:
+    """An activity as a client sent it; a change to None takes a field away."""
+    activity = {**json.loads((_RECORDED / f"{shape}.json").read_text()), **changes}
+    return {name: value for name, value in activity.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Accepted:
+    """Remembers what was accepted, and knows a message that comes again."""
+
+    messages: list[IncomingMessage] = field(default_factory=list)
+    full: bool = False
+
+    async def __call__(self, message: IncomingMessage) -> bool:
+        if self.full:
+            raise StorageError("the disk is full")
+        if any((known.id, known.key) == (message.id, message.key) for known in self.messages):
+            return False
+        self.messages.append(message)
+        return True
+
+    async def replace(self, message: IncomingMessage) -> bool:
+        """Whatever was accepted can be replaced, for nothing is ever begun here."""
+        if self.full:
+            raise StorageError("the disk is full")
+        for place, known in enumerate(self.messages):
+            if (known.id, known.key) == (message.id, message.key):
+                self.messages[place] = message
+                return True
+        return False
+
+
+@dataclass(slots=True, kw_only=True)
+class Door:
+    """A running server and a client of it."""
+
+    port: int
+    accepted: Accepted
+    client: aiohttp.ClientSession
+
+    async def post(self, activity: object, **headers: str) -> tuple[int, Any]:
+        """Send an activity: the status, and the answer's JSON if it has any."""
+        return await self.send(json.dumps(activity).encode(), **headers)
+
+    async def send(self, body: bytes, **headers: str) -> tuple[int, Any]:
+        """Send bytes as they are; `Content_Type=` and the like set headers."""
+        named = {"Content-Type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        url = f"http://127.0.0.1:{self.port}/api/messages"
+        async with self.client.post(url, data=body, headers=named) as response:
+            text = await response.text()
+            return response.status, json.loads(text) if text else None
+
+    async def raw(self, *chunks: bytes, pause_s: float = 0.02, patience_s: float = 5.0) -> bytes:
+        """Speak whatever over a bare connection: all that was answered until the server closed it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(pause_s)
+            async with asyncio.timeout(patience_s):
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
+    """The endpoint behind its guards on a port of its own."""
+    accepted = Accepted()
+    async with aiohttp.ClientSession(auto_decompress=False) as client:
+        app = web.Application(middlewares=[faults_as_json, loopback_only])
+        dispatch = TeamsDispatch(accept=accepted, replace=accepted.replace)
+        adapter = ConnectorAdapter(connector=Connector(session=client))
+        MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
+        runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield Door(port=runner.addresses[0][1], accepted=accepted, client=client)
+        finally:
+            await runner.cleanup()

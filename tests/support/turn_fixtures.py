@@ -1,0 +1,64 @@
+"""One turn between stand-ins of everything it touches; what a disk would hold of it outlives a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.attachments import Attachment
+from bot.parts import ApologyPart, Part, TextPart
+from bot.ports import LedgerEntry
+from bot.reply import ReplyWriter
+from bot.run_turn import Outside, run_turn
+from bot.turn import Turn
+from tests.support.fakes import (
+    FakeAssistant,
+    FakeChannel,
+    FakeIncoming,
+    FakePictures,
+    MemoryConversations,
+    MemoryFiles,
+    message,
+)
+
+
+@dataclass
+class World:
+    assistant: FakeAssistant = field(default_factory=FakeAssistant)
+    channel: FakeChannel = field(default_factory=FakeChannel)
+    conversations: MemoryConversations = field(default_factory=MemoryConversations)
+    incoming: FakeIncoming = field(default_factory=FakeIncoming)
+    files: MemoryFiles = field(default_factory=MemoryFiles)
+    pictures: FakePictures = field(default_factory=FakePictures)
+    steps: dict[str, str] = field(default_factory=dict)  # what a disk would hold of the turn
+    die_at: str = ""  # the step whose result never reaches the disk
+
+    @property
+    def outside(self) -> Outside:
+        return Outside(
+            assistant=self.assistant,
+            channel=self.channel,
+            conversations=self.conversations,
+            files=self.incoming,
+            writer=ReplyWriter(assistant=self.assistant, files=self.files, pictures=self.pictures),
+            send_pauses_s=(0, 0, 0),
+        )
+
+    def turn(self, text: str = "hello", *attachments: Attachment, tries: int = 0) -> Turn:
+        payload = replace(message(text), attachments=attachments).to_json()
+        entry = LedgerEntry(number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), tries=tries)
+        return Turn(entry, save=self._save, may_go_on=lambda: asyncio.sleep(0))
+
+    async def answer(self, text: str = "hello", *attachments: Attachment, tries: int = 0) -> list[Part]:
+        await run_turn(self.turn(text, *attachments, tries=tries), self.outside)
+        return self.channel.said
+
+    async def _save(self, number: int, step: str, result: str) -> None:
+        if step == self.die_at:
+            raise SystemError("the process dies here")
+        self.steps[step] = result
+
+
+def texts(parts: Sequence[Part]) -> str:
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart | ApologyPart))

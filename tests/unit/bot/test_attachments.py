@@ -1,0 +1,197 @@
+"""Which files are taken, and how they reach the assistant."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.answer import FileId, GivenFile
+from bot.attachments import MAX_FILE_BYTES, Attachment, objection_to
+from bot.conversation import IncomingMessage
+from bot.errors import AttachmentError, StorageError
+from bot.file_names import plain_name
+from bot.parts import ApologyPart, TextPart
+from bot.received_file import receive
+from bot.run_turn import run_turn
+from tests.support.fakes import (
+    PNG,
+    FakeIncoming,
+    message,
+)
+from tests.support.turn_fixtures import World
+
+CSV = Attachment(name="a.csv", url="at/a.csv", content_type="text/csv", size_bytes=8)
+PICTURE = Attachment(name="b.png", url="at/b.png")
+
+
+def world_of_files(*, die_at: str = "") -> World:
+    incoming = FakeIncoming()
+    incoming.kept = {"at/a.csv": b"a,b\n1,2\n", "at/b.png": PNG}
+    return World(incoming=incoming, die_at=die_at)
+
+
+async def test_files_are_brought_to_the_assistant_and_given_with_the_question() -> None:
+    world = world_of_files()
+    assert await world.answer("Plot it", CSV, PICTURE) == [TextPart(text="You said: Plot it")]
+    assert list(world.assistant.uploaded.values()) == [("a.csv", b"a,b\n1,2\n"), ("b.png", PNG)]
+    [(_, _, given)] = world.assistant.given
+    assert [file.is_picture for file in given] == [False, True]
+
+
+async def test_two_files_of_one_name_stay_two() -> None:
+    world = world_of_files()
+    await world.answer("Compare them", CSV, CSV)
+    assert [name for name, _ in world.assistant.uploaded.values()] == ["a.csv", "a (2).csv"]
+
+
+async def test_what_is_no_picture_is_not_shown_as_one_whatever_its_name() -> None:
+    world = world_of_files()
+    world.incoming.kept["at/b.png"] = b"<svg/>"
+    await world.answer("What is this?", PICTURE)
+    assert world.assistant.given[0][2] == (GivenFile(id=FileId("file_1"), is_picture=False),)
+
+
+async def test_a_file_that_arrived_before_a_crash_is_not_brought_again() -> None:
+    world = world_of_files(die_at="file 1")
+    with pytest.raises(SystemError):
+        await world.answer("Plot it", CSV, PICTURE)
+    world.die_at = ""
+    assert await world.answer("Plot it", CSV, PICTURE, tries=1) == [TextPart(text="You said: Plot it")]
+    assert world.incoming.opened_urls == ["at/a.csv", "at/b.png", "at/b.png"]
+    assert [file.id for file in world.assistant.given[0][2]] == ["file_1", "file_3"]
+
+
+async def test_a_stop_does_not_wait_for_a_large_file() -> None:
+    world = world_of_files()
+
+    async def endless(name: str, content: Path) -> FileId:
+        turn.stop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    world.assistant.upload = endless  # type: ignore[method-assign]
+    turn = world.turn("Plot it", CSV)
+    async with asyncio.timeout(5):
+        await run_turn(turn, world.outside)
+    assert world.channel.said == [TextPart(text="Stopped. Your question was not answered.")]
+    assert world.assistant.given == []
+
+
+async def test_files_without_a_word_are_kept_in_the_thread_and_asked_about() -> None:
+    world = world_of_files()
+    [said] = await world.answer("  ", CSV, PICTURE)
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I have a.csv and b.png. What shall I do with them?")
+    assert [(thread, len(given)) for thread, _, given in world.assistant.given] == [("thread_1", 2)]
+    assert world.assistant.runs == {}
+    world.steps.clear()
+    await world.answer("Plot it")
+    assert world.assistant.given[-1][0] == "thread_1"
+
+
+@pytest.mark.parametrize("text", ["", "Plot it"])
+async def test_a_thread_that_is_gone_is_replaced_and_gets_the_files_that_are_there_already(text: str) -> None:
+    world = world_of_files()
+    world.assistant.gone.add(await world.assistant.create_thread(message().key))
+    await world.conversations.remember(message().key, world.assistant.threads[0])
+    await world.answer(text, CSV)
+    assert [thread for thread, _, _ in world.assistant.given] == ["thread_2"]
+    assert len(world.assistant.uploaded) == 1
+
+
+async def test_files_that_are_not_taken_are_not_even_fetched() -> None:
+    world = world_of_files()
+    [said] = await world.answer("Run it", replace(CSV, name="a.exe"))
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I cannot read a.exe. I take tables (csv, tsv, xlsx)")
+    assert world.incoming.opened_urls == []
+
+
+async def test_a_file_that_cannot_be_fetched_is_an_apology_without_a_button_that_would_lose_it() -> None:
+    world = world_of_files()
+    [said] = await world.answer("Plot it", replace(CSV, url="gone"))
+    assert isinstance(said, ApologyPart)
+    assert (said.text, said.question) == ("I could not fetch a.csv.", "")
+
+
+async def test_a_command_is_a_command_whatever_comes_with_it() -> None:
+    world = world_of_files()
+    await world.answer("/new", CSV)
+    assert world.assistant.uploaded == {}
+
+
+@pytest.mark.parametrize(
+    ("attachment", "sentence"),
+    [
+        (replace(CSV, name="a"), "I cannot read a. I take"),
+        (replace(CSV, name="a.csv.svg"), "I cannot read a.csv.svg."),
+        (replace(CSV, size_bytes=0), "a.csv is empty."),
+        (replace(CSV, size_bytes=MAX_FILE_BYTES + 1), "a.csv is larger than 50 MB"),
+    ],
+)
+def test_each_objection_has_its_sentence(attachment: Attachment, sentence: str) -> None:
+    assert (objection_to([attachment]) or "").startswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["A.CSV", "b.Tsv", "c.xlsx", "d.json", "e.txt", "f.md", "g.pdf", "h.jpeg", "i.webp"])
+def test_the_kinds_are_known_in_any_case(name: str) -> None:
+    assert objection_to([replace(CSV, name=name)]) is None
+    assert objection_to([replace(CSV, size_bytes=MAX_FILE_BYTES)] * 10) is None
+    assert objection_to([CSV] * 11) == "I can take at most 10 files with one message."
+
+
+def test_a_message_is_read_back_with_its_files_and_one_of_before_there_were_any_too() -> None:
+    said = replace(message(), attachments=(CSV, PICTURE))
+    assert IncomingMessage.from_json(said.to_json()) == said
+    row = json.loads(message().to_json())
+    del row["attachments"]
+    assert IncomingMessage.from_json(json.dumps(row)) == message()
+
+
+@pytest.mark.parametrize("name", ["", "..", "/", "\0", "...\\", "\u202e", "a\nb.csv", "x" * 1000, "🙂.csv", "\ud800"])
+def test_a_plain_name_is_never_empty_and_holds_no_sign_that_means_something(name: str) -> None:
+    plain = plain_name(name)
+    assert 0 < len(plain) <= 100
+    assert not plain.startswith(".")
+    assert all(sign.isalnum() or sign in " ._-()+,=@" for sign in plain)
+
+
+async def test_a_stream_that_breaks_leaves_nothing(tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await receive(broken(), tmp_path / "f", name="a.csv")
+    assert files_in(tmp_path) == []
+
+
+async def test_a_stream_is_cut_at_the_limit_and_leaves_nothing(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            asked.append(10_000_000)
+            yield b"x" * 10_000_000
+
+    with pytest.raises(AttachmentError):
+        await receive(endless(), tmp_path / "f", name="a.csv")
+    assert sum(asked) == 60_000_000
+    assert files_in(tmp_path) == []
+
+
+async def test_a_disk_that_does_not_take_it_is_told_from_a_file_that_is_wrong(tmp_path: Path) -> None:
+    async def one() -> AsyncIterator[bytes]:
+        yield b"a"
+
+    with pytest.raises(StorageError):
+        await receive(one(), tmp_path / "no folder" / "f", name="a.csv")
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]

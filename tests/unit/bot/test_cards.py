@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any, cast
+
+import pytest
+from jsonschema import Draft6Validator
+
+from bot.apology import MAX_REPEATED
+from bot.cards import (
+    MAX_ALT_TEXT,
+    MAX_LINKS,
+    apology_card,
+    files_card,
+    picture_card,
+    question_in,
+    size,
+    welcome_card,
+)
+from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
+from bot.turn_code import TurnCode
+
+SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
+TEAMS_OWN = "msteams"  # Teams' fields, which the official schema does not know
+
+
+def faults(card: Any) -> list[str]:
+    """What the official schema says, node by node: for a whole card it only says that something is wrong."""
+    return [fault for node in nodes(card) for fault in faults_of(node)]
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        value = {name: inner for name, inner in value.items() if name != TEAMS_OWN}
+        if "type" in value:
+            yield value
+    inner_values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for inner in inner_values:
+        yield from nodes(inner)
+
+
+def faults_of(node: dict[str, Any]) -> list[str]:
+    if node["type"] not in SCHEMA["definitions"]:
+        return [f"no such element: {node['type']}"]
+    flat = {name: [] if isinstance(value, list) else value for name, value in node.items()}
+    schema = {"definitions": SCHEMA["definitions"], "$ref": f"#/definitions/{node['type']}"}
+    return [error.message for error in Draft6Validator(schema).iter_errors(flat)]
+
+
+def picture(url: str = "https://bot.example/files/t/plot.png", alt_text: str = "Line plot of x² + 3") -> dict[str, Any]:
+    return picture_card(PicturePart(url=url, alt_text=alt_text))
+
+
+def listing(*names: str, url: str = "https://bot.example/files/t/x", size_bytes: int = 1234) -> dict[str, Any]:
+    return files_card(FilesPart(links=tuple(FileLink(name=name, url=url, size_bytes=size_bytes) for name in names)))
+
+
+def lines(card: dict[str, Any]) -> list[str]:
+    return [line["text"] for line in card["body"]]
+
+
+def test_the_check_of_cards_can_fail() -> None:
+    assert faults({"type": "Image"})
+    assert faults({"type": "Picture", "url": "x"})
+    assert faults({"type": "AdaptiveCard", "body": [{"type": "Image", "url": "x", "size": "huge"}]})
+    assert faults({"type": "AdaptiveCard", "actions": [{"type": "Action.OpenUrl", "link": "x"}]})
+
+
+def test_the_cards_are_valid_adaptive_cards_1_5() -> None:
+    for card in (picture(), picture(alt_text=""), listing("a.csv"), listing(*["a.csv"] * 99)):
+        assert faults(card) == []
+        assert card["version"] == "1.5"
+
+
+def test_a_picture_is_shown_over_the_full_width_with_words_for_those_who_cannot_see_it() -> None:
+    card = picture()
+
+    [image] = card["body"]
+    assert image["url"] == "https://bot.example/files/t/plot.png"
+    assert image["altText"] == "Line plot of x² + 3"
+    assert image["size"] == "stretch"
+    assert card["msteams"] == {"width": "Full"}
+
+
+def test_a_button_opens_the_picture_in_full_size() -> None:
+    [button] = picture()["actions"]
+
+    assert button == {
+        "type": "Action.OpenUrl",
+        "title": "Open full size",
+        "url": "https://bot.example/files/t/plot.png",
+    }
+    assert "selectAction" not in json.dumps(picture())
+
+
+def test_a_picture_nobody_described_still_has_words() -> None:
+    assert picture(alt_text=" \n ")["body"][0]["altText"] == "A picture made by the assistant's code"
+
+
+def test_a_long_description_is_cut() -> None:
+    alt_text = picture(alt_text="x" * 5000)["body"][0]["altText"]
+
+    assert len(alt_text) == MAX_ALT_TEXT
+    assert alt_text.endswith("…")
+
+
+def test_files_are_links_with_their_sizes() -> None:
+    assert lines(listing("table.csv")) == [r"[table.csv](https://bot.example/files/t/x) (1.2 KB)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a_b.csv", r"a\_b.csv"),
+        ("x](https://evil.example).csv", r"x\]\(https://evil.example\).csv"),
+        ("![x](y)", r"\!\[x\]\(y\)"),
+        ("<at>Ada</at>", r"\<at\>Ada\</at\>"),
+        ("{{DATE(2026-11-24T00:00:00Z)}}", r"\{\{DATE\(2026\-11\-24T00:00:00Z\)\}\}"),
+        ("a\nb.csv", "a b.csv"),
+        ("fdp\u202egpj.exe", "fdpgpj.exe"),
+        ("a\u200bb", "ab"),
+        ("données 表 📈.csv", "données 表 📈.csv"),
+        ("", "file"),
+        ("x" * 300, "x" * 99 + "…"),
+    ],
+)
+def test_a_name_is_shown_as_it_is_and_never_read_as_markup(name: str, shown: str) -> None:
+    assert lines(listing(name)) == [f"[{shown}](https://bot.example/files/t/x) (1.2 KB)"]
+
+
+def test_an_address_cannot_break_out_of_its_link() -> None:
+    [line] = lines(listing("a", url="https://bot.example/files/t/a (1) [x]<y>\n.csv"))
+
+    assert line == "[a](https://bot.example/files/t/a%20%281%29%20[x]%3Cy%3E%0A.csv) (1.2 KB)"
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "sandbox:/x", "x", ""]
+)
+def test_only_the_web_is_linked(url: str) -> None:
+    with pytest.raises(ValueError, match="http"):
+        picture(url=url)
+    with pytest.raises(ValueError, match="http"):
+        listing("a", url=url)
+
+
+def test_very_many_files_are_counted_rather_than_listed() -> None:
+    said = lines(listing(*["a.csv"] * (MAX_LINKS + 7)))
+
+    assert len(said) == MAX_LINKS + 1
+    assert said[-1] == "and 7 more"
+
+
+def test_a_card_stays_far_below_what_teams_takes() -> None:
+    worst = files_card(
+        FilesPart(
+            links=tuple(
+                FileLink(name="表" * 300, url="https://bot.example/files/" + "t" * 100, size_bytes=1)
+                for _ in range(500)
+            )
+        )
+    )
+
+    assert len(json.dumps(worst, ensure_ascii=False).encode()) < 80_000
+
+
+def apology(
+    question: str = "plot x^2", text: str = "It broke.\n\nThe service says: [x](http://evil)"
+) -> dict[str, Any]:
+    return apology_card(ApologyPart(text=text, code=TurnCode("T-7F3K"), question=question))
+
+
+def test_an_apology_says_why_in_plain_words_and_ends_in_the_code() -> None:
+    assert lines(apology()) == ["It broke.", r"The service says: \[x\]\(http://evil\)", "Code T-7F3K."]
+    assert faults(apology()) == []
+
+
+def test_the_button_of_an_apology_holds_the_question_and_is_missing_where_there_is_none() -> None:
+    [button] = apology()["actions"]
+    assert (button["type"], question_in(button["data"])) == ("Action.Submit", "plot x^2")
+    assert "actions" not in apology(question="")
+    assert faults(apology(question="")) == []
+
+
+def test_an_apology_with_the_longest_question_stays_below_what_teams_takes() -> None:
+    assert len(json.dumps(apology("表" * MAX_REPEATED), ensure_ascii=False).encode()) < 28_000
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "said"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1.0 KB"),
+        (12_345, "12 KB"),
+        (9_960, "10 KB"),
+        (999_499, "999 KB"),
+        (999_999, "1.0 MB"),
+        (1_234_567, "1.2 MB"),
+        (5_000_000_000, "5.0 GB"),
+    ],
+)
+def test_sizes_are_said_as_people_say_them(size_bytes: int, said: str) -> None:
+    assert size(size_bytes) == said
+
+
+def test_a_question_to_begin_with_is_pressed_as_a_whole_row_and_asks_itself() -> None:
+    card = welcome_card(WelcomePart(text="Hello *you*", starters=("plot a_1",)))
+
+    assert faults(card) == []
+    words, row = cast(list[dict[str, Any]], card["body"])
+    assert (words["text"], card["fallbackText"]) == (r"Hello \*you\*", r"Hello \*you\*")
+    assert row["items"][0]["wrap"]
+    assert (row["selectAction"]["type"], row["selectAction"]["title"]) == ("Action.Submit", "plot a_1")
+    assert question_in(row["selectAction"]["data"]) == "plot a_1"
+
+
+def test_no_button_bears_what_the_agents_playground_fails_at() -> None:
+    """It freezes a card and then writes into an action's data wherever that has this key: pressing does nothing."""
+    welcome = welcome_card(WelcomePart(text="Hello", starters=("plot x",)))
+    for card in (welcome, apology(), picture()):
+        actions = [node for node in nodes(card) if node["type"].startswith("Action.")]
+        assert actions
+        assert [action for action in actions if "msteams" in str(action.get("data")).lower()] == []

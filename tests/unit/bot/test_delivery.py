@@ -1,0 +1,67 @@
+"""How the parts of a reply reach a connector that is down, gone, or will not take them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.errors import ConversationGoneError, DeliveryError
+from bot.run_turn import give_up, run_turn
+from bot.timeline import STOPPED, UNHEARD
+from tests.support.turn_fixtures import World, texts
+
+
+async def test_a_part_is_sent_again_while_the_connector_is_down() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("502", retryable=True), DeliveryError("429", retryable=True)]
+    assert texts(await world.answer("hi")) == "You said: hi"
+
+
+async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("502", retryable=True, retry_after_s=60)]
+    turn = world.turn()
+    working = asyncio.create_task(run_turn(turn, world.outside))
+    while world.channel.failures:
+        await asyncio.sleep(0)
+    await asyncio.wait_for(turn.between_steps.wait(), 1)  # nor does the end of the process wait for it
+    turn.stop()
+    await asyncio.wait_for(working, 1)
+    assert (world.channel.said, turn.outcome) == ([], STOPPED)
+
+
+async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("502", retryable=True)] * 2
+    await give_up(world.turn(), ZeroDivisionError("boom"), world.outside)
+    assert "ask again" in texts(world.channel.said)
+
+
+async def test_an_apology_that_the_connector_will_never_take_is_written_down_as_unheard() -> None:
+    world, turn = World(), World().turn()
+    world.channel.failures = [DeliveryError("401", retryable=False)]
+    await give_up(turn, ZeroDivisionError("boom"), world.outside)
+    assert turn.outcome == UNHEARD
+
+
+async def test_what_the_connector_will_never_take_is_not_sent_again() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("413", retryable=False)]
+    with pytest.raises(DeliveryError):
+        await world.answer()
+    assert world.channel.said == []
+
+
+async def test_a_conversation_that_is_gone_ends_the_turn_quietly() -> None:
+    world = World()
+    world.channel.failures = [ConversationGoneError("ConversationNotFound")]
+    assert await world.answer() == []
+
+
+async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
+    world = World()
+    world.channel.failures = [ConversationGoneError("ConversationNotFound")]
+    turn = world.turn()
+    await run_turn(turn, world.outside)
+    assert turn.outcome == UNHEARD

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.conversation import Standing
+from bot.engine import MAX_WAITING
+from bot.errors import StorageError, TurnGivenUpError
+from bot.timeline import DECLINED, STOPPED
+from bot.turn import MAX_ATTEMPTS, Turn
+from tests.support.engine_driver import Story, accept_all, engine_for
+from tests.support.fakes import MemoryLedger, message
+from tests.support.waiting import until
+
+
+async def test_turns_of_one_conversation_run_one_at_a_time_and_in_order() -> None:
+    ledger, story = MemoryLedger(), Story()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, *(message(str(n), id=f"m{n}") for n in range(20)))
+    await until(lambda: len(ledger.done) == 20)
+    assert story.ended == [str(n) for n in range(20)]
+    assert story.overlaps == 0
+
+
+async def test_conversations_run_side_by_side() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, *(message(str(n), conversation=f"c{n}") for n in range(5)))
+    await until(lambda: len(story.begun) == 5)
+    assert not story.ended
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 5)
+
+
+async def test_a_message_delivered_twice_is_one_turn_and_the_same_id_elsewhere_is_another() -> None:
+    ledger, story = MemoryLedger(), Story()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    assert await engine.accept(message("a"))
+    assert not await engine.accept(message("a"))
+    assert await engine.accept(message("b", conversation="c2"))
+    await until(lambda: len(ledger.done) == 2)
+    assert not await engine.accept(message("a"))
+    assert sorted(story.ended) == ["a", "b"]
+
+
+async def test_a_turn_that_fails_unexpectedly_is_given_up_and_the_next_one_runs() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.fail_with = ZeroDivisionError("boom")
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.accept(message("bad"))
+    await until(lambda: len(ledger.done) == 1)
+    story.fail_with = None
+    await engine.accept(message("good", id="m2"))
+    await until(lambda: len(ledger.done) == 2)
+    assert story.given_up == [("bad", ZeroDivisionError)]
+    assert story.ended == ["good"]
+
+
+async def test_what_a_stopped_process_left_goes_on_after_the_last_finished_step() -> None:
+    ledger, story = MemoryLedger(), Story()
+    done: list[str] = []
+    gate = asyncio.Event()
+
+    async def handler(turn: Turn) -> None:
+        async def note(name: str) -> str:
+            done.append(name)
+            return name
+
+        assert await turn.step("one", lambda: note("one")) == "one"
+        await gate.wait()
+        assert await turn.step("two", lambda: note("two")) == "two"
+
+    first = engine_for(ledger, handler, story)
+    await first.start()
+    await first.accept(message())
+    await until(lambda: done == ["one"])
+    await first.stop()
+    gate.set()
+    second = engine_for(ledger, handler, story)
+    await second.start()
+    await until(lambda: len(ledger.done) == 1)
+    assert done == ["one", "two"]
+
+
+async def test_a_step_in_doubt_is_looked_for_before_it_is_done_again() -> None:
+    ledger, story = MemoryLedger(), Story()
+    asked, done = [], []
+
+    async def do() -> str:
+        done.append(1)
+        return "done"
+
+    async def find() -> str | None:
+        asked.append(1)
+        return "found"
+
+    async def handler(turn: Turn) -> None:
+        assert await turn.step("one", do, find) == ("found" if turn.tries > 1 else "done")
+
+    await ledger.add("c", "m", message().to_json())
+    await ledger.begin(1)  # an earlier life began it and died
+    engine = engine_for(ledger, handler, story)
+    await engine.start()
+    await engine.accept(message("fresh", conversation="c9"))
+    await until(lambda: len(ledger.done) == 2)
+    assert (len(asked), len(done)) == (1, 1)
+
+
+async def test_a_turn_that_brought_the_process_down_five_times_is_given_up() -> None:
+    ledger, story = MemoryLedger(), Story()
+    await ledger.add("c", "m", message("poison").to_json())
+    for _ in range(MAX_ATTEMPTS):
+        await ledger.begin(1)
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await until(lambda: len(ledger.done) == 1)
+    assert story.begun == []
+    assert story.given_up == [("poison", TurnGivenUpError)]
+
+
+async def test_a_message_is_not_accepted_when_the_disk_is_full() -> None:
+    ledger, story = MemoryLedger(), Story()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    ledger.full = True
+    with pytest.raises(StorageError):
+        await engine.accept(message())
+    ledger.full = False
+    assert await engine.accept(message())
+    await until(lambda: len(ledger.done) == 1)
+
+
+async def test_a_disk_that_fills_up_in_mid_turn_pauses_it_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.engine._STORAGE_RETRY_S", 0.01)
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.accept(message("a"))
+    await until(lambda: story.begun == ["a"])
+    ledger.full = True
+    story.hold.set()
+    await until(lambda: story.ended == ["a"])
+    await asyncio.sleep(0.03)
+    assert ledger.done == []
+    ledger.full = False
+    await until(lambda: ledger.done == [1])
+    assert story.begun == ["a"]
+
+
+@pytest.mark.parametrize("payload", ["", "{", "[]", '{"id": "m"}', '{"scope": "of another world"}'])
+async def test_a_turn_that_a_newer_version_wrote_is_left_in_the_ledger_and_stops_nobody(payload: str) -> None:
+    ledger, story = MemoryLedger(), Story()
+    await ledger.add(str(message().key), "m0", payload)
+    await ledger.add(str(message().key), "m1", message("readable").to_json())
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await until(lambda: story.ended == ["readable"])
+    await until(lambda: ledger.done == [2])
+    assert list(ledger.entries) == [1]
+
+
+async def test_an_edit_of_a_message_that_waits_is_what_is_answered() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, message("one"), message("two", id="m2"))
+    await until(lambda: story.begun == ["one"])
+    assert await engine.replace(message("two, edited", id="m2"))
+    assert not await engine.replace(message("one, too late"))
+    assert not await engine.replace(message("of another chat", id="m2", conversation="c2"))
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["one", "two, edited"]
+
+
+async def test_an_edit_survives_the_process() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    first = engine_for(ledger, story, story)
+    await first.start()
+    await accept_all(first, message("one"), message("two", id="m2"))
+    await until(lambda: story.begun == ["one"])
+    await first.replace(message("two, edited", id="m2"))
+    await first.stop()
+    story.hold.set()
+    await engine_for(ledger, story, story).start()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["one", "two, edited"]
+
+
+async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_and_not_the_one_in_hand() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, message("one"), message("two", id="m2"))
+    await until(lambda: story.begun == ["one"])
+    for number, text in ((1, "one, too late"), (2, "two, edited")):
+        payload = message(text, id=f"m{number}").to_json()
+        ledger.adopt([replace(ledger.entries[number], payload=payload)])  # it has heard of the edit
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["one", "two, edited"]
+
+
+async def test_messages_that_are_declined_one_after_another_are_told_once_and_known_when_they_come_again() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    declined = [replace(message("", id=f"d{n}"), standing=Standing.DECLINED) for n in range(4)]
+    await accept_all(engine, message("in hand"), *declined[:3], message("asked", id="m2"), declined[3])
+    await until(lambda: story.begun == ["in hand"])
+    assert [ledger.outcomes[number] for number in ledger.done] == ["declined"] * 2
+    assert not await engine.accept(declined[2])
+    story.hold.set()
+    await until(lambda: len(ledger.done) == 6)
+    assert story.ended == ["in hand", "", "asked", ""]
+
+
+async def test_what_is_declined_while_that_is_being_said_is_told_by_itself() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await engine.accept(replace(message("", id="d1"), standing=Standing.DECLINED))
+    await until(lambda: story.begun == [""])
+    await engine.accept(replace(message("", id="d2"), standing=Standing.DECLINED))
+    story.hold.set()
+    await until(lambda: story.ended == ["", ""])
+
+
+async def test_how_a_turn_ended_is_written_down() -> None:
+    ledger, story = MemoryLedger(), Story()
+
+    async def handler(turn: Turn) -> None:
+        turn.outcome = STOPPED
+
+    engine = engine_for(ledger, handler, story)
+    await engine.start()
+    await engine.accept(message())
+    await until(lambda: ledger.outcomes == {1: "stopped"})
+
+
+async def test_a_flood_that_came_to_another_process_is_declined_once_by_whoever_works_on_the_conversation() -> None:
+    ledger, story = MemoryLedger(), Story()
+    begun: list[tuple[str, Standing]] = []
+
+    async def handler(turn: Turn) -> None:
+        begun.append((turn.message.text, turn.message.standing))
+
+    texts = [f"question {number}" for number in range(MAX_WAITING + 200)]
+    texts.insert(MAX_WAITING + 50, "/new")
+    for number, text in enumerate(texts):
+        await ledger.add(str(message().key), f"m{number}", message(text, id=f"m{number}").to_json())
+    await engine_for(ledger, handler, story).start()
+    await until(lambda: len(ledger.done) == len(texts))
+    read = [(text, Standing.ASKED) for text in texts[: MAX_WAITING + 1]]
+    assert begun == [*read, ("", Standing.DECLINED), ("/new", Standing.ASKED), ("", Standing.DECLINED)]
+    assert list(ledger.outcomes.values()).count(DECLINED) == len(texts) - len(begun)

@@ -1,0 +1,394 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from bot import sentences
+from bot.answer import Answer, AnswerFile, AnswerImage, FileId
+from bot.apology import MAX_REPEATED
+from bot.conversation import MAX_TEXT_CHARS, Standing, ThreadId
+from bot.errors import (
+    AssistantUnavailableError,
+    RunTooSlowError,
+    StorageError,
+    ThreadBusyError,
+    TurnGivenUpError,
+    TurnStoppedError,
+)
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
+from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
+from bot.run_turn import give_up, run_turn
+from bot.timeline import STOPPED
+from tests.support.fakes import (
+    PNG,
+    FakeAssistant,
+    MemoryConversations,
+)
+from tests.support.turn_fixtures import World, texts
+
+FAILED = Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER)
+
+
+async def test_a_question_is_answered_after_typing() -> None:
+    world = World()
+    await world.answer("hi")
+    assert world.channel.heard == ["typing", TextPart(text="You said: hi")]
+
+
+async def test_a_second_question_goes_into_the_same_thread() -> None:
+    world = World()
+    await world.answer("one")
+    world.steps.clear()
+    await world.answer("two")
+    assert len(world.assistant.threads) == 1
+    assert {thread for thread, _, _ in world.assistant.runs.values()} == set(world.assistant.threads)
+
+
+async def test_the_new_command_gives_the_conversation_a_new_thread() -> None:
+    world = World()
+    await world.answer("one")
+    world.steps.clear()
+    await world.answer(" /NEW ")
+    world.steps.clear()
+    await world.answer("two")
+    assert len(world.assistant.threads) == 2
+
+
+async def test_a_message_of_only_a_mention_gets_a_hint_and_starts_no_run() -> None:
+    world = World()
+    assert await world.answer("  ") == [TextPart(text=sentences.HINT)]
+    assert world.assistant.runs == {}
+
+
+async def test_a_huge_message_is_declined_in_words() -> None:
+    world = World()
+    said = await world.answer("x" * (MAX_TEXT_CHARS + 1))
+    assert "100,001 characters" in texts(said)
+    assert world.assistant.runs == {}
+
+
+async def test_a_plot_comes_as_a_picture_of_its_own_with_its_alternative_text() -> None:
+    world = World()
+    world.assistant.files[FileId("f1")] = PNG
+    image = AnswerImage(file=FileId("f1"), alt_text="Line plot of y")
+    world.assistant.answer_with = lambda _: Answer(text="Here", images=(image,))
+    said = await world.answer()
+    assert said[0] == TextPart(text="Here")
+    assert isinstance(said[1], PicturePart)
+    assert said[1].alt_text == "Line plot of y"
+    assert world.files.kept[said[1].url] == PNG
+
+
+async def test_a_picture_that_cannot_be_shown_safely_is_linked_instead() -> None:
+    world = World()
+    world.assistant.files |= {FileId("f1"): PNG, FileId("f2"): b"<svg/>"}
+    world.pictures.unfit.add(PNG)
+    images = (AnswerImage(file=FileId("f1")), AnswerImage(file=FileId("f2")))
+    world.assistant.answer_with = lambda _: Answer(text="Here", images=images)
+    said = await world.answer()
+    assert isinstance(said[1], FilesPart)
+    assert len(said[1].links) == 2
+
+
+async def test_files_come_as_links_and_no_sandbox_address_reaches_the_person() -> None:
+    world = World()
+    world.assistant.files[FileId("f1")] = b"a,b\n1,2\n"
+    text = (
+        "Get [the table](sandbox:/mnt/data/t.csv), ![p](sandbox:/mnt/data/p.png) or [lost](sandbox:/mnt/data/x.csv) "
+        "or sandbox:/mnt/data/t.csv."
+    )
+    file = AnswerFile(file=FileId("f1"), name="t.csv", placeholder="sandbox:/mnt/data/t.csv")
+    world.assistant.answer_with = lambda _: Answer(text=text, files=(file,))
+    said = await world.answer()
+    assert "sandbox:" not in texts(said)
+    assert "the table" in texts(said)
+    assert "lost (this file is not available)" in texts(said)
+    assert isinstance(said[1], FilesPart)
+    assert said[1].links[0].name == "t.csv"
+
+
+async def test_a_plot_that_cannot_be_stored_is_told_and_the_text_still_comes() -> None:
+    world = World()
+    world.assistant.files[FileId("f1")] = PNG
+    world.files.full = True
+    world.assistant.answer_with = lambda _: Answer(text="y = 12", images=(AnswerImage(file=FileId("f1")),))
+    said = await world.answer()
+    assert "y = 12" in texts(said)
+    assert "Plot 1 could not be brought to you" in texts(said)
+
+
+async def test_an_empty_answer_is_said_to_be_one() -> None:
+    world = World()
+    world.assistant.answer_with = lambda _: Answer(text=" ")
+    assert "without an answer" in texts(await world.answer())
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER), "ran into a problem"),
+        (
+            Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=70),
+            "70 seconds",
+        ),
+        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT), "in a minute"),
+        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.PROMPT), "another way"),
+        (Run(id=RunId("run_1"), status=RunStatus.CANCELLED), "cancelled"),
+        (Run(id=RunId("run_1"), status=RunStatus.EXPIRED), "longer than"),
+        (Run(id=RunId("run_1"), status=RunStatus.QUEUED), "longer than I may wait"),
+        (Run(id=RunId("run_1"), status=RunStatus.IN_PROGRESS), "longer than I may wait"),
+        (Run(id=RunId("run_1"), status=RunStatus.CANCELLING), "longer than I may wait"),
+        (Run(id=RunId("run_1"), status=RunStatus.UNKNOWN), "longer than I may wait"),
+        (Run(id=RunId("run_1"), status=RunStatus.INCOMPLETE, failure=FailureCode.LENGTH), "became too long"),
+    ],
+)
+async def test_every_end_of_a_run_but_a_good_one_has_its_sentence(run: Run, words: str) -> None:
+    world = World()
+    world.assistant.rests = [run, run]
+    assert words in texts(await world.answer())
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.UNKNOWN])
+async def test_a_run_that_does_not_end_is_cancelled(status: RunStatus) -> None:
+    world = World()
+    world.assistant.rests = [Run(id=RunId("run_1"), status=status)]
+    await world.answer()
+    assert world.assistant.cancelled == ["run_1"]
+
+
+async def test_a_run_that_fails_at_the_services_side_is_followed_by_one_more() -> None:
+    world = World()
+    world.assistant.rests = [FAILED]
+    assert texts(await world.answer("hi")) == "You said: hi"
+    assert [text for _, _, text in world.assistant.runs.values()] == ["hi", "hi"]
+
+
+async def test_a_short_rate_limit_is_waited_for_once() -> None:
+    world = World()
+    limited = replace(FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=0.02)
+    world.assistant.rests = [limited]
+    began_s = time.monotonic()
+    assert texts(await world.answer("hi")) == "You said: hi"
+    assert time.monotonic() - began_s >= 0.02
+    world.steps.clear()
+    world.assistant.rests = [limited, limited]
+    assert "too much to do" in texts(await world.answer("again"))
+
+
+async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
+    world = World()
+    world.assistant.rests = [replace(FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=30)]
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while world.assistant.rests:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    turn.stop()
+    await asyncio.wait_for(task, 1)
+    assert (turn.outcome, len(world.assistant.runs)) == (STOPPED, 1)
+
+
+@pytest.mark.parametrize("step", ["second run in thread_1", "reply"])
+async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> None:
+    world = World()
+    world.assistant.rests = [FAILED]
+    world.die_at = step
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.rests = [FAILED]
+    await run_turn(world.turn(tries=1), world.outside)
+    assert len(world.assistant.runs) == 2
+    assert texts(world.channel.said) == "You said: hello"
+
+
+async def test_every_tool_call_is_answered_even_for_tools_that_do_not_exist() -> None:
+    world = World()
+    calls = tuple(ToolCall(id=ToolCallId(f"call_{n}"), name="weather", arguments="{}") for n in range(2))
+    world.assistant.rests = [Run(id=RunId("run_1"), status=RunStatus.REQUIRES_ACTION, tool_calls=calls)]
+    assert "You said" in texts(await world.answer())
+    assert [output.call for output in world.assistant.submitted] == ["call_0", "call_1"]
+
+
+async def test_a_run_that_asks_for_tools_without_end_is_stopped() -> None:
+    world = World()
+    call = ToolCall(id=ToolCallId("call_1"), name="weather", arguments="{}")
+    asks = Run(id=RunId("run_1"), status=RunStatus.REQUIRES_ACTION, tool_calls=(call,))
+    world.assistant.rests = [asks] * 50
+    assert RunTooSlowError.apology in texts(await world.answer())
+    assert world.assistant.cancelled == ["run_1"]
+
+
+async def test_a_thread_that_is_gone_is_replaced_and_the_person_is_told() -> None:
+    world = World()
+    await world.answer("one")
+    world.assistant.gone.update(world.assistant.threads)
+    world.steps.clear()
+    said = texts(await world.answer("two"))
+    assert "starts afresh" in said
+    assert "You said: two" in said
+    assert len(world.assistant.threads) == 2
+
+
+async def test_an_assistant_that_is_down_costs_one_sentence() -> None:
+    world = World()
+    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    assert texts(await world.answer()) == AssistantUnavailableError.apology
+
+
+async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
+    world = World()
+    world.assistant.wait_forever = True
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    turn.stop()
+    await asyncio.wait_for(task, 1)
+    assert world.assistant.cancelled == ["run_1"]
+    assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
+
+
+async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_cancelled() -> None:
+    class Stubborn(FakeAssistant):
+        async def cancel(self, thread: ThreadId, run: RunId) -> None:
+            raise AssistantUnavailableError("down")
+
+    world = World(assistant=Stubborn())
+    world.assistant.wait_forever = True
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    turn.stop()
+    await asyncio.wait_for(task, 1)
+    assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
+
+
+async def test_a_file_whose_name_is_quoted_in_its_link_is_known_all_the_same() -> None:
+    world = World()
+    world.assistant.files[FileId("f1")] = b"1"
+    file = AnswerFile(file=FileId("f1"), name="my table.csv")
+    text = "Here is [it](sandbox:/mnt/data/my%20table.csv)."
+    world.assistant.answer_with = lambda _: Answer(text=text, files=(file,))
+    assert "not available" not in texts(await world.answer())
+
+
+@pytest.mark.parametrize("step", ["run in thread_1", "reply", "part 0", "part 1"])
+async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: str) -> None:
+    world = World()
+    world.assistant.files[FileId("f1")] = PNG
+    world.assistant.answer_with = lambda _: Answer(text="Here", images=(AnswerImage(file=FileId("f1")),))
+    world.die_at = step
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    await run_turn(world.turn(tries=1), world.outside)
+    assert len(world.assistant.runs) == 1
+    assert len(world.files.kept) == 1
+    kinds = [type(part) for part in world.channel.said]
+    assert set(kinds) == {TextPart, PicturePart}
+    assert len(kinds) == (3 if step.startswith("part") else 2)  # at most the one part being sent is said twice
+
+
+@pytest.mark.parametrize("trouble", [AssistantUnavailableError("502"), ThreadBusyError("tool outputs")])
+async def test_a_run_that_is_not_followed_to_its_end_is_cancelled_for_it_holds_the_thread(trouble: Exception) -> None:
+    world = World()
+    world.assistant.rests = [trouble]
+    await world.answer()
+    assert world.assistant.cancelled == list(world.assistant.runs)
+
+
+async def test_giving_up_tells_the_person_without_the_words_of_the_error() -> None:
+    world = World()
+    await give_up(world.turn(), ZeroDivisionError("secret"), world.outside)
+    assert "secret" not in texts(world.channel.said)
+    assert "ask again" in texts(world.channel.said)
+
+
+async def test_an_apology_names_the_turn_and_carries_the_question() -> None:
+    world = World()
+    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    [part] = await world.answer("plot x^2")
+    assert isinstance(part, ApologyPart)
+    assert part.words.endswith("Code T-0001.")
+    assert part.question == "plot x^2"
+
+
+async def test_a_stop_is_no_fault_and_has_no_code() -> None:
+    world = World()
+    world.assistant.rests = [FAILED, TurnStoppedError("stopped")]
+    assert await world.answer() == [TextPart(text=TurnStoppedError.apology)]
+
+
+@pytest.mark.parametrize(
+    ("error", "question"),
+    [(ZeroDivisionError("x"), "hello"), (TurnGivenUpError("five times"), "")],
+)
+async def test_what_brought_the_process_down_is_not_offered_once_more(error: Exception, question: str) -> None:
+    world = World()
+    await give_up(world.turn(), error, world.outside)
+    [part] = world.channel.said
+    assert isinstance(part, ApologyPart)
+    assert part.question == question
+
+
+async def test_a_question_too_long_for_a_card_is_not_repeated_by_a_button() -> None:
+    world = World()
+    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    [part] = await world.answer("x" * (MAX_REPEATED + 1))
+    assert isinstance(part, ApologyPart)
+    assert part.question == ""
+
+
+@pytest.mark.parametrize(
+    ("rests", "outcome"),
+    [
+        ([], "answered"),
+        ([AssistantUnavailableError("down")], "apologised:AssistantUnavailableError"),
+        ([TurnStoppedError("stopped")], "stopped"),
+    ],
+)
+async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(rests: list[Run | Exception], outcome: str) -> None:
+    world = World()
+    world.assistant.rests = rests
+    first, second = world.turn(), None
+    world.die_at = "part 0"
+    with pytest.raises(SystemError):
+        await run_turn(first, world.outside)
+    world.die_at = ""
+    second = world.turn(tries=1)
+    await run_turn(second, world.outside)
+    assert (first.outcome, second.outcome) == (outcome, outcome)
+
+
+async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -> None:
+    world = World()
+    world.steps["reply"] = '[{"kind": "TextPart", "text": "y = 12"}]'
+    assert await world.answer() == [TextPart(text="y = 12")]
+
+
+@pytest.mark.parametrize(
+    ("standing", "said", "outcome"),
+    [(Standing.DECLINED, [TextPart(text=sentences.NOT_READ)], "declined"), (Standing.WITHDRAWN, [], "withdrawn")],
+)
+async def test_a_message_that_is_not_to_be_read_starts_no_run(
+    standing: Standing, said: list[Part], outcome: str
+) -> None:
+    world = World()
+    turn = world.turn("")
+    turn.message = replace(turn.message, standing=standing)
+    await run_turn(turn, world.outside)
+    assert (world.channel.said, turn.outcome, world.assistant.runs) == (said, outcome, {})
+
+
+async def test_a_storage_that_fails_while_the_thread_is_looked_up_is_told() -> None:
+    class Broken(MemoryConversations):
+        async def thread_of(self, key: object) -> None:
+            raise StorageError("disk")
+
+    world = World(conversations=Broken())
+    assert texts(await world.answer()) == StorageError.apology

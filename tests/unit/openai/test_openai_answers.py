@@ -1,0 +1,102 @@
+"""Messages from the wire as one answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.openai.answers import answer_from, cited_files
+from adapters.openai.wire import Fields
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileId
+from bot.errors import AssistantUnavailableError
+from tests.support.fake_assistants_state import citation, file_path, image, text
+
+TABLE = "sandbox:/mnt/data/table.csv"
+
+
+def said(*contents: Any, **metadata: str) -> Fields:
+    return Fields({"id": "msg_1", "content": list(contents), "metadata": metadata}, "a message")
+
+
+def answer(*messages: Fields, names: dict[FileId, str] | None = None) -> Answer:
+    return answer_from(messages, names or {})
+
+
+def test_parts_and_messages_follow_one_another_in_order() -> None:
+    assert answer(said(text("one "), text("two")), said(text(" three\n"))).text == "one\n\ntwo\n\nthree"
+
+
+def test_an_empty_text_leaves_no_gap() -> None:
+    assert answer(said(text(""), text("one"), text("  ")), said()).text == "one"
+
+
+def test_a_refusal_is_what_the_assistant_says() -> None:
+    assert answer(said({"type": "refusal", "refusal": "I cannot help with that."})).text == "I cannot help with that."
+
+
+def test_pictures_come_once_each_with_the_words_for_what_was_drawn() -> None:
+    first = said(image("file-1"), image("file-2"), **{"alt:file-1": "A parabola"})
+    assert answer(first, said(image("file-1"), **{"alt:file-1": "A parabola"})).images == (
+        AnswerImage(file=FileId("file-1"), alt_text="A parabola"),
+        AnswerImage(file=FileId("file-2")),
+    )
+
+
+def test_a_written_file_keeps_the_words_that_stand_for_it() -> None:
+    found = answer(said(text(f"See [the table]({TABLE}).", file_path(TABLE, "file-1"))))
+    assert found.text == f"See [the table]({TABLE})."
+    assert found.files == (AnswerFile(file=FileId("file-1"), name="table.csv", placeholder=TABLE),)
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "name"),
+    [
+        ("sandbox:/mnt/data/my%20table.csv", "my table.csv"),
+        ("sandbox:/mnt/data/..%2f..%2fetc/passwd", "passwd"),
+        ("/mnt/data/x.csv", "x.csv"),
+        ("", "file-1"),
+        ("sandbox:/", "file-1"),
+    ],
+)
+def test_a_file_is_called_by_the_last_part_of_its_path(placeholder: str, name: str) -> None:
+    assert [file.name for file in answer(said(text("x", file_path(placeholder, "file-1")))).files] == [name]
+
+
+def test_a_file_written_twice_is_there_once_as_it_was_in_the_end() -> None:
+    messages = [said(text(TABLE, file_path(TABLE, file))) for file in ("file-old", "file-new")]
+    assert [file.file for file in answer(*messages).files] == ["file-new"]
+
+
+def test_a_citation_is_named_by_its_file() -> None:
+    message = said(text("As said【4:0†source】.", citation("【4:0†source】", "file-1")))
+    assert cited_files([message]) == {"file-1"}
+    found = answer(message, names={FileId("file-1"): "report.pdf"})
+    assert found.citations == (Citation(placeholder="【4:0†source】", name="report.pdf"),)
+
+
+def test_what_is_not_known_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    message = said({"type": "hologram"}, text("one", {"type": "url_citation", "text": "x"}))
+    assert answer(message) == Answer(text="one")
+    assert len(caplog.records) == 2
+
+
+def test_half_a_character_is_no_reason_to_lose_an_answer() -> None:
+    answer(said(text("cut \ud83d"))).text.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        7,
+        {},
+        {"type": "text"},
+        {"type": "text", "text": "plain"},
+        {"type": "image_file", "image_file": {}},
+        text("x", {"type": "file_path", "text": "y"}),
+        {"type": "text", "text": {"value": 7}},
+    ],
+)
+def test_a_garbled_message_is_the_service_unwell(content: Any) -> None:
+    with pytest.raises(AssistantUnavailableError):
+        answer(said(content))

@@ -1,0 +1,54 @@
+"""The assistant found by its name, brought up to date, or made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
+from adapters.openai.client import Client
+from tests.support.fake_assistants import Endpoint as To
+from tests.support.fake_assistants import FakeAssistants, Fault
+from tests.support.impatient_client import calling
+
+PROFILE = AssistantProfile(name="Math Tutor", instructions="Explain.", model="any")
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[FakeAssistants]:
+    async with FakeAssistants() as service:
+        yield service
+
+
+@pytest.fixture
+async def client(service: FakeAssistants) -> AsyncIterator[Client]:
+    async with calling(service) as client:
+        yield client
+
+
+async def test_the_assistant_is_made_once_and_found_by_its_name_afterwards(
+    service: FakeAssistants,
+    client: Client,
+) -> None:
+    service.state.assistants = {f"a{n}": {"id": f"a{n}", "name": "other"} for n in range(150)}
+    made = await ensure_assistant(client, PROFILE)
+    assert await ensure_assistant(client, PROFILE) == made
+    assert len(service.called(To.CREATE_ASSISTANT)) == 1
+    assert service.called(To.UPDATE_ASSISTANT) == []
+
+
+async def test_an_assistant_whose_making_was_not_confirmed_is_found_and_not_made_again(
+    service: FakeAssistants,
+    client: Client,
+) -> None:
+    service.fail(To.CREATE_ASSISTANT, Fault.RESET, Fault.LOST_ANSWER)
+    made = await ensure_assistant(client, PROFILE)
+    assert list(service.state.assistants) == [made]
+
+
+async def test_changed_instructions_reach_the_assistant_that_is_there(service: FakeAssistants, client: Client) -> None:
+    made = await ensure_assistant(client, PROFILE)
+    assert await ensure_assistant(client, replace(PROFILE, instructions="Be brief.")) == made
+    assert service.state.assistants[made]["instructions"] == "Be brief."

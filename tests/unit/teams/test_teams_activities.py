@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from botbuilder.schema import Activity
+
+from adapters.teams.activities import read_message
+from bot.conversation import IncomingMessage, Scope
+from bot.errors import UnreadableMessageError
+from tests.support.teams_client import recorded
+
+BOT = "00000000-0000-0000-0000-00000000000011"
+
+
+def read(activity: dict[str, Any]) -> IncomingMessage | None:
+    return read_message(Activity().deserialize(activity))
+
+
+def mentioning(text: str, *mentions: tuple[str, str, str]) -> dict[str, Any]:
+    """A message to a group in which each (id, name, text in the message) is mentioned."""
+    entities = [
+        {"type": "mention", "mentioned": {"id": id_, "name": name}, "text": said} for id_, name, said in mentions
+    ]
+    return recorded("group", text=text, entities=entities)
+
+
+def words(activity: dict[str, Any]) -> str | None:
+    message = read(activity)
+    return message.text if message else None
+
+
+def test_a_personal_message_says_who_where_and_what() -> None:
+    message = read(recorded("personal"))
+
+    assert message is not None
+    assert message.text == "hello"
+    assert message.id == message.reference.reply_to == "a8328d0d-23aa-497b-a856-20fa16ea5b7a"
+    assert message.key.channel == "msteams"
+    assert message.key.tenant == "00000000-0000-0000-0000-0000000000001"
+    assert message.key.conversation == "c2a62817-a5aa-470c-82cb-d928f77e3748"
+    assert message.reference.scope is Scope.PERSONAL
+    assert message.reference.service_url == "http://localhost:41150/_connector"
+    assert (message.reference.bot.id, message.reference.bot.name) == (BOT, "Test Bot")
+    assert (message.reference.user.id, message.reference.user.name) == ("user-id-0", "Alex Wilber")
+    assert message.reference.locale == "en-US"
+
+
+@pytest.mark.parametrize(
+    ("shape", "scope", "conversation"),
+    [
+        ("personal", Scope.PERSONAL, "c2a62817-a5aa-470c-82cb-d928f77e3748"),
+        ("group", Scope.GROUP, "d9d9c403-c4aa-4f64-99a0-cbc39d98b941"),
+        ("channel", Scope.CHANNEL, "team-id;messageid=1795423581039"),
+        ("teams_channel", Scope.CHANNEL, "19:abc@thread.tacv2;messageid=1795423590000"),
+        ("emulator_channel", Scope.PERSONAL, "4c51e5b2-5f78-49fb-baa6-78a41630500b"),
+        ("classic_emulator", Scope.PERSONAL, "4f6b5c60-c84b-11ee-9c3f-6f1d2a0e1b77|livechat"),
+        ("directline", Scope.PERSONAL, "7327fc1f-6728-4abd-a116-098285b08c0f"),
+    ],
+)
+def test_each_recorded_shape_has_its_scope_and_conversation(shape: str, scope: Scope, conversation: str) -> None:
+    message = read(recorded(shape))
+
+    assert message is not None
+    assert message.reference.scope is scope
+    assert message.key.conversation == conversation
+
+
+def test_the_mention_of_the_bot_is_taken_out() -> None:
+    assert words(recorded("group")) == "reply"
+
+
+def test_a_message_of_teams_keeps_all_but_the_mention_and_the_quotes_placeholder() -> None:
+    assert words(recorded("teams_channel")) == "and Ann Lee: what does AI mean in MAIN?"
+
+
+def test_the_bots_name_within_other_words_stays() -> None:
+    text = "<at>AI</at> what does AI mean in MAIN"
+
+    assert words(mentioning(text, (BOT, "AI", "<at>AI</at>"))) == "what does AI mean in MAIN"
+
+
+def test_a_mention_without_tags_never_takes_letters_out_of_a_word() -> None:
+    assert words(mentioning("MAIN AI goal", (BOT, "AI", "AI"))) == "MAIN goal"
+
+
+def test_only_as_many_occurrences_go_as_there_are_mentions() -> None:
+    text = "<at>AI</at> writes <at>AI</at>"
+
+    assert words(mentioning(text, (BOT, "AI", "<at>AI</at>"))) == "writes <at>AI</at>"
+    assert words(mentioning(text, *[(BOT, "AI", "<at>AI</at>")] * 2)) == "writes"
+
+
+def test_a_tag_with_an_id_goes_whole() -> None:
+    assert words(mentioning('<at id="0">Bot</at> hi', (BOT, "Bot", "<at>Bot</at>"))) == "hi"
+
+
+def test_a_mention_in_the_middle_leaves_one_space() -> None:
+    assert words(mentioning("please <at>Bot</at> plot", (BOT, "Bot", "<at>Bot</at>"))) == "please plot"
+
+
+def test_other_people_stay_by_name() -> None:
+    text = "<at>Bot</at> ask <at>Ann</at>"
+    said = words(mentioning(text, (BOT, "Bot", "<at>Bot</at>"), ("29:ann", "Ann Lee", "<at>Ann</at>")))
+
+    assert said == "ask Ann Lee"
+
+
+def test_a_message_of_only_a_mention_has_no_words() -> None:
+    assert words(mentioning("<at>Bot</at>", (BOT, "Bot", "<at>Bot</at>"))) == ""
+
+
+@pytest.mark.parametrize("shape", ["group", "channel"])
+def test_words_in_a_shared_place_that_do_not_mention_the_bot_are_not_for_it(shape: str) -> None:
+    ann = {"type": "mention", "mentioned": {"id": "29:ann", "name": "Ann"}, "text": "<at>Ann</at>"}
+
+    assert read(recorded(shape, text="<at>Ann</at> hi", entities=[ann])) is None
+    assert read(recorded(shape, text="<at>Test Bot</at> without an entity", entities=[])) is None
+
+
+def test_a_personal_message_needs_no_mention() -> None:
+    assert words(recorded("personal", entities=None)) == "hello"
+
+
+def test_an_unknown_kind_of_conversation_counts_as_shared() -> None:
+    assert read(recorded("personal", conversation={"id": "c", "conversationType": "hologram"})) is None
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        None,
+        {"type": "mention"},
+        {"type": "mention", "text": 5, "mentioned": {"id": BOT}},
+        {"type": "mention", "text": "<at>Bot</at>", "mentioned": "Bot"},
+        {"type": "mention", "text": "", "mentioned": {"id": BOT}},
+        {"type": "mention", "text": "<at>Bot</at>", "mentioned": {"id": ["x"]}},
+        {"type": "quotedReply", "quotedReply": {"messageId": 5}},
+        {"type": "quotedReply"},
+    ],
+)
+def test_a_malformed_entity_changes_nothing(entity: object) -> None:
+    assert words(recorded("personal", text="<at>Bot</at> hi", entities=[entity])) == "<at>Bot</at> hi"
+
+
+def test_the_tenant_is_found_in_either_place() -> None:
+    conversation = {"id": "c", "conversationType": "personal", "tenantId": "of the conversation"}
+    assert tenant(recorded("personal", channelData=None, conversation=conversation)) == "of the conversation"
+    assert tenant(recorded("personal", channelData={"tenant": {"id": "t"}}, conversation=conversation)) == "t"
+
+
+@pytest.mark.parametrize("data", [{"tenant": "t"}, {"tenant": {"id": 5}}, {"tenant": None}, {}])
+def test_a_malformed_tenant_is_none(data: dict[str, object]) -> None:
+    assert tenant(recorded("personal", channelData=data, conversation={"id": "c"})) == ""
+
+
+def tenant(activity: dict[str, Any]) -> str:
+    message = read(activity)
+    assert message is not None
+    return message.key.tenant
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"id": None}, "id"),
+        ({"channelId": None}, "channelId"),
+        ({"serviceUrl": None}, "serviceUrl"),
+        ({"conversation": None}, "conversation.id"),
+        ({"conversation": {}}, "conversation.id"),
+        ({"from": None}, "from.id"),
+        ({"recipient": {"name": "Bot"}}, "recipient.id"),
+        ({"id": "x" * 2001}, "id"),
+    ],
+)
+def test_a_message_that_cannot_be_answered_says_which_field_is_to_blame(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(UnreadableMessageError, match=f"`{field}`"):
+        read(recorded("personal", **changes))
+
+
+def test_a_very_long_message_is_passed_on_whole() -> None:
+    assert len(words(recorded("personal", text="x " * 200_000)) or "") == 399_999
+
+
+def test_thousands_of_mentions_do_not_keep_the_bot_busy() -> None:
+    before = time.process_time()
+
+    assert words(mentioning("<at " * 100_000 + "MAIN", *[(BOT, "AI", "<at>AI</at>")] * 4000)) is not None
+    assert time.process_time() - before < 2.0
+
+
+def test_a_card_button_or_a_lone_attachment_is_a_message_without_words() -> None:
+    assert words(recorded("card_submit")) == ""
+
+
+def asked_again(shape: str, question: object = "plot x^2", **changes: Any) -> dict[str, Any]:
+    value = {"teamsbot": "retry", "turn": "T-7F3K", "question": question}
+    return recorded(shape, **{"text": None, "entities": None, "value": value, **changes})
+
+
+@pytest.mark.parametrize("shape", ["card_submit", "group", "channel"])
+def test_the_button_of_an_apology_asks_the_question_once_more_as_whoever_pressed_it(shape: str) -> None:
+    message = read(asked_again(shape))
+
+    assert message is not None
+    assert message.text == "plot x^2"
+    assert message.reference.user.id == recorded(shape)["from"]["id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"question": {"x": 1}},
+        {"question": None},
+        {"value": {"teamsbot": "drop", "question": "x"}},
+        {"value": "retry"},
+        {"value": ["teamsbot", "retry"]},
+    ],
+)
+def test_a_made_up_button_is_a_message_without_words(changes: dict[str, Any]) -> None:
+    assert words(asked_again("card_submit", **changes)) == ""
+    assert words(asked_again("group", **changes)) is None
+
+
+def test_words_count_more_than_a_value_beside_them() -> None:
+    assert words(asked_again("personal", text="hello")) == "hello"

@@ -1,0 +1,144 @@
+"""From the results of code to words; both languages say the same."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from tutor.answers import english, german, refusals_de, refusals_en
+from tutor.answers.answer import answer
+from tutor.answers.results import Result, results_in
+from tutor.answers.say import Say
+from tutor.language.vocabulary import Language
+from tutor.planning.context import Context
+from tutor.planning.planning import planned
+from tutor.reading.reading import read
+
+ENGLISH = Say(language=Language.ENGLISH)
+PARABOLA = {
+    "derivative": "2",
+    "sure": True,
+    "window": False,
+    "kinks": [],
+    "turns": [],
+    "rows": [{"part": 0, "low": "-oo", "high": "oo", "sign": 1}],
+}
+
+
+def told(question: str, *results: Result, explains: bool = False) -> str:
+    """The answer that these results give."""
+    read_question = read(question, otherwise=Language.ENGLISH)
+    plan = planned(read_question, Context())
+    say = Say(language=read_question.language, places=plan.places)
+    return answer(say, plan.tasks, results, doubts=plan.doubts, explains=explains, trouble="it was stopped")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(english.SENTENCES, german.SENTENCES), (refusals_en.SENTENCES, refusals_de.SENTENCES)]
+)
+def test_both_languages_have_the_same_sentences_with_the_same_gaps(
+    first: dict[str, str],
+    second: dict[str, str],
+) -> None:
+    def gaps(sentences: dict[str, str]) -> dict[str, set[str | None]]:
+        return {key: {gap for _, gap, _, _ in string.Formatter().parse(text)} for key, text in sentences.items()}
+
+    assert gaps(first) == gaps(second)
+
+
+@pytest.mark.parametrize(
+    ("exact", "decimal", "shown"),
+    [
+        ("12", "12.0000000000000", "12"),
+        ("7/3", "2.33333333333333", "7/3 ≈ 2.33333"),
+        ("1/2", "0.5", "1/2 = 0.5"),
+        ("sqrt(2)", "1.41421356237310", "√2 ≈ 1.41421"),
+        ("-1", "-1.0", "−1"),
+        ("oo", "oo", "∞"),
+        ("CRootOf(x**5 - x - 1, 0)", "1.16730397826142", "≈ 1.1673"),
+        ("0.7390851332", "0.7390851332", "≈ 0.739085"),
+        ("1234567/1000", "1234.56700000000", "1234567/1000 = 1234.567"),
+        ("1/10000000", "1.0e-7", "1/10000000 ≈ 1·10⁻⁷"),
+        ("2" * 70, "2.2e69", "2.22222·10⁶⁹ (a number of 70 digits)"),
+    ],
+)
+def test_a_number_is_shown_exactly_and_as_a_decimal(exact: str, decimal: str, shown: str) -> None:
+    assert ENGLISH.both({"exact": exact, "decimal": decimal}) == shown
+
+
+def test_german_numbers_have_a_comma_and_places_are_kept() -> None:
+    say = Say(language=Language.GERMAN, places=3)
+    assert say.both({"exact": "sqrt(2)", "decimal": "1.41421356237310"}) == "√2 ≈ 1,414"
+
+
+def test_the_result_comes_first_then_how_then_why() -> None:
+    text = told("Solve y = x^2 + 3 for x = 3", {"exact": "12", "decimal": "12.0"}, explains=True)
+    assert text.startswith("**y = 12** for x = 3.")
+    assert text.index("3² + 3 = 12") < text.index("**How the code works.**") < text.index("**Why I used code.**")
+
+
+def test_the_articles_second_question_is_answered_with_the_reason() -> None:
+    text = told("Is x^2 + 3 a concave function?", PARABOLA)
+    assert text.startswith("**No**, x² + 3 is **not concave; it is convex**.")
+    assert "second derivative" in text
+    assert "2, which is greater than 0" in text
+
+
+def test_a_question_in_german_is_answered_in_german() -> None:
+    assert told("Ist x^2 + 3 konkav?", PARABOLA).startswith("**Nein**, x² + 3 ist **nicht konkav, sondern konvex**.")
+
+
+def test_a_shape_that_was_only_tested_is_not_claimed_as_proven() -> None:
+    assert "cannot prove it" in told("Is x^2 convex?", {**PARABOLA, "sure": False})
+
+
+def test_a_sign_that_the_tests_did_not_settle_is_no_verdict() -> None:
+    rows = [{"part": 0, "low": "-oo", "high": "oo", "sign": None}]
+    assert "could not find out" in told("Is x^2 convex?", {**PARABOLA, "rows": rows})
+
+
+def test_an_integral_that_the_strips_contradict_is_not_claimed() -> None:
+    result: Result = {"exact": "9", "decimal": "9.0", "strips": "7.5", "error": "1e-9"}
+    assert "**9**" not in told("Integrate x^2 from 0 to 3", result)
+
+
+def test_a_limit_that_values_nearby_contradict_is_not_claimed() -> None:
+    near = {"left": "4.0", "right": "4.0"}
+    assert "could not confirm" in told("limit of x^2 as x -> 1", {"left": "1", "right": "1", "near": near})
+
+
+def test_an_antiderivative_whose_derivative_is_something_else_is_not_claimed() -> None:
+    assert "could confirm" in told("Integrate x^2", {"exact": "x**4", "found": True, "check": False})
+
+
+def test_a_value_that_does_not_exist_is_said_to_be_undefined() -> None:
+    assert "**not defined**" in told("What is 1/x for x = 0?", {"exact": "zoo", "decimal": "zoo"})
+
+
+def test_where_the_code_stopped_half_way_the_answer_says_what_is_missing() -> None:
+    text = told("What is x^2 for x = 2? Plot it.", {"exact": "4", "decimal": "4.0"})
+    assert "**x² = 4**" in text
+    assert "it was stopped" in text
+
+
+def test_only_whole_marked_lines_are_read_from_the_output() -> None:
+    output = 'RESULT {"a": 1}\nRESULT {broken\n RESULT {"b": 2}\nRESULTS {"c": 3}\nnoise RESULT {"d": 4}\nRESULT [5]'
+    assert results_in(output) == [{"a": 1}]
+
+
+def test_nonsense_in_a_result_line_makes_an_answer_and_no_crash() -> None:
+    nonsense: Result = {"rows": 7, "solutions": {"x": 1}, "exact": 5, "derivative": None, "left": "x", "values": [1]}
+    for question in (
+        "2+2",
+        "Solve x^2 = 4",
+        "Is x^2 convex?",
+        "plot x^2",
+        "x^2 > 4",
+        "derivative of x^2 at 1",
+        "extrema of x^2",
+        "table of x^2",
+        "integrate x^2 from 0 to 1",
+        "limit of x^2 as x -> 0",
+    ):
+        assert told(question, nonsense)

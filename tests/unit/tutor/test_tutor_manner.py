@@ -1,0 +1,84 @@
+"""How the tutor answers: its language, its explanation, its code, and whether it may or must call."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from adapters.embedded.models.port import CODE_INTERPRETER
+from tests.unit.tutor.test_tutor_model import ran, reply_to, user
+from tutor.asides import without_asides
+from tutor.language.vocabulary import Language
+from tutor.reading.numbers import number_tasks
+
+RESULT = 'RESULT {"exact": "5", "decimal": "5.0"}'
+
+
+@pytest.mark.parametrize(
+    "aside", ["why?", "Show me the code, please", "in German please", "warum?", "How did you do that?"]
+)
+async def test_a_word_about_the_answer_before_asks_the_question_before_again(aside: str) -> None:
+    [first] = (await reply_to(user("mean of 3, 4, 8"))).tool_calls
+    [again] = (await reply_to(user("mean of 3, 4, 8"), user(aside))).tool_calls
+    assert json.loads(again.arguments) == json.loads(first.arguments)
+
+
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [("Solve x = 3, answer in German", Language.GERMAN), ("plot x^2 auf Englisch bitte", Language.ENGLISH)],
+)
+def test_the_language_asked_for_is_told_apart_from_the_question(said: str, language: Language) -> None:
+    [question], wishes = without_asides([user(said)])
+    assert wishes.language is language
+    assert question.text in {"Solve x = 3", "plot x^2"}
+
+
+def test_an_aside_that_opens_a_thread_is_read_as_a_question() -> None:
+    [question], _ = without_asides([user("why?")])
+    assert question.text == "why?"
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        "Do not explain code.",
+        "Never explain anything",
+        "Only the result, please.",
+        "Erkläre den Code nicht",
+        "Be brief",
+    ],
+)
+async def test_instructions_can_wave_the_explanation(instructions: str) -> None:
+    assert "Why I used code" not in (await ran("2 + 3", RESULT, instructions=instructions)).text
+
+
+async def test_without_such_instructions_the_code_is_explained() -> None:
+    assert "Why I used code" in (await ran("2 + 3", RESULT, instructions="Explain why you used the code")).text
+
+
+@pytest.mark.parametrize("instructions", ["Answer in German.", "Antworte immer auf Deutsch", "Speak German"])
+async def test_instructions_settle_the_language_of_answers_and_refusals(instructions: str) -> None:
+    assert "Warum Code" in (await ran("2 + 3", RESULT, instructions=instructions)).text
+    refused = await reply_to(user("What is love?"), instructions=instructions)
+    assert "Zum Beispiel" in refused.text
+
+
+@pytest.mark.parametrize("choice", ["required", CODE_INTERPRETER])
+async def test_a_caller_that_insists_on_code_gets_a_call_even_for_a_greeting(choice: str) -> None:
+    [call] = (await reply_to(user("Hello"), tool_choice=choice)).tool_calls
+    assert "nothing to calculate" in call.arguments
+
+
+@pytest.mark.parametrize("choice", ["auto", "none"])
+async def test_nobody_else_gets_code_for_a_greeting(choice: str) -> None:
+    reply = await reply_to(user("Hello"), tool_choice=choice)
+    assert (reply.tool_calls, "Hello" in reply.text) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mean of x, 4, 8", "mean of 3, 4, 8 apples", "is x prime", "mean of 1,5 and 7", "gcd of 4", "5 is what percent"],
+)
+def test_a_question_about_numbers_is_taken_whole_or_not_at_all(text: str) -> None:
+    assert not number_tasks(text, Language.ENGLISH, ())

@@ -1,0 +1,171 @@
+"""The tutor as a Model: what it asks to run, what it says to what comes back, and how it takes hostile text."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+
+import pytest
+
+from adapters.embedded.models.port import (
+    CODE_INTERPRETER,
+    ModelFinish,
+    ModelMessage,
+    ModelReply,
+    ModelRequest,
+    ModelTool,
+    Speaker,
+)
+from tutor.tutor import Tutor
+
+TOOL = ModelTool(name=CODE_INTERPRETER, description="Runs Python.", parameters={})
+QUESTION = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
+
+
+async def reply_to(
+    *messages: ModelMessage,
+    tools: tuple[ModelTool, ...] = (TOOL,),
+    tool_choice: str = "auto",
+    instructions: str = "",
+) -> ModelReply:
+    """One exchange."""
+    request = ModelRequest(instructions=instructions, messages=messages, tools=tools, tool_choice=tool_choice)
+    return await Tutor().complete(request)
+
+
+def user(text: str, *files: str) -> ModelMessage:
+    """Someone's message."""
+    return ModelMessage(speaker=Speaker.USER, text=text, file_names=files)
+
+
+async def ran(question: str, output: str, *, instructions: str = "") -> ModelReply:
+    """The reply once the code has given this output."""
+    call = await reply_to(user(question))
+    asked = ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=call.tool_calls)
+    heard = ModelMessage(speaker=Speaker.TOOL, text=output, tool_call_id=call.tool_calls[0].id)
+    return await reply_to(user(question), asked, heard, instructions=instructions)
+
+
+async def test_a_question_becomes_a_call_with_readable_python() -> None:
+    reply = await reply_to(user(QUESTION))
+    [call] = reply.tool_calls
+    assert call.name == CODE_INTERPRETER
+    assert reply.finish is ModelFinish.TOOL_CALLS
+    assert reply.model == "built-in tutor"
+    code = json.loads(call.arguments)["code"]
+    ast.parse(code)
+    assert 'sp.sympify("x**2 + 3", locals={"x": x}, rational=True)' in code
+    assert "plt.title" in code
+    assert max(map(len, code.splitlines())) <= 120
+    assert len(code.splitlines()) < 80
+
+
+async def test_the_output_becomes_the_answer() -> None:
+    reply = await ran(QUESTION, 'RESULT {"exact": "12", "decimal": "12.0"}\nRESULT {"left": -5.0, "right": 5.0}')
+    assert not reply.tool_calls
+    assert reply.finish is ModelFinish.STOP
+    assert reply.text.startswith("**y = 12** for x = 3.")
+    assert "**Why I used code.**" in reply.text
+
+
+async def test_instructions_to_be_brief_leave_the_explanation_out() -> None:
+    reply = await ran("2+2", 'RESULT {"exact": "4", "decimal": "4.0"}', instructions="Be brief.")
+    assert reply.text == "**2 + 2 = 4**"
+
+
+async def test_instructions_can_set_the_language() -> None:
+    reply = await ran("2+2 =", 'RESULT {"exact": "4", "decimal": "4.0"}', instructions="Antworte auf Deutsch.")
+    assert "Wie der Code arbeitet" in reply.text
+
+
+async def test_without_a_tool_it_says_that_it_cannot_compute() -> None:
+    for reply in (await reply_to(user(QUESTION), tools=()), await reply_to(user(QUESTION), tool_choice="none")):
+        assert not reply.tool_calls
+        assert "Code Interpreter" in reply.text
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "There are no walls on this machine, so nothing was run. Install bubblewrap.",
+        "Traceback (most recent call last):\nZeroDivisionError: division by zero",
+        "The code was stopped after 60 seconds.",
+        "The code used more than 1 GB of memory and was stopped.",
+        "",
+    ],
+)
+async def test_code_that_did_not_finish_is_told_honestly(output: str) -> None:
+    reply = await ran(QUESTION, output)
+    assert "no result" in reply.text
+    assert (output.splitlines() or [""])[-1] in reply.text
+
+
+async def test_the_same_thread_gives_the_same_reply_for_nothing_is_kept_between_exchanges() -> None:
+    first, second = await reply_to(user(QUESTION)), await reply_to(user(QUESTION))
+    assert first == second
+
+
+async def test_a_thread_without_a_question_gets_a_greeting() -> None:
+    assert "Hello" in (await reply_to()).text
+
+
+async def test_the_line_that_says_who_speaks_in_a_group_is_no_part_of_the_question() -> None:
+    [call] = (await reply_to(user("Ada Lovelace wrote:\nwhat is 6 * 7?"))).tool_calls
+    assert "6*7" in call.arguments
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('rm -rf /')",
+        'x = 3; "); import os; os.system("ls") #',
+        'f(x) = x^2""" + open(\'/etc/passwd\').read()',
+        "x" * 10_000_000,
+        "(" * 100_000,
+        "-" * 1400 + "x",
+        "x^" * 700,
+        "2+" * 700 + "2",
+        "\x00\x01\ud800 x^2",
+        "plot x^2 \n\n\r\n\t '''\\\"",
+        "9**9**9**9**9",
+        "||||||||||x",
+        "sin " * 300 + "x",
+        "f'" * 300,
+        "[" * 500 + "1,2" + "]" * 500,
+        "\U0001f600" * 300,
+        "x = " * 300 + "1",
+        "and " * 370,
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+async def test_hostile_text_gets_an_honest_answer_at_once(text: str) -> None:
+    began = time.process_time()
+    reply = await reply_to(user(text), user("Plot x^2"), user(text))
+    assert reply.text or reply.tool_calls
+    assert time.process_time() - began < 2.0
+    for call in reply.tool_calls:
+        assert "import os" not in json.loads(call.arguments)["code"]
+
+
+async def test_a_file_is_first_looked_at_then_worked_on_then_told_of() -> None:
+    question = user("Plot b against a", "data.csv")
+    [look] = (await reply_to(question)).tool_calls
+    assert '"data.csv"' in json.loads(look.arguments)["code"]
+    columns = 'RESULT {"columns": [{"name": "a", "kind": "number"}, {"name": "b", "kind": "number"}], "rows": 3}'
+    looked = (
+        ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(look,)),
+        ModelMessage(speaker=Speaker.TOOL, text=columns, tool_call_id=look.id),
+    )
+    [plot] = (await reply_to(question, *looked)).tool_calls
+    assert "plt.scatter" in json.loads(plot.arguments)["code"]
+    drawn = (
+        ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(plot,)),
+        ModelMessage(speaker=Speaker.TOOL, text='RESULT {"count": 3, "fits": []}', tool_call_id=plot.id),
+    )
+    reply = await reply_to(question, *looked, *drawn)
+    assert "b against a, with 3 points" in reply.text
+
+
+async def test_a_question_about_a_file_that_is_not_there_is_told_so() -> None:
+    assert "no file" in (await reply_to(user("Draw a histogram of the column price"))).text

@@ -1,0 +1,112 @@
+"""Questions about a table whose columns are known."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tutor.answers.say import Say
+from tutor.data.programs import data_program, look
+from tutor.data.reading import data_tasks
+from tutor.data.requests import (
+    Chart,
+    Column,
+    ColumnKind,
+    CountRows,
+    DataTask,
+    Describe,
+    ShowChart,
+    Statistic,
+    TellCorrelation,
+    TellStatistics,
+)
+from tutor.language.vocabulary import Language
+from tutor.planning.refusal import Refusal
+
+DATE = Column(name="date", kind=ColumnKind.DATE)
+REGION = Column(name="region", kind=ColumnKind.TEXT)
+PRICE = Column(name="price", kind=ColumnKind.NUMBER)
+SALES = Column(name="total_sales", kind=ColumnKind.NUMBER)
+A = Column(name="a", kind=ColumnKind.NUMBER)
+B = Column(name="b", kind=ColumnKind.NUMBER)
+COLUMNS = (DATE, REGION, PRICE, SALES, A, B)
+MEAN = Statistic.MEAN
+
+READ: list[tuple[str, DataTask]] = [
+    ("Plot b against a", ShowChart(chart=Chart.SCATTER, ys=(B,), x=A)),
+    ("Plotte b gegen a", ShowChart(chart=Chart.SCATTER, ys=(B,), x=A)),
+    (
+        "scatter plot of price and total sales with a trend line",
+        ShowChart(chart=Chart.SCATTER, ys=(SALES,), x=PRICE, trend=True),
+    ),
+    ("Plot a histogram of b", ShowChart(chart=Chart.HISTOGRAM, ys=(B,))),
+    ("Zeichne ein Histogramm von price", ShowChart(chart=Chart.HISTOGRAM, ys=(PRICE,))),
+    ("Plot price over time", ShowChart(chart=Chart.LINES, ys=(PRICE,), x=DATE)),
+    ("line chart of price and total_sales over date", ShowChart(chart=Chart.LINES, ys=(PRICE, SALES), x=DATE)),
+    ("show the price trend", ShowChart(chart=Chart.LINES, ys=(PRICE,), x=DATE, trend=True)),
+    ("bar chart of price by region", ShowChart(chart=Chart.BARS, ys=(PRICE,), by=REGION, statistic=Statistic.TOTAL)),
+    ("bar chart of the mean price per region", ShowChart(chart=Chart.BARS, ys=(PRICE,), by=REGION, statistic=MEAN)),
+    ("plot region", ShowChart(chart=Chart.BARS, ys=(), by=REGION, statistic=Statistic.COUNT)),
+    ("box plot of price by region", ShowChart(chart=Chart.BOXES, ys=(PRICE,), by=REGION)),
+    (
+        "What is the mean and the standard deviation of Price?",
+        TellStatistics(statistics=(MEAN, Statistic.DEVIATION), columns=(PRICE,)),
+    ),
+    ("average total sales by region", TellStatistics(statistics=(MEAN,), columns=(SALES,), by=REGION)),
+    ("Mittelwert von price nach region", TellStatistics(statistics=(MEAN,), columns=(PRICE,), by=REGION)),
+    ("correlation between a and b", TellCorrelation(first=A, second=B)),
+    ("How many rows are there?", CountRows()),
+    ("Describe the data", Describe(columns=())),
+    ("", Describe(columns=())),
+]
+LANGUAGES = {"Plotte", "Zeichne", "Mittelwert"}
+
+
+@pytest.mark.parametrize(("question", "task"), READ, ids=[question or "nothing" for question, _ in READ])
+def test_a_question_about_a_table_is_read_as_this_task(question: str, task: DataTask) -> None:
+    german = bool(LANGUAGES & set(question.split()))
+    assert data_tasks(question, COLUMNS, Language.GERMAN if german else Language.ENGLISH) == (task,)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "plot the foo column",
+        "mean of region",
+        "histogram of region",
+        "plot a against b and price in red",
+        "what is the derivative of price",
+        "price",
+        "correlation of a",
+        "predict the price for next year",
+    ],
+)
+def test_what_does_not_fit_the_table_is_refused(question: str) -> None:
+    with pytest.raises(Refusal):
+        data_tasks(question, COLUMNS, Language.ENGLISH)
+
+
+@pytest.mark.parametrize("name", ['x"); import os; ("', "a'b", "ü$x", "a\nb", "{x}", "\\", "=1+1"])
+def test_a_columns_name_stays_a_name_in_the_program(name: str) -> None:
+    column, other = Column(name=name, kind=ColumnKind.NUMBER), Column(name="by", kind=ColumnKind.TEXT)
+    tasks: list[DataTask] = [
+        *(
+            ShowChart(
+                chart=chart,
+                ys=(column,),
+                x=column if chart is Chart.SCATTER else None,
+                by=other if chart is Chart.BARS else None,
+                trend=True,
+            )
+            for chart in Chart
+        ),
+        TellStatistics(statistics=(MEAN,), columns=(column,), by=other),
+        TellCorrelation(first=column, second=column),
+        Describe(columns=(column,)),
+    ]
+    tree = ast.parse(data_program(f"{name}.csv", tasks, Say(language=Language.GERMAN)))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert modules == {"io", "json", "matplotlib.pyplot", "numpy", "pandas"}
+    assert any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(tree))
+    ast.parse(look(name))

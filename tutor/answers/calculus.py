@@ -1,0 +1,153 @@
+"""Derivatives, integrals, limits, tangents."""
+
+from __future__ import annotations
+
+from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
+from tutor.answers.say import is_complex, is_infinite, is_undefined, value_of
+from tutor.answers.told import Told
+from tutor.formulas.everyday import pretty
+from tutor.planning.labels import label
+from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent
+
+_ORDERS = {1: "derivative", 2: "second derivative", 3: "third derivative"}
+_UNEXPLAINED = ("Integral", "Subs", "Derivative(", "meijerg", "hyper(")
+
+
+def derivative(told: Told, task: Derivative, result: Result) -> None:
+    """The formula, and values."""
+    say, variable = told.say, task.function.variable
+    key = _ORDERS.get(task.order, "derivative of order")
+    value = say.localised(pretty(text_of(result, "exact")))
+    told.line(key, what=label(task.function), order=task.order, value=value)
+    for point, part in zip(task.at, parts_of(result, "values"), strict=False):
+        at = say.formula(point)
+        if is_undefined(part) or is_infinite(part) or is_complex(part):
+            told.line("no derivative at", variable=variable, at=at)
+        else:
+            told.line("derivative at", variable=variable, at=at, value=say.both(part))
+    told.step("how derivative")
+    told.reason("why exact")
+
+
+def integral(told: Told, task: Integral, result: Result) -> None:
+    """With bounds a number, else a formula."""
+    if task.bounds is None:
+        _antiderivative(told, task, result)
+        told.step("how antiderivative")
+    else:
+        _definite(told, task, result)
+        told.step("how integral")
+    told.reason("why exact")
+
+
+def _antiderivative(told: Told, task: Integral, result: Result) -> None:
+    what, value = told.say.formula(task.function.expression), text_of(result, "exact")
+    if task.function.derived:
+        what = label(task.function)
+    if result.get("found") is not True or result.get("check") is not True or any(n in value for n in _UNEXPLAINED):
+        told.line("no antiderivative", what=what)
+    else:
+        variable = task.function.variable
+        told.line("antiderivative", what=what, value=told.say.localised(pretty(value)), variable=variable)
+
+
+def _definite(told: Told, task: Integral, result: Result) -> None:
+    if task.bounds is None:
+        return
+    say, function = told.say, task.function
+    what = label(function) if function.derived else say.formula(function.expression)
+    said = {
+        "what": what,
+        "low": say.formula(task.bounds.low),
+        "high": say.formula(task.bounds.high),
+        "variable": function.variable,
+    }
+    exact, strips, error = (text_of(result, key) for key in ("exact", "strips", "error"))
+    key = "area" if task.is_area else "integral"
+    if result.get("parameters") is True:
+        told.line(key, value=pretty(exact), **said)
+    elif is_infinite(result):
+        told.line("divergent", **said)
+    elif _agree(result, strips, error):
+        told.line(key, value=say.both(result), **said)
+    elif is_undefined(result) or "Integral" not in exact:
+        told.line("no integral", **said)
+    else:
+        told.line(key, value=f"≈ {say.decimal(float(strips))}", **said)
+        told.line("numerically only")
+
+
+def area_between(told: Told, task: AreaBetween, result: Result) -> None:
+    """The enclosed area, and between which places."""
+    say, ends = told.say, texts_of(result, "ends")
+    said = {"first": label(task.first), "second": label(task.second), "variable": task.first.variable}
+    if len(ends) < 2 or (result.get("complete") is not True and task.bounds is None):
+        told.line("encloses nothing", **said)
+    elif _agree(result, text_of(result, "strips"), "0"):
+        places = {"low": say.localised(pretty(ends[0])), "high": say.localised(pretty(ends[-1]))}
+        told.line("area between", value=say.both(result), **places, **said)
+    else:
+        told.line("no area", **said)
+    told.step("how area between")
+    told.reason("why exact")
+
+
+def _agree(result: Result, strips: str, error: str) -> bool:
+    """Whether the exact value and the strips are the same number."""
+    value = value_of(result)
+    try:
+        close = value is not None and abs(value - float(strips)) <= max(1e-6 * max(abs(value), 1), 10 * float(error))
+    except ValueError:
+        return False
+    return close and not any(name in text_of(result, "exact") for name in _UNEXPLAINED)
+
+
+def limit(told: Told, task: Limit, result: Result) -> None:
+    """One-sided or two-sided; a limit that values nearby contradict is not claimed."""
+    say = told.say
+    left, right = text_of(result, "left"), text_of(result, "right")
+    said = {"what": label(task.function), "variable": task.function.variable, "at": say.formula(task.towards)}
+    sides = {"-": left, "+": right}
+    asked = [sides[task.side]] if task.side in sides else [left, right]
+    if any("AccumBounds" in each or each in {"nan", "zoo"} or "Limit" in each for each in asked):
+        told.line("no limit", **said)
+    elif not _is_near(task, result):
+        told.line("unsure limit", **said)
+    elif len(set(asked)) > 1:
+        told.line("two limits", left=pretty(left), right=pretty(right), **said)
+    elif task.side in sides:
+        told.line("limit from", side=say("left" if task.side == "-" else "right"), value=pretty(asked[0]), **said)
+    else:
+        told.line("limit", value=say.localised(pretty(asked[0])), **said)
+    told.step("how limit")
+    told.reason("why exact")
+
+
+def _is_near(task: Limit, result: Result) -> bool:
+    """Whether values close to the point do not contradict a finite limit."""
+    near = object_of(result, "near")
+    for name, side in (("left", "-"), ("right", "+")):
+        if side not in task.side or not near:
+            continue
+        try:
+            expected, found = float(text_of(result, name)), float(text_of(near, name))
+        except ValueError:
+            continue
+        if abs(expected - found) > 0.05 * max(1.0, abs(expected)):
+            return False
+    return True
+
+
+def tangent(told: Told, task: Tangent, result: Result) -> None:
+    """The line's equation."""
+    said = {"what": label(task.function), "variable": task.function.variable, "at": told.say.formula(task.at)}
+    if result.get("vertical") is True:
+        told.line("vertical normal", **said)
+    elif result.get("is_real") is not True:
+        told.line("no normal" if task.is_normal else "no tangent", **said)
+    else:
+        value = told.say.localised(pretty(text_of(result, "exact")))
+        key = "normal" if task.is_normal else "tangent"
+        told.line(key, value=value, slope=told.say.localised(pretty(text_of(result, "slope"))), **said)
+    told.step("how normal" if task.is_normal else "how tangent")
+    told.reason("why exact")

@@ -1,0 +1,37 @@
+"""What a diagram shows."""
+
+from __future__ import annotations
+
+from tutor.answers.results import Result
+from tutor.answers.told import Told
+from tutor.planning.labels import label, written
+from tutor.planning.tasks import CurveOfEquation, Plot
+
+
+def plot(told: Told, task: Plot, result: Result) -> None:
+    """Which curves, over which range, with which points marked."""
+    say, variable = told.say, task.functions[0].variable
+    left, right = result.get("left"), result.get("right")
+    what = say.listed([label(function) for function in task.functions])
+    if result.get("seen") == 0 or not (isinstance(left, float) and isinstance(right, float)):
+        told.line("nothing to draw", what=what)
+    else:
+        ends = {"left": say.decimal(left), "right": say.decimal(right)}
+        told.line("plotted" if len(task.functions) == 1 else "plotted several", what=what, variable=variable, **ends)
+    marks = list(dict.fromkeys(say.formula(mark) for mark in task.marks))
+    if marks:
+        told.line("marked" if len(marks) == 1 else "several marked", at=say.listed(marks), variable=variable)
+    told.step("how plot")
+    told.reason("why plot")
+
+
+def curve_of_equation(told: Told, task: CurveOfEquation, result: Result) -> None:
+    """Which equations, over which range of x."""
+    say, left, right = told.say, result.get("left"), result.get("right")
+    what = say.listed([say.localised(written(each)) for each in task.equations])
+    if not result.get("seen") or not (isinstance(left, float) and isinstance(right, float)):
+        told.line("nothing to draw", what=what)
+    else:
+        told.line("curve drawn", what=what, left=say.decimal(left), right=say.decimal(right))
+    told.step("how curve")
+    told.reason("why plot")

@@ -1,0 +1,92 @@
+"""What was found of plain numbers, in words."""
+
+from __future__ import annotations
+
+from tutor.answers.results import Result, object_of
+from tutor.answers.say import is_infinite, is_undefined
+from tutor.answers.told import Told
+from tutor.formulas.everyday import pretty
+from tutor.formulas.expression import Number
+from tutor.planning.tasks import NumberTask, OfNumbers
+
+_MAX_REPEATED = 12
+
+
+def number(told: Told, task: NumberTask, result: Result) -> None:
+    """One sentence; for a spread around the mean, one more for a sample."""
+    match task.asked:
+        case OfNumbers.IS_PRIME:
+            _is_prime(told, task, result)
+        case OfNumbers.FACTORS:
+            _prime_factors(told, task, result)
+        case OfNumbers.PRIMES | OfNumbers.DIVISORS | OfNumbers.MODE:
+            _found(told, task, result)
+        case _:
+            _value(told, task, result)
+    told.step("how numbers")
+    told.reason("why exact")
+
+
+def _value(told: Told, task: NumberTask, result: Result) -> None:
+    say, value = told.say, told.say.both(result)
+    first, second = (say.formula(each) for each in (*task.numbers, Number("0"))[:2])
+    if is_undefined(result) or is_infinite(result):
+        told.line("no value of numbers", what=_name(told, task))
+        return
+    told.line(f"number {task.asked}", what=_name(told, task), value=value, first=first, second=second)
+    sample = object_of(result, "sample")
+    if sample:
+        told.line("number sample", value=say.both(sample))
+
+
+def _name(told: Told, task: NumberTask) -> str:
+    names = [told.say.formula(each) for each in task.numbers]
+    return told.say.listed(names) if len(names) <= _MAX_REPEATED else told.say("these numbers", count=len(names))
+
+
+def _is_prime(told: Told, task: NumberTask, result: Result) -> None:
+    what = _name(told, task)
+    factors = _factors(result)
+    if not factors or what == "0":
+        told.line("is no candidate", what=what)
+    elif factors == [(what, "1")]:
+        told.line("is prime", what=what)
+    else:
+        told.line("is not prime", what=what, value=_product(result))
+
+
+def _prime_factors(told: Told, task: NumberTask, result: Result) -> None:
+    what, factors = _name(told, task), _factors(result)
+    if not factors or what == "0":
+        told.line("number none")
+    elif factors == [(what, "1")]:
+        told.line("prime itself", what=what)
+    else:
+        told.line("number factors", what=what, value=_product(result))
+
+
+def _found(told: Told, task: NumberTask, result: Result) -> None:
+    values = result.get("found")
+    found = [pretty(each) for each in values if isinstance(each, str)] if isinstance(values, list) else []
+    count = result.get("count")
+    whole = count if isinstance(count, int) else 0
+    shown = told.say.localised(told.say.listed(found)) if whole == len(found) else ", ".join([*found, "..."])
+    first, last = (told.say.formula(each) for each in (*task.numbers, *task.numbers)[:2])
+    told.line(
+        f"number {task.asked}" if whole else "number none",
+        what=_name(told, task),
+        value=shown,
+        first=first,
+        second=last,
+        count=whole,
+    )
+
+
+def _factors(result: Result) -> list[tuple[str, str]]:
+    found = result.get("found")
+    return [(str(each[0]), str(each[1])) for each in found if len(each) == 2] if isinstance(found, list) else []
+
+
+def _product(result: Result) -> str:
+    parts = [prime if power == "1" else f"{prime}**{power}" for prime, power in _factors(result)]
+    return pretty("*".join(parts)) or "1"

@@ -1,0 +1,66 @@
+"""What to say instead of an answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tutor.answers import refusals_de, refusals_en
+from tutor.language.cues import Cue
+from tutor.language.vocabulary import Language
+from tutor.planning.refusal import Reason, Refusal
+from tutor.reading.clause import Question
+
+_SENTENCES: Final = {Language.ENGLISH: refusals_en.SENTENCES, Language.GERMAN: refusals_de.SENTENCES}
+_SMALL_TALK: Final = {Cue.HELP: "help", Cue.THANKS: "thanks", Cue.GOODBYE: "goodbye", Cue.HELLO: "hello"}
+_ASKS_BACK: Final = frozenset(
+    {
+        Reason.NO_DEMAND,
+        Reason.NO_POINT,
+        Reason.NO_RANGE,
+        Reason.PARAMETERS,
+        Reason.AMBIGUOUS,
+        Reason.UNDEFINED,
+        Reason.SEVERAL_UNKNOWNS,
+        Reason.NO_COLUMN,
+        Reason.NOT_NUMERIC,
+    }
+)
+"""Reasons that the person can put right in a word, without examples."""
+
+_MAX_DETAIL_CHARS: Final = 40
+
+
+def declined(question: Question, refusal: Refusal) -> str:
+    """The reason, and what can be asked instead; small talk gets a short friendly answer."""
+    say = _SENTENCES[question.language]
+    talk = next((key for cue, key in _SMALL_TALK.items() if cue in question.cues), None)
+    if refusal.reason in {Reason.NO_MATHEMATICS, Reason.NO_SUBJECT} and talk is not None:
+        return say[talk] if talk in {"thanks", "goodbye"} else f"{say[talk]} {say['examples']}"
+    sentence = _sentence(say, refusal)
+    if refusal.reason in _ASKS_BACK:
+        return sentence
+    return "\n\n".join([sentence, say["examples"], say["connect"]])
+
+
+def _sentence(say: dict[str, str], refusal: Refusal) -> str:
+    key = f"ambiguous {refusal.details[0]}" if refusal.reason is Reason.AMBIGUOUS else str(refusal.reason)
+    quoted = refusal.reason is Reason.STRANGE
+    details = ", ".join(_plain(each, quoted=quoted) for each in refusal.details)
+    return say[key].format(details=details)
+
+
+def _plain(detail: str, *, quoted: bool) -> str:
+    """The user's own word, cut short and without the signs of Markdown and markup."""
+    shown = "".join(character for character in detail[:_MAX_DETAIL_CHARS] if character not in "*_`[]<>\\{}")
+    return f"“{shown or '…'}”" if quoted else shown
+
+
+def failed(language: Language, details: str) -> str:
+    """The code ended without a result."""
+    return _SENTENCES[language]["failed"].format(details=details)
+
+
+def greeting(language: Language) -> str:
+    """For a thread in which nobody has said anything."""
+    say = _SENTENCES[language]
+    return f"{say['hello']} {say['examples']}"

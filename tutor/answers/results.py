@@ -1,0 +1,49 @@
+"""What the tutor's own code printed: one marked line of JSON for each task, in their order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from tutor.programs.script import MARK
+
+Result = dict[str, object]
+_MAX_LINE_CHARS: Final = 100_000
+
+
+def results_in(output: str) -> list[Result]:
+    """The marked lines of a tool's output; anything else in it is for people."""
+    found: list[Result] = []
+    for line in output.splitlines():
+        if line.startswith(f"{MARK} {{") and len(line) <= _MAX_LINE_CHARS:
+            try:
+                parsed = orjson.loads(line.removeprefix(MARK))
+            except orjson.JSONDecodeError:
+                continue
+            found.append(parsed)
+    return found
+
+
+def text_of(result: Result, key: str) -> str:
+    """A field that is text; empty where it is missing."""
+    value = result.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def texts_of(result: Result, key: str) -> list[str]:
+    """A field that is a list of texts."""
+    value = result.get(key)
+    return [part for part in value if isinstance(part, str)] if isinstance(value, list) else []
+
+
+def object_of(result: Result, key: str) -> Result:
+    """A field that is an object; empty where it is missing."""
+    value = result.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def parts_of(result: Result, key: str) -> list[Result]:
+    """A field that is a list of objects."""
+    value = result.get(key)
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []

@@ -1,0 +1,170 @@
+"""Concave or convex, rising or falling, highest and lowest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tutor.answers.intervals import between, merged, written
+from tutor.answers.results import Result, object_of, parts_of, text_of
+from tutor.answers.say import Say
+from tutor.answers.told import Told
+from tutor.formulas.everyday import pretty
+from tutor.formulas.statements import Bounds
+from tutor.planning.labels import label
+from tutor.planning.tasks import Curvature, Monotony, Shape, Trend
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the signs of a derivative over all pieces amount to."""
+
+    up: bool  # nowhere negative
+    down: bool  # nowhere positive
+    known: bool  # every piece has one sign
+    gaps: bool  # the domain falls into several parts
+
+
+def signs_in(result: Result) -> Signs:
+    """Read from the rows, and from the jumps of slope at kinks."""
+    rows = parts_of(result, "rows")
+    signs = [row.get("sign") for row in rows]
+    kinks = result.get("kinks")
+    bends = kinks if isinstance(kinks, list) else []
+    known = bool(signs) and all(sign in {-1, 0, 1} for sign in signs)
+    return Signs(
+        up=known and -1 not in signs and -1 not in bends,
+        down=known and 1 not in signs and 1 not in bends,
+        known=known,
+        gaps=len({row.get("part") for row in rows}) > 1,
+    )
+
+
+def where(say: Say, variable: str, bounds: Bounds | None, result: Result) -> str:
+    """` for 0 ≤ x ≤ 5`, or nothing where the whole axis was looked at."""
+    if bounds is not None:
+        return say("for range", range=written(say, variable, bounds))
+    return say("for window", variable=variable) if result.get("window") is True else ""
+
+
+def curvature(told: Told, task: Curvature, result: Result) -> None:
+    """The verdict, its reason, and where it bends which way."""
+    say, signs, variable = told.say, signs_in(result), task.function.variable
+    rows = parts_of(result, "rows")
+    said = {
+        "what": label(task.function),
+        "where": where(say, variable, task.bounds, result),
+        "derivative": say.localised(pretty(text_of(result, "derivative"))),
+        "convex": between(say, variable, merged(rows, {1})),
+        "concave": between(say, variable, merged(rows, {-1})),
+    }
+    told.step("how curvature")
+    told.reason("why exact")
+    if not signs.known:
+        told.line("shape unknown", **said)
+        return
+    if task.asked is not Shape.INFLECTION:
+        _verdict(told, task, result, signs, said)
+    if task.asked in {Shape.INFLECTION, Shape.CURVATURE} and not (signs.up or signs.down):
+        _inflections(told, task, result)
+    elif task.asked is Shape.INFLECTION:
+        told.line("no inflection", **said)
+
+
+def _verdict(told: Told, task: Curvature, result: Result, signs: Signs, said: dict[str, str]) -> None:
+    found = _found(signs, result)
+    opening = ""
+    if task.asked in {Shape.CONCAVE, Shape.CONVEX}:
+        holds = found in {"both", task.asked.value}
+        opening = told.say("yes" if holds else "no")
+        found = f"not {task.asked}" if {found, task.asked.value} == {"concave", "convex"} else found
+    told.lines.append(opening + told.say(f"is {found}", **said))
+    if signs.gaps and (signs.up or signs.down):
+        told.line("gap", **said)
+    elif found != "both":
+        told.line(_because(signs, said["derivative"], result), **said)
+    if result.get("sure") is not True and (signs.up or signs.down):
+        told.line("tested only", **said)
+
+
+def _found(signs: Signs, result: Result) -> str:
+    if signs.up and signs.down:
+        return "both"
+    if signs.gaps and (signs.up or signs.down):
+        return "piecewise convex" if signs.up else "piecewise concave"
+    if signs.up:
+        return "convex"
+    if signs.down:
+        return "concave"
+    rows = parts_of(result, "rows")
+    return "neither" if merged(rows, {1}) and merged(rows, {-1}) else "bent"
+
+
+def _because(signs: Signs, derivative: str, result: Result) -> str:
+    if result.get("kinks"):
+        return "because kinks"
+    if not (signs.up or signs.down):
+        return "because changes"
+    constant = derivative.lstrip("−").replace("/", "").replace(",", "").replace(".", "").isdigit()
+    return f"because {'always ' if constant else ''}{'positive' if signs.up else 'negative'}"
+
+
+def _inflections(told: Told, task: Curvature, result: Result) -> None:
+    say, variable = told.say, task.function.variable
+    rows = parts_of(result, "rows")
+    points = []
+    for turn in parts_of(result, "turns"):
+        x = object_of(turn, "x")
+        before, after = signs_around(rows, text_of(x, "exact"))
+        if before * after < 0:
+            points.append(say("point", x=say.both(x), y=say.both(object_of(turn, "y"))))
+    said = {"what": label(task.function), "where": where(say, variable, task.bounds, result)}
+    if not points:
+        told.line("no inflection", **said)
+    else:
+        told.line("inflection" if len(points) == 1 else "inflections", points=say.listed(points), **said)
+
+
+def signs_around(rows: Sequence[Result], cut: str) -> tuple[int, int]:
+    """The signs just before and just after a cut; 0 where there is none."""
+    before = next((row.get("sign") for row in rows if text_of(row, "high") == cut), 0)
+    after = next((row.get("sign") for row in rows if text_of(row, "low") == cut), 0)
+    return (before if isinstance(before, int) else 0), (after if isinstance(after, int) else 0)
+
+
+def monotony(told: Told, task: Monotony, result: Result) -> None:
+    """Where it rises and where it falls."""
+    say, signs, variable = told.say, signs_in(result), task.function.variable
+    rows = parts_of(result, "rows")
+    said = {
+        "what": label(task.function),
+        "where": where(say, variable, task.bounds, result),
+        "derivative": say.localised(pretty(text_of(result, "derivative"))),
+        "rising": between(say, variable, merged(rows, {1})),
+        "falling": between(say, variable, merged(rows, {-1})),
+    }
+    told.step("how monotony")
+    told.reason("why exact")
+    if not signs.known:
+        told.line("trend unknown", **said)
+        return
+    found = _trend(signs, rows)
+    opening = ""
+    if task.asked is not Trend.BOTH and found in {"increasing", "decreasing", "constant"}:
+        opening = say("yes" if found == task.asked else "no")
+    told.lines.append(opening + say(f"is {found}", **said))
+    told.line("because slope", **said)
+    if result.get("sure") is not True:
+        told.line("tested only", **said)
+
+
+def _trend(signs: Signs, rows: Sequence[Result]) -> str:
+    if signs.up and signs.down:
+        return "constant"
+    if signs.up and not signs.gaps:
+        return "increasing"
+    if signs.down and not signs.gaps:
+        return "decreasing"
+    if not merged(rows, {-1}):
+        return "only rising"
+    return "rising and falling" if merged(rows, {1}) else "only falling"

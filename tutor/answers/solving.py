@@ -1,0 +1,150 @@
+"""Solutions of equations, systems and inequalities."""
+
+from __future__ import annotations
+
+from tutor.answers.intervals import solution_set
+from tutor.answers.results import Result, object_of, parts_of, texts_of
+from tutor.answers.say import value_of
+from tutor.answers.shape import where
+from tutor.answers.told import Told
+from tutor.formulas.everyday import pretty
+from tutor.formulas.statements import Bounds, Relation
+from tutor.planning.labels import label
+from tutor.planning.tasks import Inequality, Intersection, Roots, Solve, SolveSystem
+
+_MAX_SHOWN = 20
+_MAX_CLOSEST = 4
+
+
+def solve(told: Told, task: Solve, result: Result) -> None:
+    """Solutions of one equation."""
+    what = _written(told, task.equation)
+    told.reason("why exact")
+    if "formulas" in result:
+        told.step("how solve")
+        _formulas(told, task.unknown, what, result)
+        return
+    told.step("how zeros")
+    _solutions(told, task.unknown, task.bounds, result, {"what": what, "kind": "solution"})
+
+
+def roots(told: Told, task: Roots, result: Result) -> None:
+    """Zeros of a function."""
+    told.reason("why exact")
+    told.step("how zeros")
+    _solutions(told, task.function.variable, task.bounds, result, {"what": label(task.function), "kind": "root"})
+
+
+def _written(told: Told, relation: Relation) -> str:
+    signs = {"<=": "≤", ">=": "≥"}
+    text = told.say.formula(relation.parts[0])
+    for sign, part in zip(relation.signs, relation.parts[1:], strict=True):
+        text += f" {signs.get(sign, sign)} {told.say.formula(part)}"
+    return text
+
+
+def _formulas(told: Told, unknown: str, what: str, result: Result) -> None:
+    formulas = [f"**{unknown} = {told.say.localised(pretty(each))}**" for each in texts_of(result, "formulas")]
+    if formulas:
+        key = "solution" if len(formulas) == 1 else "solutions"
+        told.line(key, what=what, values=told.say.listed(formulas), where="")
+    else:
+        told.line("solution unknown", what=what)
+
+
+def _solutions(told: Told, unknown: str, bounds: Bounds | None, result: Result, said: dict[str, str]) -> None:
+    say, kind = told.say, said.pop("kind")
+    said["where"] = where(say, unknown, bounds, {})
+    found = [f"**{unknown} {say.equals(each)}**" for each in parts_of(result, "solutions")][:_MAX_SHOWN]
+    families = [f"**{unknown} = {say.localised(pretty(each))}**" for each in texts_of(result, "families")]
+    if result.get("every") is True:
+        told.line("identity", variable=unknown, **said)
+    elif result.get("sure") is True:
+        _sure(told, kind, found, result, said)
+    elif families:
+        told.line(f"{kind} families", values=say.listed(families), **said)
+        if found:
+            told.line("closest", values=say.listed(_closest(told, unknown, result)))
+    elif found:
+        told.line(f"{kind}s found", values=say.listed(found), variable=unknown, **said)
+    else:
+        told.line("solution unknown", **said)
+
+
+def _closest(told: Told, unknown: str, result: Result) -> list[str]:
+    numbers = [each for each in parts_of(result, "solutions") if value_of(each) is not None]
+    closest = sorted(numbers, key=lambda each: abs(value_of(each) or 0.0))[:_MAX_CLOSEST]
+    return [f"{unknown} {told.say.equals(each)}" for each in sorted(closest, key=lambda each: value_of(each) or 0.0)]
+
+
+def _sure(told: Told, kind: str, found: list[str], result: Result, said: dict[str, str]) -> None:
+    if found:
+        key = kind if len(found) == 1 else f"{kind}s"
+        told.line(key, values=told.say.listed(found), **said)
+    else:
+        told.line(f"no {kind}", **said)
+    complex_roots = [pretty(each) for each in texts_of(result, "complex")]
+    if complex_roots and all(len(each) < 30 for each in complex_roots):
+        told.line("complex solutions", values=told.say.listed(complex_roots))
+
+
+def intersection(told: Told, task: Intersection, result: Result) -> None:
+    """Points that two curves share."""
+    say = told.say
+    said = {
+        "first": label(task.first),
+        "second": label(task.second),
+        "where": where(say, task.first.variable, task.bounds, {}),
+    }
+    found = parts_of(result, "solutions")
+    points = [say("point", x=say.both(each), y=say.both(object_of(each, "y"))) for each in found]
+    told.step("how zeros")
+    told.reason("why exact")
+    if result.get("every") is True:
+        told.line("same curve", **said)
+    elif points:
+        told.line("intersection" if len(points) == 1 else "intersections", points=say.listed(points), **said)
+    elif result.get("sure") is True:
+        told.line("no intersection", **said)
+    else:
+        told.line("intersection unknown", **said)
+    if points and result.get("sure") is not True:
+        told.line("searched", variable=task.first.variable)
+
+
+def system(told: Told, task: SolveSystem, result: Result) -> None:
+    """Each solution with all its unknowns."""
+    say = told.say
+    what = say.listed([_written(told, relation) for relation in task.equations])
+    solutions = parts_of(result, "solutions")
+    told.step("how system")
+    told.reason("why exact")
+    if result.get("checked") is not True:
+        told.line("solution unknown", what=what)
+    elif not solutions:
+        told.line("no solution", what=what, where="")
+    else:
+        shown = [_assignment(told, solution) for solution in solutions]
+        free = [name for name in task.unknowns if any(name not in solution for solution in solutions)]
+        told.line("solution" if len(shown) == 1 else "solutions", what=what, values=say("or").join(shown), where="")
+        if free:
+            told.line("free", names=say.listed(free))
+
+
+def _assignment(told: Told, solution: Result) -> str:
+    parts = [f"**{pretty(name)} {told.say.equals(object_of(solution, name))}**" for name in solution]
+    return told.say.listed(parts)
+
+
+def inequality(told: Told, task: Inequality, result: Result) -> None:
+    """A set of intervals, claimed only if it was checked."""
+    what, rows = _written(told, task.relation), parts_of(result, "rows")
+    said = {"what": what, "where": where(told.say, task.unknown, task.bounds, {}), "variable": task.unknown}
+    told.step("how inequality")
+    told.reason("why exact")
+    if result.get("checked") is not True:
+        told.line("solution unknown", **said)
+    elif not rows:
+        told.line("never", **said)
+    else:
+        told.line("holds for", values=solution_set(told.say, task.unknown, rows), **said)

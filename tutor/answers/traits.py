@@ -1,0 +1,156 @@
+"""Traits of a whole function, in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tutor.answers.intervals import solution_set
+from tutor.answers.results import Result, parts_of, text_of, texts_of
+from tutor.answers.told import Told
+from tutor.formulas.everyday import pretty
+from tutor.planning.labels import head, label
+from tutor.planning.tasks import TraitOf
+from tutor.planning.traits import Trait
+
+_MAX_BRANCH: Final = 60
+_STRANGE: Final = re.compile(r"\bI\b|Piecewise|LambertW|Root")
+_SIGNS: Final = {"!=": "≠", ">": ">", ">=": "≥"}
+
+
+def trait(told: Told, task: TraitOf, result: Result) -> None:
+    """One or two sentences."""
+    match task.asked:
+        case Trait.DOMAIN:
+            _domain(told, task, result)
+        case Trait.VALUES:
+            _values(told, task, result)
+        case Trait.PARITY:
+            _parity(told, task, result)
+        case Trait.INVERSE:
+            _inverse(told, task, result)
+        case Trait.ASYMPTOTES:
+            _asymptotes(told, task, result)
+        case Trait.PERIOD:
+            _period(told, task, result)
+    told.step(f"how {task.asked}")
+    told.reason("why exact")
+
+
+def _domain(told: Told, task: TraitOf, result: Result) -> None:
+    say, variable, what = told.say, task.function.variable, label(task.function)
+    conditions = [
+        f"{say.localised(pretty(str(each[0])))} {_SIGNS[str(each[1])]} 0"
+        for each in _pairs(result)
+    ]  # fmt: skip
+    gaps = [say.both(part) for part in parts_of(result, "gaps")]
+    if not conditions:
+        told.line("domain everywhere", what=what, variable=variable)
+        return
+    if result.get("empty") is True:
+        told.line("domain nowhere", what=what)
+    elif result.get("checked") is not True:
+        told.line("domain unsolved", what=what, conditions=say.listed(conditions))
+        return
+    elif gaps:
+        told.line(
+            "domain except", what=what, variable=variable, gaps=say.listed([f"{variable} = {each}" for each in gaps])
+        )
+    elif [_is_all(row) for row in parts_of(result, "rows")] == [True]:
+        told.line("domain everywhere", what=what, variable=variable)
+    else:
+        told.line("domain", what=what, values=solution_set(say, variable, parts_of(result, "rows")))
+    told.line("domain because", conditions=say.listed(conditions))
+
+
+def _pairs(result: Result) -> list[list[object]]:
+    found = result.get("conditions")
+    return [each for each in found if isinstance(each, list) and len(each) == 2] if isinstance(found, list) else []
+
+
+def _is_all(row: Result) -> bool:
+    ends = [row.get("low"), row.get("high")]
+    return [text_of(end, "exact") for end in ends if isinstance(end, dict)] == ["-oo", "oo"]
+
+
+def _values(told: Told, task: TraitOf, result: Result) -> None:
+    name = head(task.function) if task.function.name else "y"
+    rows = parts_of(result, "rows")
+    if result.get("checked") is not True:
+        told.line("values unknown", what=label(task.function))
+    elif [_is_all(row) for row in rows] == [True]:
+        told.line("all values", what=label(task.function))
+    else:
+        told.line("values", what=label(task.function), values=solution_set(told.say, name, rows))
+
+
+def _parity(told: Told, task: TraitOf, result: Result) -> None:
+    said = {"what": label(task.function), "variable": task.function.variable}
+    mirrored = told.say.localised(pretty(text_of(result, "mirrored")))
+    if result.get("checked") is not True:
+        told.line("parity unknown", **said)
+    elif result.get("even") is True:
+        told.line("is even", **said)
+    elif result.get("odd") is True:
+        told.line("is odd", **said)
+    else:
+        told.line("is neither even nor odd", mirrored=mirrored, **said)
+        _other_symmetry(told, task, result)
+
+
+def _other_symmetry(told: Told, task: TraitOf, result: Result) -> None:
+    """About another line or point than those of even and odd functions."""
+    said, variable = [told.say.localised(pretty(each)) for each in texts_of(result, "center")], task.function.variable
+    axis = told.say.localised(pretty(text_of(result, "axis")))
+    if axis:
+        told.line("other axis", variable=variable, at=axis)
+    elif len(said) == 2:
+        told.line("other center", point=told.say("point", x=said[0], y=said[1]))
+    elif result.get("certain") is not True:
+        told.line("perhaps other symmetry")
+
+
+def _inverse(told: Told, task: TraitOf, result: Result) -> None:
+    say, what, variable = told.say, label(task.function), task.function.variable
+    exact = text_of(result, "exact")
+    written = texts_of(result, "branches")
+    branches = [f"y = {say.localised(pretty(each))}" for each in written]
+    plain = len(written) > 1 and all(len(each) < _MAX_BRANCH and not _STRANGE.search(each) for each in written)
+    if result.get("denied") is True:
+        told.line("periodic without inverse" if result.get("periodic") is True else "no inverse", what=what)
+        if plain and result.get("periodic") is not True:
+            told.line("branches", values=say("or").join(branches))
+    elif exact:
+        told.line("inverse", what=what, value=say.localised(pretty(exact)), variable=variable)
+    elif result.get("exists") is True:
+        told.line("inverse without formula", what=what)
+    else:
+        told.line("inverse unknown", what=what)
+
+
+def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
+    say, variable, what = told.say, task.function.variable, label(task.function)
+    if result.get("complete") is not True:
+        told.line("asymptotes unknown", what=what)
+        return
+    vertical = [f"{variable} = {say.localised(pretty(place))}" for place in texts_of(result, "vertical")]
+    lines = dict.fromkeys((text_of(part, "line"), part.get("level") is True) for part in parts_of(result, "lines"))
+    if vertical:
+        told.line(
+            "vertical asymptotes" if len(vertical) > 1 else "vertical asymptote", what=what, values=say.listed(vertical)
+        )
+    for line, is_level in lines:
+        ends = [part.get("right") is True for part in parts_of(result, "lines") if part.get("line") == line]
+        where = "" if len(ends) == 2 else say("far right" if ends[0] else "far left", variable=variable)
+        key = "horizontal asymptote" if is_level else "slant asymptote"
+        told.line(key, what=what, value=say.localised(pretty(line)), where=where)
+    if not vertical and not lines:
+        told.line("no asymptotes", what=what)
+
+
+def _period(told: Told, task: TraitOf, result: Result) -> None:
+    what = label(task.function)
+    if text_of(result, "exact") not in {"", "0"}:
+        told.line("period", what=what, value=told.say.both(result))
+    else:
+        told.line("never repeats" if result.get("never") is True else "period unknown", what=what)

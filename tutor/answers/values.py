@@ -1,0 +1,89 @@
+"""Numbers, values, other forms, tables."""
+
+from __future__ import annotations
+
+from tutor.answers.results import Result, text_of
+from tutor.answers.say import is_complex, is_infinite, is_undefined
+from tutor.answers.told import Told
+from tutor.formulas.everyday import pretty
+from tutor.formulas.expression import substituted
+from tutor.planning.labels import head, label
+from tutor.planning.tasks import Arithmetic, Evaluate, Rewrite, Table
+
+_MAX_FORM_CHARS = 400
+
+
+def arithmetic(told: Told, task: Arithmetic, result: Result) -> None:
+    """`2 + 3 = 5`."""
+    say, what = told.say, told.say.formula(task.expression)
+    if is_undefined(result) or is_infinite(result):
+        told.line("no number", what=what)
+    elif is_complex(result):
+        told.line("complex number", what=what, value=pretty(text_of(result, "exact")))
+    elif say.both(result) == what:
+        told.line("is itself", what=what)
+    else:
+        told.line("value", what=what, equals=say.equals(result).removeprefix(f"= {what} ").removesuffix(f" = {what}"))
+    told.step("how arithmetic")
+    told.reason("why exact")
+
+
+def evaluate(told: Told, task: Evaluate, result: Result) -> None:
+    """`y = 12 for x = 3: y = 3² + 3 = 12`."""
+    say, function = told.say, task.function
+    at, what = say.formula(task.at), _value_name(task, say.formula(task.at))
+    where = {"variable": function.variable, "at": at}
+    if is_undefined(result) or is_infinite(result):
+        told.line("not defined", what=label(function), **where)
+    elif is_complex(result):
+        told.line("complex value", what=label(function), value=pretty(text_of(result, "exact")), **where)
+    else:
+        told.line("value at", what=what, equals=say.equals(result), **where)
+        if function.name and not function.derived:
+            inserted = say.formula(substituted(function.expression, {function.variable: task.at}))
+            told.line("inserted", what=label(function), inserted=inserted, equals=say.equals(result), **where)
+    told.step("how evaluate", **where)
+    told.reason("why exact")
+
+
+def _value_name(task: Evaluate, at: str) -> str:
+    function = task.function
+    if function.derived:
+        return label(function)
+    return f"{function.name}({at})" if function.is_called and function.name else head(function)
+
+
+def rewrite(told: Told, task: Rewrite, result: Result) -> None:
+    """`(x + 1)² = x² + 2x + 1`."""
+    what, value = told.say.formula(task.expression), told.say.localised(pretty(text_of(result, "exact")))
+    if len(value) > _MAX_FORM_CHARS:
+        told.line("too long", what=what)
+    elif value == what:
+        told.line("already", what=what, how=told.say(task.how))
+    else:
+        told.line("rewritten", what=what, value=value, how=told.say(task.how))
+    told.step("how rewrite")
+    told.reason("why exact")
+
+
+def table(told: Told, task: Table, result: Result) -> None:
+    """The first rows, and the file."""
+    say = told.say
+    rows = result.get("rows")
+    names = [task.functions[0].variable, *(head(function) for function in task.functions)]
+    what = say.listed([label(function) for function in task.functions])
+    count = result.get("count")
+    told.line("table", what=what, count=count if isinstance(count, int) else 0)
+    shown = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
+    lines = (", ".join(_cell(told, name, value) for name, value in zip(names, row, strict=False)) for row in shown)
+    told.lines.append("\n".join(f"- {line}" for line in lines))
+    if isinstance(count, int) and count > len(shown):
+        told.line("more rows", count=count - len(shown))
+    told.step("how table")
+    told.reason("why table")
+
+
+def _cell(told: Told, name: str, value: object) -> str:
+    if isinstance(value, int | float):
+        return f"{name} = {told.say.decimal(float(value))}"
+    return told.say("cell not defined", what=name)

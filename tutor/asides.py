@@ -1,0 +1,103 @@
+"""What is said about the answer before: show me the code, why, in German. It is answered by that question again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from adapters.embedded.models.port import ModelMessage
+from tutor.language.vocabulary import Language
+from tutor.reading.reading import MAX_CHARACTERS
+
+_MAX_ASIDE_CHARS: Final = 120
+_POLITE: Final = r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again)"
+_CODE: Final = (
+    r"(?:(?:can|could|may) (?:you|i) )?(?:show|give|see|print|display|post|share)?(?: me)?(?: us)?"
+    r" ?(?:the |your )?(?:python )?(?:code|program|source|source code|script)"
+    r"(?: you used| for that| for this| of that)?"
+    r"|what code did you (?:use|run|write)|which code did you (?:use|run)|what does the code look like"
+    r"|how does the code (?:look|work)|explain the code"
+    r"|(?:zeig|zeige|gib|kannst du)?(?: mir)?(?: uns)? ?(?:den|deinen) (?:python-?)?(?:code|quellcode)(?: zeigen)?"
+    r"|wie sieht der code aus|wie (?:geht|funktioniert|arbeitet) der code|erkläre? (?:mir )?den code"
+)
+_WHY: Final = (
+    r"why|why(?: is)? (?:that|this|so)|how|how come|explain|explain (?:that|this|it|yourself)(?: to me)?|how so"
+    r"|how did you (?:do|get|find|calculate|compute|solve|work out) (?:that|this|it)|how do you know(?: that| this)?"
+    r"|why did you use (?:code|python)|how does (?:that|this|it) work|can you explain(?: that| this| it)?(?: to me)?"
+    r"|are you sure|show (?:me )?(?:your|the) (?:work|steps)|show me how(?: you did (?:it|that))?"
+    r"|warum|wieso|weshalb|warum (?:ist )?das(?: so)?|wie"
+    r"|wie (?:hast du das|kommst du darauf|kommt man darauf|geht das)"
+    r"(?: gemacht| berechnet| gerechnet| gelöst)?|erkläre?(?: mir)?(?: das| es)?|erklär(?:e)? das(?: mir)?"
+    r"|kannst du (?:mir )?das erklären|bist du sicher|warum (?:hast du )?code(?: benutzt| verwendet)?"
+)
+_AGAIN: Final = (
+    r"(?:as|in) (?:a )?decimals?(?: number)?|numerically|as a number|als dezimalzahl|repeat(?: that)?|once more"
+    r"|noch ?mal|what|sorry|wie bitte"
+)
+_IN: Final = (
+    r"(?:(?:can|could) you )?(?:say|answer|repeat|tell me|explain|write|sag|antworte|wiederhole?)?(?: me)?"
+    r"(?: that| it| this| das)? ?"
+)
+_GERMAN: Final = rf"{_IN}(?:in german|auf deutsch|deutsch|german)"
+_ENGLISH: Final = rf"{_IN}(?:in english|auf englisch|englisch|english)"
+_ENDS: Final = re.compile(rf"\A(?:{_POLITE}[\s,]+)+|(?:[\s,]+{_POLITE})+\Z")
+_LANGUAGE_ASKED: Final = tuple(
+    (re.compile(rf"[,;.]?\s{{0,3}}\b(?:{words})\b(?: please| bitte)?", re.IGNORECASE), language)
+    for words, language in (
+        ("(?:please )?(?:answer |reply |explain )?in german", Language.GERMAN),
+        ("(?:bitte )?antworte (?:bitte )?auf deutsch", Language.GERMAN),
+        ("(?:please )?(?:answer |reply )in english", Language.ENGLISH),
+        ("(?:bitte )?(?:antworte )?auf englisch", Language.ENGLISH),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How the question is to be answered, beside what it asks."""
+
+    language: Language | None = None
+    explained: bool = False
+    with_code: bool = False
+
+
+def without_asides(heard: Sequence[ModelMessage]) -> tuple[list[ModelMessage], Wishes]:
+    """The messages up to the question that is to be answered, and how; an aside with nothing before it stays."""
+    questions: list[ModelMessage] = []
+    wishes = Wishes()
+    for message in heard:
+        aside = _aside(message.text)
+        if aside is not None and questions and not message.file_names:
+            wishes = replace(aside, language=aside.language or wishes.language)
+        else:
+            text, language = _told_apart(message.text)
+            wishes = Wishes(language=language)
+            questions.append(replace(message, text=text))
+    return questions, wishes
+
+
+def _aside(text: str) -> Wishes | None:
+    if len(text) > _MAX_ASIDE_CHARS:
+        return None
+    said = re.sub(r"[\s?.!,]+", " ", text.lower()).strip()
+    said = _ENDS.sub("", said).strip()
+    if re.fullmatch(_CODE, said):
+        return Wishes(with_code=True, explained=True)
+    if re.fullmatch(_WHY, said):
+        return Wishes(explained=True)
+    if re.fullmatch(_AGAIN, said):
+        return Wishes()
+    if re.fullmatch(_GERMAN, said):
+        return Wishes(language=Language.GERMAN)
+    return Wishes(language=Language.ENGLISH) if re.fullmatch(_ENGLISH, said) else None
+
+
+def _told_apart(text: str) -> tuple[str, Language | None]:
+    """`Solve x^2 = 9, answer in German`: the question and the language."""
+    for pattern, language in _LANGUAGE_ASKED if len(text) <= MAX_CHARACTERS else ():
+        shorter = pattern.sub("", text).strip()
+        if shorter and shorter != text.strip():
+            return shorter, language
+    return text, None

@@ -1,0 +1,224 @@
+"""What a file's figures and diagrams show, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from tutor.answers.results import Result, object_of, parts_of, texts_of
+from tutor.answers.say import Say
+from tutor.answers.told import Told
+from tutor.data.requests import (
+    Column,
+    ColumnKind,
+    CountMissing,
+    CountRows,
+    DataTask,
+    Describe,
+    FindGroup,
+    ListColumns,
+    ShowChart,
+    ShowRows,
+    TellCorrelation,
+    TellStatistics,
+)
+
+_MARKUP = str.maketrans(dict.fromkeys("*_`[]<>\\|~", " "))
+
+
+def columns_in(result: Result) -> tuple[Column, ...]:
+    """What the first look found."""
+    kinds = {str(kind): kind for kind in ColumnKind}
+    return tuple(
+        Column(name=name, kind=kinds.get(str(part.get("kind")), ColumnKind.TEXT))
+        for part in parts_of(result, "columns")
+        if isinstance(name := part.get("name"), str)
+    )
+
+
+def data_answer(say: Say, tasks: Sequence[DataTask], results: Sequence[Result], *, explains: bool) -> str:
+    """Results first, then how and why there was code."""
+    told = Told(say=say)
+    for task, result in zip(tasks, results, strict=False):
+        told.reason("why data")
+        _TELLERS[type(task)](told, task, result)
+    paragraphs = list(told.lines)
+    if explains:
+        paragraphs.append(say("how data", steps=say("then").join(dict.fromkeys(told.steps))))
+        paragraphs.append(say("why", reasons=" ".join(dict.fromkeys(told.reasons))))
+    return "\n\n".join(paragraphs)
+
+
+def _chart(told: Told, task: ShowChart, result: Result) -> None:
+    say = told.say
+    ys = say.listed([_plain(column.name) for column in task.ys]) or say("count")
+    said = {"ys": ys, "x": _plain(task.x.name) if task.x else say("row"), "by": _plain(task.by.name) if task.by else ""}
+    key = f"{task.chart} by" if task.by else str(task.chart)
+    key = key if task.ys else "counts"
+    statistic = say(task.statistic) if task.statistic else ""
+    told.line(f"chart {key}", count=_whole(result, "count"), statistic=statistic, **said)
+    for fit in parts_of(result, "fits"):
+        x = say("days") if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
+        told.line(
+            "fit",
+            name=_plain(str(fit.get("name"))),
+            slope=_decimal(say, fit, "slope"),
+            x=x,
+            intercept=_decimal(say, fit, "intercept"),
+            r=_decimal(say, fit, "r"),
+        )
+    told.step("how chart")
+
+
+def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
+    say = told.say
+    if task.by is None:
+        figures = object_of(result, "figures")
+        for column in figures:
+            for name, value in object_of(figures, column).items():
+                told.line("figure", figure=say(_FIGURES[name]), column=_plain(column), value=_number(say, value))
+    else:
+        groups = object_of(result, "groups")
+        told.line("by group", by=_plain(task.by.name))
+        told.lines.append(
+            "\n".join(
+                f"- {_plain(group)}: "
+                + ", ".join(
+                    f"{_heading(say, name)} **{_number(say, value)}**"
+                    for name, value in object_of(groups, group).items()
+                )
+                for group in groups
+            )
+        )
+    told.step("how figures")
+
+
+_FIGURES = {
+    "mean": "mean",
+    "median": "median",
+    "std": "deviation",
+    "var": "variance",
+    "sum": "total",
+    "min": "minimum",
+    "max": "maximum",
+    "count": "count",
+}
+
+
+def _heading(say: Say, name: str) -> str:
+    column, _, figure = name.rpartition(" ")
+    words = say(_FIGURES[figure]) if figure in _FIGURES else figure
+    return f"{words} {_plain(column)}" if column else words
+
+
+def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
+    say = told.say
+    names = {"first": _plain(task.first.name), "second": _plain(task.second.name)}
+    told.line("correlation", r=_decimal(say, result, "r"), **names)
+    told.line(
+        "fit",
+        name=names["second"],
+        x=names["first"],
+        slope=_decimal(say, result, "slope"),
+        intercept=_decimal(say, result, "intercept"),
+        r=_decimal(say, result, "r"),
+    )
+    told.step("how correlation")
+
+
+def _describe(told: Told, _: Describe, result: Result) -> None:
+    say = told.say
+    columns = [_plain(name) for name in texts_of(result, "columns")]
+    told.line("described", rows=_whole(result, "rows"), columns=say.listed(columns))
+    figures = object_of(result, "figures")
+    if figures:
+        lines = (f"- **{_plain(name)}**: {_figures(say, object_of(figures, name))}" for name in figures)
+        told.lines.append("\n".join(lines))
+    told.step("how figures")
+
+
+def _figures(say: Say, figures: Result) -> str:
+    return ", ".join(f"{say(_FIGURES[name])} {_number(say, figures[name])}" for name in _FIGURES if name in figures)
+
+
+def _plain(name: str) -> str:
+    """A column's or group's name without markup."""
+    return name.translate(_MARKUP).strip()[:80] or "?"
+
+
+def _whole(result: Result, key: str) -> int:
+    value = result.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _decimal(say: Say, result: Result, key: str) -> str:
+    return _number(say, result.get(key))
+
+
+def _number(say: Say, value: object) -> str:
+    if not isinstance(value, int | float) or math.isnan(value) or math.isinf(value):
+        return "-"
+    return say.decimal(float(value))
+
+
+def _missing(told: Told, _: CountMissing, result: Result) -> None:
+    say, missing = told.say, object_of(result, "missing")
+    told.line("missing" if missing else "none missing", count=_whole(result, "count"))
+    if missing:
+        told.lines.append("\n".join(f"- {_plain(name)}: **{_number(say, missing[name])}**" for name in missing))
+    told.step("how look")
+
+
+def _rows(told: Told, _: ShowRows, result: Result) -> None:
+    """A table in Markdown."""
+    header = [_plain(name) for name in texts_of(result, "header")]
+    cells = result.get("rows")
+    rows = [[_plain(str(value)) if value else "" for value in row] for row in cells] if isinstance(cells, list) else []
+    lines = [header, ["---"] * len(header), *rows]
+    told.lines.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    told.step("how look")
+
+
+def _leader(told: Told, task: FindGroup, result: Result) -> None:
+    say = told.say
+    told.line(
+        "lowest group" if task.is_lowest else "highest group",
+        figure=say(task.statistic),
+        column=_plain(task.column.name),
+        groups=say.listed([_plain(name) for name in texts_of(result, "leaders")]),
+        value=_number(say, result.get("value")),
+    )
+    if texts_of(result, "of sums"):
+        told.line(
+            "lowest group" if task.is_lowest else "highest group",
+            figure=say("total"),
+            column=_plain(task.column.name),
+            groups=say.listed([_plain(name) for name in texts_of(result, "of sums")]),
+            value=_number(say, result.get("sum")),
+        )
+    told.step("how figures")
+
+
+def _row_count(told: Told, _: CountRows, result: Result) -> None:
+    told.line("rows", count=_whole(result, "rows"))
+    told.step("how count")
+
+
+def _columns(told: Told, _: ListColumns, result: Result) -> None:
+    names = [_plain(name) for name in texts_of(result, "columns")]
+    told.line("columns", columns=told.say.listed(names), count=_whole(result, "count"))
+    told.step("how look")
+
+
+_TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
+    ShowChart: _chart,
+    TellStatistics: _statistics,
+    TellCorrelation: _correlation,
+    Describe: _describe,
+    CountRows: _row_count,
+    CountMissing: _missing,
+    ShowRows: _rows,
+    ListColumns: _columns,
+    FindGroup: _leader,
+}

@@ -1,0 +1,135 @@
+"""Diagrams of columns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tutor.answers.say import Say
+from tutor.data.python_text import FIGURES, names, quoted, result, shown
+from tutor.data.requests import Column, ColumnKind, ShowChart, Statistic
+
+_OPEN: Final = "plt.figure(figsize=(8, 5))\n"
+
+
+def _finished(title: str, x: str, y: str, *, fields: str) -> str:
+    return f"""plt.title({shown(title)})
+plt.xlabel({shown(x)})
+plt.ylabel({shown(y)})
+plt.grid(True)
+plt.tight_layout()
+plt.show()
+{result(fields)}"""
+
+
+def _listed(task: ShowChart) -> str:
+    return ", ".join(column.name for column in task.ys)
+
+
+def _groups(task: ShowChart) -> str:
+    if task.by is None:
+        return f"groups = {{name: table[name].dropna() for name in {names(task.ys)}}}\n"
+    column, by = quoted(task.ys[0].name), quoted(task.by.name)
+    return f"groups = {{group_name(group): rows[{column}].dropna() for group, rows in table.groupby({by})}}\n"
+
+
+def histogram(task: ShowChart, say: Say) -> str:
+    """How often values of each size occur."""
+    title = say("title histogram", ys=_listed(task))
+    bins = task.bins or '"auto" if len(values) < 100_000 else 60'
+    return f"""
+# How the values are spread: how many fall into each of the bins.
+{_groups(task)}{_OPEN}for name, values in groups.items():
+    plt.hist(values, bins={bins}, alpha=0.7, label=name)
+plt.legend()
+""" + _finished(title, _listed(task), say("count"), fields='"count": sum(len(values) for values in groups.values())')
+
+
+def boxes(task: ShowChart, say: Say) -> str:
+    """Median, quartiles and outliers, side by side."""
+    title, by = say("title boxes", ys=_listed(task)), task.by.name if task.by else ""
+    return f"""
+# How the values are spread: median, quartiles, and what lies far outside.
+{_groups(task)}{_OPEN}plt.boxplot(list(groups.values()), tick_labels=list(groups))
+""" + _finished(title, by, _listed(task), fields='"count": sum(len(values) for values in groups.values())')
+
+
+def scatter(task: ShowChart, say: Say) -> str:
+    """One dot a row."""
+    x = task.x or task.ys[0]
+    trend = _TREND.format(numbers="rows[across]", places="rows[across]", trend=say("trend")) if task.trend else ""
+    return f"""
+# One dot for each row{", and the straight line that fits best" if task.trend else ""}.
+across, fits = {quoted(x.name)}, []
+{_OPEN}for name in {names(task.ys)}:
+    rows = table[[across, name]].dropna() if name != across else table[[name]].dropna()
+    plt.scatter(rows[across], rows[name], s=18, alpha=0.8, label=name){trend}
+plt.legend()
+""" + _finished(
+        say("title against", ys=_listed(task), x=x.name),
+        x.name,
+        _listed(task),
+        fields='"count": len(rows), "fits": fits',
+    )
+
+
+_TREND: Final = """
+    numbers = {numbers}
+    known = rows[name].notna() & numbers.notna()
+    slope, intercept = np.polyfit(numbers[known], rows[name][known], 1)
+    plt.plot({places}, slope * numbers + intercept, color="black", label=f"{trend} {{name}}")
+    fits.append({{"name": name, "slope": round(slope, 10), "intercept": round(intercept, 10),
+                 "r": float(np.corrcoef(numbers[known], rows[name][known])[0, 1])}})"""
+
+
+def lines(task: ShowChart, say: Say) -> str:
+    """The values in the order of dates, of another column, or of the rows."""
+    rows = "table" if task.x is None else f"table.sort_values({quoted(task.x.name)})"
+    across = "rows.index" if task.x is None else f"rows[{quoted(task.x.name)}]"
+    over = say("row") if task.x is None else task.x.name
+    trend = _TREND.format(numbers=_numbers(task.x), places=across, trend=say("trend")) if task.trend else ""
+    rotated = "plt.gcf().autofmt_xdate()\n" if task.x is not None and task.x.kind is ColumnKind.DATE else ""
+    return f"""
+# The values in order, joined to lines.
+rows, fits = {rows}, []
+{_OPEN}for name in {names(task.ys)}:
+    plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
+plt.legend()
+{rotated}""" + _finished(
+        say("title over", ys=_listed(task), x=over), over, _listed(task), fields='"count": len(rows), "fits": fits'
+    )
+
+
+def _numbers(x: Column | None) -> str:
+    """What a trend is fitted over: days for dates."""
+    if x is None:
+        return "rows.index.to_series().astype(float)"
+    if x.kind is not ColumnKind.DATE:
+        return f"rows[{quoted(x.name)}].astype(float)"
+    return f"(rows[{quoted(x.name)}] - rows[{quoted(x.name)}].min()).dt.total_seconds() / 86400"
+
+
+def bars(task: ShowChart, say: Say) -> str:
+    """One bar for each group, or for each column."""
+    statistic = task.statistic or Statistic.TOTAL
+    figure, word = FIGURES[statistic], say(statistic)
+    if task.by is None:
+        return f"""
+# One bar for each column.
+heights = table[{names(task.ys)}].{figure}()
+{_OPEN}plt.bar([str(name) for name in heights.index], heights.to_numpy(), label={shown(word)})
+plt.legend()
+""" + _finished(say("title figure", figure=word, ys=_listed(task)), "", word, fields='"count": len(heights)')
+    by = quoted(task.by.name)
+    heights = (
+        f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}()"
+        if task.ys
+        else f'table[{by}].value_counts().to_frame("count")'
+    )
+    what = say("title figure", figure=word, ys=_listed(task)) if task.ys else word
+    return f"""
+# One bar for each group, at most 40 of them.
+heights = {heights}.head(40)
+print(heights.to_string())
+heights.plot.bar(figsize=(8, 5), rot=45 if len(heights) > 6 else 0)
+plt.legend()
+""" + _finished(say("title by", what=what, by=task.by.name), task.by.name, what, fields='"count": len(heights)')

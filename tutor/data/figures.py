@@ -1,0 +1,133 @@
+"""Figures of columns."""
+
+from __future__ import annotations
+
+import json
+
+from tutor.data.python_text import FIGURES, names, quoted, result
+from tutor.data.requests import (
+    CountMissing,
+    CountRows,
+    Describe,
+    FindGroup,
+    ListColumns,
+    ShowRows,
+    TellCorrelation,
+    TellStatistics,
+)
+
+
+def statistics(task: TellStatistics) -> str:
+    """Of whole columns, or of each group."""
+    figures = json.dumps([FIGURES[statistic] for statistic in task.statistics])
+    if task.by is None:
+        columns = names(task.columns) if task.columns else "list(table.columns)"
+        return f"""
+# The figures of each column; missing values are left out.
+figures = table[{columns}].agg({figures})
+print(figures.to_string())
+told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
+{result('"figures": told')}"""
+    by = quoted(task.by.name)
+    worked = (
+        f"table.groupby({by})[{names(task.columns)}].agg({figures})"
+        if task.columns
+        else f'table.groupby({by}).size().to_frame("count")'
+    )
+    return f"""
+# The figures of each group; missing values are left out.
+figures = {worked}
+figures.columns = [" ".join(name) if isinstance(name, tuple) else str(name) for name in figures.columns]
+print(figures.to_string())
+groups = {{group_name(group): {{name: float(row[name]) for name in figures.columns}}
+          for group, row in figures.head(30).iterrows()}}
+{result('"groups": groups, "count": len(figures)')}"""
+
+
+def correlation(task: TellCorrelation) -> str:
+    """Pearson's r, and the line of least squares."""
+    first, second = quoted(task.first.name), quoted(task.second.name)
+    fields = '"r": float(r), "slope": round(slope, 10), "intercept": round(intercept, 10), "count": len(rows)'
+    return f"""
+# Pearson's correlation, and the straight line that fits best.
+rows = table[[{first}, {second}]].dropna()
+r = rows[{first}].corr(rows[{second}])
+slope, intercept = np.polyfit(rows[{first}], rows[{second}], 1)
+print("r =", r, "line:", slope, "* x +", intercept)
+{result(fields)}"""
+
+
+def describe(task: Describe) -> str:
+    """The usual figures of every column of numbers."""
+    columns = f"[{names(task.columns)}]" if task.columns else ""
+    return f"""
+# The key figures of each column of numbers.
+numbers = table{columns}.select_dtypes("number")
+told = {{}}
+if len(numbers.columns):
+    figures = numbers.agg(["count", "mean", "std", "min", "median", "max"])
+    print(figures.to_string())
+    told = {{name: {{key: float(figures[name][key]) for key in figures.index}} for name in figures.columns[:12]}}
+{result('"rows": len(table), "columns": list(table.columns[:60]), "figures": told')}"""
+
+
+def count_rows(_: CountRows) -> str:
+    """How many there are."""
+    return f"""
+print("Rows:", len(table))
+{result('"rows": len(table)')}"""
+
+
+def missing(task: CountMissing) -> str:
+    """In each column."""
+    columns = f"[{names(task.columns)}]" if task.columns else ""
+    return f"""
+# Cells without a value, column by column.
+missing = table{columns}.isna().sum()
+print(missing.to_string())
+told = {{str(name): int(count) for name, count in missing.items() if count}}
+{result('"missing": told, "count": int(missing.sum())')}"""
+
+
+def rows(task: ShowRows) -> str:
+    """As they stand in the file."""
+    return f"""
+# The {"last" if task.is_last else "first"} rows.
+shown = table.{"tail" if task.is_last else "head"}({task.count}).iloc[:, :12]
+print(shown.to_string())
+
+def cell(value):
+    if pd.isna(value):
+        return ""
+    return f"{{value:g}}" if isinstance(value, float) else str(value)[:40].removesuffix(" 00:00:00")
+
+
+cells = [[cell(value) for value in row] for row in shown.astype(object).values]
+{result('"header": list(shown.columns), "rows": cells, "count": len(cells)')}"""
+
+
+def columns(_: ListColumns) -> str:
+    """Their names."""
+    return f"""
+print("Columns:", list(table.columns))
+{result('"columns": list(table.columns[:60]), "count": len(table.columns)')}"""
+
+
+def leader(task: FindGroup) -> str:
+    """The group with the highest or lowest figure; several where they share it."""
+    best = "min" if task.is_lowest else "max"
+    grouped = f"table.groupby({quoted(task.by.name)})[{quoted(task.column.name)}]"
+    fields = f'"leaders": leaders, "value": float(figures.{best}()) if len(figures) else None'
+    totals = ""
+    if task.with_totals:
+        totals = f"""# The same of each group's sum.
+sums = {grouped}.sum()
+first = [group_name(group) for group in sums[sums == sums.{best}()].index[:10]] if sums.size < len(table) else []
+"""
+        fields += f', "of sums": first, "sum": float(sums.{best}()) if len(sums) else None'
+    return f"""
+# The figure of each group, and which group is first.
+figures = {grouped}.agg("{FIGURES[task.statistic]}").dropna()
+print(figures.to_string())
+leaders = [group_name(group) for group in figures[figures == figures.{best}()].index[:10]]
+{totals}{result(fields)}"""

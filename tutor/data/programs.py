@@ -1,0 +1,121 @@
+"""The Python for a file: first a look at its columns, then the figures and diagrams asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from tutor.answers.say import Say
+from tutor.data import charts, figures
+from tutor.data.python_text import quoted, result
+from tutor.data.requests import (
+    Chart,
+    Column,
+    CountMissing,
+    CountRows,
+    DataTask,
+    Describe,
+    FindGroup,
+    ListColumns,
+    ShowChart,
+    ShowRows,
+    TellCorrelation,
+    TellStatistics,
+)
+
+_LOAD: Final = '''
+import io
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+
+def load(path):
+    """Read a csv or Excel file, whatever its encoding and separator."""
+    if path.suffix.lower() in {".xlsx", ".xls"}:
+        return pd.read_excel(path)
+    data = path.read_bytes()
+    encoding = "utf-16" if data[:2] in (b"\\xff\\xfe", b"\\xfe\\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    separator = max(",;\\t|", key=text.split("\\n", 1)[0].count)
+    decimal = "," if separator == ";" else "."
+    return pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
+
+
+def with_dates(table):
+    """Columns of text that are dates made so."""
+    for name in table.columns:
+        if table[name].dtype.kind not in "biufM":
+            dates = pd.to_datetime(table[name].head(1000), errors="coerce", format="mixed")
+            if dates.notna().mean() > 0.9:
+                table[name] = pd.to_datetime(table[name], errors="coerce", format="mixed")
+    return table
+
+
+def group_name(group):
+    """A group in words; a date without the midnight it begins with."""
+    return str(group).removesuffix(" 00:00:00")
+
+
+table = with_dates(load(Path({path})))
+table.columns = [str(name).strip() for name in table.columns]
+'''
+_LOOK: Final = """
+# A first look: which columns there are, and what they hold.
+kinds = {"i": "number", "u": "number", "f": "number", "M": "date"}
+columns = [{"name": name, "kind": kinds.get(table[name].dtype.kind, "text")} for name in table.columns[:60]]
+print(table.head().to_string())
+"""
+_CHARTS: Final[Mapping[Chart, Callable[[ShowChart, Say], str]]] = {
+    Chart.HISTOGRAM: charts.histogram,
+    Chart.BOXES: charts.boxes,
+    Chart.SCATTER: charts.scatter,
+    Chart.LINES: charts.lines,
+    Chart.BARS: charts.bars,
+}
+_FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
+    TellStatistics: figures.statistics,
+    TellCorrelation: figures.correlation,
+    Describe: figures.describe,
+    CountRows: figures.count_rows,
+    CountMissing: figures.missing,
+    ShowRows: figures.rows,
+    ListColumns: figures.columns,
+    FindGroup: figures.leader,
+}
+
+
+def look(file_name: str) -> str:
+    """Columns and their kinds, before anything else."""
+    return _loaded(file_name) + _LOOK + result('"columns": columns, "rows": len(table)')
+
+
+def data_program(file_name: str, tasks: Sequence[DataTask], say: Say) -> str:
+    """The figures and diagrams, one result line for each task; titles in the language of the question."""
+    return (
+        _loaded(file_name)
+        + "".join(dict.fromkeys(map(_made_columns, tasks)))
+        + "".join(
+            _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task)
+            for task in tasks
+        )
+    )
+
+
+def _made_columns(task: DataTask) -> str:
+    """The month, year or the like of a column of dates, as a column of its own."""
+    by: Column | None = task.by if isinstance(task, ShowChart | TellStatistics | FindGroup) else None
+    if by is None or not by.period:
+        return ""
+    made = f'table[{quoted(by.dates)}].dt.to_period("{by.period}").astype(str).where(table[{quoted(by.dates)}].notna())'
+    return f"\n# The period that each date falls into.\ntable[{quoted(by.name)}] = {made}\n"
+
+
+def _loaded(file_name: str) -> str:
+    return _LOAD.lstrip().replace("{path}", quoted(file_name))

@@ -1,0 +1,42 @@
+"""Names and texts from outside as Python literals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from tutor.data.requests import Column, Statistic
+from tutor.programs.script import MARK
+
+FIGURES: Final = {
+    Statistic.MEAN: "mean",
+    Statistic.MEDIAN: "median",
+    Statistic.DEVIATION: "std",
+    Statistic.VARIANCE: "var",
+    Statistic.TOTAL: "sum",
+    Statistic.MINIMUM: "min",
+    Statistic.MAXIMUM: "max",
+    Statistic.COUNT: "count",
+}
+"""What pandas calls each figure."""
+
+
+def quoted(text: str) -> str:
+    """Text as a literal."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def shown(text: str) -> str:
+    """Text for a diagram as a literal; a dollar sign would begin a formula in matplotlib."""
+    return quoted(text.replace("$", r"\$"))
+
+
+def names(columns: Sequence[Column]) -> str:
+    """A list of columns' names."""
+    return "[" + ", ".join(quoted(column.name) for column in columns) + "]"
+
+
+def result(fields: str) -> str:
+    """The line that the tutor reads back; `fields` are those of a dict."""
+    return f'print("{MARK}", json.dumps({{{fields}}}))\n'

@@ -1,0 +1,220 @@
+"""From a question about a file, its columns known, to data tasks. Whatever is not understood is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tutor.data.question import DataQuestion
+from tutor.data.requests import (
+    Chart,
+    Column,
+    ColumnKind,
+    DataTask,
+    Describe,
+    FindGroup,
+    ShowChart,
+    Statistic,
+    TellCorrelation,
+    TellStatistics,
+)
+from tutor.data.whole_file import of_whole_file
+from tutor.data.words import parts_of
+from tutor.language.cues import CHART_CUES, TRAIT_CUES, Cue
+from tutor.language.vocabulary import Language
+from tutor.planning.refusal import Reason, Refusal
+
+_STATISTICS: Final = {
+    Cue.MEAN: Statistic.MEAN,
+    Cue.MEDIAN: Statistic.MEDIAN,
+    Cue.DEVIATION: Statistic.DEVIATION,
+    Cue.VARIANCE: Statistic.VARIANCE,
+    Cue.TOTAL: Statistic.TOTAL,
+    Cue.MINIMUM: Statistic.MINIMUM,
+    Cue.MAXIMUM: Statistic.MAXIMUM,
+    Cue.COUNT: Statistic.COUNT,
+}
+_CHARTS: Final = {
+    Cue.HISTOGRAM: Chart.HISTOGRAM,
+    Cue.SCATTER: Chart.SCATTER,
+    Cue.BARS: Chart.BARS,
+    Cue.LINES: Chart.LINES,
+    Cue.BOXES: Chart.BOXES,
+    Cue.TREND: Chart.SCATTER,
+}
+_OF_FORMULAS: Final = TRAIT_CUES | frozenset(
+    {
+        Cue.DERIVATIVE,
+        Cue.INTEGRAL,
+        Cue.AREA,
+        Cue.CONCAVE,
+        Cue.CONVEX,
+        Cue.CURVATURE,
+        Cue.INFLECTION,
+        Cue.SOLVE,
+        Cue.ROOTS,
+        Cue.LIMIT,
+        Cue.SIMPLIFY,
+        Cue.EXPAND,
+        Cue.FACTOR,
+        Cue.INTERSECTION,
+        Cue.TANGENT,
+        Cue.NORMAL,
+        Cue.INCREASING,
+        Cue.DECREASING,
+        Cue.UNABLE,
+        Cue.WITHOUT,
+        Cue.NOT,
+        Cue.POSITIVE,
+        Cue.NEGATIVE,
+        Cue.STEP,
+    }
+)
+
+
+def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
+    """The tasks of one question. Raises Refusal."""
+    question = DataQuestion(parts_of(text, columns, language), columns)
+    strange = [word.text for word in question.words if word.cue is None]
+    if strange or question.cues & _OF_FORMULAS:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
+    tasks = tuple(_tasks(question))
+    if not tasks or question.amounts:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
+    return tasks
+
+
+def _tasks(question: DataQuestion) -> list[DataTask]:
+    cues = question.cues
+    statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
+    if Cue.EXTREMA in cues:
+        statistics = (*statistics, Statistic.MINIMUM, Statistic.MAXIMUM)
+    whole = _date_of(question, statistics) if question.says("when", "wann") else of_whole_file(question, statistics)
+    if whole is not None:
+        return [whole]
+    if Cue.CORRELATION in cues:
+        return [_correlation(question)]
+    if cues & CHART_CUES or Cue.PLOT in cues or Cue.GRAPH in cues or question.xs:
+        return [_chart(question, statistics)]
+    if statistics or (question.groups and question.named):
+        return [_statistics(question, statistics or (Statistic.TOTAL,))]
+    if Cue.DESCRIBE in cues or not (question.named or cues - {Cue.FILE, Cue.PRONOUN, Cue.HELLO, Cue.FIND, Cue.BE}):
+        return [Describe(columns=tuple(question.named))]
+    return []
+
+
+def _date_of(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup:
+    """`The highest revenue, and when`: the date of the row."""
+    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    extremes = {Statistic.MINIMUM, Statistic.MAXIMUM}
+    lowest = {Cue.LOWEST, Cue.MINIMUM} & question.cues
+    highest = {Cue.HIGHEST, Cue.MAXIMUM} & question.cues
+    if len(dates) != 1 or len(question.named) != 1 or set(statistics) - extremes or bool(lowest) == bool(highest):
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    statistic = Statistic.MINIMUM if lowest else Statistic.MAXIMUM
+    [column] = map(_numeric, question.named)
+    return FindGroup(by=dates[0], column=column, statistic=statistic, is_lowest=bool(lowest))
+
+
+def _correlation(question: DataQuestion) -> TellCorrelation:
+    both = [*question.named, *question.xs]
+    if len(both) != 2:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    return TellCorrelation(first=_numeric(both[0]), second=_numeric(both[1]))
+
+
+def _statistics(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellStatistics:
+    if not question.named and statistics != (Statistic.COUNT,):
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    columns = tuple(question.named if statistics == (Statistic.COUNT,) else map(_numeric, question.named))
+    return TellStatistics(statistics=statistics, columns=columns, by=_group(question))
+
+
+def _group(question: DataQuestion) -> Column | None:
+    if len(question.groups) > 1:
+        raise Refusal(Reason.LEFT_OVER, tuple(column.name for column in question.groups))
+    return question.groups[0] if question.groups else None
+
+
+def _numeric(column: Column) -> Column:
+    if column.kind is not ColumnKind.NUMBER:
+        raise Refusal(Reason.NOT_NUMERIC, (column.name,))
+    return column
+
+
+def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowChart:
+    asked = [_CHARTS[cue] for cue in _CHARTS if cue in question.cues]
+    trend = Cue.TREND in question.cues
+    x = question.xs[0] if question.xs else _time(question)
+    ys, group = list(question.named), _group(question)
+    chart = asked[0] if asked else _fitting(ys, x, group)
+    if trend and Cue.SCATTER not in question.cues and x is not None and x.kind is ColumnKind.DATE:
+        chart = Chart.LINES
+    if len(question.xs) > 1 or len(statistics) > 1 or (not ys and group is None):
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    match chart:
+        case Chart.SCATTER:
+            return _scatter(ys, x, trend=trend)
+        case Chart.LINES:
+            return _lines(question, ys, x, group, trend=trend)
+        case Chart.BARS:
+            return _bars(ys, x or group, statistics)
+        case Chart.HISTOGRAM | Chart.BOXES:
+            if x is not None:
+                raise Refusal(Reason.LEFT_OVER, (x.name,))
+            bins = question.take_amount() if Cue.BINS in question.cues else None
+            return ShowChart(chart=chart, ys=tuple(map(_numeric, ys)), by=group, bins=bins)
+
+
+def _time(question: DataQuestion) -> Column | None:
+    """`over time`, and a trend of a single column, mean the column of dates without its name."""
+    spoken = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe"} for word in question.words)
+    trend_of_one = Cue.TREND in question.cues and Cue.SCATTER not in question.cues and len(question.named) == 1
+    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    return dates[0] if (spoken or trend_of_one) and dates else None
+
+
+def _fitting(ys: Sequence[Column], x: Column | None, group: Column | None) -> Chart:
+    """The chart for a plain `plot`: lines over dates, dots for two numbers, bars for groups."""
+    if group is not None or (x is not None and x.kind is ColumnKind.TEXT) or any(y.kind is ColumnKind.TEXT for y in ys):
+        return Chart.BARS
+    if x is not None and x.kind is ColumnKind.NUMBER:
+        return Chart.SCATTER
+    return Chart.LINES
+
+
+def _scatter(ys: Sequence[Column], x: Column | None, *, trend: bool) -> ShowChart:
+    """`b against a`: b up, a across. `scatter plot of a and b`: a across, b up."""
+    if x is None and len(ys) == 2:
+        x, ys = ys[0], ys[1:]
+    if x is None or not ys:
+        raise Refusal(Reason.LEFT_OVER)
+    return ShowChart(chart=Chart.SCATTER, ys=tuple(map(_numeric, ys)), x=_numeric(x), trend=trend)
+
+
+def _lines(
+    question: DataQuestion,
+    ys: Sequence[Column],
+    x: Column | None,
+    group: Column | None,
+    *,
+    trend: bool,
+) -> ShowChart:
+    if group is not None:
+        raise Refusal(Reason.LEFT_OVER, (group.name,))
+    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    x = x or next((column for column in dates if column not in ys), None)
+    return ShowChart(chart=Chart.LINES, ys=tuple(_numeric(y) for y in ys if y != x), x=x, trend=trend)
+
+
+def _bars(ys: Sequence[Column], group: Column | None, statistics: tuple[Statistic, ...]) -> ShowChart:
+    """Numbers by group, added up unless another figure is asked for; a lone category is counted."""
+    texts = [column for column in ys if column.kind is not ColumnKind.NUMBER]
+    if group is None and texts:
+        group, ys = texts[0], [column for column in ys if column is not texts[0]]
+    statistic = statistics[0] if statistics else Statistic.TOTAL if ys else Statistic.COUNT
+    if statistic is Statistic.COUNT:
+        ys = [column for column in ys if column.kind is ColumnKind.NUMBER]
+        if group is None:
+            raise Refusal(Reason.LEFT_OVER, tuple(column.name for column in ys))
+    return ShowChart(chart=Chart.BARS, ys=tuple(map(_numeric, ys)), by=group, statistic=statistic)

@@ -1,0 +1,261 @@
+"""Sums, products, powers and the smallest parts of formulas, by precedence climbing as in any textbook.
+
+What people write in more than one sense leaves a Doubt.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tutor.formulas.doubts import Doubt
+from tutor.formulas.expression import (
+    Applied,
+    Call,
+    Constant,
+    Expression,
+    Negative,
+    Number,
+    Operation,
+    Symbol,
+    is_constant,
+)
+from tutor.formulas.token_stream import NoFormulaError, TokenStream
+from tutor.formulas.tokens import Token, TokenKind
+
+MAX_NUMBER_CHARS: Final = 40
+
+WHOLE: Final = Symbol("")
+"""The argument of `f'`, which is the function itself."""
+
+_POSTFIX: Final[Mapping[str, Callable[[Expression], Expression]]] = {
+    "!": lambda operand: Call("factorial", (operand,)),
+    "%": lambda operand: Operation("/", operand, Number("100")),
+    "°": lambda operand: Operation("*", operand, Operation("/", Constant("pi"), Number("180"))),
+}
+
+
+class Parser(ABC):
+    """Reads one formula from where the stream stands; functions such as `sin` are read by a subclass."""
+
+    def __init__(self, stream: TokenStream, functions: frozenset[str]) -> None:
+        self.stream = stream
+        self.functions = functions
+        self.doubts: set[Doubt] = set()
+        self._bars = 0
+        self._exponent_is_bare = False  # of the last power: e^2, not e^(2)
+
+    # -- sums and products
+
+    def sum(self) -> Expression:
+        """Terms with signs between them. Raises NoFormulaError where no formula begins."""
+        left = self._product()
+        while self.stream.operator("+", "-"):
+            sign, of_percent = self.stream.tokens[self.stream.at].text, self._after_percent()
+            right = self._after_operator(self._product)
+            if right is None:
+                break
+            if self._after_percent() and not of_percent:
+                self.doubts.add(Doubt.PERCENT)
+            left = Operation(sign, left, right)
+        return left
+
+    def _after_percent(self) -> bool:
+        return self.stream.at > 0 and self.stream.tokens[self.stream.at - 1].text == "%"
+
+    def _after_operator(self, operand: Callable[[], Expression]) -> Expression | None:
+        """The operand after the operator here; without one, the operator is left where it stands."""
+        here = self.stream.at
+        self.stream.at += 1
+        try:
+            return operand()
+        except NoFormulaError:
+            self.stream.at = here
+            return None
+
+    def _product(self) -> Expression:
+        if self.stream.operator("-"):
+            self.stream.deeper()
+            self.stream.at += 1
+            return Negative(self._product())
+        left = self._signed()
+        while True:
+            factor = self._next_factor(left)
+            if factor is None:
+                return left
+            left = Operation(factor[0], left, factor[1])
+
+    def _next_factor(self, left: Expression) -> tuple[str, Expression] | None:
+        if self.stream.operator("*", "/"):
+            operator = self.stream.tokens[self.stream.at].text
+            right = self._after_operator(self._signed)
+            return None if right is None else (operator, right)
+        if self._multiplies_unwritten():
+            self._doubt_unwritten(left)
+            return ("*", self._power())
+        return None
+
+    def _doubt_unwritten(self, left: Expression) -> None:
+        """`1/2x` and `e^2x`, where the letter could belong to the number before it."""
+        stream = self.stream
+        divided = isinstance(left, Operation) and left.operator == "/"
+        if divided and stream.tokens[stream.at - 1].kind is not TokenKind.CLOSE:
+            self.doubts.add(Doubt.FRACTION)
+        last = left.right if isinstance(left, Operation) and left.operator == "*" else left
+        power_of_number = isinstance(last, Operation) and last.operator == "**" and is_constant(last.left)
+        if power_of_number and self._exponent_is_bare and not stream.tokens[stream.at].spaced:
+            self.doubts.add(Doubt.POWER)
+
+    def _multiplies_unwritten(self) -> bool:
+        """Whether the next token is a factor with no sign before it: `2x`, `x (x+1)`, `x sin x`, never `x 2`."""
+        token = self.stream.peek()
+        if token is None:
+            return False
+        match token.kind:
+            case TokenKind.LETTER | TokenKind.FUNCTION:
+                return True
+            case TokenKind.CONSTANT:
+                return token.text == "pi"
+            case TokenKind.OPEN:
+                return token.text == "(" and not self.stream.holds_list(self.stream.at)
+            case TokenKind.BAR:
+                return self._bars == 0
+            case _:
+                return False
+
+    # -- signs, powers, postfixes
+
+    def _signed(self) -> Expression:
+        if not self.stream.operator("-", "+"):
+            return self._power()
+        return self._sign_before(self._signed)
+
+    def _sign_before(self, operand: Callable[[], Expression]) -> Expression:
+        self.stream.deeper()
+        negative = self.stream.operator("-")
+        self.stream.at += 1
+        return Negative(operand()) if negative else operand()
+
+    def _power(self) -> Expression:
+        base = self._postfixed()
+        if not self.stream.operator("**"):
+            return base
+        self.stream.deeper()
+        exponent = self._after_operator(self._exponent)
+        return base if exponent is None else Operation("**", base, exponent)
+
+    def _exponent(self) -> Expression:
+        if self.stream.operator("-", "+"):
+            return self._sign_before(self._exponent)
+        bare = self.stream.here_is(TokenKind.NUMBER)
+        exponent = self._power()
+        self._exponent_is_bare = bare
+        if bare and self._fraction_follows():
+            self.doubts.add(Doubt.POWER)
+        return exponent
+
+    def _fraction_follows(self) -> bool:
+        """Whether it is `x^1/2` without blanks: half of x, or its root. Nobody means a root by `x^2/4` or `x^2/9`."""
+        sign, below = self.stream.tokens[self.stream.at : self.stream.at + 1], self.stream.tokens[self.stream.at + 1 :]
+        return (
+            bool(sign and below)
+            and sign[0].text == "/"
+            and not sign[0].spaced
+            and below[0].kind is TokenKind.NUMBER
+            and not below[0].spaced
+            and _may_be_exponent(self.stream.tokens[self.stream.at - 1].text, below[0].text)
+        )
+
+    def _postfixed(self) -> Expression:
+        expression = self._primary()
+        while self.stream.operator("!", "%", "°"):
+            mark = self.stream.tokens[self.stream.at]
+            modulo = mark.text == "%" and self.stream.begins_operand(self.stream.at + 1)
+            if modulo or (mark.spaced and mark.text == "!"):
+                break
+            self.stream.at += 1
+            expression = _POSTFIX[mark.text](expression)
+        return expression
+
+    # -- the smallest parts
+
+    def _primary(self) -> Expression:
+        token = self.stream.peek()
+        reader = None if token is None else self._readers().get(token.kind)
+        if token is None or reader is None:
+            raise NoFormulaError
+        return reader(token)
+
+    def _readers(self) -> Mapping[TokenKind, Callable[[Token], Expression]]:
+        return {
+            TokenKind.NUMBER: self._number,
+            TokenKind.CONSTANT: self._constant,
+            TokenKind.LETTER: self._letter,
+            TokenKind.FUNCTION: self._function,
+            TokenKind.OPEN: self._grouped,
+            TokenKind.BAR: self._absolute,
+        }
+
+    def _number(self, token: Token) -> Expression:
+        if len(token.text) > MAX_NUMBER_CHARS:
+            raise NoFormulaError
+        self.stream.at += 1
+        return Number(token.text)
+
+    def _constant(self, token: Token) -> Expression:
+        self.stream.at += 1
+        return Constant(token.text)
+
+    def _letter(self, token: Token) -> Expression:
+        self.stream.at += 1
+        after = self.stream.peek()
+        if token.text in self.functions and after is not None and after.kind in {TokenKind.OPEN, TokenKind.PRIME}:
+            return self._applied(token.text)
+        if after is not None and after.kind is TokenKind.NUMBER and not after.spaced:
+            self.stream.at += 1
+            self.doubts.add(Doubt.INDEX)
+            return Symbol(f"{token.text}_{after.text.replace('.', '_')}")
+        return Constant("E") if token.text == "e" else Symbol(token.text)
+
+    def _applied(self, name: str) -> Expression:
+        primes = 0
+        while self.stream.here_is(TokenKind.PRIME):
+            primes += 1
+            self.stream.at += 1
+        token = self.stream.peek()
+        if token is None or token.text != "(" or token.spaced:
+            return Applied(name, WHOLE, primes) if primes else Symbol(name)
+        return Applied(name, self._grouped(token), primes)
+
+    def _grouped(self, token: Token) -> Expression:
+        if token.text == "{":
+            raise NoFormulaError
+        self.stream.deeper()
+        self.stream.at += 1
+        bars, self._bars = self._bars, 0
+        inside = self.sum()
+        self._bars = bars
+        self.stream.expect(TokenKind.CLOSE)
+        return inside
+
+    def _absolute(self, _: Token) -> Expression:
+        self.stream.deeper()
+        self.stream.at += 1
+        self._bars += 1
+        inside = self.sum()
+        self.stream.expect(TokenKind.BAR)
+        self._bars -= 1
+        return Call("Abs", (inside,))
+
+    @abstractmethod
+    def _function(self, token: Token) -> Expression:
+        """Read a function with its argument; what follows a name is a grammar of its own."""
+
+
+def _may_be_exponent(top: str, bottom: str) -> bool:
+    """Whether a fraction is one that roots are written with: 1/2, 2/3, 3/4."""
+    if not (top.isdigit() and bottom.isdigit()):
+        return True
+    return top == "1" or (int(bottom) <= 4 and math.gcd(int(top), int(bottom)) == 1)

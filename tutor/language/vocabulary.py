@@ -1,0 +1,91 @@
+"""The words of each language, by meaning, and the language of a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Final
+
+from tutor.formulas.tokens import FUNCTIONS
+from tutor.language import english, german
+from tutor.language.cues import Cue
+
+
+class Language(StrEnum):
+    """A language the tutor reads and answers in."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """One language's phrases, keyed by their words with single blanks between."""
+
+    cues: Mapping[str, Cue]
+    operators: Mapping[str, str]  # between two formulas
+    postfixes: Mapping[str, str]  # after a formula
+    prefixes: Mapping[str, str]  # before a formula
+    formulas: Mapping[str, str]  # functions known by a name
+    numbers: Mapping[str, str]
+    articles: frozenset[str]  # single letters that are words here
+
+    def words(self) -> frozenset[str]:
+        """Every single word of every phrase."""
+        tables = (self.cues, self.operators, self.postfixes, self.prefixes, self.formulas, self.numbers)
+        return frozenset(word for table in tables for phrase in table for word in phrase.split())
+
+
+@cache
+def vocabulary(language: Language) -> Vocabulary:
+    """The tables of one language."""
+    match language:
+        case Language.ENGLISH:
+            return Vocabulary(
+                cues=_by_phrase(english.CUES),
+                operators=english.OPERATORS,
+                postfixes=english.POSTFIXES,
+                prefixes=english.PREFIXES,
+                formulas=english.FORMULAS,
+                numbers=english.NUMBERS,
+                articles=frozenset({"a", "i"}),
+            )
+        case Language.GERMAN:
+            return Vocabulary(
+                cues=_by_phrase(german.CUES),
+                operators=german.OPERATORS,
+                postfixes=german.POSTFIXES,
+                prefixes=german.PREFIXES,
+                formulas=german.FORMULAS,
+                numbers=german.NUMBERS,
+                articles=frozenset(),
+            )
+
+
+def _by_phrase(lines: Mapping[Cue, str]) -> Mapping[str, Cue]:
+    return {phrase.strip(): cue for cue, line in lines.items() for phrase in line.split("|")}
+
+
+@cache
+def _words(language: Language) -> frozenset[str]:
+    return vocabulary(language).words()
+
+
+def is_word(text: str) -> bool:
+    """Whether some language's vocabulary holds the word."""
+    return any(text in _words(language) for language in Language)
+
+
+_WORDS: Final = re.compile(r"[^\W\d_]{2,}")
+
+
+def language_of(text: str, otherwise: Language) -> Language:
+    """The language whose vocabulary knows more of the words; `otherwise` where both know as many."""
+    words = [word.lower() for word in _WORDS.findall(text) if word.lower() not in FUNCTIONS]
+    english_words, german_words = (sum(word in _words(language) for word in words) for language in Language)
+    if english_words == german_words:
+        return otherwise
+    return Language.ENGLISH if english_words > german_words else Language.GERMAN

@@ -1,0 +1,126 @@
+"""What a thread has been about, and how a question that leaves something out takes it from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from tutor.formulas.expression import Applied, Expression, Symbol
+from tutor.formulas.statements import Relation
+from tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
+from tutor.planning.functions import Definitions
+from tutor.reading.clause import Clause
+
+_OF_POINTS: Final = frozenset({Cue.SOLVE, Cue.EVALUATE, Cue.DERIVATIVE, Cue.TANGENT, Cue.FIND, Cue.LIMIT})
+_OF_RANGES: Final = (
+    SHAPE_CUES
+    | MONOTONY_CUES
+    | EXTREMA_CUES
+    | frozenset(
+        {
+            Cue.PLOT,
+            Cue.INTEGRAL,
+            Cue.AREA,
+            Cue.TABLE,
+            Cue.ROOTS,
+            Cue.ANALYSIS,
+            Cue.INTERSECTION,
+        }
+    )
+)
+_PARAMETERS: Final = frozenset("abcdkmnpqr")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The last clause that was acted on, completed, and the functions named so far."""
+
+    last: Clause | None = None
+    earlier: Clause | None = None  # the one before it that had other subjects
+    definitions: Definitions = field(default_factory=dict)
+    numbers: tuple[Expression, ...] = ()  # of the last question about plain numbers
+
+
+def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
+    """The clause with what it leaves out taken from the one before: `plot it`, `and from 0 to 10?`, `and x^3?`.
+
+    `opens` is true for the first clause of a message.
+    """
+    last = context.last
+    if last is None:
+        return clause
+    if Cue.BOTH in clause.cues and not clause.subjects and _is_of_own_functions(last) and len(context.definitions) == 2:
+        last = replace(last, subjects=tuple(Relation((Symbol(name),)) for name in context.definitions))
+    elif Cue.BOTH in clause.cues and not clause.subjects and len(last.subjects) == 1 and context.earlier is not None:
+        last = replace(last, subjects=context.earlier.subjects + last.subjects)
+    if clause.demands and clause.demands != (Cue.FIND,):
+        return clause if clause.subjects else _demanded(clause, last, opens=opens)
+    if clause.subjects:
+        varies = any(relation.letters for relation in clause.subjects)
+        again = varies and (Cue.AGAIN in clause.cues or (opens and clause.joined))
+        return _same_for(clause, last) if again else clause
+    return _elsewhere(clause, last)
+
+
+def _is_of_own_functions(clause: Clause) -> bool:
+    """Whether it was about `f(2)` or `f(g(x))`, so that `both` are the functions themselves."""
+    return all(isinstance(part, Applied) for subject in clause.subjects for part in subject.parts)
+
+
+def _demanded(clause: Clause, last: Clause, *, opens: bool) -> Clause:
+    """Another demand of what was talked about; `... and evaluate it at 2` after a derivative means the derivative."""
+    if clause.demands == (Cue.EVALUATE,) and not opens and Cue.DERIVATIVE in last.demands:
+        return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
+    drawn = Cue.TANGENT in {clause.of, *clause.demands} and Cue.TANGENT in last.demands
+    if drawn and not (clause.values or clause.points):  # "draw the tangent": the one of before
+        clause = replace(clause, values=last.values, points=last.points)
+    bounds = clause.bounds or (last.bounds if clause.demands == (Cue.AREA,) else None)
+    return replace(clause, subjects=last.subjects, bounds=bounds)
+
+
+def _elsewhere(clause: Clause, last: Clause) -> Clause:
+    """The same asked of another point, over another range, or for another unknown."""
+    if clause.values or clause.points:
+        return _at_other_point(clause, last)
+    if clause.bounds or clause.conditions:
+        demands = tuple(demand for demand in last.demands if demand in _OF_RANGES) or (Cue.PLOT,)
+        return replace(clause, demands=demands, subjects=last.subjects, of=last.of)
+    if clause.towards:
+        return replace(clause, demands=(Cue.LIMIT,), subjects=last.subjects)
+    if clause.unknowns:
+        return replace(clause, demands=last.demands, subjects=last.subjects, values=last.values)
+    return clause
+
+
+def _same_for(clause: Clause, last: Clause) -> Clause:
+    """The demand of before, of another subject."""
+    return replace(
+        clause,
+        demands=last.demands,
+        of=last.of,
+        cues=clause.cues | last.cues,
+        values=clause.values or last.values,
+        bounds=clause.bounds or last.bounds,
+        points=clause.points or last.points,
+        towards=clause.towards or last.towards,
+        side=last.side,
+        numbers=clause.numbers or last.numbers,
+    )
+
+
+def _at_other_point(clause: Clause, last: Clause) -> Clause:
+    """The same asked of another point; after a plot or a question of shape, the value there."""
+    pointwise = bool(last.demands) and set(last.demands) <= _OF_POINTS
+    demands = last.demands if pointwise else (Cue.EVALUATE,)
+    cues = clause.cues | last.cues if pointwise else clause.cues
+    values = {**_parameters(last.values, clause), **clause.values}
+    return replace(
+        clause, demands=demands, of=last.of if pointwise else None, cues=cues, subjects=last.subjects, values=values
+    )
+
+
+def _parameters(before: Mapping[str, tuple[Expression, ...]], clause: Clause) -> Mapping[str, tuple[Expression, ...]]:
+    """Values of before that go on: parameters, where the new value is another letter's."""
+    kept = _PARAMETERS - set(clause.values)
+    return {name: values for name, values in before.items() if name in kept and clause.values}

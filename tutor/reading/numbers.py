@@ -1,0 +1,169 @@
+"""Questions about plain numbers: `mean of 3, 4, 8`, `is 97 prime`, `20 is what percent of 80`.
+
+Each pattern describes a whole question, so that no word of it is passed over; what fits none is no such question.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tutor.formulas.expression import Expression, Negative, Number, Operation
+from tutor.formulas.notation import plain, with_decimal_points
+from tutor.language.vocabulary import Language
+from tutor.planning.tasks import NumberTask, OfNumbers
+from tutor.reading.reading import MAX_CHARACTERS
+
+_FIGURES: Final = {
+    "(?:arithmetic )?mean(?: value)?|average|durchschnitt|mittelwert|arithmetische[sn]? mittel": OfNumbers.MEAN,
+    "median|zentralwert": OfNumbers.MEDIAN,
+    "(?:population |sample )?standard deviation|std(?:ev)?|standardabweichung": OfNumbers.DEVIATION,
+    "variance|varianz": OfNumbers.VARIANCE,
+    "sum|total|summe": OfNumbers.TOTAL,
+    "product|produkt": OfNumbers.PRODUCT,
+    "minimum|min|smallest(?: number| value)?|kleinste(?: zahl)?": OfNumbers.MINIMUM,
+    "maximum|max|largest(?: number| value)?|biggest(?: number)?|größte(?: zahl)?": OfNumbers.MAXIMUM,
+    "range|spannweite": OfNumbers.SPREAD,
+    "mode|modus|modalwert": OfNumbers.MODE,
+    "greatest common (?:divisor|factor)|highest common factor|gcd|gcf|hcf|ggt|größte[rn]? gemeinsame[rn]? teiler":
+        OfNumbers.DIVISOR,
+    "(?:least|lowest|smallest) common multiple|lcm|kgv|kleinste[sn]? gemeinsame[sn]? vielfache[sn]?":
+        OfNumbers.MULTIPLE,
+}  # fmt: skip
+_FIGURE: Final = "|".join(_FIGURES)
+_NUMBER: Final = r"-?\s?\d{1,40}(?:\.\d{1,40})?(?:/\d{1,20})?"
+_WHOLE: Final = r"\d{1,25}"
+_JOINT: Final = r"\s*(?:[,;]\s*(?:and |und )?|\s(?:and|und|,)\s+|\s+)"
+_LIST: Final = rf"[\[({{]?\s*(?P<list>{_NUMBER}(?:{_JOINT}{_NUMBER})+)\s*[\])}}]?"
+_SET: Final = (
+    r"(?: ?(?:the|these|this|following|numbers?|values?|data|set|list|integers?|figures?|der|die|den|dem|diesen|dieser"
+    r"|folgenden?|zahlen|werten?|liste|datensatz|whole|natural|ganzen|natürlichen|:))*"
+)
+_OF: Final = rf"(?: ?(?:of|from|for|in|von|aus|für)\b)?{_SET}\s*:?\s*"
+_ASKED: Final = rf"(?:(?:the |der |die |das |den )?(?:{_FIGURE}))"
+_OPENING: Final = re.compile(
+    r"\A(?:(?:hi|hello|hey|please|pls|can you|could you|would you|can i get|i need|tell me|what is|what's|whats"
+    r"|what are|what was|calculate|compute|find|find out|give me|determine|work out|show me|get|list|name|evaluate"
+    r"|print|and|all|the|so|then|me|a|an|hallo|bitte|kannst du|was ist|was sind|wie groß ist|wie lautet|wie lauten"
+    r"|wie hoch ist|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige|sag mir|und|alle|mir|der|die"
+    r"|das|den)\b[\s,!]*)+"
+)
+_CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to)[\s?.!]*)?\Z")
+
+_PERCENT: Final = r"\s?(?:%|percent|per cent|prozent)"
+_A: Final = rf"(?P<a>{_NUMBER})"
+_B: Final = rf"(?P<b>{_NUMBER})"
+_N: Final = rf"(?P<a>{_WHOLE})"
+_M: Final = rf"(?P<b>{_WHOLE})"
+_MINIMUM: Final = {OfNumbers.PRIMES: Number("2")}
+"""The lower end where only the upper one is said: 1 elsewhere."""
+
+_FIRST_SECOND: Final = ("a", "b")
+_SECOND_FIRST: Final = ("b", "a")
+_WHAT_PERCENT: Final = (
+    r"(?:what|which|how many|wie ?viele?|welcher)\s?(?:%|percent(?:age)?|per cent|prozent(?:satz)?)"
+    r"(?: (?:is|are|sind|ist))?"
+)
+_SHAPES: Final = tuple(
+    (re.compile(pattern), asked, roles)
+    for pattern, asked, roles in (
+        (rf"(?:is|ist) (?:the number |die zahl )?{_N} (?:a |an |eine )?(?:prime|prim|prime number|primzahl)",
+         OfNumbers.IS_PRIME, ("a",)),
+        (rf"(?:check|test|prüfe|teste),? (?:if|whether|ob) {_N} (?:is )?(?:a |eine )?(?:prime|prime number|primzahl)"
+         r"(?: ist)?", OfNumbers.IS_PRIME, ("a",)),
+        (r"(?:prime )?(?:factori[sz]ation|factors|factor|factori[sz]e|decomposition)(?: of)?(?: the number)? ?" + _N
+         + r"(?: into primes?(?: factors)?)?", OfNumbers.FACTORS, ("a",)),
+        (r"(?:primfaktorzerlegung|primfaktoren|faktorisiere|faktorisierung|zerlege)(?: von| der)?(?: zahl)? ?" + _N
+         + r"(?: in primfaktoren)?", OfNumbers.FACTORS, ("a",)),
+        (rf"(?:divisors|teiler) (?:of|von) {_N}", OfNumbers.DIVISORS, ("a",)),
+        (r"(?:prime numbers|primes|primzahlen) (?:up to|until|below or equal to|bis|bis zu|to) " + _N,
+         OfNumbers.PRIMES, ("", "a")),
+        (r"(?:prime numbers|primes|primzahlen) (?:between|from|zwischen|von) " + _N + r" (?:and|to|und|bis) " + _M,
+         OfNumbers.PRIMES, _FIRST_SECOND),
+        (rf"(?:remainder|rest)(?: of| when| von| bei)? ?(?:dividing )?{_N}"
+         rf" ?(?:(?:is )?divided by|/|by|geteilt durch|durch) ?{_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
+        (rf"{_N} (?:mod|modulo) {_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
+        (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von) (?:what|which|welcher|welche)(?: number| amount| zahl)?",
+         OfNumbers.WHOLE, _FIRST_SECOND),
+        (rf"{_B}{_PERCENT} (?:of|von) (?:what|which|welcher)(?: number| amount| zahl)? (?:is|ist) {_A}",
+         OfNumbers.WHOLE, _FIRST_SECOND),
+        (rf"{_A}{_PERCENT} (?:tip|tax|vat|mwst|trinkgeld) (?:on|of|auf|von) {_B}",
+         OfNumbers.PART, _FIRST_SECOND),
+        (r"(?:number of |how many )?(?:permutations|anordnungen|permutationen) (?:of|von|are there of) " + _N
+         + r"(?: items| things| objects| elements| elementen| dingen)?", OfNumbers.ORDERS, ("a",)),
+        (r"(?:next|nächste) (?:prime|primzahl)(?: number)? (?:after|nach) " + _N, OfNumbers.NEXT_PRIME, ("a",)),
+        (rf"{_N} (?:choose|über|ncr) {_M}", OfNumbers.CHOICES, _FIRST_SECOND),
+        (rf"binomial(?: coefficient)? ?(?:of )?\(?{_N}(?: ?, ?| and | over | choose ){_M}\)?",
+         OfNumbers.CHOICES, _FIRST_SECOND),
+        (rf"{_WHAT_PERCENT} (?:of|von) {_A} (?:is|are|sind|ist) {_B}", OfNumbers.SHARE, _SECOND_FIRST),
+        (rf"{_WHAT_PERCENT} {_A} (?:out )?(?:of|von) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
+        (rf"{_A} (?:is|are|sind|ist) {_WHAT_PERCENT} (?:of|von) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
+        (rf"{_A} (?:out of|of|von) {_B} (?:as a|in) (?:percentage|percent|prozent)", OfNumbers.SHARE, _FIRST_SECOND),
+        (rf"(?:percent(?:age)? (?:change|increase|decrease)|prozentuale (?:änderung|veränderung)) (?:from|von) {_A}"
+         rf" (?:to|auf) {_B}", OfNumbers.CHANGE, _FIRST_SECOND),
+        (rf"(?:increase|raise|erhöhe|steigere) {_A} (?:by|um) {_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
+        (rf"{_A} (?:increased by|raised by|plus|\+|erhöht um) ?{_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
+        (rf"{_A}{_PERCENT} (?:more than|mehr als) {_B}", OfNumbers.RAISED, _SECOND_FIRST),
+        (rf"{_A}{_PERCENT} (?:less than|weniger als) {_B}", OfNumbers.LOWERED, _SECOND_FIRST),
+        (
+            rf"(?:sum|total|summe) (?:of the first|der ersten) {_N}"
+            r" (?:natural numbers|positive integers|integers|numbers|whole numbers|natürlichen zahlen|zahlen)",
+            OfNumbers.RANGE_TOTAL,
+            ("", "a"),
+        ),
+        (rf"add {_A}{_PERCENT} to {_B}", OfNumbers.RAISED, _SECOND_FIRST),
+        (rf"(?:decrease|reduce|lower|senke|reduziere|verringere|vermindere) {_A} (?:by|um) {_B}{_PERCENT}",
+         OfNumbers.LOWERED, _FIRST_SECOND),
+        (rf"{_A} (?:decreased by|reduced by|less|minus|-|vermindert um|reduziert um) ?{_B}{_PERCENT}",
+         OfNumbers.LOWERED, _FIRST_SECOND),
+        (rf"(?:take |subtract )?{_A}{_PERCENT} (?:off|discount on|off of|rabatt auf|from) {_B}",
+         OfNumbers.LOWERED, _SECOND_FIRST),
+        (rf"(?:sum|total|summe|add up|add)(?: ?(?:of|von|aus|from))?{_SET} ?(?:from |von )?{_N}"
+         rf" (?:to|through|bis) {_M}",
+         OfNumbers.RANGE_TOTAL, _FIRST_SECOND),
+    )
+)  # fmt: skip
+_LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |, ){_ASKED})*){_OF}{_LIST}")
+_AGAIN: Final = re.compile(
+    rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann))?"
+)
+_ADDED: Final = re.compile(rf"(?:add|addiere|add up)(?: up)?{_SET} ?{_LIST}")
+_AMBIGUOUS: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
+
+
+def number_tasks(text: str, language: Language, before: tuple[Expression, ...]) -> tuple[NumberTask, ...]:
+    """What is asked of which numbers; empty where it is another question. `before` are those of the last question."""
+    if len(text) > MAX_CHARACTERS or (language is Language.ENGLISH and _AMBIGUOUS.search(text)):
+        return ()
+    text = with_decimal_points(plain(text), decimal_comma=language is Language.GERMAN).lower()
+    text = re.sub(r"\s+", " ", text).strip()
+    text = _CLOSING.sub("", _OPENING.sub("", text)).strip()
+    for pattern, asked, roles in _SHAPES:
+        if found := pattern.fullmatch(text):
+            numbers = tuple(_number(found[role]) if role else _MINIMUM.get(asked, Number("1")) for role in roles)
+            return (NumberTask(asked=asked, numbers=numbers),)
+    if found := _ADDED.fullmatch(text):
+        return (NumberTask(asked=OfNumbers.TOTAL, numbers=_numbers(found["list"])),)
+    if found := _LISTED.fullmatch(text):
+        return tuple(NumberTask(asked=each, numbers=_numbers(found["list"])) for each in _figures(found["asked"]))
+    if before and (found := _AGAIN.fullmatch(text)):
+        return tuple(NumberTask(asked=each, numbers=before) for each in _figures(found["asked"]))
+    return ()
+
+
+def _figures(text: str) -> list[OfNumbers]:
+    """The figures named, in order."""
+    named = re.findall(rf"\b({_FIGURE})\b", text)
+    return [asked for name in named for pattern, asked in _FIGURES.items() if re.fullmatch(pattern, name)]
+
+
+def _numbers(listed: str) -> tuple[Expression, ...]:
+    return tuple(_number(found) for found in re.findall(_NUMBER, listed))
+
+
+def _number(text: str) -> Expression:
+    text = text.replace(" ", "")
+    if text.startswith("-"):
+        return Negative(_number(text[1:]))
+    top, _, bottom = text.partition("/")
+    return Operation("/", Number(top), Number(bottom)) if bottom else Number(top)

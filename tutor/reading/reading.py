@@ -1,0 +1,131 @@
+"""From a question to clauses: a sentence ends one, and so does a further demand after a subject."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from tutor.formulas.tokens import Token, TokenKind, tokens
+from tutor.language.cues import Word
+from tutor.language.tagging import tagged
+from tutor.language.vocabulary import Language, is_word, language_of, vocabulary
+from tutor.reading.clause import Clause, Question
+from tutor.reading.clause_builder import ClauseBuilder
+from tutor.reading.items import Item, Mark, items
+from tutor.reading.surroundings import meaning
+
+MAX_CHARACTERS: Final = 1500
+MAX_TOKENS: Final = 300
+
+_ABBREVIATIONS: Final = (
+    (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
+    (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
+    (re.compile(r"\b(can|could|would|will|do|are) u\b", re.IGNORECASE), r"\1 you"),
+    (re.compile(r"\bin (\d+(?:,\d+)?)er[- ]?Schritten\b", re.IGNORECASE), r"mit Schrittweite \1"),
+    (  # domain and range, rather than in the range from 0 to 5
+        re.compile(r"\brange\b(?=\s*(?:[,;?]|\.?\s*\Z|and\s+(?:the\s+)?[a-z]{3}))", re.IGNORECASE),
+        "value range",
+    ),
+    (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
+    (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
+    (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
+    (re.compile(r"\bHoch-\s?und Tiefpunkten?\b", re.IGNORECASE), "Extrempunkte"),
+    (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
+)
+_OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
+_PAIR: Final = rf"{_OPERAND} (?:and|und) {_OPERAND}"
+_NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
+    (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result)
+    for words, operands, result in (
+        ("square", r"(\d+)", r"((\1)^2)"),
+        ("cube", r"(\d+)", r"((\1)^3)"),
+        ("square of|Quadrat von", _OPERAND, r"((\1)^2)"),
+        ("cube of|dritte Potenz von", _OPERAND, r"((\1)^3)"),
+        ("(?:a )?half of|Hälfte von", _OPERAND, r"((\1)/2)"),
+        ("sum of|Summe (?:von|aus)", _PAIR, r"((\1) + (\2))"),
+        ("product of|Produkt (?:von|aus)", _PAIR, r"((\1) * (\2))"),
+        ("difference (?:of|between)|Differenz (?:von|aus|zwischen)", _PAIR, r"((\1) - (\2))"),
+        ("quotient of|Quotient (?:von|aus)", _PAIR, r"((\1) / (\2))"),
+    )
+)
+_COUNTS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ein": 1, "zwei": 2, "drei": 3}
+_PARTS: Final = {
+    "half": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+    "drittel": 3,
+    "viertel": 4,
+    "fünftel": 5,
+    "achtel": 8,
+    "zehntel": 10,
+}
+_SHARE: Final = re.compile(rf"\b({'|'.join(_COUNTS)})[ -]({'|'.join(_PARTS)})s? (of|von)\b", re.IGNORECASE)
+_AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,.\[({;])\b\d+,\d{1,2}(?![\d,])(?!\s*[\])}])|\b\d+,\d{4,}(?![\d,])")
+
+
+def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozenset()) -> Question:
+    """The question's clauses; `otherwise` is the language of a text without words of either language.
+
+    `functions` are the names that the thread has given to functions.
+    """
+    if len(text) > MAX_CHARACTERS:
+        return Question(language=otherwise, clauses=(), is_too_long=True)
+    language = language_of(text, otherwise)
+    for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_RESULTS):
+        text = pattern.sub(replacement, text)
+    text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
+    decimal_comma = language is Language.GERMAN
+    found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))
+    if len(found) > MAX_TOKENS:
+        return Question(language=language, clauses=(), is_too_long=True)
+    return Question(
+        language=language,
+        clauses=clauses_of(items(tagged(found, vocabulary(language)), functions=functions)),
+        has_ambiguous_comma=not decimal_comma and _AMBIGUOUS_COMMA.search(text) is not None,
+    )
+
+
+def _without_exclamation(found: list[Token]) -> list[Token]:
+    """A last `!` is a factorial after a lone number (`What is 5!`) or another factorial, else an exclamation mark."""
+    if not found or found[-1].text != "!" or any(token.text == "!" for token in found[:-1]):
+        return found
+    signs = {TokenKind.OPERATOR, TokenKind.RELATION, TokenKind.LETTER, TokenKind.FUNCTION}
+    lone = len(found) > 1 and found[-2].kind is TokenKind.NUMBER and not any(t.kind in signs for t in found[:-1])
+    return found if lone else found[:-1]
+
+
+def clauses_of(found: Sequence[Item]) -> tuple[Clause, ...]:
+    """The items cut where a sentence ends or a new demand begins after a subject."""
+    clauses: list[Clause] = []
+    builder = ClauseBuilder(found, 0)
+    for at, item in enumerate(found):
+        if _ends_sentence(item) or (isinstance(item, Word) and builder.ends_before(meaning(found, at))):
+            clauses.append(builder.clause())
+            builder = ClauseBuilder(found, at)
+        builder.hear(at)
+    clauses.append(builder.clause())
+    return _assembled([clause for clause in clauses if not clause.is_empty])
+
+
+def _ends_sentence(item: Item) -> bool:
+    return isinstance(item, Mark) and item.text in {".", "?", "!"}
+
+
+def _assembled(clauses: list[Clause]) -> tuple[Clause, ...]:
+    """What belongs together but stands in two sentences: `Solve this. 2x = 6`, `a = 3. What is 2a?`."""
+    result: list[Clause] = []
+    for clause in clauses:
+        before = result[-1] if result else None
+        asks_only = before is not None and before.demands and not before.has_matter and not clause.demands
+        gives_only = before is not None and before.values and not before.demands and not before.subjects
+        if before is not None and (asks_only or gives_only) and clause.subjects:
+            result[-1] = before.joined_with(clause)
+        else:
+            result.append(clause)
+    return tuple(result)
