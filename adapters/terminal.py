@@ -1,18 +1,24 @@
-"""A chat in the terminal: the channel that hands a reply's parts to whoever prints, and files kept as files."""
+"""A chat in the terminal: its channel, the files of answers, and the files that a person names by path."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.attachments import Attachment
+from typing_extensions import override
+
+from bot.attachments import Attachment, objection_to
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
-from bot.errors import StorageError
+from bot.errors import AttachmentError, StorageError
+from bot.file_names import plain_name
 from bot.parts import Part
-from bot.ports import StoredFile
+from bot.ports import Channel, FileStore, IncomingFiles, Live, StoredFile
 
 _CHANNEL = "terminal"
 _UNSAFE = {ord(letter): "_" for letter in '/\\\0<>:"|?*\n\r\t\x1b'}
@@ -25,37 +31,67 @@ class Ended:
     message: ActivityId
 
 
-class TerminalChannel:
-    """Implements `bot.ports.Channel`; what is said comes out of `heard`, in order."""
+class TerminalChannel(Channel):
+    """Puts what is said into `heard`, in order."""
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[Part | Ended] = asyncio.Queue()
 
+    @override
     def split(self, text: str) -> tuple[str, ...]:
-        """A terminal takes a text of any length."""
-        return (text,) if text.strip() else ()
+        return (text,) if text.strip() else ()  # a terminal takes a text of any length
 
+    @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        """Hand the part over."""
         await self.heard.put(part)
         return None
 
-    async def show_typing(self, to: ConversationReference) -> None:
-        """Whoever prints shows a status line of its own."""
+    @override
+    async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
+        await self.heard.put(part)  # what is printed stays
+
+    @override
+    async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
+        """Do nothing: what is printed stays."""
+
+    @override
+    @asynccontextmanager
+    async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
+        yield _TerminalLive(self, to)
 
     def end(self, message: ActivityId) -> None:
         """Nothing more will be said to this message."""
         self.heard.put_nowait(Ended(message))
 
 
-class TerminalFiles:
-    """Implements `bot.ports.FileStore`: plots and files by name in a folder, their path as address."""
+class _TerminalLive(Live):
+    """Shows nothing: the program that prints has a status line of its own."""
+
+    def __init__(self, channel: TerminalChannel, to: ConversationReference) -> None:
+        self._channel = channel
+        self._to = to
+
+    @override
+    async def status(self, text: str) -> None:
+        """Do nothing."""
+
+    @override
+    async def text(self, so_far: str) -> None:
+        """Do nothing."""
+
+    @override
+    async def finish(self, part: Part) -> ActivityId | None:
+        return await self._channel.send(self._to, part)
+
+
+class TerminalFiles(FileStore):
+    """Plots and files of answers by name in a folder; the address of a file is its path."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @override
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
-        """Keep the bytes; the same bytes again are the same file."""
         safe = name.translate(_UNSAFE).lstrip(".") or "file"
         path = self._folder / f"{hashlib.sha256(str(key).encode() + data).hexdigest()[:12]}-{safe}"
         try:
@@ -85,3 +121,50 @@ def said_in_terminal(
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+class GivenPaths(IncomingFiles):
+    """A person's own files, read from their paths when the question is asked."""
+
+    @override
+    @asynccontextmanager
+    async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:
+        yield Path(_file_at(attachment.url).url)  # checked again: it may have changed since it was named
+
+
+def files_at(words: str) -> tuple[Attachment, ...]:
+    """The files that a line of paths names, quoted as in a shell, or one path as it is. Raises AttachmentError."""
+    if Path(words).expanduser().is_file():
+        return (_file_at(words),)
+    try:
+        paths = shlex.split(words)
+    except ValueError:  # a quote that is not closed
+        paths = [words]
+    if not paths:
+        raise _refused("Which file? Say, for example: /file data.csv")
+    return tuple(_file_at(path) for path in paths)
+
+
+def _file_at(said: str) -> Attachment:
+    path = Path(said).expanduser().absolute()
+    name = plain_name(path.name)
+    try:
+        size_bytes = path.stat().st_size
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "this is no path"
+        raise _refused(f"{said} cannot be read: {why}.") from None
+    if path.is_dir():
+        raise _refused(f"{said} is a folder. I take files.")
+    if not path.is_file():
+        raise _refused(f"{said} is not a file.")
+    if not os.access(path, os.R_OK):
+        raise _refused(f"{said} cannot be read: you may not read it.")
+    attachment = Attachment(name=name, url=str(path), size_bytes=size_bytes)
+    objection = objection_to([attachment])
+    if objection is not None:
+        raise _refused(objection)
+    return attachment
+
+
+def _refused(sentence: str) -> AttachmentError:
+    return AttachmentError("a path names no file that is taken", apology=sentence)

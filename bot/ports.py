@@ -80,6 +80,29 @@ class IncomingFiles(Protocol):
         ...
 
 
+class Live(Protocol):
+    """What a person sees while an answer is being worked on. Obtained from `Channel.live`.
+
+    `status` and `text` are hints: a channel drops what it cannot show, or what it has no room for under its limits.
+    They raise nothing, and nothing of them is durable.
+    """
+
+    async def status(self, text: str) -> None:
+        """Show in a few words what is being done."""
+        ...
+
+    async def text(self, so_far: str) -> None:
+        """Show the whole answer as far as it is known."""
+        ...
+
+    async def finish(self, part: Part) -> ActivityId | None:
+        """Replace what was shown by this part, for good. Returns and raises what `Channel.send` does.
+
+        After a crash there is nothing to finish: the part is simply sent.
+        """
+        ...
+
+
 class Channel(Protocol):
     """The way to people. Every method raises ChannelError and nothing else."""
 
@@ -91,8 +114,19 @@ class Channel(Protocol):
         """Say one part as one message; None where the channel gives no id."""
         ...
 
-    async def show_typing(self, to: ConversationReference) -> None:
-        """Show for some seconds that an answer is on its way."""
+    async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
+        """Put a part in the place of one that was sent."""
+        ...
+
+    async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
+        """Take back a part that was sent."""
+        ...
+
+    def live(self, to: ConversationReference) -> AbstractAsyncContextManager[Live]:
+        """Show that an answer is being worked on until the context ends, however it ends.
+
+        Nothing that was shown can arrive after the context has ended, so it cannot overtake the answer.
+        """
         ...
 
 

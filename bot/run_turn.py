@@ -34,7 +34,6 @@ from bot.reply import ReplyWriter, fitting, say
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
 from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WELCOMED, WITHDRAWN
 from bot.turn import Turn
-from bot.typing_indicator import keep_typing
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ async def _work_out(turn: Turn, outside: Outside) -> Reply:
         sentence = await _own_answer(turn, outside)
         if sentence is not None:
             return Reply(parts=say(sentence))
-        async with keep_typing(outside.channel, turn.message.reference):
+        async with outside.channel.live(turn.message.reference):
             return Reply(parts=await turn.unless_stopped(_ask(turn, outside)))
     except BotError as error:
         log.warning(

@@ -24,7 +24,6 @@ from adapters.openai.client import Client
 from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox
 from adapters.teams.attachments import ConnectorFiles
-from adapters.teams.bot_adapter import ConnectorAdapter
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.endpoint import MessagesEndpoint
@@ -93,7 +92,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
         engine = await stack.enter_async_context(_working(opened, channel))
         intake = Intake(engine=engine, channel=channel)
         stack.push_async_callback(intake.stop)
-        app = _application(connector, intake, opened.files)
+        app = _application(intake, opened.files)
         if opened.memory is not None:
             place = Place(
                 address=address, port=port.getsockname()[1], files_url=opened.files_url, folder=settings.data_dir
@@ -170,10 +169,10 @@ async def _working(opened: _Opened, channel: TeamsChannel) -> AsyncIterator[Engi
         await engine.stop(deadline_s=_DRAIN_S)
 
 
-def _application(connector: Connector, intake: Intake, files: Files) -> web.Application:
+def _application(intake: Intake, files: Files) -> web.Application:
     app = web.Application(middlewares=[faults_as_json, loopback_only])
     dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
-    MessagesEndpoint(adapter=ConnectorAdapter(connector=connector), dispatch=dispatch).add_routes(app)
+    MessagesEndpoint(dispatch=dispatch).add_routes(app)
     add_file_routes(app, files)
     return app
 

@@ -11,8 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from adapters.sandbox.pictures import ConfinedPictures
-from adapters.terminal import Ended, TerminalChannel, TerminalFiles, said_in_terminal
-from adapters.terminal_files import GivenPaths, files_at
+from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
 from bot.attachments import MAX_FILES, TOO_MANY, Attachment, listed
 from bot.conversation import IncomingMessage
 from bot.engine import Engine

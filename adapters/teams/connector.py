@@ -81,15 +81,15 @@ class Connector:
         """Post a new activity, once Teams' limits allow it; its id, if it got one."""
         return (await self._call("POST", place, None, Effect.TWICE, activity)).id
 
-    async def create_passing(self, place: Place, activity: dict[str, object]) -> None:
-        """Post an activity that is worth something only now, such as typing: at once and unrepeated, or not at all.
+    async def send_ephemeral(self, place: Place, activity: dict[str, object]) -> None:
+        """Post an activity that is worth something only now, such as typing, without a retry.
 
-        It is dropped where it would make others wait for Teams' limits.
+        It is dropped where it would make other requests wait for Teams' rate limits.
         """
         if self._pace.has_room(place.tenant, place.conversation):
             await self._call("POST", place, None, Effect.WORTHLESS, activity)
         else:
-            log.debug("passing activity dropped")
+            log.debug("ephemeral activity dropped")
 
     async def update(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity of the bot's own."""

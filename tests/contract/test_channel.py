@@ -17,6 +17,7 @@ from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextP
 from bot.ports import Channel
 from bot.turn_code import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
+from tests.support.waiting import until
 
 TEXT = TextPart(text="y = **12**")
 PICTURE = PicturePart(url="http://127.0.0.1:3978/files/t/plot.png", alt_text="Line plot of x² + 3")
@@ -117,7 +118,8 @@ async def test_no_entity_leaves_so_nobody_can_be_mentioned(teams: StandInConnect
 
 
 async def test_typing_is_shown_and_is_no_message(teams: StandInConnector, channel: Channel) -> None:
-    await channel.show_typing(reference(teams))
+    async with channel.live(reference(teams)):
+        await until(lambda: bool(teams.posted))
 
     assert [posted.type for posted in teams.posted] == ["typing"]
     assert teams.messages == []
@@ -148,11 +150,38 @@ async def test_a_conversation_without_the_bot_is_gone(teams: StandInConnector, c
         await channel.send(reference(teams), PICTURE)
 
 
-async def test_typing_that_fails_is_a_channel_error_like_any_other(teams: StandInConnector, channel: Channel) -> None:
+async def test_typing_that_fails_disturbs_nothing(teams: StandInConnector, channel: Channel) -> None:
     teams.typing_faults.append(Fault(status=500))
 
+    async with channel.live(reference(teams)) as live:
+        await until(lambda: bool(teams.requests))
+        assert await live.finish(TEXT) == "1"
+
+    assert [posted.type for posted in teams.posted] == ["message"]
+
+
+async def test_a_part_can_be_replaced_and_deleted(teams: StandInConnector, channel: Channel) -> None:
+    sent = await channel.send(reference(teams), TEXT)
+    assert sent is not None
+    await channel.replace(reference(teams), sent, TextPart(text="y = 13"))
+    await channel.delete(reference(teams), sent)
+
+    assert [(posted.method, posted.activity_id, posted.text) for posted in teams.posted] == [
+        ("POST", sent, "y = **12**"),
+        ("PUT", sent, "y = 13"),
+        ("DELETE", sent, ""),
+    ]
+
+
+async def test_a_part_that_cannot_be_replaced_or_deleted_is_a_channel_error(
+    teams: StandInConnector, channel: Channel
+) -> None:
+    teams.faults.extend([Fault(status=404), Fault(status=403)])
+
     with pytest.raises(ChannelError):
-        await channel.show_typing(reference(teams))
+        await channel.replace(reference(teams), ActivityId("7"), TEXT)
+    with pytest.raises(ChannelError):
+        await channel.delete(reference(teams), ActivityId("7"))
 
 
 def test_a_short_text_is_one_piece(channel: Channel) -> None:

@@ -23,7 +23,7 @@ from bot.conversation import (
 )
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.parts import Part
-from bot.ports import LedgerEntry, StoredFile
+from bot.ports import LedgerEntry, Live, StoredFile
 from bot.run import Run, RunId, RunStatus, ToolOutput
 from bot.timeline import ANSWERED, Outcome
 
@@ -191,9 +191,8 @@ class FakeChannel:
     """Remembers what was said and when typing was shown, in one sequence."""
 
     def __init__(self) -> None:
-        self.heard: list[Part | str] = []  # parts, and the word "typing"
+        self.heard: list[Part | str] = []  # parts, and the words "typing" and "deleted"
         self.failures: list[Exception] = []  # what the next sends raise
-        self.typing_failures: list[Exception] = []
 
     @property
     def said(self) -> list[Part]:
@@ -208,10 +207,31 @@ class FakeChannel:
         self.heard.append(part)
         return ActivityId(f"a{len(self.heard)}")
 
-    async def show_typing(self, to: ConversationReference) -> None:
-        if self.typing_failures:
-            raise self.typing_failures.pop(0)
+    async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
+        self.heard.append(part)
+
+    async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
+        self.heard.append("deleted")
+
+    @asynccontextmanager
+    async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
         self.heard.append("typing")
+        yield FakeLive(self, to)
+
+
+class FakeLive:
+    def __init__(self, channel: FakeChannel, to: ConversationReference) -> None:
+        self._channel = channel
+        self._to = to
+
+    async def status(self, text: str) -> None:
+        pass
+
+    async def text(self, so_far: str) -> None:
+        pass
+
+    async def finish(self, part: Part) -> ActivityId | None:
+        return await self._channel.send(self._to, part)
 
 
 class MemoryConversations:

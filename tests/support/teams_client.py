@@ -13,8 +13,6 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from adapters.teams.bot_adapter import ConnectorAdapter
-from adapters.teams.connector import Connector
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.faults import faults_as_json
 from adapters.teams.guard import loopback_only
@@ -101,8 +99,7 @@ async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
     async with aiohttp.ClientSession(auto_decompress=False) as client:
         app = web.Application(middlewares=[faults_as_json, loopback_only])
         dispatch = TeamsDispatch(accept=accepted, replace=accepted.replace)
-        adapter = ConnectorAdapter(connector=Connector(session=client))
-        MessagesEndpoint(adapter=adapter, dispatch=dispatch).add_routes(app)
+        MessagesEndpoint(dispatch=dispatch).add_routes(app)
         runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)
         await runner.setup()
         try:

@@ -64,7 +64,7 @@ async def test_a_trailing_slash_of_the_service_address_makes_no_difference(
 
 
 async def test_typing_is_posted(teams: StandInConnector, connector: Connector) -> None:
-    await connector.create_passing(at(teams.service_url), TYPING)
+    await connector.send_ephemeral(at(teams.service_url), TYPING)
 
     assert [posted.type for posted in teams.posted] == ["typing"]
 
@@ -191,7 +191,7 @@ async def test_typing_is_dropped_where_it_would_make_the_next_answer_wait(
 ) -> None:
     for _ in range(3):
         await connector.create(at(teams.service_url), HELLO)
-    await connector.create_passing(at(teams.service_url), TYPING)
+    await connector.send_ephemeral(at(teams.service_url), TYPING)
 
     assert [posted.type for posted in teams.requests] == ["message"] * 3
 
@@ -224,7 +224,7 @@ async def test_typing_is_never_repeated(teams: StandInConnector, connector: Conn
     teams.typing_faults.extend([Fault.named(429, "Throttled")] * 3)
 
     with pytest.raises(DeliveryError):
-        await connector.create_passing(at(teams.service_url), TYPING)
+        await connector.send_ephemeral(at(teams.service_url), TYPING)
     assert len(teams.requests) == 1
 
 
