@@ -40,8 +40,7 @@ class PostgresServer:
             self._as = {"user": _NOBODY, "group": _NOBODY}
             os.chown(folder, _NOBODY, _NOBODY)
             if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
-                shutil.copytree(programs.parent, folder / "install")
-                self._programs = folder / "install/bin"
+                self._programs = _readable_copy(programs, folder / "install")
         self.port = lasting_port()
 
     def prepare(self) -> None:
@@ -88,6 +87,19 @@ class PostgresServer:
                 **self._as,  # type: ignore[call-overload]  # user and group, or nothing
             )
         assert done.returncode == 0, told.read_text()
+
+
+def _readable_copy(programs: Path, to: Path) -> Path:
+    """The wheel's programs where any user may run them: root's own folders are closed to the server's user.
+
+    The programs find their libraries by paths relative to themselves, in `<package>.libs` beside the package, so both
+    are copied and keep their places.
+    """
+    package = next(parent for parent in programs.parents if parent.parent.name == "site-packages")
+    for folder in package.parent.glob(f"{package.name}*"):
+        if not folder.name.endswith(".dist-info"):
+            shutil.copytree(folder, to / folder.name, symlinks=True)
+    return to / programs.relative_to(package.parent)
 
 
 @contextmanager
