@@ -1,7 +1,7 @@
 """What no linter knows about the tracked files: `python -m scripts.check_tree`.
 
 A registry's address or a path of somebody's machine in a file makes the project work in one place only; a file of more
-than 300 lines is two, though a list of tests may be longer.
+than 500 lines is two, though a list of tests may be longer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.progress import ROOT, CannotGoOnError, run_story
 
-_MAX_LINES = 300
+_MAX_LINES = 500
 _MAX_TEST_LINES = 500
 _DEADLINE_S = 60
 _FORBIDDEN = {

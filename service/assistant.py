@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from adapters.embedded.server import AssistantsServer, open_server
-from adapters.embedded.store import StoreError, StoreInUseError
+from adapters.embedded.assistants_server import AssistantsServer, open_server
+from adapters.embedded.object_store import StoreError, StoreInUseError
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import pytest
 
+from adapters.embedded.assistants_server import open_server
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelReply, ModelRequest, ModelToolCall, Speaker
-from adapters.embedded.server import open_server
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import PollingPace

@@ -10,8 +10,8 @@ import random
 import sys
 from pathlib import Path
 
+from adapters.embedded.assistants_server import open_server
 from adapters.embedded.models.port import ModelReply, ModelRequest, Speaker
-from adapters.embedded.server import open_server
 from tests.support.embedded_server import KEY, RememberingSandbox, calls, runs_code, says
 
 

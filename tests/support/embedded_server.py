@@ -13,6 +13,7 @@ from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 
+from adapters.embedded.assistants_server import open_server
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     Model,
@@ -23,8 +24,7 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     ModelUsage,
 )
-from adapters.embedded.pictures import PictureFitter
-from adapters.embedded.server import open_server
+from adapters.embedded.run_context import PictureFitter
 from adapters.sandbox.results import CodeResult, CodeStatus
 
 KEY = "key-of-the-tests"

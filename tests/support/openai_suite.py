@@ -21,11 +21,23 @@ from unittest.mock import patch
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from adapters.embedded import server
-from adapters.embedded.application import create_app
-from adapters.embedded.ids import AssistantId, FileId, MessageId, RunId, StepId, ThreadId
-from adapters.embedded.objects import Assistant, File, Message, Text, TextPart, Thread
-from adapters.embedded.rows import Item, Rows
+from adapters.embedded import assistants_server as server
+from adapters.embedded.api_http import create_app
+from adapters.embedded.api_objects import (
+    Assistant,
+    AssistantId,
+    File,
+    FileId,
+    Message,
+    MessageId,
+    RunId,
+    StepId,
+    Text,
+    TextPart,
+    Thread,
+    ThreadId,
+)
+from adapters.embedded.object_store import Item, Rows, Store
 from adapters.embedded.run_objects import (
     CreatedMessage,
     Function,
@@ -41,7 +53,6 @@ from adapters.embedded.run_objects import (
     SubmitToolOutputs,
     ToolCalls,
 )
-from adapters.embedded.store import Store
 from tests.support.embedded_server import RememberingSandbox, ScriptedModel
 
 KEY = "My API Key"

@@ -24,14 +24,14 @@ from adapters.embedded.models.chat_errors import (
     unreachable,
     unreadable,
     untrusted,
+    wished_pause_s,
 )
-from adapters.embedded.models.chat_help import helped
 from adapters.embedded.models.chat_reply import UnreadableReplyError, disguised_status, reply_of
 from adapters.embedded.models.chat_request import body_of
-from adapters.embedded.models.chat_ways import Part, Ways
-from adapters.embedded.models.fitting import fitted
+from adapters.embedded.models.context_window import fitted
+from adapters.embedded.models.endpoint_capabilities import Part, Ways
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
-from adapters.embedded.models.waiting import wished_pause_s
+from adapters.embedded.models.reply_repair import helped
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from adapters.embedded.models.chat_ways import Part
-from adapters.embedded.models.code_calls import code_in
+from adapters.embedded.models.endpoint_capabilities import Part
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     UNSEEN_PICTURES,
@@ -21,6 +20,7 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     Speaker,
 )
+from adapters.embedded.models.reply_repair import code_in
 
 _IN_WORDS = (
     "You cannot call functions here. To run Python, write one Markdown block that begins with ```python and end your "

@@ -10,8 +10,8 @@ import openai
 import pytest
 from openai import AzureOpenAI, OpenAI
 
-from adapters.embedded.server import open_server
-from adapters.embedded.store import StoreError
+from adapters.embedded.assistants_server import open_server
+from adapters.embedded.object_store import StoreError
 from tests.support.embedded_server import KEY, RememberingSandbox, ScriptedModel, ended, serving
 
 BEARER = {"Authorization": f"Bearer {KEY}"}

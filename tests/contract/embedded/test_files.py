@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 from openai.types.file_create_params import ExpiresAfter
 
-from adapters.embedded import server
+from adapters.embedded import assistants_server as server
 from tests.support.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
 
 AN_HOUR: ExpiresAfter = {"anchor": "created_at", "seconds": 3600}

@@ -7,7 +7,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from adapters.embedded.rows import Rows
+from adapters.embedded.object_store import Rows
 from tests.support.embedded_server import ScriptedModel, asked, ended, seen
 
 FULL = "The assistants' data cannot be read or written: database or disk is full."

@@ -1,11 +1,27 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
-from openai import OpenAI
+import pytest
+from openai import APIError, OpenAI
 
+from adapters.embedded.assistants_server import SHUTDOWN_S
+from adapters.embedded.models.port import ModelError
 from adapters.sandbox.results import CodeResult, CodeStatus
-from tests.support.embedded_server import RememberingSandbox, ScriptedModel, calls, ended, runs_code, says
+from tests.support.embedded_server import (
+    KEY,
+    RememberingSandbox,
+    ScriptedModel,
+    calls,
+    ended,
+    runs_code,
+    says,
+    serving,
+)
 
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 
@@ -98,3 +114,62 @@ def test_a_run_goes_on_when_its_reader_has_gone(client: OpenAI, model: ScriptedM
     model.held = False
     (run,) = client.beta.threads.runs.list(thread.id).data
     assert ended(client, run).status == "completed"
+
+
+@contextmanager
+def following(client: OpenAI, model: ScriptedModel) -> Iterator[tuple[Any, Any]]:
+    """A run whose model does not answer yet, and its stream after `thread.run.in_progress`."""
+    model.held = True
+    assistant = client.beta.assistants.create(model="m")
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "hi"}])
+    with client.beta.threads.runs.create(
+        thread.id, assistant_id=assistant.id, metadata={"turn": "7"}, stream=True
+    ) as stream:
+        started = [next(iter(stream)) for _ in range(3)]
+        assert names(started) == ["thread.run.created", "thread.run.queued", "thread.run.in_progress"]
+        yield started[0].data, stream
+
+
+def test_the_first_event_holds_the_stored_run_before_the_model_answers(client: OpenAI, model: ScriptedModel) -> None:
+    with following(client, model) as (run, _):
+        (stored,) = client.beta.threads.runs.list(run.thread_id).data
+        assert (stored.id, stored.metadata) == (run.id, {"turn": "7"})
+
+
+def test_a_cancelled_run_ends_its_stream(client: OpenAI, model: ScriptedModel) -> None:
+    with following(client, model) as (run, stream):
+        client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
+        assert names(list(stream)) == ["thread.run.cancelling", "thread.run.cancelled"]
+
+
+def test_a_failed_run_ends_its_stream_with_its_error(client: OpenAI, model: ScriptedModel) -> None:
+    model.replies = [ModelError("The model is unwell.", code="rate_limit_exceeded")]
+    _, events = streamed(client, [])
+    assert events[-1].event == "thread.run.failed"
+    assert events[-1].data.last_error.to_dict() == {"code": "rate_limit_exceeded", "message": "The model is unwell."}
+
+
+def test_a_deleted_thread_ends_the_stream_of_its_run_with_an_error(client: OpenAI, model: ScriptedModel) -> None:
+    with following(client, model) as (run, stream):
+        client.beta.threads.delete(run.thread_id)
+        with pytest.raises(APIError, match="No run found"):
+            list(stream)
+
+
+def test_a_server_that_stops_ends_its_streams_at_once_and_the_run_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    model, sandbox = ScriptedModel(), RememberingSandbox()
+    with ExitStack() as stack:
+        server = stack.enter_context(ExitStack())
+        base_url = server.enter_context(serving(tmp_path, model, sandbox))
+        client = stack.enter_context(OpenAI(api_key=KEY, base_url=base_url, max_retries=0))
+        run, stream = stack.enter_context(following(client, model))
+        stops_at = time.monotonic()
+        server.close()
+        assert time.monotonic() - stops_at < SHUTDOWN_S
+        assert list(stream) == []
+    model.held = False
+    with (
+        serving(tmp_path, model, sandbox) as base_url,
+        OpenAI(api_key=KEY, base_url=base_url, max_retries=0) as client,
+    ):
+        assert ended(client, run).status == "completed"

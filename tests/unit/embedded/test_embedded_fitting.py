@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.embedded.models.fitting import cut_in_the_middle, fitted
+from adapters.embedded.models.context_window import cut_in_the_middle, fitted
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelMessage, ModelPicture, ModelToolCall, Speaker
 
 

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from adapters.embedded.models.chat_help import helped
-from adapters.embedded.models.code_calls import code_in, tool_named
+from adapters.embedded.models.chat_reply import without_thinking
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     ModelFinish,
@@ -19,7 +18,7 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     Speaker,
 )
-from adapters.embedded.models.thinking import without_thinking
+from adapters.embedded.models.reply_repair import code_in, helped, tool_named
 
 PYTHON = ModelTool(name=CODE_INTERPRETER, description="Python", parameters={"type": "object"})
 WEATHER = ModelTool(name="weather", description="Tells it", parameters={"type": "object"})

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.embedded.errors import ApiError
-from adapters.embedded.folder import FileFolder
-from adapters.embedded.ids import ThreadId
-from adapters.embedded.objects import Thread
-from adapters.embedded.rows import Rows
-from adapters.embedded.store import Store, StoreError
+from adapters.embedded.api_errors import ApiError
+from adapters.embedded.api_objects import Thread, ThreadId
+from adapters.embedded.blob_folder import FileFolder
+from adapters.embedded.object_store import Rows, Store, StoreError
 
 
 @pytest.fixture

@@ -1,29 +1,22 @@
-"""Paths of runs and their steps: `/threads/{thread_id}/runs` and `/threads/runs`."""
+"""`/threads/{thread_id}/runs`, their steps, and `/threads/runs`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import web
 
-from adapters.embedded import moves
-from adapters.embedded.errors import ApiError, not_found
-from adapters.embedded.events import Event, Events
-from adapters.embedded.http import answered, body_of, listed, window_of
-from adapters.embedded.ids import RunId, ThreadId, new_id
-from adapters.embedded.journal import RunJournal
-from adapters.embedded.messages import new_message
-from adapters.embedded.objects import Assistant, Message, Thread
-from adapters.embedded.rows import Rows
+from adapters.embedded import run_transitions
+from adapters.embedded.api_errors import ApiError, not_found
+from adapters.embedded.api_http import answered, body_of, listed, window_of
+from adapters.embedded.api_objects import Assistant, Message, RunId, Thread, ThreadId, new_id, parse
+from adapters.embedded.object_store import Rows, Store
+from adapters.embedded.run_events import Event, EventBroker, RunJournal, send_events
+from adapters.embedded.run_executor import RunTasks
 from adapters.embedded.run_objects import Run, RunStep
-from adapters.embedded.run_tasks import RunTasks
-from adapters.embedded.store import Store
-from adapters.embedded.streaming import stream
-from adapters.embedded.threads import add_thread, new_thread
-from adapters.embedded.tool_outputs import outputs_of
-from adapters.embedded.wire import parse
+from adapters.embedded.thread_routes import add_thread, new_message, new_thread
 
 POLL_AFTER_MS = 200
 """What the openai package's poll helpers are advised to wait between two looks."""
@@ -48,7 +41,7 @@ class Runs:
     """Start, list, read, change, cancel; tool outputs; steps."""
 
     def __init__(
-        self, *, store: Store, journal: RunJournal, tasks: RunTasks, events: Events, run_deadline_s: int
+        self, *, store: Store, journal: RunJournal, tasks: RunTasks, events: EventBroker, run_deadline_s: int
     ) -> None:
         self._store = store
         self._journal = journal
@@ -111,10 +104,10 @@ class Runs:
         stream_it: bool,
         before: tuple[Event, ...] = (),
     ) -> web.StreamResponse:
-        with self._events.listen(run.id) as heard:
-            await self._journal.write(moves.start, run.id, run=run, messages=messages)
+        with self._events.subscribe(run.id) as subscription:
+            await self._journal.write(run_transitions.start, run.id, run=run, messages=messages)
             self._tasks.start(run)
-            return await stream(request, heard, before) if stream_it else answered(run)
+            return await send_events(request, subscription, before) if stream_it else answered(run)
 
     async def _list(self, request: web.Request) -> web.Response:
         thread_id, window = request.match_info["thread_id"], window_of(request)
@@ -138,18 +131,18 @@ class Runs:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         run = await self._store.transact(lambda rows: _named(rows, request))
-        await self._journal.write(moves.request_cancel, run.id)
+        await self._journal.write(run_transitions.request_cancel, run.id)
         self._tasks.cancel(run)
         return answered(await self._journal.run(run.id))
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
         fields = await body_of(request)
         run = await self._store.transact(lambda rows: _named(rows, request))
-        with self._events.listen(run.id) as heard:
-            await self._journal.write(moves.submit_outputs, run.id, outputs=outputs_of(fields))
+        with self._events.subscribe(run.id) as subscription:
+            await self._journal.write(run_transitions.submit_outputs, run.id, outputs=outputs_of(fields))
             self._tasks.wake(run.id)
             if fields.get("stream") is True:
-                return await stream(request, heard)
+                return await send_events(request, subscription)
             return answered(await self._journal.run(run.id))
 
     async def _list_steps(self, request: web.Request) -> web.Response:
@@ -206,3 +199,24 @@ def _named(rows: Rows, request: web.Request) -> Run:
     if run.thread_id != thread.id:
         raise not_found("run", run.id)
     return run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutput:
+    """What one call gave; no output counts as an empty one."""
+
+    tool_call_id: str
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutputs:
+    """All of them."""
+
+    tool_outputs: tuple[ToolOutput, ...]
+
+
+def outputs_of(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Outputs by the id of their call. Raises ApiError (400)."""
+    submitted = parse(ToolOutputs, fields)
+    return {output.tool_call_id: output.output or "" for output in submitted.tool_outputs}

@@ -7,24 +7,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from adapters.embedded.application import create_app
-from adapters.embedded.assistants import Assistants
-from adapters.embedded.code_interpreter import CodeEngine, CodeInterpreter
-from adapters.embedded.door import LOOPBACK
-from adapters.embedded.events import Events
-from adapters.embedded.files import Files
-from adapters.embedded.folder import FileFolder
-from adapters.embedded.journal import RunJournal
-from adapters.embedded.messages import Messages
+from adapters.embedded.api_http import LOOPBACK, create_app
+from adapters.embedded.api_objects import File
+from adapters.embedded.assistant_routes import Assistants
+from adapters.embedded.blob_folder import FileFolder
+from adapters.embedded.code_interpreter import CodeEngine, CodeInterpreter, Workspace
+from adapters.embedded.file_routes import Files
 from adapters.embedded.models.port import Model
-from adapters.embedded.objects import File
-from adapters.embedded.pictures import PictureFitter, Pictures
-from adapters.embedded.run_loop import RunLoop
-from adapters.embedded.run_tasks import RunTasks
-from adapters.embedded.runs import Runs
-from adapters.embedded.store import Store
-from adapters.embedded.threads import Threads
-from adapters.embedded.workspace import Workspace
+from adapters.embedded.object_store import Store
+from adapters.embedded.run_context import PictureFitter, Pictures
+from adapters.embedded.run_events import EventBroker, RunJournal
+from adapters.embedded.run_executor import RunLoop, RunTasks
+from adapters.embedded.run_routes import Runs
+from adapters.embedded.thread_routes import Messages, Threads
 
 MAX_FILE_BYTES = 100_000_000
 SHUTDOWN_S = 2.0
@@ -69,7 +64,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
         await folder.open([file.id for file in await store.transact(lambda rows: rows.all(File))])
         files = Files(store=store, folder=folder)
         await files.tidy()
-        events = Events()
+        events = EventBroker()
         journal = RunJournal(store=store, events=events)
         workspace = Workspace(engine=sandbox, store=store, folder=folder)
         code = CodeInterpreter(engine=sandbox, folder=folder, workspace=workspace, journal=journal)
@@ -88,6 +83,12 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
                 Runs(store=store, journal=journal, tasks=tasks, events=events, run_deadline_s=run_deadline_s),
             ],
         )
+
+        async def end_streams(_: web.Application) -> None:
+            events.close()
+
+        # Without this, stopping would wait for every client that follows a run.
+        app.on_shutdown.append(end_streams)
         base_url = await _listen(app, host, port, stack)
         return AssistantsServer(base_url=base_url, closing=stack.pop_all())
 

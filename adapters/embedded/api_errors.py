@@ -1,4 +1,4 @@
-"""What a client is told when a request cannot be served; the texts are those clients of OpenAI already look for."""
+"""Errors a client gets when a request cannot be served; clients of OpenAI already look for these texts."""
 
 from __future__ import annotations
 

@@ -1,15 +1,87 @@
-"""Assistants, threads, messages and files as Assistants API v2 shows them; lengths are those of its specification."""
+"""Assistants, threads, messages and files as Assistants API v2 shows them, and the codec between objects and JSON.
+
+What is stored is what is sent, so one codec serves the database and the wire. Limits on lengths are those of OpenAI's
+specification.
+"""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NewType, NotRequired, TypeVar
 
-from pydantic import BeforeValidator, Field
+import orjson
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
-from adapters.embedded.ids import AssistantId, FileId, MessageId, RunId, ThreadId
-from adapters.embedded.wire import Metadata, Settings
+from adapters.embedded.api_errors import unreadable
+
+AssistantId = NewType("AssistantId", str)
+ThreadId = NewType("ThreadId", str)
+MessageId = NewType("MessageId", str)
+RunId = NewType("RunId", str)
+StepId = NewType("StepId", str)
+FileId = NewType("FileId", str)
+
+
+def new_id(prefix: str) -> str:
+    """An id such as `thread_5f0c...`; file ids take a hyphen, as OpenAI's do (`file-...`)."""
+    joint = "-" if prefix == "file" else "_"
+    return f"{prefix}{joint}{secrets.token_hex(12)}"
+
+
+T = TypeVar("T")
+
+_CODECS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _none_is_empty_object(value: object) -> object:
+    return {} if value is None else value
+
+
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16),
+    BeforeValidator(_none_is_empty_object),
+]
+"""Up to 16 pairs a client may hang on an object."""
+
+Settings = dict[str, Any]
+"""Settings that are kept and given back as they came, such as `response_format`."""
+
+
+def parse(kind: type[T], fields: Mapping[str, Any]) -> T:
+    """Make an object of a client's fields; unknown fields are ignored. Raises ApiError."""
+    try:
+        return _codec(kind).validate_python(fields)
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def load(kind: type[T], text: str) -> T:
+    """Read an object back from the JSON it was stored as."""
+    try:
+        return _codec(kind).validate_json(text)
+    except ValidationError:
+        # pydantic's text quotes the values, which are a user's words.
+        raise ValueError(f"a stored {kind.__name__} cannot be read") from None
+
+
+def dump(value: object) -> bytes:
+    """JSON of an object, or of anything made of objects."""
+    return orjson.dumps(value)
+
+
+def plain(text: str) -> str:
+    """Text that can be stored and sent: no lone surrogates (UTF-8 has none) and no NUL."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def _codec(kind: type[T]) -> TypeAdapter[T]:
+    if kind not in _CODECS:
+        _CODECS[kind] = TypeAdapter(kind)
+    return _CODECS[kind]
 
 
 class CodeInterpreterTool(TypedDict):
@@ -205,6 +277,12 @@ class Message:
     run_id: RunId | None = None
     attachments: Annotated[tuple[Attachment, ...], BeforeValidator(_none_is_empty)] = ()
     metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def file_ids(self) -> list[FileId]:
+        """The files that come with this message, attachments and pictures, each once and in order."""
+        pictures = [part.image_file.file_id for part in self.content if isinstance(part, ImageFilePart)]
+        return list(dict.fromkeys([*(item["file_id"] for item in self.attachments), *pictures]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

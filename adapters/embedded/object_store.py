@@ -1,18 +1,21 @@
-"""What a transaction can do with stored objects. Synchronous: it runs in the store's own thread."""
+"""The server's memory: one SQLite file, one thread that owns the connection, one transaction for each piece of work."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
+from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from adapters.embedded.errors import not_found
-from adapters.embedded.objects import Assistant, File, Message, Thread
-from adapters.embedded.products import Product
-from adapters.embedded.run_objects import ACTIVE, Run, RunStep
-from adapters.embedded.wire import dump, load
+from adapters.embedded.api_errors import not_found
+from adapters.embedded.api_objects import Assistant, File, Message, Thread, dump, load
+from adapters.embedded.run_objects import ACTIVE, Product, Run, RunStep
 
 Item = Assistant | Thread | Message | Run | RunStep | File
 Stored = TypeVar("Stored", bound=Item)
@@ -48,6 +51,12 @@ class Rows:
         self._sql.execute(
             "INSERT INTO objects (id, kind, body) VALUES (?, ?, ?)", (item.id, _NOUNS[type(item)], dump(item).decode())
         )
+
+    def add_message(self, message: Message) -> None:
+        """Add a message at the end of its thread. Raises ApiError (404) when one of its files does not exist."""
+        for file_id in message.file_ids:
+            self.get(File, file_id)
+        self.insert(message)
 
     def update(self, item: Item) -> None:
         """Replace an object; its place in lists stays."""
@@ -132,3 +141,70 @@ class Rows:
 def _conditions(noun: str, where: dict[str, str]) -> tuple[str, tuple[str, ...]]:
     columns = "".join(f" AND {column} = ?" for column in where)
     return f"kind = ?{columns}", (noun, *where.values())
+
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The data folder cannot be read or written; the message says why in one sentence."""
+
+
+class StoreInUseError(StoreError):
+    """Another process holds the data folder."""
+
+
+class Store:
+    """Runs pieces of work against the rows, one after the other, each wholly or not at all."""
+
+    def __init__(self, *, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+
+    @classmethod
+    async def open(cls, path: Path) -> Store:
+        """Open or make the file. Raises StoreError when it is damaged, unwritable, or held by another process."""
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedded-store")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        except (sqlite3.Error, OSError) as error:
+            thread.shutdown()
+            kind = StoreInUseError if _is_locked(error) else StoreError
+            raise kind(f"{path} cannot be opened: {_plainly(error)}.") from error
+        return cls(connection=connection, thread=thread)
+
+    async def transact(self, work: Callable[[Rows], T]) -> T:
+        """Do `work` in one transaction, on the disk when this returns. Raises StoreError, and what `work` raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown()
+
+    def _run(self, work: Callable[[Rows], T]) -> T:
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return work(Rows(self._connection))
+        except sqlite3.Error as error:
+            raise StoreError(f"The assistants' data cannot be read or written: {_plainly(error)}.") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=2, isolation_level=None, check_same_thread=False)
+    # An exclusive lock, so that a second server on the same folder is told at once instead of spoiling runs.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(files("adapters.embedded").joinpath("schema.sql").read_text())
+    return connection
+
+
+def _is_locked(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _plainly(error: Exception) -> str:
+    return "another process is using it" if _is_locked(error) else str(error)

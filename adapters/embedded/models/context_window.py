@@ -1,4 +1,4 @@
-"""Brings a conversation into the room that a model has."""
+"""Cuts a conversation down to the context window of a model."""
 
 from __future__ import annotations
 

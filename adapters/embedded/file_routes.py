@@ -1,4 +1,4 @@
-"""Paths of files: `/files`."""
+"""`/files`: upload, list, read, download, delete."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import Field
 
-from adapters.embedded.errors import ApiError
-from adapters.embedded.folder import FileFolder
-from adapters.embedded.http import answered, listed, window_of
-from adapters.embedded.ids import FileId
-from adapters.embedded.objects import File, deleted
-from adapters.embedded.rows import Rows, Window
-from adapters.embedded.store import Store
-from adapters.embedded.wire import plain
+from adapters.embedded.api_errors import ApiError
+from adapters.embedded.api_http import answered, listed, window_of
+from adapters.embedded.api_objects import File, FileId, deleted, plain
+from adapters.embedded.blob_folder import FileFolder
+from adapters.embedded.object_store import Rows, Store, Window
 
 _UPLOADED_FOR = ("assistants", "vision", "user_data", "batch", "fine-tune", "evals")
 _DOWNLOADED = ("assistants_output", "vision", "batch_output", "fine-tune-results")

@@ -1,7 +1,7 @@
-"""The moves of a run, each a change of rows and the events that tell it.
+"""The transitions of a run: each changes rows and returns the events that report the change.
 
 They are OpenAI's: queued -> in_progress -> (requires_action -> queued -> in_progress)* -> completed, incomplete,
-failed, cancelled or expired. A move that no longer fits, since someone cancelled the run or deleted its thread,
+failed, cancelled or expired. A transition that no longer fits, because the run was cancelled or its thread deleted,
 raises RunInterruptedError and changes nothing.
 """
 
@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.embedded.errors import ApiError
-from adapters.embedded.events import Event, calls_opened, message_written
-from adapters.embedded.ids import RunId
-from adapters.embedded.messages import add_message
-from adapters.embedded.objects import Message, Thread
-from adapters.embedded.products import CodeOutcome
-from adapters.embedded.rows import Rows
+from adapters.embedded.api_errors import ApiError, not_found
+from adapters.embedded.api_objects import Message, RunId, Thread
+from adapters.embedded.object_store import Rows
+from adapters.embedded.run_events import Event, call_events, message_events
 from adapters.embedded.run_objects import (
     ACTIVE,
     CodeCall,
+    CodeOutcome,
     FunctionCall,
     IncompleteRun,
     LastError,
@@ -47,7 +45,7 @@ def start(rows: Rows, now: int, run_id: RunId, *, run: Run, messages: tuple[Mess
     if active:
         raise ApiError(f"Thread {run.thread_id} already has an active run {active.id}.")
     for message in messages:
-        add_message(rows, message)
+        rows.add_message(message)
     rows.insert(run)
     return [Event(name="thread.run.created", data=run), Event(name="thread.run.queued", data=run)]
 
@@ -69,7 +67,7 @@ def open_calls(
     _working(rows, run_id)
     told = _say(rows, *said) if said else []
     rows.insert(step)
-    return [*told, *calls_opened(step), *_answered(rows, now, step, {})]
+    return [*told, *call_events(step), *_answered(rows, now, step, {})]
 
 
 def record_code(
@@ -126,9 +124,12 @@ def complete(rows: Rows, now: int, run_id: RunId, *, step: RunStep, message: Mes
 def end(
     rows: Rows, now: int, run_id: RunId, *, status: RunStatus, error: LastError | None = None, model: str = ""
 ) -> list[Event]:
-    """End a run that gives no answer; one that has ended already, or is gone, stays as it is."""
+    """End a run that gives no answer; one that has ended already stays as it is."""
     run = rows.find(Run, run_id)
-    if run is None or run.status not in ACTIVE:
+    if run is None:
+        # Its thread was deleted. There is no object to send, but a stream that follows the run has to end.
+        return [Event(name="error", data=not_found("run", run_id).as_json())]
+    if run.status not in ACTIVE:
         return []
     events = _close_steps(rows, now, run_id, status, error)
     return [*events, *_end(rows, now, replace(run, last_error=error, model=model or run.model), status)]
@@ -174,7 +175,7 @@ def _answered(rows: Rows, now: int, step: RunStep, answers: Mapping[str, CodeCal
 def _say(rows: Rows, step: RunStep, message: Message) -> list[Event]:
     rows.insert(message)
     rows.insert(step)
-    return message_written(step, message)
+    return message_events(step, message)
 
 
 def _end(rows: Rows, now: int, run: Run, status: RunStatus) -> list[Event]:

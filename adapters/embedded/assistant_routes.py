@@ -1,4 +1,4 @@
-"""Paths of assistants: `/assistants`."""
+"""`/assistants`: create, list, read, change, delete."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.embedded.http import answered, body_of, listed, window_of
-from adapters.embedded.ids import new_id
-from adapters.embedded.objects import Assistant, deleted
-from adapters.embedded.rows import Rows
-from adapters.embedded.store import Store
-from adapters.embedded.wire import parse
+from adapters.embedded.api_http import answered, body_of, listed, window_of
+from adapters.embedded.api_objects import Assistant, deleted, new_id, parse
+from adapters.embedded.object_store import Rows, Store
 
 _FIXED = ("id", "object", "created_at")
 

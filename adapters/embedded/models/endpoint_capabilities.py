@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.embedded.models.chat_errors import RefusedError
-from adapters.embedded.models.fitting import size_chars
+from adapters.embedded.models.context_window import size_chars
 from adapters.embedded.models.port import ModelRequest
 
 CHARS_PER_TOKEN = 3

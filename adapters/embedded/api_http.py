@@ -1,0 +1,169 @@
+"""HTTP around the API: routes, access checks, JSON bodies, lists, error bodies."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from adapters.embedded.api_errors import ApiError
+from adapters.embedded.api_objects import dump, parse
+from adapters.embedded.object_store import Rows, Store, Stored, StoreError, Window
+
+log = logging.getLogger(__name__)
+
+ROOTS = ("/v1", "/openai", "/openai/v1")
+"""OpenAI's root, Azure's with `?api-version=`, and Azure's newer one. Any api-version is taken."""
+
+
+class Resource(Protocol):
+    """One kind of object and its routes."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Paths below the API's root."""
+        ...
+
+
+def create_app(*, api_key: str, resources: Iterable[Resource]) -> web.Application:
+    """All routes behind the door."""
+    app = web.Application(middlewares=[door(api_key)], client_max_size=MAX_BODY_BYTES)
+    for resource in resources:
+        for root in ROOTS:
+            app.add_routes([web.route(r.method, root + r.path, r.handler) for r in resource.routes()])
+    return app
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_ORIGIN = re.compile(rf"https?://{_HOST.pattern}", re.IGNORECASE)
+
+
+def door(api_key: str) -> Middleware:
+    """A middleware that lets in whoever is on this machine and has the key."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            _check_place(request)
+            _check_key(request, api_key)
+            _check_encoding(request)
+            return await handler(request)
+        except ApiError as error:
+            return _refused(error)
+        except StoreError as error:
+            log.warning("request not served", extra={"path": request.path, "why": str(error)})
+            return _refused(ApiError(str(error), status=503, kind="server_error"))
+        except web.HTTPRequestEntityTooLarge:
+            return _refused(ApiError("The request is too large.", status=413))
+        except web.HTTPMethodNotAllowed as error:
+            return _refused(ApiError(f"Not allowed to {error.method} on {request.path}.", status=405))
+        except web.HTTPNotFound:
+            return _refused(ApiError(f"Invalid URL ({request.method} {request.path})", status=404))
+
+    return check
+
+
+def _check_place(request: web.Request) -> None:
+    """A web page elsewhere can reach a loopback port through the browser; its Host or Origin gives it away."""
+    if not _HOST.fullmatch(request.headers.get("Host", "")):
+        raise ApiError("This server answers only to its loopback address.", status=403)
+    origin = request.headers.get("Origin")
+    if origin is not None and not _ORIGIN.fullmatch(origin):
+        raise ApiError("Requests of web pages from elsewhere are refused.", status=403)
+
+
+def _check_key(request: web.Request, api_key: str) -> None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = request.headers.get("api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+    if not given:
+        raise ApiError(
+            "You didn't provide an API key. Send it as 'Authorization: Bearer KEY' or 'api-key: KEY'.",
+            status=401,
+            code="missing_api_key",
+        )
+    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), api_key.encode()):
+        raise ApiError("Incorrect API key provided.", status=401, code="invalid_api_key")
+
+
+def _check_encoding(request: web.Request) -> None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ApiError("The body of the request must not be compressed.", status=415)
+
+
+def _refused(error: ApiError) -> web.Response:
+    return web.Response(status=error.status, body=dump(error.as_json()), content_type="application/json")
+
+
+MAX_BODY_BYTES = 8_000_000
+MAX_NESTING = 100  # orjson reads far deeper than it writes, and what comes in here goes out again
+
+
+def answered(value: object) -> web.Response:
+    """200 with an object."""
+    return web.Response(body=dump(value), content_type="application/json")
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a body; no body is an empty object. Raises ApiError (400, 413)."""
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError as error:
+        raise ApiError("The body of the request cannot be read.") from error
+    try:
+        body = orjson.loads(raw) if raw.strip() else {}
+    except orjson.JSONDecodeError as error:
+        raise ApiError("We could not parse the JSON body of your request.") from error
+    if not isinstance(body, dict):
+        raise ApiError("The JSON body of the request has to be an object.")
+    if _is_deeper_than(MAX_NESTING, body):
+        raise ApiError(f"The JSON body of the request is nested deeper than {MAX_NESTING} levels.")
+    return body
+
+
+def window_of(request: web.Request, kind: type[Window] = Window) -> Window:
+    """Which part of a list is asked for. Raises ApiError (400)."""
+    asked = {name: request.query[name] for name in ("limit", "order", "after", "before") if request.query.get(name)}
+    return parse(kind, asked)
+
+
+async def listed(store: Store, kind: type[Stored], window: Window, **where: str) -> web.Response:
+    """200 with a list."""
+
+    def work(rows: Rows) -> tuple[list[Stored], bool]:
+        return rows.page(kind, window, **where)
+
+    found, more = await store.transact(work)
+    return answered(
+        {
+            "object": "list",
+            "data": found,
+            "has_more": more,
+            "first_id": found[0].id if found else None,
+            "last_id": found[-1].id if found else None,
+        }
+    )
+
+
+def _is_deeper_than(levels: int, body: dict[str, Any]) -> bool:
+    level: list[Any] = [body]
+    for _ in range(levels):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()

@@ -1,0 +1,164 @@
+"""Run events: written as transactions, published to the streams that follow a run, sent as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Concatenate, ParamSpec
+
+from aiohttp import web
+
+from adapters.embedded.api_objects import Message, RunId, dump
+from adapters.embedded.object_store import Rows, Store
+from adapters.embedded.run_objects import ACTIVE, Run, RunStatus, RunStep, StepStatus, ToolCalls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A server-sent event: its name (`thread.run.completed`, ...) and its object."""
+
+    name: str
+    data: Any
+
+
+Subscription = asyncio.Queue[Sequence[Event]]
+"""Batches of events, one for each transaction; an empty one says that the server stops."""
+
+
+class EventBroker:
+    """Publishes each run's events to its subscribers. Nothing is kept: the store is the memory."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[RunId, list[Subscription]] = {}
+
+    def publish(self, run_id: RunId, events: Sequence[Event]) -> None:
+        """Hand the events of one transaction to every subscriber of a run."""
+        for queue in self._listeners.get(run_id, ()) if events else ():
+            queue.put_nowait(events)
+
+    def close(self) -> None:
+        """End all subscriptions: an empty batch is the last one."""
+        for listeners in self._listeners.values():
+            for queue in listeners:
+                queue.put_nowait(())
+
+    @contextmanager
+    def subscribe(self, run_id: RunId) -> Iterator[Subscription]:
+        """Receive all events of a run that are published while the block is open."""
+        queue: Subscription = asyncio.Queue()
+        listeners = self._listeners.setdefault(run_id, [])
+        listeners.append(queue)
+        try:
+            yield queue
+        finally:
+            listeners.remove(queue)
+            if not listeners:
+                self._listeners.pop(run_id, None)
+
+
+def message_events(step: RunStep, message: Message) -> list[Event]:
+    """The events of a message. It is written in one go, so its one delta is the whole of it."""
+    content = [{"index": index, **asdict(part)} for index, part in enumerate(message.content)]
+    delta = {"id": message.id, "object": "thread.message.delta", "delta": {"role": message.role, "content": content}}
+    empty = replace(message, status="in_progress", content=(), completed_at=None)
+    empty = replace(empty, incomplete_at=None, incomplete_details=None)
+    started = replace(step, status=StepStatus.IN_PROGRESS, completed_at=None, usage=None)
+    return [
+        Event(name="thread.run.step.created", data=started),
+        Event(name="thread.run.step.in_progress", data=started),
+        Event(name="thread.message.created", data=empty),
+        Event(name="thread.message.in_progress", data=empty),
+        Event(name="thread.message.delta", data=delta),
+        Event(name=f"thread.message.{message.status}", data=message),
+        Event(name="thread.run.step.completed", data=step),
+    ]
+
+
+def call_events(step: RunStep) -> list[Event]:
+    """The events of calls that a model asked for. Clients add deltas up, so the step begins without calls."""
+    started = replace(step, step_details=ToolCalls(tool_calls=()))
+    details = asdict(step)["step_details"]
+    numbered = [{"index": index, **call} for index, call in enumerate(details["tool_calls"])]
+    delta = {"step_details": {**details, "tool_calls": numbered}}
+    return [
+        Event(name="thread.run.step.created", data=started),
+        Event(name="thread.run.step.in_progress", data=started),
+        Event(name="thread.run.step.delta", data={"id": step.id, "object": "thread.run.step.delta", "delta": delta}),
+    ]
+
+
+P = ParamSpec("P")
+Transition = Callable[Concatenate[Rows, int, RunId, P], list[Event]]
+
+
+class RunJournal:
+    """Writes each transition of a run as one transaction, then publishes its events."""
+
+    def __init__(self, *, store: Store, events: EventBroker, clock_s: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._events = events
+        self._clock_s = clock_s
+
+    def now(self) -> int:
+        """Unix time in whole seconds, as the API has it."""
+        return int(self._clock_s())
+
+    async def write(self, transition: Transition[P], run_id: RunId, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Apply a transition of `run_transitions`. Raises what it raises, and StoreError; then nothing has changed."""
+        now = self.now()
+        events = await self._store.transact(lambda rows: transition(rows, now, run_id, *args, **kwargs))
+        self._events.publish(run_id, events)
+
+    async def run(self, run_id: RunId) -> Run:
+        """Read a run. Raises ApiError (404)."""
+        return await self._store.transact(lambda rows: rows.get(Run, run_id))
+
+    async def steps(self, run_id: RunId) -> list[RunStep]:
+        """Read the steps of a run so far, oldest first."""
+        return await self._store.transact(lambda rows: rows.all(RunStep, run_id=run_id))
+
+
+DONE = b"event: done\ndata: [DONE]\n\n"
+KEEP_ALIVE_S = 15
+
+
+async def send_events(
+    request: web.Request, subscription: Subscription, before: Sequence[Event] = ()
+) -> web.StreamResponse:
+    """Stream a run's events until it has ended or requires action.
+
+    The run itself does not depend on the stream: a client that disconnects ends only this response. When the server
+    stops, the response ends without `[DONE]`; the client finds the run again by its id.
+    """
+    response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
+    response.content_type = "text/event-stream"
+    await response.prepare(request)
+    batch = before
+    while not any(map(_is_last, batch)):
+        if batch:
+            # One write for each transaction: a client wakes up once for what happened at once.
+            await response.write(b"".join(map(_encoded, batch)))
+        try:
+            batch = await asyncio.wait_for(subscription.get(), KEEP_ALIVE_S)
+        except TimeoutError:
+            await response.write(b": still running\n\n")
+            batch = ()
+            continue
+        if not batch:
+            return response
+    await response.write(b"".join(map(_encoded, batch)) + DONE)
+    return response
+
+
+def _encoded(event: Event) -> bytes:
+    return b"event: " + event.name.encode() + b"\ndata: " + dump(event.data) + b"\n\n"
+
+
+def _is_last(event: Event) -> bool:
+    run = event.data
+    if isinstance(run, Run):
+        return run.status not in ACTIVE or run.status is RunStatus.REQUIRES_ACTION
+    return event.name == "error"

@@ -1,0 +1,213 @@
+"""Executes runs: asks the model, makes the calls it asks for, asks again, until it answers.
+
+All that a run has done is in the store, and what comes next is read from there. So a run that a crash cut off is
+resumed by the same loop that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from adapters.embedded import run_transitions
+from adapters.embedded.api_objects import RunId, plain
+from adapters.embedded.code_interpreter import CodeInterpreter
+from adapters.embedded.model_prompt import request_of
+from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
+from adapters.embedded.object_store import Store, StoreError
+from adapters.embedded.run_context import Pictures, gather
+from adapters.embedded.run_events import RunJournal
+from adapters.embedded.run_objects import ACTIVE, CodeCall, FunctionCall, LastError, Run, RunStatus, RunStep, ToolCalls
+from adapters.embedded.run_output import MAX_CALLS, calls_step, final_message, interim_message, message_step
+from adapters.embedded.run_transitions import RunInterruptedError
+
+log = logging.getLogger(__name__)
+
+MAX_EXCHANGES = 20
+
+
+class RunLoop:
+    """Drives one run after another; many at once."""
+
+    def __init__(
+        self, *, store: Store, journal: RunJournal, model: Model, code: CodeInterpreter, pictures: Pictures | None
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._model = model
+        self._code = code
+        self._pictures = pictures
+
+    async def drive(self, run_id: RunId, outputs_came: asyncio.Event) -> None:
+        """Bring a run to its end. `outputs_came` is set when a client has submitted tool outputs."""
+        try:
+            while not await self._advance(run_id, outputs_came):
+                pass
+        except ModelError as error:
+            last_error = LastError(code=error.code, message=str(error))
+            await self._journal.write(run_transitions.end, run_id, status=RunStatus.FAILED, error=last_error)
+        except RunInterruptedError:
+            return
+
+    async def _advance(self, run_id: RunId, outputs_came: asyncio.Event) -> bool:
+        """The next thing that is to be done; true when the run has ended."""
+        await self._journal.write(run_transitions.begin, run_id)
+        run = await self._journal.run(run_id)
+        if run.status is RunStatus.REQUIRES_ACTION:
+            await outputs_came.wait()
+            outputs_came.clear()
+            return False
+        steps = await self._journal.steps(run_id)
+        if steps and (calls := _open_calls(steps[-1])):
+            await self._do(run, steps[-1], calls)
+            return False
+        _check_budget(steps)
+        return await self._exchange(run)
+
+    async def _exchange(self, run: Run) -> bool:
+        request = await self._request(run)
+        if request.max_completion_tokens is not None and request.max_completion_tokens <= 0:
+            await self._journal.write(run_transitions.end, run.id, status=RunStatus.INCOMPLETE)
+            return True
+        reply = await self._model.complete(request)
+        if reply.tool_calls:
+            await self._open_calls(run, reply)
+            return False
+        await self._answer(run, reply)
+        return True
+
+    async def _request(self, run: Run) -> ModelRequest:
+        material = await self._store.transact(lambda rows: gather(rows, run))
+        if self._pictures is None or not self._model.sees:
+            return request_of(material, {})
+        return request_of(material, await self._pictures.shown(material.pictures))
+
+    async def _open_calls(self, run: Run, reply: ModelReply) -> None:
+        now = self._journal.now()
+        message = interim_message(run, reply, now)
+        said = (message_step(run, message, None, now), message) if message else None
+        await self._journal.write(run_transitions.open_calls, run.id, step=calls_step(run, reply, now), said=said)
+
+    async def _answer(self, run: Run, reply: ModelReply) -> None:
+        if reply.finish is ModelFinish.CONTENT_FILTER:
+            raise ModelError("The model's content filter stopped this answer.", code="invalid_prompt")
+        products, now = await self._store.transact(lambda rows: rows.products(run.thread_id)), self._journal.now()
+        message = final_message(run, reply, products, now)
+        if message:
+            step = message_step(run, message, reply.usage, now)
+            await self._journal.write(
+                run_transitions.complete, run.id, step=step, message=message, model=plain(reply.model)
+            )
+        elif reply.finish is ModelFinish.LENGTH:
+            await self._journal.write(
+                run_transitions.end, run.id, status=RunStatus.INCOMPLETE, model=plain(reply.model)
+            )
+        else:
+            raise ModelError("The model gave an empty answer.")
+
+    async def _do(self, run: Run, step: RunStep, calls: list[CodeCall | FunctionCall]) -> None:
+        """Run the code that was asked for; what is then open is for the client."""
+        for call in calls:
+            if isinstance(call, CodeCall):
+                outcome = await self._code.run(run, call)
+                await self._journal.write(run_transitions.record_code, run.id, step=step, call=call, outcome=outcome)
+        if any(isinstance(call, FunctionCall) for call in calls):
+            await self._journal.write(run_transitions.require_action, run.id, step=step)
+
+
+def _open_calls(step: RunStep) -> list[CodeCall | FunctionCall]:
+    details = step.step_details
+    return [call for call in details.tool_calls if not call.answered] if isinstance(details, ToolCalls) else []
+
+
+def _check_budget(steps: list[RunStep]) -> None:
+    calls = sum(len(step.step_details.tool_calls) for step in steps if isinstance(step.step_details, ToolCalls))
+    if len(steps) >= MAX_EXCHANGES or calls >= MAX_CALLS:
+        raise ModelError(f"The model asked for {calls} calls in {len(steps)} exchanges without giving an answer.")
+
+
+SETTLE_TRIES = 20
+MAX_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Live:
+    task: asyncio.Task[None]
+    work: asyncio.Task[None]
+    outputs_came: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class RunTasks:
+    """All runs that are under way in this process."""
+
+    def __init__(self, *, store: Store, journal: RunJournal, loop: RunLoop) -> None:
+        self._store = store
+        self._journal = journal
+        self._loop = loop
+        self._live: dict[RunId, _Live] = {}
+
+    async def recover(self) -> None:
+        """Take up every run that an earlier process left unfinished."""
+        unfinished = await self._store.transact(
+            lambda rows: [run for status in ACTIVE for run in rows.all(Run, status=status)]
+        )
+        for run in unfinished:
+            log.info("run taken up after a restart", extra={"run": run.id, "status": run.status})
+            self.start(run)
+            if run.status is RunStatus.CANCELLING:
+                self.cancel(run)
+
+    def start(self, run: Run) -> None:
+        """Work on a run until it ends."""
+        outputs_came = asyncio.Event()
+        work = asyncio.create_task(self._loop.drive(run.id, outputs_came), name=f"work on {run.id}")
+        task = asyncio.create_task(self._see_through(run, work), name=f"{run.id}")
+        self._live[run.id] = _Live(task=task, work=work, outputs_came=outputs_came)
+        task.add_done_callback(lambda _: self._live.pop(run.id, None))
+
+    def wake(self, run_id: RunId) -> None:
+        """Tell a run that its tool outputs have come."""
+        if live := self._live.get(run_id):
+            live.outputs_came.set()
+
+    def cancel(self, run: Run) -> None:
+        """Stop the work on a run whose cancelling is written down, or whose thread is gone."""
+        if run.id not in self._live:
+            self.start(run)
+        self._live[run.id].work.cancel()
+
+    async def stop(self) -> None:
+        """Let go of all runs; they stay as they are, for the next start."""
+        tasks = [task for live in self._live.values() for task in (live.task, live.work)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _see_through(self, run: Run, work: asyncio.Task[None]) -> None:
+        left_s = (run.expires_at or 0) - self._journal.now()
+        await asyncio.wait({work}, timeout=max(0, left_s))
+        if not work.done():
+            work.cancel()
+            await asyncio.wait({work})
+            await self._settle(run.id, RunStatus.EXPIRED)
+        elif not work.cancelled() and (error := work.exception()):
+            log.error("run broke off", extra={"run": run.id}, exc_info=error)
+            await self._settle(run.id, RunStatus.FAILED, str(error) if isinstance(error, StoreError) else "")
+        else:
+            # Ends a run whose cancelling was written while its last move was being made; any other has ended by itself.
+            await self._settle(run.id, RunStatus.CANCELLED)
+
+    async def _settle(self, run_id: RunId, status: RunStatus, reason: str = "") -> None:
+        """Write the end down; a disk that is full may have room in a moment."""
+        error = None
+        if status is RunStatus.FAILED:
+            error = LastError(code="server_error", message=reason or "The server broke off this run; its log says why.")
+        for tried in range(SETTLE_TRIES):
+            try:
+                await self._journal.write(run_transitions.end, run_id, status=status, error=error)
+            except StoreError as fault:
+                log.warning("end of run not written", extra={"run": run_id, "why": str(fault)})
+                await asyncio.sleep(min(2.0**tried, MAX_PAUSE_S))
+            else:
+                return
