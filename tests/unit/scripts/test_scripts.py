@@ -93,6 +93,6 @@ def test_the_names_of_registries_may_be_said() -> None:
     assert list(faults(Path("a.md"), "It comes from PyPI and npm.\n")) == []
 
 
-def test_a_python_file_over_300_lines_is_a_fault() -> None:
-    assert list(faults(Path("a.py"), "x = 1\n" * 300)) == []
-    assert len(list(faults(Path("a.py"), "x = 1\n" * 301))) == 1
+def test_a_python_file_over_500_lines_is_a_fault() -> None:
+    assert list(faults(Path("a.py"), "x = 1\n" * 500)) == []
+    assert len(list(faults(Path("a.py"), "x = 1\n" * 501))) == 1
