@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -21,7 +22,7 @@ from adapters.embedded.models.port import (
 from tests.support.chat_endpoint import Endpoint, completion
 
 KEY = "sk-secret"
-QUICK = Patience(call_deadline_s=0.5, first_pause_s=0.01, max_pause_s=0.2)
+QUICK = Patience(call_deadline_s=10, first_pause_s=0.01, max_pause_s=0.2)
 HELLO = ModelRequest(instructions="", messages=(ModelMessage(speaker=Speaker.USER, text="hello"),))
 
 
@@ -265,11 +266,15 @@ async def test_the_pause_that_the_endpoint_asks_for_is_kept_if_it_is_short(
     assert (error.code, error.retry_after_s) == ("rate_limit_exceeded", 3600)
 
 
-async def test_a_silent_model_is_given_up_at_the_deadline(endpoint: Endpoint, model: ChatCompletions) -> None:
+async def test_a_silent_model_is_given_up_at_the_deadline(endpoint: Endpoint, server: TestServer) -> None:
     endpoint.answers = [5.0]
+    model = ChatCompletions(
+        base_url=str(server.make_url("/v1/")), api_key=KEY, model="m", patience=replace(QUICK, call_deadline_s=0.5)
+    )
     error = await fault(model)
     assert (str(error), error.code) == ("The model gave no answer within 0.5 s.", "rate_limit_exceeded")
     assert len(endpoint.requests) == 1
+    await model.close()
 
 
 async def test_an_endpoint_that_nobody_serves_is_told(endpoint: Endpoint) -> None:
