@@ -21,7 +21,7 @@ from aiohttp import web
 from adapters.file_links import add_file_routes
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
-from adapters.sandbox.pictures import ConfinedPictures
+from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox
 from adapters.teams.attachments import ConnectorFiles
 from adapters.teams.channel import TeamsChannel
@@ -72,7 +72,7 @@ async def serve_assistants(settings: Settings, port: int, announce: Announce) ->
         announce(
             Started(
                 address=server.base_url.removesuffix("/v1"),
-                wall=sandbox.wall,
+                wall=sandbox.isolation,
                 no_wall_because=sandbox.reason,
                 made_key=key if made else None,
             )
@@ -99,7 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
             )
             await stack.enter_async_context(chat_page(settings, place, opened.memory, _looked_at(opened), app))
         await stack.enter_async_context(_listening(app, port))
-        yield Started(address=address, wall=opened.sandbox.wall, no_wall_because=opened.sandbox.reason)
+        yield Started(address=address, wall=opened.sandbox.isolation, no_wall_because=opened.sandbox.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

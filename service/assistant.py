@@ -11,8 +11,8 @@ from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
+from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind
-from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.webchat.weather import Weather
 from bot.errors import StorageError, StorageInUseError

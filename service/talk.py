@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from adapters.sandbox.pictures import ConfinedPictures
+from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
 from bot.attachments import MAX_FILES, TOO_MANY, Attachment, listed
 from bot.conversation import IncomingMessage

@@ -31,9 +31,8 @@ from adapters.embedded.run_objects import (
     Run,
     is_picture,
 )
-from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
 from adapters.sandbox.names import clean_name
-from adapters.sandbox.results import CodeResult, CodeStatus
 
 
 class WorkspaceEngine(Protocol):

@@ -1,1 +1,1 @@
-"""Runs model-written code behind walls. `sandbox.py` is the door."""
+"""Runs model-written code isolated from the machine. Callers start at `sandbox.py`."""

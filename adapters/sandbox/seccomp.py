@@ -1,7 +1,7 @@
 """The system call filter, as the classic BPF program that seccomp loads.
 
 Everything is allowed that `syscalls.py` does not refuse: a list of what scientific Python needs would break with
-every release of it. The file system, process and network walls do not depend on this filter; it makes the kernel
+every release of it. The isolation of files, processes and network does not depend on this filter; it makes the kernel
 behind them smaller. Layout of seccomp_data and return values: seccomp(2).
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.sandbox import syscalls
-from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.code_result import SandboxError
 
 LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_ANY_BIT, AND, RETURN = 0x20, 0x15, 0x25, 0x45, 0x54, 0x06
 NUMBER_AT, ARCH_AT, ARGUMENTS_AT = 0, 4, 16

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from adapters.sandbox.endings import FORGED, explain_exit
-from adapters.sandbox.errors import GuestEndedError, GuestLostError, ProtocolViolationError, SandboxError
-from adapters.sandbox.harvest import Harvest
-from adapters.sandbox.limits import Limits, in_words
-from adapters.sandbox.process import GuestProcess, Wall
-from adapters.sandbox.results import CodeResult, CodeStatus
-from adapters.sandbox.watch import watch
+from adapters.sandbox.code_result import (
+    CodeResult,
+    CodeStatus,
+    GuestEndedError,
+    GuestLostError,
+    ProtocolViolationError,
+    SandboxError,
+)
+from adapters.sandbox.guest_events import CommandResult
+from adapters.sandbox.guest_process import GuestProcess, Isolation
+from adapters.sandbox.limits import Limits, in_words, watch
 
 COMMAND_DEADLINE_S = 30.0  # for handing in a file
+FORGED = "The code interfered with the sandbox itself and was stopped."
 EXIT_DEADLINE_S = 1.0  # between the guest's last word and its exit code
 
-RUN_ENDINGS = frozenset({"ok", "raised", "interrupted"})
-PUT_ENDINGS = frozenset({"ok", "refused"})
+RUN_EXITS = frozenset({"ok", "raised", "interrupted"})
+PUT_EXITS = frozenset({"ok", "refused"})
 
 
 class Session:
@@ -34,13 +40,13 @@ class Session:
         self.used_at_s = time.monotonic()
 
     @classmethod
-    async def start(cls, wall: Wall, limits: Limits, fonts: Mapping[str, bytes]) -> Session:
+    async def start(cls, isolation: Isolation, limits: Limits, fonts: Mapping[str, bytes]) -> Session:
         """Start a guest; `fonts` are matplotlib's cache files, by name. Raises SandboxError."""
         session = cls(limits)
-        session._guest = await GuestProcess.start(wall, limits, session._flooded)
+        session._guest = await GuestProcess.start(isolation, limits, session._flooded)
         try:
             for name, data in fonts.items():
-                await session._hand_in("seed_fonts", name, data)
+                await session._send_file("seed_fonts", name, data)
         except BaseException:
             await session.end()
             raise
@@ -54,7 +60,7 @@ class Session:
     async def run(self, code: str, deadline_s: float) -> CodeResult:
         """Run code to its end, its deadline or the first broken limit. Never raises for what the code does."""
         try:
-            async with self._awake() as guest:
+            async with self._running() as guest:
                 return await self._run(guest, code.encode("utf-8", "replace"), deadline_s)
         except ProtocolViolationError:
             reason = FORGED
@@ -68,10 +74,10 @@ class Session:
 
     async def put(self, name: str, data: bytes) -> None:
         """Write a file into /mnt/data. Raises SandboxError, GuestLostError among them."""
-        async with self._awake():
-            harvest = await self._hand_in("put", name, data)
-        if harvest.ending == "refused":
-            raise SandboxError(f"The file {name} could not be written: {harvest.reason}.")
+        async with self._running():
+            result = await self._send_file("put", name, data)
+        if result.ending == "refused":
+            raise SandboxError(f"The file {name} could not be written: {result.reason}.")
 
     def kill(self, reason: str) -> None:
         """End it at once, also in the middle of a command, which then ends with this reason; `end` must follow."""
@@ -88,7 +94,7 @@ class Session:
 
     async def _run(self, guest: GuestProcess, code: bytes, deadline_s: float) -> CodeResult:
         guest.output.take()
-        running = asyncio.create_task(self._converse(guest, "run", "", code, RUN_ENDINGS))
+        running = asyncio.create_task(self._command(guest, "run", "", code, RUN_EXITS))
         try:
             await asyncio.wait({running}, timeout=deadline_s)
             if not running.done():
@@ -101,22 +107,24 @@ class Session:
             running.cancel()
             await asyncio.wait({running})
 
-    async def _hand_in(self, do: str, name: str, data: bytes) -> Harvest:
+    async def _send_file(self, do: str, name: str, data: bytes) -> CommandResult:
         if self._guest is None:
             raise GuestEndedError
         try:
             async with asyncio.timeout(COMMAND_DEADLINE_S):
-                return await self._converse(self._guest, do, name, data, PUT_ENDINGS)
+                return await self._command(self._guest, do, name, data, PUT_EXITS)
         except TimeoutError as error:
             raise GuestLostError("The session's process did not answer.") from error
 
-    async def _converse(self, guest: GuestProcess, do: str, name: str, body: bytes, endings: frozenset[str]) -> Harvest:
+    async def _command(
+        self, guest: GuestProcess, do: str, name: str, body: bytes, exits: frozenset[str]
+    ) -> CommandResult:
         self._number += 1
         await guest.send(do, body, number=self._number, name=name)
-        return await guest.events.harvest(self._number, endings)
+        return await guest.events.read_command(self._number, exits)
 
     @asynccontextmanager
-    async def _awake(self) -> AsyncIterator[GuestProcess]:
+    async def _running(self) -> AsyncIterator[GuestProcess]:
         """Let the session's processes go on for as long as the block takes, watched; kill them if it goes wrong."""
         guest = self._guest
         if guest is None or guest.over:
@@ -143,10 +151,25 @@ class Session:
         self.kill(f"The code printed more than {in_words(self._limits.output_bytes)} and was stopped.")
 
 
-def _result(harvest: Harvest, logs: str, deadline_s: float) -> CodeResult:
+def _result(result: CommandResult, logs: str, deadline_s: float) -> CodeResult:
     status, reason = {
         "ok": (CodeStatus.OK, ""),
         "raised": (CodeStatus.RAISED, "The code raised an exception."),
         "interrupted": (CodeStatus.TIMED_OUT, f"The code ran longer than {deadline_s:g} s and was interrupted."),
-    }[harvest.ending]
-    return CodeResult(status=status, logs=logs, images=tuple(harvest.images), files=tuple(harvest.files), reason=reason)
+    }[result.ending]
+    return CodeResult(status=status, logs=logs, images=tuple(result.images), files=tuple(result.files), reason=reason)
+
+
+def explain_exit(exit_code: int | None) -> str:
+    """Explain an exit code of bubblewrap, which is that of the process inside, or 128 and the signal that killed it."""
+    if exit_code is None:
+        return FORGED  # the pipe was closed by a process that goes on
+    if exit_code in (128 + signal.SIGKILL, -signal.SIGKILL):
+        return "The code was killed, by itself or by the machine because it ran out of memory."
+    if exit_code > 128:
+        return f"The code crashed Python ({_signal_name(exit_code - 128)})."
+    return f"The code ended Python itself (exit code {exit_code})."
+
+
+def _signal_name(number: int) -> str:
+    return signal.strsignal(number) or f"signal {number}"

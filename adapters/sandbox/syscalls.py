@@ -1,7 +1,7 @@
-"""Which system calls are refused inside the walls, by their numbers on x86-64 and on aarch64.
+"""Which system calls are refused inside the sandbox, by their numbers on x86-64 and on aarch64.
 
 Numbers are those of the kernel's own tables (asm/unistd_64.h and asm-generic/unistd.h); None where a call does not
-exist there. Two kinds are refused: those that reach beyond the walls or far into the kernel, and those with which
+exist there. Two kinds are refused: those that reach outside or far into the kernel, and those with which
 memory can be hidden from the limits (memfd, System V memory, extended attributes).
 """
 

@@ -19,7 +19,7 @@ from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import PollingPace
 from adapters.openai.retry import Patience
 from adapters.openai.wire import Fields
-from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
 from bot.answer import FileId, GivenFile
 from bot.conversation import IncomingMessage, Party, Scope, ThreadId
 from bot.errors import AssistantError, ThreadBusyError, ThreadGoneError

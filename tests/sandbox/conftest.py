@@ -44,6 +44,6 @@ def _served(*, as_root: bool) -> Iterator[Host]:
     if not SANDBOX_PYTHON.exists():
         pytest.skip("the sandbox's own environment is not here; `make test` builds it")
     service = Host.start(as_root=as_root)
-    assert service.wall is not None, service.reason
+    assert service.isolation is not None, service.reason
     yield service
     service.stop()

@@ -18,9 +18,8 @@ from typing import Any
 
 import orjson
 
-from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.code_result import CodeResult, SandboxError
 from adapters.sandbox.limits import MB, Limits
-from adapters.sandbox.results import CodeResult
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 
 SECRET = "canary-7f3a91"
@@ -42,7 +41,7 @@ async def main() -> None:
     sandbox = await Sandbox.open(settings)
     with tempfile.TemporaryDirectory(prefix="teamsbot-host-") as folder:
         targets = await _set_up_targets(folder)
-        _say({"wall": sandbox.wall, "reason": sandbox.reason, "targets": targets})
+        _say({"isolation": sandbox.isolation, "reason": sandbox.reason, "targets": targets})
         answering = set()
         while line := await asyncio.to_thread(sys.stdin.buffer.readline):
             task = asyncio.create_task(_answer(sandbox, orjson.loads(line)))

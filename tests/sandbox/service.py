@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
 from tests.sandbox.host import SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ class Host:
         self._numbers = itertools.count(1)
         self._answers: dict[int, Any] = {}
         greeting = self._hear()
-        self.wall: str | None = greeting["wall"]
+        self.isolation: str | None = greeting["isolation"]
         self.reason: str = greeting["reason"]
         self.targets: dict[str, Any] = greeting["targets"]
 

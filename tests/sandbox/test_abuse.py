@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from adapters.sandbox.results import CodeStatus
+from adapters.sandbox.code_result import CodeStatus
 from tests.sandbox.attacks import ATTACKS
 from tests.sandbox.attempt import DONE, PREAMBLE, Killed, Stopped
 from tests.sandbox.service import ROOT, Host

@@ -69,7 +69,7 @@ def test_when_the_service_ends_no_process_is_left(
 
 def test_a_forgotten_session_leaves_no_process(own_host: Host) -> None:
     own_host.run("one", ORPHAN)
-    inside = _processes(own_host, but=b"sweep.py")
+    inside = _processes(own_host, but=b"kill_orphans.py")
     assert len(inside) >= 6
     own_host.forget("one")
     assert _wait_for(lambda: not _alive(inside)), _alive(inside)
@@ -77,7 +77,7 @@ def test_a_forgotten_session_leaves_no_process(own_host: Host) -> None:
 
 def test_no_process_of_a_session_has_the_environment_of_the_service_or_is_root(own_host: Host) -> None:
     own_host.run("one", "x = 1")
-    inner = _processes(own_host, but=b"sweep.py")
+    inner = _processes(own_host, but=b"kill_orphans.py")
     assert SECRET.encode() in Path(f"/proc/{own_host.process.pid}/environ").read_bytes()
     assert len(inner) >= 3
     for pid in inner:
@@ -89,7 +89,7 @@ def test_no_process_of_a_session_has_the_environment_of_the_service_or_is_root(o
 
 @pytest.mark.parametrize("moment_ms", range(4, 60, 11))
 def test_when_the_service_is_killed_while_sessions_start_no_process_is_left(own_host: Host, moment_ms: int) -> None:
-    """bubblewrap alone leaves one for most of them: see sweep.py."""
+    """bubblewrap alone leaves one for most of them: see kill_orphans.py."""
     mark = _mark(own_host)
     for number in range(4):
         own_host.ask("run", session=f"session {number}", code="1", deadline_s=5.0)
@@ -112,7 +112,7 @@ def _processes(host: Host, *, but: bytes = b"nothing at all") -> list[int]:
 
 
 def _mark(host: Host) -> bytes:
-    (guard,) = (pid for pid in descendants(host.process.pid) if b"sweep.py" in _command_line(pid))
+    (guard,) = (pid for pid in descendants(host.process.pid) if b"kill_orphans.py" in _command_line(pid))
     return _command_line(guard).split(b"\0")[-2]
 
 

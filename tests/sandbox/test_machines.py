@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.sandbox.remedies import OTHERWISE, remedy_for
-from adapters.sandbox.results import CodeStatus
+from adapters.sandbox.code_result import CodeStatus
+from adapters.sandbox.isolation import DEFAULT_HINT, hint_for
 from tests.sandbox.service import SANDBOX_PYTHON, Host
 
 pytestmark = pytest.mark.skipif(
@@ -59,8 +59,8 @@ def test_root_that_may_not_become_another_user_is_told_so_and_no_code_is_run_as_
         ("bwrap: Creating new namespace failed: Operation not permitted", "user namespaces"),
         ("bwrap: Failed to mount tmpfs: Operation not permitted", "seccomp profile"),
         ("bwrap: Can't find source path /root/x: Permission denied", "readable by other users"),
-        ("something new", OTHERWISE),
+        ("something new", DEFAULT_HINT),
     ],
 )
 def test_each_refusal_that_is_known_has_its_remedy(said: str, remedy: str) -> None:
-    assert remedy in remedy_for(said)
+    assert remedy in hint_for(said)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind, read_picture_header
-from adapters.sandbox.pictures import ConfinedPictures
 from adapters.sandbox.sandbox import Sandbox
 from tests.sandbox.test_sandbox import SETTINGS, pytestmark  # noqa: F401 - the same reason to skip
 
@@ -122,7 +122,7 @@ async def test_what_is_no_whole_picture_of_the_four_kinds_is_none(pictures: Conf
 
 async def test_a_picture_leaves_no_session_behind(sandbox: Sandbox, pictures: ConfinedPictures) -> None:
     await pictures.fit(_encoded(Image.new("RGB", (2000, 10)), "PNG"))
-    assert not sandbox._places
+    assert not sandbox._slots_by_name
 
 
 def test_a_header_is_read_from_every_variant_of_the_four_kinds() -> None:

@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.code_result import CodeStatus, SandboxError
+from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
 from adapters.sandbox.limits import Limits
-from adapters.sandbox.process import GuestEnds, GuestProcess
-from adapters.sandbox.results import CodeStatus
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from tests.sandbox.service import SANDBOX_PYTHON
 from tests.support.waiting import until
@@ -32,7 +31,7 @@ SETTINGS = SandboxSettings(python=SANDBOX_PYTHON, limits=Limits(interrupt_grace_
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     opened = await Sandbox.open(replace(SETTINGS, max_sessions=3, idle_s=60.0))
-    assert opened.wall is not None, opened.reason
+    assert opened.isolation is not None, opened.reason
     yield opened
     await opened.close()
 
@@ -84,7 +83,7 @@ async def test_a_cancelled_run_costs_only_its_own_session(sandbox: Sandbox) -> N
 
 async def test_a_session_that_died_between_two_runs_is_replaced_in_silence(sandbox: Sandbox) -> None:
     await sandbox.run("one", "x = 1")
-    place = sandbox._places["one"]
+    place = sandbox._slots_by_name["one"]
     assert place.session is not None
     assert place.session._guest is not None
     os.kill(place.session._guest.process.pid, signal.SIGKILL)
@@ -114,7 +113,7 @@ class _Forking:
     name = "forking"
     mark = "teamsbot-test-of-a-cancelled-start"
 
-    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+    def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         return [sys.executable, "-c", "import os, time; os.fork(); time.sleep(60)", mark]
 
 
@@ -136,7 +135,7 @@ class _Brief:
     name = "brief"
     mark = "teamsbot-test-of-a-brief-start"
 
-    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+    def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         return ["/bin/true", mark]
 
 
@@ -227,7 +226,7 @@ async def test_without_walls_it_refuses_and_says_why_and_how_to_help(changes: di
     sandbox = await Sandbox.open(replace(SETTINGS, **changes))  # type: ignore[arg-type]
     result = await sandbox.run("one", "1 + 1")
     await sandbox.close()
-    assert sandbox.wall is None
+    assert sandbox.isolation is None
     assert result.status is CodeStatus.UNAVAILABLE
     assert said in result.reason
     assert "make run" in result.reason

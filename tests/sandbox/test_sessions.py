@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sandbox.results import CodeStatus
+from adapters.sandbox.code_result import CodeStatus
 from tests.sandbox.service import Host
 
 SINE = """

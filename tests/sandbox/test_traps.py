@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from adapters.sandbox.results import CodeStatus
+from adapters.sandbox.code_result import CodeStatus
 from tests.sandbox.service import Host
 
 FORGE = """

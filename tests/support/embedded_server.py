@@ -25,7 +25,7 @@ from adapters.embedded.models.port import (
     ModelUsage,
 )
 from adapters.embedded.run_context import PictureFitter
-from adapters.sandbox.results import CodeResult, CodeStatus
+from adapters.sandbox.code_result import CodeResult, CodeStatus
 
 KEY = "key-of-the-tests"
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"

@@ -1,4 +1,4 @@
-"""The first and last thing inside the walls: lowers its own limits, then runs what the service sends, one at a time.
+"""The first and last thing inside the sandbox: lowers its own limits, then runs what the service sends, one at a time.
 
 Started as `python -m adapters.sandbox.guest.runner EVENT_FD LIMITS`, LIMITS being JSON; commands on standard input.
 """
@@ -11,30 +11,78 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from adapters.sandbox.guest.cell import OK, Attempt, Notebook
-from adapters.sandbox.guest.channel import Channel, Command
-from adapters.sandbox.guest.files import DataFolder
+from adapters.sandbox.guest.data_folder import DataFolder
 
 DATA = "/mnt/data"
 OWN_FOLDER = str(Path(__file__).parent)
 NICENESS = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One order of the service. `do` is `run` (body: source code), `put` (body: the file `name`) or `seed_fonts`."""
+
+    do: str
+    number: int
+    name: str
+    body: bytes
+
+
+class ServicePipes:
+    """Commands in, events out.
+
+    Both ways a message is one line of JSON; when it has `size_bytes`, that many raw bytes follow the line. Neither
+    pipe is inherited by programs that the code starts.
+    """
+
+    def __init__(self, *, commands: BinaryIO, events: BinaryIO) -> None:
+        self._commands = commands
+        self._events = events
+
+    @classmethod
+    def take_over(cls, event_fd: int) -> ServicePipes:
+        """Take the command pipe away from standard input, which then reads as empty."""
+        command_fd = os.dup(0)
+        null_fd = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null_fd, 0)
+        os.close(null_fd)
+        os.set_inheritable(event_fd, False)  # noqa: FBT003
+        return cls(commands=os.fdopen(command_fd, "rb"), events=os.fdopen(event_fd, "wb"))
+
+    def next_command(self) -> Command | None:
+        """Wait for the next command; None when the service has closed the pipe or is gone."""
+        line = self._commands.readline()
+        if not line:
+            return None
+        head = json.loads(line)
+        body = self._commands.read(head["size_bytes"])
+        return Command(do=head["do"], number=head["number"], name=head.get("name", ""), body=body)
+
+    def send(self, event: str, body: bytes = b"", **fields: Any) -> None:
+        """Say one thing; `body` follows its line."""
+        head = {"event": event, "size_bytes": len(body), **fields}
+        self._events.write(json.dumps(head).encode("ascii") + b"\n" + body)
+        self._events.flush()
+
+
 class Runner:
     """Carries out the commands of one session."""
 
-    def __init__(self, channel: Channel, limits: Mapping[str, int]) -> None:
-        self._channel = channel
+    def __init__(self, pipes: ServicePipes, limits: Mapping[str, int]) -> None:
+        self._pipes = pipes
         self._limits = limits
         self._notebook = Notebook()
         self._folder = DataFolder(DATA, max_entries=limits["file_count"])
 
     def serve(self) -> None:
         """Work until the service closes the pipe."""
-        self._channel.send("ready")
-        while (command := self._channel.next_command()) is not None:
+        self._pipes.send("ready")
+        while (command := self._pipes.next_command()) is not None:
             match command.do:
                 case "run":
                     self._run(command)
@@ -52,11 +100,11 @@ class Runner:
         if attempt.status == OK:
             with attempt:
                 _show_open_figures()
-        self._hand_out()
+        self._send_results()
         _flush()
-        self._channel.send("done", number=command.number, ending=attempt.status)
+        self._pipes.send("done", number=command.number, ending=attempt.status)
 
-    def _hand_out(self) -> None:
+    def _send_results(self) -> None:
         files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
         files, left = files[: self._limits["result_file_count"]], files[self._limits["result_file_count"] :]
         images, alt_texts = _take_figures({file.path for file in files if file.body is not None})
@@ -64,14 +112,14 @@ class Runner:
             if file.body is None:
                 print(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]")  # noqa: T201
             else:
-                self._channel.send("file", file.body, name=file.name, alt_text=alt_texts.get(file.path, ""))
+                self._pipes.send("file", file.body, name=file.name, alt_text=alt_texts.get(file.path, ""))
         if left:
             print(f"[{len(left)} more files were not handed over]")  # noqa: T201
         room_bytes = self._limits["image_total_bytes"]
         for png, alt_text in images[: self._limits["image_count"]]:
             room_bytes -= len(png)
             if room_bytes >= 0:
-                self._channel.send("image", png, alt_text=alt_text)
+                self._pipes.send("image", png, alt_text=alt_text)
         if len(images) > self._limits["image_count"] or room_bytes < 0:
             print(f"[only the first of {len(images)} figures were handed over]")  # noqa: T201
 
@@ -79,28 +127,28 @@ class Runner:
         try:
             self._folder.put(command.name, command.body)
         except OSError as error:
-            self._channel.send("done", number=command.number, ending="refused", reason=error.strerror or "")
+            self._pipes.send("done", number=command.number, ending="refused", reason=error.strerror or "")
         else:
-            self._channel.send("done", number=command.number, ending=OK)
+            self._pipes.send("done", number=command.number, ending=OK)
 
     def _seed_fonts(self, command: Command) -> None:
         folder = Path(os.environ["MPLCONFIGDIR"])
         folder.mkdir(parents=True, exist_ok=True)
         (folder / command.name).write_bytes(command.body)
-        self._channel.send("done", number=command.number, ending=OK)
+        self._pipes.send("done", number=command.number, ending=OK)
 
 
 def _show_open_figures() -> None:
     if "matplotlib.pyplot" in sys.modules:
-        from adapters.sandbox.guest.figures import album
+        from adapters.sandbox.guest.mpl_backend import album
 
         album.show_all()
 
 
 def _take_figures(delivered: set[str]) -> tuple[list[tuple[bytes, str]], dict[str, str]]:
-    if "adapters.sandbox.guest.figures" not in sys.modules:
+    if "adapters.sandbox.guest.mpl_backend" not in sys.modules:
         return [], {}
-    from adapters.sandbox.guest.figures import album
+    from adapters.sandbox.guest.mpl_backend import album
 
     drawings, alt_texts = album.take(delivered)
     return [(drawing.png, drawing.alt_text) for drawing in drawings], alt_texts
@@ -143,7 +191,7 @@ def main() -> None:
     sys.path.append(DATA)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    Runner(Channel.take_over(event_fd), limits).serve()
+    Runner(ServicePipes.take_over(event_fd), limits).serve()
 
 
 if __name__ == "__main__":

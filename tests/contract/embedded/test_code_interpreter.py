@@ -6,8 +6,7 @@ import pytest
 from openai import OpenAI
 
 from adapters.embedded.models.port import Speaker
-from adapters.sandbox.errors import SandboxError
-from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, SandboxError
 from tests.support.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, ended, runs_code, says, words
 
 CODE = {"type": "code_interpreter"}

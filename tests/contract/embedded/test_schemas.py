@@ -12,7 +12,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from adapters.embedded.models.port import ModelError, ModelFinish
-from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
 from tests.support.embedded_server import (
     PNG,
     RememberingSandbox,

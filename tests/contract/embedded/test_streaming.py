@@ -11,7 +11,7 @@ from openai import APIError, OpenAI
 
 from adapters.embedded.assistants_server import SHUTDOWN_S
 from adapters.embedded.models.port import ModelError
-from adapters.sandbox.results import CodeResult, CodeStatus
+from adapters.sandbox.code_result import CodeResult, CodeStatus
 from tests.support.embedded_server import (
     KEY,
     RememberingSandbox,

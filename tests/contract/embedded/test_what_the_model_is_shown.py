@@ -14,7 +14,7 @@ from openai import OpenAI
 
 from adapters.embedded.models.chat_request import body_of
 from adapters.embedded.models.port import UNSEEN_PICTURES, ModelMessage, ModelPicture, Speaker
-from adapters.sandbox.results import CodeResult, CodeStatus, GuestFile, GuestImage
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
 from tests.support.embedded_server import KEY, PNG, RememberingSandbox, ScriptedModel, ended, runs_code, says, serving
 
 CODE = {"type": "code_interpreter"}

@@ -10,20 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.errors import GuestEndedError, ProtocolViolationError
-from adapters.sandbox.events import LINE_BYTES, EventReader
-from adapters.sandbox.harvest import PNG_SIGNATURE, Harvest
+from adapters.sandbox.code_result import GuestEndedError, ProtocolViolationError
+from adapters.sandbox.guest_events import LINE_BYTES, PNG_SIGNATURE, CommandResult, EventReader
 from adapters.sandbox.limits import Limits
 
 LIMITS = Limits(image_count=2, image_total_bytes=50, result_file_count=2, result_file_total_bytes=50)
 DONE: dict[str, Any] = {"event": "done", "number": 7, "ending": "ok"}
 
 
-async def _harvest(raw: bytes) -> Harvest:
+async def _harvest(raw: bytes) -> CommandResult:
     stream = asyncio.StreamReader(limit=LINE_BYTES)
     stream.feed_data(raw)
     stream.feed_eof()
-    return await EventReader(stream, LIMITS).harvest(7, frozenset({"ok", "raised"}))
+    return await EventReader(stream, LIMITS).read_command(7, frozenset({"ok", "raised"}))
 
 
 def _event(body: bytes = b"", **fields: object) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.names import clean_name, is_safe_name, unlike
+from adapters.sandbox.names import clean_name, is_safe_name, unique_name
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,6 @@ def test_a_clean_name_is_safe_and_stays_as_it_is(name: str) -> None:
 
 
 def test_a_name_that_is_taken_is_numbered() -> None:
-    assert unlike("a.png", {"b.png"}) == "a.png"
-    assert unlike("a.png", {"a.png", "a (2).png"}) == "a (3).png"
-    assert unlike("a", {"a"}) == "a (2)"
+    assert unique_name("a.png", {"b.png"}) == "a.png"
+    assert unique_name("a.png", {"a.png", "a (2).png"}) == "a (3).png"
+    assert unique_name("a", {"a"}) == "a (2)"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sandbox import syscalls
-from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.code_result import SandboxError
 from adapters.sandbox.seccomp import ALLOW, KILL, MACHINES, REFUSE, build_filter
 
 X86, ARM = "x86_64", "aarch64"

@@ -13,22 +13,22 @@ from typing import Protocol
 
 import orjson
 
-from adapters.sandbox.errors import GuestEndedError, GuestLostError, SandboxError
-from adapters.sandbox.events import LINE_BYTES, EventReader
+from adapters.sandbox.code_result import GuestEndedError, GuestLostError, SandboxError
+from adapters.sandbox.guest_events import LINE_BYTES, EventReader
+from adapters.sandbox.kill_orphans import kill_orphans
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import descendants, freeze_tree, thaw
 from adapters.sandbox.seccomp import build_filter
-from adapters.sandbox.sweep import kill_marked
 
 END_DEADLINE_S = 5.0
-SWEEP_ROUNDS, SWEEP_PERIOD_S = 100, 0.01
+MAX_KILL_ROUNDS, KILL_PERIOD_S = 100, 0.01
 WRITE_CHUNK_BYTES = 1024 * 1024
 WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuestEnds:
+class GuestDescriptors:
     """The descriptors that a session's process is started with, besides its standard ones."""
 
     event_fd: int  # what the runner says
@@ -36,12 +36,12 @@ class GuestEnds:
     filter_fd: int  # the filter of system calls
 
 
-class Wall(Protocol):
+class Isolation(Protocol):
     """A way to start a runner so that it cannot get out."""
 
     @property
     def name(self) -> str:
-        """How the wall is called in logs."""
+        """What logs and operators read."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class Wall(Protocol):
         """What distinguishes the processes of this service from all others."""
         ...
 
-    def command(self, limits: Limits, ends: GuestEnds, mark: str) -> list[str]:
+    def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         """Return a command line with this mark, to be started with an empty environment and these descriptors."""
         ...
 
@@ -70,16 +70,16 @@ class GuestProcess:
     killed: bool = False
 
     @classmethod
-    async def start(cls, wall: Wall, limits: Limits, on_flood: Callable[[], None]) -> GuestProcess:
-        """Start a runner and wait for its first word.
+    async def start(cls, isolation: Isolation, limits: Limits, on_flood: Callable[[], None]) -> GuestProcess:
+        """Start a runner and wait until it is ready.
 
         Must be called on the event loop's own thread: the kernel kills the guest when the thread that started it ends.
-        Raises SandboxError with what the wall or the runner said when it does not come up.
+        Raises SandboxError with what bubblewrap or the runner printed when it does not come up.
         """
-        mark = f"{wall.mark}-{secrets.token_hex(4)}"
+        mark = f"{isolation.mark}-{secrets.token_hex(4)}"
         pipes = _Pipes()
         try:
-            process = await _spawn(wall, limits, pipes, mark)
+            process = await _spawn(isolation, limits, pipes, mark)
             pipes.close_theirs()
             stream, transport = await _reader(pipes.keep(pipes.event_fd))
             output = OutputPipe(pipes.keep(pipes.output_fd), limits=limits, on_flood=on_flood)
@@ -91,9 +91,9 @@ class GuestProcess:
                 event_transport=transport,
                 outer_fd=_descriptor_of(process.pid),
             )
-            await guest._come_up(pipes.info_fd, limits.start_s)
+            await guest._wait_until_ready(pipes.info_fd, limits.start_s)
         except BaseException:
-            await _sweep(mark)
+            await _kill_start(mark)
             raise
         finally:
             pipes.close()
@@ -158,10 +158,10 @@ class GuestProcess:
                 os.close(fd)
             self.outer_fd, self.runner_fd, self.file_systems = -1, -1, ()
 
-    async def _come_up(self, info_fd: int, deadline_s: float) -> None:
+    async def _wait_until_ready(self, info_fd: int, deadline_s: float) -> None:
         try:
             await asyncio.wait_for(self.events.wait_ready(), deadline_s)
-            self._look_inside(info_fd)
+            self._open_handles(info_fd)
         except (GuestLostError, TimeoutError, OSError, LookupError, ValueError) as error:
             said = " ".join(self.output.take().split())[-300:]
             raise SandboxError(said or f"The runner did not start: {type(error).__name__} {error}") from error
@@ -170,7 +170,7 @@ class GuestProcess:
                 self.kill()
                 await self.wait_closed()
 
-    def _look_inside(self, info_fd: int) -> None:
+    def _open_handles(self, info_fd: int) -> None:
         """Take hold of the processes and folders inside while there is nothing but the runner to be found there."""
         self.init_pid = int(orjson.loads(os.read(info_fd, 4096))["child-pid"])
         _, runner_pid = descendants(self.init_pid)
@@ -219,9 +219,9 @@ class _Pipes:
             os.close(self.ours.pop())
 
 
-async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asyncio.subprocess.Process:
+async def _spawn(isolation: Isolation, limits: Limits, pipes: _Pipes, mark: str) -> asyncio.subprocess.Process:
     event_fd, output_fd, info_fd, filter_fd = pipes.theirs
-    command = wall.command(limits, GuestEnds(event_fd=event_fd, info_fd=info_fd, filter_fd=filter_fd), mark)
+    command = isolation.command(limits, GuestDescriptors(event_fd=event_fd, info_fd=info_fd, filter_fd=filter_fd), mark)
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *command,
@@ -239,7 +239,7 @@ async def _spawn(wall: Wall, limits: Limits, pipes: _Pipes, mark: str) -> asynci
         raise SandboxError(f"{command[0]} cannot be started: {error.strerror}.") from error
     except asyncio.CancelledError:
         # Not passed on to asyncio, which would wait for the end of a pipe that nobody closes, for ever. The processes
-        # themselves are swept away by their mark.
+        # themselves are killed by their mark.
         starting.add_done_callback(_abandon)
         raise
 
@@ -259,12 +259,12 @@ def _drop_input(process: asyncio.subprocess.Process) -> None:
         pipe.transport.abort()
 
 
-async def _sweep(mark: str) -> None:
-    """Kill what a start that failed or was given up may have left; see sweep.py."""
-    for _ in range(SWEEP_ROUNDS):
-        if not kill_marked(mark):
+async def _kill_start(mark: str) -> None:
+    """Kill what a start that failed or was given up may have left; see kill_orphans.py."""
+    for _ in range(MAX_KILL_ROUNDS):
+        if not kill_orphans(mark):
             return
-        await asyncio.sleep(SWEEP_PERIOD_S)
+        await asyncio.sleep(KILL_PERIOD_S)
 
 
 def _descriptor_of(pid: int) -> int:

@@ -7,15 +7,18 @@ runner never sends it, so model-written code did.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from adapters.sandbox.errors import GuestEndedError, ProtocolViolationError
-from adapters.sandbox.harvest import Harvest, printable
+from adapters.sandbox.code_result import GuestEndedError, GuestFile, GuestImage, ProtocolViolationError
 from adapters.sandbox.limits import Limits
+from adapters.sandbox.names import clean_name, unique_name
 
 LINE_BYTES = 16 * 1024
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_ALT_TEXT_CHARACTERS = 400
 
 
 class EventReader:
@@ -31,27 +34,27 @@ class EventReader:
         if head.get("event") != "ready":
             raise ProtocolViolationError("the first word was not `ready`")
 
-    async def harvest(self, number: int, endings: frozenset[str]) -> Harvest:
+    async def read_command(self, number: int, endings: frozenset[str]) -> CommandResult:
         """Read up to the end of the command of this number, which ends in one of `endings`.
 
         Raises GuestEndedError when the process ends before, ProtocolViolationError for anything forged.
         """
-        harvest = Harvest(limits=self._limits)
-        while not harvest.ending:
+        result = CommandResult(limits=self._limits)
+        while not result.ending:
             head = await self._head()
             if _text(head, "event") == "done":
                 self._check_ending(head, number, endings)
-                harvest.ending, harvest.reason = _text(head, "ending"), printable(_text(head, "reason"))
+                result.ending, result.reason = _text(head, "ending"), printable(_text(head, "reason"))
             else:
-                await self._gather(head, harvest)
-        return harvest
+                await self._read_body_of(head, result)
+        return result
 
-    async def _gather(self, head: dict[str, Any], harvest: Harvest) -> None:
+    async def _read_body_of(self, head: dict[str, Any], result: CommandResult) -> None:
         event, size_bytes = _text(head, "event"), _number(head, "size_bytes")
-        if size_bytes > harvest.room_bytes(event):
+        if size_bytes > result.max_body_bytes(event):
             raise ProtocolViolationError("a body is longer than allowed")
         body = await self._body(size_bytes)
-        harvest.add(event, body, name=_text(head, "name"), alt_text=_text(head, "alt_text"))
+        result.add(event, body, name=_text(head, "name"), alt_text=_text(head, "alt_text"))
 
     @staticmethod
     def _check_ending(head: dict[str, Any], number: int, endings: frozenset[str]) -> None:
@@ -88,3 +91,40 @@ def _number(head: dict[str, Any], name: str) -> int:
     if type(value) is not int or value < 0:
         raise ProtocolViolationError(f"{name} is not a number")
     return value
+
+
+@dataclass(slots=True, kw_only=True)
+class CommandResult:
+    """Filled by EventReader; `ending` is empty until the command has ended."""
+
+    limits: Limits
+    ending: str = ""
+    reason: str = ""
+    images: list[GuestImage] = field(default_factory=list)
+    files: list[GuestFile] = field(default_factory=list)
+
+    def max_body_bytes(self, event: str) -> int:
+        """Return how long the next body of this kind may be. Raises ProtocolViolationError when there is no next."""
+        limits = self.limits
+        if event == "image" and len(self.images) < limits.image_count:
+            return limits.image_total_bytes - sum(len(image.data) for image in self.images)
+        if event == "file" and len(self.files) < limits.result_file_count:
+            return limits.result_file_total_bytes - sum(len(file.data) for file in self.files)
+        raise ProtocolViolationError("too much was handed out, or something that is neither image nor file")
+
+    def add(self, event: str, body: bytes, *, name: str, alt_text: str) -> None:
+        """Take an image or a file. Raises ProtocolViolationError when an image is not a PNG."""
+        alt_text = printable(alt_text)
+        if event == "file":
+            own_name = unique_name(clean_name(name), {file.name for file in self.files})
+            self.files.append(GuestFile(name=own_name, data=body, alt_text=alt_text))
+        elif body.startswith(PNG_SIGNATURE):
+            self.images.append(GuestImage(data=body, alt_text=alt_text or "A plot."))
+        else:
+            raise ProtocolViolationError("an image is not a PNG")
+
+
+def printable(text: str) -> str:
+    """Return what the guest said on one line, without signs that act on a screen, and not too long."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(shown.split())[:MAX_ALT_TEXT_CHARACTERS]

@@ -1,10 +1,10 @@
 """Kills what is left of sessions by the mark in their command lines; as a program, once the service has ended.
 
-bubblewrap's `--die-with-parent` leaves a gap: when bubblewrap is killed in the midst of its start, before it has let
+bubblewrap's `--die-with-parent` leaves a gap: when bubblewrap is killed during its start, before it has let
 its child go on, that child waits for it forever. It has no code of the model yet, but it is there.
 
-Started by guard.py as `python -I -S sweep.py MARK`, with a pipe as standard input that only the service holds. Standard
-library only.
+Started by orphan_guard.py as `python -I -S kill_orphans.py MARK`; its standard input is a pipe that only the service
+holds. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ QUIET_S = 2.0  # a process that was just being started may take so long to show 
 
 
 def main() -> None:
-    """Wait for the end of the service, then sweep until nothing comes up any more."""
+    """Wait for the end of the service, then kill until nothing new comes up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # meant for the service
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     quiet_until_s = time.monotonic() + QUIET_S
     while time.monotonic() < quiet_until_s:
-        if kill_marked(sys.argv[1]):
+        if kill_orphans(sys.argv[1]):
             quiet_until_s = time.monotonic() + QUIET_S
         time.sleep(PERIOD_S)
 
 
-def kill_marked(mark: str) -> int:
+def kill_orphans(mark: str) -> int:
     """Kill every process but this one that has the mark in its command line. Returns how many there were."""
     others = (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())  # noqa: PTH208
     return sum(_kill(pid, mark.encode()) for pid in others if _is_marked(pid, mark.encode()))

@@ -1,7 +1,7 @@
-"""Attacks that a wall must withstand before it is relied upon; each that succeeds is named.
+"""Attempts to escape that an isolation must withstand before it is used; each that succeeds is named.
 
-They are run inside by the code below and are told what to attack: things that really exist, set up by the service for
-the purpose, so that a wall which does not hold is seen not to hold.
+The code below runs inside and is given its targets: things that really exist, set up by the service for
+the purpose, so that an isolation with a hole is found out.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ ATTACK_COUNT = 12
 
 
 @asynccontextmanager
-async def canaries() -> AsyncIterator[str]:
+async def escape_probes() -> AsyncIterator[str]:
     """Set up what is to be attacked, and yield the code that attacks it."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
-    with tempfile.TemporaryDirectory(prefix="teamsbot-canary-") as folder:
+    with tempfile.TemporaryDirectory(prefix="teamsbot-probe-") as folder:
         target = {"secret": _secret(folder), "pid": os.getpid(), "port": server.sockets[0].getsockname()[1]}
         try:
             yield f"{ATTACK}\nprint(json.dumps(list(leaks({target}))))\n"
@@ -86,14 +86,14 @@ async def canaries() -> AsyncIterator[str]:
 
 
 def _secret(folder: str) -> str:
-    """Write a file that anybody may read: the wall must hide it, not its mode."""
+    """Write a file that anybody may read: the isolation must hide it, not its mode."""
     Path(folder).chmod(0o755)
     path = Path(folder, "secret")
     path.write_text("secret", encoding="ascii")
     return str(path)
 
 
-def leaks_told(logs: str) -> list[str]:
+def successful_probes(logs: str) -> list[str]:
     """Return the names of the attacks that succeeded. Raises ValueError when not all of them were tried."""
     *leaks, tried = orjson.loads(logs)
     if tried != ATTACK_COUNT:

@@ -1,14 +1,14 @@
 """Brings pictures to a size that a chat can show, without decoding them in the service's own process.
 
 Decoders of pictures are a classic door for attackers, and a small file can unfold to gigabytes: so the size is read
-first, and the decoding is done in a process of its own behind the same walls as model-written code.
+first, and the decoding is done in a process of its own in a session, like model-written code.
 """
 
 from __future__ import annotations
 
 import uuid
 
-from adapters.sandbox.errors import SandboxError
+from adapters.sandbox.code_result import SandboxError
 from adapters.sandbox.limits import MB
 from adapters.sandbox.picture_header import PictureKind, read_picture_header
 from adapters.sandbox.sandbox import Sandbox
@@ -61,7 +61,7 @@ class ConfinedPictures:
 
         A picture within both, and of a kind in `unchanged`, is returned as it is; an animated one that is not becomes
         its first frame. None means that it cannot be shown: no PNG, JPEG, GIF or WebP, above MAX_PIXELS, broken, or
-        no walls to decode it behind.
+        no sandbox to decode it in.
         """
         header = read_picture_header(data)
         if header is None or header.pixels > MAX_PIXELS:

@@ -1,4 +1,4 @@
-"""Sees to it that nothing outlives the service, not even when it is killed in the midst of starting a session."""
+"""Makes sure that nothing outlives the service, even when it is killed while a session starts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.sandbox.errors import SandboxError
-from adapters.sandbox.sweep import kill_marked
+from adapters.sandbox.code_result import SandboxError
+from adapters.sandbox.kill_orphans import kill_orphans
 
-SWEEP = Path(__file__).parent / "sweep.py"
+KILL_ORPHANS = Path(__file__).parent / "kill_orphans.py"
 END_DEADLINE_S = 5.0
 
 
-class Guard:
+class OrphanGuard:
     """A process of its own that waits for the end of this one. `mark` is to be in the command line of every session."""
 
     def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
@@ -24,7 +24,7 @@ class Guard:
         self.mark = mark
 
     @classmethod
-    async def open(cls) -> Guard:
+    async def open(cls) -> OrphanGuard:
         """Start it. Raises SandboxError."""
         mark = f"teamsbot-{secrets.token_hex(8)}"
         nowhere = asyncio.subprocess.DEVNULL
@@ -33,7 +33,7 @@ class Guard:
                 sys.executable,
                 "-I",
                 "-S",
-                str(SWEEP),
+                str(KILL_ORPHANS),
                 mark,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=nowhere,
@@ -47,7 +47,7 @@ class Guard:
         return cls(process, mark)
 
     async def close(self) -> None:
-        """Sweep a last time, which ends the guard as well: the mark is in its command line too."""
-        kill_marked(self.mark)
+        """Kill what is left, which ends the guard as well: the mark is in its command line too."""
+        kill_orphans(self.mark)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), END_DEADLINE_S)

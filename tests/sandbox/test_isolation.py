@@ -1,4 +1,4 @@
-"""A wall with a hole is found out before it is relied upon."""
+"""A isolation with a hole is found out before it is relied upon."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapters.sandbox import seccomp
-from adapters.sandbox.bubblewrap import Bubblewrap
-from adapters.sandbox.errors import SandboxError
-from adapters.sandbox.interpreter import inspect_interpreter
-from adapters.sandbox.ladder import rungs, try_wall
+from adapters.sandbox.bubblewrap import Bubblewrap, inspect_interpreter
+from adapters.sandbox.code_result import SandboxError
+from adapters.sandbox.isolation import candidates, probe
 from adapters.sandbox.limits import Limits
 from tests.sandbox.service import SANDBOX_PYTHON
 
@@ -31,7 +30,7 @@ HOLES = {
 
 
 class Holed(Bubblewrap):
-    """A real wall that was told too little, or too much."""
+    """A real isolation that was told too little, or too much."""
 
     left_out = ""
     added = ""
@@ -51,7 +50,7 @@ async def test_a_wall_with_a_hole_is_not_relied_upon(leak: str, monkeypatch: pyt
     monkeypatch.setattr(Holed, "left_out", left_out)
     monkeypatch.setattr(Holed, "added", added)
     monkeypatch.setattr(seccomp, "_program", lambda _machine: [seccomp._op(seccomp.RETURN, seccomp.ALLOW)])
-    whole = next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test"))
+    whole = next(candidates(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test"))
     holed = Holed(
         path=whole.path,
         home=whole.home,
@@ -61,8 +60,8 @@ async def test_a_wall_with_a_hole_is_not_relied_upon(leak: str, monkeypatch: pyt
         staged=whole.staged,
     )
     with pytest.raises(SandboxError, match=f"does not hold: code inside .*{leak}"):
-        await try_wall(holed, Limits())
+        await probe(holed, Limits())
 
 
 async def test_the_whole_wall_holds() -> None:
-    await try_wall(next(rungs(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test")), Limits())
+    await probe(next(candidates(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test")), Limits())

@@ -1,4 +1,7 @@
-"""What comes out of the sandbox. All of it is hostile until shown otherwise, and is data here, never a path."""
+"""What a caller of the sandbox gets: a result, or an error of the sandbox itself.
+
+Everything in a result is hostile until checked, and is data here, never a path.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ class CodeStatus(StrEnum):
     RAISED = "raised"  # the code raised; the traceback is in the logs
     TIMED_OUT = "timed_out"  # interrupted at its deadline; variables are kept if `session_lost` is false
     KILLED = "killed"  # a limit was broken or the process died; `reason` says which
-    UNAVAILABLE = "unavailable"  # nothing was run, mostly for want of walls on this machine; `reason` says the fix
+    UNAVAILABLE = "unavailable"  # nothing was run, mostly because nothing here can isolate it; `reason` names the fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +46,22 @@ class CodeResult:
     files: tuple[GuestFile, ...] = ()
     reason: str = ""  # one sentence for the model and the user where status is not OK
     session_lost: bool = False  # variables are gone; the next run starts a new process
+
+
+class SandboxError(Exception):
+    """The sandbox cannot do what was asked; the message is one sentence that a user may read."""
+
+
+class GuestLostError(SandboxError):
+    """The session is over, or must be ended now; its variables and files are gone."""
+
+
+class GuestEndedError(GuestLostError):
+    """The guest closed its side of the pipes: its process has ended, or is about to."""
+
+    def __init__(self) -> None:
+        super().__init__("The session's process has ended.")
+
+
+class ProtocolViolationError(GuestLostError):
+    """The guest sent something that the runner never sends: the code is forging messages."""
