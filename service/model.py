@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.embedded.models.chat_completions import ChatCompletions
+from adapters.embedded.models.chat_errors import SettingNames
 from adapters.embedded.models.port import Model
 from service.settings import AzureEndpoint, OpenAIEndpoint, Settings
 from tutor.tutor import Tutor
@@ -16,8 +17,17 @@ def model_behind(settings: Settings) -> Model:
         case None:
             return Tutor()
         case OpenAIEndpoint(base_url=url, api_key=key):
-            return ChatCompletions(base_url=url, api_key=key.reveal() if key else "none", model=settings.model or "")
+            return ChatCompletions(
+                base_url=url,
+                api_key=key.reveal() if key else "none",
+                model=settings.model or "",
+                settings=SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL"),
+            )
         case AzureEndpoint(url=url, api_key=key, api_version=version):
             return ChatCompletions.on_azure(
-                endpoint=url, api_key=key.reveal(), api_version=version, model=settings.model or ""
+                endpoint=url,
+                api_key=key.reveal(),
+                api_version=version,
+                model=settings.model or "",
+                settings=SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL"),
             )

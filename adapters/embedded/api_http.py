@@ -31,8 +31,8 @@ class Resource(Protocol):
 
 
 def create_app(*, api_key: str, resources: Iterable[Resource]) -> web.Application:
-    """All routes behind the door."""
-    app = web.Application(middlewares=[door(api_key)], client_max_size=MAX_BODY_BYTES)
+    """Create the application with all routes behind the access control."""
+    app = web.Application(middlewares=[access_control(api_key)], client_max_size=MAX_BODY_BYTES)
     for resource in resources:
         for root in ROOTS:
             app.add_routes([web.route(r.method, root + r.path, r.handler) for r in resource.routes()])
@@ -44,8 +44,8 @@ _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNOREC
 _ORIGIN = re.compile(rf"https?://{_HOST.pattern}", re.IGNORECASE)
 
 
-def door(api_key: str) -> Middleware:
-    """A middleware that lets in whoever is on this machine and has the key."""
+def access_control(api_key: str) -> Middleware:
+    """A middleware that admits requests from this machine with the key, and turns errors into error bodies."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:

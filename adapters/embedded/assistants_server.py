@@ -26,7 +26,7 @@ SHUTDOWN_S = 2.0
 
 
 class AssistantsServer:
-    """The running server. Its store and its runs are its own; model and sandbox belong to whoever opened it."""
+    """The running server. It owns its store and its runs; model and sandbox belong to the caller that opened it."""
 
     def __init__(self, *, base_url: str, closing: AsyncExitStack) -> None:
         self.base_url = base_url
@@ -94,7 +94,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
 
 
 async def _listen(app: web.Application, host: str, port: int, stack: AsyncExitStack) -> str:
-    # The door refuses compressed bodies: unpacking them unasked would break the connection over one that only pretends.
+    # Compressed bodies are refused by access_control; aiohttp would unpack them first, and fail on bad data.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

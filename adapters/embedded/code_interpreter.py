@@ -23,11 +23,11 @@ from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import (
     CodeCall,
+    CodeCallResult,
     CodeImage,
     CodeImageFile,
     CodeLogs,
-    CodeOutcome,
-    Product,
+    GeneratedFile,
     Run,
     is_picture,
 )
@@ -87,7 +87,7 @@ class Workspace:
         """Files that the session made itself need not be laid into it."""
         self._held.setdefault(thread_id, set()).update(file_ids)
 
-    async def products(self, thread_id: ThreadId) -> list[Product]:
+    async def products(self, thread_id: ThreadId) -> list[GeneratedFile]:
         """What code has made in a thread."""
         return await self._store.transact(lambda rows: rows.products(thread_id))
 
@@ -147,7 +147,7 @@ class CodeInterpreter:
         self._workspace = workspace
         self._journal = journal
 
-    async def run(self, run: Run, call: CodeCall) -> CodeOutcome:
+    async def run(self, run: Run, call: CodeCall) -> CodeCallResult:
         """Run a call's code with the thread's files in place. Raises StoreError."""
         missing = await self._workspace.prepare(run)
         result = await self._engine.run(run.thread_id, call.code_interpreter.input)
@@ -155,9 +155,9 @@ class CodeInterpreter:
         if not result.session_lost:
             self._workspace.holds(run.thread_id, [file.id for file, _ in made])
         pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
-        return CodeOutcome(outputs=(CodeLogs(logs=_logs(result, missing)), *pictures), made=made)
+        return CodeCallResult(outputs=(CodeLogs(logs=_logs(result, missing)), *pictures), made=made)
 
-    async def _keep(self, run: Run, call: CodeCall, result: CodeResult) -> tuple[tuple[File, Product], ...]:
+    async def _keep(self, run: Run, call: CodeCall, result: CodeResult) -> tuple[tuple[File, GeneratedFile], ...]:
         known = await self._workspace.products(run.thread_id)
         seen = {product.sha256 for product in known if product.run_id == run.id}
         figures = sum(1 for product in known if product.picture and not product.in_folder)
@@ -172,7 +172,9 @@ class CodeInterpreter:
             kept.append(self._described(run, call, item, file_id, digest))
         return tuple(kept)
 
-    def _described(self, run: Run, call: CodeCall, item: _Made, file_id: FileId, digest: str) -> tuple[File, Product]:
+    def _described(
+        self, run: Run, call: CodeCall, item: _Made, file_id: FileId, digest: str
+    ) -> tuple[File, GeneratedFile]:
         file = File(
             id=file_id,
             bytes=len(item.data),
@@ -180,7 +182,7 @@ class CodeInterpreter:
             filename=item.filename,
             purpose="assistants_output",
         )
-        product = Product(
+        product = GeneratedFile(
             file_id=file_id,
             thread_id=run.thread_id,
             run_id=run.id,

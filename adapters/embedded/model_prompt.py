@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from adapters.embedded.api_objects import Message, RunId, TextPart, Tool
-from adapters.embedded.models.context_window import OLD_OUTPUT_CHARS, OUTPUT_CHARS, cut_in_the_middle, fitted
+from adapters.embedded.models.context_window import OLD_OUTPUT_CHARS, OUTPUT_CHARS, cut_in_the_middle, cut_to_fit
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     SAYS_WHO,
@@ -17,14 +17,14 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     Speaker,
 )
-from adapters.embedded.run_context import Material, PicturePart, Shown
+from adapters.embedded.run_context import PicturePart, RunContext, Shown
 from adapters.embedded.run_objects import (
-    FOLDER,
+    CODE_FOLDER,
     CodeCall,
     CodeLogs,
     FunctionCall,
+    GeneratedFile,
     MessageCreation,
-    Product,
     Run,
     RunStep,
     ToolChoice,
@@ -32,12 +32,15 @@ from adapters.embedded.run_objects import (
 from adapters.sandbox.names import clean_name
 
 MAX_NAMES = 50
+SPEAKER = "speaker"
+"""The key in a message's metadata that names its author in a conversation of several people; see
+`docs/assistants-server.md`."""
 
 _CODE = (
     "Use the function code_interpreter where calculating, drawing or reading files helps, rather than writing code for "
     "the user to run. The user sees each figure that the code shows, and gets each file that it saves in "
-    f"{FOLDER}, beside your answer. So put no pictures into your answer, and speak of a file by its link, such as "
-    f"[table.csv](sandbox:{FOLDER}/table.csv)."
+    f"{CODE_FOLDER}, beside your answer. So put no pictures into your answer, and speak of a file by its link, such as "
+    f"[table.csv](sandbox:{CODE_FOLDER}/table.csv)."
 )
 _SEVERAL = (
     "Several people take part in this conversation. The first line of a message says who wrote it; "
@@ -45,22 +48,18 @@ _SEVERAL = (
 )
 
 
-def briefing(material: Material) -> str:
+def briefing(context: RunContext) -> str:
     """How files and plots reach the user, which files there are, and who speaks; empty where nothing needs saying."""
-    run, parts = material.run, []
+    run, parts = context.run, []
     if {"type": "code_interpreter"} in run.tools and run.tool_choice != "none":
         parts.append(_CODE)
-        if material.folder:
-            parts.append(f"Files in {FOLDER} now: {', '.join(material.folder[-MAX_NAMES:])}.")
-    if _is_shared(material):
+        if context.folder:
+            parts.append(f"Files in {CODE_FOLDER} now: {', '.join(context.folder[-MAX_NAMES:])}.")
+    asked = [message for message in context.messages if message.role == "user"]
+    # Clients of before the metadata key put the name into the text alone.
+    if asked and (SPEAKER in asked[-1].metadata or SAYS_WHO.match(_text(asked[-1]))):
         parts.append(_SEVERAL)
     return "\n\n".join(parts)
-
-
-def _is_shared(material: Material) -> bool:
-    asked = [message for message in material.messages if message.role == "user"]
-    first = asked[-1].content[0] if asked else None
-    return isinstance(first, TextPart) and SAYS_WHO.match(first.text.value) is not None
 
 
 CONTEXT_CHARS = 100_000
@@ -71,7 +70,7 @@ _CODE_TOOL = ModelTool(
     description=(
         "Runs Python in a sandbox that keeps variables and files for this conversation and has no network. numpy, "
         "pandas, matplotlib, scipy, sympy, seaborn, openpyxl and pillow are there. Print what you want to read. Each "
-        f"matplotlib figure that is shown, and each file saved in {FOLDER}, is given to the user."
+        f"matplotlib figure that is shown, and each file saved in {CODE_FOLDER}, is given to the user."
     ),
     parameters={
         "type": "object",
@@ -81,65 +80,69 @@ _CODE_TOOL = ModelTool(
 )
 
 
-def request_of(material: Material, shown: Shown) -> ModelRequest:
+def request_of(context: RunContext, shown: Shown) -> ModelRequest:
     """What the model is asked next in a run: the thread, then the calls of the run with what came of them."""
-    run = material.run
-    called = list(_exchanges(material, run.id, OUTPUT_CHARS))
+    run = context.run
+    called = list(_exchanges(context, run.id, OUTPUT_CHARS))
     budget = min(CONTEXT_CHARS, (run.max_prompt_tokens or CONTEXT_CHARS) * CHARS_PER_TOKEN)
     return ModelRequest(
         instructions=run.instructions,
-        briefing=briefing(material),
-        messages=fitted([*_history(material, shown), *called], budget),
+        briefing=briefing(context),
+        messages=cut_to_fit([*_history(context, shown), *called], budget),
         tools=tuple(_offered(tool) for tool in run.tools),
         tool_choice="auto" if called else _choice(run.tool_choice),
         model=run.model,
         temperature=run.temperature,
         top_p=run.top_p,
-        max_completion_tokens=_tokens_left(run, material.steps[run.id]),
+        max_completion_tokens=_tokens_left(run, context.steps[run.id]),
         response_format=run.response_format if isinstance(run.response_format, dict) else None,
     )
 
 
-def _history(material: Material, shown: Shown) -> Iterator[ModelMessage]:
+def _history(context: RunContext, shown: Shown) -> Iterator[ModelMessage]:
     """The messages; where a run's steps are known they stand in place of its messages, for they hold those too."""
     told: set[RunId] = set()
-    for message in material.messages:
+    for message in context.messages:
         if message.run_id in told:
             continue
-        if message.run_id and material.steps.get(message.run_id):
+        if message.run_id and context.steps.get(message.run_id):
             told.add(message.run_id)
-            yield from _exchanges(material, message.run_id, OLD_OUTPUT_CHARS)
+            yield from _exchanges(context, message.run_id, OLD_OUTPUT_CHARS)
         else:
-            yield _spoken(material, message, shown)
+            yield _spoken(context, message, shown)
 
 
-def _exchanges(material: Material, run_id: RunId, max_chars: int) -> Iterator[ModelMessage]:
+def _exchanges(context: RunContext, run_id: RunId, max_chars: int) -> Iterator[ModelMessage]:
     """What the model has said and called in a run, and what came of each call."""
     said = ""
-    for step in material.steps[run_id]:
+    for step in context.steps[run_id]:
         if isinstance(step.step_details, MessageCreation):
-            message = material.said.get(step.step_details.message_creation.message_id)
+            message = context.said.get(step.step_details.message_creation.message_id)
             said = "\n\n".join(part for part in (said, _text(message) if message else "") if part)
             continue
         calls = step.step_details.tool_calls
         yield ModelMessage(speaker=Speaker.ASSISTANT, text=said, tool_calls=tuple(map(_as_asked, calls)))
         for call in calls:
-            output = _told(call, material.products, max_chars)
+            output = _told(call, context.products, max_chars)
             yield ModelMessage(speaker=Speaker.TOOL, text=output, tool_call_id=call.id)
         said = ""
     if said:
         yield ModelMessage(speaker=Speaker.ASSISTANT, text=said)
 
 
-def _spoken(material: Material, message: Message, shown: Shown) -> ModelMessage:
+def _spoken(context: RunContext, message: Message, shown: Shown) -> ModelMessage:
     if message.role == "assistant":
         return ModelMessage(speaker=Speaker.ASSISTANT, text=_text(message))
     given = [part for part in message.content if isinstance(part, PicturePart)]
     pictures = tuple(shown[part] for part in given if part in shown)
-    files = [material.files[file_id] for file_id in message.file_ids if file_id in material.files]
+    files = [context.files[file_id] for file_id in message.file_ids if file_id in context.files]
+    text, author = _text(message), message.metadata.get(SPEAKER)
+    if author and not text.startswith(first_line := f"{author} wrote:\n"):
+        # Clients that talk to hosted services too send this line themselves, since metadata reaches no model there.
+        text = first_line + text
     return ModelMessage(
         speaker=Speaker.USER,
-        text=_text(message),
+        text=text,
         file_names=tuple(clean_name(file.filename) for file in files),
         pictures=pictures,
         notes=(UNSEEN_PICTURES,) if len(pictures) < len(given) else (),
@@ -157,8 +160,8 @@ def _as_asked(call: CodeCall | FunctionCall) -> ModelToolCall:
     return ModelToolCall(id=call.id, name=CODE_INTERPRETER, arguments=arguments)
 
 
-def _told(call: CodeCall | FunctionCall, products: Sequence[Product], max_chars: int) -> str:
-    """What the model is told of a call: the output first, then the files that came of it."""
+def _told(call: CodeCall | FunctionCall, products: Sequence[GeneratedFile], max_chars: int) -> str:
+    """What the model reads about a call: the output first, then the files that it generated."""
     if isinstance(call, FunctionCall):
         return cut_in_the_middle(call.function.output or "", max_chars)
     outputs = call.code_interpreter.outputs
@@ -167,10 +170,10 @@ def _told(call: CodeCall | FunctionCall, products: Sequence[Product], max_chars:
     return "\n".join(part for part in (*logs, *made) if part) or "The code ran and printed nothing."
 
 
-def _presented(product: Product) -> str:
+def _presented(product: GeneratedFile) -> str:
     if product.picture:
         return f"[The user sees the picture {product.filename}: {product.alt_text or 'no description'}]"
-    return f"[The user gets the file {FOLDER}/{product.filename}]"
+    return f"[The user gets the file {CODE_FOLDER}/{product.filename}]"
 
 
 def _offered(tool: Tool) -> ModelTool:

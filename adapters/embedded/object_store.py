@@ -15,7 +15,7 @@ from pydantic import Field
 
 from adapters.embedded.api_errors import not_found
 from adapters.embedded.api_objects import Assistant, File, Message, Thread, dump, load
-from adapters.embedded.run_objects import ACTIVE, Product, Run, RunStep
+from adapters.embedded.run_objects import ACTIVE, GeneratedFile, Run, RunStep
 
 Item = Assistant | Thread | Message | Run | RunStep | File
 Stored = TypeVar("Stored", bound=Item)
@@ -106,17 +106,17 @@ class Rows:
         row = self._sql.execute(query, (thread_id, *ACTIVE)).fetchone()
         return load(Run, row[0]) if row else None
 
-    def add_product(self, product: Product) -> None:
+    def add_product(self, product: GeneratedFile) -> None:
         """Remember what code made."""
-        columns = ", ".join(field.name for field in fields(Product))
-        marks = ", ".join("?" * len(fields(Product)))
+        columns = ", ".join(field.name for field in fields(GeneratedFile))
+        marks = ", ".join("?" * len(fields(GeneratedFile)))
         self._sql.execute(f"INSERT INTO products ({columns}) VALUES ({marks})", astuple(product))  # noqa: S608 - names are ours
 
-    def products(self, thread_id: str) -> list[Product]:
+    def products(self, thread_id: str) -> list[GeneratedFile]:
         """What code made in a thread, oldest first."""
-        columns = ", ".join(field.name for field in fields(Product))
+        columns = ", ".join(field.name for field in fields(GeneratedFile))
         rows = self._sql.execute(f"SELECT {columns} FROM products WHERE thread_id = ? ORDER BY seq", (thread_id,))  # noqa: S608 - names are ours
-        return [Product.of_row(row) for row in rows]
+        return [GeneratedFile.of_row(row) for row in rows]
 
     def expire(self, file_id: str, at_s: int) -> None:
         """Let a file go at a time in unix seconds."""

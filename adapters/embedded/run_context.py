@@ -17,7 +17,7 @@ from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.code_interpreter import thread_files
 from adapters.embedded.models.port import ModelPicture
 from adapters.embedded.object_store import Rows, Window
-from adapters.embedded.run_objects import MessageCreation, Product, Run, RunStep
+from adapters.embedded.run_objects import GeneratedFile, MessageCreation, Run, RunStep
 from adapters.sandbox.picture_header import read_picture_header
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ Shown = Mapping[PicturePart, ModelPicture]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
+class RunContext:
     """A thread up to a run, and the run so far."""
 
     run: Run
     messages: Sequence[Message]  # before the run, oldest first
     steps: Mapping[RunId, Sequence[RunStep]]  # of this run and the latest before it
     said: Mapping[MessageId, Message]  # in those steps
-    products: Sequence[Product]  # of the thread
+    products: Sequence[GeneratedFile]  # of the thread
     files: Mapping[FileId, File]  # attached to the messages
     folder: Sequence[str]  # the names in /mnt/data
 
@@ -51,7 +51,7 @@ class Material:
         return tuple(part for part in parts if isinstance(part, PicturePart))[-MAX_PICTURES:]
 
 
-def gather(rows: Rows, run: Run) -> Material:
+def read_context(rows: Rows, run: Run) -> RunContext:
     """Read all that the next request of a run may need."""
     newest_first, _ = rows.page(Message, Window(limit=MAX_MESSAGES), thread_id=run.thread_id)
     messages = [message for message in newest_first[::-1] if message.run_id != run.id]
@@ -60,7 +60,7 @@ def gather(rows: Rows, run: Run) -> Material:
     steps = {id_: rows.all(RunStep, run_id=id_) for id_ in (*_latest_runs(messages), run.id)}
     given = [file_id for message in messages if message.role == "user" for file_id in message.file_ids]
     files = [rows.find(File, file_id) for file_id in given]
-    return Material(
+    return RunContext(
         run=run,
         messages=messages,
         steps=steps,
@@ -122,16 +122,16 @@ class Pictures:
 
     async def _fit(self, part: PicturePart) -> ModelPicture | None:
         data = await self._data(part)
-        fitted = await self._fitter.fit(data) if data else None
-        header = read_picture_header(fitted) if fitted else None
-        if fitted is None or header is None:
+        cut_to_fit = await self._fitter.fit(data) if data else None
+        header = read_picture_header(cut_to_fit) if cut_to_fit else None
+        if cut_to_fit is None or header is None:
             log.info("picture not shown to the model", extra={"given": len(data)})
             return None
         detail = part.image_file.detail if isinstance(part, ImageFilePart) else part.image_url.detail
-        return ModelPicture(media_type=header.kind, data=fitted, detail=detail)
+        return ModelPicture(media_type=header.kind, data=cut_to_fit, detail=detail)
 
     async def _data(self, part: PicturePart) -> bytes:
-        """The bytes; none for a file that is gone, and for an address: whoever opened it could be sent anywhere."""
+        """The bytes; none for a file that is gone, and for an address: opening it could send a request anywhere."""
         if isinstance(part, ImageFilePart):
             try:
                 return await self._folder.read(part.image_file.file_id)

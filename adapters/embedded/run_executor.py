@@ -16,7 +16,7 @@ from adapters.embedded.code_interpreter import CodeInterpreter
 from adapters.embedded.model_prompt import request_of
 from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
 from adapters.embedded.object_store import Store, StoreError
-from adapters.embedded.run_context import Pictures, gather
+from adapters.embedded.run_context import Pictures, read_context
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import ACTIVE, CodeCall, FunctionCall, LastError, Run, RunStatus, RunStep, ToolCalls
 from adapters.embedded.run_output import MAX_CALLS, calls_step, final_message, interim_message, message_step
@@ -78,10 +78,10 @@ class RunLoop:
         return True
 
     async def _request(self, run: Run) -> ModelRequest:
-        material = await self._store.transact(lambda rows: gather(rows, run))
+        context = await self._store.transact(lambda rows: read_context(rows, run))
         if self._pictures is None or not self._model.sees:
-            return request_of(material, {})
-        return request_of(material, await self._pictures.shown(material.pictures))
+            return request_of(context, {})
+        return request_of(context, await self._pictures.shown(context.pictures))
 
     async def _open_calls(self, run: Run, reply: ModelReply) -> None:
         now = self._journal.now()
@@ -127,12 +127,12 @@ def _check_budget(steps: list[RunStep]) -> None:
         raise ModelError(f"The model asked for {calls} calls in {len(steps)} exchanges without giving an answer.")
 
 
-SETTLE_TRIES = 20
+MAX_SETTLE_ATTEMPTS = 20
 MAX_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Live:
+class _RunningTask:
     task: asyncio.Task[None]
     work: asyncio.Task[None]
     outputs_came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -145,7 +145,7 @@ class RunTasks:
         self._store = store
         self._journal = journal
         self._loop = loop
-        self._live: dict[RunId, _Live] = {}
+        self._running: dict[RunId, _RunningTask] = {}
 
     async def recover(self) -> None:
         """Take up every run that an earlier process left unfinished."""
@@ -153,7 +153,7 @@ class RunTasks:
             lambda rows: [run for status in ACTIVE for run in rows.all(Run, status=status)]
         )
         for run in unfinished:
-            log.info("run taken up after a restart", extra={"run": run.id, "status": run.status})
+            log.info("run resumed after a restart", extra={"run": run.id, "status": run.status})
             self.start(run)
             if run.status is RunStatus.CANCELLING:
                 self.cancel(run)
@@ -162,29 +162,29 @@ class RunTasks:
         """Work on a run until it ends."""
         outputs_came = asyncio.Event()
         work = asyncio.create_task(self._loop.drive(run.id, outputs_came), name=f"work on {run.id}")
-        task = asyncio.create_task(self._see_through(run, work), name=f"{run.id}")
-        self._live[run.id] = _Live(task=task, work=work, outputs_came=outputs_came)
-        task.add_done_callback(lambda _: self._live.pop(run.id, None))
+        task = asyncio.create_task(self._supervise(run, work), name=f"{run.id}")
+        self._running[run.id] = _RunningTask(task=task, work=work, outputs_came=outputs_came)
+        task.add_done_callback(lambda _: self._running.pop(run.id, None))
 
     def wake(self, run_id: RunId) -> None:
         """Tell a run that its tool outputs have come."""
-        if live := self._live.get(run_id):
-            live.outputs_came.set()
+        if running := self._running.get(run_id):
+            running.outputs_came.set()
 
     def cancel(self, run: Run) -> None:
         """Stop the work on a run whose cancelling is written down, or whose thread is gone."""
-        if run.id not in self._live:
+        if run.id not in self._running:
             self.start(run)
-        self._live[run.id].work.cancel()
+        self._running[run.id].work.cancel()
 
     async def stop(self) -> None:
         """Let go of all runs; they stay as they are, for the next start."""
-        tasks = [task for live in self._live.values() for task in (live.task, live.work)]
+        tasks = [task for running in self._running.values() for task in (running.task, running.work)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _see_through(self, run: Run, work: asyncio.Task[None]) -> None:
+    async def _supervise(self, run: Run, work: asyncio.Task[None]) -> None:
         left_s = (run.expires_at or 0) - self._journal.now()
         await asyncio.wait({work}, timeout=max(0, left_s))
         if not work.done():
@@ -192,7 +192,7 @@ class RunTasks:
             await asyncio.wait({work})
             await self._settle(run.id, RunStatus.EXPIRED)
         elif not work.cancelled() and (error := work.exception()):
-            log.error("run broke off", extra={"run": run.id}, exc_info=error)
+            log.error("run failed unexpectedly", extra={"run": run.id}, exc_info=error)
             await self._settle(run.id, RunStatus.FAILED, str(error) if isinstance(error, StoreError) else "")
         else:
             # Ends a run whose cancelling was written while its last move was being made; any other has ended by itself.
@@ -203,11 +203,11 @@ class RunTasks:
         error = None
         if status is RunStatus.FAILED:
             error = LastError(code="server_error", message=reason or "The server broke off this run; its log says why.")
-        for tried in range(SETTLE_TRIES):
+        for tried in range(MAX_SETTLE_ATTEMPTS):
             try:
                 await self._journal.write(run_transitions.end, run_id, status=status, error=error)
             except StoreError as fault:
-                log.warning("end of run not written", extra={"run": run_id, "why": str(fault)})
+                log.warning("end of run not stored", extra={"run": run_id, "why": str(fault)})
                 await asyncio.sleep(min(2.0**tried, MAX_PAUSE_S))
             else:
                 return

@@ -287,12 +287,12 @@ class Run:
     parallel_tool_calls: bool = True
 
 
-FOLDER = "/mnt/data"
+CODE_FOLDER = "/mnt/data"
 """Where files lie for the code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
+class GeneratedFile:
     """One generated file; `in_folder` unless it is a figure that was shown, which has no place in /mnt/data."""
 
     file_id: FileId
@@ -306,7 +306,7 @@ class Product:
     sha256: str
 
     @classmethod
-    def of_row(cls, row: tuple[Any, ...]) -> Product:
+    def of_row(cls, row: tuple[Any, ...]) -> GeneratedFile:
         """From the columns of the table, in their order."""
         return cls(
             file_id=row[0],
@@ -322,11 +322,11 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeOutcome:
+class CodeCallResult:
     """What a call gave: outputs for its step, and the files to be written down with them."""
 
     outputs: tuple[CodeOutput, ...]
-    made: tuple[tuple[File, Product], ...]
+    made: tuple[tuple[File, GeneratedFile], ...]
 
 
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")

@@ -23,15 +23,15 @@ from adapters.embedded.api_objects import (
 )
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelFinish, ModelReply, ModelToolCall, ModelUsage
 from adapters.embedded.run_objects import (
-    FOLDER,
+    CODE_FOLDER,
     CodeCall,
     CodeInterpreter,
     CodeLogs,
     CreatedMessage,
     Function,
     FunctionCall,
+    GeneratedFile,
     MessageCreation,
-    Product,
     Run,
     RunStep,
     StepDetails,
@@ -114,7 +114,7 @@ MAX_VALUE_CHARS = 512
 MAX_TEXT_CHARS = 200_000
 
 
-def final_message(run: Run, reply: ModelReply, products: list[Product], now: int) -> Message | None:
+def final_message(run: Run, reply: ModelReply, products: list[GeneratedFile], now: int) -> Message | None:
     """The message that ends a run, if there is anything to say. `products` are those of the thread, for mentions.
 
     Pictures come before the words, as from OpenAI. The alternative text of a picture has no place in the API, so it
@@ -159,25 +159,25 @@ def _words(reply: ModelReply) -> str:
     return plain(reply.text).strip()[:MAX_TEXT_CHARS]
 
 
-def _text_part(text: str, mentionable: list[Product]) -> tuple[TextPart, ...]:
+def _text_part(text: str, mentionable: list[GeneratedFile]) -> tuple[TextPart, ...]:
     if not text:
         return ()
     annotations = tuple(note for product in mentionable for note in _annotations(text, product))
     return (TextPart(text=Text(value=text, annotations=annotations)),)
 
 
-def _latest(products: list[Product]) -> list[Product]:
+def _latest(products: list[GeneratedFile]) -> list[GeneratedFile]:
     """Of files that were written several times, the last; figures have no place where they could be overwritten."""
     last = {product.filename if product.in_folder else product.file_id: product for product in products}
     return list(last.values())
 
 
-def _with_links(text: str, files: list[Product]) -> str:
+def _with_links(text: str, files: list[GeneratedFile]) -> str:
     links = [f"[{file.filename}]({_path(file)})" for file in files if not any(path in text for path in _paths(file))]
     return "\n\n".join([part for part in (text, *links) if part])
 
 
-def _annotations(text: str, product: Product) -> list[FilePath]:
+def _annotations(text: str, product: GeneratedFile) -> list[FilePath]:
     file = FilePathId(file_id=product.file_id)
     return [
         FilePath(text=path, start_index=start, end_index=start + len(path), file_path=file)
@@ -198,10 +198,10 @@ def _places(text: str, path: str) -> list[int]:
     return places
 
 
-def _path(product: Product) -> str:
-    return f"sandbox:{FOLDER}/{quote(product.filename)}"
+def _path(product: GeneratedFile) -> str:
+    return f"sandbox:{CODE_FOLDER}/{quote(product.filename)}"
 
 
-def _paths(product: Product) -> list[str]:
+def _paths(product: GeneratedFile) -> list[str]:
     """The forms in which a text may name a file, each once."""
-    return list(dict.fromkeys([_path(product), f"sandbox:{FOLDER}/{product.filename}"]))
+    return list(dict.fromkeys([_path(product), f"sandbox:{CODE_FOLDER}/{product.filename}"]))

@@ -17,7 +17,7 @@ from adapters.embedded.run_events import Event, call_events, message_events
 from adapters.embedded.run_objects import (
     ACTIVE,
     CodeCall,
-    CodeOutcome,
+    CodeCallResult,
     FunctionCall,
     IncompleteRun,
     LastError,
@@ -71,7 +71,7 @@ def open_calls(
 
 
 def record_code(
-    rows: Rows, now: int, run_id: RunId, *, step: RunStep, call: CodeCall, outcome: CodeOutcome
+    rows: Rows, now: int, run_id: RunId, *, step: RunStep, call: CodeCall, outcome: CodeCallResult
 ) -> list[Event]:
     """Write down what a piece of code did, with the files it made."""
     _working(rows, run_id)

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from adapters.embedded.models.chat_completions import ChatCompletions
+from adapters.embedded.models.chat_errors import SettingNames
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelMessage, ModelPicture, ModelRequest, ModelTool, Speaker
 from scripts.small_model import SMALL_MODEL, small_model_file
 from tests.scenario.test_real_models import chat
 
+SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
 MODEL = small_model_file()
 pytestmark = pytest.mark.skipif(
     MODEL is None, reason="the little model is not here; `python -m scripts.small_model` fetches it (130 MB)"
@@ -40,7 +42,7 @@ def base_url() -> Iterator[str]:
 
 @pytest.fixture
 async def model(base_url: str) -> AsyncIterator[ChatCompletions]:
-    model = ChatCompletions(base_url=base_url, api_key="none", model="smollm2")
+    model = ChatCompletions(settings=SETTINGS, base_url=base_url, api_key="none", model="smollm2")
     yield model
     await model.close()
 

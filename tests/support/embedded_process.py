@@ -1,6 +1,6 @@
 """The embedded server as a process of its own, to be killed.
 
-Run it as `python -m tests.support.embedded_process FOLDER MODE`.
+Run it as `python -m tests.support.embedded_process CODE_FOLDER MODE`.
 """
 
 from __future__ import annotations

@@ -15,23 +15,22 @@ import aiohttp
 import orjson
 
 from adapters.embedded.models.chat_errors import (
-    AZURE_NAMES,
-    PassingError,
     RefusedError,
     SettingNames,
+    TransientError,
     broken_off,
+    retry_after_s_of,
     status_error,
     unreachable,
     unreadable,
     untrusted,
-    wished_pause_s,
 )
 from adapters.embedded.models.chat_reply import UnreadableReplyError, disguised_status, reply_of
 from adapters.embedded.models.chat_request import body_of
-from adapters.embedded.models.context_window import fitted
-from adapters.embedded.models.endpoint_capabilities import Part, Ways
+from adapters.embedded.models.context_window import cut_to_fit
+from adapters.embedded.models.endpoint_capabilities import EndpointCapabilities, Feature
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
-from adapters.embedded.models.reply_repair import helped
+from adapters.embedded.models.reply_repair import repair_reply
 
 log = logging.getLogger(__name__)
 
@@ -39,36 +38,37 @@ MAX_REPLY_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long an exchange may take. A small model on a plain machine needs minutes for a long answer."""
 
     call_deadline_s: float = 240.0
     connect_deadline_s: float = 10.0
-    tries: int = 4  # one exchange in five may fail, and nobody notices
-    first_pause_s: float = 0.5  # doubles from try to try, unless the endpoint says how long
+    max_attempts: int = 4  # one exchange in five may fail without a failed run
+    first_pause_s: float = 0.5  # doubles with each attempt, unless the endpoint names a pause
     max_pause_s: float = 20.0
 
 
 class ChatCompletions:
-    """Asks the endpoint, again while it is unwell, and always the one model it is set to."""
+    """Calls one model of an endpoint, with retries and without the features that the endpoint refuses."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each setting
         self,
         *,
         base_url: str,
         api_key: str,
         model: str,
+        settings: SettingNames,
         api_version: str | None = None,
         azure: bool = False,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         query = f"?{urlencode({'api-version': api_version})}" if api_version else ""
         self._url = f"{base_url.rstrip('/')}/chat/completions{query}"
         self._headers = {"api-key": api_key} if azure else {"Authorization": f"Bearer {api_key}"}
-        self._names = AZURE_NAMES if azure else SettingNames()
+        self._names = settings
         self._model = model
-        self._patience = patience or Patience()
-        self._ways = Ways()
+        self._retry_policy = retry_policy or RetryPolicy()
+        self._capabilities = EndpointCapabilities()
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
@@ -78,8 +78,9 @@ class ChatCompletions:
         endpoint: str,
         api_key: str,
         model: str,
+        settings: SettingNames,
         api_version: str | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> ChatCompletions:
         """At an Azure OpenAI resource: by deployment and dated version, or without a version by its v1 API."""
         path = f"deployments/{quote(model, safe='')}" if api_version else "v1"
@@ -89,85 +90,88 @@ class ChatCompletions:
             model=model,
             api_version=api_version,
             azure=True,
-            patience=patience,
+            settings=settings,
+            retry_policy=retry_policy,
         )
 
     @property
     def sees(self) -> bool:
         """True until the endpoint has refused a picture."""
-        return Part.PICTURES not in self._ways.without
+        return Feature.PICTURES not in self._capabilities.without
 
     async def complete(self, request: ModelRequest) -> ModelReply:
-        """One exchange. Raises ModelError, whose sentence names the settings to look at."""
-        ways = self._ways
+        """Make one exchange. Raises ModelError, whose sentence names the settings to check."""
+        capabilities = self._capabilities
         while True:
             try:
-                reply = await self._patiently(self._body(request, ways))
+                reply = await self._with_retries(self._body(request, capabilities))
             except RefusedError as refusal:
-                less = ways.after(refusal, request)
+                less = capabilities.after(refusal, request)
                 if less is None:
                     raise
-                log.info("model asked with less", extra={"without": sorted(less.without), "most": less.max_chars})
-                ways = less
+                log.info("model request reduced", extra={"without": sorted(less.without), "max_chars": less.max_chars})
+                capabilities = less
             else:
-                self._ways = ways.kept()
-                return helped(reply, request)
+                self._capabilities = capabilities.kept()
+                return repair_reply(reply, request)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._session:
             await self._session.close()
 
-    def _body(self, request: ModelRequest, ways: Ways) -> bytes:
-        if ways.max_chars is not None:
-            room = ways.max_chars - len(request.instructions) - len(request.briefing)
-            request = replace(request, messages=fitted(request.messages, room))
-        return orjson.dumps(body_of(request, self._model, ways.without))
+    def _body(self, request: ModelRequest, capabilities: EndpointCapabilities) -> bytes:
+        if capabilities.max_chars is not None:
+            room = capabilities.max_chars - len(request.instructions) - len(request.briefing)
+            request = replace(request, messages=cut_to_fit(request.messages, room))
+        return orjson.dumps(body_of(request, self._model, capabilities.without))
 
-    async def _patiently(self, body: bytes) -> ModelReply:
-        """Ask, and again while the endpoint is unwell."""
-        for tried in range(1, self._patience.tries):
+    async def _with_retries(self, body: bytes) -> ModelReply:
+        """Call the endpoint, again after a transient error."""
+        for attempt in range(1, self._retry_policy.max_attempts):
             try:
                 return await self._ask(body)
-            except PassingError as error:
-                pause_s = error.retry_after_s or self._patience.first_pause_s * 2.0 ** (tried - 1)
-                if pause_s > self._patience.max_pause_s:
+            except TransientError as error:
+                pause_s = error.retry_after_s or self._retry_policy.first_pause_s * 2.0 ** (attempt - 1)
+                if pause_s > self._retry_policy.max_pause_s:
                     raise
-                log.info("model asked again", extra={"pause_s": pause_s, "code": error.code})
+                log.info("model call retried", extra={"pause_s": pause_s, "code": error.code})
                 await asyncio.sleep(pause_s)
         return await self._ask(body)
 
     async def _ask(self, body: bytes) -> ModelReply:
         headers = {**self._headers, "Content-Type": "application/json"}
         try:
-            async with self._opened().post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._client_session().post(
+                self._url, data=body, headers=headers, allow_redirects=False
+            ) as response:
                 data = await _read(response)
         except aiohttp.ConnectionTimeoutError:
             raise unreachable(self._names) from None
         except TimeoutError:
-            said = f"The model gave no answer within {self._patience.call_deadline_s:g} s."
-            # It has too much to do: whoever asked again at once would wait as long again.
+            said = f"The model gave no answer within {self._retry_policy.call_deadline_s:g} s."
+            # The endpoint is overloaded: a second attempt would wait as long again.
             raise ModelError(said, code="rate_limit_exceeded") from None
         except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
             raise untrusted(self._names) from None
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError) as error:
-            log.info("model endpoint broke off", extra={"error": type(error).__name__})
+            log.info("model connection lost", extra={"error": type(error).__name__})
             raise broken_off() from None
         except (aiohttp.ClientError, OSError) as error:
-            log.info("model endpoint not reached", extra={"error": type(error).__name__})
+            log.info("model endpoint unreachable", extra={"error": type(error).__name__})
             raise unreachable(self._names) from None
         status = response.status if response.status != 200 else disguised_status(data) or 200
         if status != 200:
-            raise status_error(status, data, wished_pause_s(response.headers), self._names)
+            raise status_error(status, data, retry_after_s_of(response.headers), self._names)
         try:
             return reply_of(data)
         except UnreadableReplyError:
             raise unreadable(self._names) from None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _client_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             limits = aiohttp.ClientTimeout(
-                total=self._patience.call_deadline_s, sock_connect=self._patience.connect_deadline_s
+                total=self._retry_policy.call_deadline_s, sock_connect=self._retry_policy.connect_deadline_s
             )
             self._session = aiohttp.ClientSession(timeout=limits)
         return self._session

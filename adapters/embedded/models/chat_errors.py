@@ -22,17 +22,15 @@ MAX_WORDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingNames:
-    """The settings behind an endpoint."""
+    """The names of the settings behind an endpoint, for the sentences that tell an operator what to check."""
 
-    url: str = "OPENAI_BASE_URL"
-    key: str = "OPENAI_API_KEY"
-
-
-AZURE_NAMES = SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY")
+    url: str
+    key: str
+    model: str
 
 
-class PassingError(ModelError):
-    """Trouble that may pass by itself."""
+class TransientError(ModelError):
+    """A failure that a retry may overcome."""
 
 
 class RefusedError(ModelError):
@@ -54,26 +52,26 @@ def status_error(status: int, data: bytes, retry_after_s: float | None, names: S
     if status == 429:
         return _over_limit(words, retry_after_s)
     if status in {400, 413, 422} or (status in {404, 415, 500, 501} and _NAMES_A_PART.search(words)):
-        return _refusal(status, words)
+        return _refusal(status, words, names)
     if status >= 500:
-        return PassingError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
+        return TransientError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
     return ModelError(
         {
             401: f"The model's endpoint refused the key (401); check {names.key}.",
             403: f"The model's endpoint refused the key (403); check {names.key}.",
-            404: f"The model's endpoint has no such address or model (404); check {names.url} and MODEL.",
+            404: f"The model's endpoint has no such address or model (404); check {names.url} and {names.model}.",
         }.get(status, f"The model's endpoint gave an unexpected answer ({status}); check {names.url}.")
     )
 
 
 def unreachable(names: SettingNames) -> ModelError:
-    """The error for an endpoint that nobody answers at."""
-    return PassingError(f"The model's endpoint cannot be reached; check that it is running, and {names.url}.")
+    """The error for an endpoint that does not accept connections."""
+    return TransientError(f"The model's endpoint cannot be reached; check that it is running, and {names.url}.")
 
 
 def broken_off() -> ModelError:
-    """The error for a connection that ended in the midst of an answer."""
-    return PassingError("The connection to the model's endpoint broke off.")
+    """The error for a connection that ended in the middle of an answer."""
+    return TransientError("The connection to the model's endpoint broke off.")
 
 
 def unreadable(names: SettingNames) -> ModelError:
@@ -82,7 +80,7 @@ def unreadable(names: SettingNames) -> ModelError:
 
 
 def untrusted(names: SettingNames) -> ModelError:
-    """The error for an endpoint whose TLS certificate does not stand."""
+    """The error for an endpoint whose TLS certificate is not trusted."""
     return ModelError(f"The certificate of the model's endpoint is not trusted; check {names.url}.")
 
 
@@ -131,23 +129,23 @@ def _over_limit(words: str, retry_after_s: float | None) -> ModelError:
         return ModelError(said, code="rate_limit_exceeded")
     later = f"try again in {retry_after_s:g}s" if retry_after_s else "try again later"
     said = f"The model's endpoint is over its rate limit or its quota (429); {later}."
-    return PassingError(said, code="rate_limit_exceeded", retry_after_s=retry_after_s)
+    return TransientError(said, code="rate_limit_exceeded", retry_after_s=retry_after_s)
 
 
-def _refusal(status: int, words: str) -> ModelError:
+def _refusal(status: int, words: str, names: SettingNames) -> ModelError:
     if _FILTERED.search(words):
         return ModelError("The content filter of the model's endpoint stopped this question.", code="invalid_prompt")
     if status == 413 or _TOO_LONG.search(words):
         said = "This conversation is too long for the model; start a new one."
         return RefusedError(said, words=words or "context length", code="invalid_prompt")
     if "tool" in words:
-        said = f"The model's endpoint refused the request ({status}); check that MODEL can call tools."
+        said = f"The model's endpoint refused the request ({status}); check that {names.model} can call tools."
         return RefusedError(said, words=words)
-    said = f"The model's endpoint refused the request ({status}); check MODEL, and what its server's log says."
+    said = f"The model's endpoint refused the request ({status}); check {names.model}, and what its server's log says."
     return RefusedError(said, words=words)
 
 
-def wished_pause_s(headers: Mapping[str, str]) -> float | None:
+def retry_after_s_of(headers: Mapping[str, str]) -> float | None:
     """In each of the three forms in use: milliseconds (OpenAI, Azure), seconds, and a date (RFC 9110, 10.2.3)."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()

@@ -140,7 +140,7 @@ def _call(call: _ToolCall) -> ModelToolCall:
     return ModelToolCall(id=call.id or "", name=call.function.name or "", arguments=text)
 
 
-_THOUGHT = re.compile(
+_REASONING = re.compile(
     r"\s*(?:<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))", re.S | re.I
 )
 _OPENED = re.compile(r"<think(?:ing)?>", re.I)
@@ -151,7 +151,7 @@ _FINAL = re.compile(r".*<\|channel\|>final[^<]*<\|message\|>(.*?)(?:<\|(?:end|re
 _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)", re.S)
 
 
-def without_thinking(text: str) -> str:
+def without_reasoning(text: str) -> str:
     """The answer alone. Thinking that was cut off before its end leaves nothing."""
     if _CHANNEL in text:
         final = _FINAL.match(text)
@@ -160,6 +160,6 @@ def without_thinking(text: str) -> str:
     # Some templates open the thinking in the prompt, so that only its end is in the answer.
     if closed and not _OPENED.search(text, 0, closed.start()):
         return text[closed.end() :]
-    while thought := _THOUGHT.match(text):
+    while thought := _REASONING.match(text):
         text = text[thought.end() :]
     return text

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from adapters.embedded.models.endpoint_capabilities import Part
+from adapters.embedded.models.endpoint_capabilities import Feature
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     UNSEEN_PICTURES,
@@ -22,22 +22,22 @@ from adapters.embedded.models.port import (
 )
 from adapters.embedded.models.reply_repair import code_in
 
-_IN_WORDS = (
+_WITHOUT_TOOLS = (
     "You cannot call functions here. To run Python, write one Markdown block that begins with ```python and end your "
     "answer with it: the block is run, and its output is told to you. Then answer."
 )
 
 
-def body_of(request: ModelRequest, model: str, without: frozenset[Part] = frozenset()) -> dict[str, Any]:
+def body_of(request: ModelRequest, model: str, without: frozenset[Feature] = frozenset()) -> dict[str, Any]:
     """The JSON object to send; settings that were not made are left out, since not every endpoint knows them."""
     # "none" by leaving the tools out: Ollama knows no `tool_choice`.
-    tools = () if Part.TOOLS in without or request.tool_choice == "none" else request.tools
-    limit = "max_tokens" if Part.NEW_LIMIT in without else "max_completion_tokens"
+    tools = () if Feature.TOOLS in without or request.tool_choice == "none" else request.tools
+    limit = "max_tokens" if Feature.NEW_LIMIT in without else "max_completion_tokens"
     body = {
         "model": model,
         "messages": _messages(request, without, tools=bool(tools)),
-        "temperature": None if Part.TEMPERATURE in without else request.temperature,
-        "top_p": None if Part.TOP_P in without else request.top_p,
+        "temperature": None if Feature.TEMPERATURE in without else request.temperature,
+        "top_p": None if Feature.TOP_P in without else request.top_p,
         limit: request.max_completion_tokens,
         "response_format": request.response_format,
         "tools": [_tool(tool) for tool in tools] or None,
@@ -46,16 +46,16 @@ def body_of(request: ModelRequest, model: str, without: frozenset[Part] = frozen
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _messages(request: ModelRequest, without: frozenset[Part], *, tools: bool) -> list[dict[str, Any]]:
+def _messages(request: ModelRequest, without: frozenset[Feature], *, tools: bool) -> list[dict[str, Any]]:
     briefing, messages = [request.instructions, request.briefing], request.messages
     if not tools:
         # Some servers refuse calls in a conversation to which no tools are offered.
-        messages = tuple(map(_in_words, messages))
+        messages = tuple(map(_without_calls, messages))
         offered = request.tool_choice != "none" and any(tool.name == CODE_INTERPRETER for tool in request.tools)
-        briefing.append(_IN_WORDS if offered else "")
+        briefing.append(_WITHOUT_TOOLS if offered else "")
     system = "\n\n".join(part for part in briefing if part)
-    written = [_message(message, pictures=Part.PICTURES not in without) for message in messages]
-    if Part.ROLES in without:
+    written = [_message(message, pictures=Feature.PICTURES not in without) for message in messages]
+    if Feature.ROLES in without:
         return _alternating([{"role": "user", "content": system}, *written] if system else written)
     return [*([{"role": "system", "content": system}] if system else []), *written]
 
@@ -111,15 +111,15 @@ def _tool(tool: ModelTool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _tool_choice(request: ModelRequest, without: frozenset[Part]) -> Any:
-    if Part.TOOL_CHOICE in without:
+def _tool_choice(request: ModelRequest, without: frozenset[Feature]) -> Any:
+    if Feature.TOOL_CHOICE in without:
         return None
     if request.tool_choice in {"auto", "required"}:
         return request.tool_choice
     return {"type": "function", "function": {"name": request.tool_choice}}
 
 
-def _in_words(message: ModelMessage) -> ModelMessage:
+def _without_calls(message: ModelMessage) -> ModelMessage:
     """Calls and outputs as they look to a model that cannot call."""
     match message.speaker:
         case Speaker.TOOL:

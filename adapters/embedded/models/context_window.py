@@ -13,7 +13,7 @@ PICTURE_CHARS = 4_000
 """A picture of the size that is sent costs a model some thousand tokens."""
 
 
-def fitted(messages: Sequence[ModelMessage], max_chars: int) -> tuple[ModelMessage, ...]:
+def cut_to_fit(messages: Sequence[ModelMessage], max_chars: int) -> tuple[ModelMessage, ...]:
     """The end of the conversation that fits.
 
     The last question and what was done about it always stay: there, outputs are shortened, the oldest first. Of what

@@ -20,8 +20,8 @@ CHARS_PER_TOKEN = 3
 MIN_CHARS = 2_000
 
 
-class Part(StrEnum):
-    """A part of a request that it can be sent without."""
+class Feature(StrEnum):
+    """A part of a request that may be left out."""
 
     PICTURES = "pictures"
     TOOL_CHOICE = "tool_choice"  # the model is left to choose
@@ -33,59 +33,61 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
-    """How an endpoint wants to be asked."""
+class EndpointCapabilities:
+    """What an endpoint takes: the features to leave out, and the length of a conversation."""
 
-    without: frozenset[Part] = frozenset()
+    without: frozenset[Feature] = frozenset()
     max_chars: int | None = None  # of all messages together
-    once: frozenset[Part] = frozenset()  # left out for one request only
-    shortened: bool = False  # for the request in hand
+    once: frozenset[Feature] = frozenset()  # left out for one request only
+    shortened: bool = False  # for the current request
 
-    def after(self, refusal: RefusedError, request: ModelRequest) -> Ways | None:
-        """The ways to try next; None when nothing is left to do without."""
+    def after(self, refusal: RefusedError, request: ModelRequest) -> EndpointCapabilities | None:
+        """Return the capabilities to try next; None when nothing is left to leave out."""
         if refusal.too_long:
             hopeless = self.shortened or size_chars(request) <= MIN_CHARS
             return None if hopeless else replace(self, shortened=True, max_chars=_room(refusal, request))
-        part = next((part for part in Part if part not in self.without and _is_refused(part, refusal, request)), None)
+        part = next(
+            (part for part in Feature if part not in self.without and _is_refused(part, refusal, request)), None
+        )
         if part is None:
             return None
         lasting = part not in _INABILITY or _INABILITY[part].search(refusal.words)
         return replace(self, without=self.without | {part}, once=self.once | (frozenset() if lasting else {part}))
 
-    def kept(self) -> Ways:
-        """What the next request begins with."""
-        return Ways(without=self.without - self.once, max_chars=self.max_chars)
+    def kept(self) -> EndpointCapabilities:
+        """Return what the next request starts with."""
+        return EndpointCapabilities(without=self.without - self.once, max_chars=self.max_chars)
 
 
-def _is_refused(part: Part, refusal: RefusedError, request: ModelRequest) -> bool:
+def _is_refused(part: Feature, refusal: RefusedError, request: ModelRequest) -> bool:
     used = {
-        Part.PICTURES: any(message.pictures for message in request.messages),
-        Part.TOOL_CHOICE: bool(request.tools) and request.tool_choice not in {"auto", "none"},
-        Part.TOOLS: bool(request.tools),
-        Part.TEMPERATURE: request.temperature is not None,
-        Part.TOP_P: request.top_p is not None,
-        Part.NEW_LIMIT: request.max_completion_tokens is not None,
-        Part.ROLES: True,
+        Feature.PICTURES: any(message.pictures for message in request.messages),
+        Feature.TOOL_CHOICE: bool(request.tools) and request.tool_choice not in {"auto", "none"},
+        Feature.TOOLS: bool(request.tools),
+        Feature.TEMPERATURE: request.temperature is not None,
+        Feature.TOP_P: request.top_p is not None,
+        Feature.NEW_LIMIT: request.max_completion_tokens is not None,
+        Feature.ROLES: True,
     }[part]
     return used and _REFUSALS[part].search(refusal.words) is not None
 
 
 _REFUSALS = {
-    Part.PICTURES: re.compile(r"image|picture|multi-?modal|vision|content.{0,40}(?:string|text)|mmproj"),
-    Part.TOOL_CHOICE: re.compile(r"tool[_ ]choice"),
-    Part.TOOLS: re.compile(r"tool|function"),
-    Part.TEMPERATURE: re.compile(r"temperature"),
-    Part.TOP_P: re.compile(r"top_p"),
-    Part.NEW_LIMIT: re.compile(r"max_completion_tokens"),
-    Part.ROLES: re.compile(r"alternat|system role|role.{0,20}system|roles must"),
+    Feature.PICTURES: re.compile(r"image|picture|multi-?modal|vision|content.{0,40}(?:string|text)|mmproj"),
+    Feature.TOOL_CHOICE: re.compile(r"tool[_ ]choice"),
+    Feature.TOOLS: re.compile(r"tool|function"),
+    Feature.TEMPERATURE: re.compile(r"temperature"),
+    Feature.TOP_P: re.compile(r"top_p"),
+    Feature.NEW_LIMIT: re.compile(r"max_completion_tokens"),
+    Feature.ROLES: re.compile(r"alternat|system role|role.{0,20}system|roles must"),
 }
 # What tells a model that cannot from one picture or one call that was wrong.
 _INABILITY = {
-    Part.PICTURES: re.compile(
+    Feature.PICTURES: re.compile(
         r"(?:not|n't|only|certain|no endpoints).{0,40}(?:support|multi-?modal|string|vision)|support.{0,20}certain|"
         r"unsupported content|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
     ),
-    Part.TOOLS: re.compile(r"support|requires|enable|permitted|not allowed|unrecognized|unknown"),
+    Feature.TOOLS: re.compile(r"support|requires|enable|permitted|not allowed|unrecognized|unknown"),
 }
 _TOKENS = re.compile(r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4})(\d{3,7})")
 

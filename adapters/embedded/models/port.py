@@ -1,4 +1,4 @@
-"""The port between the run loop and whoever answers, in the shape of one Chat Completions exchange."""
+"""The port between the run loop and a model, in the shape of one Chat Completions exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNSEEN_PICTURES = "Pictures came with this message; you cannot see them, but cod
 """The note on a message whose pictures are not shown to the model."""
 
 SAYS_WHO = re.compile(r"\A[^\n]{1,100} wrote:\n")
-"""The first line of a user's message where several people speak, as clients put it for want of a field."""
+"""The first line of a message that names its author, as older clients send it without `speaker` in the metadata."""
 
 
 class Speaker(StrEnum):
@@ -124,7 +124,7 @@ class ModelError(Exception):
 
 
 class Model(Protocol):
-    """Whoever answers."""
+    """A language model, or a program in the place of one."""
 
     @property
     def sees(self) -> bool:
@@ -136,5 +136,5 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         ...

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.embedded.models.chat_reply import without_thinking
+from adapters.embedded.models.chat_reply import without_reasoning
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     ModelFinish,
@@ -25,19 +25,19 @@ from adapters.embedded.models.port import (
 log = logging.getLogger(__name__)
 
 
-def helped(reply: ModelReply, request: ModelRequest) -> ModelReply:
+def repair_reply(reply: ModelReply, request: ModelRequest) -> ModelReply:
     """Help a model that does not keep to the protocol; one that does is left as it is."""
     offered = frozenset(tool.name for tool in request.tools)
-    words = replace(reply, text=without_thinking(reply.text))
+    words = replace(reply, text=without_reasoning(reply.text))
     if not offered or request.tool_choice == "none":
         return replace(words, tool_calls=())
     if words.tool_calls:
-        return replace(words, tool_calls=tuple(proper_call(call, offered) for call in words.tool_calls))
+        return replace(words, tool_calls=tuple(normalized_call(call, offered) for call in words.tool_calls))
     return _with_spoken_calls(words, offered) or _with_program(words, request, offered) or words
 
 
 def _with_spoken_calls(reply: ModelReply, offered: frozenset[str]) -> ModelReply | None:
-    spoken = spoken_calls(reply.text, offered)
+    spoken = calls_in_text(reply.text, offered)
     if spoken is None:
         return None
     log.info("calls read out of a model's words", extra={"calls": len(spoken.calls)})
@@ -73,7 +73,7 @@ def tool_named(name: str, offered: Collection[str]) -> str | None:
     return CODE_INTERPRETER if CODE_INTERPRETER in offered and any(map(_RUNS_CODE.fullmatch, parts)) else None
 
 
-def proper_call(call: ModelToolCall, offered: Collection[str]) -> ModelToolCall:
+def normalized_call(call: ModelToolCall, offered: Collection[str]) -> ModelToolCall:
     """The call as it should have been made; one that nothing can be made of stays as it is."""
     name = tool_named(call.name, offered)
     if name is None:
@@ -120,21 +120,21 @@ def _source(value: Any) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TextWithCalls:
     """What was said before the calls, and the calls."""
 
     said: str
     calls: tuple[ModelToolCall, ...]
 
 
-def spoken_calls(text: str, offered: Collection[str]) -> Spoken | None:
+def calls_in_text(text: str, offered: Collection[str]) -> TextWithCalls | None:
     """The calls in a text, if it holds any of a tool that is on offer; only the first form found counts."""
     for pattern, calls_of in _FORMS:
         found = list(pattern.finditer(text))
         with suppress(RecursionError):  # what is nested so deep is no call
             calls = tuple(call for match in found for call in calls_of(match, offered))
             if calls:
-                return Spoken(text[: found[0].start()].strip(), calls)
+                return TextWithCalls(text[: found[0].start()].strip(), calls)
     return None
 
 
@@ -150,7 +150,7 @@ def _named_call(match: re.Match[str], offered: Collection[str]) -> Iterator[Mode
     name = tool_named(match["name"], offered)
     values = list(_values(match["json"]))
     if name and values and isinstance(values[0], dict):
-        yield proper_call(ModelToolCall(id="", name=name, arguments=json.dumps(values[0])), offered)
+        yield normalized_call(ModelToolCall(id="", name=name, arguments=json.dumps(values[0])), offered)
 
 
 def _tagged_call(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
@@ -158,7 +158,7 @@ def _tagged_call(match: re.Match[str], offered: Collection[str]) -> Iterator[Mod
     name = tool_named(match["name"], offered)
     if name:
         arguments = {item["key"]: item["value"] for item in _PARAMETER.finditer(match["tags"])}
-        yield proper_call(ModelToolCall(id="", name=name, arguments=json.dumps(arguments)), offered)
+        yield normalized_call(ModelToolCall(id="", name=name, arguments=json.dumps(arguments)), offered)
 
 
 def _tagged_code(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
@@ -195,7 +195,7 @@ def _described(value: Any, offered: Collection[str]) -> ModelToolCall | None:
     if known is None or arguments is None:
         return None
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    return proper_call(ModelToolCall(id="", name=known, arguments=text), offered)
+    return normalized_call(ModelToolCall(id="", name=known, arguments=text), offered)
 
 
 _NAMES = ("name", "tool", "tool_name", "function", "action")

@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from adapters.embedded.models.chat_completions import ChatCompletions, Patience
+from adapters.embedded.models.chat_completions import ChatCompletions, RetryPolicy
+from adapters.embedded.models.chat_errors import SettingNames
 from adapters.embedded.models.port import (
     ModelError,
     ModelFinish,
@@ -21,8 +22,10 @@ from adapters.embedded.models.port import (
 )
 from tests.support.chat_endpoint import Endpoint, completion
 
+SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
+AZURE_SETTINGS = SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL")
 KEY = "sk-secret"
-QUICK = Patience(call_deadline_s=10, first_pause_s=0.01, max_pause_s=0.2)
+QUICK = RetryPolicy(call_deadline_s=10, first_pause_s=0.01, max_pause_s=0.2)
 HELLO = ModelRequest(instructions="", messages=(ModelMessage(speaker=Speaker.USER, text="hello"),))
 
 
@@ -42,7 +45,9 @@ async def server(endpoint: Endpoint) -> AsyncIterator[TestServer]:
 
 @pytest.fixture
 async def model(server: TestServer) -> AsyncIterator[ChatCompletions]:
-    model = ChatCompletions(base_url=str(server.make_url("/v1/")), api_key=KEY, model="gpt-x", patience=QUICK)
+    model = ChatCompletions(
+        settings=SETTINGS, base_url=str(server.make_url("/v1/")), api_key=KEY, model="gpt-x", retry_policy=QUICK
+    )
     yield model
     await model.close()
 
@@ -176,11 +181,12 @@ async def test_azure_is_asked_by_deployment_or_by_its_v1_api(
     endpoint: Endpoint, server: TestServer, version: str | None, url: str
 ) -> None:
     model = ChatCompletions.on_azure(
+        settings=AZURE_SETTINGS,
         endpoint=str(server.make_url("/")),
         api_key=KEY,
         api_version=version,
         model="my gpt",
-        patience=QUICK,
+        retry_policy=QUICK,
     )
     endpoint.answers = [completion({"content": "hi"}), web.Response(status=401)]
     assert (await model.complete(HELLO)).text == "hi"
@@ -269,7 +275,11 @@ async def test_the_pause_that_the_endpoint_asks_for_is_kept_if_it_is_short(
 async def test_a_silent_model_is_given_up_at_the_deadline(endpoint: Endpoint, server: TestServer) -> None:
     endpoint.answers = [5.0]
     model = ChatCompletions(
-        base_url=str(server.make_url("/v1/")), api_key=KEY, model="m", patience=replace(QUICK, call_deadline_s=0.5)
+        settings=SETTINGS,
+        base_url=str(server.make_url("/v1/")),
+        api_key=KEY,
+        model="m",
+        retry_policy=replace(QUICK, call_deadline_s=0.5),
     )
     error = await fault(model)
     assert (str(error), error.code) == ("The model gave no answer within 0.5 s.", "rate_limit_exceeded")
@@ -278,7 +288,9 @@ async def test_a_silent_model_is_given_up_at_the_deadline(endpoint: Endpoint, se
 
 
 async def test_an_endpoint_that_nobody_serves_is_told(endpoint: Endpoint) -> None:
-    model = ChatCompletions(base_url=f"http://127.0.0.1:{unused_port()}/v1", api_key=KEY, model="m", patience=QUICK)
+    model = ChatCompletions(
+        settings=SETTINGS, base_url=f"http://127.0.0.1:{unused_port()}/v1", api_key=KEY, model="m", retry_policy=QUICK
+    )
     assert "cannot be reached; check that it is running, and OPENAI_BASE_URL." in str(await fault(model))
     await model.close()
 
@@ -290,6 +302,8 @@ async def test_a_connection_that_breaks_is_told() -> None:
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        model = ChatCompletions(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY, model="m", patience=QUICK)
+        model = ChatCompletions(
+            settings=SETTINGS, base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY, model="m", retry_policy=QUICK
+        )
         assert str(await fault(model)) == "The connection to the model's endpoint broke off."
         await model.close()

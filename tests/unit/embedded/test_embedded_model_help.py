@@ -1,4 +1,4 @@
-"""A model that does not keep to the protocol is helped; what a person asked to read is left alone."""
+"""A model that does not keep to the protocol is repair_reply; what a person asked to read is left alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from adapters.embedded.models.chat_reply import without_thinking
+from adapters.embedded.models.chat_reply import without_reasoning
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     ModelFinish,
@@ -18,7 +18,7 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     Speaker,
 )
-from adapters.embedded.models.reply_repair import code_in, helped, tool_named
+from adapters.embedded.models.reply_repair import code_in, repair_reply, tool_named
 
 PYTHON = ModelTool(name=CODE_INTERPRETER, description="Python", parameters={"type": "object"})
 WEATHER = ModelTool(name="weather", description="Tells it", parameters={"type": "object"})
@@ -44,14 +44,14 @@ def codes(reply: ModelReply) -> list[str]:
 
 
 def test_a_block_of_python_is_run_and_what_was_made_up_round_it_is_dropped() -> None:
-    reply = helped(ModelReply(text=BLOCK), asking())
+    reply = repair_reply(ModelReply(text=BLOCK), asking())
     assert codes(reply) == ["import math\nprint(math.pi)"]
     assert (reply.text, reply.finish) == ("", ModelFinish.TOOL_CALLS)
 
 
 def test_several_blocks_are_one_program() -> None:
     text = "1.\n  ```py\n  x = 2\n  ```\n2.\n~~~Python\nprint(x)\n~~~"
-    assert codes(helped(ModelReply(text=text), asking())) == ["x = 2\n\nprint(x)"]
+    assert codes(repair_reply(ModelReply(text=text), asking())) == ["x = 2\n\nprint(x)"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_several_blocks_are_one_program() -> None:
 )
 def test_code_that_was_asked_for_is_left_to_be_read(question: str) -> None:
     reply = ModelReply(text=BLOCK)
-    assert helped(reply, asking(question)) == reply
+    assert repair_reply(reply, asking(question)) == reply
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_code_that_was_asked_for_is_left_to_be_read(question: str) -> None:
     ],
 )
 def test_code_that_works_on_the_question_is_run(question: str) -> None:
-    assert codes(helped(ModelReply(text=BLOCK), asking(question)))
+    assert codes(repair_reply(ModelReply(text=BLOCK), asking(question)))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_code_that_works_on_the_question_is_run(question: str) -> None:
 )
 def test_what_is_not_meant_to_be_run_stays_text(text: str) -> None:
     reply = ModelReply(text=text)
-    assert helped(reply, asking()) == reply
+    assert repair_reply(reply, asking()) == reply
 
 
 @pytest.mark.parametrize(
@@ -111,22 +111,22 @@ def test_what_is_not_meant_to_be_run_stays_text(text: str) -> None:
     [asking(choice="none"), asking(tools=()), asking(tools=(WEATHER,))],
 )
 def test_without_code_interpreter_nothing_is_run(request_: ModelRequest) -> None:
-    assert helped(ModelReply(text=BLOCK), request_) == ModelReply(text=BLOCK)
+    assert repair_reply(ModelReply(text=BLOCK), request_) == ModelReply(text=BLOCK)
 
 
 def test_calls_that_were_forbidden_are_not_made() -> None:
     call = ModelToolCall(id="c", name=CODE_INTERPRETER, arguments='{"code": "1"}')
-    assert helped(ModelReply(text="x", tool_calls=(call,)), asking(choice="none")).tool_calls == ()
+    assert repair_reply(ModelReply(text="x", tool_calls=(call,)), asking(choice="none")).tool_calls == ()
 
 
 def test_a_block_that_was_cut_off_is_not_run() -> None:
     reply = ModelReply(text=BLOCK, finish=ModelFinish.LENGTH)
-    assert helped(reply, asking()) == reply
+    assert repair_reply(reply, asking()) == reply
 
 
 @pytest.mark.parametrize(("failures", "run"), [(0, True), (1, True), (2, True), (3, False)])
 def test_a_block_is_run_again_only_where_the_one_before_failed_and_not_for_ever(failures: int, *, run: bool) -> None:
-    assert bool(helped(ModelReply(text=BLOCK), asking(outputs=failures)).tool_calls) is run
+    assert bool(repair_reply(ModelReply(text=BLOCK), asking(outputs=failures)).tool_calls) is run
 
 
 def test_a_block_after_code_that_worked_explains_it() -> None:
@@ -135,7 +135,7 @@ def test_a_block_after_code_that_worked_explains_it() -> None:
     asked = ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(call,))
     told = ModelMessage(speaker=Speaker.TOOL, text="3.14", tool_call_id="c")
     request = ModelRequest(instructions="", messages=(*request.messages, asked, told), tools=(PYTHON,))
-    assert helped(ModelReply(text=BLOCK), request) == ModelReply(text=BLOCK)
+    assert repair_reply(ModelReply(text=BLOCK), request) == ModelReply(text=BLOCK)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_block_after_code_that_worked_explains_it() -> None:
     ],
 )
 def test_a_call_in_a_models_words_is_made(text: str) -> None:
-    reply = helped(ModelReply(text=text), asking())
+    reply = repair_reply(ModelReply(text=text), asking())
     assert codes(reply) == ["print(1)"]
     assert reply.text in {"", "I will compute it."}
 
@@ -215,7 +215,7 @@ def test_the_source_is_found_in_whatever_stands_as_arguments(arguments: str, cod
 
 def test_a_fence_round_the_source_is_taken_off() -> None:
     call = ModelToolCall(id="c", name="python", arguments="```python\nprint(1)\n```")
-    assert codes(helped(ModelReply(text="", tool_calls=(call,)), asking())) == ["print(1)"]
+    assert codes(repair_reply(ModelReply(text="", tool_calls=(call,)), asking())) == ["print(1)"]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_fence_round_the_source_is_taken_off() -> None:
     ],
 )
 def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
-    assert without_thinking(text).strip() == answer
+    assert without_reasoning(text).strip() == answer
 
 
 @pytest.mark.parametrize(
@@ -258,5 +258,5 @@ def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
 )
 def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
     begun_s = time.process_time()
-    helped(ModelReply(text=text), asking())
+    repair_reply(ModelReply(text=text), asking())
     assert time.process_time() - begun_s < 3

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.embedded.models.chat_completions import ChatCompletions, Patience
+from adapters.embedded.models.chat_completions import ChatCompletions, RetryPolicy
+from adapters.embedded.models.chat_errors import SettingNames
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     ModelError,
@@ -23,10 +24,11 @@ from adapters.embedded.models.port import (
 )
 from tests.support.chat_endpoint import Endpoint, completion
 
+SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
 SHAPES = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parents[2] / "model_shapes").glob("*")
 }
-QUICK = Patience(call_deadline_s=2, first_pause_s=0.01, max_pause_s=0.2)
+QUICK = RetryPolicy(call_deadline_s=2, first_pause_s=0.01, max_pause_s=0.2)
 PICTURE = ModelPicture(media_type="image/png", data=b"\x89PNG")
 EVERYTHING = ModelRequest(
     instructions="Be a tutor.",
@@ -64,7 +66,9 @@ async def model(endpoint: Endpoint) -> AsyncIterator[ChatCompletions]:
     app = web.Application()
     app.router.add_post("/{path:.*}", endpoint.answer)
     async with TestServer(app) as server:
-        model = ChatCompletions(base_url=str(server.make_url("/v1")), api_key="k", model="m", patience=QUICK)
+        model = ChatCompletions(
+            settings=SETTINGS, base_url=str(server.make_url("/v1")), api_key="k", model="m", retry_policy=QUICK
+        )
         yield model
         await model.close()
 
