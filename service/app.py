@@ -27,14 +27,14 @@ from adapters.teams.attachments import ConnectorFiles
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.endpoint import MessagesEndpoint
-from adapters.teams.faults import faults_as_json
-from adapters.teams.guard import loopback_only
 from adapters.teams.handler import TeamsDispatch
-from adapters.teams.server import HttpRunner
 from bot.engine import Engine
 from bot.intake import Intake
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, give_up, run_turn
+from httpkit.http_errors import errors_as_json
+from httpkit.http_server import HttpRunner
+from httpkit.loopback import loopback_only
 from service.assistant import assistant_at, opened_client, opened_sandbox, opened_server
 from service.chat_page import Bot, PageMemory, Place, chat_page, page_memory
 from service.data_dir import kept_key, prepare_data_dir
@@ -170,7 +170,7 @@ async def _working(opened: _Opened, channel: TeamsChannel) -> AsyncIterator[Engi
 
 
 def _application(intake: Intake, files: Files) -> web.Application:
-    app = web.Application(middlewares=[faults_as_json, loopback_only])
+    app = web.Application(middlewares=[errors_as_json, loopback_only])
     dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
     MessagesEndpoint(dispatch=dispatch).add_routes(app)
     add_file_routes(app, files)

@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 
 from bot.errors import StorageError
+from httpkit.atomic_write import write_atomically
 from service.secret import Secret
-from storage.whole_file import write_whole
 
 _KEY_PREFIX = "sk-local-"
 _KEY = re.compile(rf"{_KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
@@ -19,7 +19,7 @@ def prepare_data_dir(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
-        write_whole(folder / "writable", bytes(4096))  # an empty file finds room on a full disk
+        write_atomically(folder / "writable", bytes(4096))  # an empty file finds room on a full disk
         (folder / "writable").unlink(missing_ok=True)  # another process may look at the same moment
     except OSError as error:
         raise StorageError(
@@ -48,7 +48,7 @@ def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
     try:
         made = not path.exists()
         if made:
-            write_whole(path, f"{_KEY_PREFIX}{secrets.token_urlsafe(32)}".encode())
+            write_atomically(path, f"{_KEY_PREFIX}{secrets.token_urlsafe(32)}".encode())
         key = path.read_bytes().strip().decode("ascii", "replace") if path.is_file() else ""  # a pipe would hold us
     except OSError as error:
         raise StorageError(f"a key cannot be kept in {path}: {error.strerror}") from error

@@ -13,17 +13,17 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from adapters.teams.server import HttpRunner
 from adapters.timelines_http import MAX_LISTED, HttpTimelines, NobodyThereError, timelines_app
 from bot.errors import StorageError, StorageInUseError
 from bot.ports import Timelines
 from bot.timeline import Timeline
+from httpkit.atomic_write import write_atomically
+from httpkit.http_server import HttpRunner
 from service.listening import LOOPBACK
 from service.secret import Secret
 from service.settings import Settings
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
-from storage.whole_file import write_whole
 
 _WHERE = "turns.json"
 _POLL_S = 1.0
@@ -50,7 +50,7 @@ async def served(timelines: Timelines, folder: Path) -> AsyncIterator[None]:
 
 def _write(path: Path, **where: str) -> None:
     try:
-        write_whole(path, json.dumps(where).encode())
+        write_atomically(path, json.dumps(where).encode())
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 

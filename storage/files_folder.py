@@ -10,9 +10,9 @@ from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.media import picture_type
 from bot.ports import ServedFile, StoredFile
+from httpkit.atomic_write import write_atomically
 from storage.file_names import safe_name
 from storage.links import TOKEN, LinkNames, address
-from storage.whole_file import write_whole
 
 _CONTENT, _NAME = "content", "name"
 
@@ -52,8 +52,8 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        write_whole(folder / _CONTENT, data)
-        write_whole(folder / _NAME, name.encode())  # last: a file with a name is complete
+        write_atomically(folder / _CONTENT, data)
+        write_atomically(folder / _NAME, name.encode())  # last: a file with a name is complete
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
-from storage.whole_file import write_whole
+from httpkit.atomic_write import write_atomically
 
 KEY_BYTES = 32
 """Of the key that makes the tokens."""
@@ -38,7 +38,7 @@ class LinkNames:
         """With the key in this file, which is made (mode 0600) if there is none. Raises StorageError."""
         try:
             if not path.exists():
-                write_whole(path, secrets.token_bytes(KEY_BYTES))
+                write_atomically(path, secrets.token_bytes(KEY_BYTES))
             key = path.read_bytes() if path.is_file() else b""  # a pipe would hold us for ever
         except OSError as error:
             raise StorageError(f"the link key cannot be kept in {path}: {error.strerror}") from error

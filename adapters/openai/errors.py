@@ -5,11 +5,9 @@ What the service says in words is looked at and dropped, never passed on: it may
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
@@ -23,6 +21,7 @@ from bot.errors import (
     ThreadBusyError,
     ThreadGoneError,
 )
+from httpkit.retry_after import retry_after_s
 
 # "Thread thread_X already has an active run run_Y." and "Can't add messages to thread_X while a run run_Y is active."
 _ACTIVE_RUN = re.compile(r"already has an active run|while a run .*is active", re.IGNORECASE)
@@ -117,23 +116,6 @@ def _summary(error: openai.APIStatusError) -> str:
     told = (error.code, error.type, error.request_id)
     words = [word for word in told if isinstance(word, str) and _PLAIN_WORD.fullmatch(word)]
     return f"the assistant's service answered {error.status_code}" + (f" ({', '.join(words)})" if words else "")
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the service wishes us to wait, in each of the three forms in use (RFC 9110 10.2.3, and milliseconds)."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "")
-        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
-            return float(value) * unit_s
-    return _seconds_until(headers.get("retry-after", ""))
-
-
-def _seconds_until(date: str) -> float | None:
-    try:
-        moment = email.utils.parsedate_to_datetime(date)
-        return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())
-    except (TypeError, ValueError, OverflowError):  # no date, or one without a time zone
-        return None
 
 
 def _name(error: BaseException) -> str:

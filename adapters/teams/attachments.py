@@ -23,12 +23,12 @@ import aiohttp
 from botbuilder.schema import Activity
 from botbuilder.schema import Attachment as ActivityAttachment
 
-from adapters.teams.service_url import is_loopback_url
 from bot.attachments import Attachment
 from bot.conversation import ConversationReference
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.received_file import receive
+from httpkit.loopback import is_loopback_url
 
 _DOWNLOAD_INFO = "application/vnd.microsoft.teams.file.download.info"
 _NO_FILES = ("text/html", "application/vnd.microsoft.card.", "messageReference")  # quotes, cards, the text once more

@@ -19,8 +19,9 @@ from yarl import URL
 
 from adapters.teams.pace import Pace
 from adapters.teams.place import Place
-from adapters.teams.retries import Effect, RetryPolicy, may_work_later, retry_after_s
+from adapters.teams.retries import Effect, RetryPolicy, may_work_later
 from bot.errors import ConversationGoneError, DeliveryError
+from httpkit.retry_after import retry_after_s
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 from typing_extensions import override
 
 from adapters.teams.door import read_activity
-from adapters.teams.faults import RequestRefusedError, fault
 from adapters.teams.handler import TeamsDispatch
-from adapters.teams.service_url import is_loopback_url
 from bot.errors import StorageError, UnreadableMessageError
+from httpkit.http_errors import RequestRefusedError, error_response
+from httpkit.loopback import is_loopback_url
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,12 @@ class MessagesEndpoint:
             raise RequestRefusedError(400, "UnreadableMessage", f"The message cannot be answered: {error}.") from None
         except StorageError as error:
             log.error("message not stored", extra={"activity": activity.id, "why": str(error)})  # noqa: TRY400 - told
-            return fault(503, "NotStored", "The message could not be stored.", {"Retry-After": str(_RETRY_AFTER_S)})
+            return error_response(
+                503, "NotStored", "The message could not be stored.", {"Retry-After": str(_RETRY_AFTER_S)}
+            )
         answer = cast(InvokeResponse | None, context.turn_state.get(_INVOKE_RESPONSE))
         if answer is not None:
-            return fault(answer.status, "NotImplemented", "This bot does not know what was invoked.")
+            return error_response(answer.status, "NotImplemented", "This bot does not know what was invoked.")
         return web.Response(status=202)
 
 

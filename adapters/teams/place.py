@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import yarl
 
-from adapters.teams.service_url import is_loopback_url
 from bot.errors import DeliveryError
+from httpkit.loopback import is_loopback_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
@@ -61,26 +58,3 @@ class RetryPolicy:
 def may_work_later(status: int) -> bool:
     """Whether the same call could succeed at a later time."""
     return status in _NOTHING_HAPPENED | _PERHAPS_HAPPENED
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The wish of a server, in any of the forms in use: milliseconds, seconds or a date."""
-    for name in ("x-ms-retry-after-ms", "retry-after-ms"):
-        if (milliseconds := _number(headers.get(name))) is not None:
-            return milliseconds / 1000
-    wish = headers.get("Retry-After")
-    seconds = _number(wish)
-    return seconds if seconds is not None or wish is None else _seconds_until(wish)
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _seconds_until(date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
 from bot.attachments import Attachment
 from bot.cards import question_in
 from bot.conversation import MAX_TEXT_CHARS, ConversationKey
+from httpkit.http_errors import RequestRefusedError
 
 CHANNEL: Final = "webchat"
 MAX_TURNS: Final = 500
@@ -57,11 +57,11 @@ def message_for_bot(
 ) -> Activity:
     """The message as the bot gets it and the transcript keeps it; a card's button that asks something says so in words.
 
-    Raises RefusedError for one that has neither a text nor files.
+    Raises RequestRefusedError for one that has neither a text nor files.
     """
     text = said.get("text") or question_in(said.get("value")) or ""
     if not isinstance(text, str) or len(text) > MAX_TEXT_CHARS or not (text.strip() or attachments):
-        raise RefusedError(400, "NoText", f"A message needs a text of at most {MAX_TEXT_CHARS:,} characters.")
+        raise RequestRefusedError(400, "NoText", f"A message needs a text of at most {MAX_TEXT_CHARS:,} characters.")
     data = said.get("channelData")
     client_id = data.get("clientActivityID") if isinstance(data, dict) else None
     locale = said.get("locale")

@@ -8,12 +8,13 @@ from typing import Final
 from aiohttp import web
 
 from adapters.webchat.activities import conversation_key
-from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
+from adapters.webchat.door import allowed, from_own_page, read_object
 from adapters.webchat.page import ALWAYS
 from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from adapters.webchat.uploads import Uploads
 from bot.ports import Conversations
+from httpkit.http_errors import RequestRefusedError
 
 _MAX_LISTED: Final = 200
 _MAX_TITLE: Final = 100  # characters
@@ -75,14 +76,14 @@ class ChatRoutes:
         if assistant is None or assistant == self._usual_assistant:
             return
         if not isinstance(assistant, str) or not _ASSISTANT.fullmatch(assistant):
-            raise RefusedError(400, "NoSuchAssistant", "That is no id of an assistant.")
+            raise RequestRefusedError(400, "NoSuchAssistant", "That is no id of an assistant.")
         await self._transcripts.choose(conversation, assistant)
 
     async def _rename(self, request: web.Request) -> web.Response:
         conversation = allowed(request, self._tokens)
         title = (await read_object(request)).get("title")
         if not isinstance(title, str) or not title.strip() or len(title) > _MAX_TITLE:
-            raise RefusedError(400, "NoTitle", f"A title has 1 to {_MAX_TITLE} characters.")
+            raise RequestRefusedError(400, "NoTitle", f"A title has 1 to {_MAX_TITLE} characters.")
         await self._transcripts.rename(conversation, " ".join(title.split()))
         return web.Response(status=204)
 

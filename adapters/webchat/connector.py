@@ -13,11 +13,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.webchat.activities import Parties, activity_of_bot, deletion
-from adapters.webchat.door import RefusedError, from_bot, read_object
+from adapters.webchat.door import from_bot, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import conversation_id
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
 from adapters.webchat.weather import Kind, Weather
+from httpkit.http_errors import RequestRefusedError
 
 ROOT: Final = "/webchat/connector"
 
@@ -51,7 +52,7 @@ class ConnectorRoutes:
         @functools.wraps(handler)
         async def served(request: web.Request) -> web.StreamResponse:
             if self._weather.strikes(Kind.CONNECTOR_DOWN, "The connector answers 502."):
-                raise RefusedError(502, "BadGateway", "The chat page has ordered bad weather.")
+                raise RequestRefusedError(502, "BadGateway", "The chat page has ordered bad weather.")
             return await handler(request)
 
         return served
@@ -83,12 +84,12 @@ class ConnectorRoutes:
     async def _existing(self, request: web.Request, conversation: ConversationId) -> Activity:
         activity = await self._transcripts.find(conversation, request.match_info["activity"])
         if activity is None or activity["from"] != self._parties.bot:
-            raise RefusedError(404, "ActivityNotFound", "The bot has said no such thing here.")
+            raise RequestRefusedError(404, "ActivityNotFound", "The bot has said no such thing here.")
         return activity
 
 
 def _conversation(request: web.Request) -> ConversationId:
     conversation = conversation_id(request.match_info["conversation"])
     if conversation is None:
-        raise RefusedError(404, "ConversationNotFound", "There is no such conversation on the page.")
+        raise RequestRefusedError(404, "ConversationNotFound", "There is no such conversation on the page.")
     return conversation

@@ -14,13 +14,14 @@ from aiohttp import web
 
 from adapters.webchat.activities import Parties, activity_of_bot, is_message, message_for_bot
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
-from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
+from adapters.webchat.door import allowed, from_own_page, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
 from adapters.webchat.upload_form import UploadForm, read_form
 from adapters.webchat.uploads import Uploads
 from bot.errors import AttachmentError
+from httpkit.http_errors import RequestRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class DirectLine:
                 await read_form(request, self._uploads, form)
             except AttachmentError as error:
                 await self._tell(error.apology, conversation)
-                raise RefusedError(413, "FileNotTaken", error.apology) from None
+                raise RequestRefusedError(413, "FileNotTaken", error.apology) from None
             activity = message_for_bot(form.said, conversation, uuid.uuid4().hex, self._parties, form.attachments)
             answer = await self._bring(activity, conversation)
             undo.pop_all()
@@ -126,7 +127,7 @@ class DirectLine:
         except NotTakenError as error:
             await self._transcripts.drop(conversation, activity_id)
             log.warning("message of the page not taken", extra={"why": str(error)})
-            raise RefusedError(502, "NotTaken", "The bot did not take the message.") from None
+            raise RequestRefusedError(502, "NotTaken", "The bot did not take the message.") from None
         finally:
             self._under_way.discard(activity_id)
         self._streams.news(conversation)

@@ -5,34 +5,23 @@ That guard takes any page of a loopback origin; another program's page on anothe
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
-from collections.abc import Iterable
-from typing import Final, cast
+from typing import Final
 
-import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, ConversationId
 from bot.errors import StorageError
+from httpkit.http_errors import RequestRefusedError, error_response
+from httpkit.json_body import read_json_object
 
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
-_MAX_BODY_WAIT_S: Final = 15.0
-
-
-class RefusedError(Exception):
-    """A request that is not taken, in the shape of Direct Line's and the connector's own errors."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 def from_own_page(handler: Handler) -> Handler:
@@ -43,7 +32,7 @@ def from_own_page(handler: Handler) -> Handler:
         own = f"{request.scheme}://{request.host}"
         site = request.headers.get("Sec-Fetch-Site", "none")
         if request.headers.get("Origin", own) != own or site not in ("same-origin", "none"):
-            return _as_response(RefusedError(403, "ForeignPage", "Only the chat page itself may ask for this."))
+            return _as_response(RequestRefusedError(403, "ForeignPage", "Only the chat page itself may ask for this."))
         return await _answered(handler, request)
 
     return guarded
@@ -55,7 +44,7 @@ def from_bot(handler: Handler) -> Handler:
     @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:
         if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
-            return _as_response(RefusedError(403, "NotTheBot", "Web pages may not speak for the bot."))
+            return _as_response(RequestRefusedError(403, "NotTheBot", "Web pages may not speak for the bot."))
         return await _answered(handler, request)
 
     return guarded
@@ -64,74 +53,29 @@ def from_bot(handler: Handler) -> Handler:
 def allowed(request: web.Request, tokens: Tokens) -> ConversationId:
     """The conversation that the token opens, which must be the one in the address if that has one.
 
-    Raises RefusedError. The token stands in a header, or in the address of a WebSocket, which has no headers.
+    Raises RequestRefusedError. The token stands in a header, or in the address of a WebSocket, which has no headers.
     """
     given = request.query.get("t") or request.headers.get("Authorization", "").removeprefix("Bearer ")
     conversation = tokens.conversation(given)
     if conversation is None or request.match_info.get("conversation", conversation) != conversation:
-        raise RefusedError(403, "BadToken", "The token does not open this conversation.")
+        raise RequestRefusedError(403, "BadToken", "The token does not open this conversation.")
     return conversation
 
 
 async def read_object(request: web.Request) -> Activity:
-    """The JSON object in a body. Raises RefusedError."""
-    if request.content_type != "application/json":
-        raise RefusedError(415, "UnsupportedMediaType", "Send application/json.")
-    try:
-        read = orjson.loads(await _body(request))
-    except orjson.JSONDecodeError:
-        raise RefusedError(400, "MalformedJson", "The body is not JSON.") from None
-    if not isinstance(read, dict):
-        raise RefusedError(400, "NotAnObject", "The body must be a JSON object.")
-    if _is_deeper_than(MAX_NESTING, read):
-        raise RefusedError(400, "TooDeep", f"The body must not be nested deeper than {MAX_NESTING} levels.")
-    return cast(Activity, read)
-
-
-async def _body(request: web.Request) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_MAX_BODY_WAIT_S):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise RefusedError(413, "BodyTooLarge", f"At most {MAX_BODY_BYTES:,} bytes.")
-    except TimeoutError:
-        raise RefusedError(408, "BodyTooSlow", "The body took too long.") from None
-    except (web.RequestPayloadError, ConnectionError):
-        raise RefusedError(400, "BrokenBody", "The body broke off or is wrongly framed.") from None
-    return bytes(body)
-
-
-def _is_deeper_than(levels: int, read: Activity) -> bool:
-    level: list[object] = [read]
-    for _ in range(levels):
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: object) -> Iterable[object]:
-    match value:
-        case dict():
-            return value.values()
-        case list():
-            return value
-        case _:
-            return ()
+    """The JSON object in a body. Raises RequestRefusedError."""
+    return await read_json_object(request, max_bytes=MAX_BODY_BYTES, max_nesting=MAX_NESTING)
 
 
 async def _answered(handler: Handler, request: web.Request) -> web.StreamResponse:
     try:
         return await handler(request)
-    except RefusedError as refused:
+    except RequestRefusedError as refused:
         return _as_response(refused)
     except StorageError as error:
         log.warning("chat page not served", extra={"why": str(error)})
-        return _as_response(RefusedError(503, "StorageDown", "Conversations cannot be kept just now."))
+        return _as_response(RequestRefusedError(503, "StorageDown", "Conversations cannot be kept just now."))
 
 
-def _as_response(refused: RefusedError) -> web.Response:
-    body = {"error": {"code": refused.code, "message": str(refused)}}
-    return web.json_response(body, status=refused.status)
+def _as_response(refused: RequestRefusedError) -> web.Response:
+    return error_response(refused.status, refused.code, str(refused))

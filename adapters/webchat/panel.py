@@ -11,12 +11,13 @@ from typing import Final
 from aiohttp import web
 
 from adapters.webchat.activities import MAX_TURNS, conversation_key
-from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
+from adapters.webchat.door import allowed, from_own_page, read_object
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId
 from bot.conversation import ThreadId
 from bot.errors import AssistantError
 from bot.ports import Conversations, TurnsOfConversation
+from httpkit.http_errors import RequestRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +67,10 @@ class Panel:
         path = "/" + request.match_info["path"]
         readable = _READABLE.fullmatch(path)
         if readable is None or not _QUERY.issuperset(request.query):
-            raise RefusedError(404, "NotReadable", "The panel does not read this.")
+            raise RequestRefusedError(404, "NotReadable", "The panel does not read this.")
         thread = readable["thread"]
         if thread is not None and not await self._had(conversation, ThreadId(thread)):
-            raise RefusedError(403, "ForeignThread", "This conversation has another thread.")
+            raise RequestRefusedError(403, "ForeignThread", "This conversation has another thread.")
         return web.json_response(await _answer(self._read(path, dict(request.query))))
 
     async def _new_assistant(self, request: web.Request) -> web.Response:
@@ -77,9 +78,11 @@ class Panel:
         wish = await read_object(request)
         name, instructions = wish.get("name"), wish.get("instructions")
         if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME:
-            raise RefusedError(400, "NoName", f"A name has 1 to {_MAX_NAME} characters.")
+            raise RequestRefusedError(400, "NoName", f"A name has 1 to {_MAX_NAME} characters.")
         if not isinstance(instructions, str) or len(instructions) > _MAX_INSTRUCTIONS:
-            raise RefusedError(400, "NoInstructions", f"Instructions have at most {_MAX_INSTRUCTIONS:,} characters.")
+            raise RequestRefusedError(
+                400, "NoInstructions", f"Instructions have at most {_MAX_INSTRUCTIONS:,} characters."
+            )
         return web.json_response(await _answer(self._make(" ".join(name.split()), instructions)), status=201)
 
     async def _had(self, conversation: ConversationId, thread: ThreadId) -> bool:
@@ -97,7 +100,7 @@ async def _answer(answering: Awaitable[object]) -> object:
         async with asyncio.timeout(_ANSWER_DEADLINE_S):
             return await answering
     except TimeoutError:
-        raise RefusedError(504, "NoAnswer", "The assistant's service took too long to answer.") from None
+        raise RequestRefusedError(504, "NoAnswer", "The assistant's service took too long to answer.") from None
     except AssistantError as error:
         log.info("panel not served", extra={"error": type(error).__name__})
-        raise RefusedError(502, "NoAnswer", "The assistant's service refused or did not answer.") from None
+        raise RequestRefusedError(502, "NoAnswer", "The assistant's service refused or did not answer.") from None

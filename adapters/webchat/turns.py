@@ -8,12 +8,13 @@ from aiohttp import web
 
 from adapters.webchat.activities import MAX_TURNS, conversation_key
 from adapters.webchat.calls import Calls
-from adapters.webchat.door import RefusedError, allowed, from_own_page
+from adapters.webchat.door import allowed, from_own_page
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from bot.ports import TurnsOfConversation
 from bot.timeline import Timeline
 from bot.turn_code import code_of
+from httpkit.http_errors import RequestRefusedError
 
 _MAX_TITLE: Final = 200  # characters
 
@@ -46,7 +47,7 @@ class TurnRoutes:
         conversation, number = allowed(request, self._tokens), int(request.match_info["number"])
         line = next((line for line in await self._lines(conversation) if line.number == number), None)
         if line is None:
-            raise RefusedError(404, "NoSuchTurn", "This conversation has no such turn.")
+            raise RequestRefusedError(404, "NoSuchTurn", "This conversation has no such turn.")
         said = await self._transcripts.texts(conversation, [line.message_id])
         steps = [{"name": step.name, "done_at_s": step.done_at_s} for step in line.steps]
         calls = [call.to_json() for call in self._calls.of(line.name)]

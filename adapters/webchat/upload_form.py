@@ -16,11 +16,11 @@ import orjson
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from adapters.webchat.door import RefusedError
 from adapters.webchat.transcripts import Activity, ConversationId
 from adapters.webchat.uploads import Uploads
 from bot.attachments import MAX_FILE_BYTES, MAX_FILES, TOO_MANY, Attachment
 from bot.errors import AttachmentError
+from httpkit.http_errors import RequestRefusedError
 
 _MAX_ACTIVITY_BYTES: Final = 2 * 1024 * 1024  # with the small pictures that Web Chat makes of pictures
 _MAX_FORM_BYTES: Final = MAX_FILES * MAX_FILE_BYTES + 4 * 1024 * 1024
@@ -42,9 +42,12 @@ class UploadForm:
 
 
 async def read_form(request: web.Request, uploads: Uploads, form: UploadForm) -> None:
-    """Read a form. Raises RefusedError, AttachmentError, StorageError; the files in `form` are then to be dropped."""
+    """Read a form into `form`.
+
+    Raises RequestRefusedError, AttachmentError, StorageError; the caller then drops the files in `form`.
+    """
     if not request.content_type.startswith("multipart/"):
-        raise RefusedError(415, "UnsupportedMediaType", "Send multipart/form-data.")
+        raise RequestRefusedError(415, "UnsupportedMediaType", "Send multipart/form-data.")
     if (request.content_length or 0) > _MAX_FORM_BYTES:
         limit = f"{MAX_FILES} files of {MAX_FILE_BYTES // 1_000_000} MB"
         raise AttachmentError("a form is too large", apology=f"That is too much at once: I take at most {limit}.")
@@ -52,12 +55,12 @@ async def read_form(request: web.Request, uploads: Uploads, form: UploadForm) ->
         async with asyncio.timeout(_MAX_FORM_S):
             async for part in await request.multipart():
                 if not isinstance(part, BodyPartReader):
-                    raise RefusedError(400, "NestedForm", "A part of the form is a form itself.")
+                    raise RequestRefusedError(400, "NestedForm", "A part of the form is a form itself.")
                 await _read_part(part, uploads, form)
     except TimeoutError:
-        raise RefusedError(408, "FormTooSlow", "The files took too long.") from None
+        raise RequestRefusedError(408, "FormTooSlow", "The files took too long.") from None
     except _MALFORMED:
-        raise RefusedError(400, "MalformedForm", "The body is no multipart/form-data.") from None
+        raise RequestRefusedError(400, "MalformedForm", "The body is no multipart/form-data.") from None
 
 
 async def _read_part(part: BodyPartReader, uploads: Uploads, form: UploadForm) -> None:
@@ -78,13 +81,13 @@ async def _activity(part: BodyPartReader) -> Activity:
     async for chunk in _chunks(part):
         body += chunk
         if len(body) > _MAX_ACTIVITY_BYTES:
-            raise RefusedError(413, "BodyTooLarge", f"An activity has at most {_MAX_ACTIVITY_BYTES:,} bytes.")
+            raise RequestRefusedError(413, "BodyTooLarge", f"An activity has at most {_MAX_ACTIVITY_BYTES:,} bytes.")
     try:
         read = orjson.loads(bytes(body))
     except orjson.JSONDecodeError:
-        raise RefusedError(400, "MalformedJson", "The activity is not JSON.") from None
+        raise RequestRefusedError(400, "MalformedJson", "The activity is not JSON.") from None
     if not isinstance(read, dict):
-        raise RefusedError(400, "NotAnObject", "The activity must be a JSON object.")
+        raise RequestRefusedError(400, "NotAnObject", "The activity must be a JSON object.")
     return read
 
 

@@ -8,11 +8,12 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.door import RefusedError, allowed, from_own_page, read_object
+from adapters.webchat.door import allowed, from_own_page, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity
 from adapters.webchat.weather import Kind, Weather
+from httpkit.http_errors import RequestRefusedError
 
 _NEWS: Final[Activity] = {
     "type": "event",
@@ -55,13 +56,13 @@ class WeatherRoutes:
         wish = await read_object(request)
         kind, on = wish.get("kind"), wish.get("on")
         if not isinstance(kind, str) or kind not in self._weather.possible or not isinstance(on, bool):
-            raise RefusedError(400, "NoSuchWeather", "Name a kind of weather, and whether it is on.")
+            raise RequestRefusedError(400, "NoSuchWeather", "Name a kind of weather, and whether it is on.")
         (self._weather.begin if on else self._weather.end)(Kind(kind))
         return await self._show(request)
 
     async def _kill(self, request: web.Request) -> web.Response:
         allowed(request, self._tokens)
         if self._restart is None:
-            raise RefusedError(501, "NoRestart", "This system cannot start the program again by itself.")
+            raise RequestRefusedError(501, "NoRestart", "This system cannot start the program again by itself.")
         asyncio.get_running_loop().call_later(_ANSWER_FIRST_S, self._restart)
         return web.json_response({"killed": True}, status=202)

@@ -14,12 +14,12 @@ import aiohttp
 from aiohttp import web
 
 from adapters.teams.endpoint import MessagesEndpoint
-from adapters.teams.faults import faults_as_json
-from adapters.teams.guard import loopback_only
 from adapters.teams.handler import TeamsDispatch
-from adapters.teams.server import IDLE_S, HttpRunner
 from bot.conversation import IncomingMessage
 from bot.errors import StorageError
+from httpkit.http_errors import errors_as_json
+from httpkit.http_server import IDLE_S, HttpRunner
+from httpkit.loopback import loopback_only
 
 _RECORDED = Path(__file__).parents[1] / "activities"
 
@@ -97,7 +97,7 @@ async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
     """The endpoint behind its guards on a port of its own."""
     accepted = Accepted()
     async with aiohttp.ClientSession(auto_decompress=False) as client:
-        app = web.Application(middlewares=[faults_as_json, loopback_only])
+        app = web.Application(middlewares=[errors_as_json, loopback_only])
         dispatch = TeamsDispatch(accept=accepted, replace=accepted.replace)
         MessagesEndpoint(dispatch=dispatch).add_routes(app)
         runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)

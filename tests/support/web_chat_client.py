@@ -13,14 +13,14 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from adapters.teams.faults import faults_as_json
-from adapters.teams.guard import loopback_only
-from adapters.teams.server import HttpRunner
 from adapters.webchat.page import PageWords
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError
 from bot.timeline import Timeline
+from httpkit.http_errors import errors_as_json
+from httpkit.http_server import HttpRunner
+from httpkit.loopback import loopback_only
 from service.chat_page import PageMemory, page_memory
 from service.listening import address_of, take_port
 from service.settings import Backend
@@ -162,7 +162,7 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     bot, api = Bot(), Api()
     port = take_port("127.0.0.1", 0)
     address = address_of(port)
-    app = web.Application(middlewares=[faults_as_json, loopback_only])
+    app = web.Application(middlewares=[errors_as_json, loopback_only])
     app.router.add_post("/api/messages", bot.take)
     settings = WebChatSettings(
         uploads=folder / "uploads",

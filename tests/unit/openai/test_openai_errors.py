@@ -13,7 +13,7 @@ import httpx2
 import openai
 import pytest
 
-from adapters.openai.errors import NotDoneError, assistant_error, retry_after_s, translated
+from adapters.openai.errors import NotDoneError, assistant_error, translated
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -21,6 +21,7 @@ from bot.errors import (
     ThreadBusyError,
     ThreadGoneError,
 )
+from httpkit.retry_after import retry_after_s
 
 THREAD = "https://ai.example/v1/threads/thread_1/runs"
 REQUEST = httpx2.Request("POST", THREAD)
@@ -193,7 +194,7 @@ def test_a_sentence_in_place_of_a_code_is_left_out() -> None:
         ({"retry-after": "-5"}, None),
         ({"retry-after": "9" * 30}, None),
         ({"retry-after": "Fri, 01 Jan 2021 00:00:00 GMT"}, 0.0),
-        ({"retry-after": "Fri, 01 Jan 2021 00:00:00 -0000"}, None),
+        ({"retry-after": "Fri, 01 Jan 2021 00:00:00 -0000"}, 0.0),
     ],
 )
 def test_the_service_says_when_to_come_again(headers: dict[str, str], expected: float | None) -> None:

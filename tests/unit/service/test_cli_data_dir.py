@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError
+from httpkit.atomic_write import write_atomically
 from service.data_dir import kept_key, prepare_data_dir
 from service.secret import Secret
 from storage.links import LinkNames
-from storage.whole_file import write_whole
 
 _NOBODY = 65_534
 
@@ -94,5 +94,5 @@ def test_a_key_that_was_given_comes_before_one_that_was_kept(tmp_path: Path) -> 
 def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "taken" / "by a folder").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
-        write_whole(tmp_path / "taken", b"bytes")
+        write_atomically(tmp_path / "taken", b"bytes")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from adapters.teams import door as door_module
+from httpkit import json_body
 from tests.support.teams_client import Door, open_door, recorded
 
 
@@ -60,12 +60,12 @@ HOSTILE: dict[str, tuple[bytes, int, str]] = {
     "100,000 brackets": (b"[" * 100_000, 400, "MalformedJson"),
     "2,000 nested arrays": (b"[" * 2000 + b"]" * 2000, 400, "MalformedJson"),
     "gzip": (gzip.compress(GOOD), 400, "MalformedJson"),
-    "an array": (b"[]", 400, "NotAnActivity"),
-    "null": (b"null", 400, "NotAnActivity"),
-    "a string": (b'"message"', 400, "NotAnActivity"),
-    "a number": (b"12", 400, "NotAnActivity"),
+    "an array": (b"[]", 400, "NotAnObject"),
+    "null": (b"null", 400, "NotAnObject"),
+    "a string": (b'"message"', 400, "NotAnObject"),
+    "a number": (b"12", 400, "NotAnObject"),
     "a number of 5,000 digits": (b"1" * 5000, 400, "MalformedJson"),
-    "an array of messages": (b"[" + GOOD + b"]", 400, "NotAnActivity"),
+    "an array of messages": (b"[" + GOOD + b"]", 400, "NotAnObject"),
     "an empty object": (b"{}", 400, "MissingType"),
     "no type": (message(type=None), 400, "MissingType"),
     "an empty type": (message(type=""), 400, "MissingType"),
@@ -200,7 +200,7 @@ async def test_a_chunked_body_over_the_limit_is_refused_too(door: Door) -> None:
 
 
 async def test_a_body_whose_end_never_comes_is_not_waited_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "MAX_BODY_WAIT_S", 0.2)
+    monkeypatch.setattr(json_body, "MAX_BODY_WAIT_S", 0.2)
 
     answer = await door.raw(CHUNKED, b"1\r\n{\r\n")
 
@@ -210,7 +210,7 @@ async def test_a_body_whose_end_never_comes_is_not_waited_for(door: Door, monkey
 
 @pytest.mark.parametrize("rest", [b"zz\r\nno length\r\n", b"5\r\ntoo long for five\r\n", b"-1\r\n\r\n"])
 async def test_a_body_that_is_wrongly_framed_is_refused_at_once(door: Door, rest: bytes) -> None:
-    async with asyncio.timeout(door_module.MAX_BODY_WAIT_S / 2):
+    async with asyncio.timeout(json_body.MAX_BODY_WAIT_S / 2):
         answer = await door.raw(CHUNKED, rest)
 
     assert answer.startswith(b"HTTP/1.1 400 ")

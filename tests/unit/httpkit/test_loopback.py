@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from adapters.teams.service_url import is_loopback_url
+from httpkit.loopback import is_loopback_url
 from tests.support.teams_client import Door, open_door, recorded
 
 

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write a file that is either there with all its bytes or not there at all. Raises OSError."""
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:

@@ -17,18 +17,18 @@ class RequestRefusedError(Exception):
         self.code = code
 
 
-def fault_body(code: str, message: str) -> bytes:
+def error_body(code: str, message: str) -> bytes:
     """`{"error": {"code": ..., "message": ...}}`, the shape of Bot Framework's own errors."""
     return orjson.dumps({"error": {"code": code, "message": message}})
 
 
-def fault(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_response(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """A refusal as a response."""
-    return web.Response(status=status, body=fault_body(code, message), content_type="application/json", headers=headers)
+    return web.Response(status=status, body=error_body(code, message), content_type="application/json", headers=headers)
 
 
 @web.middleware
-async def faults_as_json(
+async def errors_as_json(
     request: web.Request,
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> web.StreamResponse:
@@ -36,8 +36,8 @@ async def faults_as_json(
     try:
         return await handler(request)
     except RequestRefusedError as refusal:
-        return fault(refusal.status, refusal.code, str(refusal))
+        return error_response(refusal.status, refusal.code, str(refusal))
     except web.HTTPError as error:
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         message = f"{error.reason}: {request.method} {request.path}"
-        return fault(error.status, error.reason.replace(" ", ""), message, allowed)
+        return error_response(error.status, error.reason.replace(" ", ""), message, allowed)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from adapters.teams.faults import fault_body
+from httpkit.http_errors import error_body
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +69,10 @@ class _Connection(web.RequestHandler):
         """A JSON answer that tells nothing of what came in (as aiohttp's `message` does), nor of what broke here."""
         if status < 500:
             log.info("malformed request refused", extra={"error": type(exc).__name__})
-            body = fault_body("MalformedRequest", "This is not a well-formed HTTP request.")
+            body = error_body("MalformedRequest", "This is not a well-formed HTTP request.")
         else:
             self.log_exception(exc_info=exc)
-            body = fault_body("InternalError", "Something broke while answering. The log of this service says more.")
+            body = error_body("InternalError", "Something broke while answering. The log of this service says more.")
         if request.writer.output_size > 0:
             raise ConnectionError("the answer had begun")
         page = _Page(status=status, body=body, content_type="application/json")
