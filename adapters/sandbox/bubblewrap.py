@@ -47,6 +47,7 @@ READABLE = (  # not all of /usr: people keep projects in /usr/src and /usr/local
     "/etc/localtime",
     "/etc/mime.types",
 )
+DEVICES = ("null", "full", "random", "urandom")
 TOP_FOLDERS = ("/bin", "/sbin", "/lib", "/lib64", "/lib32")
 
 ENVIRONMENT = {
@@ -167,16 +168,16 @@ def _readable() -> list[str]:
 
 
 def _writable(limits: Limits) -> list[str]:
-    """Give memory file systems of limited size; bubblewrap's own /dev and root would take half of the machine's RAM."""
+    """Give memory file systems of limited size; bubblewrap's own root would take half of the machine's RAM."""
     return [
-        "--dev",
+        "--dir",
         "/dev",
+        # S1: no zero, which gives shared memory; no ptmx and pts, of which there are few on the whole machine.
+        *(word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")),
         "--size",
         str(limits.scratch_bytes),
         "--tmpfs",
         "/dev/shm",  # noqa: S108 - the guest's own, of limited size
-        "--remount-ro",
-        "/dev",
         "--size",
         str(limits.data_bytes),
         "--tmpfs",

@@ -6,9 +6,11 @@ import asyncio
 import os
 import secrets
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import orjson
@@ -18,10 +20,11 @@ from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
-from adapters.sandbox.process_tree import descendants, freeze_tree, thaw
+from adapters.sandbox.process_tree import descendants, freeze_tree, pid_namespace, signal_each, stopped_tree
 from adapters.sandbox.seccomp import build_filter
 
 END_DEADLINE_S = 5.0
+FREEZE_DEADLINE_S, FREEZE_PERIOD_S = 2.0, 0.005
 MAX_KILL_ROUNDS, KILL_PERIOD_S = 100, 0.01
 WRITE_CHUNK_BYTES = 1024 * 1024
 WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
@@ -66,7 +69,7 @@ class GuestProcess:
     init_pid: int = 0  # the first process inside, as the host numbers it
     runner_fd: int = -1  # a descriptor of the runner's process, for signals
     file_systems: tuple[int, ...] = ()  # descriptors of the writable folders, taken before any code ran
-    frozen: list[int] = field(default_factory=list)
+    frozen: dict[int, int] = field(default_factory=dict)  # processor time of each stopped process, by its pid
     killed: bool = False
 
     @classmethod
@@ -123,13 +126,24 @@ class GuestProcess:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.runner_fd, signal.SIGINT)
 
-    def freeze(self) -> None:
-        """Stop every process of the session where it stands."""
-        self.frozen = freeze_tree(self.init_pid)
+    async def freeze(self) -> None:
+        """Stop every process of the session where it stands. Raises GuestLostError when one does not stop."""
+        deadline_s = time.monotonic() + FREEZE_DEADLINE_S
+        # Not until every process was seen to have stopped: one may have been woken again after it was signalled (S2).
+        while (frozen := freeze_tree(self.init_pid)) is None:
+            if time.monotonic() > deadline_s:
+                raise GuestLostError("The code could not be stopped between two runs and was ended.")
+            await asyncio.sleep(FREEZE_PERIOD_S)
+        self.frozen = frozen
 
     def thaw(self) -> None:
         """Let them go on."""
-        thaw(self.frozen, self.init_pid)
+        frozen, self.frozen = self.frozen, {}
+        signal_each(frozen, signal.SIGCONT, pid_namespace(self.init_pid))
+
+    def is_frozen(self) -> bool:
+        """Whether the processes stand as `freeze` left them: all stopped, no new one, no processor time used."""
+        return bool(self.frozen) and self.frozen == stopped_tree(self.init_pid)
 
     def kill(self) -> None:
         """Kill every process of the session; does not wait, not even for the pipes."""
@@ -175,6 +189,9 @@ class GuestProcess:
         self.init_pid = int(orjson.loads(os.read(info_fd, 4096))["child-pid"])
         _, runner_pid = descendants(self.init_pid)
         self.runner_fd = os.pidfd_open(runner_pid)
+        # When the machine runs out of memory the kernel is to kill code of a model, not the service. All that the code
+        # starts inherits this from the runner, and without /proc it cannot be undone inside.
+        Path(f"/proc/{runner_pid}/oom_score_adj").write_text("1000", encoding="ascii")
         self.file_systems = tuple(
             os.open(f"/proc/{runner_pid}/root/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
             for folder in WRITABLE_FOLDERS

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
-FREEZE_ROUNDS = 5
+STOPPED_STATES = frozenset("TtZX")  # a zombie runs no code either
 GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -28,16 +28,17 @@ def descendants(root_pid: int) -> list[int]:
 
 def resident_bytes(pid: int) -> int:
     """Return the resident memory and page tables of a process; 0 when it is gone. Shared pages count in full."""
-    return sum(_kilobytes(PROC / str(pid) / "status", "VmRSS:", "VmPTE:")) * 1024
+    return sum(_kilobytes(_memory_folder(pid) / "status", "VmRSS:", "VmPTE:")) * 1024
 
 
 def proportional_bytes(pid: int) -> int:
     """Return the same, with shared pages divided among those who share them unless the process hides its maps."""
+    folder = _memory_folder(pid)
     try:
-        shared = sum(_kilobytes(PROC / str(pid) / "smaps_rollup", "Pss:"))
+        shared = sum(_kilobytes(folder / "smaps_rollup", "Pss:"))
     except PermissionError:
         return resident_bytes(pid)
-    return (shared + sum(_kilobytes(PROC / str(pid) / "status", "VmPTE:"))) * 1024
+    return (shared + sum(_kilobytes(folder / "status", "VmPTE:"))) * 1024
 
 
 def socket_count(pid: int) -> int:
@@ -47,24 +48,46 @@ def socket_count(pid: int) -> int:
     return 0
 
 
-def freeze_tree(root_pid: int) -> list[int]:
-    """Stop every process of the tree, again until no new one appears. Returns them all, for `thaw`."""
-    frozen: list[int] = []
-    for _ in range(FREEZE_ROUNDS):
-        fresh = [pid for pid in descendants(root_pid) if pid not in frozen]
-        if not fresh:
-            break
-        signal_each(fresh, signal.SIGSTOP, _namespace(root_pid))
-        frozen += fresh
-    return frozen
+def freeze_tree(root_pid: int) -> dict[int, int] | None:
+    """Stop every process of the tree. Returns the tree when all of it has stopped (see `stopped_tree`), else None."""
+    tree = descendants(root_pid)
+    if _stopped(tree) is None:
+        signal_each(tree, signal.SIGSTOP, pid_namespace(root_pid))
+    # The tree is read once more: a process that was not stopped yet may have started another.
+    stopped = _stopped(descendants(root_pid))
+    return stopped if stopped is not None and set(stopped) <= set(tree) else None
 
 
-def thaw(frozen: list[int], root_pid: int) -> None:
-    """Let the processes go on that `freeze_tree` stopped: while they stand still they start no others."""
-    signal_each(frozen, signal.SIGCONT, _namespace(root_pid))
+def stopped_tree(root_pid: int) -> dict[int, int] | None:
+    """Return the processor time used by each process of a tree, by pid; None when one of them is not stopped.
+
+    Follows the kernel's lists of children, which are reliable where all are stopped and cost far less than a look at
+    every process of the machine.
+    """
+    tree = [root_pid]
+    try:
+        for pid in tree:
+            for task in (PROC / str(pid) / "task").iterdir():
+                tree.extend(map(int, (task / "children").read_text(encoding="ascii").split()))
+    except FileNotFoundError:  # one has ended, or this kernel has no such lists
+        tree = descendants(root_pid)
+    return _stopped(tree)
 
 
-def signal_each(pids: list[int], number: signal.Signals, namespace: str | None) -> None:
+def _stopped(tree: Iterable[int]) -> dict[int, int] | None:
+    used: dict[int, int] = {}
+    for pid in tree:
+        with suppress(*GONE):
+            # Each thread, since a process shows the state of its first thread only.
+            for task in (PROC / str(pid) / "task").iterdir():
+                if _stat(task)[0] not in STOPPED_STATES:
+                    return None
+            fields = _stat(PROC / str(pid))
+            used[pid] = int(fields[11]) + int(fields[12])  # utime and stime of all its threads
+    return used
+
+
+def signal_each(pids: Iterable[int], number: signal.Signals, namespace: str | None) -> None:
     """Send a signal to those of the processes that are in this process namespace.
 
     A pid may be given to a stranger at any moment, so the signal goes through a descriptor of the process, taken
@@ -74,24 +97,43 @@ def signal_each(pids: list[int], number: signal.Signals, namespace: str | None) 
         with suppress(*GONE):
             fd = os.pidfd_open(pid)
             try:
-                if namespace is not None and _namespace(pid) == namespace:
+                if namespace is not None and pid_namespace(pid) == namespace:
                     signal.pidfd_send_signal(fd, number)
             finally:
                 os.close(fd)
 
 
-def _namespace(pid: int) -> str | None:
+def pid_namespace(pid: int) -> str | None:
+    """Return what identifies the process's pid namespace; None when the process is gone."""
     with suppress(OSError):
         return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115
     return None
 
 
 def _parent(pid: int) -> int:
-    fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # read for every process of the machine, so it must be quick
+    return int(_stat(f"/proc/{pid}")[1])
+
+
+def _stat(folder: str | Path) -> list[str]:
+    """Return the fields of a process's or thread's stat file from its state on (proc_pid_stat(5), field 3)."""
+    fd = os.open(f"{folder}/stat", os.O_RDONLY)  # read for every process of the machine, so it must be quick
     try:
-        return int(os.read(fd, 1024).rpartition(b")")[2].split(None, 2)[1])
+        return os.read(fd, 1024).decode("ascii", "replace").rpartition(")")[2].split()
     finally:
         os.close(fd)
+
+
+def _memory_folder(pid: int) -> Path:
+    """Return the folder in /proc that tells the process's memory.
+
+    A first thread that has ended is a zombie, and tells of no memory although the other threads go on using it (S3).
+    Then any living thread tells the same.
+    """
+    folder = PROC / str(pid)
+    with suppress(*GONE):
+        if _stat(folder)[0] == "Z":
+            return next((task for task in (folder / "task").iterdir() if _stat(task)[0] not in "ZX"), folder)
+    return folder
 
 
 def _kilobytes(path: Path, *names: str) -> Iterator[int]:

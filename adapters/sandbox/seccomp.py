@@ -24,7 +24,8 @@ X32_BIT = 0x40000000
 
 NEW_NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 AF_UNIX, SOCK_STREAM, SOCK_TYPE_MASK = 1, 1, 0xF
-TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+TIOCSTI, TIOCLINUX, TIOCSETD = 0x5412, 0x541C, 0x5423
+MAP_SHARED_ANONYMOUS, MSG_OOB, SIGCONT, F_SETSIG = 0x21, 0x1, 18, 10
 PERSONALITY_DEFAULT, PERSONALITY_QUERY = 0, 0xFFFFFFFF
 
 
@@ -88,8 +89,9 @@ def _argument_rules(machine: Machine) -> Iterator[bytes]:
     yield from _when(syscalls.SOCKETPAIR, machine, stream_sockets_only)
     no_typing_into_terminals = [
         _argument(1),
-        _op(JUMP_EQUAL, TIOCSTI, if_true=2),
-        _op(JUMP_EQUAL, TIOCLINUX, if_true=1),
+        _op(JUMP_EQUAL, TIOCSTI, if_true=3),
+        _op(JUMP_EQUAL, TIOCLINUX, if_true=2),
+        _op(JUMP_EQUAL, TIOCSETD, if_true=1),
         permit,
         refuse,
     ]
@@ -102,6 +104,24 @@ def _argument_rules(machine: Machine) -> Iterator[bytes]:
         refuse,
     ]
     yield from _when(syscalls.PERSONALITY, machine, plain_personality)
+    # S1: once unmapped, pages of shared anonymous memory belong to no process, yet they stay: no limit counts them.
+    no_shared_anonymous_memory = [
+        _argument(3),
+        _op(AND, MAP_SHARED_ANONYMOUS),
+        _op(JUMP_EQUAL, MAP_SHARED_ANONYMOUS, if_false=1),
+        refuse,
+        permit,
+    ]
+    yield from _when(syscalls.MMAP, machine, no_shared_anonymous_memory)
+    # S2: only the service may let a session go on that it has stopped. F_SETSIG would make I/O send SIGCONT.
+    for numbers, index in syscalls.SIGNAL_SENDERS:
+        no_waking = [_argument(index), _op(JUMP_EQUAL, SIGCONT, if_false=1), refuse, permit]
+        yield from _when(numbers, machine, no_waking)
+    yield from _when(syscalls.FCNTL, machine, [_argument(1), _op(JUMP_EQUAL, F_SETSIG, if_false=1), refuse, permit])
+    # Out-of-band data on unix sockets was a way out of past kernels; nothing uses it.
+    for numbers, index in syscalls.SOCKET_MESSAGES:
+        no_out_of_band_data = [_argument(index), _op(JUMP_ANY_BIT, MSG_OOB, if_false=1), refuse, permit]
+        yield from _when(numbers, machine, no_out_of_band_data)
 
 
 def _op(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -18,8 +19,11 @@ from adapters.sandbox.code_result import (
 )
 from adapters.sandbox.guest_events import CommandResult
 from adapters.sandbox.guest_process import GuestProcess, Isolation
-from adapters.sandbox.limits import Limits, in_words, watch
+from adapters.sandbox.limits import Limits, broken_limit, in_words, watch
 
+log = logging.getLogger(__name__)
+
+STANDING_PERIOD_S = 1.0  # between looks at a session that stands still
 COMMAND_DEADLINE_S = 30.0  # for handing in a file
 FORGED = "The code interfered with the sandbox itself and was stopped."
 EXIT_DEADLINE_S = 1.0  # between the guest's last word and its exit code
@@ -37,6 +41,7 @@ class Session:
         self._guest: GuestProcess | None = None
         self._killed_because = ""
         self._number = 0
+        self._standing: asyncio.Task[None] | None = None
         self.used_at_s = time.monotonic()
 
     @classmethod
@@ -87,6 +92,7 @@ class Session:
 
     async def end(self) -> None:
         """Kill what is left of it and wait for that. May be called twice, but not in the middle of a command."""
+        await self._stop_standing_watch()
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.kill()
@@ -129,11 +135,16 @@ class Session:
         guest = self._guest
         if guest is None or guest.over:
             raise GuestEndedError
+        await self._stop_standing_watch()
+        if guest.over:  # it was killed by that watch
+            raise GuestEndedError
         guest.thaw()
         watching = asyncio.create_task(watch(guest.init_pid, guest.file_systems, self._limits, self.kill))
         try:
             yield guest
-            guest.freeze()
+            await guest.freeze()
+            self._check_limits(guest)
+            self._standing = asyncio.create_task(self._watch_standing(guest), name="sandbox session between runs")
         except GuestEndedError:
             raise  # it ends by itself, with an exit code that tells why
         except BaseException:
@@ -143,6 +154,26 @@ class Session:
             watching.cancel()
             await asyncio.wait({watching})
             self.used_at_s = time.monotonic()
+
+    def _check_limits(self, guest: GuestProcess) -> None:
+        # The watch may not have looked since the run began: look once more before what came out is accepted (S2).
+        reason = self._killed_because or broken_limit(guest.init_pid, guest.file_systems, self._limits)
+        if reason:
+            raise GuestLostError(reason)
+
+    async def _watch_standing(self, guest: GuestProcess) -> None:
+        """Kill the session when anything of it runs between two commands: it must use nothing then."""
+        while guest.is_frozen():  # noqa: ASYNC110 - the kernel tells of it by no event
+            await asyncio.sleep(STANDING_PERIOD_S)
+        if not guest.over:
+            log.warning("sandbox session ran between commands")
+            guest.kill()
+
+    async def _stop_standing_watch(self) -> None:
+        if self._standing is not None:
+            self._standing.cancel()
+            await asyncio.wait({self._standing})
+            self._standing = None
 
     async def _exit_reason(self) -> str:
         return explain_exit(await self._guest.wait_ended(EXIT_DEADLINE_S) if self._guest else None)

@@ -119,6 +119,8 @@ REFUSED: Final[dict[str, Numbers]] = {
     "mq_timedreceive": (243, 183),
     "mq_notify": (244, 184),
     "mq_getsetattr": (245, 185),
+    "remap_file_pages": (216, 234),
+    "setsockopt": (54, 208),  # S9: SO_SNDBUF lets a socketpair hold megabytes that no limit counts
 }
 
 NOT_SUPPORTED: Final[dict[str, Numbers]] = {
@@ -141,3 +143,25 @@ PRLIMIT64: Final[Numbers] = (302, 261)
 SOCKETPAIR: Final[Numbers] = (53, 199)
 IOCTL: Final[Numbers] = (16, 29)
 PERSONALITY: Final[Numbers] = (135, 92)
+MMAP: Final[Numbers] = (9, 222)
+FCNTL: Final[Numbers] = (72, 25)
+
+SIGNAL_SENDERS: Final[tuple[tuple[Numbers, int], ...]] = (
+    ((62, 129), 1),  # kill
+    ((200, 130), 1),  # tkill
+    ((234, 131), 2),  # tgkill
+    ((129, 138), 1),  # rt_sigqueueinfo
+    ((297, 240), 2),  # rt_tgsigqueueinfo
+    ((424, 424), 1),  # pidfd_send_signal
+)
+"""Calls that send a signal, each with the index of the argument that is its number."""
+
+SOCKET_MESSAGES: Final[tuple[tuple[Numbers, int], ...]] = (
+    ((44, 206), 3),  # sendto
+    ((46, 211), 2),  # sendmsg
+    ((307, 269), 3),  # sendmmsg
+    ((45, 207), 3),  # recvfrom
+    ((47, 212), 2),  # recvmsg
+    ((299, 243), 3),  # recvmmsg
+)
+"""Calls that send or receive on a socket, each with the index of its flags."""

@@ -75,14 +75,58 @@ time.sleep(10)
 """,
         because="more than 400 MB of memory",
     ),
-    "memory in shared pages": Killed(
+    "memory in shared pages": Stopped(
         code="""
 import mmap
-pages = mmap.mmap(-1, 4096 * MB)
-for at in range(0, len(pages), 4096):
-    pages[at] = 1
+attempt(mmap.mmap, -1, 4096 * MB)
+"""
+    ),
+    "S1: memory in shared pages that nobody has mapped": Stopped(
+        code="""
+import mmap
+hoard = []
+def hide():
+    pages = mmap.mmap(-1, 64 * MB)
+    for at in range(0, len(pages), 4096):
+        pages[at] = 1
+    pages.madvise(mmap.MADV_DONTNEED)
+    hoard.append(pages)
+for _ in range(8):
+    attempt(hide)
+attempt(os.open, "/dev/zero", os.O_RDWR)
+attempt(os.open, "/dev/ptmx", os.O_RDWR)
+attempt(syscall, 216, 0, 4096, 0, 0, 0)
+"""
+    ),
+    "S2: processes that wake one another": Stopped(
+        code="""
+attempt(os.kill, -1, signal.SIGCONT)
+attempt(os.kill, os.getpid(), signal.SIGCONT)
+attempt(syscall, 200, os.getpid(), 18)
+attempt(syscall, 234, os.getpid(), os.getpid(), 18)
+attempt(signal.pidfd_send_signal, os.pidfd_open(os.getpid()), signal.SIGCONT)
+"""
+    ),
+    "S3: memory behind a first thread that has ended": Killed(
+        code="""
+for _ in range(3):
+    if os.fork() == 0:
+        def hoard():
+            time.sleep(0.1)
+            pages = b"x" * (200 * MB)
+            time.sleep(30)
+        threading.Thread(target=hoard).start()
+        libc.syscall(60, 0)
+time.sleep(10)
 """,
         because="more than 400 MB of memory",
+    ),
+    "S9: memory in socket buffers that were made large": Stopped(
+        code="""
+one, two = socket.socketpair()
+attempt(one.setsockopt, socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MB)
+attempt(one.send, b"x", socket.MSG_OOB)
+"""
     ),
     "memory in page tables": Killed(
         code="""

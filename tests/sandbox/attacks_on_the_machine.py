@@ -237,7 +237,7 @@ attempt(syscall, 135, 0x0040000)
         code="""
 code = bytes.fromhex("b81a010000cd80c3")       # mov eax, 282; int 0x80; ret: the 32-bit table
 import mmap
-page = mmap.mmap(-1, 4096, prot=7)
+page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE, prot=7)
 page.write(code)
 ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
 leaked("the 32-bit table")
@@ -248,8 +248,9 @@ leaked("the 32-bit table")
         code="""
 import fcntl
 attempt(os.open, "/dev/tty", os.O_RDWR)
-leader, follower = os.openpty()
-attempt(fcntl.ioctl, follower, 0x5412, b"x")
+attempt(os.openpty)
+for request in (0x5412, 0x541C, 0x5423):
+    attempt(fcntl.ioctl, 0, request, b"x")
 """
     ),
 }

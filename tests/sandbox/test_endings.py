@@ -107,6 +107,26 @@ def test_a_service_that_stands_still_for_a_while_goes_on(own_host: Host) -> None
     assert own_host.run("one", "x").logs == "5\n"
 
 
+def test_what_wakes_a_session_between_two_runs_costs_it_its_life(own_host: Host) -> None:  # S2
+    own_host.run("one", "import subprocess, threading, time\nthreading.Thread(target=lambda: time.sleep(60)).start()")
+    inside = _processes(own_host, but=b"kill_orphans.py")
+    runner = max(inside)
+    os.kill(runner, signal.SIGCONT)
+    assert _wait_for(lambda: not _alive([runner]))
+    assert own_host.run("one", "'subprocess' in globals()").logs == "False\n"
+
+
+def test_the_kernel_takes_code_before_the_service_when_memory_runs_out(own_host: Host) -> None:
+    own_host.run("one", "import os, time\nif os.fork() == 0: time.sleep(60)")
+
+    def scores() -> list[str]:
+        runners = [pid for pid in _processes(own_host, but=b"--unshare-user") if b"guest.runner" in _command_line(pid)]
+        return [Path(f"/proc/{pid}/oom_score_adj").read_text() for pid in runners]
+
+    # The runner and its child at least; a session for the fonts may be starting beside them.
+    assert _wait_for(lambda: len(scores()) >= 2 and set(scores()) == {"1000\n"}), scores()
+
+
 def _processes(host: Host, *, but: bytes = b"nothing at all") -> list[int]:
     return [pid for pid in descendants(host.process.pid)[1:] if but not in _command_line(pid)]
 

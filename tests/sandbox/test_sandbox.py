@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from adapters.sandbox import limits
 from adapters.sandbox.code_result import CodeStatus, SandboxError
 from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
-from adapters.sandbox.limits import Limits
+from adapters.sandbox.limits import MB, Limits
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from tests.sandbox.service import SANDBOX_PYTHON
 from tests.support.waiting import until
@@ -191,6 +192,29 @@ async def test_a_kill_is_reported_soon(sandbox: Sandbox) -> None:
     result = await sandbox.run("one", "signal.signal(2, signal.SIG_IGN)\nwhile True: pass", deadline_s=0.2)
     assert result.status is CodeStatus.KILLED
     assert time.monotonic() - began_s < 4.5  # and not END_DEADLINE_S later
+
+
+async def test_memory_is_looked_at_before_a_result_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:  # S2
+    monkeypatch.setattr(limits, "WATCH_PERIOD_S", 60.0)  # so that the watch comes too late
+    small = Limits(memory_bytes=300 * MB)
+    sandbox = await Sandbox.open(replace(SETTINGS, limits=small))
+    code = """
+import os, time
+reading, writing = os.pipe()
+for _ in range(2):
+    if os.fork() == 0:
+        hoard = b"x" * (200 << 20)
+        os.write(writing, b"x")
+        time.sleep(60)
+        os._exit(0)
+os.read(reading, 1), os.read(reading, 1)
+"""
+    try:
+        result = await sandbox.run("one", code)
+    finally:
+        await sandbox.close()
+    assert (result.status, result.session_lost) == (CodeStatus.KILLED, True)
+    assert result.reason == "The code used more than 300 MB of memory and was stopped."
 
 
 async def test_nothing_is_left_open(sandbox: Sandbox) -> None:

@@ -94,10 +94,41 @@ def test_some_calls_are_judged_by_their_arguments(machine: str) -> None:
     assert judge(machine, number(syscalls.SOCKETPAIR), 1, datagram) == EPERM
     assert judge(machine, number(syscalls.SOCKETPAIR), 2, stream) == EPERM
     assert judge(machine, number(syscalls.IOCTL), 0, 0x5401) == ALLOW
-    assert judge(machine, number(syscalls.IOCTL), 0, 0x5412) == EPERM
+    for request in (0x5412, 0x541C, 0x5423):
+        assert judge(machine, number(syscalls.IOCTL), 0, request) == EPERM
+    assert judge(machine, number(syscalls.FCNTL), 0, 10) == EPERM
+    assert judge(machine, number(syscalls.FCNTL), 0, 3) == ALLOW
     assert judge(machine, number(syscalls.IOCTL), 0, 1 << 32 | 0x5412) == EPERM  # the kernel looks at 32 bits too
     assert judge(machine, number(syscalls.PERSONALITY), 0xFFFFFFFF) == ALLOW
     assert judge(machine, number(syscalls.PERSONALITY), 0x0040000) == EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_shared_memory_without_a_file_is_refused_and_other_maps_are_not(machine: str) -> None:  # S1
+    mmap = syscalls.MMAP[MACHINES[machine].column] or 0
+    private, shared, shared_validate, anonymous = 2, 1, 3, 0x20
+    assert judge(machine, mmap, 0, 4096, 3, shared | anonymous) == EPERM
+    assert judge(machine, mmap, 0, 4096, 3, shared_validate | anonymous) == EPERM
+    assert judge(machine, mmap, 0, 4096, 3, private | anonymous) == ALLOW
+    assert judge(machine, mmap, 0, 4096, 3, shared) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("call", syscalls.SIGNAL_SENDERS)
+def test_no_process_may_wake_another(machine: str, call: tuple[syscalls.Numbers, int]) -> None:  # S2
+    numbers, index = call
+    number = numbers[MACHINES[machine].column] or 0
+    for sent, verdict in ((18, EPERM), (15, ALLOW), (9, ALLOW), (0, ALLOW)):
+        assert judge(machine, number, *[1] * index, sent) == verdict
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("call", syscalls.SOCKET_MESSAGES)
+def test_out_of_band_data_is_refused(machine: str, call: tuple[syscalls.Numbers, int]) -> None:
+    numbers, index = call
+    number = numbers[MACHINES[machine].column] or 0
+    assert judge(machine, number, *[0] * index, 0x4001) == EPERM
+    assert judge(machine, number, *[1] * index, 0x4000) == ALLOW
 
 
 def test_an_unknown_machine_has_no_filter() -> None:
