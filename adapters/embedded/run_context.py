@@ -55,37 +55,25 @@ def read_context(rows: Rows, run: Run) -> RunContext:
     """Read all that the next request of a run may need."""
     newest_first, _ = rows.page(Message, Window(limit=MAX_MESSAGES), thread_id=run.thread_id)
     messages = [message for message in newest_first[::-1] if message.run_id != run.id]
-    kept = _last_messages(run)
-    messages = messages[-kept:] if kept else messages
-    steps = {id_: rows.all(RunStep, run_id=id_) for id_ in (*_latest_runs(messages), run.id)}
+    if run.truncation_strategy["type"] == "last_messages":
+        messages = messages[-(run.truncation_strategy.get("last_messages") or 1) :]
+    # Newest first, each run once: only the latest runs are shown with their code.
+    earlier = list(dict.fromkeys(message.run_id for message in reversed(messages) if message.run_id))
+    steps = {id_: rows.all(RunStep, run_id=id_) for id_ in (*earlier[:MAX_EARLIER_RUNS], run.id)}
+    details = [step.step_details for of_run in steps.values() for step in of_run]
+    said_ids = [detail.message_creation.message_id for detail in details if isinstance(detail, MessageCreation)]
     given = [file_id for message in messages if message.role == "user" for file_id in message.file_ids]
     files = [rows.find(File, file_id) for file_id in given]
     return RunContext(
         run=run,
         messages=messages,
         steps=steps,
-        said={message.id: message for message in _said(rows, steps)},
+        # A client may have deleted a message that a step still names.
+        said={id_: message for id_ in said_ids if (message := rows.find(Message, id_))},
         products=rows.products(run.thread_id),
         files={file.id: file for file in files if file},
         folder=list(thread_files(rows, run)),
     )
-
-
-def _last_messages(run: Run) -> int | None:
-    if run.truncation_strategy["type"] != "last_messages":
-        return None
-    return run.truncation_strategy.get("last_messages") or 1
-
-
-def _latest_runs(messages: Sequence[Message]) -> list[RunId]:
-    runs = dict.fromkeys(message.run_id for message in reversed(messages) if message.run_id)
-    return list(runs)[:MAX_EARLIER_RUNS]
-
-
-def _said(rows: Rows, steps: Mapping[RunId, Sequence[RunStep]]) -> list[Message]:
-    details = [step.step_details for of_run in steps.values() for step in of_run]
-    ids = [detail.message_creation.message_id for detail in details if isinstance(detail, MessageCreation)]
-    return [message for id_ in ids if (message := rows.find(Message, id_))]
 
 
 MAX_KEPT = 32

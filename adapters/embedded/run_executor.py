@@ -62,7 +62,14 @@ class RunLoop:
         if steps and (calls := _open_calls(steps[-1])):
             await self._do(run, steps[-1], calls)
             return False
-        _check_budget(steps)
+        # A model that only ever asks for calls would run, and cost, without end.
+        calls_made = sum(
+            len(step.step_details.tool_calls) for step in steps if isinstance(step.step_details, ToolCalls)
+        )
+        if len(steps) >= MAX_EXCHANGES or calls_made >= MAX_CALLS:
+            raise ModelError(
+                f"The model asked for {calls_made} calls in {len(steps)} exchanges without giving an answer."
+            )
         return await self._exchange(run)
 
     async def _exchange(self, run: Run) -> bool:
@@ -119,12 +126,6 @@ class RunLoop:
 def _open_calls(step: RunStep) -> list[CodeCall | FunctionCall]:
     details = step.step_details
     return [call for call in details.tool_calls if not call.answered] if isinstance(details, ToolCalls) else []
-
-
-def _check_budget(steps: list[RunStep]) -> None:
-    calls = sum(len(step.step_details.tool_calls) for step in steps if isinstance(step.step_details, ToolCalls))
-    if len(steps) >= MAX_EXCHANGES or calls >= MAX_CALLS:
-        raise ModelError(f"The model asked for {calls} calls in {len(steps)} exchanges without giving an answer.")
 
 
 MAX_SETTLE_ATTEMPTS = 20

@@ -56,7 +56,7 @@ def _messages(request: ModelRequest, without: frozenset[Feature], *, tools: bool
     system = "\n\n".join(part for part in briefing if part)
     written = [_message(message, pictures=Feature.PICTURES not in without) for message in messages]
     if Feature.ROLES in without:
-        return _alternating([{"role": "user", "content": system}, *written] if system else written)
+        return list(_merged([{"role": "user", "content": system}, *written] if system else written))
     return [*([{"role": "system", "content": system}] if system else []), *written]
 
 
@@ -137,12 +137,8 @@ def _block(call: ModelToolCall) -> str:
     return f"```python\n{code_in(call.arguments) or call.arguments}\n```"
 
 
-def _alternating(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role as one message, for templates that demand user and assistant by turns."""
-    return list(_merged(messages))
-
-
 def _merged(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Neighbours of one role as one message, for templates that demand user and assistant by turns."""
     for role, group in groupby(messages, key=lambda message: message["role"]):
         together = list(group)
         if role == "tool" or len(together) == 1 or any("tool_calls" in message for message in together):
