@@ -28,7 +28,7 @@ COMMAND_DEADLINE_S = 30.0  # for handing in a file
 FORGED = "The code interfered with the sandbox itself and was stopped."
 EXIT_DEADLINE_S = 1.0  # between the guest's last word and its exit code
 
-RUN_EXITS = frozenset({"ok", "raised", "interrupted"})
+RUN_EXITS = frozenset({"ok", "raised", "interrupted", "exhausted"})
 PUT_EXITS = frozenset({"ok", "refused"})
 
 
@@ -108,6 +108,8 @@ class Session:
                 await asyncio.wait({running}, timeout=self._limits.interrupt_grace_s)
             if not running.done():
                 raise GuestLostError(f"The code ran longer than {deadline_s:g} s and ended only by being killed.")
+            if running.result().ending == "exhausted":
+                raise GuestLostError("The code left too many files open; its session was ended.")
             return _result(running.result(), guest.output.take(), deadline_s)
         finally:
             running.cancel()

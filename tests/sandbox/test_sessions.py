@@ -156,6 +156,17 @@ def test_a_run_says_that_its_session_is_lost_and_the_next_one_starts_anew(host: 
     assert "NameError" in host.run(session, "x").logs
 
 
+def test_code_that_leaves_too_many_files_open_ends_its_session_and_the_next_run_works(
+    host: Host, session: str
+) -> None:  # S18
+    code = "import os\nkept = []\ntry:\n    while True: kept.append(os.dup(1))\nexcept OSError: pass"
+    result = host.run(session, code)
+    assert (result.status, result.session_lost) == (CodeStatus.KILLED, True)
+    assert result.reason == "The code left too many files open; its session was ended."
+    assert host.run(session, "open('x.txt', 'w').write('x')").logs == "1\n"
+    assert host.put(session, "y.txt", b"y") is None
+
+
 def _md5(data: bytes) -> str:
     import hashlib
 

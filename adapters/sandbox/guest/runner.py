@@ -21,6 +21,8 @@ from adapters.sandbox.guest.data_folder import DataFolder
 DATA = "/mnt/data"
 OWN_FOLDER = str(Path(__file__).parent)
 NICENESS = 5
+EXHAUSTED = "exhausted"
+MIN_FREE_DESCRIPTORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,8 @@ class Runner:
                 _show_open_figures()
         self._send_results()
         _flush()
-        self._pipes.send("done", number=command.number, ending=attempt.status)
+        ending = attempt.status if _may_open_files() else EXHAUSTED
+        self._pipes.send("done", number=command.number, ending=ending)
 
     def _send_results(self) -> None:
         files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
@@ -152,6 +155,20 @@ def _take_figures(delivered: set[str]) -> tuple[list[tuple[bytes, str]], dict[st
 
     drawings, alt_texts = album.take(delivered)
     return [(drawing.png, drawing.alt_text) for drawing in drawings], alt_texts
+
+
+def _may_open_files() -> bool:
+    """Tell whether the code left enough descriptors for the next command; without them every one would fail (S18)."""
+    opened: list[int] = []
+    try:
+        for _ in range(MIN_FREE_DESCRIPTORS):
+            opened.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401 - what was opened must be closed
+    except OSError:
+        return False
+    finally:
+        for fd in opened:
+            os.close(fd)
+    return True
 
 
 def _flush() -> None:
