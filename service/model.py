@@ -5,17 +5,17 @@ from __future__ import annotations
 from adapters.embedded.models.chat_completions import ChatCompletions
 from adapters.embedded.models.chat_errors import SettingNames
 from adapters.embedded.models.port import Model
+from adapters.embedded.models.tutor_model import NAME, TutorModel
 from service.settings import AzureEndpoint, OpenAIEndpoint, Settings
-from tutor.tutor import Tutor
 
-TUTOR = "built-in tutor"
+TUTOR = NAME
 
 
 def model_behind(settings: Settings) -> Model:
     """The model, not yet connected."""
     match settings.endpoint:
         case None:
-            return Tutor()
+            return TutorModel()
         case OpenAIEndpoint(base_url=url, api_key=key):
             return ChatCompletions(
                 base_url=url,

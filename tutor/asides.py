@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from adapters.embedded.models.port import ModelMessage
+from tutor.dialogue import UserMessage
 from tutor.language.vocabulary import Language
 from tutor.reading.reading import MAX_CHARACTERS
 
@@ -63,9 +63,9 @@ class Wishes:
     with_code: bool = False
 
 
-def without_asides(heard: Sequence[ModelMessage]) -> tuple[list[ModelMessage], Wishes]:
+def without_asides(heard: Sequence[UserMessage]) -> tuple[list[UserMessage], Wishes]:
     """The messages up to the question that is to be answered, and how; an aside with nothing before it stays."""
-    questions: list[ModelMessage] = []
+    questions: list[UserMessage] = []
     wishes = Wishes()
     for message in heard:
         aside = _aside(message.text)

@@ -1,27 +1,16 @@
-"""The built-in tutor: a Model that is no language model, but reads questions of mathematics and writes Python for them.
+"""The way in: a thread with a question of mathematics becomes a Python program, and its output becomes an answer.
 
-It keeps nothing between exchanges: the thread's messages say all, and reading them again gives the same. An exchange
-ends either in a call of Code Interpreter or, once its output is there, in the answer.
+Nothing is kept between two calls. Reading the same thread again gives the same tasks, so a restart between question
+and answer changes nothing.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from adapters.embedded.models.port import (
-    CODE_INTERPRETER,
-    SAYS_WHO,
-    ModelFinish,
-    ModelMessage,
-    ModelReply,
-    ModelRequest,
-    ModelToolCall,
-    Speaker,
-)
 from tutor.answers.answer import answer
 from tutor.answers.refusals import declined, failed, greeting
 from tutor.answers.results import results_in
@@ -31,6 +20,7 @@ from tutor.data.answers import columns_in, data_answer
 from tutor.data.conversation import asks_for_table, is_about_table, table_in
 from tutor.data.programs import data_program, look
 from tutor.data.reading import data_tasks
+from tutor.dialogue import CodeUse, Reply, RunCode, Thread, UserMessage, Words
 from tutor.formulas.expression import Symbol
 from tutor.formulas.statements import Relation
 from tutor.language.cues import Cue
@@ -44,7 +34,6 @@ from tutor.reading.clause import Clause, Question
 from tutor.reading.numbers import number_tasks
 from tutor.reading.reading import read
 
-NAME: Final = "built-in tutor"
 MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
 
@@ -69,52 +58,25 @@ _ENGLISH: Final = re.compile(
 )
 
 
-class Tutor:
-    """Answers from the thread alone; needs no connection and no account."""
-
-    @property
-    def sees(self) -> bool:
-        """It reads words alone."""
-        return False
-
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        """A call of Code Interpreter, or words."""
-        heard = [
-            replace(message, text=SAYS_WHO.sub("", message.text))
-            for message in request.messages
-            if message.speaker is Speaker.USER
-        ][-MESSAGES_READ:]
-        if not heard:
-            return _words(greeting(Language.ENGLISH))
-        questions, wishes = without_asides(heard)
-        understood = _understood(questions)
-        manner = _manner(understood.question, wishes, request.instructions)
-        outputs = _outputs_since_question(request.messages)
-        step = _next_step(understood, questions, outputs, manner)
-        if isinstance(step, _Answer) and (outputs or not _must_call(request)):
-            return _words(step.text)
-        if not _may_call(request):
-            return _words(_declined(understood.question, Refusal(Reason.NO_TOOL), manner))
-        return _call(step.code if isinstance(step, _Program) else NOTHING_TO_RUN, number=len(request.messages))
-
-    async def close(self) -> None:
-        """There is nothing to let go of."""
+def reply_to(thread: Thread) -> Reply:
+    """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
+    if not thread.messages:
+        return Words(greeting(Language.ENGLISH))
+    questions, wishes = without_asides(thread.messages[-MESSAGES_READ:])
+    understood = _understood(questions)
+    manner = _manner(understood.question, wishes, thread.instructions)
+    step = _next_step(understood, questions, thread.outputs, manner)
+    if isinstance(step, Words) and (thread.outputs or thread.code_use is not CodeUse.REQUIRED):
+        return step
+    if thread.code_use is CodeUse.FORBIDDEN:
+        return Words(_declined(understood.question, Refusal(Reason.NO_TOOL), manner))
+    return step if isinstance(step, RunCode) else RunCode(NOTHING_TO_RUN)
 
 
 @dataclass(frozen=True, slots=True)
 class _Understood:
     question: Question
     plan: Plan | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Program:
-    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +86,7 @@ class _Manner:
     with_code: bool
 
 
-def _understood(heard: Sequence[ModelMessage]) -> _Understood:
+def _understood(heard: Sequence[UserMessage]) -> _Understood:
     """The last message, read after those before it."""
     context = Context()
     language = Language.ENGLISH
@@ -166,28 +128,28 @@ def _is_formula_of_x(relation: Relation) -> bool:
 
 def _next_step(
     understood: _Understood,
-    heard: Sequence[ModelMessage],
+    heard: Sequence[UserMessage],
     outputs: Sequence[str],
     manner: _Manner,
-) -> _Answer | _Program:
+) -> Reply:
     """What to do after these outputs of code."""
     plan = understood.plan
     table = table_in(heard)
     if table is not None and is_about_table(understood.question, plan, heard[-1]):
         return _next_step_with_table(understood.question, heard[-1].text, table, outputs, manner)
     if isinstance(plan, Plan) and not plan.tasks:
-        return _Answer(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
+        return Words(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
     if isinstance(plan, Refusal):
         no_file = plan.reason is not Reason.NO_MATHEMATICS and asks_for_table(understood.question)
-        return _Answer(_declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan, manner))
+        return Words(_declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan, manner))
     if not outputs:
-        return _Program(program(plan.tasks))
+        return RunCode(program(plan.tasks))
     results, trouble = results_in(outputs[-1]), _last_line(outputs[-1])
     say = Say(language=manner.language, places=plan.places)
     if not results:
-        return _Answer(failed(say.language, trouble))
+        return Words(failed(say.language, trouble))
     told = answer(say, plan.tasks, results, doubts=plan.doubts, explains=manner.explains, trouble=trouble)
-    return _Answer(_with_code(told, program(plan.tasks), manner))
+    return Words(_with_code(told, program(plan.tasks), manner))
 
 
 def _next_step_with_table(
@@ -196,25 +158,25 @@ def _next_step_with_table(
     table: str,
     outputs: Sequence[str],
     manner: _Manner,
-) -> _Answer | _Program:
+) -> Reply:
     """First a look at the columns, then the program for what was asked, then the answer."""
     if not outputs:
-        return _Program(look(table))
+        return RunCode(look(table))
     say = Say(language=manner.language)
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
-        return _Answer(failed(say.language, _last_line(outputs[0])))
+        return Words(failed(say.language, _last_line(outputs[0])))
     try:
         tasks = data_tasks(text, columns_in(looked[0]), question.language)
     except Refusal as refusal:
-        return _Answer(_declined(question, refusal, manner))
+        return Words(_declined(question, refusal, manner))
     if len(outputs) == 1:
-        return _Program(data_program(table, tasks, say))
+        return RunCode(data_program(table, tasks, say))
     results = results_in(outputs[-1])
     if not results:
-        return _Answer(failed(say.language, _last_line(outputs[-1])))
+        return Words(failed(say.language, _last_line(outputs[-1])))
     told = data_answer(say, tasks, results, explains=manner.explains)
-    return _Answer(_with_code(told, data_program(table, tasks, say), manner))
+    return Words(_with_code(told, data_program(table, tasks, say), manner))
 
 
 def _manner(question: Question, wishes: Wishes, instructions: str) -> _Manner:
@@ -235,25 +197,6 @@ def _with_code(told: str, code: str, manner: _Manner) -> str:
     return f"{told}\n\n```python\n{code.rstrip()}\n```" if manner.with_code else told
 
 
-def _may_call(request: ModelRequest) -> bool:
-    return request.tool_choice != "none" and any(tool.name == CODE_INTERPRETER for tool in request.tools)
-
-
-def _must_call(request: ModelRequest) -> bool:
-    """Whether the caller wants code to run, whatever was asked."""
-    return request.tool_choice in {"required", CODE_INTERPRETER} and _may_call(request)
-
-
-def _outputs_since_question(messages: Sequence[ModelMessage]) -> list[str]:
-    outputs: list[str] = []
-    for message in messages:
-        if message.speaker is Speaker.USER:
-            outputs = []
-        elif message.speaker is Speaker.TOOL:
-            outputs.append(message.text)
-    return outputs
-
-
 def _language(spoken: Language, instructions: str) -> Language:
     if _GERMAN.search(instructions):
         return Language.GERMAN
@@ -263,12 +206,3 @@ def _language(spoken: Language, instructions: str) -> Language:
 def _last_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith("[The user")]
     return lines[-1][:_MAX_TROUBLE_CHARS] if lines else ""
-
-
-def _call(code: str, *, number: int) -> ModelReply:
-    call = ModelToolCall(id=f"call_tutor_{number}", name=CODE_INTERPRETER, arguments=json.dumps({"code": code}))
-    return ModelReply(text="", tool_calls=(call,), finish=ModelFinish.TOOL_CALLS, model=NAME)
-
-
-def _words(text: str) -> ModelReply:
-    return ModelReply(text=text, model=NAME)

@@ -18,8 +18,8 @@ from adapters.embedded.models.port import (
     ModelTool,
     Speaker,
 )
+from adapters.embedded.models.tutor_model import TutorModel
 from service.setting_specs import default_sandbox_python
-from tutor.tutor import Tutor
 
 WORKER = Path(__file__).with_name("worker.py")
 INTERPRETER = ModelTool(name=CODE_INTERPRETER, description="Runs Python.", parameters={})
@@ -87,7 +87,7 @@ class Chat:
 
     def __init__(self, sandbox: Worker, *, instructions: str = INSTRUCTIONS) -> None:
         self._sandbox = sandbox
-        self._tutor = Tutor()
+        self._tutor = TutorModel()
         self._thread: list[ModelMessage] = []
         self._instructions = instructions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.embedded.models.port import ModelMessage
+from tutor.dialogue import UserMessage
 from tutor.formulas.expression import Operation, Symbol, walk
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue
 from tutor.planning.planning import Plan
@@ -37,13 +37,13 @@ _ABOUT_FILES: Final = (
 )
 
 
-def table_in(heard: Sequence[ModelMessage]) -> str | None:
+def table_in(heard: Sequence[UserMessage]) -> str | None:
     """The table that was attached last."""
     names = [name for message in heard for name in message.file_names if name.lower().endswith(_READABLE)]
     return names[-1] if names else None
 
 
-def is_about_table(question: Question, plan: object, message: ModelMessage) -> bool:
+def is_about_table(question: Question, plan: object, message: UserMessage) -> bool:
     """Whether the message asks of the table rather than of a formula that it spells out."""
     if not isinstance(plan, Refusal):
         parts = [part for clause in question.clauses for each in clause.subjects for part in each.parts]

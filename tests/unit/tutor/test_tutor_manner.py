@@ -9,6 +9,7 @@ import pytest
 from adapters.embedded.models.port import CODE_INTERPRETER
 from tests.unit.tutor.test_tutor_model import ran, reply_to, user
 from tutor.asides import without_asides
+from tutor.dialogue import UserMessage
 from tutor.language.vocabulary import Language
 from tutor.reading.numbers import number_tasks
 
@@ -29,13 +30,13 @@ async def test_a_word_about_the_answer_before_asks_the_question_before_again(asi
     [("Solve x = 3, answer in German", Language.GERMAN), ("plot x^2 auf Englisch bitte", Language.ENGLISH)],
 )
 def test_the_language_asked_for_is_told_apart_from_the_question(said: str, language: Language) -> None:
-    [question], wishes = without_asides([user(said)])
+    [question], wishes = without_asides([UserMessage(text=said)])
     assert wishes.language is language
     assert question.text in {"Solve x = 3", "plot x^2"}
 
 
 def test_an_aside_that_opens_a_thread_is_read_as_a_question() -> None:
-    [question], _ = without_asides([user("why?")])
+    [question], _ = without_asides([UserMessage(text="why?")])
     assert question.text == "why?"
 
 

@@ -17,7 +17,7 @@ from adapters.embedded.models.port import (
     ModelTool,
     Speaker,
 )
-from tutor.tutor import Tutor
+from adapters.embedded.models.tutor_model import TutorModel
 
 TOOL = ModelTool(name=CODE_INTERPRETER, description="Runs Python.", parameters={})
 QUESTION = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
@@ -31,7 +31,7 @@ async def reply_to(
 ) -> ModelReply:
     """One exchange."""
     request = ModelRequest(instructions=instructions, messages=messages, tools=tools, tool_choice=tool_choice)
-    return await Tutor().complete(request)
+    return await TutorModel().complete(request)
 
 
 def user(text: str, *files: str) -> ModelMessage:

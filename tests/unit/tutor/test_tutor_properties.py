@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelMessage, ModelRequest, ModelTool, Speaker
+from adapters.embedded.models.tutor_model import TutorModel
 from tutor.language import english, german
-from tutor.tutor import Tutor
 
 TOOL = ModelTool(name=CODE_INTERPRETER, description="", parameters={})
 VOCABULARY = [line for language in (english, german) for line in language.CUES.values()]
@@ -59,7 +59,7 @@ NAMES = {
 async def program_for(*messages: str) -> str | None:
     """The code that the last message leads to."""
     thread = tuple(ModelMessage(speaker=Speaker.USER, text=text) for text in messages)
-    reply = await Tutor().complete(ModelRequest(instructions="", messages=thread, tools=(TOOL,)))
+    reply = await TutorModel().complete(ModelRequest(instructions="", messages=thread, tools=(TOOL,)))
     assert reply.text or reply.tool_calls
     return json.loads(reply.tool_calls[0].arguments)["code"] if reply.tool_calls else None
 

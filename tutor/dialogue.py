@@ -1,0 +1,49 @@
+"""A thread as the tutor is shown it, and the two kinds of reply it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserMessage:
+    """One message of the person who asks."""
+
+    text: str
+    file_names: tuple[str, ...] = ()  # files attached to it; programs find them in /mnt/data
+
+
+class CodeUse(Enum):
+    """Whether the reply may be a program."""
+
+    FORBIDDEN = auto()
+    ALLOWED = auto()
+    REQUIRED = auto()  # code runs for every message, even where there is nothing to calculate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """The conversation so far."""
+
+    messages: tuple[UserMessage, ...]  # oldest first; the last one is the question
+    outputs: tuple[str, ...] = ()  # of the programs run since the last message, oldest first
+    instructions: str = ""  # of the assistant; they may set the language and ask for brevity
+    code_use: CodeUse = CodeUse.ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class RunCode:
+    """A Python program to run; its output belongs into `Thread.outputs` of the next call."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The answer, in Markdown."""
+
+    text: str
+
+
+Reply = RunCode | Words
