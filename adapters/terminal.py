@@ -14,7 +14,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from bot.attachments import Attachment, objection_to
-from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, Party, Scope
+from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.parts import Part
@@ -103,7 +103,7 @@ class TerminalFiles(FileStore):
 
 def said_in_terminal(
     text: str, *, conversation: str, number: int, attachments: tuple[Attachment, ...] = ()
-) -> IncomingMessage:
+) -> Question | Command:
     """What a person typed, as a message of this channel."""
     key = ConversationKey(channel=_CHANNEL, tenant="", conversation=conversation)
     message_id = ActivityId(f"{os.getpid()}-{number}")
@@ -115,7 +115,7 @@ def said_in_terminal(
         user=Party(id="you"),
         reply_to=message_id,
     )
-    return IncomingMessage(id=message_id, reference=reference, text=text, attachments=attachments)
+    return typed(text, id=message_id, reference=reference, attachments=attachments)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
-"""The one loop: accept durably, work on one turn at a time in each conversation, survive a bad one, stop well.
+"""The one loop: store each message, work on one turn at a time in each conversation, survive a bad one, stop cleanly.
 
-Who may work on a conversation is the ledger's to know (one file: this process; PostgreSQL: whoever holds its lock).
+The ledger decides which process works on a conversation (one file: this process; PostgreSQL: the one that holds the
+conversation's lock).
 """
 
 from __future__ import annotations
@@ -12,8 +13,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
 from typing import Final
 
-from bot.commands import Command, command_in
-from bot.conversation import ConversationKey, IncomingMessage, Standing
+from bot.conversation import (
+    ActivityId,
+    CardPressed,
+    Command,
+    CommandName,
+    ConversationKey,
+    ConversationReference,
+    Incoming,
+    Question,
+    TurnState,
+    message_from_json,
+    message_to_json,
+    without_content,
+)
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
@@ -26,9 +39,78 @@ Handler = Callable[[Turn], Awaitable[None]]
 GiveUp = Callable[[Turn, Exception], Awaitable[None]]
 
 MAX_WAITING: Final = 100
-"""Messages that may wait in one conversation behind the one in hand. Further ones are not read, and say so."""
+"""Messages that may wait in one conversation behind the running one. Further ones are rejected unread."""
 
 _STORAGE_RETRY_S = 1.0
+
+
+class ConversationQueue:
+    """The unfinished turns of one conversation.
+
+    Turns are worked on in the order of their numbers, but a started one goes first: several machines may commit
+    numbers out of order.
+    """
+
+    def __init__(self) -> None:
+        self._turns: dict[int, Turn] = {}
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def all(self) -> list[Turn]:
+        """All turns, in the order in which they are worked on."""
+        return sorted(self._turns.values(), key=lambda turn: (turn.tries == 0, turn.number))
+
+    def get(self, number: int) -> Turn | None:
+        """The turn of this number."""
+        return self._turns.get(number)
+
+    def of_message(self, message_id: ActivityId) -> Turn | None:
+        """The turn of this message."""
+        return next((turn for turn in self._turns.values() if turn.message.id == message_id), None)
+
+    def add(self, turn: Turn) -> None:
+        """Add an unfinished turn. A question behind too many others is rejected here, if it was not before."""
+        if turn.tries == 0 and turn.state is TurnState.WAITING and self.is_full_for(turn.message):
+            turn.message, turn.state = without_content(turn.message), TurnState.REJECTED
+        self._turns[turn.number] = turn
+
+    def remove(self, turn: Turn) -> None:
+        """Remove a turn that is done."""
+        del self._turns[turn.number]
+
+    def is_full_for(self, message: Incoming) -> bool:
+        """Whether so many turns are unfinished that this message is rejected: a question, but never a command."""
+        return len(self._turns) > MAX_WAITING and isinstance(message, Question | CardPressed)
+
+    def ahead_of(self, message_id: ActivityId) -> int:
+        """How many turns come before this message's; 0 once it has started or is done."""
+        own = self.of_message(message_id)
+        if own is None or own.tries > 0:
+            return 0
+        return sum(turn.number < own.number for turn in self._turns.values())
+
+    def ends_rejected(self) -> bool:
+        """Whether the last turn is a rejected one that the person has not been told of yet."""
+        last = max(self._turns.values(), key=lambda turn: turn.number, default=None)
+        return last is not None and _waits_rejected(last)
+
+    def rejected_behind(self, turn: Turn) -> list[Turn]:
+        """The turns right behind a rejected one that are rejected too: one notice speaks for all of them."""
+        if turn.state is not TurnState.REJECTED:
+            return []
+        return list(takewhile(_waits_rejected, (each for each in self.all() if each is not turn)))
+
+    def stop_running(self) -> bool:
+        """Stop the running turn, unless it is a command's: those have nothing to stop. False if there is none."""
+        running = [turn for turn in self._turns.values() if turn.tries > 0 and not isinstance(turn.message, Command)]
+        for turn in running:
+            turn.stop()
+        return bool(running)
+
+
+def _waits_rejected(turn: Turn) -> bool:
+    return turn.tries == 0 and turn.state is TurnState.REJECTED
 
 
 class Engine:
@@ -38,7 +120,7 @@ class Engine:
         self._ledger = ledger
         self._handler = handler
         self._give_up = give_up
-        self._queues: dict[str, dict[int, Turn]] = {}
+        self._queues: dict[str, ConversationQueue] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
@@ -47,18 +129,24 @@ class Engine:
         self._stopping = False
         await self._ledger.start(self._adopt, self._drop)
 
-    async def accept(self, message: IncomingMessage) -> bool:
-        """Put a message on disk, to be answered in its turn; False if it was accepted before.
+    async def accept(self, message: Incoming, *, state: TurnState = TurnState.WAITING) -> bool:
+        """Store a message, to be answered in its turn; False if it was accepted before.
 
-        Raises StorageError, and then the message was not accepted: whoever sent it should send it again.
+        Of a rejected one only the sender is stored, and the person is told once for all rejected in a row.
+
+        Raises StorageError, and then the message was not accepted: the sender should send it again.
         """
-        conversation, payload = str(message.key), message.to_json()
+        conversation = str(message.key)
+        if state is TurnState.REJECTED:
+            message = without_content(message)
+        payload = message_to_json(message, state)
         number = await self._ledger.add(conversation, message.id, payload)
         if number is None:
             log.info("message came again", extra={"message_id": message.id})
             return False
-        if message.standing is Standing.DECLINED and self._last_in_line_is_declined(conversation):
-            await self._ledger.end(number, DECLINED)  # what that one will say is said of this one too
+        queue = self._queues.get(conversation)
+        if state is TurnState.REJECTED and queue is not None and queue.ends_rejected():
+            await self._ledger.end(number, DECLINED)  # the notice to that one speaks for this one too
         elif self._ledger.owns(conversation):
             entry = LedgerEntry(
                 number=number, conversation=conversation, id=message.id, payload=payload, steps={}, tries=0
@@ -66,49 +154,62 @@ class Engine:
             self._adopt([entry])
         return True
 
-    async def replace(self, message: IncomingMessage) -> bool:
-        """Put an edited or withdrawn message in the place of the one that waits; False if its turn has begun.
+    async def replace(self, message: Incoming) -> bool:
+        """Put an edited message in the place of the one that waits; False if its turn has started.
 
-        Raises StorageError, and then whoever sent the edit should send it again.
+        Raises StorageError, and then the sender should send the edit again.
         """
+        return await self._replace(message, TurnState.WAITING)
+
+    async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
+        """Take back a message that waits, with everything said in it; False if its turn has started. StorageError."""
+        return await self._replace(Question(id=message_id, reference=reference), TurnState.DELETED)
+
+    async def _replace(self, message: Incoming, state: TurnState) -> bool:
         conversation = str(message.key)
-        turn = self._turn_of(message)
+        queue = self._queues.get(conversation)
+        turn = queue.of_message(message.id) if queue is not None else None
         if turn is not None:
             if turn.tries > 0:
                 return False
-            turn.message = message  # before any await, so that the turn cannot begin in between
-        return await self._ledger.replace(conversation, message.id, message.to_json())
+            turn.message, turn.state = message, state  # before any await, so that the turn cannot start in between
+        return await self._ledger.replace(conversation, message.id, message_to_json(message, state))
 
     def waiting(self, key: ConversationKey) -> int:
-        """How many turns of a conversation are not done, the one in hand among them."""
-        return len(self._queues.get(str(key), {}))
+        """How many turns of a conversation are unfinished, the running one included."""
+        return len(self._queues.get(str(key), ()))
 
-    def ahead_of(self, message: IncomingMessage) -> int:
-        """How many turns come before this message's; 0 once it is being worked on, or done, or another process's."""
-        queue = self._queues.get(str(message.key), {})
-        own = self._turn_of(message)
-        return sum(turn.number < own.number for turn in queue.values()) if own is not None and own.tries == 0 else 0
+    def is_full_for(self, message: Incoming) -> bool:
+        """Whether so many turns of its conversation are unfinished that this message is to be rejected."""
+        queue = self._queues.get(str(message.key))
+        return queue is not None and queue.is_full_for(message)
+
+    def ahead_of(self, message: Incoming) -> int:
+        """How many turns come before this message's; 0 once it has started, or is done, or another process's."""
+        queue = self._queues.get(str(message.key))
+        return queue.ahead_of(message.id) if queue is not None else 0
 
     def cancel(self, key: ConversationKey) -> bool:
-        """Stop the turn in hand of a conversation; False if there is none. The word to a command is no work to stop."""
-        turns = self._queues.get(str(key), {}).values()
-        running = [turn for turn in turns if turn.tries > 0 and command_in(turn.message.text) is None]
-        for turn in running:
-            turn.stop()
-        return bool(running)
+        """Stop the running turn of a conversation; False if there is none."""
+        queue = self._queues.get(str(key))
+        return queue is not None and queue.stop_running()
 
     async def stop(self, *, deadline_s: float = 5.0) -> None:
-        """Let each step in hand end, begin no other, and let go. What is unfinished goes on at the next start."""
+        """Let each running step end, start no other, and let go. What is unfinished goes on at the next start."""
         self._stopping = True
+        turns = [turn for queue in self._queues.values() for turn in queue.all()]
         try:
             async with asyncio.timeout(deadline_s):
-                for turn in [turn for queue in self._queues.values() for turn in queue.values()]:
+                for turn in turns:
                     await turn.between_steps.wait()
         except TimeoutError:
             log.warning("steps were cut off at the stop; they are in doubt and will be looked for")
-        begun = [turn for queue in self._queues.values() for turn in queue.values() if turn.tries > 0]
+        started = [turn for queue in self._queues.values() for turn in queue.all() if turn.tries > 0]
         await self._drop()
-        await self._excuse(begun)
+        # This attempt must not count as one that brought the process down. A disk that is full does not hold up a stop.
+        with contextlib.suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(_STORAGE_RETRY_S):
+                await asyncio.gather(*(self._ledger.save(turn.number, *turn.excuse()) for turn in started))
         await self._ledger.stop()
 
     def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
@@ -116,40 +217,25 @@ class Engine:
             return  # they are on disk, for the next start or another process
         for entry in entries:
             try:
-                self._put_in_line(entry)
+                self._enqueue(entry)
             except UnreadableMessageError as error:  # it stays in the ledger, for a version that can read it
                 log.warning("a turn is left alone", extra={"number": entry.number, "why": str(error)})
 
-    def _put_in_line(self, entry: LedgerEntry) -> None:
-        known = self._queues.get(entry.conversation, {}).get(entry.number)
+    def _enqueue(self, entry: LedgerEntry) -> None:
+        queue = self._queues.get(entry.conversation)
+        known = queue.get(entry.number) if queue is not None else None
         if known is not None:
-            _reword(known, entry)
+            if known.tries == 0:  # an edit that came to another process
+                known.message, known.state = message_from_json(entry.payload)
             return
         turn = Turn(entry, save=self._save, may_go_on=self._may_go_on)
-        queue = self._queues.setdefault(entry.conversation, {})
-        if turn.tries == 0 and is_too_much(turn.message, behind=len(queue)):  # said to another process
-            turn.message = turn.message.declined()
-        queue[entry.number] = turn
-        if command_in(turn.message.text) is Command.STOP:  # said here, to another process or before a crash
-            self.cancel(turn.message.key)
+        queue = self._queues.setdefault(entry.conversation, ConversationQueue())
+        queue.add(turn)
+        if isinstance(turn.message, Command) and turn.message.name is CommandName.STOP:
+            queue.stop_running()  # whether it was said here, to another process, or before a crash
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
             self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
-
-    def _last_in_line_is_declined(self, conversation: str) -> bool:
-        turns = self._queues.get(conversation, {}).values()
-        last = max(turns, key=lambda turn: turn.number, default=None)
-        return last is not None and _is_declined(last)
-
-    def _turn_of(self, message: IncomingMessage) -> Turn | None:
-        queue = self._queues.get(str(message.key), {})
-        return next((turn for turn in queue.values() if turn.message.id == message.id), None)
-
-    async def _excuse(self, turns: Sequence[Turn]) -> None:
-        """Write down that these turns were begun once more without having brought the process down."""
-        with contextlib.suppress(StorageError, TimeoutError):
-            async with asyncio.timeout(_STORAGE_RETRY_S):
-                await asyncio.gather(*(self._ledger.save(turn.number, *turn.excuse()) for turn in turns))
 
     async def _drop(self) -> None:
         tasks = list(self._tasks.values())
@@ -164,21 +250,21 @@ class Engine:
         try:
             while queue and self._ledger.owns(conversation):
                 await self._may_go_on()
-                # Numbers may be committed out of order on several machines: what was begun goes first.
-                turn = min(queue.values(), key=_in_order)
+                turn = queue.all()[0]
                 turn.tries += 1
-                await _insist(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
-                alike = _declined_with(turn, queue)
+                await _write_until_stored(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
+                rejected = queue.rejected_behind(turn)
                 await self._handle(turn)
                 await self._end(queue, turn, turn.outcome)
-                await asyncio.gather(*(self._end(queue, each, DECLINED) for each in alike if _is_declined(each)))
+                # One of them may have been edited or deleted meanwhile: that one gets an answer of its own.
+                await asyncio.gather(*(self._end(queue, each, DECLINED) for each in rejected if _waits_rejected(each)))
         finally:
             self._queues.pop(conversation, None)
             self._tasks.pop(conversation, None)
 
-    async def _end(self, queue: dict[int, Turn], turn: Turn, outcome: Outcome) -> None:
-        await _insist(lambda: self._ledger.end(turn.number, outcome))
-        del queue[turn.number]
+    async def _end(self, queue: ConversationQueue, turn: Turn, outcome: Outcome) -> None:
+        await _write_until_stored(lambda: self._ledger.end(turn.number, outcome))
+        queue.remove(turn)
 
     async def _handle(self, turn: Turn) -> None:
         """Answer a turn, or at least apologise for it."""
@@ -191,38 +277,11 @@ class Engine:
         await _attempt(turn, self._give_up(turn, error))
 
     async def _save(self, number: int, step: str, result: str) -> None:
-        await _insist(lambda: self._ledger.save(number, step, result))
+        await _write_until_stored(lambda: self._ledger.save(number, step, result))
 
     async def _may_go_on(self) -> None:
         if self._stopping:
             await asyncio.Event().wait()  # until `_drop` cancels this task: no step begins during a stop
-
-
-def is_too_much(message: IncomingMessage, *, behind: int) -> bool:
-    """Whether a question comes while so many turns are not done that it is not read."""
-    return behind > MAX_WAITING and message.standing is Standing.ASKED and command_in(message.text) is None
-
-
-def _in_order(turn: Turn) -> tuple[bool, int]:
-    return turn.tries == 0, turn.number
-
-
-def _is_declined(turn: Turn) -> bool:
-    return turn.tries == 0 and turn.message.standing is Standing.DECLINED
-
-
-def _declined_with(turn: Turn, queue: dict[int, Turn]) -> list[Turn]:
-    """The turns right behind a declined one that are declined too: what is said of it is said of them."""
-    if turn.message.standing is not Standing.DECLINED:
-        return []
-    behind = sorted((each for each in queue.values() if each is not turn), key=_in_order)
-    return list(takewhile(_is_declined, behind))
-
-
-def _reword(turn: Turn, entry: LedgerEntry) -> None:
-    """Take over an edit that came to another process, unless the turn has begun: it is then left alone."""
-    if turn.tries == 0:
-        turn.message = IncomingMessage.from_json(entry.payload)
 
 
 async def _attempt(turn: Turn, work: Awaitable[None]) -> Exception | None:
@@ -235,7 +294,7 @@ async def _attempt(turn: Turn, work: Awaitable[None]) -> Exception | None:
     return None
 
 
-async def _insist(write: Callable[[], Awaitable[None]]) -> None:
+async def _write_until_stored(write: Callable[[], Awaitable[None]]) -> None:
     """Write to the ledger until it takes it: a full disk is a pause, not a loss."""
     while True:
         try:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from bot.commands import Command, command_in
-from bot.conversation import IncomingMessage, Scope, Standing
-from bot.engine import Engine, is_too_much
+from bot.conversation import (
+    ActivityId,
+    Command,
+    CommandName,
+    ConversationReference,
+    Incoming,
+    Installed,
+    Scope,
+    TurnState,
+)
+from bot.engine import Engine
 from bot.errors import ChannelError
 from bot.parts import TextPart
 from bot.ports import Channel
@@ -28,26 +36,32 @@ class Intake:
         self._patience_s = patience_s
         self._notices: set[asyncio.Task[None]] = set()
 
-    async def accept(self, message: IncomingMessage) -> bool:
+    async def accept(self, message: Incoming) -> bool:
         """Make sure the message will be answered: when this returns it is on disk. False if it was there before.
 
         A /stop acts as soon as the engine that works on the conversation has it. Raises StorageError if the message
         could not be stored.
         """
-        if message.standing is Standing.INSTALLED:
-            return await self._engine.accept(message)
-        command = command_in(message.text)
         waiting = self._engine.waiting(message.key)
-        if is_too_much(message, behind=waiting):  # so that it is not even stored
-            message = message.declined()
-        fresh = await self._engine.accept(message)
-        if fresh and 0 < waiting <= _LAST_PLACE_TOLD and command is not Command.STOP:
-            self._tell_place(message)
-        return fresh
+        state = TurnState.REJECTED if self._engine.is_full_for(message) else TurnState.WAITING
+        is_new = await self._engine.accept(message, state=state)
+        is_stop = isinstance(message, Command) and message.name is CommandName.STOP
+        # Where others read along, the place in the queue is of no interest to them.
+        alone = message.reference.scope is Scope.PERSONAL and not isinstance(message, Installed)
+        tell = alone and not is_stop and 0 < waiting <= _LAST_PLACE_TOLD
+        if is_new and tell and self._engine.ahead_of(message) > 0:
+            notice = asyncio.create_task(self._tell_place(message), name=f"notice to {message.id}")
+            self._notices.add(notice)
+            notice.add_done_callback(self._notices.discard)
+        return is_new
 
-    async def replace(self, message: IncomingMessage) -> bool:
-        """Take an edited or withdrawn message for the one that waits; False if its turn has begun. StorageError."""
+    async def replace(self, message: Incoming) -> bool:
+        """Put an edited message in the place of the one that waits; False if its turn has started. StorageError."""
         return await self._engine.replace(message)
+
+    async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
+        """Take back a message that waits; False if its turn has started. StorageError."""
+        return await self._engine.delete(message_id, reference)
 
     async def stop(self) -> None:
         """Send no more notices."""
@@ -55,13 +69,7 @@ class Intake:
             notice.cancel()
         await asyncio.gather(*self._notices, return_exceptions=True)
 
-    def _tell_place(self, message: IncomingMessage) -> None:
-        if message.reference.scope is Scope.PERSONAL and self._engine.ahead_of(message) > 0:
-            notice = asyncio.create_task(self._say(message), name=f"notice to {message.id}")
-            self._notices.add(notice)
-            notice.add_done_callback(self._notices.discard)
-
-    async def _say(self, message: IncomingMessage) -> None:
+    async def _tell_place(self, message: Incoming) -> None:
         await asyncio.sleep(self._patience_s)
         ahead = self._engine.ahead_of(message)
         if ahead == 0:

@@ -195,7 +195,7 @@ class LedgerEntry:
     number: int  # grows in order of acceptance within a conversation
     conversation: str  # str(ConversationKey)
     id: str  # the message's id
-    payload: str  # IncomingMessage.to_json()
+    payload: str  # as bot.conversation.message_to_json writes it
     steps: dict[str, str]  # JSON results of the steps that are done, by step name
     tries: int  # how many times it was begun
 

@@ -16,8 +16,7 @@ from bot import sentences
 from bot.answer import Answer, GivenFile
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
-from bot.commands import Command, command_in
-from bot.conversation import MAX_TEXT_CHARS, Scope, Standing, ThreadId
+from bot.conversation import MAX_TEXT_CHARS, Command, CommandName, Installed, Scope, ThreadId, TurnState
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
 from bot.errors import (
     AssistantError,
@@ -81,17 +80,17 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
 
 
 async def _reply(turn: Turn, outside: Outside) -> Reply:
-    match turn.message.standing:
-        case Standing.ASKED:
-            return await _work_out(turn, outside)
-        case Standing.DECLINED:
+    match turn.state:
+        case TurnState.REJECTED:
             return Reply(parts=say(sentences.NOT_READ), outcome=DECLINED)
-        case Standing.WITHDRAWN:
+        case TurnState.DELETED:
             return Reply(parts=(), outcome=WITHDRAWN)
-        case Standing.INSTALLED:
+        case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
             return Reply(parts=(WelcomePart(text=text, starters=sentences.STARTERS),), outcome=WELCOMED)
+        case TurnState.WAITING:
+            return await _work_out(turn, outside)
 
 
 async def _work_out(turn: Turn, outside: Outside) -> Reply:
@@ -110,21 +109,21 @@ async def _work_out(turn: Turn, outside: Outside) -> Reply:
 
 async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     """What the bot says itself, without the assistant; None if this is a question for the assistant."""
+    if isinstance(turn.message, Command):
+        match turn.message.name:
+            case CommandName.NEW:
+                await outside.conversations.forget(turn.message.key)
+                return sentences.NEW_DONE
+            case CommandName.STOP:
+                return sentences.STOP_DONE
+            case CommandName.HELP:
+                return sentences.HELP
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
         return sentences.HINT
     if len(text) > MAX_TEXT_CHARS:
         return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
-    match command_in(text):
-        case Command.NEW:
-            await outside.conversations.forget(turn.message.key)
-            return sentences.NEW_DONE
-        case Command.STOP:
-            return sentences.STOP_DONE
-        case Command.HELP:
-            return sentences.HELP
-        case None:
-            return objection_to(attachments)
+    return objection_to(attachments)
 
 
 async def _ask(turn: Turn, outside: Outside) -> tuple[Part, ...]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NewType, TypeVar
 
-from bot.conversation import IncomingMessage
+from bot.conversation import message_from_json
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
 from bot.timeline import ANSWERED, EXCUSED, Outcome, turn_name
@@ -37,7 +37,7 @@ class Turn:
         self.conversation = entry.conversation
         self.code = code_of(entry.number)
         self.id = TurnId(turn_name(entry.number, entry.id))
-        self.message = IncomingMessage.from_json(entry.payload)
+        self.message, self.state = message_from_json(entry.payload)
         self.tries = entry.tries
         self.outcome: Outcome = ANSWERED  # unless whoever works on it finds another end
         self.between_steps = asyncio.Event()

@@ -171,7 +171,7 @@ async def _working(opened: _Opened, channel: TeamsChannel) -> AsyncIterator[Engi
 
 def _application(intake: Intake, files: Files) -> web.Application:
     app = web.Application(middlewares=[errors_as_json, loopback_only])
-    dispatch = TeamsDispatch(accept=intake.accept, replace=intake.replace)
+    dispatch = TeamsDispatch(intake)
     MessagesEndpoint(dispatch=dispatch).add_routes(app)
     add_file_routes(app, files)
     return app

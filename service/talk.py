@@ -13,7 +13,7 @@ from typing import Protocol
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
 from bot.attachments import MAX_FILES, TOO_MANY, Attachment, listed
-from bot.conversation import IncomingMessage
+from bot.conversation import Incoming
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart, WelcomePart
@@ -96,7 +96,7 @@ class Talk:
         key = said_in_terminal("", conversation=self.conversation, number=0).key
         self.engine.cancel(key)
 
-    async def _hear(self, message: IncomingMessage, listener: Listener | None) -> Heard:
+    async def _hear(self, message: Incoming, listener: Listener | None) -> Heard:
         heard = Heard(question=message.text)
         while True:
             part = await self.channel.heard.get()

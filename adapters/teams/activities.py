@@ -1,4 +1,4 @@
-"""Bot Framework's Activity as our IncomingMessage."""
+"""Bot Framework's Activity as an `Incoming` of the application."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from bot.conversation import (
     ActivityId,
     ConversationKey,
     ConversationReference,
-    IncomingMessage,
+    Incoming,
+    Installed,
     Party,
     Scope,
-    Standing,
+    pressed,
+    typed,
 )
 from bot.errors import UnreadableMessageError
 
@@ -26,7 +28,7 @@ _MAX_ID = 2_000  # characters; opaque ids of Teams have some hundred
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
 
 
-def read_message(activity: Activity) -> IncomingMessage | None:
+def read_message(activity: Activity) -> Incoming | None:
     """What the person wrote, or None for words in a shared place that were not meant for the bot.
 
     With resource-specific consent a bot hears everything said in a team or a chat, so only a mention of this very bot
@@ -36,26 +38,25 @@ def read_message(activity: Activity) -> IncomingMessage | None:
     reference = _reference(activity)
     question = question_in(activity.value)
     if question is not None and (activity.text or question) == question:
-        return IncomingMessage(id=ActivityId(_present(activity.id, "id")), reference=reference, text=question)
+        return pressed(question, id=_id(activity), reference=reference)
     mentions = mentions_in(activity)
     if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
         return None
     text = text_without(activity.text or "", mentions, bot=reference.bot.id)
-    return IncomingMessage(
-        id=ActivityId(_present(activity.id, "id")),
+    return typed(
+        text_without_quotes(text, quotes_in(activity)).strip(),
+        id=_id(activity),
         reference=reference,
-        text=text_without_quotes(text, quotes_in(activity)).strip(),
         attachments=attachments_in(activity),
     )
 
 
-def read_deletion(activity: Activity) -> IncomingMessage:
-    """What stands in the place of a message that was deleted. Raises UnreadableMessageError as for a message."""
-    message_id = ActivityId(_present(activity.id, "id"))
-    return IncomingMessage(id=message_id, reference=_reference(activity), text="", standing=Standing.WITHDRAWN)
+def read_deletion(activity: Activity) -> tuple[ActivityId, ConversationReference]:
+    """Which message was deleted, and where. Raises UnreadableMessageError as for a message."""
+    return _id(activity), _reference(activity)
 
 
-def read_installation(activity: Activity) -> IncomingMessage | None:
+def read_installation(activity: Activity) -> Installed | None:
     """That the bot was added to a conversation; None if the activity tells something else.
 
     Teams tells it twice, by an `installationUpdate` and a `conversationUpdate`, and perhaps again. All of them are one
@@ -65,9 +66,7 @@ def read_installation(activity: Activity) -> IncomingMessage | None:
     added = [member.id for member in activity.members_added or [] if member is not None]
     if activity.action != "add" and reference.bot.id not in added:
         return None
-    return IncomingMessage(
-        id=_INSTALLATION, reference=replace(reference, reply_to=None), text="", standing=Standing.INSTALLED
-    )
+    return Installed(id=_INSTALLATION, reference=replace(reference, reply_to=None))
 
 
 def _reference(activity: Activity) -> ConversationReference:
@@ -83,8 +82,12 @@ def _reference(activity: Activity) -> ConversationReference:
         bot=_party(activity.recipient, "recipient"),
         user=_party(activity.from_property, "from"),
         locale=activity.locale or "",
-        reply_to=ActivityId(_present(activity.id, "id")),
+        reply_to=_id(activity),
     )
+
+
+def _id(activity: Activity) -> ActivityId:
+    return ActivityId(_present(activity.id, "id"))
 
 
 def _present(value: str | None, field: str) -> str:
@@ -97,7 +100,12 @@ def _present(value: str | None, field: str) -> str:
 
 def _party(account: ChannelAccount | None, field: str) -> Party:
     account = account or ChannelAccount()
-    return Party(id=_present(account.id, f"{field}.id"), name=account.name or "")
+    directory_id = account.aad_object_id or ""
+    return Party(
+        id=_present(account.id, f"{field}.id"),
+        name=account.name or "",
+        directory_id=directory_id if len(directory_id) <= _MAX_ID else "",
+    )
 
 
 def _tenant(activity: Activity, conversation: ConversationAccount) -> str:

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Protocol, TypeVar
 
 from botbuilder.core import InvokeResponse, TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 from botbuilder.schema import Activity
 
 from adapters.teams.activities import read_deletion, read_installation, read_message
-from bot.conversation import IncomingMessage
+from bot.conversation import ActivityId, ConversationReference, Incoming
 from bot.errors import UnreadableMessageError
 
 log = logging.getLogger(__name__)
 
-Accept = Callable[[IncomingMessage], Awaitable[bool]]
-"""Stores a message for answering; False if it was stored before. Raises StorageError."""
-
-Replace = Callable[[IncomingMessage], Awaitable[bool]]
-"""Puts a message in the place of one that waits under the same id; False if none does. Raises StorageError."""
+T = TypeVar("T")
 
 
-Read = Callable[[Activity], IncomingMessage | None]
-"""Raises UnreadableMessageError."""
+class Receiver(Protocol):
+    """Takes what people say. Every method raises StorageError if it could not store it."""
+
+    async def accept(self, message: Incoming) -> bool:
+        """Store a message for answering; False if it was stored before."""
+        ...
+
+    async def replace(self, message: Incoming) -> bool:
+        """Put a message in the place of one that waits under the same id; False if none does."""
+        ...
+
+    async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
+        """Take back a message that waits; False if none does."""
+        ...
 
 
 class TeamsDispatch(TeamsActivityHandler):
@@ -34,10 +43,9 @@ class TeamsDispatch(TeamsActivityHandler):
     before the activity is answered, some of it fails on shapes that Teams may send.
     """
 
-    def __init__(self, *, accept: Accept, replace: Replace) -> None:
+    def __init__(self, receiver: Receiver) -> None:
         super().__init__()
-        self._accept = accept
-        self._replace = replace
+        self._receiver = receiver
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """Hand a message on; raises UnreadableMessageError, StorageError."""
@@ -45,20 +53,24 @@ class TeamsDispatch(TeamsActivityHandler):
         if message is None:
             await self._let_go(turn_context)
         else:
-            await self._accept(message)
+            await self._receiver.accept(message)
 
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
         """Take an edit, or a deletion taken back, for the message that waits; raises StorageError."""
-        await self._take_over(turn_context, read_message)
+        message = _read_or_none(read_message, turn_context.activity)
+        if message is None or not await self._receiver.replace(message):
+            await self._let_go(turn_context)
 
     async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
-        """Withdraw the message that waits; raises StorageError."""
-        await self._take_over(turn_context, read_deletion)
+        """Take back the message that waits; raises StorageError."""
+        deleted = _read_or_none(read_deletion, turn_context.activity)
+        if deleted is None or not await self._receiver.delete(*deleted):
+            await self._let_go(turn_context)
 
     async def on_installation_update(self, turn_context: TurnContext) -> None:
         """Introduce the bot where it was added; raises StorageError."""
-        message = _readable(read_installation, turn_context.activity)
-        if message is None or not await self._accept(message):
+        installed = _read_or_none(read_installation, turn_context.activity)
+        if installed is None or not await self._receiver.accept(installed):
             await self._let_go(turn_context)
 
     on_conversation_update_activity = on_installation_update
@@ -67,11 +79,6 @@ class TeamsDispatch(TeamsActivityHandler):
         """Nothing can be invoked yet, and an invoke must be answered in its own HTTP response."""
         await self._let_go(turn_context)
         return InvokeResponse(status=HTTPStatus.NOT_IMPLEMENTED)
-
-    async def _take_over(self, turn_context: TurnContext, read: Read) -> None:
-        message = _readable(read, turn_context.activity)
-        if message is None or not await self._replace(message):
-            await self._let_go(turn_context)
 
     async def _let_go(self, turn_context: TurnContext) -> None:
         activity = turn_context.activity
@@ -84,8 +91,8 @@ class TeamsDispatch(TeamsActivityHandler):
     on_unrecognized_activity_type = _let_go
 
 
-def _readable(read: Read, activity: Activity) -> IncomingMessage | None:
-    """What `read` makes of an event; one that cannot be read asks for nothing, unlike a message."""
+def _read_or_none(read: Callable[[Activity], T], activity: Activity) -> T | None:
+    """What `read` makes of an event; None if it cannot be read: unlike a message, that asks for no answer."""
     try:
         return read(activity)
     except UnreadableMessageError:

@@ -14,7 +14,7 @@ from adapters.openai.client import Client
 from adapters.openai.client import Endpoint as Address
 from adapters.openai.polling import PollingPace
 from bot.attachments import Attachment
-from bot.conversation import ActivityId, ConversationReference, IncomingMessage
+from bot.conversation import ActivityId, ConversationReference, Incoming, message_to_json
 from bot.errors import TurnStoppedError
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
@@ -42,10 +42,10 @@ class Talk:
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     turns: int = 0
 
-    def begin(self, asked: IncomingMessage) -> tuple[Turn, asyncio.Task[None]]:
+    def begin(self, asked: Incoming) -> tuple[Turn, asyncio.Task[None]]:
         self.turns += 1
         entry = LedgerEntry(
-            number=self.turns, conversation="c", id=f"m{self.turns}", payload=asked.to_json(), steps={}, tries=0
+            number=self.turns, conversation="c", id=f"m{self.turns}", payload=message_to_json(asked), steps={}, tries=0
         )
         turn = Turn(entry, save=self._save, may_go_on=self._go_on)
         return turn, asyncio.create_task(run_turn(turn, self._outside()))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.conversation import message_to_json
 from storage.migrations import scripts
 from tests.crash.conftest import Talk
 from tests.support.fake_assistants_state import Plan, text
@@ -116,7 +117,7 @@ async def test_turns_that_the_first_version_left_half_done_are_finished_by_this_
 
 
 def payload_of_the_first_version(talk: Talk, name: str) -> str:
-    written = json.loads(message(name, id=name, conversation=name).to_json())
+    written = json.loads(message_to_json(message(name, id=name, conversation=name)))
     written["service_url"] = talk.outside.connector_address
     del written["standing"], written["locale"]
     return json.dumps(written)

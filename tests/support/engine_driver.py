@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bot.conversation import IncomingMessage
+from bot.conversation import Incoming
 from bot.engine import Engine
 from bot.turn import Turn
 from tests.support.fakes import MemoryLedger
@@ -45,6 +45,6 @@ def engine_for(ledger: MemoryLedger, handler: Callable[[Turn], Awaitable[None]],
     return Engine(ledger=ledger, handler=handler, give_up=story.give_up)
 
 
-async def accept_all(engine: Engine, *messages: IncomingMessage) -> None:
+async def accept_all(engine: Engine, *messages: Incoming) -> None:
     for each in messages:
         await engine.accept(each)

@@ -14,12 +14,15 @@ from bot.answer import Answer, FileId, GivenFile
 from bot.attachments import Attachment
 from bot.conversation import (
     ActivityId,
+    Command,
     ConversationKey,
     ConversationReference,
     IncomingMessage,
     Party,
+    Question,
     Scope,
     ThreadId,
+    typed,
 )
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.parts import Part
@@ -30,7 +33,7 @@ from bot.timeline import ANSWERED, Outcome
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 
 
-def message(text: str = "hello", *, id: str = "m1", conversation: str = "c1") -> IncomingMessage:  # noqa: A002
+def message(text: str = "hello", *, id: str = "m1", conversation: str = "c1") -> Question | Command:  # noqa: A002
     key = ConversationKey(channel="msteams", tenant="t1", conversation=conversation)
     reference = ConversationReference(
         service_url="http://localhost:1/_connector",
@@ -40,7 +43,7 @@ def message(text: str = "hello", *, id: str = "m1", conversation: str = "c1") ->
         user=Party(id="ada", name="Ada"),
         reply_to=ActivityId(id),
     )
-    return IncomingMessage(id=ActivityId(id), reference=reference, text=text)
+    return typed(text, id=ActivityId(id), reference=reference)
 
 
 class MemoryLedger:

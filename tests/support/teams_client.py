@@ -15,7 +15,7 @@ from aiohttp import web
 
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
-from bot.conversation import IncomingMessage
+from bot.conversation import ActivityId, ConversationReference, Incoming
 from bot.errors import StorageError
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import IDLE_S, HttpRunner
@@ -34,10 +34,11 @@ def recorded(shape: str, /, **changes: Any) -> dict[str, Any]:
 class Accepted:
     """Remembers what was accepted, and knows a message that comes again."""
 
-    messages: list[IncomingMessage] = field(default_factory=list)
+    messages: list[Incoming] = field(default_factory=list)
+    deleted: list[ActivityId] = field(default_factory=list)
     full: bool = False
 
-    async def __call__(self, message: IncomingMessage) -> bool:
+    async def accept(self, message: Incoming) -> bool:
         if self.full:
             raise StorageError("the disk is full")
         if any((known.id, known.key) == (message.id, message.key) for known in self.messages):
@@ -45,7 +46,7 @@ class Accepted:
         self.messages.append(message)
         return True
 
-    async def replace(self, message: IncomingMessage) -> bool:
+    async def replace(self, message: Incoming) -> bool:
         """Whatever was accepted can be replaced, for nothing is ever begun here."""
         if self.full:
             raise StorageError("the disk is full")
@@ -54,6 +55,12 @@ class Accepted:
                 self.messages[place] = message
                 return True
         return False
+
+    async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
+        if self.full:
+            raise StorageError("the disk is full")
+        self.deleted.append(message_id)
+        return True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +105,7 @@ async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
     accepted = Accepted()
     async with aiohttp.ClientSession(auto_decompress=False) as client:
         app = web.Application(middlewares=[errors_as_json, loopback_only])
-        dispatch = TeamsDispatch(accept=accepted, replace=accepted.replace)
+        dispatch = TeamsDispatch(accepted)
         MessagesEndpoint(dispatch=dispatch).add_routes(app)
         runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)
         await runner.setup()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.attachments import Attachment
+from bot.conversation import message_to_json
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -46,7 +47,7 @@ class World:
         )
 
     def turn(self, text: str = "hello", *attachments: Attachment, tries: int = 0) -> Turn:
-        payload = replace(message(text), attachments=attachments).to_json()
+        payload = message_to_json(replace(message(text), attachments=attachments))
         entry = LedgerEntry(number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), tries=tries)
         return Turn(entry, save=self._save, may_go_on=lambda: asyncio.sleep(0))
 

@@ -12,7 +12,7 @@ import pytest
 
 from bot.answer import FileId, GivenFile
 from bot.attachments import MAX_FILE_BYTES, Attachment, objection_to
-from bot.conversation import IncomingMessage
+from bot.conversation import TurnState, message_from_json, message_to_json
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.parts import ApologyPart, TextPart
@@ -147,10 +147,10 @@ def test_the_kinds_are_known_in_any_case(name: str) -> None:
 
 def test_a_message_is_read_back_with_its_files_and_one_of_before_there_were_any_too() -> None:
     said = replace(message(), attachments=(CSV, PICTURE))
-    assert IncomingMessage.from_json(said.to_json()) == said
-    row = json.loads(message().to_json())
+    assert message_from_json(message_to_json(said)) == (said, TurnState.WAITING)
+    row = json.loads(message_to_json(message()))
     del row["attachments"]
-    assert IncomingMessage.from_json(json.dumps(row)) == message()
+    assert message_from_json(json.dumps(row)) == (message(), TurnState.WAITING)
 
 
 @pytest.mark.parametrize("name", ["", "..", "/", "\0", "...\\", "\u202e", "a\nb.csv", "x" * 1000, "🙂.csv", "\ud800"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.conversation import Standing
+from bot.conversation import TurnState, message_to_json
 from bot.engine import MAX_WAITING
 from bot.errors import StorageError, TurnGivenUpError
 from bot.timeline import DECLINED, STOPPED
@@ -104,7 +104,7 @@ async def test_a_step_in_doubt_is_looked_for_before_it_is_done_again() -> None:
     async def handler(turn: Turn) -> None:
         assert await turn.step("one", do, find) == ("found" if turn.tries > 1 else "done")
 
-    await ledger.add("c", "m", message().to_json())
+    await ledger.add("c", "m", message_to_json(message()))
     await ledger.begin(1)  # an earlier life began it and died
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -115,7 +115,7 @@ async def test_a_step_in_doubt_is_looked_for_before_it_is_done_again() -> None:
 
 async def test_a_turn_that_brought_the_process_down_five_times_is_given_up() -> None:
     ledger, story = MemoryLedger(), Story()
-    await ledger.add("c", "m", message("poison").to_json())
+    await ledger.add("c", "m", message_to_json(message("poison")))
     for _ in range(MAX_ATTEMPTS):
         await ledger.begin(1)
     engine = engine_for(ledger, story, story)
@@ -159,7 +159,7 @@ async def test_a_disk_that_fills_up_in_mid_turn_pauses_it_and_loses_nothing(monk
 async def test_a_turn_that_a_newer_version_wrote_is_left_in_the_ledger_and_stops_nobody(payload: str) -> None:
     ledger, story = MemoryLedger(), Story()
     await ledger.add(str(message().key), "m0", payload)
-    await ledger.add(str(message().key), "m1", message("readable").to_json())
+    await ledger.add(str(message().key), "m1", message_to_json(message("readable")))
     engine = engine_for(ledger, story, story)
     await engine.start()
     await until(lambda: story.ended == ["readable"])
@@ -205,7 +205,7 @@ async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_
     await accept_all(engine, message("one"), message("two", id="m2"))
     await until(lambda: story.begun == ["one"])
     for number, text in ((1, "one, too late"), (2, "two, edited")):
-        payload = message(text, id=f"m{number}").to_json()
+        payload = message_to_json(message(text, id=f"m{number}"))
         ledger.adopt([replace(ledger.entries[number], payload=payload)])  # it has heard of the edit
     story.hold.set()
     await until(lambda: len(ledger.done) == 2)
@@ -217,11 +217,15 @@ async def test_messages_that_are_declined_one_after_another_are_told_once_and_kn
     story.hold.clear()
     engine = engine_for(ledger, story, story)
     await engine.start()
-    declined = [replace(message("", id=f"d{n}"), standing=Standing.DECLINED) for n in range(4)]
-    await accept_all(engine, message("in hand"), *declined[:3], message("asked", id="m2"), declined[3])
+    declined = [message("not read", id=f"d{n}") for n in range(4)]
+    await engine.accept(message("in hand"))
+    for each in declined[:3]:
+        await engine.accept(each, state=TurnState.REJECTED)
+    await engine.accept(message("asked", id="m2"))
+    await engine.accept(declined[3], state=TurnState.REJECTED)
     await until(lambda: story.begun == ["in hand"])
     assert [ledger.outcomes[number] for number in ledger.done] == ["declined"] * 2
-    assert not await engine.accept(declined[2])
+    assert not await engine.accept(declined[2], state=TurnState.REJECTED)
     story.hold.set()
     await until(lambda: len(ledger.done) == 6)
     assert story.ended == ["in hand", "", "asked", ""]
@@ -232,9 +236,9 @@ async def test_what_is_declined_while_that_is_being_said_is_told_by_itself() -> 
     story.hold.clear()
     engine = engine_for(ledger, story, story)
     await engine.start()
-    await engine.accept(replace(message("", id="d1"), standing=Standing.DECLINED))
+    await engine.accept(message("not read", id="d1"), state=TurnState.REJECTED)
     await until(lambda: story.begun == [""])
-    await engine.accept(replace(message("", id="d2"), standing=Standing.DECLINED))
+    await engine.accept(message("not read", id="d2"), state=TurnState.REJECTED)
     story.hold.set()
     await until(lambda: story.ended == ["", ""])
 
@@ -253,17 +257,17 @@ async def test_how_a_turn_ended_is_written_down() -> None:
 
 async def test_a_flood_that_came_to_another_process_is_declined_once_by_whoever_works_on_the_conversation() -> None:
     ledger, story = MemoryLedger(), Story()
-    begun: list[tuple[str, Standing]] = []
+    begun: list[tuple[str, TurnState]] = []
 
     async def handler(turn: Turn) -> None:
-        begun.append((turn.message.text, turn.message.standing))
+        begun.append((turn.message.text, turn.state))
 
     texts = [f"question {number}" for number in range(MAX_WAITING + 200)]
     texts.insert(MAX_WAITING + 50, "/new")
     for number, text in enumerate(texts):
-        await ledger.add(str(message().key), f"m{number}", message(text, id=f"m{number}").to_json())
+        await ledger.add(str(message().key), f"m{number}", message_to_json(message(text, id=f"m{number}")))
     await engine_for(ledger, handler, story).start()
     await until(lambda: len(ledger.done) == len(texts))
-    read = [(text, Standing.ASKED) for text in texts[: MAX_WAITING + 1]]
-    assert begun == [*read, ("", Standing.DECLINED), ("/new", Standing.ASKED), ("", Standing.DECLINED)]
+    read = [(text, TurnState.WAITING) for text in texts[: MAX_WAITING + 1]]
+    assert begun == [*read, ("", TurnState.REJECTED), ("/new", TurnState.WAITING), ("", TurnState.REJECTED)]
     assert list(ledger.outcomes.values()).count(DECLINED) == len(texts) - len(begun)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bot.conversation import message_to_json
 from bot.errors import TurnStoppedError
 from bot.turn import MAX_ATTEMPTS, Turn
 from tests.support.engine_driver import Story, accept_all, engine_for
@@ -64,7 +65,7 @@ async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -
 async def test_a_turn_that_was_stopped_politely_many_times_is_not_taken_for_one_that_brings_the_process_down() -> None:
     ledger, story = MemoryLedger(), Story()
     story.hold.clear()
-    await ledger.add("c", "m", message("long").to_json())
+    await ledger.add("c", "m", message_to_json(message("long")))
     for life in range(2 * MAX_ATTEMPTS):
         engine = engine_for(ledger, story, story)
         await engine.start()
@@ -140,7 +141,7 @@ async def test_a_second_stop_does_not_cut_off_the_word_to_the_first() -> None:
 async def test_a_stop_that_came_before_a_crash_or_to_another_process_stops_the_turn_that_is_resumed() -> None:
     ledger, story = MemoryLedger(), Story()
     for n, text in enumerate(["long", "/stop", "next"]):
-        number = await ledger.add(str(message().key), f"m{n}", message(text, id=f"m{n}").to_json())
+        number = await ledger.add(str(message().key), f"m{n}", message_to_json(message(text, id=f"m{n}")))
         if text == "long":
             await ledger.begin(number or 0)
     engine = engine_for(ledger, until_stopped(story), story)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from bot.conversation import IncomingMessage, Scope, Standing
+from bot.conversation import Scope, TurnState, message_from_json
 from bot.engine import MAX_WAITING, Engine
 from bot.errors import DeliveryError
 from bot.intake import Intake
@@ -86,11 +86,11 @@ async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_bu
     for number, text in enumerate(texts):
         assert await intake.accept(message(text, id=f"m{number}"))
     assert await intake.accept(message("elsewhere", conversation="c2"))
-    kept = [IncomingMessage.from_json(entry.payload) for entry in ledger.entries.values()]
+    kept = [message_from_json(entry.payload) for entry in ledger.entries.values()]
     await intake.stop()
     await engine.stop()
-    read = [each.text for each in kept if each.standing is Standing.ASKED]
-    declined = [each.text for each in kept if each.standing is Standing.DECLINED]
+    read = [each.text for each, state in kept if state is TurnState.WAITING]
+    declined = [each.text for each, state in kept if state is TurnState.REJECTED]
     assert read == [*texts[: MAX_WAITING + 1], "/new", "elsewhere"]
     assert declined == [""]
     assert list(ledger.outcomes.values()) == ["declined"]  # the second one is told with the first

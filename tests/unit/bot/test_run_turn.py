@@ -9,7 +9,7 @@ import pytest
 from bot import sentences
 from bot.answer import Answer, AnswerFile, AnswerImage, FileId
 from bot.apology import MAX_REPEATED
-from bot.conversation import MAX_TEXT_CHARS, Standing, ThreadId
+from bot.conversation import MAX_TEXT_CHARS, ThreadId, TurnState
 from bot.errors import (
     AssistantUnavailableError,
     RunTooSlowError,
@@ -372,15 +372,13 @@ async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -
 
 
 @pytest.mark.parametrize(
-    ("standing", "said", "outcome"),
-    [(Standing.DECLINED, [TextPart(text=sentences.NOT_READ)], "declined"), (Standing.WITHDRAWN, [], "withdrawn")],
+    ("state", "said", "outcome"),
+    [(TurnState.REJECTED, [TextPart(text=sentences.NOT_READ)], "declined"), (TurnState.DELETED, [], "withdrawn")],
 )
-async def test_a_message_that_is_not_to_be_read_starts_no_run(
-    standing: Standing, said: list[Part], outcome: str
-) -> None:
+async def test_a_message_that_is_not_to_be_read_starts_no_run(state: TurnState, said: list[Part], outcome: str) -> None:
     world = World()
     turn = world.turn("")
-    turn.message = replace(turn.message, standing=standing)
+    turn.state = state
     await run_turn(turn, world.outside)
     assert (world.channel.said, turn.outcome, world.assistant.runs) == (said, outcome, {})
 

@@ -127,7 +127,7 @@ async def test_what_breaks_inside_is_logged_by_kind_and_place_without_its_words(
     async def broken(_: object) -> bool:
         raise LookupError("the user's words")
 
-    monkeypatch.setattr(type(door.accepted), "__call__", lambda self, message: broken(message))
+    monkeypatch.setattr(type(door.accepted), "accept", lambda self, message: broken(message))
 
     status, answer = await door.post(recorded("personal"))
 

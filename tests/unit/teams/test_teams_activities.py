@@ -7,14 +7,14 @@ import pytest
 from botbuilder.schema import Activity
 
 from adapters.teams.activities import read_message
-from bot.conversation import IncomingMessage, Scope
+from bot.conversation import Incoming, Scope
 from bot.errors import UnreadableMessageError
 from tests.support.teams_client import recorded
 
 BOT = "00000000-0000-0000-0000-00000000000011"
 
 
-def read(activity: dict[str, Any]) -> IncomingMessage | None:
+def read(activity: dict[str, Any]) -> Incoming | None:
     return read_message(Activity().deserialize(activity))
 
 
@@ -225,3 +225,9 @@ def test_a_made_up_button_is_a_message_without_words(changes: dict[str, Any]) ->
 
 def test_words_count_more_than_a_value_beside_them() -> None:
     assert words(asked_again("personal", text="hello")) == "hello"
+
+
+def test_the_directory_id_of_a_person_is_kept() -> None:
+    message = read(recorded("personal"))
+    assert message is not None
+    assert message.reference.user.directory_id == "00000000-0000-0000-0000-0000000000020"
