@@ -119,5 +119,7 @@ async def test_turns_that_the_first_version_left_half_done_are_finished_by_this_
 def payload_of_the_first_version(talk: Talk, name: str) -> str:
     written = json.loads(message_to_json(message(name, id=name, conversation=name)))
     written["service_url"] = talk.outside.connector_address
-    del written["standing"], written["locale"]
+    written["text"] = written.pop("content")
+    written["bot"], written["user"] = written["bot"][:2], written["user"][:2]
+    del written["kind"], written["state"], written["locale"]
     return json.dumps(written)
