@@ -31,7 +31,7 @@ def _block(node: SyntaxTreeNode) -> str:
         case "hr":
             return ""
         case "fence" | "code_block" | "table":
-            return _fenced(_verbatim(node), _language(node))
+            return _fenced(*_verbatim(node))
         case "blockquote":
             return _indented(_blocks(node.children), first="> ", rest="> ")
         case "bullet_list" | "ordered_list":
@@ -69,13 +69,16 @@ def _indented(text: str, *, first: str, rest: str) -> str:
     return "\n".join([(first + top).rstrip(), *(rest + line if line else rest.rstrip() for line in lines)])
 
 
-def _verbatim(node: SyntaxTreeNode) -> str:
-    return columns(node) if node.type == "table" else node.content.rstrip("\n")
-
-
-def _language(node: SyntaxTreeNode) -> str:
-    language = re.match(r"[\w+#.-]{1,30}", node.info) if node.type == "fence" else None
-    return language[0] if language else ""
+def _verbatim(node: SyntaxTreeNode) -> tuple[str, str]:
+    """What a preformatted block holds, and its language; both may be empty."""
+    if node.type == "table":
+        return columns(node), ""
+    # A language stands directly behind the opening fence. Other words there are shown nowhere, and a model may have
+    # meant them to be read; options of a highlighter (`linenos=true`) it has not.
+    language = re.match(r"[\w+#.-]{1,30}(?=\s|$)", node.info)
+    words = node.info[language.end() if language else 0 :].split()
+    said = " ".join(word for word in words if not re.fullmatch(r"\w+=\S+", word))
+    return "\n".join(filter(None, (said, node.content.rstrip("\n")))), language[0] if language else ""
 
 
 def _fenced(text: str, language: str) -> str:
@@ -96,8 +99,7 @@ def _pieces(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
     """
     match node.type:
         case "fence" | "code_block" | "table":
-            language = _language(node)
-            text = _verbatim(node)
+            text, language = _verbatim(node)
             room = max(max_units - 2 * len(_fence(text)) - len(language) - 2, max_units // 3 - 50)
             yield from (_fenced(part, language) for part in cut_lines(text, room))
         case "blockquote" | "list_item":

@@ -51,6 +51,8 @@ def test_what_teams_knows_is_left_as_it_is(text: str) -> None:
         ("````\n```\n````", "````\n```\n````"),
         ("```py linenos=true\nx\n```", "```py\nx\n```"),
         ("```\nnever closed", "```\nnever closed\n```"),
+        ("~~~ words behind a fence ", "```\nwords behind a fence\n```"),
+        ("```py and words\nx\n```", "```py\nand words\nx\n```"),
         ("`` a`b ``", "``a`b``"),
         ("__bold__ _italic_", "**bold** *italic*"),
         ("***both***", "***both***"),
