@@ -48,7 +48,7 @@ imports: environments-test
 	@$(venv)/lint-imports
 
 documents: environments-test
-	@$(venv)/python -m service.settings_docs --check
+	@$(venv)/python -m service.settings.docs --check
 
 tree: environments-test
 	@$(venv)/python -m scripts.check_tree

@@ -72,9 +72,9 @@ async def serve_assistants(settings: Settings, port: int, announce: Announce) ->
         announce(
             Started(
                 address=server.base_url.removesuffix("/v1"),
-                wall=sandbox.isolation,
-                no_wall_because=sandbox.reason,
-                made_key=key if made else None,
+                isolation=sandbox.isolation,
+                sandbox_unavailable_reason=sandbox.reason,
+                generated_key=key if made else None,
             )
         )
         await asked.wait()
@@ -99,7 +99,9 @@ async def running(settings: Settings) -> AsyncIterator[Started]:
             )
             await stack.enter_async_context(chat_page(settings, place, opened.memory, _looked_at(opened), app))
         await stack.enter_async_context(_listening(app, port))
-        yield Started(address=address, wall=opened.sandbox.isolation, no_wall_because=opened.sandbox.reason)
+        yield Started(
+            address=address, isolation=opened.sandbox.isolation, sandbox_unavailable_reason=opened.sandbox.reason
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from service.chat_page import PageMemory
 from service.data_dir import kept_key
 from service.listening import LOOPBACK
 from service.model import TUTOR, model_behind
-from service.secret import Secret
 from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
+from service.settings.secret import Secret
 from service.weather import WeatheredModel
 
 _UPLOADS_KEPT_S = 30 * 24 * 60 * 60  # in our own server, the most that the API allows; others keep them as they do

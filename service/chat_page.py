@@ -24,7 +24,7 @@ from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_ch
 from bot.conversation import ConversationKey
 from bot.ports import Conversations, TurnsOfConversation
 from service.data_dir import kept_key
-from service.greeting import who_answers
+from service.greeting import describe_assistant
 from service.model import TUTOR
 from service.settings import Backend, Settings
 from service.weather import can_restart, restart_at_once
@@ -97,7 +97,7 @@ def _page(settings: Settings, place: Place, bot: Bot) -> WebChatSettings:
         words=PageWords(
             assistant=settings.assistant_name,
             assistant_id=bot.assistant_id,
-            speaker=who_answers(settings),
+            speaker=describe_assistant(settings),
             can_connect=settings.endpoint is None,
         ),
     )

@@ -21,7 +21,7 @@ from typing import NoReturn
 import click
 
 from bot.errors import BotError, StorageInUseError
-from service.greeting import Started, assistants_greeting, bot_greeting, who_answers
+from service.greeting import Started, assistants_greeting, bot_greeting, describe_assistant
 from service.listening import PortTakenError
 from service.settings import Backend, LogFormat, LogLevel, Settings, SettingsError
 
@@ -215,9 +215,9 @@ def config(env_file: Path, *, as_json: bool) -> None:
 
     Keys are shown as set or not set.
     """
-    from service.settings_report import Report
+    from service.settings.config_report import Report
 
-    report = Report.of(os.environ, env_file)
+    report = Report.read(os.environ, env_file)
     click.echo(json.dumps(report.as_data(), indent=2, ensure_ascii=False) if as_json else report.as_text())
     if report.mistakes:
         _stop_for(SettingsError(report.mistakes))
@@ -249,7 +249,10 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
 
 def _greet(settings: Settings, started: Started) -> None:
     if settings.log_format is LogFormat.JSON:  # whoever asks for objects reads them by machine, each line of them
-        log.info("ready", extra={"address": started.address, "answers": who_answers(settings), "wall": started.wall})
+        log.info(
+            "ready",
+            extra={"address": started.address, "answers": describe_assistant(settings), "isolation": started.isolation},
+        )
     else:
         _say(bot_greeting(settings, started))
 
@@ -259,8 +262,9 @@ def _port_beside(port: int) -> int:
 
 
 def _stop_for(error: SettingsError) -> NoReturn:
-    what = "One setting needs" if len(error.mistakes) == 1 else f"{len(error.mistakes)} settings need"
-    _stop(f"{what} a look:\n{error}\n`teamsbot config` shows all settings, .env.example explains them.")
+    count = len(error.mistakes)
+    heading = "1 invalid setting" if count == 1 else f"{count} invalid settings"
+    _stop(f"{heading}:\n{error}\n`teamsbot config` shows all settings, .env.example explains them.")
 
 
 def _say(text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.errors import StorageError
 from httpkit.atomic_write import write_atomically
-from service.secret import Secret
+from service.settings import Secret
 
 _KEY_PREFIX = "sk-local-"
 _KEY = re.compile(rf"{_KEY_PREFIX}[A-Za-z0-9_-]{{43}}")

@@ -1,12 +1,11 @@
-"""What a person reads when the service has started."""
+"""The greeting that is printed once the service listens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.model_endpoint import AzureEndpoint, OpenAIEndpoint
-from service.secret import Secret
-from service.settings import Backend, Settings
+from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
+from service.settings.secret import Secret
 
 _CONNECT = """\
   Connect a model:   put two lines into .env and start again, for example
@@ -17,16 +16,16 @@ _CONNECT = """\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What is known only once the service listens.
+    """Facts about a running service.
 
-    `address` has no slash at its end. `wall` names what confines the assistant's code; None, if nothing does and no
-    code is run, for the reason in `no_wall_because`. `made_key` is a key that this very start made.
+    `address` has no trailing slash. `isolation` names what isolates the assistant's code; None if code cannot be run,
+    for `sandbox_unavailable_reason`. `generated_key` is an API key that this start generated.
     """
 
     address: str
-    wall: str | None
-    no_wall_because: str | None = None
-    made_key: Secret | None = None
+    isolation: str | None
+    sandbox_unavailable_reason: str | None = None
+    generated_key: Secret | None = None
 
 
 def bot_greeting(settings: Settings, started: Started) -> str:
@@ -36,9 +35,9 @@ def bot_greeting(settings: Settings, started: Started) -> str:
         "",
         *([] if settings.database_url else [f"  Chat               {started.address}/"]),
         f"  Messages           {started.address}/api/messages",
-        *_common(settings, started, kept=_where_data_is_kept(settings)),
+        *_common(settings, started, data=_data_location(settings)),
         "",
-        "  In Teams' clothes: make playground, in a second terminal",
+        "  Agents Playground  make playground, in a second terminal, to try it with a Teams client",
     ]
     return "\n".join(lines if settings.endpoint else [*lines, _CONNECT])
 
@@ -52,13 +51,13 @@ def assistants_greeting(settings: Settings, started: Started) -> str:
             f"  OpenAI client      base_url={started.address}/v1",
             f"  AzureOpenAI client azure_endpoint={started.address}",
             f"  api_key            {_api_key(settings, started)}",
-            *_common(settings, started, kept=str(settings.data_dir)),
+            *_common(settings, started, data=str(settings.data_dir)),
         )
     )
 
 
-def who_answers(settings: Settings) -> str:
-    """The model or assistant that speaks, in words."""
+def describe_assistant(settings: Settings) -> str:
+    """The model or assistant that answers, in words."""
     if settings.backend is Backend.ASSISTANTS:
         assistant = settings.assistant_id or f'"{settings.assistant_name}"'
         return f"assistant {assistant} at {_address(settings)}"
@@ -69,30 +68,30 @@ def who_answers(settings: Settings) -> str:
 
 def _api_key(settings: Settings, started: Started) -> str:
     if settings.assistants_api_key is not None:
-        return "as ASSISTANTS_API_KEY says"
-    if started.made_key is not None:
-        return started.made_key.reveal()
-    return f"as made at the first start, in {settings.data_dir / 'assistants.key'}"
+        return "the value of ASSISTANTS_API_KEY"
+    if started.generated_key is not None:
+        return started.generated_key.reveal()
+    return f"generated at the first start, in {settings.data_dir / 'assistants.key'}"
 
 
-def _common(settings: Settings, started: Started, *, kept: str) -> tuple[str, ...]:
+def _common(settings: Settings, started: Started, *, data: str) -> tuple[str, ...]:
     return (
-        f"  Who answers        {who_answers(settings)}",
-        f"  Code runs in       {_where_code_runs(settings, started)}",
-        f"  Data is kept in    {kept}",
+        f"  Assistant          {describe_assistant(settings)}",
+        f"  Sandbox            {_sandbox(settings, started)}",
+        f"  Data directory     {data}",
     )
 
 
-def _where_data_is_kept(settings: Settings) -> str:
+def _data_location(settings: Settings) -> str:
     turns = "PostgreSQL" if settings.database_url else str(settings.data_dir)
     files = f"; files in Azure Blob Storage, container {settings.blobs.container}" if settings.blobs else ""
     return turns + files
 
 
-def _where_code_runs(settings: Settings, started: Started) -> str:
+def _sandbox(settings: Settings, started: Started) -> str:
     if settings.backend is Backend.ASSISTANTS:
-        return "the service of the assistant"
-    return started.wall or f"no sandbox, so code is not run: {started.no_wall_because}"
+        return "run by the assistant's service"
+    return started.isolation or f"none, code is not run: {started.sandbox_unavailable_reason}"
 
 
 def _address(settings: Settings) -> str:

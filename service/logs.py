@@ -12,7 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.log_ids import log_ids
 from service.redaction import redact_field, redact_text
-from service.setting_values import LogFormat, LogLevel
+from service.settings.parsers import LogFormat, LogLevel
 
 # Libraries that tell each request, and in doing so the address of it.
 _QUIET = ("aiohttp.access", "asyncio", "azure", "botbuilder", "botframework", "httpcore2", "httpx2", "openai")

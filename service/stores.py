@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from bot.errors import StorageError
 from bot.ports import Conversations, Ledger, TurnsOfConversation
-from service.secret import Secret
 from service.settings import Blobs, BlobsByIdentity, BlobsByKey, Settings
+from service.settings.secret import Secret
 from service.turns import served
 from storage.conversations_sqlite import SqliteConversations
 from storage.files_folder import FolderFiles

@@ -20,8 +20,8 @@ from bot.timeline import Timeline
 from httpkit.atomic_write import write_atomically
 from httpkit.http_server import HttpRunner
 from service.listening import LOOPBACK
-from service.secret import Secret
 from service.settings import Settings
+from service.settings.secret import Secret
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
 

@@ -17,11 +17,11 @@ from typing import IO
 
 import pytest
 
-from service.setting_specs import SPECS
+from service.settings.table import SETTINGS
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 START_DEADLINE_S = 60
-_OURS = {name for spec in SPECS for name in spec.names}
+_OURS = {name for spec in SETTINGS for name in spec.names}
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -90,7 +90,7 @@ def test_who_asks_for_json_gets_nothing_else(tmp_path: Path) -> None:
 
 def test_the_data_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     with started(tmp_path, "serve", PORT="0") as program:
-        read_until(program.stderr, "Data is kept in")
+        read_until(program.stderr, "Data directory")
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
@@ -108,7 +108,7 @@ def test_a_busy_port_is_told_with_another_to_take(tmp_path: Path) -> None:
 
 def test_a_second_process_on_the_same_data_is_told_within_seconds(tmp_path: Path) -> None:
     with started(tmp_path, "serve", PORT="0") as program:
-        read_until(program.stderr, "Data is kept in")
+        read_until(program.stderr, "Data directory")
         code, talk = ended(tmp_path, "serve", PORT="0")
         assert (code, talk.count("\n")) == (2, 1)
         assert talk.startswith("Another teamsbot uses")
@@ -164,9 +164,9 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_assistants_server_makes_its_key_once_and_prints_it_once(tmp_path: Path) -> None:
     with started(tmp_path, "assistants", "--port", "0") as program:
-        greeting = read_until(program.stderr, "Data is kept in")
+        greeting = read_until(program.stderr, "Data directory")
     key = (tmp_path / "data" / "assistants.key").read_text("utf-8").strip()
     assert key in greeting
     assert re.search(r"base_url=http://127\.0\.0\.1:\d+/v1", greeting)
     with started(tmp_path, "assistants", "--port", "0") as program:
-        assert key not in read_until(program.stderr, "Data is kept in")
+        assert key not in read_until(program.stderr, "Data directory")

@@ -18,8 +18,8 @@ from PIL import Image
 
 from service.assistant import opened_sandbox, opened_server
 from service.data_dir import prepare_data_dir
-from service.secret import Secret
 from service.settings import Settings
+from service.settings.secret import Secret
 from tests.support.fakes import PNG
 from tests.support.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode
 

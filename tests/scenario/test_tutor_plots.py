@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.setting_specs import default_sandbox_python
+from service.settings.table import default_sandbox_python
 from tests.tutor.driver import Chat, worker
 
 pytestmark = pytest.mark.skipif(

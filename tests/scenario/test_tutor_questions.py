@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.setting_specs import default_sandbox_python
+from service.settings.table import default_sandbox_python
 from tests.tutor import algebra, calculus, plain_numbers, tables, traits
 from tests.tutor.driver import Chat, Worker, worker
 from tests.tutor.judging import Verdict, declined, said

@@ -19,7 +19,7 @@ from adapters.embedded.models.port import (
     Speaker,
 )
 from adapters.embedded.models.tutor_model import TutorModel
-from service.setting_specs import default_sandbox_python
+from service.settings.table import default_sandbox_python
 
 WORKER = Path(__file__).with_name("worker.py")
 INTERPRETER = ModelTool(name=CODE_INTERPRETER, description="Runs Python.", parameters={})

@@ -9,14 +9,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import main
-from service.setting_specs import SPECS
+from service.settings.table import SETTINGS
 
 CANARY = "sk-canary-7f3k"
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for spec in SPECS:
+    for spec in SETTINGS:
         for name in spec.names:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -106,7 +106,7 @@ def test_mistakes_in_the_settings_end_a_start_with_2_and_all_of_them(
     result = teamsbot(command)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr.startswith("2 settings need a look:\n- PORT (environment) must be")
+    assert result.stderr.startswith("2 invalid settings:\n- PORT (environment) must be")
     assert "Did you mean TEAMSBOT_RUN_DEADLINE_S?" in result.stderr
 
 

@@ -11,7 +11,7 @@ import pytest
 from bot.errors import StorageError
 from httpkit.atomic_write import write_atomically
 from service.data_dir import kept_key, prepare_data_dir
-from service.secret import Secret
+from service.settings.secret import Secret
 from storage.links import LinkNames
 
 _NOBODY = 65_534

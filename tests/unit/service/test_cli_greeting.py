@@ -6,7 +6,7 @@ from service.greeting import Started, assistants_greeting, bot_greeting
 from service.settings import Secret, Settings
 
 NO_FILE = Path("/nonexistent/.env")
-STARTED = Started(address="http://127.0.0.1:3978", wall="bubblewrap")
+STARTED = Started(address="http://127.0.0.1:3978", isolation="bubblewrap")
 
 
 def settings(**environ: str) -> Settings:
@@ -42,12 +42,14 @@ def test_an_assistant_elsewhere_is_named_with_its_service() -> None:
 
 
 def test_a_machine_without_walls_is_told_why_no_code_is_run() -> None:
-    started = Started(address="http://127.0.0.1:3978", wall=None, no_wall_because="user namespaces are switched off")
+    started = Started(
+        address="http://127.0.0.1:3978", isolation=None, sandbox_unavailable_reason="user namespaces are switched off"
+    )
     assert "code is not run: user namespaces are switched off" in bot_greeting(settings(), started)
 
 
 def test_a_key_is_shown_once_when_it_was_made() -> None:
-    made = Started(address="http://127.0.0.1:8788", wall="bubblewrap", made_key=Secret("sk-local-1"))
+    made = Started(address="http://127.0.0.1:8788", isolation="bubblewrap", generated_key=Secret("sk-local-1"))
     assert "sk-local-1" in assistants_greeting(settings(), made)
     again = assistants_greeting(settings(), STARTED)
     assert "assistants.key" in again

@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import BadStatusLine
 
 from bot.log_ids import logging_for
 from service.logs import set_up_logs
-from service.setting_values import LogFormat, LogLevel
+from service.settings.parsers import LogFormat, LogLevel
 
 KEY = "canary7f3kcanary7f3k"
 

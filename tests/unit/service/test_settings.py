@@ -101,7 +101,7 @@ def test_an_unknown_name_like_ours_is_a_mistake_in_the_environment(
     tmp_path: Path, name: str, meant: str | None
 ) -> None:
     [told] = mistakes(tmp_path, **{name: "x"})
-    assert told.startswith(f"{name} (environment) is no setting")
+    assert told.startswith(f"{name} (environment) is not a setting")
     assert (f"Did you mean {meant}?" in told) if meant else ("Did you mean" not in told)
 
 

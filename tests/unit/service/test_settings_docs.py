@@ -4,39 +4,39 @@ from pathlib import Path
 
 import pytest
 
-from service import settings_docs
-from service.env_file import read_env_file
-from service.setting_specs import SPECS
-from service.settings_reading import read_settings
-from service.settings_report import Report
+from service.settings import docs
+from service.settings.config_report import Report
+from service.settings.env_file import read_env_file
+from service.settings.sources import read_settings
+from service.settings.table import SETTINGS
 
 CANARY = "sk-canary-7f3k"
 
 
 def switched_on() -> str:
     """The .env.example with every setting's # taken away."""
-    lines = settings_docs.env_example().splitlines()
+    lines = docs.env_example().splitlines()
     return "\n".join(line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in lines)
 
 
 def test_the_pages_in_the_project_are_those_that_the_settings_make() -> None:
-    assert settings_docs.main(["--check"]) == 0
+    assert docs.main(["--check"]) == 0
 
 
 def test_a_stale_page_is_told_and_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(settings_docs, "_ROOT", tmp_path)
+    monkeypatch.setattr(docs, "_ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
-    assert settings_docs.main(["--check"]) == 1
-    assert ".env.example is not what the settings say" in capsys.readouterr().err
-    assert settings_docs.main([]) == 0
-    assert settings_docs.main(["--check"]) == 0
+    assert docs.main(["--check"]) == 1
+    assert ".env.example is out of date" in capsys.readouterr().err
+    assert docs.main([]) == 0
+    assert docs.main(["--check"]) == 0
 
 
 def test_the_example_file_changes_nothing_until_a_line_is_switched_on(tmp_path: Path) -> None:
     path = tmp_path / ".env"
-    path.write_text(settings_docs.env_example(), "utf-8")
+    path.write_text(docs.env_example(), "utf-8")
     reading = read_settings({}, path)
     assert not reading.found
     assert not reading.mistakes
@@ -48,7 +48,7 @@ def test_every_line_of_the_example_file_can_be_switched_on(tmp_path: Path) -> No
     file = read_env_file(path)
     assert not file.faults
     values = {line.name: line.value for line in file.lines}
-    now = [spec for spec in SPECS if spec.later is None]
+    now = [spec for spec in SETTINGS if spec.unsupported is None]
     assert list(values) == [spec.name for spec in now]
     for spec in now:
         assert values[spec.name] == (spec.example if spec.default is None else spec.default)
@@ -57,15 +57,15 @@ def test_every_line_of_the_example_file_can_be_switched_on(tmp_path: Path) -> No
 
 
 def test_every_setting_and_its_other_names_are_on_the_page() -> None:
-    page = settings_docs.settings_page()
-    for spec in SPECS:
+    page = docs.settings_page()
+    for spec in SETTINGS:
         for name in spec.names:
             assert f"### {name}\n" in page or f"`{name}`" in page
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.later is None], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [spec for spec in SETTINGS if spec.unsupported is None], ids=lambda spec: spec.name)
 def test_every_example_and_default_is_right(spec: object) -> None:
-    [known] = [each for each in SPECS if each is spec]
+    [known] = [each for each in SETTINGS if each is spec]
     if known.name != "TEAMSBOT_SANDBOX_PYTHON":
         known.parse(known.example)
     if known.default is not None:
@@ -75,7 +75,7 @@ def test_every_example_and_default_is_right(spec: object) -> None:
 def test_the_report_says_where_each_value_came_from(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("PORT=4000\nBOT_ID=1\n", "utf-8")
-    report = Report.of({"LOG_LEVEL": "debug"}, path)
+    report = Report.read({"LOG_LEVEL": "debug"}, path)
     rows = {row.name: row for row in report.rows}
     assert (rows["PORT"].value, rows["PORT"].origin) == ("4000", ".env line 1")
     assert (rows["LOG_LEVEL"].value, rows["LOG_LEVEL"].origin) == ("debug", "environment")
@@ -86,7 +86,7 @@ def test_the_report_says_where_each_value_came_from(tmp_path: Path) -> None:
 
 
 def test_the_report_shows_no_secret_and_no_wrong_value(tmp_path: Path) -> None:
-    report = Report.of(
+    report = Report.read(
         {"OPENAI_API_KEY": CANARY, "PORT": CANARY, "DATABASE_URL": CANARY, "OPENAI_BASE_URL": f"http://u:{CANARY}@h"},
         tmp_path / ".env",
     )

@@ -47,7 +47,7 @@ def test_two_services_are_one_too_many() -> None:
     told = mistakes(OPENAI_API_KEY="k", AZURE_OPENAI_ENDPOINT=AZURE, AZURE_OPENAI_API_KEY="k", MODEL="m")
     assert told == [
         "OPENAI_API_KEY (environment) and AZURE_OPENAI_ENDPOINT (environment), AZURE_OPENAI_API_KEY (environment) "
-        "name two services; keep the one that shall answer."
+        "configure two services; keep one."
     ]
 
 

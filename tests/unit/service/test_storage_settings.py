@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service import storage_values as values
 from service.greeting import Started, bot_greeting
-from service.settings import BlobsByIdentity, BlobsByKey, Secret, Settings, SettingsError
+from service.settings import BlobsByIdentity, BlobsByKey, Secret, Settings, SettingsError, parsers
 
 NO_FILE = Path("/nonexistent/.env")
 AZURITE = "AccountName=a;AccountKey=aHVudGVyMg==;BlobEndpoint=http://127.0.0.1:10000/a"
@@ -77,7 +76,7 @@ def test_what_is_wrong_with_a_database_does_not_hide_what_it_lacks() -> None:
     ],
 )
 def test_an_address_of_postgresql_is_taken_whole(text: str) -> None:
-    assert values.postgresql_url(text) == Secret(text)
+    assert parsers.postgresql_url(text) == Secret(text)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_an_address_of_postgresql_is_taken_whole(text: str) -> None:
 )
 def test_anything_else_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match="must") as caught:
-        values.postgresql_url(text)
+        parsers.postgresql_url(text)
     assert "hunter2" not in str(caught.value)
 
 
@@ -111,7 +110,7 @@ def test_anything_else_is_refused_and_not_quoted(text: str) -> None:
     ],
 )
 def test_a_connection_string_is_taken_as_azure_writes_it(text: str) -> None:
-    assert values.storage_connection_string(text) == Secret(text)
+    assert parsers.storage_connection_string(text) == Secret(text)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_a_connection_string_is_taken_as_azure_writes_it(text: str) -> None:
 )
 def test_half_a_connection_string_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match="must") as caught:
-        values.storage_connection_string(text)
+        parsers.storage_connection_string(text)
     assert "unter2" not in str(caught.value)
     assert "aHVudGVyMg" not in str(caught.value)
 
@@ -136,17 +135,17 @@ def test_half_a_connection_string_is_refused_and_not_quoted(text: str) -> None:
 @pytest.mark.parametrize("text", ["http://a.blob.core.windows.net", "a.blob.core.windows.net", "https://u:p@a"])
 def test_an_identity_travels_encrypted_or_not_at_all(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
-        values.storage_account_url(text)
+        parsers.storage_account_url(text)
 
 
 @pytest.mark.parametrize("text", ["ab", "Plots", "a--b", "-ab", "ab-", "a_b", "a" * 64, "plöts", "a/b", "abc\n"])
 def test_a_name_that_azure_does_not_take_is_no_container(text: str) -> None:
     with pytest.raises(ValueError, match="small letters"):
-        values.container_name(text)
+        parsers.container_name(text)
 
 
 def test_whoever_starts_it_reads_where_things_are_kept_and_no_secret() -> None:
-    text = bot_greeting(read(**SEVERAL), Started(address="http://127.0.0.1:3978", wall=None))
+    text = bot_greeting(read(**SEVERAL), Started(address="http://127.0.0.1:3978", isolation=None))
     assert "PostgreSQL; files in Azure Blob Storage, container teamsbot" in text
     assert "hunter2" not in text
     assert "Chat " not in text

@@ -1,14 +1,16 @@
-"""How the text of a setting becomes its value.
+"""Parsers: each turns the text of a setting into its value.
 
-Each function raises ValueError with the second half of the sentence "PORT must be ...". No message quotes the text:
-what stands in the wrong place may be somebody's key.
+Each raises ValueError with the second half of the sentence "PORT must be ...". No message quotes the text, which may
+be a key in the wrong place.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import math
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -16,22 +18,23 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from service.secret import Secret
+from service.settings.secret import Secret
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _MAX_RUN_S = 24 * 3600.0
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
 class Backend(StrEnum):
-    """Whose assistant the bot talks to."""
+    """Which service runs the assistant."""
 
     EMBEDDED = "embedded"
     ASSISTANTS = "assistants"
 
 
 class LogLevel(StrEnum):
-    """The least important line that is still written."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -40,7 +43,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How a line of the log looks; `auto` is text on a terminal and JSON elsewhere."""
+    """The format of log lines; `auto` is text on a terminal and JSON elsewhere."""
 
     AUTO = "auto"
     TEXT = "text"
@@ -116,21 +119,86 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def postgresql_url(text: str) -> Secret:
+    """A PostgreSQL URL, with its password."""
+    if not text.isprintable() or " " in text:
+        raise ValueError("must be one address, without blanks")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "must be an address with a valid host and port; in a user name or password write / ? # : as %2F %3F %23 %3A"
+        ) from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("must be an address that begins with postgresql://")
+    if not (parts.hostname or "host=" in parts.query):
+        raise ValueError("must name the host of PostgreSQL")
+    if parts.fragment:
+        raise ValueError("must be an address without #; in a password, write it as %23")
+    return Secret(text)
+
+
+def storage_connection_string(text: str) -> Secret:
+    """`Name=value` pairs as Azure writes them: an account or its address, and a key or a signature."""
+    pairs: dict[str, str] = {}
+    for part in filter(str.strip, text.split(";")):
+        name, equals, value = part.strip().partition("=")
+        if not equals:
+            raise ValueError("must be pairs such as AccountName=my, with ; between them")
+        pairs[name.lower()] = value
+    if pairs.get("usedevelopmentstorage", "").lower() == "true":  # Azurite at its usual port
+        return Secret(text)
+    if not ("accountname" in pairs or "blobendpoint" in pairs):
+        raise ValueError("must name an account, as AccountName=... or BlobEndpoint=...")
+    if "accountkey" in pairs:
+        _check_account_key(pairs["accountkey"])
+    elif "sharedaccesssignature" not in pairs:
+        raise ValueError("must hold AccountKey=... or SharedAccessSignature=...")
+    return Secret(text)
+
+
+def _check_account_key(key: str) -> None:
+    try:
+        is_key = bool(base64.b64decode(key, validate=True))
+    except ValueError:
+        is_key = False
+    if not is_key:
+        raise ValueError("must hold the AccountKey whole, as Azure shows it (base64)")
+
+
+def storage_account_url(text: str) -> str:
+    """The https address of a storage account."""
+    address = url(text)
+    # Tokens of an identity must not travel unencrypted.
+    if urlsplit(address).scheme != "https":
+        raise ValueError("must be an address that begins with https://")
+    return address
+
+
+def container_name(text: str) -> str:
+    """A name allowed by https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers."""
+    if not _CONTAINER.fullmatch(text):
+        raise ValueError("must be 3 to 63 small letters, digits and single hyphens, with no hyphen at its ends")
+    return text
+
+
 def folder(text: str) -> Path:
-    """A folder, which need not exist yet; relative ones start where the program was started."""
+    """A directory, which need not exist yet; relative paths start at the working directory."""
     path, mode = _look_at(text)
     if mode is not None and not stat.S_ISDIR(mode):
-        raise ValueError("must be a folder, and there is a file of that name")
+        raise ValueError("must be a directory, and there is a file of that name")
     return path
 
 
 def interpreter(text: str) -> Path:
-    """A Python program. Not resolved: a link into an environment is what makes it that environment's Python."""
+    """A Python executable."""
+    # Symbolic links are not resolved: the link inside an environment is what makes it that environment's Python.
     path, mode = _look_at(text)
     if mode is None or not stat.S_ISREG(mode):
-        raise ValueError("must be the path of a Python program, and there is no file of that name")
+        raise ValueError("must be the path of a Python executable, and there is no file of that name")
     if not os.access(path, os.X_OK):
-        raise ValueError("must be the path of a Python program, and that file cannot be executed")
+        raise ValueError("must be the path of a Python executable, and that file cannot be executed")
     return path
 
 
@@ -139,14 +207,14 @@ def given(text: str) -> bool:
     return bool(text)
 
 
-def one_of(kind: type[Choice], *, later: Mapping[str, str] | None = None) -> Callable[[str], Choice]:
-    """A word of an enumeration, in capitals or not; `later` holds words to come, and why they are not there yet."""
+def one_of(kind: type[Choice], *, unsupported: Mapping[str, str] | None = None) -> Callable[[str], Choice]:
+    """A parser of an enumeration, in any case; `unsupported` maps values that are refused for now to the reason."""
     words = ", ".join(kind)
 
     def choose(text: str) -> Choice:
         word = text.lower()
-        if later is not None and word in later:
-            raise ValueError(f"cannot be {word}: {later[word]}. Today it must be one of: {words}")
+        if unsupported is not None and word in unsupported:
+            raise ValueError(f"cannot be {word}: {unsupported[word]}. Today it must be one of: {words}")
         try:
             return kind(word)
         except ValueError:
@@ -156,7 +224,8 @@ def one_of(kind: type[Choice], *, later: Mapping[str, str] | None = None) -> Cal
 
 
 def _storable(text: str) -> bool:
-    """Whether databases, JSON and terminals take it: bytes that are no UTF-8 arrive here as lone surrogates."""
+    """Whether databases, JSON and terminals accept it."""
+    # Bytes of the environment that are not UTF-8 arrive here as lone surrogates.
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -180,6 +249,6 @@ def _look_at(text: str) -> tuple[Path, int | None]:
     except FileNotFoundError:
         return path, None
     except RuntimeError:
-        raise ValueError("must be a path without ~, since this user has no home folder") from None
+        raise ValueError("must be a path without ~, since this user has no home directory") from None
     except OSError as error:
         raise ValueError(f"must be a path that can be reached ({error.strerror})") from None

@@ -6,42 +6,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import setting_values as values
-from service.secret import Secret
-from service.setting_spec import SettingSpec
-from service.setting_specs import SPECS
+from service.settings import parsers
+from service.settings.secret import Secret
+from service.settings.table import SETTINGS, Setting
 
 
 @pytest.mark.parametrize("text", ["0", "1", "3978", "65535"])
 def test_a_port_is_a_whole_number(text: str) -> None:
-    assert values.port(text) == int(text)
+    assert parsers.port(text) == int(text)
 
 
 @pytest.mark.parametrize("text", ["-1", "65536", "3978.0", "٣٩٧٨", "1e3", "0x10", "9" * 5000, "port", "1_000"])
 def test_anything_else_is_no_port(text: str) -> None:
     with pytest.raises(ValueError, match="from 0 to 65535"):
-        values.port(text)
+        parsers.port(text)
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LOCALHOST"])
 def test_loopback_may_be_listened_on(text: str) -> None:
-    assert values.loopback_host(text) == text.lower()
+    assert parsers.loopback_host(text) == text.lower()
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0", "192.168.1.4", "::", "example.com", "127.1", "localhost.example.com"])  # noqa: S104
 def test_anything_else_may_not(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
-        values.loopback_host(text)
+        parsers.loopback_host(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "1e9", "soon", ""])
 def test_a_deadline_has_an_end_and_is_in_the_future(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
-        values.duration_s(text)
+        parsers.duration_s(text)
 
 
 def test_a_deadline_may_have_a_fraction() -> None:
-    assert values.duration_s("0.5") == 0.5
+    assert parsers.duration_s("0.5") == 0.5
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_a_deadline_may_have_a_fraction() -> None:
     ],
 )
 def test_an_address_loses_the_slash_at_its_end(text: str, address: str) -> None:
-    assert values.url(text) == address
+    assert parsers.url(text) == address
 
 
 @pytest.mark.parametrize(
@@ -76,62 +75,62 @@ def test_an_address_loses_the_slash_at_its_end(text: str, address: str) -> None:
 )
 def test_what_is_no_plain_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
-        values.url(text)
+        parsers.url(text)
 
 
 @pytest.mark.parametrize("text", ["two words", "sk-é", "sk-\x01", "sk\nX-Header: 1", "sk-\ud800"])
 def test_a_key_that_would_break_a_header_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be one word"):
-        values.secret(text)
+        parsers.secret(text)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x00", "\ud800", "x" * 257, "a\u202eb"])
 def test_a_name_is_one_short_line(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
-        values.line(text)
+        parsers.line(text)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "lone \ud800", "x" * 32_769])
 def test_prose_is_text_that_can_be_stored_and_sent(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
-        values.prose(text)
+        parsers.prose(text)
 
 
 def test_a_folder_may_be_missing_but_not_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert values.folder(str(tmp_path / "new")) == tmp_path / "new"
+    assert parsers.folder(str(tmp_path / "new")) == tmp_path / "new"
     for text in (str(tmp_path / "file"), str(tmp_path / "file" / "below"), "a\0b", "a\udcffb", "x" * 5000):
         with pytest.raises(ValueError, match="must be"):
-            values.folder(text)
+            parsers.folder(text)
 
 
 def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert values.folder("~/data") == tmp_path / "data"
+    assert parsers.folder("~/data") == tmp_path / "data"
     with pytest.raises(ValueError, match="no home"):
-        values.folder("~nobody-of-this-name/data")
+        parsers.folder("~nobody-of-this-name/data")
 
 
 def test_an_interpreter_must_be_there_and_executable(tmp_path: Path) -> None:
     (tmp_path / "python").touch(mode=0o644)
     for text in (str(tmp_path / "none"), str(tmp_path), str(tmp_path / "python")):
-        with pytest.raises(ValueError, match="Python program"):
-            values.interpreter(text)
+        with pytest.raises(ValueError, match="Python executable"):
+            parsers.interpreter(text)
 
 
 def test_an_interpreter_keeps_the_link_that_makes_it_an_environments(tmp_path: Path) -> None:
     link = tmp_path / "python"
     link.symlink_to("/bin/sh")
-    assert values.interpreter(str(link)) == link
+    assert parsers.interpreter(str(link)) == link
 
 
 @given(st.text())
 def test_every_setting_reads_any_text_or_says_what_is_wrong(text: str) -> None:
-    for spec in SPECS:
+    for spec in SETTINGS:
         assert told_of(spec, text).partition(" ")[0] in ("", "must", "cannot"), spec.name
 
 
-def told_of(spec: SettingSpec[object], text: str) -> str:
+def told_of(spec: Setting[object], text: str) -> str:
     try:
         spec.parse(text)
     except ValueError as error:

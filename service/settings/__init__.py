@@ -1,0 +1,29 @@
+"""The settings: one table, read once at the start from the environment and a .env file."""
+
+from service.settings.parsers import Backend, LogFormat, LogLevel
+from service.settings.secret import Secret
+from service.settings.settings import (
+    AzureEndpoint,
+    Blobs,
+    BlobsByIdentity,
+    BlobsByKey,
+    ModelEndpoint,
+    OpenAIEndpoint,
+    Settings,
+    SettingsError,
+)
+
+__all__ = [
+    "AzureEndpoint",
+    "Backend",
+    "Blobs",
+    "BlobsByIdentity",
+    "BlobsByKey",
+    "LogFormat",
+    "LogLevel",
+    "ModelEndpoint",
+    "OpenAIEndpoint",
+    "Secret",
+    "Settings",
+    "SettingsError",
+]

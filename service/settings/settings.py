@@ -1,0 +1,143 @@
+"""The settings object that the program is built from, and the error that lists every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.settings import table
+from service.settings.parsers import Backend, LogFormat, LogLevel
+from service.settings.rules import check_together
+from service.settings.secret import Secret
+from service.settings.sources import Mistake, Reading, read_settings
+
+_OPENAI_URL = "https://api.openai.com/v1"
+
+
+class SettingsError(ValueError):
+    """The settings are invalid; `mistakes` lists everything wrong, without quoting a value."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__("\n".join(f"- {mistake}" for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAIEndpoint:
+    """OpenAI or a compatible service; local ones often want no key."""
+
+    base_url: str
+    api_key: Secret | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureEndpoint:
+    """An Azure OpenAI resource; without `api_version` its undated v1 API is used."""
+
+    url: str
+    api_key: Secret
+    api_version: str | None
+
+
+ModelEndpoint = OpenAIEndpoint | AzureEndpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobsByKey:
+    """A container of Azure Blob Storage, with the key in the connection string."""
+
+    container: str
+    connection_string: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobsByIdentity:
+    """A container of Azure Blob Storage, with the identity of this process."""
+
+    container: str
+    account_url: str
+
+
+Blobs = BlobsByKey | BlobsByIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, parsed and checked.
+
+    `public_url` has no trailing slash; None means the address that the service listens on. Turns are stored in
+    `data_dir` unless there is a `database_url`, files unless there are `blobs`. `endpoint` is the model behind the
+    embedded server, or the Assistants service; with the built-in tutor both it and `model` are None.
+    """
+
+    host: str
+    port: int
+    public_url: str | None
+    data_dir: Path
+    database_url: Secret | None
+    blobs: Blobs | None
+    backend: Backend
+    assistant_id: str | None
+    assistant_name: str
+    assistant_instructions: str
+    assistants_api_key: Secret | None
+    model: str | None
+    endpoint: ModelEndpoint | None
+    sandbox_python: Path
+    run_deadline_s: float
+    log_level: LogLevel
+    log_format: LogFormat
+    no_color: bool
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], env_file: Path) -> Settings:
+        """Read all settings; the environment overrides the file. Raises SettingsError."""
+        reading = read_settings(environ, env_file)
+        mistakes = (*reading.mistakes, *check_together(reading))
+        if mistakes:
+            raise SettingsError(mistakes)
+        return cls(
+            host=reading.value(table.HOST),
+            port=reading.value(table.PORT),
+            public_url=reading.optional(table.PUBLIC_URL),
+            data_dir=reading.value(table.DATA_DIR),
+            database_url=reading.optional(table.DATABASE_URL),
+            blobs=_blobs(reading),
+            backend=reading.value(table.ASSISTANT_BACKEND),
+            assistant_id=reading.optional(table.ASSISTANT_ID),
+            assistant_name=reading.value(table.ASSISTANT_NAME),
+            assistant_instructions=reading.value(table.ASSISTANT_INSTRUCTIONS),
+            assistants_api_key=reading.optional(table.ASSISTANTS_API_KEY),
+            model=reading.optional(table.MODEL),
+            endpoint=_endpoint(reading),
+            sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
+            run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
+            log_level=reading.value(table.LOG_LEVEL),
+            log_format=reading.value(table.LOG_FORMAT),
+            no_color=reading.optional(table.NO_COLOR) is not None,
+        )
+
+
+def _endpoint(reading: Reading) -> ModelEndpoint | None:
+    if reading.has(table.AZURE_OPENAI_ENDPOINT):
+        return AzureEndpoint(
+            url=reading.value(table.AZURE_OPENAI_ENDPOINT),
+            api_key=reading.value(table.AZURE_OPENAI_API_KEY),
+            api_version=reading.optional(table.AZURE_OPENAI_API_VERSION),
+        )
+    if reading.has(table.OPENAI_BASE_URL) or reading.has(table.OPENAI_API_KEY):
+        return OpenAIEndpoint(
+            base_url=reading.optional(table.OPENAI_BASE_URL) or _OPENAI_URL,
+            api_key=reading.optional(table.OPENAI_API_KEY),
+        )
+    return None
+
+
+def _blobs(reading: Reading) -> Blobs | None:
+    container = reading.value(table.AZURE_STORAGE_CONTAINER)
+    if (key := reading.optional(table.AZURE_STORAGE_CONNECTION_STRING)) is not None:
+        return BlobsByKey(container=container, connection_string=key)
+    if (url := reading.optional(table.AZURE_STORAGE_ACCOUNT_URL)) is not None:
+        return BlobsByIdentity(container=container, account_url=url)
+    return None

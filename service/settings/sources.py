@@ -1,0 +1,151 @@
+"""Reads the environment and the .env file, and checks each setting by itself."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from service.settings.env_file import EnvFile, read_env_file
+from service.settings.table import SETTINGS, Setting
+
+Value = TypeVar("Value")
+
+_OUR_PREFIXES = ("TEAMSBOT_", "ASSISTANT_", "ASSISTANTS_", "MICROSOFTAPP")
+_NAMES = {name.upper(): name for setting in SETTINGS for name in setting.names}
+# What other programs call the same things.
+_NAMES_ELSEWHERE = {
+    "OPENAI_API_BASE": "OPENAI_BASE_URL",
+    "OPENAI_MODEL": "MODEL",
+    "AZURE_OPENAI_KEY": "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_DEPLOYMENT": "MODEL",
+    "AZURE_OPENAI_DEPLOYMENT_NAME": "MODEL",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """Something to correct: `about` is its place, `name` the setting. No field holds a value."""
+
+    about: str
+    wrong: str
+    name: str | None = None
+    example: str | None = None
+
+    def __str__(self) -> str:
+        end = "" if self.wrong.endswith("?") else "."
+        example = f" Example: {self.example}" if self.example else ""
+        return f"{self.about} {self.wrong}{end}{example}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The text of a setting, the name it was found under, and where."""
+
+    name: str
+    text: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.origin})"  # without the text, which may be a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The settings that are set, by name; mistakes; and names in .env that belong to other programs."""
+
+    found: Mapping[str, Found]
+    mistakes: tuple[Mistake, ...]
+    ignored: tuple[str, ...]
+
+    def has(self, setting: Setting[object]) -> bool:
+        """Whether it is set, validly or not."""
+        return setting.name in self.found
+
+    def optional(self, setting: Setting[Value]) -> Value | None:
+        """The value, else the default, else None. Raises ValueError if the text is invalid."""
+        text = self.found[setting.name].text if self.has(setting) else setting.default
+        return None if text is None else setting.parse(text)
+
+    def value(self, setting: Setting[Value]) -> Value:
+        """The value of a setting that has a default. Raises ValueError if the text is invalid."""
+        value = self.optional(setting)
+        if value is None:
+            raise ValueError(f"{setting.name} has neither a value nor a default")
+        return value
+
+
+def read_settings(environ: Mapping[str, str], env_file: Path) -> Reading:
+    """Look every setting up. An empty variable in the environment hides the line in the file."""
+    file = read_env_file(env_file)
+    places = {line.name: Found(name=line.name, text=line.value.strip(), origin=line.origin) for line in file.lines}
+    places |= {name: Found(name=name, text=text.strip(), origin="environment") for name, text in environ.items()}
+    found: dict[str, Found] = {}
+    mistakes = [*_mistakes_in_file(file)]
+    for setting in SETTINGS:
+        hits = [places[name] for name in setting.names if name in places and places[name].text]
+        if hits:
+            found[setting.name] = hits[0]
+            mistakes += _check(setting, hits)
+    ignored = []
+    for stranger in _unknown_names(environ, file):
+        mistake = _misspelt(stranger)
+        if mistake is None:
+            ignored.append(stranger.name)
+        else:
+            mistakes.append(mistake)
+    return Reading(found=found, mistakes=tuple(mistakes), ignored=tuple(ignored))
+
+
+def _mistakes_in_file(file: EnvFile) -> Iterator[Mistake]:
+    for fault in file.faults:
+        yield Mistake(about="The settings file:", wrong=fault)
+    values = {(line.name, line.value) for line in file.lines}
+    for name, count in Counter(name for name, _ in values).items():
+        if count > 1:
+            places = ", ".join(line.origin for line in file.lines if line.name == name)
+            yield Mistake(about=f"{name} ({places})", wrong="has different values; keep one line", name=name)
+
+
+def _check(setting: Setting[object], hits: list[Found]) -> Iterator[Mistake]:
+    """Check a setting that is set, under one or more of its names."""
+    if len({hit.text for hit in hits}) > 1:
+        both = " and ".join(map(str, hits))
+        yield Mistake(
+            about=both, wrong="are one setting by two names and have different values; keep one", name=setting.name
+        )
+    about = str(hits[0])
+    if setting.unsupported is not None:
+        wrong = f"cannot be used yet: {setting.unsupported}. Leave it unset"
+        yield Mistake(about=about, wrong=wrong, name=setting.name)
+        return
+    try:
+        setting.parse(hits[0].text)
+    except ValueError as error:
+        yield Mistake(about=about, wrong=str(error), name=setting.name, example=f"{setting.name}={setting.example}")
+
+
+def _unknown_names(environ: Mapping[str, str], file: EnvFile) -> Iterator[Found]:
+    """Names that are no settings: all in the file, and those in the environment that begin like a setting."""
+    known = frozenset(_NAMES.values())
+    for name in environ:
+        if name not in known and name.upper().startswith(_OUR_PREFIXES):
+            yield Found(name=name, text="", origin="environment")
+    for line in file.lines:
+        if line.name not in known and line.name not in environ:
+            yield Found(name=line.name, text="", origin=line.origin)
+
+
+def _misspelt(unknown: Found) -> Mistake | None:
+    """The mistake in an unknown name; None if it belongs to another program."""
+    upper = unknown.name.upper()
+    close = difflib.get_close_matches(upper, _NAMES, n=1, cutoff=0.8)
+    guess = _NAMES_ELSEWHERE.get(upper) or (_NAMES[close[0]] if close else None)
+    if guess is not None:
+        return Mistake(about=str(unknown), wrong=f"is not a setting of this program. Did you mean {guess}?")
+    if upper.startswith(_OUR_PREFIXES):
+        return Mistake(about=str(unknown), wrong="is not a setting of this program; `teamsbot config` lists them all")
+    return None

@@ -1,0 +1,181 @@
+"""Every setting, one row each. .env.example, docs/settings.md and `teamsbot config` are made from this table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from service.settings import parsers
+from service.settings.parsers import Backend, LogFormat, LogLevel
+
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[Value_co]):
+    """One row of the table. `parse` raises ValueError with the second half of a sentence: "must be ...".
+
+    `default_doc` describes a default that depends on the machine or on other settings. `aliases` are other accepted
+    names. `unsupported` is the reason for refusing a setting whose feature does not exist yet.
+    """
+
+    name: str
+    parse: Callable[[str], Value_co]
+    default: str | None
+    example: str
+    doc: str
+    default_doc: str | None = field(default=None, kw_only=True)
+    aliases: tuple[str, ...] = field(default=(), kw_only=True)
+    secret: bool = field(default=False, kw_only=True)
+    unsupported: str | None = field(default=None, kw_only=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and its aliases."""
+        return (self.name, *self.aliases)
+
+
+_INSTRUCTIONS = (
+    "You are a friendly mathematics tutor who helps people solve problems. You can write Python and run it in a "
+    "sandbox. Use it to calculate and to draw, and tell the person why you used code and how it works."
+)
+
+
+def default_sandbox_python() -> Path:
+    """The interpreter of the sandbox's own environment, which `make run` puts beside the service's."""
+    return Path(sys.prefix).parent / ".sandbox" / "bin" / "python"
+
+
+# The columns: name, parser, default, example, explanation.
+# fmt: off
+
+HOST: Final = Setting(
+    "HOST", parsers.loopback_host, "127.0.0.1", "127.0.0.1",
+    "Address to listen on. Loopback only, until requests are authenticated.")
+PORT: Final = Setting(
+    "PORT", parsers.port, "3978", "3979",
+    "Port to listen on. 0 takes any free port and says which.")
+PUBLIC_URL: Final = Setting(
+    "PUBLIC_URL", parsers.url, None, "https://bot.example.com",
+    "Address under which chat clients reach this service: links to plots and files begin with it.",
+    default_doc="http://HOST:PORT")
+DATA_DIR: Final = Setting(
+    "DATA_DIR", parsers.folder, "./data", "/var/lib/teamsbot",
+    "Directory for conversations, plots and files. Created if missing, readable by its owner only (mode 0700).")
+
+DATABASE_URL: Final = Setting(
+    "DATABASE_URL", parsers.postgresql_url, None,
+    "postgresql://teamsbot:password@db.example.com:5432/teamsbot?sslmode=require",
+    "PostgreSQL (14 or newer) for turns and threads, instead of a file in DATA_DIR: for several processes that "
+    "share the work. Needs ASSISTANT_BACKEND=assistants and Azure Blob Storage: each of them must reach everything.",
+    secret=True)
+AZURE_STORAGE_CONNECTION_STRING: Final = Setting(
+    "AZURE_STORAGE_CONNECTION_STRING", parsers.storage_connection_string, None,
+    "DefaultEndpointsProtocol=https;AccountName=my;AccountKey=bXkta2V5;EndpointSuffix=core.windows.net",
+    "Azure Blob Storage for plots and files, instead of DATA_DIR; as the portal shows it under Access keys.",
+    secret=True)
+AZURE_STORAGE_ACCOUNT_URL: Final = Setting(
+    "AZURE_STORAGE_ACCOUNT_URL", parsers.storage_account_url, None, "https://my.blob.core.windows.net",
+    "Azure Blob Storage without a key: by the machine's managed identity, or a developer's login. It needs the "
+    "role Storage Blob Data Contributor. AZURE_CLIENT_ID in the environment selects one of several identities.")
+AZURE_STORAGE_CONTAINER: Final = Setting(
+    "AZURE_STORAGE_CONTAINER", parsers.container_name, "teamsbot", "plots",
+    "Container for plots and files. Created, private, if it is missing.")
+
+ASSISTANT_BACKEND: Final = Setting(
+    "ASSISTANT_BACKEND",
+    parsers.one_of(Backend, unsupported={"responses": "the hosted Responses API comes in a later version"}),
+    Backend.EMBEDDED, "embedded",
+    "Which service runs the assistant. `embedded`: this program itself, with any model behind it. "
+    "`assistants`: an Assistants-compatible service, such as Microsoft Foundry (classic).")
+ASSISTANT_ID: Final = Setting(
+    "ASSISTANT_ID", parsers.line, None, "asst_abc123",
+    "An assistant that exists at the service. For `ASSISTANT_BACKEND=assistants`; "
+    "without it the bot uses the one called ASSISTANT_NAME, and creates it if there is none.")
+ASSISTANT_NAME: Final = Setting(
+    "ASSISTANT_NAME", parsers.line, "Math Tutor", "Math Tutor",
+    "Name of the assistant. A start with the same name finds the same assistant again.")
+ASSISTANT_INSTRUCTIONS: Final = Setting(
+    "ASSISTANT_INSTRUCTIONS", parsers.prose, _INSTRUCTIONS,
+    "You are a patient statistics tutor. Use code to calculate.",
+    "The assistant's instructions (system prompt).")
+ASSISTANTS_API_KEY: Final = Setting(
+    "ASSISTANTS_API_KEY", parsers.secret, None, "a-long-random-word",
+    "Key that clients of `teamsbot assistants` must send.",
+    default_doc="generated at the first start, kept in DATA_DIR and printed", secret=True)
+
+MODEL: Final = Setting(
+    "MODEL", parsers.line, None, "llama3.1",
+    "Model that answers, as its service calls it; with Azure OpenAI the name of the deployment. There is no "
+    "default: without an address or key the built-in tutor answers, which is no language model.")
+OPENAI_BASE_URL: Final = Setting(
+    "OPENAI_BASE_URL", parsers.url, None, "http://127.0.0.1:11434/v1",
+    "Address of an OpenAI-compatible service (Ollama, vLLM, LM Studio, OpenAI), up to and with its `/v1`. "
+    "With `embedded`, its Chat Completions are the model; with `assistants`, its Assistants are used.",
+    default_doc="OpenAI's own, once OPENAI_API_KEY is set")
+OPENAI_API_KEY: Final = Setting(
+    "OPENAI_API_KEY", parsers.secret, None, "sk-your-key",
+    "Key for OPENAI_BASE_URL; alone, for OpenAI itself. One that your shell exports counts as set: "
+    "`OPENAI_API_KEY= make run` starts without it.",
+    secret=True)
+AZURE_OPENAI_ENDPOINT: Final = Setting(
+    "AZURE_OPENAI_ENDPOINT", parsers.url, None, "https://my-resource.openai.azure.com",
+    "Address of an Azure OpenAI resource, instead of OPENAI_BASE_URL.")
+AZURE_OPENAI_API_KEY: Final = Setting(
+    "AZURE_OPENAI_API_KEY", parsers.secret, None, "your-azure-key",
+    "Key for AZURE_OPENAI_ENDPOINT.",
+    secret=True)
+AZURE_OPENAI_API_VERSION: Final = Setting(
+    "AZURE_OPENAI_API_VERSION", parsers.line, None, "2024-10-21",
+    "Dated API version for AZURE_OPENAI_ENDPOINT. Without it the undated v1 API is used.")
+
+TEAMSBOT_SANDBOX_PYTHON: Final = Setting(
+    "TEAMSBOT_SANDBOX_PYTHON", parsers.interpreter, None, "/opt/teamsbot/.sandbox/bin/python",
+    "Python of the environment in which the assistant's code runs (numpy, matplotlib and the like).",
+    default_doc=".sandbox/bin/python beside the service's own environment")
+TEAMSBOT_RUN_DEADLINE_S: Final = Setting(
+    "TEAMSBOT_RUN_DEADLINE_S", parsers.duration_s, "600", "600",
+    "Time limit for one answer, in seconds.")
+
+LOG_LEVEL: Final = Setting(
+    "LOG_LEVEL", parsers.one_of(LogLevel), LogLevel.INFO, "debug",
+    "Lowest level to log: `debug`, `info`, `warning` or `error`. No level logs what people write.")
+LOG_FORMAT: Final = Setting(
+    "LOG_FORMAT", parsers.one_of(LogFormat), LogFormat.AUTO, "json",
+    "`text`, `json` (one object a line), or `auto`: text on a terminal, else JSON.")
+NO_COLOR: Final = Setting("NO_COLOR", parsers.given, None, "1", "Any value switches colours off.")
+# fmt: on
+
+_NO_AUTHENTICATION = "this version does not authenticate requests yet and therefore serves this machine only"
+_NO_FOUNDRY = "this version does not talk to Microsoft Foundry agents yet"
+
+# Refused rather than ignored: a bot that starts with MicrosoftAppId set would look as if it checked tokens.
+_UNSUPPORTED: Final = tuple(
+    Setting(name, parsers.line, None, "", doc, aliases=aliases, secret=True, unsupported=reason)
+    for name, aliases, doc, reason in (
+        ("MicrosoftAppType", (), "Kind of the bot's app registration.", _NO_AUTHENTICATION),
+        ("MicrosoftAppId", ("CLIENT_ID",), "Id of the app registration.", _NO_AUTHENTICATION),
+        ("MicrosoftAppPassword", ("CLIENT_SECRET",), "Secret of the app registration.", _NO_AUTHENTICATION),
+        ("MicrosoftAppTenantId", ("TENANT_ID",), "Tenant of the app registration.", _NO_AUTHENTICATION),
+        ("AZURE_AI_PROJECT_ENDPOINT", (), "Address of a Microsoft Foundry project.", _NO_FOUNDRY),
+        ("AZURE_AI_AGENT_NAME", (), "Name of an agent in that project.", _NO_FOUNDRY),
+    )
+)
+
+AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
+AZURE_STORAGE: Final = (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL, AZURE_STORAGE_CONTAINER)
+
+SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
+    "Network and data directory": (HOST, PORT, PUBLIC_URL, DATA_DIR),
+    "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
+    "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
+    "The model or service behind the assistant": (MODEL, OPENAI_BASE_URL, OPENAI_API_KEY, *AZURE_OPENAI),
+    "Running code": (TEAMSBOT_SANDBOX_PYTHON, TEAMSBOT_RUN_DEADLINE_S),
+    "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
+    "Not supported yet: refused": _UNSUPPORTED,
+}
+SETTINGS: Final = tuple(chain.from_iterable(SECTIONS.values()))
