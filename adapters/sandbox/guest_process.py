@@ -20,7 +20,14 @@ from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
-from adapters.sandbox.process_tree import descendants, freeze_tree, pid_namespace, signal_each, stopped_tree
+from adapters.sandbox.process_tree import (
+    descendants,
+    freeze_tree,
+    pid_namespace,
+    ran_since,
+    signal_each,
+    stopped_tree,
+)
 from adapters.sandbox.seccomp import build_filter
 
 END_DEADLINE_S = 5.0
@@ -142,8 +149,8 @@ class GuestProcess:
         signal_each(frozen, signal.SIGCONT, pid_namespace(self.init_pid))
 
     def is_frozen(self) -> bool:
-        """Whether the processes stand as `freeze` left them: all stopped, no new one, no processor time used."""
-        return bool(self.frozen) and self.frozen == stopped_tree(self.init_pid)
+        """Whether the processes are as `freeze` left them: all stopped, no new one, next to no processor time used."""
+        return bool(self.frozen) and not ran_since(self.frozen, stopped_tree(self.init_pid))
 
     def kill(self) -> None:
         """Kill every process of the session; does not wait, not even for the pipes."""

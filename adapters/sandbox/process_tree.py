@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
 STOPPED_STATES = frozenset("TtZX")  # a zombie runs no code either
+ALLOWED_TICKS = 5  # of processor time, 10 ms each on Linux
 GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -72,6 +73,15 @@ def stopped_tree(root_pid: int) -> dict[int, int] | None:
     except FileNotFoundError:  # one has ended, or this kernel has no such lists
         tree = descendants(root_pid)
     return _stopped(tree)
+
+
+def ran_since(frozen: Mapping[int, int], now: Mapping[int, int] | None) -> bool:
+    """Tell from two results of `stopped_tree` whether anything of the tree ran between them."""
+    if now is None:
+        return True
+    # The kernel shows a process as stopped or ended a moment before it leaves the processor, and charges that moment
+    # later: on a busy machine several ticks. The allowance is for the whole time since the freeze, not for each look.
+    return any(pid not in frozen or used - frozen[pid] > ALLOWED_TICKS for pid, used in now.items())
 
 
 def _stopped(tree: Iterable[int]) -> dict[int, int] | None:
