@@ -52,11 +52,15 @@ def socket_count(pid: int) -> int:
 def freeze_tree(root_pid: int) -> dict[int, int] | None:
     """Stop every process of the tree. Returns the tree when all of it has stopped (see `stopped_tree`), else None."""
     tree = descendants(root_pid)
-    if _stopped(tree) is None:
+    stopped = _stopped(tree)
+    if stopped is None:
         signal_each(tree, signal.SIGSTOP, pid_namespace(root_pid))
-    # The tree is read once more: a process that was not stopped yet may have started another.
-    stopped = _stopped(descendants(root_pid))
-    return stopped if stopped is not None and set(stopped) <= set(tree) else None
+        stopped = _stopped(tree)
+    if stopped is None:
+        return None
+    # The tree is read again only now that all of it was seen to have stopped: one that was signalled in the middle of
+    # a fork finishes the fork first.
+    return stopped if set(descendants(root_pid)) <= set(tree) else None
 
 
 def stopped_tree(root_pid: int) -> dict[int, int] | None:

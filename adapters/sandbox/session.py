@@ -165,7 +165,7 @@ class Session:
 
     async def _watch_standing(self, guest: GuestProcess) -> None:
         """Kill the session when anything of it runs between two commands: it must use nothing then."""
-        while guest.is_frozen():  # noqa: ASYNC110 - the kernel tells of it by no event
+        while not guest.over and guest.is_frozen():  # noqa: ASYNC110 - the kernel has no event for it
             await asyncio.sleep(STANDING_PERIOD_S)
         if not guest.over:
             log.warning("sandbox session ran between commands")
