@@ -1,4 +1,4 @@
-"""The command line: `teamsbot serve`, `chat`, `assistants`, `turns`, `explain`, `config`. The only place that prints.
+"""The command line, `teamsbot`. The only place that prints.
 
 Data goes to standard output, talk to standard error. What the libraries of a command need is imported by that command,
 so that `teamsbot --help` is there at once.
@@ -205,6 +205,58 @@ def _look(looking: Coroutine[None, None, None], settings: Settings) -> None:
         _stop(str(error))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+@main.command()
+@click.option(
+    "--env",
+    "stage",
+    type=click.Choice(("dev", "test", "prod")),
+    default="prod",
+    show_default=True,
+    help="For whom; each is an app of its own in Teams.",
+)
+@click.option("--app-id", metavar="GUID", help="Id of the bot's app registration.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="Folder for the zip file.")
+@click.pass_obj
+def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
+    """Build the app package for Teams.
+
+    Its texts come from the settings TEAMS_...; it is validated against Microsoft's schemas.
+    """
+    from bot.sentences import STARTERS
+    from service.manifest import AppFacts, ManifestError, Stage, write_package
+
+    settings = _settings(env_file)
+    app = settings.teams_app
+    missing = [
+        name
+        for name, value in (
+            ("--app-id", app_id),
+            ("TEAMS_DEVELOPER_NAME", app.developer_name),
+            ("TEAMS_WEBSITE_URL", app.website_url),
+        )
+        if not value
+    ]
+    if missing:
+        _stop(f"The app package needs {', '.join(missing)}. `teamsbot config` shows all settings.")
+    facts = AppFacts(
+        app_id=app_id or "",
+        name=app.name,
+        version=app.version,
+        developer_name=app.developer_name or "",
+        website_url=app.website_url or "",
+        privacy_url=app.privacy_url or "",
+        terms_url=app.terms_url or "",
+        public_url=settings.public_url,
+        starters=STARTERS,
+    )
+    try:
+        path = write_package(facts, Stage(stage), out)
+    except ManifestError as error:
+        _stop(f"{error}")
+    click.echo(path)
+    _say("Upload it in Teams: Apps > Manage your apps > Upload an app.")
 
 
 @main.command()

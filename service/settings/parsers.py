@@ -119,6 +119,34 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def https_url(text: str) -> str:
+    """An https address, as a link for people."""
+    if not text.startswith("https://"):
+        raise ValueError("must be an address that begins with https://")
+    return url(text)
+
+
+def app_name(text: str) -> str:
+    """A name for Teams: 30 characters, of which a stage such as " (test)" takes seven."""
+    if len(line(text)) > 23:
+        raise ValueError("must be at most 23 characters long")
+    return text
+
+
+def developer_name(text: str) -> str:
+    """A company's name for Teams."""
+    if len(line(text)) > 32:
+        raise ValueError("must be at most 32 characters long")
+    return text
+
+
+def app_version(text: str) -> str:
+    """Three numbers; the first is not zero, which one of Microsoft's checks refuses."""
+    if not re.fullmatch(r"[1-9][0-9]{0,4}(\.(0|[1-9][0-9]{0,4})){2}", text, re.ASCII):
+        raise ValueError("must be three numbers with dots between them, such as 1.0.0, the first at least 1")
+    return text
+
+
 def postgresql_url(text: str) -> Secret:
     """A PostgreSQL URL, with its password."""
     if not text.isprintable() or " " in text:

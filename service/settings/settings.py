@@ -63,6 +63,18 @@ Blobs = BlobsByKey | BlobsByIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeamsApp:
+    """What the app package says; None is what the operator has to say before one can be built."""
+
+    name: str
+    version: str
+    developer_name: str | None
+    website_url: str | None
+    privacy_url: str | None
+    terms_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, parsed and checked.
 
@@ -86,6 +98,7 @@ class Settings:
     endpoint: ModelEndpoint | None
     sandbox_python: Path
     run_deadline_s: float
+    teams_app: TeamsApp
     log_level: LogLevel
     log_format: LogFormat
     no_color: bool
@@ -113,6 +126,7 @@ class Settings:
             endpoint=_endpoint(reading),
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
+            teams_app=_teams_app(reading),
             log_level=reading.value(table.LOG_LEVEL),
             log_format=reading.value(table.LOG_FORMAT),
             no_color=reading.optional(table.NO_COLOR) is not None,
@@ -141,3 +155,15 @@ def _blobs(reading: Reading) -> Blobs | None:
     if (url := reading.optional(table.AZURE_STORAGE_ACCOUNT_URL)) is not None:
         return BlobsByIdentity(container=container, account_url=url)
     return None
+
+
+def _teams_app(reading: Reading) -> TeamsApp:
+    website = reading.optional(table.TEAMS_WEBSITE_URL)
+    return TeamsApp(
+        name=reading.optional(table.TEAMS_APP_NAME) or reading.value(table.ASSISTANT_NAME),
+        version=reading.value(table.TEAMS_APP_VERSION),
+        developer_name=reading.optional(table.TEAMS_DEVELOPER_NAME),
+        website_url=website,
+        privacy_url=reading.optional(table.TEAMS_PRIVACY_URL) or website,
+        terms_url=reading.optional(table.TEAMS_TERMS_URL) or website,
+    )

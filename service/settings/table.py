@@ -141,6 +141,26 @@ TEAMSBOT_RUN_DEADLINE_S: Final = Setting(
     "TEAMSBOT_RUN_DEADLINE_S", parsers.duration_s, "600", "600",
     "Time limit for one answer, in seconds.")
 
+TEAMS_APP_NAME: Final = Setting(
+    "TEAMS_APP_NAME", parsers.app_name, None, "Math Tutor",
+    "Name under which Teams shows the app; at most 23 characters, since a package for tests adds its stage.",
+    default_doc="ASSISTANT_NAME, if it is short enough")
+TEAMS_APP_VERSION: Final = Setting(
+    "TEAMS_APP_VERSION", parsers.app_version, "1.0.0", "1.1.0",
+    "Version of the app package. Teams takes an update only if it is higher than the last.")
+TEAMS_DEVELOPER_NAME: Final = Setting(
+    "TEAMS_DEVELOPER_NAME", parsers.developer_name, None, "Contoso Ltd",
+    "Who publishes the app, as Teams shows it: your company, in at most 32 characters.")
+TEAMS_WEBSITE_URL: Final = Setting(
+    "TEAMS_WEBSITE_URL", parsers.https_url, None, "https://intranet.example.com/tutor",
+    "Page where people find help with the app.")
+TEAMS_PRIVACY_URL: Final = Setting(
+    "TEAMS_PRIVACY_URL", parsers.https_url, None, "https://intranet.example.com/privacy",
+    "Page with your privacy notice.", default_doc="TEAMS_WEBSITE_URL")
+TEAMS_TERMS_URL: Final = Setting(
+    "TEAMS_TERMS_URL", parsers.https_url, None, "https://intranet.example.com/terms",
+    "Page with your terms of use.", default_doc="TEAMS_WEBSITE_URL")
+
 LOG_LEVEL: Final = Setting(
     "LOG_LEVEL", parsers.one_of(LogLevel), LogLevel.INFO, "debug",
     "Lowest level to log: `debug`, `info`, `warning` or `error`. No level logs what people write.")
@@ -169,12 +189,22 @@ _UNSUPPORTED: Final = tuple(
 AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
 AZURE_STORAGE: Final = (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL, AZURE_STORAGE_CONTAINER)
 
+TEAMS_APP: Final = (
+    TEAMS_APP_NAME,
+    TEAMS_APP_VERSION,
+    TEAMS_DEVELOPER_NAME,
+    TEAMS_WEBSITE_URL,
+    TEAMS_PRIVACY_URL,
+    TEAMS_TERMS_URL,
+)
+
 SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     "Network and data directory": (HOST, PORT, PUBLIC_URL, DATA_DIR),
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
     "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
     "The model or service behind the assistant": (MODEL, OPENAI_BASE_URL, OPENAI_API_KEY, *AZURE_OPENAI),
     "Running code": (TEAMSBOT_SANDBOX_PYTHON, TEAMSBOT_RUN_DEADLINE_S),
+    "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,
     "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
     "Not supported yet: refused": _UNSUPPORTED,
 }

@@ -78,6 +78,25 @@ def test_what_is_no_plain_address_is_refused(text: str) -> None:
         parsers.url(text)
 
 
+@pytest.mark.parametrize("text", ["1.0.0", "2.10.345", "1.0.99999"])
+def test_an_app_version_is_three_numbers(text: str) -> None:
+    assert parsers.app_version(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "1.0", "0.1.0", "1.0.0-beta", "1.0.0.0", "01.0.0", "1.0.٣", "v1.0.0", "1.0.100000"]
+)
+def test_anything_else_is_no_app_version(text: str) -> None:
+    with pytest.raises(ValueError, match="three numbers"):
+        parsers.app_version(text)
+
+
+@pytest.mark.parametrize("text", ["http://example.com", "example.com", "https://", "https://user@example.com"])
+def test_a_link_for_people_is_https(text: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        parsers.https_url(text)
+
+
 @pytest.mark.parametrize("text", ["two words", "sk-é", "sk-\x01", "sk\nX-Header: 1", "sk-\ud800"])
 def test_a_key_that_would_break_a_header_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be one word"):

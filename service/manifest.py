@@ -1,0 +1,183 @@
+"""The app package for Teams: fills the template in appmanifest/, validates it against Microsoft's schemas, zips it.
+
+Microsoft Learn, "App manifest schema for Teams" and "Package your app": manifest.json, two icons and the language files
+lie at the root of the zip.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from jsonschema import Draft4Validator
+
+from bot.errors import BotError
+from httpkit.atomic_write import write_atomically
+
+_FOLDER = Path(__file__).parent.parent / "appmanifest"
+_LANGUAGES = ("de", "nl")  # beside English, which is in manifest.json itself
+_SCHEMA_VERSIONS = ("1.29", "1.30")  # the manifest says 1.29, and also has to be right for its successor
+_NEVER_VALID = ("microsoft.com", "microsoftonline.com", "teams.com", "office.com", "skype.com", "botframework.com")
+_MAX_NAME_CHARS = 30
+_MAX_COMMANDS = 10  # that Teams shows
+_MAX_TITLE_CHARS = 32  # of a prompt starter; the schema allows more than Teams shows
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content makes the same zip
+
+
+class Stage(StrEnum):
+    """For whom a package is. Each stage is an app of its own in the catalogue, so that all can be installed."""
+
+    DEV = "dev"
+    TEST = "test"
+    PROD = "prod"
+
+
+class ManifestError(BotError):
+    """The package cannot be built; the message lists every reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppFacts:
+    """What the template is filled with. `starters` are questions that Teams offers in an empty chat."""
+
+    app_id: str
+    name: str
+    version: str
+    developer_name: str
+    website_url: str
+    privacy_url: str
+    terms_url: str
+    public_url: str | None
+    starters: Sequence[str]
+
+
+def write_package(facts: AppFacts, stage: Stage, folder: Path) -> Path:
+    """Build and validate the package, and write it into the folder. Returns its path. Raises ManifestError."""
+    package = BytesIO()
+    with ZipFile(package, "w") as archive:
+        for name, content in package_files(facts, stage).items():
+            archive.writestr(ZipInfo(name, _EPOCH), content, ZIP_DEFLATED)
+    path = folder / f"teamsbot-{stage}.zip"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, package.getvalue())
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def package_files(facts: AppFacts, stage: Stage) -> dict[str, bytes]:
+    """Return the content of the zip by name. Raises ManifestError when Teams would refuse it."""
+    name = facts.name if stage is Stage.PROD else f"{facts.name} ({stage})"
+    values = {
+        "version": facts.version,
+        # Teams takes an id once per catalogue: a package for tests must not take the place of the real one.
+        "package_id": facts.app_id if stage is Stage.PROD else _stage_id(facts.app_id, stage),
+        "app_id": facts.app_id,
+        "name": name,
+        "developer_name": facts.developer_name,
+        "website_url": facts.website_url,
+        "privacy_url": facts.privacy_url,
+        "terms_url": facts.terms_url,
+    }
+    commands: list[dict[str, Any]] = json.loads((_FOLDER / "commands.json").read_text("utf-8"))
+    manifest = _filled("manifest.json", values)
+    manifest["bots"][0]["commandLists"][0]["commands"] = _commands(commands, facts.starters)
+    if facts.public_url is not None:
+        manifest["validDomains"] = [urlsplit(facts.public_url).hostname]
+    languages = {tag: _language(tag, values, commands) for tag in _LANGUAGES}
+    if len(name) > _MAX_NAME_CHARS:
+        raise ManifestError(
+            f"Teams shows at most {_MAX_NAME_CHARS} characters of a name. Set TEAMS_APP_NAME to a shorter one."
+        )
+    faults = [
+        *_faults(manifest, facts),
+        *(fault for tag in _LANGUAGES for fault in _language_faults(tag, languages[tag])),
+    ]
+    if faults:
+        raise ManifestError("the app package would be refused:\n" + "\n".join(f"- {fault}" for fault in faults))
+    return {
+        "manifest.json": _json(manifest),
+        "color.png": (_FOLDER / "color.png").read_bytes(),
+        "outline.png": (_FOLDER / "outline.png").read_bytes(),
+        **{f"{tag}.json": _json(strings) for tag, strings in languages.items()},
+    }
+
+
+def _stage_id(app_id: str, stage: Stage) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"teams-assistants-bot/{app_id.lower()}/{stage}"))
+
+
+def _filled(name: str, values: dict[str, str]) -> dict[str, Any]:
+    # Filled value by value after parsing: a quotation mark in a name must not end a string of the JSON.
+    def fill(node: Any) -> Any:
+        match node:
+            case str():
+                return Template(node).safe_substitute(values) if "${" in node else node
+            case dict():
+                return {key: fill(value) for key, value in node.items()}
+            case list():
+                return [fill(value) for value in node]
+            case _:
+                return node
+
+    filled: dict[str, Any] = fill(json.loads((_FOLDER / name).read_text("utf-8")))
+    return filled
+
+
+def _commands(commands: list[dict[str, Any]], starters: Sequence[str]) -> list[dict[str, str]]:
+    listed = [{"title": entry["command"], "description": entry["description"]["en"]} for entry in commands]
+    for starter in starters[: _MAX_COMMANDS - len(listed)]:
+        title = starter if len(starter) <= _MAX_TITLE_CHARS else starter[: _MAX_TITLE_CHARS - 1].rstrip() + "…"
+        listed.append({"title": title, "description": starter, "type": "prompt", "prompt": starter})
+    return listed
+
+
+def _language(tag: str, values: dict[str, str], commands: list[dict[str, Any]]) -> dict[str, Any]:
+    strings = _filled(f"languages/{tag}.json", values)
+    for number, entry in enumerate(commands):
+        strings[f"bots[0].commandLists[0].commands[{number}].description"] = entry["description"][tag]
+    return strings
+
+
+def _faults(manifest: dict[str, Any], facts: AppFacts) -> Iterator[str]:
+    for version in _SCHEMA_VERSIONS:
+        schema = _schema(version)
+        claimed = manifest | {"manifestVersion": version}
+        found = [f"{error.json_path}: {error.message}" for error in Draft4Validator(schema).iter_errors(claimed)]
+        yield from found
+        if found:
+            return  # the other version would say the same once more
+    # What Teams refuses beyond the schema.
+    for setting, url in (("website", facts.website_url), ("privacy", facts.privacy_url), ("terms", facts.terms_url)):
+        if not url.startswith("https://"):
+            yield f"the {setting} address must begin with https://"
+    host = urlsplit(facts.public_url or "").hostname or ""
+    if any(host == domain or host.endswith(f".{domain}") for domain in _NEVER_VALID):
+        yield f"PUBLIC_URL must be an address of your own, not {host}"
+    if host and not re.fullmatch(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)+", host):
+        yield f"PUBLIC_URL must name a host as Teams can reach it, not {host}"
+
+
+def _language_faults(tag: str, strings: dict[str, Any]) -> Iterator[str]:
+    for version in _SCHEMA_VERSIONS:
+        for error in Draft4Validator(_schema(f"{version}-language")).iter_errors(strings):
+            yield f"{tag}.json {error.json_path}: {error.message}"
+
+
+def _schema(name: str) -> Any:
+    return json.loads((_FOLDER / "schemas" / f"teams-{name}.schema.json").read_text("utf-8"))
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
