@@ -1,120 +1,113 @@
-"""The local chat page, from the settings: what it says of this service, and what it works with."""
+"""The local chat page: what it keeps, what it may change about the bot it shows, and its restart of this program.
+
+The page orders faults ("weather") to show what the bot does in trouble. They reach the bot as `Hooks` only.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-import aiohttp
 from aiohttp import web
+from typing_extensions import override
 
-from adapters.openai.assistant_setup import AssistantProfile, make_assistant
+from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRequest
+from adapters.openai.assistant_setup import make_assistant
 from adapters.openai.client import Client
+from adapters.sandbox.process_tree import descendants
 from adapters.webchat.activities import CHANNEL
 from adapters.webchat.calls import Calls
 from adapters.webchat.page import PageWords
 from adapters.webchat.transcripts import Transcripts
-from adapters.webchat.weather import Kind, Weather
+from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey
-from bot.ports import Conversations, TurnsOfConversation
+from service.compose import Bot, Hooks, assistant_profile
 from service.data_dir import kept_key
 from service.greeting import describe_assistant
-from service.model import TUTOR
+from service.listen_socket import url_of
 from service.settings import Backend, Settings
-from service.weather import can_restart, restart_at_once
 
 _POSSIBLE: Final = {Backend.EMBEDDED: tuple(Kind), Backend.ASSISTANTS: (Kind.CONNECTOR_DOWN, Kind.REDELIVERY)}
-_BUNDLE = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
+_BUNDLE: Final = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageMemory:
-    """What the page keeps: on disk what was said, in memory what went over the wire and which weather it is."""
+class LocalPage:
+    """The page's memory: chats on disk; API calls and ordered faults in this process alone."""
 
+    settings: Settings
     transcripts: Transcripts
     weather: Weather
     calls: Calls = field(default_factory=Calls)
 
+    def hooks(self) -> Hooks:
+        """The page's part in answers."""
+        return Hooks(
+            wrap_model=partial(FaultyModel, weather=self.weather),
+            call_listener=self.calls,
+            assistant_of=self.assistant_of,
+        )
+
     def assistant_of(self, key: ConversationKey) -> str | None:
-        """The assistant that a chat of the page was begun with."""
+        """The assistant that a chat of the page was started with."""
         return self.transcripts.assistant_of(key.conversation) if key.channel == CHANNEL else None
 
+    @asynccontextmanager
+    async def served(
+        self, app: web.Application, bot: Bot, *, port: socket.socket, files_url: str
+    ) -> AsyncIterator[None]:
+        """The page in an application that will listen on `port`; people fetch plots below `files_url`."""
+        folder = self.settings.data_dir
+        key, _ = kept_key(folder / "webchat.key", None)
+        page = WebChatSettings(
+            uploads=folder / "uploads",
+            key=key.reveal(),
+            address=url_of(port),
+            files_url=files_url,
+            bundle=_BUNDLE,
+            words=PageWords(
+                assistant=self.settings.assistant_name,
+                assistant_id=bot.assistant_id,
+                speaker=describe_assistant(self.settings),
+                can_connect=self.settings.endpoint is None,
+            ),
+        )
+        around = Surroundings(
+            session=bot.session,
+            transcripts=self.transcripts,
+            conversations=bot.stores.conversations,
+            turns=bot.stores.timelines,
+            calls=self.calls,
+            weather=self.weather,
+            read=partial(_read, bot.client),
+            make=partial(_make, bot.client, self.settings),
+            restart=partial(restart_program, port=port.getsockname()[1]) if sys.platform == "linux" else None,
+        )
+        async with open_web_chat(page, around, app):
+            yield
+
 
 @asynccontextmanager
-async def page_memory(folder: Path, backend: Backend) -> AsyncIterator[PageMemory]:
-    """Opened before the first turn goes on, for turns ask who answers. Raises StorageError."""
-    transcripts = await Transcripts.open(folder / "webchat.sqlite")
+async def open_local_page(settings: Settings) -> AsyncIterator[LocalPage]:
+    """Opened before the first turn resumes, because turns ask which assistant answers. Raises StorageError."""
+    transcripts = await Transcripts.open(settings.data_dir / "webchat.sqlite")
     try:
-        yield PageMemory(transcripts=transcripts, weather=Weather(possible=_POSSIBLE[backend]))
+        yield LocalPage(
+            settings=settings, transcripts=transcripts, weather=Weather(possible=_POSSIBLE[settings.backend])
+        )
     finally:
         await transcripts.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the service listens; `files_url` is where people fetch plots."""
-
-    address: str
-    port: int
-    files_url: str
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bot:
-    """What the page looks at."""
-
-    client: Client
-    assistant_id: str
-    conversations: Conversations
-    turns: TurnsOfConversation
-    session: aiohttp.ClientSession
-
-
-@asynccontextmanager
-async def chat_page(
-    settings: Settings, place: Place, memory: PageMemory, bot: Bot, app: web.Application
-) -> AsyncIterator[None]:
-    """The page in an application that is not yet running."""
-    async with open_web_chat(_page(settings, place, bot), _around(settings, place, memory, bot), app):
-        yield
-
-
-def _page(settings: Settings, place: Place, bot: Bot) -> WebChatSettings:
-    key, _ = kept_key(place.folder / "webchat.key", None)
-    return WebChatSettings(
-        uploads=place.folder / "uploads",
-        key=key.reveal(),
-        address=place.address,
-        files_url=place.files_url,
-        bundle=_BUNDLE,
-        words=PageWords(
-            assistant=settings.assistant_name,
-            assistant_id=bot.assistant_id,
-            speaker=describe_assistant(settings),
-            can_connect=settings.endpoint is None,
-        ),
-    )
-
-
-def _around(settings: Settings, place: Place, memory: PageMemory, bot: Bot) -> Surroundings:
-    return Surroundings(
-        session=bot.session,
-        transcripts=memory.transcripts,
-        conversations=bot.conversations,
-        turns=bot.turns,
-        calls=memory.calls,
-        weather=memory.weather,
-        read=partial(_read, bot.client),
-        make=partial(_make, bot.client, settings),
-        restart=partial(restart_at_once, port=place.port) if can_restart() else None,
-    )
 
 
 async def _read(client: Client, path: str, query: Mapping[str, object]) -> object:
@@ -122,5 +115,52 @@ async def _read(client: Client, path: str, query: Mapping[str, object]) -> objec
 
 
 async def _make(client: Client, settings: Settings, name: str, instructions: str) -> object:
-    profile = AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
-    return await make_assistant(client, profile)
+    return await make_assistant(client, assistant_profile(settings, name, instructions))
+
+
+class FaultyModel(Model):
+    """A model that is as slow, or as much over its rate limit, as the page's switches say."""
+
+    def __init__(self, model: Model, *, weather: Weather) -> None:
+        self._model = model
+        self._weather = weather
+
+    @property
+    @override
+    def sees(self) -> bool:
+        return self._model.sees
+
+    @override
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        if self._weather.strikes(Kind.SLOW_MODEL, f"The model takes {MODEL_PAUSE_S:g} seconds longer."):
+            await asyncio.sleep(min(MODEL_PAUSE_S, self._weather.left_s(Kind.SLOW_MODEL)))
+        if self._weather.strikes(Kind.MODEL_LIMIT, f"The model answers 429: try again in {MODEL_WISH_S:g} seconds."):
+            words = f"The model's endpoint is over its rate limit or its quota (429); try again in {MODEL_WISH_S:g}s."
+            raise ModelError(words, code="rate_limit_exceeded", retry_after_s=MODEL_WISH_S)
+        return await self._model.complete(request)
+
+    @override
+    async def close(self) -> None:
+        await self._model.close()
+
+
+def restart_program(*, port: int) -> NoReturn:
+    """Replace this process by a new run of the same program, as abruptly as SIGKILL and a supervisor would.
+
+    Nothing is finished, written or closed: `exec` drops all memory, threads, sockets and locks in one instant. The
+    process id stays, so a terminal, `make` or a supervisor that waits for it keeps waiting. Linux only: elsewhere the
+    children of this process cannot be found, and would outlive it.
+    """
+    # The sandbox's processes end with their parent, but exec keeps the parent alive: end them, and reap them, because
+    # nobody will ask for their exit status again.
+    ends_at = time.monotonic() + 1.0
+    while time.monotonic() < ends_at and (children := descendants(os.getpid())[1:]):
+        for pid in children:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.01)
+    os.environ["PORT"] = str(port)  # open pages find the program where it was, even if that was any free port
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the program that is running

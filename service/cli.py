@@ -1,7 +1,7 @@
 """The command line, `teamsbot`. The only place that prints.
 
-Data goes to standard output, talk to standard error. What the libraries of a command need is imported by that command,
-so that `teamsbot --help` is there at once.
+Data goes to standard output, messages to standard error. Each command imports its libraries itself, which keeps
+`teamsbot --help` fast.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ import click
 
 from bot.errors import BotError, StorageInUseError
 from service.greeting import Started, assistants_greeting, bot_greeting, describe_assistant
-from service.listening import PortTakenError
+from service.listen_socket import PortTakenError
 from service.settings import Backend, LogFormat, LogLevel, Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
 _WRONG_USE = 2
 _INTERRUPTED = 130
-_YOUNG_OBJECTS = 20_000  # between two looks for garbage; at Python's own 700 they cost an eighth of a busy bot's CPU
+_GC_THRESHOLD = 20_000  # new objects between two collections; with Python's 700 they cost an eighth of a busy bot's CPU
 
 
 @contextmanager
-def _kept_for_good() -> Iterator[None]:
-    """What is imported here stays to the end: garbage is not looked for in it, now (a sixth of the time) or later."""
+def _uncollected_imports() -> Iterator[None]:
+    """Exempt what is imported here from garbage collection, which would take a sixth of the time of a start."""
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
         gc.enable()
-        gc.set_threshold(_YOUNG_OBJECTS)
+        gc.set_threshold(_GC_THRESHOLD)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,8 +62,8 @@ def main(context: click.Context, env_file: Path) -> None:
 def serve(env_file: Path) -> None:
     """Run the bot, until Ctrl-C or SIGTERM."""
     settings = _settings(env_file)
-    with _kept_for_good():
-        from service.app import serve as run_bot
+    with _uncollected_imports():
+        from service.server import serve as run_bot
 
     another = f"Take another port: PORT={_port_beside(settings.port)} teamsbot serve"
     _run(run_bot(settings, lambda started: _greet(settings, started)), settings, another)
@@ -77,7 +77,7 @@ def assistants(env_file: Path, port: int) -> None:
     settings = _settings(env_file)
     if settings.backend is not Backend.EMBEDDED:
         _stop(f"This command serves assistants itself, so ASSISTANT_BACKEND cannot be {settings.backend} here.")
-    from service.app import serve_assistants
+    from service.server import serve_assistants
 
     another = f"Take another port: teamsbot assistants --port {_port_beside(port)}"
     _run(
@@ -92,18 +92,18 @@ def assistants(env_file: Path, port: int) -> None:
 @click.pass_obj
 def chat(env_file: Path, *, as_json: bool) -> None:
     """Talk to the assistant here, or pipe in questions."""
-    from service import chat as terminal
+    from service import terminal_session
 
     settings = replace(_settings(env_file), log_level=LogLevel.ERROR)
     if as_json or not sys.stdin.isatty():
-        _run(_answer(terminal.answer_lines(settings, sys.stdin, as_json=as_json)), settings, "")
+        _run(_answer(terminal_session.answer_lines(settings, sys.stdin, as_json=as_json)), settings, "")
     else:
         from rich.console import Console
 
-        from service.screen import Screen
+        from service.terminal_view import TerminalView
 
-        screen = Screen(console=Console(no_color=settings.no_color), draws=_pictures_drawn_by(os.environ))
-        _run(terminal.converse(settings, screen), settings, "")
+        view = TerminalView(console=Console(no_color=settings.no_color), draws=_picture_protocol(os.environ))
+        _run(terminal_session.converse(settings, view), settings, "")
 
 
 async def _answer(answers: AsyncIterator[str]) -> None:
@@ -111,7 +111,7 @@ async def _answer(answers: AsyncIterator[str]) -> None:
         click.echo(answer)
 
 
-def _pictures_drawn_by(environ: Mapping[str, str]) -> str:
+def _picture_protocol(environ: Mapping[str, str]) -> str:
     """How this terminal draws pictures, as far as it says so."""
     if not sys.stdout.isatty():
         return "none"
@@ -124,9 +124,9 @@ def _pictures_drawn_by(environ: Mapping[str, str]) -> str:
 @click.argument("code")
 @click.pass_obj
 def explain(env_file: Path, code: str) -> None:
-    """Tell what became of the turn with this code.
+    """Show what became of the turn with this code.
 
-    CODE stands under an apology, such as T-7F3K. Told is when what was done, and how it ended.
+    CODE is in every error message of the bot, such as T-7F3K. Shown are its steps with their times, and its outcome.
     """
     _explain(_settings(env_file), code)
 
@@ -143,7 +143,7 @@ def turns(context: click.Context, *, limit: int, follow: bool, as_json: bool) ->
     """
     if context.invoked_subcommand is None:
         settings = _settings(context.obj)
-        _look(_list(settings, limit, follow=follow, as_json=as_json), settings)
+        _run_lookup(_list(settings, limit, follow=follow, as_json=as_json), settings)
 
 
 @turns.command("show")
@@ -160,16 +160,16 @@ def _explain(settings: Settings, code: str) -> None:
     try:
         number = number_of(code)
     except ValueError as error:
-        _stop(f"{code!r} is no code: {error}.")
-    _look(_show(settings, number), settings)
+        _stop(f"{code!r} is not a code: {error}.")
+    _run_lookup(_show(settings, number), settings)
 
 
 async def _show(settings: Settings, number: int) -> None:
     from bot.turn_code import code_of
     from service import turn_lines
-    from service import turns as ledger
+    from service.turn_lookup import open_timelines
 
-    async with ledger.opened(settings) as timelines:
+    async with open_timelines(settings) as timelines:
         line = await timelines.timeline(number)
     if line is None:
         _stop(f"There is no turn {code_of(number)}. Turns are kept for seven days after they ended.")
@@ -178,14 +178,14 @@ async def _show(settings: Settings, number: int) -> None:
 
 async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) -> None:
     from service import turn_lines
-    from service import turns as ledger
+    from service.turn_lookup import follow_timelines, open_timelines
 
     form = turn_lines.as_json if as_json else turn_lines.listed
     if follow:
-        async for line in ledger.followed(settings, limit):
+        async for line in follow_timelines(settings, limit):
             click.echo(form(line))
         return
-    async with ledger.opened(settings) as timelines:
+    async with open_timelines(settings) as timelines:
         lines = await timelines.latest(limit)
     for line in lines:
         click.echo(form(line))
@@ -193,12 +193,12 @@ async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) 
         _say("There are no turns. They are kept for seven days after they ended.")
 
 
-def _look(looking: Coroutine[None, None, None], settings: Settings) -> None:
+def _run_lookup(lookup: Coroutine[None, None, None], settings: Settings) -> None:
     from service.logs import set_up_logs
 
     set_up_logs(level=LogLevel.ERROR, form=settings.log_format, no_color=settings.no_color)
     try:
-        asyncio.run(looking)
+        asyncio.run(lookup)
     except StorageInUseError:
         _stop(f"A teamsbot with {settings.data_dir} is starting or stopping; try again in a moment.")
     except BotError as error:
@@ -300,7 +300,7 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
 
 
 def _greet(settings: Settings, started: Started) -> None:
-    if settings.log_format is LogFormat.JSON:  # whoever asks for objects reads them by machine, each line of them
+    if settings.log_format is LogFormat.JSON:  # every line of this stream is read by a program
         log.info(
             "ready",
             extra={"address": started.address, "answers": describe_assistant(settings), "isolation": started.isolation},

@@ -18,7 +18,7 @@ from bot.errors import StorageError
 from bot.ports import Ledger, Timelines, TurnsOfConversation
 from bot.timeline import STOPPED
 from service.settings import Settings
-from service.turns import opened, served
+from service.turn_lookup import open_timelines, serve_timelines
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.migrations import scripts
@@ -60,8 +60,8 @@ async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         own = SqliteTimelines(file)
         timelines: Timelines = own
         if request.param == "http":
-            await stack.enter_async_context(served(timelines, tmp_path))
-            timelines = await stack.enter_async_context(opened(of(tmp_path)))
+            await stack.enter_async_context(serve_timelines(timelines, tmp_path))
+            timelines = await stack.enter_async_context(open_timelines(of(tmp_path)))
             assert isinstance(timelines, HttpTimelines)
         yield Book(ledger, timelines, own)
 
@@ -138,7 +138,7 @@ async def test_a_turn_of_the_first_version_of_the_tables_has_a_time_line(tmp_pat
 async def test_without_the_key_of_this_start_nothing_is_told(tmp_path: Path) -> None:
     file = SqliteFile(tmp_path / "served.sqlite")
     await file.open()
-    async with served(SqliteTimelines(file), tmp_path), aiohttp.ClientSession() as session:
+    async with serve_timelines(SqliteTimelines(file), tmp_path), aiohttp.ClientSession() as session:
         where = json.loads((tmp_path / "turns.json").read_text())
         assert (tmp_path / "turns.json").stat().st_mode & 0o777 == 0o600
         assert where["address"].startswith("http://127.0.0.1:")
@@ -160,7 +160,7 @@ async def test_what_a_killed_service_left_does_not_hide_the_file(tmp_path: Path)
     number = await accepted(ledger)
     await ledger.stop()
     (tmp_path / "turns.json").write_text('{"address": "http://127.0.0.1:9", "key": "old"}')
-    async with opened(of(tmp_path)) as timelines:
+    async with open_timelines(of(tmp_path)) as timelines:
         assert [line.number for line in await timelines.latest(5)] == [number]
 
 
@@ -173,5 +173,5 @@ async def test_a_folder_without_turns_and_a_damaged_file_are_told(tmp_path: Path
 
 
 async def first_of(folder: Path) -> object:
-    async with opened(of(folder)) as timelines:
+    async with open_timelines(of(folder)) as timelines:
         return await timelines.latest(1)

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from service.app import running
+from service.server import open_service
 from service.settings import Settings
 from tests.support.connector_double import Posted, StandInConnector
 from tests.support.scripted_model import ScriptedModel
@@ -73,7 +73,7 @@ class Rig:
     async def started(self) -> AsyncIterator[Person]:
         """One life of the bot; the person in it talks to a conversation of its own."""
         settings = Settings.read({**self.environ, "DATA_DIR": str(self.data_dir), "PORT": "0"}, Path("no .env file"))
-        async with running(settings) as life:
+        async with open_service(settings) as life:
             yield Person(session=self.session, bot_url=life.address, connector=self.connector)
 
 

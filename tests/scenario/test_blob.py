@@ -81,7 +81,7 @@ async def test_storage_that_is_down_at_the_start_is_waited_for_with_the_next_plo
 ) -> None:
     azurite.kill()
     async with blob_rig.started() as person:
-        assert "files cannot be kept at the moment" in caplog.messages
+        assert "file storage was not available" in caplog.messages
         azurite.start_again()
         _, plot = await person.ask(SOLVE, parts=2)
         assert await fetch_picture(person, plot.cards[0])

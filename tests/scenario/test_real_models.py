@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from service.assistant import opened_sandbox, opened_server
+from service.compose import open_assistants_server, open_sandbox
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.settings.secret import Secret
@@ -149,7 +149,7 @@ async def test_a_picture_reaches_the_model_as_a_picture_of_a_size_and_kind_that_
     environ = {"DATA_DIR": str(tmp_path / "data"), "OPENAI_BASE_URL": model.base_url, "MODEL": "tiny"}
     settings = Settings.read(environ, Path("no .env file"))
     prepare_data_dir(settings.data_dir)
-    async with opened_sandbox(settings) as sandbox, opened_server(settings, sandbox, Secret("key")) as server:
+    async with open_sandbox(settings) as sandbox, open_assistants_server(settings, sandbox, Secret("key")) as server:
         picture = io.BytesIO()
         Image.new("RGB", size_px, "red").save(picture, format=kind)
         await ask_about(session, server.base_url, picture.getvalue())

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.sandbox import sandbox as sandbox_module
 from bot.errors import StorageError
-from service.app import running
-from service.listening import PortTakenError, take_port
+from service.listen_socket import PortTakenError, take_port
+from service.server import open_service
 from service.settings import Settings
 from tests.scenario.conftest import Rig
 from tests.support.connector_double import Fault
@@ -139,7 +139,7 @@ async def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -
         port = str(taken.getsockname()[1])
         settings = Settings.read({"PORT": port, "DATA_DIR": str(tmp_path / "data")}, Path("none"))
         with pytest.raises(PortTakenError, match=port):
-            async with running(settings):
+            async with open_service(settings):
                 raise AssertionError("it started")
     assert not (tmp_path / "data").exists()
 
@@ -149,7 +149,7 @@ async def test_a_read_only_data_folder_is_said_with_the_remedy(tmp_path: Path) -
     (tmp_path / "data").mkdir(mode=0o500)
     settings = Settings.read({"PORT": "0", "DATA_DIR": str(tmp_path / "data")}, Path("none"))
     with pytest.raises(StorageError, match="DATA_DIR"):
-        async with running(settings):
+        async with open_service(settings):
             raise AssertionError("it started")
 
 

@@ -21,9 +21,9 @@ from bot.timeline import Timeline
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import HttpRunner
 from httpkit.loopback import loopback_only
-from service.chat_page import PageMemory, page_memory
-from service.listening import address_of, take_port
-from service.settings import Backend
+from service.chat_page import LocalPage, open_local_page
+from service.listen_socket import take_port, url_of
+from service.settings import Settings
 
 _DEADLINE_S = 5.0
 
@@ -135,7 +135,7 @@ class Site:
     address: str
     bot: Bot
     api: Api
-    memory: PageMemory
+    page: LocalPage
     restarts: list[float]
 
     async def open(self, conversation: str | None = None, **wishes: object) -> Chat:
@@ -161,7 +161,7 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     """One life of the server; a folder that was used before goes on."""
     bot, api = Bot(), Api()
     port = take_port("127.0.0.1", 0)
-    address = address_of(port)
+    address = url_of(port)
     app = web.Application(middlewares=[errors_as_json, loopback_only])
     app.router.add_post("/api/messages", bot.take)
     settings = WebChatSettings(
@@ -178,26 +178,26 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     restarts: list[float] = []
     async with (
         aiohttp.ClientSession(timeout=limits) as client,
-        page_memory(folder, Backend.EMBEDDED) as memory,
-        open_web_chat(settings, _around(client, memory, api, restarts), app),
+        open_local_page(Settings.read({"DATA_DIR": str(folder)}, Path("no .env file"))) as page,
+        open_web_chat(settings, _around(client, page, api, restarts), app),
     ):
         runner = HttpRunner(app, shutdown_timeout_s=0.1)
         await runner.setup()
         try:
             await web.SockSite(runner, port).start()
-            yield Site(client=client, address=address, bot=bot, api=api, memory=memory, restarts=restarts)
+            yield Site(client=client, address=address, bot=bot, api=api, page=page, restarts=restarts)
         finally:
             await runner.cleanup()
 
 
-def _around(client: aiohttp.ClientSession, memory: PageMemory, api: Api, restarts: list[float]) -> Surroundings:
+def _around(client: aiohttp.ClientSession, page: LocalPage, api: Api, restarts: list[float]) -> Surroundings:
     return Surroundings(
         session=client,
-        transcripts=memory.transcripts,
+        transcripts=page.transcripts,
         conversations=api,
         turns=api,
-        calls=memory.calls,
-        weather=memory.weather,
+        calls=page.calls,
+        weather=page.weather,
         read=api.read,
         make=api.make,
         restart=lambda: restarts.append(time.monotonic()),

@@ -51,7 +51,7 @@ def test_help_is_there_without_the_libraries_of_the_service() -> None:
 
 def test_a_start_without_azure_and_postgresql_loads_none_of_their_libraries() -> None:
     code = (
-        "import sys, service.app; "
+        "import sys, service.server; "
         "heavy = {'asyncpg', 'azure.identity', 'azure.storage'} & sys.modules.keys(); "
         "sys.exit(', '.join(heavy) or 0)"
     )

@@ -28,8 +28,8 @@ async def test_a_chat_keeps_the_assistant_that_it_was_begun_with(tmp_path: Path)
         assert (await site.open(chosen.conversation, assistant="asst_third")).assistant == "asst_other"
     async with running_site(tmp_path) as site:  # after a restart
         assert (await site.open(chosen.conversation)).assistant == "asst_other"
-        assert site.memory.transcripts.assistant_of(chosen.conversation) == "asst_other"
-        assert site.memory.transcripts.assistant_of(usual.conversation) is None
+        assert site.page.transcripts.assistant_of(chosen.conversation) == "asst_other"
+        assert site.page.transcripts.assistant_of(usual.conversation) is None
 
 
 @pytest.mark.parametrize("wish", ["../x", "", 7, {"a": 1}, "x" * 101])
@@ -103,7 +103,7 @@ async def test_a_turn_is_told_with_what_was_asked_its_steps_and_its_calls(tmp_pa
     async with running_site(tmp_path) as site:
         chat = await asked(site)
         [turn] = (await get(chat, "/chat/turns"))[1]
-        site.memory.calls.note(
+        site.page.calls.note(
             Exchange(
                 turn=turn["name"],
                 method="POST",

@@ -12,8 +12,8 @@ import pytest_asyncio
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
 from adapters.webchat import bot_endpoint
 from adapters.webchat.weather import LASTS_S, Kind, Weather
-from service import weather as service_weather
-from service.weather import WeatheredModel
+from service import chat_page
+from service.chat_page import FaultyModel
 from tests.support.web_chat_client import Chat, Site, running_site
 
 _DEADLINE_S = 5.0
@@ -73,7 +73,7 @@ async def test_strangers_order_no_weather_and_kill_nothing(site: Site, headers: 
     assert (await switch(chat, "model-429", **headers))[0] == 403
     async with chat.client.post(f"{chat.address}/chat/restart", json={}, headers={**chat.allowed, **headers}) as answer:
         assert answer.status == 403
-    assert site.memory.weather.to_json()["left_s"] == {}
+    assert site.page.weather.to_json()["left_s"] == {}
     await asyncio.sleep(0.2)
     assert site.restarts == []
 
@@ -98,9 +98,9 @@ async def test_every_open_page_is_told_of_a_change(site: Site) -> None:
 async def test_a_connector_that_is_down_keeps_nothing_and_says_502(site: Site) -> None:
     chat = await site.open()
     await chat.say("hello")
-    site.memory.weather.begin(Kind.CONNECTOR_DOWN)
+    site.page.weather.begin(Kind.CONNECTOR_DOWN)
     assert (await site.answer(chat, text="an answer"))[0] == 502
-    site.memory.weather.end(Kind.CONNECTOR_DOWN)
+    site.page.weather.end(Kind.CONNECTOR_DOWN)
     assert (await site.answer(chat, text="an answer"))[0] == 201
     assert [activity["text"] for activity in await chat.transcript()] == ["hello", "an answer"]
 
@@ -111,7 +111,7 @@ async def test_the_same_message_is_delivered_again_in_its_weather_only(
     monkeypatch.setattr(bot_endpoint, "REDELIVERED_AFTER_S", 0.1)
     chat = await site.open()
     await chat.say("in the sun")
-    site.memory.weather.begin(Kind.REDELIVERY)
+    site.page.weather.begin(Kind.REDELIVERY)
     await chat.say("in the rain")
     async with asyncio.timeout(_DEADLINE_S):
         while len(site.bot.heard) < 3:
@@ -136,7 +136,7 @@ ASKED = ModelRequest(instructions="", messages=())
 
 
 async def test_a_model_in_the_sun_answers_as_ever() -> None:
-    model = WeatheredModel(Prompt(), weather=Weather())
+    model = FaultyModel(Prompt(), weather=Weather())
     assert (await model.complete(ASKED)).text == "42"
     assert model.sees
 
@@ -145,16 +145,16 @@ async def test_a_model_over_its_limit_says_when_to_try_again() -> None:
     weather = Weather()
     weather.begin(Kind.MODEL_LIMIT)
     with pytest.raises(ModelError, match=r"429.*try again in 5s") as refused:
-        await WeatheredModel(Prompt(), weather=weather).complete(ASKED)
+        await FaultyModel(Prompt(), weather=weather).complete(ASKED)
     assert (refused.value.code, refused.value.retry_after_s) == ("rate_limit_exceeded", 5.0)
 
 
 async def test_a_slow_model_answers_after_its_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_weather, "MODEL_PAUSE_S", 0.2)
+    monkeypatch.setattr(chat_page, "MODEL_PAUSE_S", 0.2)
     weather = Weather()
     weather.begin(Kind.SLOW_MODEL)
     began = asyncio.get_running_loop().time()
-    assert (await WeatheredModel(Prompt(), weather=weather).complete(ASKED)).text == "42"
+    assert (await FaultyModel(Prompt(), weather=weather).complete(ASKED)).text == "42"
     assert asyncio.get_running_loop().time() - began >= 0.2
 
 

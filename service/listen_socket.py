@@ -7,15 +7,15 @@ import socket
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
-"""Connections that may wait to be accepted: everybody's message after a long meeting."""
+"""Connections that may wait to be accepted; after a long meeting many people write at once."""
 
 
 class PortTakenError(Exception):
-    """Someone listens there already."""
+    """The address cannot be listened on; the text is the sentence for the terminal."""
 
 
 def take_port(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises PortTakenError with the sentence for the terminal."""
+    """A listening socket; port 0 takes any free one. Raises PortTakenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +32,7 @@ def take_port(host: str, port: int) -> socket.socket:
     return taken
 
 
-def address_of(taken: socket.socket) -> str:
-    """The socket's http address, with no slash at its end."""
+def url_of(taken: socket.socket) -> str:
+    """The socket's http address, without a slash at its end."""
     host, port = taken.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""Looking at turns from another process: in PostgreSQL, or through the running service, or straight at its file."""
+"""Turns as another process sees them: in PostgreSQL, through the running service, or in the file of a stopped one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.ports import Timelines
 from bot.timeline import Timeline
 from httpkit.atomic_write import write_atomically
 from httpkit.http_server import HttpRunner
-from service.listening import LOOPBACK
+from service.listen_socket import LOOPBACK
 from service.settings import Settings
 from service.settings.secret import Secret
 from storage.sqlite import SqliteFile
@@ -31,10 +31,10 @@ _DATABASE_S = 5.0
 
 
 @asynccontextmanager
-async def served(timelines: Timelines, folder: Path) -> AsyncIterator[None]:
-    """Answer on a loopback port of our own. Address and key stand in a file that only the folder's owner can read.
+async def serve_timelines(timelines: Timelines, folder: Path) -> AsyncIterator[None]:
+    """Answer on a loopback port. Address and key are in a file that only the owner of the folder can read.
 
-    Both are made anew at each start, so a file that a killed process left opens nothing. Raises StorageError.
+    Both are new at each start, so a file that a killed process left opens nothing. Raises StorageError.
     """
     key = secrets.token_urlsafe(32)
     runner = HttpRunner(timelines_app(timelines, key=key), shutdown_timeout_s=0.5)
@@ -55,41 +55,41 @@ def _write(path: Path, **where: str) -> None:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
-async def followed(settings: Settings, most: int) -> AsyncIterator[Timeline]:
+async def follow_timelines(settings: Settings, limit: int) -> AsyncIterator[Timeline]:
     """The latest turns, and from then on each one again whenever its state changes, until cancelled."""
     seen: dict[int, tuple[int, float | None]] = {}
     async with _looking(settings) as look:
         while True:
-            for line in await look(most):
+            for line in await look(limit):
                 state = (line.tries, line.ended_at_s)
                 if seen.get(line.number) != state:
                     seen[line.number] = state
                     yield line
-            most = MAX_LISTED  # whatever has come since
+            limit = MAX_LISTED  # from now on all that changed
             seen = dict(sorted(seen.items())[-2 * MAX_LISTED :])
             await asyncio.sleep(_POLL_S)
 
 
 @asynccontextmanager
 async def _looking(settings: Settings) -> AsyncIterator[Callable[[int], Awaitable[list[Timeline]]]]:
-    """A way to look again and again. A file is opened anew each time: nobody is kept from starting or stopping."""
+    """A call that reads the latest turns. It opens a file each time, so that a bot can start and stop meanwhile."""
     if settings.database_url is None:
-        yield partial(_looked_at, settings.data_dir)
+        yield partial(_latest_in, settings.data_dir)
     else:
         async with _of_postgres(settings.database_url) as timelines:
             yield timelines.latest
 
 
-async def _looked_at(folder: Path, most: int) -> list[Timeline]:
+async def _latest_in(folder: Path, limit: int) -> list[Timeline]:
     try:
         async with _of_folder(folder) as timelines:
-            return await timelines.latest(most)
+            return await timelines.latest(limit)
     except StorageInUseError:  # a teamsbot is starting or stopping at this moment
         return []
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Timelines]:
+async def open_timelines(settings: Settings) -> AsyncIterator[Timelines]:
     """The turns of the bot with these settings. Raises StorageError."""
     url = settings.database_url
     async with _of_folder(settings.data_dir) if url is None else _of_postgres(url) as timelines:

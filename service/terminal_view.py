@@ -1,4 +1,4 @@
-"""A terminal that a person looks at: Markdown, and pictures where it can draw them."""
+"""What a person sees in a terminal: Markdown, and pictures where the terminal can draw them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
-    """A terminal that a person looks at. `draws`: the protocol in which it draws pictures (iterm, kitty), or none."""
+class TerminalView:
+    """Prints parts of replies. `draws` is the terminal's protocol for pictures: `iterm`, `kitty` or `none`."""
 
     console: Console
     draws: str

@@ -1,0 +1,325 @@
+"""The composition root: which object is built from which setting, and who is handed what.
+
+Each part is a context manager, so what is opened first is closed last. Nothing here knows the chat page: what takes
+part in answers besides the usual objects is passed in as `Hooks`. Libraries that only some settings need (asyncpg,
+Azure's) are imported where they are used, which keeps other starts short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import aiohttp
+
+from adapters.embedded.assistants_server import AssistantsServer, open_server
+from adapters.embedded.models.chat_completions import ChatCompletions
+from adapters.embedded.models.chat_errors import SettingNames
+from adapters.embedded.models.port import Model
+from adapters.embedded.models.tutor_model import NAME as TUTOR
+from adapters.embedded.models.tutor_model import TutorModel
+from adapters.embedded.object_store import StoreError, StoreInUseError
+from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
+from adapters.openai.assistants import AssistantsBackend, nobody
+from adapters.openai.client import Client, Endpoint
+from adapters.openai.polling import PollingPace
+from adapters.sandbox.confined_pictures import ConfinedPictures
+from adapters.sandbox.picture_header import PictureKind
+from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from adapters.teams.attachments import ConnectorFiles
+from adapters.teams.channel import TeamsChannel
+from adapters.teams.connector import Connector, connector_session
+from bot.conversation import ConversationKey
+from bot.engine import Engine
+from bot.errors import StorageError, StorageInUseError
+from bot.intake import Intake
+from bot.ports import Conversations, Exchanges, FileReader, FileStore, Ledger, TurnsOfConversation
+from bot.reply import ReplyWriter
+from bot.run_turn import Outside, give_up, run_turn
+from service.data_dir import kept_key
+from service.listen_socket import LOOPBACK
+from service.settings import (
+    AzureEndpoint,
+    Backend,
+    Blobs,
+    BlobsByIdentity,
+    BlobsByKey,
+    OpenAIEndpoint,
+    Secret,
+    Settings,
+)
+from service.turn_lookup import serve_timelines
+from storage.conversations_sqlite import SqliteConversations
+from storage.files_folder import FolderFiles
+from storage.ledger_sqlite import SqliteLedger
+from storage.links import LinkNames
+from storage.sqlite import SqliteFile
+from storage.timelines_sqlite import SqliteTimelines
+
+if TYPE_CHECKING:
+    from storage.blob_container import BlobContainer
+
+log = logging.getLogger(__name__)
+
+UPLOADS_KEPT_S: Final = 30 * 24 * 60 * 60
+"""How long the embedded server keeps people's files: the longest time that the API allows."""
+
+_DRAIN_S: Final = 10.0
+_STORAGE_CHECK_S: Final = 4.0  # turns that were interrupted wait for this check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What takes part in answers besides the objects that the settings name. Without a chat page there is none.
+
+    `wrap_model` may put something between the embedded server and its model. `call_listener` is told of each call of
+    the assistant's API. `assistant_of` names the assistant that a conversation chose, if it chose one.
+    """
+
+    wrap_model: Callable[[Model], Model] = lambda model: model
+    call_listener: Exchanges | None = None
+    assistant_of: Callable[[ConversationKey], str | None] = nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStores:
+    """Where turns are, and which thread a conversation has. Usable once the ledger has started."""
+
+    ledger: Ledger
+    conversations: Conversations
+    timelines: TurnsOfConversation
+
+
+class StoredFiles(FileStore, FileReader, Protocol):
+    """Both sides of a file store: turns put files into it, the file route reads them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """A bot at work, without a listener: `intake` takes what people say, `files` holds what it sent."""
+
+    intake: Intake
+    files: FileReader
+    client: Client
+    assistant_id: str
+    stores: TurnStores
+    session: aiohttp.ClientSession
+    sandbox: Sandbox
+
+
+@asynccontextmanager
+async def open_bot(
+    settings: Settings, stores: TurnStores, *, files_url: str, hooks: Hooks | None = None
+) -> AsyncIterator[Bot]:
+    """The bot for Teams, at work on the turns that an earlier process left. At the end it drains. Raises BotError."""
+    hooks = hooks or Hooks()
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(open_sandbox(settings))
+        client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
+        assistant = await find_assistant(client, settings, hooks)
+        session = await stack.enter_async_context(connector_session())
+        incoming = ConnectorFiles(session=session, folder=settings.data_dir / "incoming")
+        incoming.open()
+        files = await stack.enter_async_context(open_files(settings, public_url=files_url))
+        channel = TeamsChannel(connector=Connector(session=session))
+        outside = Outside(
+            assistant=assistant,
+            channel=channel,
+            conversations=stores.conversations,
+            files=incoming,
+            writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
+        )
+        engine = Engine(
+            ledger=stores.ledger,
+            handler=partial(run_turn, outside=outside),
+            give_up=partial(give_up, outside=outside),
+        )
+        await engine.start()
+        stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
+        intake = Intake(engine=engine, channel=channel)
+        stack.push_async_callback(intake.stop)
+        yield Bot(
+            intake=intake,
+            files=files,
+            client=client,
+            assistant_id=assistant.assistant_id,
+            stores=stores,
+            session=session,
+            sandbox=sandbox,
+        )
+
+
+@asynccontextmanager
+async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
+    """The sandbox in the best isolation of this machine, or one that refuses to run code and says why."""
+    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python))
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+@asynccontextmanager
+async def open_assistants_server(
+    settings: Settings, sandbox: Sandbox, key: Secret, *, port: int = 0, hooks: Hooks | None = None
+) -> AsyncIterator[AssistantsServer]:
+    """The embedded Assistants server on loopback, with the model that the settings name. Raises StorageError."""
+    model = (hooks or Hooks()).wrap_model(_model(settings))
+    try:
+        server = await open_server(
+            data_dir=settings.data_dir / "assistants",
+            model=model,
+            sandbox=sandbox,
+            api_key=key.reveal(),
+            pictures=ConfinedPictures(sandbox=sandbox, unchanged=frozenset({PictureKind.PNG, PictureKind.JPEG})),
+            host=LOOPBACK,
+            port=port,
+            run_deadline_s=int(settings.run_deadline_s),
+        )
+    except StoreInUseError as error:
+        raise StorageInUseError(str(error)) from error
+    except StoreError as error:
+        raise StorageError(str(error)) from error
+    try:
+        yield server
+    finally:
+        await server.stop()
+        await model.close()
+
+
+def _model(settings: Settings) -> Model:
+    match settings.endpoint:
+        case None:
+            return TutorModel()
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            return ChatCompletions(
+                base_url=url,
+                api_key=key.reveal() if key else "none",
+                model=settings.model or "",
+                settings=SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL"),
+            )
+        case AzureEndpoint(url=url, api_key=key, api_version=version):
+            return ChatCompletions.on_azure(
+                endpoint=url,
+                api_key=key.reveal(),
+                api_version=version,
+                model=settings.model or "",
+                settings=SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL"),
+            )
+
+
+@asynccontextmanager
+async def open_client(settings: Settings, sandbox: Sandbox, hooks: Hooks) -> AsyncIterator[Client]:
+    """A client of the embedded server, which is started for it, or of the service that the settings name."""
+    async with AsyncExitStack() as stack:
+        if settings.backend is Backend.EMBEDDED:
+            key, _ = kept_key(settings.data_dir / "assistants.key", settings.assistants_api_key)
+            server = await stack.enter_async_context(open_assistants_server(settings, sandbox, key, hooks=hooks))
+            endpoint = Endpoint(base_url=server.base_url, api_key=key.reveal())
+        else:
+            endpoint = _service_endpoint(settings)
+        client = Client(endpoint=endpoint, listener=hooks.call_listener)
+        stack.push_async_callback(client.close)
+        yield client
+
+
+def _service_endpoint(settings: Settings) -> Endpoint:
+    match settings.endpoint:
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            return Endpoint(base_url=url, api_key=key.reveal() if key else "none")
+        case AzureEndpoint(url=url, api_key=key, api_version=version):
+            return Endpoint(base_url=f"{url}/openai", api_key=key.reveal(), api_version=version or "", azure_key=True)
+        case None:
+            raise AssertionError("the settings demand an address for this backend")
+
+
+async def find_assistant(client: Client, settings: Settings, hooks: Hooks | None = None) -> AssistantsBackend:
+    """The assistant that the settings name, which is created if there is none. Raises AssistantError."""
+    profile = assistant_profile(settings, settings.assistant_name, settings.assistant_instructions)
+    return AssistantsBackend(
+        assistant_id=settings.assistant_id or await ensure_assistant(client, profile),
+        client=client,
+        chosen=(hooks or Hooks()).assistant_of,
+        uploads_kept_s=UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
+        pace=PollingPace(deadline_s=settings.run_deadline_s),
+    )
+
+
+def assistant_profile(settings: Settings, name: str, instructions: str) -> AssistantProfile:
+    """What an assistant with the model of this service is created from."""
+    return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
+
+
+@asynccontextmanager
+async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[TurnStores]:
+    """In the PostgreSQL that the settings name, else in a file that `teamsbot turns` can ask for. Raises StorageError.
+
+    A PostgreSQL session is opened and closed by its ledger.
+    """
+    if settings.database_url is not None:
+        from storage.conversations_postgres import PostgresConversations
+        from storage.ledger_postgres import PostgresLedger
+        from storage.postgres import PostgresSession
+        from storage.timelines_postgres import PostgresTimelines
+
+        session = PostgresSession(settings.database_url.reveal())
+        yield TurnStores(
+            ledger=PostgresLedger(session),
+            conversations=PostgresConversations(session, backend=settings.backend),
+            timelines=PostgresTimelines(session),
+        )
+        return
+    database = SqliteFile(folder / "teamsbot.sqlite")
+    await database.open()
+    try:
+        timelines = SqliteTimelines(database)
+        async with serve_timelines(timelines, folder):
+            yield TurnStores(
+                ledger=SqliteLedger(database),
+                conversations=SqliteConversations(database, backend=settings.backend),
+                timelines=timelines,
+            )
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_files(settings: Settings, *, public_url: str) -> AsyncIterator[StoredFiles]:
+    """In the container that the settings name, else in a folder. Raises StorageError."""
+    if settings.blobs is None:
+        names = LinkNames.kept_in(settings.data_dir / "links.key")
+        yield FolderFiles(settings.data_dir / "files", names=names, public_url=public_url)
+        return
+    from storage.blob_container import BlobsRefusedError
+    from storage.files_blob import BlobFiles
+
+    container = _container(settings.blobs)
+    try:
+        files = BlobFiles(container, public_url=public_url)
+        try:
+            async with asyncio.timeout(_STORAGE_CHECK_S):
+                await files.look()
+        except BlobsRefusedError:  # a wrong setting, which an administrator has to correct before anybody asks
+            raise
+        except (StorageError, TimeoutError) as error:  # an outage: most answers need no file
+            why = str(error) or "Azure Blob Storage did not answer"
+            log.warning("file storage was not available", extra={"why": why})
+        yield files
+    finally:
+        await container.close()
+
+
+def _container(blobs: Blobs) -> BlobContainer:
+    from storage.blob_container import BlobContainer
+
+    match blobs:
+        case BlobsByKey(connection_string=key, container=name):
+            return BlobContainer.by_connection_string(key.reveal(), name=name)
+        case BlobsByIdentity(account_url=url, container=name):
+            return BlobContainer.by_identity(url, name=name)

@@ -1,0 +1,113 @@
+"""The running program: its sockets, what each of them serves, and how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from adapters.file_links import add_file_routes
+from adapters.teams.endpoint import MessagesEndpoint
+from adapters.teams.handler import TeamsDispatch
+from httpkit.http_errors import errors_as_json
+from httpkit.http_server import HttpRunner
+from httpkit.loopback import loopback_only
+from service.chat_page import LocalPage, open_local_page
+from service.compose import Hooks, open_assistants_server, open_bot, open_sandbox, open_turn_stores
+from service.data_dir import kept_key, prepare_data_dir
+from service.greeting import Started
+from service.listen_socket import BACKLOG, LOOPBACK, take_port, url_of
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[Started], None]
+"""Called once everything listens."""
+
+
+async def serve(settings: Settings, announce: Announce) -> None:
+    """Run the bot until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    stop = _stop_event()
+    async with open_service(settings) as started:
+        announce(started)
+        await stop.wait()
+
+
+async def serve_assistants(settings: Settings, port: int, announce: Announce) -> None:
+    """Run the Assistants server alone until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    stop = _stop_event()
+    take_port(LOOPBACK, port).close()  # a taken port is reported before anything else is started
+    folder = prepare_data_dir(settings.data_dir)
+    key, made = kept_key(folder / "assistants.key", settings.assistants_api_key)
+    async with open_sandbox(settings) as sandbox, open_assistants_server(settings, sandbox, key, port=port) as server:
+        announce(
+            Started(
+                address=server.base_url.removesuffix("/v1"),
+                isolation=sandbox.isolation,
+                sandbox_unavailable_reason=sandbox.reason,
+                generated_key=key if made else None,
+            )
+        )
+        await stop.wait()
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Started]:
+    """The whole bot, listening. Accepted messages without an answer at the end are answered after the next start."""
+    async with AsyncExitStack() as stack:
+        port = stack.enter_context(take_port(settings.host, settings.port))
+        folder = prepare_data_dir(settings.data_dir)
+        stores = await stack.enter_async_context(open_turn_stores(settings, folder))
+        page: LocalPage | None = None
+        if settings.database_url is None:  # other replicas would not know the page's chats
+            page = await stack.enter_async_context(open_local_page(settings))
+        elif settings.public_url is None:
+            log.warning("PUBLIC_URL is not set: links to plots end with this process")
+        files_url = settings.public_url or url_of(port)
+        hooks = page.hooks() if page else Hooks()
+        bot = await stack.enter_async_context(open_bot(settings, stores, files_url=files_url, hooks=hooks))
+        app = web.Application(middlewares=[errors_as_json, loopback_only])
+        MessagesEndpoint(dispatch=TeamsDispatch(bot.intake)).add_routes(app)
+        add_file_routes(app, bot.files)
+        if page is not None:
+            await stack.enter_async_context(page.served(app, bot, port=port, files_url=files_url))
+        await stack.enter_async_context(_listening(app, port))
+        yield Started(
+            address=url_of(port), isolation=bot.sandbox.isolation, sandbox_unavailable_reason=bot.sandbox.reason
+        )
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
+    runner = HttpRunner(app)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, port, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, from now on, so that a signal during the start stops as cleanly as a later one.
+
+    A second signal ends the process at once, which loses nothing: turns are on disk.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def request_stop() -> None:
+        log.info("stop requested")
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, request_stop)
+    return stop

@@ -1,0 +1,242 @@
+"""`teamsbot chat`: the whole bot without a listener, and one person who talks to it, typed or through a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import sys
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+from adapters.sandbox.confined_pictures import ConfinedPictures
+from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
+from bot.attachments import MAX_FILES, TOO_MANY, Attachment, listed
+from bot.engine import Engine
+from bot.errors import AttachmentError
+from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart, WelcomePart
+from bot.reply import ReplyWriter
+from bot.run_turn import Outside, give_up, run_turn
+from bot.turn import Turn
+from service.compose import Hooks, find_assistant, open_client, open_sandbox
+from service.data_dir import prepare_data_dir
+from service.settings import Settings
+from service.terminal_view import TerminalView
+from storage.conversations_sqlite import SqliteConversations
+from storage.ledger_sqlite import SqliteLedger
+from storage.sqlite import SqliteFile
+
+_COMMANDS: Final = ("/file", "/new", "/stop", "/help", "/quit")
+_ANY_COMMAND: Final = re.compile(r"/[a-z]+", re.IGNORECASE)
+_NO_COMMAND: Final = "There is no such command. These are: /file PATH, /new, /stop, /help, /quit."
+_HINTS: Final = (
+    "Ask something. /file PATH gives a file, /new starts afresh, /stop or Ctrl-C stops an answer, "
+    "/quit or Ctrl-D leaves."
+)
+
+
+@dataclass(slots=True)
+class CollectedReply:
+    """All parts of the reply to one question."""
+
+    question: str
+    text: str = ""
+    pictures: list[PicturePart] = field(default_factory=list)
+    files: list[FileLink] = field(default_factory=list)
+
+    def add(self, part: Part) -> None:
+        """Append a part."""
+        match part:
+            case TextPart() | WelcomePart():
+                self.text = f"{self.text}\n\n{part.text}".strip()
+            case ApologyPart():
+                self.text = f"{self.text}\n\n{part.words}".strip()
+            case PicturePart():
+                self.pictures.append(part)
+            case FilesPart():
+                self.files.extend(part.links)
+
+    def as_text(self) -> str:
+        """Plain lines, without colour."""
+        pictures = [f"[picture] {picture.url}\n          {picture.alt_text}" for picture in self.pictures]
+        files = [f"[file] {link.url}" for link in self.files]
+        return "\n".join([*filter(None, [self.text]), *pictures, *files])
+
+    def as_json(self) -> str:
+        """One line of JSON, for programs."""
+        pictures = [{"path": picture.url, "alt_text": picture.alt_text} for picture in self.pictures]
+        files = [{"path": link.url, **{k: v for k, v in asdict(link).items() if k != "url"}} for link in self.files]
+        row = {"question": self.question, "text": self.text, "pictures": pictures, "files": files}
+        return json.dumps(row, ensure_ascii=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class TerminalSession:
+    """One person's conversation with the bot."""
+
+    channel: TerminalChannel
+    engine: Engine
+    conversation: str
+    given: tuple[Attachment, ...] = ()  # files that go with the next question
+    _messages: int = 0
+
+    def give(self, paths: str) -> str:
+        """Take files for the next question; returns the sentence that confirms it. Raises AttachmentError."""
+        given = (*self.given, *files_at(paths))
+        if len(given) > MAX_FILES:
+            raise AttachmentError("too many files", apology=TOO_MANY)
+        self.given = given
+        return f"With your next question: {listed(given)}."
+
+    async def ask(self, text: str, on_part: Callable[[Part], None] | None = None) -> CollectedReply:
+        """Send a message and wait for the whole reply; `on_part` is called with each part as it comes."""
+        self._messages += 1
+        given, self.given = self.given, ()
+        message = said_in_terminal(text, conversation=self.conversation, number=self._messages, attachments=given)
+        await self.engine.accept(message)
+        reply = CollectedReply(question=message.text)
+        while True:
+            part = await self.channel.heard.get()
+            if isinstance(part, Ended):
+                if part.message == message.id:
+                    return reply
+                continue  # the end of a turn that an earlier process left
+            reply.add(part)
+            if on_part is not None:
+                on_part(part)
+
+    def stop(self) -> None:
+        """Stop the answer that is being worked on."""
+        self.engine.cancel(said_in_terminal("", conversation=self.conversation, number=0).key)
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, *, remembered: bool) -> AsyncIterator[TerminalSession]:
+    """The bot, ready for questions. `remembered` continues the conversation of the last time. Raises BotError.
+
+    It has a folder of its own in DATA_DIR, so that it can run beside `teamsbot serve`.
+    """
+    prepare_data_dir(settings.data_dir)
+    settings = replace(settings, data_dir=settings.data_dir / "terminal")
+    prepare_data_dir(settings.data_dir)
+    database = SqliteFile(settings.data_dir / "teamsbot.sqlite")
+    channel = TerminalChannel()
+    async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
+        assistant = await find_assistant(client, settings)
+        files = TerminalFiles(settings.data_dir / "files")
+        outside = Outside(
+            assistant=assistant,
+            channel=channel,
+            conversations=SqliteConversations(database, backend=settings.backend),
+            files=GivenPaths(),
+            writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
+        )
+
+        async def handle(turn: Turn) -> None:
+            await run_turn(turn, outside)
+            channel.end(turn.message.id)
+
+        async def end_hopeless(turn: Turn, error: Exception) -> None:
+            await give_up(turn, error, outside)
+            channel.end(turn.message.id)
+
+        engine = Engine(ledger=SqliteLedger(database), handler=handle, give_up=end_hopeless)
+        await engine.start()
+        try:
+            conversation = "terminal" if remembered else uuid.uuid4().hex
+            yield TerminalSession(channel=channel, engine=engine, conversation=conversation)
+        finally:
+            await engine.stop()
+
+
+async def answer_lines(settings: Settings, lines: Iterable[str], *, as_json: bool) -> AsyncIterator[str]:
+    """For pipes: one answer a question, as text or as a line of JSON. Empty lines have none, nor has `/file PATH`."""
+    async with open_session(settings, remembered=False) as session:
+        for line in lines:
+            question = line.strip()
+            if (paths := _paths_in(question)) is not None:
+                try:
+                    session.give(paths)
+                except AttachmentError as error:
+                    reply = CollectedReply(question=question, text=error.apology)
+                else:
+                    continue
+            elif question:
+                reply = await session.ask(question)
+            else:
+                continue
+            yield reply.as_json() if as_json else reply.as_text()
+        if session.given:  # files at the end of the input, without a question
+            reply = await session.ask("")
+            yield reply.as_json() if as_json else reply.as_text()
+
+
+async def converse(settings: Settings, view: TerminalView) -> None:
+    """Talk with a person until they leave."""
+    async with open_session(settings, remembered=True) as session:
+        view.console.print(_HINTS)
+        ahead: deque[str] = deque()  # lines that were typed during an answer
+        while (line := await _next_line(ahead, view)) is not None and line.lower() != "/quit":
+            if (paths := _paths_in(line)) is not None:
+                try:
+                    sentence = session.give(paths)
+                except AttachmentError as error:
+                    sentence = error.apology
+                view.console.print(sentence, markup=False, highlight=False)
+            elif _ANY_COMMAND.fullmatch(line) and line.lower() not in _COMMANDS:
+                view.console.print(_NO_COMMAND, markup=False, highlight=False)
+            elif line:
+                await _show_answer(session, line, view, ahead)
+
+
+def _paths_in(line: str) -> str | None:
+    """What follows `/file`; None for any other line."""
+    command, *paths = line.split(maxsplit=1) or [""]
+    return "".join(paths) if command.lower() == "/file" else None
+
+
+async def _next_line(ahead: deque[str], view: TerminalView) -> str | None:
+    """The next line: one that was typed during the last answer, or a new one; None at the end of the input."""
+    if ahead:
+        line = ahead.popleft()
+        view.console.print(f"> {line}", markup=False, highlight=False)
+        return line
+    try:
+        return (await asyncio.to_thread(input, "> ")).strip()
+    except EOFError:
+        return None
+
+
+async def _show_answer(session: TerminalSession, text: str, view: TerminalView, ahead: deque[str]) -> None:
+    """Show the answer as it comes. Lines typed meanwhile wait in `ahead`; only /stop takes effect at once."""
+    loop = asyncio.get_running_loop()
+    asking = asyncio.create_task(session.ask(text, view.show), name="question")
+    began_s = loop.time()
+    loop.add_signal_handler(signal.SIGINT, session.stop)
+    loop.add_reader(sys.stdin, _on_input, session, ahead)
+    try:
+        with view.console.status("working ...") as status:
+            while not asking.done():
+                await asyncio.wait({asking}, timeout=1)
+                status.update(f"working ... {loop.time() - began_s:.0f} s")
+    finally:
+        loop.remove_reader(sys.stdin)
+        loop.remove_signal_handler(signal.SIGINT)
+    await asking
+
+
+def _on_input(session: TerminalSession, ahead: deque[str]) -> None:
+    """Take a line that is typed during an answer. A terminal gives whole lines, one at a time (termios(3))."""
+    line = sys.stdin.readline()
+    if line.strip().lower() == "/stop":
+        session.stop()
+    elif line:
+        ahead.append(line.strip())
+    else:  # Ctrl-D
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        ahead.append("/quit")
