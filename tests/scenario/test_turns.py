@@ -76,7 +76,7 @@ async def test_what_is_no_code_or_no_turn_is_told_in_a_sentence(rig: Rig) -> Non
     async with rig.started():
         pass
     assert await told(rig, "turns") == (0, "", "There are no turns. They are kept for seven days after they ended.\n")
-    assert (await told(rig, "explain", "T-UUUU"))[::2] == (2, "'T-UUUU' is no code: a code looks like T-7F3K.\n")
+    assert (await told(rig, "explain", "T-UUUU"))[::2] == (2, "'T-UUUU' is not a code: a code looks like T-7F3K.\n")
     exit_code, data, talk = await told(rig, "explain", "T-ZZZZ")
     assert (exit_code, data) == (2, "")
     assert "no turn T-ZZZZ" in talk
