@@ -20,6 +20,7 @@ from pathlib import Path
 from bot.engine import Engine
 from bot.ports import Ledger
 from bot.turn import Turn
+from bot.turn_record import StepKey, StepKind
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.postgres import PostgresSession
@@ -54,7 +55,7 @@ class Crowd:
     async def handle(self, turn: Turn) -> None:
         """Go through the steps."""
         for step in range(_STEPS):
-            await turn.step(f"step {step}", _nothing)
+            await turn.step(StepKey(StepKind.PART, step), _nothing)
         self._left -= 1
         if not self._left:
             self.done.set()

@@ -8,8 +8,8 @@ from bot.answer import Answer
 from bot.errors import BotError, RunEndedBadlyError, TurnGivenUpError, TurnStoppedError
 from bot.parts import ApologyPart, Reply, TextPart
 from bot.run import FailureCode, Run, RunStatus
-from bot.timeline import GIVEN_UP, STOPPED, apologised
 from bot.turn import Turn
+from bot.turn_record import GIVEN_UP, STOPPED, failed
 
 MAX_REPEATED = 4_000
 """Characters of a question that a "Try again" carries; with its card it stays far below the 28 KB of a message."""
@@ -23,9 +23,9 @@ def apology(error: Exception, turn: Turn) -> Reply:
         case TurnGivenUpError():
             return Reply(parts=(_apology(error, turn),), outcome=GIVEN_UP)
         case BotError():
-            return Reply(parts=(_apology(error, turn),), outcome=apologised(error))
+            return Reply(parts=(_apology(error, turn),), outcome=failed(error))
         case _:  # whose words may be anything
-            return Reply(parts=(_apology(BotError(), turn),), outcome=apologised(error))
+            return Reply(parts=(_apology(BotError(), turn),), outcome=failed(error))
 
 
 def _apology(error: BotError, turn: Turn) -> ApologyPart:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NewType
+from typing import NewType
 
 from bot.attachments import Attachment
-from bot.errors import UnreadableMessageError
 
 ActivityId = NewType("ActivityId", str)
 """A message's id as its channel gave it. The protocol promises that it is unique within one conversation only."""
@@ -153,75 +152,3 @@ def pressed(question: str, *, id: ActivityId, reference: ConversationReference) 
 def without_content(message: Incoming) -> Question:
     """The message of a turn that will not be read: who and where, and nothing that was said."""
     return Question(id=message.id, reference=message.reference)
-
-
-_KINDS: dict[type[IncomingMessage], str] = {
-    Question: "question",
-    CardPressed: "card pressed",
-    Command: "command",
-    Installed: "installed",
-}
-
-
-def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> str:
-    """A message and the state of its turn, as the ledger keeps them until the turn is done."""
-    reference, key = message.reference, message.key
-    return json.dumps(
-        {
-            "id": message.id,
-            "kind": _KINDS[type(message)],
-            "state": state,
-            "content": message.text,
-            "attachments": [asdict(attachment) for attachment in message.attachments],
-            "service_url": reference.service_url,
-            "scope": reference.scope,
-            "channel": key.channel,
-            "tenant": key.tenant,
-            "conversation": key.conversation,
-            "locale": reference.locale,
-            "bot": [reference.bot.id, reference.bot.name, reference.bot.directory_id],
-            "user": [reference.user.id, reference.user.name, reference.user.directory_id],
-        }
-    )
-
-
-def message_from_json(text: str) -> tuple[Incoming, TurnState]:
-    """Read what `message_to_json` wrote, or the first version of this program.
-
-    Raises UnreadableMessageError if a newer version wrote it, in a way that this one does not know.
-    """
-    try:
-        return _from_row(json.loads(text))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UnreadableMessageError(f"a stored message cannot be read: {type(error).__name__}") from error
-
-
-def _from_row(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
-    message_id = ActivityId(row["id"])
-    # The first version had one field, "standing", for the kind of a message and the state of its turn.
-    standing = row.get("standing", "asked")
-    kind = row.get("kind") or ("installed" if standing == "installed" else "question")
-    old_states = {"asked": TurnState.WAITING, "installed": TurnState.WAITING}
-    old_states |= {"declined": TurnState.REJECTED, "withdrawn": TurnState.DELETED}
-    state = TurnState(row["state"]) if "state" in row else old_states[standing]
-    bot, user = (Party(**dict(zip(("id", "name", "directory_id"), row[who], strict=False))) for who in ("bot", "user"))
-    reference = ConversationReference(
-        service_url=row["service_url"],
-        key=ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"]),
-        scope=Scope(row["scope"]),
-        bot=bot,
-        user=user,
-        locale=row.get("locale", ""),
-        reply_to=None if kind == "installed" else message_id,
-    )
-    content = row["text"] if "kind" not in row else row["content"]
-    attachments = tuple(Attachment(**attachment) for attachment in row.get("attachments", []))
-    match kind:
-        case "installed":
-            return Installed(id=message_id, reference=reference), state
-        case "card pressed":
-            return pressed(content, id=message_id, reference=reference), state
-        case "question" | "command":
-            return typed(content, id=message_id, reference=reference, attachments=attachments), state
-        case _:
-            raise ValueError(f"a message of kind {kind!r}")

@@ -11,8 +11,8 @@ from typing import Final
 from bot.errors import ConversationGoneError, DeliveryError, TurnStoppedError
 from bot.parts import Part
 from bot.ports import Channel
-from bot.timeline import STOPPED, UNHEARD
 from bot.turn import Turn
+from bot.turn_record import STOPPED, UNDELIVERABLE, StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ async def deliver(
     channel: Channel,
     *,
     pauses_s: Sequence[float],
-    step: str = "part",
+    kind: StepKind = StepKind.PART,
 ) -> None:
     """Say all parts in order, each once. Raises DeliveryError for one that is refused for good, or at last.
 
@@ -34,9 +34,9 @@ async def deliver(
     """
     try:
         for number, part in enumerate(parts):
-            await _send(turn, part, channel, pauses_s, step=f"{step} {number}")
+            await _send(turn, part, channel, pauses_s, step=StepKey(kind, number))
     except ConversationGoneError as error:
-        turn.outcome = UNHEARD
+        turn.outcome = UNDELIVERABLE
         log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
 
 
@@ -50,7 +50,7 @@ async def deliver_unless_stopped(
         turn.outcome = STOPPED
 
 
-async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: str) -> None:
+async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: StepKey) -> None:
     """Send a part, with patience; the pauses are no part of the step, so that no end of the process waits for them."""
     send = partial(channel.send, turn.message.reference, part)
     for pause_s in pauses_s:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
 from typing import Final
 
+from bot.codec import message_from_json, message_to_json
 from bot.conversation import (
     ActivityId,
     CardPressed,
@@ -23,15 +24,13 @@ from bot.conversation import (
     Incoming,
     Question,
     TurnState,
-    message_from_json,
-    message_to_json,
     without_content,
 )
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
-from bot.timeline import DECLINED, Outcome
 from bot.turn import MAX_ATTEMPTS, Turn
+from bot.turn_record import REJECTED, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ class ConversationQueue:
 
     def all(self) -> list[Turn]:
         """All turns, in the order in which they are worked on."""
-        return sorted(self._turns.values(), key=lambda turn: (turn.tries == 0, turn.number))
+        return sorted(self._turns.values(), key=lambda turn: (turn.attempts == 0, turn.number))
 
     def get(self, number: int) -> Turn | None:
         """The turn of this number."""
@@ -71,7 +70,7 @@ class ConversationQueue:
 
     def add(self, turn: Turn) -> None:
         """Add an unfinished turn. A question behind too many others is rejected here, if it was not before."""
-        if turn.tries == 0 and turn.state is TurnState.WAITING and self.is_full_for(turn.message):
+        if turn.attempts == 0 and turn.state is TurnState.WAITING and self.is_full_for(turn.message):
             turn.message, turn.state = without_content(turn.message), TurnState.REJECTED
         self._turns[turn.number] = turn
 
@@ -86,7 +85,7 @@ class ConversationQueue:
     def ahead_of(self, message_id: ActivityId) -> int:
         """How many turns come before this message's; 0 once it has started or is done."""
         own = self.of_message(message_id)
-        if own is None or own.tries > 0:
+        if own is None or own.attempts > 0:
             return 0
         return sum(turn.number < own.number for turn in self._turns.values())
 
@@ -103,14 +102,14 @@ class ConversationQueue:
 
     def stop_running(self) -> bool:
         """Stop the running turn, unless it is a command's: those have nothing to stop. False if there is none."""
-        running = [turn for turn in self._turns.values() if turn.tries > 0 and not isinstance(turn.message, Command)]
+        running = [turn for turn in self._turns.values() if turn.attempts > 0 and not isinstance(turn.message, Command)]
         for turn in running:
             turn.stop()
         return bool(running)
 
 
 def _waits_rejected(turn: Turn) -> bool:
-    return turn.tries == 0 and turn.state is TurnState.REJECTED
+    return turn.attempts == 0 and turn.state is TurnState.REJECTED
 
 
 class Engine:
@@ -146,11 +145,9 @@ class Engine:
             return False
         queue = self._queues.get(conversation)
         if state is TurnState.REJECTED and queue is not None and queue.ends_rejected():
-            await self._ledger.end(number, DECLINED)  # the notice to that one speaks for this one too
+            await self._ledger.end(number, REJECTED)  # the notice to that one speaks for this one too
         elif self._ledger.owns(conversation):
-            entry = LedgerEntry(
-                number=number, conversation=conversation, id=message.id, payload=payload, steps={}, tries=0
-            )
+            entry = LedgerEntry(number=number, conversation=conversation, id=message.id, payload=payload, steps={})
             self._adopt([entry])
         return True
 
@@ -170,7 +167,7 @@ class Engine:
         queue = self._queues.get(conversation)
         turn = queue.of_message(message.id) if queue is not None else None
         if turn is not None:
-            if turn.tries > 0:
+            if turn.attempts > 0:
                 return False
             turn.message, turn.state = message, state  # before any await, so that the turn cannot start in between
         return await self._ledger.replace(conversation, message.id, message_to_json(message, state))
@@ -204,12 +201,12 @@ class Engine:
                     await turn.between_steps.wait()
         except TimeoutError:
             log.warning("steps were cut off at the stop; they are in doubt and will be looked for")
-        started = [turn for queue in self._queues.values() for turn in queue.all() if turn.tries > 0]
+        started = [turn for queue in self._queues.values() for turn in queue.all() if turn.attempts > 0]
         await self._drop()
         # This attempt must not count as one that brought the process down. A disk that is full does not hold up a stop.
         with contextlib.suppress(StorageError, TimeoutError):
             async with asyncio.timeout(_STORAGE_RETRY_S):
-                await asyncio.gather(*(self._ledger.save(turn.number, *turn.excuse()) for turn in started))
+                await asyncio.gather(*(self._ledger.uncount_attempt(turn.number) for turn in started))
         await self._ledger.stop()
 
     def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
@@ -225,7 +222,7 @@ class Engine:
         queue = self._queues.get(entry.conversation)
         known = queue.get(entry.number) if queue is not None else None
         if known is not None:
-            if known.tries == 0:  # an edit that came to another process
+            if known.attempts == 0:  # an edit that came to another process
                 known.message, known.state = message_from_json(entry.payload)
             return
         turn = Turn(entry, save=self._save, may_go_on=self._may_go_on)
@@ -251,13 +248,13 @@ class Engine:
             while queue and self._ledger.owns(conversation):
                 await self._may_go_on()
                 turn = queue.all()[0]
-                turn.tries += 1
+                turn.attempts += 1
                 await _write_until_stored(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
                 rejected = queue.rejected_behind(turn)
                 await self._handle(turn)
                 await self._end(queue, turn, turn.outcome)
                 # One of them may have been edited or deleted meanwhile: that one gets an answer of its own.
-                await asyncio.gather(*(self._end(queue, each, DECLINED) for each in rejected if _waits_rejected(each)))
+                await asyncio.gather(*(self._end(queue, each, REJECTED) for each in rejected if _waits_rejected(each)))
         finally:
             self._queues.pop(conversation, None)
             self._tasks.pop(conversation, None)
@@ -268,8 +265,8 @@ class Engine:
 
     async def _handle(self, turn: Turn) -> None:
         """Answer a turn, or at least apologise for it."""
-        error: Exception = TurnGivenUpError(f"turn {turn.id} was begun {turn.tries} times")
-        if turn.tries - turn.excused <= MAX_ATTEMPTS:
+        error: Exception = TurnGivenUpError(f"turn {turn.id} was started {turn.attempts} times")
+        if turn.attempts - turn.uncounted_attempts <= MAX_ATTEMPTS:
             failure = await _attempt(turn, self._handler(turn))
             if failure is None:
                 return

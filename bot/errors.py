@@ -25,6 +25,7 @@ from __future__ import annotations
 class BotError(Exception):
     """Something went wrong in a way this program has a sentence for."""
 
+    code: str = "internal"  # stored as part of an outcome, so it never changes
     apology: str = "Something went wrong on my side, so I could not answer this. Please ask again."
     asking_again_may_help: bool = True
 
@@ -32,10 +33,13 @@ class BotError(Exception):
 class UnreadableMessageError(BotError):
     """A message lacks what an answer would need."""
 
+    code = "unreadable_message"
+
 
 class AttachmentError(BotError):
     """A file that came with a message cannot be taken; `apology` says why. Asking again would come without it."""
 
+    code = "attachment"
     asking_again_may_help = False
 
     def __init__(self, message: str, *, apology: str) -> None:
@@ -46,22 +50,27 @@ class AttachmentError(BotError):
 class StorageError(BotError):
     """The ledger or the file store cannot be written or read: full, read-only or broken."""
 
+    code = "storage"
     apology = "I could not store what belongs to this answer. Please tell whoever runs this bot, and ask again later."
 
 
 class StorageInUseError(StorageError):
     """Another process holds the data folder."""
 
+    code = "storage_in_use"
+
 
 class AssistantError(BotError):
     """The assistant's service did not do what was asked."""
 
+    code = "assistant"
     apology = "The assistant could not answer this. Please ask again."
 
 
 class AssistantUnavailableError(AssistantError):
     """The service is down, slow or rate limited."""
 
+    code = "assistant_unavailable"
     apology = (
         "The assistant cannot be reached at the moment. Your question was not answered; please ask again in a minute."
     )
@@ -74,6 +83,7 @@ class AssistantUnavailableError(AssistantError):
 class AssistantRefusedError(AssistantError):
     """The service will not serve us as we are set up."""
 
+    code = "assistant_refused"
     apology = (
         "The assistant refused this bot's request, so its settings need a look. Please tell whoever runs this bot."
     )
@@ -82,17 +92,21 @@ class AssistantRefusedError(AssistantError):
 class ThreadGoneError(AssistantError):
     """The thread of this conversation is not there any more."""
 
+    code = "thread_gone"
     apology = "The memory of this conversation is gone at the assistant's side. Please ask again: I will start afresh."
 
 
 class ThreadBusyError(AssistantError):
     """A run that is not ours holds the thread."""
 
+    code = "thread_busy"
     apology = "The assistant is still busy in this conversation. Please ask again in a minute."
 
 
 class RunEndedBadlyError(AssistantError):
     """The run came to an end that is no answer; `apology` says why, as far as a person is served by knowing."""
+
+    code = "run_failed"
 
     def __init__(self, message: str, *, apology: str) -> None:
         super().__init__(message)
@@ -102,15 +116,20 @@ class RunEndedBadlyError(AssistantError):
 class RunTooSlowError(AssistantError):
     """The run did not come to rest within its deadline, and was cancelled."""
 
+    code = "run_too_slow"
     apology = "This took longer than I may wait, so I stopped it. A smaller question may work."
 
 
 class ChannelError(BotError):
     """The connector did not do what was asked."""
 
+    code = "channel"
+
 
 class DeliveryError(ChannelError):
     """A part could not be delivered now; `retry_after_s` is the connector's own wish, if it has one."""
+
+    code = "delivery"
 
     def __init__(self, message: str, *, retryable: bool, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -121,15 +140,19 @@ class DeliveryError(ChannelError):
 class ConversationGoneError(ChannelError):
     """The conversation is closed to the bot: it was removed, blocked, or the chat is no more."""
 
+    code = "conversation_gone"
+
 
 class TurnStoppedError(BotError):
     """The person asked to stop."""
 
+    code = "stopped"
     apology = "Stopped. Your question was not answered."
 
 
 class TurnGivenUpError(BotError):
     """A turn brought the process down too often to be tried once more."""
 
+    code = "given_up"
     apology = "Answering this brought me down several times, so I am giving it up. Please ask in another way."
     asking_again_may_help = False

@@ -10,6 +10,7 @@ from bot.file_names import ending_of, unlike
 from bot.media import picture_type_at
 from bot.ports import Assistant, IncomingFiles
 from bot.turn import Turn
+from bot.turn_record import StepKey, StepKind
 
 
 async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> tuple[GivenFile, ...]:
@@ -24,7 +25,7 @@ async def hand_over(turn: Turn, files: IncomingFiles, assistant: Assistant) -> t
         name = unlike(attachment.name, names)
         names.add(name)
         bring = partial(_bring, attachment, name, turn, files, assistant)
-        file, is_picture = await turn.step(f"file {number}", bring)
+        file, is_picture = await turn.step(StepKey(StepKind.FILE, number), bring)
         given.append(GivenFile(id=FileId(file), is_picture=is_picture))
     return tuple(given)
 

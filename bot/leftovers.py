@@ -9,8 +9,8 @@ from bot.conversation import ThreadId
 from bot.errors import AssistantError, StorageError
 from bot.ports import Assistant, Conversations
 from bot.run import RunId
-from bot.timeline import RUN_IN, SECOND_RUN_IN
 from bot.turn import Turn
+from bot.turn_record import StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ async def cancel_leftovers(turn: Turn, assistant: Assistant, conversations: Conv
 
 
 async def _cancel_all(turn: Turn, assistant: Assistant, thread: ThreadId) -> None:
-    for step, name in ((f"{RUN_IN}{thread}", first_run_of(turn)), (f"{SECOND_RUN_IN}{thread}", second_run_of(turn))):
+    for index, name in enumerate((first_run_of(turn), second_run_of(turn))):
+        step = StepKey(StepKind.RUN, index, thread)
         run = turn.recorded(step)
         if run is None and turn.may_have_done(step):
             run = await _appearing(assistant, thread, name)

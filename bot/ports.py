@@ -14,7 +14,8 @@ from bot.conversation import ActivityId, ConversationKey, ConversationReference,
 from bot.exchange import Exchange
 from bot.parts import Part
 from bot.run import Run, RunId, ToolOutput
-from bot.timeline import ANSWERED, Outcome, Timeline
+from bot.timeline import Timeline
+from bot.turn_record import ANSWERED, Outcome
 
 
 class Assistant(Protocol):
@@ -195,9 +196,10 @@ class LedgerEntry:
     number: int  # grows in order of acceptance within a conversation
     conversation: str  # str(ConversationKey)
     id: str  # the message's id
-    payload: str  # as bot.conversation.message_to_json writes it
-    steps: dict[str, str]  # JSON results of the steps that are done, by step name
-    tries: int  # how many times it was begun
+    payload: str  # as bot.codec.message_to_json writes it
+    steps: dict[str, str]  # JSON results of the steps that are done, by the name that bot.codec gives them
+    attempts: int = 0  # how many times it was started
+    uncounted_attempts: int = 0  # how many of those say nothing against it
 
 
 class Ledger(Protocol):
@@ -219,7 +221,11 @@ class Ledger(Protocol):
         ...
 
     async def begin(self, number: int) -> None:
-        """A turn is about to be worked on, once more."""
+        """A turn is about to be worked on: one more attempt."""
+        ...
+
+    async def uncount_attempt(self, number: int) -> None:
+        """The attempt that was started last ended by an orderly stop, and says nothing against the turn."""
         ...
 
     async def save(self, number: int, step: str, result: str) -> None:
@@ -227,7 +233,7 @@ class Ledger(Protocol):
         ...
 
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
-        """Put another message in the place of one that was accepted; False if its turn has begun, or is unknown."""
+        """Put another message in the place of one that was accepted; False if its turn has started, or is unknown."""
         ...
 
     async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:

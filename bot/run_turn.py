@@ -16,6 +16,7 @@ from bot import sentences
 from bot.answer import Answer, GivenFile
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import objection_to, what_to_do_with
+from bot.codec import reply_from_json, reply_to_json
 from bot.conversation import MAX_TEXT_CHARS, Command, CommandName, Installed, Scope, ThreadId, TurnState
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
 from bot.errors import (
@@ -31,13 +32,13 @@ from bot.parts import Part, Reply, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, IncomingFiles
 from bot.reply import ReplyWriter, fitting, say
 from bot.run import Run, RunId, RunStatus, ToolCall, ToolOutput, pause_before_another
-from bot.timeline import DECLINED, RUN_IN, SECOND_RUN_IN, STOPPED, UNHEARD, WELCOMED, WITHDRAWN
 from bot.turn import Turn
+from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
 _MAX_TOOL_ROUNDS = 20
-_REPLY = "reply"
+_REPLY = StepKey(StepKind.REPLY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,9 @@ async def run_turn(turn: Turn, outside: Outside) -> None:
     if recorded is None:
         reply = await _reply(turn, outside)
         reply = replace(reply, parts=tuple(fitting(reply.parts, outside.channel)))
-        await turn.record(_REPLY, reply.to_json())
+        await turn.record(_REPLY, reply_to_json(reply))
     else:
-        reply = Reply.from_json(recorded)
+        reply = reply_from_json(recorded)
     turn.outcome = reply.outcome
     if reply.outcome == STOPPED:
         await _take_leave(turn, reply.parts, outside)
@@ -73,18 +74,18 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
     reply = apology(error, turn)
     turn.outcome = reply.outcome
     try:
-        await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s, step="give up")
+        await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
     except DeliveryError as refusal:
-        turn.outcome = UNHEARD
+        turn.outcome = UNDELIVERABLE
         log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(refusal)})
 
 
 async def _reply(turn: Turn, outside: Outside) -> Reply:
     match turn.state:
         case TurnState.REJECTED:
-            return Reply(parts=say(sentences.NOT_READ), outcome=DECLINED)
+            return Reply(parts=say(sentences.NOT_READ), outcome=REJECTED)
         case TurnState.DELETED:
-            return Reply(parts=(), outcome=WITHDRAWN)
+            return Reply(parts=(), outcome=DELETED)
         case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
@@ -150,7 +151,8 @@ async def _keep(files: tuple[GivenFile, ...], turn: Turn, outside: Outside) -> t
 
 async def _add(files: tuple[GivenFile, ...], thread: ThreadId, turn: Turn, outside: Outside) -> None:
     """A crash may add them twice, which changes nothing."""
-    await turn.step(f"files in {thread}", partial(outside.assistant.add_message, thread, turn.message, files))
+    add = partial(outside.assistant.add_message, thread, turn.message, files)
+    await turn.step(StepKey(StepKind.FILES, reference=thread), add)
 
 
 async def _thread(turn: Turn, outside: Outside) -> ThreadId:
@@ -166,17 +168,25 @@ async def _thread(turn: Turn, outside: Outside) -> ThreadId:
 async def _ask_in(thread: ThreadId, files: tuple[GivenFile, ...], turn: Turn, outside: Outside) -> Answer:
     """The answer; a run that ended for a passing reason is followed by one more."""
     start = partial(outside.assistant.start_run, thread, turn.message, files=files)
-    run = await _rested(thread, start, turn, outside, step=f"{RUN_IN}{thread}", name=first_run_of(turn))
+    run = await _rested(thread, start, turn, outside, step=StepKey(StepKind.RUN, 0, thread), name=first_run_of(turn))
     pause_s = pause_before_another(run)
     if pause_s is not None:
         log.warning("run is followed by another", extra={"turn": turn.id, "run": run.id, "pause_s": pause_s})
         await asyncio.sleep(pause_s)
-        run = await _rested(thread, start, turn, outside, step=f"{SECOND_RUN_IN}{thread}", name=second_run_of(turn))
+        run = await _rested(
+            thread, start, turn, outside, step=StepKey(StepKind.RUN, 1, thread), name=second_run_of(turn)
+        )
     return await _answer(thread, run, outside)
 
 
 async def _rested(
-    thread: ThreadId, start: Callable[[str], Awaitable[RunId]], turn: Turn, outside: Outside, *, step: str, name: str
+    thread: ThreadId,
+    start: Callable[[str], Awaitable[RunId]],
+    turn: Turn,
+    outside: Outside,
+    *,
+    step: StepKey,
+    name: str,
 ) -> Run:
     """A run that has come to rest for good. `name` is what it is found by after a crash."""
     run = await turn.step(

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final, NewType
+from typing import Any, Final
 
+from bot.codec import step_from_text
 from bot.conversation import ThreadId
-
-Outcome = NewType("Outcome", str)
-"""How a turn ended, in a word."""
-
-ANSWERED = Outcome("answered")
-STOPPED = Outcome("stopped")  # by the person
-WITHDRAWN = Outcome("withdrawn")  # the person deleted the message before its turn
-DECLINED = Outcome("declined")  # too many messages were waiting
-WELCOMED = Outcome("welcomed")  # nobody asked: the bot introduced itself
-UNHEARD = Outcome("unheard")  # the conversation is closed to the bot
-GIVEN_UP = Outcome("given_up")  # it brought the process down too often
-
-
-def apologised(error: Exception) -> Outcome:
-    """The person was told that this went wrong."""
-    return Outcome(f"apologised:{type(error).__name__}")
-
+from bot.turn_record import Outcome, StepKind
 
 _MAX_ID: Final = 200
 """Characters of a message's id in a name: metadata holds 512 (UTF-16 units, to be safe), an id may have thousands."""
@@ -33,19 +18,11 @@ def turn_name(number: int, message_id: str) -> str:
     return f"{number}-{message_id[:_MAX_ID]}"
 
 
-RUN_IN: Final = "run in "
-SECOND_RUN_IN: Final = "second run in "
-"""Steps that start a run are called so, and after the thread."""
-
-EXCUSED: Final = "let go of"
-"""The step whose result says how many tries of a turn ended by a polite stop or a lost session, and not in a crash."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
     """A step of a turn; `done_at_s` is in unix seconds."""
 
-    name: str
+    name: str  # as `bot.codec.step_to_text` gives it, or the name of an earlier version that has no step of that kind
     done_at_s: float
 
 
@@ -57,8 +34,8 @@ class Timeline:
     message_id: str
     conversation_hash: str
     accepted_at_s: float
-    begun_at_s: float | None = None  # the last time
-    tries: int = 0  # how many times it was begun
+    started_at_s: float | None = None  # the last attempt
+    attempts: int = 0
     steps: tuple[StepDone, ...] = ()  # in the order in which they were done
     ended_at_s: float | None = None
     outcome: Outcome | None = None  # None before the end, and for turns that an older version ended
@@ -71,11 +48,8 @@ class Timeline:
     @property
     def threads(self) -> frozenset[ThreadId]:
         """The threads in which it had runs."""
-        prefixes = (RUN_IN, SECOND_RUN_IN)
-        names = (step.name for step in self.steps)
-        return frozenset(
-            ThreadId(name.removeprefix(prefix)) for name in names for prefix in prefixes if name.startswith(prefix)
-        )
+        keys = (step_from_text(step.name) for step in self.steps)
+        return frozenset(ThreadId(key.reference) for key in keys if key is not None and key.kind is StepKind.RUN)
 
     def to_json(self) -> dict[str, Any]:
         """As it goes over the wire."""

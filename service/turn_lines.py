@@ -30,9 +30,9 @@ def explained(line: Timeline) -> str:
 def listed(line: Timeline) -> str:
     """A turn on one line."""
     end_s = "" if line.ended_at_s is None else f"{line.ended_at_s - line.accepted_at_s:.1f} s"
-    tries = f"{line.tries} tries" if line.tries > 1 else ""
+    attempts = f"{line.attempts} attempts" if line.attempts > 1 else ""
     columns = f"{_clock(line.accepted_at_s, 'seconds')}  {code_of(line.number)}  {line.conversation_hash}  {end_s:>8}"
-    return f"{columns}  {_state(line)}  {tries}".rstrip()
+    return f"{columns}  {_state(line)}  {attempts}".rstrip()
 
 
 def as_json(line: Timeline) -> str:
@@ -43,13 +43,13 @@ def as_json(line: Timeline) -> str:
 def _state(line: Timeline) -> str:
     if line.ended_at_s is not None:
         return line.outcome or "ended"
-    return "in hand" if line.tries else "waiting"
+    return "running" if line.attempts else "waiting"
 
 
 def _moments(line: Timeline) -> Iterator[Moment]:
     yield line.accepted_at_s, "accepted"
-    if line.begun_at_s is not None:
-        yield line.begun_at_s, "begun" if line.tries == 1 else f"begun, try {line.tries}"
+    if line.started_at_s is not None:
+        yield line.started_at_s, "started" if line.attempts == 1 else f"started, attempt {line.attempts}"
     for step in line.steps:
         yield step.done_at_s, f"done: {step.name}"
     if line.ended_at_s is not None:

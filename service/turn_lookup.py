@@ -61,7 +61,7 @@ async def follow_timelines(settings: Settings, limit: int) -> AsyncIterator[Time
     async with _looking(settings) as look:
         while True:
             for line in await look(limit):
-                state = (line.tries, line.ended_at_s)
+                state = (line.attempts, line.ended_at_s)
                 if seen.get(line.number) != state:
                     seen[line.number] = state
                     yield line

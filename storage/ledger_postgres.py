@@ -15,11 +15,11 @@ from typing import TypeAlias
 
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
-from bot.timeline import ANSWERED, Outcome
+from bot.turn_record import ANSWERED, Outcome
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
 from storage.postgres_connection import Connection, Row, SessionLostError
-from storage.turns_in_hand import TurnsInHand
+from storage.running_turns import RunningTurns, uncount_attempts
 
 _CHANNEL = "teamsbot"
 _LOOK_AGAIN = "look"  # a process came or went, or let go of partitions; else a notice is the number of a new turn
@@ -38,18 +38,18 @@ WITH numbered AS MATERIALIZED (
     INSERT INTO turns (number, conversation, message_id, payload)
     SELECT number, conversation, message_id, payload FROM numbered JOIN fresh USING (number)
     RETURNING number, conversation, message_id
-), begun AS (
-    UPDATE turns SET tries = tries + 1, begun_at = now() WHERE number = ANY ($6::bigint[])
+), started AS (
+    UPDATE turns SET attempts = attempts + 1, started_at = now() WHERE number = ANY ($6::bigint[])
 ), saved AS (
     INSERT INTO steps (turn, name, result) SELECT * FROM unnest($7::bigint[], $8::text[], $9::text[])
     ON CONFLICT (turn, name) DO UPDATE SET result = excluded.result, done_at = excluded.done_at
 ), ended AS (
-    DELETE FROM turns WHERE number = ANY ($10::bigint[]) RETURNING number, tries, begun_at
+    DELETE FROM turns WHERE number = ANY ($10::bigint[]) RETURNING number, attempts, started_at
 ), swept AS (
     DELETE FROM steps WHERE turn = ANY ($10::bigint[]) RETURNING turn, name, done_at
 ), explained AS (
-    UPDATE messages SET tries = ended.tries, begun_at = ended.begun_at, done_at = now(), outcome = known.outcome,
-        steps = (
+    UPDATE messages SET attempts = ended.attempts, started_at = ended.started_at, done_at = now(),
+        outcome = known.outcome, steps = (
             SELECT coalesce(json_agg(json_build_array(name, extract(epoch FROM swept.done_at))), '[]')
             FROM swept WHERE turn = messages.number
         )
@@ -66,19 +66,19 @@ SELECT number, conversation, message_id,
 FROM added"""  # noqa: S608 - constants only
 
 _UNFINISHED = """
-SELECT number, conversation, message_id, payload, tries,
+SELECT number, conversation, message_id, payload, attempts, uncounted_attempts,
        (SELECT coalesce(json_object_agg(name, result), '{}') FROM steps WHERE turn = number) AS steps
 FROM turns WHERE """
 _OF_PARTITIONS = f"{_UNFINISHED} number % {PARTITIONS} = ANY ($1::bigint[]) ORDER BY number"
 _OF_NUMBERS = f"{_UNFINISHED} number = ANY ($1::bigint[]) ORDER BY number"
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
-# A statement of its own: one row must not be changed twice in a statement, and this turn may begin at any moment.
+# A statement of its own: one row must not be changed twice in a statement, and this turn may start at any moment.
 _REPLACE = f"""
 WITH replaced AS (
     UPDATE turns SET payload = new.payload
     FROM unnest($1::text[], $2::text[], $3::text[]) AS new (conversation, message_id, payload)
-    WHERE turns.conversation = new.conversation AND turns.message_id = new.message_id AND tries = 0
+    WHERE turns.conversation = new.conversation AND turns.message_id = new.message_id AND attempts = 0
     RETURNING number, turns.conversation, turns.message_id
 )
 SELECT conversation, message_id,
@@ -94,7 +94,7 @@ class _Added:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _Started:
     number: int
 
 
@@ -111,7 +111,7 @@ class _Ended:
     outcome: Outcome
 
 
-_Write: TypeAlias = _Added | _Begun | _Saved | _Ended
+_Write: TypeAlias = _Added | _Started | _Saved | _Ended
 
 
 class PostgresLedger:
@@ -120,7 +120,7 @@ class PostgresLedger:
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
         self._partitions = Partitions()
-        self._in_hand = TurnsInHand()
+        self._running = RunningTurns()
         self._news: set[int] = set()  # numbers of turns that others accepted for us
         self._share_due_s = 0.0
         self._tended_s = 0.0
@@ -143,9 +143,13 @@ class PostgresLedger:
         return await self._session.send(self._replace, _Added(conversation, message_id, payload))
 
     async def begin(self, number: int) -> None:
-        """Count one more try; from now on the turn's partition is kept until the turn has ended."""
-        self._in_hand.begun(number)
-        await self._session.send(self._commit, _Begun(number))
+        """Count one more attempt; from now on the turn's partition is kept until the turn has ended."""
+        self._running.started(number)
+        await self._session.send(self._commit, _Started(number))
+
+    async def uncount_attempt(self, number: int) -> None:
+        """Count one more attempt that does not count."""
+        await self._session.send(_uncount_attempts, number)
 
     async def save(self, number: int, step: str, result: str) -> None:
         """Write a step's result down."""
@@ -154,7 +158,7 @@ class PostgresLedger:
     async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
         """Take away the turn and what people said in it. The message's id and the time line stay known for a week."""
         await self._session.send(self._commit, _Ended(number, outcome))
-        self._in_hand.ended(number)
+        self._running.ended(number)
 
     async def stop(self) -> None:
         """Let the others have the conversations at once, and go."""
@@ -163,7 +167,7 @@ class PostgresLedger:
     async def move_in(self, connection: Connection) -> None:
         """Be counted, hear of news, and make the others look: their shares have become smaller."""
         self._tended_s = asyncio.get_running_loop().time()
-        await self._in_hand.excuse(connection)
+        await self._running.uncount(connection)
         await connection.listen(_CHANNEL, self._heard, self._session.wake)
         await self._partitions.join(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
@@ -177,16 +181,16 @@ class PostgresLedger:
         self._tended_s = asyncio.get_running_loop().time()
 
     async def move_out(self, connection: Connection) -> None:
-        """Give all partitions to the others, with the turns in hand, which the engine has excused."""
-        self._in_hand = TurnsInHand()
+        """Give all partitions to the others, with the running turns, whose attempts the engine has uncounted."""
+        self._running = RunningTurns()
         await self._partitions.leave(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
 
     async def session_ended(self) -> None:
-        """Cut off every turn in hand: another process may be at it already."""
+        """Cut off every running turn: another process may be at it already."""
         self._partitions.forget()
         await self._drop()
-        self._in_hand.session_ended(silent_s=asyncio.get_running_loop().time() - self._tended_s)
+        self._running.session_ended(silent_s=asyncio.get_running_loop().time() - self._tended_s)
         self._news.clear()
         self._share_due_s = 0.0
 
@@ -210,7 +214,7 @@ class PostgresLedger:
         self._hand_over(rows)
 
     async def _share(self, connection: Connection) -> None:
-        taken, let_go = await self._partitions.share(connection, busy=self._in_hand.partitions)
+        taken, let_go = await self._partitions.share(connection, busy=self._running.partitions)
         if let_go:
             await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
         if taken:
@@ -250,7 +254,7 @@ class _Batch:
     """The writes of one statement, by kind."""
 
     added: list[_Added] = field(default_factory=list)
-    begun: list[int] = field(default_factory=list)
+    started: list[int] = field(default_factory=list)
     saved: dict[tuple[int, str], str] = field(default_factory=dict)  # one row is written once in a statement
     ended: dict[int, Outcome] = field(default_factory=dict)
 
@@ -258,8 +262,8 @@ class _Batch:
         match write:
             case _Added():
                 self.added.append(write)
-            case _Begun(number=number):
-                self.begun.append(number)
+            case _Started(number=number):
+                self.started.append(number)
             case _Saved(number=number, step=step, result=result):
                 self.saved[number, step] = result
             case _Ended(number=number, outcome=outcome):
@@ -273,13 +277,19 @@ class _Batch:
             [each.message_id for each in self.added],
             [each.payload for each in self.added],
             list(opened),
-            list(self.begun),
+            list(self.started),
             [number for number, _ in self.saved],
             [step for _, step in self.saved],
             list(self.saved.values()),
             list(self.ended),
             list(self.ended.values()),
         )
+
+
+async def _uncount_attempts(connection: Connection, numbers: Sequence[int]) -> list[None]:
+    # A statement of its own: in `_COMMIT` one row would be changed twice where the same turn starts again.
+    await uncount_attempts(connection, numbers)
+    return [None] * len(numbers)
 
 
 def _entry(row: Row) -> LedgerEntry:
@@ -289,5 +299,6 @@ def _entry(row: Row) -> LedgerEntry:
         id=row["message_id"],
         payload=row["payload"],
         steps=json.loads(row["steps"]),
-        tries=row["tries"],
+        attempts=row["attempts"],
+        uncounted_attempts=row["uncounted_attempts"],
     )

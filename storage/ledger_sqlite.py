@@ -7,13 +7,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.ports import LedgerEntry
-from bot.timeline import ANSWERED, Outcome
+from bot.turn_record import ANSWERED, Outcome
 from storage.sqlite import SqliteFile
 
 _REMEMBERED_S = 7 * 86_400
 """How long a done turn is kept, to know its message when it is delivered once more, and to explain it."""
 
-_UNFINISHED = "SELECT number, conversation, message_id, payload, tries FROM turns WHERE done_at IS NULL ORDER BY number"
+_UNFINISHED = """
+SELECT number, conversation, message_id, payload, attempts, uncounted_attempts
+FROM turns WHERE done_at IS NULL ORDER BY number"""
 _STEPS = "SELECT turn, name, result FROM steps WHERE turn IN (SELECT number FROM turns WHERE done_at IS NULL)"
 
 
@@ -49,15 +51,19 @@ class SqliteLedger:
 
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
         """Write another message over one that waits."""
-        query = (
-            "UPDATE turns SET payload = ? WHERE conversation = ? AND message_id = ? AND tries = 0 AND done_at IS NULL"
-        )
+        waits = "conversation = ? AND message_id = ? AND attempts = 0 AND done_at IS NULL"
+        query = f"UPDATE turns SET payload = ? WHERE {waits}"  # noqa: S608 - constants only
         return await self._file.run(lambda db: db.execute(query, (payload, conversation, message_id)).rowcount > 0)
 
     async def begin(self, number: int) -> None:
-        """Count one more try."""
-        query = "UPDATE turns SET tries = tries + 1, begun_at = ? WHERE number = ?"
+        """Count one more attempt."""
+        query = "UPDATE turns SET attempts = attempts + 1, started_at = ? WHERE number = ?"
         await self._file.run(lambda db: _do(db, query, self._clock(), number))
+
+    async def uncount_attempt(self, number: int) -> None:
+        """Count one more attempt that does not count."""
+        query = "UPDATE turns SET uncounted_attempts = uncounted_attempts + 1 WHERE number = ?"
+        await self._file.run(lambda db: _do(db, query, number))
 
     async def save(self, number: int, step: str, result: str) -> None:
         """Write a step's result down."""
@@ -103,7 +109,8 @@ def _unfinished(db: sqlite3.Connection) -> list[LedgerEntry]:
             id=message_id,
             payload=payload,
             steps=steps.get(number, {}),
-            tries=tries,
+            attempts=attempts,
+            uncounted_attempts=uncounted,
         )
-        for number, conversation, message_id, payload, tries in db.execute(_UNFINISHED)
+        for number, conversation, message_id, payload, attempts, uncounted in db.execute(_UNFINISHED)
     ]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from bot.codec import outcome_from_text, step_name_today
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
-from bot.timeline import Outcome, StepDone, Timeline
+from bot.timeline import StepDone, Timeline
 from storage.postgres import PostgresSession
 from storage.postgres_connection import Connection, Row
 
 # What is done stands with its message, what is not with its turn.
 _LINES = """
 SELECT number, message_id, conversation, extract(epoch FROM accepted_at)::float8 AS accepted_at,
-       extract(epoch FROM coalesce(turns.begun_at, messages.begun_at))::float8 AS begun_at,
-       coalesce(turns.tries, messages.tries) AS tries, extract(epoch FROM done_at)::float8 AS done_at, outcome,
+       extract(epoch FROM coalesce(turns.started_at, messages.started_at))::float8 AS started_at,
+       coalesce(turns.attempts, messages.attempts) AS attempts, extract(epoch FROM done_at)::float8 AS done_at, outcome,
        CASE WHEN turns.number IS NULL THEN messages.steps ELSE (
            SELECT json_agg(json_build_array(name, extract(epoch FROM done_at))) FROM steps WHERE turn = turns.number
        ) END AS steps
@@ -59,15 +60,15 @@ async def _some(connection: Connection, numbers: Sequence[int]) -> list[Timeline
 
 
 def _timeline(row: Row) -> Timeline:
-    steps = [StepDone(name=name, done_at_s=float(at)) for name, at in json.loads(row["steps"] or "[]")]
+    steps = [StepDone(name=step_name_today(name), done_at_s=float(at)) for name, at in json.loads(row["steps"] or "[]")]
     return Timeline(
         number=row["number"],
         message_id=row["message_id"],
         conversation_hash=conversation_hash(row["conversation"]),
         accepted_at_s=row["accepted_at"],
-        begun_at_s=row["begun_at"],
-        tries=row["tries"],
+        started_at_s=row["started_at"],
+        attempts=row["attempts"],
         steps=tuple(sorted(steps, key=lambda step: step.done_at_s)),
         ended_at_s=row["done_at"],
-        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        outcome=None if row["outcome"] is None else outcome_from_text(row["outcome"]),
     )

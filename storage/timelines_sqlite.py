@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from bot.codec import outcome_from_text, step_name_today
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
 from storage.sqlite import SqliteFile
 
-_COLUMNS = "number, message_id, conversation, accepted_at, begun_at, tries, done_at, outcome"
+_COLUMNS = "number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome"
 _LATEST = f"SELECT {_COLUMNS} FROM turns ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
 _ONE = f"SELECT {_COLUMNS} FROM turns WHERE number = ?"  # noqa: S608 - constants only
 _OF = f"SELECT {_COLUMNS} FROM turns WHERE conversation = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
@@ -46,15 +47,15 @@ class SqliteTimelines:
 
 
 def _timeline(db: sqlite3.Connection, row: tuple[Any, ...]) -> Timeline:
-    number, message_id, conversation, accepted_at, begun_at, tries, done_at, outcome = row
+    number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome = row
     return Timeline(
         number=number,
         message_id=message_id,
         conversation_hash=conversation_hash(conversation),
         accepted_at_s=accepted_at,
-        begun_at_s=begun_at,
-        tries=tries,
-        steps=tuple(StepDone(name=name, done_at_s=at) for name, at in db.execute(_STEPS, (number,))),
+        started_at_s=started_at,
+        attempts=attempts,
+        steps=tuple(StepDone(name=step_name_today(name), done_at_s=at) for name, at in db.execute(_STEPS, (number,))),
         ended_at_s=done_at,
-        outcome=outcome,
+        outcome=None if outcome is None else outcome_from_text(outcome),
     )

@@ -64,9 +64,9 @@ def _turn(line: Timeline, text: str) -> dict[str, Any]:
         "code": code_of(line.number),
         "text": text if len(text) <= _MAX_TITLE else f"{text[: _MAX_TITLE - 1]}…",
         "accepted_at_s": line.accepted_at_s,
-        "begun_at_s": line.begun_at_s,
+        "started_at_s": line.started_at_s,
         "ended_at_s": line.ended_at_s,
-        "tries": line.tries,
+        "attempts": line.attempts,
         "outcome": line.outcome,
         "threads": sorted(line.threads),
     }

@@ -154,7 +154,7 @@ def _turn(number: int) -> dict[str, object]:
         "text": f"Question {number}",
         "threads": [],
     }
-    return {**known, "accepted_at_s": 1.0, "begun_at_s": 1.0, "ended_at_s": 2.0, "tries": 1, "outcome": "answered"}
+    return {**known, "accepted_at_s": 1.0, "started_at_s": 1.0, "ended_at_s": 2.0, "attempts": 1, "outcome": "answered"}
 
 
 _UNFOLD_THE_LAST = """async () => {

@@ -65,20 +65,21 @@ async def test_what_arrives_at_the_same_moment_keeps_its_order(ledger: Ledger) -
     assert [entry.payload for entry in await unfinished(ledger)] == [str(n) for n in range(100)]
 
 
-async def test_steps_and_tries_are_kept(ledger: Ledger) -> None:
+async def test_steps_and_attempts_are_kept(ledger: Ledger) -> None:
     number = await accepted(ledger)
     await ledger.begin(number)
     await ledger.begin(number)
+    await ledger.uncount_attempt(number)
     await ledger.save(number, "run", '"run_1"')
     await ledger.save(number, "run", '"run_2"')
     [entry] = await unfinished(ledger)
-    assert (entry.tries, entry.steps) == (2, {"run": '"run_2"'})
+    assert (entry.attempts, entry.uncounted_attempts, entry.steps) == (2, 1, {"run": '"run_2"'})
 
 
 async def test_turns_do_not_see_one_anothers_steps(ledger: Ledger) -> None:
     one, two = await accepted(ledger, "c", "m1"), await accepted(ledger, "c", "m2")
     await asyncio.gather(ledger.begin(two), ledger.save(one, "run", '"a"'), ledger.save(two, "run", '"b"'))
-    assert [(entry.tries, entry.steps) for entry in await unfinished(ledger)] == [
+    assert [(entry.attempts, entry.steps) for entry in await unfinished(ledger)] == [
         (0, {"run": '"a"'}),
         (1, {"run": '"b"'}),
     ]

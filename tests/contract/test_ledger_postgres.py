@@ -12,13 +12,12 @@ import pytest
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
-from bot.timeline import EXCUSED
 from storage.conversations_postgres import PostgresConversations
 from storage.ledger_postgres import PostgresLedger
 from storage.partitions import PARTITIONS, partition_of
 from storage.postgres import PostgresSession
 from storage.postgres_connection import IDLE_S
-from storage.turns_in_hand import TurnsInHand
+from storage.running_turns import RunningTurns
 from tests.support.ledger_fixtures import Adopted, accepted, refused, started, unfinished
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import until
@@ -37,7 +36,7 @@ class Replica:
         """As the engine does."""
         number = await accepted(self.ledger, conversation, message_id)
         if self.ledger.owns(conversation):
-            entry = LedgerEntry(number=number, conversation=conversation, id=message_id, payload="x", steps={}, tries=0)
+            entry = LedgerEntry(number=number, conversation=conversation, id=message_id, payload="x", steps={})
             self.adopted([entry])
 
     @property
@@ -144,7 +143,7 @@ async def test_what_a_polite_replica_leaves_goes_on_at_another_at_once(join: Joi
     await one.ledger.save(number, "run", '"run_1"')
     await one.ledger.stop()
     await until(lambda: two.adopted.ids == ["m1"], deadline_s=0.5)
-    assert (two.adopted[0].tries, two.adopted[0].steps) == (1, {"run": '"run_1"'})
+    assert (two.adopted[0].attempts, two.adopted[0].steps) == (1, {"run": '"run_1"'})
 
 
 async def test_a_conversation_with_a_turn_in_hand_moves_only_when_the_turn_has_ended(join: Join) -> None:
@@ -189,11 +188,11 @@ async def test_a_lost_session_drops_every_turn_before_the_next_one_adopts(
     end_all_sessions(postgres, database)
     await until(lambda: one.adopted.ids == ["m1"])
     assert owned_at_drop == [False]
-    assert one.adopted[0].tries == 1
+    assert one.adopted[0].attempts == 1
     assert await one.ledger.add("c", "m1", "x") is None
 
 
-async def test_a_lost_session_is_no_fault_of_the_turns_in_hand(
+async def test_a_lost_session_does_not_count_as_an_attempt_of_the_running_turns(
     join: Join, postgres: PostgresServer, database: str
 ) -> None:
     one = await join()
@@ -204,18 +203,18 @@ async def test_a_lost_session_is_no_fault_of_the_turns_in_hand(
         end_all_sessions(postgres, database)
         await until(lambda lost=lost: one.adopted.drops == lost and one.adopted.ids == ["m1", "m2"])  # type: ignore[misc]
     begun, waiting = one.adopted
-    assert (begun.tries, begun.steps) == (3, {EXCUSED: "3"})
-    assert (waiting.tries, waiting.steps) == (0, {})
+    assert (begun.attempts, begun.uncounted_attempts, begun.steps) == (3, 3, {})
+    assert (waiting.attempts, waiting.uncounted_attempts, waiting.steps) == (0, 0, {})
 
 
-def test_a_process_that_was_silent_until_its_session_ended_excuses_nobody() -> None:
-    in_hand = TurnsInHand()
-    in_hand.begun(1)
-    in_hand.session_ended(silent_s=IDLE_S + 1)
-    assert in_hand.cut_off == set()
-    in_hand.begun(2)
-    in_hand.session_ended(silent_s=1)
-    assert in_hand.cut_off == {2}
+def test_a_process_that_was_silent_until_its_session_ended_uncounts_no_attempt() -> None:
+    running = RunningTurns()
+    running.started(1)
+    running.session_ended(silent_s=IDLE_S + 1)
+    assert running.cut_off == set()
+    running.started(2)
+    running.session_ended(silent_s=1)
+    assert running.cut_off == {2}
 
 
 async def test_what_waits_when_the_session_is_lost_is_refused_and_not_kept_for_later(

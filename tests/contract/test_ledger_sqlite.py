@@ -113,7 +113,7 @@ async def test_a_file_of_the_first_version_is_copied_and_then_brought_up_to_date
     ledger = SqliteLedger(SqliteFile(path))
     [entry] = await started(ledger)
     await ledger.stop()
-    assert (entry.number, entry.payload, entry.tries, entry.steps) == (
+    assert (entry.number, entry.payload, entry.attempts, entry.steps) == (
         7, "asked of the old version", 1, {"run": '"run_1"'},
     )  # fmt: skip
     backup = path.with_name("l.sqlite.v1.backup")

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from bot.ports import Ledger, LedgerEntry, Timelines
-from bot.timeline import ANSWERED, DECLINED, EXCUSED, GIVEN_UP, Outcome
+from bot.turn_record import ANSWERED, GIVEN_UP, REJECTED, Outcome
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.postgres import PostgresSession
@@ -43,8 +43,8 @@ T = TypeVar("T")
 MANY = settings(max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=20)
 MESSAGE = st.tuples(st.sampled_from("abc"), st.sampled_from("123456789"), TEXT)
-STEP = st.sampled_from(["run", "part 0", "part 1"])
-OUTCOME = st.sampled_from([ANSWERED, DECLINED, GIVEN_UP])
+STEP = st.sampled_from(["run/0/thread_1", "part/0", "part/1"])
+OUTCOME = st.sampled_from([ANSWERED, REJECTED, GIVEN_UP])
 MAX_LIVES = 3  # each takes as long as dozens of writes
 EXAMPLES = itertools.count()
 
@@ -90,7 +90,7 @@ class LedgerStates(RuleBasedStateMachine):
                 assert number not in self.unfinished
                 self.known.add((conversation, message_id))
                 self.unfinished[number] = LedgerEntry(
-                    number=number, conversation=conversation, id=message_id, payload=payload, steps={}, tries=0
+                    number=number, conversation=conversation, id=message_id, payload=payload, steps={}
                 )
 
     @rule(message=MESSAGE)
@@ -99,7 +99,7 @@ class LedgerStates(RuleBasedStateMachine):
         conversation, message_id = f"{self.example} {message[0]}", f"{self.example} {message[1]}"
         said = [each for each in self.unfinished.values() if (each.conversation, each.id) == (conversation, message_id)]
         replaced = self.run(self.ledger.replace(conversation, message_id, message[2]))
-        assert replaced == any(entry.tries == 0 for entry in said)
+        assert replaced == any(entry.attempts == 0 for entry in said)
         if replaced:
             self.put(said[0], payload=message[2])
 
@@ -109,7 +109,14 @@ class LedgerStates(RuleBasedStateMachine):
         entry = self.drawn(data)
         self.run(self.ledger.begin(entry.number))
         self.in_hand.add(entry.number)
-        self.put(entry, tries=entry.tries + 1)
+        self.put(entry, attempts=entry.attempts + 1)
+
+    @precondition(lambda self: self.in_hand & set(self.unfinished))
+    @rule(data=st.data())
+    def uncount(self, data: st.DataObject) -> None:
+        entry = self.unfinished[data.draw(st.sampled_from(sorted(self.in_hand & set(self.unfinished))))]
+        self.run(self.ledger.uncount_attempt(entry.number))
+        self.put(entry, uncounted_attempts=entry.uncounted_attempts + 1)
 
     @precondition(lambda self: self.unfinished)
     @rule(data=st.data(), step=STEP, result=TEXT)
@@ -133,7 +140,7 @@ class LedgerStates(RuleBasedStateMachine):
         entry, outcome = self.ended[data.draw(st.sampled_from(sorted(self.ended)))]
         line = self.run(self.timelines.timeline(entry.number))
         assert line is not None
-        assert (line.message_id, line.tries, line.outcome) == (entry.id, entry.tries, outcome)
+        assert (line.message_id, line.attempts, line.outcome) == (entry.id, entry.attempts, outcome)
         assert {step.name for step in line.steps} == set(entry.steps)
         assert line.ended_at_s is not None
 
@@ -142,13 +149,13 @@ class LedgerStates(RuleBasedStateMachine):
     def work_on_all_at_once(self, result: str) -> None:
         """One ends, one begins, the others save, and one more is accepted: one commit."""
         ended, begun, *others = sorted(self.unfinished)
-        saves = [self.ledger.save(number, "run", result) for number in others]
+        saves = [self.ledger.save(number, "run/0/thread_1", result) for number in others]
         self.run(together(self.ledger.end(ended), self.ledger.begin(begun), *saves))
         self.ended[ended] = (self.unfinished.pop(ended), ANSWERED)
         self.in_hand.add(begun)
-        self.put(self.unfinished[begun], tries=self.unfinished[begun].tries + 1)
+        self.put(self.unfinished[begun], attempts=self.unfinished[begun].attempts + 1)
         for number in others:
-            self.put(self.unfinished[number], steps={**self.unfinished[number].steps, "run": result})
+            self.put(self.unfinished[number], steps={**self.unfinished[number].steps, "run/0/thread_1": result})
 
     @precondition(lambda self: self.lives < MAX_LIVES)
     @rule()
@@ -245,7 +252,6 @@ def test_a_postgres_ledger_holds_what_a_dict_holds(postgres: PostgresServer, mon
             await until(lambda: self.adopted.drops > drops and self.ledger.owns(""))
             for number in self.in_hand & set(self.unfinished):
                 entry = self.unfinished[number]
-                excused = int(entry.steps.get(EXCUSED, 0)) + 1
-                self.put(entry, steps={**entry.steps, EXCUSED: f"{excused}"})
+                self.put(entry, uncounted_attempts=entry.uncounted_attempts + 1)
 
     run_state_machine_as_test(Postgres, settings=MANY)

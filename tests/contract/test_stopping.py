@@ -14,14 +14,15 @@ from adapters.openai.client import Client
 from adapters.openai.client import Endpoint as Address
 from adapters.openai.polling import PollingPace
 from bot.attachments import Attachment
-from bot.conversation import ActivityId, ConversationReference, Incoming, message_to_json
+from bot.codec import message_to_json
+from bot.conversation import ActivityId, ConversationReference, Incoming
 from bot.errors import TurnStoppedError
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
 from bot.run_turn import Outside, run_turn
-from bot.timeline import STOPPED
 from bot.turn import Turn
+from bot.turn_record import STOPPED
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, function_call, text
 from tests.support.fakes import FakeChannel, FakeIncoming, FakePictures, MemoryConversations, MemoryFiles, message
@@ -45,7 +46,7 @@ class Talk:
     def begin(self, asked: Incoming) -> tuple[Turn, asyncio.Task[None]]:
         self.turns += 1
         entry = LedgerEntry(
-            number=self.turns, conversation="c", id=f"m{self.turns}", payload=message_to_json(asked), steps={}, tries=0
+            number=self.turns, conversation="c", id=f"m{self.turns}", payload=message_to_json(asked), steps={}
         )
         turn = Turn(entry, save=self._save, may_go_on=self._go_on)
         return turn, asyncio.create_task(run_turn(turn, self._outside()))

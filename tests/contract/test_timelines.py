@@ -16,7 +16,7 @@ from adapters.timelines_http import HttpTimelines
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.ports import Ledger, Timelines, TurnsOfConversation
-from bot.timeline import STOPPED
+from bot.turn_record import STOPPED
 from service.settings import Settings
 from service.turn_lookup import open_timelines, serve_timelines
 from storage.ledger_postgres import PostgresLedger
@@ -70,26 +70,26 @@ async def test_a_turn_that_is_done_keeps_when_each_step_was_done_and_how_it_ende
     number = await accepted(book.ledger)
     await book.ledger.begin(number)
     await book.ledger.begin(number)
-    await book.ledger.save(number, "run in thread_1", '"run_1"')
-    await book.ledger.save(number, "reply", '["what was said"]')
-    await book.ledger.save(number, "part 0", '"a1"')
+    await book.ledger.save(number, "run/0/thread_1", '"run_1"')
+    await book.ledger.save(number, "reply/0", '["what was said"]')
+    await book.ledger.save(number, "part/0", '"a1"')
     await book.ledger.end(number, STOPPED)
     line = await book.timelines.timeline(number)
     assert line is not None
-    assert [step.name for step in line.steps] == ["run in thread_1", "reply", "part 0"]
-    times = [line.accepted_at_s, line.begun_at_s, *(step.done_at_s for step in line.steps), line.ended_at_s]
+    assert [step.name for step in line.steps] == ["run/0/thread_1", "reply/0", "part/0"]
+    times = [line.accepted_at_s, line.started_at_s, *(step.done_at_s for step in line.steps), line.ended_at_s]
     known = [time for time in times if time is not None]
     assert known == sorted(known)
     assert len(known) == 6
-    assert (line.message_id, line.tries, line.outcome) == ("m", 2, "stopped")
+    assert (line.message_id, line.attempts, line.outcome) == ("m", 2, "stopped")
 
 
 async def test_a_time_line_holds_nothing_of_what_was_said_or_where(book: Book) -> None:
     number = await accepted(book.ledger, "19:the conversation", "m", "the question")
-    await book.ledger.save(number, "reply", '"the answer"')
+    await book.ledger.save(number, "reply/0", '"the answer"')
     await book.ledger.end(number)
     line = str(await book.timelines.timeline(number))
-    assert "reply" in line
+    assert "reply/0" in line
     assert not [word for word in ("question", "answer'", "conversation'", "19:") if word in line]
 
 
@@ -97,8 +97,8 @@ async def test_a_turn_that_waits_or_runs_has_its_time_line_too(book: Book) -> No
     one, two = await accepted(book.ledger, message_id="m1"), await accepted(book.ledger, message_id="m2")
     await book.ledger.begin(one)
     running, waiting = await book.timelines.latest(2)
-    assert (running.number, running.tries, running.ended_at_s) == (one, 1, None)
-    assert (waiting.number, waiting.begun_at_s, waiting.outcome) == (two, None, None)
+    assert (running.number, running.attempts, running.ended_at_s) == (one, 1, None)
+    assert (waiting.number, waiting.started_at_s, waiting.outcome) == (two, None, None)
 
 
 async def test_the_latest_turns_come_oldest_first(book: Book) -> None:
@@ -110,7 +110,7 @@ async def test_the_turns_of_one_conversation_come_without_those_of_others(book: 
     key, other = (ConversationKey(channel="webchat", tenant="", conversation=name) for name in ("one", "other"))
     numbers = [await accepted(book.ledger, str(key), f"m{n}") for n in range(4)]
     await accepted(book.ledger, str(other), "m0")
-    await book.ledger.save(numbers[3], "run in thread_1", '"run_1"')
+    await book.ledger.save(numbers[3], "run/0/thread_1", '"run_1"')
     lines = await book.own.of(key, 3)
     assert [(line.number, line.message_id) for line in lines] == list(zip(numbers[1:], ("m1", "m2", "m3"), strict=True))
     assert [line.threads for line in lines] == [set(), set(), {"thread_1"}]

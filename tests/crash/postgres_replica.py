@@ -18,6 +18,7 @@ from aiohttp import web
 from bot.engine import Engine
 from bot.errors import StorageError, TurnStoppedError
 from bot.turn import Turn
+from bot.turn_record import StepKey, StepKind
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
 from tests.support.fakes import message
@@ -39,7 +40,7 @@ class Outside:
         if turn.message.text == LONG:
             await self._until_stopped(turn)
         for n in range(STEPS):
-            await self._step(turn, f"step {n}")
+            await self._step(turn, n)
 
     async def give_up(self, turn: Turn, error: Exception) -> None:
         raise error
@@ -50,7 +51,8 @@ class Outside:
         except TurnStoppedError:
             return
 
-    async def _step(self, turn: Turn, step: str) -> None:
+    async def _step(self, turn: Turn, number: int) -> None:
+        step = f"step {number}"
         act = {"turn": turn.id, "conversation": turn.message.key.conversation, "step": step, "by": self.name}
 
         async def do() -> str:
@@ -61,7 +63,7 @@ class Outside:
             async with self.http.post(f"{self.url}/find", json=act) as response:
                 return await response.text() if response.status == 200 else None
 
-        await turn.step(step, do, find)
+        await turn.step(StepKey(StepKind.PART, number), do, find)
 
 
 async def run(name: str, database_url: str, outside_url: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation import message_to_json
+from bot.codec import message_to_json
 from storage.migrations import scripts
 from tests.crash.conftest import Talk
 from tests.support.fake_assistants_state import Plan, text
@@ -83,7 +83,7 @@ async def test_turns_that_the_first_version_left_half_done_are_finished_by_this_
     steps: dict[str, dict[str, str]] = {
         "waiting": {},
         "begun": {},
-        "renamed": {"run": f'"{run.id}"'},  # is `run in <thread>` today: found at the service by the turn's id
+        "renamed": {"run": f'"{run.id}"'},  # is `run/0/<thread>` today: found at the service by the turn's id
         "removed": {"translate": '"something"', "remember": "null"},  # nobody asks for these any more
         "added": {"reply": '[{"kind": "TextPart", "text": "added"}]'},  # the first version's form
         "sent": {"reply": '[{"kind": "TextPart", "text": "sent"}]', "part 0": '"a1"'},  # only the end was missing

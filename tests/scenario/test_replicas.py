@@ -136,7 +136,7 @@ async def test_turns_are_looked_up_wherever_the_database_is_reached(cell: Cell) 
         [turn] = [json.loads(line) for line in listed.stdout.splitlines()]
         assert turn["state"] == "answered"
         shown = await asyncio.to_thread(cell.teamsbot, "explain", turn["code"])
-        assert "done: part 0" in shown.stdout
+        assert "done: part/0" in shown.stdout
         assert "secret" not in shown.stdout + listed.stdout
         for bot in cell.replicas:
             await bot.stop()

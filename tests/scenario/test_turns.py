@@ -51,10 +51,10 @@ async def test_the_code_of_an_apology_is_explained_while_the_bot_runs_and_after(
     assert running == after
     exit_code, explanation, talk = running
     assert (exit_code, talk) == (0, "")
-    assert f"Turn {code}: apologised:RunEndedBadlyError" in explanation
-    for moment in ("accepted", "begun", "done: run in ", "done: second run in ", "done: reply", "done: part 0"):
+    assert f"Turn {code}: failed:run_failed" in explanation
+    for moment in ("accepted", "started", "done: run/0/", "done: run/1/", "done: reply/0", "done: part/0"):
         assert moment in explanation
-    assert [json.loads(line)["state"] for line in listed.splitlines()] == ["apologised:RunEndedBadlyError", "answered"]
+    assert [json.loads(line)["state"] for line in listed.splitlines()] == ["failed:run_failed", "answered"]
     assert "secret" not in explanation + listed
 
 

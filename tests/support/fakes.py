@@ -28,7 +28,7 @@ from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.parts import Part
 from bot.ports import LedgerEntry, Live, StoredFile
 from bot.run import Run, RunId, RunStatus, ToolOutput
-from bot.timeline import ANSWERED, Outcome
+from bot.turn_record import ANSWERED, Outcome
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 
@@ -72,13 +72,18 @@ class MemoryLedger:
         self.seen.add((conversation, message_id))
         number = len(self.seen)
         self.entries[number] = LedgerEntry(
-            number=number, conversation=conversation, id=message_id, payload=payload, steps={}, tries=0
+            number=number, conversation=conversation, id=message_id, payload=payload, steps={}
         )
         return number
 
     async def begin(self, number: int) -> None:
         await self._write()
-        self.entries[number] = replace(self.entries[number], tries=self.entries[number].tries + 1)
+        self.entries[number] = replace(self.entries[number], attempts=self.entries[number].attempts + 1)
+
+    async def uncount_attempt(self, number: int) -> None:
+        await self._write()
+        entry = self.entries[number]
+        self.entries[number] = replace(entry, uncounted_attempts=entry.uncounted_attempts + 1)
 
     async def save(self, number: int, step: str, result: str) -> None:
         await self._write()
@@ -87,7 +92,7 @@ class MemoryLedger:
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
         await self._write()
         for number, entry in self.entries.items():
-            if (entry.conversation, entry.id, entry.tries) == (conversation, message_id, 0):
+            if (entry.conversation, entry.id, entry.attempts) == (conversation, message_id, 0):
                 self.entries[number] = replace(entry, payload=payload)
                 return True
         return False

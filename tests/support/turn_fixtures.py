@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.attachments import Attachment
-from bot.conversation import message_to_json
+from bot.codec import message_to_json
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -46,13 +46,15 @@ class World:
             send_pauses_s=(0, 0, 0),
         )
 
-    def turn(self, text: str = "hello", *attachments: Attachment, tries: int = 0) -> Turn:
+    def turn(self, text: str = "hello", *attachments: Attachment, attempts: int = 0) -> Turn:
         payload = message_to_json(replace(message(text), attachments=attachments))
-        entry = LedgerEntry(number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), tries=tries)
+        entry = LedgerEntry(
+            number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), attempts=attempts
+        )
         return Turn(entry, save=self._save, may_go_on=lambda: asyncio.sleep(0))
 
-    async def answer(self, text: str = "hello", *attachments: Attachment, tries: int = 0) -> list[Part]:
-        await run_turn(self.turn(text, *attachments, tries=tries), self.outside)
+    async def answer(self, text: str = "hello", *attachments: Attachment, attempts: int = 0) -> list[Part]:
+        await run_turn(self.turn(text, *attachments, attempts=attempts), self.outside)
         return self.channel.said
 
     async def _save(self, number: int, step: str, result: str) -> None:

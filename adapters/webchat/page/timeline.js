@@ -1,7 +1,7 @@
 // When what was done in a turn: the bot's own moments to the millisecond, the API's in whole seconds.
 import { el } from "/chat/files/dom.js";
 
-const ENDS = { answered: "Answered", stopped: "Stopped", withdrawn: "Withdrawn", declined: "Not read: too many were waiting", unheard: "Nobody there to hear it", given_up: "Given up" };
+const ENDS = { answered: "Answered", stopped: "Stopped", deleted: "Deleted before its turn", rejected: "Not read: too many were waiting", welcomed: "Welcomed", undeliverable: "Could not be delivered", given_up: "Given up" };
 
 export function timeLine(turn, runs) {
   const moments = [...momentsOfBot(turn), ...runs.flatMap(({ run, steps }) => momentsOfRun(run, steps, turn))];
@@ -19,31 +19,30 @@ export function timeLine(turn, runs) {
 const took = (time_s, about) => (about ? (time_s < 0.01 ? "" : `about ${time_s.toFixed(1)} s`) : `${time_s.toFixed(2)} s`);
 const clock = (at_s) => new Date(at_s * 1000).toLocaleTimeString([], { hour12: false });
 
-function momentsOfBot({ accepted_at_s, begun_at_s, ended_at_s, steps, outcome, tries }) {
+function momentsOfBot({ accepted_at_s, started_at_s, ended_at_s, steps, outcome, attempts }) {
   const known = [{ at_s: accepted_at_s, words: "Message received" }];
-  if (begun_at_s) known.push({ at_s: begun_at_s, words: tries > 1 ? `Taken up again (${tries - 1})` : "Taken up" });
+  if (started_at_s) known.push({ at_s: started_at_s, words: attempts > 1 ? `Taken up again (${attempts - 1})` : "Taken up" });
   for (const { name, done_at_s } of steps) {
     const words = step(name);
     if (words) known.push({ at_s: done_at_s, words });
   }
-  if (ended_at_s) known.push({ at_s: ended_at_s, words: ENDS[outcome] ?? "Ended in an apology" });
+  if (ended_at_s) known.push({ at_s: ended_at_s, words: ENDS[outcome] ?? "Failed" });
   return known.map((moment, order) => ({ ...moment, order: order < 2 ? order : order + 100 }));
 }
 
 function step(name) {
-  if (name.startsWith("run in")) return "Run queued";
-  if (name.startsWith("second run in")) return "Second run queued";
-  if (name === "reply") return "Answer ready";
-  if (/^file \d+$/.test(name)) return "File brought to the assistant";
-  const part = /^(?:part|give up) (\d+)$/.exec(name);
-  return part && `Part ${Number(part[1]) + 1} sent`;
+  const [kind, index] = name.split("/"); // kind/index/reference, as bot/codec.py writes them
+  if (kind === "run") return index === "0" ? "Run queued" : "Second run queued";
+  if (kind === "reply") return "Answer ready";
+  if (kind === "file") return "File brought to the assistant";
+  if (kind === "part" || kind === "give_up") return `Part ${Number(index) + 1} sent`;
 }
 
 // The API tells whole seconds, cut off: each moment is put where the bot's own moments leave it room.
 function momentsOfRun(run, steps, turn) {
   const second = run.metadata.turn.endsWith(" again");
-  const started = turn.steps.find(({ name }) => name.startsWith(second ? "second run in" : "run in"))?.done_at_s ?? turn.accepted_at_s;
-  const ready = turn.steps.find(({ name }) => name === "reply")?.done_at_s ?? Infinity;
+  const started = turn.steps.find(({ name }) => name.startsWith(second ? "run/1/" : "run/0/"))?.done_at_s ?? turn.accepted_at_s;
+  const ready = turn.steps.find(({ name }) => name === "reply/0")?.done_at_s ?? Infinity;
   const known = [];
   const at = (time_s, words) => time_s && known.push({ at_s: Math.min(Math.max(time_s + 0.5, started), ready), words, about: true });
   for (const { completed_at, step_details, type } of steps) {

@@ -69,9 +69,9 @@ export function turnList({ token, api }) {
   return { draw, tell };
 }
 
-function state({ outcome, tries, accepted_at_s, ended_at_s }) {
-  if (!ended_at_s) return tries ? "working" : "waiting";
-  const word = (outcome ?? "done").split(":")[0].replace("_", " ").replace("apologised", "apology");
+function state({ outcome, attempts, accepted_at_s, ended_at_s }) {
+  if (!ended_at_s) return attempts ? "working" : "waiting";
+  const word = (outcome ?? "done").split(":")[0].replace("_", " ");
   return `${word}, ${(ended_at_s - accepted_at_s).toFixed(1)} s`;
 }
 

@@ -12,7 +12,8 @@ import pytest
 
 from bot.answer import FileId, GivenFile
 from bot.attachments import MAX_FILE_BYTES, Attachment, objection_to
-from bot.conversation import TurnState, message_from_json, message_to_json
+from bot.codec import message_from_json, message_to_json
+from bot.conversation import TurnState
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.parts import ApologyPart, TextPart
@@ -57,11 +58,11 @@ async def test_what_is_no_picture_is_not_shown_as_one_whatever_its_name() -> Non
 
 
 async def test_a_file_that_arrived_before_a_crash_is_not_brought_again() -> None:
-    world = world_of_files(die_at="file 1")
+    world = world_of_files(die_at="file/1")
     with pytest.raises(SystemError):
         await world.answer("Plot it", CSV, PICTURE)
     world.die_at = ""
-    assert await world.answer("Plot it", CSV, PICTURE, tries=1) == [TextPart(text="You said: Plot it")]
+    assert await world.answer("Plot it", CSV, PICTURE, attempts=1) == [TextPart(text="You said: Plot it")]
     assert world.incoming.opened_urls == ["at/a.csv", "at/b.png", "at/b.png"]
     assert [file.id for file in world.assistant.given[0][2]] == ["file_1", "file_3"]
 

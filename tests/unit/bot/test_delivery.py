@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import ConversationGoneError, DeliveryError
 from bot.run_turn import give_up, run_turn
-from bot.timeline import STOPPED, UNHEARD
+from bot.turn_record import STOPPED, UNDELIVERABLE
 from tests.support.turn_fixtures import World, texts
 
 
@@ -38,11 +38,11 @@ async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> Non
     assert "ask again" in texts(world.channel.said)
 
 
-async def test_an_apology_that_the_connector_will_never_take_is_written_down_as_unheard() -> None:
+async def test_an_apology_that_the_connector_will_never_take_is_written_down_as_undeliverable() -> None:
     world, turn = World(), World().turn()
     world.channel.failures = [DeliveryError("401", retryable=False)]
     await give_up(turn, ZeroDivisionError("boom"), world.outside)
-    assert turn.outcome == UNHEARD
+    assert turn.outcome == UNDELIVERABLE
 
 
 async def test_what_the_connector_will_never_take_is_not_sent_again() -> None:
@@ -64,4 +64,4 @@ async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
     world.channel.failures = [ConversationGoneError("ConversationNotFound")]
     turn = world.turn()
     await run_turn(turn, world.outside)
-    assert turn.outcome == UNHEARD
+    assert turn.outcome == UNDELIVERABLE

@@ -5,14 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from bot.conversation import TurnState, message_to_json
+from bot.codec import message_to_json
+from bot.conversation import TurnState
 from bot.engine import MAX_WAITING
 from bot.errors import StorageError, TurnGivenUpError
-from bot.timeline import DECLINED, STOPPED
 from bot.turn import MAX_ATTEMPTS, Turn
+from bot.turn_record import REJECTED, STOPPED, StepKey, StepKind
 from tests.support.engine_driver import Story, accept_all, engine_for
 from tests.support.fakes import MemoryLedger, message
 from tests.support.waiting import until
+
+ONE, TWO = StepKey(StepKind.PART, 0), StepKey(StepKind.PART, 1)
 
 
 async def test_turns_of_one_conversation_run_one_at_a_time_and_in_order() -> None:
@@ -73,9 +76,9 @@ async def test_what_a_stopped_process_left_goes_on_after_the_last_finished_step(
             done.append(name)
             return name
 
-        assert await turn.step("one", lambda: note("one")) == "one"
+        assert await turn.step(ONE, lambda: note("one")) == "one"
         await gate.wait()
-        assert await turn.step("two", lambda: note("two")) == "two"
+        assert await turn.step(TWO, lambda: note("two")) == "two"
 
     first = engine_for(ledger, handler, story)
     await first.start()
@@ -102,7 +105,7 @@ async def test_a_step_in_doubt_is_looked_for_before_it_is_done_again() -> None:
         return "found"
 
     async def handler(turn: Turn) -> None:
-        assert await turn.step("one", do, find) == ("found" if turn.tries > 1 else "done")
+        assert await turn.step(ONE, do, find) == ("found" if turn.attempts > 1 else "done")
 
     await ledger.add("c", "m", message_to_json(message()))
     await ledger.begin(1)  # an earlier life began it and died
@@ -212,26 +215,26 @@ async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_
     assert story.ended == ["one", "two, edited"]
 
 
-async def test_messages_that_are_declined_one_after_another_are_told_once_and_known_when_they_come_again() -> None:
+async def test_messages_that_are_rejected_one_after_another_are_told_once_and_known_when_they_come_again() -> None:
     ledger, story = MemoryLedger(), Story()
     story.hold.clear()
     engine = engine_for(ledger, story, story)
     await engine.start()
-    declined = [message("not read", id=f"d{n}") for n in range(4)]
+    rejected = [message("not read", id=f"d{n}") for n in range(4)]
     await engine.accept(message("in hand"))
-    for each in declined[:3]:
+    for each in rejected[:3]:
         await engine.accept(each, state=TurnState.REJECTED)
     await engine.accept(message("asked", id="m2"))
-    await engine.accept(declined[3], state=TurnState.REJECTED)
+    await engine.accept(rejected[3], state=TurnState.REJECTED)
     await until(lambda: story.begun == ["in hand"])
-    assert [ledger.outcomes[number] for number in ledger.done] == ["declined"] * 2
-    assert not await engine.accept(declined[2], state=TurnState.REJECTED)
+    assert [ledger.outcomes[number] for number in ledger.done] == ["rejected"] * 2
+    assert not await engine.accept(rejected[2], state=TurnState.REJECTED)
     story.hold.set()
     await until(lambda: len(ledger.done) == 6)
     assert story.ended == ["in hand", "", "asked", ""]
 
 
-async def test_what_is_declined_while_that_is_being_said_is_told_by_itself() -> None:
+async def test_what_is_rejected_while_that_is_being_said_is_told_by_itself() -> None:
     ledger, story = MemoryLedger(), Story()
     story.hold.clear()
     engine = engine_for(ledger, story, story)
@@ -255,7 +258,7 @@ async def test_how_a_turn_ended_is_written_down() -> None:
     await until(lambda: ledger.outcomes == {1: "stopped"})
 
 
-async def test_a_flood_that_came_to_another_process_is_declined_once_by_whoever_works_on_the_conversation() -> None:
+async def test_a_flood_that_came_to_another_process_is_rejected_once_by_whoever_works_on_the_conversation() -> None:
     ledger, story = MemoryLedger(), Story()
     begun: list[tuple[str, TurnState]] = []
 
@@ -270,4 +273,4 @@ async def test_a_flood_that_came_to_another_process_is_declined_once_by_whoever_
     await until(lambda: len(ledger.done) == len(texts))
     read = [(text, TurnState.WAITING) for text in texts[: MAX_WAITING + 1]]
     assert begun == [*read, ("", TurnState.REJECTED), ("/new", TurnState.WAITING), ("", TurnState.REJECTED)]
-    assert list(ledger.outcomes.values()).count(DECLINED) == len(texts) - len(begun)
+    assert list(ledger.outcomes.values()).count(REJECTED) == len(texts) - len(begun)

@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.conversation import message_to_json
+from bot.codec import message_to_json
 from bot.errors import TurnStoppedError
 from bot.turn import MAX_ATTEMPTS, Turn
+from bot.turn_record import StepKey, StepKind
 from tests.support.engine_driver import Story, accept_all, engine_for
 from tests.support.fakes import MemoryLedger, message
 from tests.support.waiting import until
+
+ONE, TWO = StepKey(StepKind.PART, 0), StepKey(StepKind.PART, 1)
 
 
 async def test_stopping_lets_the_step_in_hand_end_and_begins_no_other() -> None:
@@ -28,8 +31,8 @@ async def test_stopping_lets_the_step_in_hand_end_and_begins_no_other() -> None:
         return "two"
 
     async def handler(turn: Turn) -> None:
-        await turn.step("one", slow)
-        await turn.step("two", never)
+        await turn.step(ONE, slow)
+        await turn.step(TWO, never)
 
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -37,8 +40,8 @@ async def test_stopping_lets_the_step_in_hand_end_and_begins_no_other() -> None:
     await in_step.wait()
     await engine.stop()
     assert done == ["one"]
-    assert ledger.entries[1].steps["one"] == '"one"'
-    assert "two" not in ledger.entries[1].steps
+    assert ledger.entries[1].steps["part/0"] == '"one"'
+    assert "part/1" not in ledger.entries[1].steps
 
 
 async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -> None:
@@ -51,7 +54,7 @@ async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -
         return "never"
 
     async def handler(turn: Turn) -> None:
-        await turn.step("one", endless)
+        await turn.step(ONE, endless)
 
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -59,7 +62,7 @@ async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -
     await in_step.wait()
     async with asyncio.timeout(10):
         await engine.stop(deadline_s=0.05)
-    assert "one" not in ledger.entries[1].steps
+    assert "part/0" not in ledger.entries[1].steps
 
 
 async def test_a_turn_that_was_stopped_politely_many_times_is_not_taken_for_one_that_brings_the_process_down() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from bot.conversation import Scope, TurnState, message_from_json
+from bot.codec import message_from_json
+from bot.conversation import Scope, TurnState
 from bot.engine import MAX_WAITING, Engine
 from bot.errors import DeliveryError
 from bot.intake import Intake
@@ -90,7 +91,7 @@ async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_bu
     await intake.stop()
     await engine.stop()
     read = [each.text for each, state in kept if state is TurnState.WAITING]
-    declined = [each.text for each, state in kept if state is TurnState.REJECTED]
+    rejected = [each.text for each, state in kept if state is TurnState.REJECTED]
     assert read == [*texts[: MAX_WAITING + 1], "/new", "elsewhere"]
-    assert declined == [""]
-    assert list(ledger.outcomes.values()) == ["declined"]  # the second one is told with the first
+    assert rejected == [""]
+    assert list(ledger.outcomes.values()) == ["rejected"]  # the second one is told with the first

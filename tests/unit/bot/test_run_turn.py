@@ -21,7 +21,7 @@ from bot.errors import (
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
 from bot.run_turn import give_up, run_turn
-from bot.timeline import STOPPED
+from bot.turn_record import STOPPED
 from tests.support.fakes import (
     PNG,
     FakeAssistant,
@@ -191,7 +191,7 @@ async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
     assert (turn.outcome, len(world.assistant.runs)) == (STOPPED, 1)
 
 
-@pytest.mark.parametrize("step", ["second run in thread_1", "reply"])
+@pytest.mark.parametrize("step", ["run/1/thread_1", "reply/0"])
 async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> None:
     world = World()
     world.assistant.rests = [FAILED]
@@ -200,7 +200,7 @@ async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> N
         await run_turn(world.turn(), world.outside)
     world.die_at = ""
     world.assistant.rests = [FAILED]
-    await run_turn(world.turn(tries=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.outside)
     assert len(world.assistant.runs) == 2
     assert texts(world.channel.said) == "You said: hello"
 
@@ -277,7 +277,7 @@ async def test_a_file_whose_name_is_quoted_in_its_link_is_known_all_the_same() -
     assert "not available" not in texts(await world.answer())
 
 
-@pytest.mark.parametrize("step", ["run in thread_1", "reply", "part 0", "part 1"])
+@pytest.mark.parametrize("step", ["run/0/thread_1", "reply/0", "part/0", "part/1"])
 async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: str) -> None:
     world = World()
     world.assistant.files[FileId("f1")] = PNG
@@ -286,7 +286,7 @@ async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: s
     with pytest.raises(SystemError):
         await run_turn(world.turn(), world.outside)
     world.die_at = ""
-    await run_turn(world.turn(tries=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.outside)
     assert len(world.assistant.runs) == 1
     assert len(world.files.kept) == 1
     kinds = [type(part) for part in world.channel.said]
@@ -348,7 +348,7 @@ async def test_a_question_too_long_for_a_card_is_not_repeated_by_a_button() -> N
     ("rests", "outcome"),
     [
         ([], "answered"),
-        ([AssistantUnavailableError("down")], "apologised:AssistantUnavailableError"),
+        ([AssistantUnavailableError("down")], "failed:assistant_unavailable"),
         ([TurnStoppedError("stopped")], "stopped"),
     ],
 )
@@ -356,11 +356,11 @@ async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(rests: list[R
     world = World()
     world.assistant.rests = rests
     first, second = world.turn(), None
-    world.die_at = "part 0"
+    world.die_at = "part/0"
     with pytest.raises(SystemError):
         await run_turn(first, world.outside)
     world.die_at = ""
-    second = world.turn(tries=1)
+    second = world.turn(attempts=1)
     await run_turn(second, world.outside)
     assert (first.outcome, second.outcome) == (outcome, outcome)
 
@@ -373,7 +373,7 @@ async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -
 
 @pytest.mark.parametrize(
     ("state", "said", "outcome"),
-    [(TurnState.REJECTED, [TextPart(text=sentences.NOT_READ)], "declined"), (TurnState.DELETED, [], "withdrawn")],
+    [(TurnState.REJECTED, [TextPart(text=sentences.NOT_READ)], "rejected"), (TurnState.DELETED, [], "deleted")],
 )
 async def test_a_message_that_is_not_to_be_read_starts_no_run(state: TurnState, said: list[Part], outcome: str) -> None:
     world = World()

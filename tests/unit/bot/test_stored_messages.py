@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.codec import message_from_json, message_to_json
 from bot.conversation import (
     ActivityId,
     CardPressed,
@@ -17,8 +18,6 @@ from bot.conversation import (
     Party,
     Question,
     TurnState,
-    message_from_json,
-    message_to_json,
     pressed,
 )
 from bot.errors import UnreadableMessageError

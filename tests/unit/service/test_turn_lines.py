@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from bot.timeline import Outcome, StepDone, Timeline, turn_name
+from bot.timeline import StepDone, Timeline, turn_name
+from bot.turn_record import Outcome
 from service.turn_lines import as_json, explained, listed
 
 LINE = Timeline(
@@ -11,27 +12,27 @@ LINE = Timeline(
     message_id="m1",
     conversation_hash="0123456789ab",
     accepted_at_s=1_795_420_800.0,
-    begun_at_s=1_795_420_803.5,
-    tries=2,
+    started_at_s=1_795_420_803.5,
+    attempts=2,
     steps=(
-        StepDone(name="run in thread_1", done_at_s=1_795_420_800.25),
-        StepDone(name="reply", done_at_s=1_795_420_812.0),
+        StepDone(name="run/0/thread_1", done_at_s=1_795_420_800.25),
+        StepDone(name="reply/0", done_at_s=1_795_420_812.0),
     ),
     ended_at_s=1_795_420_812.5,
-    outcome=Outcome("apologised:RunTooSlowError"),
+    outcome=Outcome("failed:run_too_slow"),
 )
 
 
 def test_a_turn_is_explained_moment_by_moment_whichever_life_did_it() -> None:
     assert explained(LINE).splitlines() == [
-        "Turn T-7FKK: apologised:RunTooSlowError",
+        "Turn T-7FKK: failed:run_too_slow",
         "In the log: turn=245363-m1 conversation=0123456789ab",
         "",
-        "  2026-11-23 08:00:00.000Z  accepted                           +0.000 s",
-        "  2026-11-23 08:00:00.250Z  done: run in thread_1              +0.250 s",
-        "  2026-11-23 08:00:03.500Z  begun, try 2                       +3.250 s",
-        "  2026-11-23 08:00:12.000Z  done: reply                        +8.500 s",
-        "  2026-11-23 08:00:12.500Z  ended: apologised:RunTooSlowError  +0.500 s",
+        "  2026-11-23 08:00:00.000Z  accepted                    +0.000 s",
+        "  2026-11-23 08:00:00.250Z  done: run/0/thread_1        +0.250 s",
+        "  2026-11-23 08:00:03.500Z  started, attempt 2          +3.250 s",
+        "  2026-11-23 08:00:12.000Z  done: reply/0               +8.500 s",
+        "  2026-11-23 08:00:12.500Z  ended: failed:run_too_slow  +0.500 s",
     ]
 
 
@@ -41,15 +42,15 @@ def test_a_turn_is_named_as_in_the_log_however_long_the_id_of_its_message_is() -
 
 
 def test_a_turn_is_listed_on_one_line_with_its_state() -> None:
-    begun = replace(LINE, ended_at_s=None, outcome=None, tries=1)
-    waiting = replace(begun, begun_at_s=None, tries=0)
+    begun = replace(LINE, ended_at_s=None, outcome=None, attempts=1)
+    waiting = replace(begun, started_at_s=None, attempts=0)
     old = replace(LINE, outcome=None)
-    assert listed(LINE) == ("2026-11-23 08:00:00Z  T-7FKK  0123456789ab    12.5 s  apologised:RunTooSlowError  2 tries")
-    assert [listed(line).split()[-1] for line in (begun, waiting)] == ["hand", "waiting"]
+    assert listed(LINE) == ("2026-11-23 08:00:00Z  T-7FKK  0123456789ab    12.5 s  failed:run_too_slow  2 attempts")
+    assert [listed(line).split()[-1] for line in (begun, waiting)] == ["running", "waiting"]
     assert "  ended  " in listed(old)
 
 
 def test_programs_get_the_code_and_everything_else() -> None:
     told = json.loads(as_json(LINE))
-    assert (told["code"], told["state"], told["tries"]) == ("T-7FKK", "apologised:RunTooSlowError", 2)
-    assert told["steps"][0] == {"name": "run in thread_1", "done_at_s": 1_795_420_800.25}
+    assert (told["code"], told["state"], told["attempts"]) == ("T-7FKK", "failed:run_too_slow", 2)
+    assert told["steps"][0] == {"name": "run/0/thread_1", "done_at_s": 1_795_420_800.25}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.conversation import Installed, Scope, message_from_json, message_to_json
+from bot.codec import message_from_json, message_to_json
+from bot.conversation import Installed, Scope
 from tests.support.teams_client import Door, open_door, recorded
 
 

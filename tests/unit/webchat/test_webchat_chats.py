@@ -7,7 +7,8 @@ import pytest
 
 from bot.errors import AssistantUnavailableError
 from bot.exchange import Exchange
-from bot.timeline import ANSWERED, StepDone, Timeline
+from bot.timeline import StepDone, Timeline
+from bot.turn_record import ANSWERED
 from tests.support.web_chat_client import Chat, Site, running_site
 
 
@@ -77,14 +78,14 @@ async def test_the_page_makes_an_assistant(tmp_path: Path) -> None:
 
 
 def line(number: int, message_id: str) -> Timeline:
-    steps = (StepDone(name="run in thread_old", done_at_s=2.0), StepDone(name="reply", done_at_s=3.0))
+    steps = (StepDone(name="run/0/thread_old", done_at_s=2.0), StepDone(name="reply/0", done_at_s=3.0))
     return Timeline(
         number=number,
         message_id=message_id,
         conversation_hash="abc",
         accepted_at_s=1.0,
-        begun_at_s=1.5,
-        tries=1,
+        started_at_s=1.5,
+        attempts=1,
         steps=steps,
         ended_at_s=4.0,
         outcome=ANSWERED,
@@ -117,7 +118,7 @@ async def test_a_turn_is_told_with_what_was_asked_its_steps_and_its_calls(tmp_pa
         )
         assert (turn["text"], turn["outcome"], turn["threads"]) == ("a question", "answered", ["thread_old"])
         shown = (await get(chat, "/chat/turns/12"))[1]
-        assert [step["name"] for step in shown["steps"]] == ["run in thread_old", "reply"]
+        assert [step["name"] for step in shown["steps"]] == ["run/0/thread_old", "reply/0"]
         assert [(call["method"], call["path"], call["times"]) for call in shown["calls"]] == [("POST", "/threads", 1)]
 
 

@@ -1,0 +1,234 @@
+"""How the ledger's contents are written, and how everything that an earlier version wrote is read.
+
+What is on disk outlives the code that wrote it, so it holds tags from this file and never names of Python classes.
+Three writers are known: version 0.1.0 (no `version` field), the first weeks of 0.2.0 (messages with a `kind` and a
+`state`), and this one. Add a tag where a new thing is stored; change none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from bot.attachments import Attachment
+from bot.conversation import (
+    ActivityId,
+    CardPressed,
+    Command,
+    ConversationKey,
+    ConversationReference,
+    Incoming,
+    IncomingMessage,
+    Installed,
+    Party,
+    Question,
+    Scope,
+    TurnState,
+    pressed,
+    typed,
+)
+from bot.errors import UnreadableMessageError
+from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, Reply, TextPart, WelcomePart
+from bot.turn_code import TurnCode
+from bot.turn_record import ANSWERED, DELETED, REJECTED, UNDELIVERABLE, Outcome, StepKey, StepKind
+
+VERSION: Final = 2
+"""Of messages and replies. A reader refuses a higher one."""
+
+_MESSAGE_KINDS: Final[dict[type[IncomingMessage], str]] = {
+    Question: "question",
+    CardPressed: "card pressed",
+    Command: "command",
+    Installed: "installed",
+}
+_PART_KINDS: Final[dict[type[Part], str]] = {
+    TextPart: "text",
+    PicturePart: "picture",
+    FilesPart: "files",
+    ApologyPart: "error",
+    WelcomePart: "welcome",
+}
+
+# The first version of the program had one field, "standing", for the kind of a message and the state of its turn.
+_OLD_STATES: Final = {
+    "asked": TurnState.WAITING,
+    "installed": TurnState.WAITING,
+    "declined": TurnState.REJECTED,
+    "withdrawn": TurnState.DELETED,
+}
+_OLD_PART_KINDS: Final = {
+    "TextPart": "text",
+    "PicturePart": "picture",
+    "FilesPart": "files",
+    "ApologyPart": "error",
+    "WelcomePart": "welcome",
+}
+_OLD_OUTCOMES: Final = {"declined": REJECTED, "withdrawn": DELETED, "unheard": UNDELIVERABLE}
+_OLD_FAILURE: Final = "apologised:"  # and the name of the error's class
+_OLD_FAILURES: Final = {
+    "AssistantError": "assistant",
+    "AssistantRefusedError": "assistant_refused",
+    "AssistantUnavailableError": "assistant_unavailable",
+    "AttachmentError": "attachment",
+    "ChannelError": "channel",
+    "ConversationGoneError": "conversation_gone",
+    "DeliveryError": "delivery",
+    "RunEndedBadlyError": "run_failed",
+    "RunTooSlowError": "run_too_slow",
+    "StorageError": "storage",
+    "StorageInUseError": "storage_in_use",
+    "ThreadBusyError": "thread_busy",
+    "ThreadGoneError": "thread_gone",
+    "UnreadableMessageError": "unreadable_message",
+}
+_OLD_STEPS: Final = (
+    (re.compile(r"reply"), StepKind.REPLY, 0),
+    (re.compile(r"run in (?P<reference>.*)", re.DOTALL), StepKind.RUN, 0),
+    (re.compile(r"second run in (?P<reference>.*)", re.DOTALL), StepKind.RUN, 1),
+    (re.compile(r"files in (?P<reference>.*)", re.DOTALL), StepKind.FILES, 0),
+    (re.compile(r"file (?P<index>[0-9]{1,9})"), StepKind.FILE, 0),
+    (re.compile(r"part (?P<index>[0-9]{1,9})"), StepKind.PART, 0),
+    (re.compile(r"give up (?P<index>[0-9]{1,9})"), StepKind.GIVE_UP, 0),
+)
+
+
+def step_to_text(key: StepKey) -> str:
+    """The name of a step in the ledger: `kind/index`, or `kind/index/reference`."""
+    name = f"{key.kind}/{key.index}"
+    return f"{name}/{key.reference}" if key.reference else name
+
+
+def step_from_text(name: str) -> StepKey | None:
+    """The step of this name; None for one that this version does not know, and so will not ask for."""
+    kind, _, rest = name.partition("/")
+    index, _, reference = rest.partition("/")
+    if kind in set(StepKind) and index.isdecimal() and index.isascii():
+        return StepKey(StepKind(kind), int(index), reference)
+    for pattern, old_kind, old_index in _OLD_STEPS:
+        if match := pattern.fullmatch(name):
+            found = match.groupdict()
+            return StepKey(old_kind, int(found.get("index", old_index)), found.get("reference", ""))
+    return None
+
+
+def step_name_today(name: str) -> str:
+    """The name that this version gives a step that any version recorded; one that it does not know keeps its own."""
+    key = step_from_text(name)
+    return name if key is None else step_to_text(key)
+
+
+def outcome_from_text(text: str) -> Outcome:
+    """An outcome as any version wrote it; a word that this version does not know is kept as it is."""
+    if text.startswith(_OLD_FAILURE):
+        return Outcome(f"failed:{_OLD_FAILURES.get(text.removeprefix(_OLD_FAILURE), 'internal')}")
+    return _OLD_OUTCOMES.get(text, Outcome(text))
+
+
+def reply_to_json(reply: Reply) -> dict[str, object]:
+    """A reply as the result of its step."""
+    parts = [{"kind": _PART_KINDS[type(part)], **asdict(part)} for part in reply.parts]
+    return {"version": VERSION, "outcome": reply.outcome, "parts": parts}
+
+
+def reply_from_json(record: Any) -> Reply:
+    """The reply that `reply_to_json` of any version wrote; the first one wrote the parts alone.
+
+    Raises ValueError for one of a newer version.
+    """
+    match record:
+        case {"outcome": str(outcome), "parts": list(rows)} if record.get("version", 1) <= VERSION:
+            return Reply(parts=_parts(rows), outcome=outcome_from_text(outcome))
+        case list(rows):
+            return Reply(parts=_parts(rows), outcome=ANSWERED)
+        case _:
+            raise ValueError("a reply of this shape is not known to this version")
+
+
+def _parts(rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
+    return tuple(_part(row) for row in rows)
+
+
+def _part(row: dict[str, Any]) -> Part:
+    match _OLD_PART_KINDS.get(row["kind"], row["kind"]):
+        case "text":
+            return TextPart(text=row["text"])
+        case "picture":
+            return PicturePart(url=row["url"], alt_text=row["alt_text"])
+        case "files":
+            links = (
+                FileLink(name=link["name"], url=link["url"], size_bytes=link["size_bytes"]) for link in row["links"]
+            )
+            return FilesPart(links=tuple(links))
+        case "error":
+            return ApologyPart(text=row["text"], code=TurnCode(row["code"]), question=row["question"])
+        case "welcome":
+            return WelcomePart(text=row["text"], starters=tuple(row["starters"]))
+        case kind:
+            raise ValueError(f"a reply part of kind {kind!r} is not known to this version")
+
+
+def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> str:
+    """A message and the state of its turn, as the ledger keeps them until the turn is done."""
+    reference, key = message.reference, message.key
+    return json.dumps(
+        {
+            "version": VERSION,
+            "id": message.id,
+            "kind": _MESSAGE_KINDS[type(message)],
+            "state": state,
+            "content": message.text,
+            "attachments": [asdict(attachment) for attachment in message.attachments],
+            "service_url": reference.service_url,
+            "scope": reference.scope,
+            "channel": key.channel,
+            "tenant": key.tenant,
+            "conversation": key.conversation,
+            "locale": reference.locale,
+            "bot": [reference.bot.id, reference.bot.name, reference.bot.directory_id],
+            "user": [reference.user.id, reference.user.name, reference.user.directory_id],
+        }
+    )
+
+
+def message_from_json(text: str) -> tuple[Incoming, TurnState]:
+    """The message that `message_to_json` of any version wrote.
+
+    Raises UnreadableMessageError if a newer version wrote it, in a way that this one does not know.
+    """
+    try:
+        return _message(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UnreadableMessageError(f"a stored message cannot be read: {type(error).__name__}") from error
+
+
+def _message(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
+    if row.get("version", 1) > VERSION:
+        raise ValueError("a message of a newer version")
+    message_id = ActivityId(row["id"])
+    standing = row.get("standing", "asked")
+    kind = row.get("kind") or ("installed" if standing == "installed" else "question")
+    state = TurnState(row["state"]) if "state" in row else _OLD_STATES[standing]
+    bot, user = (Party(**dict(zip(("id", "name", "directory_id"), row[who], strict=False))) for who in ("bot", "user"))
+    reference = ConversationReference(
+        service_url=row["service_url"],
+        key=ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"]),
+        scope=Scope(row["scope"]),
+        bot=bot,
+        user=user,
+        locale=row.get("locale", ""),
+        reply_to=None if kind == "installed" else message_id,
+    )
+    content = row["text"] if "kind" not in row else row["content"]
+    attachments = tuple(Attachment(**attachment) for attachment in row.get("attachments", []))
+    match kind:
+        case "installed":
+            return Installed(id=message_id, reference=reference), state
+        case "card pressed":
+            return pressed(content, id=message_id, reference=reference), state
+        case "question" | "command":
+            return typed(content, id=message_id, reference=reference, attachments=attachments), state
+        case _:
+            raise ValueError(f"a message of kind {kind!r}")
