@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import builtins
+import inspect
+import io
 import linecache
 import os
 import signal
 import sys
+import tokenize
 import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import cast
+from typing import Any, TextIO, cast
+
+from adapters.sandbox.guest import display, magics, plot_fonts
 
 OK, RAISED, INTERRUPTED = "ok", "raised", "interrupted"
+OWN_FOLDER = str(Path(__file__).parent)
+RUNS_COROUTINES = str(Path(asyncio.__file__).parent)
 
 
 class Attempt:
@@ -21,9 +32,8 @@ class Attempt:
     Only inside such a block does an interrupt reach the code; at any other moment it is ignored.
     """
 
-    def __init__(self, own_folder: str) -> None:
+    def __init__(self) -> None:
         self.status = OK
-        self._own_folder = own_folder
 
     def __enter__(self) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,14 +42,31 @@ class Attempt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if error is not None and not _is_quiet_exit(error):
             self.status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else RAISED
-            self._print(error)
+            _print_exception(error)
         return True
 
-    def _print(self, error: BaseException) -> None:
-        tb = error.__traceback__
-        while tb is not None and tb.tb_frame.f_code.co_filename.startswith(self._own_folder):
-            tb = tb.tb_next
-        traceback.print_exception(type(error), error, tb)
+
+def _print_exception(error: BaseException) -> None:
+    """Print a traceback without the frames of the runner, wherever they stand in it."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith((OWN_FOLDER, RUNS_COROUTINES)):
+        tb = tb.tb_next
+    told = traceback.TracebackException(type(error), error, tb)
+    for part in _parts(told):
+        if part.stack:
+            part.stack = traceback.StackSummary.from_list(
+                [frame for frame in part.stack if not frame.filename.startswith(OWN_FOLDER)]
+            )
+    print("".join(told.format()), end="", file=sys.stderr)  # noqa: T201
+
+
+def _parts(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    waiting: list[traceback.TracebackException | None] = [told]
+    while waiting:
+        part = waiting.pop()
+        if part is not None:
+            yield part
+            waiting += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
 
 
 class Notebook:
@@ -48,39 +75,81 @@ class Notebook:
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._count = 0
+        self._coroutines: asyncio.Runner | None = None
         self._module = ModuleType("__main__")
         self._module.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = self._module
+        for room in (display, magics, plot_fonts):
+            room.install()
+        warnings.showwarning = _show_warning
 
     def execute(self, source: str) -> None:
-        """Run the code and print the value of a last bare expression. Raises whatever the code raises."""
+        """Run the code and show the value of a last bare expression. Raises whatever the code raises."""
         self._count += 1
         filename = f"<cell {self._count}>"
+        source = magics.as_python(source)
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         body, last = _split(source, filename)
         try:
-            exec(body, self._module.__dict__)  # noqa: S102
+            self._evaluate(body)
             if last is not None:
-                self._show(eval(last, self._module.__dict__))  # noqa: S307
+                self._show(self._evaluate(last))
         finally:
             if os.getpid() != self._pid:  # a child that the code forked must not go on as a second runner
                 os._exit(0)
 
+    def _evaluate(self, code: CodeType) -> object:
+        value: Any = eval(code, self._module.__dict__)  # noqa: S307
+        if not code.co_flags & inspect.CO_COROUTINE:
+            return value
+        # One event loop for the whole session, so that what one cell has opened can be awaited in the next.
+        self._coroutines = self._coroutines or asyncio.Runner()
+        result: object = self._coroutines.run(value)
+        return result
+
     def _show(self, value: object) -> None:
-        if value is not None:
-            self._module.__dict__["_"] = value
-            print(repr(value))  # noqa: T201
+        if value is None:
+            return
+        self._module.__dict__["_"] = value
+        if not display.show_picture(value):
+            print(display.echo(value))  # noqa: T201
 
 
 def _split(source: str, filename: str) -> tuple[CodeType, CodeType | None]:
-    """Compile, without this module's own __future__ imports; and not by ast.parse, which would show in a traceback."""
-    tree = cast("ast.Module", compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True))
+    """Compile, without this module's own __future__ imports; and not by ast.parse, which would show in a traceback.
+
+    The second part is the last expression, where its value is to be shown.
+    """
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree = cast("ast.Module", compile(source, filename, "exec", ast.PyCF_ONLY_AST | flags, dont_inherit=True))
     last = tree.body[-1] if tree.body else None
-    if not isinstance(last, ast.Expr):
-        return compile(tree, filename, "exec", dont_inherit=True), None
+    if not isinstance(last, ast.Expr) or _ends_in_semicolon(source):
+        return compile(tree, filename, "exec", flags, dont_inherit=True), None
     del tree.body[-1]
-    expression = compile(ast.Expression(last.value), filename, "eval", dont_inherit=True)
-    return compile(tree, filename, "exec", dont_inherit=True), expression
+    expression = compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True)
+    return compile(tree, filename, "exec", flags, dont_inherit=True), expression
+
+
+def _ends_in_semicolon(source: str) -> bool:
+    if not source.rstrip().endswith(";") and "#" not in source.rpartition(";")[2]:
+        return False
+    blank = (tokenize.COMMENT, tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER)
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in blank]
+    return bool(tokens) and tokens[-1].string == ";"
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning; of the places that it may name, only the code's own lines tell the reader something."""
+    del line
+    place = f"{filename}:{lineno}: " if filename.startswith("<cell ") else ""
+    print(f"{place}{category.__name__}: {message}", file=file or sys.stderr)
 
 
 def _is_quiet_exit(error: BaseException) -> bool:

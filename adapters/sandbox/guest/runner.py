@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 from adapters.sandbox.guest.cell import OK, Attempt, Notebook
 from adapters.sandbox.guest.data_folder import DataFolder
+from adapters.sandbox.guest.display import take_pictures
 
 DATA = "/mnt/data"
-OWN_FOLDER = str(Path(__file__).parent)
 NICENESS = 5
 EXHAUSTED = "exhausted"
 MIN_FREE_DESCRIPTORS = 8
@@ -96,7 +96,7 @@ class Runner:
                     raise ValueError(unknown)
 
     def _run(self, command: Command) -> None:
-        attempt = Attempt(OWN_FOLDER)
+        attempt = Attempt()
         with attempt:
             self._notebook.execute(command.body.decode("utf-8"))
         if attempt.status == OK:
@@ -150,11 +150,11 @@ def _show_open_figures() -> None:
 
 def _take_figures(delivered: set[str]) -> tuple[list[tuple[bytes, str]], dict[str, str]]:
     if "adapters.sandbox.guest.mpl_backend" not in sys.modules:
-        return [], {}
+        return take_pictures(), {}
     from adapters.sandbox.guest.mpl_backend import album
 
     drawings, alt_texts = album.take(delivered)
-    return [(drawing.png, drawing.alt_text) for drawing in drawings], alt_texts
+    return [*((drawing.png, drawing.alt_text) for drawing in drawings), *take_pictures()], alt_texts
 
 
 def _may_open_files() -> bool:

@@ -1,0 +1,171 @@
+"""Reads code as notebooks take it: uniformly indented, with `%` and `!` lines, or with `?` behind a name.
+
+Only code that is no Python as it stands is touched, so an operator or a string that looks like a magic stays what it
+is. Each such line becomes a call of a function below; line numbers stay as they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MAX_MAGIC_LINES = 200
+SHELL = "/bin/sh"
+
+LINE = re.compile(
+    r"(?P<indent>\s*)(?:(?P<target>[A-Za-z_][\w.,\[\] ]*?)\s*=\s*)?(?P<sign>%|!!?)\s*(?P<rest>\S.*)", re.DOTALL
+)
+HELP = re.compile(r"(?P<indent>\s*)\?{0,2}(?P<name>[A-Za-z_][\w.]*)\?{0,2}\s*")
+CELL = re.compile(r"\s*%%(?P<name>\w+)[ \t]*(?P<rest>[^\n]*)\n?(?P<body>.*)", re.DOTALL)
+TIMED = re.compile(r"(?:time|timeit|prun)(?:\s+-\S+(?:\s+\d+)?)*\s+(?P<statement>.*)", re.DOTALL)
+
+BODY_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
+SHELL_MAGICS = frozenset({"bash", "sh", "shell", "script", "system", "sx"})
+NEEDLESS = frozenset({"matplotlib", "config", "load_ext", "reload_ext", "autoreload", "pylab", "precision", "xmode"})
+SHELL_COMMANDS = frozenset({"ls", "ll", "cat", "mkdir", "rmdir", "rm", "cp", "mv", "head", "tail", "man", "more"})
+INSTALLERS = re.compile(r"\s*(?:\S*python\S*\s+-m\s+)?(?:sudo\s+)?(pip3?|conda|mamba|uv|apt|apt-get|poetry)\b")
+
+
+def install() -> None:
+    """Make the functions that stand in for magics known to all code."""
+    vars(builtins).update(_run_magic=run_magic, _run_shell=run_shell, _timed=timed, _write_file=write_file)
+
+
+def as_python(source: str) -> str:
+    """Return the source as Python. Raises SyntaxError, that of the source as it was, where no reading helps."""
+    if _error_in(source) is None:
+        return source
+    read = _cell_magic(_dedented(source))
+    for _ in range(MAX_MAGIC_LINES):
+        error = _error_in(read)
+        if error is None:
+            return read
+        changed = _without_magic(read, error.lineno or 0)
+        if changed is None:
+            break
+        read = changed
+    return source
+
+
+def _error_in(source: str) -> SyntaxError | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError as error:
+        return error
+    return None
+
+
+def _dedented(source: str) -> str:
+    """Take the first line's indentation away from every line that has it."""
+    lines = source.splitlines(keepends=True)
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return "".join(line.removeprefix(indent) for line in lines) if indent else source
+
+
+def _cell_magic(source: str) -> str:
+    found = CELL.fullmatch(source)
+    if found is None:
+        return source
+    name, rest, body = found["name"], found["rest"].strip(), found["body"]
+    blank_lines = "\n" * source[: found.start("body")].count("\n")
+    if name in BODY_MAGICS:
+        return blank_lines + body
+    if name in SHELL_MAGICS:
+        return f"_run_shell({body!r})"
+    if name in ("writefile", "file"):
+        return f"_write_file({rest!r}, {body!r})"
+    return f"_run_magic({'%%' + name!r}, {rest!r})"
+
+
+def _without_magic(source: str, number: int) -> str | None:
+    """Replace the magic on this line by a call; None when there is none."""
+    lines = source.split("\n")
+    if not 0 < number <= len(lines):
+        return None
+    last = number - 1
+    while lines[last].endswith("\\") and last + 1 < len(lines):  # a command goes on behind a backslash
+        last += 1
+    line = " ".join(part.removesuffix("\\") for part in lines[number - 1 : last + 1])
+    if found := LINE.fullmatch(line):
+        target = f"{found['target']} = " if found["target"] else ""
+        call = found["indent"] + target + _call(found["sign"], found["rest"].rstrip(), captured=bool(target))
+    elif "?" in line and (asked := HELP.fullmatch(line)):
+        call = f"{asked['indent']}help({asked['name']})"
+    else:
+        return None
+    return "\n".join([*lines[: number - 1], call, *[""] * (last - number + 1), *lines[last + 1 :]])
+
+
+def _call(sign: str, rest: str, *, captured: bool) -> str:
+    if sign != "%":
+        return f"_run_shell({rest!r}, captured={captured})"
+    if not captured and (found := TIMED.fullmatch(rest)):
+        return f"with _timed(): {found['statement']}"
+    name, _, arguments = rest.partition(" ")
+    return f"_run_magic({name!r}, {arguments.strip()!r})"
+
+
+def run_magic(name: str, rest: str) -> object:
+    """Do what a `%` line asks for, or say that it was left out."""
+    if name in NEEDLESS:
+        return None
+    if name in SHELL_COMMANDS or INSTALLERS.match(name):
+        return run_shell(f"{name} {rest}")
+    if name == "cd":
+        os.chdir(Path(rest.strip("'\"") or "/mnt/data").expanduser())
+        return None
+    if name == "pwd":
+        return str(Path.cwd())
+    if name.startswith("%"):
+        print(f"[{name} cells do not exist here; nothing of this cell was run]")  # noqa: T201
+    else:
+        print(f"[%{name} does not exist here; the line was left out]")  # noqa: T201
+    return None
+
+
+def run_shell(command: str, *, captured: bool = False) -> list[str] | None:
+    """Run a `!` line inside the sandbox; its output is printed, or returned by lines."""
+    sys.stdout.flush()
+    if INSTALLERS.match(command):
+        names = sorted({distribution.name for distribution in importlib.metadata.distributions()}, key=str.lower)
+        said = f"[Nothing can be installed: there is no network here. Installed are {', '.join(names)}.]"
+        if not captured:
+            print(said)  # noqa: T201
+        return [said] if captured else None
+    pipe = subprocess.PIPE if captured else None
+    done = subprocess.run([SHELL, "-c", command], stdin=subprocess.DEVNULL, stdout=pipe, check=False)  # noqa: S603
+    if captured:
+        return done.stdout.decode("utf-8", "replace").splitlines()
+    if done.returncode:
+        print(f"[the command ended with exit code {done.returncode}]")  # noqa: T201
+    return None
+
+
+@contextmanager
+def timed() -> Iterator[None]:
+    """Print how long the block took."""
+    began_s = time.perf_counter()
+    yield
+    print(f"[took {time.perf_counter() - began_s:.3g} s]")  # noqa: T201
+
+
+def write_file(path: str, body: str) -> None:
+    """Write the cell of a `%%writefile`, at the end of the file with `-a`."""
+    append = path.startswith("-a ")
+    name = path.removeprefix("-a ").strip().strip("'\"")
+    with Path(name).open("a" if append else "w", encoding="utf-8") as file:
+        file.write(body)
+    print(f"[wrote {name}]")  # noqa: T201

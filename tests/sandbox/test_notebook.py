@@ -1,0 +1,213 @@
+"""Habits of a notebook work, and what a notebook would show is shown (F9, F10, F15)."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.sandbox.code_result import CodeStatus
+from adapters.sandbox.picture_header import read_picture_header
+from tests.sandbox.service import Host
+
+
+@pytest.fixture(scope="session")
+def host(service_of_a_plain_user: Host) -> Host:
+    """Who runs the service makes no difference here."""
+    return service_of_a_plain_user
+
+
+@pytest.mark.parametrize(
+    ("code", "logs"),
+    [
+        ("%matplotlib inline\n%config InlineBackend.figure_format = 'retina'\nprint(1)", "1\n"),
+        ("%load_ext autoreload\n1 + 1", "2\n"),
+        ("x = 1\n%who\nx", "[%who does not exist here; the line was left out]\n1\n"),
+        ("!echo hello; echo there", "hello\nthere\n"),
+        ("!false", "[the command ended with exit code 1]\n"),
+        ("names = !echo a; echo b\nnames", "['a', 'b']\n"),
+        ("if True:\n    !echo inside\n", "inside\n"),
+        ("%%time\n40 + 2", "42\n"),
+        ("%%bash\necho one\necho two", "one\ntwo\n"),
+        ("%%html\n<b>x</b>", "[%%html cells do not exist here; nothing of this cell was run]\n"),
+        ("%%writefile m.py\nx = 5\n", "[wrote m.py]\n"),
+        ("%pwd", "'/mnt/data'\n"),
+        ("text = '''\n!ls\n%time\n'''\ntext", "'\\n!ls\\n%time\\n'\n"),
+        ("a = 7\nb = (a\n%4)\nb", "3\n"),
+    ],
+)
+def test_lines_of_a_notebook_are_run_or_answered(host: Host, session: str, code: str, logs: str) -> None:  # F10
+    result = host.run(session, code)
+    assert (result.status, result.logs) == (CodeStatus.OK, logs)
+
+
+@pytest.mark.parametrize(
+    "line", ["!pip install pandas-ta", "%pip install x", "!python -m pip install x", "%conda install x"]
+)
+def test_who_wants_to_install_a_package_is_told_which_there_are(host: Host, session: str, line: str) -> None:  # F10
+    result = host.run(session, f"{line}\nprint('goes on')")
+    assert result.logs.startswith("[Nothing can be installed: there is no network here. Installed are ")
+    assert ", pandas, " in result.logs
+    assert result.logs.endswith("goes on\n")
+
+
+def test_code_that_is_neither_python_nor_magic_is_told_its_own_error(host: Host, session: str) -> None:
+    result = host.run(session, "    x = = 1\n    !ls")
+    assert result.status is CodeStatus.RAISED
+    assert "x = = 1" in result.logs
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "    import math\n    print(math.pi)",
+        "\n\t\timport math\n\t\tif 1:\n\t\t\tprint(math.pi)",
+        "  import math\nprint(math.pi)",
+    ],
+)
+def test_code_that_is_indented_as_a_whole_is_run(host: Host, session: str, code: str) -> None:  # F10
+    assert host.run(session, code).logs == "3.141592653589793\n"
+
+
+def test_await_works_outside_of_functions_and_its_loop_lives_on(host: Host, session: str) -> None:  # F10
+    assert host.run(session, "import asyncio\nawait asyncio.sleep(0.01)\nqueue = asyncio.Queue()").logs == ""
+    assert host.run(session, "task = asyncio.ensure_future(queue.get())\nawait queue.put(7)\nawait task").logs == "7\n"
+    assert host.run(session, "async def three(): return 3\nasyncio.run(three())").logs == "3\n"
+    failed = host.run(session, "async def fail():\n    1 / 0\nawait fail()")
+    assert failed.status is CodeStatus.RAISED
+    assert "    1 / 0\n" in failed.logs
+    assert "asyncio/" not in failed.logs
+    assert host.run(session, "await asyncio.sleep(60)", 0.5).status is CodeStatus.TIMED_OUT
+    assert host.run(session, "await asyncio.sleep(0, 'fine')").logs == "'fine'\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "logs"),
+    [
+        ("3 * 4;", ""),
+        ("3 * 4;  # quiet", ""),
+        ("'a;'", "'a;'\n"),
+        ("'b'  # a; b", "'b'\n"),
+        ("1, None", "(1, None)\n"),
+        ("_ = 5\nNone", ""),
+        ("{'name': 'x' * 40, 'other': 'y' * 40}", f"{{'name': '{'x' * 40}',\n 'other': '{'y' * 40}'}}\n"),
+        ("import pandas as pd\ndf = pd.DataFrame({'a': [1]})\ndisplay(df, 2)\ndf", "   a\n0  1\n2\n   a\n0  1\n"),
+        (
+            "from IPython.display import HTML, Markdown, clear_output\nclear_output()\ndisplay(Markdown('**x**'))",
+            "**x**\n",
+        ),
+        ("import IPython\nIPython.get_ipython()", ""),
+    ],
+)
+def test_a_last_expression_is_echoed_as_in_a_notebook(host: Host, session: str, code: str, logs: str) -> None:  # F10
+    result = host.run(session, code)
+    assert (result.status, result.logs) == (CodeStatus.OK, logs)
+
+
+FIGURE = "from matplotlib.figure import Figure\nfigure = Figure()\nfigure.subplots().plot([1, 2])\n"
+IMAGE = "from PIL import Image\nimage = Image.new('RGB', (3000, 60), 'red')\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"{FIGURE}figure",
+        f"{FIGURE}display(figure)",
+        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nfig",
+        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nplt.close()\ndisplay(fig)",
+        "import IPython\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+        f"{IMAGE}image",
+        f"{IMAGE}display(image)",
+        f"{IMAGE}image.show()",
+        f"{IMAGE}image.convert('CMYK')",
+        f"{IMAGE}image.save('/tmp/i.png')\nfrom IPython.display import Image\nImage('/tmp/i.png')",
+        f"{IMAGE}image.save('i.png')\nfrom IPython.display import Image\nImage(data=open('i.png', 'rb').read())",
+    ],
+)
+def test_a_figure_or_a_picture_that_a_notebook_shows_is_shown_once(host: Host, session: str, code: str) -> None:  # F10
+    result = host.run(session, code)
+    assert (result.status, result.logs) == (CodeStatus.OK, "")
+    (image,) = result.images
+    header = read_picture_header(image.data)
+    assert header is not None
+    assert max(header.width_px, header.height_px) <= 1024
+    assert image.alt_text
+    assert host.run(session, "1").images == ()
+
+
+def test_documents_can_be_written_and_the_text_of_a_pdf_read(host: Host, session: str) -> None:  # F9
+    code = """
+from reportlab.pdfgen.canvas import Canvas
+import docx, pandas, pdfplumber, pypdf
+canvas = Canvas("report.pdf")
+canvas.drawString(100, 700, "Revenue 1,234 EUR")
+canvas.save()
+document = docx.Document()
+document.add_heading("Report")
+document.save("report.docx")
+with pandas.ExcelWriter("report.xlsx", engine="xlsxwriter") as writer:
+    pandas.DataFrame({"a": [1]}).to_excel(writer)
+print(pypdf.PdfReader("report.pdf").pages[0].extract_text().strip())
+with pdfplumber.open("report.pdf") as pdf:
+    print(pdf.pages[0].extract_text())
+    page = pdf.pages[0].to_image(resolution=60).original
+print(docx.Document("report.docx").paragraphs[0].text)
+page
+"""
+    result = host.run(session, code)
+    assert result.logs == "Revenue 1,234 EUR\nRevenue 1,234 EUR\nReport\n"
+    assert {file.name for file in result.files} == {"report.pdf", "report.docx", "report.xlsx"}
+    assert len(result.images) == 1  # the page, as a picture
+
+
+WORDS = {
+    "Chinese": "销售额按月统计",
+    "Japanese": "売上の推移グラフ",
+    "Korean": "매출 추이",
+    "Hindi": "क्षेत्र के अनुसार",
+    "Thai": "ยอดขายรายเดือน",
+    "Arabic": "المبيعات الشهرية",
+    "Hebrew": "מכירות",
+    "Tamil": "விற்பனை",
+    "emoji": "🚀📈💰",
+}
+FONTS = (
+    "",
+    "plt.rcParams['font.sans-serif'] = ['SimHei']\n",
+    "plt.rcParams['font.family'] = 'serif'\n",
+    "plt.rcParams['font.family'] = 'Nowhere'; plt.rcParams['font.weight'] = 'bold'\n",
+)
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_labels_in_any_script_are_drawn_and_nothing_is_said_about_fonts(
+    host: Host, session: str, font: str
+) -> None:  # F15
+    titles = "\n".join(f"plt.figure(); plt.plot([1, 2]); plt.title({words!r});" for words in WORDS.values())
+    result = host.run(session, f"import matplotlib.pyplot as plt\n{font}{titles}")
+    assert (result.status, result.logs) == (CodeStatus.OK, "")
+    assert len({image.data for image in result.images}) == len(WORDS)
+
+
+def test_two_signs_of_a_script_are_not_the_same_box(host: Host, session: str) -> None:  # F15
+    code = """
+import io, matplotlib.pyplot as plt
+def drawn(sign):
+    figure = plt.figure(figsize=(1, 1)); figure.text(0.2, 0.2, sign, size=40)
+    buffer = io.BytesIO(); figure.savefig(buffer); plt.close(figure)
+    return buffer.getvalue()
+print([len({drawn(sign) for sign in pair}) for pair in ("销售", "कख", "ยอ", "مب", "🚀💰")])
+"""
+    assert host.run(session, code).logs == "[2, 2, 2, 2, 2]\n"
+
+
+def test_a_warning_names_a_line_of_the_code_or_no_place_at_all(host: Host, session: str) -> None:  # F15
+    assert host.run(session, "import warnings\n\nwarnings.warn('careful')").logs == "<cell 1>:3: UserWarning: careful\n"
+    result = host.run(session, "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.title('\\U0001fae9\\U0010fffd')")
+    assert "UserWarning: Glyph" in result.logs
+    assert "/" not in result.logs
+
+
+def test_a_traceback_through_the_runner_shows_none_of_its_files(host: Host, session: str) -> None:
+    result = host.run(session, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.savefig('/nowhere/x.png')")
+    assert result.status is CodeStatus.RAISED
+    assert "<cell 1>" in result.logs
+    assert "/opt/sandbox" not in result.logs
