@@ -69,6 +69,7 @@ class LocalPage:
     ) -> AsyncIterator[None]:
         """The page in an application that will listen on `port`; people fetch plots below `files_url`."""
         folder = self.settings.data_dir
+        setting = "CHAT_PAGE_PORT" if self.settings.is_public else "PORT"
         key, _ = kept_key(folder / "webchat.key", None)
         page = WebChatSettings(
             uploads=folder / "uploads",
@@ -92,7 +93,9 @@ class LocalPage:
             weather=self.weather,
             read=partial(_read, bot.client),
             make=partial(_make, bot.client, self.settings),
-            restart=partial(restart_program, port=port.getsockname()[1]) if sys.platform == "linux" else None,
+            restart=partial(restart_program, port.getsockname()[1], setting=setting)
+            if sys.platform == "linux"
+            else None,
         )
         async with open_web_chat(page, around, app):
             yield
@@ -144,7 +147,7 @@ class FaultyModel(Model):
         await self._model.close()
 
 
-def restart_program(*, port: int) -> NoReturn:
+def restart_program(port: int, *, setting: str) -> NoReturn:
     """Replace this process by a new run of the same program, as abruptly as SIGKILL and a supervisor would.
 
     Nothing is finished, written or closed: `exec` drops all memory, threads, sockets and locks in one instant. The
@@ -162,5 +165,5 @@ def restart_program(*, port: int) -> NoReturn:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         time.sleep(0.01)
-    os.environ["PORT"] = str(port)  # open pages find the program where it was, even if that was any free port
+    os.environ[setting] = str(port)  # open pages find the program where it was, even if that was any free port
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the program that is running

@@ -19,22 +19,25 @@ class Started:
     """Facts about a running service.
 
     `address` has no trailing slash. `isolation` names what isolates the assistant's code; None if code cannot be run,
-    for `sandbox_unavailable_reason`. `generated_key` is an API key that this start generated.
+    for `sandbox_unavailable_reason`. `generated_key` is an API key that this start generated. `chat_url` is the address
+    of the chat page, None if it is not served.
     """
 
     address: str
     isolation: str | None
     sandbox_unavailable_reason: str | None = None
     generated_key: Secret | None = None
+    chat_url: str | None = None
 
 
 def bot_greeting(settings: Settings, started: Started) -> str:
     """The lines for `teamsbot serve`."""
+    reached_at = (settings.public_url if settings.is_public else None) or started.address
     lines = [
         "Teams Assistants Bot is ready. Stop it with Ctrl-C.",
         "",
-        *([] if settings.database_url else [f"  Chat               {started.address}/"]),
-        f"  Messages           {started.address}/api/messages",
+        *([f"  Chat               {started.chat_url}"] if started.chat_url else []),
+        f"  Messages           {reached_at}/api/messages",
         *_common(settings, started, data=_data_location(settings)),
         "",
         "  Agents Playground  make playground, in a second terminal, to try it with a Teams client",

@@ -14,15 +14,17 @@ from aiohttp import web
 from adapters.file_links import add_file_routes
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
+from bot.ports import FileReader
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import HttpRunner
 from httpkit.loopback import loopback_only
 from service.chat_page import LocalPage, open_local_page
-from service.compose import Hooks, open_assistants_server, open_bot, open_sandbox, open_turn_stores
+from service.compose import Bot, Hooks, open_assistants_server, open_bot, open_sandbox, open_turn_stores
 from service.data_dir import kept_key, prepare_data_dir
 from service.greeting import Started
+from service.health_routes import HealthRoutes
 from service.listen_socket import BACKLOG, LOOPBACK, take_port, url_of
-from service.settings import Settings
+from service.settings import Backend, Settings
 
 log = logging.getLogger(__name__)
 
@@ -58,28 +60,74 @@ async def serve_assistants(settings: Settings, port: int, announce: Announce) ->
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Started]:
-    """The whole bot, listening. Accepted messages without an answer at the end are answered after the next start."""
+    """The whole bot, listening. Accepted messages without an answer at the end are answered after the next start.
+
+    Without an app id one loopback socket serves everything. With one, HOST and PORT serve the public routes to
+    authenticated callers, and the chat page, if it is wanted, has a loopback socket of its own.
+    """
     async with AsyncExitStack() as stack:
         port = stack.enter_context(take_port(settings.host, settings.port))
+        page_port = port
+        if settings.is_public and settings.chat_page_port is not None:
+            page_port = stack.enter_context(take_port(LOOPBACK, settings.chat_page_port))
         folder = prepare_data_dir(settings.data_dir)
         stores = await stack.enter_async_context(open_turn_stores(settings, folder))
         page: LocalPage | None = None
-        if settings.database_url is None:  # other replicas would not know the page's chats
+        if settings.chat_page_port is not None:
             page = await stack.enter_async_context(open_local_page(settings))
-        elif settings.public_url is None:
+        if settings.database_url is not None and settings.public_url is None:
             log.warning("PUBLIC_URL is not set: links to plots end with this process")
         files_url = settings.public_url or url_of(port)
         hooks = page.hooks() if page else Hooks()
         bot = await stack.enter_async_context(open_bot(settings, stores, files_url=files_url, hooks=hooks))
-        app = web.Application(middlewares=[errors_as_json, loopback_only])
-        MessagesEndpoint(dispatch=TeamsDispatch(bot.intake)).add_routes(app)
-        add_file_routes(app, bot.files)
-        if page is not None:
-            await stack.enter_async_context(page.served(app, bot, port=port, files_url=files_url))
-        await stack.enter_async_context(_listening(app, port))
+        health = HealthRoutes(conversations=stores.conversations, sandbox=_sandbox_summary(settings, bot))
+        if settings.is_public:
+            app = public_app(authenticated_endpoint(settings, bot), bot.files, health)
+            await stack.enter_async_context(_listening(app, port))
+        if page is not None or not settings.is_public:
+            app = loopback_app(MessagesEndpoint(dispatch=TeamsDispatch(bot.intake)), bot.files, health)
+            if page is not None:
+                await stack.enter_async_context(page.served(app, bot, port=page_port, files_url=files_url))
+            await stack.enter_async_context(_listening(app, page_port))
         yield Started(
-            address=url_of(port), isolation=bot.sandbox.isolation, sandbox_unavailable_reason=bot.sandbox.reason
+            address=url_of(port),
+            isolation=bot.sandbox.isolation,
+            sandbox_unavailable_reason=bot.sandbox.reason,
+            chat_url=None if page is None else f"{url_of(page_port)}/",
         )
+
+
+def authenticated_endpoint(settings: Settings, bot: Bot) -> MessagesEndpoint:
+    """The endpoint that strangers can reach: it proves each caller before it reads a body."""
+    raise NotImplementedError("without authentication there is no public listener")
+
+
+def public_app(messages: MessagesEndpoint, files: FileReader, health: HealthRoutes) -> web.Application:
+    """The routes of the public listener, and no others: the chat page, its connector and its switches are not here.
+
+    It usually stands behind a TLS proxy. What a proxy says in `Forwarded` or `X-Forwarded-*` is neither believed nor
+    refused, because nothing here depends on the caller's address or on the name it was reached by.
+    """
+    app = web.Application(middlewares=[errors_as_json])
+    messages.add_routes(app)
+    add_file_routes(app, files)
+    health.add_routes(app)
+    return app
+
+
+def loopback_app(messages: MessagesEndpoint, files: FileReader, health: HealthRoutes) -> web.Application:
+    """The same routes for programs of this machine; the chat page may add its own."""
+    app = web.Application(middlewares=[errors_as_json, loopback_only])
+    messages.add_routes(app)
+    add_file_routes(app, files)
+    health.add_routes(app)
+    return app
+
+
+def _sandbox_summary(settings: Settings, bot: Bot) -> str:
+    if settings.backend is not Backend.EMBEDDED:
+        return "external"
+    return (bot.sandbox.isolation or "none").partition(",")[0]
 
 
 @asynccontextmanager

@@ -75,18 +75,20 @@ def secret(text: str) -> Secret:
     return Secret(text)
 
 
-def loopback_host(text: str) -> str:
-    """An address on which only this machine can connect."""
+def host(text: str) -> str:
+    """An IP address of this machine to listen on, or localhost. Names are refused: they may have several addresses."""
     if text.lower() == "localhost":
         return "localhost"
     try:
-        if ipaddress.ip_address(text).is_loopback:
-            return text
+        ipaddress.ip_address(text)
     except ValueError:
-        raise ValueError("must be an address such as 127.0.0.1 or ::1, or localhost") from None
-    raise ValueError(
-        "must be a loopback address: requests are not authenticated yet, so only this machine may reach the bot"
-    )
+        raise ValueError("must be an address such as 127.0.0.1, ::1 or 0.0.0.0, or localhost") from None
+    return text
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether only this machine can connect to a value of `host`."""
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 def port(text: str) -> int:
@@ -209,6 +211,17 @@ def container_name(text: str) -> str:
     if not _CONTAINER.fullmatch(text):
         raise ValueError("must be 3 to 63 small letters, digits and single hyphens, with no hyphen at its ends")
     return text
+
+
+def switch(text: str) -> bool:
+    """On or off."""
+    match text.lower():
+        case "on" | "true" | "yes" | "1":
+            return True
+        case "off" | "false" | "no" | "0":
+            return False
+        case _:
+            raise ValueError("must be on or off")
 
 
 def folder(text: str) -> Path:

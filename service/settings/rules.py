@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from service.settings import table
-from service.settings.parsers import Backend
+from service.settings.parsers import Backend, is_loopback_host
 from service.settings.sources import Mistake, Reading
 from service.settings.table import AZURE_OPENAI, Setting
 
@@ -21,6 +21,7 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
         backend = reading.value(table.ASSISTANT_BACKEND)
     except ValueError:  # already among the mistakes of the reading
         backend = None
+    yield from _check_network(reading)
     yield from _check_model_service(reading)
     yield from _check_storage(reading, backend)
     match backend:
@@ -30,6 +31,31 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
             yield from _check_assistants(reading)
         case None:
             return
+
+
+def _check_network(reading: Reading) -> Iterator[Mistake]:
+    is_public = "MicrosoftAppId" in reading.found
+    try:
+        host, chat_page = reading.value(table.HOST), reading.optional(table.CHAT_PAGE)
+    except ValueError:  # already among the mistakes of the reading
+        return
+    if not is_public and not is_loopback_host(host):
+        yield _wrong(
+            reading,
+            table.HOST,
+            "must be a loopback address as long as MicrosoftAppId is not set: callers are not authenticated then, "
+            "so only this machine may reach the bot",
+            example="HOST=127.0.0.1",
+        )
+    if chat_page and reading.has(table.DATABASE_URL):
+        both = f"{reading.found[table.CHAT_PAGE.name]} and {reading.found[table.DATABASE_URL.name]}"
+        yield Mistake(about=both, wrong="exclude each other: the chats of the page belong to one process")
+    if reading.has(table.CHAT_PAGE_PORT) and not (is_public and chat_page):
+        yield _wrong(
+            reading,
+            table.CHAT_PAGE_PORT,
+            "would have no effect: it needs MicrosoftAppId and CHAT_PAGE=on; without MicrosoftAppId PORT is the page's",
+        )
 
 
 def _check_model_service(reading: Reading) -> Iterator[Mistake]:

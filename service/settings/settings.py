@@ -80,12 +80,15 @@ class Settings:
 
     `public_url` has no trailing slash; None means the address that the service listens on. Turns are stored in
     `data_dir` unless there is a `database_url`, files unless there are `blobs`. `endpoint` is the model behind the
-    embedded server, or the Assistants service; with the built-in tutor both it and `model` are None.
+    embedded server, or the Assistants service; with the built-in tutor both it and `model` are None. `is_public`: there
+    is an app id, so callers are authenticated and may come from anywhere. `chat_page_port` is None without a chat page.
     """
 
     host: str
     port: int
     public_url: str | None
+    is_public: bool
+    chat_page_port: int | None
     data_dir: Path
     database_url: Secret | None
     blobs: Blobs | None
@@ -114,6 +117,8 @@ class Settings:
             host=reading.value(table.HOST),
             port=reading.value(table.PORT),
             public_url=reading.optional(table.PUBLIC_URL),
+            is_public="MicrosoftAppId" in reading.found,
+            chat_page_port=chat_page_port(reading),
             data_dir=reading.value(table.DATA_DIR),
             database_url=reading.optional(table.DATABASE_URL),
             blobs=_blobs(reading),
@@ -131,6 +136,17 @@ class Settings:
             log_format=reading.value(table.LOG_FORMAT),
             no_color=reading.optional(table.NO_COLOR) is not None,
         )
+
+
+def chat_page_port(reading: Reading) -> int | None:
+    """The port of the local chat page; None if it is not served."""
+    is_public = "MicrosoftAppId" in reading.found
+    wanted = reading.optional(table.CHAT_PAGE)
+    if wanted is None:  # with PostgreSQL other replicas would not know the page's chats
+        wanted = not is_public and not reading.has(table.DATABASE_URL)
+    if not wanted:
+        return None
+    return reading.value(table.CHAT_PAGE_PORT if is_public else table.PORT)
 
 
 def _endpoint(reading: Reading) -> ModelEndpoint | None:

@@ -54,8 +54,8 @@ def default_sandbox_python() -> Path:
 # fmt: off
 
 HOST: Final = Setting(
-    "HOST", parsers.loopback_host, "127.0.0.1", "127.0.0.1",
-    "Address to listen on. Loopback only, until requests are authenticated.")
+    "HOST", parsers.host, "127.0.0.1", "0.0.0.0",  # noqa: S104 - an example
+    "Address to listen on. Without MicrosoftAppId callers are not authenticated, and it must be a loopback address.")
 PORT: Final = Setting(
     "PORT", parsers.port, "3978", "3979",
     "Port to listen on. 0 takes any free port and says which.")
@@ -63,6 +63,14 @@ PUBLIC_URL: Final = Setting(
     "PUBLIC_URL", parsers.url, None, "https://bot.example.com",
     "Address under which chat clients reach this service: links to plots and files begin with it.",
     default_doc="http://HOST:PORT")
+CHAT_PAGE: Final = Setting(
+    "CHAT_PAGE", parsers.switch, None, "on",
+    "Whether the local chat page is served: `on` or `off`. It is for people at this machine and listens on loopback "
+    "only; with MicrosoftAppId, at CHAT_PAGE_PORT.",
+    default_doc="on; off with MicrosoftAppId or DATABASE_URL")
+CHAT_PAGE_PORT: Final = Setting(
+    "CHAT_PAGE_PORT", parsers.port, "3979", "3979",
+    "Port of the chat page on 127.0.0.1 when MicrosoftAppId is set. Without it the page is at PORT.")
 DATA_DIR: Final = Setting(
     "DATA_DIR", parsers.folder, "./data", "/var/lib/teamsbot",
     "Directory for conversations, plots and files. Created if missing, readable by its owner only (mode 0700).")
@@ -199,7 +207,7 @@ TEAMS_APP: Final = (
 )
 
 SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
-    "Network and data directory": (HOST, PORT, PUBLIC_URL, DATA_DIR),
+    "Network and data directory": (HOST, PORT, PUBLIC_URL, CHAT_PAGE, CHAT_PAGE_PORT, DATA_DIR),
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
     "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
     "The model or service behind the assistant": (MODEL, OPENAI_BASE_URL, OPENAI_API_KEY, *AZURE_OPENAI),

@@ -6,7 +6,7 @@ from service.greeting import Started, assistants_greeting, bot_greeting
 from service.settings import Secret, Settings
 
 NO_FILE = Path("/nonexistent/.env")
-STARTED = Started(address="http://127.0.0.1:3978", isolation="bubblewrap")
+STARTED = Started(address="http://127.0.0.1:3978", isolation="bubblewrap", chat_url="http://127.0.0.1:3978/")
 
 
 def settings(**environ: str) -> Settings:

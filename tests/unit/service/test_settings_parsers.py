@@ -24,13 +24,19 @@ def test_anything_else_is_no_port(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LOCALHOST"])
 def test_loopback_may_be_listened_on(text: str) -> None:
-    assert parsers.loopback_host(text) == text.lower()
+    assert parsers.host(text) == text.lower()
+    assert parsers.is_loopback_host(parsers.host(text))
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0", "192.168.1.4", "::", "example.com", "127.1", "localhost.example.com"])  # noqa: S104
-def test_anything_else_may_not(text: str) -> None:
+@pytest.mark.parametrize("text", ["0.0.0.0", "192.168.1.4", "::"])  # noqa: S104
+def test_an_address_that_others_can_reach_is_known_as_one(text: str) -> None:
+    assert not parsers.is_loopback_host(parsers.host(text))
+
+
+@pytest.mark.parametrize("text", ["example.com", "127.1", "localhost.example.com", "", "127.0.0.1:80", "*"])
+def test_a_name_is_no_address_to_listen_on(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
-        parsers.loopback_host(text)
+        parsers.host(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "1e9", "soon", ""])

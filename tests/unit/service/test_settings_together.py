@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from service.settings import Backend, OpenAIEndpoint, Secret, Settings, SettingsError
+from service.settings.rules import check_together
+from service.settings.settings import chat_page_port
+from service.settings.sources import read_settings
 
 NO_FILE = Path("/nonexistent/.env")
 LOCAL = "http://127.0.0.1:11434/v1"
@@ -113,3 +116,40 @@ def test_an_assistant_id_means_nothing_to_the_embedded_server() -> None:
 def test_a_wrong_backend_hides_no_other_mistake() -> None:
     told = mistakes(ASSISTANT_BACKEND="cloud", AZURE_OPENAI_API_KEY="k")
     assert [line.split()[0] for line in told] == ["ASSISTANT_BACKEND", "AZURE_OPENAI_ENDPOINT"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "port"),
+    [
+        ({}, 3978),
+        ({"PORT": "5000"}, 5000),
+        ({"CHAT_PAGE": "off"}, None),
+        ({"MicrosoftAppId": "1"}, None),
+        ({"MicrosoftAppId": "1", "CHAT_PAGE": "on"}, 3979),
+        ({"MicrosoftAppId": "1", "CHAT_PAGE": "on", "CHAT_PAGE_PORT": "4000"}, 4000),
+        ({"DATABASE_URL": "postgresql://db/x"}, None),
+    ],
+)
+def test_the_chat_page_is_at_the_port_of_the_bot_until_there_is_an_app_id(
+    environ: dict[str, str], port: int | None
+) -> None:
+    assert chat_page_port(read_settings(environ, NO_FILE)) == port
+
+
+@pytest.mark.parametrize(
+    ("environ", "about"),
+    [
+        ({"HOST": "0.0.0.0"}, "HOST (environment) must be a loopback address as long as MicrosoftAppId"),  # noqa: S104
+        ({"HOST": "::"}, "HOST (environment) must be a loopback address as long as MicrosoftAppId"),
+        ({"CHAT_PAGE": "on", "DATABASE_URL": "postgresql://db/x"}, "CHAT_PAGE (environment) and DATABASE_URL"),
+        ({"CHAT_PAGE_PORT": "4000"}, "CHAT_PAGE_PORT (environment) would have no effect"),
+        ({"MicrosoftAppId": "1", "CHAT_PAGE_PORT": "4000"}, "CHAT_PAGE_PORT (environment) would have no effect"),
+    ],
+)
+def test_a_setting_of_the_network_that_cannot_be_followed_is_a_mistake(environ: dict[str, str], about: str) -> None:
+    assert any(told.startswith(about) for told in mistakes(**environ))
+
+
+def test_with_an_app_id_any_address_of_the_machine_may_be_listened_on() -> None:
+    reading = read_settings({"MicrosoftAppId": "1", "HOST": "0.0.0.0"}, NO_FILE)  # noqa: S104
+    assert not [mistake for mistake in check_together(reading) if mistake.name == "HOST"]
