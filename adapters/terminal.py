@@ -55,6 +55,10 @@ class TerminalChannel(Channel):
         """Do nothing: what is printed stays."""
 
     @override
+    async def wait_for_success(self, to: ConversationReference) -> None:
+        """Return at once: nothing fails here."""
+
+    @override
     @asynccontextmanager
     async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
         yield _TerminalLive(self, to)

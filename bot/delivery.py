@@ -1,23 +1,26 @@
-"""How a reply reaches its conversation: part by part, with patience."""
+"""How a reply reaches its conversation: part by part, and again for a day while the channel's service is down."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
-from bot.errors import ConversationGoneError, DeliveryError, TurnStoppedError
+from bot.conversation import ConversationReference
+from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError, TurnStoppedError
 from bot.parts import Part
 from bot.ports import Channel
 from bot.turn import Turn
-from bot.turn_record import STOPPED, UNDELIVERABLE, StepKey, StepKind
+from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN, StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
 SEND_PAUSES_S: Final[tuple[float, ...]] = (1, 2, 4, 8, 15, 30, 60, 120, *[300] * 287)
 """A day: an outage of Teams may take hours, and an answer that was worked out is not thrown away for it."""
+
+_OUTCOME_UNKNOWN: Final = {"outcome": "unknown"}
+"""The result of a step that sent a part, where the channel did not say whether it arrived."""
 
 
 async def deliver(
@@ -30,11 +33,12 @@ async def deliver(
 ) -> None:
     """Say all parts in order, each once. Raises DeliveryError for one that is refused for good, or at last.
 
-    Where nobody is there to hear it, that is how the turn ends.
+    Where nobody is there to hear it, or the channel does not say whether a part arrived, that is how the turn ends.
     """
     try:
         for number, part in enumerate(parts):
-            await _send(turn, part, channel, pauses_s, step=StepKey(kind, number))
+            if await _send(turn, part, channel, pauses_s, step=StepKey(kind, number)) == _OUTCOME_UNKNOWN:
+                turn.outcome = UNKNOWN
     except ConversationGoneError as error:
         turn.outcome = UNDELIVERABLE
         log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
@@ -50,18 +54,46 @@ async def deliver_unless_stopped(
         turn.outcome = STOPPED
 
 
-async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: StepKey) -> None:
-    """Send a part, with patience; the pauses are no part of the step, so that no end of the process waits for them."""
-    send = partial(channel.send, turn.message.reference, part)
-    for pause_s in pauses_s:
+async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: StepKey) -> object:
+    """Send a part, again after each of the pauses while it fails in a way that may pass; what the step gave.
+
+    The pauses are no part of the step, so that no end of the process waits for them.
+    """
+    to = turn.message.reference
+
+    async def send() -> object:
         try:
-            await turn.step(step, send)
+            return await channel.send(to, part)
+        except DeliveryUnknownError as error:
+            log.warning("it is not known whether a part arrived", extra={"turn": turn.id, "why": str(error)})
+            return _OUTCOME_UNKNOWN
+
+    pauses = iter(pauses_s)
+    pause_s = next(pauses, None)
+    may_be_woken = True
+    while True:
+        try:
+            return await turn.step(step, send)
         except DeliveryError as error:
-            if not error.retryable:
+            if not error.retryable or pause_s is None:
                 raise
-            pause_s = max(pause_s, error.retry_after_s or 0)  # noqa: PLW2901 - the connector's wish
-            log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": pause_s})
-            await asyncio.sleep(pause_s)
-        else:
-            return
-    await turn.step(step, send)
+            wait_s = max(pause_s, error.retry_after_s or 0)
+            log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": wait_s})
+            wakes = may_be_woken and error.retry_after_s is None
+        # A delivery is woken as soon as the service takes anything again. If it fails all the same, the pause is made
+        # in full before the next attempt: what others achieve says little about this conversation then.
+        may_be_woken = not (wakes and await _woken(channel, to, wait_s))
+        if not wakes:
+            await asyncio.sleep(wait_s)
+        if may_be_woken:
+            pause_s = next(pauses, None)
+
+
+async def _woken(channel: Channel, to: ConversationReference, wait_s: float) -> bool:
+    """Wait; True as soon as the channel's service takes something, False after `wait_s` without that."""
+    try:
+        async with asyncio.timeout(wait_s):
+            await channel.wait_for_success(to)
+    except TimeoutError:
+        return False
+    return True

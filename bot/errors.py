@@ -14,6 +14,7 @@ BotError                         str(error) is for the log; `apology` is what th
 │   └── RunTooSlowError              did not come to rest within its deadline
 ├── ChannelError
 │   ├── DeliveryError                the connector did not take it: later may work
+│   ├── DeliveryUnknownError         the connector did not say whether it took it
 │   └── ConversationGoneError        nobody there to hear it
 ├── TurnStoppedError             the person said /stop
 └── TurnGivenUpError             the turn brought the process down too often
@@ -135,6 +136,12 @@ class DeliveryError(ChannelError):
         super().__init__(message)
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+
+
+class DeliveryUnknownError(ChannelError):
+    """A part was sent as often as a duplicate is worth, and whether it arrived is not known."""
+
+    code = "delivery_unknown"
 
 
 class ConversationGoneError(ChannelError):

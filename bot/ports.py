@@ -112,7 +112,11 @@ class Channel(Protocol):
         ...
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        """Say one part as one message; None where the channel gives no id."""
+        """Say one part as one message; None where the channel gives no id.
+
+        Raises DeliveryUnknownError where the channel does not say whether the message was taken; it is not to be sent
+        again then.
+        """
         ...
 
     async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
@@ -121,6 +125,10 @@ class Channel(Protocol):
 
     async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
         """Take back a part that was sent."""
+        ...
+
+    async def wait_for_success(self, to: ConversationReference) -> None:
+        """Wait until the channel's service takes a message, this conversation's or another's."""
         ...
 
     def live(self, to: ConversationReference) -> AbstractAsyncContextManager[Live]:

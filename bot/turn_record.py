@@ -16,6 +16,7 @@ STOPPED: Final = Outcome("stopped")  # by the person
 DELETED: Final = Outcome("deleted")  # the person deleted the message before the turn started
 REJECTED: Final = Outcome("rejected")  # too many messages were waiting
 WELCOMED: Final = Outcome("welcomed")  # the bot was added, and introduced itself
+UNKNOWN: Final = Outcome("unknown")  # the channel did not say whether every part of the reply arrived
 UNDELIVERABLE: Final = Outcome("undeliverable")  # the conversation is closed to the bot
 GIVEN_UP: Final = Outcome("given_up")  # it crashed the process too often
 

@@ -8,9 +8,16 @@ from datetime import UTC, datetime
 
 from bot.timeline import Timeline
 from bot.turn_code import code_of
+from bot.turn_record import UNKNOWN
 
 Moment = tuple[float, str]
 """When (unix seconds), and what."""
+
+
+_UNKNOWN = (
+    "It is not known whether every message of the answer arrived: the channel was asked twice and did not say.\n"
+    "Look into the chat. What is missing there is not sent again; the person can ask once more."
+)
 
 
 def explained(line: Timeline) -> str:
@@ -24,7 +31,8 @@ def explained(line: Timeline) -> str:
     ]
     head = f"Turn {code_of(line.number)}: {_state(line)}"
     in_log = f"In the log: turn={line.name} conversation={line.conversation_hash}"
-    return "\n".join((head, in_log, "", *rows))
+    unknown = [_UNKNOWN] if line.outcome == UNKNOWN else []
+    return "\n".join((head, *unknown, in_log, "", *rows))
 
 
 def listed(line: Timeline) -> str:

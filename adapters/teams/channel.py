@@ -57,6 +57,10 @@ class TeamsChannel(Channel):
         await self._connector.delete(_place(to), sent)
 
     @override
+    async def wait_for_success(self, to: ConversationReference) -> None:
+        await self._connector.wait_for_success(to.service_url)
+
+    @override
     @asynccontextmanager
     async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
         typing = _TypingIndicator(self, self._connector, to, interval_s=self._typing_interval_s)

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import aiohttp
@@ -19,8 +19,8 @@ from yarl import URL
 
 from adapters.teams.pace import Pace
 from adapters.teams.place import Place
-from adapters.teams.retries import Effect, RetryPolicy, may_work_later
-from bot.errors import ConversationGoneError, DeliveryError
+from adapters.teams.retries import Attempts, Failure, Idempotency, RetryPolicy, failure_of
+from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from httpkit.retry_after import retry_after_s
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ _GONE: Final = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     status: int
-    body: object  # the JSON, or None for anything else: gateways answer in HTML
-    retry_after_s: float | None
+    body: object = None  # the JSON, or None for anything else: gateways answer in HTML
+    retry_after_s: float | None = None
 
     @property
     def id(self) -> str | None:
@@ -65,7 +65,10 @@ class _Answer:
 
 
 class Connector:
-    """Posts activities into conversations. Every method raises DeliveryError or ConversationGoneError, nothing else."""
+    """Posts activities into conversations. Every method raises DeliveryError or ConversationGoneError.
+
+    `create` raises DeliveryUnknownError too. Nothing else is raised.
+    """
 
     def __init__(
         self,
@@ -77,10 +80,15 @@ class Connector:
         self._session = session
         self._policy = policy or RetryPolicy()
         self._pace = pace or Pace()
+        self._next_success: dict[str, asyncio.Event] = {}  # by service address, while somebody waits for it
 
     async def create(self, place: Place, activity: dict[str, object]) -> str | None:
-        """Post a new activity, once Teams' limits allow it; its id, if it got one."""
-        return (await self._call("POST", place, None, Effect.TWICE, activity)).id
+        """Post a new activity, once Teams' limits allow it; its id, if it got one.
+
+        After an attempt whose outcome is unknown (504, no answer, a cut connection) it is posted once more within
+        `RetryPolicy.max_unknown_s`. If that outcome is unknown too, DeliveryUnknownError is raised.
+        """
+        return (await self._call("POST", place, None, Idempotency.NON_IDEMPOTENT, activity)).id
 
     async def send_ephemeral(self, place: Place, activity: dict[str, object]) -> None:
         """Post an activity that is worth something only now, such as typing, without a retry.
@@ -88,66 +96,85 @@ class Connector:
         It is dropped where it would make other requests wait for Teams' rate limits.
         """
         if self._pace.has_room(place.tenant, place.conversation):
-            await self._call("POST", place, None, Effect.WORTHLESS, activity)
+            await self._call("POST", place, None, Idempotency.EPHEMERAL, activity)
         else:
             log.debug("ephemeral activity dropped")
 
     async def update(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity of the bot's own."""
-        await self._call("PUT", place, activity_id, Effect.SAME, activity)
+        await self._call("PUT", place, activity_id, Idempotency.IDEMPOTENT, activity)
 
     async def delete(self, place: Place, activity_id: str) -> None:
         """Take back an activity of the bot's own."""
-        await self._call("DELETE", place, activity_id, Effect.SAME, None)
+        await self._call("DELETE", place, activity_id, Idempotency.IDEMPOTENT, None)
 
     async def _call(
         self,
         method: str,
         place: Place,
         activity_id: str | None,
-        effect: Effect,
+        idempotency: Idempotency,
         activity: dict[str, object] | None,
     ) -> _Answer:
         url = place.url(activity_id)
-        tries = 0
+        attempts = Attempts(self._policy, idempotency)
         while True:
-            tries += 1
-            await self._wait_in_line(method, place)
+            await self._wait_in_line(method, place, attempts.repeat_until_s)
             answer = await self._ask(method, url, activity)
-            if answer is not None and answer.status < 300:
+            if isinstance(answer, _Answer) and answer.status < 300:
+                if (waited_for := self._next_success.pop(place.service_url, None)) is not None:
+                    waited_for.set()
                 return answer
-            wish_s = answer.retry_after_s if answer else None
-            pause_s = self._policy.pause_s(answer.status if answer else None, effect, tries, wish_s)
+            if isinstance(answer, _Answer):
+                failure, pause_s = failure_of(answer.status), answer.retry_after_s
+            else:
+                failure, pause_s = answer, None
+            pause_s = attempts.pause_s(failure, pause_s)
             if pause_s is None:
-                raise _error(method, answer)
-            log.info("asking the connector again", extra={"method": method, "tries": tries, "pause_s": pause_s})
+                known = failure is Failure.REJECTED or attempts.repeat_until_s is None
+                raise _error(method, answer) if known else _unknown(method)
+            log.info("asking the connector again", extra={"method": method, "pause_s": pause_s})
             await asyncio.sleep(pause_s)
 
-    async def _wait_in_line(self, method: str, place: Place) -> None:
+    async def wait_for_success(self, service_url: str) -> None:
+        """Wait until the connector at this address takes a request, whichever it is."""
+        await self._next_success.setdefault(service_url, asyncio.Event()).wait()
+
+    async def _wait_in_line(self, method: str, place: Place, repeat_until_s: float | None) -> None:
+        deadline_s = asyncio.get_running_loop().time() + self._policy.max_queue_wait_s
         try:
-            async with asyncio.timeout(self._policy.max_queue_wait_s):
+            async with asyncio.timeout_at(deadline_s if repeat_until_s is None else repeat_until_s):
                 await self._pace.take(place.tenant, place.conversation)
         except TimeoutError:
+            if repeat_until_s is not None:
+                raise _unknown(method) from None
             raise DeliveryError(f"{method}: too many requests wait for Teams' limits", retryable=True) from None
 
-    async def _ask(self, method: str, url: URL, activity: dict[str, object] | None) -> _Answer | None:
-        """One request; None if no answer came. A redirect is an answer: an activity goes to the address we judged."""
+    async def _ask(self, method: str, url: URL, activity: dict[str, object] | None) -> _Answer | Failure:
+        """One request, and what its failure says if no answer came.
+
+        A redirect is an answer: an activity goes to the address we judged.
+        """
         body = None if activity is None else _bytes(activity)
         headers = {"Content-Type": "application/json"} if body else None
+        answer: _Answer | None = None
         try:
             request = self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
             async with request as response:
-                start = await _start_of(response)
-                return _Answer(status=response.status, body=_json(start), retry_after_s=retry_after_s(response.headers))
+                # The status alone tells what happened; the rest may be cut off without making that unknown again.
+                answer = _Answer(status=response.status, retry_after_s=retry_after_s(response.headers))
+                return replace(answer, body=_json(await _start_of(response)))
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("connector gave no answer", extra={"method": method, "error": type(error).__name__})
-            return None
+            not_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            return answer or (Failure.NOT_POSTED if not_sent else Failure.UNKNOWN)
 
 
 @asynccontextmanager
 async def connector_session(answer_s: float = 15.0) -> AsyncIterator[aiohttp.ClientSession]:
     """The one pool of connections to the connector, with a time limit for each request and no cookies."""
-    limits = aiohttp.ClientTimeout(total=answer_s, sock_connect=5.0)
+    # To get a connection has a shorter limit: when it passes, it is certain that nothing was sent.
+    limits = aiohttp.ClientTimeout(total=answer_s, connect=answer_s * 2 / 3, sock_connect=5.0)
     async with aiohttp.ClientSession(
         timeout=limits,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -177,10 +204,15 @@ def _json(body: bytes) -> object:
         return None
 
 
-def _error(method: str, answer: _Answer | None) -> DeliveryError | ConversationGoneError:
-    if answer is None:
+def _unknown(method: str) -> DeliveryUnknownError:
+    return DeliveryUnknownError(f"{method}: the connector did not say whether it took the activity, twice")
+
+
+def _error(method: str, answer: _Answer | Failure) -> DeliveryError | ConversationGoneError:
+    if not isinstance(answer, _Answer):
         return DeliveryError(f"{method}: the connector gave no answer", retryable=True)
     what = f"{method}: the connector answered {answer.status} {answer.code}".rstrip()
     if answer.code in _GONE:
         return ConversationGoneError(what)
-    return DeliveryError(what, retryable=may_work_later(answer.status), retry_after_s=answer.retry_after_s)
+    may_work_later = failure_of(answer.status) is not Failure.REJECTED
+    return DeliveryError(what, retryable=may_work_later, retry_after_s=answer.retry_after_s)

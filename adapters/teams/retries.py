@@ -1,60 +1,92 @@
-"""When to knock again, and when to stop."""
+"""Which requests to the connector are repeated, how often and after which pauses.
+
+https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit names the statuses that may be repeated. It
+does not say that a creation has no idempotency key: repeated after a 504 it stands in the chat twice.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-_NOTHING_HAPPENED: Final = frozenset({412, 429})  # refused before anything was done
-_PERHAPS_HAPPENED: Final = frozenset({502, 503, 504})  # the activity may have been posted all the same
+
+class Idempotency(StrEnum):
+    """What doing a request twice does."""
+
+    IDEMPOTENT = "idempotent"  # an update or a deletion
+    NON_IDEMPOTENT = "non-idempotent"  # a creation
+    EPHEMERAL = "ephemeral"  # typing: over by the time it could be repeated
 
 
-class Effect(StrEnum):
-    """What doing a call twice does."""
+class Failure(StrEnum):
+    """What a request that failed says about the activity."""
 
-    SAME = "same"  # an update or a deletion
-    TWICE = "twice"  # a creation: the connector has no idempotency key
-    WORTHLESS = "worthless"  # typing: over by the time it could be repeated
+    NOT_POSTED = "not posted"  # no connection, or refused before anything was done
+    UNAVAILABLE = "unavailable"  # a gateway without a service behind it: not posted, as far as anybody knows
+    UNKNOWN = "unknown"  # it was sent, and what became of it is not known
+    REJECTED = "rejected"  # and would be again
+
+
+_FAILURES: Final = {
+    412: Failure.NOT_POSTED,
+    429: Failure.NOT_POSTED,
+    502: Failure.UNAVAILABLE,
+    503: Failure.UNAVAILABLE,
+    504: Failure.UNKNOWN,
+}
+
+
+def failure_of(status: int) -> Failure:
+    """What an HTTP status that is no success says."""
+    return _FAILURES.get(status, Failure.REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """Bounds of one call with all its repetitions.
-
-    https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit: repeat 412, 429, 502, 503 and 504 with
-    growing pauses, and nothing else.
-    """
+    """Bounds of one call with all its repetitions."""
 
     attempts: int = 5
     first_pause_s: float = 0.5
     max_pause_s: float = 30.0
     max_queue_wait_s: float = 300.0  # the wait for each turn under Teams' limits: 12,000 requests of one tenant
+    max_unknown_s: float = 60.0  # how long after a first unknown outcome a creation may be repeated
 
-    def pause_s(self, status: int | None, effect: Effect, tries: int, wish_s: float | None) -> float | None:
-        """How long to wait before trying again after so many tries, or None to give up.
-
-        `status` is None when the connection broke before an answer came, which says as little as a 504.
-        `wish_s` is the connector's Retry-After.
-        """
-        if tries >= self._max_attempts(status, effect):
+    def pause_s(self, attempt: int, retry_after_s: float | None) -> float | None:
+        """How long to wait after this attempt (the first is 1), or None if the connector asks for a longer pause."""
+        if retry_after_s is not None and retry_after_s > self.max_pause_s:
             return None
-        if wish_s is not None and wish_s > self.max_pause_s:
-            return None
-        pause_s = wish_s if wish_s is not None else min(self.first_pause_s * 2 ** (tries - 1), self.max_pause_s)
+        backoff_s = min(self.first_pause_s * 2 ** (attempt - 1), self.max_pause_s)
+        pause_s = backoff_s if retry_after_s is None else retry_after_s
         return pause_s * random.uniform(1.0, 1.25)  # noqa: S311 - spreads load, guards nothing
 
-    def _max_attempts(self, status: int | None, effect: Effect) -> int:
-        if effect is Effect.WORTHLESS:
-            return 1
-        if status in _NOTHING_HAPPENED:
-            return self.attempts
-        if status is None or status in _PERHAPS_HAPPENED:
-            return 2 if effect is Effect.TWICE else self.attempts
-        return 1
 
+class Attempts:
+    """The attempts of one request.
 
-def may_work_later(status: int) -> bool:
-    """Whether the same call could succeed at a later time."""
-    return status in _NOTHING_HAPPENED | _PERHAPS_HAPPENED
+    `repeat_until_s`, in the event loop's time, is set by the first attempt of a creation whose outcome is unknown.
+    """
+
+    def __init__(self, policy: RetryPolicy, idempotency: Idempotency) -> None:
+        self._policy = policy
+        self._idempotency = idempotency
+        self.number = 0
+        self.repeat_until_s: float | None = None
+
+    def pause_s(self, failure: Failure, retry_after_s: float | None) -> float | None:
+        """How long to wait after an attempt that failed like this before the next one; None if there is none."""
+        self.number += 1
+        if failure is Failure.REJECTED or self._idempotency is Idempotency.EPHEMERAL:
+            return None
+        now_s = asyncio.get_running_loop().time()
+        if failure is Failure.UNKNOWN and self._idempotency is Idempotency.NON_IDEMPOTENT:
+            if self.repeat_until_s is not None:
+                return None
+            self.repeat_until_s, self.number = now_s + self._policy.max_unknown_s, 1
+        pause_s = self._policy.pause_s(self.number, retry_after_s)
+        if self.repeat_until_s is None:
+            return pause_s if self.number < self._policy.attempts else None
+        # An attempt that surely posted nothing does not count as the one repetition: the time limit ends these.
+        return pause_s if pause_s is not None and now_s + pause_s < self.repeat_until_s else None

@@ -60,6 +60,7 @@ class Fault:
     hang_up: bool = False  # or not at all: the connection breaks
     done: bool = False  # the activity was posted all the same
     endless: bool = False  # the body never ends
+    cut_body: bool = False  # the connection breaks within the body
 
     @classmethod
     def named(cls, status: int, code: str, message: str = "", **headers: str) -> Fault:
@@ -78,6 +79,7 @@ class StandInConnector:
         self.typing_faults: deque[Fault] = deque()
         self.files: dict[str, bytes] = {}  # that people gave, by their names in `file_url`
         self.weather: Callable[[], Fault | None] = lambda: None  # of requests for which no fault is lined up
+        self.weather_of: Callable[[Posted], Fault | None] = lambda _: None  # the same, by what arrived
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self._server = TestServer(self._app())
@@ -141,7 +143,7 @@ class StandInConnector:
         )
         self.requests.append(posted)
         faults = self.typing_faults if posted.type == "typing" else self.faults
-        fault = faults.popleft() if faults else self.weather()
+        fault = faults.popleft() if faults else self.weather() or self.weather_of(posted)
         if fault is None:
             return await self._done(posted)
         if fault.done:
@@ -160,6 +162,12 @@ class StandInConnector:
 
     async def _misbehave(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         await asyncio.sleep(fault.after_s)
+        if fault.cut_body and request.transport is not None:
+            response = web.StreamResponse(status=fault.status, headers={"Content-Length": "100"})
+            await response.prepare(request)
+            await response.write(b"{")
+            request.transport.close()
+            return response
         if fault.endless:
             return await _without_end(request, fault.status)
         if fault.hang_up and request.transport is not None:

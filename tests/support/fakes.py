@@ -201,6 +201,7 @@ class FakeChannel:
     def __init__(self) -> None:
         self.heard: list[Part | str] = []  # parts, and the words "typing" and "deleted"
         self.failures: list[Exception] = []  # what the next sends raise
+        self.success = asyncio.Event()  # set: something else was taken
 
     @property
     def said(self) -> list[Part]:
@@ -220,6 +221,9 @@ class FakeChannel:
 
     async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
         self.heard.append("deleted")
+
+    async def wait_for_success(self, to: ConversationReference) -> None:
+        await self.success.wait()
 
     @asynccontextmanager
     async def live(self, to: ConversationReference) -> AsyncIterator[Live]:

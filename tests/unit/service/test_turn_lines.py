@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from bot.timeline import StepDone, Timeline, turn_name
-from bot.turn_record import Outcome
+from bot.turn_record import UNKNOWN, Outcome
 from service.turn_lines import as_json, explained, listed
 
 LINE = Timeline(
@@ -54,3 +54,9 @@ def test_programs_get_the_code_and_everything_else() -> None:
     told = json.loads(as_json(LINE))
     assert (told["code"], told["state"], told["attempts"]) == ("T-7FKK", "failed:run_too_slow", 2)
     assert told["steps"][0] == {"name": "run/0/thread_1", "done_at_s": 1_795_420_800.25}
+
+
+def test_an_explanation_says_that_the_arrival_of_an_answer_is_unknown_and_what_to_do() -> None:
+    told = explained(replace(LINE, outcome=UNKNOWN))
+    assert told.startswith("Turn T-7FKK: unknown\nIt is not known whether every message of the answer arrived")
+    assert "Look into the chat" in told
