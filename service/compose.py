@@ -21,6 +21,7 @@ import aiohttp
 from adapters.embedded.assistants_server import AssistantsServer, open_server
 from adapters.embedded.models.chat_completions import ChatCompletions
 from adapters.embedded.models.chat_errors import SettingNames
+from adapters.embedded.models.endpoint_check import find_endpoint_fault
 from adapters.embedded.models.port import Model
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.embedded.models.tutor_model import TutorModel
@@ -212,6 +213,24 @@ def _model(settings: Settings) -> Model:
                 model=settings.model or "",
                 settings=SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL"),
             )
+
+
+async def find_model_fault(settings: Settings) -> str | None:
+    """What keeps the model from being asked, as far as one request tells; None where another service asks it."""
+    if settings.backend is not Backend.EMBEDDED:
+        return None
+    match settings.endpoint:
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            setting, headers = "OPENAI_BASE_URL", {"Authorization": f"Bearer {key.reveal() if key else 'none'}"}
+        case AzureEndpoint(url=url, api_key=key):
+            setting, headers = "AZURE_OPENAI_ENDPOINT", {"api-key": key.reveal()}
+            url = f"{url.rstrip('/')}/openai/v1"
+        case None:
+            return None
+    fault = await find_endpoint_fault(url, setting=setting, headers=headers)
+    if fault:
+        log.warning("model endpoint unusable", extra={"setting": setting})
+    return fault
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ class Started:
 
     `address` has no trailing slash. `isolation` names what isolates the assistant's code; None if code cannot be run,
     for `sandbox_unavailable_reason`. `generated_key` is an API key that this start generated. `chat_url` is the address
-    of the chat page, None if it is not served.
+    of the chat page, None if it is not served. `model_fault` says what keeps the model from answering.
     """
 
     address: str
@@ -28,6 +28,7 @@ class Started:
     sandbox_unavailable_reason: str | None = None
     generated_key: Secret | None = None
     chat_url: str | None = None
+    model_fault: str | None = None
 
 
 def bot_greeting(settings: Settings, started: Started) -> str:
@@ -80,6 +81,7 @@ def _api_key(settings: Settings, started: Started) -> str:
 def _common(settings: Settings, started: Started, *, data: str) -> tuple[str, ...]:
     return (
         f"  Assistant          {describe_assistant(settings)}",
+        *([f"                     WARNING: {started.model_fault}"] if started.model_fault else []),
         f"  Sandbox            {_sandbox(settings, started)}",
         f"  Data directory     {data}",
     )

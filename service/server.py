@@ -19,7 +19,15 @@ from httpkit.http_errors import errors_as_json
 from httpkit.http_server import HttpRunner
 from httpkit.loopback import loopback_only
 from service.chat_page import LocalPage, open_local_page
-from service.compose import Bot, Hooks, open_assistants_server, open_bot, open_sandbox, open_turn_stores
+from service.compose import (
+    Bot,
+    Hooks,
+    find_model_fault,
+    open_assistants_server,
+    open_bot,
+    open_sandbox,
+    open_turn_stores,
+)
 from service.data_dir import kept_key, prepare_data_dir
 from service.greeting import Started
 from service.health_routes import HealthRoutes
@@ -53,6 +61,7 @@ async def serve_assistants(settings: Settings, port: int, announce: Announce) ->
                 isolation=sandbox.isolation,
                 sandbox_unavailable_reason=sandbox.reason,
                 generated_key=key if made else None,
+                model_fault=await find_model_fault(settings),
             )
         )
         await stop.wait()
@@ -94,6 +103,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             isolation=bot.sandbox.isolation,
             sandbox_unavailable_reason=bot.sandbox.reason,
             chat_url=None if page is None else f"{url_of(page_port)}/",
+            model_fault=await find_model_fault(settings),
         )
 
 

@@ -92,6 +92,7 @@ def request_of(context: RunContext, shown: Shown) -> ModelRequest:
         messages=cut_to_fit([*_history(context, shown), *called], budget),
         tools=tuple(_offered(tool) for tool in run.tools),
         tool_choice="auto" if called else _choice(run.tool_choice),
+        parallel_tool_calls=run.parallel_tool_calls,
         model=run.model,
         temperature=run.temperature,
         top_p=run.top_p,
@@ -115,20 +116,23 @@ def _history(context: RunContext, shown: Shown) -> Iterator[ModelMessage]:
 
 def _exchanges(context: RunContext, run_id: RunId, max_chars: int) -> Iterator[ModelMessage]:
     """What the model has said and called in a run, and what came of each call."""
-    said = ""
+    said, original = "", None
     for step in context.steps[run_id]:
+        original = context.originals.get(step.id)
         if isinstance(step.step_details, MessageCreation):
             message = context.said.get(step.step_details.message_creation.message_id)
             said = "\n\n".join(part for part in (said, _text(message) if message else "") if part)
             continue
         calls = step.step_details.tool_calls
-        yield ModelMessage(speaker=Speaker.ASSISTANT, text=said, tool_calls=tuple(map(_as_asked, calls)))
+        yield ModelMessage(
+            speaker=Speaker.ASSISTANT, text=said, tool_calls=tuple(map(_as_asked, calls)), original=original
+        )
         for call in calls:
             output = _told(call, context.products, max_chars)
             yield ModelMessage(speaker=Speaker.TOOL, text=output, tool_call_id=call.id)
-        said = ""
+        said, original = "", None
     if said:
-        yield ModelMessage(speaker=Speaker.ASSISTANT, text=said)
+        yield ModelMessage(speaker=Speaker.ASSISTANT, text=said, original=original)
 
 
 def _spoken(context: RunContext, message: Message, shown: Shown) -> ModelMessage:

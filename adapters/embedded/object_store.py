@@ -11,10 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import orjson
 from pydantic import Field
 
 from adapters.embedded.api_errors import not_found
 from adapters.embedded.api_objects import Assistant, File, Message, Thread, dump, load
+from adapters.embedded.models.port import OriginalMessage
 from adapters.embedded.run_objects import ACTIVE, GeneratedFile, Run, RunStep
 
 Item = Assistant | Thread | Message | Run | RunStep | File
@@ -78,6 +80,7 @@ class Rows:
         """Remove an object, and with a thread all that is in it but its files."""
         self._sql.execute("DELETE FROM objects WHERE id = ? OR thread_id = ?", (id_, id_))
         self._sql.execute("DELETE FROM products WHERE thread_id = ?", (id_,))
+        self._sql.execute("DELETE FROM originals WHERE thread_id = ?", (id_,))
 
     def all(self, kind: type[Stored], **where: str) -> list[Stored]:
         """Objects in order of creation, filtered by the columns of `schema.sql`."""
@@ -117,6 +120,16 @@ class Rows:
         columns = ", ".join(field.name for field in fields(GeneratedFile))
         rows = self._sql.execute(f"SELECT {columns} FROM products WHERE thread_id = ? ORDER BY seq", (thread_id,))  # noqa: S608 - names are ours
         return [GeneratedFile.of_row(row) for row in rows]
+
+    def keep_original(self, step: RunStep, original: OriginalMessage) -> None:
+        """Remember what the model said in a step, as it came."""
+        values = (step.id, step.thread_id, original.sender, dump(original.fields).decode())
+        self._sql.execute("INSERT INTO originals (step_id, thread_id, sender, fields) VALUES (?, ?, ?, ?)", values)
+
+    def original(self, step_id: str) -> OriginalMessage | None:
+        """What the model said in a step, as it came."""
+        row = self._sql.execute("SELECT sender, fields FROM originals WHERE step_id = ?", (step_id,)).fetchone()
+        return OriginalMessage(sender=row[0], fields=orjson.loads(row[1]), size_bytes=len(row[1])) if row else None
 
     def expire(self, file_id: str, at_s: int) -> None:
         """Let a file go at a time in unix seconds."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.embedded.api_errors import ApiError
-from adapters.embedded.api_objects import File, FileId, ImageFilePart, ImageUrlPart, Message, MessageId, RunId
+from adapters.embedded.api_objects import File, FileId, ImageFilePart, ImageUrlPart, Message, MessageId, RunId, StepId
 from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.code_interpreter import thread_files
-from adapters.embedded.models.port import ModelPicture
+from adapters.embedded.models.port import ModelPicture, OriginalMessage
 from adapters.embedded.object_store import Rows, Window
 from adapters.embedded.run_objects import GeneratedFile, MessageCreation, Run, RunStep
 from adapters.sandbox.picture_header import read_picture_header
@@ -40,6 +40,7 @@ class RunContext:
     messages: Sequence[Message]  # before the run, oldest first
     steps: Mapping[RunId, Sequence[RunStep]]  # of this run and the latest before it
     said: Mapping[MessageId, Message]  # in those steps
+    originals: Mapping[StepId, OriginalMessage]  # what the model said in them, as it came
     products: Sequence[GeneratedFile]  # of the thread
     files: Mapping[FileId, File]  # attached to the messages
     folder: Sequence[str]  # the names in /mnt/data
@@ -70,6 +71,9 @@ def read_context(rows: Rows, run: Run) -> RunContext:
         steps=steps,
         # A client may have deleted a message that a step still names.
         said={id_: message for id_ in said_ids if (message := rows.find(Message, id_))},
+        originals={
+            step.id: original for of_run in steps.values() for step in of_run if (original := rows.original(step.id))
+        },
         products=rows.products(run.thread_id),
         files={file.id: file for file in files if file},
         folder=list(thread_files(rows, run)),

@@ -94,7 +94,8 @@ class RunLoop:
         now = self._journal.now()
         message = interim_message(run, reply, now)
         said = (message_step(run, message, None, now), message) if message else None
-        await self._journal.write(run_transitions.open_calls, run.id, step=calls_step(run, reply, now), said=said)
+        step = calls_step(run, reply, now)
+        await self._journal.write(run_transitions.open_calls, run.id, step=step, said=said, original=reply.original)
 
     async def _answer(self, run: Run, reply: ModelReply) -> None:
         if reply.finish is ModelFinish.CONTENT_FILTER:
@@ -104,7 +105,12 @@ class RunLoop:
         if message:
             step = message_step(run, message, reply.usage, now)
             await self._journal.write(
-                run_transitions.complete, run.id, step=step, message=message, model=plain(reply.model)
+                run_transitions.complete,
+                run.id,
+                step=step,
+                message=message,
+                model=plain(reply.model),
+                original=reply.original,
             )
         elif reply.finish is ModelFinish.LENGTH:
             await self._journal.write(

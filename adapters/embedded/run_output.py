@@ -21,6 +21,7 @@ from adapters.embedded.api_objects import (
     new_id,
     plain,
 )
+from adapters.embedded.models.argument_repair import fault_in
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelFinish, ModelReply, ModelToolCall, ModelUsage
 from adapters.embedded.run_objects import (
     CODE_FOLDER,
@@ -89,13 +90,12 @@ def _call(run: Run, asked: ModelToolCall) -> CodeCall | FunctionCall:
 
 
 def _code_call(call_id: str, arguments: str) -> CodeCall:
-    try:
-        code = json.loads(arguments).get("code")
-    except (ValueError, AttributeError, RecursionError):
-        code = None
+    fault = fault_in(arguments)
+    code = None if fault else json.loads(arguments).get("code")
     if isinstance(code, str) and code.strip():
         return CodeCall(id=call_id, code_interpreter=CodeInterpreter(input=plain(code)))
-    told = CodeLogs(logs='Nothing was run: the arguments have to be a JSON object with the source in "code".')
+    reason = f", and it is broken: {fault}" if fault and arguments.lstrip().startswith("{") else ""
+    told = CodeLogs(logs=f'Nothing was run: the arguments have to be a JSON object with the source in "code"{reason}.')
     return CodeCall(id=call_id, code_interpreter=CodeInterpreter(input=arguments, outputs=(told,)))
 
 

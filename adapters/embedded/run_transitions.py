@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from adapters.embedded.api_errors import ApiError, not_found
 from adapters.embedded.api_objects import Message, RunId, Thread
+from adapters.embedded.models.port import OriginalMessage
 from adapters.embedded.object_store import Rows
 from adapters.embedded.run_events import Event, call_events, message_events
 from adapters.embedded.run_objects import (
@@ -61,12 +62,20 @@ def begin(rows: Rows, now: int, run_id: RunId) -> list[Event]:
 
 
 def open_calls(
-    rows: Rows, now: int, run_id: RunId, *, step: RunStep, said: tuple[RunStep, Message] | None = None
+    rows: Rows,
+    now: int,
+    run_id: RunId,
+    *,
+    step: RunStep,
+    said: tuple[RunStep, Message] | None = None,
+    original: OriginalMessage | None = None,
 ) -> list[Event]:
     """Add the step of an exchange in which the model asked for calls, and before it what it said with them."""
     _working(rows, run_id)
     told = _say(rows, *said) if said else []
     rows.insert(step)
+    if original:
+        rows.keep_original(step, original)
     return [*told, *call_events(step), *_answered(rows, now, step, {})]
 
 
@@ -113,10 +122,21 @@ def request_cancel(rows: Rows, now: int, run_id: RunId) -> list[Event]:
     return _updated(rows, replace(run, status=RunStatus.CANCELLING, required_action=None))
 
 
-def complete(rows: Rows, now: int, run_id: RunId, *, step: RunStep, message: Message, model: str) -> list[Event]:
+def complete(  # noqa: PLR0913 - an answer with all that is remembered of it
+    rows: Rows,
+    now: int,
+    run_id: RunId,
+    *,
+    step: RunStep,
+    message: Message,
+    model: str,
+    original: OriginalMessage | None = None,
+) -> list[Event]:
     """Put the answer into the thread and end the run: completed, or incomplete when the message stops short."""
     run = _working(rows, run_id)
     told = _say(rows, step, message)
+    if original:
+        rows.keep_original(step, original)
     status = RunStatus.INCOMPLETE if message.status == "incomplete" else RunStatus.COMPLETED
     return [*told, *_end(rows, now, replace(run, model=model or run.model), status)]
 

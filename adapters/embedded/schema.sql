@@ -31,6 +31,16 @@ CREATE TABLE IF NOT EXISTS products (
 
 CREATE INDEX IF NOT EXISTS products_in_thread ON products (thread_id, seq);
 
+-- What the model said in a step, as its endpoint sent it; `sender` is the one that may get it back.
+CREATE TABLE IF NOT EXISTS originals (
+    step_id   TEXT PRIMARY KEY,
+    thread_id TEXT NOT NULL,
+    sender    TEXT NOT NULL,
+    fields    TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS originals_in_thread ON originals (thread_id);
+
 -- Uploads that are not kept for ever; `at` is in unix seconds.
 CREATE TABLE IF NOT EXISTS expiries (
     file_id TEXT PRIMARY KEY,

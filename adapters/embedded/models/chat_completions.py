@@ -7,7 +7,10 @@ environment.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
@@ -28,7 +31,7 @@ from adapters.embedded.models.chat_errors import (
 from adapters.embedded.models.chat_reply import UnreadableReplyError, disguised_status, reply_of
 from adapters.embedded.models.chat_request import body_of
 from adapters.embedded.models.context_window import cut_to_fit
-from adapters.embedded.models.endpoint_capabilities import EndpointCapabilities, Feature
+from adapters.embedded.models.endpoint_capabilities import LIFETIME_S, EndpointCapabilities, Feature
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
 from adapters.embedded.models.reply_repair import repair_reply
 
@@ -61,6 +64,7 @@ class ChatCompletions:
         api_version: str | None = None,
         azure: bool = False,
         retry_policy: RetryPolicy | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         query = f"?{urlencode({'api-version': api_version})}" if api_version else ""
         self._url = f"{base_url.rstrip('/')}/chat/completions{query}"
@@ -68,7 +72,12 @@ class ChatCompletions:
         self._names = settings
         self._model = model
         self._retry_policy = retry_policy or RetryPolicy()
+        self._sender = hashlib.sha256(f"{self._url} {model}".encode()).hexdigest()[:16]
+        self._clock_s = clock_s
+        # Of this model at this endpoint: another one has a ChatCompletions of its own.
         self._capabilities = EndpointCapabilities()
+        self._learned_at_s: float | None = None
+        self._has_called = False
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
@@ -97,22 +106,35 @@ class ChatCompletions:
     @property
     def sees(self) -> bool:
         """True until the endpoint has refused a picture."""
-        return Feature.PICTURES not in self._capabilities.without
+        return Feature.PICTURES not in self._current_capabilities().without
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Make one exchange. Raises ModelError, whose sentence names the settings to check."""
-        capabilities = self._capabilities
+        known = capabilities = self._current_capabilities()
+        has_called = self._has_called or any(
+            message.original and message.original.sender == self._sender and message.original.fields.get("tool_calls")
+            for message in request.messages
+        )
         while True:
+            body = self._body(request, capabilities)
             try:
-                reply = await self._with_retries(self._body(request, capabilities))
+                reply = await self._with_retries(body)
             except RefusedError as refusal:
-                less = capabilities.after(refusal, request)
+                without = capabilities.without
+
+                def matters(part: Feature, without: frozenset[Feature] = without, body: bytes = body) -> bool:
+                    return self._body(request, replace(capabilities, without=without | {part})) != body  # noqa: B023
+
+                less = capabilities.after(refusal, request, matters=matters, has_called=bool(has_called))
                 if less is None:
                     raise
                 log.info("model request reduced", extra={"without": sorted(less.without), "max_chars": less.max_chars})
                 capabilities = less
             else:
-                self._capabilities = capabilities.kept()
+                if capabilities.kept() != known:
+                    self._capabilities = capabilities.kept()
+                    self._learned_at_s = self._learned_at_s or self._clock_s()
+                self._has_called = self._has_called or bool(reply.tool_calls)
                 return repair_reply(reply, request)
 
     async def close(self) -> None:
@@ -120,11 +142,16 @@ class ChatCompletions:
         if self._session:
             await self._session.close()
 
+    def _current_capabilities(self) -> EndpointCapabilities:
+        if self._learned_at_s is not None and self._clock_s() - self._learned_at_s > LIFETIME_S:
+            self._capabilities, self._learned_at_s = EndpointCapabilities(), None
+        return self._capabilities
+
     def _body(self, request: ModelRequest, capabilities: EndpointCapabilities) -> bytes:
         if capabilities.max_chars is not None:
             room = capabilities.max_chars - len(request.instructions) - len(request.briefing)
             request = replace(request, messages=cut_to_fit(request.messages, room))
-        return orjson.dumps(body_of(request, self._model, capabilities.without))
+        return orjson.dumps(body_of(request, self._model, capabilities.without, sender=self._sender))
 
     async def _with_retries(self, body: bytes) -> ModelReply:
         """Call the endpoint, again after a transient error."""
@@ -164,7 +191,7 @@ class ChatCompletions:
         if status != 200:
             raise status_error(status, data, retry_after_s_of(response.headers), self._names)
         try:
-            return reply_of(data)
+            return reply_of(data, sender=self._sender)
         except UnreadableReplyError:
             raise unreadable(self._names) from None
 

@@ -119,7 +119,9 @@ _OUT_OF_MONEY = re.compile(r"insufficient_quota|billing|exceeded your current qu
 # Statuses that mostly mean something else are a refusal only in such words.
 _NAMES_A_PART = re.compile(
     r"support.{0,40}(?:image|tool|function|vision)|(?:image|tool|multi-?modal).{0,60}(?:support|requires|missing)|"
-    r"missing data required|mmproj|--jinja|context size|roles must alternate|system role"
+    r"missing data required|mmproj|--jinja|context size|roles must alternate|system role|"
+    r"call[ _]?ids?\b|alphanumeric|length of 9|content.{0,40}(?:string|null|none|nil)|<nil>|none_?type|"
+    r"reasoning_content|thought_signature|enable_thinking|template"
 )
 
 

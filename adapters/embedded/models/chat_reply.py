@@ -12,21 +12,34 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+import orjson
+from pydantic import TypeAdapter
+from pydantic_core import from_json
 
-from adapters.embedded.models.port import ModelError, ModelFinish, ModelReply, ModelToolCall, ModelUsage
+from adapters.embedded.models.port import (
+    ModelError,
+    ModelFinish,
+    ModelReply,
+    ModelToolCall,
+    ModelUsage,
+    OriginalMessage,
+)
+
+MAX_ORIGINAL_BYTES = 1_000_000
+"""Of a message that is kept as it came: one that holds a picture would be sent again and again."""
 
 
 class UnreadableReplyError(Exception):
     """What came is no chat completion."""
 
 
-def reply_of(data: bytes) -> ModelReply:
+def reply_of(data: bytes, *, sender: str = "") -> ModelReply:
     """What the endpoint said. Raises UnreadableReplyError, and ModelError where it says that there is no answer."""
     try:
-        completion = _codec().validate_json(data)
+        value = from_json(data)
+        completion = _codec().validate_python(value)
         choice = completion.choices[0]
-    except (ValidationError, IndexError):
+    except (ValueError, IndexError):  # ValidationError is a ValueError
         raise UnreadableReplyError from None
     message, finish = choice.message, (choice.finish_reason or "").lower()
     if finish == "error":  # OpenRouter, Mistral
@@ -44,7 +57,18 @@ def reply_of(data: bytes) -> ModelReply:
         finish=_FINISHES.get(finish, ModelFinish.STOP),
         usage=_spent(completion.usage),
         model=completion.model or "",
+        original=_original(value["choices"][0]["message"], sender),
     )
+
+
+def _original(fields: dict[str, Any], sender: str) -> OriginalMessage | None:
+    try:
+        size_bytes = len(orjson.dumps(fields))
+    except (TypeError, ValueError):  # an integer of more than 64 bits, or nesting that cannot be written again
+        return None
+    if size_bytes > MAX_ORIGINAL_BYTES:
+        return None
+    return OriginalMessage(sender=sender, fields=fields, size_bytes=size_bytes)
 
 
 def disguised_status(data: bytes) -> int | None:
@@ -141,10 +165,13 @@ def _call(call: _ToolCall) -> ModelToolCall:
 
 
 _REASONING = re.compile(
-    r"\s*(?:<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))", re.S | re.I
+    r"\s*(?:<((?:seed:)?think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)|"
+    r"<\|channel>thought.*?(?:<channel\|>|\Z)|<unused94>thought.*?(?:<unused95>|\Z)|◁think▷.*?(?:◁/think▷|\Z)|"
+    r"<\|(begin_of_thought|START_THINKING)\|>.*?(?:<\|(?:end_of_thought|END_THINKING)\|>|\Z))",
+    re.S | re.I,
 )
-_OPENED = re.compile(r"<think(?:ing)?>", re.I)
-_CLOSED = re.compile(r"</think(?:ing)?>", re.I)
+_OPENED = re.compile(r"<(?:seed:)?think(?:ing)?>", re.I)
+_CLOSED = re.compile(r"</(?:seed:)?think(?:ing)?>", re.I)
 # gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>...<|return|>
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r".*<\|channel\|>final[^<]*<\|message\|>(.*?)(?:<\|(?:end|return)\|>|\Z)", re.S)
@@ -162,4 +189,34 @@ def without_reasoning(text: str) -> str:
         return text[closed.end() :]
     while thought := _REASONING.match(text):
         text = text[thought.end() :]
+    return text
+
+
+_TURN_START = (
+    r"<\|im_start\|>(?:assistant|user|system|tool)?|<\|start_header_id\|>\w+<\|end_header_id\|>|"
+    r"<start_of_turn>(?:model|user)?|<\|turn>(?:model|user)?|<\|header_start\|>\w+<\|header_end\|>|"
+    r"<\|start\|>assistant|<\|(?:assistant|user)\|>|<｜(?:Assistant|User)｜>|<\|begin_of_(?:text|solution)\|>|"
+    r"<\|START_(?:RESPONSE|OF_TURN_TOKEN)\|>|<\|START_TEXT\|>|<bos>"
+)
+_TURN_END = (
+    r"<\|im_end\|>|<\|eo[mt]_id\|>|<\|eot\|>|<end_of_turn>|<turn\|>|<\|end_?of_?(?:text|turn|sentence|solution)\|>|"
+    r"<｜end▁of▁sentence｜>|<\|(?:end|return|call|eom)\|>|<\|END_(?:RESPONSE|OF_TURN_TOKEN|TEXT)\|>|<eos>"
+)
+_LEADING = re.compile(rf"\s*(?:{_TURN_START})[ \t]*\n?")
+_QUOTED_OR_MARK = re.compile(
+    # Code comes first: who asks what these marks mean gets them in code, and is to read them.
+    r"(?P<fence>`{3,}|~{3,})[^\n]*\n(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`|"
+    rf"(?P<mark></s>(?=\s*\Z)|(?:{_TURN_END})(?=\s*\Z|[ \t]*\n|\s*(?:{_TURN_START}|{_TURN_END}))|"
+    r"(?<=\n)(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>)(?:user|assistant|model))",
+    re.M,
+)
+
+
+def without_turn_marks(text: str) -> str:
+    """The model's own turn: without its template's marks, and without the turns that it made up after it."""
+    while opening := _LEADING.match(text):
+        text = text[opening.end() :]
+    for found in _QUOTED_OR_MARK.finditer(text):
+        if found["mark"]:
+            return text[: found.start()].rstrip()
     return text

@@ -55,4 +55,5 @@ def _shortened(messages: Sequence[ModelMessage], max_chars: int) -> list[ModelMe
 
 def _size(message: ModelMessage) -> int:
     written = sum(len(call.arguments) for call in message.tool_calls)
-    return len(message.text) + written + PICTURE_CHARS * len(message.pictures)
+    original_chars = message.original.size_bytes if message.original else 0
+    return max(len(message.text) + written, original_chars) + PICTURE_CHARS * len(message.pictures)

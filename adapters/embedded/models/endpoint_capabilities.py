@@ -1,4 +1,4 @@
-"""What an endpoint takes: learned from what it refuses, kept for as long as the process lives.
+"""What a model's endpoint takes: learned from what it refuses, and asked anew after an hour.
 
 There is no common way to ask a server whether its model sees pictures or calls tools. So it is asked as if it could,
 and again without the part that it refuses. The patterns are words of real refusals; tests/model_shapes holds them with
@@ -8,28 +8,37 @@ their sources.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.embedded.models.chat_errors import RefusedError
 from adapters.embedded.models.context_window import size_chars
-from adapters.embedded.models.port import ModelRequest
+from adapters.embedded.models.port import ModelRequest, Speaker
 
 CHARS_PER_TOKEN = 3
 """Of code, figures and German; English has four."""
 MIN_CHARS = 2_000
+LIFETIME_S = 3600.0
+"""A server may be set up anew, or a refusal be misread; then this is how long it matters."""
 
 
 class Feature(StrEnum):
-    """A part of a request that may be left out."""
+    """A part of a request that may be left out, or said in another way. The order is that in which it is tried."""
 
     PICTURES = "pictures"
     TOOL_CHOICE = "tool_choice"  # the model is left to choose
-    TOOLS = "tools"  # calls are spoken of in words
+    PARALLEL = "parallel_tool_calls"
     TEMPERATURE = "temperature"
     TOP_P = "top_p"
     NEW_LIMIT = "max_completion_tokens"  # `max_tokens` is its older name
+    THINKING = "thinking"  # switched off: some services demand it of answers that come whole
+    NULL_CONTENT = "null content"  # an empty text in its place
+    MODEL_IDS = "ids of the model's"  # of calls; ours in their place, of nine letters and digits
+    EXTRAS = "extra fields"  # of the model's own messages
     ROLES = "roles"  # no system message, user and assistant by turns
+    TOOLS = "tools"  # calls are spoken of in words
+    CALLS = "earlier calls"  # spoken of in words, while tools stay on offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +50,41 @@ class EndpointCapabilities:
     once: frozenset[Feature] = frozenset()  # left out for one request only
     shortened: bool = False  # for the current request
 
-    def after(self, refusal: RefusedError, request: ModelRequest) -> EndpointCapabilities | None:
-        """Return the capabilities to try next; None when nothing is left to leave out."""
+    def after(
+        self, refusal: RefusedError, request: ModelRequest, *, matters: Callable[[Feature], bool], has_called: bool
+    ) -> EndpointCapabilities | None:
+        """Return the capabilities to try next; None when nothing is left to leave out.
+
+        `matters` tells whether leaving a feature out changes the request. `has_called` says that this model has made
+        a call before, so that no refusal can mean that it cannot.
+        """
         if refusal.too_long:
             hopeless = self.shortened or size_chars(request) <= MIN_CHARS
             return None if hopeless else replace(self, shortened=True, max_chars=_room(refusal, request))
-        part = next(
-            (part for part in Feature if part not in self.without and _is_refused(part, refusal, request)), None
-        )
-        if part is None:
-            return None
-        lasting = part not in _INABILITY or _INABILITY[part].search(refusal.words)
+
+        def can_leave_out(part: Feature) -> bool:
+            if part is Feature.TOOL_CHOICE and request.tool_choice in {"auto", "none"}:
+                return False
+            return part not in self.without and matters(part)
+
+        words = refusal.words
+        named = [part for part, pattern in _REFUSALS.items() if pattern.search(words) and can_leave_out(part)]
+        if Feature.EXTRAS in named and _DEMANDS_EXTRAS.search(words):
+            named.remove(Feature.EXTRAS)
+        if has_called and Feature.TOOLS in named:
+            named.remove(Feature.TOOLS)
+        if named:
+            part = named[0]
+            lasting = part not in _INABILITY or _INABILITY[part].search(words) is not None
+        else:
+            # Servers refuse the shape of earlier calls in words that name no shape, or the wrong one.
+            shapes = [Feature.NULL_CONTENT, Feature.MODEL_IDS, Feature.EXTRAS, Feature.CALLS]
+            holds_calls = any(message.speaker is Speaker.TOOL for message in request.messages)
+            last_resort = [Feature.TOOLS] if _REFUSALS[Feature.TOOLS].search(words) else []
+            rest = [part for part in (shapes if holds_calls else []) + last_resort if can_leave_out(part)]
+            if not rest:
+                return None
+            part, lasting = rest[0], rest[0] in {Feature.NULL_CONTENT, Feature.MODEL_IDS}
         return replace(self, without=self.without | {part}, once=self.once | (frozenset() if lasting else {part}))
 
     def kept(self) -> EndpointCapabilities:
@@ -59,35 +92,37 @@ class EndpointCapabilities:
         return EndpointCapabilities(without=self.without - self.once, max_chars=self.max_chars)
 
 
-def _is_refused(part: Feature, refusal: RefusedError, request: ModelRequest) -> bool:
-    used = {
-        Feature.PICTURES: any(message.pictures for message in request.messages),
-        Feature.TOOL_CHOICE: bool(request.tools) and request.tool_choice not in {"auto", "none"},
-        Feature.TOOLS: bool(request.tools),
-        Feature.TEMPERATURE: request.temperature is not None,
-        Feature.TOP_P: request.top_p is not None,
-        Feature.NEW_LIMIT: request.max_completion_tokens is not None,
-        Feature.ROLES: True,
-    }[part]
-    return used and _REFUSALS[part].search(refusal.words) is not None
-
-
 _REFUSALS = {
     Feature.PICTURES: re.compile(r"image|picture|multi-?modal|vision|content.{0,40}(?:string|text)|mmproj"),
     Feature.TOOL_CHOICE: re.compile(r"tool[_ ]choice"),
-    Feature.TOOLS: re.compile(r"tool|function"),
+    Feature.PARALLEL: re.compile(r"parallel[_ ]tool"),
     Feature.TEMPERATURE: re.compile(r"temperature"),
     Feature.TOP_P: re.compile(r"top_p"),
     Feature.NEW_LIMIT: re.compile(r"max_completion_tokens"),
+    Feature.THINKING: re.compile(r"enable_thinking"),
+    Feature.NULL_CONTENT: re.compile(r"content|\bnull\b|<nil>|none_?type|not none"),
+    Feature.MODEL_IDS: re.compile(r"call[ _]?ids?\b|alphanumeric|length of 9|\bid\b.{0,40}(?:length|format|pattern)"),
+    Feature.EXTRAS: re.compile(
+        r"reasoning|thinking|extra_content|extra (?:inputs|fields|keys)|additional propert|"
+        r"unexpected (?:key|field|prop)|"
+        r"(?:unknown|unsupported|unrecognized) (?:field|propert|key|parameter|name|request argument)"
+    ),
     Feature.ROLES: re.compile(r"alternat|system role|role.{0,20}system|roles must"),
+    Feature.TOOLS: re.compile(r"tool|function"),
 }
+_DEMANDS_EXTRAS = re.compile(r"must be passed|is missing|are missing|missing a|is required|required field")
 # What tells a model that cannot from one picture or one call that was wrong.
 _INABILITY = {
     Feature.PICTURES: re.compile(
         r"(?:not|n't|only|certain|no endpoints).{0,40}(?:support|multi-?modal|string|vision)|support.{0,20}certain|"
         r"unsupported content|unknown variant|mmproj|should be 'text'|at most 0|missing data required"
     ),
-    Feature.TOOLS: re.compile(r"support|requires|enable|permitted|not allowed|unrecognized|unknown"),
+    Feature.TOOLS: re.compile(
+        r"(?:not|n't|no endpoints?).{0,40}(?:support|accept|allow).{0,40}(?:tool|function)|"
+        r"(?:tool|function)s?\b.{0,60}(?:(?:not|n't|un).{0,20}(?:support|permit|allow|enabled|available)|unsupported)|"
+        r"(?:tool|function).{0,40}requires? --|(?:unrecognized|unknown|unsupported).{0,40}['\"`]?(?:tool|function)s?\b|"
+        r"(?:tool|function)s?['\"`]?\W{0,5}(?:extra|additional)|(?:extra|additional).{0,60}not permitted"
+    ),
 }
 _TOKENS = re.compile(r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4})(\d{3,7})")
 

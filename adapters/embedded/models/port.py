@@ -45,6 +45,18 @@ class ModelPicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OriginalMessage:
+    """An assistant's message as its endpoint sent it: reasoning, signatures, ids and fields that nobody here knows.
+
+    `sender` identifies the endpoint and model that sent it; it goes back to no other one.
+    """
+
+    sender: str
+    fields: Mapping[str, Any]
+    size_bytes: int = 0  # as JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMessage:
     """One message of the conversation so far, oldest first in a request."""
 
@@ -55,6 +67,7 @@ class ModelMessage:
     file_names: tuple[str, ...] = ()  # attached to a user's message; they lie in /mnt/data under these names
     pictures: tuple[ModelPicture, ...] = ()  # of a user's message
     notes: tuple[str, ...] = ()  # what there is to know of a message beside its words, for language models
+    original: OriginalMessage | None = None  # of an assistant's message; its calls are those of `tool_calls`, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,7 @@ class ModelRequest:
     briefing: str = ""  # what a language model has to know of this server; follows the instructions
     tools: tuple[ModelTool, ...] = ()
     tool_choice: str = "auto"  # none | auto | required | the name of one function
+    parallel_tool_calls: bool = True
     model: str = ""  # as the assistant or the run names it; an endpoint may be set to use another
     temperature: float | None = None
     top_p: float | None = None
@@ -108,6 +122,7 @@ class ModelReply:
     finish: ModelFinish = ModelFinish.STOP
     usage: ModelUsage = field(default_factory=ModelUsage)
     model: str = ""  # who really spoke
+    original: OriginalMessage | None = None
 
 
 class ModelError(Exception):

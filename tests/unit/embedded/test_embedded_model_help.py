@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from adapters.embedded.models.argument_repair import code_in
+from adapters.embedded.models.call_dialects import tool_named
 from adapters.embedded.models.chat_reply import without_reasoning
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
@@ -16,9 +18,10 @@ from adapters.embedded.models.port import (
     ModelRequest,
     ModelTool,
     ModelToolCall,
+    OriginalMessage,
     Speaker,
 )
-from adapters.embedded.models.reply_repair import code_in, repair_reply, tool_named
+from adapters.embedded.models.reply_repair import repair_reply
 
 PYTHON = ModelTool(name=CODE_INTERPRETER, description="Python", parameters={"type": "object"})
 WEATHER = ModelTool(name="weather", description="Tells it", parameters={"type": "object"})
@@ -241,6 +244,62 @@ def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("4.<|im_end|>\n<|im_start|>user\nthanks", "4."),
+        ("4.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nthanks", "4."),
+        ("4.\n<|im_start|>user\nthanks", "4."),
+        ("<|im_start|>assistant\n4.<end_of_turn>", "4."),
+        ("4.</s>", "4."),
+        ("The token <|im_end|> ends a turn.", "The token <|im_end|> ends a turn."),
+        ("Write `<|im_end|>`\nlike so.", "Write `<|im_end|>`\nlike so."),
+        ("```\n<|im_end|>\n```\nends it.", "```\n<|im_end|>\n```\nends it."),
+        ("HTML: <s>old</s>\nnew", "HTML: <s>old</s>\nnew"),
+    ],
+)
+def test_marks_of_turns_reach_nobody_unless_they_are_spoken_of(text: str, shown: str) -> None:
+    # F11
+    assert repair_reply(ModelReply(text=text), asking()).text == shown
+
+
+def test_a_model_that_calls_may_show_a_block_of_code() -> None:
+    # reports.md section 5: the answer that merely shows code was run, and its text lost
+    call = ModelToolCall(id="c", name=CODE_INTERPRETER, arguments='{"code": "print(3.14)"}')
+    came = OriginalMessage(sender="s", fields={"tool_calls": [{"id": "c"}]})
+    asked = ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(call,), original=came)
+    told = ModelMessage(speaker=Speaker.TOOL, text="3.14", tool_call_id="c")
+    question = ModelMessage(speaker=Speaker.USER, text="Please, the source")
+    request = ModelRequest(instructions="", messages=(*asking().messages, asked, told, question), tools=(PYTHON,))
+    assert repair_reply(ModelReply(text=BLOCK), request) == ModelReply(text=BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ('{"code": "p = r\'C:\\Users\\x\'"}', "p = r'C:\\Users\\x'"),
+        ('{"code": "plt.title(r\'$\\frac{1}{2}$\')"}', r"plt.title(r'$\frac{1}{2}$')"),
+        ('{"code": "x = a &lt; b"}', "x = a < b"),
+        ("{\"code\": \"s.replace('&lt;', '<')\"}", "s.replace('&lt;', '<')"),
+        ('{"code": "print(\'a\\\\nb\')"}', "print('a\\nb')"),
+        ('{"code":"import math\\\\nprint(\\\\"x\\\\")"}', 'import math\nprint("x")'),
+        ('```json\n{"code": "print(1)"}\n```', "print(1)"),
+        ('{"name": "python", "arguments": "{\\"code\\": \\"print(1)\\"}"}', "print(1)"),
+        ('{"code":"print(1)"}<|im_end|>', "print(1)"),
+        ('{"code":"# first\\nprint(\'\\\\n\')"}', "# first\nprint('\\n')"),
+    ],
+)
+def test_arguments_that_need_one_repair_are_understood(arguments: str, code: str) -> None:
+    # F12
+    assert code_in(arguments) == code
+
+
+def test_the_arguments_of_any_function_are_repaired() -> None:
+    call = ModelToolCall(id="c", name="weather", arguments="{'city': 'Rome',}")
+    (repaired,) = repair_reply(ModelReply(text="", tool_calls=(call,)), asking(tools=(PYTHON, WEATHER))).tool_calls
+    assert json.loads(repaired.arguments) == {"city": "Rome"}
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "<function=a><parameter=b>" * 20_000,
@@ -254,6 +313,15 @@ def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
         '{"name": "python", "arguments": ' + '{"a":' * 960 + "1" + "}" * 961,
         "<|channel|>final" * 20_000,
         "[TOOL_CALLS]x{" * 20_000,
+        "<|tool_call_begin|>python{" * 20_000,
+        "<tool_call>python<arg_key>code</arg_key>" * 10_000,
+        '<invoke name="python"><parameter name="code">' * 10_000,
+        "<|im_end|>" * 40_000,
+        "<|im_start|>assistant" * 20_000,
+        "`a\n" * 100_000,
+        '<|tool_call>call:python{code:<|"|>' * 10_000,
+        "[python(" * 10_000,
+        "[code_interpreter(code=" + "-" * 19_000 + "1)]",
     ],
 )
 def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:

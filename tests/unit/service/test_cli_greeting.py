@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from service.greeting import Started, assistants_greeting, bot_greeting
@@ -59,3 +60,12 @@ def test_a_key_that_was_given_is_never_shown() -> None:
     text = assistants_greeting(settings(ASSISTANTS_API_KEY="sk-given"), STARTED)
     assert "sk-given" not in text
     assert "ASSISTANTS_API_KEY" in text
+
+
+def test_a_model_that_cannot_be_asked_is_told_at_the_start() -> None:
+    # ux 3.18
+    started = replace(STARTED, model_fault="OPENAI_BASE_URL lacks /v1 at its end: http://127.0.0.1:11434/v1")
+    model = settings(OPENAI_BASE_URL="http://127.0.0.1:11434", MODEL="llama3.1")
+    for greeting in (bot_greeting, assistants_greeting):
+        assert "WARNING: OPENAI_BASE_URL lacks /v1 at its end" in greeting(model, started)
+        assert "WARNING" not in greeting(model, STARTED)
