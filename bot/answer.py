@@ -5,23 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NewType
 
-FileId = NewType("FileId", str)
-"""A file at the assistant's service; opaque, and good only for that service."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenFile:
-    """A person's file at the assistant's service."""
-
-    id: FileId
-    is_picture: bool  # a model that sees is shown it
+FileRef = NewType("FileRef", str)
+"""A file at the assistant's service. Opaque: only the backend that made it can read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerImage:
     """A picture the code drew."""
 
-    file: FileId
+    file: FileRef
     alt_text: str = ""  # what was drawn, in words; empty where the backend does not say
 
 
@@ -29,22 +21,22 @@ class AnswerImage:
 class AnswerFile:
     """A file the code wrote, and the words in the text that stand for it."""
 
-    file: FileId
+    file: FileRef
     name: str
     placeholder: str = ""  # e.g. sandbox:/mnt/data/table.csv; empty where the text does not mention it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A source the text refers to."""
+    """A file the text refers to, and the words in the text that stand for it."""
 
+    file: FileRef
     placeholder: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """All messages of one run as one answer, in order."""
+    """All messages of a turn's runs as one answer, in order."""
 
     text: str
     images: tuple[AnswerImage, ...] = ()

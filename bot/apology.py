@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.answer import Answer
 from bot.errors import BotError, RunEndedBadlyError, TurnGivenUpError, TurnStoppedError
 from bot.parts import ApologyPart, Reply, TextPart
-from bot.run import FailureCode, Run, RunStatus
+from bot.run import FailureCode, RunEnd, RunId, RunOutcome
 from bot.turn import Turn
 from bot.turn_record import GIVEN_UP, STOPPED, failed
 
@@ -35,12 +35,12 @@ def _apology(error: BotError, turn: Turn) -> ApologyPart:
     return ApologyPart(text=error.apology, code=turn.code, question=text if can_be_repeated else "")
 
 
-def cut_short(answer: Answer, run: Run) -> Answer:
+def cut_short(answer: Answer, outcome: RunOutcome) -> Answer:
     """The answer of a run that stopped before its end, and the reason."""
     reason = {
         FailureCode.LENGTH: "it became too long",
         FailureCode.CONTENT_FILTER: "the content filter of the assistant's service stopped it",
-    }.get(run.failure or FailureCode.SERVER, "the assistant stopped early")
+    }.get(outcome.failure or FailureCode.SERVER, "the assistant stopped early")
     return replace(answer, text=f"{answer.text}\n\n*The answer ends here because {reason}.*".strip())
 
 
@@ -50,15 +50,15 @@ def started_afresh(answer: Answer) -> Answer:
     return replace(answer, text=f"{note}\n\n{answer.text}")
 
 
-def ended_badly(run: Run) -> RunEndedBadlyError:
+def ended_badly(run: RunId, outcome: RunOutcome) -> RunEndedBadlyError:
     """Why a run gave no answer, in a sentence that says what the person can do."""
-    match run.status, run.failure:
-        case RunStatus.EXPIRED, _:
+    match outcome.end, outcome.failure:
+        case RunEnd.EXPIRED, _:
             sentence = "This took longer than the assistant's service allows. A smaller question may work."
-        case RunStatus.CANCELLED, _:
+        case RunEnd.CANCELLED, _:
             sentence = "The assistant's work on this was cancelled, so there is no answer. Please ask again."
         case _, FailureCode.RATE_LIMIT:
-            wait = f"in about {run.retry_after_s:.0f} seconds" if run.retry_after_s else "in a minute"
+            wait = f"in about {outcome.retry_after_s:.0f} seconds" if outcome.retry_after_s else "in a minute"
             sentence = f"The assistant has too much to do right now. Please ask again {wait}."
         case _, FailureCode.PROMPT | FailureCode.CONTENT_FILTER:
             sentence = (
@@ -66,6 +66,6 @@ def ended_badly(run: Run) -> RunEndedBadlyError:
             )
         case _:
             sentence = "The assistant ran into a problem and gave no answer. Please ask again."
-    if run.explanation:
-        sentence = f"{sentence}\n\nThe service says: {run.explanation}"
-    return RunEndedBadlyError(f"run {run.id} ended {run.status}, failure {run.failure}", apology=sentence)
+    if outcome.explanation:
+        sentence = f"{sentence}\n\nThe service says: {outcome.explanation}"
+    return RunEndedBadlyError(f"run {run} ended {outcome.end}, failure {outcome.failure}", apology=sentence)

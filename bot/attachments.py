@@ -53,12 +53,11 @@ def empty(name: str) -> str:
 
 def what_to_do_with(attachments: Sequence[Attachment]) -> str:
     """The answer to files without a word."""
-    names = listed(attachments)
+    names = join_names([attachment.name for attachment in attachments])
     them = "it" if len(attachments) == 1 else "them"
     return f"I have {names}. What shall I do with {them}? You could ask, for example: *What is in {them}?*"
 
 
-def listed(attachments: Sequence[Attachment]) -> str:
-    """The names in a row, as in a sentence."""
-    names = [attachment.name for attachment in attachments]
+def join_names(names: Sequence[str]) -> str:
+    """The names as in a sentence: "a.csv, b.csv and c.csv"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.answer import Answer, FileId, GivenFile
+from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
-from bot.conversation import ActivityId, ConversationKey, ConversationReference, IncomingMessage, ThreadId
+from bot.conversation import ActivityId, ConversationKey, ConversationReference, ThreadId
 from bot.exchange import Exchange
 from bot.parts import Part
-from bot.run import Run, RunId, ToolOutput
+from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
 
@@ -21,52 +21,58 @@ from bot.turn_record import ANSWERED, Outcome
 class Assistant(Protocol):
     """Threads and runs, whichever backend serves them. Every method raises AssistantError and nothing else."""
 
-    async def create_thread(self, key: ConversationKey) -> ThreadId:
-        """Make an empty thread for a conversation."""
+    async def open_thread(self, key: ConversationKey) -> ThreadId:
+        """Create an empty thread for a conversation."""
         ...
 
-    async def upload(self, name: str, content: Path) -> FileId:
-        """Bring a person's file to the service. One that no message gives afterwards does no harm."""
+    async def upload(self, name: str, content: Path) -> FileRef:
+        """Upload a person's file. One that no message names afterwards does no harm."""
         ...
 
-    async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
-        """Put a message and its files into the thread, for a later one to speak of them.
+    async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
+        """Add the question to the thread and start a run on it.
 
-        Raises ThreadGoneError, ThreadBusyError.
+        A start whose outcome is unknown is not repeated before the service was asked for a run of this name, where it
+        can be asked. Raises ThreadGoneError, ThreadBusyError.
         """
         ...
 
-    async def start_run(
-        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile] = ()
-    ) -> RunId:
-        """Put the message into the thread and set the assistant to work, in one call that is not repeated.
+    async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
+        """Give a run the outputs of all tool calls that it wants, and return the run that goes on with them.
 
-        `turn` is written into the run's metadata for `find_run`. Raises ThreadGoneError, ThreadBusyError.
+        That is the same run at some services and a new one, of this name, at others.
         """
         ...
 
-    async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
-        """The run that an earlier life of this process may have started for this turn."""
+    async def find(self, thread: ThreadId, name: RunName) -> FindResult:
+        """Look for the run that an earlier life of this process may have started under this name."""
         ...
 
-    async def wait(self, thread: ThreadId, run: RunId) -> Run:
-        """The run once it rests: at an end, or wanting tools; or, when its deadline has passed, as it is then."""
-        ...
+    def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
+        """Yield what the run does until it ends or wants tools: the last event is Settled or ToolsWanted.
 
-    async def submit(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
-        """Answer all tool calls of a run that wants tools."""
+        Events before the last one may be left out. Raises RunTooSlowError if the run is still at work at its deadline,
+        ThreadGoneError. Close the generator to stop following; the run goes on.
+        """
         ...
 
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
-        """Stop a run; nothing happens if it has ended already."""
+        """Stop a run. Nothing happens if it has ended already."""
         ...
 
-    async def answer(self, thread: ThreadId, run: RunId) -> Answer:
-        """What this run said, and nothing that another one said."""
+    async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
+        """Read what these runs of one turn wrote, and nothing that other runs wrote."""
         ...
 
-    async def download(self, file: FileId) -> bytes:
-        """A picture or file that a run made; AssistantError if it is larger than the backend's limit."""
+    def open_file(self, file: FileRef) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Read a picture or file that a run made, in chunks. AssistantError if it exceeds the backend's size limit."""
+        ...
+
+    async def note(self, thread: ThreadId, ask: Ask) -> None:
+        """Add words or files to the thread without a run; the next question can refer to them.
+
+        Raises ThreadGoneError, ThreadBusyError.
+        """
         ...
 
 

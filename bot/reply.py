@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from bot.answer import Answer, AnswerFile, AnswerImage, FileId
+from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
 from bot.media import picture_type
@@ -55,7 +55,7 @@ class ReplyWriter:
     async def _show(self, image: AnswerImage, number: int, key: ConversationKey, collected: _Collected) -> None:
         """Keep a picture and show it; what cannot be shown safely is linked like any other file."""
         try:
-            data = await self.assistant.download(image.file)
+            data = await self._read(image.file)
             fitted = await self.pictures.fit(data) if picture_type(data) else None
             if fitted is None:
                 await self._keep(f"picture-{number}", data, key, collected)
@@ -69,10 +69,14 @@ class ReplyWriter:
 
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
         try:
-            data = await self.assistant.download(file.file)
+            data = await self._read(file.file)
             await self._keep(file.name, data, key, collected)
         except (AssistantError, StorageError) as error:
             collected.losses.append(_loss(f"The file {file.name}", file.file, error))
+
+    async def _read(self, file: FileRef) -> bytes:
+        async with self.assistant.open_file(file) as chunks:
+            return b"".join([chunk async for chunk in chunks])
 
     async def _keep(self, name: str, data: bytes, key: ConversationKey, collected: _Collected) -> None:
         stored = await self.files.put(key, name, data)
@@ -110,6 +114,6 @@ def _extension(picture: bytes) -> str:
     return {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif"}.get(picture_type(picture) or "", ".webp")
 
 
-def _loss(what: str, file: FileId, error: BotError) -> str:
+def _loss(what: str, file: FileRef, error: BotError) -> str:
     log.warning("file of an answer is lost", extra={"file": file, "error": type(error).__name__, "why": str(error)})
     return f"*{what} could not be brought to you. Please ask again if you need it.*"

@@ -1,4 +1,4 @@
-"""A run: the assistant at work on one message of a thread."""
+"""A run: the assistant at work on one message of a thread. The words of the Assistant port, for every backend."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from bot.answer import FileRef
+from bot.conversation import ConversationKey
+
 RunId = NewType("RunId", str)
 ToolCallId = NewType("ToolCallId", str)
 
+RunName = NewType("RunName", str)
+"""Chosen by this program and unique to one start of one run, so that the run is found again after a crash."""
 
-class RunStatus(StrEnum):
-    """The nine statuses of Assistants v2, and one for a status that was invented after this program."""
 
-    QUEUED = "queued"
-    IN_PROGRESS = "in_progress"
-    REQUIRES_ACTION = "requires_action"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-    COMPLETED = "completed"
-    INCOMPLETE = "incomplete"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedFile:
+    """A person's file at the assistant's service."""
+
+    ref: FileRef
+    name: str
+    is_picture: bool  # shown to models that accept pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a person asks the assistant."""
+
+    conversation: ConversationKey
+    text: str  # empty where only files were sent
+    speaker: str | None = None  # the display name, where several people write in the conversation; else None
+    files: tuple[UploadedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +46,24 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutput:
-    """The answer to one tool call. Every call of a run must be answered, or its thread is locked for good."""
+    """The output of one tool call. Every call of a run must have one, or its thread stays locked."""
 
     call: ToolCallId
     output: str
 
 
+class RunEnd(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"  # stopped early; what it wrote so far is there
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"  # at the service's own deadline
+
+
 class FailureCode(StrEnum):
-    """Why a run failed or stopped short, as far as it changes what a person should be told."""
+    """Why a run failed or stopped early, as far as it changes what a person is told."""
 
     RATE_LIMIT = "rate_limit"
     SERVER = "server"
@@ -53,27 +73,93 @@ class FailureCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run as last seen."""
+class RunOutcome:
+    """How a run ended, and why."""
 
-    id: RunId
-    status: RunStatus
-    tool_calls: tuple[ToolCall, ...] = ()  # of REQUIRES_ACTION: all that want an answer
+    end: RunEnd
     failure: FailureCode | None = None  # of FAILED and INCOMPLETE
-    explanation: str = ""  # the service's own sentence, for the log and, if it is ours, the person
+    explanation: str = ""  # the service's own sentence
     retry_after_s: float | None = None  # of RATE_LIMIT, where the service says so
 
 
-MAX_PAUSE_S = 30.0
-"""A rate limit is waited for so long; beyond that a person is better told than left to wait."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens that a run consumed."""
+
+    input_tokens: int
+    output_tokens: int
 
 
-def pause_before_another(run: Run) -> float | None:
-    """How long to wait before the same is tried with a new run; None if that would not help."""
-    match run.status, run.failure:
-        case RunStatus.FAILED, FailureCode.SERVER:
+class RunPhase(StrEnum):
+    """What a run is doing."""
+
+    QUEUED = "queued"
+    WORKING = "working"
+    CODE = "code"  # runs code in the Code Interpreter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The run entered this phase."""
+
+    phase: RunPhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSoFar:
+    """The whole text of the answer as far as it is written. May change until the run ends."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsWanted:
+    """The run waits for the outputs of all these calls. The last event of `follow`."""
+
+    calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The run ended. The last event of `follow`."""
+
+    outcome: RunOutcome
+    usage: Usage | None = None  # None where the service does not say
+
+
+RunEvent = Progress | TextSoFar | ToolsWanted | Settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The run of this name exists."""
+
+    run: RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The service holds no run of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowable:
+    """The service cannot be asked for runs by name."""
+
+
+FindResult = Found | Absent | Unknowable
+
+
+MAX_RATE_LIMIT_PAUSE_S = 30.0
+"""The longest pause before a second run after a rate limit. Beyond that the person is told to ask again later."""
+
+
+def pause_before_second_run(outcome: RunOutcome) -> float | None:
+    """Seconds to wait before the same question is asked with a new run; None if a new run would not help."""
+    match outcome.end, outcome.failure:
+        case RunEnd.FAILED, FailureCode.SERVER:
             return 0.0
-        case RunStatus.FAILED, FailureCode.RATE_LIMIT if (wish_s := run.retry_after_s) is not None:
-            return wish_s if wish_s <= MAX_PAUSE_S else None
+        case RunEnd.FAILED, FailureCode.RATE_LIMIT if (pause_s := outcome.retry_after_s) is not None:
+            return pause_s if pause_s <= MAX_RATE_LIMIT_PAUSE_S else None
         case _:
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.run import RunPhase
+
 NEW_DONE = "This is a new conversation: I no longer look at what was said before."
 STOP_DONE = "There is nothing left to stop."
 NOT_READ = (
@@ -32,3 +34,9 @@ HELP = (
     "- **/stop** stops the answer I am working on\n"
     "- **/help** shows this"
 )
+PHASES = {
+    RunPhase.QUEUED: "Waiting for the assistant",
+    RunPhase.WORKING: "Thinking",
+    RunPhase.CODE: "Running code",
+}
+"""What a person sees while a run is in a phase, where the channel shows it."""

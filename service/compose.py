@@ -42,7 +42,7 @@ from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.ports import Conversations, Exchanges, FileReader, FileStore, Ledger, TurnsOfConversation
 from bot.reply import ReplyWriter
-from bot.run_turn import Outside, give_up, run_turn
+from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
 from service.listen_socket import LOOPBACK
 from service.settings import (

@@ -16,13 +16,13 @@ from typing import Final
 
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
-from bot.attachments import MAX_FILES, TOO_MANY, Attachment, listed
+from bot.attachments import MAX_FILES, TOO_MANY, Attachment, join_names
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart, WelcomePart
 from bot.reply import ReplyWriter
-from bot.run_turn import Outside, give_up, run_turn
 from bot.turn import Turn
+from bot.turn_story import Outside, give_up, run_turn
 from service.compose import Hooks, find_assistant, open_client, open_sandbox
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
@@ -91,7 +91,7 @@ class TerminalSession:
         if len(given) > MAX_FILES:
             raise AttachmentError("too many files", apology=TOO_MANY)
         self.given = given
-        return f"With your next question: {listed(given)}."
+        return f"With your next question: {join_names([attachment.name for attachment in given])}."
 
     async def ask(self, text: str, on_part: Callable[[Part], None] | None = None) -> CollectedReply:
         """Send a message and wait for the whole reply; `on_part` is called with each part as it comes."""

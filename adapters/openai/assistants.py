@@ -9,41 +9,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from adapters.openai.answers import answer_from, cited_files
+from typing_extensions import override
+
 from adapters.openai.client import Client, path_to
 from adapters.openai.errors import InDoubtError, NotDoneError
-from adapters.openai.given import message_with
-from adapters.openai.polling import Poller, PollingPace, Sight
-from adapters.openai.retry import Clock, Insistence, Patience, Sleep
-from adapters.openai.runs import run_from
+from adapters.openai.polling import Poller, PollingPace, PollResult
+from adapters.openai.protocol import Run, RunStatus, answer_from, message_body, run_from
+from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.wire import Fields
-from bot.answer import Answer, FileId, GivenFile
-from bot.conversation import ConversationKey, IncomingMessage, ThreadId
-from bot.errors import (
-    AssistantError,
-    AssistantRefusedError,
-    AssistantUnavailableError,
-    ThreadBusyError,
-    ThreadGoneError,
-)
-from bot.run import Run, RunId, RunStatus, ToolOutput
+from bot.answer import Answer, FileRef
+from bot.conversation import ConversationKey, ThreadId
+from bot.errors import AssistantRefusedError, AssistantUnavailableError, ThreadBusyError, ThreadGoneError
+from bot.ports import Assistant
+from bot.run import Absent, Ask, FindResult, Found, RunEvent, RunId, RunName, ToolOutput, ToolsWanted
 
 log = logging.getLogger(__name__)
 
-_PAGE = 100  # the most that a list gives at once
-_MAX_PAGES = 20  # of one run's messages; a service that always has more would hold us for ever
-_TURN = "turn"  # the key in a run's metadata; its value may have 512 characters
-_FILE_LIMIT_BYTES = 100 * 1024 * 1024
-_PATIENCE = Patience(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
-_CANCELLABLE = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
-
+_PAGE: Final = 100  # the most that a list gives at once
+_MAX_PAGES: Final = 20  # of one run's messages; a service that always has more would keep us reading for ever
+_NAME: Final = "turn"  # the key of a run's name in its metadata; the value may have 512 characters
+_MAX_FILE_BYTES: Final = 100 * 1024 * 1024
+_BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
+_CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
 Chosen = Callable[[ConversationKey], str | None]
-"""The id of the assistant that a conversation was begun with, where there was a choice."""
+"""The id of the assistant that was chosen for a conversation; None where there was no choice."""
 
 
 def nobody(_: ConversationKey) -> str | None:
@@ -51,8 +47,8 @@ def nobody(_: ConversationKey) -> str | None:
     return None
 
 
-class AssistantsBackend:
-    """The assistants of one service, one of them the usual one; implements `bot.ports.Assistant`."""
+class AssistantsBackend(Assistant):
+    """The assistants of one service. One of them answers where no other was chosen."""
 
     def __init__(  # noqa: PLR0913 - clock and sleep are the tests'
         self,
@@ -62,99 +58,90 @@ class AssistantsBackend:
         chosen: Chosen = nobody,
         uploads_kept_s: int | None = None,
         pace: PollingPace | None = None,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`uploads_kept_s`: how long the service keeps people's files, where it lets us say so; None for ever."""
+        """`uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever."""
         self.assistant_id = assistant_id
         self._chosen = chosen
         self._client = client
         kept = {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(uploads_kept_s)}
         self._lifetime = kept if uploads_kept_s else {}
-        self._poller = Poller(pace=pace or PollingPace(), clock=clock, sleep=sleep)
-        self._insistence = Insistence(patience=patience or _PATIENCE, clock=clock, sleep=sleep)
+        self._pace = pace or PollingPace()
+        self._clock = clock
+        self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
+        self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
 
-    async def create_thread(self, key: ConversationKey) -> ThreadId:
-        """Make a thread that knows nothing of the conversation; one left over from a lost answer does no harm."""
+    @override
+    async def open_thread(self, key: ConversationKey) -> ThreadId:
+        # Repeated freely: a thread whose creation was not confirmed stays empty and does no harm.
         reply = await self._client.post(path_to("threads"), {}, repeatable=True)
         return ThreadId(Fields(reply.body, "a thread").text("id"))
 
-    async def upload(self, name: str, content: Path) -> FileId:
-        """For Code Interpreter and for showing to the model alike: the services want no second purpose for pictures."""
+    @override
+    async def upload(self, name: str, content: Path) -> FileRef:
+        # For Code Interpreter and for showing to the model alike: services want no second purpose for pictures.
         fields = {"purpose": "assistants", **self._lifetime}
-        return FileId(await self._client.upload(path_to("files"), name=name, content=content, fields=fields))
+        return FileRef(await self._client.upload(path_to("files"), name=name, content=content, fields=fields))
 
-    async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
-        """Put a message into the thread, waiting a while where a run still holds it."""
+    @override
+    async def note(self, thread: ThreadId, ask: Ask) -> None:
         path = path_to("threads", thread, "messages")
-        add = partial(self._client.post, path, message_with(files, message), repeatable=True)
-        await self._insistence.call(add, again_on=ThreadBusyError)
+        add = partial(self._client.post, path, message_body(ask), repeatable=True)
+        await self._retrier.call(add, retry_on=ThreadBusyError)
 
-    async def start_run(
-        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile] = ()
-    ) -> RunId:
-        """Start a run once, waiting a while where another one (say, one being cancelled) still holds the thread."""
-        start = partial(self._start_once, thread, message, turn, files)
-        return await self._insistence.call(start, again_on=ThreadBusyError)
+    @override
+    async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
+        # Another run, say one that is being cancelled, may hold the thread for a while.
+        return await self._retrier.call(partial(self._start_once, thread, ask, name), retry_on=ThreadBusyError)
 
-    async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
-        """The run of this turn among the thread's latest hundred."""
-        reply = await self._client.get(path_to("threads", thread, "runs"), {"order": "desc", "limit": _PAGE})
-        for run in Fields(reply.body, "a list of runs").objects("data"):
-            if run.texts("metadata").get(_TURN) == turn:
-                return RunId(run.text("id"))
-        return None
-
-    async def wait(self, thread: ThreadId, run: RunId) -> Run:
-        """Poll."""
-        path = path_to("threads", thread, "runs", run)
-
-        async def look(within_s: float) -> Sight:
-            reply = await self._client.look(path, within_s=within_s)
-            return Sight(run=run_from(reply.body), poll_after_s=reply.poll_after_s)
-
-        return await self._poller.wait(look)
-
-    async def submit(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
-        """Answer all calls in one request, as the protocol demands. Outputs that the run already has are no error."""
-        await self._insistence.call(partial(self._submit_once, thread, run, outputs), again_on=InDoubtError)
-
-    async def cancel(self, thread: ThreadId, run: RunId) -> None:
-        """Stop a run. One that has ended (400 "Cannot cancel run with status ...") or is gone needs no stopping."""
-        try:
-            await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
-        except ThreadGoneError:
-            return
-        except AssistantRefusedError:
-            if (await self._look(thread, run)).status in _CANCELLABLE:
-                raise
-
-    async def answer(self, thread: ThreadId, run: RunId) -> Answer:
-        """What the run's messages say, all of them."""
-        messages = await self._messages(thread, run)
-        return answer_from(messages, {file: await self._name(file) for file in cited_files(messages)})
-
-    async def download(self, file: FileId) -> bytes:
-        """Fetch a file, up to the limit."""
-        return await self._client.download(path_to("files", file, "content"), limit_bytes=_FILE_LIMIT_BYTES)
-
-    async def _start_once(
-        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile]
-    ) -> RunId:
+    async def _start_once(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
         body = {
-            "assistant_id": self._chosen(message.key) or self.assistant_id,
-            "additional_messages": [message_with(files, message)],
-            "metadata": {_TURN: turn},
+            "assistant_id": self._chosen(ask.conversation) or self.assistant_id,
+            "additional_messages": [message_body(ask)],
+            "metadata": {_NAME: name},
         }
-        find = partial(self.find_run, thread, turn)
+        find = partial(self._run_named, thread, name)
         try:
             return RunId(await self._client.make(path_to("threads", thread, "runs"), body, find=find))
         except ThreadBusyError:
-            run = await find()  # it may be ours that holds the thread: one whose start was not confirmed
+            run = await find()  # the run that holds the thread may be this one: its start was not confirmed
             if run is None:
                 raise
             return run
+
+    @override
+    async def find(self, thread: ThreadId, name: RunName) -> FindResult:
+        run = await self._run_named(thread, name)
+        return Absent() if run is None else Found(run=run)
+
+    async def _run_named(self, thread: ThreadId, name: RunName) -> RunId | None:
+        """The run of this name among the thread's latest hundred."""
+        reply = await self._client.get(path_to("threads", thread, "runs"), {"order": "desc", "limit": _PAGE})
+        for run in Fields(reply.body, "a list of runs").objects("data"):
+            if run.texts("metadata").get(_NAME) == name:
+                return RunId(run.text("id"))
+        return None
+
+    @override
+    async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
+        give_up_at = self._clock() + self._pace.deadline_s
+        path = path_to("threads", thread, "runs", run)
+
+        async def fetch(within_s: float) -> PollResult:
+            reply = await self._client.get_once(path, within_s=within_s)
+            return PollResult(run=run_from(reply.body), poll_after_s=reply.poll_after_s)
+
+        async with aclosing(self._poller.follow(fetch, give_up_at=give_up_at)) as events:
+            async for event in events:
+                yield event
+
+    @override
+    async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
+        # All outputs go in one request, as the protocol demands, and the same run goes on with them.
+        await self._retrier.call(partial(self._submit_once, thread, run, outputs), retry_on=InDoubtError)
+        return run
 
     async def _submit_once(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
         path = path_to("threads", thread, "runs", run, "submit_tool_outputs")
@@ -164,15 +151,32 @@ class AssistantsBackend:
         except NotDoneError:
             raise
         except (AssistantUnavailableError, AssistantRefusedError) as error:
-            wanted = {call.id for call in (await self._look(thread, run)).tool_calls}
+            # The service may have taken them all the same, now or before a crash. Then it does not want them any more.
+            event = (await self._fetch(thread, run)).event
+            wanted = {call.id for call in event.calls} if isinstance(event, ToolsWanted) else set()
             if wanted.isdisjoint(output.call for output in outputs):
                 return
             if isinstance(error, AssistantRefusedError):
                 raise
             raise InDoubtError(str(error), retry_after_s=error.retry_after_s) from None
 
+    @override
+    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+        try:
+            await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
+        except ThreadGoneError:
+            return
+        except AssistantRefusedError:
+            # 400 "Cannot cancel run with status ..." is no error where the run has ended.
+            if (await self._fetch(thread, run)).status in _CANCELLABLE:
+                raise
+
+    @override
+    async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
+        return answer_from([message for run in runs for message in await self._messages(thread, run)])
+
     async def _messages(self, thread: ThreadId, run: RunId) -> list[Fields]:
-        """The assistant's messages of this run, oldest first. Some servers ignore the filter, so it stands here too."""
+        """The assistant's messages of this run, oldest first. Some servers ignore `run_id`: it is checked here too."""
         query: dict[str, object] = {"run_id": run, "order": "asc", "limit": _PAGE}
         found: list[Fields] = []
         for _ in range(_MAX_PAGES):
@@ -186,13 +190,16 @@ class AssistantsBackend:
         log.warning("the messages of a run do not end", extra={"run": run})
         return found
 
-    async def _name(self, file: FileId) -> str:
-        """What a file is called; empty if the service does not say, for a name is not worth an answer."""
-        try:
-            return Fields((await self._client.get(path_to("files", file))).body, "a file").text_if_any("filename")
-        except AssistantError as error:
-            log.warning("a file's name is not known", extra={"file": file, "why": str(error)})
-            return ""
+    @override
+    @asynccontextmanager
+    async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+        # Read whole before the first chunk: so a connection that breaks halfway is retried.
+        data = await self._client.download(path_to("files", file, "content"), limit_bytes=_MAX_FILE_BYTES)
 
-    async def _look(self, thread: ThreadId, run: RunId) -> Run:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data
+
+        yield chunks()
+
+    async def _fetch(self, thread: ThreadId, run: RunId) -> Run:
         return run_from((await self._client.get(path_to("threads", thread, "runs", run))).body)

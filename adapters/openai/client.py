@@ -1,7 +1,7 @@
 """Calls to the service, through the openai package's low-level client.
 
 Its `beta.*` methods warn on each call and may vanish; `post` does neither. Reading goes to the package's HTTP client
-directly: a turn is mostly looks at its run, and the package's own `get` costs twice the CPU (docs/performance.md).
+directly: a turn that polls is mostly that, and the package's own `get` costs twice the CPU (docs/performance.md).
 What this adds: a deadline and a size for every answer, repetition only where it can do no harm, and the application's
 errors.
 """
@@ -23,7 +23,7 @@ import openai
 
 from adapters.openai.errors import InDoubtError, NotDoneError, status_error, translated
 from adapters.openai.recording import Asking, Recording
-from adapters.openai.retry import Insistence, Patience
+from adapters.openai.retry import Retrier, RetryPolicy
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
 from bot.ports import Exchanges
@@ -53,7 +53,7 @@ class JsonReply:
     """A JSON answer, not yet judged by `wire`."""
 
     body: object
-    poll_after_s: float | None = None  # the service's wish for the next look at a run (header openai-poll-after-ms)
+    poll_after_s: float | None = None  # when the service wants a run to be fetched again (header openai-poll-after-ms)
 
 
 class _Sdk(openai.AsyncOpenAI):
@@ -89,11 +89,11 @@ class Client:
     """The service's HTTP interface. Every method raises AssistantError and nothing else."""
 
     def __init__(
-        self, *, endpoint: Endpoint, patience: Patience | None = None, listener: Exchanges | None = None
+        self, *, endpoint: Endpoint, retry: RetryPolicy | None = None, listener: Exchanges | None = None
     ) -> None:
         self._recording = Recording(listener=listener, key=endpoint.api_key)
-        self._patience = patience or Patience()
-        self._insistence = Insistence(patience=self._patience)
+        self._retry = retry or RetryPolicy()
+        self._retrier = Retrier(policy=self._retry)
         self._base_url = endpoint.base_url.rstrip("/")
         self._query = {"api-version": endpoint.api_version} if endpoint.api_version else {}
         self._headers = _headers(endpoint)
@@ -104,16 +104,16 @@ class Client:
             **self._headers,
             **_SDK_HEADERS,
         }
-        self._sdk = _sdk(endpoint, self._http, self._patience.call_deadline_s)
+        self._sdk = _sdk(endpoint, self._http, self._retry.call_deadline_s)
 
     async def get(self, path: str, query: Mapping[str, object] | None = None) -> JsonReply:
-        """Read something, and again while the service is unwell."""
-        do = partial(self.look, path, query, within_s=self._patience.call_deadline_s)
-        return await self._insistence.call(do, again_on=AssistantUnavailableError)
+        """Read something, and again while the service is down."""
+        do = partial(self.get_once, path, query, within_s=self._retry.call_deadline_s)
+        return await self._retrier.call(do, retry_on=AssistantUnavailableError)
 
-    async def look(self, path: str, query: Mapping[str, object] | None = None, *, within_s: float) -> JsonReply:
+    async def get_once(self, path: str, query: Mapping[str, object] | None = None, *, within_s: float) -> JsonReply:
         """Read something, once."""
-        within_s = min(within_s, self._patience.call_deadline_s)
+        within_s = min(within_s, self._retry.call_deadline_s)
         asking = Asking(method="GET", path=path, query=query)
         answer = self._asked(path, query)
         return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
@@ -121,21 +121,21 @@ class Client:
     async def post(self, path: str, body: Mapping[str, object], *, repeatable: bool = False) -> JsonReply:
         """Have something done: once, unless it is certain that nothing was done, or it may be done twice."""
         do = partial(self._post_once, path, body)
-        return await self._insistence.call(do, again_on=AssistantUnavailableError if repeatable else NotDoneError)
+        return await self._retrier.call(do, retry_on=AssistantUnavailableError if repeatable else NotDoneError)
 
     async def make(self, path: str, body: Mapping[str, object], *, find: Callable[[], Awaitable[str | None]]) -> str:
         """Have something made, and its id. When the answer is lost, `find` looks for it before another one is made."""
-        return await self._insistence.call(partial(self._make_once, path, body, find), again_on=InDoubtError)
+        return await self._retrier.call(partial(self._make_once, path, body, find), retry_on=InDoubtError)
 
     async def download(self, path: str, *, limit_bytes: int) -> bytes:
         """The bytes behind a path; AssistantError if there are more than the limit."""
         do = partial(self._download_once, path, limit_bytes)
-        return await self._insistence.call(do, again_on=AssistantUnavailableError)
+        return await self._retrier.call(do, retry_on=AssistantUnavailableError)
 
     async def upload(self, path: str, *, name: str, content: Path, fields: Mapping[str, str]) -> str:
         """Bring a file, read from disk piece by piece, and its id; done twice it is there twice, which does no harm."""
         do = partial(self._upload_once, path, name, content, fields)
-        return await self._insistence.call(do, again_on=AssistantUnavailableError)
+        return await self._retrier.call(do, retry_on=AssistantUnavailableError)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -143,7 +143,7 @@ class Client:
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> JsonReply:
         answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._sdk_headers})
-        asking, within_s = Asking(method="POST", path=path, body=body), self._patience.call_deadline_s
+        asking, within_s = Asking(method="POST", path=path, body=body), self._retry.call_deadline_s
         return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
     async def _make_once(self, path: str, body: Mapping[str, object], find: Callable[[], Awaitable[str | None]]) -> str:
@@ -159,7 +159,7 @@ class Client:
             return found
 
     async def _download_once(self, path: str, limit_bytes: int) -> bytes:
-        within_s = self._patience.download_deadline_s
+        within_s = self._retry.download_deadline_s
         asking, answer = Asking(method="GET", path=path), self._asked(path, None)
         return (await self._receive(asking, answer, limit_bytes=limit_bytes, within_s=within_s))[1]
 
@@ -174,7 +174,7 @@ class Client:
                 files={"file": (name, file, "application/octet-stream")},
             )
             asking = Asking(method="POST", path=path, body={**fields, "file": name})
-            answer, within_s = self._sent(request), self._patience.download_deadline_s
+            answer, within_s = self._sent(request), self._retry.download_deadline_s
             reply = _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
             return Fields(reply.body, "a file").text("id")
 
@@ -226,8 +226,10 @@ def _reply(headers: Mapping[str, str], data: bytes) -> JsonReply:
         body: object = json.loads(data)
     except (ValueError, RecursionError):
         raise AssistantUnavailableError("the assistant's service sent an answer that is no JSON") from None
-    wish_ms = headers.get("openai-poll-after-ms", "")
-    return JsonReply(body=body, poll_after_s=int(wish_ms) / 1000 if re.fullmatch(r"\d{1,7}", wish_ms) else None)
+    poll_after_ms = headers.get("openai-poll-after-ms", "")
+    return JsonReply(
+        body=body, poll_after_s=int(poll_after_ms) / 1000 if re.fullmatch(r"\d{1,7}", poll_after_ms) else None
+    )
 
 
 def path_to(*names: str) -> str:

@@ -88,12 +88,12 @@ def _was_never_connected(error: BaseException | None) -> bool:
 
 
 def _status_error(error: openai.APIStatusError) -> AssistantError:
-    what, wish_s = _summary(error), retry_after_s(error.response.headers)
+    what, pause_s = _summary(error), retry_after_s(error.response.headers)
     match error.status_code:
         case 429 if error.code not in _OUT_OF_MONEY:
-            return NotDoneError(what, retry_after_s=wish_s)
+            return NotDoneError(what, retry_after_s=pause_s)
         case status if status >= 500 or status in _PASSING:
-            return AssistantUnavailableError(what, retry_after_s=wish_s)
+            return AssistantUnavailableError(what, retry_after_s=pause_s)
         case 404:
             return _missing(error, what)
         case 400 if error.code == "conversation_locked" or _ACTIVE_RUN.search(error.message):

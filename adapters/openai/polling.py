@@ -1,92 +1,83 @@
-"""Waiting for a run: one loop with one deadline, for every backend that has to look and look again."""
+"""Follows runs by fetching them again and again: works at every service, and after a restart."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
+from adapters.openai.protocol import Run
 from adapters.openai.retry import Clock, Sleep
-from bot.errors import AssistantUnavailableError
-from bot.run import Run, RunStatus
+from bot.errors import AssistantUnavailableError, RunTooSlowError
+from bot.run import Progress, RunEvent
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollingPace:
-    """How often to look, and for how long."""
+    """How often to fetch a run, and for how long."""
 
     first_s: float = 0.1
     factor: float = 1.5
     max_s: float = 0.5
-    max_looks_per_s: float = 600.0  # of all runs that are waited for together: beyond, each is looked at less often
-    after_trouble_s: float = 1.0  # where an unwell service has no wish of its own
-    max_retry_after_s: float = 10.0  # of the service's own wishes, so that a wild one cannot put us to sleep
+    max_fetches_per_s: float = 600.0  # of all runs together: beyond, each is fetched less often
+    after_trouble_s: float = 1.0  # where a service that is down names no time of its own
+    max_retry_after_s: float = 10.0  # a service may ask for more, but the run is not left alone for longer
     deadline_s: float = 600.0  # the age at which Assistants v2 itself expires a run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """One look at a run."""
+class PollResult:
+    """A run as it was fetched, and in how many seconds the service wants to be asked again, if it says so."""
 
     run: Run
-    poll_after_s: float | None = None  # the service's wish
+    poll_after_s: float | None = None
 
 
 class Poller:
-    """Looks at runs until they rest."""
+    """Fetches runs until they have ended or want tools."""
 
     def __init__(self, *, pace: PollingPace, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
         self._pace = pace
         self._clock = clock
         self._sleep = sleep
-        self._waiting = 0
+        self._following = 0
 
-    async def wait(self, look: Callable[[float], Awaitable[Sight]]) -> Run:
-        """The run once it rests, or as last seen when the deadline has passed.
+    async def follow(
+        self, fetch: Callable[[float], Awaitable[PollResult]], *, give_up_at: float
+    ) -> AsyncGenerator[RunEvent, None]:
+        """Yield each new phase of the run, and at last its end or the tools it wants.
 
-        `look` is given the seconds that are left. That the service is unwell is borne until the deadline; if it was
-        unwell at every look, its last error is raised.
+        `fetch` is given the seconds that are left until `give_up_at`, a time of this poller's clock. Errors that may
+        pass are waited out. Raises RunTooSlowError at the deadline, or the last such error if every fetch failed.
         """
-        self._waiting += 1
+        self._following += 1
         try:
-            return await self._watch(look, give_up_at=self._clock() + self._pace.deadline_s)
+            interval_s = self._pace.first_s
+            seen: Run | None = None
+            retry_after_s: float | None
+            trouble = AssistantUnavailableError("there was no time to fetch the run")
+            while (left_s := give_up_at - self._clock()) > 0:
+                try:
+                    result = await fetch(left_s)
+                except AssistantUnavailableError as error:
+                    trouble, retry_after_s = error, error.retry_after_s or self._pace.after_trouble_s
+                    log.warning("run not fetched; trying again", extra={"why": str(error)})
+                else:
+                    previous, seen, retry_after_s = seen, result.run, result.poll_after_s
+                    if previous is None or seen.event != previous.event:
+                        yield seen.event
+                    if not isinstance(seen.event, Progress):
+                        return
+                pause_s = interval_s if retry_after_s is None else min(retry_after_s, self._pace.max_retry_after_s)
+                pause_s = max(pause_s, self._following / self._pace.max_fetches_per_s)
+                await self._sleep(max(0.0, min(pause_s, give_up_at - self._clock())))
+                interval_s = min(interval_s * self._pace.factor, self._pace.max_s)
+            if seen is None:
+                raise trouble
+            raise RunTooSlowError(f"run {seen.id} was still {seen.status} at its deadline")
         finally:
-            self._waiting -= 1
-
-    async def _watch(self, look: Callable[[float], Awaitable[Sight]], *, give_up_at: float) -> Run:
-        interval_s = self._pace.first_s
-        seen: Run | None = None
-        wish_s: float | None
-        trouble = AssistantUnavailableError("there was no time to look at the run")
-        while (left_s := give_up_at - self._clock()) > 0:
-            try:
-                sight = await look(left_s)
-            except AssistantUnavailableError as error:
-                trouble, wish_s = error, error.retry_after_s or self._pace.after_trouble_s
-                log.warning("a look at a run failed", extra={"why": str(error)})
-            else:
-                seen, wish_s = sight.run, sight.poll_after_s
-                if is_at_rest(seen.status):
-                    return seen
-            pause_s = interval_s if wish_s is None else min(wish_s, self._pace.max_retry_after_s)
-            pause_s = max(pause_s, self._waiting / self._pace.max_looks_per_s)
-            await self._sleep(max(0.0, min(pause_s, give_up_at - self._clock())))
-            interval_s = min(interval_s * self._pace.factor, self._pace.max_s)
-        if seen is None:
-            raise trouble
-        return seen
-
-
-def is_at_rest(status: RunStatus) -> bool:
-    """Whether a run goes on without us. An unknown status may come to rest yet: it is watched until the deadline."""
-    match status:
-        case RunStatus.QUEUED | RunStatus.IN_PROGRESS | RunStatus.CANCELLING | RunStatus.UNKNOWN:
-            return False
-        case RunStatus.REQUIRES_ACTION | RunStatus.COMPLETED | RunStatus.INCOMPLETE | RunStatus.FAILED:
-            return True
-        case RunStatus.CANCELLED | RunStatus.EXPIRED:
-            return True
+            self._following -= 1

@@ -29,6 +29,13 @@ class Fields:
         """Whether a field is true; false where it is missing."""
         return self._body.get(name) is True
 
+    def count_if_any(self, name: str) -> int:
+        """A number of things, 0 where it is missing or null."""
+        value = self._body.get(name) or 0
+        if not isinstance(value, int) or value < 0:
+            raise self._lacks(name, "a count")
+        return int(value)
+
     def object(self, name: str) -> Fields:
         """An object within this one."""
         return Fields(self._body.get(name), f"`{name}` of {self._what}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,17 +17,31 @@ from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelRep
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import Patience
+from adapters.openai.retry import RetryPolicy
 from adapters.openai.wire import Fields
 from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
-from bot.answer import FileId, GivenFile
-from bot.conversation import IncomingMessage, Party, Scope, ThreadId
-from bot.errors import AssistantError, ThreadBusyError, ThreadGoneError
+from bot.answer import FileRef
+from bot.conversation import ThreadId
+from bot.errors import AssistantError, RunTooSlowError, ThreadBusyError, ThreadGoneError
 from bot.ports import Assistant
-from bot.run import FailureCode, RunId, RunStatus, ToolOutput
+from bot.run import (
+    Absent,
+    Ask,
+    FailureCode,
+    Found,
+    Progress,
+    RunEnd,
+    RunEvent,
+    RunId,
+    RunName,
+    Settled,
+    ToolOutput,
+    ToolsWanted,
+    UploadedFile,
+)
 from tests.support.fake_assistants import KEY, FakeAssistants
 from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
-from tests.support.fakes import PNG, message
+from tests.support.fakes import PNG, ask, message
 from tests.support.waiting import until
 
 QUICK = PollingPace(first_s=0.01, max_s=0.05, deadline_s=20)
@@ -69,8 +83,8 @@ class World(Protocol):
 
 
 def backend(client: Client, assistant_id: str, pace: PollingPace) -> AssistantsBackend:
-    patience = Patience(tries=2, first_pause_s=0.01)
-    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, patience=patience)
+    retry = RetryPolicy(max_attempts=2, first_pause_s=0.01)
+    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, retry=retry)
 
 
 class StandInWorld:
@@ -179,17 +193,17 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def thread_of(assistant: Assistant) -> ThreadId:
-    return await assistant.create_thread(message().key)
+    return await assistant.open_thread(message().key)
 
 
 async def test_a_message_is_answered(world: World) -> None:
     world.script = Script(text="y = 12")
     assistant = world.assistant()
     thread = await thread_of(assistant)
-    run = await assistant.start_run(thread, message("What is y?"), "turn 1")
-    seen = await assistant.wait(thread, run)
-    assert (seen.id, seen.status, seen.failure) == (run, RunStatus.COMPLETED, None)
-    assert (await assistant.answer(thread, run)).text == "y = 12"
+    run = await assistant.start(thread, ask("What is y?"), RunName("turn 1"))
+    settled = await end_of(assistant, thread, run)
+    assert (settled.outcome.end, settled.outcome.failure) == (RunEnd.COMPLETED, None)
+    assert (await assistant.answer(thread, [run])).text == "y = 12"
     assert world.heard == "What is y?"
 
 
@@ -204,27 +218,37 @@ async def test_an_answer_holds_only_what_its_own_run_said(world: World) -> None:
     runs = []
     for number in (1, 2):
         world.script = Script(text=f"answer {number}")
-        runs.append(await assistant.start_run(thread, message(f"question {number}"), f"turn {number}"))
-        await assistant.wait(thread, runs[-1])
-    assert [(await assistant.answer(thread, run)).text for run in runs] == ["answer 1", "answer 2"]
+        runs.append(await assistant.start(thread, ask(f"question {number}"), RunName(f"turn {number}")))
+        await end_of(assistant, thread, runs[-1])
+    assert [(await assistant.answer(thread, [run])).text for run in runs] == ["answer 1", "answer 2"]
 
 
-async def test_a_run_is_found_by_its_turn_and_not_by_another(world: World) -> None:
+async def test_the_runs_of_one_turn_make_one_answer(world: World) -> None:
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    runs = []
+    for number in (1, 2):
+        world.script = Script(text=f"part {number}")
+        runs.append(await assistant.start(thread, ask("go on"), RunName(f"turn, run {number}")))
+        await end_of(assistant, thread, runs[-1])
+    assert (await assistant.answer(thread, runs)).text == "part 1\n\npart 2"
+
+
+async def test_a_run_is_found_by_its_name_and_not_by_another(world: World) -> None:
     assistant = world.assistant()
     thread, other = await thread_of(assistant), await thread_of(assistant)
-    runs = [await assistant.start_run(thread, message(), turn) for turn in ("turn 1",)]
-    await assistant.wait(thread, runs[0])
-    runs.append(await assistant.start_run(thread, message(), "turn 2"))
-    assert [await assistant.find_run(thread, f"turn {n}") for n in (1, 2, 3)] == [*runs, None]
-    assert await assistant.find_run(other, "turn 1") is None
+    first = await assistant.start(thread, ask(), RunName("turn 1"))
+    await end_of(assistant, thread, first)
+    second = await assistant.start(thread, ask(), RunName("turn 2"))
+    found = [await assistant.find(thread, RunName(f"turn {n}")) for n in (1, 2, 3)]
+    assert found == [Found(run=first), Found(run=second), Absent()]
+    assert await assistant.find(other, RunName("turn 1")) == Absent()
 
 
-@pytest.mark.parametrize("scope", [Scope.GROUP, Scope.CHANNEL])
-async def test_where_several_people_speak_the_assistant_reads_who_does(world: World, scope: Scope) -> None:
+async def test_where_several_people_speak_the_assistant_reads_who_does(world: World) -> None:
     assistant = world.assistant()
-    said = message("Plot it.")
-    shared = replace(said.reference, scope=scope, user=Party(id="ada", name="Ada\nLovelace"))
-    await assistant.start_run(await thread_of(assistant), replace(said, reference=shared), "turn")
+    shared = replace(ask("Plot it."), speaker="Ada\nLovelace")
+    await assistant.start(await thread_of(assistant), shared, RunName("turn"))
     await until(lambda: world.heard == "Ada Lovelace wrote:\nPlot it.")
 
 
@@ -232,20 +256,20 @@ async def test_a_picture_comes_with_its_words_and_its_bytes(world: World) -> Non
     world.script = Script(text="Here it is.", picture=PNG, alt_text="A parabola, y from 3 to 12")
     assistant = world.assistant()
     thread, run = await answered(assistant)
-    answer = await assistant.answer(thread, run)
+    answer = await assistant.answer(thread, [run])
     assert answer.text == "Here it is."
     assert [shown.alt_text for shown in answer.images] == ["A parabola, y from 3 to 12"]
-    assert await assistant.download(answer.images[0].file) == PNG
+    assert await content_of(assistant, answer.images[0].file) == PNG
 
 
 async def test_a_written_file_comes_with_the_words_that_stand_for_it(world: World) -> None:
     world.script = Script(text="All values:", file=b"x,y\n1,2\n")
     assistant = world.assistant()
     thread, run = await answered(assistant)
-    answer = await assistant.answer(thread, run)
+    answer = await assistant.answer(thread, [run])
     assert [(file.name, file.placeholder) for file in answer.files] == [("table.csv", TABLE)]
     assert answer.files[0].placeholder in answer.text
-    assert await assistant.download(answer.files[0].file) == b"x,y\n1,2\n"
+    assert await content_of(assistant, answer.files[0].file) == b"x,y\n1,2\n"
 
 
 async def test_files_come_with_a_message_and_stay_for_the_later_ones(world: World, tmp_path: Path) -> None:
@@ -253,10 +277,10 @@ async def test_files_come_with_a_message_and_stay_for_the_later_ones(world: Worl
     assistant = world.assistant()
     thread = await thread_of(assistant)
     table = await given(assistant, tmp_path, "Größe (1).csv", b"a,b\n1,2\n")
-    await assistant.add_message(thread, message(" "), [table])
+    await assistant.note(thread, replace(ask(" "), files=(table,)))
     picture = await given(assistant, tmp_path, "b.png", PNG, is_picture=True)
-    run = await assistant.start_run(thread, message("Plot it."), "turn", [picture])
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    run = await assistant.start(thread, replace(ask("Plot it."), files=(picture,)), RunName("turn"))
+    assert (await end_of(assistant, thread, run)).outcome.end is RunEnd.COMPLETED
     assert world.heard == "Plot it."
     assert world.files == [b"a,b\n1,2\n", PNG]
 
@@ -266,84 +290,88 @@ async def test_a_large_file_arrives_whole(world: World, tmp_path: Path) -> None:
     assistant = world.assistant()
     thread = await thread_of(assistant)
     large = await given(assistant, tmp_path, "large.csv", b"1,2\n" * 5_000_000)
-    run = await assistant.start_run(thread, message("Plot it."), "turn", [large])
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    run = await assistant.start(thread, replace(ask("Plot it."), files=(large,)), RunName("turn"))
+    assert (await end_of(assistant, thread, run)).outcome.end is RunEnd.COMPLETED
     assert [len(data) for data in world.files] == [20_000_000]
 
 
 async def given(
     assistant: Assistant, folder: Path, name: str, content: bytes, *, is_picture: bool = False
-) -> GivenFile:
+) -> UploadedFile:
     (folder / "given").write_bytes(content)
-    return GivenFile(id=await assistant.upload(name, folder / "given"), is_picture=is_picture)
+    ref = await assistant.upload(name, folder / "given")
+    return UploadedFile(ref=ref, name=name, is_picture=is_picture)
 
 
 async def test_a_file_that_is_not_there_is_an_error_of_the_assistant(world: World) -> None:
     with pytest.raises(AssistantError):
-        await world.assistant().download(FileId("file-nowhere"))
+        await content_of(world.assistant(), FileRef("file-nowhere"))
 
 
 async def test_a_run_that_wants_a_tool_waits_for_its_output_and_goes_on(world: World) -> None:
     world.script = Script(function=True, text="It is sunny.")
     assistant = world.assistant()
     thread = await thread_of(assistant)
-    run = await assistant.start_run(thread, message(), "turn")
-    seen = await assistant.wait(thread, run)
-    assert (seen.status, [call.name for call in seen.tool_calls]) == (RunStatus.REQUIRES_ACTION, [FUNCTION])
-    outputs = [ToolOutput(call=call.id, output="sunny") for call in seen.tool_calls]
-    await assistant.submit(thread, run, outputs)
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
-    assert (await assistant.answer(thread, run)).text == "It is sunny."
-    await assistant.submit(thread, run, outputs)  # as a turn does that was resumed after a crash
+    run = await assistant.start(thread, ask(), RunName("turn"))
+    wanted = (await events_of(assistant, thread, run))[-1]
+    assert isinstance(wanted, ToolsWanted)
+    assert [call.name for call in wanted.calls] == [FUNCTION]
+    outputs = [ToolOutput(call=call.id, output="sunny") for call in wanted.calls]
+    resumed = await assistant.resume(thread, run, outputs, RunName("turn, tools"))
+    assert (await end_of(assistant, thread, resumed)).outcome.end is RunEnd.COMPLETED
+    assert (await assistant.answer(thread, [run, resumed] if resumed != run else [run])).text == "It is sunny."
+    # As a turn does that was resumed after a crash.
+    assert await assistant.resume(thread, run, outputs, RunName("turn, tools")) == resumed
 
 
 async def test_a_cancelled_run_ends_and_its_thread_takes_the_next_message(world: World) -> None:
     world.script = Script(takes_s=60)
     assistant = world.assistant()
     thread = await thread_of(assistant)
-    run = await assistant.start_run(thread, message(), "turn 1")
+    run = await assistant.start(thread, ask(), RunName("turn 1"))
     await assistant.cancel(thread, run)
-    assert (await assistant.wait(thread, run)).status is RunStatus.CANCELLED
+    assert (await end_of(assistant, thread, run)).outcome.end is RunEnd.CANCELLED
     await assistant.cancel(thread, run)
     world.script = Script()
-    next_run = await assistant.start_run(thread, message(), "turn 2")
-    assert (await assistant.wait(thread, next_run)).status is RunStatus.COMPLETED
+    next_run = await assistant.start(thread, ask(), RunName("turn 2"))
+    assert (await end_of(assistant, thread, next_run)).outcome.end is RunEnd.COMPLETED
 
 
 async def test_a_run_that_has_ended_cannot_be_harmed_by_a_cancel(world: World) -> None:
     assistant = world.assistant()
     thread, run = await answered(assistant)
     await assistant.cancel(thread, run)
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert (await end_of(assistant, thread, run)).outcome.end is RunEnd.COMPLETED
 
 
-async def test_a_run_that_does_not_end_is_given_back_as_it_is_at_the_deadline(world: World) -> None:
+async def test_a_run_that_does_not_end_is_too_slow_at_the_deadline(world: World) -> None:
     world.script = Script(takes_s=60)
     assistant = world.assistant(PollingPace(first_s=0.01, max_s=0.05, deadline_s=0.5))
     thread = await thread_of(assistant)
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     began = time.monotonic()
-    assert (await assistant.wait(thread, run)).status in (RunStatus.QUEUED, RunStatus.IN_PROGRESS)
+    with pytest.raises(RunTooSlowError):
+        await events_of(assistant, thread, run)
     assert 0.4 < time.monotonic() - began < 20
 
 
 async def test_a_failed_run_says_why_and_when_to_come_again(world: World) -> None:
     world.script = Script(error_code="rate_limit_exceeded")
     assistant = world.assistant()
-    thread, run = await answered(assistant, RunStatus.FAILED)
-    seen = await assistant.wait(thread, run)
-    assert (seen.failure, seen.retry_after_s) == (FailureCode.RATE_LIMIT, 20)
-    assert seen.explanation == "Sorry, try again in 20s."
+    thread, run = await answered(assistant, RunEnd.FAILED)
+    outcome = (await end_of(assistant, thread, run)).outcome
+    assert (outcome.failure, outcome.retry_after_s) == (FailureCode.RATE_LIMIT, 20)
+    assert outcome.explanation == "Sorry, try again in 20s."
 
 
 async def test_a_thread_that_is_gone_is_told_from_other_trouble(world: World) -> None:
     assistant, nowhere = world.assistant(), ThreadId("thread_nowhere")
     for call in (
-        assistant.start_run(nowhere, message(), "turn"),
-        assistant.add_message(nowhere, message(), []),
-        assistant.find_run(nowhere, "turn"),
-        assistant.wait(nowhere, RunId("run_nowhere")),
-        assistant.answer(nowhere, RunId("run_nowhere")),
+        assistant.start(nowhere, ask(), RunName("turn")),
+        assistant.note(nowhere, ask()),
+        assistant.find(nowhere, RunName("turn")),
+        events_of(assistant, nowhere, RunId("run_nowhere")),
+        assistant.answer(nowhere, [RunId("run_nowhere")]),
     ):
         with pytest.raises(ThreadGoneError):
             await call
@@ -354,9 +382,9 @@ async def test_a_thread_held_by_another_run_is_told_from_other_trouble(world: Wo
     world.script = Script(takes_s=60)
     assistant = world.assistant()
     thread = await thread_of(assistant)
-    await assistant.start_run(thread, message(), "turn 1")
+    await assistant.start(thread, ask(), RunName("turn 1"))
     with pytest.raises(ThreadBusyError):
-        await assistant.start_run(thread, message(), "turn 2")
+        await assistant.start(thread, ask(), RunName("turn 2"))
 
 
 async def test_conversations_do_not_wait_for_one_another(world: World) -> None:
@@ -367,13 +395,50 @@ async def test_conversations_do_not_wait_for_one_another(world: World) -> None:
     assert time.monotonic() - began < 10  # one after the other they would take 15
 
 
-async def answered(assistant: Assistant, ends: RunStatus = RunStatus.COMPLETED) -> tuple[ThreadId, RunId]:
+async def test_what_a_run_does_is_told_until_it_ends(world: World) -> None:
+    world.script = Script(takes_s=0.3)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    run = await assistant.start(thread, ask(), RunName("turn"))
+    *before, last = await events_of(assistant, thread, run)
+    assert isinstance(last, Settled)
+    assert any(isinstance(event, Progress) for event in before)
+    assert not any(isinstance(event, Settled | ToolsWanted) for event in before)
+
+
+async def test_a_run_that_nobody_follows_any_more_goes_on(world: World) -> None:
+    world.script = Script(takes_s=0.3)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    run = await assistant.start(thread, ask(), RunName("turn"))
+    async with aclosing(assistant.follow(thread, run)) as events:
+        assert isinstance(await anext(events), Progress)
+    assert (await end_of(assistant, thread, run)).outcome.end is RunEnd.COMPLETED
+
+
+async def events_of(assistant: Assistant, thread: ThreadId, run: RunId) -> list[RunEvent]:
+    async with aclosing(assistant.follow(thread, run)) as events:
+        return [event async for event in events]
+
+
+async def end_of(assistant: Assistant, thread: ThreadId, run: RunId) -> Settled:
+    last = (await events_of(assistant, thread, run))[-1]
+    assert isinstance(last, Settled)
+    return last
+
+
+async def content_of(assistant: Assistant, file: FileRef) -> bytes:
+    async with assistant.open_file(file) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+async def answered(assistant: Assistant, end: RunEnd = RunEnd.COMPLETED) -> tuple[ThreadId, RunId]:
     """A thread with one message, and the run that has ended on it."""
     thread = await thread_of(assistant)
-    run = await assistant.start_run(thread, said_at_length(), "turn")
-    assert (await assistant.wait(thread, run)).status is ends
+    run = await assistant.start(thread, long_question(), RunName("turn"))
+    assert (await end_of(assistant, thread, run)).outcome.end is end
     return thread, run
 
 
-def said_at_length() -> IncomingMessage:
-    return message("Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.")
+def long_question() -> Ask:
+    return ask("Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.")

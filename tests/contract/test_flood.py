@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from bot.engine import Engine
 from bot.intake import Intake
 from bot.parts import Part, TextPart
 from bot.reply import ReplyWriter
-from bot.run import Run, RunId
-from bot.run_turn import Outside, give_up, run_turn
+from bot.run import RunEvent, RunId
 from bot.sentences import NOT_READ
+from bot.turn_story import Outside, give_up, run_turn
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
 from tests.support.fakes import (
@@ -38,9 +39,10 @@ RUN_S = 0.02
 
 
 class SlowAssistant(FakeAssistant):
-    async def wait(self, thread: ThreadId, run: RunId) -> Run:
+    async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
         await asyncio.sleep(RUN_S)
-        return await super().wait(thread, run)
+        async for event in super().follow(thread, run):
+            yield event
 
 
 class CountingChannel(FakeChannel):

@@ -20,9 +20,9 @@ from bot.errors import TurnStoppedError
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
-from bot.run_turn import Outside, run_turn
 from bot.turn import Turn
 from bot.turn_record import STOPPED
+from bot.turn_story import Outside, run_turn
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, function_call, text
 from tests.support.fakes import FakeChannel, FakeIncoming, FakePictures, MemoryConversations, MemoryFiles, message

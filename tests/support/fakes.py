@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bot.answer import Answer, FileId, GivenFile
+from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
 from bot.conversation import (
     ActivityId,
     Command,
     ConversationKey,
     ConversationReference,
-    IncomingMessage,
     Party,
     Question,
     Scope,
@@ -27,7 +26,21 @@ from bot.conversation import (
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.parts import Part
 from bot.ports import LedgerEntry, Live, StoredFile
-from bot.run import Run, RunId, RunStatus, ToolOutput
+from bot.run import (
+    Absent,
+    Ask,
+    FailureCode,
+    FindResult,
+    Found,
+    RunEnd,
+    RunEvent,
+    RunId,
+    RunName,
+    RunOutcome,
+    Settled,
+    ToolOutput,
+    Unknowable,
+)
 from bot.turn_record import ANSWERED, Outcome
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
@@ -112,69 +125,95 @@ class MemoryLedger:
             raise StorageError("disk full")
 
 
+COMPLETED = Settled(outcome=RunOutcome(end=RunEnd.COMPLETED))
+
+
+def ended(end: RunEnd, failure: FailureCode | None = None, *, retry_after_s: float | None = None) -> Settled:
+    """The last event of a run that ended so."""
+    return Settled(outcome=RunOutcome(end=end, failure=failure, retry_after_s=retry_after_s))
+
+
+FAILED = ended(RunEnd.FAILED, FailureCode.SERVER)
+
+
+def ask(text: str = "hello", *, conversation: str = "c1") -> Ask:
+    """A question as the application hands it to an assistant."""
+    return Ask(conversation=message(conversation=conversation).key, text=text)
+
+
 class FakeAssistant:
-    """Answers each run with `answers`, by the text of its message; runs rest at once unless told otherwise."""
+    """Answers each run with `answer_with`, by the text of its question; runs complete at once unless told otherwise."""
 
     def __init__(self) -> None:
         self.threads: list[ThreadId] = []
         self.gone: set[ThreadId] = set()
-        self.runs: dict[RunId, tuple[ThreadId, str, str]] = {}  # thread, turn, text
-        self.rests: list[Run | Exception] = []  # what the next waits give; else completed
-        self.wait_forever = False
+        self.runs: dict[RunId, tuple[ThreadId, RunName, str]] = {}  # thread, name, text
+        self.ends: list[RunEvent | Exception] = []  # how the next calls of `follow` end; else COMPLETED
+        self.on_the_way: list[RunEvent] = []  # yielded before each end
+        self.never_settles = False
+        self.cannot_find = False  # as a service that cannot be asked for runs by name
         self.submitted: list[ToolOutput] = []
         self.cancelled: list[RunId] = []
         self.answer_with: Callable[[str], Answer] = lambda text: Answer(text=f"You said: {text}")
-        self.files: dict[FileId, bytes] = {}
-        self.uploaded: dict[FileId, tuple[str, bytes]] = {}
-        self.given: list[tuple[ThreadId, str, tuple[GivenFile, ...]]] = []  # with each message, by a run or without
+        self.files: dict[FileRef, bytes] = {}
+        self.uploaded: dict[FileRef, tuple[str, bytes]] = {}
+        self.asked: list[tuple[ThreadId, Ask]] = []  # by a run or a note
 
-    async def create_thread(self, key: ConversationKey) -> ThreadId:
+    async def open_thread(self, key: ConversationKey) -> ThreadId:
         self.threads.append(ThreadId(f"thread_{len(self.threads) + 1}"))
         return self.threads[-1]
 
-    async def upload(self, name: str, content: Path) -> FileId:
-        file = FileId(f"file_{len(self.uploaded) + 1}")
+    async def upload(self, name: str, content: Path) -> FileRef:
+        file = FileRef(f"file_{len(self.uploaded) + 1}")
         self.uploaded[file] = (name, await asyncio.to_thread(content.read_bytes))
         return file
 
-    async def add_message(self, thread: ThreadId, message: IncomingMessage, files: Sequence[GivenFile]) -> None:
+    async def note(self, thread: ThreadId, ask: Ask) -> None:
         if thread in self.gone:
             raise ThreadGoneError(f"no thread {thread}")
-        self.given.append((thread, message.text, tuple(files)))
+        self.asked.append((thread, ask))
 
-    async def start_run(
-        self, thread: ThreadId, message: IncomingMessage, turn: str, files: Sequence[GivenFile] = ()
-    ) -> RunId:
-        await self.add_message(thread, message, files)
+    async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
+        await self.note(thread, ask)
         run = RunId(f"run_{len(self.runs) + 1}")
-        self.runs[run] = (thread, turn, message.text)
+        self.runs[run] = (thread, name, ask.text)
         return run
 
-    async def find_run(self, thread: ThreadId, turn: str) -> RunId | None:
-        return next((run for run, (where, whose, _) in self.runs.items() if (where, whose) == (thread, turn)), None)
+    async def find(self, thread: ThreadId, name: RunName) -> FindResult:
+        if self.cannot_find:
+            return Unknowable()
+        runs = (run for run, (where, called, _) in self.runs.items() if (where, called) == (thread, name))
+        run = next(runs, None)
+        return Absent() if run is None else Found(run=run)
 
-    async def wait(self, thread: ThreadId, run: RunId) -> Run:
-        if self.wait_forever:
+    async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
+        for event in self.on_the_way:
+            yield event
+        if self.never_settles:
             await asyncio.Event().wait()
         await asyncio.sleep(0)
-        if not self.rests:
-            return Run(id=run, status=RunStatus.COMPLETED)
-        rest = self.rests.pop(0)
-        if isinstance(rest, Exception):
-            raise rest
-        return rest
+        end = self.ends.pop(0) if self.ends else COMPLETED
+        if isinstance(end, Exception):
+            raise end
+        yield end
 
-    async def submit(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput]) -> None:
+    async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
         self.submitted.extend(outputs)
+        return run
 
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
         self.cancelled.append(run)
 
-    async def answer(self, thread: ThreadId, run: RunId) -> Answer:
-        return self.answer_with(self.runs[run][2])
+    async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
+        return self.answer_with(self.runs[runs[0]][2])
 
-    async def download(self, file: FileId) -> bytes:
-        return self.files[file]
+    @asynccontextmanager
+    async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield self.files[file][:3]
+            yield self.files[file][3:]
+
+        yield chunks()
 
 
 class FakeIncoming:
@@ -202,6 +241,7 @@ class FakeChannel:
         self.heard: list[Part | str] = []  # parts, and the words "typing" and "deleted"
         self.failures: list[Exception] = []  # what the next sends raise
         self.success = asyncio.Event()  # set: something else was taken
+        self.shown: list[str] = []  # while an answer was worked on: status and text
 
     @property
     def said(self) -> list[Part]:
@@ -237,10 +277,10 @@ class FakeLive:
         self._to = to
 
     async def status(self, text: str) -> None:
-        pass
+        self._channel.shown.append(text)
 
     async def text(self, so_far: str) -> None:
-        pass
+        self._channel.shown.append(so_far)
 
     async def finish(self, part: Part) -> ActivityId | None:
         return await self._channel.send(self._to, part)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import Patience
+from adapters.openai.retry import RetryPolicy
+from bot.conversation import ThreadId
+from bot.run import RunEvent, RunId
 from tests.support.fake_assistants import KEY, FakeAssistants
 
-PATIENCE = Patience(call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, tries=4, first_pause_s=0.01)
+RETRY = RetryPolicy(
+    call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, max_attempts=4, first_pause_s=0.01
+)
 PACE = PollingPace(first_s=0.01, max_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
 
 
 @asynccontextmanager
-async def calling(service: FakeAssistants, patience: Patience = PATIENCE) -> AsyncIterator[Client]:
+async def calling(service: FakeAssistants, retry: RetryPolicy = RETRY) -> AsyncIterator[Client]:
     """A client of the stand-in service."""
-    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), patience=patience)
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY), retry=retry)
     try:
         yield client
     finally:
@@ -27,5 +31,11 @@ async def calling(service: FakeAssistants, patience: Patience = PATIENCE) -> Asy
 
 def impatient(client: Client) -> AssistantsBackend:
     """The assistant behind a client."""
-    patience = Patience(tries=5, first_pause_s=0.05)
-    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, patience=patience)
+    retry = RetryPolicy(max_attempts=5, first_pause_s=0.05)
+    return AssistantsBackend(assistant_id="asst_1", client=client, pace=PACE, retry=retry)
+
+
+async def last_event(assistant: AssistantsBackend, thread: ThreadId, run: RunId) -> RunEvent:
+    """Follow a run to its end, or until it wants tools."""
+    async with aclosing(assistant.follow(thread, run)) as events:
+        return [event async for event in events][-1]

@@ -11,8 +11,8 @@ from bot.codec import message_to_json
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
-from bot.run_turn import Outside, run_turn
 from bot.turn import Turn
+from bot.turn_story import Outside, run_turn
 from tests.support.fakes import (
     FakeAssistant,
     FakeChannel,

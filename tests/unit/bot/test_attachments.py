@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.answer import FileId, GivenFile
+from bot.answer import FileRef
 from bot.attachments import MAX_FILE_BYTES, Attachment, objection_to
 from bot.codec import message_from_json, message_to_json
 from bot.conversation import TurnState
@@ -18,7 +18,8 @@ from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.parts import ApologyPart, TextPart
 from bot.received_file import receive
-from bot.run_turn import run_turn
+from bot.run import UploadedFile
+from bot.turn_story import run_turn
 from tests.support.fakes import (
     PNG,
     FakeIncoming,
@@ -40,8 +41,8 @@ async def test_files_are_brought_to_the_assistant_and_given_with_the_question() 
     world = world_of_files()
     assert await world.answer("Plot it", CSV, PICTURE) == [TextPart(text="You said: Plot it")]
     assert list(world.assistant.uploaded.values()) == [("a.csv", b"a,b\n1,2\n"), ("b.png", PNG)]
-    [(_, _, given)] = world.assistant.given
-    assert [file.is_picture for file in given] == [False, True]
+    [(_, asked)] = world.assistant.asked
+    assert [file.is_picture for file in asked.files] == [False, True]
 
 
 async def test_two_files_of_one_name_stay_two() -> None:
@@ -54,7 +55,7 @@ async def test_what_is_no_picture_is_not_shown_as_one_whatever_its_name() -> Non
     world = world_of_files()
     world.incoming.kept["at/b.png"] = b"<svg/>"
     await world.answer("What is this?", PICTURE)
-    assert world.assistant.given[0][2] == (GivenFile(id=FileId("file_1"), is_picture=False),)
+    assert world.assistant.asked[0][1].files == (UploadedFile(ref=FileRef("file_1"), name="b.png", is_picture=False),)
 
 
 async def test_a_file_that_arrived_before_a_crash_is_not_brought_again() -> None:
@@ -64,13 +65,13 @@ async def test_a_file_that_arrived_before_a_crash_is_not_brought_again() -> None
     world.die_at = ""
     assert await world.answer("Plot it", CSV, PICTURE, attempts=1) == [TextPart(text="You said: Plot it")]
     assert world.incoming.opened_urls == ["at/a.csv", "at/b.png", "at/b.png"]
-    assert [file.id for file in world.assistant.given[0][2]] == ["file_1", "file_3"]
+    assert [file.ref for file in world.assistant.asked[0][1].files] == ["file_1", "file_3"]
 
 
 async def test_a_stop_does_not_wait_for_a_large_file() -> None:
     world = world_of_files()
 
-    async def endless(name: str, content: Path) -> FileId:
+    async def endless(name: str, content: Path) -> FileRef:
         turn.stop()
         await asyncio.Event().wait()
         raise AssertionError
@@ -80,7 +81,7 @@ async def test_a_stop_does_not_wait_for_a_large_file() -> None:
     async with asyncio.timeout(5):
         await run_turn(turn, world.outside)
     assert world.channel.said == [TextPart(text="Stopped. Your question was not answered.")]
-    assert world.assistant.given == []
+    assert world.assistant.asked == []
 
 
 async def test_files_without_a_word_are_kept_in_the_thread_and_asked_about() -> None:
@@ -88,20 +89,20 @@ async def test_files_without_a_word_are_kept_in_the_thread_and_asked_about() -> 
     [said] = await world.answer("  ", CSV, PICTURE)
     assert isinstance(said, TextPart)
     assert said.text.startswith("I have a.csv and b.png. What shall I do with them?")
-    assert [(thread, len(given)) for thread, _, given in world.assistant.given] == [("thread_1", 2)]
+    assert [(thread, len(asked.files)) for thread, asked in world.assistant.asked] == [("thread_1", 2)]
     assert world.assistant.runs == {}
     world.steps.clear()
     await world.answer("Plot it")
-    assert world.assistant.given[-1][0] == "thread_1"
+    assert world.assistant.asked[-1][0] == "thread_1"
 
 
 @pytest.mark.parametrize("text", ["", "Plot it"])
 async def test_a_thread_that_is_gone_is_replaced_and_gets_the_files_that_are_there_already(text: str) -> None:
     world = world_of_files()
-    world.assistant.gone.add(await world.assistant.create_thread(message().key))
+    world.assistant.gone.add(await world.assistant.open_thread(message().key))
     await world.conversations.remember(message().key, world.assistant.threads[0])
     await world.answer(text, CSV)
-    assert [thread for thread, _, _ in world.assistant.given] == ["thread_2"]
+    assert [thread for thread, _ in world.assistant.asked] == ["thread_2"]
     assert len(world.assistant.uploaded) == 1
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
-from bot.run_turn import give_up, run_turn
 from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN
+from bot.turn_story import give_up, run_turn
 from tests.support.turn_fixtures import World, texts
 from tests.support.waiting import until
 

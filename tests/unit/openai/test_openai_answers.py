@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from adapters.openai.answers import answer_from, cited_files
+from adapters.openai.protocol import answer_from
 from adapters.openai.wire import Fields
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileId
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
 from bot.errors import AssistantUnavailableError
 from tests.support.fake_assistants_state import citation, file_path, image, text
 
@@ -19,8 +19,8 @@ def said(*contents: Any, **metadata: str) -> Fields:
     return Fields({"id": "msg_1", "content": list(contents), "metadata": metadata}, "a message")
 
 
-def answer(*messages: Fields, names: dict[FileId, str] | None = None) -> Answer:
-    return answer_from(messages, names or {})
+def answer(*messages: Fields) -> Answer:
+    return answer_from(messages)
 
 
 def test_parts_and_messages_follow_one_another_in_order() -> None:
@@ -38,15 +38,15 @@ def test_a_refusal_is_what_the_assistant_says() -> None:
 def test_pictures_come_once_each_with_the_words_for_what_was_drawn() -> None:
     first = said(image("file-1"), image("file-2"), **{"alt:file-1": "A parabola"})
     assert answer(first, said(image("file-1"), **{"alt:file-1": "A parabola"})).images == (
-        AnswerImage(file=FileId("file-1"), alt_text="A parabola"),
-        AnswerImage(file=FileId("file-2")),
+        AnswerImage(file=FileRef("file-1"), alt_text="A parabola"),
+        AnswerImage(file=FileRef("file-2")),
     )
 
 
 def test_a_written_file_keeps_the_words_that_stand_for_it() -> None:
     found = answer(said(text(f"See [the table]({TABLE}).", file_path(TABLE, "file-1"))))
     assert found.text == f"See [the table]({TABLE})."
-    assert found.files == (AnswerFile(file=FileId("file-1"), name="table.csv", placeholder=TABLE),)
+    assert found.files == (AnswerFile(file=FileRef("file-1"), name="table.csv", placeholder=TABLE),)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,9 @@ def test_a_file_written_twice_is_there_once_as_it_was_in_the_end() -> None:
     assert [file.file for file in answer(*messages).files] == ["file-new"]
 
 
-def test_a_citation_is_named_by_its_file() -> None:
+def test_a_citation_holds_its_file() -> None:
     message = said(text("As said【4:0†source】.", citation("【4:0†source】", "file-1")))
-    assert cited_files([message]) == {"file-1"}
-    found = answer(message, names={FileId("file-1"): "report.pdf"})
-    assert found.citations == (Citation(placeholder="【4:0†source】", name="report.pdf"),)
+    assert answer(message).citations == (Citation(placeholder="【4:0†source】", file=FileRef("file-1")),)
 
 
 def test_what_is_not_known_is_left_out(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,22 +12,21 @@ import pytest
 from adapters.embedded.models.port import SAYS_WHO
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint
-from adapters.openai.given import spoken
-from bot.answer import GivenFile
-from bot.attachments import Attachment
-from bot.conversation import Party, Scope, ThreadId
+from adapters.openai.protocol import message_body
+from bot.conversation import ThreadId
 from bot.errors import (
     AssistantRefusedError,
     AssistantUnavailableError,
+    RunTooSlowError,
     ThreadBusyError,
     ThreadGoneError,
 )
-from bot.run import RunId, RunStatus, ToolCallId, ToolOutput
+from bot.run import RunEnd, RunId, RunName, Settled, ToolCallId, ToolOutput, UploadedFile
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, citation, function_call, text
-from tests.support.fakes import message
-from tests.support.impatient_client import PACE, PATIENCE, calling, impatient
+from tests.support.fakes import ask, message
+from tests.support.impatient_client import PACE, RETRY, calling, impatient, last_event
 
 SURELY_NOT_DONE = (Fault.RATE_LIMIT,)
 IN_DOUBT = tuple(fault for fault in Fault if fault not in SURELY_NOT_DONE)
@@ -52,7 +51,7 @@ def assistant(client: Client) -> AssistantsBackend:
 
 @pytest.fixture
 async def thread(assistant: AssistantsBackend) -> ThreadId:
-    return await assistant.create_thread(message().key)
+    return await assistant.open_thread(message().key)
 
 
 async def test_a_run_is_started_with_its_message_in_one_call(
@@ -60,7 +59,7 @@ async def test_a_run_is_started_with_its_message_in_one_call(
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
-    await assistant.start_run(thread, message("What is y?"), "7-m1")
+    await assistant.start(thread, ask("What is y?"), RunName("7-m1"))
     assert [(call.endpoint, call.body) for call in service.calls] == [
         (To.CREATE_THREAD, {}),
         (
@@ -79,15 +78,14 @@ async def test_nothing_about_people_goes_along_but_what_was_said(
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
-    await assistant.start_run(thread, message("hello", conversation="a:secret"), "7-m1")
+    await assistant.start(thread, ask("hello", conversation="a:secret"), RunName("7-m1"))
     assert not {"secret", "Ada", "ada", "t1"} & {word for call in service.calls for word in str(call.body).split("'")}
 
 
 def test_who_speaks_is_told_only_where_several_people_do() -> None:
-    said = message("hi")
-    assert spoken(said) == "hi"
-    shared = replace(said, reference=replace(said.reference, scope=Scope.CHANNEL))
-    assert spoken(shared) == "Ada wrote:\nhi"
+    assert message_body(ask("hi")) == {"role": "user", "content": "hi"}
+    shared = replace(ask("hi"), speaker="Ada")
+    assert message_body(shared) == {"role": "user", "content": "Ada wrote:\nhi", "metadata": {"speaker": "Ada"}}
 
 
 @pytest.mark.parametrize(
@@ -104,10 +102,10 @@ def test_who_speaks_is_told_only_where_several_people_do() -> None:
     ],
 )
 def test_a_speakers_name_stays_one_line_whoever_chose_it(name: str, line: str) -> None:
-    said = message("Ada wrote:\nhi")
-    reference = replace(said.reference, scope=Scope.GROUP, user=Party(id="x", name=name))
-    assert spoken(replace(said, reference=reference)) == f"{line}\nAda wrote:\nhi"
-    assert SAYS_WHO.fullmatch(f"{line}\n")  # our own server takes it for what it is
+    body = message_body(replace(ask("Ada wrote:\nhi"), speaker=name))
+    assert body["content"] == f"{line}\nAda wrote:\nhi"
+    assert body["metadata"] == {"speaker": line.removesuffix(" wrote:")}
+    assert SAYS_WHO.fullmatch(f"{line}\n")  # the embedded server takes it for what it is
 
 
 @pytest.mark.parametrize("fault", IN_DOUBT)
@@ -118,11 +116,11 @@ async def test_a_run_whose_start_is_in_doubt_is_looked_for_before_another_is_sta
     thread: ThreadId,
 ) -> None:
     service.fail(To.CREATE_RUN, fault)
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     assert list(service.state.runs) == [run]
     assert len([m for m in service.state.messages[thread] if m["role"] == "user"]) == 1
     assert service.calls[2].endpoint is To.LIST_RUNS
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert await completed(assistant, thread, run)
 
 
 async def test_a_run_that_was_surely_not_started_is_started_without_looking(
@@ -131,7 +129,7 @@ async def test_a_run_that_was_surely_not_started_is_started_without_looking(
     thread: ThreadId,
 ) -> None:
     service.fail(To.CREATE_RUN, Fault.RATE_LIMIT, Fault.RATE_LIMIT)
-    await assistant.start_run(thread, message(), "turn")
+    await assistant.start(thread, ask(), RunName("turn"))
     assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * 3
 
 
@@ -142,8 +140,8 @@ async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
 ) -> None:
     service.weather = lambda _to: Fault.RATE_LIMIT
     with pytest.raises(AssistantUnavailableError):
-        await assistant.start_run(thread, message(), "turn")
-    assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * PATIENCE.tries
+        await assistant.start(thread, ask(), RunName("turn"))
+    assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * RETRY.max_attempts
 
 
 async def test_a_start_that_stays_in_doubt_is_given_up(
@@ -153,8 +151,8 @@ async def test_a_start_that_stays_in_doubt_is_given_up(
 ) -> None:
     service.weather = lambda to: Fault.RESET if to is To.CREATE_RUN else None
     with pytest.raises(AssistantUnavailableError):
-        await assistant.start_run(thread, message(), "turn")
-    assert len(service.called(To.CREATE_RUN)) == len(service.called(To.LIST_RUNS)) == PATIENCE.tries
+        await assistant.start(thread, ask(), RunName("turn"))
+    assert len(service.called(To.CREATE_RUN)) == len(service.called(To.LIST_RUNS)) == RETRY.max_attempts
 
 
 async def test_a_run_that_the_list_does_not_show_yet_is_found_by_its_hold_on_the_thread(
@@ -165,7 +163,7 @@ async def test_a_run_that_the_list_does_not_show_yet_is_found_by_its_hold_on_the
     service.state.plan = lambda _said: Plan(run_s=60)
     service.state.hidden_lists = 2
     service.fail(To.CREATE_RUN, Fault.LOST_ANSWER)
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     assert list(service.state.runs) == [run]
 
 
@@ -175,8 +173,8 @@ async def test_a_thread_that_is_soon_free_is_waited_for(
     thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=0.2)
-    first = await assistant.start_run(thread, message(), "turn 1")
-    second = await assistant.start_run(thread, message(), "turn 2")
+    first = await assistant.start(thread, ask(), RunName("turn 1"))
+    second = await assistant.start(thread, ask(), RunName("turn 2"))
     assert list(service.state.runs) == [first, second]
 
 
@@ -186,46 +184,47 @@ async def test_a_thread_that_stays_busy_is_given_up(
     thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60)
-    await assistant.start_run(thread, message(), "turn 1")
+    await assistant.start(thread, ask(), RunName("turn 1"))
     with pytest.raises(ThreadBusyError):
-        await assistant.start_run(thread, message(), "turn 2")
+        await assistant.start(thread, ask(), RunName("turn 2"))
     assert len(service.state.runs) == 1
 
 
 async def test_a_wrong_key_is_refused_at_once_and_never_quoted(service: FakeAssistants, thread: ThreadId) -> None:
-    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key="sk-wrong"), patience=PATIENCE)
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key="sk-wrong"), retry=RETRY)
     assistant = AssistantsBackend(assistant_id="asst_1", client=client)
     service.calls.clear()
     with pytest.raises(AssistantRefusedError) as caught:
-        await assistant.start_run(thread, message(), "turn")
+        await assistant.start(thread, ask(), RunName("turn"))
     await client.close()
     assert len(service.calls) == 1
     assert "sk-wrong" not in str(caught.value)
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.SILENCE])
-async def test_every_fault_is_borne_while_a_run_is_watched(
+async def test_every_fault_is_waited_out_while_a_run_is_followed(
     fault: Fault,
     service: FakeAssistants,
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     service.fail(To.GET_RUN, fault, fault, fault)
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert await completed(assistant, thread, run)
 
 
 @pytest.mark.parametrize("status", ["in_progress", "queued", "cancelling", "pondering"])
-async def test_a_run_that_is_stuck_is_given_back_at_the_deadline(
+async def test_a_run_that_is_stuck_is_too_slow_at_the_deadline(
     status: str,
     service: FakeAssistants,
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60, before=status)
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     began = time.monotonic()
-    assert (await assistant.wait(thread, run)).status in (status, RunStatus.UNKNOWN)
+    with pytest.raises(RunTooSlowError):
+        await last_event(assistant, thread, run)
     assert PACE.deadline_s - 0.2 < time.monotonic() - began < PACE.deadline_s + 0.5
 
 
@@ -236,7 +235,7 @@ async def test_the_service_may_set_the_pace(
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=0.5)
     service.poll_after_ms = "250"
-    await assistant.wait(thread, await assistant.start_run(thread, message(), "turn"))
+    await last_event(assistant, thread, await assistant.start(thread, ask(), RunName("turn")))
     assert len(service.called(To.GET_RUN)) <= 4
 
 
@@ -246,9 +245,9 @@ async def test_an_answer_of_many_pages_is_read_whole(
     thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(messages=[[text(f"line {n}")] for n in range(250)])
-    run = await assistant.start_run(thread, message(), "turn")
-    await assistant.wait(thread, run)
-    assert (await assistant.answer(thread, run)).text.split("\n\n") == [f"line {n}" for n in range(250)]
+    run = await assistant.start(thread, ask(), RunName("turn"))
+    await last_event(assistant, thread, run)
+    assert (await assistant.answer(thread, [run])).text.split("\n\n") == [f"line {n}" for n in range(250)]
     assert len(service.called(To.LIST_MESSAGES)) == 3
 
 
@@ -261,12 +260,12 @@ async def test_a_service_that_ignores_the_filter_cannot_mix_answers(
     everything = service.state.messages_of
     monkeypatch.setattr(service.state, "messages_of", lambda thread, _run: everything(thread, None))
     for number in (1, 2):
-        run = await assistant.start_run(thread, message(f"question {number}"), f"turn {number}")
-        await assistant.wait(thread, run)
-    assert (await assistant.answer(thread, run)).text == "You said: question 2"
+        run = await assistant.start(thread, ask(f"question {number}"), RunName(f"turn {number}"))
+        await last_event(assistant, thread, run)
+    assert (await assistant.answer(thread, [run])).text == "You said: question 2"
 
 
-async def test_a_cited_file_is_asked_for_its_name_and_missed_without_harm(
+async def test_cited_files_cost_no_request_each(
     service: FakeAssistants,
     assistant: AssistantsBackend,
     thread: ThreadId,
@@ -274,10 +273,11 @@ async def test_a_cited_file_is_asked_for_its_name_and_missed_without_harm(
     service.state.files["report"] = b"%PDF"
     notes = (citation("【1】", "report"), citation("【2】", "lost"))
     service.state.plan = lambda _said: Plan(messages=[[text("As said【1】【2】.", *notes)]])
-    run = await assistant.start_run(thread, message(), "turn")
-    await assistant.wait(thread, run)
-    named = [(cited.placeholder, cited.name) for cited in (await assistant.answer(thread, run)).citations]
-    assert named == [("【1】", "report.pdf"), ("【2】", "")]
+    run = await assistant.start(thread, ask(), RunName("turn"))
+    await last_event(assistant, thread, run)
+    cited = [(citation.placeholder, citation.file) for citation in (await assistant.answer(thread, [run])).citations]
+    assert cited == [("【1】", "report"), ("【2】", "lost")]
+    assert service.called(To.GET_FILE) == []
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.WRONG_SHAPE])
@@ -287,15 +287,20 @@ async def test_reading_an_answer_survives_a_fault(
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
-    run = await assistant.start_run(thread, message("hi"), "turn")
-    await assistant.wait(thread, run)
+    run = await assistant.start(thread, ask("hi"), RunName("turn"))
+    await last_event(assistant, thread, run)
     service.fail(To.LIST_MESSAGES, fault)
-    assert (await assistant.answer(thread, run)).text == "You said: hi"
+    assert (await assistant.answer(thread, [run])).text == "You said: hi"
+
+
+async def completed(assistant: AssistantsBackend, thread: ThreadId, run: RunId) -> bool:
+    last = await last_event(assistant, thread, run)
+    return isinstance(last, Settled) and last.outcome.end is RunEnd.COMPLETED
 
 
 async def wanting_a_tool(service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId) -> RunId:
     service.state.plan = lambda _said: Plan(tool_calls=[function_call("call_1", "look_up")])
-    return await assistant.start_run(thread, message(), "turn")
+    return await assistant.start(thread, ask(), RunName("turn"))
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -307,9 +312,10 @@ async def test_tool_outputs_arrive_once_whatever_happens_to_the_call(
 ) -> None:
     run = await wanting_a_tool(service, assistant, thread)
     service.fail(To.SUBMIT, fault)
-    await assistant.submit(thread, run, [ToolOutput(call=ToolCallId("call_1"), output="sunny")])
+    outputs = [ToolOutput(call=ToolCallId("call_1"), output="sunny")]
+    assert await assistant.resume(thread, run, outputs, RunName("turn, tools")) == run
     assert service.state.runs[run].outputs == [{"tool_call_id": "call_1", "output": "sunny"}]
-    assert (await assistant.wait(thread, run)).status is RunStatus.COMPLETED
+    assert await completed(assistant, thread, run)
 
 
 async def test_outputs_that_do_not_fit_are_not_passed_over(
@@ -320,7 +326,7 @@ async def test_outputs_that_do_not_fit_are_not_passed_over(
     run = await wanting_a_tool(service, assistant, thread)
     outputs = [ToolOutput(call=ToolCallId(call), output="") for call in ("call_1", "call_2")]
     with pytest.raises(AssistantRefusedError):
-        await assistant.submit(thread, run, outputs)
+        await assistant.resume(thread, run, outputs, RunName("turn, tools"))
     assert len(service.called(To.SUBMIT)) == 1
 
 
@@ -332,7 +338,7 @@ async def test_a_cancel_is_done_whatever_happens_to_the_call(
     thread: ThreadId,
 ) -> None:
     service.state.plan = lambda _said: Plan(run_s=60)
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     service.fail(To.CANCEL, fault)
     await assistant.cancel(thread, run)
     assert service.state.runs[run].status == "cancelled"
@@ -343,19 +349,19 @@ async def test_a_thread_that_went_away_is_told(
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
-    run = await assistant.start_run(thread, message(), "turn")
+    run = await assistant.start(thread, ask(), RunName("turn"))
     del service.state.messages[thread]
     with pytest.raises(ThreadGoneError):
-        await assistant.wait(thread, run)
+        await last_event(assistant, thread, run)
     with pytest.raises(ThreadGoneError):
-        await assistant.start_run(thread, message(), "turn 2")
+        await assistant.start(thread, ask(), RunName("turn 2"))
 
 
 async def test_a_message_with_files_has_them_for_code_and_the_pictures_to_look_at(
     service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId, tmp_path: Path
 ) -> None:
     files = [await given(assistant, tmp_path, "a.csv"), await given(assistant, tmp_path, "b.png", is_picture=True)]
-    await assistant.start_run(thread, message("Look"), "turn", files)
+    await assistant.start(thread, replace(ask("Look"), files=tuple(files)), RunName("turn"))
     assert [(call.body["purpose"], call.body["name"]) for call in service.called(To.UPLOAD)] == [
         ("assistants", "a.csv"),
         ("assistants", "b.png"),
@@ -364,16 +370,16 @@ async def test_a_message_with_files_has_them_for_code_and_the_pictures_to_look_a
     tools = [{"type": "code_interpreter"}]
     assert said == {
         "role": "user",
-        "content": [{"type": "text", "text": "Look"}, {"type": "image_file", "image_file": {"file_id": files[1].id}}],
-        "attachments": [{"file_id": file.id, "tools": tools} for file in files],
+        "content": [{"type": "text", "text": "Look"}, {"type": "image_file", "image_file": {"file_id": files[1].ref}}],
+        "attachments": [{"file_id": file.ref, "tools": tools} for file in files],
     }
 
 
 async def test_files_without_a_word_become_a_message_that_names_them(
     service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId, tmp_path: Path
 ) -> None:
-    attached = replace(message(" "), attachments=(Attachment(name="a.csv", url="u"), Attachment(name="b.md", url="u")))
-    await assistant.add_message(thread, attached, [await given(assistant, tmp_path, "a.csv")])
+    files = (await given(assistant, tmp_path, "a.csv"), await given(assistant, tmp_path, "b.md"))
+    await assistant.note(thread, replace(ask(" "), files=files))
     assert service.called(To.ADD_MESSAGE)[0].body["content"] == "Here is a.csv and b.md."
 
 
@@ -383,10 +389,11 @@ async def test_an_upload_is_made_again_whatever_went_wrong(
 ) -> None:
     service.fail(To.UPLOAD, fault)
     file = await given(assistant, tmp_path, "a.csv")
-    assert service.state.files[file.id] == b"a,b\n"
+    assert service.state.files[file.ref] == b"a,b\n"
     assert len(service.called(To.UPLOAD)) == 2
 
 
-async def given(assistant: AssistantsBackend, folder: Path, name: str, *, is_picture: bool = False) -> GivenFile:
+async def given(assistant: AssistantsBackend, folder: Path, name: str, *, is_picture: bool = False) -> UploadedFile:
     (folder / name).write_bytes(b"a,b\n")
-    return GivenFile(id=await assistant.upload(name, folder / name), is_picture=is_picture)
+    ref = await assistant.upload(name, folder / name)
+    return UploadedFile(ref=ref, name=name, is_picture=is_picture)

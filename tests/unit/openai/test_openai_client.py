@@ -13,12 +13,14 @@ import pytest
 from aiohttp import web
 
 from adapters.openai.client import Client, Endpoint, path_to
-from adapters.openai.retry import Patience
+from adapters.openai.retry import RetryPolicy
 from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
 
 KEY = "sk-secret"
 BOMB = gzip.compress(b"x" * 5_000_000)
-QUICK = Patience(call_deadline_s=0.4, download_deadline_s=0.4, total_deadline_s=5, tries=3, first_pause_s=0.01)
+QUICK = RetryPolicy(
+    call_deadline_s=0.4, download_deadline_s=0.4, total_deadline_s=5, max_attempts=3, first_pause_s=0.01
+)
 
 
 class Service:
@@ -53,7 +55,7 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
 @asynccontextmanager
 async def calling(service: Service, **settings: object) -> AsyncIterator[Client]:
     endpoint = {"base_url": service.url, "api_key": KEY, **settings}
-    client = Client(endpoint=Endpoint(**endpoint), patience=QUICK)  # type: ignore[arg-type]  # from keywords of tests
+    client = Client(endpoint=Endpoint(**endpoint), retry=QUICK)  # type: ignore[arg-type]  # from keywords of tests
     try:
         yield client
     finally:
@@ -141,7 +143,7 @@ async def test_reading_gives_up_after_some_tries() -> None:
     async with serving(unwell) as service, calling(service) as client:
         with pytest.raises(AssistantUnavailableError):
             await client.get("/threads/t")
-    assert len(service.requests) == QUICK.tries
+    assert len(service.requests) == QUICK.max_attempts
 
 
 @pytest.mark.parametrize("status", [500, 502, 408, 409])
@@ -155,7 +157,7 @@ async def test_a_post_is_not_repeated_when_it_may_have_been_done(status: int) ->
         assert len(service.requests) == 1
         with pytest.raises(AssistantUnavailableError):
             await client.post("/threads", {}, repeatable=True)
-    assert len(service.requests) == 1 + QUICK.tries
+    assert len(service.requests) == 1 + QUICK.max_attempts
 
 
 async def test_a_post_that_was_turned_away_is_repeated_when_the_service_wishes() -> None:
@@ -209,11 +211,15 @@ async def silent(_request: web.Request) -> web.Response:
 @pytest.mark.parametrize("answer", [drip, silent])
 async def test_every_call_ends_at_its_deadline(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
     async with serving(answer) as service, calling(service) as client:
-        for call in (client.look("/x", within_s=0.2), client.post("/x", {}), client.download("/x", limit_bytes=10_000)):
+        for call in (
+            client.get_once("/x", within_s=0.2),
+            client.post("/x", {}),
+            client.download("/x", limit_bytes=10_000),
+        ):
             began = time.monotonic()
             with pytest.raises(AssistantUnavailableError):
                 await call
-            assert time.monotonic() - began < QUICK.tries * QUICK.call_deadline_s + 1
+            assert time.monotonic() - began < QUICK.max_attempts * QUICK.call_deadline_s + 1
 
 
 async def flood(_request: web.Request) -> web.Response:
@@ -245,7 +251,7 @@ async def test_an_answer_that_is_no_json_counts_as_unwell(body: bytes) -> None:
     async with serving(garbage) as service, calling(service) as client:
         with pytest.raises(AssistantUnavailableError):
             await client.get("/threads/t")
-        assert len(service.requests) == QUICK.tries
+        assert len(service.requests) == QUICK.max_attempts
 
 
 @pytest.mark.parametrize(("header", "expected_s"), [("250", 0.25), ("soon", None), ("-1", None), ("9" * 99, None)])
@@ -254,7 +260,7 @@ async def test_a_wish_for_the_next_look_is_passed_on(header: str, expected_s: fl
         return web.json_response({}, headers={"openai-poll-after-ms": header})
 
     async with serving(wishing) as service, calling(service) as client:
-        assert (await client.look("/x", within_s=1)).poll_after_s == expected_s
+        assert (await client.get_once("/x", within_s=1)).poll_after_s == expected_s
 
 
 def test_the_package_still_has_the_methods_that_we_do_without() -> None:

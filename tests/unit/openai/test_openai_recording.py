@@ -8,7 +8,7 @@ from bot.errors import AssistantError, AssistantUnavailableError
 from bot.exchange import Exchange
 from bot.log_ids import logging_for
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
-from tests.support.impatient_client import PATIENCE
+from tests.support.impatient_client import RETRY
 
 
 class Listener:
@@ -22,7 +22,7 @@ class Listener:
 
 
 def listened_to(service: FakeAssistants, listener: Listener, key: str = KEY) -> Client:
-    return Client(endpoint=Address(base_url=service.base_url, api_key=key), patience=PATIENCE, listener=listener)
+    return Client(endpoint=Address(base_url=service.base_url, api_key=key), retry=RETRY, listener=listener)
 
 
 async def test_request_and_answer_are_told_with_the_turn_that_wanted_them() -> None:

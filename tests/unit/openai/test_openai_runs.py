@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.openai.runs import run_from, try_again_in_s
+from adapters.openai.protocol import RunStatus, run_from, try_again_in_s
 from bot.errors import AssistantUnavailableError
-from bot.run import FailureCode, RunStatus
+from bot.run import FailureCode, Progress, RunOutcome, RunPhase, Settled, ToolsWanted, Usage
 
 PRIVATE = "what the user said"
+
+
+def outcome_of(body: object) -> RunOutcome:
+    event = run_from(body).event
+    assert isinstance(event, Settled)
+    return event.outcome
 
 
 def wire(status: str, **extra: Any) -> dict[str, Any]:
@@ -24,8 +30,27 @@ def test_each_status_is_read(status: RunStatus) -> None:
     assert run_from(wire(status.value)).status is status
 
 
-def test_a_status_from_after_this_program_is_unknown() -> None:
-    assert run_from(wire("pondering")).status is RunStatus.UNKNOWN
+def test_a_run_of_a_status_from_after_this_program_is_still_at_work() -> None:
+    run = run_from(wire("pondering"))
+    assert (run.status, run.event) == (RunStatus.UNKNOWN, Progress(phase=RunPhase.WORKING))
+
+
+@pytest.mark.parametrize("status", [status for status in RunStatus if status is not RunStatus.REQUIRES_ACTION])
+def test_a_run_that_goes_no_further_by_itself_is_settled(status: RunStatus) -> None:
+    ended = status.value in {"completed", "incomplete", "failed", "cancelled", "expired"}
+    event = run_from(wire(status.value)).event
+    assert isinstance(event, Settled if ended else Progress)
+    if isinstance(event, Settled):
+        assert event.outcome.end == status.value
+
+
+def test_the_tokens_of_a_run_are_counted_where_the_service_says_them() -> None:
+    spent = run_from(wire("completed", usage={"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10})).event
+    assert isinstance(spent, Settled)
+    assert spent.usage == Usage(input_tokens=7, output_tokens=3)
+    unsaid = run_from(wire("completed", usage=None)).event
+    assert isinstance(unsaid, Settled)
+    assert unsaid.usage is None
 
 
 @pytest.mark.parametrize(
@@ -38,12 +63,12 @@ def test_a_status_from_after_this_program_is_unknown() -> None:
     ],
 )
 def test_why_a_run_failed(code: str, expected: FailureCode) -> None:
-    run = run_from(wire("failed", last_error={"code": code, "message": "Sorry."}))
-    assert (run.failure, run.explanation) == (expected, "Sorry.")
+    outcome = outcome_of(wire("failed", last_error={"code": code, "message": "Sorry."}))
+    assert (outcome.failure, outcome.explanation) == (expected, "Sorry.")
 
 
 def test_a_run_may_fail_without_a_reason() -> None:
-    assert run_from(wire("failed")).failure is FailureCode.SERVER
+    assert outcome_of(wire("failed")).failure is FailureCode.SERVER
 
 
 @pytest.mark.parametrize(
@@ -55,12 +80,12 @@ def test_a_run_may_fail_without_a_reason() -> None:
     ],
 )
 def test_why_a_run_stopped_short(reason: str, expected: FailureCode) -> None:
-    assert run_from(wire("incomplete", incomplete_details={"reason": reason})).failure is expected
+    assert outcome_of(wire("incomplete", incomplete_details={"reason": reason})).failure is expected
 
 
-@pytest.mark.parametrize("status", ["completed", "cancelled", "expired", "in_progress"])
+@pytest.mark.parametrize("status", ["completed", "cancelled", "expired"])
 def test_other_runs_have_no_failure(status: str) -> None:
-    assert run_from(wire(status)).failure is None
+    assert outcome_of(wire(status)).failure is None
 
 
 def test_tool_calls_are_read_whole() -> None:
@@ -74,8 +99,9 @@ def test_tool_calls_are_read_whole() -> None:
             ]
         },
     }
-    calls = run_from(wire("requires_action", required_action=action)).tool_calls
-    assert [(call.id, call.name, call.arguments) for call in calls] == [
+    event = run_from(wire("requires_action", required_action=action)).event
+    assert isinstance(event, ToolsWanted)
+    assert [(call.id, call.name, call.arguments) for call in event.calls] == [
         ("call_1", "look_up", '{"city": "Bern"}'),
         ("call_2", "stop", ""),
     ]
@@ -95,6 +121,8 @@ def test_tool_calls_are_read_whole() -> None:
         {"id": 7, "status": "completed"},
         wire("failed", last_error=PRIVATE),
         wire("requires_action"),
+        wire("completed", usage=PRIVATE),
+        wire("completed", usage={"prompt_tokens": PRIVATE}),
         wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": PRIVATE}}),
         wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": [{"id": PRIVATE}]}}),
     ],
@@ -125,6 +153,8 @@ JSON = st.recursive(
                     "name",
                     "incomplete_details",
                     "reason",
+                    "usage",
+                    "prompt_tokens",
                 ]
             ),
             inner,

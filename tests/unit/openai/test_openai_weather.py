@@ -11,18 +11,18 @@ import pytest
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import Patience
+from adapters.openai.retry import RetryPolicy
 from bot.conversation import ThreadId
-from bot.errors import AssistantError
-from bot.run import RunStatus, ToolOutput
+from bot.errors import AssistantError, RunTooSlowError
+from bot.run import RunEnd, RunName, Settled, ToolOutput, ToolsWanted
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, function_call, text
-from tests.support.fakes import message
-from tests.support.impatient_client import PACE, PATIENCE, calling, impatient
+from tests.support.fakes import ask, message
+from tests.support.impatient_client import PACE, RETRY, calling, impatient, last_event
 
 # One try in five fails, so of a million calls none fails so often; and no slow machine is taken for bad weather.
-STEADFAST = Patience(tries=12, first_pause_s=0.01)
+STEADFAST = RetryPolicy(max_attempts=12, first_pause_s=0.01)
 PASSING = (Fault.RATE_LIMIT, Fault.SERVER_ERROR, Fault.LATE_ERROR, Fault.RESET, Fault.LOST_ANSWER)
 
 
@@ -31,7 +31,7 @@ async def test_whatever_the_weather_every_call_ends_and_each_turn_has_one_run(se
     dice = random.Random(seed)
     async with FakeAssistants() as service, calling(service) as client:
         assistant = impatient(client)
-        thread = await assistant.create_thread(message().key)
+        thread = await assistant.open_thread(message().key)
         service.weather = lambda _to: dice.choice(list(Fault)) if dice.random() < 0.3 else None
         service.state.plan = lambda said: Plan(run_s=dice.random() * 0.1, messages=[[text(said)]])
         outcomes = [await converse(assistant, thread, f"turn {n}") for n in range(4)]
@@ -46,13 +46,15 @@ async def test_whatever_the_weather_every_call_ends_and_each_turn_has_one_run(se
 async def converse(assistant: AssistantsBackend, thread: ThreadId, turn: str) -> str:
     """A turn as the application takes it. Its time is bounded by the deadlines of its calls."""
     try:
-        async with asyncio.timeout(4 * (PATIENCE.total_deadline_s + PATIENCE.call_deadline_s) + PACE.deadline_s):
-            run = await assistant.start_run(thread, message(turn), turn)
-            seen = await assistant.wait(thread, run)
-            if seen.status is RunStatus.COMPLETED:
-                assert (await assistant.answer(thread, run)).text == turn
-                return "answered"
-            await assistant.cancel(thread, run)
+        async with asyncio.timeout(4 * (RETRY.total_deadline_s + RETRY.call_deadline_s) + PACE.deadline_s):
+            run = await assistant.start(thread, ask(turn), RunName(turn))
+            try:
+                last = await last_event(assistant, thread, run)
+                if isinstance(last, Settled) and last.outcome.end is RunEnd.COMPLETED:
+                    assert (await assistant.answer(thread, [run])).text == turn
+                    return "answered"
+            except RunTooSlowError:
+                await assistant.cancel(thread, run)
     except AssistantError:
         pass
     return "apology"
@@ -81,12 +83,13 @@ async def test_faults_at_one_call_in_five_cost_no_turn_and_make_nothing_twice(se
 def steadfast(client: Client) -> AssistantsBackend:
     """The assistant as the program waits for it, but for the pauses."""
     pace = PollingPace(first_s=0.01, max_s=0.05, after_trouble_s=0.02)
-    return AssistantsBackend(assistant_id="asst_1", client=client, pace=pace, patience=STEADFAST)
+    return AssistantsBackend(assistant_id="asst_1", client=client, pace=pace, retry=STEADFAST)
 
 
 async def one_turn(assistant: AssistantsBackend, turn: str) -> str:
-    thread = await assistant.create_thread(message().key)
-    run = await assistant.start_run(thread, message(turn), turn)
-    while (seen := await assistant.wait(thread, run)).status is RunStatus.REQUIRES_ACTION:
-        await assistant.submit(thread, run, [ToolOutput(call=call.id, output="sunny") for call in seen.tool_calls])
-    return "answered" if (await assistant.answer(thread, run)).text == turn else "something else"
+    thread = await assistant.open_thread(message().key)
+    run = await assistant.start(thread, ask(turn), RunName(turn))
+    while isinstance(last := await last_event(assistant, thread, run), ToolsWanted):
+        outputs = [ToolOutput(call=call.id, output="sunny") for call in last.calls]
+        run = await assistant.resume(thread, run, outputs, RunName(f"{turn}, tools"))
+    return "answered" if (await assistant.answer(thread, [run])).text == turn else "something else"

@@ -1,35 +1,36 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import replace
 
 import pytest
 
 from bot import sentences
-from bot.answer import Answer, AnswerFile, AnswerImage, FileId
+from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.apology import MAX_REPEATED
 from bot.conversation import MAX_TEXT_CHARS, ThreadId, TurnState
 from bot.errors import (
     AssistantUnavailableError,
     RunTooSlowError,
     StorageError,
-    ThreadBusyError,
     TurnGivenUpError,
     TurnStoppedError,
 )
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
-from bot.run import FailureCode, Run, RunId, RunStatus, ToolCall, ToolCallId
-from bot.run_turn import give_up, run_turn
-from bot.turn_record import STOPPED
+from bot.run import (
+    FailureCode,
+    RunEnd,
+    RunEvent,
+    RunId,
+)
+from bot.turn_story import give_up, run_turn
 from tests.support.fakes import (
+    FAILED,
     PNG,
     FakeAssistant,
     MemoryConversations,
+    ended,
 )
 from tests.support.turn_fixtures import World, texts
-
-FAILED = Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER)
 
 
 async def test_a_question_is_answered_after_typing() -> None:
@@ -72,8 +73,8 @@ async def test_a_huge_message_is_declined_in_words() -> None:
 
 async def test_a_plot_comes_as_a_picture_of_its_own_with_its_alternative_text() -> None:
     world = World()
-    world.assistant.files[FileId("f1")] = PNG
-    image = AnswerImage(file=FileId("f1"), alt_text="Line plot of y")
+    world.assistant.files[FileRef("f1")] = PNG
+    image = AnswerImage(file=FileRef("f1"), alt_text="Line plot of y")
     world.assistant.answer_with = lambda _: Answer(text="Here", images=(image,))
     said = await world.answer()
     assert said[0] == TextPart(text="Here")
@@ -84,9 +85,9 @@ async def test_a_plot_comes_as_a_picture_of_its_own_with_its_alternative_text() 
 
 async def test_a_picture_that_cannot_be_shown_safely_is_linked_instead() -> None:
     world = World()
-    world.assistant.files |= {FileId("f1"): PNG, FileId("f2"): b"<svg/>"}
+    world.assistant.files |= {FileRef("f1"): PNG, FileRef("f2"): b"<svg/>"}
     world.pictures.unfit.add(PNG)
-    images = (AnswerImage(file=FileId("f1")), AnswerImage(file=FileId("f2")))
+    images = (AnswerImage(file=FileRef("f1")), AnswerImage(file=FileRef("f2")))
     world.assistant.answer_with = lambda _: Answer(text="Here", images=images)
     said = await world.answer()
     assert isinstance(said[1], FilesPart)
@@ -95,12 +96,12 @@ async def test_a_picture_that_cannot_be_shown_safely_is_linked_instead() -> None
 
 async def test_files_come_as_links_and_no_sandbox_address_reaches_the_person() -> None:
     world = World()
-    world.assistant.files[FileId("f1")] = b"a,b\n1,2\n"
+    world.assistant.files[FileRef("f1")] = b"a,b\n1,2\n"
     text = (
         "Get [the table](sandbox:/mnt/data/t.csv), ![p](sandbox:/mnt/data/p.png) or [lost](sandbox:/mnt/data/x.csv) "
         "or sandbox:/mnt/data/t.csv."
     )
-    file = AnswerFile(file=FileId("f1"), name="t.csv", placeholder="sandbox:/mnt/data/t.csv")
+    file = AnswerFile(file=FileRef("f1"), name="t.csv", placeholder="sandbox:/mnt/data/t.csv")
     world.assistant.answer_with = lambda _: Answer(text=text, files=(file,))
     said = await world.answer()
     assert "sandbox:" not in texts(said)
@@ -112,9 +113,9 @@ async def test_files_come_as_links_and_no_sandbox_address_reaches_the_person() -
 
 async def test_a_plot_that_cannot_be_stored_is_told_and_the_text_still_comes() -> None:
     world = World()
-    world.assistant.files[FileId("f1")] = PNG
+    world.assistant.files[FileRef("f1")] = PNG
     world.files.full = True
-    world.assistant.answer_with = lambda _: Answer(text="y = 12", images=(AnswerImage(file=FileId("f1")),))
+    world.assistant.answer_with = lambda _: Answer(text="y = 12", images=(AnswerImage(file=FileRef("f1")),))
     said = await world.answer()
     assert "y = 12" in texts(said)
     assert "Plot 1 could not be brought to you" in texts(said)
@@ -127,99 +128,23 @@ async def test_an_empty_answer_is_said_to_be_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "words"),
+    ("end", "words"),
     [
-        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.SERVER), "ran into a problem"),
-        (
-            Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=70),
-            "70 seconds",
-        ),
-        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.RATE_LIMIT), "in a minute"),
-        (Run(id=RunId("run_1"), status=RunStatus.FAILED, failure=FailureCode.PROMPT), "another way"),
-        (Run(id=RunId("run_1"), status=RunStatus.CANCELLED), "cancelled"),
-        (Run(id=RunId("run_1"), status=RunStatus.EXPIRED), "longer than"),
-        (Run(id=RunId("run_1"), status=RunStatus.QUEUED), "longer than I may wait"),
-        (Run(id=RunId("run_1"), status=RunStatus.IN_PROGRESS), "longer than I may wait"),
-        (Run(id=RunId("run_1"), status=RunStatus.CANCELLING), "longer than I may wait"),
-        (Run(id=RunId("run_1"), status=RunStatus.UNKNOWN), "longer than I may wait"),
-        (Run(id=RunId("run_1"), status=RunStatus.INCOMPLETE, failure=FailureCode.LENGTH), "became too long"),
+        (FAILED, "ran into a problem"),
+        (ended(RunEnd.FAILED, FailureCode.RATE_LIMIT, retry_after_s=70), "70 seconds"),
+        (ended(RunEnd.FAILED, FailureCode.RATE_LIMIT), "in a minute"),
+        (ended(RunEnd.FAILED, FailureCode.PROMPT), "another way"),
+        (ended(RunEnd.CANCELLED), "cancelled"),
+        (ended(RunEnd.EXPIRED), "longer than"),
+        (RunTooSlowError("at its deadline"), "longer than I may wait"),
+        (ended(RunEnd.INCOMPLETE, FailureCode.LENGTH), "became too long"),
+        (ended(RunEnd.INCOMPLETE, FailureCode.CONTENT_FILTER), "content filter"),
     ],
 )
-async def test_every_end_of_a_run_but_a_good_one_has_its_sentence(run: Run, words: str) -> None:
+async def test_every_end_of_a_run_but_a_good_one_has_its_sentence(end: RunEvent | Exception, words: str) -> None:
     world = World()
-    world.assistant.rests = [run, run]
+    world.assistant.ends = [end, end]
     assert words in texts(await world.answer())
-
-
-@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.UNKNOWN])
-async def test_a_run_that_does_not_end_is_cancelled(status: RunStatus) -> None:
-    world = World()
-    world.assistant.rests = [Run(id=RunId("run_1"), status=status)]
-    await world.answer()
-    assert world.assistant.cancelled == ["run_1"]
-
-
-async def test_a_run_that_fails_at_the_services_side_is_followed_by_one_more() -> None:
-    world = World()
-    world.assistant.rests = [FAILED]
-    assert texts(await world.answer("hi")) == "You said: hi"
-    assert [text for _, _, text in world.assistant.runs.values()] == ["hi", "hi"]
-
-
-async def test_a_short_rate_limit_is_waited_for_once() -> None:
-    world = World()
-    limited = replace(FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=0.02)
-    world.assistant.rests = [limited]
-    began_s = time.monotonic()
-    assert texts(await world.answer("hi")) == "You said: hi"
-    assert time.monotonic() - began_s >= 0.02
-    world.steps.clear()
-    world.assistant.rests = [limited, limited]
-    assert "too much to do" in texts(await world.answer("again"))
-
-
-async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
-    world = World()
-    world.assistant.rests = [replace(FAILED, failure=FailureCode.RATE_LIMIT, retry_after_s=30)]
-    turn = world.turn()
-    task = asyncio.create_task(run_turn(turn, world.outside))
-    while world.assistant.rests:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
-    turn.stop()
-    await asyncio.wait_for(task, 1)
-    assert (turn.outcome, len(world.assistant.runs)) == (STOPPED, 1)
-
-
-@pytest.mark.parametrize("step", ["run/1/thread_1", "reply/0"])
-async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> None:
-    world = World()
-    world.assistant.rests = [FAILED]
-    world.die_at = step
-    with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
-    world.die_at = ""
-    world.assistant.rests = [FAILED]
-    await run_turn(world.turn(attempts=1), world.outside)
-    assert len(world.assistant.runs) == 2
-    assert texts(world.channel.said) == "You said: hello"
-
-
-async def test_every_tool_call_is_answered_even_for_tools_that_do_not_exist() -> None:
-    world = World()
-    calls = tuple(ToolCall(id=ToolCallId(f"call_{n}"), name="weather", arguments="{}") for n in range(2))
-    world.assistant.rests = [Run(id=RunId("run_1"), status=RunStatus.REQUIRES_ACTION, tool_calls=calls)]
-    assert "You said" in texts(await world.answer())
-    assert [output.call for output in world.assistant.submitted] == ["call_0", "call_1"]
-
-
-async def test_a_run_that_asks_for_tools_without_end_is_stopped() -> None:
-    world = World()
-    call = ToolCall(id=ToolCallId("call_1"), name="weather", arguments="{}")
-    asks = Run(id=RunId("run_1"), status=RunStatus.REQUIRES_ACTION, tool_calls=(call,))
-    world.assistant.rests = [asks] * 50
-    assert RunTooSlowError.apology in texts(await world.answer())
-    assert world.assistant.cancelled == ["run_1"]
 
 
 async def test_a_thread_that_is_gone_is_replaced_and_the_person_is_told() -> None:
@@ -235,13 +160,13 @@ async def test_a_thread_that_is_gone_is_replaced_and_the_person_is_told() -> Non
 
 async def test_an_assistant_that_is_down_costs_one_sentence() -> None:
     world = World()
-    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    world.assistant.ends = [AssistantUnavailableError("connection refused")]
     assert texts(await world.answer()) == AssistantUnavailableError.apology
 
 
 async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     world = World()
-    world.assistant.wait_forever = True
+    world.assistant.never_settles = True
     turn = world.turn()
     task = asyncio.create_task(run_turn(turn, world.outside))
     while not world.assistant.runs:
@@ -258,7 +183,7 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
             raise AssistantUnavailableError("down")
 
     world = World(assistant=Stubborn())
-    world.assistant.wait_forever = True
+    world.assistant.never_settles = True
     turn = world.turn()
     task = asyncio.create_task(run_turn(turn, world.outside))
     while not world.assistant.runs:
@@ -270,8 +195,8 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
 
 async def test_a_file_whose_name_is_quoted_in_its_link_is_known_all_the_same() -> None:
     world = World()
-    world.assistant.files[FileId("f1")] = b"1"
-    file = AnswerFile(file=FileId("f1"), name="my table.csv")
+    world.assistant.files[FileRef("f1")] = b"1"
+    file = AnswerFile(file=FileRef("f1"), name="my table.csv")
     text = "Here is [it](sandbox:/mnt/data/my%20table.csv)."
     world.assistant.answer_with = lambda _: Answer(text=text, files=(file,))
     assert "not available" not in texts(await world.answer())
@@ -280,8 +205,8 @@ async def test_a_file_whose_name_is_quoted_in_its_link_is_known_all_the_same() -
 @pytest.mark.parametrize("step", ["run/0/thread_1", "reply/0", "part/0", "part/1"])
 async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: str) -> None:
     world = World()
-    world.assistant.files[FileId("f1")] = PNG
-    world.assistant.answer_with = lambda _: Answer(text="Here", images=(AnswerImage(file=FileId("f1")),))
+    world.assistant.files[FileRef("f1")] = PNG
+    world.assistant.answer_with = lambda _: Answer(text="Here", images=(AnswerImage(file=FileRef("f1")),))
     world.die_at = step
     with pytest.raises(SystemError):
         await run_turn(world.turn(), world.outside)
@@ -294,14 +219,6 @@ async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: s
     assert len(kinds) == (3 if step.startswith("part") else 2)  # at most the one part being sent is said twice
 
 
-@pytest.mark.parametrize("trouble", [AssistantUnavailableError("502"), ThreadBusyError("tool outputs")])
-async def test_a_run_that_is_not_followed_to_its_end_is_cancelled_for_it_holds_the_thread(trouble: Exception) -> None:
-    world = World()
-    world.assistant.rests = [trouble]
-    await world.answer()
-    assert world.assistant.cancelled == list(world.assistant.runs)
-
-
 async def test_giving_up_tells_the_person_without_the_words_of_the_error() -> None:
     world = World()
     await give_up(world.turn(), ZeroDivisionError("secret"), world.outside)
@@ -311,7 +228,7 @@ async def test_giving_up_tells_the_person_without_the_words_of_the_error() -> No
 
 async def test_an_apology_names_the_turn_and_carries_the_question() -> None:
     world = World()
-    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    world.assistant.ends = [AssistantUnavailableError("connection refused")]
     [part] = await world.answer("plot x^2")
     assert isinstance(part, ApologyPart)
     assert part.words.endswith("Code T-0001.")
@@ -320,7 +237,7 @@ async def test_an_apology_names_the_turn_and_carries_the_question() -> None:
 
 async def test_a_stop_is_no_fault_and_has_no_code() -> None:
     world = World()
-    world.assistant.rests = [FAILED, TurnStoppedError("stopped")]
+    world.assistant.ends = [FAILED, TurnStoppedError("stopped")]
     assert await world.answer() == [TextPart(text=TurnStoppedError.apology)]
 
 
@@ -338,23 +255,25 @@ async def test_what_brought_the_process_down_is_not_offered_once_more(error: Exc
 
 async def test_a_question_too_long_for_a_card_is_not_repeated_by_a_button() -> None:
     world = World()
-    world.assistant.rests = [AssistantUnavailableError("connection refused")]
+    world.assistant.ends = [AssistantUnavailableError("connection refused")]
     [part] = await world.answer("x" * (MAX_REPEATED + 1))
     assert isinstance(part, ApologyPart)
     assert part.question == ""
 
 
 @pytest.mark.parametrize(
-    ("rests", "outcome"),
+    ("ends", "outcome"),
     [
         ([], "answered"),
         ([AssistantUnavailableError("down")], "failed:assistant_unavailable"),
         ([TurnStoppedError("stopped")], "stopped"),
     ],
 )
-async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(rests: list[Run | Exception], outcome: str) -> None:
+async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(
+    ends: list[RunEvent | Exception], outcome: str
+) -> None:
     world = World()
-    world.assistant.rests = rests
+    world.assistant.ends = ends
     first, second = world.turn(), None
     world.die_at = "part/0"
     with pytest.raises(SystemError):

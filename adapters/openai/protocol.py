@@ -1,0 +1,224 @@
+"""Messages and runs of the Assistants protocol: from the application's words to the wire, and back.
+
+https://platform.openai.com/docs/api-reference/messages and https://platform.openai.com/docs/api-reference/runs
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import unquote
+
+from adapters.openai.wire import Fields
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
+from bot.attachments import join_names
+from bot.run import (
+    Ask,
+    FailureCode,
+    Progress,
+    RunEnd,
+    RunEvent,
+    RunId,
+    RunOutcome,
+    RunPhase,
+    Settled,
+    ToolCall,
+    ToolCallId,
+    ToolsWanted,
+    Usage,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_SPEAKER_CHARS: Final = 80  # the embedded server reads up to 100 before " wrote:"
+_CODE_INTERPRETER: Final = [{"type": "code_interpreter"}]
+
+
+def message_body(ask: Ask) -> dict[str, object]:
+    """The body of a user's message: words, pictures to look at, files for Code Interpreter.
+
+    Where several people write, the author stands in the metadata, as `docs/assistants-server.md` describes, and in the
+    first line too: other services show the metadata of a message to no model.
+    """
+    text = ask.text
+    if not text.strip() and ask.files:  # the protocol knows no message without words
+        text = f"Here is {join_names([file.name for file in ask.files])}."
+    body: dict[str, object] = {"role": "user"}
+    if ask.speaker is not None:
+        speaker = speaker_name(ask.speaker)
+        text = f"{speaker} wrote:\n{text}"
+        body["metadata"] = {"speaker": speaker}
+    pictures = [{"type": "image_file", "image_file": {"file_id": file.ref}} for file in ask.files if file.is_picture]
+    # Servers that know no content parts take a message of words alone.
+    body["content"] = [{"type": "text", "text": text}, *pictures] if pictures else text
+    if ask.files:
+        body["attachments"] = [{"file_id": file.ref, "tools": _CODE_INTERPRETER} for file in ask.files]
+    return body
+
+
+def speaker_name(name: str) -> str:
+    """A display name that cannot say more than who speaks, for people choose theirs.
+
+    No line ends, nothing without a shape (such as changes of direction), no colon. Never empty: a message without the
+    first line could begin with a line of its own, in another's name.
+    """
+
+    def is_shown(letter: str) -> bool:
+        return letter.isspace() or (letter != ":" and not unicodedata.category(letter).startswith("C"))
+
+    words = " ".join("".join(filter(is_shown, name)).split()) or "Someone"
+    return words if len(words) <= MAX_SPEAKER_CHARS else words[: MAX_SPEAKER_CHARS - 1] + "…"
+
+
+class RunStatus(StrEnum):
+    """The nine statuses of the protocol, and one for a status that is newer than this program."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run object, and the event of `Assistant.follow` that it amounts to."""
+
+    id: RunId
+    status: RunStatus
+    event: RunEvent
+
+
+def run_from(body: object) -> Run:
+    """Read a run object. Raises AssistantUnavailableError if it is garbled."""
+    fields = Fields(body, "a run")
+    word = fields.text("status")
+    status = RunStatus(word) if word in set(RunStatus) else RunStatus.UNKNOWN
+    return Run(id=RunId(fields.text("id")), status=status, event=_event(fields, status))
+
+
+def _event(run: Fields, status: RunStatus) -> RunEvent:
+    match status:
+        case RunStatus.QUEUED:
+            return Progress(phase=RunPhase.QUEUED)
+        case RunStatus.IN_PROGRESS | RunStatus.CANCELLING | RunStatus.UNKNOWN:
+            # A status that this program does not know may change to one that it knows: it is followed until then.
+            return Progress(phase=RunPhase.WORKING)
+        case RunStatus.REQUIRES_ACTION:
+            calls = run.object("required_action").object("submit_tool_outputs").objects("tool_calls")
+            return ToolsWanted(calls=tuple(map(_tool_call, calls)))
+        case RunStatus.COMPLETED | RunStatus.INCOMPLETE | RunStatus.FAILED | RunStatus.CANCELLED | RunStatus.EXPIRED:
+            return _settled(run, RunEnd(status.value))
+
+
+_FAILURES: Final = {
+    "rate_limit_exceeded": FailureCode.RATE_LIMIT,
+    "server_error": FailureCode.SERVER,
+    "invalid_prompt": FailureCode.PROMPT,
+    "content_filter": FailureCode.CONTENT_FILTER,
+    "max_completion_tokens": FailureCode.LENGTH,
+    "max_prompt_tokens": FailureCode.LENGTH,
+}
+
+
+def _settled(run: Fields, end: RunEnd) -> Settled:
+    error, usage, failure = run.object_if_any("last_error"), run.object_if_any("usage"), None
+    if end is RunEnd.FAILED:
+        failure = _FAILURES.get(error.text_if_any("code") if error else "", FailureCode.SERVER)
+    elif end is RunEnd.INCOMPLETE:
+        details = run.object_if_any("incomplete_details")
+        failure = _FAILURES.get(details.text_if_any("reason") if details else "", FailureCode.LENGTH)
+    explanation = error.text_if_any("message") if error else ""
+    return Settled(
+        outcome=RunOutcome(
+            end=end, failure=failure, explanation=explanation, retry_after_s=try_again_in_s(explanation)
+        ),
+        usage=Usage(
+            input_tokens=usage.count_if_any("prompt_tokens"), output_tokens=usage.count_if_any("completion_tokens")
+        )
+        if usage
+        else None,
+    )
+
+
+def _tool_call(call: Fields) -> ToolCall:
+    function = call.object("function")
+    return ToolCall(
+        id=ToolCallId(call.text("id")), name=function.text("name"), arguments=function.text_if_any("arguments")
+    )
+
+
+# "Please try again in 1m30.5s." / "in 20s" / "in 120ms"
+_TRY_AGAIN = re.compile(r"try again in (?:(\d{1,4})m(?!s))?(?:(\d{1,6}(?:\.\d{1,6})?)(ms|s))?", re.IGNORECASE)
+
+
+def try_again_in_s(sentence: str) -> float | None:
+    """The pause that a rate limit's sentence names: a run that failed for it says so with HTTP 200, in words only."""
+    found = _TRY_AGAIN.search(sentence)
+    if not found or not (found[1] or found[2]):
+        return None
+    seconds = float(found[2] or 0) * (0.001 if found[3] and found[3].lower() == "ms" else 1.0)
+    return int(found[1] or 0) * 60 + seconds
+
+
+_ALT_TEXT: Final = "alt:"  # and the file's id: metadata in which the embedded server says what a picture shows
+
+
+def answer_from(messages: Iterable[Fields]) -> Answer:
+    """All messages of a turn's runs, oldest first, as one answer.
+
+    Placeholders stay in the text as the model wrote them: an annotation's `text` is "the text that needs to be
+    replaced", while its indexes count code points at one service, UTF-16 units at another and nothing (0, 0) at a
+    third. A file written twice under one name is there once, as it was in the end.
+    """
+    texts: list[str] = []
+    images: dict[str, AnswerImage] = {}  # by file
+    files: dict[str, AnswerFile] = {}  # by placeholder
+    citations: dict[str, Citation] = {}  # by placeholder
+    for message in messages:
+        metadata = message.texts("metadata")
+        for content in message.objects_if_any("content"):
+            match content.text("type"):
+                case "text":
+                    text = content.object("text")
+                    texts.append(text.text_if_any("value").strip())
+                    _add_annotations(text, files, citations)
+                case "refusal":
+                    texts.append(content.text_if_any("refusal"))
+                case "image_file":
+                    ref = FileRef(content.object("image_file").text("file_id"))
+                    images[ref] = AnswerImage(file=ref, alt_text=metadata.get(f"{_ALT_TEXT}{ref}", ""))
+                case _:
+                    log.warning("a content part of an unknown type was left out")
+    return Answer(
+        text="\n\n".join(filter(None, texts)),
+        images=tuple(images.values()),
+        files=tuple(files.values()),
+        citations=tuple(citations.values()),
+    )
+
+
+def _add_annotations(text: Fields, files: dict[str, AnswerFile], citations: dict[str, Citation]) -> None:
+    for annotation in text.objects_if_any("annotations"):
+        placeholder = annotation.text_if_any("text")
+        match annotation.text("type"):
+            case "file_path":
+                ref = FileRef(annotation.object("file_path").text("file_id"))
+                name = PurePosixPath(unquote(placeholder.removeprefix("sandbox:"))).name or ref
+                files[placeholder or ref] = AnswerFile(file=ref, name=name, placeholder=placeholder)
+            case "file_citation":
+                ref = FileRef(annotation.object("file_citation").text("file_id"))
+                citations[placeholder] = Citation(file=ref, placeholder=placeholder)
+            case _:
+                log.warning("an annotation of an unknown type was left out")

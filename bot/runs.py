@@ -1,0 +1,180 @@
+"""The runs of one turn: start, find, follow, cancel.
+
+A turn owns a chain of runs: the first one, at some services another one after each round of tools, and a second chain
+where the first failed for a passing reason. Starting a run and giving it tool outputs are durable steps: a turn that is
+resumed after a crash goes on with the runs it has and starts none twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from bot.conversation import ThreadId
+from bot.errors import AssistantError, RunTooSlowError, StorageError
+from bot.ports import Assistant, Conversations, Live
+from bot.run import (
+    Absent,
+    Ask,
+    Found,
+    Progress,
+    RunId,
+    RunName,
+    RunOutcome,
+    Settled,
+    TextSoFar,
+    ToolCall,
+    ToolOutput,
+    ToolsWanted,
+    Unknowable,
+    pause_before_second_run,
+)
+from bot.sentences import PHASES
+from bot.turn import Turn
+from bot.turn_record import StepKey, StepKind
+
+log = logging.getLogger(__name__)
+
+MAX_TOOL_ROUNDS: Final = 20
+CANCEL_DEADLINE_S: Final = 10.0
+_FIND_PAUSES_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0)
+"""Pauses before each look for a run whose start was cut off: a slow service may create it after the abort."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRuns:
+    """A chain of runs that has ended. Each of them may have written a part of the answer."""
+
+    chain: tuple[RunId, ...]
+    outcome: RunOutcome
+
+
+def _first_runs(turn: Turn, thread: ThreadId) -> tuple[tuple[StepKey, RunName], tuple[StepKey, RunName]]:
+    """The step and the name of the first run of each chain. Names are stored at the service: they never change."""
+    return (
+        (StepKey(StepKind.RUN, 0, thread), RunName(turn.id)),
+        (StepKey(StepKind.RUN, 1, thread), RunName(f"{turn.id} again")),
+    )
+
+
+async def run_to_end(turn: Turn, thread: ThreadId, ask: Ask, assistant: Assistant, live: Live) -> EndedRuns:
+    """Ask, and follow the run to its end. A run that fails for a passing reason is followed by one more.
+
+    Raises AssistantError.
+    """
+    (first_step, first_name), (second_step, second_name) = _first_runs(turn, thread)
+    runs = await _run_chain(turn, thread, ask, first_step, first_name, assistant, live)
+    pause_s = pause_before_second_run(runs.outcome)
+    if pause_s is None:
+        return runs
+    log.warning("starting a second run", extra={"turn": turn.id, "run": runs.chain[-1], "pause_s": pause_s})
+    await asyncio.sleep(pause_s)
+    return await _run_chain(turn, thread, ask, second_step, second_name, assistant, live)
+
+
+async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
+    turn: Turn, thread: ThreadId, ask: Ask, step: StepKey, name: RunName, assistant: Assistant, live: Live
+) -> EndedRuns:
+    start = partial(assistant.start, thread, ask, name)
+    run = await turn.step(step, start, find=_finder(assistant, thread, name))
+    chain = [run]
+    try:
+        for tool_round in range(MAX_TOOL_ROUNDS):
+            # A resumed turn follows the run before it takes up the rounds that are written down: one fetch each, and
+            # after the last of them the run says what it wants now.
+            last = await _last_event(assistant, thread, run, live)
+            if isinstance(last, Settled):
+                return EndedRuns(chain=tuple(chain), outcome=last.outcome)
+            tools_name = RunName(f"{name} tools {tool_round}")
+            resume = partial(assistant.resume, thread, run, [_no_such_tool(call) for call in last.calls], tools_name)
+            find = _finder(assistant, thread, tools_name)
+            run = await turn.step(_tools_step(tool_round, chain[0]), resume, find=find)
+            if run != chain[-1]:
+                chain.append(run)
+        raise RunTooSlowError(f"run {run} asked for tools {MAX_TOOL_ROUNDS} times")
+    except AssistantError:
+        # A run that nobody follows would hold the thread, and with it the next message.
+        await _cancel_run(assistant, thread, run)
+        raise
+
+
+def _tools_step(tool_round: int, first_run: RunId) -> StepKey:
+    return StepKey(StepKind.TOOLS, tool_round, first_run)
+
+
+async def _last_event(assistant: Assistant, thread: ThreadId, run: RunId, live: Live) -> Settled | ToolsWanted:
+    async with aclosing(assistant.follow(thread, run)) as events:
+        async for event in events:
+            match event:
+                case Progress(phase=phase):
+                    await live.status(PHASES[phase])
+                case TextSoFar(text=text):
+                    await live.text(text)
+                case Settled() | ToolsWanted():
+                    return event
+    raise AssistantError(f"the events of run {run} ended before the run did")
+
+
+def _finder(assistant: Assistant, thread: ThreadId, name: RunName) -> Callable[[], Awaitable[RunId | None]]:
+    """A `find` for `Turn.step`: the run of this name, or None to start it."""
+
+    async def find() -> RunId | None:
+        match await assistant.find(thread, name):
+            case Found(run=run):
+                return run
+            case Absent():
+                return None
+            case Unknowable():
+                # Two runs may answer the same question then. Not asking at all would leave it unanswered.
+                log.warning("run may be started twice: the service cannot be asked for it", extra={"run_name": name})
+                return None
+
+    return find
+
+
+def _no_such_tool(call: ToolCall) -> ToolOutput:
+    return ToolOutput(call=call.id, output=f"The tool {call.name!r} is not available here. Answer without it.")
+
+
+async def _cancel_run(assistant: Assistant, thread: ThreadId, run: RunId) -> None:
+    """Cancel a run if the service lets us, within a deadline: what the person is told does not depend on it."""
+    try:
+        async with asyncio.timeout(CANCEL_DEADLINE_S):
+            await assistant.cancel(thread, run)
+    except (AssistantError, TimeoutError) as error:
+        log.warning("run not cancelled", extra={"run": run, "error": type(error).__name__, "why": str(error)})
+
+
+async def cancel_runs(turn: Turn, assistant: Assistant, conversations: Conversations) -> None:
+    """Cancel the run of a stopped turn, also one whose start was cut off: the next turn needs a free thread."""
+    try:
+        async with asyncio.timeout(CANCEL_DEADLINE_S):
+            thread = await conversations.thread_of(turn.message.key)
+            if thread is None:
+                return
+            for step, name in _first_runs(turn, thread):
+                run: RunId | None = turn.recorded(step)
+                if run is None and turn.may_have_done(step):
+                    run = await _appearing_run(assistant, thread, name)
+                if run is None:
+                    return  # and so there is no second chain either
+                first = run
+                for tool_round in range(MAX_TOOL_ROUNDS):
+                    run = turn.recorded(_tools_step(tool_round, first)) or run
+                await assistant.cancel(thread, run)
+    except (AssistantError, StorageError, TimeoutError) as error:
+        log.warning("run not cancelled", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)})
+
+
+async def _appearing_run(assistant: Assistant, thread: ThreadId, name: RunName) -> RunId | None:
+    for pause_s in _FIND_PAUSES_S:
+        await asyncio.sleep(pause_s)
+        found = await assistant.find(thread, name)
+        if not isinstance(found, Absent):
+            return found.run if isinstance(found, Found) else None
+    return None

@@ -1,0 +1,206 @@
+"""The story of one turn, from a person's message to the last part of the reply.
+
+Each step's result is on disk before the next begins (`Turn.step`). What may be repeated without harm, such as
+reading an answer or storing the same bytes again, is no step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bot import sentences
+from bot.answer import Answer, FileRef
+from bot.apology import apology, cut_short, ended_badly, started_afresh
+from bot.attachments import PICTURE_ENDINGS, Attachment, objection_to, what_to_do_with
+from bot.codec import reply_from_json, reply_to_json
+from bot.conversation import MAX_TEXT_CHARS, Command, CommandName, Installed, Scope, ThreadId, TurnState
+from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
+from bot.errors import BotError, DeliveryError, ThreadGoneError
+from bot.file_names import ending_of, unlike
+from bot.media import picture_type_at
+from bot.parts import Part, Reply, WelcomePart
+from bot.ports import Assistant, Channel, Conversations, IncomingFiles, Live
+from bot.reply import ReplyWriter, fitting, say
+from bot.run import Ask, RunEnd, UploadedFile
+from bot.runs import cancel_runs, run_to_end
+from bot.turn import Turn
+from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, StepKey, StepKind
+
+log = logging.getLogger(__name__)
+
+_REPLY = StepKey(StepKind.REPLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Everything a turn touches."""
+
+    assistant: Assistant
+    channel: Channel
+    conversations: Conversations
+    files: IncomingFiles
+    writer: ReplyWriter
+    send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
+
+
+async def run_turn(turn: Turn, outside: Outside) -> None:
+    """Answer a message, or say why not; whatever was done in an earlier life is not done again."""
+    recorded = turn.recorded(_REPLY)
+    if recorded is None:
+        reply = await _reply(turn, outside)
+        reply = replace(reply, parts=tuple(fitting(reply.parts, outside.channel)))
+        await turn.record(_REPLY, reply_to_json(reply))
+    else:
+        reply = reply_from_json(recorded)
+    turn.outcome = reply.outcome
+    if reply.outcome == STOPPED:
+        await _acknowledge_stop(turn, reply.parts, outside)
+    else:
+        await deliver_unless_stopped(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s)
+
+
+async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
+    """Tell the person that this turn will not be answered."""
+    reply = apology(error, turn)
+    turn.outcome = reply.outcome
+    try:
+        await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
+    except DeliveryError as refusal:
+        turn.outcome = UNDELIVERABLE
+        log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(refusal)})
+
+
+async def _reply(turn: Turn, outside: Outside) -> Reply:
+    match turn.state:
+        case TurnState.REJECTED:
+            return Reply(parts=say(sentences.NOT_READ), outcome=REJECTED)
+        case TurnState.DELETED:
+            return Reply(parts=(), outcome=DELETED)
+        case TurnState.WAITING if isinstance(turn.message, Installed):
+            alone = turn.message.reference.scope is Scope.PERSONAL
+            text = sentences.WELCOME if alone else sentences.WELCOME_ALL
+            return Reply(parts=(WelcomePart(text=text, starters=sentences.STARTERS),), outcome=WELCOMED)
+        case TurnState.WAITING:
+            return await _work_out(turn, outside)
+
+
+async def _work_out(turn: Turn, outside: Outside) -> Reply:
+    try:
+        sentence = await _own_answer(turn, outside)
+        if sentence is not None:
+            return Reply(parts=say(sentence))
+        async with outside.channel.live(turn.message.reference) as live:
+            return Reply(parts=await turn.unless_stopped(_ask(turn, outside, live)))
+    except BotError as error:
+        log.warning(
+            "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
+        )
+        return apology(error, turn)
+
+
+async def _own_answer(turn: Turn, outside: Outside) -> str | None:
+    """What the bot says itself, without the assistant; None if this is a question for the assistant."""
+    if isinstance(turn.message, Command):
+        match turn.message.name:
+            case CommandName.NEW:
+                await outside.conversations.forget(turn.message.key)
+                return sentences.NEW_DONE
+            case CommandName.STOP:
+                return sentences.STOP_DONE
+            case CommandName.HELP:
+                return sentences.HELP
+    text, attachments = turn.message.text, turn.message.attachments
+    if not text.strip() and not attachments:
+        return sentences.HINT
+    if len(text) > MAX_TEXT_CHARS:
+        return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
+    return objection_to(attachments)
+
+
+async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
+    message = turn.message
+    alone = message.reference.scope is Scope.PERSONAL
+    ask = Ask(
+        conversation=message.key,
+        text=message.text,
+        speaker=None if alone else message.reference.user.name,
+        files=await _upload_all(turn, outside),
+    )
+    if not message.text.strip():
+        # Files without words stay in the thread, where the next question finds them.
+        try:
+            await _note(turn, await _thread(turn, outside), ask, outside)
+        except ThreadGoneError:
+            await outside.conversations.forget(message.key)
+            await _note(turn, await _thread(turn, outside), ask, outside)
+        return say(what_to_do_with(message.attachments))
+    try:
+        answer = await _answer_in(turn, await _thread(turn, outside), ask, outside, live)
+    except ThreadGoneError:
+        await outside.conversations.forget(message.key)
+        answer = started_afresh(await _answer_in(turn, await _thread(turn, outside), ask, outside, live))
+    return await outside.writer.write(answer, message.key)
+
+
+async def _upload_all(turn: Turn, outside: Outside) -> tuple[UploadedFile, ...]:
+    """Bring the message's files to the assistant's service, each once.
+
+    A crash during an upload uploads that file twice; the copy that no message names does no harm. Raises
+    AttachmentError, StorageError, AssistantError.
+    """
+    uploaded, names = [], set[str]()
+    for number, attachment in enumerate(turn.message.attachments):
+        name = unlike(attachment.name, names)
+        names.add(name)
+        upload = partial(_upload, attachment, name, turn, outside)
+        ref, is_picture = await turn.step(StepKey(StepKind.FILE, number), upload)
+        uploaded.append(UploadedFile(ref=FileRef(ref), name=attachment.name, is_picture=is_picture))
+    return tuple(uploaded)
+
+
+async def _upload(attachment: Attachment, name: str, turn: Turn, outside: Outside) -> tuple[FileRef, bool]:
+    async with outside.files.opened(attachment, turn.message.reference) as path:
+        # Judged by its bytes too: a service may refuse a whole message for a picture that is none.
+        is_picture = ending_of(name) in PICTURE_ENDINGS and picture_type_at(path) is not None
+        return await outside.assistant.upload(name, path), is_picture
+
+
+async def _note(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside) -> None:
+    # A crash may add the files twice, which changes nothing.
+    await turn.step(StepKey(StepKind.FILES, reference=thread), partial(outside.assistant.note, thread, ask))
+
+
+async def _thread(turn: Turn, outside: Outside) -> ThreadId:
+    known = await outside.conversations.thread_of(turn.message.key)
+    if known is not None:
+        return known
+    # A crash between these two lines leaves an empty thread behind, which does no harm.
+    thread = await outside.assistant.open_thread(turn.message.key)
+    await outside.conversations.remember(turn.message.key, thread)
+    return thread
+
+
+async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, live: Live) -> Answer:
+    runs = await run_to_end(turn, thread, ask, outside.assistant, live)
+    match runs.outcome.end:
+        case RunEnd.COMPLETED:
+            return await outside.assistant.answer(thread, runs.chain)
+        case RunEnd.INCOMPLETE:
+            return cut_short(await outside.assistant.answer(thread, runs.chain), runs.outcome)
+        case RunEnd.FAILED | RunEnd.CANCELLED | RunEnd.EXPIRED:
+            raise ended_badly(runs.chain[-1], runs.outcome)
+
+
+async def _acknowledge_stop(turn: Turn, parts: tuple[Part, ...], outside: Outside) -> None:
+    """Tell the person that the turn is stopped, while its run is cancelled; both before the next turn begins.
+
+    After a crash in between, both are done again.
+    """
+    telling = deliver(turn, parts, outside.channel, pauses_s=outside.send_pauses_s)
+    cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
+    for ended in await asyncio.gather(telling, cancelling, return_exceptions=True):
+        if ended is not None:
+            raise ended

@@ -1,0 +1,214 @@
+"""The runs of a turn: followed, resumed with tool outputs, taken up after a crash, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from bot import sentences
+from bot.answer import Answer
+from bot.conversation import ThreadId
+from bot.errors import (
+    AssistantUnavailableError,
+    RunTooSlowError,
+    ThreadBusyError,
+    TurnStoppedError,
+)
+from bot.run import (
+    FailureCode,
+    Progress,
+    RunEnd,
+    RunId,
+    RunName,
+    RunPhase,
+    TextSoFar,
+    ToolCall,
+    ToolCallId,
+    ToolOutput,
+    ToolsWanted,
+)
+from bot.turn_record import STOPPED
+from bot.turn_story import run_turn
+from tests.support.fakes import (
+    FAILED,
+    FakeAssistant,
+    ended,
+)
+from tests.support.turn_fixtures import World, texts
+
+
+async def test_a_run_that_does_not_end_is_cancelled() -> None:
+    world = World()
+    world.assistant.ends = [RunTooSlowError("at its deadline")]
+    await world.answer()
+    assert world.assistant.cancelled == ["run_1"]
+
+
+async def test_what_a_run_does_is_shown_while_it_works() -> None:
+    world = World()
+    phases = [Progress(phase=RunPhase.QUEUED), Progress(phase=RunPhase.CODE)]
+    world.assistant.on_the_way = [*phases, TextSoFar(text="y ="), TextSoFar(text="y = 12")]
+    await world.answer()
+    assert world.channel.shown == [*(sentences.PHASES[event.phase] for event in phases), "y =", "y = 12"]
+
+
+def test_every_phase_of_a_run_has_words() -> None:
+    assert set(sentences.PHASES) == set(RunPhase)
+
+
+async def test_a_run_that_fails_at_the_services_side_is_followed_by_one_more() -> None:
+    world = World()
+    world.assistant.ends = [FAILED]
+    assert texts(await world.answer("hi")) == "You said: hi"
+    assert [text for _, _, text in world.assistant.runs.values()] == ["hi", "hi"]
+
+
+async def test_a_short_rate_limit_is_waited_for_once() -> None:
+    world = World()
+    limited = ended(RunEnd.FAILED, FailureCode.RATE_LIMIT, retry_after_s=0.02)
+    world.assistant.ends = [limited]
+    began_s = time.monotonic()
+    assert texts(await world.answer("hi")) == "You said: hi"
+    assert time.monotonic() - began_s >= 0.02
+    world.steps.clear()
+    world.assistant.ends = [limited, limited]
+    assert "too much to do" in texts(await world.answer("again"))
+
+
+async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
+    world = World()
+    world.assistant.ends = [ended(RunEnd.FAILED, FailureCode.RATE_LIMIT, retry_after_s=30)]
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while world.assistant.ends:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    turn.stop()
+    await asyncio.wait_for(task, 1)
+    assert (turn.outcome, len(world.assistant.runs)) == (STOPPED, 1)
+
+
+@pytest.mark.parametrize("step", ["run/1/thread_1", "reply/0"])
+async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> None:
+    world = World()
+    world.assistant.ends = [FAILED]
+    world.die_at = step
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.ends = [FAILED]
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert len(world.assistant.runs) == 2
+    assert texts(world.channel.said) == "You said: hello"
+
+
+async def test_every_tool_call_is_answered_even_for_tools_that_do_not_exist() -> None:
+    world = World()
+    calls = tuple(ToolCall(id=ToolCallId(f"call_{n}"), name="weather", arguments="{}") for n in range(2))
+    world.assistant.ends = [ToolsWanted(calls=calls)]
+    assert "You said" in texts(await world.answer())
+    assert [output.call for output in world.assistant.submitted] == ["call_0", "call_1"]
+
+
+def wanting(call: str) -> ToolsWanted:
+    return ToolsWanted(calls=(ToolCall(id=ToolCallId(call), name="weather", arguments="{}"),))
+
+
+async def test_tool_outputs_that_were_given_before_a_crash_are_not_given_again() -> None:
+    world = World()
+    world.assistant.ends = [wanting("call_1")]
+    world.die_at = "reply/0"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.ends = [wanting("call_1")]
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert [output.call for output in world.assistant.submitted] == ["call_1"]
+    assert texts(world.channel.said) == "You said: hello"
+
+
+async def test_a_turn_that_died_between_two_rounds_of_tools_gives_the_second_alone() -> None:
+    world = World()
+    world.assistant.ends = [wanting("call_1"), wanting("call_2")]
+    world.die_at = "tools/1/run_1"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.ends = [wanting("call_2"), wanting("call_2")]
+    await run_turn(world.turn(attempts=1), world.outside)
+    # The second is in doubt: a service takes outputs that it has already without harm.
+    assert [output.call for output in world.assistant.submitted] == ["call_1", "call_2", "call_2"]
+    assert texts(world.channel.said) == "You said: hello"
+
+
+class AnotherRunEachRound(FakeAssistant):
+    """As a service that goes on with tool outputs in a new run."""
+
+    async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
+        await super().resume(thread, run, outputs, name)
+        resumed = RunId(f"run_{len(self.runs) + 1}")
+        self.runs[resumed] = (thread, name, "")
+        return resumed
+
+    async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
+        return Answer(text=f"of {', '.join(runs)}")
+
+
+async def test_an_answer_is_read_from_all_runs_of_the_chain() -> None:
+    world = World(assistant=AnotherRunEachRound())
+    world.assistant.ends = [wanting("call_1"), wanting("call_2")]
+    assert texts(await world.answer()) == "of run_1, run_2, run_3"
+
+
+async def test_a_run_whose_resumption_was_not_written_down_is_found_and_not_resumed_twice() -> None:
+    world = World(assistant=AnotherRunEachRound())
+    world.assistant.ends = [wanting("call_1")]
+    world.die_at = "tools/0/run_1"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.ends = [wanting("call_1")]
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert (list(world.assistant.runs), len(world.assistant.submitted)) == (["run_1", "run_2"], 1)
+    assert texts(world.channel.said) == "of run_1, run_2"
+
+
+async def test_a_stop_cancels_the_run_that_goes_on_with_the_tool_outputs() -> None:
+    world = World(assistant=AnotherRunEachRound())
+    world.assistant.ends = [wanting("call_1"), TurnStoppedError("stopped")]
+    await world.answer()
+    assert world.assistant.cancelled == ["run_2"]
+
+
+async def test_a_run_that_the_service_cannot_be_asked_for_is_started_again_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.assistant.cannot_find = True
+    world.die_at = "run/0/thread_1"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert len(world.assistant.runs) == 2
+    assert texts(world.channel.said) == "You said: hello"
+    assert "run may be started twice: the service cannot be asked for it" in caplog.messages
+
+
+async def test_a_run_that_asks_for_tools_without_end_is_stopped() -> None:
+    world = World()
+    call = ToolCall(id=ToolCallId("call_1"), name="weather", arguments="{}")
+    world.assistant.ends = [ToolsWanted(calls=(call,))] * 50
+    assert RunTooSlowError.apology in texts(await world.answer())
+    assert world.assistant.cancelled == ["run_1"]
+
+
+@pytest.mark.parametrize("trouble", [AssistantUnavailableError("502"), ThreadBusyError("tool outputs")])
+async def test_a_run_that_is_not_followed_to_its_end_is_cancelled_for_it_holds_the_thread(trouble: Exception) -> None:
+    world = World()
+    world.assistant.ends = [trouble]
+    await world.answer()
+    assert world.assistant.cancelled == list(world.assistant.runs)
