@@ -1,16 +1,21 @@
-"""Who may speak to this server while it cannot tell people apart: programs of this very machine, and no web page."""
+"""Who may speak to this server while it does not authenticate: programs of this user on this machine, no web page."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
 from httpkit.http_errors import RequestRefusedError
+from httpkit.peer_user import PeerUser, peer_user
 
 log = logging.getLogger(__name__)
+
+_peers: WeakKeyDictionary[asyncio.Transport, PeerUser] = WeakKeyDictionary()
 
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _LOOPBACK_ORIGIN = re.compile(rf"https?://{_LOOPBACK_HOST.pattern}", re.ASCII | re.IGNORECASE)
@@ -25,7 +30,8 @@ async def loopback_only(
     """Refuse what comes from elsewhere, WebSockets too.
 
     A loopback address alone proves little: a page of any site can send requests to it (Origin), can have its own name
-    point to it (Host: DNS rebinding), and a tunnel or proxy makes strangers look local (Forwarded).
+    point to it (Host: DNS rebinding), a tunnel or proxy makes strangers look local (Forwarded), and other users of the
+    machine reach it like its own. Where the kernel does not tell the user, see `peer_user_of`, those are served.
     """
     if (reason := _objection(request)) is not None:
         log.warning("request refused", extra={"why": reason})
@@ -34,6 +40,8 @@ async def loopback_only(
 
 
 def _objection(request: web.Request) -> str | None:
+    if peer_user_of(request) is PeerUser.ANOTHER:
+        return "it comes from another user of this machine"
     if not request.raw_path.startswith("/"):
         return "the request names another server"
     if not _all_match(_LOOPBACK_HOST, request.headers.getall("Host", [])):
@@ -44,6 +52,18 @@ def _objection(request: web.Request) -> str | None:
     if origins and not _all_match(_LOOPBACK_ORIGIN, origins):
         return "it comes from a web page of another origin"
     return None
+
+
+def peer_user_of(request: web.Request) -> PeerUser:
+    """Whose request it is; the kernel is asked once a connection."""
+    transport = request.transport
+    if transport is None:  # the other end has gone
+        return PeerUser.ANOTHER
+    known = _peers.get(transport)
+    if known is None:
+        connection = transport.get_extra_info("socket")
+        known = _peers[transport] = peer_user(connection) if connection is not None else PeerUser.UNKNOWN
+    return known
 
 
 def _all_match(pattern: re.Pattern[str], values: list[str]) -> bool:

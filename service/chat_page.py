@@ -30,13 +30,14 @@ from adapters.webchat.calls import Calls
 from adapters.webchat.page import PageWords
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
-from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
+from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat, page_url_of, service_url_of
 from bot.conversation import ConversationKey
+from httpkit.peer_user import can_tell_users_apart
 from service.compose import Bot, Hooks, assistant_profile
 from service.data_dir import kept_key
 from service.greeting import describe_assistant
 from service.listen_socket import url_of
-from service.settings import Backend, Settings
+from service.settings import Backend, Secret, Settings
 
 _POSSIBLE: Final = {Backend.EMBEDDED: tuple(Kind), Backend.ASSISTANTS: (Kind.CONNECTOR_DOWN, Kind.REDELIVERY)}
 _BUNDLE: Final = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
@@ -47,6 +48,7 @@ class LocalPage:
     """The page's memory: chats on disk; API calls and ordered faults in this process alone."""
 
     settings: Settings
+    key: Secret
     transcripts: Transcripts
     weather: Weather
     calls: Calls = field(default_factory=Calls)
@@ -63,17 +65,23 @@ class LocalPage:
         """The assistant that a chat of the page was started with."""
         return self.transcripts.assistant_of(key.conversation) if key.channel == CHANNEL else None
 
+    def own_channels(self, address: str) -> dict[str, str]:
+        """The page's channel, and the only address that the bot's answers to it may go to."""
+        return {CHANNEL: service_url_of(address, self.key.reveal())}
+
+    def url(self, address: str) -> str:
+        """The page's address for people; with a key where this machine does not tell whose a connection is."""
+        return f"{address}/" if can_tell_users_apart() else page_url_of(address, self.key.reveal())
+
     @asynccontextmanager
     async def served(
         self, app: web.Application, bot: Bot, *, port: socket.socket, files_url: str
     ) -> AsyncIterator[None]:
         """The page in an application that will listen on `port`; people fetch plots below `files_url`."""
-        folder = self.settings.data_dir
         setting = "CHAT_PAGE_PORT" if self.settings.is_public else "PORT"
-        key, _ = kept_key(folder / "webchat.key", None)
         page = WebChatSettings(
-            uploads=folder / "uploads",
-            key=key.reveal(),
+            uploads=self.settings.data_dir / "uploads",
+            key=self.key.reveal(),
             address=url_of(port),
             files_url=files_url,
             bundle=_BUNDLE,
@@ -104,11 +112,11 @@ class LocalPage:
 @asynccontextmanager
 async def open_local_page(settings: Settings) -> AsyncIterator[LocalPage]:
     """Opened before the first turn resumes, because turns ask which assistant answers. Raises StorageError."""
+    key, _ = kept_key(settings.data_dir / "webchat.key", None)
     transcripts = await Transcripts.open(settings.data_dir / "webchat.sqlite")
     try:
-        yield LocalPage(
-            settings=settings, transcripts=transcripts, weather=Weather(possible=_POSSIBLE[settings.backend])
-        )
+        weather = Weather(possible=_POSSIBLE[settings.backend])
+        yield LocalPage(settings=settings, key=key, transcripts=transcripts, weather=weather)
     finally:
         await transcripts.close()
 

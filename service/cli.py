@@ -81,7 +81,11 @@ def assistants(env_file: Path, port: int) -> None:
 
     another = f"Take another port: teamsbot assistants --port {_port_beside(port)}"
     _run(
-        serve_assistants(settings, port, lambda started: _say(assistants_greeting(settings, started))),
+        serve_assistants(
+            settings,
+            port,
+            lambda started: _say(assistants_greeting(settings, started, on_terminal=sys.stderr.isatty())),
+        ),
         settings,
         another,
     )
@@ -286,6 +290,7 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
     from service.logs import set_up_logs
 
     set_up_logs(level=settings.log_level, form=settings.log_format, no_color=settings.no_color)
+    os.umask(0o077)  # what people write is for this user alone, also in files that libraries make
     try:
         asyncio.run(service)
     except PortTakenError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from pathlib import Path
@@ -30,7 +31,12 @@ def prepare_data_dir(folder: Path) -> Path:
 
 
 def _close_to_others(folder: Path) -> None:
-    if not folder.stat().st_mode & 0o077:
+    status = folder.stat()
+    if status.st_uid != os.geteuid():  # its owner reads and replaces everything in it, also root's files
+        raise StorageError(
+            f"DATA_DIR {folder} belongs to another user. Choose a folder of this user, or run: chown $(id -u) {folder}"
+        )
+    if not status.st_mode & 0o077:
         return
     # A folder with things in it may be somebody's home, or /tmp: not ours to lock for everybody else.
     if any(folder.iterdir()):
@@ -54,4 +60,7 @@ def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
         raise StorageError(f"a key cannot be kept in {path}: {error.strerror}") from error
     if not _KEY.fullmatch(key):
         raise StorageError(f"{path} does not hold a key; restore it, or remove it: another one is made then")
+    status = path.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise StorageError(f"{path} is not this user's alone. Remove it: another key is made at the next start")
     return Secret(key), made

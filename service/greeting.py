@@ -46,15 +46,15 @@ def bot_greeting(settings: Settings, started: Started) -> str:
     return "\n".join(lines if settings.endpoint else [*lines, _CONNECT])
 
 
-def assistants_greeting(settings: Settings, started: Started) -> str:
-    """The lines for `teamsbot assistants`; the one place where a key is shown, if this program made it itself."""
+def assistants_greeting(settings: Settings, started: Started, *, on_terminal: bool) -> str:
+    """The lines for `teamsbot assistants`. A terminal, and no log, is shown the key that this start generated."""
     return "\n".join(
         (
             "The Assistants server is ready. Stop it with Ctrl-C.",
             "",
             f"  OpenAI client      base_url={started.address}/v1",
             f"  AzureOpenAI client azure_endpoint={started.address}",
-            f"  api_key            {_api_key(settings, started)}",
+            f"  api_key            {_api_key(settings, started, on_terminal=on_terminal)}",
             *_common(settings, started, data=str(settings.data_dir)),
         )
     )
@@ -70,10 +70,10 @@ def describe_assistant(settings: Settings) -> str:
     return f"{settings.model} at {_address(settings)}"
 
 
-def _api_key(settings: Settings, started: Started) -> str:
+def _api_key(settings: Settings, started: Started, *, on_terminal: bool) -> str:
     if settings.assistants_api_key is not None:
         return "the value of ASSISTANTS_API_KEY"
-    if started.generated_key is not None:
+    if started.generated_key is not None and on_terminal:
         return started.generated_key.reveal()
     return f"generated at the first start, in {settings.data_dir / 'assistants.key'}"
 

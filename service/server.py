@@ -94,7 +94,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             app = public_app(authenticated_endpoint(settings, bot), bot.files, health)
             await stack.enter_async_context(_listening(app, port))
         if page is not None or not settings.is_public:
-            app = loopback_app(MessagesEndpoint(dispatch=TeamsDispatch(bot.intake)), bot.files, health)
+            own_channels = page.own_channels(url_of(page_port)) if page else {}
+            endpoint = MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), own_channels=own_channels)
+            app = loopback_app(endpoint, bot.files, health)
             if page is not None:
                 await stack.enter_async_context(page.served(app, bot, port=page_port, files_url=files_url))
             await stack.enter_async_context(_listening(app, page_port))
@@ -102,7 +104,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             address=url_of(port),
             isolation=bot.sandbox.isolation,
             sandbox_unavailable_reason=bot.sandbox.reason,
-            chat_url=None if page is None else f"{url_of(page_port)}/",
+            chat_url=None if page is None else page.url(url_of(page_port)),
             model_fault=await find_model_fault(settings),
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
+from collections.abc import Mapping
 from typing import Final, cast
 
 from aiohttp import web
@@ -19,6 +21,9 @@ from httpkit.loopback import is_loopback_url
 
 log = logging.getLogger(__name__)
 
+OWN_CHANNELS: Final = ("webchat", "terminal")
+"""Channels of this program's own: a message from outside never belongs to one."""
+
 _RETRY_AFTER_S: Final = 5
 _INVOKE_RESPONSE: Final = "InvokeResponse"
 
@@ -26,9 +31,11 @@ _INVOKE_RESPONSE: Final = "InvokeResponse"
 class MessagesEndpoint:
     """Answers each activity as soon as it is stored: Teams sends it again after some 15 s, the work may take longer."""
 
-    def __init__(self, *, dispatch: TeamsDispatch) -> None:
+    def __init__(self, *, dispatch: TeamsDispatch, own_channels: Mapping[str, str] | None = None) -> None:
+        """`own_channels` maps each channel that this program itself serves to its one `serviceUrl`, a secret."""
         self._adapter = _ReceiveOnlyAdapter()
         self._dispatch = dispatch
+        self._own_channels = dict.fromkeys(OWN_CHANNELS, "") | dict(own_channels or {})
 
     def add_routes(self, app: web.Application) -> None:
         """Serve at the path that Bot Framework's tools expect."""
@@ -37,6 +44,10 @@ class MessagesEndpoint:
     async def post(self, request: web.Request) -> web.Response:
         """202 once a message is stored, 4xx with the reason for what cannot be one, 503 if storing failed."""
         activity = _activity(await read_activity(request))
+        own_url = self._own_channels.get(activity.channel_id or "")
+        if own_url is not None and not hmac.compare_digest(own_url.encode(), (activity.service_url or "").encode()):
+            # Otherwise a message could join a thread of the chat page and have its answer sent elsewhere.
+            raise RequestRefusedError(403, "ForeignChannel", "Only this program itself speaks in that channel.")
         context = TurnContext(self._adapter, activity)
         try:
             await self._adapter.run_pipeline(context, self._dispatch.on_turn)

@@ -35,16 +35,17 @@ class ConnectorRoutes:
     def add_routes(self, app: web.Application) -> None:
         """Serve below `ROOT`."""
         served = self._served
-        all_of_them = ROOT + "/v3/conversations/{conversation}/activities"
-        one = all_of_them + "/{activity}"
-        app.add_routes(
-            [
-                web.post(all_of_them, from_bot(served(self._post))),
-                web.post(one, from_bot(served(self._post))),  # a reply to that activity
-                web.put(one, from_bot(served(self._put))),
-                web.delete(one, from_bot(served(self._delete))),
-            ]
-        )
+        for root in (f"{ROOT}/{{key}}", ROOT):
+            every = root + "/v3/conversations/{conversation}/activities"
+            one = every + "/{activity}"
+            app.add_routes(
+                [
+                    web.post(every, from_bot(served(self._post))),
+                    web.post(one, from_bot(served(self._post))),  # a reply to that activity
+                    web.put(one, from_bot(served(self._put))),
+                    web.delete(one, from_bot(served(self._delete))),
+                ]
+            )
 
     def _served(self, handler: Handler) -> Handler:
         """Unless the weather takes the connector away."""

@@ -1,11 +1,13 @@
-"""Who may come in at the page's routes, behind the guard that lets only this machine in at all.
+"""Who may come in at the page's routes, behind `loopback_only`, which lets only this user of this machine in at all.
 
-That guard takes any page of a loopback origin; another program's page on another port is still a stranger here.
+That guard takes any page of a loopback origin; another program's page on another port is still a stranger here. And
+where the kernel cannot tell whose a connection is, the page and the bot have to show a key.
 """
 
 from __future__ import annotations
 
 import functools
+import hmac
 import logging
 from typing import Final
 
@@ -17,11 +19,33 @@ from adapters.webchat.transcripts import Activity, ConversationId
 from bot.errors import StorageError
 from httpkit.http_errors import RequestRefusedError, error_response
 from httpkit.json_body import read_json_object
+from httpkit.loopback import peer_user_of
+from httpkit.peer_user import PeerUser
 
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
+
+
+KEYS: Final = web.AppKey("webchat keys", Tokens)
+
+
+def cookie_name(request: web.Request) -> str:
+    """Cookies do not know ports, so that of each service on this machine has a name of its own."""
+    return f"teamsbot-{request.url.port}"
+
+
+def has_page_key(request: web.Request) -> bool:
+    """Whether the request may see the page: it is this user's, or carries the page's key in its cookie."""
+    if peer_user_of(request) is PeerUser.OURS:
+        return True
+    return same_text(request.cookies.get(cookie_name(request), ""), request.app[KEYS].page_key)
+
+
+def same_text(given: str, expected: str) -> bool:
+    """Compare without telling by the time it takes how much is right."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
 def from_own_page(handler: Handler) -> Handler:
@@ -33,6 +57,8 @@ def from_own_page(handler: Handler) -> Handler:
         site = request.headers.get("Sec-Fetch-Site", "none")
         if request.headers.get("Origin", own) != own or site not in ("same-origin", "none"):
             return _as_response(RequestRefusedError(403, "ForeignPage", "Only the chat page itself may ask for this."))
+        if not has_page_key(request):
+            return _as_response(RequestRefusedError(403, "NoKey", "Open the page by the address that has its key."))
         return await _answered(handler, request)
 
     return guarded
@@ -45,6 +71,13 @@ def from_bot(handler: Handler) -> Handler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
             return _as_response(RequestRefusedError(403, "NotTheBot", "Web pages may not speak for the bot."))
+        # Turns of an earlier version know an address without a key; it serves only whom the kernel vouches for.
+        key = request.match_info.get("key")
+        known = (
+            peer_user_of(request) is PeerUser.OURS if key is None else same_text(key, request.app[KEYS].connector_key)
+        )
+        if not known:
+            return _as_response(RequestRefusedError(403, "NotTheBot", "Only the bot may speak for the bot."))
         return await _answered(handler, request)
 
     return guarded

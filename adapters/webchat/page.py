@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from adapters.webchat.door import KEYS, cookie_name, has_page_key, same_text
 from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES
 
 _FILES: Final = Path(__file__).parent / "page"
@@ -24,6 +25,8 @@ ALWAYS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+_NEEDS_KEY: Final = "Open this page by the address that the service printed when it started: it ends in a key.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,10 @@ class ChatPage:
         )
 
     async def _show(self, request: web.Request) -> web.Response:
+        if "key" in request.query:
+            return self._let_in(request)
+        if not has_page_key(request):
+            return web.Response(status=403, text=_NEEDS_KEY, headers=ALWAYS)
         nonce = secrets.token_urlsafe(16)
         words = self._words
         html = self._page.substitute(
@@ -70,6 +77,15 @@ class ChatPage:
         )
         policy = _policy(nonce, request.host, self._picture_sources)
         return web.Response(text=html, content_type="text/html", headers={**ALWAYS, "Content-Security-Policy": policy})
+
+    def _let_in(self, request: web.Request) -> web.Response:
+        """Move the key from the address, which histories keep, into a cookie that only this page's requests carry."""
+        answer = web.Response(status=303, headers={**ALWAYS, "Location": "/"})
+        if same_text(request.query["key"], request.app[KEYS].page_key):
+            answer.set_cookie(
+                cookie_name(request), request.query["key"], httponly=True, samesite="Strict", path="/", max_age=None
+            )
+        return answer
 
     async def _webchat(self, request: web.Request) -> web.StreamResponse:
         if not self._bundle.is_file():

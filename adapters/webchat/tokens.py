@@ -30,6 +30,19 @@ class Tokens:
             return None
         return named
 
+    @property
+    def page_key(self) -> str:
+        """What opens the page for a person whom the kernel cannot tell, as in Jupyter's addresses."""
+        return self._derived("page")
+
+    @property
+    def connector_key(self) -> str:
+        """What opens the bot's side of the page; a part of the `serviceUrl` that only the bot is given."""
+        return self._derived("connector")
+
+    def _derived(self, purpose: str) -> str:
+        return hmac.new(self._key, purpose.encode(), hashlib.sha256).hexdigest()
+
 
 def new_conversation() -> ConversationId:
     """An id that nobody can guess."""

@@ -17,6 +17,7 @@ from adapters.webchat.activities import Parties
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import ChatRoutes
+from adapters.webchat.door import KEYS
 from adapters.webchat.page import ChatPage, PageWords
 from adapters.webchat.panel import Make, Panel, Read
 from adapters.webchat.streams import Streams
@@ -45,6 +46,16 @@ class WebChatSettings:
             raise ValueError("The chat page, its panel and its weather are for this machine alone.")
 
 
+def service_url_of(address: str, key: str) -> str:
+    """Where the bot's answers go. Nobody but the bot is given it, for it lets the bot's words in."""
+    return f"{address}{connector.ROOT}/{Tokens(key=key).connector_key}"
+
+
+def page_url_of(address: str, key: str) -> str:
+    """The page's address for a person whose user the kernel cannot tell."""
+    return f"{address}/?key={Tokens(key=key).page_key}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the page's server works with. `restart` is None where the program cannot begin again by itself."""
@@ -65,7 +76,9 @@ async def open_web_chat(settings: WebChatSettings, around: Surroundings, app: we
     """The chat in an application that is not yet running."""
     streams = Streams(transcripts=around.transcripts)
     bot = BotEndpoint(session=around.session, url=f"{settings.address}/api/messages", weather=around.weather)
-    for part in _parts(settings, around, streams, bot):
+    tokens = Tokens(key=settings.key)
+    app[KEYS] = tokens
+    for part in _parts(settings, around, streams, bot, tokens):
         part.add_routes(app)
 
     async def let_pages_go(_: web.Application) -> None:
@@ -78,10 +91,11 @@ async def open_web_chat(settings: WebChatSettings, around: Surroundings, app: we
         await bot.close()
 
 
-def _parts(settings: WebChatSettings, around: Surroundings, streams: Streams, bot: BotEndpoint) -> tuple[_Part, ...]:
+def _parts(
+    settings: WebChatSettings, around: Surroundings, streams: Streams, bot: BotEndpoint, tokens: Tokens
+) -> tuple[_Part, ...]:
     transcripts, weather = around.transcripts, around.weather
-    tokens = Tokens(key=settings.key)
-    parties = Parties(bot_name=settings.words.assistant, service_url=settings.address + connector.ROOT)
+    parties = Parties(bot_name=settings.words.assistant, service_url=service_url_of(settings.address, settings.key))
     uploads = Uploads(folder=settings.uploads, address=settings.address)
     uploads.open()
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -34,7 +36,10 @@ def read_env_file(path: Path) -> EnvFile:
     Values stand as they are written: ${NAME} is not replaced, so a password may hold it.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            if (distrust := _distrust(path, os.fstat(file.fileno()))) is not None:
+                return EnvFile(faults=(distrust,))
+            text = file.read()
     except FileNotFoundError:
         return EnvFile()
     except OSError as error:
@@ -54,6 +59,15 @@ def read_env_file(path: Path) -> EnvFile:
             if binding.error or (binding.key is not None and binding.value is None)
         ),
     )
+
+
+def _distrust(path: Path, status: os.stat_result) -> str | None:
+    # The file decides who is sent keys and questions, and it is read from whatever folder the program is started in.
+    if status.st_uid not in (os.geteuid(), 0):
+        return f"{path} belongs to another user and is therefore not read. Copy it, or run: chown $(id -u) {path}"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"{path} can be changed by other users and is therefore not read. Run: chmod go-w {path}"
+    return None
 
 
 def _line_number(binding: Binding) -> int:

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from service.settings.env_file import EnvFile, read_env_file
 from service.settings.table import SETTINGS, Setting
 
 Value = TypeVar("Value")
+
+ENVIRONMENT: Final = "environment"
+"""The origin of what was not found in a file."""
 
 _OUR_PREFIXES = ("TEAMSBOT_", "ASSISTANT_", "ASSISTANTS_", "MICROSOFTAPP")
 _NAMES = {name.upper(): name for setting in SETTINGS for name in setting.names}
@@ -82,7 +85,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Reading:
     """Look every setting up. An empty variable in the environment hides the line in the file."""
     file = read_env_file(env_file)
     places = {line.name: Found(name=line.name, text=line.value.strip(), origin=line.origin) for line in file.lines}
-    places |= {name: Found(name=name, text=text.strip(), origin="environment") for name, text in environ.items()}
+    places |= {name: Found(name=name, text=text.strip(), origin=ENVIRONMENT) for name, text in environ.items()}
     found: dict[str, Found] = {}
     mistakes = [*_mistakes_in_file(file)]
     for setting in SETTINGS:
@@ -122,6 +125,10 @@ def _check(setting: Setting[object], hits: list[Found]) -> Iterator[Mistake]:
         wrong = f"cannot be used yet: {setting.unsupported}. Leave it unset"
         yield Mistake(about=about, wrong=wrong, name=setting.name)
         return
+    if setting.environment_only and hits[0].origin != ENVIRONMENT:
+        wrong = "must be set in the environment: a file must not decide which program is run"
+        yield Mistake(about=about, wrong=wrong, name=setting.name)
+        return
     try:
         setting.parse(hits[0].text)
     except ValueError as error:
@@ -133,7 +140,7 @@ def _unknown_names(environ: Mapping[str, str], file: EnvFile) -> Iterator[Found]
     known = frozenset(_NAMES.values())
     for name in environ:
         if name not in known and name.upper().startswith(_OUR_PREFIXES):
-            yield Found(name=name, text="", origin="environment")
+            yield Found(name=name, text="", origin=ENVIRONMENT)
     for line in file.lines:
         if line.name not in known and line.name not in environ:
             yield Found(name=line.name, text="", origin=line.origin)

@@ -20,7 +20,8 @@ class Setting(Generic[Value_co]):
     """One row of the table. `parse` raises ValueError with the second half of a sentence: "must be ...".
 
     `default_doc` describes a default that depends on the machine or on other settings. `aliases` are other accepted
-    names. `unsupported` is the reason for refusing a setting whose feature does not exist yet.
+    names. `environment_only` is for what no file may decide. `unsupported` is the reason for refusing a setting whose
+    feature does not exist yet.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Setting(Generic[Value_co]):
     default_doc: str | None = field(default=None, kw_only=True)
     aliases: tuple[str, ...] = field(default=(), kw_only=True)
     secret: bool = field(default=False, kw_only=True)
+    environment_only: bool = field(default=False, kw_only=True)
     unsupported: str | None = field(default=None, kw_only=True)
 
     @property
@@ -114,7 +116,7 @@ ASSISTANT_INSTRUCTIONS: Final = Setting(
 ASSISTANTS_API_KEY: Final = Setting(
     "ASSISTANTS_API_KEY", parsers.secret, None, "a-long-random-word",
     "Key that clients of `teamsbot assistants` must send.",
-    default_doc="generated at the first start, kept in DATA_DIR and printed", secret=True)
+    default_doc="generated at the first start, kept in DATA_DIR, shown on a terminal", secret=True)
 
 MODEL: Final = Setting(
     "MODEL", parsers.line, None, "llama3.1",
@@ -143,8 +145,9 @@ AZURE_OPENAI_API_VERSION: Final = Setting(
 
 TEAMSBOT_SANDBOX_PYTHON: Final = Setting(
     "TEAMSBOT_SANDBOX_PYTHON", parsers.interpreter, None, "/opt/teamsbot/.sandbox/bin/python",
-    "Python of the environment in which the assistant's code runs (numpy, matplotlib and the like).",
-    default_doc=".sandbox/bin/python beside the service's own environment")
+    "Python of the environment in which the assistant's code runs (numpy, matplotlib and the like). It names a "
+    "program, so it is taken from the environment only, not from .env.",
+    default_doc=".sandbox/bin/python beside the service's own environment", environment_only=True)
 TEAMSBOT_RUN_DEADLINE_S: Final = Setting(
     "TEAMSBOT_RUN_DEADLINE_S", parsers.duration_s, "600", "600",
     "Time limit for one answer, in seconds.")

@@ -96,3 +96,26 @@ def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path: Pat
     with pytest.raises(OSError, match="directory"):
         write_atomically(tmp_path / "taken", b"bytes")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; runs where the tests are run by root")
+def test_a_folder_of_another_user_is_refused_with_the_fix(tmp_path: Path) -> None:  # S13
+    folder = prepare_data_dir(tmp_path / "data")
+    os.chown(folder, _NOBODY, _NOBODY)
+    with pytest.raises(StorageError, match=r"belongs to another user.*chown"):
+        prepare_data_dir(folder)
+
+
+def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:  # S13
+    kept_key(tmp_path / "webchat.key", None)
+    (tmp_path / "webchat.key").chmod(0o644)
+    with pytest.raises(StorageError, match="Remove it"):
+        kept_key(tmp_path / "webchat.key", None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away; runs where the tests are run by root")
+def test_a_key_of_another_user_is_not_used(tmp_path: Path) -> None:  # S13
+    kept_key(tmp_path / "webchat.key", None)
+    os.chown(tmp_path / "webchat.key", _NOBODY, _NOBODY)
+    with pytest.raises(StorageError, match="Remove it"):
+        kept_key(tmp_path / "webchat.key", None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from service.greeting import Started, assistants_greeting, bot_greeting
@@ -51,13 +52,13 @@ def test_a_machine_without_walls_is_told_why_no_code_is_run() -> None:
 
 def test_a_key_is_shown_once_when_it_was_made() -> None:
     made = Started(address="http://127.0.0.1:8788", isolation="bubblewrap", generated_key=Secret("sk-local-1"))
-    assert "sk-local-1" in assistants_greeting(settings(), made)
-    again = assistants_greeting(settings(), STARTED)
+    assert "sk-local-1" in assistants_greeting(settings(), made, on_terminal=True)
+    again = assistants_greeting(settings(), STARTED, on_terminal=True)
     assert "assistants.key" in again
 
 
 def test_a_key_that_was_given_is_never_shown() -> None:
-    text = assistants_greeting(settings(ASSISTANTS_API_KEY="sk-given"), STARTED)
+    text = assistants_greeting(settings(ASSISTANTS_API_KEY="sk-given"), STARTED, on_terminal=True)
     assert "sk-given" not in text
     assert "ASSISTANTS_API_KEY" in text
 
@@ -66,6 +67,13 @@ def test_a_model_that_cannot_be_asked_is_told_at_the_start() -> None:
     # ux 3.18
     started = replace(STARTED, model_fault="OPENAI_BASE_URL lacks /v1 at its end: http://127.0.0.1:11434/v1")
     model = settings(OPENAI_BASE_URL="http://127.0.0.1:11434", MODEL="llama3.1")
-    for greeting in (bot_greeting, assistants_greeting):
+    for greeting in (bot_greeting, partial(assistants_greeting, on_terminal=True)):
         assert "WARNING: OPENAI_BASE_URL lacks /v1 at its end" in greeting(model, started)
         assert "WARNING" not in greeting(model, STARTED)
+
+
+def test_a_log_is_told_where_the_new_key_is_and_not_the_key() -> None:  # S17
+    made = Started(address="http://127.0.0.1:8788", isolation="bubblewrap", generated_key=Secret("sk-local-1"))
+    text = assistants_greeting(settings(), made, on_terminal=False)
+    assert "sk-local-1" not in text
+    assert "assistants.key" in text

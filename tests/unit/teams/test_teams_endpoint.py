@@ -130,3 +130,11 @@ async def test_a_change_that_cannot_be_stored_is_to_be_sent_again(door: Door, ty
     door.accepted.full = True
 
     assert (await door.post(recorded("personal", type=type_)))[0] == 503
+
+
+@pytest.mark.parametrize("channel", ["webchat", "terminal"])
+async def test_nobody_outside_speaks_in_a_channel_of_this_program(door: Door, channel: str) -> None:  # S4
+    status, answer = await door.post(recorded("personal", channelId=channel))
+
+    assert (status, answer["error"]["code"]) == (403, "ForeignChannel")
+    assert door.accepted.messages == []
