@@ -17,6 +17,8 @@ from bot.ports import Assistant, Channel, FileStore, Pictures
 
 log = logging.getLogger(__name__)
 
+NO_ANSWER = "The assistant ended without an answer. Please ask again, perhaps in other words."
+
 _MARKDOWN_LINK = re.compile(r"(?P<image>!?)\[(?P<label>[^\]\n]*)\]\(\s*<?sandbox:(?P<path>[^)>\s]*)>?[^)\n]*\)")
 _BARE_LINK = re.compile(r"sandbox:(?P<path>/?[^\s)>\]\"'`]*)")
 
@@ -48,7 +50,7 @@ class ReplyWriter:
         text = _without_sandbox_links(answer.text, known={link.name for link in collected.links})
         text = "\n\n".join(filter(None, (text.strip(), *collected.losses)))
         if not text and not collected.pictures and not collected.links:
-            text = "The assistant ended without an answer. Please ask again, perhaps in other words."
+            text = NO_ANSWER
         files = (FilesPart(links=tuple(collected.links)),) if collected.links else ()
         return (*(say(text) if text else ()), *collected.pictures, *files)
 
@@ -90,11 +92,14 @@ def say(text: str) -> tuple[Part, ...]:
 
 def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
     """The same parts, each text as the channel can show it and cut where the channel must cut it."""
+    shown = given = 0
     for part in parts:
-        if isinstance(part, TextPart):
-            yield from (TextPart(text=piece) for piece in channel.split(part.text))
-        else:
-            yield part
+        given += 1
+        pieces = [TextPart(text=piece) for piece in channel.split(part.text)] if isinstance(part, TextPart) else [part]
+        yield from pieces
+        shown += len(pieces)
+    if given and not shown:  # an answer of which nothing can be shown is told, never passed over in silence
+        yield from (TextPart(text=piece) for piece in channel.split(NO_ANSWER))
 
 
 def _without_sandbox_links(text: str, known: set[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,7 +32,7 @@ from adapters.embedded.run_objects import (
     is_picture,
 )
 from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
-from adapters.sandbox.names import clean_name
+from adapters.sandbox.names import clean_name, last_component, unique_name
 
 
 class WorkspaceEngine(Protocol):
@@ -58,16 +58,16 @@ class Workspace:
         self._engine = engine
         self._store = store
         self._folder = folder
-        self._held: dict[ThreadId, set[FileId]] = {}
+        self._held: dict[ThreadId, dict[str, FileId]] = {}  # by name: what was last put or made there
 
     async def prepare(self, run: Run) -> list[str]:
         """Lay the files of the thread that are not there yet; returns a sentence on each that could not be."""
         if not self._engine.alive(run.thread_id):
             self._held.pop(run.thread_id, None)
-        held = self._held.setdefault(run.thread_id, set())
+        held = self._held.setdefault(run.thread_id, {})
         missing = []
-        for name, file_id in (await self._store.transact(lambda rows: thread_files(rows, run))).items():
-            if file_id in held:
+        for name, file_id in (await self._store.transact(lambda rows: thread_files(rows, run))).by_name.items():
+            if held.get(name) == file_id:
                 continue
             try:
                 await self._engine.put(run.thread_id, name, await self._folder.read(file_id))
@@ -75,7 +75,7 @@ class Workspace:
                 missing.append(f"The file {name} is no longer there.")
             except SandboxError as error:
                 missing.append(str(error))
-            held.add(file_id)
+            held[name] = file_id
         return missing
 
     async def forget(self, thread_id: ThreadId) -> None:
@@ -83,35 +83,68 @@ class Workspace:
         self._held.pop(thread_id, None)
         await self._engine.forget(thread_id)
 
-    def holds(self, thread_id: ThreadId, file_ids: Iterable[FileId]) -> None:
+    def holds(self, thread_id: ThreadId, made: Mapping[str, FileId]) -> None:
         """Files that the session made itself need not be laid into it."""
-        self._held.setdefault(thread_id, set()).update(file_ids)
+        self._held.setdefault(thread_id, {}).update(made)
 
     async def products(self, thread_id: ThreadId) -> list[GeneratedFile]:
         """What code has made in a thread."""
         return await self._store.transact(lambda rows: rows.products(thread_id))
 
 
-def thread_files(rows: Rows, run: Run) -> Mapping[str, FileId]:
-    """The files of a run by their names in /mnt/data; of several with one name the last given or made wins."""
-    named: dict[str, FileId] = {}
-    for file_id in _given(rows, run):
-        file = rows.find(File, file_id)
-        if file:
-            named[clean_name(file.filename)] = file.id
-    for product in rows.products(run.thread_id):
-        if product.in_folder:
-            named[product.filename] = product.file_id
-    return named
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderFiles:
+    """What lies in /mnt/data for a run."""
+
+    by_name: Mapping[str, FileId]  # the latest given or made last
+    given: Mapping[FileId, str]  # under which names those that people gave lie there
 
 
-def _given(rows: Rows, run: Run) -> list[FileId]:
+def thread_files(rows: Rows, run: Run) -> FolderFiles:
+    """The files of a run. Of one name the last given or made wins, and different files never share a name.
+
+    Names are given out again in the order in which the files came, so that each keeps its own for as long as the thread
+    lives. A file of the very name of an earlier one is its correction; one whose name only becomes the same when it is
+    cleaned is another file, and so is the second of one name in one message.
+    """
     assistant, thread = rows.find(Assistant, run.assistant_id), rows.find(Thread, run.thread_id)
-    given = [file_id for owner in (assistant, thread) if owner for file_id in _code_files(owner.tool_resources)]
+    gifts: list[tuple[str, FileId, str]] = [
+        (owner.id, file_id, file_id)
+        for owner in (assistant, thread)
+        if owner
+        for file_id in _code_files(owner.tool_resources)
+    ]
     for message in rows.all(Message, thread_id=run.thread_id, has_file="yes"):
         if message.role == "user":
-            given.extend(message.file_ids)
-    return given
+            gifts.extend((message.id, file_id, message.id) for file_id in message.file_ids)
+    products = [product for product in rows.products(run.thread_id) if product.in_folder]
+    order = rows.positions([came_with for _, _, came_with in gifts] + [product.file_id for product in products])
+    arrivals: list[tuple[int, str, FileId, GeneratedFile | None]] = [
+        (order.get(came_with, 0), group, file_id, None) for group, file_id, came_with in gifts
+    ]
+    arrivals += [(order.get(product.file_id, 0), "", product.file_id, product) for product in products]
+
+    by_name: dict[str, FileId] = {}
+    given: dict[FileId, str] = {}
+    called: dict[str, str] = {}  # names as people and code gave them: the name in the folder
+    in_group: set[tuple[str, str]] = set()
+    for _, group, file_id, product in sorted(arrivals, key=lambda arrival: arrival[0]):
+        if product is not None:
+            original = name = product.filename
+        elif (file := rows.find(File, file_id)) is None:
+            continue
+        else:
+            original = last_component(file.filename)
+            known = given.get(file_id) or (None if (group, original) in in_group else called.get(original))
+            name = known or unique_name(clean_name(original), by_name)
+            given[file_id] = name
+        if (group, original) not in in_group:
+            called[original] = name
+        if group:
+            in_group.add((group, original))
+        by_name.pop(name, None)  # the latest is the last
+        by_name[name] = file_id
+    return FolderFiles(by_name=by_name, given=given)
 
 
 def _code_files(resources: ToolResources | None) -> list[FileId]:
@@ -153,7 +186,7 @@ class CodeInterpreter:
         result = await self._engine.run(run.thread_id, call.code_interpreter.input)
         made = await self._keep(run, call, result)
         if not result.session_lost:
-            self._workspace.holds(run.thread_id, [file.id for file, _ in made])
+            self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})
         pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
         return CodeCallResult(outputs=(CodeLogs(logs=_logs(result, missing)), *pictures), made=made)
 

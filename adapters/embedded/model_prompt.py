@@ -53,8 +53,8 @@ def briefing(context: RunContext) -> str:
     run, parts = context.run, []
     if {"type": "code_interpreter"} in run.tools and run.tool_choice != "none":
         parts.append(_CODE)
-        if context.folder:
-            parts.append(f"Files in {CODE_FOLDER} now: {', '.join(context.folder[-MAX_NAMES:])}.")
+        if names := list(context.folder.by_name):
+            parts.append(f"Files in {CODE_FOLDER} now: {', '.join(names[-MAX_NAMES:])}.")
     asked = [message for message in context.messages if message.role == "user"]
     # Clients of before the metadata key put the name into the text alone.
     if asked and (SPEAKER in asked[-1].metadata or SAYS_WHO.match(_text(asked[-1]))):
@@ -148,7 +148,7 @@ def _spoken(context: RunContext, message: Message, shown: Shown) -> ModelMessage
     return ModelMessage(
         speaker=Speaker.USER,
         text=text,
-        file_names=tuple(clean_name(file.filename) for file in files),
+        file_names=tuple(context.folder.given.get(file.id) or clean_name(file.filename) for file in files),
         pictures=pictures,
         notes=(UNSEEN_PICTURES,) if len(pictures) < len(given) else (),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
 from importlib.resources import files
@@ -142,6 +142,12 @@ class Rows:
             self.delete(id_)
         self._sql.execute("DELETE FROM expiries WHERE at <= ?", (now_s,))
         return ids
+
+    def positions(self, ids: Iterable[str]) -> dict[str, int]:
+        """In which order objects were created: the higher, the later. What is gone has none."""
+        wanted = orjson.dumps(list(ids)).decode()
+        rows = self._sql.execute("SELECT id, seq FROM objects WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
+        return dict(rows.fetchall())
 
     def _seq(self, kind: type[Stored], id_: str) -> int:
         query = "SELECT seq FROM objects WHERE id = ? AND kind = ?"

@@ -14,7 +14,7 @@ from typing import Protocol
 from adapters.embedded.api_errors import ApiError
 from adapters.embedded.api_objects import File, FileId, ImageFilePart, ImageUrlPart, Message, MessageId, RunId, StepId
 from adapters.embedded.blob_folder import FileFolder
-from adapters.embedded.code_interpreter import thread_files
+from adapters.embedded.code_interpreter import FolderFiles, thread_files
 from adapters.embedded.models.port import ModelPicture, OriginalMessage
 from adapters.embedded.object_store import Rows, Window
 from adapters.embedded.run_objects import GeneratedFile, MessageCreation, Run, RunStep
@@ -43,7 +43,7 @@ class RunContext:
     originals: Mapping[StepId, OriginalMessage]  # what the model said in them, as it came
     products: Sequence[GeneratedFile]  # of the thread
     files: Mapping[FileId, File]  # attached to the messages
-    folder: Sequence[str]  # the names in /mnt/data
+    folder: FolderFiles  # what lies in /mnt/data
 
     @property
     def pictures(self) -> tuple[PicturePart, ...]:
@@ -76,7 +76,7 @@ def read_context(rows: Rows, run: Run) -> RunContext:
         },
         products=rows.products(run.thread_id),
         files={file.id: file for file in files if file},
-        folder=list(thread_files(rows, run)),
+        folder=thread_files(rows, run),
     )
 
 

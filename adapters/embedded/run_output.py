@@ -156,7 +156,9 @@ def _message(run: Run, content: tuple[Part, ...], now: int) -> Message:
 
 
 def _words(reply: ModelReply) -> str:
-    return plain(reply.text).strip()[:MAX_TEXT_CHARS]
+    text = plain(reply.text).strip()[:MAX_TEXT_CHARS]
+    # Signs that nobody sees (zero-width spaces, marks of direction) are no answer.
+    return text if any(sign.isprintable() and not sign.isspace() for sign in text) else ""
 
 
 def _text_part(text: str, mentionable: list[GeneratedFile]) -> tuple[TextPart, ...]:

@@ -10,10 +10,14 @@ MAX_ENDING_CHARACTERS = 12
 PUNCTUATION = frozenset(" ._-()+,=@")
 
 
+def last_component(name: str) -> str:
+    """Return a file's own name, without folders of any system, in the one form that equal names share (NFC)."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+
+
 def clean_name(name: str) -> str:
     """Return a name of letters, digits and harmless signs: no folder, no leading dot, no markup, never empty."""
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(sign if sign.isalnum() or sign in PUNCTUATION else "_" for sign in last)
+    shown = "".join(sign if sign.isalnum() or sign in PUNCTUATION else "_" for sign in last_component(name))
     return _shortened(shown.strip(" .")) or "file"
 
 

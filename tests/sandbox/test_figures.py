@@ -117,3 +117,81 @@ def test_the_font_list_is_each_session_s_own(host: Host, session: str) -> None:
     host.forget(other)
     assert len(result.images) == 1
     assert result.logs == ""
+
+
+UNDRAWABLE = [
+    "plt.plot(x, x); plt.title('$$y = x^2$$')",
+    "plt.plot(x, x); plt.xlabel(r'$\\begin{cases}x\\end{cases}$')",
+    "import matplotlib.ticker as t; plt.plot(x, x); plt.gca().xaxis.set_major_formatter(lambda value, place: 1 / 0)",
+]
+
+
+@pytest.mark.parametrize("shown", ["", "\nplt.show()"])
+@pytest.mark.parametrize("code", UNDRAWABLE)
+def test_a_figure_that_cannot_be_drawn_is_told_once_and_spoils_nothing_later(
+    host: Host, drawing: str, code: str, shown: str
+) -> None:
+    # F2
+    failed = host.run(drawing, code + shown)
+    assert (failed.status, failed.images) == ("raised", ())
+    again = host.run(drawing, "print(17*23)")
+    assert (again.status, again.logs, again.images) == ("ok", "391\n", ())
+    assert len(host.run(drawing, "plt.plot(x, x); plt.show()").images) == 1
+
+
+def test_the_figures_beside_one_that_cannot_be_drawn_are_shown(host: Host, drawing: str) -> None:
+    # F2
+    result = host.run(drawing, "plt.plot(x, x)\nplt.figure(); plt.title('$$a$$')\nplt.figure(); plt.plot(x, -x)")
+    assert (result.status, len(result.images)) == ("raised", 2)
+
+
+@pytest.mark.parametrize("draft", ["plt.bar(['a'], [1])", "fig, ax = plt.subplots(); ax.plot(x, x)"])
+def test_what_failed_code_had_begun_to_draw_never_comes_later(host: Host, drawing: str, draft: str) -> None:
+    # F5
+    failed = host.run(drawing, f"{draft}\nplt.title('draft'); undefined")
+    assert (failed.status, failed.images) == ("raised", ())
+    assert host.run(drawing, "print(2+2)").images == ()
+    assert len(host.run(drawing, f"{draft}\nplt.show()").images) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "fig, axes = plt.subplots(1, 2)",
+        "plt.plot([1, 2]); plt.clf()",
+        "plt.figure().add_subplot(projection='3d')",
+        "plt.figure().add_subplot(projection='polar')",
+        "plt.figure().subfigures(1, 2)",
+        "plt.xlim(0, 5); plt.show()",
+        "plt.gcf()",
+    ],
+)
+def test_a_blank_figure_is_no_picture(host: Host, drawing: str, code: str) -> None:
+    # F14
+    assert host.run(drawing, f"{code}\nNone").images == ()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "plt.title('Only words')",
+        "plt.figure().suptitle('Only words')",
+        "plt.figure().text(0.5, 0.5, 'words')",
+        "plt.gca().annotate('here', (0, 0))",
+        "plt.axhline(1)",
+        "plt.figure().subfigures(1, 2)[0].subplots().plot(x, x)",
+        "plt.table([['a']])",
+        "plt.gca().set_ylabel('y')",
+        "plt.contourf(np.eye(3))",
+    ],
+)
+def test_a_figure_with_anything_in_it_is_a_picture(host: Host, drawing: str, code: str) -> None:
+    assert len(host.run(drawing, f"{code}\nNone").images) == 1
+
+
+@pytest.mark.parametrize("before", ["plt.show()", "plt.close()", "plt.clf()"])
+def test_a_blank_picture_that_was_saved_is_left_out_and_the_code_is_told(host: Host, drawing: str, before: str) -> None:
+    # F14
+    result = host.run(drawing, f"plt.plot([1, 2]); {before}; plt.savefig('/mnt/data/late.png')")
+    assert result.files == ()
+    assert "late.png is blank" in result.logs

@@ -78,7 +78,7 @@ def _show_figure(figure: Any) -> bool:
     manager = getattr(figure.canvas, "manager", None)
     if manager is not None and manager in backend._open_figures.get_all_fig_managers():  # noqa: SLF001
         backend.album.show(manager)
-    elif figure.get_children()[1:]:
+    elif not backend.is_blank(figure):
         backend.album.shown.append(backend.draw(figure))
     else:
         return False

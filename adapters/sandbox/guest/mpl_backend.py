@@ -1,8 +1,9 @@
 """The matplotlib backend of the sandbox: figures become PNG bytes with a description, instead of windows.
 
-A figure is taken when the code shows it, and every figure still open is taken when the code ends; then it is closed.
-A figure that the code also saved as a picture in /mnt/data arrives as that file only: the same drawing is never
-handed out twice.
+A figure is taken when the code shows it, and every figure still open is taken when the code ends; then it is closed,
+drawn or not: a figure belongs to the run that drew it. What failed code left open is closed unseen, and a blank figure
+is no picture. A figure that the code also saved as a picture in /mnt/data arrives as that file only: the same drawing
+is never handed out twice.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _agg: Any = importlib.import_module("matplotlib.backends.backend_agg")
 _bases: Any = importlib.import_module("matplotlib.backend_bases")
 _open_figures: Any = importlib.import_module("matplotlib._pylab_helpers").Gcf
 _figure_class: Any = importlib.import_module("matplotlib.figure").Figure
+_text_class: Any = importlib.import_module("matplotlib.text").Text
 _savefig = _figure_class.savefig
 
 MAX_SIDE_PX = 1024
@@ -47,29 +49,72 @@ class Album:
 
     shown: list[Drawing] = field(default_factory=list)
     saved: dict[str, Drawing] = field(default_factory=dict)
+    blank: set[str] = field(default_factory=set)  # saved with nothing in them, by absolute path
 
     def show_all(self) -> None:
-        """Take every open figure of pyplot, in the order of their numbers, and close it."""
+        """Take every open figure of pyplot, in the order of their numbers, and close it.
+
+        Raises what the first one raised that cannot be drawn; the others are taken all the same.
+        """
+        failures: list[Exception] = []
         for manager in sorted(_open_figures.get_all_fig_managers(), key=lambda manager: manager.num):
-            self.show(manager)
+            try:
+                self.show(manager)
+            except Exception as error:  # noqa: BLE001 - whatever the code's own labels and formatters raise
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def show(self, manager: Any) -> None:
-        """Take one figure and close it."""
+        """Take one figure and close it, also where it cannot be drawn: it would fail again after each later run."""
         figure = manager.canvas.figure
-        if figure.get_children()[1:]:  # more than the background patch: an empty figure is no picture
-            self.shown.append(draw(figure))
-        _open_figures.destroy(manager)
+        try:
+            if not is_blank(figure):
+                self.shown.append(draw(figure))
+        finally:
+            _open_figures.destroy(manager)
 
-    def take(self, delivered: set[str]) -> tuple[list[Drawing], dict[str, str]]:
-        """Return the figures to send, and the alt text of each saved picture among `delivered`; forget them all."""
+    def close_all(self) -> None:
+        """Close what is open, unseen: it is half of what failed code wanted to draw."""
+        _open_figures.destroy_all()
+
+    def take(self, delivered: set[str]) -> tuple[list[Drawing], dict[str, str], set[str]]:
+        """Return the figures to send, the alt text of each saved picture among `delivered`, and which are blank.
+
+        Forget them all.
+        """
         saved = {path: drawing for path, drawing in self.saved.items() if path in delivered}
         known = {drawing.digest for drawing in saved.values()}
         images = [drawing for drawing in self.shown if drawing.digest not in known]
-        self.shown, self.saved = [], {}
-        return images, {path: drawing.alt_text for path, drawing in saved.items()}
+        blank = self.blank & delivered
+        self.shown, self.saved, self.blank = [], {}, set()
+        return images, {path: drawing.alt_text for path, drawing in saved.items()}, blank
 
 
 album = Album()
+
+
+def is_blank(figure: Any) -> bool:
+    """Tell whether nothing was drawn: no axes, or axes with nothing in them and no words at them."""
+    own = {figure.patch, *figure.axes}
+    subfigures = list(getattr(figure, "subfigs", ()))
+    others = [child for child in figure.get_children() if child not in own and child not in subfigures]
+    return (
+        not any(_says_something(child) for child in others)
+        and all(_is_blank_axes(axes) for axes in figure.axes)
+        and all(is_blank(subfigure) for subfigure in subfigures)
+    )
+
+
+def _is_blank_axes(axes: Any) -> bool:
+    axis = [getattr(axes, f"{name}axis", None) for name in "xyz"]
+    own = {axes.patch, *axes.spines.values(), *axis}
+    labelled = any(part is not None and part.label.get_text() for part in axis)
+    return not labelled and not any(_says_something(child) for child in axes.get_children() if child not in own)
+
+
+def _says_something(artist: Any) -> bool:
+    return bool(artist.get_text()) if isinstance(artist, _text_class) else True
 
 
 def draw(figure: Any) -> Drawing:
@@ -98,7 +143,11 @@ def _noted_savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
         path = os.path.abspath(os.fspath(fname))  # noqa: PTH100
         path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
         if path.lower().endswith(PICTURE_ENDINGS):
-            album.saved[path] = draw(figure)
+            if is_blank(figure):
+                album.blank.add(path)
+            else:
+                album.blank.discard(path)
+                album.saved[path] = draw(figure)
     return result
 
 

@@ -102,6 +102,8 @@ class Runner:
         if attempt.status == OK:
             with attempt:
                 _show_open_figures()
+        if attempt.status != OK:
+            _close_open_figures()
         self._send_results()
         _flush()
         ending = attempt.status if _may_open_files() else EXHAUSTED
@@ -110,9 +112,13 @@ class Runner:
     def _send_results(self) -> None:
         files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
         files, left = files[: self._limits["result_file_count"]], files[self._limits["result_file_count"] :]
-        images, alt_texts = _take_figures({file.path for file in files if file.body is not None})
+        images, alt_texts, blank = _take_figures({file.path for file in files if file.body is not None})
         for file in files:
-            if file.body is None:
+            if file.path in blank:
+                print(  # noqa: T201
+                    f"[{file.name} is blank and was not handed over: plt.show() closes a figure, so save it before]"
+                )
+            elif file.body is None:
                 print(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]")  # noqa: T201
             else:
                 self._pipes.send("file", file.body, name=file.name, alt_text=alt_texts.get(file.path, ""))
@@ -148,13 +154,20 @@ def _show_open_figures() -> None:
         album.show_all()
 
 
-def _take_figures(delivered: set[str]) -> tuple[list[tuple[bytes, str]], dict[str, str]]:
+def _close_open_figures() -> None:
+    if "adapters.sandbox.guest.mpl_backend" in sys.modules:
+        from adapters.sandbox.guest.mpl_backend import album
+
+        album.close_all()
+
+
+def _take_figures(delivered: set[str]) -> tuple[list[tuple[bytes, str]], dict[str, str], set[str]]:
     if "adapters.sandbox.guest.mpl_backend" not in sys.modules:
-        return take_pictures(), {}
+        return take_pictures(), {}, set()
     from adapters.sandbox.guest.mpl_backend import album
 
-    drawings, alt_texts = album.take(delivered)
-    return [*((drawing.png, drawing.alt_text) for drawing in drawings), *take_pictures()], alt_texts
+    drawings, alt_texts, blank = album.take(delivered)
+    return [*((drawing.png, drawing.alt_text) for drawing in drawings), *take_pictures()], alt_texts, blank
 
 
 def _may_open_files() -> bool:

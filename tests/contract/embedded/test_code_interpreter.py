@@ -242,3 +242,69 @@ def test_an_answer_may_be_pictures_alone(client: OpenAI, model: ScriptedModel, s
     run = ended(client, asked(client, tools=[CODE]))
     assert (run.status, words(client, run)) == ("completed", [])
     assert [part.type for part in answer(client, run).content] == ["image_file"]
+
+
+def given(client: OpenAI, run: Any, *files: tuple[str, bytes]) -> Any:
+    """Another message with these files, and its run."""
+    ids = [client.files.create(file=file, purpose="assistants").id for file in files]
+    client.beta.threads.messages.create(
+        run.thread_id,
+        role="user",
+        content="and now?",
+        attachments=[{"file_id": id_, "tools": [{"type": "code_interpreter"}]} for id_ in ids],
+    )
+    return ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_corrected_upload_wins_over_what_code_wrote_before_it(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, *, restarted: bool
+) -> None:
+    # F1
+    sandbox.results = [made(("sales.csv", b"OLD CHANGED"), ("report.csv", b"made"))]
+    run = attached(client, model, "sales.csv", b"OLD")
+    if restarted:
+        sandbox.files.clear()
+    model.replies = [runs_code("b")]
+    given(client, run, ("sales.csv", b"CORRECTED"), ("report.csv", b"edited"))
+    assert sandbox.files[run.thread_id] == {"sales.csv": b"CORRECTED", "report.csv": b"edited"}
+    sandbox.results = [made(("sales.csv", b"CHANGED AGAIN"))]
+    model.replies = [runs_code("c"), says("Done."), runs_code("d")]
+    ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
+    sandbox.files.clear()
+    ended(client, client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id))
+    assert sandbox.files[run.thread_id] == {"sales.csv": b"CHANGED AGAIN", "report.csv": b"edited"}
+
+
+def test_different_files_never_share_a_name(client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox) -> None:
+    # F1
+    run = attached(client, model, "a#.csv", b"1")
+    model.replies = [runs_code("b")]
+    given(client, run, ("a%.csv", b"2"), ("same.csv", b"3"), ("same.csv", b"4"))
+    expected = {"a_.csv": b"1", "a_ (2).csv": b"2", "same.csv": b"3", "same (2).csv": b"4"}
+    assert sandbox.files[run.thread_id] == expected
+    told_names = [message.file_names for message in model.requests[-1].messages if message.file_names]
+    assert told_names == [("a_.csv",), ("a_ (2).csv", "same.csv", "same (2).csv")]
+    model.replies = [runs_code("c")]
+    given(client, run, ("a%.csv", b"5"))
+    assert sandbox.files[run.thread_id] == {**expected, "a_ (2).csv": b"5"}
+
+
+def test_a_file_that_is_given_again_is_as_it_was_given(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    # F1
+    run = attached(client, model, "t.csv", b"1")
+    model.replies = [runs_code("b")]
+    given(client, run, ("t.csv", b"2"))
+    model.replies = [runs_code("c")]
+    given(client, run, ("t.csv", b"1"))
+    assert sandbox.files[run.thread_id] == {"t.csv": b"1"}
+
+
+@pytest.mark.parametrize("text", ["\u200b", " \u2060\n\ufeff", "<think>hm</think>"])
+def test_an_answer_of_nothing_that_can_be_seen_is_no_answer(client: OpenAI, model: ScriptedModel, text: str) -> None:
+    # F3
+    model.replies = [says(text.replace("<think>hm</think>", ""))]
+    run = ended(client, asked(client))
+    assert (run.status, run.last_error.message) == ("failed", "The model gave an empty answer.")
