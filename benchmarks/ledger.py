@@ -20,7 +20,7 @@ from pathlib import Path
 from bot.engine import Engine
 from bot.ports import Ledger
 from bot.turn import Turn
-from bot.turn_record import StepKey, StepKind
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.postgres import PostgresSession
@@ -52,15 +52,16 @@ class Crowd:
         self._left = turns
         self.done = asyncio.Event()
 
-    async def handle(self, turn: Turn) -> None:
+    async def handle(self, turn: Turn) -> Outcome:
         """Go through the steps."""
         for step in range(_STEPS):
             await turn.step(StepKey(StepKind.PART, step), _nothing)
         self._left -= 1
         if not self._left:
             self.done.set()
+        return ANSWERED
 
-    async def give_up(self, turn: Turn, error: Exception) -> None:
+    async def give_up(self, turn: Turn, error: Exception) -> Outcome:
         """Never."""
         raise error
 

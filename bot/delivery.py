@@ -9,10 +9,10 @@ from typing import Final
 
 from bot.conversation import ConversationReference
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError, TurnStoppedError
-from bot.parts import Part
+from bot.parts import Part, Reply
 from bot.ports import Channel
 from bot.turn import Turn
-from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN, StepKey, StepKind
+from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN, Outcome, StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
@@ -24,34 +24,30 @@ _OUTCOME_UNKNOWN: Final = {"outcome": "unknown"}
 
 
 async def deliver(
-    turn: Turn,
-    parts: Sequence[Part],
-    channel: Channel,
-    *,
-    pauses_s: Sequence[float],
-    kind: StepKind = StepKind.PART,
-) -> None:
-    """Say all parts in order, each once. Raises DeliveryError for one that is refused for good, or at last.
+    turn: Turn, reply: Reply, channel: Channel, *, pauses_s: Sequence[float], kind: StepKind = StepKind.PART
+) -> Outcome:
+    """Say all parts in order, each once, and return how the turn ends: as the reply says, or undeliverable.
 
-    Where nobody is there to hear it, or the channel does not say whether a part arrived, that is how the turn ends.
+    Where the channel does not say whether a part arrived, the outcome is unknown. Raises DeliveryError for a part that
+    is refused for good, or at last.
     """
+    outcome = reply.outcome
     try:
-        for number, part in enumerate(parts):
+        for number, part in enumerate(reply.parts):
             if await _send(turn, part, channel, pauses_s, step=StepKey(kind, number)) == _OUTCOME_UNKNOWN:
-                turn.outcome = UNKNOWN
+                outcome = UNKNOWN
     except ConversationGoneError as error:
-        turn.outcome = UNDELIVERABLE
-        log.warning("nobody is there to hear the answer", extra={"turn": turn.id, "why": str(error)})
+        log.warning("the conversation is closed to the bot", extra={"turn": turn.id, "why": str(error)})
+        return UNDELIVERABLE
+    return outcome
 
 
-async def deliver_unless_stopped(
-    turn: Turn, parts: Sequence[Part], channel: Channel, *, pauses_s: Sequence[float]
-) -> None:
-    """The same, until the person does not want it any more: that is how the turn ends then."""
+async def deliver_unless_stopped(turn: Turn, reply: Reply, channel: Channel, *, pauses_s: Sequence[float]) -> Outcome:
+    """Do what `deliver` does, until the person says /stop."""
     try:
-        await turn.unless_stopped(deliver(turn, parts, channel, pauses_s=pauses_s))
+        return await turn.unless_stopped(deliver(turn, reply, channel, pauses_s=pauses_s))
     except TurnStoppedError:
-        turn.outcome = STOPPED
+        return STOPPED
 
 
 async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: StepKey) -> object:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
 
@@ -29,13 +30,13 @@ from bot.conversation import (
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
-from bot.turn import MAX_ATTEMPTS, Turn
-from bot.turn_record import REJECTED, Outcome
+from bot.turn import MAX_ATTEMPTS, STOP, Signals, Turn
+from bot.turn_record import GIVEN_UP, REJECTED, Outcome, failed
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Turn], Awaitable[None]]
-GiveUp = Callable[[Turn, Exception], Awaitable[None]]
+Handler = Callable[[Turn], Awaitable[Outcome]]
+GiveUp = Callable[[Turn, Exception], Awaitable[Outcome]]
 
 MAX_WAITING: Final = 100
 """Messages that may wait in one conversation behind the running one. Further ones are rejected unread."""
@@ -43,7 +44,28 @@ MAX_WAITING: Final = 100
 _STORAGE_RETRY_S = 1.0
 
 
-class ConversationQueue:
+@dataclass(eq=False, slots=True, kw_only=True)
+class _QueuedTurn:
+    """An unfinished turn in the queue of its conversation; `turn` is its attempt, while one runs in this process."""
+
+    entry: LedgerEntry
+    message: Incoming
+    state: TurnState
+    attempts: int
+    signals: Signals = field(default_factory=Signals)
+    turn: Turn | None = None
+
+    @property
+    def number(self) -> int:
+        return self.entry.number
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it is a rejected one, of which the person is not told yet."""
+        return self.attempts == 0 and self.state is TurnState.REJECTED
+
+
+class _ConversationQueue:
     """The unfinished turns of one conversation.
 
     Turns are worked on in the order of their numbers, but a started one goes first: several machines may commit
@@ -51,32 +73,32 @@ class ConversationQueue:
     """
 
     def __init__(self) -> None:
-        self._turns: dict[int, Turn] = {}
+        self._turns: dict[int, _QueuedTurn] = {}
 
     def __len__(self) -> int:
         return len(self._turns)
 
-    def all(self) -> list[Turn]:
+    def all(self) -> list[_QueuedTurn]:
         """All turns, in the order in which they are worked on."""
-        return sorted(self._turns.values(), key=lambda turn: (turn.attempts == 0, turn.number))
+        return sorted(self._turns.values(), key=lambda queued: (queued.attempts == 0, queued.number))
 
-    def get(self, number: int) -> Turn | None:
+    def get(self, number: int) -> _QueuedTurn | None:
         """The turn of this number."""
         return self._turns.get(number)
 
-    def of_message(self, message_id: ActivityId) -> Turn | None:
+    def of_message(self, message_id: ActivityId) -> _QueuedTurn | None:
         """The turn of this message."""
-        return next((turn for turn in self._turns.values() if turn.message.id == message_id), None)
+        return next((queued for queued in self._turns.values() if queued.message.id == message_id), None)
 
-    def add(self, turn: Turn) -> None:
+    def add(self, queued: _QueuedTurn) -> None:
         """Add an unfinished turn. A question behind too many others is rejected here, if it was not before."""
-        if turn.attempts == 0 and turn.state is TurnState.WAITING and self.is_full_for(turn.message):
-            turn.message, turn.state = without_content(turn.message), TurnState.REJECTED
-        self._turns[turn.number] = turn
+        if queued.attempts == 0 and queued.state is TurnState.WAITING and self.is_full_for(queued.message):
+            queued.message, queued.state = without_content(queued.message), TurnState.REJECTED
+        self._turns[queued.number] = queued
 
-    def remove(self, turn: Turn) -> None:
+    def remove(self, queued: _QueuedTurn) -> None:
         """Remove a turn that is done."""
-        del self._turns[turn.number]
+        del self._turns[queued.number]
 
     def is_full_for(self, message: Incoming) -> bool:
         """Whether so many turns are unfinished that this message is rejected: a question, but never a command."""
@@ -87,29 +109,28 @@ class ConversationQueue:
         own = self.of_message(message_id)
         if own is None or own.attempts > 0:
             return 0
-        return sum(turn.number < own.number for turn in self._turns.values())
+        return sum(queued.number < own.number for queued in self._turns.values())
 
     def ends_rejected(self) -> bool:
         """Whether the last turn is a rejected one that the person has not been told of yet."""
-        last = max(self._turns.values(), key=lambda turn: turn.number, default=None)
-        return last is not None and _waits_rejected(last)
+        last = max(self._turns.values(), key=lambda queued: queued.number, default=None)
+        return last is not None and last.is_unread
 
-    def rejected_behind(self, turn: Turn) -> list[Turn]:
+    def rejected_behind(self, first: _QueuedTurn) -> list[_QueuedTurn]:
         """The turns right behind a rejected one that are rejected too: one notice speaks for all of them."""
-        if turn.state is not TurnState.REJECTED:
+        if first.state is not TurnState.REJECTED:
             return []
-        return list(takewhile(_waits_rejected, (each for each in self.all() if each is not turn)))
+        others = (queued for queued in self.all() if queued is not first)
+        return list(takewhile(lambda queued: queued.is_unread, others))
 
     def stop_running(self) -> bool:
         """Stop the running turn, unless it is a command's: those have nothing to stop. False if there is none."""
-        running = [turn for turn in self._turns.values() if turn.attempts > 0 and not isinstance(turn.message, Command)]
-        for turn in running:
-            turn.stop()
+        running = [
+            queued for queued in self._turns.values() if queued.attempts > 0 and not isinstance(queued.message, Command)
+        ]
+        for queued in running:
+            queued.signals.send(STOP)
         return bool(running)
-
-
-def _waits_rejected(turn: Turn) -> bool:
-    return turn.attempts == 0 and turn.state is TurnState.REJECTED
 
 
 class Engine:
@@ -119,7 +140,7 @@ class Engine:
         self._ledger = ledger
         self._handler = handler
         self._give_up = give_up
-        self._queues: dict[str, ConversationQueue] = {}
+        self._queues: dict[str, _ConversationQueue] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
@@ -165,11 +186,11 @@ class Engine:
     async def _replace(self, message: Incoming, state: TurnState) -> bool:
         conversation = str(message.key)
         queue = self._queues.get(conversation)
-        turn = queue.of_message(message.id) if queue is not None else None
-        if turn is not None:
-            if turn.attempts > 0:
+        queued = queue.of_message(message.id) if queue is not None else None
+        if queued is not None:
+            if queued.attempts > 0:
                 return False
-            turn.message, turn.state = message, state  # before any await, so that the turn cannot start in between
+            queued.message, queued.state = message, state  # before any await: the turn must not start in between
         return await self._ledger.replace(conversation, message.id, message_to_json(message, state))
 
     def waiting(self, key: ConversationKey) -> int:
@@ -194,19 +215,19 @@ class Engine:
     async def stop(self, *, deadline_s: float = 5.0) -> None:
         """Let each running step end, start no other, and let go. What is unfinished goes on at the next start."""
         self._stopping = True
-        turns = [turn for queue in self._queues.values() for turn in queue.all()]
         try:
             async with asyncio.timeout(deadline_s):
-                for turn in turns:
+                for turn in self._running():
                     await turn.between_steps.wait()
         except TimeoutError:
             log.warning("steps were cut off at the stop; they are in doubt and will be looked for")
-        started = [turn for queue in self._queues.values() for turn in queue.all() if turn.attempts > 0]
+        # These attempts say nothing against their turns. One that was started in an earlier life only, and crashed
+        # the process then, still counts.
+        cut_off = self._running()
         await self._drop()
-        # This attempt must not count as one that brought the process down. A disk that is full does not hold up a stop.
-        with contextlib.suppress(StorageError, TimeoutError):
+        with contextlib.suppress(StorageError, TimeoutError):  # a disk that is full does not hold up a stop
             async with asyncio.timeout(_STORAGE_RETRY_S):
-                await asyncio.gather(*(self._ledger.uncount_attempt(turn.number) for turn in started))
+                await asyncio.gather(*(self._ledger.uncount_attempt(turn.number) for turn in cut_off))
         await self._ledger.stop()
 
     def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
@@ -225,14 +246,17 @@ class Engine:
             if known.attempts == 0:  # an edit that came to another process
                 known.message, known.state = message_from_json(entry.payload)
             return
-        turn = Turn(entry, save=self._save, may_go_on=self._may_go_on)
-        queue = self._queues.setdefault(entry.conversation, ConversationQueue())
-        queue.add(turn)
-        if isinstance(turn.message, Command) and turn.message.name is CommandName.STOP:
+        message, state = message_from_json(entry.payload)
+        queue = self._queues.setdefault(entry.conversation, _ConversationQueue())
+        queue.add(_QueuedTurn(entry=entry, message=message, state=state, attempts=entry.attempts))
+        if isinstance(message, Command) and message.name is CommandName.STOP:
             queue.stop_running()  # whether it was said here, to another process, or before a crash
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
             self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
+
+    def _running(self) -> list[Turn]:
+        return [queued.turn for queue in self._queues.values() for queued in queue.all() if queued.turn is not None]
 
     async def _drop(self) -> None:
         tasks = list(self._tasks.values())
@@ -247,31 +271,44 @@ class Engine:
         try:
             while queue and self._ledger.owns(conversation):
                 await self._may_go_on()
-                turn = queue.all()[0]
-                turn.attempts += 1
-                await _write_until_stored(lambda number=turn.number: self._ledger.begin(number))  # type: ignore[misc]
-                rejected = queue.rejected_behind(turn)
-                await self._handle(turn)
-                await self._end(queue, turn, turn.outcome)
+                queued = queue.all()[0]
+                queued.attempts += 1
+                await _write_until_stored(lambda number=queued.number: self._ledger.begin(number))  # type: ignore[misc]
+                queued.turn = Turn(
+                    queued.entry,
+                    queued.message,
+                    queued.state,
+                    signals=queued.signals,
+                    save=self._save,
+                    may_go_on=self._may_go_on,
+                )
+                rejected = queue.rejected_behind(queued)
+                await self._end(queue, queued, await self._handle(queued.turn, queued.entry.uncounted_attempts))
                 # One of them may have been edited or deleted meanwhile: that one gets an answer of its own.
-                await asyncio.gather(*(self._end(queue, each, REJECTED) for each in rejected if _waits_rejected(each)))
+                await asyncio.gather(*(self._end(queue, each, REJECTED) for each in rejected if each.is_unread))
         finally:
             self._queues.pop(conversation, None)
             self._tasks.pop(conversation, None)
 
-    async def _end(self, queue: ConversationQueue, turn: Turn, outcome: Outcome) -> None:
-        await _write_until_stored(lambda: self._ledger.end(turn.number, outcome))
-        queue.remove(turn)
+    async def _end(self, queue: _ConversationQueue, queued: _QueuedTurn, outcome: Outcome) -> None:
+        await _write_until_stored(lambda: self._ledger.end(queued.number, outcome))
+        queue.remove(queued)
 
-    async def _handle(self, turn: Turn) -> None:
+    async def _handle(self, turn: Turn, uncounted_attempts: int) -> Outcome:
         """Answer a turn, or at least apologise for it."""
-        error: Exception = TurnGivenUpError(f"turn {turn.id} was started {turn.attempts} times")
-        if turn.attempts - turn.uncounted_attempts <= MAX_ATTEMPTS:
-            failure = await _attempt(turn, self._handler(turn))
-            if failure is None:
-                return
-            error = failure
-        await _attempt(turn, self._give_up(turn, error))
+        with logging_for(turn=turn.id, conversation=turn.conversation):
+            error: Exception = TurnGivenUpError(f"turn {turn.id} was started {turn.attempt} times")
+            if turn.attempt - uncounted_attempts <= MAX_ATTEMPTS:
+                try:
+                    return await self._handler(turn)
+                except Exception as failure:  # the last line of defence: one bad turn must not stop the others
+                    log.exception("turn failed", extra={"turn": turn.id})
+                    error = failure
+            try:
+                return await self._give_up(turn, error)
+            except Exception:
+                log.exception("turn failed, and its person could not be told", extra={"turn": turn.id})
+                return GIVEN_UP if isinstance(error, TurnGivenUpError) else failed(error)
 
     async def _save(self, number: int, step: str, result: str) -> None:
         await _write_until_stored(lambda: self._ledger.save(number, step, result))
@@ -279,16 +316,6 @@ class Engine:
     async def _may_go_on(self) -> None:
         if self._stopping:
             await asyncio.Event().wait()  # until `_drop` cancels this task: no step begins during a stop
-
-
-async def _attempt(turn: Turn, work: Awaitable[None]) -> Exception | None:
-    try:
-        with logging_for(turn=turn.id, conversation=turn.conversation):
-            await work
-    except Exception as error:  # the last line of defence: one bad turn must not stop the others
-        log.exception("turn failed", extra={"turn": turn.id})
-        return error
-    return None
 
 
 async def _write_until_stored(write: Callable[[], Awaitable[None]]) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any, NewType, TypeVar
+from typing import Any, Final, NewType, TypeVar
 
-from bot.codec import message_from_json, step_from_text, step_to_text
+from bot.codec import step_from_text, step_to_text
+from bot.conversation import Command, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
 from bot.timeline import turn_name
 from bot.turn_code import code_of
-from bot.turn_record import ANSWERED, Outcome, StepKey
+from bot.turn_record import StepKey
 
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
@@ -20,9 +22,31 @@ T = TypeVar("T")
 MAX_ATTEMPTS = 5
 """Attempts that count. A turn that is unfinished after so many has probably crashed the process each time."""
 
+STOP: Final = "stop"
+"""The signal that the person does not want the answer any more."""
+
+
+class Signals:
+    """What a turn has to hear at once, by name: sent by the engine, heard by the turn. A signal that was sent stays."""
+
+    def __init__(self) -> None:
+        self._sent: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def send(self, name: str) -> None:
+        """Wake everything that waits for this signal, now and from now on."""
+        self._sent[name].set()
+
+    def was_sent(self, name: str) -> bool:
+        """Whether this signal was sent."""
+        return self._sent[name].is_set()
+
+    async def wait(self, name: str) -> None:
+        """Return when this signal was sent."""
+        await self._sent[name].wait()
+
 
 class Turn:
-    """One message on its way to an answer. Made by the engine, handed to `run_turn`.
+    """One attempt at answering a message. Made by the engine, handed to `run_turn`, which changes nothing of it.
 
     `save` writes a step's result to disk; `may_go_on` returns at once, or never when the process is stopping.
     """
@@ -30,25 +54,28 @@ class Turn:
     def __init__(
         self,
         entry: LedgerEntry,
+        message: Incoming,
+        state: TurnState,
         *,
+        signals: Signals,
         save: Callable[[int, str, str], Awaitable[None]],
         may_go_on: Callable[[], Awaitable[None]],
     ) -> None:
-        self.number = entry.number
-        self.conversation = entry.conversation
-        self.code = code_of(entry.number)
-        self.id = TurnId(turn_name(entry.number, entry.id))
-        self.message, self.state = message_from_json(entry.payload)
-        self.attempts = entry.attempts
-        self.uncounted_attempts = entry.uncounted_attempts
-        self.outcome: Outcome = ANSWERED  # unless whoever works on it finds another end
-        self.between_steps = asyncio.Event()
+        """`entry`: as the ledger held it before this attempt."""
+        self.number: Final = entry.number
+        self.conversation: Final = entry.conversation
+        self.code: Final = code_of(entry.number)
+        self.id: Final = TurnId(turn_name(entry.number, entry.id))
+        self.message: Final = message
+        self.state: Final = state
+        self.attempt: Final = entry.attempts + 1
+        self.between_steps: Final = asyncio.Event()
         self.between_steps.set()
         self._in_doubt = entry.attempts > 0
         self._started: set[StepKey] = set()  # in this attempt
         known = ((step_from_text(name), result) for name, result in entry.steps.items())
         self._results: dict[StepKey, Any] = {key: json.loads(result) for key, result in known if key is not None}
-        self._stop_requested = asyncio.Event()
+        self._signals = signals
         self._save = save
         self._may_go_on = may_go_on
 
@@ -60,7 +87,7 @@ class Turn:
         A turn that is resumed cannot know whether its first unwritten step was done: `find`, if given, is asked then.
         """
         if key in self._results:
-            return self._results[key]  # type: ignore[no-any-return]  # what this very step returned in an earlier life
+            return self._results[key]  # type: ignore[no-any-return]  # what this very step returned in an earlier attempt
         await self._may_go_on()
         self._started.add(key)
         self.between_steps.clear()
@@ -79,7 +106,7 @@ class Turn:
         self._results[key] = result
 
     def recorded(self, key: StepKey) -> Any | None:
-        """What a step gave, in this life or an earlier one; None if it is not done."""
+        """The result of a step, from this attempt or an earlier one; None if it is not done."""
         return self._results.get(key)
 
     def may_have_done(self, key: StepKey) -> bool:
@@ -87,23 +114,21 @@ class Turn:
         return self._in_doubt or key in self._started
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
-        """The result of `work`, which is let go the moment the person says /stop. Raises TurnStoppedError then.
+        """The result of `work`, which is cancelled the moment the person says /stop. Raises TurnStoppedError then.
 
-        Work that has its result already is not stopped any more.
+        Work that has its result already is not stopped any more, nor is the answer to a command.
         """
+        if isinstance(self.message, Command):
+            return await work
         working = asyncio.ensure_future(work)
-        stopping = asyncio.ensure_future(self._stop_requested.wait())
+        stopping = asyncio.ensure_future(self._signals.wait(STOP))
         try:
-            if not self._stop_requested.is_set():
+            if not self._signals.was_sent(STOP):
                 await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if self._stop_requested.is_set() and not working.done():
+            if self._signals.was_sent(STOP) and not working.done():
                 raise TurnStoppedError(f"turn {self.id} was stopped")
             return await working
         finally:
             working.cancel()
             stopping.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
-
-    def stop(self) -> None:
-        """The person does not want the answer any more."""
-        self._stop_requested.set()

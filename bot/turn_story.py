@@ -27,7 +27,7 @@ from bot.reply import ReplyWriter, fitting, say
 from bot.run import Ask, RunEnd, UploadedFile
 from bot.runs import cancel_runs, run_to_end
 from bot.turn import Turn
-from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, StepKey, StepKind
+from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ class Outside:
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
 
 
-async def run_turn(turn: Turn, outside: Outside) -> None:
-    """Answer a message, or say why not; whatever was done in an earlier life is not done again."""
+async def run_turn(turn: Turn, outside: Outside) -> Outcome:
+    """Answer a message, or say why not, and return how that ended. What an earlier attempt did is not done again."""
     recorded = turn.recorded(_REPLY)
     if recorded is None:
         reply = await _reply(turn, outside)
@@ -55,22 +55,19 @@ async def run_turn(turn: Turn, outside: Outside) -> None:
         await turn.record(_REPLY, reply_to_json(reply))
     else:
         reply = reply_from_json(recorded)
-    turn.outcome = reply.outcome
     if reply.outcome == STOPPED:
-        await _acknowledge_stop(turn, reply.parts, outside)
-    else:
-        await deliver_unless_stopped(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s)
+        return await _acknowledge_stop(turn, reply, outside)
+    return await deliver_unless_stopped(turn, reply, outside.channel, pauses_s=outside.send_pauses_s)
 
 
-async def give_up(turn: Turn, error: Exception, outside: Outside) -> None:
+async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
     """Tell the person that this turn will not be answered."""
     reply = apology(error, turn)
-    turn.outcome = reply.outcome
     try:
-        await deliver(turn, reply.parts, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
+        return await deliver(turn, reply, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
     except DeliveryError as refusal:
-        turn.outcome = UNDELIVERABLE
         log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(refusal)})
+        return UNDELIVERABLE
 
 
 async def _reply(turn: Turn, outside: Outside) -> Reply:
@@ -194,13 +191,16 @@ async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, l
             raise ended_badly(runs.chain[-1], runs.outcome)
 
 
-async def _acknowledge_stop(turn: Turn, parts: tuple[Part, ...], outside: Outside) -> None:
+async def _acknowledge_stop(turn: Turn, reply: Reply, outside: Outside) -> Outcome:
     """Tell the person that the turn is stopped, while its run is cancelled; both before the next turn begins.
 
     After a crash in between, both are done again.
     """
-    telling = deliver(turn, parts, outside.channel, pauses_s=outside.send_pauses_s)
+    telling = deliver(turn, reply, outside.channel, pauses_s=outside.send_pauses_s)
     cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
-    for ended in await asyncio.gather(telling, cancelling, return_exceptions=True):
-        if ended is not None:
-            raise ended
+    told, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
+    if isinstance(told, BaseException):
+        raise told
+    if isinstance(cancelled, BaseException):
+        raise cancelled
+    return told

@@ -22,6 +22,7 @@ from bot.errors import AttachmentError
 from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart, WelcomePart
 from bot.reply import ReplyWriter
 from bot.turn import Turn
+from bot.turn_record import Outcome
 from bot.turn_story import Outside, give_up, run_turn
 from service.compose import Hooks, find_assistant, open_client, open_sandbox
 from service.data_dir import prepare_data_dir
@@ -137,13 +138,15 @@ async def open_session(settings: Settings, *, remembered: bool) -> AsyncIterator
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
 
-        async def handle(turn: Turn) -> None:
-            await run_turn(turn, outside)
+        async def handle(turn: Turn) -> Outcome:
+            outcome = await run_turn(turn, outside)
             channel.end(turn.message.id)
+            return outcome
 
-        async def end_hopeless(turn: Turn, error: Exception) -> None:
-            await give_up(turn, error, outside)
+        async def end_hopeless(turn: Turn, error: Exception) -> Outcome:
+            outcome = await give_up(turn, error, outside)
             channel.end(turn.message.id)
+            return outcome
 
         engine = Engine(ledger=SqliteLedger(database), handler=handle, give_up=end_hopeless)
         await engine.start()

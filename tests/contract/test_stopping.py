@@ -15,13 +15,13 @@ from adapters.openai.client import Endpoint as Address
 from adapters.openai.polling import PollingPace
 from bot.attachments import Attachment
 from bot.codec import message_to_json
-from bot.conversation import ActivityId, ConversationReference, Incoming
+from bot.conversation import ActivityId, ConversationReference, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
-from bot.turn import Turn
-from bot.turn_record import STOPPED
+from bot.turn import STOP, Signals, Turn
+from bot.turn_record import STOPPED, Outcome
 from bot.turn_story import Outside, run_turn
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, function_call, text
@@ -42,18 +42,21 @@ class Talk:
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     turns: int = 0
+    signals: Signals = field(default_factory=Signals)  # of the turn that was begun last
 
-    def begin(self, asked: Incoming) -> tuple[Turn, asyncio.Task[None]]:
+    def begin(self, asked: Incoming) -> asyncio.Task[Outcome]:
         self.turns += 1
         entry = LedgerEntry(
             number=self.turns, conversation="c", id=f"m{self.turns}", payload=message_to_json(asked), steps={}
         )
-        turn = Turn(entry, save=self._save, may_go_on=self._go_on)
-        return turn, asyncio.create_task(run_turn(turn, self._outside()))
+        self.signals = Signals()
+        waiting = TurnState.WAITING
+        turn = Turn(entry, asked, waiting, signals=self.signals, save=self._save, may_go_on=self._go_on)
+        return asyncio.create_task(run_turn(turn, self._outside()))
 
     async def ask(self, words: str) -> list[str]:
         before = len(self.channel.said)
-        _, working = self.begin(message(words))
+        working = self.begin(message(words))
         await asyncio.wait_for(working, 10)
         return said(self.channel.said[before:])
 
@@ -127,15 +130,14 @@ async def test_a_stop_is_heard_at_once_and_leaves_the_thread_free(talk: Talk, ph
     service.state.plan = lambda _: phase.plan
     asked = replace(message(phase.text), attachments=(FILE,) if phase.files else ())
     talk.incoming.kept[FILE.url] = b"1"
-    turn, working = talk.begin(asked)
+    working = talk.begin(asked)
     await until(lambda: bool(service.called(phase.at)))
-    turn.stop()
+    talk.signals.send(STOP)
     stopped_s = time.monotonic()
     await until(lambda: bool(talk.channel.said))
     assert time.monotonic() - stopped_s < SOON_S
     assert said(talk.channel.said) == [TurnStoppedError.apology]
-    await asyncio.wait_for(working, 10)
-    assert turn.outcome == STOPPED
+    assert await asyncio.wait_for(working, 10) == STOPPED
     assert [run.is_active for run in service.state.runs.values()].count(True) == 0
 
     service.weather, service.slow_s = lambda _: None, {}
@@ -150,9 +152,9 @@ async def test_a_stop_is_heard_while_someone_elses_run_holds_the_thread(talk: Ta
     thread = next(iter(state.messages))
     others = state.create_run(thread, {"additional_messages": [{"role": "user", "content": "hm"}], "metadata": {}})
     starts = len(talk.service.called(Endpoint.CREATE_RUN))
-    turn, working = talk.begin(message("second"))
+    working = talk.begin(message("second"))
     await until(lambda: len(talk.service.called(Endpoint.CREATE_RUN)) > starts)
-    turn.stop()
+    talk.signals.send(STOP)
     stopped_s = time.monotonic()
     await until(lambda: TurnStoppedError.apology in said(talk.channel.said))
     assert time.monotonic() - stopped_s < SOON_S
@@ -161,8 +163,8 @@ async def test_a_stop_is_heard_while_someone_elses_run_holds_the_thread(talk: Ta
 
 
 async def test_a_turn_that_is_stopped_before_it_is_resumed_makes_no_call_that_starts_anything(talk: Talk) -> None:
-    turn, working = talk.begin(message("long"))
-    turn.stop()
+    working = talk.begin(message("long"))
+    talk.signals.send(STOP)
     await asyncio.wait_for(working, 2)
     assert said(talk.channel.said) == [TurnStoppedError.apology]
     assert talk.service.calls == []
@@ -188,8 +190,8 @@ class HeldChannel(FakeChannel):
 
 async def test_a_stop_in_the_midst_of_an_answer_leaves_out_its_rest(talk: Talk) -> None:
     channel = talk.channel = HeldChannel(takes=2)
-    turn, working = talk.begin(message("hi"))
+    working = talk.begin(message("hi"))
     await asyncio.wait_for(channel.holds.wait(), 5)
-    turn.stop()
-    await asyncio.wait_for(working, SOON_S)
-    assert (said(channel.said), turn.outcome) == (["You", "said:"], STOPPED)
+    talk.signals.send(STOP)
+    assert await asyncio.wait_for(working, SOON_S) == STOPPED
+    assert said(channel.said) == ["You", "said:"]

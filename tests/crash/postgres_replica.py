@@ -18,7 +18,7 @@ from aiohttp import web
 from bot.engine import Engine
 from bot.errors import StorageError, TurnStoppedError
 from bot.turn import Turn
-from bot.turn_record import StepKey, StepKind
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
 from tests.support.fakes import message
@@ -36,13 +36,14 @@ class Outside:
     url: str
     http: aiohttp.ClientSession
 
-    async def answer(self, turn: Turn) -> None:
+    async def answer(self, turn: Turn) -> Outcome:
         if turn.message.text == LONG:
             await self._until_stopped(turn)
         for n in range(STEPS):
             await self._step(turn, n)
+        return ANSWERED
 
-    async def give_up(self, turn: Turn, error: Exception) -> None:
+    async def give_up(self, turn: Turn, error: Exception) -> Outcome:
         raise error
 
     async def _until_stopped(self, turn: Turn) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from bot.conversation import Incoming
-from bot.engine import Engine
+from bot.engine import Engine, Handler
 from bot.turn import Turn
+from bot.turn_record import ANSWERED, GIVEN_UP, Outcome
 from tests.support.fakes import MemoryLedger
 
 
@@ -24,7 +24,7 @@ class Story:
         self.running: dict[str, int] = {}
         self.overlaps = 0
 
-    async def __call__(self, turn: Turn) -> None:
+    async def __call__(self, turn: Turn) -> Outcome:
         text = turn.message.text
         self.begun.append(text)
         self.running[turn.conversation] = self.running.get(turn.conversation, 0) + 1
@@ -36,12 +36,14 @@ class Story:
             self.ended.append(text)
         finally:
             self.running[turn.conversation] -= 1
+        return ANSWERED
 
-    async def give_up(self, turn: Turn, error: Exception) -> None:
+    async def give_up(self, turn: Turn, error: Exception) -> Outcome:
         self.given_up.append((turn.message.text, type(error)))
+        return GIVEN_UP
 
 
-def engine_for(ledger: MemoryLedger, handler: Callable[[Turn], Awaitable[None]], story: Story) -> Engine:
+def engine_for(ledger: MemoryLedger, handler: Handler, story: Story) -> Engine:
     return Engine(ledger=ledger, handler=handler, give_up=story.give_up)
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from bot.attachments import Attachment
 from bot.codec import message_to_json
+from bot.conversation import TurnState
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
-from bot.turn import Turn
+from bot.turn import STOP, Signals, Turn
 from bot.turn_story import Outside, run_turn
 from tests.support.fakes import (
     FakeAssistant,
@@ -33,6 +34,7 @@ class World:
     files: MemoryFiles = field(default_factory=MemoryFiles)
     pictures: FakePictures = field(default_factory=FakePictures)
     steps: dict[str, str] = field(default_factory=dict)  # what a disk would hold of the turn
+    signals: Signals = field(default_factory=Signals)
     die_at: str = ""  # the step whose result never reaches the disk
 
     @property
@@ -46,12 +48,25 @@ class World:
             send_pauses_s=(0, 0, 0),
         )
 
-    def turn(self, text: str = "hello", *attachments: Attachment, attempts: int = 0) -> Turn:
-        payload = message_to_json(replace(message(text), attachments=attachments))
+    def turn(
+        self, text: str = "hello", *attachments: Attachment, attempts: int = 0, state: TurnState = TurnState.WAITING
+    ) -> Turn:
+        """The turn in its next attempt, after so many that died."""
+        asked = replace(message(text), attachments=attachments)
         entry = LedgerEntry(
-            number=1, conversation="c", id="m1", payload=payload, steps=dict(self.steps), attempts=attempts
+            number=1,
+            conversation="c",
+            id="m1",
+            payload=message_to_json(asked),
+            steps=dict(self.steps),
+            attempts=attempts,
         )
-        return Turn(entry, save=self._save, may_go_on=lambda: asyncio.sleep(0))
+        self.signals = Signals()
+        return Turn(entry, asked, state, signals=self.signals, save=self._save, may_go_on=lambda: asyncio.sleep(0))
+
+    def stop(self) -> None:
+        """The person says /stop to the turn that was made last."""
+        self.signals.send(STOP)
 
     async def answer(self, text: str = "hello", *attachments: Attachment, attempts: int = 0) -> list[Part]:
         await run_turn(self.turn(text, *attachments, attempts=attempts), self.outside)

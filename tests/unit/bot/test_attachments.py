@@ -72,7 +72,7 @@ async def test_a_stop_does_not_wait_for_a_large_file() -> None:
     world = world_of_files()
 
     async def endless(name: str, content: Path) -> FileRef:
-        turn.stop()
+        world.stop()
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -29,9 +29,9 @@ async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
     while world.channel.failures:
         await asyncio.sleep(0)
     await asyncio.wait_for(turn.between_steps.wait(), 1)  # nor does the end of the process wait for it
-    turn.stop()
-    await asyncio.wait_for(working, 1)
-    assert (world.channel.said, turn.outcome) == ([], STOPPED)
+    world.stop()
+    assert await asyncio.wait_for(working, 1) == STOPPED
+    assert world.channel.said == []
 
 
 async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> None:
@@ -42,10 +42,9 @@ async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> Non
 
 
 async def test_an_apology_that_the_connector_will_never_take_is_written_down_as_undeliverable() -> None:
-    world, turn = World(), World().turn()
+    world = World()
     world.channel.failures = [DeliveryError("401", retryable=False)]
-    await give_up(turn, ZeroDivisionError("boom"), world.outside)
-    assert turn.outcome == UNDELIVERABLE
+    assert await give_up(world.turn(), ZeroDivisionError("boom"), world.outside) == UNDELIVERABLE
 
 
 async def test_what_the_connector_will_never_take_is_not_sent_again() -> None:
@@ -65,26 +64,22 @@ async def test_a_conversation_that_is_gone_ends_the_turn_quietly() -> None:
 async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
     world = World()
     world.channel.failures = [ConversationGoneError("ConversationNotFound")]
-    turn = world.turn()
-    await run_turn(turn, world.outside)
-    assert turn.outcome == UNDELIVERABLE
+    assert await run_turn(world.turn(), world.outside) == UNDELIVERABLE
 
 
 async def test_a_part_whose_arrival_is_unknown_is_not_sent_again_and_is_the_outcome() -> None:
     world = World()
     world.channel.failures = [DeliveryUnknownError("504 twice")]
-    turn = world.turn()
-    await run_turn(turn, world.outside)
-    assert (world.channel.said, turn.outcome) == ([], UNKNOWN)
+    assert await run_turn(world.turn(), world.outside) == UNKNOWN
+    assert world.channel.said == []
 
 
 async def test_a_part_whose_arrival_is_unknown_is_remembered_as_that_by_a_later_attempt() -> None:
     world = World()
     world.channel.failures = [DeliveryUnknownError("504 twice")]
     await world.answer("hi")
-    turn = world.turn("hi", attempts=1)
-    await run_turn(turn, world.outside)
-    assert (world.channel.said, turn.outcome) == ([], UNKNOWN)
+    assert await run_turn(world.turn("hi", attempts=1), world.outside) == UNKNOWN
+    assert world.channel.said == []
 
 
 async def test_a_delivery_that_waits_is_woken_by_the_first_success_of_anything() -> None:

@@ -10,7 +10,7 @@ from bot.conversation import TurnState
 from bot.engine import MAX_WAITING
 from bot.errors import StorageError, TurnGivenUpError
 from bot.turn import MAX_ATTEMPTS, Turn
-from bot.turn_record import REJECTED, STOPPED, StepKey, StepKind
+from bot.turn_record import ANSWERED, REJECTED, STOPPED, Outcome, StepKey, StepKind
 from tests.support.engine_driver import Story, accept_all, engine_for
 from tests.support.fakes import MemoryLedger, message
 from tests.support.waiting import until
@@ -71,7 +71,7 @@ async def test_what_a_stopped_process_left_goes_on_after_the_last_finished_step(
     done: list[str] = []
     gate = asyncio.Event()
 
-    async def handler(turn: Turn) -> None:
+    async def handler(turn: Turn) -> Outcome:
         async def note(name: str) -> str:
             done.append(name)
             return name
@@ -79,6 +79,7 @@ async def test_what_a_stopped_process_left_goes_on_after_the_last_finished_step(
         assert await turn.step(ONE, lambda: note("one")) == "one"
         await gate.wait()
         assert await turn.step(TWO, lambda: note("two")) == "two"
+        return ANSWERED
 
     first = engine_for(ledger, handler, story)
     await first.start()
@@ -104,8 +105,9 @@ async def test_a_step_in_doubt_is_looked_for_before_it_is_done_again() -> None:
         asked.append(1)
         return "found"
 
-    async def handler(turn: Turn) -> None:
-        assert await turn.step(ONE, do, find) == ("found" if turn.attempts > 1 else "done")
+    async def handler(turn: Turn) -> Outcome:
+        assert await turn.step(ONE, do, find) == ("found" if turn.attempt > 1 else "done")
+        return ANSWERED
 
     await ledger.add("c", "m", message_to_json(message()))
     await ledger.begin(1)  # an earlier life began it and died
@@ -249,8 +251,8 @@ async def test_what_is_rejected_while_that_is_being_said_is_told_by_itself() -> 
 async def test_how_a_turn_ended_is_written_down() -> None:
     ledger, story = MemoryLedger(), Story()
 
-    async def handler(turn: Turn) -> None:
-        turn.outcome = STOPPED
+    async def handler(turn: Turn) -> Outcome:
+        return STOPPED
 
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -262,8 +264,9 @@ async def test_a_flood_that_came_to_another_process_is_rejected_once_by_whoever_
     ledger, story = MemoryLedger(), Story()
     begun: list[tuple[str, TurnState]] = []
 
-    async def handler(turn: Turn) -> None:
+    async def handler(turn: Turn) -> Outcome:
         begun.append((turn.message.text, turn.state))
+        return ANSWERED
 
     texts = [f"question {number}" for number in range(MAX_WAITING + 200)]
     texts.insert(MAX_WAITING + 50, "/new")

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from bot.codec import message_to_json
+from bot.engine import Engine, Handler
 from bot.errors import TurnStoppedError
 from bot.turn import MAX_ATTEMPTS, Turn
-from bot.turn_record import StepKey, StepKind
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
 from tests.support.engine_driver import Story, accept_all, engine_for
 from tests.support.fakes import MemoryLedger, message
 from tests.support.waiting import until
@@ -30,9 +30,10 @@ async def test_stopping_lets_the_step_in_hand_end_and_begins_no_other() -> None:
         done.append("two")
         return "two"
 
-    async def handler(turn: Turn) -> None:
+    async def handler(turn: Turn) -> Outcome:
         await turn.step(ONE, slow)
         await turn.step(TWO, never)
+        return ANSWERED
 
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -53,8 +54,9 @@ async def test_a_step_that_does_not_end_is_cut_off_at_the_deadline_of_a_stop() -
         await asyncio.Event().wait()
         return "never"
 
-    async def handler(turn: Turn) -> None:
+    async def handler(turn: Turn) -> Outcome:
         await turn.step(ONE, endless)
+        return ANSWERED
 
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -97,7 +99,7 @@ async def test_cancel_stops_the_turn_in_hand_and_not_the_ones_that_wait() -> Non
     outcome: list[str] = []
     waiting = asyncio.Event()
 
-    async def handler(turn: Turn) -> None:
+    async def handler(turn: Turn) -> Outcome:
         if turn.message.text == "long":
             waiting.set()
             try:
@@ -106,6 +108,7 @@ async def test_cancel_stops_the_turn_in_hand_and_not_the_ones_that_wait() -> Non
                 outcome.append("stopped")
         else:
             outcome.append(turn.message.text)
+        return ANSWERED
 
     engine = engine_for(ledger, handler, story)
     await engine.start()
@@ -165,10 +168,10 @@ async def test_a_message_accepted_during_a_stop_is_left_for_the_next_start() -> 
     await until(lambda: story.ended == ["late"])
 
 
-def until_stopped(story: Story) -> Callable[[Turn], Awaitable[None]]:
+def until_stopped(story: Story) -> Handler:
     """Works on `long` until it is stopped, and on anything else not at all."""
 
-    async def handler(turn: Turn) -> None:
+    async def handler(turn: Turn) -> Outcome:
         text = turn.message.text
         story.begun.append(text)
         if text == "long":
@@ -176,5 +179,33 @@ def until_stopped(story: Story) -> Callable[[Turn], Awaitable[None]]:
                 await turn.unless_stopped(asyncio.Event().wait())
             text += ": stopped"
         story.ended.append(text)
+        return ANSWERED
 
     return handler
+
+
+async def test_a_stop_before_a_turn_is_started_again_does_not_take_back_an_attempt_that_crashed() -> None:
+    ledger, story = MemoryLedger(), Story()
+    for n in range(2):
+        await ledger.add("c", f"m{n}", message_to_json(message("poison", id=f"m{n}")))
+        await ledger.begin(n + 1)
+    story.hold.clear()
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await until(lambda: story.begun == ["poison"])
+    await engine.stop()
+    counts = [(entry.attempts, entry.uncounted_attempts) for entry in ledger.entries.values()]
+    assert counts == [(2, 1), (1, 0)]
+
+
+async def test_a_turn_whose_person_cannot_be_told_of_its_failure_ends_all_the_same() -> None:
+    ledger, story = MemoryLedger(), Story()
+    story.fail_with = ZeroDivisionError("boom")
+
+    async def give_up(turn: Turn, error: Exception) -> Outcome:
+        raise ConnectionError
+
+    engine = Engine(ledger=ledger, handler=story, give_up=give_up)
+    await engine.start()
+    await engine.accept(message())
+    await until(lambda: ledger.outcomes == {1: "failed:internal"})

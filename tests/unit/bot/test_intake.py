@@ -10,16 +10,18 @@ from bot.errors import DeliveryError
 from bot.intake import Intake
 from bot.parts import TextPart
 from bot.turn import Turn
+from bot.turn_record import ANSWERED, Outcome
 from tests.support.fakes import FakeChannel, MemoryLedger, message
 
 
-async def nothing(turn: Turn, error: Exception) -> None:
-    """No turn of these tests is given up."""
+async def nothing(turn: Turn, error: Exception) -> Outcome:
+    raise AssertionError("no turn of these tests is given up")
 
 
 def busy_engine(ledger: MemoryLedger) -> Engine:
-    async def never(turn: Turn) -> None:
+    async def never(turn: Turn) -> Outcome:
         await asyncio.Event().wait()
+        return ANSWERED
 
     return Engine(ledger=ledger, handler=never, give_up=nothing)
 
@@ -64,8 +66,9 @@ async def test_a_notice_that_is_not_delivered_harms_nothing() -> None:
 async def test_a_message_that_is_worked_on_soon_gets_no_notice() -> None:
     channel, done = FakeChannel(), asyncio.Event()
 
-    async def quick(turn: Turn) -> None:
+    async def quick(turn: Turn) -> Outcome:
         await done.wait()
+        return ANSWERED
 
     engine = Engine(ledger=MemoryLedger(), handler=quick, give_up=nothing)
     await engine.start()

@@ -86,9 +86,8 @@ async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
     while world.assistant.ends:
         await asyncio.sleep(0)
     await asyncio.sleep(0.01)
-    turn.stop()
-    await asyncio.wait_for(task, 1)
-    assert (turn.outcome, len(world.assistant.runs)) == (STOPPED, 1)
+    world.stop()
+    assert (await asyncio.wait_for(task, 1), len(world.assistant.runs)) == (STOPPED, 1)
 
 
 @pytest.mark.parametrize("step", ["run/1/thread_1", "reply/0"])

@@ -171,7 +171,7 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     task = asyncio.create_task(run_turn(turn, world.outside))
     while not world.assistant.runs:
         await asyncio.sleep(0)
-    turn.stop()
+    world.stop()
     await asyncio.wait_for(task, 1)
     assert world.assistant.cancelled == ["run_1"]
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
@@ -188,7 +188,7 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
     task = asyncio.create_task(run_turn(turn, world.outside))
     while not world.assistant.runs:
         await asyncio.sleep(0)
-    turn.stop()
+    world.stop()
     await asyncio.wait_for(task, 1)
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
 
@@ -274,14 +274,12 @@ async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(
 ) -> None:
     world = World()
     world.assistant.ends = ends
-    first, second = world.turn(), None
     world.die_at = "part/0"
     with pytest.raises(SystemError):
-        await run_turn(first, world.outside)
+        await run_turn(world.turn(), world.outside)
     world.die_at = ""
-    second = world.turn(attempts=1)
-    await run_turn(second, world.outside)
-    assert (first.outcome, second.outcome) == (outcome, outcome)
+    assert await run_turn(world.turn(attempts=1), world.outside) == outcome
+    assert await run_turn(world.turn(attempts=2), world.outside) == outcome
 
 
 async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -> None:
@@ -296,10 +294,8 @@ async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -
 )
 async def test_a_message_that_is_not_to_be_read_starts_no_run(state: TurnState, said: list[Part], outcome: str) -> None:
     world = World()
-    turn = world.turn("")
-    turn.state = state
-    await run_turn(turn, world.outside)
-    assert (world.channel.said, turn.outcome, world.assistant.runs) == (said, outcome, {})
+    assert await run_turn(world.turn("", state=state), world.outside) == outcome
+    assert (world.channel.said, world.assistant.runs) == (said, {})
 
 
 async def test_a_storage_that_fails_while_the_thread_is_looked_up_is_told() -> None:
