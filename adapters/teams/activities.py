@@ -7,7 +7,8 @@ from dataclasses import replace
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
 from adapters.teams.attachments import attachments_in
-from adapters.teams.mentions import mentions_in, quotes_in, text_without, text_without_quotes
+from adapters.teams.mentions import Quote, mentions_in, quotes_in, text_without, text_without_quotes
+from adapters.teams.message_html import MessageHtml, html_of
 from bot.cards import question_in
 from bot.conversation import (
     ActivityId,
@@ -17,10 +18,12 @@ from bot.conversation import (
     Installed,
     Party,
     Scope,
+    command_in,
     pressed,
     typed,
 )
 from bot.errors import UnreadableMessageError
+from httpkit.http_errors import RequestRefusedError
 
 _INSTALLATION = ActivityId("installation")
 _MAX_ID = 2_000  # characters; opaque ids of Teams have some hundred
@@ -42,13 +45,25 @@ def read_message(activity: Activity) -> Incoming | None:
     mentions = mentions_in(activity)
     if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
         return None
-    text = text_without(activity.text or "", mentions, bot=reference.bot.id)
+    markup, quotes = html_of(activity), quotes_in(activity)
+    # Some clients send formatted words as HTML alone.
+    text = text_without((activity.text or "").strip() or markup.words, mentions, bot=reference.bot.id)
     return typed(
-        text_without_quotes(text, quotes_in(activity)).strip(),
+        _with_quoted(text_without_quotes(text, quotes).strip(), quotes, markup),
         id=_id(activity),
         reference=reference,
         attachments=attachments_in(activity),
     )
+
+
+def _with_quoted(words: str, quotes: list[Quote], markup: MessageHtml) -> str:
+    """A person's words under the messages that they quote, which "and why?" is about."""
+    quoted = [f"{quote.sender}: {quote.preview}".removeprefix(": ") for quote in quotes if quote.preview]
+    quoted = quoted or ([markup.quoted] if markup.quoted else [])
+    if not words or not quoted or command_in(words) is not None:
+        return words
+    lines = "\n".join(quoted).split("\n")
+    return "\n".join(f"> {line}" for line in lines if line.strip()) + f"\n\n{words}"
 
 
 def read_deletion(activity: Activity) -> tuple[ActivityId, ConversationReference]:
@@ -109,12 +124,18 @@ def _party(account: ChannelAccount | None, field: str) -> Party:
 
 
 def _tenant(activity: Activity, conversation: ConversationAccount) -> str:
-    """The tenant's id; the classic emulator and Web Chat have none. botbuilder's schema misspells `tenantId`."""
+    """The tenant's id, in small letters; the classic emulator and Web Chat have none.
+
+    It stands in two places. One is enough, so that a message in which the other is missing belongs to the same thread;
+    two that differ are refused: a guest could reach the threads of another tenant. botbuilder misspells `tenantId`.
+    """
     data = activity.channel_data or {}
     tenant = data.get("tenant")
-    named = tenant.get("id") if isinstance(tenant, dict) else None
-    found = named or conversation.additional_properties.get("tenantId") or ""
-    return found if isinstance(found, str) else ""
+    places = (tenant.get("id") if isinstance(tenant, dict) else "", conversation.additional_properties.get("tenantId"))
+    found = {place.lower() for place in places if isinstance(place, str) and place}
+    if len(found) > 1:
+        raise RequestRefusedError(403, "TenantMismatch", "`channelData.tenant.id` is not `conversation.tenantId`.")
+    return found.pop() if found else ""
 
 
 def _scope(conversation: ConversationAccount) -> Scope:

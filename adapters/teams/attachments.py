@@ -23,10 +23,10 @@ import aiohttp
 from botbuilder.schema import Activity
 from botbuilder.schema import Attachment as ActivityAttachment
 
-from bot.attachments import Attachment
+from bot.attachments import PICTURE_ENDINGS, Attachment
 from bot.conversation import ConversationReference
 from bot.errors import AttachmentError, StorageError
-from bot.file_names import plain_name
+from bot.file_names import ending_of, plain_name
 from bot.received_file import receive
 from httpkit.loopback import is_loopback_url
 
@@ -34,6 +34,7 @@ _DOWNLOAD_INFO = "application/vnd.microsoft.teams.file.download.info"
 _NO_FILES = ("text/html", "application/vnd.microsoft.card.", "messageReference")  # quotes, cards, the text once more
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+/-]{0,100})(;[\w-]{1,40}=[\w.-]{1,40})*(?P<base64>;base64)?,", re.ASCII)
 _ORIGIN = re.compile(r"(?P<origin>http://[^/?#\\@\s]+)/[!-~]*", re.ASCII)
+_PICTURE_ENDINGS = {"image/jpeg": ".jpg", "image/jpg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 _CHUNK_BYTES = 256 * 1024
 _FETCH_DEADLINE_S = 60.0
 _LEFT_BEHIND_S = 3600.0
@@ -57,8 +58,13 @@ def _address(given: ActivityAttachment) -> str:
 
 def _file(given: ActivityAttachment) -> Attachment:
     content_type = given.content_type or ""
-    unnamed = "file" + (mimetypes.guess_extension(content_type) or "")
-    return Attachment(name=plain_name(given.name or unnamed), url=_address(given), content_type=content_type)
+    name = given.name or "file"
+    if content_type.startswith("image/") and ending_of(name) not in PICTURE_ENDINGS:
+        # Pasted pictures come as `image/*`, without a name or as "image"; who opens one looks at its first bytes.
+        name = (given.name or "picture") + _PICTURE_ENDINGS.get(content_type, ".png")
+    elif not given.name:
+        name += mimetypes.guess_extension(content_type) or ""
+    return Attachment(name=plain_name(name), url=_address(given), content_type=content_type)
 
 
 class ConnectorFiles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -31,10 +31,14 @@ _SHAPES: Final[dict[str, type]] = {
     "conversation": dict,
     "conversation.id": str,
     "conversation.conversationType": str,
+    "deliveryMode": str,
     "channelData": dict,
     "entities": list,
     "attachments": list,
+    "membersAdded": list,
+    "membersRemoved": list,
 }
+_LISTS_OF_OBJECTS: Final = tuple(name for name, shape in _SHAPES.items() if shape is list)
 _KINDS: Final[dict[type, str]] = {str: "a string", dict: "an object", list: "an array"}
 
 
@@ -42,6 +46,14 @@ async def read_activity(request: web.Request) -> Json:
     """The activity in a request's body. Raises RequestRefusedError, which names what is wrong with it."""
     activity = await read_json_object(request, max_bytes=MAX_BODY_BYTES, max_nesting=MAX_NESTING, max_values=MAX_VALUES)
     _check_shapes(activity)
+    # Readers of lists expect objects in them.
+    activity = {
+        name: [entry for entry in value if entry is not None] if isinstance(value, list) else value
+        for name, value in activity.items()
+    }
+    for name in _LISTS_OF_OBJECTS:
+        if not all(isinstance(entry, dict) for entry in cast("list[object]", activity.get(name) or [])):
+            raise RequestRefusedError(400, "NotAnActivity", f"Each of the activity's `{name}` must be an object.")
     return activity
 
 

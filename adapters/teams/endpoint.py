@@ -69,6 +69,12 @@ def _activity(fields: dict[str, object]) -> Activity:
         activity = cast(Activity, Activity().deserialize(fields))
     except DeserializationError:
         raise RequestRefusedError(400, "NotAnActivity", "The body does not have the shape of an activity.") from None
+    if activity.delivery_mode == "expectReplies":
+        raise RequestRefusedError(
+            501,
+            "ExpectRepliesNotSupported",
+            "An answer may take minutes, so it cannot be the response to its message. Leave `deliveryMode` out.",
+        )
     if not is_loopback_url(activity.service_url or ""):
         raise RequestRefusedError(
             403,

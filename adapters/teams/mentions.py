@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,7 @@ _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search thr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """Somebody mentioned, and the very substring of the text that does so."""
+    """Somebody mentioned, and the very substring of the text that does so; empty where the client does not say."""
 
     id: str
     name: str
@@ -26,17 +27,36 @@ def mentions_in(activity: Activity) -> list[Mention]:
     return [mention for fields in _entities(activity, "mention") if (mention := _mention(fields)) is not None]
 
 
-def quotes_in(activity: Activity) -> list[str]:
-    """The ids of the messages that a person quoted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A message that a person quoted, and the beginning of it, where Teams sends that along."""
+
+    message_id: str
+    preview: str = ""
+    sender: str = ""
+
+
+def quotes_in(activity: Activity) -> list[Quote]:
+    """The messages that a person quoted."""
     quotes = [fields.get("quotedReply") for fields in _entities(activity, "quotedReply")]
-    ids = [quote.get("messageId") for quote in quotes if isinstance(quote, dict)]
-    return [message_id for message_id in ids if isinstance(message_id, str)]
+    return [_quote(quote) for quote in quotes if isinstance(quote, dict) and isinstance(quote.get("messageId"), str)]
+
+
+def _quote(fields: dict[str, object]) -> Quote:
+    preview, sender = (fields.get(name) for name in ("preview", "senderName"))
+    return Quote(
+        message_id=str(fields["messageId"]),
+        preview=preview if isinstance(preview, str) else "",
+        sender=sender if isinstance(sender, str) else "",
+    )
 
 
 def _mention(fields: dict[str, object]) -> Mention | None:
     match fields:
-        case {"text": str(text), "mentioned": {"id": str(id_), **account}} if text and id_:
-            name = account.get("name")
+        case {"mentioned": {"id": str(id_), **account}} if id_:
+            name, text = account.get("name"), fields.get("text", "")
+            if not isinstance(text, str):
+                return None
             return Mention(id=id_, name=name if isinstance(name, str) else "", text=text)
         case _:
             return None
@@ -47,10 +67,10 @@ def _entities(activity: Activity, kind: str) -> list[dict[str, object]]:
     return [entity.additional_properties for entity in found[:_MAX_ENTITIES]]
 
 
-def text_without_quotes(text: str, message_ids: list[str]) -> str:
+def text_without_quotes(text: str, quotes: list[Quote]) -> str:
     """The text without the placeholder that Teams puts where a quoted message is shown."""
-    for message_id in message_ids:
-        text = re.sub(rf'<quoted messageId="{re.escape(message_id)}"\s*/>', "", text, count=1)
+    for quote in quotes:
+        text = re.sub(rf'<quoted messageId="{re.escape(quote.message_id)}"\s*/>', "", text, count=1)
     return text
 
 
@@ -61,7 +81,7 @@ def text_without(text: str, mentions: list[Mention], *, bot: str) -> str:
     (botbuilder's `remove_recipient_mention` does not).
     """
     for mention in mentions:
-        if (span := _span(text, mention)) is not None:
+        if mention.text and (span := _span(text, mention)) is not None:
             before, after = text[: span[0]], text[span[1] :]
             if mention.id != bot:
                 text = before + (mention.name or _TAG.sub("", mention.text)) + after
@@ -73,11 +93,12 @@ def text_without(text: str, mentions: list[Mention], *, bot: str) -> str:
 
 
 def _span(text: str, mention: Mention) -> tuple[int, int] | None:
-    """Where the mention stands: never within a word, and in whichever of two forms.
+    """Where the mention stands: never within a word, and in whichever of three forms.
 
-    Some clients give the tag in the text an id that the entity's text lacks.
+    Some clients give the tag in the text an id that the entity's text lacks, some write `&amp;` in the text alone.
     """
     whole = rf"(?<!\w){re.escape(mention.text)}(?!\w)" if mention.text[0].isalnum() else re.escape(mention.text)
     with_id = rf"<at [^<>]*>{re.escape(_TAG.sub('', mention.text))}</at>"
-    found = re.search(whole, text) or re.search(with_id, text)
+    in_html = f"<at>{html.escape(_TAG.sub('', mention.text), quote=False)}</at>"
+    found = re.search(whole, text) or re.search(with_id, text) or re.search(re.escape(in_html), text)
     return found.span() if found else None

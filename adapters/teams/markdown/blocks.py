@@ -66,7 +66,9 @@ def _words(node: SyntaxTreeNode) -> Sequence[SyntaxTreeNode]:
 def _indented(text: str, *, first: str, rest: str) -> str:
     """Each line behind its prefix; code keeps the spaces at its ends."""
     top, *lines = text.split("\n")
-    return "\n".join([(first + top).rstrip(), *(rest + line if line else rest.rstrip() for line in lines)])
+    return "\n".join(
+        [first + top if top else first.rstrip(), *(rest + line if line else rest.rstrip() for line in lines)]
+    )
 
 
 def _verbatim(node: SyntaxTreeNode) -> tuple[str, str]:

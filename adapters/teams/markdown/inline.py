@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
@@ -26,7 +27,7 @@ class _Text:
 def inline(nodes: Sequence[SyntaxTreeNode], *, bold: bool = False) -> str:
     """Markdown of one run of text; within something bold, bold is not marked again."""
     line = "".join(_written(item, bold=bold) for item in _merged(nodes))
-    return line_starts_escaped(line.strip())
+    return _with_hard_breaks(line_starts_escaped(line.strip()))
 
 
 def plain(nodes: Sequence[SyntaxTreeNode]) -> str:
@@ -36,7 +37,14 @@ def plain(nodes: Sequence[SyntaxTreeNode]) -> str:
 
 def escaped(text: str) -> str:
     """Text that must be read as nothing but text."""
-    return line_starts_escaped(_text(text).strip())
+    return _with_hard_breaks(line_starts_escaped(_text(text).strip()))
+
+
+def _with_hard_breaks(text: str) -> str:
+    """Each line end between two lines as a hard break: Teams shows lines that end in a bare one as one line."""
+    lines = [line.rstrip() for line in text.split("\n")]
+    ends = ["  \n" if line and after else "\n" for line, after in pairwise(lines)]
+    return "".join(line + end for line, end in zip(lines, [*ends, ""], strict=True))
 
 
 def _merged(nodes: Iterable[SyntaxTreeNode]) -> Iterator[SyntaxTreeNode | _Text]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, TypedDict, cast
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
@@ -21,12 +21,62 @@ _FORMULAS: Final = tuple(
         (r"\$(?=\S)([^$`\n]+)(?<=\S)\$(?!\d)", r"[\\^_={]"),
     )
 )
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#|www\.", re.IGNORECASE)
+_MAX_READINGS: Final = 3  # a second one finds what the first took for definitions
 MAX_FORMULA: Final = 2_000  # characters, beyond which it is read as text
 
 
 def parse(text: str) -> Sequence[SyntaxTreeNode]:
-    """The blocks of a text."""
-    return SyntaxTreeNode(_PARSER.parse(text)).children
+    """The blocks of a text. What looks like the definition of a link and is none is read as words."""
+    for _ in range(_MAX_READINGS):
+        definitions = _Definitions()
+        env: dict[str, object] = {"references": definitions}
+        tokens = _PARSER.parse(text, env)
+        again = _words_again(text, definitions, cast("list[_Definition]", env.get("duplicate_refs", [])))
+        if again == text:
+            break
+        text = again
+    return SyntaxTreeNode(tokens).children
+
+
+class _Definition(TypedDict):
+    """A link definition as markdown-it records it; `map` is the first line and the one after the last."""
+
+    href: str
+    map: list[int]
+
+
+class _Definitions(dict[str, _Definition]):
+    """Link definitions by label. Records which labels the text uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[str] = set()
+
+    def get(self, label: str, default: Any = None) -> Any:
+        """The definition that a link of the text asks for."""
+        if label in self:
+            self.used.add(label)
+        return super().get(label, default)
+
+
+def _words_again(text: str, definitions: _Definitions, duplicates: Sequence[_Definition]) -> str:
+    """The text with all definitions escaped that no link uses, or that define no address.
+
+    Markdown shows nothing of a definition, but models write `[Answer]: 42` and mean it to be read.
+    """
+    needed = {label for label in definitions.used if _ADDRESS.match(definitions[label]["href"])}
+    first_lines = {definitions[label]["map"][0] for label in definitions.keys() - needed}
+    first_lines |= {duplicate["map"][0] for duplicate in duplicates}
+    if not first_lines:
+        return text
+    needed_lines = {definitions[label]["map"][0] for label in needed}
+    lines = text.split("\n")
+    for number in first_lines:
+        lines[number] = lines[number].replace("[", "\\[", 1)
+        if number + 1 in needed_lines:
+            lines[number] += "\n"  # a definition cannot follow the words of a paragraph directly
+    return "\n".join(lines)
 
 
 class _Parser(MarkdownIt):

@@ -9,6 +9,7 @@ from botbuilder.schema import Activity
 from adapters.teams.activities import read_message
 from bot.conversation import Incoming, Scope
 from bot.errors import UnreadableMessageError
+from httpkit.http_errors import RequestRefusedError
 from tests.support.teams_client import recorded
 
 BOT = "00000000-0000-0000-0000-00000000000011"
@@ -71,8 +72,8 @@ def test_the_mention_of_the_bot_is_taken_out() -> None:
     assert words(recorded("group")) == "reply"
 
 
-def test_a_message_of_teams_keeps_all_but_the_mention_and_the_quotes_placeholder() -> None:
-    assert words(recorded("teams_channel")) == "and Ann Lee: what does AI mean in MAIN?"
+def test_a_message_of_teams_keeps_all_but_the_mention_and_hears_what_it_quotes() -> None:
+    assert words(recorded("teams_channel")) == "> AI: y = 12\n\nand Ann Lee: what does AI mean in MAIN?"
 
 
 def test_the_bots_name_within_other_words_stays() -> None:
@@ -147,7 +148,78 @@ def test_a_malformed_entity_changes_nothing(entity: object) -> None:
 def test_the_tenant_is_found_in_either_place() -> None:
     conversation = {"id": "c", "conversationType": "personal", "tenantId": "of the conversation"}
     assert tenant(recorded("personal", channelData=None, conversation=conversation)) == "of the conversation"
-    assert tenant(recorded("personal", channelData={"tenant": {"id": "t"}}, conversation=conversation)) == "t"
+    assert tenant(recorded("personal", channelData={"tenant": {"id": "t"}}, conversation={"id": "c"})) == "t"
+    both = {"id": "c", "tenantId": "T"}
+    assert tenant(recorded("personal", channelData={"tenant": {"id": "t"}}, conversation=both)) == "t"
+
+
+def test_tenants_that_differ_are_refused() -> None:
+    conversation = {"id": "c", "conversationType": "personal", "tenantId": "of the guest"}
+    with pytest.raises(RequestRefusedError) as refused:
+        read(recorded("personal", channelData={"tenant": {"id": "t"}}, conversation=conversation))
+    assert (refused.value.status, refused.value.code) == (403, "TenantMismatch")
+
+
+def html(content: object) -> list[dict[str, object]]:
+    return [{"contentType": "text/html", "content": content}]
+
+
+def test_words_that_come_as_html_alone_are_heard() -> None:
+    """F13."""
+    markup = "<div><p>Use x &lt; 5</p><p>and&nbsp;<b>plot</b><br/>it</p></div><style>p{}</style>"
+    assert words(recorded("personal", text=None, attachments=html(markup))) == "Use x < 5\nand plot\nit"
+
+
+def test_the_mention_is_taken_out_of_html_too() -> None:
+    activity = mentioning("", (BOT, "R&D Bot", "<at>R&D Bot</at>"))
+    activity["attachments"] = html('<p><at id="0">R&amp;D Bot</at> hi</p>')
+    assert words(activity) == "hi"
+
+
+def test_a_mention_is_taken_out_where_the_text_alone_is_escaped() -> None:
+    """F16."""
+    assert words(mentioning("<at>R&amp;D Bot</at> hi", (BOT, "R&D Bot", "<at>R&D Bot</at>"))) == "hi"
+
+
+def test_a_mention_without_a_text_of_its_own_is_a_mention() -> None:
+    """F16."""
+    activity = recorded("group", text="hi", entities=[{"type": "mention", "mentioned": {"id": BOT}}])
+    assert words(activity) == "hi"
+
+
+_REPLY = (
+    '<blockquote itemscope itemtype="http://schema.skype.com/Reply" itemid="1"><strong>Ada</strong>'
+    "<p>The mean is 5</p></blockquote><p>and why?</p>"
+)
+
+
+@pytest.mark.parametrize("text", ["and why?", None])
+def test_a_quoted_message_in_html_is_heard_with_the_reply(text: str | None) -> None:
+    """F13."""
+    said = words(recorded("personal", text=text, attachments=html(_REPLY)))
+    assert said == "> Ada\n> The mean is 5\n\nand why?"
+
+
+def test_the_preview_of_a_quoted_message_is_heard_with_the_reply_and_only_once() -> None:
+    """F13."""
+    quote = {"messageId": "1", "preview": "The mean is 5", "senderName": "Ada"}
+    entities = [{"type": "quotedReply", "quotedReply": quote}]
+    activity = recorded("personal", text='<quoted messageId="1"/> and why?', entities=entities)
+    assert words({**activity, "attachments": html(_REPLY)}) == "> Ada: The mean is 5\n\nand why?"
+
+
+def test_a_command_under_a_quote_is_a_command() -> None:
+    assert words(recorded("personal", text="/new", attachments=html(_REPLY.replace("and why?", "/new")))) == "/new"
+
+
+@pytest.mark.parametrize(
+    "markup", ["<" * 200_000, "<a " * 70_000, "<!--" * 50_000, "<blockquote>" * 20_000, "&" * 200_000, "<at>" * 50_000]
+)
+def test_hostile_html_does_not_keep_the_bot_busy(markup: str) -> None:
+    """S5."""
+    before = time.process_time()
+    read(recorded("personal", text=None, attachments=html(markup)))
+    assert time.process_time() - before < 0.25
 
 
 @pytest.mark.parametrize("data", [{"tenant": "t"}, {"tenant": {"id": 5}}, {"tenant": None}, {}])

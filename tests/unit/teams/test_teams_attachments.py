@@ -49,7 +49,22 @@ def test_files_are_told_from_cards_quotes_and_the_text_once_more() -> None:
         {"contentType": "image/png", "contentUrl": url},
         {"contentType": "text/csv", "name": "nowhere.csv"},
         {},
-    ) == [("a.csv", url), ("file.png", url)]
+    ) == [("a.csv", url), ("picture.png", url)]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"contentType": "image/*"}, "picture.png"),
+        ({"contentType": "image/png", "name": "image"}, "image.png"),
+        ({"contentType": "image/jpg"}, "picture.jpg"),
+        ({"contentType": "image/gif", "name": "haha.tenor"}, "haha.tenor.gif"),
+        ({"contentType": "image/*", "name": "a.jpeg"}, "a.jpeg"),
+    ],
+)
+def test_a_pasted_picture_is_known_by_its_content_type(given: dict[str, str], name: str) -> None:
+    """F8."""
+    assert attached({**given, "contentUrl": f"{SERVER}/f/i1"}) == [(name, f"{SERVER}/f/i1")]
 
 
 def test_a_file_of_teams_has_its_address_inside() -> None:

@@ -167,7 +167,9 @@ async def test_a_compressed_body_is_refused_unopened(door: Door, encoding: str, 
 
 
 async def test_nul_is_stripped_wherever_it_hides(door: Door) -> None:
-    activity = recorded("personal", text="a\0b", id="i\0d", channelData={"tenant": {"id": "t\0"}})
+    activity = recorded(
+        "personal", text="a\0b", id="i\0d", channelData={"tenant": {"id": "t\0"}}, conversation={"id": "c"}
+    )
 
     assert (await door.post(activity))[0] == 202
     accepted = door.accepted.messages[0]

@@ -138,3 +138,30 @@ async def test_nobody_outside_speaks_in_a_channel_of_this_program(door: Door, ch
 
     assert (status, answer["error"]["code"]) == (403, "ForeignChannel")
     assert door.accepted.messages == []
+
+
+@pytest.mark.parametrize("field", ["attachments", "entities", "membersAdded", "membersRemoved"])
+@pytest.mark.parametrize("type_", ["message", "messageUpdate", "conversationUpdate", "installationUpdate", "invoke"])
+async def test_null_entries_of_lists_are_ignored_and_other_strange_ones_refused(
+    door: Door, field: str, type_: str
+) -> None:
+    assert (await door.post(recorded("personal", **{field: [None, None]}, type=type_)))[0] in (202, 501)
+    strange: tuple[object, ...] = (5, "x", [], True)
+    for entry in strange:
+        status, answer = await door.post(recorded("personal", **{field: [entry]}, type=type_))
+        assert (status, answer["error"]["code"]) == (400, "NotAnActivity")
+
+
+async def test_a_sender_who_waits_for_the_answer_in_the_response_is_told_that_this_is_not_done(door: Door) -> None:
+    """F16."""
+    status, answer = await door.post(recorded("personal", deliveryMode="expectReplies"))
+    assert (status, answer["error"]["code"]) == (501, "ExpectRepliesNotSupported")
+    assert door.accepted.messages == []
+    assert (await door.post(recorded("personal", deliveryMode="normal")))[0] == 202
+
+
+async def test_tenants_that_differ_are_refused_and_nothing_is_accepted(door: Door) -> None:
+    activity = recorded("personal")
+    activity["conversation"]["tenantId"] = "another"
+    status, answer = await door.post(activity)
+    assert (status, answer["error"]["code"], door.accepted.messages) == (403, "TenantMismatch", [])

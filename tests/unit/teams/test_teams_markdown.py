@@ -21,11 +21,11 @@ def shown(text: str) -> str:
     "text",
     [
         "plain words",
-        "two\nlines",
+        "two  \nlines",
         "**bold** and *italic* and ~~struck~~ and `code`",
         "- a\n- b\n  - c",
         "3. a\n4. b",
-        "> quoted\n> twice",
+        "> quoted  \n> twice",
         "```python\nx = [1, 2]\n\nprint(x)\n```",
         "x < 3 and 2 * 3 = 6, snake_case, AT&T, 100%, #5, a-b, C:\\temp",
         "the list [1, 2, 3] and f(x) = [x]",
@@ -57,7 +57,7 @@ def test_what_teams_knows_is_left_as_it_is(text: str) -> None:
         ("__bold__ _italic_", "**bold** *italic*"),
         ("***both***", "***both***"),
         ("one  \ntwo", "one  \ntwo"),
-        ("one<br>two<br/>three", "one\ntwo\nthree"),
+        ("one<br>two<br/>three", "one  \ntwo  \nthree"),
         ("* a\n+ b", "- a\n\n- b"),
         ("1) a", "1. a"),
         ("&copy; &amp; &lt;b&gt;", "© & &lt;b>"),
@@ -82,7 +82,7 @@ def test_markup_that_teams_lacks_becomes_markup_it_has(text: str, expected: str)
         ("1\\. no list", "1\\. no list"),
         ("\\> no quote", "\\> no quote"),
         ("\\`no code\\`", "\\`no code\\`"),
-        ("a\n\\---", "a\n\\---"),
+        ("a\n\\---", "a  \n\\---"),
         ("\\[a\\](b)", "[a\\](b)"),
         ("\\!\\[a\\](b)", "\\![a\\](b)"),
         ("\\[a\\]: b", "[a\\]: b"),
@@ -93,11 +93,51 @@ def test_what_is_not_markup_stays_words(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize(
-    "image", ["![plot](https://a.example/p.png)", "![plot](sandbox:/mnt/data/p.png)", "![a *b*][r]"]
-)
+@pytest.mark.parametrize("image", ["![plot](https://a.example/p.png)", "![plot](sandbox:/mnt/data/p.png)", "![r]"])
 def test_a_picture_in_the_text_leaves_nothing_behind(image: str) -> None:
-    assert shown(f"before {image} after\n\n[r]: https://a.example/p.png").split() == ["before", "after"]
+    assert shown(f"before {image} after ![a *b*][r]\n\n[r]: https://a.example/p.png").split() == ["before", "after"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Step 1: x = 2\nStep 2: y = 3\nResult: 5", "Step 1: x = 2  \nStep 2: y = 3  \nResult: 5"),
+        ("one<br>two", "one  \ntwo"),
+        ("- Ada\n  London\n- Bob", "- Ada  \n  London\n- Bob"),
+        ("> roses\n> violets", "> roses  \n> violets"),
+        ("1. a\n   > b\n   > c", "1. a\n   > b  \n   > c"),
+        ("a\\\nb", "a  \nb"),
+        ("a\n\nb", "a\n\nb"),
+        ("**a\nb**", "**a  \nb**"),
+    ],
+)
+def test_single_line_ends_leave_as_hard_breaks(text: str, expected: str) -> None:
+    """F6: Teams shows lines that end in a bare line feed as one."""
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[Answer]: 42", "[Answer\\]: 42"),
+        (
+            "[INFO]: started\n[ERROR]: failed\n[WARN]: disk full now",
+            "[INFO\\]: started  \n[ERROR\\]: failed  \n[WARN\\]: disk full now",
+        ),
+        ("Done.\n\n[Result]: 42\n\n[Units]: kg", "Done.\n\n[Result\\]: 42\n\n[Units\\]: kg"),
+        ("[1]: 0.5\n[2]: 0.25", "[1\\]: 0.5  \n[2\\]: 0.25"),
+        ("[x]: 3\n[y]: 4\n\n[x] + [y]", "[x\\]: 3  \n[y\\]: 4\n\n[x] + [y]"),
+        ('[Note]: important "really"', '[Note\\]: important "really"'),
+        ("said so[^1]\n\n[^1]: Smith2020", "said so[^1]\n\n[^1\\]: Smith2020"),
+        ("> [Answer]: 42", "> [Answer\\]: 42"),
+        ("- [Answer]: 42", "- [Answer\\]: 42"),
+        ("[a]: 1\n[r]: https://a.example/\n\n[x][r]", "[a\\]: 1\n\n[x](https://a.example/) (a.example)"),
+        ("[r]: https://a.example/\n[r]: 5\n\n[x][r]", "[r\\]: 5\n\n[x](https://a.example/) (a.example)"),
+    ],
+)
+def test_what_looks_like_a_definition_that_no_link_needs_is_said(text: str, expected: str) -> None:
+    """F3."""
+    assert shown(text) == expected
 
 
 def test_code_may_hold_anything() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,3 +137,59 @@ def test_writing_a_text_twice_brings_no_address_back(text: str) -> None:
 
 def outside_code(markdown: str) -> str:
     return " ".join(token.content for token in tokens(markdown) if token.type == "text")
+
+
+# What models write: blocks of lines, each with words that are numbered so that none can be lost or doubled unseen.
+_FRAMES = st.sampled_from(
+    [
+        "{}",
+        "# {}",
+        "- {}",
+        "  {}",
+        "1. {}",
+        "> {}",
+        "[{}]: {}",
+        '[{}]: {} "{}"',
+        "[^{}]: {}",
+        "{}<br>{}",
+        "{}  ",
+        "**{}** {}",
+        "*{}* `{}`",
+        "| {} | {} |",
+        "|---|---|",
+        "```",
+        "```py",
+        "[{}] {}",
+        "[{}](https://a.example/p) {}",
+        "{} = {}",
+        "({}) {}!",
+        "{}:",
+        "---",
+        "===",
+        "",
+    ]
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(_FRAMES, max_size=14))
+def test_nothing_of_an_answer_vanishes_and_nothing_is_said_twice(frames: list[str]) -> None:
+    """F3, F6."""
+    counter = count()
+    lines = [re.sub(r"\{\}", lambda _: f"w{next(counter)}x", frame) for frame in frames]
+    text = "\n".join(lines)
+    said = "\n\n".join(teams_markdown(text, LIMIT))
+
+    repeated_heads = {word for line in lines if line.startswith("|") for word in re.findall(r"w\d+x", line)}
+    found = re.findall(r"w\d+x", said)
+    assert set(found) == set(re.findall(r"w\d+x", text))
+    assert all(found.count(word) == 1 for word in set(found) - repeated_heads)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["a", "- b", "> c", "1. d", "e<br>f", "g  ", "**h**", ""]), min_size=2, max_size=10))
+def test_no_line_end_within_a_paragraph_is_bare(lines: list[str]) -> None:
+    """F6: each one is a hard break, which a reader of Markdown sees as that."""
+    for piece in teams_markdown("\n".join(lines)):
+        for token in READER.parse(piece):
+            assert "softbreak" not in {child.type for child in token.children or ()}
