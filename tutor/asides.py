@@ -61,6 +61,7 @@ class Wishes:
     language: Language | None = None
     explained: bool = False
     with_code: bool = False
+    of_answer: bool = False  # said of the answer before
 
 
 def without_asides(heard: Sequence[UserMessage]) -> tuple[list[UserMessage], Wishes]:
@@ -70,7 +71,7 @@ def without_asides(heard: Sequence[UserMessage]) -> tuple[list[UserMessage], Wis
     for message in heard:
         aside = _aside(message.text)
         if aside is not None and questions and not message.file_names:
-            wishes = replace(aside, language=aside.language or wishes.language)
+            wishes = replace(aside, language=aside.language or wishes.language, of_answer=True)
         else:
             text, language = _told_apart(message.text)
             wishes = Wishes(language=language)

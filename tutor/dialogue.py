@@ -22,6 +22,13 @@ class CodeUse(Enum):
     REQUIRED = auto()  # code runs for every message, even where there is nothing to calculate
 
 
+class Place(Enum):
+    """Where the answer is read."""
+
+    THIS_MACHINE = auto()  # by whoever runs the service: its chat page, its terminal, its API
+    ELSEWHERE = auto()  # Teams, where nobody can change a setting
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
     """The conversation so far."""
@@ -30,6 +37,7 @@ class Thread:
     outputs: tuple[str, ...] = ()  # of the programs run since the last message, oldest first
     instructions: str = ""  # of the assistant; they may set the language and ask for brevity
     code_use: CodeUse = CodeUse.ALLOWED
+    place: Place = Place.THIS_MACHINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,27 +12,32 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tutor.answers.answer import answer
-from tutor.answers.refusals import declined, failed, greeting
+from tutor.answers.refusals import declined, failed, greeting, is_small_talk, nothing_to_explain
 from tutor.answers.results import results_in
 from tutor.answers.say import Say
+from tutor.answers.told import Explanation
 from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer
 from tutor.data.conversation import asks_for_table, is_about_table, table_in
 from tutor.data.programs import data_program, look
 from tutor.data.reading import data_tasks
-from tutor.dialogue import CodeUse, Reply, RunCode, Thread, UserMessage, Words
+from tutor.data.words import names_of
+from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
 from tutor.formulas.expression import Symbol
 from tutor.formulas.statements import Relation
 from tutor.language.cues import Cue
+from tutor.language.spelling import corrected
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context
 from tutor.planning.numbers import planned_numbers
-from tutor.planning.planning import Plan, planned
+from tutor.planning.planning import Plan, planned, planned_changes, planned_data, with_looks
 from tutor.planning.refusal import Reason, Refusal
 from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
-from tutor.reading.numbers import number_tasks
+from tutor.reading.numbers import number_follow_up, number_tasks
+from tutor.reading.plot_wording import plot_wording
 from tutor.reading.reading import read
+from tutor.reading.typed_data import typed_data
 
 MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
@@ -41,6 +46,26 @@ _MAX_TROUBLE_CHARS: Final = 300
 NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
 """Run where the caller insists on code and the message asks for none."""
 
+_SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
+_MAX_SENTENCES: Final = 6
+_NOT_UNDERSTOOD: Final = frozenset({Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_MATHEMATICS})
+_SPEAKS_OF_PLOT: Final = re.compile(
+    r"\b(?:zoom\w*|lines?|curves?|plot|graph|diagram|picture|ax[ie]s|range|scale|thick\w*|dashed|dotted|colou?r|title|label"
+    r"|bigger|smaller|linien?|kurven?|diagramm|bild|achsen?|farbe|dicker|breiter)\b",
+    re.IGNORECASE,
+)
+_ADDS: Final = re.compile(
+    r"\A\s*(?:please |now |and |can you |could you )*(?:add|put|include|draw in) (?P<what>(?=.*[a-z(|])[^?!]+?)"
+    r"(?: (?:in|to it|to the (?:plot|graph|picture|diagram)|into it|there))*"
+    r"(?: (?:too|as well|also|please))*[\s.?!]*\Z",
+    re.IGNORECASE,
+)
+"""With a plot before, what is added goes into it."""
+
+_SPEAKS_OF_LOOKS: Final = re.compile(
+    r"\b(?:colou?r|red|blue|green|title|grid|legend|zoom|bigger|larger|smaller|farbe|rot|blau|grün|titel|gitter|größer)\b",
+    re.IGNORECASE,
+)
 _BRIEF: Final = re.compile(
     r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp"
     r"|nur das ergebnis|(?:do not|don't|don’t|never|not|no need to|without)(?: \w+){0,2} expla(?:in|ining|nations?)"
@@ -64,8 +89,12 @@ def reply_to(thread: Thread) -> Reply:
         return Words(greeting(Language.ENGLISH))
     questions, wishes = without_asides(thread.messages[-MESSAGES_READ:])
     understood = _understood(questions)
-    manner = _manner(understood.question, wishes, thread.instructions)
-    step = _next_step(understood, questions, thread.outputs, manner)
+    goes_on = len(thread.messages) > MESSAGES_READ
+    manner = _manner(understood, wishes, thread, goes_on=goes_on)
+    if wishes.of_answer and not thread.outputs and _is_refused(understood, questions):
+        step: Reply = Words(nothing_to_explain(manner.language, _refusal_of(understood)))
+    else:
+        step = _next_step(understood, questions, thread.outputs, manner)
     if isinstance(step, Words) and (thread.outputs or thread.code_use is not CodeUse.REQUIRED):
         return step
     if thread.code_use is CodeUse.FORBIDDEN:
@@ -73,40 +102,120 @@ def reply_to(thread: Thread) -> Reply:
     return step if isinstance(step, RunCode) else RunCode(NOTHING_TO_RUN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Understood:
     question: Question
     plan: Plan | Refusal
+    corrections: tuple[tuple[str, str], ...] = ()  # misspelt words as written and as read
+    answered_before: bool = False  # an earlier message of the thread was answered by code
+    refused_before: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Manner:
     language: Language
-    explains: bool
+    explanation: Explanation
     with_code: bool
+    place: Place
+    refused_before: bool
 
 
 def _understood(heard: Sequence[UserMessage]) -> _Understood:
     """The last message, read after those before it."""
     context = Context()
     language = Language.ENGLISH
-    for message in heard[:-1]:
+    answered = refused = False
+    for number, message in enumerate(heard[:-1]):
         understood = _read(message.text, language, context)
         language = understood.question.language
         plan = understood.plan
         context = plan.context if isinstance(plan, Plan) else _stated(understood.question, context)
-    return _read(heard[-1].text, language, context)
+        of_table = table_in(heard[: number + 1]) is not None and is_about_table(understood.question, plan, message)
+        answered |= of_table or (isinstance(plan, Plan) and bool(plan.tasks))
+        refused |= not of_table and isinstance(plan, Refusal) and not is_small_talk(understood.question, plan)
+    last = _read(heard[-1].text, language, context)
+    return replace(last, answered_before=answered, refused_before=refused)
 
 
 def _read(text: str, language: Language, context: Context) -> _Understood:
-    question = read(text, otherwise=language, functions=frozenset(context.definitions))
+    """The message as a whole, else sentence by sentence: the mean of some numbers, then a plot."""
+    whole = _read_whole(text, language, context)
+    sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
+    if isinstance(whole.plan, Plan):
+        return whole
+    unplaced = whole.plan.reason in _NOT_UNDERSTOOD and context.plot is not None and _SPEAKS_OF_PLOT.search(text)
+    if unplaced and not any(clause.subjects for clause in whole.question.clauses):
+        return replace(whole, plan=Refusal(Reason.PLOT_CHANGE))
+    if not 2 <= len(sentences) <= _MAX_SENTENCES:
+        return whole
+    plans: list[Plan] = []
+    corrections: list[tuple[str, str]] = []
+    for sentence in sentences:
+        part = _read_whole(sentence, whole.question.language, context)
+        if not isinstance(part.plan, Plan):
+            return whole
+        plans.append(part.plan)
+        corrections += part.corrections
+        context = part.plan.context
+    plan = Plan(
+        tasks=tuple(dict.fromkeys(task for each in plans for task in each.tasks)),
+        doubts=frozenset().union(*(each.doubts for each in plans)),
+        context=context,
+        places=next((each.places for each in plans if each.places is not None), None),
+    )
+    return replace(whole, plan=plan, corrections=tuple(dict.fromkeys(corrections)))
+
+
+def _read_whole(text: str, language: Language, context: Context) -> _Understood:
+    """As written; where a word is strange, with misspelt words put right."""
+    written = _read_as_written(text, language, context)
+    if not isinstance(written.plan, Refusal) or written.plan.reason is not Reason.STRANGE:
+        return written
+    right, corrections = corrected(text, written.question.language)
+    if not corrections:
+        return written
+    read_right = _read_as_written(right, written.question.language, context)
+    if isinstance(read_right.plan, Refusal) and read_right.plan.reason in _NOT_UNDERSTOOD:
+        return written
+    return replace(read_right, corrections=corrections)
+
+
+def _read_as_written(text: str, language: Language, context: Context) -> _Understood:
+    if context.plot is not None and not text.strip().lower().startswith("add up"):
+        text = _ADDS.sub(lambda added: f"also plot {added['what']}", text)
+    wording = plot_wording(text)
+    about_plot = bool(wording.changes) and not wording.rest and context.plot is not None
+    question = read(wording.rest or text, otherwise=language, functions=frozenset(context.definitions))
     try:
-        numbers = number_tasks(text, question.language, context.numbers)
-        if numbers:
-            return _Understood(question, planned_numbers(numbers, context))
-        return _Understood(question, planned(question, context))
+        if about_plot:
+            return _Understood(question=question, plan=planned_changes(wording.changes, context))
+        plan = _planned(wording.rest or text, question, context)
+        if wording.changes and wording.rest:
+            plan = with_looks(plan, wording.changes)
+        return _Understood(question=question, plan=plan)
     except Refusal as refusal:
-        return _Understood(question, refusal)
+        no_plot = wording.changes and not wording.rest and not about_plot and _SPEAKS_OF_LOOKS.search(text)
+        return _Understood(question=question, plan=Refusal(Reason.NO_PLOT) if no_plot else refusal)
+
+
+def _planned(text: str, question: Question, context: Context) -> Plan:
+    before = context.numbers.task.numbers if context.numbers.task else ()
+    numbers = number_tasks(text, question.language, before)
+    numbers = numbers or number_follow_up(text, question.language, context.numbers)
+    if numbers:
+        return planned_numbers(numbers, context)
+    data = typed_data(text, question.language, before)
+    return planned_data(data, context) if data is not None else planned(question, context)
+
+
+def _is_refused(understood: _Understood, heard: Sequence[UserMessage]) -> bool:
+    plan = understood.plan
+    of_table = table_in(heard) is not None and is_about_table(understood.question, plan, heard[-1])
+    return not of_table and not (isinstance(plan, Plan) and plan.tasks)
+
+
+def _refusal_of(understood: _Understood) -> Refusal:
+    return understood.plan if isinstance(understood.plan, Refusal) else Refusal(Reason.NO_DEMAND)
 
 
 def _stated(question: Question, context: Context) -> Context:
@@ -148,7 +257,15 @@ def _next_step(
     say = Say(language=manner.language, places=plan.places)
     if not results:
         return Words(failed(say.language, trouble))
-    told = answer(say, plan.tasks, results, doubts=plan.doubts, explains=manner.explains, trouble=trouble)
+    told = answer(
+        say,
+        plan.tasks,
+        results,
+        doubts=plan.doubts,
+        explanation=manner.explanation,
+        trouble=trouble,
+        corrections=understood.corrections,
+    )
     return Words(_with_code(told, program(plan.tasks), manner))
 
 
@@ -166,31 +283,49 @@ def _next_step_with_table(
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
         return Words(failed(say.language, _last_line(outputs[0])))
+    columns = columns_in(looked[0])
+    corrections: tuple[tuple[str, str], ...] = ()
     try:
-        tasks = data_tasks(text, columns_in(looked[0]), question.language)
+        tasks = data_tasks(text, columns, question.language)
     except Refusal as refusal:
-        return Words(_declined(question, refusal, manner))
+        text, corrections = corrected(text, question.language, names_of(columns))
+        try:
+            if not corrections:
+                raise
+            tasks = data_tasks(text, columns, question.language)
+        except Refusal:
+            return Words(_declined(question, refusal, manner))
     if len(outputs) == 1:
         return RunCode(data_program(table, tasks, say))
     results = results_in(outputs[-1])
     if not results:
         return Words(failed(say.language, _last_line(outputs[-1])))
-    told = data_answer(say, tasks, results, explains=manner.explains)
+    told = data_answer(say, tasks, results, explanation=manner.explanation, corrections=corrections)
     return Words(_with_code(told, data_program(table, tasks, say), manner))
 
 
-def _manner(question: Question, wishes: Wishes, instructions: str) -> _Manner:
-    """As wished in the thread, else as the instructions say, else in the question's language and explained."""
-    waived = any(Cue.EXPLAIN in clause.declined for clause in question.clauses)
+def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on: bool) -> _Manner:
+    """As wished in the thread, else as the instructions say, else in the question's language, explained once."""
+    question = understood.question
+    waived = any(Cue.EXPLAIN in clause.declined for clause in question.clauses) or _BRIEF.search(thread.instructions)
+    explanation = Explanation.SHORT if understood.answered_before or goes_on else Explanation.FULL
+    changes_plot = isinstance(understood.plan, Plan) and understood.plan.changes_plot
+    if waived or (changes_plot and explanation is Explanation.SHORT):
+        explanation = Explanation.NONE
+    if wishes.explained or (not waived and Cue.EXPLAIN in question.cues):
+        explanation = Explanation.FULL
     return _Manner(
-        language=wishes.language or _language(question.language, instructions),
-        explains=wishes.explained or not (waived or _BRIEF.search(instructions)),
+        language=wishes.language or _language(question.language, thread.instructions),
+        explanation=explanation,
         with_code=wishes.with_code,
+        place=thread.place,
+        refused_before=understood.refused_before or goes_on,
     )
 
 
 def _declined(question: Question, refusal: Refusal, manner: _Manner) -> str:
-    return declined(replace(question, language=manner.language), refusal)
+    spoken = replace(question, language=manner.language)
+    return declined(spoken, refusal, place=manner.place, is_first=not manner.refused_before)
 
 
 def _with_code(told: str, code: str, manner: _Manner) -> str:

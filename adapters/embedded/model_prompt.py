@@ -32,6 +32,9 @@ from adapters.embedded.run_objects import (
 from adapters.sandbox.names import clean_name
 
 MAX_NAMES = 50
+CHANNEL = "channel"
+"""The key in a run's metadata that names the channel where the answer is read."""
+
 SPEAKER = "speaker"
 """The key in a message's metadata that names its author in a conversation of several people; see
 `docs/assistants-server.md`."""
@@ -97,6 +100,7 @@ def request_of(context: RunContext, shown: Shown) -> ModelRequest:
         temperature=run.temperature,
         top_p=run.top_p,
         max_completion_tokens=_tokens_left(run, context.steps[run.id]),
+        channel=run.metadata.get(CHANNEL, ""),
         response_format=run.response_format if isinstance(run.response_format, dict) else None,
     )
 

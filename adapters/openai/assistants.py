@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _PAGE: Final = 100  # the most that a list gives at once
 _MAX_PAGES: Final = 20  # of one run's messages; a service that always has more would keep us reading for ever
 _NAME: Final = "turn"  # the key of a run's name in its metadata; the value may have 512 characters
+_CHANNEL: Final = "channel"  # tells the embedded server where the answer is read
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
@@ -100,7 +101,7 @@ class AssistantsBackend(Assistant):
         body = {
             "assistant_id": self._chosen(ask.conversation) or self.assistant_id,
             "additional_messages": [message_body(ask)],
-            "metadata": {_NAME: name},
+            "metadata": {_NAME: name, _CHANNEL: ask.conversation.channel},
         }
         find = partial(self._run_named, thread, name)
         try:

@@ -23,6 +23,8 @@ class Verdict(Enum):
 Judge = Callable[[Worker, Answered], Awaitable[Verdict]]
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_EXPLANATION = re.compile(r"\*\*How the code|\*\*Wie der Code|\n\*How: |\n\*Kurz: ")
+_GERMAN_EXPLANATION = re.compile(r"\*\*Wie der Code|\n\*Kurz: ")
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _REFUSALS = (
     "I did not understand",
@@ -56,8 +58,8 @@ _REFUSALS = (
 
 def said(answered: Answered) -> str:
     """The answer without its explanation, in plain signs and with decimal points."""
-    text, is_german = answered.text, "**Wie der Code" in answered.text
-    text = text.split("**How the code")[0].split("**Wie der Code")[0]
+    text, is_german = answered.text, bool(_GERMAN_EXPLANATION.search(answered.text))
+    text = _EXPLANATION.split(text)[0]
     if is_german:
         text = re.sub(r"(?<=\d),(?=\d)", ".", text)
     return text.replace("−", "-").replace(";", ",")

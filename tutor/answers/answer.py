@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from tutor.answers import calculus, drawing, extrema, numbers, shape, solving, traits, values
+from tutor.answers import calculus, drawing, extrema, numbers, shape, solving, traits, typed_data, values
 from tutor.answers.results import Result
 from tutor.answers.say import Say
-from tutor.answers.told import Told
+from tutor.answers.told import Explanation, Told
 from tutor.formulas.doubts import Doubt
 from tutor.planning.tasks import (
     AreaBetween,
@@ -33,6 +33,7 @@ from tutor.planning.tasks import (
     Tangent,
     Task,
     TraitOf,
+    TypedData,
 )
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
@@ -56,19 +57,21 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     SolveSystem: solving.system,
     Inequality: solving.inequality,
     Plot: drawing.plot,
+    TypedData: typed_data.typed_data,
     CurveOfEquation: drawing.curve_of_equation,
 }
 _NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})
 
 
-def answer(
+def answer(  # noqa: PLR0913 - all that one answer is made of
     say: Say,
     tasks: Sequence[Task],
     results: Sequence[Result],
     *,
     doubts: frozenset[Doubt],
-    explains: bool,
+    explanation: Explanation,
     trouble: str,
+    corrections: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The answer to all tasks that have a result; `trouble` says what kept the code from the others."""
     told = Told(say=say)
@@ -78,10 +81,13 @@ def answer(
     if len(results) < len(tasks):
         paragraphs.append(say("only part", reason=trouble))
     paragraphs += [say(f"note {doubt}") for doubt in sorted(doubts & _NOTED)]
-    if explains:
-        of_numbers = all(isinstance(task, NumberTask) for task in tasks)
-        paragraphs.append(
-            say("how of numbers" if of_numbers else "how", steps=say("then").join(dict.fromkeys(told.steps)))
-        )
-        paragraphs.append(say("why", reasons=" ".join(dict.fromkeys(told.reasons))))
+    if corrections:
+        paragraphs.append(corrected_words(say, corrections))
+    of_numbers = all(isinstance(task, NumberTask | TypedData) for task in tasks)
+    paragraphs += told.explained(explanation, how="how of numbers" if of_numbers else "how", short="in short")
     return "\n\n".join(paragraphs)
+
+
+def corrected_words(say: Say, corrections: Sequence[tuple[str, str]]) -> str:
+    """Which words were read as others."""
+    return say("corrected", words=say.listed([say("as read", written=w, read=r) for w, r in corrections]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutor.answers.results import Result
+from tutor.answers.results import Result, texts_of
 from tutor.answers.told import Told
 from tutor.planning.labels import label, written
 from tutor.planning.tasks import CurveOfEquation, Plot
@@ -18,6 +18,9 @@ def plot(told: Told, task: Plot, result: Result) -> None:
     else:
         ends = {"left": say.decimal(left), "right": say.decimal(right)}
         told.line("plotted" if len(task.functions) == 1 else "plotted several", what=what, variable=variable, **ends)
+        unseen = [name for name in texts_of(result, "unseen") if name in map(label, task.functions)]
+        if unseen:
+            told.line("curve unseen", what=say.listed([say.localised(name) for name in unseen]))
     marks = list(dict.fromkeys(say.formula(mark) for mark in task.marks))
     if marks:
         told.line("marked" if len(marks) == 1 else "several marked", at=say.listed(marks), variable=variable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tutor.answers import refusals_de, refusals_en
+from tutor.dialogue import Place
 from tutor.language.cues import Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
@@ -22,6 +23,14 @@ _ASKS_BACK: Final = frozenset(
         Reason.UNDEFINED,
         Reason.SEVERAL_UNKNOWNS,
         Reason.NO_COLUMN,
+        Reason.STRANGE_IN_TABLE,
+        Reason.WHICH_NUMBERS,
+        Reason.FOLLOW_UP,
+        Reason.NO_PLOT,
+        Reason.PLOT_CHANGE,
+        Reason.WHICH_CURVE,
+        Reason.ONLY_CURVE,
+        Reason.BOTH,
         Reason.NOT_NUMERIC,
     }
 )
@@ -30,27 +39,50 @@ _ASKS_BACK: Final = frozenset(
 _MAX_DETAIL_CHARS: Final = 40
 
 
-def declined(question: Question, refusal: Refusal) -> str:
-    """The reason, and what can be asked instead; small talk gets a short friendly answer."""
+def declined(question: Question, refusal: Refusal, *, place: Place = Place.THIS_MACHINE, is_first: bool = True) -> str:
+    """The reason, and what can be asked instead; small talk gets a short friendly answer.
+
+    Examples, and what else could be connected, come with the first refusal of a conversation.
+    """
     say = _SENTENCES[question.language]
-    talk = next((key for cue, key in _SMALL_TALK.items() if cue in question.cues), None)
-    if refusal.reason in {Reason.NO_MATHEMATICS, Reason.NO_SUBJECT} and talk is not None:
+    talk = next((key for cue, key in _SMALL_TALK.items() if cue in question.cues), "")
+    if is_small_talk(question, refusal):
         return say[talk] if talk in {"thanks", "goodbye"} else f"{say[talk]} {say['examples']}"
     sentence = _sentence(say, refusal)
     if refusal.reason in _ASKS_BACK:
         return sentence
-    return "\n\n".join([sentence, say["examples"], say["connect"]])
+    if not is_first:
+        return f"{sentence} {say['ask for help']}"
+    return "\n\n".join(
+        [sentence, say["examples"], say["connect" if place is Place.THIS_MACHINE else "connect elsewhere"]]
+    )
+
+
+def is_small_talk(question: Question, refusal: Refusal) -> bool:
+    """Whether a message without mathematics is a greeting or the like, which is answered, not refused."""
+    return refusal.reason in {Reason.NO_MATHEMATICS, Reason.NO_SUBJECT} and bool(_SMALL_TALK.keys() & question.cues)
+
+
+def nothing_to_explain(language: Language, refusal: Refusal) -> str:
+    """What is said to `why?` and `show me the code` where there was no answer."""
+    say = _SENTENCES[language]
+    return say["nothing to explain"].format(reason=_sentence(say, refusal))
 
 
 def _sentence(say: dict[str, str], refusal: Refusal) -> str:
     key = f"ambiguous {refusal.details[0]}" if refusal.reason is Reason.AMBIGUOUS else str(refusal.reason)
-    quoted = refusal.reason is Reason.STRANGE
+    quoted = refusal.reason in {Reason.STRANGE, Reason.STRANGE_IN_TABLE}
     details = ", ".join(_plain(each, quoted=quoted) for each in refusal.details)
-    return say[key].format(details=details)
+    return say[key].format(
+        details=details,
+        last=_plain(refusal.details[-1], quoted=False) if refusal.details else "",
+        choices=", ".join(_plain(each, quoted=False) for each in refusal.choices),
+    )
 
 
 def _plain(detail: str, *, quoted: bool) -> str:
     """The user's own word, cut short and without the signs of Markdown and markup."""
+    detail = detail.replace("_", " ")
     shown = "".join(character for character in detail[:_MAX_DETAIL_CHARS] if character not in "*_`[]<>\\{}")
     return f"“{shown or '…'}”" if quoted else shown
 

@@ -36,6 +36,28 @@ SENTENCES: Final = {
     "no_file": "Ich sehe in dieser Unterhaltung keine Datei. Bitte hänge eine csv-Datei an.",
     "no_column": "Ich weiß nicht, welche Spalten gemeint sind. Die Datei hat diese: {details}.",
     "not_numeric": "Die Spalte {details} enthält keine Zahlen.",
+    "follow_up": "Ich weiß nicht, was damit nach der letzten Frage gemeint ist. Bitte schreib die ganze Frage.",
+    "no_plot": "Es gibt noch kein Diagramm, das ich ändern könnte. Was soll ich zeichnen? Zum Beispiel: zeichne"
+    " x^2 in rot.",
+    "plot_change": "Ich habe nicht verstanden, was ich am Diagramm ändern soll. Ich kann Kurven dazunehmen und"
+    " entfernen,"
+    " Farben, Bereich, Titel, Gitter und Legende ändern. Zum Beispiel: zeichne auch x^3; mach es rot; zoome auf 0"
+    " bis 2.",
+    "which_curve": "Ich weiß nicht, welche Kurve gemeint ist. Das Diagramm zeigt: {details}. Zum Beispiel: färbe"
+    " die erste"
+    " rot; entferne {last}.",
+    "only_curve": "{details} ist die einzige Kurve im Diagramm. Was soll ich stattdessen zeichnen?",
+    "both": "Ich kenne hier nur eine Kurve, {details}. Bitte schreib die andere aus, zum Beispiel: zeichne sie mit"
+    " y = 2x + 1.",
+    "which_numbers": "Ich weiß nicht, nach welcher Spalte. Zahlen stehen in: {details}.",
+    "strange_in_table": "Diesen Teil der Frage habe ich nicht verstanden: {details}. Die Datei hat diese Spalten:"
+    " {choices}.",
+    "nothing to explain": "Auf die letzte Frage habe ich keine Antwort gegeben, also gibt es nichts zu"
+    " erklären. {reason}",
+    "ask for help": "Mit „Hilfe“ zeige ich, was ich kann.",
+    "connect elsewhere": "Ich bin der eingebaute Tutor: kein Sprachmodell, sondern exakte Mathematik und Tabellen."
+    " Wenn du"
+    " mehr brauchst, bitte die Person, die diesen Bot betreibt, ein Sprachmodell zu verbinden.",
     "failed": "Der Code kam nicht zu Ende, deshalb habe ich kein Ergebnis. {details}",
     "examples": "Zum Beispiel:\n- Löse die Gleichung y = x^2 + 3 für x = 3 und zeichne den Graphen der Funktion.\n-"
     " Was ist die Ableitung von x^3 sin(x)?\n- Ist f(x) = ln(x) auf [1; 5] konkav?",

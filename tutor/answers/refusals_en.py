@@ -32,6 +32,25 @@ SENTENCES: Final = {
     "no_file": "I see no file in this conversation. Please attach a csv file.",
     "no_column": "I did not find which columns you mean. The file has these: {details}.",
     "not_numeric": "The column {details} does not hold numbers.",
+    "follow_up": "I do not know what you mean by this after the last question. Please write the whole question.",
+    "no_plot": "There is no plot yet that I could change. Please say what to draw, for example: plot x^2 in red.",
+    "plot_change": "I did not understand what to change in the plot. I can add and remove curves, and change their"
+    " colours, the"
+    " range of x, the title, the grid and the legend. For example: also plot x^3; make it red; zoom in on 0 to 2.",
+    "which_curve": "I do not know which curve you mean. The plot shows: {details}. You can say, for example: make"
+    " the first"
+    " one red; remove {last}.",
+    "only_curve": "{details} is the only curve in the plot. Please say what to draw instead.",
+    "both": "I know only one curve here, {details}. Please write out the other one, for example: plot it with y ="
+    " 2x + 1.",
+    "which_numbers": "I do not know by which column. These hold numbers: {details}.",
+    "strange_in_table": "I did not understand this part of your question: {details}. The file has these columns:"
+    " {choices}.",
+    "nothing to explain": "I gave no answer to the last question, so there is nothing to explain. {reason}",
+    "ask for help": "Ask “help” to see what I can do.",
+    "connect elsewhere": "I am the built-in tutor: no language model, but exact mathematics and tables. If you"
+    " need more,"
+    " ask the person who runs this bot to connect a language model.",
     "failed": "The code did not finish, so I have no result. {details}",
     "examples": "For example, you can ask:\n- Solve the equation y = x^2 + 3 for x = 3 and plot the function"
     " graph.\n- What is the derivative of x^3 sin(x)?\n- Is f(x) = ln(x) concave on [1, 5]?",

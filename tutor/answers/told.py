@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from tutor.answers.say import Say
+
+
+class Explanation(Enum):
+    """How much is said of the code."""
+
+    FULL = auto()  # how it works, and why there was code: once in a conversation
+    SHORT = auto()  # one line
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +32,17 @@ class Told:
     def step(self, key: str, **values: str | int) -> None:
         """What the code does, and why it was used for this."""
         self.steps.append(self.say(key, **values))
+
+    def explained(self, explanation: Explanation, *, how: str, short: str) -> list[str]:
+        """The paragraphs about the code; `how` and `short` are the sentences that begin them."""
+        steps = self.say("then").join(dict.fromkeys(self.steps))
+        match explanation:
+            case Explanation.FULL:
+                return [self.say(how, steps=steps), self.say("why", reasons=" ".join(dict.fromkeys(self.reasons)))]
+            case Explanation.SHORT:
+                return [self.say(short, steps=steps)]
+            case Explanation.NONE:
+                return []
 
     def reason(self, key: str) -> None:
         """Why code was used."""

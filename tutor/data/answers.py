@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from tutor.answers.results import Result, object_of, parts_of, texts_of
+from tutor.answers.answer import corrected_words
+from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
 from tutor.answers.say import Say
-from tutor.answers.told import Told
+from tutor.answers.told import Explanation, Told
 from tutor.data.requests import (
     Column,
     ColumnKind,
@@ -17,10 +18,13 @@ from tutor.data.requests import (
     DataTask,
     Describe,
     FindGroup,
+    FindTop,
     ListColumns,
+    Overview,
     ShowChart,
     ShowRows,
     TellCorrelation,
+    TellShare,
     TellStatistics,
 )
 
@@ -31,22 +35,36 @@ def columns_in(result: Result) -> tuple[Column, ...]:
     """What the first look found."""
     kinds = {str(kind): kind for kind in ColumnKind}
     return tuple(
-        Column(name=name, kind=kinds.get(str(part.get("kind")), ColumnKind.TEXT))
+        Column(
+            name=name,
+            kind=kinds.get(str(part.get("kind")), ColumnKind.TEXT),
+            values=tuple(texts_of(part, "values")),
+            low=text_of(part, "low"),
+            high=text_of(part, "high"),
+            missing=_whole(part, "missing"),
+        )
         for part in parts_of(result, "columns")
         if isinstance(name := part.get("name"), str)
     )
 
 
-def data_answer(say: Say, tasks: Sequence[DataTask], results: Sequence[Result], *, explains: bool) -> str:
+def data_answer(
+    say: Say,
+    tasks: Sequence[DataTask],
+    results: Sequence[Result],
+    *,
+    explanation: Explanation,
+    corrections: Sequence[tuple[str, str]] = (),
+) -> str:
     """Results first, then how and why there was code."""
     told = Told(say=say)
     for task, result in zip(tasks, results, strict=False):
         told.reason("why data")
         _TELLERS[type(task)](told, task, result)
     paragraphs = list(told.lines)
-    if explains:
-        paragraphs.append(say("how data", steps=say("then").join(dict.fromkeys(told.steps))))
-        paragraphs.append(say("why", reasons=" ".join(dict.fromkeys(told.reasons))))
+    if corrections:
+        paragraphs.append(corrected_words(say, corrections))
+    paragraphs += told.explained(explanation, how="how data", short="in short of data")
     return "\n\n".join(paragraphs)
 
 
@@ -58,6 +76,8 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
     key = key if task.ys else "counts"
     statistic = say(task.statistic) if task.statistic else ""
     told.line(f"chart {key}", count=_whole(result, "count"), statistic=statistic, **said)
+    if result.get("added up") is True and task.x is not None:
+        told.line("added up", x=said["x"])
     for fit in parts_of(result, "fits"):
         x = say("days") if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
         told.line(
@@ -73,6 +93,8 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
 
 def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
     say = told.say
+    if task.only is not None:
+        told.line("only rows", column=_plain(task.only.column.name), value=_plain(task.only.value))
     if task.by is None:
         figures = object_of(result, "figures")
         for column in figures:
@@ -180,6 +202,81 @@ def _rows(told: Told, _: ShowRows, result: Result) -> None:
     told.step("how look")
 
 
+def _top(told: Told, task: FindTop, result: Result) -> None:
+    say = told.say
+    order = say("lowest first" if task.is_lowest else "highest first")
+    if task.by is None:
+        told.line("top rows", column=_plain(task.column.name), order=order)
+        _rows(told, ShowRows(count=task.count, is_last=False), result)
+        return
+    told.line(
+        "top groups", by=_plain(task.by.name), figure=say(task.statistic), column=_plain(task.column.name), order=order
+    )
+    groups = object_of(result, "groups")
+    told.lines.append("\n".join(f"- **{_plain(name)}**: {_number(say, value)}" for name, value in groups.items()))
+    told.step("how figures")
+
+
+def _share(told: Told, task: TellShare, result: Result) -> None:
+    say, shares = told.say, object_of(result, "shares")
+    what = say("of column", column=_plain(task.column.name)) if task.column else say("of rows")
+    if not shares:
+        told.line("no shares", what=what)
+    elif task.only and task.only in shares:
+        told.line("one share", name=_plain(task.only), value=_number(say, shares[task.only]), what=what)
+    elif task.only:
+        told.line("no shares", what=what)
+    else:
+        told.line("shares", by=_plain(task.by.name), what=what)
+        lines = (f"- {_plain(name)}: **{_number(say, value)} %**" for name, value in shares.items())
+        told.lines.append("\n".join(lines))
+    told.step("how figures")
+
+
+def _overview(told: Told, task: Overview, result: Result) -> None:
+    """Rows, columns and what they hold, the first rows, and three questions that work for these columns."""
+    say = told.say
+    told.line("overview", rows=_whole(result, "count"), count=len(task.columns))
+    told.lines.append("\n".join(f"- **{_plain(column.name)}**: {_held(say, column)}" for column in task.columns[:12]))
+    told.line("first rows")
+    _rows(told, ShowRows(count=3, is_last=False), result)
+    questions = _questions(say, task.columns)
+    if questions:
+        told.lines.append("\n".join([say("can ask"), *(f"- {question}" for question in questions)]))
+
+
+def _held(say: Say, column: Column) -> str:
+    missing = say("and missing", count=column.missing) if column.missing else ""
+    if column.kind is ColumnKind.TEXT:
+        shown = [_plain(value) for value in column.values[:3]]
+        words = say("text values", values=", ".join(shown) + (", ..." if len(column.values) > len(shown) else ""))
+        return (words if shown else say("text")) + missing
+    low, high = (_end(say, end, is_number=column.kind is ColumnKind.NUMBER) for end in (column.low, column.high))
+    return say("numbers between" if column.kind is ColumnKind.NUMBER else "dates between", low=low, high=high) + missing
+
+
+def _end(say: Say, text: str, *, is_number: bool) -> str:
+    if not is_number:
+        return text.removesuffix(" 00:00:00") or "-"
+    try:
+        return say.decimal(float(text))
+    except ValueError:
+        return "-"
+
+
+def _questions(say: Say, columns: Sequence[Column]) -> list[str]:
+    """Such as these columns have an answer to."""
+    numbers = [column.name for column in columns if column.kind is ColumnKind.NUMBER]
+    groups = [column.name for column in columns if column.kind is ColumnKind.TEXT and len(column.values) > 1]
+    dates = [column.name for column in columns if column.kind is ColumnKind.DATE]
+    if not numbers:
+        return [say("ask rows")]
+    found = [say("ask by", y=_plain(numbers[-1]), x=_plain(groups[0]))] if groups else []
+    found += [say("ask month", y=_plain(numbers[-1]))] if len(dates) == 1 else []
+    found += [say("ask against", y=_plain(numbers[1]), x=_plain(numbers[0]))] if len(numbers) > 1 else []
+    return [*found, say("ask top", y=_plain(numbers[-1])), say("ask histogram", y=_plain(numbers[0]))][:3]
+
+
 def _leader(told: Told, task: FindGroup, result: Result) -> None:
     say = told.say
     told.line(
@@ -221,4 +318,7 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     ShowRows: _rows,
     ListColumns: _columns,
     FindGroup: _leader,
+    FindTop: _top,
+    TellShare: _share,
+    Overview: _overview,
 }

@@ -84,18 +84,33 @@ _TREND: Final = """
 def lines(task: ShowChart, say: Say) -> str:
     """The values in the order of dates, of another column, or of the rows."""
     rows = "table" if task.x is None else f"table.sort_values({quoted(task.x.name)})"
+    added_up = ""
+    if task.x is not None and task.x.kind is not ColumnKind.TEXT:
+        rows = f"table.dropna(subset=[{quoted(task.x.name)}]).sort_values({quoted(task.x.name)})"
+    if task.x is not None:
+        x = quoted(task.x.name)
+        added_up = f"""
+added_up = bool(rows[{x}].duplicated().any())
+if added_up:  # several rows share a place: a line needs one value there
+    in_order = {task.x.kind is not ColumnKind.TEXT}
+    rows = rows.groupby({x}, as_index=False, sort=in_order)[{names(task.ys)}].sum(min_count=1)"""
+        if task.x.kind is ColumnKind.TEXT:
+            rows = "table"  # in the order of the file: the alphabet knows no months
     across = "rows.index" if task.x is None else f"rows[{quoted(task.x.name)}]"
     over = say("row") if task.x is None else task.x.name
     trend = _TREND.format(numbers=_numbers(task.x), places=across, trend=say("trend")) if task.trend else ""
     rotated = "plt.gcf().autofmt_xdate()\n" if task.x is not None and task.x.kind is ColumnKind.DATE else ""
     return f"""
 # The values in order, joined to lines.
-rows, fits = {rows}, []
+rows, fits = {rows}, []{added_up}
 {_OPEN}for name in {names(task.ys)}:
     plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
 plt.legend()
 {rotated}""" + _finished(
-        say("title over", ys=_listed(task), x=over), over, _listed(task), fields='"count": len(rows), "fits": fits'
+        say("title over", ys=_listed(task), x=over),
+        over,
+        _listed(task),
+        fields='"count": len(rows), "fits": fits' + (', "added up": added_up' if added_up else ""),
     )
 
 

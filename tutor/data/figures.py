@@ -10,9 +10,12 @@ from tutor.data.requests import (
     CountRows,
     Describe,
     FindGroup,
+    FindTop,
     ListColumns,
+    Overview,
     ShowRows,
     TellCorrelation,
+    TellShare,
     TellStatistics,
 )
 
@@ -20,19 +23,24 @@ from tutor.data.requests import (
 def statistics(task: TellStatistics) -> str:
     """Of whole columns, or of each group."""
     figures = json.dumps([FIGURES[statistic] for statistic in task.statistics])
+    rows = (
+        "table"
+        if task.only is None
+        else f"table[table[{quoted(task.only.column.name)}].astype(str) == {quoted(task.only.value)}]"
+    )
     if task.by is None:
         columns = names(task.columns) if task.columns else "list(table.columns)"
         return f"""
 # The figures of each column; missing values are left out.
-figures = table[{columns}].agg({figures})
+figures = {rows}[{columns}].agg({figures})
 print(figures.to_string())
 told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
 {result('"figures": told')}"""
     by = quoted(task.by.name)
     worked = (
-        f"table.groupby({by})[{names(task.columns)}].agg({figures})"
+        f"{rows}.groupby({by})[{names(task.columns)}].agg({figures})"
         if task.columns
-        else f'table.groupby({by}).size().to_frame("count")'
+        else f'{rows}.groupby({by}).size().to_frame("count")'
     )
     return f"""
 # The figures of each group; missing values are left out.
@@ -89,21 +97,67 @@ told = {{str(name): int(count) for name, count in missing.items() if count}}
 {result('"missing": told, "count": int(missing.sum())')}"""
 
 
+_CELLS = """
+def cell(value):
+    if pd.isna(value):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)[:40].removesuffix(" 00:00:00")
+
+
+cells = [[cell(value) for value in row] for row in shown.astype(object).values]
+"""
+_SHOWN = result('"header": list(shown.columns), "rows": cells, "count": len(table)')
+
+
 def rows(task: ShowRows) -> str:
     """As they stand in the file."""
     return f"""
 # The {"last" if task.is_last else "first"} rows.
 shown = table.{"tail" if task.is_last else "head"}({task.count}).iloc[:, :12]
 print(shown.to_string())
-
-def cell(value):
-    if pd.isna(value):
-        return ""
-    return f"{{value:g}}" if isinstance(value, float) else str(value)[:40].removesuffix(" 00:00:00")
+{_CELLS}{_SHOWN}"""
 
 
-cells = [[cell(value) for value in row] for row in shown.astype(object).values]
-{result('"header": list(shown.columns), "rows": cells, "count": len(cells)')}"""
+def overview(_: Overview) -> str:
+    """The first rows."""
+    return f"""
+# The first rows.
+shown = table.head(3).iloc[:, :12]
+print(shown.to_string())
+{_CELLS}{_SHOWN}"""
+
+
+def top(task: FindTop) -> str:
+    """The rows, or the groups, with the highest or lowest values."""
+    pick, column = "nsmallest" if task.is_lowest else "nlargest", quoted(task.column.name)
+    if task.by is None:
+        return f"""
+# The rows with the {"lowest" if task.is_lowest else "highest"} values.
+shown = table.{pick}({task.count}, {column}).iloc[:, :12]
+print(shown.to_string())
+{_CELLS}{_SHOWN}"""
+    return f"""
+# The figure of each group, and the first of them.
+figures = table.groupby({quoted(task.by.name)})[{column}].agg("{FIGURES[task.statistic]}").dropna()
+first = figures.{pick}({task.count})
+print(first.to_string())
+groups = {{group_name(group): float(value) for group, value in first.items()}}
+{result('"groups": groups, "count": len(figures)')}"""
+
+
+def share(task: TellShare) -> str:
+    """Of the sum, or of the rows."""
+    by = quoted(task.by.name)
+    grouped = f"table.groupby({by})"
+    figures = f"{grouped}[{quoted(task.column.name)}].sum()" if task.column else f"{grouped}.size()"
+    return f"""
+# What part of the whole each group has.
+figures = {figures}
+whole = float(figures.sum())
+shares = (100 * figures / whole).sort_values(ascending=False) if whole and (figures >= 0).all() else figures.iloc[:0]
+print(shares.to_string())
+shown = {{group_name(group): float(value) for group, value in shares.head(30).items()}}
+{result('"shares": shown, "whole": whole, "count": len(figures)')}"""
 
 
 def columns(_: ListColumns) -> str:

@@ -16,10 +16,13 @@ from tutor.data.requests import (
     DataTask,
     Describe,
     FindGroup,
+    FindTop,
     ListColumns,
+    Overview,
     ShowChart,
     ShowRows,
     TellCorrelation,
+    TellShare,
     TellStatistics,
 )
 
@@ -69,7 +72,16 @@ table.columns = [str(name).strip() for name in table.columns]
 _LOOK: Final = """
 # A first look: which columns there are, and what they hold.
 kinds = {"i": "number", "u": "number", "f": "number", "M": "date"}
-columns = [{"name": name, "kind": kinds.get(table[name].dtype.kind, "text")} for name in table.columns[:60]]
+columns = []
+for name in table.columns[:60]:
+    values, kind = table[name].dropna(), kinds.get(table[name].dtype.kind, "text")
+    about = {"name": name, "kind": kind, "missing": int(table[name].isna().sum())}
+    if kind == "text":
+        few = values.astype(str).value_counts().index[:31]
+        about["values"] = [value[:40] for value in few] if len(few) <= 30 else []
+    elif len(values):
+        about |= {"low": str(values.min()), "high": str(values.max())}
+    columns.append(about)
 print(table.head().to_string())
 """
 _CHARTS: Final[Mapping[Chart, Callable[[ShowChart, Say], str]]] = {
@@ -88,6 +100,9 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
     ShowRows: figures.rows,
     ListColumns: figures.columns,
     FindGroup: figures.leader,
+    FindTop: figures.top,
+    TellShare: figures.share,
+    Overview: figures.overview,
 }
 
 
@@ -110,7 +125,9 @@ def data_program(file_name: str, tasks: Sequence[DataTask], say: Say) -> str:
 
 def _made_columns(task: DataTask) -> str:
     """The month, year or the like of a column of dates, as a column of its own."""
-    by: Column | None = task.by if isinstance(task, ShowChart | TellStatistics | FindGroup) else None
+    by: Column | None = (
+        task.by if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | TellShare) else None
+    )
     if by is None or not by.period:
         return ""
     made = f'table[{quoted(by.dates)}].dt.to_period("{by.period}").astype(str).where(table[{quoted(by.dates)}].notna())'

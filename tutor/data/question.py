@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tutor.data.requests import Column, ColumnKind
+from tutor.data.requests import Cell, Column, ColumnKind
 from tutor.data.words import Amount, Named, Part
 from tutor.language.cues import Cue, Word
 
@@ -40,6 +40,7 @@ class DataQuestion:
         self.words = [part for part in parts if isinstance(part, Word)]
         self.cues = {word.cue for word in self.words if word.cue is not None}
         self.amounts = [part.count for part in parts if isinstance(part, Amount)]
+        self.cells = [part for part in parts if isinstance(part, Cell)]
         self.named: list[Column] = []
         self.xs: list[Column] = []
         self.groups: list[Column] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from tutor.data.question import DataQuestion
@@ -13,6 +15,7 @@ from tutor.data.requests import (
     DataTask,
     Describe,
     FindGroup,
+    Overview,
     ShowChart,
     Statistic,
     TellCorrelation,
@@ -42,6 +45,15 @@ _CHARTS: Final = {
     Cue.BOXES: Chart.BOXES,
     Cue.TREND: Chart.SCATTER,
 }
+_SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
+_MAX_SENTENCES: Final = 6
+_OF_ANY_FILE: Final = frozenset(
+    {Cue.FILE, Cue.PRONOUN, Cue.IT, Cue.HELLO, Cue.FIND, Cue.BE, Cue.ON, Cue.OF, Cue.FILLER, Cue.TABLE, Cue.ANALYSIS,
+     Cue.EXPLAIN, Cue.DESCRIBE, Cue.AGAIN, Cue.THANKS, Cue.FOR, Cue.AND, Cue.FROM, Cue.HELP}
+)  # fmt: skip
+_CALENDAR: Final = re.compile(
+    r"\b(?:month|year|quarter|week|day|date|time|monat|jahr|quartal|woche|tag|datum|zeit)", re.IGNORECASE
+)
 _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
     {
         Cue.DERIVATIVE,
@@ -73,15 +85,37 @@ _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
 
 
 def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
-    """The tasks of one question. Raises Refusal."""
+    """The tasks of one message, as a whole or sentence by sentence. Raises Refusal."""
+    sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
+    if 2 <= len(sentences) <= _MAX_SENTENCES:
+        with suppress(Refusal):  # two questions get two answers; but a sentence can also go on with the one before
+            found: list[DataTask] = []
+            named: Sequence[Column] = ()
+            for each in sentences:
+                tasks, named = _of_sentence(each, columns, language, named)
+                found += tasks
+            asked = [task for task in found if not isinstance(task, Overview)]
+            return tuple(dict.fromkeys(asked or found))
+    return _of_sentence(text, columns, language, ())[0]
+
+
+def _of_sentence(
+    text: str, columns: Sequence[Column], language: Language, before: Sequence[Column]
+) -> tuple[tuple[DataTask, ...], Sequence[Column]]:
+    """The tasks, and the columns named; `before` are those of the sentence before, for `and plot them by month`."""
     question = DataQuestion(parts_of(text, columns, language), columns)
+    if Cue.IT in question.cues and not question.named:
+        question.named += before
     strange = [word.text for word in question.words if word.cue is None]
-    if strange or question.cues & _OF_FORMULAS:
-        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
+    names = tuple(column.name for column in columns)
+    if strange:
+        raise Refusal(Reason.STRANGE_IN_TABLE, tuple(dict.fromkeys(strange))[:5], names)
+    if question.cues & _OF_FORMULAS:
+        raise Refusal(Reason.NO_COLUMN, names)
     tasks = tuple(_tasks(question))
     if not tasks or question.amounts:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in columns))
-    return tasks
+    return tasks, question.named
 
 
 def _tasks(question: DataQuestion) -> list[DataTask]:
@@ -96,11 +130,14 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
         return [_correlation(question)]
     if cues & CHART_CUES or Cue.PLOT in cues or Cue.GRAPH in cues or question.xs:
         return [_chart(question, statistics)]
-    if statistics or (question.groups and question.named):
+    if statistics or (question.named and (question.groups or question.cells)):
         return [_statistics(question, statistics or (Statistic.TOTAL,))]
-    if Cue.DESCRIBE in cues or not (question.named or cues - {Cue.FILE, Cue.PRONOUN, Cue.HELLO, Cue.FIND, Cue.BE}):
+    if question.cells:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    if Cue.DESCRIBE in cues and not question.says("overview", "überblick"):
         return [Describe(columns=tuple(question.named))]
-    return []
+    asks_nothing = not (question.named or question.amounts or question.groups or cues - _OF_ANY_FILE)
+    return [Overview(columns=tuple(question.columns))] if asks_nothing else []
 
 
 def _date_of(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup:
@@ -126,8 +163,13 @@ def _correlation(question: DataQuestion) -> TellCorrelation:
 def _statistics(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellStatistics:
     if not question.named and statistics != (Statistic.COUNT,):
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
-    columns = tuple(question.named if statistics == (Statistic.COUNT,) else map(_numeric, question.named))
-    return TellStatistics(statistics=statistics, columns=columns, by=_group(question))
+    if len(question.cells) > 1:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    of_rows = statistics == (Statistic.COUNT,)
+    named = [column for column in question.named if not (question.cells and column == question.cells[0].column)]
+    columns = tuple(named if of_rows else map(_numeric, named))
+    only = question.cells[0] if question.cells else None
+    return TellStatistics(statistics=statistics, columns=columns, by=_group(question), only=only)
 
 
 def _group(question: DataQuestion) -> Column | None:
@@ -150,7 +192,7 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
     chart = asked[0] if asked else _fitting(ys, x, group)
     if trend and Cue.SCATTER not in question.cues and x is not None and x.kind is ColumnKind.DATE:
         chart = Chart.LINES
-    if len(question.xs) > 1 or len(statistics) > 1 or (not ys and group is None):
+    if len(question.xs) > 1 or len(statistics) > 1 or (not ys and group is None) or question.cells:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     match chart:
         case Chart.SCATTER:
@@ -202,8 +244,9 @@ def _lines(
 ) -> ShowChart:
     if group is not None:
         raise Refusal(Reason.LEFT_OVER, (group.name,))
-    dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
-    x = x or next((column for column in dates if column not in ys), None)
+    others = [column for column in question.columns if column not in ys]
+    dates = [column for column in others if column.kind is ColumnKind.DATE]
+    x = x or next(iter([*dates, *(column for column in others if _CALENDAR.search(column.name))]), None)
     return ShowChart(chart=Chart.LINES, ys=tuple(_numeric(y) for y in ys if y != x), x=x, trend=trend)
 
 

@@ -22,6 +22,10 @@ class Column:
     kind: ColumnKind
     dates: str = ""  # the column of dates that this one is made of: its month, its year
     period: str = ""  # pandas' letter of that period: M, Y
+    values: tuple[str, ...] = ()  # of a column of text, where they are few
+    low: str = ""  # the smallest value of a column of numbers or dates
+    high: str = ""
+    missing: int = 0
 
 
 class Chart(StrEnum):
@@ -67,6 +71,7 @@ class TellStatistics:
     statistics: tuple[Statistic, ...]
     columns: tuple[Column, ...]
     by: Column | None = None
+    only: Cell | None = None  # of the rows with this value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,41 @@ class Describe:
     """The key figures of every column, or of those named."""
 
     columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What the file holds, its first rows, and what could be asked."""
+
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A value of a column of text: `Tea`."""
+
+    column: Column
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindTop:
+    """The first or last few by a figure: rows, or groups by their sum."""
+
+    column: Column
+    count: int
+    is_lowest: bool
+    by: Column | None = None
+    statistic: Statistic = Statistic.TOTAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellShare:
+    """What part of a column's sum, or of the rows, each group has, or one of them."""
+
+    by: Column
+    column: Column | None
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,4 +172,7 @@ DataTask = (
     | ShowRows
     | ListColumns
     | FindGroup
+    | FindTop
+    | TellShare
+    | Overview
 )

@@ -11,14 +11,24 @@ from tutor.data.requests import (
     CountRows,
     DataTask,
     FindGroup,
+    FindTop,
     ListColumns,
+    Overview,
     ShowRows,
     Statistic,
+    TellShare,
 )
 from tutor.language.cues import CHART_CUES, Cue
 from tutor.planning.refusal import Reason, Refusal
 
 _ROWS_SHOWN: Final = 5
+_RANKING: Final = (
+    *("most", "fewest", "best", "worst", "top", "bottom", "leading"),
+    *("meisten", "wenigsten", "beste", "besten", "schlechteste", "schlechtesten"),
+)
+"""Words that rank groups by their sums."""
+
+_SUMS: Final = frozenset({Statistic.TOTAL})
 _MAX_ROWS_SHOWN: Final = 30
 
 
@@ -29,6 +39,8 @@ def of_whole_file(question: DataQuestion, statistics: tuple[Statistic, ...]) -> 
         return None
     if Cue.MISSING in cues:
         return CountMissing(columns=tuple(question.named))
+    if Cue.SHARE in cues:
+        return _share(question, statistics)
     if Cue.HIGHEST in cues or Cue.LOWEST in cues:
         return _leader(question, statistics)
     return None if question.named or question.groups else _rows_or_columns(question, statistics)
@@ -40,19 +52,46 @@ def _rows_or_columns(question: DataQuestion, statistics: tuple[Statistic, ...]) 
     if Cue.ROWS in cues and (Cue.FIRST in cues or is_last):
         otherwise = 1 if question.says("row", "zeile") else _ROWS_SHOWN
         return ShowRows(count=min(question.take_amount() or otherwise, _MAX_ROWS_SHOWN), is_last=is_last)
+    if Cue.COLUMN in cues and Cue.ROWS in cues:
+        return Overview(columns=tuple(question.columns))  # both are asked for
     if Cue.COLUMN in cues and not set(statistics) - {Statistic.COUNT}:
         return ListColumns(columns=tuple(question.columns))
     return CountRows() if Cue.COUNT in cues else None
 
 
-def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup:
-    columns = [*question.groups, *question.named]
+def _share(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellShare:
+    """`what percent of revenue comes from Tea`, `share of each region in revenue`."""
+    columns = [*question.groups, *question.named, *(cell.column for cell in question.cells)]
+    numbers = [column for column in dict.fromkeys(columns) if column.kind is ColumnKind.NUMBER]
+    others = [column for column in dict.fromkeys(columns) if column.kind is not ColumnKind.NUMBER]
+    if len(numbers) > 1 or len(others) != 1 or len(question.cells) > 1 or set(statistics) - _SUMS:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    only = question.cells[0].value if question.cells else ""
+    return TellShare(by=others[0], column=numbers[0] if numbers else None, only=only)
+
+
+def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup | FindTop:
+    columns = list(dict.fromkeys([*question.groups, *question.named]))
     numbers = [column for column in columns if column.kind is ColumnKind.NUMBER]
     others = [column for column in columns if column.kind is not ColumnKind.NUMBER]
-    if len(numbers) != 1 or len(others) != 1 or len(statistics) > 1:
-        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     is_lowest = Cue.LOWEST in question.cues
-    by_default = Statistic.TOTAL if question.says("most", "fewest", "meisten", "wenigsten") else None
+    ranked = question.says(*_RANKING)
+    if not numbers and not statistics and ranked:
+        numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
+        if len(numbers) > 1:
+            raise Refusal(Reason.WHICH_NUMBERS, tuple(column.name for column in numbers))
+    if len(numbers) != 1 or len(others) > 1 or len(statistics) > 1 or question.cells:
+        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    count = question.take_amount()
+    if count is not None or not others or Cue.ROWS in question.cues:
+        statistic = next(iter(statistics), Statistic.TOTAL)
+        is_of_rows = not others or Cue.ROWS in question.cues
+        if is_of_rows and statistics:
+            raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+        shown = max(1, min(count or (1 if Cue.ROWS in question.cues else _ROWS_SHOWN), _MAX_ROWS_SHOWN))
+        by = None if is_of_rows else others[0]
+        return FindTop(column=numbers[0], count=shown, is_lowest=is_lowest, by=by, statistic=statistic)
+    by_default = Statistic.TOTAL if ranked else None
     statistic = next(iter(statistics), by_default) or (Statistic.MINIMUM if is_lowest else Statistic.MAXIMUM)
     return FindGroup(
         by=others[0],

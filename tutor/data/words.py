@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tutor.data.requests import Column
+from tutor.data.requests import Cell, Column
 from tutor.formulas.tokens import TokenKind, tokens
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue, Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, vocabulary
 
+_MIN_WORD_CHARS: Final = 3
 _IGNORED: Final = frozenset({TokenKind.SEMICOLON, TokenKind.STOP, TokenKind.PRIME})
 
 
@@ -30,32 +31,65 @@ class Amount:
     count: int
 
 
-Part = Word | Named | Amount
+Part = Word | Named | Amount | Cell
 
 
 def parts_of(text: str, columns: Sequence[Column], language: Language) -> list[Part]:
     """Words and columns in order; what is neither becomes a word without a meaning."""
     found: list[Part] = []
     for piece in _split(text, columns):
-        if isinstance(piece, Named):
+        if isinstance(piece, Named | Cell):
             found.append(piece)
         else:
             found += _words(piece, language)
     return _without_articles(found)
 
 
-def _split(text: str, columns: Sequence[Column]) -> list[str | Named]:
-    """The text cut at column names, the longest first; case and underscores do not matter."""
-    named = {_spelling(column.name): column for column in columns if column.name.strip()}
+def names_of(columns: Sequence[Column]) -> frozenset[str]:
+    """The words of the columns' names, as they may be spelled."""
+    return frozenset(word for name in _spellings(columns) for word in name.split())
+
+
+def _split(text: str, columns: Sequence[Column]) -> list[str | Named | Cell]:
+    """The text cut at column names and at values, the longest first; case and underscores do not matter."""
+    named = _spellings(columns)
     if not named:
         return [text]
-    names = sorted(named, key=len, reverse=True)
+    cells: dict[str, Cell | None] = {}
+    for column in columns:
+        for value in column.values:
+            spelling = _spelling(value)
+            if spelling not in named and not is_word(spelling):
+                cells[spelling] = None if spelling in cells else Cell(column=column, value=value)
+    known: dict[str, Named | Cell] = {name: Named(column) for name, column in named.items()}
+    known |= {value: cell for value, cell in cells.items() if cell is not None}
+    names = sorted(known, key=len, reverse=True)
     pattern = re.compile(r"(?<!\w)(" + "|".join(map(_flexible, names)) + r")(?!\w)", re.IGNORECASE)
-    pieces: list[str | Named] = []
-    for at, piece in enumerate(pattern.split(text)):
-        column = named.get(_spelling(piece)) if at % 2 else None
-        pieces.append(piece if column is None else Named(column))
-    return pieces
+    return [known.get(_spelling(piece), piece) if at % 2 else piece for at, piece in enumerate(pattern.split(text))]
+
+
+def _spellings(columns: Sequence[Column]) -> dict[str, Column]:
+    """How the columns may be named: in full, in the other number, by a word that only one of them has."""
+    exact = {_spelling(column.name): column for column in columns if column.name.strip()}
+    loose: dict[str, set[str]] = {}
+    for spelling in exact:
+        words = [word for word in spelling.split() if len(word) >= _MIN_WORD_CHARS and not is_word(word)]
+        others = [spelling, *words] if " " in spelling else [spelling]
+        for other in {form for name in others for form in _numbers_of(name)}:
+            loose.setdefault(other, set()).add(spelling)
+    unique = {
+        other: exact[next(iter(names))] for other, names in loose.items() if len(names) == 1 and not is_word(other)
+    }
+    return {**unique, **exact}
+
+
+def _numbers_of(name: str) -> tuple[str, ...]:
+    """Singular and plural, as English makes them."""
+    if len(name) < _MIN_WORD_CHARS:
+        return (name,)
+    singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name[:-1]] if name.endswith("s") else []
+    plural = [] if name.endswith("s") else [f"{name[:-1]}ies"] if name.endswith("y") else [f"{name}s"]
+    return (name, *singular, *plural)
 
 
 def _spelling(name: str) -> str:
@@ -73,6 +107,8 @@ def _words(text: str, language: Language) -> list[Part]:
             found.append(piece)
         elif piece.kind is TokenKind.NUMBER and piece.text.isdigit():
             found.append(Amount(int(piece.text)))
+        elif piece.text == "%":
+            found.append(Word(text="%", cue=Cue.SHARE))
         elif piece.kind is TokenKind.COMMA:
             found.append(Word(text=",", cue=Cue.AND))
         elif piece.kind not in _IGNORED:

@@ -215,6 +215,11 @@ def _unglued(found: list[Token], is_word: Callable[[str], bool]) -> list[Token]:
     return result
 
 
+def is_glued_formula(word: str) -> bool:
+    """Whether a word is made of nothing but variables and functions: `sinx`, `xy`."""
+    return bool(_pieces(word))
+
+
 def _pieces(word: str) -> list[str]:
     if len(word) > 8 or word.lower() in _ENGLISH_WORDS or not _GLUED.fullmatch(word):
         return []

@@ -72,6 +72,7 @@ class Cue(Enum):
     BINS = auto()
     HIGHEST = auto()
     LOWEST = auto()
+    SHARE = auto()  # of a column's sum
 
     # how the parts of the sentence hang together
     AND = auto()
@@ -88,6 +89,7 @@ class Cue(Enum):
     UNKNOWN = auto()  # variable, unknown, parameter
     APPROACHES = auto()
     THEN = auto()
+    ALSO = auto()  # adds to what was drawn
 
     # nearer descriptions
     FIRST = auto()
@@ -114,7 +116,8 @@ class Cue(Enum):
     NOT = auto()
 
     # what is talked about
-    PRONOUN = auto()  # it, this
+    PRONOUN = auto()  # this, its
+    IT = auto()  # it, them: what was talked about, as an object
     BOTH = auto()
     FUNCTION = auto()  # function, curve
     GRAPH = auto()  # a noun, like function, or the verb

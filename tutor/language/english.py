@@ -122,9 +122,11 @@ CUES: Final = {
     " | by year | each year | quarter | quarterly | per quarter | by quarter | weekly | per week | by week | daily"
     " | per day | by day | annual | annually",
     Cue.BINS: "bins | buckets | classes",
-    Cue.HIGHEST: "highest | largest | biggest | greatest | most",
-    Cue.LOWEST: "lowest | smallest | fewest | least",
-    Cue.AND: "and | as well as | plus also | and also | along with | together with | together | with",
+    Cue.HIGHEST: "highest | largest | biggest | greatest | most | top | best | leading",
+    Cue.LOWEST: "lowest | smallest | fewest | least | bottom | worst",
+    Cue.SHARE: "what percent of | what percentage of | what share of | which percentage of | how much of | what percent"
+    " | what percentage | what share | what proportion of | share | shares | proportion | percent | percentage",
+    Cue.AND: "and | as well as | along with | together with | together | with",
     Cue.OR: "or | or is it | or not",
     Cue.FROM: "from | starting at | starting from | ranging from | going from | running from",
     Cue.TO: "to | until | up to | through | till | and ending at",
@@ -142,8 +144,9 @@ CUES: Final = {
     Cue.UNKNOWN: "variable | unknown | variables | unknowns | parameter | parameters | constant | constants",
     Cue.APPROACHES: "approaches | approaching | tends to | tend to | tending to | goes to | going to | goes towards"
     " | towards | gets close to | approach | tends towards | converges to | toward | as it approaches",
-    Cue.THEN: "then | after that | afterwards | next | also | finally | additionally | moreover | and then | too"
-    " | furthermore | first of all | firstly | secondly | lastly | subsequently | besides | in addition",
+    Cue.THEN: "then | after that | afterwards | next | finally | moreover | and then"
+    " | furthermore | first of all | firstly | secondly | lastly | subsequently | besides",
+    Cue.ALSO: "also | too | as well | additionally | in addition | and also | add | also add | plus also",
     Cue.FIRST: "first | 1st",
     Cue.SECOND: "second | 2nd | twice",
     Cue.THIRD: "third | 3rd",
@@ -171,7 +174,8 @@ CUES: Final = {
     Cue.WITHOUT: "without | no | don't | not necessary to | do not | no need to | except",
     Cue.NOT: "not",
     Cue.BOTH: "both | both of them | them both | all of them",
-    Cue.PRONOUN: "it | its | this | that | these | those | them | same | there | here | their | they | it's | that's"
+    Cue.IT: "it | them",
+    Cue.PRONOUN: "its | this | that | these | those | same | there | here | their | they | it's | that's"
     " | above | previous | last | result | each other | other | this one | that one",
     Cue.FUNCTION: "function | line | straight line | functions | curve | curves | graphs | expression | term"
     " | polynomial | parabola | formula | function's | polynomials | expressions | line graphs | parabolas | cubic"
@@ -204,17 +208,18 @@ CUES: Final = {
     " | in it | as a function of | region | mark | marked | highlight | shown | on paper"
     " | doing | done | make | create | generate | produce | build | display | save | download | export | to a | as a"
     " | into a | into | containing | contains | output | format | form | in the form | out | off | up | how to"
-    " | understand | understanding | hi there | dear | tutor | bot | assistant | wave | everywhere | anywhere"
+    " | understand | understanding | dear | tutor | bot | assistant | wave | everywhere | anywhere"
     " | entire | domain of definition | overall shape | shape | behaviour | behavior | behave | behaves | near | around | good | great"
     " | equals sign | rounded | accurate | rounding | equation of | about what | sided | hand | side | sides"
     " | perfect | nicely | bit | little | am | i've | got | try | trying | figure out | check | verify | decide"
-    " | sold | say | prove that | turns | turn | become | becomes | exist | exists | kind",
-    Cue.HELLO: "hello | hi | hey there | good morning | good afternoon | good evening | hello there | greetings"
+    " | sold | say | comes | come | coming | sell | sells | selling | prove that | turns | turn | become | becomes | exist | exists | kind",
+    Cue.HELLO: "hello | hi | hi there | hey there | good morning | good afternoon | good evening | hello there | greetings"
     " | how are you | nice to meet you",
     Cue.THANKS: "thanks | thank you | thank you very much | many thanks | thx | cheers | cool | awesome"
     " | great thanks | thanks a lot | thank you so much | well done | wonderful | excellent | got it",
     Cue.HELP: "help me | what can you do | what do you do | who are you | how can you help | what can i ask"
-    " | what are you | how do you work | what are your capabilities | can you help | what are you able to do"
+    " | what are you | are you chatgpt | are you a chatbot | are you a language model | are you an ai | are you gpt"
+    " | which model are you | what model are you | are you human | are you a robot | how do you work | what are your capabilities | can you help | what are you able to do"
     " | what can you do for me | what can i ask you | what kind of questions can i ask",
     Cue.GOODBYE: "bye | goodbye | see you | good night | bye bye",
     Cue.UNABLE: "differential equation | differential equations | ode"
@@ -222,7 +227,7 @@ CUES: Final = {
     " | probability | laplace | fourier | transform | taylor | maclaurin | series | binomial | prime | primes"
     " | volume | surface area | arc length | partial | partial derivative | modulo | mod | proof | prove | theorem"
     " | inverse matrix | rotated | revolution | solid | distance | perimeter"
-    " | triangle | circle | angle | percent | percentage | interest | greatest common divisor"
+    " | triangle | circle | angle | interest | greatest common divisor"
     " | least common multiple | gcd | lcm | permutation | combinations | convolution | expected value"
     " | cross product | dot product | remainder | divisible | implicit | implicitly | continuous | differentiable"
     " | injective | surjective | amplitude"
@@ -263,7 +268,12 @@ FORMULAS: Final = {
     "cosine curve": "cos(x)", "cosine function": "cos(x)", "tangent function": "tan(x)",
     "exponential function": "exp(x)", "natural logarithm": "ln(x)", "absolute value function": "Abs(x)",
     "square root function": "sqrt(x)", "identity function": "x", "standard parabola": "x**2", "sine": "sin(x)",
-    "cosine": "cos(x)",
+    "cosine": "cos(x)", "bell curve": "exp(-x**2/2)/sqrt(2*pi)", "gaussian curve": "exp(-x**2/2)/sqrt(2*pi)",
+    "gaussian": "exp(-x**2/2)/sqrt(2*pi)", "standard normal distribution": "exp(-x**2/2)/sqrt(2*pi)",
+    "normal distribution": "exp(-x**2/2)/sqrt(2*pi)", "standard normal density": "exp(-x**2/2)/sqrt(2*pi)",
+    "sigmoid": "1/(1 + exp(-x))", "sigmoid function": "1/(1 + exp(-x))", "logistic function": "1/(1 + exp(-x))",
+    "logistic curve": "1/(1 + exp(-x))", "tangent curve": "tan(x)", "exponential curve": "exp(x)",
+    "unit circle": "x**2 + y**2 = 1", "logarithm function": "ln(x)",
 }
 """Functions known by a name."""
 

@@ -102,9 +102,10 @@ CUES: Final = {
     " | pro jahr | je jahr | nach jahr | nach jahren | quartal | pro quartal | je quartal | pro woche | wöchentlich"
     " | pro tag | täglich",
     Cue.BINS: "klassen | balken breit",
-    Cue.HIGHEST: "höchste | höchsten | größte | größten | meisten | meiste",
-    Cue.LOWEST: "niedrigste | niedrigsten | kleinste | kleinsten | wenigsten | geringste | geringsten",
-    Cue.AND: "und | sowie | und auch | mit | zusammen mit | samt",
+    Cue.HIGHEST: "höchste | höchsten | größte | größten | meisten | meiste | top | beste | besten",
+    Cue.LOWEST: "niedrigste | niedrigsten | kleinste | kleinsten | wenigsten | geringste | geringsten | schlechteste | schlechtesten",
+    Cue.SHARE: "wie viel prozent | wieviel prozent | welcher anteil | anteil | anteile | prozent | prozentsatz",
+    Cue.AND: "und | sowie | mit | zusammen mit | samt",
     Cue.OR: "oder | oder nicht",
     Cue.FROM: "von | from | im bereich von | im intervall von",
     Cue.TO: "bis | bis zu | to",
@@ -120,8 +121,9 @@ CUES: Final = {
     " | nach der variable",
     Cue.UNKNOWN: "variable | variablen | unbekannte | unbekannten | parameter | konstante",
     Cue.APPROACHES: "geht gegen | gegen | strebt gegen | gegen den wert | geht | strebt | läuft gegen",
-    Cue.THEN: "dann | danach | anschließend | außerdem | auch | zuerst | zusätzlich | ferner | noch | schließlich"
-    " | ebenfalls | zunächst | zudem",
+    Cue.THEN: "dann | danach | anschließend | zuerst | ferner | schließlich | zunächst",
+    Cue.ALSO: "auch | außerdem | zusätzlich | noch | ebenfalls | zudem | dazu | hinzu | füge | ergänze | auch noch"
+    " | und auch | und dazu",
     Cue.FIRST: "erste | ersten | 1te | erster",
     Cue.SECOND: "zweimal | zweite | zweiten | zweite ableitung bilden | zweiter",
     Cue.THIRD: "dritte | dritten | dritter",
@@ -148,7 +150,8 @@ CUES: Final = {
     Cue.WITHOUT: "ohne | kein | keine | keinen",
     Cue.NOT: "nicht",
     Cue.BOTH: "beide | beiden | alle beide",
-    Cue.PRONOUN: "sie | es | er | ihn | ihre | ihr | seine | sein | seinen | dies | diese | dieser | dieses | diesen"
+    Cue.IT: "sie | es | ihn",
+    Cue.PRONOUN: "er | ihre | ihr | seine | sein | seinen | dies | diese | dieser | dieses | diesen"
     " | deren | dessen | davon | dieselbe | das da | ihren | ihrem | ihrer | selben | gleiche | gleichen",
     Cue.FUNCTION: "funktion | funktionen | kurve | kurven | ausdruck | term | polynom | parabel | formel | gerade"
     " | funktionsterm | terme | funktion mit | geraden | polynoms",
@@ -159,7 +162,7 @@ CUES: Final = {
     " | begründe | begründung | lösungsweg | wie",
     Cue.AGAIN: "was ist mit | wie ist es mit | wie sieht es aus mit | und was ist mit | nun | jetzt | stattdessen"
     " | nochmal | und bei | dasselbe für | das gleiche für | das selbe für | aber | jetzt bitte",
-    Cue.FILLER: "sieht | seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die"
+    Cue.FILLER: "am | beim | sieht | seite | seiten | als bruch | als dezimalzahl | als dezimalbruch | in eine dezimalzahl | die"
     " | das | den | dem | ein | eine | einen | einem | einer | eines | bitte | kannst | könntest | du | ich | mir"
     " | mich | wir | uns | möchte | will | brauche | hätte | gern | gerne | mal | doch | also | so | ok | okay | nur"
     " | alle | allen | zu | zum | zur | um | aus | ab | als | der | des | exakt | genau | genaue | numerisch"
@@ -217,7 +220,9 @@ FORMULAS: Final = {
     "cosinusfunktion": "cos(x)", "sinus": "sin(x)", "kosinus": "cos(x)", "normalparabel": "x**2", "cosinus": "cos(x)",
     "exponentialfunktion": "exp(x)", "betragsfunktion": "Abs(x)", "wurzelfunktion": "sqrt(x)",
     "tangensfunktion": "tan(x)", "natürlicher logarithmus": "ln(x)", "cosinuskurve": "cos(x)", "sinuswelle": "sin(x)",
-    "natürliche logarithmus": "ln(x)",
+    "natürliche logarithmus": "ln(x)", "glockenkurve": "exp(-x**2/2)/sqrt(2*pi)",
+    "normalverteilung": "exp(-x**2/2)/sqrt(2*pi)", "standardnormalverteilung": "exp(-x**2/2)/sqrt(2*pi)",
+    "gaußkurve": "exp(-x**2/2)/sqrt(2*pi)", "sigmoidfunktion": "1/(1 + exp(-x))", "einheitskreis": "x**2 + y**2 = 1",
 }
 NUMBERS: Final = {
     "null": "0", "eins": "1", "zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "sechs": "6", "sieben": "7",

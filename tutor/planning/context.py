@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from tutor.formulas.expression import Applied, Expression, Symbol
+from tutor.formulas.expression import Applied, Constant, Expression, Negative, Number, Operation, Symbol, is_constant
 from tutor.formulas.statements import Relation
 from tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
 from tutor.planning.functions import Definitions
+from tutor.planning.refusal import Reason, Refusal
+from tutor.planning.tasks import CurveOfEquation, Function, Plot
 from tutor.reading.clause import Clause
+from tutor.reading.numbers import NumbersBefore
 
 _OF_POINTS: Final = frozenset({Cue.SOLVE, Cue.EVALUATE, Cue.DERIVATIVE, Cue.TANGENT, Cue.FIND, Cue.LIMIT})
 _OF_RANGES: Final = (
@@ -29,6 +32,7 @@ _OF_RANGES: Final = (
         }
     )
 )
+_ORDINALS: Final = frozenset({Cue.SECOND, Cue.THIRD, Cue.FOURTH})
 _PARAMETERS: Final = frozenset("abcdkmnpqr")
 
 
@@ -39,7 +43,10 @@ class Context:
     last: Clause | None = None
     earlier: Clause | None = None  # the one before it that had other subjects
     definitions: Definitions = field(default_factory=dict)
-    numbers: tuple[Expression, ...] = ()  # of the last question about plain numbers
+    numbers: NumbersBefore = field(default_factory=NumbersBefore)
+    plot: Plot | CurveOfEquation | None = None  # the last one
+    plotted: tuple[Relation, ...] = ()  # its subjects
+    mentioned: tuple[Function, ...] = ()  # what the last answers were about, the latest last
 
 
 def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
@@ -48,6 +55,11 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
     `opens` is true for the first clause of a message.
     """
     last = context.last
+    if Cue.ALSO in clause.cues and not clause.demands and "y" in clause.values and context.plot is not None:
+        lines = tuple(Relation((Symbol("y"), value), ("=",)) for value in clause.values["y"])  # "add the line y = 3"
+        clause = replace(clause, demands=(Cue.PLOT,), subjects=(*clause.subjects, *lines), values={})
+    if _is_lone_number(clause) and (clause.joined or Cue.AGAIN in clause.cues):
+        return _at_number(clause, context)
     if last is None:
         return clause
     if Cue.BOTH in clause.cues and not clause.subjects and _is_of_own_functions(last) and len(context.definitions) == 2:
@@ -58,9 +70,48 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
         return clause if clause.subjects else _demanded(clause, last, opens=opens)
     if clause.subjects:
         varies = any(relation.letters for relation in clause.subjects)
-        again = varies and (Cue.AGAIN in clause.cues or (opens and clause.joined))
+        again = varies and (bool({Cue.AGAIN, Cue.ALSO} & clause.cues) or (opens and clause.joined))
         return _same_for(clause, last) if again else clause
     return _elsewhere(clause, last)
+
+
+def _is_lone_number(clause: Clause) -> bool:
+    """`and 5?`, `and 20%?`: nothing but a number, which means something only beside the question before."""
+    if clause.demands not in {(), (Cue.FIND,)} or len(clause.subjects) != 1 or not clause.subjects[0].is_bare:
+        return False
+    number = clause.subjects[0].parts[0]
+    if isinstance(number, Negative):
+        number = number.operand
+    return isinstance(number, Number | Constant) or (isinstance(number, Operation) and number.right == Number("100"))
+
+
+def _at_number(clause: Clause, context: Context) -> Clause:
+    """Another point, where the last question named one. Raises Refusal elsewhere."""
+    last, [subject] = context.last, clause.subjects
+    if last is None or Cue.ALSO in clause.cues:
+        raise Refusal(Reason.FOLLOW_UP)
+    if last.towards is not None:
+        return replace(clause, demands=(Cue.LIMIT,), subjects=last.subjects, towards=subject.parts[0], side="+-")
+    if last.points or any(map(_is_value_of_own, last.subjects)):
+        return _at_other_point(replace(clause, demands=(), subjects=(), points=subject.parts), last)
+    if len(last.values) == 1:
+        [name] = last.values
+        return _at_other_point(replace(clause, demands=(), subjects=(), values={name: subject.parts}), last)
+    raise Refusal(Reason.FOLLOW_UP)
+
+
+def _is_value_of_own(relation: Relation) -> bool:
+    """`f(3)`."""
+    value = relation.parts[0]
+    return relation.is_bare and isinstance(value, Applied) and not value.primes and is_constant(value.argument)
+
+
+def _function_itself(relation: Relation) -> Relation:
+    """`f` for `f(3)`, whose place another point takes."""
+    value = relation.parts[0]
+    return (
+        Relation((Symbol(value.function),)) if isinstance(value, Applied) and _is_value_of_own(relation) else relation
+    )
 
 
 def _is_of_own_functions(clause: Clause) -> bool:
@@ -72,6 +123,9 @@ def _demanded(clause: Clause, last: Clause, *, opens: bool) -> Clause:
     """Another demand of what was talked about; `... and evaluate it at 2` after a derivative means the derivative."""
     if clause.demands == (Cue.EVALUATE,) and not opens and Cue.DERIVATIVE in last.demands:
         return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
+    if clause.demands == (Cue.PLOT,) and Cue.ALSO in clause.cues:  # "plot that too": what the last answer was about
+        of = next((each for each in (Cue.TANGENT, Cue.DERIVATIVE) if each in last.demands), clause.of)
+        clause = replace(clause, of=of, cues=clause.cues | (last.cues & _ORDINALS))
     drawn = Cue.TANGENT in {clause.of, *clause.demands} and Cue.TANGENT in last.demands
     if drawn and not (clause.values or clause.points):  # "draw the tangent": the one of before
         clause = replace(clause, values=last.values, points=last.points)
@@ -116,7 +170,12 @@ def _at_other_point(clause: Clause, last: Clause) -> Clause:
     cues = clause.cues | last.cues if pointwise else clause.cues
     values = {**_parameters(last.values, clause), **clause.values}
     return replace(
-        clause, demands=demands, of=last.of if pointwise else None, cues=cues, subjects=last.subjects, values=values
+        clause,
+        demands=demands,
+        of=last.of if pointwise else None,
+        cues=cues,
+        subjects=tuple(map(_function_itself, last.subjects)),
+        values=values,
     )
 
 

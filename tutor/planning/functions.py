@@ -57,6 +57,16 @@ def _named(name: str, expression: Expression, preferred: Sequence[str], given: S
     return Function(name=name, variable=variable, expression=expression)
 
 
+def as_relation(function: Function) -> Relation:
+    """The function as a statement; of a derivative, the function that it is taken of."""
+    if not function.name:
+        return Relation((function.expression,))
+    named: Expression = Symbol(function.name)
+    if function.is_called:
+        named = Applied(function.name, Symbol(function.variable))
+    return Relation((named, function.expression), ("=",))
+
+
 def is_comparison(relation: Relation, known: Definitions) -> bool:
     """`f(x) = 5` or `f(x) = g(x)`, where f is known, asks where f takes that value."""
     if not relation.is_equation:

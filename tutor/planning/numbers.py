@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tutor.formulas.expression import Expression, Number
+from tutor.formulas.expression import Expression, Number, Operation
 from tutor.planning.context import Context
 from tutor.planning.planning import Plan
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import NumberTask, OfNumbers
+from tutor.reading.numbers import NumbersBefore
 
 _GREATEST: Final[Mapping[OfNumbers, float]] = {
     OfNumbers.CHOICES: 1e3,
@@ -28,7 +29,16 @@ def planned_numbers(tasks: Sequence[NumberTask], context: Context) -> Plan:
     """The plan for these tasks; later questions can be about the same numbers. Raises Refusal where one is too big."""
     for task in tasks:
         _refuse_unfit(task)
-    return Plan(tasks=tuple(tasks), doubts=frozenset(), context=replace(context, numbers=tasks[0].numbers))
+    return Plan(tasks=tuple(tasks), doubts=frozenset(), context=replace(context, numbers=_remembered(tasks)))
+
+
+def _remembered(tasks: Sequence[NumberTask]) -> NumbersBefore:
+    last = tasks[-1]
+    if last.asked is not OfNumbers.PART:
+        return NumbersBefore(task=last)
+    percent, whole = last.numbers
+    value = Operation("*", Operation("/", percent, Number("100")), whole)
+    return NumbersBefore(task=last, share=(percent, whole), value=value)
 
 
 def _refuse_unfit(task: NumberTask) -> None:

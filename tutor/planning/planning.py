@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tutor.formulas.doubts import ASKED_BACK, Doubt
-from tutor.formulas.expression import Applied, Expression, Number, Symbol, walk
+from tutor.formulas.expression import Applied, Expression, Number, Operation, Symbol, walk
 from tutor.formulas.size import TooBigError, magnitude
+from tutor.formulas.statements import Relation
 from tutor.language.cues import (
     CHART_CUES,
     EXTREMA_CUES,
@@ -21,11 +22,26 @@ from tutor.language.cues import (
 )
 from tutor.planning import curves, equations
 from tutor.planning.context import Context, completed
-from tutor.planning.functions import Definitions, definitions_in
+from tutor.planning.functions import Definitions, as_relation, definitions_in
+from tutor.planning.labels import label
+from tutor.planning.plot_changes import added, changed
 from tutor.planning.refusal import Reason, Refusal
-from tutor.planning.tasks import Derivative, Evaluate, Extrema, Plot, Tangent, Task
+from tutor.planning.tasks import (
+    Arithmetic,
+    CurveOfEquation,
+    Derivative,
+    Evaluate,
+    Extrema,
+    Function,
+    Plot,
+    Tangent,
+    Task,
+    TypedData,
+)
 from tutor.planning.view import ClauseView
 from tutor.reading.clause import UNCLEAR, Clause, Question
+from tutor.reading.numbers import NumbersBefore
+from tutor.reading.plot_wording import PlotChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +52,11 @@ class Plan:
     doubts: frozenset[Doubt]
     context: Context
     places: int | None = None  # decimals asked for
+    changes_plot: bool = False  # its looks alone, which explain themselves
 
 
 _MAX_PLACES: Final = 12
+_MAX_MENTIONED: Final = 6
 _NEEDS_DEMAND: Final[Mapping[Cue, AbstractSet[Cue]]] = {
     Cue.FIRST: {Cue.DERIVATIVE, Cue.PLOT},
     Cue.SECOND: {Cue.DERIVATIVE},
@@ -80,6 +98,7 @@ _NOT_OF_FORMULAS: Final = (
             Cue.BINS,
             Cue.HIGHEST,
             Cue.LOWEST,
+            Cue.SHARE,
         }
     )
 )
@@ -97,6 +116,16 @@ def planned(question: Question, context: Context) -> Plan:
         _refuse_doubtful(whole)
         definitions = definitions_in(whole.subjects, context.definitions)
         found = _tasks(ClauseView(whole, before=context.definitions, known=definitions))
+        if Cue.BOTH in whole.cues and whole.demands == (Cue.PLOT,) and not clause.subjects:
+            found = _both_drawn(found, context)
+        base = _base_plot(clause, whole, context, tasks)
+        drawn = next((task for task in found if isinstance(task, Plot | CurveOfEquation)), None)
+        if base is not None and drawn is not None:
+            found = [added(base, drawn) if task is drawn else task for task in found]
+            tasks = [task for task in tasks if task is not base]
+            whole = replace(whole, subjects=tuple(dict.fromkeys((*_subjects_before(context), *whole.subjects))))
+        elif drawn is not None:
+            found = [_again(drawn, whole, clause, context) if task is drawn else task for task in found]
         if number == 0 and context.last is not None and context.last.demands == (Cue.PLOT,):
             tasks = _drawn_again(whole, found)
         tasks = [*_with_derivative(tasks, whole, found), *found]
@@ -104,8 +133,132 @@ def planned(question: Question, context: Context) -> Plan:
     if not tasks and not any(clause.subjects for clause in question.clauses):
         raise Refusal(Reason.NO_MATHEMATICS)
     doubts = frozenset(doubt for clause in question.clauses for part in clause.subjects for doubt in part.doubts)
-    shown = dict.fromkeys(_with_turns(_with_marks(tasks)))
-    return Plan(tasks=tuple(shown), doubts=doubts, context=context, places=_places(question))
+    shown = tuple(dict.fromkeys(_with_turns(_with_marks(tasks))))
+    return Plan(tasks=shown, doubts=doubts, context=_knowing(context, shown), places=_places(question))
+
+
+def _knowing(context: Context, tasks: Sequence[Task]) -> Context:
+    """The context with what the tasks drew, named and worked out."""
+    plot = next((task for task in reversed(tasks) if isinstance(task, Plot | CurveOfEquation)), None)
+    if plot is not None:
+        context = replace(context, plot=_alone(plot), plotted=context.last.subjects if context.last else ())
+    if not tasks:
+        return context
+    mentioned = [each for task in tasks for each in _functions_of(task)]
+    last = tasks[0] if len(tasks) == 1 else None
+    numbers = NumbersBefore()
+    if isinstance(last, Arithmetic):
+        numbers = NumbersBefore(value=last.expression, share=_share_in(last.expression))
+    kept = tuple(dict.fromkeys((*context.mentioned, *mentioned)))[-_MAX_MENTIONED:]
+    return replace(context, numbers=numbers, mentioned=kept)
+
+
+def _alone(plot: Plot | CurveOfEquation) -> Plot | CurveOfEquation:
+    """The plot as it can be drawn again without the task before it, which found the turns that it marks."""
+    return replace(plot, turns=None) if isinstance(plot, Plot) else plot
+
+
+def _functions_of(task: Task) -> tuple[Function, ...]:
+    match task:
+        case Derivative(function=function, order=order):
+            return (function, replace(function, derived=order))
+        case Plot(functions=functions):
+            return functions
+        case _:
+            return ()
+
+
+def _share_in(expression: Expression) -> tuple[Expression, Expression] | None:
+    """Percent and whole of `15% of 240`."""
+    match expression:
+        case Operation("*", Operation("/", percent, Number("100")), whole):
+            return percent, whole
+        case _:
+            return None
+
+
+def _both_drawn(found: Sequence[Task], context: Context) -> list[Task]:
+    """`plot both` where one function is written out: it and its derivative, if they were talked about."""
+    plot = next((task for task in found if isinstance(task, Plot)), None)
+    if plot is None or len(plot.functions) > 1:
+        return list(found)
+    if len(context.mentioned) < 2:
+        raise Refusal(Reason.BOTH, tuple(map(label, plot.functions)))
+    return [replace(plot, functions=context.mentioned[-2:])]
+
+
+def _base_plot(clause: Clause, whole: Clause, context: Context, tasks: Sequence[Task]) -> Plot | CurveOfEquation | None:
+    """The plot to which `also plot x^3`, `x^3 too` and `plot it with x^3` add; None for a plot of its own."""
+    together = Cue.IT in clause.cues and Cue.AND in clause.cues
+    if not (clause.subjects or whole.of) or Cue.PLOT not in whole.demands or not (Cue.ALSO in clause.cues or together):
+        return None
+    here = next((task for task in reversed(tasks) if isinstance(task, Plot | CurveOfEquation)), None)
+    if here is not None or context.last is None:
+        return here
+    if context.plot is not None and (Cue.ALSO in clause.cues or context.last.subjects == context.plotted):
+        return context.plot
+    if not any(relation.letters for relation in context.last.subjects):
+        return None
+    last = Clause(demands=(Cue.PLOT,), subjects=context.last.subjects)
+    drawn = _tasks(ClauseView(last, before=context.definitions, known=context.definitions))
+    return next((task for task in drawn if isinstance(task, Plot | CurveOfEquation)), None)
+
+
+def _subjects_before(context: Context) -> tuple[Relation, ...]:
+    return context.plotted or (context.last.subjects if context.last is not None else ())
+
+
+def _again(drawn: Plot | CurveOfEquation, whole: Clause, clause: Clause, context: Context) -> Plot | CurveOfEquation:
+    """`plot it from 0 to 2` keeps the last plot's curves, colours and title."""
+    last = context.plot
+    same = context.last is not None and context.last.subjects == context.plotted
+    if (
+        last is None
+        or clause.subjects
+        or not same
+        or whole.of
+        or Cue.BOTH in clause.cues
+        or type(last) is not type(drawn)
+    ):
+        return drawn
+    if isinstance(last, Plot) and isinstance(drawn, Plot):
+        if drawn.functions[0].variable != last.functions[0].variable:
+            return drawn
+        return replace(
+            last,
+            bounds=drawn.bounds or last.bounds,
+            marks=tuple(dict.fromkeys((*last.marks, *drawn.marks))),
+            tangent_at=drawn.tangent_at or last.tangent_at,
+            turns=None,
+            looks=replace(last.looks, zoom=1.0) if drawn.bounds else last.looks,
+        )
+    return replace(last, bounds=drawn.bounds or last.bounds)
+
+
+def planned_changes(changes: Sequence[PlotChange], context: Context) -> Plan:
+    """The last plot, changed. Raises Refusal where there is none, or where it is not clear which curve is meant."""
+    if context.plot is None:
+        raise Refusal(Reason.NO_PLOT)
+    plot = changed(context.plot, changes, context.definitions)
+    subjects = plot.equations if isinstance(plot, CurveOfEquation) else tuple(map(as_relation, plot.functions))
+    last = Clause(demands=(Cue.PLOT,), subjects=tuple(dict.fromkeys(subjects)), bounds=plot.bounds)
+    context = replace(context, plot=plot, last=last, plotted=last.subjects)
+    return Plan(tasks=(plot,), doubts=frozenset(), context=context, changes_plot=True)
+
+
+def with_looks(plan: Plan, changes: Sequence[PlotChange]) -> Plan:
+    """The plan with its plot in these colours, under this title. Raises Refusal where it draws none or several."""
+    plots = [task for task in plan.tasks if isinstance(task, Plot | CurveOfEquation)]
+    if len(plots) != 1:
+        raise Refusal(Reason.LEFT_OVER)
+    plot = changed(plots[0], changes, plan.context.definitions)
+    tasks = tuple(plot if task is plots[0] else task for task in plan.tasks)
+    return replace(plan, tasks=tasks, context=replace(plan.context, plot=_alone(plot)))
+
+
+def planned_data(task: TypedData, context: Context) -> Plan:
+    """The plan for numbers that stand in the message."""
+    return Plan(tasks=(task,), doubts=frozenset(), context=context)
 
 
 def _tasks(view: ClauseView) -> list[Task]:
@@ -127,7 +280,7 @@ def _after(context: Context, clause: Clause | None, definitions: Definitions) ->
         return replace(context, definitions=definitions)
     last = context.last
     earlier = last if last is not None and last.subjects != clause.subjects else context.earlier
-    return Context(last=clause, earlier=earlier, definitions=definitions)
+    return replace(context, last=clause, earlier=earlier, definitions=definitions)
 
 
 def _remembered(clause: Clause) -> Clause | None:

@@ -24,6 +24,14 @@ class Reason(StrEnum):
     UNDEFINED = "undefined"  # f(3), and nobody said what f is
     SEVERAL_UNKNOWNS = "several_unknowns"
     NO_TOOL = "no_tool"
+    FOLLOW_UP = "follow_up"  # "and 5?", and it is not clear what about 5
+    NO_PLOT = "no_plot"  # "make it red", and nothing was drawn
+    PLOT_CHANGE = "plot_change"  # a wish about the plot that it does not know
+    WHICH_CURVE = "which_curve"  # details: the curves there are
+    ONLY_CURVE = "only_curve"  # "remove x^2", and nothing else is drawn
+    BOTH = "both"  # "plot both", and only one is known
+    WHICH_NUMBERS = "which_numbers"  # details: the columns of numbers there are
+    STRANGE_IN_TABLE = "strange_in_table"  # details: words; choices: the columns
     NO_FILE = "no_file"
     NO_COLUMN = "no_column"  # details: the columns there are
     NOT_NUMERIC = "not_numeric"
@@ -35,3 +43,4 @@ class Refusal(Exception):  # noqa: N818  (a refusal is an answer, no error of ou
 
     reason: Reason
     details: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()  # what there is instead

@@ -94,6 +94,18 @@ class Extremum(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlotLooks:
+    """What a plot looks like, beside its curves. Lengths and ranges are multiples of the usual ones."""
+
+    colours: tuple[str, ...] = ()  # matplotlib's names in the order of the curves; empty for the usual one
+    title: str = ""  # empty for the curves' formulas
+    grid: bool = True
+    legend: bool = True
+    scale: float = 1.0  # of the picture
+    zoom: float = 1.0  # of the range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """Curves in one diagram. `marks` are values of the variable whose points are shown on the first curve."""
 
@@ -103,6 +115,7 @@ class Plot:
     tangent_at: Expression | None = None  # also draws the tangent of the first curve there
     normal_at: Expression | None = None
     turns: Extremum | None = None  # to be marked, as the Extrema task right before it found them
+    looks: PlotLooks = PlotLooks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +142,7 @@ class CurveOfEquation:
 
     equations: tuple[Relation, ...]
     bounds: Bounds | None = None  # of x
+    looks: PlotLooks = PlotLooks()
 
 
 class Shape(StrEnum):
@@ -266,6 +280,26 @@ class NumberTask:
     numbers: tuple[Expression, ...]
 
 
+class TypedChart(StrEnum):
+    """A diagram of numbers that stand in the message."""
+
+    HISTOGRAM = "histogram"
+    BARS = "bars"
+    BOXES = "boxes"
+    LINES = "lines"
+    POINTS = "points"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedData:
+    """Numbers that stand in the message, drawn; `xs` is empty where they are counted from 1."""
+
+    chart: TypedChart
+    ys: tuple[Expression, ...]
+    xs: tuple[Expression, ...] = ()
+    fitted: bool = False  # with the straight line that fits best
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaBetween:
     """What two curves enclose: between their intersections, or over a range."""
@@ -279,6 +313,7 @@ Task = (
     NumberTask
     | AreaBetween
     | CurveOfEquation
+    | TypedData
     | Arithmetic
     | Evaluate
     | Rewrite

@@ -9,6 +9,7 @@ from tutor.formulas.expression import Constant, Operation, walk
 from tutor.formulas.statements import Bounds
 from tutor.planning.labels import written
 from tutor.planning.tasks import CurveOfEquation
+from tutor.programs.plotting import zoomed
 from tutor.programs.script import MARK, Script
 
 WINDOW: Final = '''
@@ -41,30 +42,32 @@ def curve_of_equation(script: Script, task: CurveOfEquation) -> None:
         f' sp.lambdify((x, y), {script.exact(Operation("-", *each.parts))}, "numpy"),\n'
         for each in task.equations
     )
-    title = json.dumps(", ".join(map(written, task.equations))[:90], ensure_ascii=False)
+    looks = task.looks
+    title = looks.title.replace("$", r"\$") or ", ".join(map(written, task.equations))[:90]
     script.section(
         "Left side less right side: zero on the curve.",
         f'np.seterr(all="ignore")  # where a side is not defined, nothing is drawn\nsurfaces = {{\n{surfaces}}}',
     )
-    script.section("The part of the plane to draw.", _range(script, task.bounds))
+    zoom = "" if looks.zoom == 1 else f"\n{zoomed(looks.zoom)}\nlow, high = {looks.zoom:g} * low, {looks.zoom:g} * high"
+    script.section("The part of the plane to draw.", _range(script, task.bounds) + zoom)
+    colours = f"{json.dumps(looks.colours)}[number] or " if looks.colours else ""
     script.section(
         "Draw where each difference is zero.",
         f"""across, up = np.meshgrid(np.linspace(left, right, 800), np.linspace(low, high, 800))
-plt.figure(figsize=(7, 7))
+plt.figure(figsize=({7 * looks.scale:g}, {7 * looks.scale:g}))
 seen = 0
 for number, (label, surface) in enumerate(surfaces.items()):
-    color = f"C{{number}}"
+    color = {colours}f"C{{number}}"
     curve = plt.contour(across, up, surface(across, up) + 0 * across, levels=[0], colors=[color])
     seen += sum(len(part) for part in curve.allsegs[0])
     plt.plot([], [], color=color, label=label)
 plt.axhline(0, color="gray", linewidth=0.8)
 plt.axvline(0, color="gray", linewidth=0.8)
 plt.gca().set_aspect("equal")
-plt.title({title})
+plt.title({json.dumps(title, ensure_ascii=False)})
 plt.xlabel("x")
 plt.ylabel("y")
-plt.legend()
-plt.grid(True)
+{"plt.legend()" + chr(10) if looks.legend else ""}plt.grid({looks.grid})
 plt.show()
 print("{MARK}", json.dumps({{"left": float(left), "right": float(right), "seen": seen}}))""",
     )

@@ -195,6 +195,19 @@ def _normal(script: Script, function: Function, at: Expression) -> str:
 
 
 def _range(script: Script, task: Plot, *, partial: bool, poles: bool) -> str:
+    text = _shown_range(script, task, partial=partial, poles=poles)
+    return text if task.looks.zoom == 1 else f"{text}\n{zoomed(task.looks.zoom)}"
+
+
+def zoomed(factor: float) -> str:
+    """The same middle, with this much of the range around it."""
+    return (
+        f"center, reach = (left + right) / 2, {factor:g} * (right - left) / 2\n"
+        "left, right = center - reach, center + reach"
+    )
+
+
+def _shown_range(script: Script, task: Plot, *, partial: bool, poles: bool) -> str:
     bounds = task.bounds
     if bounds is not None and Constant("oo") not in (*walk(bounds.low), *walk(bounds.high)):
         return f"left, right = sorted([float({script.text(bounds.low)}), float({script.text(bounds.high)})])"
@@ -248,22 +261,26 @@ def _drawing(script: Script, task: Plot, *, poles: bool) -> str:
     first = task.functions[0]
     same_name = first.name and all(each.name == first.name and not each.derived for each in task.functions)
     vertical = head(first) if same_name else "y"
+    looks = task.looks
+    title = json.dumps(looks.title.replace("$", r"\$"), ensure_ascii=False) if looks.title else title
+    coloured = {label(each): name for each, name in zip(task.functions, looks.colours, strict=False) if name}
+    colours = f"colours = {json.dumps(coloured, ensure_ascii=False)}\n" if coloured else ""
     return f"""points = np.linspace(left, right, 1001)
 drawn = {{label: {heights} for label, curve in curves.items()}}
-plt.figure(figsize=(8, 5))
+{colours}plt.figure(figsize=({8 * looks.scale:g}, {5 * looks.scale:g}))
 for label, heights in drawn.items():
-    plt.plot(points, heights, label=label)
+    plt.plot(points, heights, label=label{", color=colours.get(label)" if coloured else ""})
 {_marked(script, task)}{_NEAR_POLES if poles else ""}plt.axhline(0, color="gray", linewidth=0.8)
 plt.xlim(left, right)
 plt.title({title})
 plt.xlabel("{first.variable}")
 plt.ylabel("{vertical}")
-plt.legend()
-plt.grid(True)
+{"plt.legend()" + chr(10) if looks.legend else ""}plt.grid({looks.grid})
 plt.show()
-seen = sum(int(np.isfinite(heights).sum()) for heights in drawn.values())
+unseen = [label for label, heights in drawn.items() if not np.isfinite(heights).any()]
 print("Drawn from", left, "to", right)
-print("{MARK}", json.dumps({{"left": float(left), "right": float(right), "seen": seen}}))"""
+print("{MARK}", json.dumps({{"left": float(left), "right": float(right), "seen": len(drawn) - len(unseen),
+                           "unseen": unseen}}))"""
 
 
 _NEAR_POLES: Final = """if any(has_pole(curve, left, right) for curve in curves.values()):

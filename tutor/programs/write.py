@@ -28,6 +28,7 @@ from tutor.planning.tasks import (
     Tangent,
     Task,
     TraitOf,
+    TypedData,
 )
 from tutor.programs import (
     areas,
@@ -39,6 +40,7 @@ from tutor.programs import (
     solving,
     tables,
     traits,
+    typed_data,
     values,
 )
 from tutor.programs.script import Script
@@ -65,6 +67,7 @@ _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
     Plot: plotting.plot,
     CurveOfEquation: planes.curve_of_equation,
     Table: tables.table,
+    TypedData: typed_data.typed_data,
 }
 
 

@@ -39,7 +39,7 @@ _STRUCTURE: Final = frozenset(
         Cue.OVER,
     }
 )
-_SEPARATES: Final = frozenset({Cue.AND, Cue.OR, Cue.THEN})
+_SEPARATES: Final = frozenset({Cue.AND, Cue.OR, Cue.THEN, Cue.ALSO})
 _NEGATES: Final = frozenset({Cue.WITHOUT, Cue.NOT})
 _CAN_BE_DECLINED: Final = frozenset({Cue.PLOT, Cue.EXPLAIN, Cue.TABLE})
 _AMOUNTS: Final = frozenset({Cue.STEP, Cue.POINTS, Cue.PLACES})
@@ -94,9 +94,11 @@ class ClauseBuilder:
 
     def _is_joined(self) -> bool:
         """Whether "and" stands before the clause, or opens the message."""
-        if not self._start:
-            return starts_with(self._items, Cue.AND)
-        return preceded_by(self._items, self._start, Cue.AND)
+        opening = self._items[self._start + 1 :] if self._start else self._items  # after the mark that ends a sentence
+        opens = isinstance(self._items[self._start], Mark) if self._start else True
+        if opens and (starts_with(opening, Cue.AND) or starts_with(opening, Cue.ALSO)):
+            return True
+        return bool(self._start) and preceded_by(self._items, self._start, Cue.AND)
 
     # -- words
 

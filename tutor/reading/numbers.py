@@ -6,6 +6,7 @@ Each pattern describes a whole question, so that no word of it is passed over; w
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from tutor.formulas.expression import Expression, Negative, Number, Operation
@@ -31,28 +32,28 @@ _FIGURES: Final = {
         OfNumbers.MULTIPLE,
 }  # fmt: skip
 _FIGURE: Final = "|".join(_FIGURES)
-_NUMBER: Final = r"-?\s?\d{1,40}(?:\.\d{1,40})?(?:/\d{1,20})?"
+NUMBER: Final = r"-?\s?\d{1,40}(?:\.\d{1,40})?(?:/\d{1,20})?"
 _WHOLE: Final = r"\d{1,25}"
-_JOINT: Final = r"\s*(?:[,;]\s*(?:and |und )?|\s(?:and|und|,)\s+|\s+)"
-_LIST: Final = rf"[\[({{]?\s*(?P<list>{_NUMBER}(?:{_JOINT}{_NUMBER})+)\s*[\])}}]?"
-_SET: Final = (
+JOINT: Final = r"\s*(?:[,;]\s*(?:and |und )?|\s(?:and|und|,)\s+|\s+)"
+_LIST: Final = rf"[\[({{]?\s*(?P<list>{NUMBER}(?:{JOINT}{NUMBER})+)\s*[\])}}]?"
+SET: Final = (
     r"(?: ?(?:the|these|this|following|numbers?|values?|data|set|list|integers?|figures?|der|die|den|dem|diesen|dieser"
     r"|folgenden?|zahlen|werten?|liste|datensatz|whole|natural|ganzen|natürlichen|:))*"
 )
-_OF: Final = rf"(?: ?(?:of|from|for|in|von|aus|für)\b)?{_SET}\s*:?\s*"
+_OF: Final = rf"(?: ?(?:of|from|for|in|von|aus|für)\b)?{SET}\s*:?\s*"
 _ASKED: Final = rf"(?:(?:the |der |die |das |den )?(?:{_FIGURE}))"
-_OPENING: Final = re.compile(
+OPENING: Final = re.compile(
     r"\A(?:(?:hi|hello|hey|please|pls|can you|could you|would you|can i get|i need|tell me|what is|what's|whats"
     r"|what are|what was|calculate|compute|find|find out|give me|determine|work out|show me|get|list|name|evaluate"
     r"|print|and|all|the|so|then|me|a|an|hallo|bitte|kannst du|was ist|was sind|wie groß ist|wie lautet|wie lauten"
     r"|wie hoch ist|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige|sag mir|und|alle|mir|der|die"
     r"|das|den)\b[\s,!]*)+"
 )
-_CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to)[\s?.!]*)?\Z")
+CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to)[\s?.!]*)?\Z")
 
 _PERCENT: Final = r"\s?(?:%|percent|per cent|prozent)"
-_A: Final = rf"(?P<a>{_NUMBER})"
-_B: Final = rf"(?P<b>{_NUMBER})"
+_A: Final = rf"(?P<a>{NUMBER})"
+_B: Final = rf"(?P<b>{NUMBER})"
 _N: Final = rf"(?P<a>{_WHOLE})"
 _M: Final = rf"(?P<b>{_WHOLE})"
 _MINIMUM: Final = {OfNumbers.PRIMES: Number("2")}
@@ -118,7 +119,7 @@ _SHAPES: Final = tuple(
          OfNumbers.LOWERED, _FIRST_SECOND),
         (rf"(?:take |subtract )?{_A}{_PERCENT} (?:off|discount on|off of|rabatt auf|from) {_B}",
          OfNumbers.LOWERED, _SECOND_FIRST),
-        (rf"(?:sum|total|summe|add up|add)(?: ?(?:of|von|aus|from))?{_SET} ?(?:from |von )?{_N}"
+        (rf"(?:sum|total|summe|add up|add)(?: ?(?:of|von|aus|from))?{SET} ?(?:from |von )?{_N}"
          rf" (?:to|through|bis) {_M}",
          OfNumbers.RANGE_TOTAL, _FIRST_SECOND),
     )
@@ -127,27 +128,80 @@ _LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |, ){_ASKE
 _AGAIN: Final = re.compile(
     rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann))?"
 )
-_ADDED: Final = re.compile(rf"(?:add|addiere|add up)(?: up)?{_SET} ?{_LIST}")
-_AMBIGUOUS: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
+_ADDED: Final = re.compile(rf"(?:add|addiere|add up)(?: up)?{SET} ?{_LIST}")
+_MAX_FOLLOW_UP_CHARS: Final = 200
+AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
 
 
 def number_tasks(text: str, language: Language, before: tuple[Expression, ...]) -> tuple[NumberTask, ...]:
     """What is asked of which numbers; empty where it is another question. `before` are those of the last question."""
-    if len(text) > MAX_CHARACTERS or (language is Language.ENGLISH and _AMBIGUOUS.search(text)):
+    if len(text) > MAX_CHARACTERS or (language is Language.ENGLISH and AMBIGUOUS_COMMA.search(text)):
         return ()
     text = with_decimal_points(plain(text), decimal_comma=language is Language.GERMAN).lower()
     text = re.sub(r"\s+", " ", text).strip()
-    text = _CLOSING.sub("", _OPENING.sub("", text)).strip()
+    text = CLOSING.sub("", OPENING.sub("", text)).strip()
     for pattern, asked, roles in _SHAPES:
         if found := pattern.fullmatch(text):
-            numbers = tuple(_number(found[role]) if role else _MINIMUM.get(asked, Number("1")) for role in roles)
-            return (NumberTask(asked=asked, numbers=numbers),)
+            given = tuple(number(found[role]) if role else _MINIMUM.get(asked, Number("1")) for role in roles)
+            return (NumberTask(asked=asked, numbers=given),)
     if found := _ADDED.fullmatch(text):
-        return (NumberTask(asked=OfNumbers.TOTAL, numbers=_numbers(found["list"])),)
+        return (NumberTask(asked=OfNumbers.TOTAL, numbers=numbers(found["list"])),)
     if found := _LISTED.fullmatch(text):
-        return tuple(NumberTask(asked=each, numbers=_numbers(found["list"])) for each in _figures(found["asked"]))
+        return tuple(NumberTask(asked=each, numbers=numbers(found["list"])) for each in _figures(found["asked"]))
     if before and (found := _AGAIN.fullmatch(text)):
         return tuple(NumberTask(asked=each, numbers=before) for each in _figures(found["asked"]))
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersBefore:
+    """The last question about plain numbers, for one that leaves something out."""
+
+    task: NumberTask | None = None
+    share: tuple[Expression, Expression] | None = None  # percent and whole of `15% of 240`
+    value: Expression | None = None  # what came out last
+
+
+_FOLLOWS: Final = re.compile(
+    r"\A(?:(?:and|what about|how about|and what about|now|then|und|was ist mit|wie ist es mit|und was ist mit|what is"
+    r"|what's)\b\s*)+"
+)
+_OF_IT: Final = r"(?: (?:of (?:it|that|this|the same|them)|davon))?"
+_BARE: Final = re.compile(rf"(?P<of>(?:of|from|for|von|für|with|mit) )?{_A}")
+_BARE_PERCENT: Final = re.compile(rf"{_A}{_PERCENT}{_OF_IT}")
+_MORE_OR_LESS: Final = re.compile(rf"{_A}{_PERCENT} (?P<word>more|less|off|extra|on top|mehr|weniger)")
+_BARE_LIST: Final = re.compile(rf"(?:of|from|for|von|für)? ?{_LIST}")
+_OF_ONE: Final = frozenset(
+    {OfNumbers.IS_PRIME, OfNumbers.FACTORS, OfNumbers.DIVISORS, OfNumbers.ORDERS, OfNumbers.NEXT_PRIME}
+)
+
+
+def number_follow_up(  # noqa: C901, PLR0911 - one case a form of question
+    text: str, language: Language, before: NumbersBefore
+) -> tuple[NumberTask, ...]:
+    """`and 20%?` after `15% of 240`, `and 91?` after `is 97 prime`; empty where the words can mean several things."""
+    if len(text) > _MAX_FOLLOW_UP_CHARS:
+        return ()
+    text = with_decimal_points(plain(text), decimal_comma=language is Language.GERMAN).lower()
+    text = CLOSING.sub("", re.sub(r"\s+", " ", text).strip())
+    said = _FOLLOWS.sub("", text).strip()
+    last, is_open = before.task, said != text
+    if before.value is not None and (found := _MORE_OR_LESS.fullmatch(said)):
+        less = found["word"] in {"less", "off", "weniger"}
+        asked = OfNumbers.LOWERED if less else OfNumbers.RAISED
+        return (NumberTask(asked=asked, numbers=(before.value, number(found["a"]))),)
+    if found := _BARE_PERCENT.fullmatch(said):
+        if before.share is not None:
+            return (NumberTask(asked=OfNumbers.PART, numbers=(number(found["a"]), before.share[1])),)
+        if last is not None and last.asked in {OfNumbers.RAISED, OfNumbers.LOWERED}:
+            return (NumberTask(asked=last.asked, numbers=(last.numbers[0], number(found["a"]))),)
+    if is_open and (found := _BARE.fullmatch(said)):
+        if before.share is not None and found["of"]:
+            return (NumberTask(asked=OfNumbers.PART, numbers=(before.share[0], number(found["a"]))),)
+        if last is not None and last.asked in _OF_ONE:
+            return (NumberTask(asked=last.asked, numbers=(number(found["a"]),)),)
+    if is_open and last is not None and last.asked in _FIGURES.values() and (found := _BARE_LIST.fullmatch(said)):
+        return (NumberTask(asked=last.asked, numbers=numbers(found["list"])),)
     return ()
 
 
@@ -157,13 +211,15 @@ def _figures(text: str) -> list[OfNumbers]:
     return [asked for name in named for pattern, asked in _FIGURES.items() if re.fullmatch(pattern, name)]
 
 
-def _numbers(listed: str) -> tuple[Expression, ...]:
-    return tuple(_number(found) for found in re.findall(_NUMBER, listed))
+def numbers(listed: str) -> tuple[Expression, ...]:
+    """The numbers of a list that the pattern has found."""
+    return tuple(number(found) for found in re.findall(NUMBER, listed))
 
 
-def _number(text: str) -> Expression:
+def number(text: str) -> Expression:
+    """One number that the pattern has found, perhaps a fraction."""
     text = text.replace(" ", "")
     if text.startswith("-"):
-        return Negative(_number(text[1:]))
+        return Negative(number(text[1:]))
     top, _, bottom = text.partition("/")
     return Operation("/", Number(top), Number(bottom)) if bottom else Number(top)

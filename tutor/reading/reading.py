@@ -18,7 +18,25 @@ from tutor.reading.surroundings import meaning
 MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
 
+_CIRCLE: Final = (
+    r"\b(?:an? |the |einen? |den )?(?:circle|kreis) (?:with|of|mit)(?: the| dem| a)? radius (?:of )?(\d+(?:\.\d+)?)"
+)
+_NAMED_CURVE_ENDS: Final = r"(?=\s*(?:[?.!,]|\Z|(?:and|und|from|von|in|with|mit|please|bitte|too|also|auch)\b))"
+_NAMED_CURVES: Final = tuple(
+    (re.compile(rf"\b(?:an?|einen?) (?:{words}){_NAMED_CURVE_ENDS}", re.IGNORECASE), formula)
+    for words, formula in (
+        ("(?:simple |standard |normal |einfache )?(?:parabola|parabel)", "y = x^2"),
+        ("(?:simple |einfache )?(?:hyperbola|hyperbel)", "y = 1/x"),
+        ("(?:simple )?(?:cubic(?: function| curve)?|kubische funktion)", "y = x^3"),
+        ("(?:simple )?exponential(?: function| curve)?", "y = e^x"),
+        ("logarithm(?:ic)?(?: function| curve)?", "y = ln(x)"),
+    )
+)
 _ABBREVIATIONS: Final = (
+    (re.compile(r"\A\s*help(?: please)?[\s?!.]*\Z", re.IGNORECASE), "what can you do"),
+    (re.compile(r"\A\s*hilfe(?: bitte)?[\s?!.]*\Z", re.IGNORECASE), "was kannst du"),
+    (re.compile(r"\A\s*(?:and |und )?(?:together with|with|mit)\s+(?!respect|dem|den|der)", re.IGNORECASE), "also "),
+    (re.compile(_CIRCLE, re.IGNORECASE), r"x^2 + y^2 = \1^2"),
     (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
     (re.compile(r"\b(can|could|would|will|do|are) u\b", re.IGNORECASE), r"\1 you"),
@@ -77,7 +95,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     if len(text) > MAX_CHARACTERS:
         return Question(language=otherwise, clauses=(), is_too_long=True)
     language = language_of(text, otherwise)
-    for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_RESULTS):
+    for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_CURVES, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)
     text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
     decimal_comma = language is Language.GERMAN

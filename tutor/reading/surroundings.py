@@ -10,7 +10,9 @@ from tutor.formulas.tokens import TokenKind
 from tutor.language.cues import Cue, Word
 from tutor.reading.items import Item, Mark
 
-_PASSED_OVER: Final = frozenset({Cue.FILLER, Cue.FUNCTION, Cue.GRAPH, Cue.EQUATION, Cue.THEN, Cue.PRONOUN, Cue.REAL})
+_PASSED_OVER: Final = frozenset(
+    {Cue.FILLER, Cue.FUNCTION, Cue.GRAPH, Cue.EQUATION, Cue.THEN, Cue.ALSO, Cue.PRONOUN, Cue.IT, Cue.REAL}
+)
 
 _ORDINALS: Final = frozenset({Cue.FIRST, Cue.SECOND, Cue.THIRD, Cue.FOURTH})
 

@@ -94,6 +94,7 @@ class ModelRequest:
     top_p: float | None = None
     max_completion_tokens: int | None = None
     response_format: Mapping[str, Any] | None = None
+    channel: str = ""  # where the answer is read, if the client says so in the run's metadata: msteams, webchat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,11 @@ from adapters.embedded.models.port import (
     ModelToolCall,
     Speaker,
 )
-from tutor.dialogue import CodeUse, RunCode, Thread, UserMessage, Words
+from tutor.dialogue import CodeUse, Place, RunCode, Thread, UserMessage, Words
 from tutor.tutor import reply_to
 
 NAME: Final = "built-in tutor"
+_FAR_CHANNELS: Final = frozenset({"msteams"})  # whose readers cannot change this bot's settings
 
 
 class TutorModel:
@@ -56,6 +57,7 @@ def _thread(request: ModelRequest) -> Thread:
         outputs=tuple(_outputs_since_question(request.messages)),
         instructions=request.instructions,
         code_use=_code_use(request),
+        place=Place.ELSEWHERE if request.channel in _FAR_CHANNELS else Place.THIS_MACHINE,
     )
 
 

@@ -10,6 +10,7 @@ from tutor.answers import english, german, refusals_de, refusals_en
 from tutor.answers.answer import answer
 from tutor.answers.results import Result, results_in
 from tutor.answers.say import Say
+from tutor.answers.told import Explanation
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context
 from tutor.planning.planning import planned
@@ -31,7 +32,14 @@ def told(question: str, *results: Result, explains: bool = False) -> str:
     read_question = read(question, otherwise=Language.ENGLISH)
     plan = planned(read_question, Context())
     say = Say(language=read_question.language, places=plan.places)
-    return answer(say, plan.tasks, results, doubts=plan.doubts, explains=explains, trouble="it was stopped")
+    return answer(
+        say,
+        plan.tasks,
+        results,
+        doubts=plan.doubts,
+        explanation=Explanation.FULL if explains else Explanation.NONE,
+        trouble="it was stopped",
+    )
 
 
 @pytest.mark.parametrize(

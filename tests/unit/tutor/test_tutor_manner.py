@@ -6,12 +6,15 @@ import json
 
 import pytest
 
-from adapters.embedded.models.port import CODE_INTERPRETER
+from adapters.embedded.models.port import CODE_INTERPRETER, ModelRequest
+from adapters.embedded.models.tutor_model import TutorModel
 from tests.unit.tutor.test_tutor_model import ran, reply_to, user
 from tutor.asides import without_asides
 from tutor.dialogue import UserMessage
+from tutor.language.spelling import corrected
 from tutor.language.vocabulary import Language
 from tutor.reading.numbers import number_tasks
+from tutor.reading.plot_wording import Colour, Colours, Grid, PlotChange, Title, plot_wording
 
 RESULT = 'RESULT {"exact": "5", "decimal": "5.0"}'
 
@@ -83,3 +86,39 @@ async def test_nobody_else_gets_code_for_a_greeting(choice: str) -> None:
 )
 def test_a_question_about_numbers_is_taken_whole_or_not_at_all(text: str) -> None:
     assert not number_tasks(text, Language.ENGLISH, ())
+
+
+@pytest.mark.parametrize(("channel", "names_settings"), [("", True), ("webchat", True), ("msteams", False)])
+async def test_only_on_this_machine_a_refusal_names_the_settings(channel: str, *, names_settings: bool) -> None:
+    request = ModelRequest(instructions="", messages=(user("What is love?"),), channel=channel)
+    refused = (await TutorModel().complete(request)).text
+    assert (".env" in refused) is names_settings
+    assert ("ask the person who runs this bot" in refused) is not names_settings
+
+
+async def test_examples_come_with_the_first_refusal_only() -> None:
+    first = (await reply_to(user("What is love?"))).text
+    second = (await reply_to(user("What is love?"), user("What is hate?"))).text
+    assert ("For example" in first, "For example" in second, "“help”" in second) == (True, False, True)
+
+
+def test_only_a_word_with_one_neighbour_that_means_something_is_put_right() -> None:
+    assert corrected("slove x = 3", Language.ENGLISH) == ("solve x = 3", (("slove", "solve"),))
+    assert corrected("slope of hoese, mode and love", Language.ENGLISH)[1] == ()
+    assert corrected("revenu by reigon", Language.ENGLISH, ["revenue", "region"])[0] == "revenue by region"
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("make the second line green", (Colour("green", "the second line"),)),
+        ("färbe x^2 rot", (Colour("red", "x^2"),)),
+        ("make them red and blue", (Colours(("red", "blue")),)),
+        ("title it Growth of 2024", (Title("Growth of 2024"),)),
+        ("please remove the grid", (Grid(shown=False),)),
+        ("plot x^2 with title, labels and a legend", ()),
+        ("give the plot a title, labels and a legend", ()),
+    ],
+)
+def test_wishes_about_the_looks_of_a_plot_are_read(text: str, changes: tuple[PlotChange, ...]) -> None:
+    assert plot_wording(text).changes == changes

@@ -16,6 +16,7 @@ from tutor.data.requests import (
     CountRows,
     DataTask,
     Describe,
+    Overview,
     ShowChart,
     Statistic,
     TellCorrelation,
@@ -58,7 +59,7 @@ READ: list[tuple[str, DataTask]] = [
     ("correlation between a and b", TellCorrelation(first=A, second=B)),
     ("How many rows are there?", CountRows()),
     ("Describe the data", Describe(columns=())),
-    ("", Describe(columns=())),
+    ("", Overview(columns=tuple(COLUMNS))),
 ]
 LANGUAGES = {"Plotte", "Zeichne", "Mittelwert"}
 

@@ -1,0 +1,224 @@
+"""What a conversation changes: follow-ups, misspelt words, two questions at once, data in the message, tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings.table import default_sandbox_python
+from tests.tutor.driver import Answered, Chat, worker
+from tests.tutor.judging import declined, said
+
+pytestmark = pytest.mark.skipif(
+    not default_sandbox_python().exists(),
+    reason="needs the sandbox's own Python environment, which `make` installs",
+)
+
+SALES = (
+    "date,region,product,units,revenue\n2024-01-01,North,Tea,3,30\n2024-01-01,South,Coffee,5,100\n"
+    "2024-01-02,North,Coffee,2,40\n2024-02-03,South,Tea,4,40\n2024-02-04,North,Milk,,25\n"
+)
+
+
+def curves(answered: Answered) -> list[str]:
+    """The labels of the curves of its one plot."""
+    [[_, *lines]] = answered.figures
+    return [line["label"] for line in lines if len(line["x"]) > 50]
+
+
+async def test_a_curve_that_is_asked_for_too_joins_the_plot_before_and_none_is_dropped(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:  # ux 3.4
+        for thread, shown in (
+            (("plot x^2", "also plot x^3"), ["x²", "x³"]),
+            (("plot x^2", "x^3 too", "add 2x to the plot"), ["x²", "x³", "2x"]),
+            (
+                ("Solve y = x^2 + 3 for x = 3 and plot it.", "plot it with y = 2x + 5 too"),
+                ["y = x² + 3", "y = 2x + 5"],
+            ),
+            (("derivative of sin(x^2)", "second derivative?", "plot both"), ["d/dx (sin(x²))", "d²/dx² (sin(x²))"]),
+            (("plot x^2 and its derivative", "also plot 5", "plot it from -1 to 1"), ["x²", "d/dx (x²)", "5"]),
+            (("Zeichne x^2", "zeichne auch x^3", "entferne x^2"), ["x³"]),
+            (("plot e^x from 0 to 2", "with ln(x)", "and x too"), ["e^x", "ln(x)", "x"]),
+            (("plot x^2 and find its minimum", "add the line y = 3"), ["x²", "y = 3"]),
+            (("plot |x|", "tangent at 2", "plot that too"), ["|x|", "tangent"]),
+            (("plot cos(x)", "put sin(x) in too"), ["cos(x)", "sin(x)"]),
+            (("plot sin(x) and cos(x)", "remove the second one", "zoom in on 0 to 2"), ["sin(x)"]),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread]
+            assert curves(answered[-1]) == shown, thread
+        assert answered[-1].figures[0][0]["xlim"] == [0, 2]
+
+
+async def test_the_curves_of_a_plot_that_grew_can_be_asked_about(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        for message in ("plot y = x^2", "also plot y = x + 2", "where do they cross?"):
+            answered = await chat.ask(message)
+    assert "(-1, 1) and (2, 4)" in said(answered)
+
+
+async def test_title_colour_grid_and_size_change_the_plot_and_keep_its_curves(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        for message, code in (
+            ("plot x^2 in red", 'colours = {"x²": "red"}'),
+            ("make it blue", 'colours = {"x²": "blue"}'),
+            ('title it "My curve"', 'plt.title("My curve")'),
+            ("without a grid", "plt.grid(False)"),
+            ("make it bigger", "figsize=(12, 7.5)"),
+            ("zoom out", "2 * (right - left) / 2"),
+        ):
+            answered = await chat.ask(message)
+            assert code in answered.codes[-1], message
+            assert curves(answered) == ["x²"], message
+
+
+async def test_a_wish_about_a_plot_that_cannot_be_placed_is_asked_about(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for thread, words in (
+            (("make it red",), "no plot yet"),
+            (("plot x^2 and x^3", "make it red"), "which curve"),
+            (("plot x^2", "remove sin(x)"), "which curve"),
+            (("plot x^2", "remove x^2"), "only curve"),
+            (("plot x^2", "make the line thicker"), "what to change"),
+            (("derivative of x^2", "and 20%?"), "what you mean"),
+            (("is 97 prime", "plot x^2", "and 5?"), "what you mean"),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread]
+            assert words in answered[-1].text, thread
+            assert not answered[-1].codes, thread
+
+
+async def test_a_number_alone_takes_the_place_of_the_one_in_the_question_before(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for thread, value in (
+            (("What is 15% of 240?", "and 20%?"), "**48**"),
+            (("what is 30% of 50?", "and of 80?"), "**24**"),
+            (("what is 30% of 50?", "and 10% more?"), "16.5**"),
+            (("What is 15% of 240? And 20%?",), "**48**"),
+            (("Is 97 prime?", "and 91?"), "**not prime**"),
+            (("value of x^2 at x = 3", "and 5?"), "= 25**"),
+            (("f(x) = x^2", "f(3)", "and 5?"), "**f(5) = 25**"),
+            (("Was ist 15% von 240?", "und 20%?"), "**48**"),
+            (("limit of sin(x)/x as x goes to 0", "and to infinity?"), "**0**"),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread]
+            assert value in said(answered[-1]), thread
+
+
+async def test_a_misspelt_word_with_one_neighbour_is_understood_and_the_answer_says_so(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for message, value, note in (
+            ("slove x^2 = 4", "x = 2", "“slove” as “solve”"),
+            ("derivitive of x^3", "3x²", "“derivitive” as “derivative”"),
+            ("integrl of x from 0 to 2", "**2**", "“integrl” as “integral”"),
+        ):
+            answered = await Chat(sandbox).ask(message)
+            assert value in said(answered), message
+            assert note in answered.text, message
+        for message in ("What is love?", "find the mode of x^2", "hoese x^2"):
+            assert declined(await Chat(sandbox).ask(message)), message
+
+
+async def test_two_questions_get_two_answers(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": SALES}})
+        answered = await Chat(sandbox).ask("What is the mean of 3, 4, 8? Plot x^2.")
+        assert "**5**" in answered.text
+        assert curves(answered) == ["x²"]
+        answered = await Chat(sandbox).ask(
+            "What is the mean of revenue? Plot revenue by region.", file_names=("given.csv",)
+        )
+        monthly = await Chat(sandbox).ask("sum of revenue? And plot it by month.", file_names=("given.csv",))
+        both = await Chat(sandbox).ask("what columns are there and how many rows?", file_names=("given.csv",))
+    assert "sum of revenue by month" in monthly.text
+    assert "**5 rows**" in both.text
+    assert "The mean of revenue is **47**" in answered.text
+    assert "sum of revenue by region" in answered.text
+    assert answered.figures
+
+
+async def test_numbers_in_the_message_are_data(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for message, words in (
+            ("histogram of 1 2 2 3 3 3", "6 values"),
+            ("plot 3, 5, 8 as a bar chart", "3 values"),
+            ("box plot of 1, 2, 3, 10", "**2.5**"),
+            ("plot the points (1,2), (2,4), (3,5) and fit a line", "**y = 3x/2 + 2/3**"),
+            ("line through (1,2) and (3,8)", "**y = 3x - 1**"),
+        ):
+            answered = await Chat(sandbox).ask(message)
+            assert words in said(answered), message
+            assert len(answered.figures) == 1, message
+        chat = Chat(sandbox)
+        await chat.ask("mean of 4, 8, 15, 16")
+        assert "4 values" in (await chat.ask("histogram of them")).text
+
+
+async def test_curves_that_have_a_name_are_drawn(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for message, shown in (
+            ("plot a sine wave", "sin(x)"),
+            ("draw a parabola", "y = x²"),
+            ("plot a bell curve", "e^"),
+            ("plot a circle with radius 3", "x² + y² = 3²"),
+        ):
+            answered = await Chat(sandbox).ask(message)
+            assert shown in answered.text, message
+            assert answered.figures, message
+
+
+async def test_a_curve_with_nothing_to_see_is_named(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        answered = await Chat(sandbox).ask("plot ln(x) and x^2 from -3 to -1")
+    assert "Nothing of ln(x) is to be seen" in answered.text
+
+
+async def test_a_table_is_described_ranked_and_shared_out(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": SALES}})
+        for message, words in (
+            ("what is in this file?", ("**5 rows**", "Tea, Coffee, Milk", "1 missing", "- revenue by region")),
+            ("top 2 rows by revenue", ("| 2024-01-01 | South | Coffee | 5 | 100 |",)),
+            ("top 2 products by revenue", ("**Coffee**: 140\n- **Tea**: 70",)),
+            ("bottom 2 products by revenue", ("**Milk**: 25\n- **Tea**: 70",)),
+            ("which product sells best?", ("by which column", "units, revenue")),
+            ("what percent of revenue comes from Tea?", ("**29.7872 %**",)),
+            ("share of each region in revenue", ("South: **59.5745 %**",)),
+            ("mean of revenue for Tea", ("product = Tea", "**35**")),
+            ("average of revenu", ("**47**", "“revenu” as “revenue”")),
+            ("quit", ("“quit”", "these columns: date, region")),
+        ):
+            answered = await Chat(sandbox).ask(message, file_names=("given.csv",))
+            assert all(each in answered.text for each in words), (message, answered.text)
+
+
+async def test_a_line_over_time_has_one_value_a_day(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": SALES, "given_months.csv": "Monat;Umsatz\nMrz;3\nApr;9\nMai;5\n"}})
+        answered = await Chat(sandbox).ask("plot revenue over time", file_names=("given.csv",))
+        months = await Chat(sandbox).ask("Zeichne Umsatz", file_names=("given_months.csv",))
+    assert answered.figures[0][1]["y"] == [130, 40, 40, 25]
+    assert "added up" in answered.text
+    assert "über Monat" in months.text
+
+
+async def test_the_code_is_explained_once_in_a_conversation_and_again_when_asked(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        first, second, third = [await chat.ask(text) for text in ("2 + 3", "derivative of x^2", "how?")]
+    assert "**Why I used code.**" in first.text
+    assert "**Why I used code.**" not in second.text
+    assert "*How: it applies the rules of differentiation, term by term.*" in second.text
+    assert "**Why I used code.**" in third.text
+
+
+async def test_why_after_a_refusal_explains_no_older_answer(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        answered = [await chat.ask(text) for text in ("2 + 3", "what is a matrix", "why?", "show me the code")]
+    assert all("nothing to explain" in each.text for each in answered[2:])

@@ -1,0 +1,265 @@
+"""Wishes about a plot in words: `make it red`, `zoom in on 0 to 2`, `remove x^3`, `title it "Waves"`, `without a grid`.
+
+Each pattern describes a whole message, so that no word of it is passed over. Wishes that come with a new plot (`plot
+x^2 in red`) are taken out of the message, and the rest is read as usual.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from tutor.reading.reading import MAX_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A curve's colour; `curve` is what the person called it, empty for the only one or all."""
+
+    name: str  # matplotlib's
+    curve: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Several colours at once, in the order of the curves."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """The words above the plot."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Lines behind the curves."""
+
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """The box that names the curves."""
+
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """The range becomes this much of what it was."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The picture becomes this much larger."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """All curves but this one stay."""
+
+    curve: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Only this curve stays."""
+
+    curve: str
+
+
+PlotChange = Colour | Colours | Title | Grid | Legend | Zoom | Size | Remove | Keep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlotWording:
+    """The wishes of a message, and the rest of it, which is empty where it holds nothing else."""
+
+    rest: str
+    changes: tuple[PlotChange, ...] = ()
+
+
+_COLOURS: Final = {
+    "red": "red|rot|rote[rn]?",
+    "blue": "blue|blau|blaue[rn]?",
+    "green": "green|grün|grüne[rn]?",
+    "darkorange": "orange",
+    "purple": "purple|violet|violett|lila",
+    "black": "black|schwarz",
+    "gray": "gr[ae]y|grau",
+    "saddlebrown": "brown|braun",
+    "hotpink": "pink|rosa",
+    "gold": "yellow|gelb|gold",
+    "teal": "teal|turquoise|türkis",
+    "cyan": "cyan",
+    "magenta": "magenta",
+    "navy": "navy|dark blue|dunkelblau",
+}
+_COLOUR: Final = "(?:" + "|".join(_COLOURS.values()) + ")"
+_ENDS: Final = re.compile(
+    r"\A(?:(?:please|pls|can you|could you|would you|will you|now|and|then|but|ok|okay|so|i want to|i'd like to|let's"
+    r"|bitte|kannst du|könntest du|jetzt|und|aber|nun|mal)\b[\s,]*)+"
+    r"|(?:[\s,]*\b(?:please|pls|now|instead|again|bitte|jetzt|nochmal|thanks)\b|[\s?.!]+)+\Z",
+    re.IGNORECASE,
+)
+_PLOT: Final = r"(?:it|this|that|them|the (?:plot|graph|chart|diagram|figure|picture|image|drawing)|es|sie|ihn" \
+    r"|den (?:plot|graphen)|das (?:diagramm|bild|schaubild)|die (?:grafik|zeichnung))"  # fmt: skip
+_ONE_COLOUR: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:(?:use|with|in|try|as|mit) )?(?:the colou?r )?(?P<colour>{_COLOUR})(?: colou?r)?",
+        rf"(?:use|try) (?:the colou?r )?(?P<colour>{_COLOUR}) (?:for|on) (?P<curve>.+)",
+        rf"(?:make|colou?r|paint|turn|set|mach|mache|färbe) (?P<curve>.+?) (?:in |to |into )?(?P<colour>{_COLOUR})(?: ein)?",
+        rf"(?:change|set|switch) (?:the )?colou?r(?: of (?P<curve>.+?))? (?:to|into) (?P<colour>{_COLOUR})",
+        rf"(?:i want|i'd like|show|draw|plot|zeichne|zeige|male) (?P<curve>{_PLOT}|the (?:curve|line|function)"
+        rf"|die (?:kurve|linie|funktion)) in (?P<colour>{_COLOUR})",
+        rf"(?P<curve>.+?) (?:should|shall|must|soll) (?:be |in )?(?P<colour>{_COLOUR})(?: sein| werden)?",
+    )
+)
+_SEVERAL_COLOURS: Final = re.compile(
+    rf"(?:make|colou?r|paint|draw|mach|mache|färbe|zeichne) (?:{_PLOT}|the (?:curves|lines|graphs)|die (?:kurven|linien)) "
+    rf"(?:in )?(?P<colours>{_COLOUR}(?:(?:, | and | und |, and ){_COLOUR})+)",
+    re.IGNORECASE,
+)
+_TWO_OF_COLOURS: Final = re.compile(
+    rf"(?:make|colou?r|paint|draw|mach|mache|färbe) (?P<first>.+?) (?:in )?(?P<one>{_COLOUR}),? (?:and|und) "
+    rf"(?P<second>.+?) (?:in )?(?P<two>{_COLOUR})",
+    re.IGNORECASE,
+)
+_TITLE: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?:title|call|name|rename|entitle|nenne|betitle) {_PLOT}(?: to| as|:)? (?P<title>.+)",
+        rf"(?:(?:add|give|set|use|put|change|make|with|insert|gib|setze|füge|ändere) )?(?:{_PLOT} )?(?:on )?"
+        r"(?:a |an |the |den |einen )?(?:title|titel|heading|headline|überschrift)(?: of " + _PLOT + r")?"
+        r"(?:\s*:\s*| to | as | of | called | named | saying | is | be | auf |\s+(?=[\"“„'‘]))(?P<title>.+?)(?: hinzu| ein)?",
+    )
+)  # fmt: skip
+_ON: Final = r"(?:(?:add|show|with|turn on|switch on|put|draw|enable|include|use|i want|mit|zeige|zeichne) )?(?:a |the |ein |das |eine |die )?"
+_OFF: Final = r"(?:remove|without|hide|turn off|switch off|drop|no|delete|disable|take away|ohne|kein|keine|entferne) (?:a |the |any |ein |das |eine |die )?"
+_GRID: Final = r"(?:grid ?lines?|grid|gitter|raster|gitternetz)"
+_LEGEND: Final = r"(?:legend|legende)"
+_TO_PLOT: Final = r"(?: (?:on|off|to|in|from|of) ?(?:" + _PLOT + r")?| hinzu| weg)?"
+_SWITCHES: Final = tuple(
+    (re.compile(words + what + _TO_PLOT, re.IGNORECASE), change)
+    for words, what, change in (
+        (_ON, _GRID, Grid(shown=True)),
+        (_OFF, _GRID, Grid(shown=False)),
+        (_ON, _LEGEND, Legend(shown=True)),
+        (_OFF, _LEGEND, Legend(shown=False)),
+    )
+)
+_MORE: Final = r"(?: (?:more|further|a bit|a little|some more|again|weiter|etwas))*"
+_FACTORS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), change)
+    for pattern, change in (
+        (rf"zoom(?: {_PLOT})? in{_MORE}|(?:go |come )?closer|zoom{_MORE}|zoome{_MORE} (?:hinein|rein|heran|ran)", Zoom(0.5)),
+        (rf"zoom(?: {_PLOT})? out{_MORE}|(?:go )?further out|zoome{_MORE} (?:heraus|raus)", Zoom(2.0)),
+        (rf"(?:(?:make|draw|show|mach|mache|zeichne) {_PLOT} )?(?:bigger|larger|größer)", Size(1.5)),
+        (rf"(?:(?:make|draw|show|mach|mache|zeichne) {_PLOT} )?(?:smaller|kleiner)", Size(0.7)),
+    )
+)  # fmt: skip
+_REMOVE: Final = re.compile(
+    rf"(?:(?:remove|delete|erase|hide|drop|leave out|get rid of|take (?:away|out|off)|without|entferne|lösche|streiche|ohne)"
+    rf" (?P<curve>.+?)(?: (?:from|in|of|off|out of|aus|von|im) (?:{_PLOT}|dem (?:plot|diagramm|bild)))?"
+    r"|(?:take|nimm|nehme) (?P<taken>.+?) (?:away|out|off|weg|raus|heraus)(?: of| from)?(?: the plot| the graph| it)?)",
+    re.IGNORECASE,
+)
+_KEEP: Final = re.compile(
+    rf"(?:(?:show|plot|draw|keep|leave|zeige|zeichne) )?(?:only|just|nur) (?P<curve>.+?)(?: in {_PLOT})?"
+    rf"|(?:keep|leave) only (?P<kept>.+)",
+    re.IGNORECASE,
+)
+_END_OF_RANGE: Final = r"-?\s?(?:\d+(?:[.,]\d+)?\s?(?:pi|π)?|pi|π)(?:/\d+)?"
+_ZOOMED: Final = re.compile(
+    rf"(?:zoom|zoome|focus)(?: {_PLOT})?(?: in| out| rein| hinein)?(?: more| closer)?(?: (?:on|to|into|in|onto|auf|at))?"
+    r"(?: the| den| das)?(?: (?:range|interval|part|area|region|section|bereich|intervall))?"
+    rf"(?: (?:from|between|of|for|von|zwischen))?(?: x ?=)? ?[\[(]?\s*(?P<low>{_END_OF_RANGE})\s*"
+    rf"(?:to|and|until|bis|und|,|;|\.\.+|-|–)\s*(?:x ?= ?)?(?P<high>{_END_OF_RANGE})\s*[\])]?(?: rein| hinein)?",
+    re.IGNORECASE,
+)
+_IN_COLOUR: Final = re.compile(
+    rf"\s+in (?:the colou?r |der farbe )?(?P<colour>{_COLOUR})\b(?! ?[-+*/^=])", re.IGNORECASE
+)
+_WITH_TITLE: Final = re.compile(
+    r",?\s+(?:(?:with|and|mit|und)(?: the| a| dem)? (?:title|titel)|titled|entitled|called)\s*:?\s*"
+    r"[\"“„'‘](?P<title>[^\"”“'’]{1,80})[\"”“'’]",
+    re.IGNORECASE,
+)
+_WITHOUT: Final = tuple(
+    (re.compile(rf",?\s+(?:without|with no|and no|ohne)(?: a| the| any)? {what}\b", re.IGNORECASE), change)
+    for what, change in ((_GRID, Grid(shown=False)), (_LEGEND, Legend(shown=False)))
+)
+_DRAWS: Final = re.compile(
+    r"\b(?:plot|draw|graph|sketch|chart|show|zeichne|plotte|skizziere|zeig|zeige)\b", re.IGNORECASE
+)
+_IS_GERMAN: Final = re.compile(r"\b(?:zoome|bis|auf|und|bereich|von)\b", re.IGNORECASE)
+_MAX_TITLE_CHARS: Final = 80
+
+
+def plot_wording(text: str) -> PlotWording:
+    """What a message says of the looks of a plot, and what else it says."""
+    if len(text) > MAX_CHARACTERS:
+        return PlotWording(rest=text)
+    asked = re.sub(r"\s+", " ", text).strip()
+    while (shorter := _ENDS.sub("", asked).strip()) != asked:
+        asked = shorter
+    if zoomed := _ZOOMED.fullmatch(asked):
+        if _IS_GERMAN.search(asked):
+            return PlotWording(rest=f"zeichne es von {zoomed['low']} bis {zoomed['high']}")
+        return PlotWording(rest=f"plot it from {zoomed['low']} to {zoomed['high']}")
+    change = _whole(asked)
+    if change is not None:
+        return PlotWording(rest="", changes=change)
+    return _beside_a_plot(text) if _DRAWS.search(text) else PlotWording(rest=text)
+
+
+def _whole(asked: str) -> tuple[PlotChange, ...] | None:  # noqa: C901, PLR0911 - one case a form of wish
+    for pattern, change in (*_SWITCHES, *_FACTORS):
+        if pattern.fullmatch(asked):
+            return (change,)
+    if found := _SEVERAL_COLOURS.fullmatch(asked):
+        return (Colours(tuple(map(_colour, re.findall(rf"\b{_COLOUR}\b", found["colours"], re.IGNORECASE)))),)
+    if found := _TWO_OF_COLOURS.fullmatch(asked):
+        return (Colour(_colour(found["one"]), found["first"]), Colour(_colour(found["two"]), found["second"]))
+    for pattern in _TITLE:
+        if found := pattern.fullmatch(asked):
+            return (Title(found["title"].strip(" \"“”„'‘’")[:_MAX_TITLE_CHARS]),)
+    for pattern in _ONE_COLOUR:
+        if found := pattern.fullmatch(asked):
+            return (Colour(_colour(found["colour"]), found.groupdict().get("curve") or ""),)
+    if found := _REMOVE.fullmatch(asked):
+        return (Remove(found["curve"] or found["taken"]),)
+    if found := _KEEP.fullmatch(asked):
+        return (Keep(found["curve"] or found["kept"]),)
+    return None
+
+
+def _beside_a_plot(text: str) -> PlotWording:
+    """`plot x^2 in red, with the title "Waves"`: the looks, and the plot."""
+    changes: list[PlotChange] = []
+    if found := _WITH_TITLE.search(text):
+        changes.append(Title(found["title"].strip()))
+        text = _WITH_TITLE.sub("", text, count=1)
+    for pattern, change in _WITHOUT:
+        if pattern.search(text):
+            changes.append(change)
+            text = pattern.sub("", text)
+    colours = [_colour(found["colour"]) for found in _IN_COLOUR.finditer(text)]
+    if colours:
+        changes.append(Colours(tuple(colours)))
+        text = _IN_COLOUR.sub("", text)
+    return PlotWording(rest=text, changes=tuple(changes))
+
+
+def _colour(word: str) -> str:
+    return next(name for name, pattern in _COLOURS.items() if re.fullmatch(pattern, word, re.IGNORECASE))
