@@ -9,12 +9,13 @@ from aiohttp import web
 
 
 class RequestRefusedError(Exception):
-    """A request that is not taken; `code` is for programs, the message for whoever reads the answer."""
+    """A request that is not taken; `code` is for programs, the message for the person who reads the answer."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers = headers
 
 
 def error_body(code: str, message: str) -> bytes:
@@ -36,7 +37,7 @@ async def errors_as_json(
     try:
         return await handler(request)
     except RequestRefusedError as refusal:
-        return error_response(refusal.status, refusal.code, str(refusal))
+        return error_response(refusal.status, refusal.code, str(refusal), refusal.headers)
     except web.HTTPError as error:
         allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         message = f"{error.reason}: {request.method} {request.path}"

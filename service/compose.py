@@ -34,6 +34,7 @@ from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.teams.attachments import ConnectorFiles
+from adapters.teams.authentication import Authentication
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from bot.conversation import ConversationKey
@@ -55,6 +56,7 @@ from service.settings import (
     Secret,
     Settings,
 )
+from service.teams_identity import open_authentication
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
 from storage.files_folder import FolderFiles
@@ -106,6 +108,7 @@ class Bot:
     """A bot at work, without a listener: `intake` takes what people say, `files` holds what it sent."""
 
     intake: Intake
+    authentication: Authentication
     files: FileReader
     client: Client
     assistant_id: str
@@ -125,6 +128,7 @@ async def open_bot(
         client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
         assistant = await find_assistant(client, settings, hooks)
         session = await stack.enter_async_context(connector_session())
+        authentication = await stack.enter_async_context(open_authentication(settings))
         incoming = ConnectorFiles(session=session, folder=settings.data_dir / "incoming")
         incoming.open()
         files = await stack.enter_async_context(open_files(settings, public_url=files_url))
@@ -147,6 +151,7 @@ async def open_bot(
         stack.push_async_callback(intake.stop)
         yield Bot(
             intake=intake,
+            authentication=authentication,
             files=files,
             client=client,
             assistant_id=assistant.assistant_id,

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
 from adapters.file_links import add_file_routes
+from adapters.teams.authentication import LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
 from bot.ports import FileReader
@@ -95,8 +96,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             await stack.enter_async_context(_listening(app, port))
         if page is not None or not settings.is_public:
             own_channels = page.own_channels(url_of(page_port)) if page else {}
-            endpoint = MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), own_channels=own_channels)
-            app = loopback_app(endpoint, bot.files, health)
+            app = loopback_app(local_endpoint(bot, own_channels), bot.files, health)
             if page is not None:
                 await stack.enter_async_context(page.served(app, bot, port=page_port, files_url=files_url))
             await stack.enter_async_context(_listening(app, page_port))
@@ -111,7 +111,15 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
 
 def authenticated_endpoint(settings: Settings, bot: Bot) -> MessagesEndpoint:
     """The endpoint that strangers can reach: it proves each caller before it reads a body."""
-    raise NotImplementedError("without authentication there is no public listener")
+    if settings.teams is None:
+        raise NotImplementedError("without authentication there is no public listener")
+    return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=bot.authentication)
+
+
+def local_endpoint(bot: Bot, own_channels: Mapping[str, str]) -> MessagesEndpoint:
+    """The endpoint for programs of this machine, behind the guard of `loopback_app`."""
+    authentication = LoopbackAuthentication(own_channels=own_channels)
+    return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=authentication)
 
 
 def public_app(messages: MessagesEndpoint, files: FileReader, health: HealthRoutes) -> web.Application:

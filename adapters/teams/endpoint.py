@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
-from collections.abc import Mapping
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
 from botbuilder.core import BotAdapter, InvokeResponse, TurnContext
 from botbuilder.schema import Activity, ActivityTypes, ConversationReference, ResourceResponse
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]  # re-exported from azure.core
 from typing_extensions import override
 
+from adapters.teams.authentication import Authentication
 from adapters.teams.door import read_activity
 from adapters.teams.handler import TeamsDispatch
 from bot.errors import StorageError, UnreadableMessageError
 from httpkit.http_errors import RequestRefusedError, error_response
-from httpkit.loopback import is_loopback_url
 
 log = logging.getLogger(__name__)
-
-OWN_CHANNELS: Final = ("webchat", "terminal")
-"""Channels of this program's own: a message from outside never belongs to one."""
 
 _RETRY_AFTER_S: Final = 5
 _INVOKE_RESPONSE: Final = "InvokeResponse"
@@ -31,23 +26,22 @@ _INVOKE_RESPONSE: Final = "InvokeResponse"
 class MessagesEndpoint:
     """Answers each activity as soon as it is stored: Teams sends it again after some 15 s, the work may take longer."""
 
-    def __init__(self, *, dispatch: TeamsDispatch, own_channels: Mapping[str, str] | None = None) -> None:
-        """`own_channels` maps each channel that this program itself serves to its one `serviceUrl`, a secret."""
+    def __init__(self, *, dispatch: TeamsDispatch, authentication: Authentication) -> None:
         self._adapter = _ReceiveOnlyAdapter()
         self._dispatch = dispatch
-        self._own_channels = dict.fromkeys(OWN_CHANNELS, "") | dict(own_channels or {})
+        self._authentication = authentication
 
     def add_routes(self, app: web.Application) -> None:
         """Serve at the path that Bot Framework's tools expect."""
-        app.router.add_post("/api/messages", self.post)
+        app.router.add_post("/api/messages", self.post, expect_handler=_defer_continue)
 
     async def post(self, request: web.Request) -> web.Response:
         """202 once a message is stored, 4xx with the reason for what cannot be one, 503 if storing failed."""
-        activity = _activity(await read_activity(request))
-        own_url = self._own_channels.get(activity.channel_id or "")
-        if own_url is not None and not hmac.compare_digest(own_url.encode(), (activity.service_url or "").encode()):
-            # Otherwise a message could join a thread of the chat page and have its answer sent elsewhere.
-            raise RequestRefusedError(403, "ForeignChannel", "Only this program itself speaks in that channel.")
+        admission = await self._authentication.authenticate(request)
+        await _send_continue(request)
+        fields = await read_activity(request)
+        admission.admit(fields)
+        activity = _activity(fields)
         context = TurnContext(self._adapter, activity)
         try:
             await self._adapter.run_pipeline(context, self._dispatch.on_turn)
@@ -75,13 +69,22 @@ def _activity(fields: dict[str, object]) -> Activity:
             "ExpectRepliesNotSupported",
             "An answer may take minutes, so it cannot be the response to its message. Leave `deliveryMode` out.",
         )
-    if not is_loopback_url(activity.service_url or ""):
-        raise RequestRefusedError(
-            403,
-            "ForeignServiceUrl",
-            "Without authentication the `serviceUrl` must be a loopback address (http).",
-        )
     return activity
+
+
+async def _defer_continue(request: web.Request) -> None:
+    """Do nothing yet about `Expect: 100-continue`: aiohttp would ask for the body before anybody judged the headers."""
+
+
+async def _send_continue(request: web.Request) -> None:
+    expected = request.headers.get(hdrs.EXPECT)
+    if expected is None or request.version != HttpVersion11:
+        return
+    if expected.lower() != "100-continue":
+        raise RequestRefusedError(417, "ExpectationFailed", "The only expectation that can be met is 100-continue.")
+    writer = request.writer
+    await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    writer.output_size = 0  # as aiohttp does: these bytes are no part of the answer
 
 
 class _ReceiveOnlyAdapter(BotAdapter):

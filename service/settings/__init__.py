@@ -7,10 +7,15 @@ from service.settings.settings import (
     Blobs,
     BlobsByIdentity,
     BlobsByKey,
+    ClientCertificate,
+    ClientSecret,
+    FederatedIdentity,
+    ManagedIdentity,
     ModelEndpoint,
     OpenAIEndpoint,
     Settings,
     SettingsError,
+    TeamsSettings,
 )
 
 __all__ = [
@@ -19,11 +24,16 @@ __all__ = [
     "Blobs",
     "BlobsByIdentity",
     "BlobsByKey",
+    "ClientCertificate",
+    "ClientSecret",
+    "FederatedIdentity",
     "LogFormat",
     "LogLevel",
+    "ManagedIdentity",
     "ModelEndpoint",
     "OpenAIEndpoint",
     "Secret",
     "Settings",
     "SettingsError",
+    "TeamsSettings",
 ]

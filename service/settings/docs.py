@@ -80,7 +80,8 @@ def _page_entry(setting: Setting[object]) -> str:
     default = f"`{setting.default}`" if setting.default is not None else setting.default_doc or "none"
     secret = " Never shown." if setting.secret else ""
     example = f"{setting.name}={setting.example}"
-    return f"### {setting.name}\n\n{setting.doc}{secret}\n\nDefault: {default}. Example: `{example}`\n\n"
+    aliases = "".join(f" Also read from `{alias}`." for alias in setting.aliases)
+    return f"### {setting.name}\n\n{setting.doc}{secret}{aliases}\n\nDefault: {default}. Example: `{example}`\n\n"
 
 
 if __name__ == "__main__":

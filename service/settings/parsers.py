@@ -23,6 +23,8 @@ from service.settings.secret import Secret
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _MAX_RUN_S = 24 * 3600.0
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -31,6 +33,24 @@ class Backend(StrEnum):
 
     EMBEDDED = "embedded"
     ASSISTANTS = "assistants"
+
+
+class AppType(StrEnum):
+    """How the bot is registered, in Bot Framework's own words."""
+
+    SINGLE_TENANT = "SingleTenant"
+    MULTI_TENANT = "MultiTenant"
+    USER_ASSIGNED_MSI = "UserAssignedMSI"
+
+
+class CloudName(StrEnum):
+    """Which of Microsoft's clouds the bot is registered in."""
+
+    PUBLIC = "public"
+    GCC = "gcc"
+    GCCH = "gcch"
+    DOD = "dod"
+    CHINA = "china"
 
 
 class LogLevel(StrEnum):
@@ -213,6 +233,40 @@ def container_name(text: str) -> str:
     return text
 
 
+def guid(text: str) -> str:
+    """An id of Microsoft Entra ID, in lower case."""
+    if not _GUID.fullmatch(text):
+        raise ValueError("must be an id such as 11111111-2222-3333-4444-555555555555")
+    return text.lower()
+
+
+def guids(text: str) -> frozenset[str]:
+    """One or more ids, separated by commas."""
+    try:
+        found = frozenset(guid(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise ValueError("must be ids such as 11111111-2222-3333-4444-555555555555, separated by commas") from None
+    return found
+
+
+def guids_or_everybody(text: str) -> frozenset[str] | None:
+    """Ids, or None for `*` alone. Nothing else means everybody, least of all a list that cannot be read."""
+    if text == "*":
+        return None
+    try:
+        return guids(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or * alone, for everybody") from None
+
+
+def app_type(text: str) -> AppType:
+    """The kind of registration, in any case."""
+    found = [kind for kind in AppType if kind.lower() == text.lower()]
+    if not found:
+        raise ValueError(f"must be one of: {', '.join(AppType)}")
+    return found[0]
+
+
 def switch(text: str) -> bool:
     """On or off."""
     match text.lower():
@@ -222,6 +276,46 @@ def switch(text: str) -> bool:
             return False
         case _:
             raise ValueError("must be on or off")
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Exact origins, separated by commas: https, or http on this machine."""
+    return tuple(_origin(part.strip()) for part in text.split(","))
+
+
+def _origin(text: str) -> str:
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError("must be origins such as https://smba.example.com, separated by commas: no path, no capitals")
+    return _over_tls_or_loopback(text)
+
+
+def secure_url(text: str) -> str:
+    """An https address, or http on this machine."""
+    return _over_tls_or_loopback(url(text))
+
+
+def _over_tls_or_loopback(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("must begin with https://; http:// is for addresses of this machine only")
+    return address
+
+
+def login_url(text: str) -> str:
+    """The https address of a token issuer, with the tenant as its path if it names one."""
+    address = secure_url(text)
+    if urlsplit(address).scheme != "https":
+        raise ValueError("must be an address that begins with https://")
+    if urlsplit(address).path.count("/") > 1:
+        raise ValueError(
+            "must be a host and at most a tenant, such as https://login.microsoftonline.com/botframework.com"
+        )
+    return address
+
+
+def path(text: str) -> Path:
+    """The path of a file, which `rules` looks at."""
+    return _look_at(text)[0]
 
 
 def folder(text: str) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from adapters.teams.clouds import CHANNEL_SERVICES
 from service.settings import table
-from service.settings.parsers import Backend, is_loopback_host
+from service.settings.parsers import AppType, Backend, is_loopback_host
 from service.settings.sources import Mistake, Reading
 from service.settings.table import AZURE_OPENAI, Setting
 
@@ -22,6 +24,7 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
     except ValueError:  # already among the mistakes of the reading
         backend = None
     yield from _check_network(reading)
+    yield from _check_teams(reading)
     yield from _check_model_service(reading)
     yield from _check_storage(reading, backend)
     match backend:
@@ -56,6 +59,64 @@ def _check_network(reading: Reading) -> Iterator[Mistake]:
             table.CHAT_PAGE_PORT,
             "would have no effect: it needs MicrosoftAppId and CHAT_PAGE=on; without MicrosoftAppId PORT is the page's",
         )
+
+
+def _check_teams(reading: Reading) -> Iterator[Mistake]:
+    if not reading.has(table.MICROSOFT_APP_ID):
+        others = _names_set(reading, table.TEAMS)
+        if others:
+            yield _missing(table.MICROSOFT_APP_ID, f"must be set together with {others}")
+        return
+    try:
+        app_type = reading.value(table.MICROSOFT_APP_TYPE)
+    except ValueError:  # already among the mistakes of the reading
+        return
+    yield from _check_teams_credential(reading, app_type)
+    yield from _check_certificate(reading)
+    yield from _check_channel_service(reading)
+    if not reading.has(table.MICROSOFT_APP_TENANT_ID):
+        if app_type is not AppType.MULTI_TENANT and not reading.has(table.LOGIN_URL):
+            yield _missing(table.MICROSOFT_APP_TENANT_ID, f"must be set for {app_type}")
+        elif not reading.has(table.ALLOWED_TENANTS):
+            yield _missing(table.ALLOWED_TENANTS, "or MicrosoftAppTenantId must say whose people are answered")
+
+
+def _check_teams_credential(reading: Reading, app_type: AppType) -> Iterator[Mistake]:
+    credentials = _names_set(reading, table.TEAMS_CREDENTIALS)
+    if app_type is AppType.USER_ASSIGNED_MSI:
+        if credentials:
+            yield Mistake(about=credentials, wrong="would have no effect: MicrosoftAppType is UserAssignedMSI")
+    elif not credentials:
+        yield _missing(
+            table.MICROSOFT_APP_PASSWORD,
+            "or MicrosoftAppCertificate or MicrosoftAppFederatedIdentity must be set: the bot proves by it who it is",
+        )
+    elif sum(reading.has(setting) for setting in table.TEAMS_CREDENTIALS) > 1:
+        yield Mistake(about=credentials, wrong="are several credentials for one app; keep one")
+
+
+def _check_certificate(reading: Reading) -> Iterator[Mistake]:
+    try:
+        path = reading.optional(table.MICROSOFT_APP_CERTIFICATE)
+    except ValueError:  # already among the mistakes of the reading
+        return
+    if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+        yield _wrong(reading, table.MICROSOFT_APP_CERTIFICATE, "must be the path of a file that this user may read")
+
+
+def _check_channel_service(reading: Reading) -> Iterator[Mistake]:
+    try:
+        cloud, service = reading.value(table.CLOUD), reading.optional(table.CHANNEL_SERVICE)
+    except ValueError:  # already among the mistakes of the reading
+        return
+    if service is None:
+        return
+    if service not in CHANNEL_SERVICES:
+        known = " or ".join(CHANNEL_SERVICES)
+        yield _wrong(reading, table.CHANNEL_SERVICE, f"must be {known}; leave it unset in the public cloud")
+    elif reading.has(table.CLOUD) and cloud not in CHANNEL_SERVICES[service]:
+        both = f"{reading.found[table.CLOUD.name]} and {reading.found[table.CHANNEL_SERVICE.name]}"
+        yield Mistake(about=both, wrong="name different clouds; keep one")
 
 
 def _check_model_service(reading: Reading) -> Iterator[Mistake]:

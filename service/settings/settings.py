@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
 from service.settings import table
-from service.settings.parsers import Backend, LogFormat, LogLevel
+from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
 from service.settings.rules import check_together
 from service.settings.secret import Secret
 from service.settings.sources import Mistake, Reading, read_settings
@@ -75,13 +77,62 @@ class TeamsApp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSecret:
+    """The app registration's client secret."""
+
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """A PEM file with the app registration's certificate and its private key."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederatedIdentity:
+    """A managed identity whose tokens the app registration accepts in place of a secret."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedIdentity:
+    """The bot is itself a user-assigned managed identity: its client id is the app id."""
+
+
+BotCredential = ClientSecret | ClientCertificate | FederatedIdentity | ManagedIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamsSettings:
+    """The bot's registration with Microsoft, and who may use it.
+
+    `login_url` and `login_tenant` are where the bot asks for its own tokens. `allowed_tenants` None means everybody, by
+    the operator's own `*`; `allowed_users` None means everybody of those tenants.
+    """
+
+    app_id: str
+    login_url: str
+    login_tenant: str
+    credential: BotCredential
+    cloud: Cloud
+    trusted_service_urls: tuple[str, ...]
+    allowed_tenants: frozenset[str] | None
+    allowed_users: frozenset[str] | None
+    allow_guests: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, parsed and checked.
 
     `public_url` has no trailing slash; None means the address that the service listens on. Turns are stored in
     `data_dir` unless there is a `database_url`, files unless there are `blobs`. `endpoint` is the model behind the
     embedded server, or the Assistants service; with the built-in tutor both it and `model` are None. `is_public`: there
-    is an app id, so callers are authenticated and may come from anywhere. `chat_page_port` is None without a chat page.
+    is an app id, so callers are authenticated and may come from anywhere; `teams` has the rest of the registration.
+    `chat_page_port` is None without a chat page.
     """
 
     host: str
@@ -89,6 +140,7 @@ class Settings:
     public_url: str | None
     is_public: bool
     chat_page_port: int | None
+    teams: TeamsSettings | None
     data_dir: Path
     database_url: Secret | None
     blobs: Blobs | None
@@ -119,6 +171,7 @@ class Settings:
             public_url=reading.optional(table.PUBLIC_URL),
             is_public="MicrosoftAppId" in reading.found,
             chat_page_port=chat_page_port(reading),
+            teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
             data_dir=reading.value(table.DATA_DIR),
             database_url=reading.optional(table.DATABASE_URL),
             blobs=_blobs(reading),
@@ -147,6 +200,49 @@ def chat_page_port(reading: Reading) -> int | None:
     if not wanted:
         return None
     return reading.value(table.CHAT_PAGE_PORT if is_public else table.PORT)
+
+
+def _teams(reading: Reading) -> TeamsSettings:
+    app_type, tenant = reading.value(table.MICROSOFT_APP_TYPE), reading.optional(table.MICROSOFT_APP_TENANT_ID)
+    service = reading.optional(table.CHANNEL_SERVICE)
+    name: str = reading.value(table.CLOUD)
+    if service is not None and not reading.has(table.CLOUD):
+        name = min(CHANNEL_SERVICES[service], key=list(CLOUDS).index)
+    cloud = CLOUDS[name]
+    cloud = replace(
+        cloud,
+        issuer=reading.optional(table.TOKEN_ISSUER) or cloud.issuer,
+        metadata_url=reading.optional(table.METADATA_URL) or cloud.metadata_url,
+        scope=reading.optional(table.OAUTH_SCOPE) or cloud.scope,
+    )
+    login = urlsplit(reading.optional(table.LOGIN_URL) or cloud.login_url)
+    own_tenant = cloud.shared_tenant if app_type is AppType.MULTI_TENANT else tenant
+    if reading.has(table.ALLOWED_TENANTS):
+        allowed = reading.optional(table.ALLOWED_TENANTS)
+    else:
+        allowed = frozenset({tenant} if tenant else ())
+    return TeamsSettings(
+        app_id=reading.value(table.MICROSOFT_APP_ID),
+        login_url=f"https://{login.netloc}",
+        login_tenant=login.path.strip("/") or own_tenant or cloud.shared_tenant,
+        credential=_credential(reading, app_type),
+        cloud=cloud,
+        trusted_service_urls=reading.optional(table.TRUSTED_SERVICE_URLS) or (),
+        allowed_tenants=allowed,
+        allowed_users=reading.optional(table.ALLOWED_USERS),
+        allow_guests=reading.value(table.ALLOW_GUESTS),
+    )
+
+
+def _credential(reading: Reading, app_type: AppType) -> BotCredential:
+    """The one credential that the settings name: nothing else is tried."""
+    if app_type is AppType.USER_ASSIGNED_MSI:
+        return ManagedIdentity()
+    if (secret := reading.optional(table.MICROSOFT_APP_PASSWORD)) is not None:
+        return ClientSecret(secret=secret)
+    if (path := reading.optional(table.MICROSOFT_APP_CERTIFICATE)) is not None:
+        return ClientCertificate(path=path)
+    return FederatedIdentity(client_id=reading.value(table.MICROSOFT_APP_FEDERATED_IDENTITY))
 
 
 def _endpoint(reading: Reading) -> ModelEndpoint | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from service.settings import parsers
-from service.settings.parsers import Backend, LogFormat, LogLevel
+from service.settings.parsers import AppType, Backend, CloudName, LogFormat, LogLevel
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -76,6 +76,70 @@ CHAT_PAGE_PORT: Final = Setting(
 DATA_DIR: Final = Setting(
     "DATA_DIR", parsers.folder, "./data", "/var/lib/teamsbot",
     "Directory for conversations, plots and files. Created if missing, readable by its owner only (mode 0700).")
+
+MICROSOFT_APP_ID: Final = Setting(
+    "MicrosoftAppId", parsers.guid, None, "11111111-2222-3333-4444-555555555555",
+    "Id of the bot's app registration. With it the bot serves Microsoft Teams: `/api/messages` demands Teams' signed "
+    "tokens. Without it programs of this machine are served, and nobody else.",
+    aliases=("CLIENT_ID",))
+MICROSOFT_APP_TYPE: Final = Setting(
+    "MicrosoftAppType", parsers.app_type, AppType.SINGLE_TENANT, "UserAssignedMSI",
+    "Kind of the registration: `SingleTenant`, `MultiTenant`, or `UserAssignedMSI` for a bot that is a managed "
+    "identity.")
+MICROSOFT_APP_TENANT_ID: Final = Setting(
+    "MicrosoftAppTenantId", parsers.guid, None, "99999999-8888-7777-6666-555555555555",
+    "Tenant of the app registration, in which the bot asks for its tokens.",
+    aliases=("TENANT_ID",))
+MICROSOFT_APP_PASSWORD: Final = Setting(
+    "MicrosoftAppPassword", parsers.secret, None, "the-secret-value",
+    "Client secret of the app registration (its value, not its id).",
+    aliases=("CLIENT_SECRET",), secret=True)
+MICROSOFT_APP_CERTIFICATE: Final = Setting(
+    "MicrosoftAppCertificate", parsers.path, None, "/etc/teamsbot/bot.pem",
+    "PEM file with certificate and private key, instead of a secret.")
+MICROSOFT_APP_FEDERATED_IDENTITY: Final = Setting(
+    "MicrosoftAppFederatedIdentity", parsers.guid, None, "22222222-3333-4444-5555-666666666666",
+    "Client id of a user-assigned managed identity that the app registration trusts (federated credential), instead "
+    "of a secret: the way without anything to keep or to renew.")
+CLOUD: Final = Setting(
+    "CLOUD", parsers.one_of(CloudName), CloudName.PUBLIC, "gcch",
+    "Microsoft cloud of the tenant: `public`, `gcc`, `gcch`, `dod` or `china`.")
+CHANNEL_SERVICE: Final = Setting(
+    "ChannelService", parsers.url, None, "https://botframework.azure.us",
+    "Bot Framework's own name for the cloud; CLOUD says the same in a word.")
+METADATA_URL: Final = Setting(
+    "ToBotFromChannelOpenIdMetadataUrl", parsers.secure_url, None,
+    "https://login.botframework.com/v1/.well-known/openidconfiguration",
+    "OpenID metadata of the issuer of Teams' tokens. For test rigs; the cloud has its own.",
+    default_doc="that of the cloud")
+TOKEN_ISSUER: Final = Setting(
+    "ToBotFromChannelTokenIssuer", parsers.url, None, "https://api.botframework.com",
+    "Issuer of Teams' tokens, as their `iss` names it. For test rigs; the cloud has its own.",
+    default_doc="that of the cloud")
+LOGIN_URL: Final = Setting(
+    "ToChannelFromBotLoginUrl", parsers.login_url, None, "https://login.microsoftonline.com/botframework.com",
+    "Where the bot asks for its own token, with the tenant as the path. For test rigs; the cloud has its own.",
+    default_doc="that of the cloud, with MicrosoftAppTenantId")
+OAUTH_SCOPE: Final = Setting(
+    "ToChannelFromBotOAuthScope", parsers.line, None, "https://api.botframework.com/.default",
+    "What the bot's own token is for. For test rigs; the cloud has its own.",
+    default_doc="that of the cloud")
+TRUSTED_SERVICE_URLS: Final = Setting(
+    "TRUSTED_SERVICE_URLS", parsers.origins, None, "https://smba.example.com",
+    "Exact origins, separated by commas, that may receive the bot's answers **and its token**, beside the hosts of the "
+    "cloud. For test rigs, and for clouds whose hosts this program does not know.")
+
+ALLOWED_TENANTS: Final = Setting(
+    "ALLOWED_TENANTS", parsers.guids_or_everybody, None, "99999999-8888-7777-6666-555555555555",
+    "Ids of the tenants whose people are answered, separated by commas; `*` answers everybody who can install the bot.",
+    default_doc="MicrosoftAppTenantId")
+ALLOWED_USERS: Final = Setting(
+    "ALLOWED_USERS", parsers.guids, None, "33333333-4444-5555-6666-777777777777",
+    "Object ids of the people who are answered (Microsoft Entra ID), separated by commas.",
+    default_doc="everybody in ALLOWED_TENANTS")
+ALLOW_GUESTS: Final = Setting(
+    "ALLOW_GUESTS", parsers.switch, "off", "on",
+    "Whether guests of a tenant are answered, as far as Teams says that somebody is one: `on` or `off`.")
 
 DATABASE_URL: Final = Setting(
     "DATABASE_URL", parsers.postgresql_url, None,
@@ -181,22 +245,33 @@ LOG_FORMAT: Final = Setting(
 NO_COLOR: Final = Setting("NO_COLOR", parsers.given, None, "1", "Any value switches colours off.")
 # fmt: on
 
-_NO_AUTHENTICATION = "this version does not authenticate requests yet and therefore serves this machine only"
 _NO_FOUNDRY = "this version does not talk to Microsoft Foundry agents yet"
 
-# Refused rather than ignored: a bot that starts with MicrosoftAppId set would look as if it checked tokens.
+# Refused rather than ignored: a bot that starts with these would look as if it used them.
 _UNSUPPORTED: Final = tuple(
-    Setting(name, parsers.line, None, "", doc, aliases=aliases, secret=True, unsupported=reason)
-    for name, aliases, doc, reason in (
-        ("MicrosoftAppType", (), "Kind of the bot's app registration.", _NO_AUTHENTICATION),
-        ("MicrosoftAppId", ("CLIENT_ID",), "Id of the app registration.", _NO_AUTHENTICATION),
-        ("MicrosoftAppPassword", ("CLIENT_SECRET",), "Secret of the app registration.", _NO_AUTHENTICATION),
-        ("MicrosoftAppTenantId", ("TENANT_ID",), "Tenant of the app registration.", _NO_AUTHENTICATION),
-        ("AZURE_AI_PROJECT_ENDPOINT", (), "Address of a Microsoft Foundry project.", _NO_FOUNDRY),
-        ("AZURE_AI_AGENT_NAME", (), "Name of an agent in that project.", _NO_FOUNDRY),
+    Setting(name, parsers.line, None, "", doc, secret=True, unsupported=reason)
+    for name, doc, reason in (
+        ("AZURE_AI_PROJECT_ENDPOINT", "Address of a Microsoft Foundry project.", _NO_FOUNDRY),
+        ("AZURE_AI_AGENT_NAME", "Name of an agent in that project.", _NO_FOUNDRY),
     )
 )
 
+TEAMS_CREDENTIALS: Final = (MICROSOFT_APP_PASSWORD, MICROSOFT_APP_CERTIFICATE, MICROSOFT_APP_FEDERATED_IDENTITY)
+TEAMS_ACCESS: Final = (ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS)
+TEAMS: Final = (
+    MICROSOFT_APP_ID,
+    MICROSOFT_APP_TYPE,
+    MICROSOFT_APP_TENANT_ID,
+    *TEAMS_CREDENTIALS,
+    *TEAMS_ACCESS,
+    CLOUD,
+    CHANNEL_SERVICE,
+    METADATA_URL,
+    TOKEN_ISSUER,
+    LOGIN_URL,
+    OAUTH_SCOPE,
+    TRUSTED_SERVICE_URLS,
+)
 AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
 AZURE_STORAGE: Final = (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL, AZURE_STORAGE_CONTAINER)
 
@@ -211,6 +286,7 @@ TEAMS_APP: Final = (
 
 SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     "Network and data directory": (HOST, PORT, PUBLIC_URL, CHAT_PAGE, CHAT_PAGE_PORT, DATA_DIR),
+    "Microsoft Teams": TEAMS,
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
     "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
     "The model or service behind the assistant": (MODEL, OPENAI_BASE_URL, OPENAI_API_KEY, *AZURE_OPENAI),

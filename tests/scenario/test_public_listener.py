@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from adapters.teams.authentication import LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
 from service import server
@@ -34,7 +35,7 @@ FROM_A_PROXY = {
 
 
 def any_caller(settings: Settings, bot: Bot) -> MessagesEndpoint:
-    return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake))
+    return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=LoopbackAuthentication())
 
 
 class Listeners:

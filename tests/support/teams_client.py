@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from adapters.teams.authentication import Authentication, LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
 from bot.conversation import ActivityId, ConversationReference, Incoming
@@ -100,13 +101,13 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(*, idle_s: float = IDLE_S) -> AsyncIterator[Door]:
-    """The endpoint behind its guards on a port of its own."""
+async def open_door(*, idle_s: float = IDLE_S, authentication: Authentication | None = None) -> AsyncIterator[Door]:
+    """The endpoint behind its guards on a port of its own; without authentication it serves loopback only."""
     accepted = Accepted()
     async with aiohttp.ClientSession(auto_decompress=False) as client:
-        app = web.Application(middlewares=[errors_as_json, loopback_only])
+        app = web.Application(middlewares=[errors_as_json, *([] if authentication else [loopback_only])])
         dispatch = TeamsDispatch(accepted)
-        MessagesEndpoint(dispatch=dispatch).add_routes(app)
+        MessagesEndpoint(dispatch=dispatch, authentication=authentication or LoopbackAuthentication()).add_routes(app)
         runner = HttpRunner(app, idle_s=idle_s, shutdown_timeout_s=0.1)
         await runner.setup()
         try:

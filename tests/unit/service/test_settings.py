@@ -156,13 +156,6 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "MicrosoftAppType",
-        "MicrosoftAppId",
-        "MicrosoftAppPassword",
-        "MicrosoftAppTenantId",
-        "CLIENT_ID",
-        "CLIENT_SECRET",
-        "TENANT_ID",
         "AZURE_AI_PROJECT_ENDPOINT",
         "AZURE_AI_AGENT_NAME",
     ],

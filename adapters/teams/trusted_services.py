@@ -1,0 +1,55 @@
+"""The connector addresses that this bot speaks to, and those that may see its token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from httpkit.loopback import is_loopback_url
+
+# One exact form, as for loopback addresses: no user name, escape, query or dot segment, so that no two readers of an
+# address can disagree about its host.
+_URL: Final = re.compile(
+    r"(?P<origin>https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[::1\])(?::[0-9]{1,5})?)"
+    r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?",
+    re.ASCII,
+)
+
+
+class TrustedServices:
+    """Judges service addresses, of new and of stored messages alike.
+
+    Hosts are compared whole: anybody can register a name below trafficmanager.net.
+    """
+
+    def __init__(
+        self, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), tokenless: Iterable[str] = ()
+    ) -> None:
+        """`origins` are further exact origins; `tokenless` are origins that never see the bot's token."""
+        self._with_token = frozenset({f"https://{host}" for host in hosts} | set(origins))
+        self._tokenless = frozenset(tokenless)
+
+    def allows(self, url: str) -> bool:
+        """Whether activities may be posted below this service address."""
+        origin = origin_of(url)
+        return origin is not None and origin in self._with_token | self._tokenless
+
+    def takes_token(self, url: str) -> bool:
+        """Whether the bot's token may go to this address."""
+        origin = origin_of(url)
+        return origin is not None and origin in self._with_token - self._tokenless
+
+
+class LoopbackServices(TrustedServices):
+    """The services of a bot without an app id: any on this machine, and no token for any of them."""
+
+    def allows(self, url: str) -> bool:
+        """Whether the address is one of this machine."""
+        return is_loopback_url(url)
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of a service address; None if it is not of the one form that is accepted."""
+    found = _URL.fullmatch(url)
+    return found["origin"] if found is not None else None

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.settings import Settings, SettingsError, TeamsSettings
+
+APP = "11111111-2222-3333-4444-555555555555"
+TENANT = "99999999-8888-7777-6666-555555555555"
+PUBLIC = ("https://api.botframework.com", "smba.trafficmanager.net", "https://login.microsoftonline.com")
+US = ("https://api.botframework.us", "smba.infra.gov.teams.microsoft.us", "https://login.microsoftonline.us")
+BOT = {"MicrosoftAppId": APP, "MicrosoftAppPassword": "canary-secret", "MicrosoftAppTenantId": TENANT}
+
+
+def read(**changes: str) -> TeamsSettings:
+    teams = Settings.read(BOT | changes, Path("/nonexistent/.env")).teams
+    assert teams is not None
+    return teams
+
+
+def mistakes(**environ: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(environ, Path("/nonexistent/.env"))
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def test_without_an_app_id_there_is_no_teams() -> None:
+    assert Settings.read({}, Path("/nonexistent/.env")).teams is None
+
+
+def test_the_three_lines_that_the_teams_cli_writes_are_enough(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"CLIENT_ID={APP}\nCLIENT_SECRET=s\nTENANT_ID={TENANT}\n")
+    teams = Settings.read({}, tmp_path / ".env").teams
+    assert teams is not None
+    assert (teams.app_id, teams.login_url, teams.login_tenant) == (APP, "https://login.microsoftonline.com", TENANT)
+    assert teams.allowed_tenants == frozenset({TENANT})
+
+
+@pytest.mark.parametrize("text", ["*", " * "])
+def test_only_a_star_alone_means_everybody(text: str) -> None:  # trap 11
+    assert read(ALLOWED_TENANTS=text).allowed_tenants is None
+
+
+@pytest.mark.parametrize(
+    "text", [",", f"{TENANT},", f",{TENANT}", f"{TENANT},*", "**", "common", "organizations", "contoso.com", "null"]
+)
+def test_a_list_of_tenants_that_cannot_be_read_is_refused(text: str) -> None:  # trap 11
+    assert any(
+        line.startswith("ALLOWED_TENANTS (environment) must be ids") for line in mistakes(**BOT, ALLOWED_TENANTS=text)
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_list_of_tenants_is_that_of_the_bot_and_not_everybody(text: str) -> None:  # trap 11
+    assert read(ALLOWED_TENANTS=text).allowed_tenants == frozenset({TENANT})
+
+
+def test_tenants_are_read_in_any_case_and_with_blanks_between() -> None:
+    assert read(ALLOWED_TENANTS=f"{TENANT.upper()} , {APP}").allowed_tenants == frozenset({TENANT, APP})
+
+
+def test_a_multi_tenant_bot_has_to_say_whom_it_serves() -> None:
+    bot = {"MicrosoftAppId": APP, "MicrosoftAppPassword": "s", "MicrosoftAppType": "multitenant"}
+    assert any(line.startswith("ALLOWED_TENANTS or MicrosoftAppTenantId must say") for line in mistakes(**bot))
+    assert read(MicrosoftAppType="MultiTenant").login_tenant == "botframework.com"
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"MicrosoftAppId": APP, "MicrosoftAppTenantId": TENANT}, "MicrosoftAppPassword or"),
+        ({"MicrosoftAppId": APP, "MicrosoftAppPassword": "canary-secret"}, "MicrosoftAppTenantId must be set"),
+        ({"MicrosoftAppPassword": "canary-secret"}, "MicrosoftAppId must be set together with"),
+        ({"TRUSTED_SERVICE_URLS": "https://x.example"}, "MicrosoftAppId must be set together with"),
+        ({"ALLOW_GUESTS": "on"}, "MicrosoftAppId must be set together with"),
+        (BOT | {"MicrosoftAppFederatedIdentity": APP}, "MicrosoftAppPassword (environment), MicrosoftAppFederated"),
+        (BOT | {"MicrosoftAppType": "UserAssignedMSI"}, "MicrosoftAppPassword (environment) would have no effect"),
+        (BOT | {"MicrosoftAppId": "my-bot"}, "MicrosoftAppId (environment) must be an id"),
+        (BOT | {"MicrosoftAppType": "Sometimes"}, "MicrosoftAppType (environment) must be one of"),
+        (BOT | {"ALLOWED_USERS": "ann@contoso.com"}, "ALLOWED_USERS (environment) must be ids"),
+        (BOT | {"ALLOW_GUESTS": "perhaps"}, "ALLOW_GUESTS (environment) must be on or off"),
+        (BOT | {"CLOUD": "mars"}, "CLOUD (environment) must be one of"),
+        (BOT | {"ChannelService": "https://botframework.mars"}, "ChannelService (environment) must be"),
+        (
+            BOT | {"ChannelService": "https://botframework.azure.us", "CLOUD": "china"},
+            "CLOUD (environment) and Channel",
+        ),
+        (BOT | {"TRUSTED_SERVICE_URLS": "https://x.example/path"}, "TRUSTED_SERVICE_URLS (environment) must be"),
+        (BOT | {"TRUSTED_SERVICE_URLS": "http://x.example"}, "TRUSTED_SERVICE_URLS (environment) must begin"),
+        (BOT | {"TRUSTED_SERVICE_URLS": "https://*.example"}, "TRUSTED_SERVICE_URLS (environment) must be"),
+        (BOT | {"ToChannelFromBotLoginUrl": "http://127.0.0.1:1/adfs"}, "ToChannelFromBotLoginUrl (environment) must"),
+        (BOT | {"ToBotFromChannelOpenIdMetadataUrl": "http://x.example/"}, "ToBotFromChannelOpenIdMetadataUrl"),
+        (
+            BOT | {"MicrosoftAppCertificate": "/nonexistent.pem"},
+            "MicrosoftAppCertificate (environment) must be the path",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_told(environ: dict[str, Any], told: str) -> None:
+    found = mistakes(**environ)
+    assert any(line.startswith(told) for line in found), found
+    assert "canary" not in " ".join(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "issuer", "host", "login"),
+    [
+        ({}, *PUBLIC),
+        ({"CLOUD": "gcc"}, PUBLIC[0], "smba.infra.gcc.teams.microsoft.com", PUBLIC[2]),
+        ({"CLOUD": "GCCH"}, *US),
+        ({"CLOUD": "dod"}, US[0], "smba.infra.dod.teams.microsoft.us", US[2]),
+        ({"CLOUD": "china"}, "https://api.botframework.azure.cn", None, "https://login.partner.microsoftonline.cn"),
+        ({"ChannelService": "https://botframework.azure.us"}, *US),
+    ],
+)
+def test_a_cloud_is_one_setting(settings: dict[str, str], issuer: str, host: str | None, login: str) -> None:
+    teams = read(**settings)
+    assert teams.cloud.issuer == issuer
+    assert teams.cloud.connector_hosts == (frozenset({host}) if host else frozenset())
+    assert teams.login_url == login
+
+
+def test_a_rig_can_replace_every_address() -> None:
+    teams = read(
+        ToBotFromChannelOpenIdMetadataUrl="http://127.0.0.1:9/metadata",
+        ToBotFromChannelTokenIssuer="https://issuer.example",
+        ToChannelFromBotLoginUrl="https://localhost:8443/adfs",
+        ToChannelFromBotOAuthScope="scope",
+        TRUSTED_SERVICE_URLS="http://127.0.0.1:7, https://x.example:8443",
+    )
+    assert (teams.cloud.metadata_url, teams.cloud.issuer) == ("http://127.0.0.1:9/metadata", "https://issuer.example")
+    assert (teams.login_url, teams.login_tenant, teams.cloud.scope) == ("https://localhost:8443", "adfs", "scope")
+    assert teams.trusted_service_urls == ("http://127.0.0.1:7", "https://x.example:8443")
