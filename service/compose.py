@@ -56,7 +56,7 @@ from service.settings import (
     Secret,
     Settings,
 )
-from service.teams_identity import open_authentication
+from service.teams_identity import answering_services, open_authentication, open_bot_token
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
 from storage.files_folder import FolderFiles
@@ -128,11 +128,12 @@ async def open_bot(
         client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
         assistant = await find_assistant(client, settings, hooks)
         session = await stack.enter_async_context(connector_session())
+        token = await stack.enter_async_context(open_bot_token(settings))
         authentication = await stack.enter_async_context(open_authentication(settings))
         incoming = ConnectorFiles(session=session, folder=settings.data_dir / "incoming")
         incoming.open()
         files = await stack.enter_async_context(open_files(settings, public_url=files_url))
-        channel = TeamsChannel(connector=Connector(session=session))
+        channel = TeamsChannel(connector=Connector(session=session, services=answering_services(settings), token=token))
         outside = Outside(
             assistant=assistant,
             channel=channel,

@@ -1,19 +1,28 @@
-"""The bot's identity at Microsoft as its parts need it: who may bring activities, and where answers may go."""
+"""The bot at Microsoft: who may bring activities, where answers go, and with which token."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final
 
+from azure.core.credentials import AccessToken
+from typing_extensions import override
+
+from adapters.teams.access_list import AccessList
 from adapters.teams.authentication import Authentication, LoopbackAuthentication, TokenAuthentication
+from adapters.teams.bot_token import BotToken, TokenCredential
 from adapters.teams.connector import connector_session
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
-from service.settings import Settings
+from service.settings import ClientCertificate, ClientSecret, FederatedIdentity, Settings, TeamsSettings
 
 log = logging.getLogger(__name__)
+
+_EXCHANGE_SCOPE: Final = "api://AzureADTokenExchange/.default"
 
 
 @asynccontextmanager
@@ -25,19 +34,105 @@ async def open_authentication(settings: Settings) -> AsyncIterator[Authenticatio
         return
     if teams.trusted_service_urls:
         log.warning("the bot's token may go to further origins", extra={"origins": teams.trusted_service_urls})
+    if teams.allowed_tenants is None:
+        log.warning("people of every tenant are answered: ALLOWED_TENANTS is *")
     async with connector_session() as session:
         cloud = teams.cloud
         keys = SigningKeys(issuer=cloud.issuer, metadata_url=cloud.metadata_url, session=session)
         keys.prefetch()
-        verifier = TokenVerifier(app_id=teams.app_id, issuers=[Issuer(name=cloud.issuer, keys=keys)])
+        access = AccessList(tenants=teams.allowed_tenants, users=teams.allowed_users, allow_guests=teams.allow_guests)
         try:
-            yield TokenAuthentication(verifier=verifier, services=trusted_services(settings))
+            yield TokenAuthentication(
+                verifier=TokenVerifier(app_id=teams.app_id, issuers=[Issuer(name=cloud.issuer, keys=keys)]),
+                services=TrustedServices(hosts=cloud.connector_hosts, origins=teams.trusted_service_urls),
+                access=access,
+            )
         finally:
             await keys.close()
 
 
-def trusted_services(settings: Settings) -> TrustedServices:
-    """The service addresses that may be posted to."""
-    if settings.teams is None:
+def answering_services(settings: Settings) -> TrustedServices:
+    """Where answers may go. The chat page's connector is on this machine, and never sees a token."""
+    teams = settings.teams
+    if teams is None:
         return LoopbackServices()
-    return TrustedServices(hosts=settings.teams.cloud.connector_hosts, origins=settings.teams.trusted_service_urls)
+    return TrustedServices(
+        hosts=teams.cloud.connector_hosts,
+        origins=teams.trusted_service_urls,
+        loopback=settings.chat_page_port is not None,
+    )
+
+
+@asynccontextmanager
+async def open_bot_token(settings: Settings) -> AsyncIterator[BotToken | None]:
+    """The bot's token for the connector; None without an app id."""
+    if settings.teams is None:
+        yield None
+        return
+    teams = settings.teams
+    token = BotToken(open_credential=partial(_credential, teams), scope=teams.cloud.scope)
+    try:
+        yield token
+    finally:
+        await token.close()
+
+
+def _credential(teams: TeamsSettings) -> TokenCredential:
+    """Exactly the credential that the settings name; azure-identity's chains would try a developer's login too."""
+    from azure.identity.aio import CertificateCredential, ClientSecretCredential, ManagedIdentityCredential
+
+    match teams.credential:
+        case ClientSecret(secret=secret):
+            return ClientSecretCredential(
+                teams.login_tenant,
+                teams.app_id,
+                secret.reveal(),
+                authority=teams.login_url,
+                disable_instance_discovery=True,
+                retry_total=1,
+            )
+        case ClientCertificate(path=path):
+            return CertificateCredential(
+                teams.login_tenant,
+                teams.app_id,
+                certificate_path=str(path),
+                authority=teams.login_url,
+                disable_instance_discovery=True,
+                retry_total=1,
+            )
+        case FederatedIdentity(client_id=client_id):
+            return _FederatedCredential(teams, client_id)
+        case _:
+            return ManagedIdentityCredential(client_id=teams.app_id, retry_total=1)
+
+
+class _FederatedCredential(TokenCredential):
+    """A managed identity's token in place of a secret.
+
+    azure-identity asks for the assertion by a plain function, which would block the loop; so it is fetched before, for
+    each token anew.
+    """
+
+    def __init__(self, teams: TeamsSettings, client_id: str) -> None:
+        from azure.identity.aio import ClientAssertionCredential, ManagedIdentityCredential
+
+        self._identity = ManagedIdentityCredential(client_id=client_id, retry_total=1)
+        self._assertion = ""
+        self._app = ClientAssertionCredential(
+            teams.login_tenant,
+            teams.app_id,
+            lambda: self._assertion,
+            authority=teams.login_url,
+            disable_instance_discovery=True,
+            retry_total=1,
+        )
+
+    @override
+    async def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
+        self._assertion = (await self._identity.get_token(_EXCHANGE_SCOPE)).token
+        return await self._app.get_token(*scopes, **kwargs)
+
+    @override
+    async def close(self) -> None:
+        await self._identity.close()
+        await self._app.close()

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from aiohttp import hdrs, web
 from typing_extensions import override
 
+from adapters.teams.access_list import AccessList
 from adapters.teams.signing_keys import KeysUnavailableError
 from adapters.teams.token_verifier import TokenRefusedError, TokenVerifier, VerifiedToken
 from adapters.teams.trusted_services import TrustedServices
@@ -77,8 +78,14 @@ class TokenAuthentication(Authentication):
     """For a bot with an app id: callers show a token that the channel's issuer signed for this very bot."""
 
     def __init__(
-        self, *, verifier: TokenVerifier, services: TrustedServices, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        verifier: TokenVerifier,
+        services: TrustedServices,
+        access: AccessList,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._access = access
         self._verifier = verifier
         self._services = services
         self._refusals = RefusalLog(clock=clock)
@@ -100,13 +107,16 @@ class TokenAuthentication(Authentication):
                 "The token cannot be verified at the moment.",
                 headers={hdrs.RETRY_AFTER: str(max(1, math.ceil(error.retry_after_s)))},
             ) from None
-        return _TokenAdmission(token, self._services, self._refusals)
+        return _TokenAdmission(token, self._services, self._access, self._refusals)
 
 
 class _TokenAdmission(Admission):
     """A verified token, to be compared with the activity that came with it."""
 
-    def __init__(self, token: VerifiedToken, services: TrustedServices, refusals: RefusalLog) -> None:
+    def __init__(
+        self, token: VerifiedToken, services: TrustedServices, access: AccessList, refusals: RefusalLog
+    ) -> None:
+        self._access = access
         self._token = token
         self._services = services
         self._refusals = refusals
@@ -140,6 +150,9 @@ class _TokenAdmission(Admission):
             raise TokenRefusedError(
                 "TenantMismatch", "The activity names different tenants.", " ".join(sorted(tenants))
             )
+        tenant = next(iter(tenants), None)
+        if (reason := self._access.refusal(activity, tenant)) is not None:
+            raise TokenRefusedError(reason, "This bot does not serve the sender.", tenant or "no tenant")
 
 
 class RefusalLog:

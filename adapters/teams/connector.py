@@ -17,9 +17,11 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.pace import Pace
 from adapters.teams.place import Place
 from adapters.teams.retries import Attempts, Failure, Idempotency, RetryPolicy, failure_of
+from adapters.teams.trusted_services import LoopbackServices, TrustedServices
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from httpkit.retry_after import retry_after_s
 
@@ -76,8 +78,13 @@ class Connector:
         session: aiohttp.ClientSession,
         policy: RetryPolicy | None = None,
         pace: Pace | None = None,
+        services: TrustedServices | None = None,
+        token: BotToken | None = None,
     ) -> None:
+        """`services` are the addresses that are posted to: without them those of this machine, and no token."""
         self._session = session
+        self._services = services or LoopbackServices()
+        self._token = token
         self._policy = policy or RetryPolicy()
         self._pace = pace or Pace()
         self._next_success: dict[str, asyncio.Event] = {}  # by service address, while somebody waits for it
@@ -116,11 +123,10 @@ class Connector:
         idempotency: Idempotency,
         activity: dict[str, object] | None,
     ) -> _Answer:
-        url = place.url(activity_id)
         attempts = Attempts(self._policy, idempotency)
         while True:
             await self._wait_in_line(method, place, attempts.repeat_until_s)
-            answer = await self._ask(method, url, activity)
+            answer = await self._ask_with_token(method, place, activity_id, activity)
             if isinstance(answer, _Answer) and answer.status < 300:
                 if (waited_for := self._next_success.pop(place.service_url, None)) is not None:
                     waited_for.set()
@@ -150,13 +156,34 @@ class Connector:
                 raise _unknown(method) from None
             raise DeliveryError(f"{method}: too many requests wait for Teams' limits", retryable=True) from None
 
-    async def _ask(self, method: str, url: URL, activity: dict[str, object] | None) -> _Answer | Failure:
+    async def _ask_with_token(
+        self, method: str, place: Place, activity_id: str | None, activity: dict[str, object] | None
+    ) -> _Answer | Failure:
+        """One request, and a second with another token if the first one's was refused."""
+        url = place.url(self._services, activity_id)
+        if self._token is None or not self._services.takes_token(place.service_url):
+            return await self._ask(method, url, activity, None)
+        try:
+            token = await self._token.get()
+            answer = await self._ask(method, url, activity, token)
+            if isinstance(answer, _Answer) and answer.status == 401:
+                log.info("bot token refused, renewing it", extra={"method": method})
+                answer = await self._ask(method, url, activity, await self._token.renew(token))
+        except TokenUnavailableError as error:
+            raise DeliveryError(f"{method}: {error}", retryable=True) from None
+        return answer
+
+    async def _ask(
+        self, method: str, url: URL, activity: dict[str, object] | None, token: str | None
+    ) -> _Answer | Failure:
         """One request, and what its failure says if no answer came.
 
         A redirect is an answer: an activity goes to the address we judged.
         """
         body = None if activity is None else _bytes(activity)
-        headers = {"Content-Type": "application/json"} if body else None
+        headers = {"Content-Type": "application/json"} if body else {}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         answer: _Answer | None = None
         try:
             request = self._session.request(method, url, data=body, headers=headers, allow_redirects=False)

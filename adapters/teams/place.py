@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import yarl
 
+from adapters.teams.trusted_services import TrustedServices
 from bot.errors import DeliveryError
-from httpkit.loopback import is_loopback_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +19,12 @@ class Place:
     conversation: str
     tenant: str = ""
 
-    def url(self, activity_id: str | None = None) -> yarl.URL:
+    def url(self, services: TrustedServices, activity_id: str | None = None) -> yarl.URL:
         """The address of its activities or of one of them; DeliveryError if it is none that we may speak to.
 
         The service address is judged again, for a stored one may be older than today's rules.
         """
-        if not is_loopback_url(self.service_url):
+        if not services.allows(self.service_url):
             raise DeliveryError("the conversation's service address is not trusted", retryable=False)
         if activity_id == "":
             raise DeliveryError("the activity to change has no id", retryable=False)

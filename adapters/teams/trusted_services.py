@@ -23,30 +23,25 @@ class TrustedServices:
     Hosts are compared whole: anybody can register a name below trafficmanager.net.
     """
 
-    def __init__(
-        self, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), tokenless: Iterable[str] = ()
-    ) -> None:
-        """`origins` are further exact origins; `tokenless` are origins that never see the bot's token."""
+    def __init__(self, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), loopback: bool = False) -> None:
+        """`origins` are further exact origins. With `loopback` this machine may be posted to too, without a token."""
         self._with_token = frozenset({f"https://{host}" for host in hosts} | set(origins))
-        self._tokenless = frozenset(tokenless)
+        self._loopback = loopback
 
     def allows(self, url: str) -> bool:
         """Whether activities may be posted below this service address."""
-        origin = origin_of(url)
-        return origin is not None and origin in self._with_token | self._tokenless
+        return self.takes_token(url) or (self._loopback and is_loopback_url(url))
 
     def takes_token(self, url: str) -> bool:
         """Whether the bot's token may go to this address."""
-        origin = origin_of(url)
-        return origin is not None and origin in self._with_token - self._tokenless
+        return origin_of(url) in self._with_token
 
 
 class LoopbackServices(TrustedServices):
     """The services of a bot without an app id: any on this machine, and no token for any of them."""
 
-    def allows(self, url: str) -> bool:
-        """Whether the address is one of this machine."""
-        return is_loopback_url(url)
+    def __init__(self) -> None:
+        super().__init__(loopback=True)
 
 
 def origin_of(url: str) -> str | None:

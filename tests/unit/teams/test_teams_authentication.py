@@ -13,6 +13,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from adapters.teams.access_list import AccessList
 from adapters.teams.authentication import RefusalLog, TokenAuthentication
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
@@ -37,6 +38,10 @@ EMULATOR = "https://sts.windows.net/d6d49420-f39b-4df7-a1dc-d59a935871db/"
 RS256 = '{"alg":"RS256","typ":"JWT","kid":"one"}'
 
 
+ACCESS = AccessList(tenants=frozenset({TENANT}))
+ONE_USER = AccessList(tenants=frozenset({TENANT}), users=frozenset({APP_ID}))
+
+
 @dataclass
 class Rig:
     door: Door
@@ -58,7 +63,9 @@ async def rig() -> AsyncIterator[Rig]:
         keys = SigningKeys(issuer=ISSUER, metadata_url=issuer.metadata_url, session=session)
         verifier = TokenVerifier(app_id=APP_ID.upper(), issuers=[Issuer(name=ISSUER, keys=keys)])
         services = TrustedServices(hosts={"smba.trafficmanager.net"}, origins=("http://127.0.0.1:9",))
-        async with open_door(authentication=TokenAuthentication(verifier=verifier, services=services)) as door:
+        async with open_door(
+            authentication=TokenAuthentication(verifier=verifier, services=services, access=ACCESS)
+        ) as door:
             yield Rig(door=door, issuer=issuer)
         await keys.close()
 
@@ -375,6 +382,41 @@ async def test_an_endorsement_is_for_the_part_of_the_channel_before_the_colon(ri
     assert rig.door.accepted.messages[0].key.channel == channel
 
 
+@pytest.mark.parametrize(
+    ("access", "sender", "tenant", "code"),
+    [
+        (ACCESS, {}, TENANT, None),
+        (ACCESS, {}, TENANT.upper(), None),
+        (ACCESS, {}, APP_ID, "TenantNotAllowed"),
+        (ACCESS, {}, None, "TenantNotAllowed"),
+        (AccessList(tenants=frozenset()), {}, TENANT, "TenantNotAllowed"),  # an empty list is nobody
+        (AccessList(tenants=frozenset()), {}, None, "TenantNotAllowed"),
+        (AccessList(tenants=None), {}, APP_ID, None),
+        (ACCESS, {"tenantId": TENANT}, TENANT, None),
+        (ACCESS, {"tenantId": APP_ID}, TENANT, "GuestNotAllowed"),
+        (ACCESS, {"userRole": "guest"}, TENANT, "GuestNotAllowed"),
+        (ACCESS, {"userRole": "anonymous"}, TENANT, "GuestNotAllowed"),
+        (ACCESS, {"userPrincipalName": "a_b.example#EXT#@c.example"}, TENANT, "GuestNotAllowed"),
+        (AccessList(tenants=frozenset({TENANT}), allow_guests=True), {"tenantId": APP_ID}, TENANT, None),
+        (ONE_USER, {"aadObjectId": APP_ID.upper()}, TENANT, None),
+        (ONE_USER, {"aadObjectId": TENANT}, TENANT, "UserNotAllowed"),
+        (ONE_USER, {}, TENANT, "UserNotAllowed"),
+    ],
+)
+def test_who_is_not_named_is_not_served(
+    access: AccessList, sender: dict[str, Any], tenant: str | None, code: str | None
+) -> None:  # traps 11 and 12
+    assert access.refusal({"from": sender}, tenant) == code
+
+
+@pytest.mark.parametrize("shape", ["personal", "installation_update", "invoke_card_action", "card_submit", "channel"])
+async def test_people_of_other_tenants_are_refused_at_the_door_whatever_they_send(rig: Rig, shape: str) -> None:
+    foreign = recorded(shape, serviceUrl=SERVICE_URL, channelData={"tenant": {"id": APP_ID}}, channelId="msteams")
+    foreign["conversation"] = {"id": "a:1", "tenantId": APP_ID}
+    assert await rig.post(token(), foreign) == (403, "TenantNotAllowed")
+    assert not rig.door.accepted.messages
+
+
 async def test_a_tenant_in_one_place_alone_is_enough(rig: Rig) -> None:
     assert await rig.post(token(), said(channelData=None)) == (202, "")
     assert await rig.post(token(), said(conversation=WITHOUT_TENANT)) == (202, "")
@@ -442,7 +484,9 @@ async def test_the_same_key_id_of_another_issuer_is_another_key() -> None:  # tr
         ]
         services = TrustedServices(hosts={"smba.trafficmanager.net"})
         verifier = TokenVerifier(app_id=APP_ID, issuers=issuers)
-        async with open_door(authentication=TokenAuthentication(verifier=verifier, services=services)) as door:
+        async with open_door(
+            authentication=TokenAuthentication(verifier=verifier, services=services, access=ACCESS)
+        ) as door:
             rig = Rig(door=door, issuer=ours)
             assert await rig.post(token(iss=other)) == (401, "WrongSignature")
             assert await rig.post(signed(claims(iss=other), key="two")) == (202, "")
