@@ -61,13 +61,19 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
-    """Tell the person that this turn will not be answered."""
+    """Tell the person that this turn will not be answered, while its run is cancelled: nobody waits for it any more."""
     reply = apology(error, turn)
-    try:
-        return await deliver(turn, reply, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
-    except DeliveryError as refusal:
-        log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(refusal)})
+    telling = deliver(turn, reply, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
+    cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
+    outcome, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
+    if isinstance(cancelled, BaseException):
+        raise cancelled
+    if isinstance(outcome, DeliveryError):
+        log.warning("the apology cannot be delivered", extra={"turn": turn.id, "why": str(outcome)})
         return UNDELIVERABLE
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 async def _reply(turn: Turn, outside: Outside) -> Reply:

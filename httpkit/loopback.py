@@ -33,13 +33,14 @@ async def loopback_only(
     point to it (Host: DNS rebinding), a tunnel or proxy makes strangers look local (Forwarded), and other users of the
     machine reach it like its own. Where the kernel does not tell the user, see `peer_user_of`, those are served.
     """
-    if (reason := _objection(request)) is not None:
+    if (reason := why_not_local(request)) is not None:
         log.warning("request refused", extra={"why": reason})
         raise RequestRefusedError(403, "NotLocal", f"Without authentication only local requests are served: {reason}.")
     return await handler(request)
 
 
-def _objection(request: web.Request) -> str | None:
+def why_not_local(request: web.Request) -> str | None:
+    """What shows that a request does not come from a program of this machine; None for one that does."""
     if peer_user_of(request) is PeerUser.ANOTHER:
         return "it comes from another user of this machine"
     if not request.raw_path.startswith("/"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -15,6 +14,9 @@ from aiohttp.typedefs import Handler, Middleware
 from adapters.embedded.api_errors import ApiError
 from adapters.embedded.api_objects import dump, parse
 from adapters.embedded.object_store import Rows, Store, Stored, StoreError, Window
+from httpkit.http_errors import RequestRefusedError
+from httpkit.json_body import check_extent, read_body
+from httpkit.loopback import why_not_local
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,6 @@ def create_app(*, api_key: str, resources: Iterable[Resource]) -> web.Applicatio
 
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
-_ORIGIN = re.compile(rf"https?://{_HOST.pattern}", re.IGNORECASE)
 
 
 def access_control(api_key: str) -> Middleware:
@@ -54,28 +54,36 @@ def access_control(api_key: str) -> Middleware:
             _check_key(request, api_key)
             _check_encoding(request)
             return await handler(request)
-        except ApiError as error:
-            return _refused(error)
-        except StoreError as error:
-            log.warning("request not served", extra={"path": request.path, "why": str(error)})
-            return _refused(ApiError(str(error), status=503, kind="server_error"))
-        except web.HTTPRequestEntityTooLarge:
-            return _refused(ApiError("The request is too large.", status=413))
-        except web.HTTPMethodNotAllowed as error:
-            return _refused(ApiError(f"Not allowed to {error.method} on {request.path}.", status=405))
-        except web.HTTPNotFound:
-            return _refused(ApiError(f"Invalid URL ({request.method} {request.path})", status=404))
+        except (ApiError, RequestRefusedError, StoreError, web.HTTPError) as error:
+            refusal = _as_api_error(error, request)
+            return web.Response(status=refusal.status, body=dump(refusal.as_json()), content_type="application/json")
 
     return check
 
 
+def _as_api_error(error: Exception, request: web.Request) -> ApiError:
+    match error:
+        case ApiError():
+            return error
+        case RequestRefusedError(status=status):
+            return ApiError(str(error), status=status)
+        case StoreError():
+            log.warning("request not served", extra={"path": request.path, "why": str(error)})
+            return ApiError(str(error), status=503, kind="server_error")
+        case web.HTTPMethodNotAllowed(method=method):
+            return ApiError(f"Not allowed to {method} on {request.path}.", status=405)
+        case web.HTTPNotFound():
+            return ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
+        case web.HTTPError(status=status, reason=reason):
+            return ApiError(f"{reason}.", status=status)
+        case _:
+            raise error
+
+
 def _check_place(request: web.Request) -> None:
     """A web page elsewhere can reach a loopback port through the browser; its Host or Origin gives it away."""
-    if not _HOST.fullmatch(request.headers.get("Host", "")):
-        raise ApiError("This server answers only to its loopback address.", status=403)
-    origin = request.headers.get("Origin")
-    if origin is not None and not _ORIGIN.fullmatch(origin):
-        raise ApiError("Requests of web pages from elsewhere are refused.", status=403)
+    if reason := why_not_local(request):
+        raise ApiError(f"Only programs of this machine are served: {reason}.", status=403)
 
 
 def _check_key(request: web.Request, api_key: str) -> None:
@@ -96,12 +104,10 @@ def _check_encoding(request: web.Request) -> None:
         raise ApiError("The body of the request must not be compressed.", status=415)
 
 
-def _refused(error: ApiError) -> web.Response:
-    return web.Response(status=error.status, body=dump(error.as_json()), content_type="application/json")
-
-
 MAX_BODY_BYTES = 8_000_000
-MAX_NESTING = 100  # orjson reads far deeper than it writes, and what comes in here goes out again
+MAX_NESTING = 100
+MAX_VALUES = 200_000
+"""In one body. Eight megabytes of tiny objects would hold the event loop for seconds (S23)."""
 
 
 def answered(value: object) -> web.Response:
@@ -110,19 +116,15 @@ def answered(value: object) -> web.Response:
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a body; no body is an empty object. Raises ApiError (400, 413)."""
-    try:
-        raw = await request.read()
-    except web.RequestPayloadError as error:
-        raise ApiError("The body of the request cannot be read.") from error
+    """The JSON object of a body; no body is an empty object. Raises ApiError and RequestRefusedError (4xx)."""
+    raw = await read_body(request, max_bytes=MAX_BODY_BYTES)
     try:
         body = orjson.loads(raw) if raw.strip() else {}
     except orjson.JSONDecodeError as error:
         raise ApiError("We could not parse the JSON body of your request.") from error
     if not isinstance(body, dict):
         raise ApiError("The JSON body of the request has to be an object.")
-    if _is_deeper_than(MAX_NESTING, body):
-        raise ApiError(f"The JSON body of the request is nested deeper than {MAX_NESTING} levels.")
+    check_extent(body, max_nesting=MAX_NESTING, max_values=MAX_VALUES)
     return body
 
 
@@ -148,22 +150,3 @@ async def listed(store: Store, kind: type[Stored], window: Window, **where: str)
             "last_id": found[-1].id if found else None,
         }
     )
-
-
-def _is_deeper_than(levels: int, body: dict[str, Any]) -> bool:
-    level: list[Any] = [body]
-    for _ in range(levels):
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    match value:
-        case dict():
-            return value.values()
-        case list():
-            return value
-        case _:
-            return ()

@@ -20,6 +20,7 @@ from adapters.embedded.run_events import EventBroker, RunJournal
 from adapters.embedded.run_executor import RunLoop, RunTasks
 from adapters.embedded.run_routes import Runs
 from adapters.embedded.thread_routes import Messages, Threads
+from httpkit.http_server import HttpRunner
 
 MAX_FILE_BYTES = 100_000_000
 SHUTDOWN_S = 2.0
@@ -94,8 +95,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
 
 
 async def _listen(app: web.Application, host: str, port: int, stack: AsyncExitStack) -> str:
-    # Compressed bodies are refused by access_control; aiohttp would unpack them first, and fail on bad data.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, auto_decompress=False)
+    runner = HttpRunner(app, shutdown_timeout_s=SHUTDOWN_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, host, port).start()

@@ -81,6 +81,7 @@ class Rows:
         self._sql.execute("DELETE FROM objects WHERE id = ? OR thread_id = ?", (id_, id_))
         self._sql.execute("DELETE FROM products WHERE thread_id = ?", (id_,))
         self._sql.execute("DELETE FROM originals WHERE thread_id = ?", (id_,))
+        self._sql.execute("DELETE FROM restarts WHERE thread_id = ?", (id_,))
 
     def all(self, kind: type[Stored], **where: str) -> list[Stored]:
         """Objects in order of creation, filtered by the columns of `schema.sql`."""
@@ -130,6 +131,14 @@ class Rows:
         """What the model said in a step, as it came."""
         row = self._sql.execute("SELECT sender, fields FROM originals WHERE step_id = ?", (step_id,)).fetchone()
         return OriginalMessage(sender=row[0], fields=orjson.loads(row[1]), size_bytes=len(row[1])) if row else None
+
+    def count_restart(self, run: Run, change: int = 1) -> int:
+        """Add to the restarts of a run; returns how many there are now."""
+        query = (
+            "INSERT INTO restarts (run_id, thread_id, count) VALUES (?, ?, ?) "
+            "ON CONFLICT (run_id) DO UPDATE SET count = count + excluded.count RETURNING count"
+        )
+        return int(self._sql.execute(query, (run.id, run.thread_id, change)).fetchone()[0])
 
     def expire(self, file_id: str, at_s: int) -> None:
         """Let a file go at a time in unix seconds."""

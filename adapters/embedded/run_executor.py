@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 
 from adapters.embedded import run_transitions
 from adapters.embedded.api_objects import RunId, plain
 from adapters.embedded.code_interpreter import CodeInterpreter
 from adapters.embedded.model_prompt import request_of
 from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
-from adapters.embedded.object_store import Store, StoreError
+from adapters.embedded.object_store import Rows, Store, StoreError
 from adapters.embedded.run_context import Pictures, read_context
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import ACTIVE, CodeCall, FunctionCall, LastError, Run, RunStatus, RunStep, ToolCalls
@@ -134,12 +135,16 @@ def _open_calls(step: RunStep) -> list[CodeCall | FunctionCall]:
     return [call for call in details.tool_calls if not call.answered] if isinstance(details, ToolCalls) else []
 
 
+MAX_STARTS = 5
+"""Of one run, as of one turn of the bot: code that kills this process would do so at every start (S8)."""
 MAX_SETTLE_ATTEMPTS = 20
 MAX_PAUSE_S = 60.0
+GIVEN_UP = f"The server ended {MAX_STARTS} times while it worked on this run, so it is not tried again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RunningTask:
+    run: Run
     task: asyncio.Task[None]
     work: asyncio.Task[None]
     outputs_came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -160,7 +165,14 @@ class RunTasks:
             lambda rows: [run for status in ACTIVE for run in rows.all(Run, status=status)]
         )
         for run in unfinished:
-            log.info("run resumed after a restart", extra={"run": run.id, "status": run.status})
+            # A run that waits for its client or is being cancelled does nothing that could end the process.
+            works = run.status in {RunStatus.QUEUED, RunStatus.IN_PROGRESS}
+            restarts = await self._store.transact(partial(Rows.count_restart, run=run)) if works else 0
+            if restarts >= MAX_STARTS:
+                log.warning("run given up", extra={"run": run.id, "starts": restarts})
+                await self._settle(run.id, RunStatus.FAILED, GIVEN_UP)
+                continue
+            log.info("run resumed after a restart", extra={"run": run.id, "status": run.status, "restarts": restarts})
             self.start(run)
             if run.status is RunStatus.CANCELLING:
                 self.cancel(run)
@@ -170,7 +182,7 @@ class RunTasks:
         outputs_came = asyncio.Event()
         work = asyncio.create_task(self._loop.drive(run.id, outputs_came), name=f"work on {run.id}")
         task = asyncio.create_task(self._supervise(run, work), name=f"{run.id}")
-        self._running[run.id] = _RunningTask(task=task, work=work, outputs_came=outputs_came)
+        self._running[run.id] = _RunningTask(run=run, task=task, work=work, outputs_came=outputs_came)
         task.add_done_callback(lambda _: self._running.pop(run.id, None))
 
     def wake(self, run_id: RunId) -> None:
@@ -185,11 +197,17 @@ class RunTasks:
         self._running[run.id].work.cancel()
 
     async def stop(self) -> None:
-        """Let go of all runs; they stay as they are, for the next start."""
+        """Let go of all runs; they stay as they are, for the next start, which does not count against them."""
+        stopped = [running.run for running in self._running.values()]
         tasks = [task for running in self._running.values() for task in (running.task, running.work)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for run in stopped:
+            try:
+                await self._store.transact(partial(Rows.count_restart, run=run, change=-1))
+            except StoreError as fault:
+                log.warning("orderly stop of a run not stored", extra={"run": run.id, "why": str(fault)})
 
     async def _supervise(self, run: Run, work: asyncio.Task[None]) -> None:
         left_s = (run.expires_at or 0) - self._journal.now()

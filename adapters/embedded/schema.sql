@@ -41,6 +41,15 @@ CREATE TABLE IF NOT EXISTS originals (
 
 CREATE INDEX IF NOT EXISTS originals_in_thread ON originals (thread_id);
 
+-- How often work on a run was taken up again after its process had died; `-1` more for each orderly stop.
+CREATE TABLE IF NOT EXISTS restarts (
+    run_id    TEXT PRIMARY KEY,
+    thread_id TEXT NOT NULL,
+    count     INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS restarts_in_thread ON restarts (thread_id);
+
 -- Uploads that are not kept for ever; `at` is in unix seconds.
 CREATE TABLE IF NOT EXISTS expiries (
     file_id TEXT PRIMARY KEY,

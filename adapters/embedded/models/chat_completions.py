@@ -22,7 +22,6 @@ from adapters.embedded.models.chat_errors import (
     SettingNames,
     TransientError,
     broken_off,
-    retry_after_s_of,
     status_error,
     unreachable,
     unreadable,
@@ -34,6 +33,7 @@ from adapters.embedded.models.context_window import cut_to_fit
 from adapters.embedded.models.endpoint_capabilities import LIFETIME_S, EndpointCapabilities, Feature
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
 from adapters.embedded.models.reply_repair import repair_reply
+from httpkit.retry_after import retry_after_s
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ class ChatCompletions:
             raise unreachable(self._names) from None
         status = response.status if response.status != 200 else disguised_status(data) or 200
         if status != 200:
-            raise status_error(status, data, retry_after_s_of(response.headers), self._names)
+            raise status_error(status, data, retry_after_s(response.headers), self._names)
         try:
             return reply_of(data, sender=self._sender)
         except UnreadableReplyError:

@@ -5,11 +5,9 @@ What the endpoint itself says in words is looked at and dropped, since it may qu
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -145,16 +143,3 @@ def _refusal(status: int, words: str, names: SettingNames) -> ModelError:
         return RefusedError(said, words=words)
     said = f"The model's endpoint refused the request ({status}); check {names.model}, and what its server's log says."
     return RefusedError(said, words=words)
-
-
-def retry_after_s_of(headers: Mapping[str, str]) -> float | None:
-    """In each of the three forms in use: milliseconds (OpenAI, Azure), seconds, and a date (RFC 9110, 10.2.3)."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "").strip()
-        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
-            return float(value) * unit_s
-    try:
-        moment = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-        return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())
-    except (TypeError, ValueError, OverflowError):  # no date, or one without a time zone
-        return None

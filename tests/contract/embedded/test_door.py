@@ -194,3 +194,23 @@ async def test_a_port_that_is_taken_is_an_error_and_the_folder_is_let_go(tmp_pat
 
 def test_the_folder_is_nobody_elses(base_url: str, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "files").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For"])
+async def test_what_a_proxy_passed_on_is_refused_even_with_the_key(base_url: str, name: str) -> None:
+    # S16
+    status, body = await answered(f"{base_url}/assistants", {**BEARER, name: "for=203.0.113.7"})
+    assert (status, body["error"]["type"]) == (403, "invalid_request_error")
+
+
+async def test_an_answer_does_not_name_the_server(base_url: str) -> None:
+    # S16
+    async with aiohttp.ClientSession() as session, session.get(f"{base_url}/assistants", headers=BEARER) as got:
+        assert "Server" not in got.headers
+
+
+async def test_a_body_of_very_many_values_is_refused(base_url: str) -> None:
+    # S23
+    body = b'{"model": "m", "metadata": {"a": [' + b"[]," * 300_000 + b"[]]}}"
+    status, answer = await answered(f"{base_url}/assistants", BEARER, "POST", data=body)
+    assert (status, answer["error"]["type"]) == (413, "invalid_request_error")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
+from adapters.embedded.run_executor import GIVEN_UP, MAX_STARTS
 from tests.support.embedded_server import (
     KEY,
     RememberingSandbox,
@@ -154,3 +155,33 @@ def test_a_stop_leaves_runs_to_the_next_start(
     with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
         assert ended(client, run).status == "completed"
         assert words(client, run) == ["late, but here"]
+
+
+def test_a_run_whose_process_always_dies_is_given_up_and_its_thread_goes_on(tmp_path: Path) -> None:
+    # S8
+    with until_killed(tmp_path, "slow at first") as client:
+        run = seen(client, asked(client, "poison", tools=[CODE]), "in_progress")
+    for _ in range(MAX_STARTS - 1):
+        with until_killed(tmp_path, "slow at first") as client:
+            assert seen(client, run, "in_progress", within_s=3).status == "in_progress"
+    with until_killed(tmp_path, "quick") as client:
+        failed = seen(client, run, "failed", within_s=3)
+        assert failed.last_error.message == GIVEN_UP
+        client.beta.threads.messages.create(run.thread_id, role="user", content="and now?")
+        again = client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id)
+        assert ended(client, again).status == "completed"
+
+
+def test_orderly_stops_do_not_count_against_a_run(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    # S8
+    model.held = True
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        run = seen(client, asked(client), "in_progress")
+    for _ in range(MAX_STARTS + 2):
+        with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+            assert seen(client, run, "in_progress").status == "in_progress"
+    model.held = False
+    with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert ended(client, run).status == "completed"

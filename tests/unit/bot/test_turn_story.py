@@ -177,6 +177,22 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
 
 
+async def test_a_turn_that_is_given_up_leaves_no_run_behind() -> None:
+    # S8: the run of a turn that killed the process went on at each start of the assistant's service
+    world = World()
+    world.assistant.never_settles = True
+    task = asyncio.create_task(run_turn(world.turn(), world.outside))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    world.assistant.cancelled.clear()
+    await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.outside)
+    assert world.assistant.cancelled == ["run_1"]
+    assert "ask again" in texts(world.channel.said)
+
+
 async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_cancelled() -> None:
     class Stubborn(FakeAssistant):
         async def cancel(self, thread: ThreadId, run: RunId) -> None:
