@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import html
 import os
+import re
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -17,10 +19,11 @@ from bot.attachments import Attachment, objection_to
 from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
-from bot.parts import Part
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
 from bot.ports import Channel, FileStore, IncomingFiles, Live, StoredFile
 
 _CHANNEL = "terminal"
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 _UNSAFE = {ord(letter): "_" for letter in '/\\\0<>:"|?*\n\r\t\x1b'}
 
 
@@ -31,8 +34,27 @@ class Ended:
     message: ActivityId
 
 
+def printable(text: str) -> str:
+    """The text without anything that a terminal obeys instead of showing it (CWE-150), or that reorders words.
+
+    Left are printable characters, line ends and tabs. Markdown's character references to others go too.
+    """
+    seen = "".join(letter if letter.isprintable() or letter in "\n\t" else " " * letter.isspace() for letter in text)
+    return _ENTITY.sub(lambda found: found[0] if html.unescape(found[0]).isprintable() else "", seen)
+
+
+def _printable_part(part: Part) -> Part:
+    match part:
+        case TextPart() | ApologyPart() | WelcomePart():
+            return replace(part, text=printable(part.text))
+        case PicturePart():
+            return replace(part, alt_text=printable(part.alt_text))
+        case FilesPart():
+            return replace(part, links=tuple(replace(link, name=printable(link.name)) for link in part.links))
+
+
 class TerminalChannel(Channel):
-    """Puts what is said into `heard`, in order."""
+    """Puts what is said into `heard`, in order, as printable text."""
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[Part | Ended] = asyncio.Queue()
@@ -43,12 +65,12 @@ class TerminalChannel(Channel):
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        await self.heard.put(part)
+        await self.heard.put(_printable_part(part))
         return None
 
     @override
     async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
-        await self.heard.put(part)  # what is printed stays
+        await self.heard.put(_printable_part(part))  # what is printed stays
 
     @override
     async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
@@ -96,7 +118,7 @@ class TerminalFiles(FileStore):
 
     @override
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
-        safe = name.translate(_UNSAFE).lstrip(".") or "file"
+        safe = printable(name.translate(_UNSAFE)).lstrip(".") or "file"
         path = self._folder / f"{hashlib.sha256(str(key).encode() + data).hexdigest()[:12]}-{safe}"
         try:
             await asyncio.to_thread(_write, path, data)

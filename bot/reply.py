@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
+from bot.file_names import plain_name
 from bot.media import picture_type
 from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
@@ -19,8 +20,9 @@ log = logging.getLogger(__name__)
 
 NO_ANSWER = "The assistant ended without an answer. Please ask again, perhaps in other words."
 
-_MARKDOWN_LINK = re.compile(r"(?P<image>!?)\[(?P<label>[^\]\n]*)\]\(\s*<?sandbox:(?P<path>[^)>\s]*)>?[^)\n]*\)")
-_BARE_LINK = re.compile(r"sandbox:(?P<path>/?[^\s)>\]\"'`]*)")
+_SANDBOX = "sandbox:"
+_MAX_LINK_CHARS = 400  # of a label, or of a path: without a bound, a text of nothing but brackets takes its square
+_BARE_PATH = re.compile(r"/?[^\s)>\]\"'`]*")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,16 +105,60 @@ def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
 
 
 def _without_sandbox_links(text: str, known: set[str]) -> str:
-    """A path inside the sandbox is no address for a person: name the file, and say so when it did not come along."""
+    """A path inside the sandbox is no address for a person: name the file, and say so when it did not come along.
 
-    def named(match: re.Match[str]) -> str:
-        name = unquote(match["path"]).rsplit("/", 1)[-1]
-        label = match.groupdict().get("label") or name
-        if match.groupdict().get("image"):
-            return ""
-        return label if name in known else f"{label} (this file is not available)"
+    Code may have used another name than the file has now (`Q1 & Q2.csv` is kept as `Q1 _ Q2.csv`), and a model writes
+    blanks and brackets into an address as they are: the end of a path is where a known file's name ends.
+    """
+    names = {plain_name(name) for name in known}
+    said, position = "", 0
+    while (start := text.find(_SANDBOX, position)) >= 0:
+        rest = (
+            text[start + len(_SANDBOX) : start + len(_SANDBOX) + _MAX_LINK_CHARS]
+            .partition("\n")[0]
+            .partition(_SANDBOX)[0]
+        )
+        label, begin = _label_before(text, position, start)
+        if label is None or ")" not in rest:
+            label, begin = None, start
+            ends = [found.start() for found in re.finditer(r"[\s)>\]\"'`.,;:!?]|$", rest)]
+            first = _BARE_PATH.match(rest)
+            fallback = first.end() if first else 0
+        else:
+            ends = [found.start() for found in re.finditer(r"\)", rest)]
+            fallback = ends[0]
+        found_at = [end for end in ends if plain_name(_file_name(rest[:end])) in names]
+        end = found_at[0] if found_at else fallback
+        name = _file_name(rest[:end])
+        said += text[position:begin]
+        if not text[begin:start].startswith("!"):
+            said += (label or name) if found_at else f"{label or name} (this file is not available)"
+        position = start + len(_SANDBOX) + end + (label is not None)
+    return said + text[position:]
 
-    return _BARE_LINK.sub(named, _MARKDOWN_LINK.sub(named, text))
+
+def _label_before(text: str, begin: int, end: int) -> tuple[str | None, int]:
+    """The label of a Markdown link whose address begins at `end`, and where the link begins; None if there is none."""
+    head = text[max(begin, end - _MAX_LINK_CHARS) : end]
+    opened = head.rstrip().removesuffix("<").rstrip()
+    if not opened.endswith("]("):
+        return None, end
+    depth = 0
+    for at in range(len(opened) - 2, -1, -1):
+        depth += (opened[at] == "]") - (opened[at] == "[")
+        if opened[at] == "\n":
+            break
+        if depth == 0:
+            start = end - len(head) + at
+            is_image = at > 0 and opened[at - 1] == "!"
+            return opened[at + 1 : -2], start - is_image
+    return None, end
+
+
+def _file_name(address: str) -> str:
+    """The name of the file at the end of a path, without a title behind it."""
+    path = re.sub(r"\s+\"[^\"]*\"$", "", address.strip()).removesuffix(">")
+    return unquote(path).rsplit("/", 1)[-1]
 
 
 def _extension(picture: bytes) -> str:

@@ -58,14 +58,17 @@ def main(context: click.Context, env_file: Path) -> None:
 
 
 @main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of the setting PORT; 0 takes a free port.")
 @click.pass_obj
-def serve(env_file: Path) -> None:
+def serve(env_file: Path, port: int | None) -> None:
     """Run the bot, until Ctrl-C or SIGTERM."""
     settings = _settings(env_file)
+    if port is not None:
+        settings = replace(settings, port=port)
     with _uncollected_imports():
         from service.server import serve as run_bot
 
-    another = f"Take another port: PORT={_port_beside(settings.port)} teamsbot serve"
+    another = f"Take another port: {_program()} serve --port {_port_beside(settings.port)}"
     _run(run_bot(settings, lambda started: _greet(settings, started)), settings, another)
 
 
@@ -79,7 +82,7 @@ def assistants(env_file: Path, port: int) -> None:
         _stop(f"This command serves assistants itself, so ASSISTANT_BACKEND cannot be {settings.backend} here.")
     from service.server import serve_assistants
 
-    another = f"Take another port: teamsbot assistants --port {_port_beside(port)}"
+    another = f"Take another port: {_program()} assistants --port {_port_beside(port)}"
     _run(
         serve_assistants(
             settings,
@@ -92,27 +95,44 @@ def assistants(env_file: Path, port: int) -> None:
 
 
 @main.command()
+@click.argument("question", required=False)
+@click.option("--continue", "continues", is_flag=True, help="Go on with the conversation of the last time.")
 @click.option("--json", "as_json", is_flag=True, help="Answer each line of standard input with one line of JSON.")
 @click.pass_obj
-def chat(env_file: Path, *, as_json: bool) -> None:
-    """Talk to the assistant here, or pipe in questions."""
+def chat(env_file: Path, question: str | None, *, continues: bool, as_json: bool) -> None:
+    """Talk to the assistant here, or pipe in questions.
+
+    With a QUESTION, answer that one and end.
+    """
     from service import terminal_session
 
     settings = replace(_settings(env_file), log_level=LogLevel.ERROR)
-    if as_json or not sys.stdin.isatty():
-        _run(_answer(terminal_session.answer_lines(settings, sys.stdin, as_json=as_json)), settings, "")
+    if question is not None:
+        answers = terminal_session.answer_lines(settings, [question], as_json=as_json, continues=continues)
+        _run(_answer(answers), settings, "")
+    elif as_json or not sys.stdin.isatty():
+        _run(
+            _answer(terminal_session.answer_lines(settings, sys.stdin, as_json=as_json, continues=continues)),
+            settings,
+            "",
+        )
     else:
         from rich.console import Console
 
         from service.terminal_view import TerminalView
 
         view = TerminalView(console=Console(no_color=settings.no_color), draws=_picture_protocol(os.environ))
-        _run(terminal_session.converse(settings, view), settings, "")
+        _run(terminal_session.converse(settings, view, continues=continues), settings, "")
 
 
 async def _answer(answers: AsyncIterator[str]) -> None:
     async for answer in answers:
         click.echo(answer)
+
+
+def _program() -> str:
+    """The program as it was called, for a hint that can be typed."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "teamsbot" else "teamsbot"
 
 
 def _picture_protocol(environ: Mapping[str, str]) -> str:

@@ -15,7 +15,17 @@ from service.redaction import redact_field, redact_text
 from service.settings.parsers import LogFormat, LogLevel
 
 # Libraries that tell each request, and in doing so the address of it.
-_QUIET = ("aiohttp.access", "asyncio", "azure", "botbuilder", "botframework", "httpcore2", "httpx2", "openai")
+_QUIET = (
+    "aiohttp.access",
+    "asyncio",
+    "azure",
+    "botbuilder",
+    "botframework",
+    "httpcore2",
+    "httpx2",
+    "markdown_it",
+    "openai",
+)
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import readline
 import signal
 import sys
-import uuid
+import termios
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from adapters.sandbox.confined_pictures import ConfinedPictures
@@ -32,7 +36,10 @@ from storage.conversations_sqlite import SqliteConversations
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
 
+_CONVERSATION: Final = "terminal"
 _COMMANDS: Final = ("/file", "/new", "/stop", "/help", "/quit")
+_MAX_HISTORY: Final = 1_000  # lines
+_LEAVING: Final = ("/quit", "quit", "exit")
 _ANY_COMMAND: Final = re.compile(r"/[a-z]+", re.IGNORECASE)
 _NO_COMMAND: Final = "There is no such command. These are: /file PATH, /new, /stop, /help, /quit."
 _HINTS: Final = (
@@ -117,8 +124,8 @@ class TerminalSession:
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, *, remembered: bool) -> AsyncIterator[TerminalSession]:
-    """The bot, ready for questions. `remembered` continues the conversation of the last time. Raises BotError.
+async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[TerminalSession]:
+    """The bot, ready for questions. It has no thread yet, unless it `continues` the last conversation. Raises BotError.
 
     It has a folder of its own in DATA_DIR, so that it can run beside `teamsbot serve`.
     """
@@ -130,10 +137,11 @@ async def open_session(settings: Settings, *, remembered: bool) -> AsyncIterator
     async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
         assistant = await find_assistant(client, settings)
         files = TerminalFiles(settings.data_dir / "files")
+        conversations = SqliteConversations(database, backend=settings.backend)
         outside = Outside(
             assistant=assistant,
             channel=channel,
-            conversations=SqliteConversations(database, backend=settings.backend),
+            conversations=conversations,
             files=GivenPaths(),
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
@@ -151,15 +159,18 @@ async def open_session(settings: Settings, *, remembered: bool) -> AsyncIterator
         engine = Engine(ledger=SqliteLedger(database), handler=handle, give_up=end_hopeless)
         await engine.start()
         try:
-            conversation = "terminal" if remembered else uuid.uuid4().hex
-            yield TerminalSession(channel=channel, engine=engine, conversation=conversation)
+            if not continues:
+                await conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
+            yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION)
         finally:
             await engine.stop()
 
 
-async def answer_lines(settings: Settings, lines: Iterable[str], *, as_json: bool) -> AsyncIterator[str]:
+async def answer_lines(
+    settings: Settings, lines: Iterable[str], *, as_json: bool, continues: bool = False
+) -> AsyncIterator[str]:
     """For pipes: one answer a question, as text or as a line of JSON. Empty lines have none, nor has `/file PATH`."""
-    async with open_session(settings, remembered=False) as session:
+    async with open_session(settings, continues=continues) as session:
         for line in lines:
             question = line.strip()
             if (paths := _paths_in(question)) is not None:
@@ -179,22 +190,27 @@ async def answer_lines(settings: Settings, lines: Iterable[str], *, as_json: boo
             yield reply.as_json() if as_json else reply.as_text()
 
 
-async def converse(settings: Settings, view: TerminalView) -> None:
-    """Talk with a person until they leave."""
-    async with open_session(settings, remembered=True) as session:
-        view.console.print(_HINTS)
-        ahead: deque[str] = deque()  # lines that were typed during an answer
-        while (line := await _next_line(ahead, view)) is not None and line.lower() != "/quit":
-            if (paths := _paths_in(line)) is not None:
-                try:
-                    sentence = session.give(paths)
-                except AttachmentError as error:
-                    sentence = error.apology
-                view.console.print(sentence, markup=False, highlight=False)
-            elif _ANY_COMMAND.fullmatch(line) and line.lower() not in _COMMANDS:
-                view.console.print(_NO_COMMAND, markup=False, highlight=False)
-            elif line:
-                await _show_answer(session, line, view, ahead)
+async def converse(settings: Settings, view: TerminalView, *, continues: bool = False) -> None:
+    """Talk with a person until they leave, in a new conversation or in that of the last time."""
+    async with open_session(settings, continues=continues) as session:
+        with _line_editing(settings.data_dir / "terminal" / "history"):
+            await _converse(session, view)
+
+
+async def _converse(session: TerminalSession, view: TerminalView) -> None:
+    view.console.print(_HINTS)
+    ahead: deque[str] = deque()  # lines that were typed during an answer
+    while (line := await _next_line(ahead, view)) is not None and line.lower() not in _LEAVING:
+        if (paths := _paths_in(line)) is not None:
+            try:
+                sentence = session.give(paths)
+            except AttachmentError as error:
+                sentence = error.apology
+            view.console.print(sentence, markup=False, highlight=False)
+        elif _ANY_COMMAND.fullmatch(line) and line.lower() not in _COMMANDS:
+            view.console.print(_NO_COMMAND, markup=False, highlight=False)
+        elif line:
+            await _show_answer(session, line, view, ahead)
 
 
 def _paths_in(line: str) -> str | None:
@@ -209,10 +225,58 @@ async def _next_line(ahead: deque[str], view: TerminalView) -> str | None:
         line = ahead.popleft()
         view.console.print(f"> {line}", markup=False, highlight=False)
         return line
+    return await _typed_line(view)
+
+
+async def _typed_line(view: TerminalView) -> str | None:
+    """A line as it is typed; None at the end of the input, or at a second Ctrl-C in a row."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str | None] = loop.create_future()
+    dropped = ""  # what stood in the line at a Ctrl-C: readline keeps it, and has no way to forget it
+
+    def read() -> None:
+        try:
+            typed: str | None = input("> ")
+        except EOFError:
+            typed = None
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the person has left
+            loop.call_soon_threadsafe(lambda: None if line.done() else line.set_result(typed))
+
+    def interrupt() -> None:
+        nonlocal dropped
+        if interrupted.is_set():
+            if not line.done():
+                line.set_result(None)
+            return
+        interrupted.set()
+        dropped = readline.get_line_buffer()
+        view.console.print("\nCtrl-C once more leaves; so does /quit.")
+        view.console.print("> ", end="")
+
+    interrupted = asyncio.Event()
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    # No thread of asyncio's: nothing ends `input`, and the end of the program would wait for it.
+    threading.Thread(target=read, daemon=True).start()
     try:
-        return (await asyncio.to_thread(input, "> ")).strip()
-    except EOFError:
-        return None
+        typed = await line
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    return None if typed is None else typed.removeprefix(dropped).strip()
+
+
+@contextmanager
+def _line_editing(history: Path) -> Iterator[None]:
+    """Lines can be edited and recalled: importing `readline` does that to `input`. The terminal is left as it was."""
+    with contextlib.suppress(OSError):
+        readline.read_history_file(history)
+    readline.set_history_length(_MAX_HISTORY)
+    attributes = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, attributes)
+        with contextlib.suppress(OSError):
+            readline.write_history_file(history)
 
 
 async def _show_answer(session: TerminalSession, text: str, view: TerminalView, ahead: deque[str]) -> None:

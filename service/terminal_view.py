@@ -26,7 +26,8 @@ class TerminalView:
 
         match part:
             case TextPart() | WelcomePart():
-                self.console.print(Markdown(part.text))
+                # A link shows its whole address: one that is hidden behind words may lead anywhere.
+                self.console.print(Markdown(part.text, hyperlinks=False))
             case ApologyPart():
                 self.console.print(part.words, markup=False, highlight=False)
             case PicturePart():

@@ -166,3 +166,16 @@ async def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path) -> None
         await type_and_wait("/file ~/data.csv", "With your next question: data.csv.")
         await type_and_wait("/file ~/nowhere.csv", "cannot be read")
         await type_and_wait("Plot b against a", "[picture]")
+
+
+async def test_one_question_on_the_command_line_is_answered_and_can_be_continued(tmp_path: Path) -> None:
+    assert "12" in await piped(tmp_path, "", "y = x^2 + 3, what is y for x = 3?")
+    assert "[picture]" in await piped(tmp_path, "", "--continue", "plot it")
+    assert "[picture]" not in await piped(tmp_path, "", "plot it")
+
+
+async def test_ctrl_c_at_the_prompt_gives_a_new_line_and_the_second_one_leaves(tmp_path: Path) -> None:
+    async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
+        await type_and_wait("2 + 2", "4")
+        assert "once more" in await type_and_wait("\x03", "once more leaves")
+        assert await type_and_wait("2 + 3", "5")

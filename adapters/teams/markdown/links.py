@@ -20,10 +20,12 @@ _HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}(?:[^/\\?#]*@)?([^/\\
 _PUNCTUATION: Final = frozenset(".,;:!?'\"*_`]}")
 
 BARE_ADDRESS: Final = re.compile(
-    r"(?:https?|ftp)://[^\s<>\"]+|\bwww\.[^\s<>\"]+|(?<![\w.-])(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/[^\s<>\"?]*\?[^\s<>\"]+",
+    r"(?:https?|ftp)://[^\s<>\"]+|\bwww\.[^\s<>\"]+|(?<![\w.-])(?:[\w-]{1,63}\.){1,20}[a-z]{2,63}(?::\d{1,5})?/[^\s<>\"?]{0,300}\?[^\s<>\"]+",
     re.IGNORECASE,
 )
-"""What a client may turn into a link by itself: with a scheme, with `www.`, or a host with a path and a query."""
+"""What a client may turn into a link by itself: with a scheme, with `www.`, or a host with a path and a query.
+
+Its parts are bounded: else a text of nothing but `a.bb/` would take the square of its length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
