@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import pty
 import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,7 +48,15 @@ async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[
         **environ,
     }
     process = await asyncio.create_subprocess_exec(
-        TEAMSBOT, "chat", env=environ, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs
+        TEAMSBOT,
+        "chat",
+        env=environ,
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that ^C becomes a signal
     )
     os.close(theirs)
     os.set_blocking(ours, False)
