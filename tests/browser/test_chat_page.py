@@ -43,6 +43,19 @@ def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_
     expect(chat.starters.first).to_be_hidden()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (390, 844)])
+def test_an_answer_is_in_view_from_its_top(chat: ChatPage, width: int, height: int) -> None:
+    chat.page.set_viewport_size({"width": width, "height": height})
+    chat.open()
+    chat.starters.first.click()
+    chat.picture(timeout_ms=_TURN_MS)
+    expect(chat.typing).to_have_count(0)
+    answer, header = chat.answer("12").bounding_box(), chat.page.locator("main > header").bounding_box()
+    assert answer is not None
+    assert header is not None
+    assert answer["y"] >= header["y"] + header["height"]
+
+
 def test_two_tabs_stay_apart_and_the_list_leads_back(chat: ChatPage, bot: Program) -> None:
     other = ChatPage(page=chat.page.context.new_page(), address=page_address(bot))
     other.open()
@@ -163,5 +176,7 @@ def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_pa
         chat.typing.wait_for(timeout=_TURN_MS)
         bot.process.kill()
         bot.process.wait(10)
+        expect(page.locator("#offline")).to_contain_text("make run")
     with running_bot(tmp_path, PORT=port):
+        expect(page.locator("#offline")).to_be_hidden()
         chat.picture(timeout_ms=_TURN_MS)  # the open page comes back by itself

@@ -6,6 +6,7 @@ import { showPanel } from "/chat/files/panel.js";
 import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
 
+const HEALTH_MS = 2000;
 const nonce = document.querySelector("script[nonce]").nonce;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -29,6 +30,17 @@ async function start() {
   offerStarters(store, chat.empty);
   takeDroppedFiles(store);
   listChats(chat.conversation, name);
+  watchTheBot();
+}
+
+// Web Chat takes 20 seconds to notice that nobody is there any more, and says so to nobody who looks.
+function watchTheBot() {
+  setInterval(async () => {
+    const runs = await fetch("/healthz", { signal: AbortSignal.timeout(HEALTH_MS) }).then((answer) => answer.ok, () => false);
+    if (byId("offline").hidden === runs) return;
+    byId("offline").textContent = runs ? "" : "The bot is not running. Start it with `make run`: this page goes on by itself.";
+    byId("offline").hidden = runs;
+  }, HEALTH_MS);
 }
 
 // Who answers here; the page came with the name of the usual assistant.

@@ -14,7 +14,8 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, bad }) {
     bubbleBackground: ground, bubbleTextColor: ink, bubbleBorderWidth: 0, bubbleBorderRadius: 14,
     bubbleFromUserBackground: mine, bubbleFromUserTextColor: ink, bubbleFromUserBorderWidth: 0, bubbleFromUserBorderRadius: 14,
     bubbleMaxWidth: 720, bubbleAttachmentMaxWidth: 640, bubbleMinHeight: 36, bubbleImageMaxHeight: 480,
-    markdownExternalLinkIconImage: "none",
+    // An answer that is higher than the view is read from its top: scrolling stops there instead of at its end.
+    autoScrollSnapOnPage: true, autoScrollSnapOnPageOffset: -12,
     sendBoxBackground: ground, sendBoxTextColor: ink, sendBoxPlaceholderColor: soft, sendBoxButtonColor: accent,
     sendBoxButtonColorOnDisabled: soft, sendBoxButtonColorOnHover: accent, sendBoxButtonColorOnFocus: accent,
     sendBoxBorderTop: "0", sendBoxHeight: 48, sendBoxTextWrap: true,
