@@ -23,6 +23,7 @@ class Cell:
 
     name: str
     load: Load
+    streams: bool = False  # whether the service sends the events of a run, or the bot polls
     openai_faults: float = 0.0
     connector_faults: float = 0.0
     peers: tuple[str, ...] = field(default=())
@@ -36,6 +37,9 @@ CELLS = (
     Cell(name="C=2000", load=Load(conversations=2000, messages=1, run_s=2.0)),
     # Teams bears two messages a second in one conversation, and the bot keeps to it: only many of them load it fully.
     Cell(name="saturated", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), peers=("teams-ai",)),
+    Cell(name="C=1, streamed", load=Load(conversations=1, messages=10, run_s=2.0), streams=True),
+    Cell(name="C=50, streamed", load=Load(conversations=50, messages=4, run_s=2.0), streams=True),
+    Cell(name="saturated, streamed", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), streams=True),
     Cell(name="long runs", load=Load(conversations=50, messages=1, run_s=10.0)),
     Cell(name="one tenant", load=Load(conversations=500, messages=1, run_s=2.0, tenants=1)),
     Cell(
@@ -49,7 +53,7 @@ CELLS = (
 
 async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -> Result:
     """One bot under one load, with stand-ins that have seen nothing before."""
-    outside = StandIns(openai_faults=cell.openai_faults, connector_faults=cell.connector_faults)
+    outside = StandIns(streams=cell.streams, openai_faults=cell.openai_faults, connector_faults=cell.connector_faults)
     runner, port = await listening(outside.app())
     try:
         async with start(f"http://127.0.0.1:{port}/v1", cores[0]) as process:

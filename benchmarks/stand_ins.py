@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import web
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -45,7 +45,11 @@ class Run:
 class StandIns:
     """Both services in one aiohttp application."""
 
-    def __init__(self, *, openai_faults: float = 0.0, connector_faults: float = 0.0, seed: int = 1) -> None:
+    def __init__(
+        self, *, streams: bool = False, openai_faults: float = 0.0, connector_faults: float = 0.0, seed: int = 1
+    ) -> None:
+        """`streams`: runs are created as event streams where the client asks for that; else they are to be polled."""
+        self._streams = streams
         self.seen: dict[str, Seen] = {}
         self.typing: dict[str, list[float]] = {}
         self.said: dict[str, list[str]] = {}  # tags by conversation, in order
@@ -75,9 +79,9 @@ class StandIns:
         return app
 
     def _openai(
-        self, handler: Callable[[web.Request], Awaitable[web.Response]]
-    ) -> Callable[..., Awaitable[web.Response]]:
-        async def serve(request: web.Request) -> web.Response:
+        self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> Callable[..., Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
             self.calls += 1
             if self._dice.random() < self._openai_faults:
                 self.faults += 1
@@ -96,7 +100,7 @@ class StandIns:
         self._posted[request.match_info["thread"]] = str(orjson.loads(await request.read())["content"])
         return _json({"id": f"msg_{next(self._ids)}", "object": "thread.message"})
 
-    async def _start(self, request: web.Request) -> web.Response:
+    async def _start(self, request: web.Request) -> web.StreamResponse:
         body = orjson.loads(await request.read())
         thread = request.match_info["thread"]
         added = body.get("additional_messages")
@@ -112,6 +116,8 @@ class StandIns:
         self._runs_of.setdefault(run.thread, []).append(run)
         seen = self.seen.setdefault(tag, Seen())
         seen.run_ends_at_s, seen.run_s = run.ends_at_s, float(seconds)
+        if self._streams and body.get("stream") is True:
+            return await _stream(request, run)
         return _json(_shown(run))
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -124,19 +130,7 @@ class StandIns:
     async def _messages(self, request: web.Request) -> web.Response:
         of_thread = self._runs_of[request.match_info["thread"]]
         run = self._runs[request.query["run_id"]] if "run_id" in request.query else of_thread[-1]
-        content = [{"type": "text", "text": {"value": run.tag, "annotations": []}}]
-        message = {
-            "id": f"msg_{run.id}",
-            "object": "thread.message",
-            "created_at": 0,
-            "thread_id": run.thread,
-            "role": "assistant",
-            "status": "completed",
-            "content": content,
-            "run_id": run.id,
-            "metadata": {},
-        }
-        return _json({"object": "list", "data": [message], "has_more": False})
+        return _json({"object": "list", "data": [_message(run)], "has_more": False})
 
     async def _post(self, request: web.Request) -> web.Response:
         now_s = time.monotonic()
@@ -168,6 +162,44 @@ def _shown(run: Run) -> dict[str, object]:
         "last_error": None,
         "incomplete_details": None,
     }
+
+
+def _message(run: Run) -> dict[str, object]:
+    content = [{"type": "text", "text": {"value": run.tag, "annotations": []}}]
+    return {
+        "id": f"msg_{run.id}",
+        "object": "thread.message",
+        "created_at": 0,
+        "thread_id": run.thread,
+        "role": "assistant",
+        "status": "completed",
+        "content": content,
+        "run_id": run.id,
+        "metadata": {},
+    }
+
+
+async def _stream(request: web.Request, run: Run) -> web.StreamResponse:
+    """The events of a run, with a write for what happens at once, as the embedded server sends them."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    working, message = _shown(run), _message(run)
+    names = ("thread.run.created", "thread.run.queued", "thread.run.in_progress")
+    await response.write(b"".join(_event(name, {**working, "status": name.rsplit(".")[-1]}) for name in names))
+    await asyncio.sleep(max(0.0, run.ends_at_s - time.monotonic()))
+    part = {"index": 0, "type": "text", "text": {"value": run.tag, "annotations": []}}
+    events = (
+        ("thread.message.created", {**message, "content": []}),
+        ("thread.message.delta", {"id": message["id"], "delta": {"content": [part]}}),
+        ("thread.message.completed", message),
+        ("thread.run.completed", {**working, "status": "completed"}),
+    )
+    await response.write(b"".join(_event(name, data) for name, data in events) + b"event: done\ndata: [DONE]\n\n")
+    return response
+
+
+def _event(name: str, data: object) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
 
 
 def _json(body: object, status: int = 200) -> web.Response:

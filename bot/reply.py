@@ -104,13 +104,19 @@ def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
         yield from (TextPart(text=piece) for piece in channel.split(NO_ANSWER))
 
 
-def _without_sandbox_links(text: str, known: set[str]) -> str:
+def readable(text_so_far: str) -> str:
+    """The beginning of an answer, as it can be shown before its files are known."""
+    return _without_sandbox_links(text_so_far, known=None)
+
+
+def _without_sandbox_links(text: str, known: set[str] | None) -> str:
     """A path inside the sandbox is no address for a person: name the file, and say so when it did not come along.
 
     Code may have used another name than the file has now (`Q1 & Q2.csv` is kept as `Q1 _ Q2.csv`), and a model writes
-    blanks and brackets into an address as they are: the end of a path is where a known file's name ends.
+    blanks and brackets into an address as they are: the end of a path is where a known file's name ends. `known` holds
+    the names of the files that came along; None while that is not known.
     """
-    names = {plain_name(name) for name in known}
+    names = {plain_name(name) for name in known or ()}
     said, position = "", 0
     while (start := text.find(_SANDBOX, position)) >= 0:
         rest = (
@@ -132,7 +138,7 @@ def _without_sandbox_links(text: str, known: set[str]) -> str:
         name = _file_name(rest[:end])
         said += text[position:begin]
         if not text[begin:start].startswith("!"):
-            said += (label or name) if found_at else f"{label or name} (this file is not available)"
+            said += (label or name) if found_at or known is None else f"{label or name} (this file is not available)"
         position = start + len(_SANDBOX) + end + (label is not None)
     return said + text[position:]
 

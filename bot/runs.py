@@ -18,6 +18,7 @@ from typing import Final
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, RunTooSlowError, StorageError
 from bot.ports import Assistant, Conversations, Live
+from bot.reply import readable
 from bot.run import (
     Absent,
     Ask,
@@ -114,7 +115,7 @@ async def _last_event(assistant: Assistant, thread: ThreadId, run: RunId, live: 
                 case Progress(phase=phase):
                     await live.status(PHASES[phase])
                 case TextSoFar(text=text):
-                    await live.text(text)
+                    await live.text(readable(text))
                 case Settled() | ToolsWanted():
                     return event
     raise AssistantError(f"the events of run {run} ended before the run did")

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,16 +19,36 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.errors import InDoubtError, NotDoneError
+from adapters.openai.errors import BadRequestError, InDoubtError, NotDoneError
+from adapters.openai.event_stream import EventStream, RunEventReader
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import Run, RunStatus, answer_from, message_body, run_from
 from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.wire import Fields
 from bot.answer import Answer, FileRef
 from bot.conversation import ConversationKey, ThreadId
-from bot.errors import AssistantRefusedError, AssistantUnavailableError, ThreadBusyError, ThreadGoneError
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    RunTooSlowError,
+    ThreadBusyError,
+    ThreadGoneError,
+)
 from bot.ports import Assistant
-from bot.run import Absent, Ask, FindResult, Found, RunEvent, RunId, RunName, ToolOutput, ToolsWanted
+from bot.run import (
+    Absent,
+    Ask,
+    FindResult,
+    Found,
+    Progress,
+    RunEvent,
+    RunId,
+    RunName,
+    TextSoFar,
+    ToolOutput,
+    ToolsWanted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +59,20 @@ _CHANNEL: Final = "channel"  # tells the embedded server where the answer is rea
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
+
+_MAX_STREAMS: Final = 500  # half of the client's connections; the runs beyond are polled
+_MAX_UNCLAIMED_S: Final = 60.0
+_LAST_MOMENT_S: Final = 0.05  # with less time left, a run is not polled
+_MAX_SILENCE_S: Final = 60.0  # the embedded server sends a sign of life every 15 seconds
+
+
+class Streaming(Enum):
+    """Whether the service sends events of a run."""
+
+    UNKNOWN = auto()
+    YES = auto()
+    NO = auto()
+
 
 Chosen = Callable[[ConversationKey], str | None]
 """The id of the assistant that was chosen for a conversation; None where there was no choice."""
@@ -58,12 +93,18 @@ class AssistantsBackend(Assistant):
         client: Client,
         chosen: Chosen = nobody,
         uploads_kept_s: int | None = None,
+        streaming: bool = True,
+        max_silence_s: float = _MAX_SILENCE_S,
         pace: PollingPace | None = None,
         retry: RetryPolicy | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever."""
+        """`uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
+
+        With `streaming` runs are followed by their event streams at services that have them. A stream that is silent
+        for `max_silence_s` is given up, and its run is polled.
+        """
         self.assistant_id = assistant_id
         self._chosen = chosen
         self._client = client
@@ -71,6 +112,10 @@ class AssistantsBackend(Assistant):
         self._lifetime = kept if uploads_kept_s else {}
         self._pace = pace or PollingPace()
         self._clock = clock
+        self._max_silence_s = max_silence_s
+        self._streaming = Streaming.UNKNOWN if streaming else Streaming.NO
+        self._unclaimed: dict[RunId, tuple[float, EventStream]] = {}  # by run, with the time of its start
+        self._followed = 0  # streams
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
 
@@ -104,13 +149,42 @@ class AssistantsBackend(Assistant):
             "metadata": {_NAME: name, _CHANNEL: ask.conversation.channel},
         }
         find = partial(self._run_named, thread, name)
+        make = partial(self._client.make, path_to("threads", thread, "runs"), body, find=find)
+        await self._close_old_streams()
+        streams = self._streaming is not Streaming.NO and self._open_streams < _MAX_STREAMS
         try:
-            return RunId(await self._client.make(path_to("threads", thread, "runs"), body, find=find))
+            try:
+                return RunId(await make(on_stream=self._keep_stream if streams else None))
+            except BadRequestError:
+                if not streams or self._streaming is Streaming.YES:
+                    raise
+                run = RunId(await make())  # a service that refuses `stream`, or anything else: the second call tells
+                self._streaming = Streaming.NO
+                return run
         except ThreadBusyError:
-            run = await find()  # the run that holds the thread may be this one: its start was not confirmed
-            if run is None:
+            found = await find()  # the run that holds the thread may be this one: its start was not confirmed
+            if found is None:
                 raise
-            return run
+            return found
+
+    def _keep_stream(self, run: str, stream: EventStream | None) -> None:
+        self._streaming = Streaming.NO if stream is None else Streaming.YES
+        if stream is not None:
+            self._unclaimed[RunId(run)] = (self._clock(), stream)
+
+    async def _close_old_streams(self) -> None:
+        """Close the streams of runs that nobody began to follow: their turn was stopped, or waits for its ledger."""
+        oldest = self._clock() - _MAX_UNCLAIMED_S
+        for run in [run for run, (opened_at, _) in self._unclaimed.items() if opened_at < oldest]:
+            await self._close_stream(run)
+
+    async def _close_stream(self, run: RunId) -> None:
+        if run in self._unclaimed:
+            await self._unclaimed.pop(run)[1].close()
+
+    @property
+    def _open_streams(self) -> int:
+        return len(self._unclaimed) + self._followed
 
     @override
     async def find(self, thread: ThreadId, name: RunName) -> FindResult:
@@ -128,6 +202,11 @@ class AssistantsBackend(Assistant):
     @override
     async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
         give_up_at = self._clock() + self._pace.deadline_s
+        async with aclosing(self._streamed(run, give_up_at=give_up_at)) as events:
+            async for event in events:
+                yield event
+                if not isinstance(event, Progress | TextSoFar):
+                    return
         path = path_to("threads", thread, "runs", run)
 
         async def fetch(within_s: float) -> PollResult:
@@ -137,6 +216,34 @@ class AssistantsBackend(Assistant):
         async with aclosing(self._poller.follow(fetch, give_up_at=give_up_at)) as events:
             async for event in events:
                 yield event
+
+    async def _streamed(self, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
+        """Yield what the stream says that the run was started with. Ends early where there is none, or it breaks.
+
+        Raises RunTooSlowError at the deadline.
+        """
+        if run not in self._unclaimed:
+            return
+        stream, reader, is_last = self._unclaimed.pop(run)[1], RunEventReader(), False
+        self._followed += 1
+        try:
+            while not is_last and (left_s := give_up_at - self._clock()) > 0:
+                sent = await stream.next(within_s=min(left_s, self._max_silence_s))
+                if sent is None:
+                    log.warning("event stream ended before its run; polling", extra={"run": run})
+                    return
+                event = reader.read(sent)
+                if event is not None:
+                    is_last = not isinstance(event, Progress | TextSoFar)
+                    yield event
+        except AssistantError as error:
+            if give_up_at - self._clock() > _LAST_MOMENT_S:
+                log.warning("event stream broke; polling", extra={"run": run, "why": str(error)})
+                return
+            raise RunTooSlowError(f"run {run} was still at work at its deadline") from None
+        finally:
+            self._followed -= 1
+            await stream.close(after_last=is_last)
 
     @override
     async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
@@ -163,6 +270,7 @@ class AssistantsBackend(Assistant):
 
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
+        await self._close_stream(run)
         try:
             await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
         except ThreadGoneError:

@@ -13,6 +13,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ import httpx2
 import openai
 
 from adapters.openai.errors import InDoubtError, NotDoneError, status_error, translated
+from adapters.openai.event_stream import EventStream
 from adapters.openai.recording import Asking, Recording
 from adapters.openai.retry import Retrier, RetryPolicy
 from adapters.openai.wire import Fields
@@ -85,6 +87,10 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     }
 
 
+OnStream = Callable[[str, EventStream | None], None]
+"""Told the id of what was made, and handed the stream of its events; None where the service answered without one."""
+
+
 class Client:
     """The service's HTTP interface. Every method raises AssistantError and nothing else."""
 
@@ -123,9 +129,20 @@ class Client:
         do = partial(self._post_once, path, body)
         return await self._retrier.call(do, retry_on=AssistantUnavailableError if repeatable else NotDoneError)
 
-    async def make(self, path: str, body: Mapping[str, object], *, find: Callable[[], Awaitable[str | None]]) -> str:
-        """Have something made, and its id. When the answer is lost, `find` looks for it before another one is made."""
-        return await self._retrier.call(partial(self._make_once, path, body, find), retry_on=InDoubtError)
+    async def make(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        find: Callable[[], Awaitable[str | None]],
+        on_stream: OnStream | None = None,
+    ) -> str:
+        """Have something made, and its id. When the answer is lost, `find` looks for it before another one is made.
+
+        With `on_stream` the service is asked for a stream of events that begins with what was made. It is handed over
+        with the id, or None by a service that answers without a stream.
+        """
+        return await self._retrier.call(partial(self._make_once, path, body, find, on_stream), retry_on=InDoubtError)
 
     async def download(self, path: str, *, limit_bytes: int) -> bytes:
         """The bytes behind a path; AssistantError if there are more than the limit."""
@@ -146,9 +163,17 @@ class Client:
         asking, within_s = Asking(method="POST", path=path, body=body), self._retry.call_deadline_s
         return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
-    async def _make_once(self, path: str, body: Mapping[str, object], find: Callable[[], Awaitable[str | None]]) -> str:
+    async def _make_once(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        find: Callable[[], Awaitable[str | None]],
+        on_stream: OnStream | None,
+    ) -> str:
         try:
-            return Fields((await self.post(path, body)).body, "what was made").text("id")
+            if on_stream is None:
+                return _id_of(await self.post(path, body))
+            made, stream = await self._retrier.call(partial(self._stream_once, path, body), retry_on=NotDoneError)
         except NotDoneError:
             raise
         except AssistantUnavailableError as error:
@@ -157,6 +182,36 @@ class Client:
             if found is None:
                 raise InDoubtError(str(error), retry_after_s=error.retry_after_s) from None
             return found
+        on_stream(made, stream)
+        return made
+
+    async def _stream_once(self, path: str, body: Mapping[str, object]) -> tuple[str, EventStream | None]:
+        """The id of what was made, and the stream of what happens to it."""
+        body = {**body, "stream": True}
+        request = self._http.build_request(
+            "POST",
+            f"{self._base_url}{path}",
+            params=self._query or None,
+            headers={**self._headers, "Accept": "text/event-stream, application/json"},
+            json=body,
+        )
+        with translated(), self._recording.of(Asking(method="POST", path=path, body=body)) as heard:
+            async with AsyncExitStack() as stack, asyncio.timeout(self._retry.call_deadline_s):
+                response = await self._sent(request)
+                stack.push_async_callback(response.aclose)
+                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                    data = await _read(response, _JSON_LIMIT_BYTES)
+                    heard(response.status_code, data)
+                    return _id_of(_reply(response.headers, data)), None
+                stream = EventStream(response)
+                first = await stream.next(within_s=self._retry.call_deadline_s)
+                if first is None:
+                    raise AssistantUnavailableError("the assistant's service sent a stream without an event")
+                data = first.data.encode()
+                heard(response.status_code, data)
+                made = _id_of(_reply(response.headers, data))
+                stack.pop_all()  # from here on the stream is closed by the one who follows it
+                return made, stream
 
     async def _download_once(self, path: str, limit_bytes: int) -> bytes:
         within_s = self._retry.download_deadline_s
@@ -219,6 +274,10 @@ async def _read(answer: httpx2.Response, limit_bytes: int) -> bytes:
         if len(data) > limit_bytes:
             raise AssistantError(f"the assistant's service sent more than {limit_bytes} bytes")
     return bytes(data)
+
+
+def _id_of(reply: JsonReply) -> str:
+    return Fields(reply.body, "what was made").text("id")
 
 
 def _reply(headers: Mapping[str, str], data: bytes) -> JsonReply:

@@ -40,6 +40,10 @@ class InDoubtError(AssistantUnavailableError):
     """The service may have done it and not said so; it was looked for, and is not there (yet)."""
 
 
+class BadRequestError(AssistantRefusedError):
+    """The service does not accept what the request says (400, 422); without the part that it refuses, it may."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise AssistantError for whatever openai, its transports or a deadline raise inside.
@@ -98,6 +102,8 @@ def _status_error(error: openai.APIStatusError) -> AssistantError:
             return _missing(error, what)
         case 400 if error.code == "conversation_locked" or _ACTIVE_RUN.search(error.message):
             return ThreadBusyError(what)
+        case 400 | 422:
+            return BadRequestError(what)
         case _:
             return AssistantRefusedError(what)
 

@@ -53,7 +53,7 @@ def test_a_call_shows_what_was_asked_and_answered_and_a_reading_one_is_made_agai
     assert asked["additional_messages"] == [{"role": "user", "content": "What is 6 times 7?"}]
     assert json.loads(started.get_by_label(re.compile("Answer to POST")).inner_text())["object"] == "thread.run"
 
-    looked = turn.locator(".exchange").filter(has_text=re.compile(r"GET /threads/\S+/runs/run_\S+"))
+    looked = turn.locator(".exchange").filter(has_text=re.compile(r"GET /threads/\S+/messages\?run_id=run_\S+"))
     looked.locator("summary").click()
     looked.get_by_role("button", name=re.compile("^GET")).click()
     expect(looked.get_by_label(re.compile("Answer to GET")).last).to_contain_text('"status": "completed"')

@@ -82,9 +82,9 @@ class World(Protocol):
         ...
 
 
-def backend(client: Client, assistant_id: str, pace: PollingPace) -> AssistantsBackend:
+def backend(client: Client, assistant_id: str, pace: PollingPace, *, streaming: bool = True) -> AssistantsBackend:
     retry = RetryPolicy(max_attempts=2, first_pause_s=0.01)
-    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, retry=retry)
+    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, retry=retry, streaming=streaming)
 
 
 class StandInWorld:
@@ -128,6 +128,7 @@ class EmbeddedWorld:
     def __init__(self) -> None:
         self.script = Script()
         self.sees = True
+        self.streaming = True
         self.heard = ""
         self.files: list[bytes] = []
         self.assistant_id = ""
@@ -135,7 +136,7 @@ class EmbeddedWorld:
 
     def assistant(self, pace: PollingPace = QUICK) -> Assistant:
         assert self.client
-        return backend(self.client, self.assistant_id, pace)
+        return backend(self.client, self.assistant_id, pace, streaming=self.streaming)
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         self.heard = [message.text for message in request.messages if message.speaker is Speaker.USER][-1]
@@ -174,7 +175,21 @@ async def stand_in_world(stack: AsyncExitStack, _folder: Path) -> World:
     return StandInWorld(service, client)
 
 
-async def embedded_world(stack: AsyncExitStack, folder: Path) -> World:
+async def streaming_stand_in_world(stack: AsyncExitStack, _folder: Path) -> World:
+    service = await stack.enter_async_context(FakeAssistants())
+    service.streams = True
+    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY))
+    stack.push_async_callback(client.close)
+    return StandInWorld(service, client)
+
+
+async def polled_embedded_world(stack: AsyncExitStack, folder: Path) -> World:
+    world = await embedded_world(stack, folder)
+    world.streaming = False
+    return world
+
+
+async def embedded_world(stack: AsyncExitStack, folder: Path) -> EmbeddedWorld:
     world = EmbeddedWorld()
     server = await open_server(data_dir=folder, model=world, sandbox=world, api_key=KEY)
     stack.push_async_callback(server.stop)
@@ -186,7 +201,10 @@ async def embedded_world(stack: AsyncExitStack, folder: Path) -> World:
     return world
 
 
-@pytest.fixture(params=[stand_in_world, embedded_world], ids=["stand-in", "embedded"])
+@pytest.fixture(
+    params=[stand_in_world, streaming_stand_in_world, embedded_world, polled_embedded_world],
+    ids=["stand-in", "streaming stand-in", "embedded", "polled embedded"],
+)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         yield await request.param(stack, tmp_path)

@@ -9,7 +9,9 @@ async with FakeAssistants() as service:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -68,6 +70,7 @@ class Call:
     headers: dict[str, str]
     body: Any
     fault: Fault | None
+    port: int  # of the client's side of the connection
 
 
 Handler = Callable[[web.Request, Any], web.Response]
@@ -82,6 +85,12 @@ class FakeAssistants:
         self.weather: Callable[[Endpoint], Fault | None] = lambda _endpoint: None
         self.slow_s: dict[Endpoint, float] = {}  # before anything is done, whether the caller waits for it or not
         self.poll_after_ms: str | None = None
+        self.streams = False  # whether runs are created as event streams where that is asked for; else it is ignored
+        self.refuses_streams = False  # with a 400
+        self.events_until_cut: int | None = None  # the connection breaks after so many events of a stream
+        self.events_until_silence: int | None = None  # nothing more comes after so many
+        self.garbled_events = False
+        self.open_streams = 0
         self.calls: list[Call] = []
         self._planned: dict[Endpoint, list[Fault]] = {}
         self._closing = asyncio.Event()
@@ -149,6 +158,7 @@ class FakeAssistants:
                     headers=dict(request.headers),
                     body=body,
                     fault=fault,
+                    port=_transport(request).get_extra_info("peername")[1],
                 )
             )
             await asyncio.sleep(self.slow_s.get(endpoint, 0))
@@ -157,9 +167,59 @@ class FakeAssistants:
                 answer = handler(request, body) if fault is None or fault in _DONE_BEFORE else web.Response()
             except RefusalError as refusal:
                 return _error(refusal.status, str(refusal), refusal.code)
+            if fault is None and endpoint is Endpoint.CREATE_RUN and self.streams and body.get("stream"):
+                run = list(self.state.runs.values())[-1]  # the one that the handler has just made
+                return await self._stream(request, run)
             return answer if fault is None else await self._misbehave(fault, request)
 
         return serve
+
+    async def _stream(self, request: web.Request, run: FakeRun) -> web.StreamResponse:
+        """The events of a run, one chunk each; a message comes in two deltas."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        self.open_streams += 1
+        try:
+            with suppress(ConnectionResetError):  # the client went away
+                await self._send_events(request, response, run)
+        finally:
+            self.open_streams -= 1
+        return response
+
+    async def _send_events(self, request: web.Request, response: web.StreamResponse, run: FakeRun) -> None:
+        sent = 0
+        async for name, data in self._events(run):
+            if not name:  # a sign of life, by which a client's going away is noticed
+                await response.write(b": still running\n\n")
+                continue
+            if sent == self.events_until_cut:
+                _transport(request).abort()
+                break
+            if sent == self.events_until_silence:
+                await self._closing.wait()
+            text = "{" if self.garbled_events and sent else json.dumps(data)
+            await response.write(f"event: {name}\ndata: {text}\n\n".encode())
+            sent += 1
+        else:
+            await response.write(b"event: done\ndata: [DONE]\n\n")
+
+    async def _events(self, run: FakeRun) -> AsyncIterator[tuple[str, Json]]:
+        yield "thread.run.created", {**run.shown(), "status": "queued"}
+        yield "thread.run.queued", {**run.shown(), "status": "queued"}
+        yield "thread.run.in_progress", {**run.shown(), "status": "in_progress"}
+        while run.is_active and run.status != "requires_action":
+            await asyncio.sleep(0.005)
+            yield "", {}
+        self.state.run(run.thread, run.id)  # it speaks
+        for message in self.state.messages_of(run.thread, run.id):
+            yield "thread.message.created", {**message, "content": []}
+            for index, part in enumerate(message["content"]):
+                value = part["text"]["value"] if part["type"] == "text" else None
+                for piece in (value[:2], value[2:]) if value is not None else ():
+                    content = [{"index": index, "type": "text", "text": {"value": piece, "annotations": []}}]
+                    yield "thread.message.delta", {"id": message["id"], "delta": {"content": content}}
+            yield "thread.message.completed", message
+        yield f"thread.run.{run.status}", run.shown()
 
     async def _misbehave(self, fault: Fault, request: web.Request) -> web.StreamResponse:
         match fault:
@@ -186,6 +246,8 @@ class FakeAssistants:
         return web.json_response(assistant)
 
     def _create_run(self, request: web.Request, body: Json) -> web.Response:
+        if self.refuses_streams and "stream" in body:
+            raise RefusalError(400, "Unknown parameter: 'stream'.", "unknown_parameter")
         return _run(self.state.create_run(_in(request, "thread"), body))
 
     def _add_message(self, request: web.Request, body: Json) -> web.Response:

@@ -68,6 +68,7 @@ async def test_a_run_is_started_with_its_message_in_one_call(
                 "assistant_id": "asst_1",
                 "additional_messages": [{"role": "user", "content": "What is y?"}],
                 "metadata": {"turn": "7-m1", "channel": "msteams"},
+                "stream": True,
             },
         ),
     ]

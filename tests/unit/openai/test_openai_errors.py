@@ -13,7 +13,7 @@ import httpx2
 import openai
 import pytest
 
-from adapters.openai.errors import NotDoneError, assistant_error, translated
+from adapters.openai.errors import BadRequestError, NotDoneError, assistant_error, translated
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -56,7 +56,7 @@ MAPPED: dict[str, tuple[Callable[[], Exception], type[AssistantError]]] = {
         lambda: openai.APIResponseValidationError(httpx2.Response(200, request=REQUEST), None),
         AssistantUnavailableError,
     ),
-    "BadRequestError": (lambda: of_class(openai.BadRequestError, 400), AssistantRefusedError),
+    "BadRequestError": (lambda: of_class(openai.BadRequestError, 400), BadRequestError),
     "AuthenticationError": (lambda: of_class(openai.AuthenticationError, 401), AssistantRefusedError),
     "OAuthError": (
         lambda: openai.OAuthError(response=httpx2.Response(401, request=REQUEST), body=None),
@@ -65,7 +65,7 @@ MAPPED: dict[str, tuple[Callable[[], Exception], type[AssistantError]]] = {
     "PermissionDeniedError": (lambda: of_class(openai.PermissionDeniedError, 403), AssistantRefusedError),
     "NotFoundError": (lambda: of_class(openai.NotFoundError, 404), ThreadGoneError),
     "ConflictError": (lambda: of_class(openai.ConflictError, 409), AssistantUnavailableError),
-    "UnprocessableEntityError": (lambda: of_class(openai.UnprocessableEntityError, 422), AssistantRefusedError),
+    "UnprocessableEntityError": (lambda: of_class(openai.UnprocessableEntityError, 422), BadRequestError),
     "RateLimitError": (lambda: of_class(openai.RateLimitError, 429), NotDoneError),
     "InternalServerError": (lambda: of_class(openai.InternalServerError, 500), AssistantUnavailableError),
     "LengthFinishReasonError": (lambda: bare(openai.LengthFinishReasonError), AssistantUnavailableError),
@@ -143,7 +143,7 @@ def test_only_a_service_never_reached_surely_did_nothing(cause: Exception, expec
         (400, "Thread thread_1 already has an active run run_2.", None, ThreadBusyError),
         (400, "Can't add messages to thread_1 while a run run_2 is active.", None, ThreadBusyError),
         (400, "Another process is operating on this conversation.", "conversation_locked", ThreadBusyError),
-        (400, "Invalid 'metadata'", None, AssistantRefusedError),
+        (400, "Invalid 'metadata'", None, BadRequestError),
         (404, "No thread found with id 'thread_1'.", None, ThreadGoneError),
         (404, "Resource not found", "404", ThreadGoneError),
         (404, "No assistant found with id 'asst_1'.", None, AssistantRefusedError),

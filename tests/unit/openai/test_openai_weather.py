@@ -30,6 +30,8 @@ PASSING = (Fault.RATE_LIMIT, Fault.SERVER_ERROR, Fault.LATE_ERROR, Fault.RESET, 
 async def test_whatever_the_weather_every_call_ends_and_each_turn_has_one_run(seed: int) -> None:
     dice = random.Random(seed)
     async with FakeAssistants() as service, calling(service) as client:
+        service.streams = seed % 2 == 1
+        service.events_until_cut = seed if seed % 4 == 1 else None
         assistant = impatient(client)
         thread = await assistant.open_thread(message().key)
         service.weather = lambda _to: dice.choice(list(Fault)) if dice.random() < 0.3 else None
@@ -68,6 +70,7 @@ async def test_faults_at_one_call_in_five_cost_no_turn_and_make_nothing_twice(se
         return dice[to].choice(PASSING) if dice[to].random() < 0.2 else None
 
     async with FakeAssistants() as service, calling(service, STEADFAST) as client:
+        service.streams = seed % 2 == 1
         service.weather = weather
         service.state.plan = lambda said: Plan(tool_calls=[function_call("call", "look_up")], messages=[[text(said)]])
         outcomes = await asyncio.gather(*(one_turn(steadfast(client), f"turn {n}") for n in range(50)))

@@ -1,0 +1,101 @@
+"""Follows a run by the events that its service sends as they happen.
+
+https://platform.openai.com/docs/api-reference/assistants-streaming/events
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Final
+
+import httpx2
+
+from adapters.openai.errors import translated
+from adapters.openai.protocol import run_from
+from adapters.openai.wire import Fields
+from bot.errors import AssistantError, AssistantUnavailableError
+from bot.run import Progress, RunEvent, RunPhase, TextSoFar
+
+_DRAIN_S: Final = 0.2
+
+
+class EventStream:
+    """The events of one response, in order. Whoever is handed a stream closes it."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self._events = aiter(httpx2.EventSource(response))
+
+    async def next(self, *, within_s: float) -> httpx2.ServerSentEvent | None:
+        """The next event; None at the end. Raises AssistantError when the stream breaks or is silent for too long."""
+        with translated():
+            async with asyncio.timeout(within_s):
+                return await anext(self._events, None)
+
+    async def close(self, *, after_last: bool = False) -> None:
+        """Close the response. `after_last`: nothing but its end is still to come.
+
+        A response that is read to its end leaves its connection to the next request; any other takes it down.
+        """
+        try:
+            while after_last and await self.next(within_s=_DRAIN_S) is not None:
+                pass
+        except AssistantError:
+            pass  # everything that mattered has been read
+        await self._response.aclose()
+
+
+class RunEventReader:
+    """Turns the events of one run's stream, in order, into what `Assistant.follow` yields."""
+
+    def __init__(self) -> None:
+        self._phase: RunPhase | None = None
+        self._texts: dict[tuple[str, str], str] = {}  # by message and content part
+
+    def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
+        """What this event adds; None for nothing. Raises AssistantUnavailableError if it is garbled or an error."""
+        # Most events repeat whole objects that nobody here needs, so only those of use are parsed.
+        name = sent.event
+        if name == "thread.message.delta":
+            return self._read_text(_fields(sent))
+        if name == "thread.run.step.delta" and self._phase is not RunPhase.CODE:
+            details = _fields(sent).object("delta").object_if_any("step_details")
+            calls = details.objects_if_any("tool_calls") if details else ()
+            is_code = any(call.text_if_any("type") == "code_interpreter" for call in calls)
+            return self._enter(RunPhase.CODE) if is_code else None
+        if name == "thread.run.step.completed":
+            return self._enter(RunPhase.WORKING)
+        if name == "error":
+            raise AssistantUnavailableError("the event stream of the run reported an error")
+        if not name.startswith("thread.run.") or name.startswith("thread.run.step."):
+            return None
+        event = run_from(_json(sent)).event
+        return self._enter(event.phase) if isinstance(event, Progress) else event
+
+    def _enter(self, phase: RunPhase) -> Progress | None:
+        if phase is self._phase:
+            return None
+        self._phase = phase
+        return Progress(phase=phase)
+
+    def _read_text(self, delta: Fields) -> TextSoFar | None:
+        message, grown = delta.text("id"), False
+        for content in delta.object("delta").objects_if_any("content"):
+            text = content.object_if_any("text")
+            if text is not None:
+                part = (message, str(content.count_if_any("index")))
+                self._texts[part] = self._texts.get(part, "") + text.text_if_any("value")
+                grown = True
+        return TextSoFar(text="\n\n".join(filter(None, self._texts.values()))) if grown else None
+
+
+def _fields(sent: httpx2.ServerSentEvent) -> Fields:
+    return Fields(_json(sent), "an event")
+
+
+def _json(sent: httpx2.ServerSentEvent) -> object:
+    try:
+        return json.loads(sent.data)
+    except (ValueError, RecursionError):
+        raise AssistantUnavailableError("the assistant's service sent an event that is no JSON") from None
