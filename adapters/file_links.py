@@ -1,68 +1,144 @@
-"""GET /files/{token}/{name}: plots and files of answers, for whoever holds the unguessable token.
+"""Links to plots and files: signed when a part is sent, and served at `GET /files/{link}/{name}`.
 
-Nothing here can run in the service's origin: what is not one of the four picture types goes out as a download without a
-type, and nobody may guess one from the content.
+A link is `token.time.signature`: the token that the store gave the file, when the link was made, and an HMAC of both.
+So a store can be moved, a key can be replaced, and a link ends; the bytes come from the bot, never by a redirect,
+because chat clients do not follow one for a picture. Nothing that is served can run in the service's origin: only four
+picture types are shown, and everything else goes out as a download whose type nobody may guess.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
-from collections.abc import Mapping
-from urllib.parse import quote
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
+from itsdangerous import BadSignature, TimestampSigner
+from typing_extensions import override
 
 from bot.errors import StorageError
-from bot.ports import FileReader, ServedFile
+from bot.parts import StoredFile
+from bot.ports import FileLinks, FileReader, ServedFile
+from httpkit.content_disposition import content_disposition
 
 log = logging.getLogger(__name__)
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_ALWAYS = {
+LINK: Final = r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{4,8}\.[A-Za-z0-9_-]{43}"
+"""A signed link, as a regular expression: what the route serves and what logs hide."""
+
+_SALT: Final = b"teamsbot file link"  # a key signs other things too; what one purpose signed opens no other
+_MAX_AHEAD_S: Final = 86_400  # a link from the future was made by a clock that was wrong; beyond a day it never ends
+_MAX_AGE_S: Final = 300  # browsers and image proxies keep a copy this long, also of a link that was called back
+_ALWAYS: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",  # chat clients show pictures in pages of their own origin
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# The same bytes have the same token, so an address never changes what it serves.
-_FOR_EVER = "private, max-age=31536000, immutable"
+
+Keys = Callable[[], Awaitable[Sequence[bytes]]]
+"""The signing keys, the newest first; raises StorageError. Only the first one signs, the others still verify."""
 
 
-def add_file_routes(app: web.Application, files: FileReader) -> None:
-    """Serve stored files, by GET and HEAD. The name in the address is for people; the token alone decides."""
+class LinkRefusedError(Exception):
+    """A link that opens nothing. `expired` tells one that once did from one that this bot never made."""
+
+    def __init__(self, *, expired: bool) -> None:
+        super().__init__("expired" if expired else "not signed by this bot")
+        self.expired = expired
+
+
+class SignedLinks(FileLinks):
+    """Makes links below `public_url`, and finds the token in one that came back."""
+
+    def __init__(
+        self, *, public_url: str, keys: Keys, lifetime_s: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._public_url = public_url.rstrip("/")
+        self._keys = keys
+        self._lifetime_s = lifetime_s
+        self._clock = clock
+
+    @property
+    @override
+    def origin(self) -> str:
+        return self._public_url
+
+    @property
+    def path(self) -> str:
+        """The path of `public_url`: empty, or what a proxy put before this service's own paths."""
+        return urlsplit(self._public_url).path
+
+    @override
+    async def url(self, file: StoredFile) -> str:
+        link = (await self._signer()).sign(file.token).decode()
+        return f"{self._public_url}/files/{link}/{quote(file.name, safe='', errors='replace')}"
+
+    async def token(self, link: str) -> str:
+        """The token in a link. Raises LinkRefusedError, StorageError."""
+        if not re.fullmatch(LINK, link):
+            raise LinkRefusedError(expired=False)
+        signer = await self._signer()
+        try:
+            value, made_at = signer.unsign(link, return_timestamp=True)
+        except BadSignature:
+            raise LinkRefusedError(expired=False) from None
+        age_s = self._clock() - made_at.timestamp()
+        if age_s < -_MAX_AHEAD_S or age_s > self._lifetime_s:
+            raise LinkRefusedError(expired=True)
+        return value.decode()
+
+    async def _signer(self) -> _Signer:
+        return _Signer(await self._keys(), self._clock)
+
+
+class _Signer(TimestampSigner):
+    def __init__(self, keys: Sequence[bytes], clock: Callable[[], float]) -> None:
+        # The library signs with the last key of its list.
+        super().__init__([*reversed(keys)], salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
+        self._clock = clock
+
+    @override
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+def add_file_routes(app: web.Application, files: FileReader, links: SignedLinks) -> None:
+    """Serve stored files, by GET and HEAD. The name in the address is for people; the signed token alone decides."""
 
     async def serve(request: web.Request) -> web.Response:
-        token = request.match_info["token"]
         try:
-            file = await files.read(token) if _TOKEN.fullmatch(token) else None
+            token = await links.token(request.match_info["link"])
+            file = await files.read(token)
+        except LinkRefusedError as refusal:
+            if refusal.expired:
+                return _error(410, "LinkExpired", "This link has expired. Ask in the chat for the file again.")
+            return _error(404, "NotFound", "There is no file at this address.")
         except StorageError as error:
-            log.warning("file not readable", extra={"why": str(error)})
-            return _fault(503, "StorageDown", "Files cannot be read at the moment.", {"Retry-After": "10"})
+            log.warning("file was not readable", extra={"why": str(error)})
+            return _error(503, "StorageDown", "Files cannot be read at the moment.", {"Retry-After": "10"})
         if file is None:
-            return _fault(404, "NotFound", "There is no file at this address.")
+            return _error(404, "NotFound", "There is no file at this address.")
         return web.Response(body=file.data, headers=_headers(file))
 
-    app.router.add_get("/files/{token}/{name}", serve)
+    for prefix in sorted({"", links.path}):  # a proxy may take the prefix away or leave it
+        app.router.add_get(prefix + "/files/{link}/{name}", serve)
 
 
 def _headers(file: ServedFile) -> dict[str, str]:
-    how = "attachment" if file.picture_type is None else "inline"
     return {
         **_ALWAYS,
-        "Cache-Control": _FOR_EVER,
-        "Content-Disposition": f"{how}; {_file_name(file.name)}",
+        "Cache-Control": f"private, max-age={_MAX_AGE_S}",
+        "Content-Disposition": content_disposition(file.name, inline=file.picture_type is not None),
         "Content-Type": file.picture_type or "application/octet-stream",
     }
 
 
-def _file_name(name: str) -> str:
-    """The name twice, as RFC 6266 has it: in ASCII for old programs, then in full."""
-    plain = re.sub(r'[^ -~]|["\\%]', "_", name)
-    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
-
-
-def _fault(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.json_response(
         {"error": {"code": code, "message": message}},
         status=status,

@@ -19,8 +19,8 @@ from bot.attachments import Attachment, objection_to
 from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
-from bot.ports import Channel, FileStore, IncomingFiles, Live, StoredFile
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
+from bot.ports import Channel, FileStore, IncomingFiles, Live
 
 _CHANNEL = "terminal"
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
@@ -50,7 +50,7 @@ def _printable_part(part: Part) -> Part:
         case PicturePart():
             return replace(part, alt_text=printable(part.alt_text))
         case FilesPart():
-            return replace(part, links=tuple(replace(link, name=printable(link.name)) for link in part.links))
+            return replace(part, files=tuple(replace(file, name=printable(file.name)) for file in part.files))
 
 
 class TerminalChannel(Channel):
@@ -111,7 +111,7 @@ class _TerminalLive(Live):
 
 
 class TerminalFiles(FileStore):
-    """Plots and files of answers by name in a folder; the address of a file is its path."""
+    """Plots and files of answers by name in a folder; the token of a file is its path."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -124,7 +124,7 @@ class TerminalFiles(FileStore):
             await asyncio.to_thread(_write, path, data)
         except OSError as error:
             raise StorageError(f"a file cannot be stored in {self._folder}: {error.strerror}") from error
-        return StoredFile(url=str(path), name=safe, size_bytes=len(data))
+        return StoredFile(token=str(path), name=safe, size_bytes=len(data))
 
 
 def said_in_terminal(

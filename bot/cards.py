@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, PicturePart, StoredFile, WelcomePart
 
 Card = dict[str, object]
 
@@ -19,12 +20,12 @@ MAX_NAME: Final = 100  # characters
 MAX_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
 
 
-def picture_card(part: PicturePart) -> Card:
-    """A picture over the whole width, and a button to see it in full size.
+def picture_card(part: PicturePart, url: str) -> Card:
+    """A picture over the whole width, fetched from `url`, and a button to see it in full size.
 
     A button rather than a picture that can be clicked: screen readers name it, and it does not shadow Teams' own zoom.
     """
-    url = _web_address(part.url)
+    url = _web_address(url)
     alt_text = _one_line(part.alt_text, MAX_ALT_TEXT) or "A picture made by the assistant's code"
     image: Card = {
         "type": "Image",
@@ -37,13 +38,13 @@ def picture_card(part: PicturePart) -> Card:
     return {**_card([image], fallback=alt_text), "actions": [button]}
 
 
-def files_card(part: FilesPart) -> Card:
-    """Files by name and size, each name a link."""
-    shown = part.links[:MAX_LINKS]
-    lines = [_line(_link(link)) for link in shown]
-    if left := len(part.links) - len(shown):
+def files_card(part: FilesPart, urls: Sequence[str]) -> Card:
+    """Files by name and size, each name a link to its address in `urls`."""
+    shown = part.files[:MAX_LINKS]
+    lines = [_line(_link(file, url)) for file, url in zip(shown, urls, strict=False)]
+    if left := len(part.files) - len(shown):
         lines.append(_line(f"and {left} more"))
-    return _card(lines, fallback=", ".join(_name(link) for link in shown))
+    return _card(lines, fallback=", ".join(_name(file) for file in shown))
 
 
 def apology_card(part: ApologyPart) -> Card:
@@ -117,12 +118,12 @@ def _starter(question: str) -> Card:
     return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [_line(_escaped(question))]}
 
 
-def _link(link: FileLink) -> str:
-    return f"[{_escaped(_name(link))}]({_web_address(link.url)}) ({size(link.size_bytes)})"
+def _link(file: StoredFile, url: str) -> str:
+    return f"[{_escaped(_name(file))}]({_web_address(url)}) ({size(file.size_bytes)})"
 
 
-def _name(link: FileLink) -> str:
-    return _one_line(link.name, MAX_NAME) or "file"
+def _name(file: StoredFile) -> str:
+    return _one_line(file.name, MAX_NAME) or "file"
 
 
 def _one_line(text: str, longest: int) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import unquote
 
 from bot.attachments import Attachment
 from bot.conversation import (
@@ -31,7 +32,7 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import UnreadableMessageError
-from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, Reply, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, Reply, StoredFile, TextPart, WelcomePart
 from bot.turn_code import TurnCode
 from bot.turn_record import ANSWERED, DELETED, REJECTED, UNDELIVERABLE, Outcome, StepKey, StepKind
 
@@ -84,6 +85,7 @@ _OLD_FAILURES: Final = {
     "ThreadGoneError": "thread_gone",
     "UnreadableMessageError": "unreadable_message",
 }
+_OLD_ADDRESS: Final = re.compile(r"/files/([A-Za-z0-9_-]{32})/([^/]*)$")
 _OLD_STEPS: Final = (
     (re.compile(r"reply"), StepKind.REPLY, 0),
     (re.compile(r"run in (?P<reference>.*)", re.DOTALL), StepKind.RUN, 0),
@@ -156,18 +158,24 @@ def _part(row: dict[str, Any]) -> Part:
         case "text":
             return TextPart(text=row["text"])
         case "picture":
-            return PicturePart(url=row["url"], alt_text=row["alt_text"])
+            return PicturePart(file=_file(row.get("file", row)), alt_text=row["alt_text"])
         case "files":
-            links = (
-                FileLink(name=link["name"], url=link["url"], size_bytes=link["size_bytes"]) for link in row["links"]
-            )
-            return FilesPart(links=tuple(links))
+            return FilesPart(files=tuple(map(_file, row.get("files") or row["links"])))
         case "error":
             return ApologyPart(text=row["text"], code=TurnCode(row["code"]), question=row["question"])
         case "welcome":
             return WelcomePart(text=row["text"], starters=tuple(row["starters"]))
         case kind:
             raise ValueError(f"a reply part of kind {kind!r} is not known to this version")
+
+
+def _file(row: dict[str, Any]) -> StoredFile:
+    if "token" in row:
+        return StoredFile(token=row["token"], name=row["name"], size_bytes=row["size_bytes"])
+    # Version 0.1.0 kept the address, which is .../files/<token>/<name>, or a path on this disk for a terminal.
+    address = _OLD_ADDRESS.search(row["url"])
+    token, name = address.groups() if address else (row["url"], row["url"].rpartition("/")[2])
+    return StoredFile(token=token, name=row.get("name", unquote(name)), size_bytes=row.get("size_bytes", 0))
 
 
 def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> str:

@@ -16,27 +16,27 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PicturePart:
-    """A plot, shown as a card."""
+class StoredFile:
+    """A file in the store. `token` finds it there, and cannot be guessed; an address is made of it when it is sent."""
 
-    url: str
-    alt_text: str
+    token: str
+    name: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileLink:
-    """A file to fetch."""
+class PicturePart:
+    """A plot, shown as a card."""
 
-    name: str
-    url: str
-    size_bytes: int
+    file: StoredFile
+    alt_text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesPart:
     """Files, as links in one card."""
 
-    links: tuple[FileLink, ...]
+    files: tuple[StoredFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

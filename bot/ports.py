@@ -12,7 +12,7 @@ from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, ThreadId
 from bot.exchange import Exchange
-from bot.parts import Part
+from bot.parts import Part, StoredFile
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
@@ -145,20 +145,11 @@ class Channel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """A file that people can fetch: `url` holds a name nobody can guess."""
-
-    url: str
-    name: str
-    size_bytes: int
-
-
 class FileStore(Protocol):
     """Plots and files of answers. Every method raises StorageError and nothing else."""
 
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
-        """Keep the bytes; the same bytes again in the same conversation are the same file at the same address."""
+        """Keep the bytes; the same bytes again in the same conversation are the same file with the same token."""
         ...
 
 
@@ -172,10 +163,23 @@ class ServedFile:
 
 
 class FileReader(Protocol):
-    """The reading side of a file store, for the route behind `StoredFile.url`."""
+    """The reading side of a file store, for the route that serves files."""
 
     async def read(self, token: str) -> ServedFile | None:
-        """The file of this unguessable name, or None; StorageError if the store is down."""
+        """The file of this token, or None; StorageError if the store is down."""
+        ...
+
+
+class FileLinks(Protocol):
+    """Makes addresses at which people fetch stored files. They end, so they are made when a part is sent."""
+
+    @property
+    def origin(self) -> str:
+        """What every address begins with."""
+        ...
+
+    async def url(self, file: StoredFile) -> str:
+        """An address of this file, valid from now on. Raises StorageError."""
         ...
 
 

@@ -13,7 +13,7 @@ from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name
 from bot.media import picture_type
-from bot.parts import FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import FilesPart, Part, PicturePart, StoredFile, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class _Collected:
     """What became of an answer's pictures and files."""
 
     pictures: list[PicturePart] = field(default_factory=list)
-    links: list[FileLink] = field(default_factory=list)
+    files: list[StoredFile] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
 
 
@@ -49,11 +49,11 @@ class ReplyWriter:
             await self._show(image, number, key, collected)
         for file in answer.files:
             await self._link(file, key, collected)
-        text = _without_sandbox_links(answer.text, known={link.name for link in collected.links})
+        text = _without_sandbox_links(answer.text, known={file.name for file in collected.files})
         text = "\n\n".join(filter(None, (text.strip(), *collected.losses)))
-        if not text and not collected.pictures and not collected.links:
+        if not text and not collected.pictures and not collected.files:
             text = NO_ANSWER
-        files = (FilesPart(links=tuple(collected.links)),) if collected.links else ()
+        files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
         return (*(say(text) if text else ()), *collected.pictures, *files)
 
     async def _show(self, image: AnswerImage, number: int, key: ConversationKey, collected: _Collected) -> None:
@@ -69,7 +69,7 @@ class ReplyWriter:
             collected.losses.append(_loss(f"Plot {number}", image.file, error))
         else:
             alt_text = image.alt_text or f"Plot {number}, drawn by the assistant's code for this question."
-            collected.pictures.append(PicturePart(url=stored.url, alt_text=alt_text))
+            collected.pictures.append(PicturePart(file=stored, alt_text=alt_text))
 
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
         try:
@@ -83,8 +83,7 @@ class ReplyWriter:
             return b"".join([chunk async for chunk in chunks])
 
     async def _keep(self, name: str, data: bytes, key: ConversationKey, collected: _Collected) -> None:
-        stored = await self.files.put(key, name, data)
-        collected.links.append(FileLink(name=stored.name, url=stored.url, size_bytes=stored.size_bytes))
+        collected.files.append(await self.files.put(key, name, data))
 
 
 def say(text: str) -> tuple[Part, ...]:

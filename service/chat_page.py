@@ -74,16 +74,14 @@ class LocalPage:
         return f"{address}/" if can_tell_users_apart() else page_url_of(address, self.key.reveal())
 
     @asynccontextmanager
-    async def served(
-        self, app: web.Application, bot: Bot, *, port: socket.socket, files_url: str
-    ) -> AsyncIterator[None]:
-        """The page in an application that will listen on `port`; people fetch plots below `files_url`."""
+    async def served(self, app: web.Application, bot: Bot, *, port: socket.socket) -> AsyncIterator[None]:
+        """The page in an application that will listen on `port`."""
         setting = "CHAT_PAGE_PORT" if self.settings.is_public else "PORT"
         page = WebChatSettings(
             uploads=self.settings.data_dir / "uploads",
             key=self.key.reveal(),
             address=url_of(port),
-            files_url=files_url,
+            files_url=bot.storage.links.origin,
             bundle=_BUNDLE,
             words=PageWords(
                 assistant=self.settings.assistant_name,

@@ -26,6 +26,7 @@ from adapters.embedded.models.port import Model
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.embedded.models.tutor_model import TutorModel
 from adapters.embedded.object_store import StoreError, StoreInUseError
+from adapters.file_links import SignedLinks
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
@@ -41,7 +42,7 @@ from bot.conversation import ConversationKey
 from bot.engine import Engine
 from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
-from bot.ports import Conversations, Exchanges, FileReader, FileStore, Ledger, TurnsOfConversation
+from bot.ports import Conversations, Exchanges, FileLinks, FileReader, FileStore, Ledger, TurnsOfConversation
 from bot.reply import ReplyWriter
 from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
@@ -59,9 +60,9 @@ from service.settings import (
 from service.teams_identity import answering_services, open_authentication, open_bot_token
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
+from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
 from storage.ledger_sqlite import SqliteLedger
-from storage.links import LinkNames
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
 
@@ -99,17 +100,30 @@ class TurnStores:
     timelines: TurnsOfConversation
 
 
-class StoredFiles(FileStore, FileReader, Protocol):
-    """Both sides of a file store: turns put files into it, the file route reads them."""
+class KeyedFiles(FileStore, FileReader, Protocol):
+    """Both sides of a file store, and the key of the installation that lies with the files."""
+
+    async def link_key(self) -> bytes:
+        """The key from which links are signed where no setting gives one. Raises StorageError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStorage:
+    """Where plots and files are. New links are made by `links`; `signed` opens those that come back to this bot."""
+
+    files: KeyedFiles
+    links: FileLinks
+    signed: SignedLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """A bot at work, without a listener: `intake` takes what people say, `files` holds what it sent."""
+    """A bot at work, without a listener: `intake` takes what people say, `storage` holds the files that it sent."""
 
     intake: Intake
     authentication: Authentication
-    files: FileReader
+    storage: FileStorage
     client: Client
     assistant_id: str
     stores: TurnStores
@@ -119,9 +133,12 @@ class Bot:
 
 @asynccontextmanager
 async def open_bot(
-    settings: Settings, stores: TurnStores, *, files_url: str, hooks: Hooks | None = None
+    settings: Settings, stores: TurnStores, *, address: str, hooks: Hooks | None = None
 ) -> AsyncIterator[Bot]:
-    """The bot for Teams, at work on the turns that an earlier process left. At the end it drains. Raises BotError."""
+    """The bot for Teams, at work on the turns that an earlier process left. At the end it drains. Raises BotError.
+
+    `address` is where it listens; links begin with it unless the settings name a public address.
+    """
     hooks = hooks or Hooks()
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(open_sandbox(settings))
@@ -132,14 +149,15 @@ async def open_bot(
         authentication = await stack.enter_async_context(open_authentication(settings))
         incoming = ConnectorFiles(session=session, folder=settings.data_dir / "incoming")
         incoming.open()
-        files = await stack.enter_async_context(open_files(settings, public_url=files_url))
-        channel = TeamsChannel(connector=Connector(session=session, services=answering_services(settings), token=token))
+        storage = await stack.enter_async_context(open_file_storage(settings, address))
+        connector = Connector(session=session, services=answering_services(settings), token=token)
+        channel = TeamsChannel(connector=connector, links=storage.links)
         outside = Outside(
             assistant=assistant,
             channel=channel,
             conversations=stores.conversations,
             files=incoming,
-            writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
+            writer=ReplyWriter(assistant=assistant, files=storage.files, pictures=ConfinedPictures(sandbox=sandbox)),
         )
         engine = Engine(
             ledger=stores.ledger,
@@ -153,7 +171,7 @@ async def open_bot(
         yield Bot(
             intake=intake,
             authentication=authentication,
-            files=files,
+            storage=storage,
             client=client,
             assistant_id=assistant.assistant_id,
             stores=stores,
@@ -315,29 +333,50 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
 
 
 @asynccontextmanager
-async def open_files(settings: Settings, *, public_url: str) -> AsyncIterator[StoredFiles]:
+async def open_file_storage(settings: Settings, address: str) -> AsyncIterator[FileStorage]:
     """In the container that the settings name, else in a folder. Raises StorageError."""
     if settings.blobs is None:
-        names = LinkNames.kept_in(settings.data_dir / "links.key")
-        yield FolderFiles(settings.data_dir / "files", names=names, public_url=public_url)
+        tokens = FileTokens.kept_in(settings.data_dir / "links.key")
+        files = FolderFiles(settings.data_dir / "files", tokens=tokens)
+        signed = _signed_links(settings, files, address)
+        yield FileStorage(files=files, links=signed, signed=signed)
         return
     from storage.blob_container import BlobsRefusedError
+    from storage.blob_links import BlobLinks
     from storage.files_blob import BlobFiles
 
     container = _container(settings.blobs)
     try:
-        files = BlobFiles(container, public_url=public_url)
+        blobs = BlobFiles(container)
         try:
             async with asyncio.timeout(_STORAGE_CHECK_S):
-                await files.look()
+                await blobs.look()
         except BlobsRefusedError:  # a wrong setting, which an administrator has to correct before anybody asks
             raise
         except (StorageError, TimeoutError) as error:  # an outage: most answers need no file
             why = str(error) or "Azure Blob Storage did not answer"
             log.warning("file storage was not available", extra={"why": why})
-        yield files
+        signed = _signed_links(settings, blobs, address)
+        links: FileLinks = signed
+        if settings.is_public and settings.public_url is None:
+            # Nobody outside can reach `address`, but the storage has an address of its own.
+            if not container.can_sign:
+                raise StorageError(
+                    "AZURE_STORAGE_CONNECTION_STRING holds a signature, with which no links can be made. Set "
+                    "PUBLIC_URL, or give an AccountKey or AZURE_STORAGE_ACCOUNT_URL instead"
+                )
+            links = BlobLinks(container, lifetime_s=settings.link_lifetime_s)
+        yield FileStorage(files=blobs, links=links, signed=signed)
     finally:
         await container.close()
+
+
+def _signed_links(settings: Settings, files: KeyedFiles, address: str) -> SignedLinks:
+    async def keys() -> list[bytes]:
+        given = [key.reveal().encode() for key in settings.link_signing_keys]
+        return given or [await files.link_key()]
+
+    return SignedLinks(public_url=settings.public_url or address, keys=keys, lifetime_s=settings.link_lifetime_s)
 
 
 def _container(blobs: Blobs) -> BlobContainer:

@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Final
 
+from adapters.file_links import LINK
+
 HIDDEN: Final = "(hidden)"
 
 _SECRET_WORDS = frozenset(
@@ -48,7 +50,8 @@ _PATTERNS: Final = tuple(
             r"\1\2(hidden)",
         ),
         (r"://[^/\s:@]+:[^/\s@]+@", "://(hidden)@"),
-        (r"/files/[\w-]{32}(/[^\s\"']*)?", "/files/(hidden)"),
+        (rf"(?:/files/)?{LINK}(/[^\s\"']*)?", "/files/(hidden)"),
+        (r"/files/[\w-]{32}(/[^\s\"']*)?", "/files/(hidden)"),  # links of version 0.1.0
     )
 )
 

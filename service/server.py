@@ -15,13 +15,13 @@ from adapters.file_links import add_file_routes
 from adapters.teams.authentication import LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
-from bot.ports import FileReader
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import HttpRunner
 from httpkit.loopback import loopback_only
 from service.chat_page import LocalPage, open_local_page
 from service.compose import (
     Bot,
+    FileStorage,
     Hooks,
     find_model_fault,
     open_assistants_server,
@@ -87,18 +87,17 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             page = await stack.enter_async_context(open_local_page(settings))
         if settings.database_url is not None and settings.public_url is None:
             log.warning("PUBLIC_URL is not set: links to plots end with this process")
-        files_url = settings.public_url or url_of(port)
         hooks = page.hooks() if page else Hooks()
-        bot = await stack.enter_async_context(open_bot(settings, stores, files_url=files_url, hooks=hooks))
+        bot = await stack.enter_async_context(open_bot(settings, stores, address=url_of(port), hooks=hooks))
         health = HealthRoutes(conversations=stores.conversations, sandbox=_sandbox_summary(settings, bot))
         if settings.is_public:
-            app = public_app(authenticated_endpoint(settings, bot), bot.files, health)
+            app = public_app(authenticated_endpoint(settings, bot), bot.storage, health)
             await stack.enter_async_context(_listening(app, port))
         if page is not None or not settings.is_public:
             own_channels = page.own_channels(url_of(page_port)) if page else {}
-            app = loopback_app(local_endpoint(bot, own_channels), bot.files, health)
+            app = loopback_app(local_endpoint(bot, own_channels), bot.storage, health)
             if page is not None:
-                await stack.enter_async_context(page.served(app, bot, port=page_port, files_url=files_url))
+                await stack.enter_async_context(page.served(app, bot, port=page_port))
             await stack.enter_async_context(_listening(app, page_port))
         yield Started(
             address=url_of(port),
@@ -122,7 +121,7 @@ def local_endpoint(bot: Bot, own_channels: Mapping[str, str]) -> MessagesEndpoin
     return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=authentication)
 
 
-def public_app(messages: MessagesEndpoint, files: FileReader, health: HealthRoutes) -> web.Application:
+def public_app(messages: MessagesEndpoint, storage: FileStorage, health: HealthRoutes) -> web.Application:
     """The routes of the public listener, and no others: the chat page, its connector and its switches are not here.
 
     It usually stands behind a TLS proxy. What a proxy says in `Forwarded` or `X-Forwarded-*` is neither believed nor
@@ -130,16 +129,16 @@ def public_app(messages: MessagesEndpoint, files: FileReader, health: HealthRout
     """
     app = web.Application(middlewares=[errors_as_json])
     messages.add_routes(app)
-    add_file_routes(app, files)
+    add_file_routes(app, storage.files, storage.signed)
     health.add_routes(app)
     return app
 
 
-def loopback_app(messages: MessagesEndpoint, files: FileReader, health: HealthRoutes) -> web.Application:
+def loopback_app(messages: MessagesEndpoint, storage: FileStorage, health: HealthRoutes) -> web.Application:
     """The same routes for programs of this machine; the chat page may add its own."""
     app = web.Application(middlewares=[errors_as_json, loopback_only])
     messages.add_routes(app)
-    add_file_routes(app, files)
+    add_file_routes(app, storage.files, storage.signed)
     health.add_routes(app)
     return app
 

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles,
 from bot.attachments import MAX_FILES, TOO_MANY, Attachment, join_names
 from bot.engine import Engine
 from bot.errors import AttachmentError
-from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
 from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
@@ -55,7 +55,7 @@ class CollectedReply:
     question: str
     text: str = ""
     pictures: list[PicturePart] = field(default_factory=list)
-    files: list[FileLink] = field(default_factory=list)
+    files: list[StoredFile] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
         """Append a part."""
@@ -67,18 +67,18 @@ class CollectedReply:
             case PicturePart():
                 self.pictures.append(part)
             case FilesPart():
-                self.files.extend(part.links)
+                self.files.extend(part.files)
 
     def as_text(self) -> str:
         """Plain lines, without colour."""
-        pictures = [f"[picture] {picture.url}\n          {picture.alt_text}" for picture in self.pictures]
-        files = [f"[file] {link.url}" for link in self.files]
+        pictures = [f"[picture] {picture.file.token}\n          {picture.alt_text}" for picture in self.pictures]
+        files = [f"[file] {file.token}" for file in self.files]
         return "\n".join([*filter(None, [self.text]), *pictures, *files])
 
     def as_json(self) -> str:
         """One line of JSON, for programs."""
-        pictures = [{"path": picture.url, "alt_text": picture.alt_text} for picture in self.pictures]
-        files = [{"path": link.url, **{k: v for k, v in asdict(link).items() if k != "url"}} for link in self.files]
+        pictures = [{"path": picture.file.token, "alt_text": picture.alt_text} for picture in self.pictures]
+        files = [{"path": file.token, "name": file.name, "size_bytes": file.size_bytes} for file in self.files]
         row = {"question": self.question, "text": self.text, "pictures": pictures, "files": files}
         return json.dumps(row, ensure_ascii=False)
 

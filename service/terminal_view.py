@@ -31,12 +31,12 @@ class TerminalView:
             case ApologyPart():
                 self.console.print(part.words, markup=False, highlight=False)
             case PicturePart():
-                self._draw(Path(part.url))
-                self.console.print(f"[picture] {part.url}", markup=False, highlight=False, soft_wrap=True)
+                self._draw(Path(part.file.token))
+                self.console.print(f"[picture] {part.file.token}", markup=False, highlight=False, soft_wrap=True)
                 self.console.print(f"          {part.alt_text}", markup=False, highlight=False, style="dim")
             case FilesPart():
-                for link in part.links:
-                    self.console.print(f"[file] {link.url}", markup=False, highlight=False, soft_wrap=True)
+                for file in part.files:
+                    self.console.print(f"[file] {file.token}", markup=False, highlight=False, soft_wrap=True)
 
     def _draw(self, path: Path) -> None:
         if self.draws in _DRAW:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -18,8 +19,8 @@ from azure.core.exceptions import (
     ResourceExistsError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import ContentSettings
-from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+from azure.storage.blob import ContentSettings, UserDelegationKey
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient, ExponentialRetry
 
 from bot.errors import StorageError
 
@@ -86,17 +87,55 @@ class BlobContainer:
                 if _code(error) != "ContainerAlreadyExists":  # else another process was faster
                     raise
 
-    async def put(self, name: str, data: bytes, *, metadata: Mapping[str, str], media_type: str) -> None:
+    @property
+    def name(self) -> str:
+        """The container's own name."""
+        return str(self._client.container_name)
+
+    @property
+    def url(self) -> str:
+        """The container's address, without the signature that a connection string may hold."""
+        return str(self._client.url).partition("?")[0]
+
+    @property
+    def account_name(self) -> str:
+        """The storage account's name."""
+        return str(self._client.account_name)
+
+    @property
+    def account_key(self) -> str | None:
+        """The account's key, if the connection string holds it."""
+        key = getattr(self._client.credential, "account_key", None)
+        return key if isinstance(key, str) else None
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether links to blobs can be signed: by the account's key, or by a key that an identity is given."""
+        return self.account_key is not None or self._credential is not None
+
+    async def delegation_key(self, starts_at: datetime, ends_at: datetime) -> UserDelegationKey:
+        """A key for signing links that this process's identity may have (role Storage Blob Delegator or above)."""
+        account_url = self.url.removesuffix(f"/{self.name}")
+        async with (
+            self._waited_for(0),
+            BlobServiceClient(account_url, credential=self._credential, **_limits()) as service,
+        ):
+            return await service.get_user_delegation_key(starts_at, ends_at)
+
+    async def put(
+        self, name: str, data: bytes, *, metadata: Mapping[str, str], media_type: str, disposition: str | None = None
+    ) -> None:
         """Keep the bytes under this name, whole or not at all; what is there already is left as it is.
 
         A container that is missing is made. It is not looked for: a signature may forbid that and allow the rest.
         """
+        content = ContentSettings(content_type=media_type, content_disposition=disposition)
         try:
-            await self._upload(name, data, metadata, media_type)
+            await self._upload(name, data, metadata, content)
         except _ContainerGoneError:
-            log.info("making the container", extra={"container": self._client.container_name})
+            log.info("container was missing", extra={"container": self._client.container_name})
             await self.make()
-            await self._upload(name, data, metadata, media_type)
+            await self._upload(name, data, metadata, content)
 
     async def read(self, name: str) -> Blob | None:
         """What is kept under this name, if anything is."""
@@ -114,8 +153,7 @@ class BlobContainer:
         if self._credential is not None:
             await self._credential.close()
 
-    async def _upload(self, name: str, data: bytes, metadata: Mapping[str, str], media_type: str) -> None:
-        content = ContentSettings(content_type=media_type)
+    async def _upload(self, name: str, data: bytes, metadata: Mapping[str, str], content: ContentSettings) -> None:
         async with self._waited_for(len(data)):
             try:
                 await self._client.upload_blob(

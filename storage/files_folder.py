@@ -9,10 +9,11 @@ from pathlib import Path
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.media import picture_type
-from bot.ports import ServedFile, StoredFile
+from bot.parts import StoredFile
+from bot.ports import ServedFile
 from httpkit.atomic_write import write_atomically
 from storage.file_names import safe_name
-from storage.links import TOKEN, LinkNames, address
+from storage.file_tokens import TOKEN, FileTokens
 
 _CONTENT, _NAME = "content", "name"
 
@@ -20,20 +21,23 @@ _CONTENT, _NAME = "content", "name"
 class FolderFiles:
     """Implements `bot.ports.FileStore` and `bot.ports.FileReader`."""
 
-    def __init__(self, folder: Path, *, names: LinkNames, public_url: str) -> None:
+    def __init__(self, folder: Path, *, tokens: FileTokens) -> None:
         self._folder = folder
-        self._names = names
-        self._public_url = public_url
+        self._tokens = tokens
+
+    async def link_key(self) -> bytes:
+        """The key of this installation, from which links may be signed."""
+        return self._tokens.key
 
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
         """Keep the bytes under a name that nobody can guess, once."""
         name = safe_name(name)
-        token = self._names.token(key, name, data)
+        token = self._tokens.token(key, name, data)
         try:
             await asyncio.to_thread(_keep, self._folder / token, name, data)
         except OSError as error:
             raise StorageError(f"a file cannot be stored: {error.strerror}") from error
-        return StoredFile(url=address(self._public_url, token, name), name=name, size_bytes=len(data))
+        return StoredFile(token=token, name=name, size_bytes=len(data))
 
     async def read(self, token: str) -> ServedFile | None:
         """The file of this token, if there is one."""

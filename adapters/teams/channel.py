@@ -14,11 +14,11 @@ from typing_extensions import override
 from adapters.teams.connector import Connector
 from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.place import Place
-from bot.cards import apology_card, files_card, picture_card, welcome_card
+from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party
-from bot.errors import ChannelError
+from bot.errors import ChannelError, DeliveryError, StorageError
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
-from bot.ports import Channel, Live
+from bot.ports import Channel, FileLinks, Live
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,9 @@ _Json = dict[str, object]
 class TeamsChannel(Channel):
     """Sends each part as an activity of its own: Teams splits text and card of one activity and then gives no id."""
 
-    def __init__(self, *, connector: Connector, typing_interval_s: float = TYPING_INTERVAL_S) -> None:
+    def __init__(self, *, connector: Connector, links: FileLinks, typing_interval_s: float = TYPING_INTERVAL_S) -> None:
         self._connector = connector
+        self._links = links
         self._typing_interval_s = typing_interval_s
 
     @override
@@ -45,12 +46,12 @@ class TeamsChannel(Channel):
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        sent = await self._connector.create(_place(to), _message(to, part))
+        sent = await self._connector.create(_place(to), await self._message(to, part))
         return ActivityId(sent) if sent else None
 
     @override
     async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
-        await self._connector.update(_place(to), sent, {"id": sent, **_message(to, part)})
+        await self._connector.update(_place(to), sent, {"id": sent, **await self._message(to, part)})
 
     @override
     async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
@@ -68,6 +69,27 @@ class TeamsChannel(Channel):
             yield typing
         finally:
             await typing.stop()
+
+    async def _message(self, to: ConversationReference, part: Part) -> _Json:
+        try:
+            content = await self._content(part)
+        except StorageError as error:  # the key of the links is not to be had; the part is sent once it is
+            raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
+        return {"type": "message", **_addresses(to), **content}
+
+    async def _content(self, part: Part) -> _Json:
+        match part:
+            case TextPart():
+                return {"text": part.text, "textFormat": "markdown"}
+            case PicturePart():
+                return _card(picture_card(part, await self._links.url(part.file)), summary=part.alt_text)
+            case FilesPart():
+                urls = [await self._links.url(file) for file in part.files[:MAX_LINKS]]
+                return _card(files_card(part, urls), summary=", ".join(file.name for file in part.files))
+            case ApologyPart():
+                return _card(apology_card(part), summary=part.words)
+            case WelcomePart():
+                return _card(welcome_card(part), summary=part.text)
 
 
 class _TypingIndicator(Live):
@@ -127,10 +149,6 @@ def _place(to: ConversationReference) -> Place:
     return Place(service_url=to.service_url, conversation=to.key.conversation, tenant=to.key.tenant)
 
 
-def _message(to: ConversationReference, part: Part) -> _Json:
-    return {"type": "message", **_addresses(to), **_content(part)}
-
-
 def _addresses(to: ConversationReference) -> _Json:
     """From the bot to the person who is being answered, with nothing empty: the connector takes no nulls."""
     addresses: _Json = {
@@ -147,20 +165,6 @@ def _addresses(to: ConversationReference) -> _Json:
 
 def _account(party: Party) -> _Json:
     return {"id": party.id, "name": party.name} if party.name else {"id": party.id}
-
-
-def _content(part: Part) -> _Json:
-    match part:
-        case TextPart():
-            return {"text": part.text, "textFormat": "markdown"}
-        case PicturePart():
-            return _card(picture_card(part), summary=part.alt_text)
-        case FilesPart():
-            return _card(files_card(part), summary=", ".join(link.name for link in part.links))
-        case ApologyPart():
-            return _card(apology_card(part), summary=part.words)
-        case WelcomePart():
-            return _card(welcome_card(part), summary=part.text)
 
 
 def _card(content: _Json, *, summary: str) -> _Json:

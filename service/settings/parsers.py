@@ -25,6 +25,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _MAX_RUN_S = 24 * 3600.0
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]{1,5})?", re.ASCII)
+_MIN_KEY_CHARS = 32
+_MIN_KEY_LETTERS = 10
+_MAX_LIFETIME_S = 315_360_000
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -115,6 +118,24 @@ def port(text: str) -> int:
     """A TCP port; 0 takes any free one."""
     if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65_535:
         raise ValueError("must be a whole number from 0 to 65535")
+    return int(text)
+
+
+def signing_keys(text: str) -> tuple[Secret, ...]:
+    """One key, or a new and an old one with a comma between them."""
+    keys = tuple(secret(part.strip()) for part in text.split(","))
+    if len(keys) > 2:
+        raise ValueError("must be one key, or the new and the old one with a comma between them")
+    # A repeated character is long, but no key: so few different ones come in no random text of this length.
+    if any(len(key.reveal()) < _MIN_KEY_CHARS or len(set(key.reveal())) < _MIN_KEY_LETTERS for key in keys):
+        raise ValueError(f"must be at least {_MIN_KEY_CHARS} random characters, such as: openssl rand -base64 32")
+    return keys
+
+
+def lifetime_s(text: str) -> int:
+    """Whole seconds, from a minute to ten years."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 9 or not 60 <= int(text) <= _MAX_LIFETIME_S:
+        raise ValueError("must be a whole number of seconds from 60 to 315360000 (ten years)")
     return int(text)
 
 

@@ -50,6 +50,13 @@ def _check_network(reading: Reading) -> Iterator[Mistake]:
             "so only this machine may reach the bot",
             example="HOST=127.0.0.1",
         )
+    by_storage = reading.has(table.AZURE_STORAGE_CONNECTION_STRING) or reading.has(table.AZURE_STORAGE_ACCOUNT_URL)
+    if is_public and not reading.has(table.PUBLIC_URL) and not by_storage:
+        yield _missing(
+            table.PUBLIC_URL,
+            "must be the address at which people reach this service, because of MicrosoftAppId: links to plots begin "
+            "with it. Without one, set Azure Blob Storage (AZURE_STORAGE_...), to which links can lead instead",
+        )
     if chat_page and reading.has(table.DATABASE_URL):
         both = f"{reading.found[table.CHAT_PAGE.name]} and {reading.found[table.DATABASE_URL.name]}"
         yield Mistake(about=both, wrong="exclude each other: the chats of the page belong to one process")

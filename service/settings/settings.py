@@ -132,13 +132,16 @@ class Settings:
     `data_dir` unless there is a `database_url`, files unless there are `blobs`. `endpoint` is the model behind the
     embedded server, or the Assistants service; with the built-in tutor both it and `model` are None. `is_public`: there
     is an app id, so callers are authenticated and may come from anywhere; `teams` has the rest of the registration.
-    `chat_page_port` is None without a chat page.
+    `chat_page_port` is None without a chat page. `link_signing_keys` has the newest key first; without one the key lies
+    with the files.
     """
 
     host: str
     port: int
     public_url: str | None
     is_public: bool
+    link_signing_keys: tuple[Secret, ...]
+    link_lifetime_s: int
     chat_page_port: int | None
     teams: TeamsSettings | None
     data_dir: Path
@@ -170,6 +173,8 @@ class Settings:
             port=reading.value(table.PORT),
             public_url=reading.optional(table.PUBLIC_URL),
             is_public="MicrosoftAppId" in reading.found,
+            link_signing_keys=reading.optional(table.LINK_SIGNING_KEY) or (),
+            link_lifetime_s=reading.value(table.LINK_LIFETIME_S),
             chat_page_port=chat_page_port(reading),
             teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
             data_dir=reading.value(table.DATA_DIR),

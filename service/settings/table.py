@@ -64,7 +64,16 @@ PORT: Final = Setting(
 PUBLIC_URL: Final = Setting(
     "PUBLIC_URL", parsers.url, None, "https://bot.example.com",
     "Address under which chat clients reach this service: links to plots and files begin with it.",
-    default_doc="http://HOST:PORT")
+    default_doc="http://HOST:PORT; with MicrosoftAppId and Azure Blob Storage, links lead to the storage")
+LINK_SIGNING_KEY: Final = Setting(
+    "LINK_SIGNING_KEY", parsers.signing_keys, None, "hT4mPq8WzX2kVn6yRb0cJs7dLf3gAe9u",
+    "Key that signs links to plots and files: at least 32 random characters. To replace it, write `new,old`: links are "
+    "signed by the first and opened by both; drop the old one after LINK_LIFETIME_S.",
+    default_doc="generated, and kept with the files", secret=True)
+LINK_LIFETIME_S: Final = Setting(
+    "LINK_LIFETIME_S", parsers.lifetime_s, "7776000", "2592000",
+    "How long a link to a plot or file opens it, in seconds; 90 days unless set. Age is checked when the link is "
+    "opened, so a shorter time ends older links too.")
 CHAT_PAGE: Final = Setting(
     "CHAT_PAGE", parsers.switch, None, "on",
     "Whether the local chat page is served: `on` or `off`. It is for people at this machine and listens on loopback "
@@ -272,6 +281,8 @@ TEAMS: Final = (
     OAUTH_SCOPE,
     TRUSTED_SERVICE_URLS,
 )
+LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S)
+CHAT: Final = (CHAT_PAGE, CHAT_PAGE_PORT)
 AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
 AZURE_STORAGE: Final = (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL, AZURE_STORAGE_CONTAINER)
 
@@ -285,7 +296,7 @@ TEAMS_APP: Final = (
 )
 
 SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
-    "Network and data directory": (HOST, PORT, PUBLIC_URL, CHAT_PAGE, CHAT_PAGE_PORT, DATA_DIR),
+    "Network and data directory": (HOST, PORT, PUBLIC_URL, *LINKS, *CHAT, DATA_DIR),
     "Microsoft Teams": TEAMS,
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
     "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),

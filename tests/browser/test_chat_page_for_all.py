@@ -10,11 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from adapters.file_links import SignedLinks
 from adapters.webchat.activities import conversation_key
 from adapters.webchat.transcripts import ConversationId
 from scripts.progress import CACHE
+from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
-from storage.links import LinkNames
 from tests.browser.chat_page import ChatPage, page_address
 from tests.support.service_process import running_bot
 
@@ -119,15 +120,19 @@ def test_a_page_or_drawing_that_a_model_made_never_runs_here(
     with running_bot(tmp_path) as bot:
         chat = ChatPage(page=page, address=page_address(bot))
         chat.open()
-        files = FolderFiles(
-            tmp_path / "data" / "files",
-            names=LinkNames.kept_in(tmp_path / "data" / "links.key"),
-            public_url=chat.address.rstrip("/"),
-        )
+        tokens = FileTokens.kept_in(tmp_path / "data" / "links.key")
+        files = FolderFiles(tmp_path / "data" / "files", tokens=tokens)
+
+        async def keys() -> list[bytes]:
+            return [tokens.key]
+
+        async def link() -> str:
+            links = SignedLinks(public_url=chat.address, keys=keys, lifetime_s=60)
+            return await links.url(await files.put(key, name, content.format(acts).encode()))
+
         key = conversation_key(ConversationId("c"))
         with ThreadPoolExecutor() as thread:  # Playwright's own loop runs in this one
-            put = thread.submit(asyncio.run, files.put(key, name, content.format(acts).encode()))
-        url = put.result().url
+            url = thread.submit(asyncio.run, link()).result()
         with page.expect_download() as downloaded:
             page.evaluate("url => { location.href = url }", url)
         assert downloaded.value.suggested_filename == name

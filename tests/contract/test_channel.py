@@ -13,15 +13,17 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, Party, Scope
 from bot.errors import ChannelError, ConversationGoneError, DeliveryError
-from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart
 from bot.ports import Channel
 from bot.turn_code import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
+from tests.support.fakes import PlainLinks
 from tests.support.waiting import until
 
 TEXT = TextPart(text="y = **12**")
-PICTURE = PicturePart(url="http://127.0.0.1:3978/files/t/plot.png", alt_text="Line plot of x² + 3")
-FILES = FilesPart(links=(FileLink(name="a.csv", url="http://127.0.0.1:3978/files/t/a.csv", size_bytes=5),))
+PLOT = StoredFile(token="t", name="plot.png", size_bytes=5)
+PICTURE = PicturePart(file=PLOT, alt_text="Line plot of x² + 3")
+FILES = FilesPart(files=(StoredFile(token="t", name="a.csv", size_bytes=5),))
 APOLOGY = ApologyPart(text="The assistant is down.", code=TurnCode("T-7F3K"), question="plot x^2")
 ALL: list[Part] = [TEXT, PICTURE, FILES, APOLOGY]
 
@@ -32,11 +34,16 @@ async def teams() -> AsyncIterator[StandInConnector]:
         yield teams
 
 
+@pytest.fixture
+def links() -> PlainLinks:
+    return PlainLinks()
+
+
 @pytest_asyncio.fixture
-async def channel() -> AsyncIterator[Channel]:
+async def channel(links: PlainLinks) -> AsyncIterator[Channel]:
     async with connector_session(answer_s=2.0) as session:
         policy = RetryPolicy(attempts=3, first_pause_s=0.01)
-        yield TeamsChannel(connector=Connector(session=session, policy=policy))
+        yield TeamsChannel(connector=Connector(session=session, policy=policy), links=links)
 
 
 def reference(
@@ -86,9 +93,21 @@ async def test_a_picture_goes_as_a_card_without_text(teams: StandInConnector, ch
     [posted] = teams.messages
     [attachment] = posted.activity["attachments"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
-    assert attachment["content"]["body"][0]["url"] == PICTURE.url
+    assert attachment["content"]["body"][0]["url"] == "http://127.0.0.1:3978/files/t/plot.png"
     assert "text" not in posted.activity
     assert posted.activity["summary"] == PICTURE.alt_text
+
+
+async def test_a_part_whose_link_cannot_be_made_is_sent_later(
+    teams: StandInConnector, channel: Channel, links: PlainLinks
+) -> None:
+    links.broken = True
+    with pytest.raises(DeliveryError) as failed:
+        await channel.send(reference(teams), PICTURE)
+    assert failed.value.retryable
+    links.broken = False
+    await channel.send(reference(teams), PICTURE)
+    assert len(teams.messages) == 1
 
 
 async def test_files_go_as_one_card(teams: StandInConnector, channel: Channel) -> None:
@@ -207,7 +226,7 @@ async def test_a_long_text_fits_the_connector_piece_by_piece(teams: StandInConne
 async def test_broken_letters_of_a_model_do_not_keep_an_answer_back(teams: StandInConnector, channel: Channel) -> None:
     for piece in channel.split("y = 12 \ud83d\x00\x1b[31m"):
         await channel.send(reference(teams), TextPart(text=piece))
-    await channel.send(reference(teams), PicturePart(url=PICTURE.url, alt_text="plot \ud83d"))
-    await channel.send(reference(teams), FilesPart(links=(FileLink(name="\ud83d", url=PICTURE.url, size_bytes=1),)))
+    await channel.send(reference(teams), PicturePart(file=PLOT, alt_text="plot \ud83d"))
+    await channel.send(reference(teams), FilesPart(files=(replace(PLOT, name="\ud83d"),)))
 
     assert len(teams.messages) == 3

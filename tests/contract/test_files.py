@@ -11,19 +11,18 @@ from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from storage.blob_container import BlobContainer
 from storage.file_names import safe_name
+from storage.file_tokens import FileTokens
 from storage.files_blob import BlobFiles
 from storage.files_folder import FolderFiles
-from storage.links import LinkNames
 from tests.support.azurite_storage import Azurite
 from tests.support.fakes import PNG
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
 OTHER = ConversationKey(channel="msteams", tenant="t", conversation="d")
-PUBLIC_URL = "http://localhost:3978/"
 
 
 def in_folder(folder: Path) -> FolderFiles:
-    return FolderFiles(folder / "files", names=LinkNames.kept_in(folder / "link.key"), public_url=PUBLIC_URL)
+    return FolderFiles(folder / "files", tokens=FileTokens.kept_in(folder / "link.key"))
 
 
 @pytest.fixture(params=["folder", "blob"])
@@ -33,18 +32,14 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         return
     azurite: Azurite = request.getfixturevalue("storage")
     container = BlobContainer.by_connection_string(azurite.connection_string, name=azurite.new_container())
-    yield BlobFiles(container, public_url=PUBLIC_URL)
+    yield BlobFiles(container)
     await container.close()
-
-
-def token_of(url: str) -> str:
-    return url.split("/")[-2]
 
 
 async def test_what_was_put_is_read_again(store: FolderFiles | BlobFiles) -> None:
     stored = await store.put(KEY, "plot.png", PNG)
-    assert stored.url == f"http://localhost:3978/files/{token_of(stored.url)}/plot.png"
-    served = await store.read(token_of(stored.url))
+    assert (stored.name, stored.size_bytes) == ("plot.png", len(PNG))
+    served = await store.read(stored.token)
     assert served is not None
     assert (served.data, served.name, served.picture_type) == (PNG, "plot.png", "image/png")
 
@@ -52,14 +47,14 @@ async def test_what_was_put_is_read_again(store: FolderFiles | BlobFiles) -> Non
 @pytest.mark.parametrize("name", ["Übersicht 2026 – €.csv", "表.csv", "a b+c%20d.csv", "📈" * 30 + ".csv", "x" * 300])
 async def test_a_name_of_any_letters_comes_back_as_it_was(store: FolderFiles | BlobFiles, name: str) -> None:
     stored = await store.put(KEY, name, b"1,2")
-    served = await store.read(token_of(stored.url))
+    served = await store.read(stored.token)
     assert served is not None
     assert (served.name, served.data, served.picture_type) == (safe_name(name), b"1,2", None)
 
 
 @pytest.mark.parametrize("data", [b"", bytes(range(256)) * 40_000], ids=["nothing", "ten megabytes"])
 async def test_bytes_of_any_number_come_back_as_they_were(store: FolderFiles | BlobFiles, data: bytes) -> None:
-    served = await store.read(token_of((await store.put(KEY, "a.bin", data)).url))
+    served = await store.read((await store.put(KEY, "a.bin", data)).token)
     assert served is not None
     assert served.data == data
 
@@ -67,8 +62,8 @@ async def test_bytes_of_any_number_come_back_as_they_were(store: FolderFiles | B
 async def test_the_same_bytes_in_the_same_conversation_are_one_object(store: FolderFiles | BlobFiles) -> None:
     first, again = await store.put(KEY, "a.csv", b"1"), await store.put(KEY, "a.csv", b"1")
     assert first == again
-    assert (await store.put(OTHER, "a.csv", b"1")).url != first.url
-    assert (await store.put(KEY, "a.csv", b"2")).url != first.url
+    assert (await store.put(OTHER, "a.csv", b"1")).token != first.token
+    assert (await store.put(KEY, "a.csv", b"2")).token != first.token
 
 
 async def test_a_folder_holds_the_same_bytes_once(tmp_path: Path) -> None:
@@ -79,9 +74,9 @@ async def test_a_folder_holds_the_same_bytes_once(tmp_path: Path) -> None:
 
 
 async def test_names_cannot_be_worked_out_without_the_key_of_the_installation(tmp_path: Path) -> None:
-    one, two = LinkNames.kept_in(tmp_path / "one.key"), LinkNames.kept_in(tmp_path / "two.key")
+    one, two = FileTokens.kept_in(tmp_path / "one.key"), FileTokens.kept_in(tmp_path / "two.key")
     assert one.token(KEY, "a", b"1") != two.token(KEY, "a", b"1")
-    assert one.token(KEY, "a", b"1") == LinkNames.kept_in(tmp_path / "one.key").token(KEY, "a", b"1")
+    assert one.token(KEY, "a", b"1") == FileTokens.kept_in(tmp_path / "one.key").token(KEY, "a", b"1")
     assert (tmp_path / "one.key").stat().st_mode & 0o777 == 0o600
     assert str((tmp_path / "one.key").read_bytes()) not in repr(one)
 
@@ -123,4 +118,4 @@ async def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path
 def test_a_damaged_key_is_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "link.key").write_bytes(b"short")
     with pytest.raises(StorageError, match="restore it"):
-        LinkNames.kept_in(tmp_path / "link.key")
+        FileTokens.kept_in(tmp_path / "link.key")

@@ -14,11 +14,13 @@ import aiohttp
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from azure.storage.blob.aio import ContainerClient
+from yarl import URL
 
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from scripts.node import Node
 from storage.blob_container import BlobContainer, BlobsRefusedError
+from storage.blob_links import BlobLinks
 from storage.files_blob import BlobFiles
 from tests.support.azurite_storage import ACCOUNT, Azurite, running_storage
 from tests.support.fakes import PNG
@@ -56,12 +58,8 @@ def own_storage(azurite_node: Node, tmp_path: Path) -> Iterator[Azurite]:
 @pytest.fixture
 async def files(own_storage: Azurite) -> AsyncIterator[BlobFiles]:
     container = BlobContainer.by_connection_string(own_storage.connection_string, name="plots")
-    yield BlobFiles(container, public_url="http://localhost:3978")
+    yield BlobFiles(container)
     await container.close()
-
-
-def token_of(url: str) -> str:
-    return url.split("/")[-2]
 
 
 async def test_the_container_is_made_private_when_it_is_missing(
@@ -70,43 +68,43 @@ async def test_the_container_is_made_private_when_it_is_missing(
     await container.make()
     await container.make()
     assert (await client.get_container_properties()).public_access is None
-    stored = await BlobFiles(container, public_url="http://x").put(KEY, "plot.png", PNG)
-    async with aiohttp.ClientSession() as stranger, stranger.get(f"{client.url}/{token_of(stored.url)}") as answer:
+    stored = await BlobFiles(container).put(KEY, "plot.png", PNG)
+    async with aiohttp.ClientSession() as stranger, stranger.get(f"{client.url}/{stored.token}") as answer:
         assert answer.status in (403, 404)
 
 
 async def test_a_container_that_was_removed_is_made_again(container: BlobContainer, client: ContainerClient) -> None:
-    files = BlobFiles(container, public_url="http://x")
+    files = BlobFiles(container)
     lost = await files.put(KEY, "a.csv", b"1")
     await client.delete_container()
-    assert await files.read(token_of(lost.url)) is None
+    assert await files.read(lost.token) is None
     stored = await files.put(KEY, "a.csv", b"1")
-    assert await files.read(token_of(stored.url)) is not None
+    assert await files.read(stored.token) is not None
 
 
 async def test_processes_that_share_a_container_give_a_file_the_same_name(storage: Azurite, name: str) -> None:
     containers = [BlobContainer.by_connection_string(storage.connection_string, name=name) for _ in range(4)]
-    stores = [BlobFiles(container, public_url="http://x") for container in containers]
+    stores = [BlobFiles(container) for container in containers]
     stored = await asyncio.gather(*(store.put(KEY, "a.csv", b"1") for store in stores))
-    assert len({file.url for file in stored}) == 1
+    assert len({file.token for file in stored}) == 1
     await asyncio.gather(*(container.close() for container in containers))
 
 
 async def test_the_same_bytes_are_one_blob_and_are_marked_for_what_they_are(
     container: BlobContainer, client: ContainerClient
 ) -> None:
-    files = BlobFiles(container, public_url="http://x")
+    files = BlobFiles(container)
     for _ in range(3):
         stored = await files.put(KEY, "plot.png", PNG)
     blobs = {blob.name: blob async for blob in client.list_blobs()}
-    assert set(blobs) == {"link-key", token_of(stored.url)}
-    assert blobs[token_of(stored.url)].content_settings.content_type == "image/png"
+    assert set(blobs) == {"link-key", stored.token}
+    assert blobs[stored.token].content_settings.content_type == "image/png"
 
 
 async def test_a_damaged_link_key_is_refused_and_left_alone(container: BlobContainer, client: ContainerClient) -> None:
     await container.make()
     await client.upload_blob("link-key", b"short")
-    reason = await refused(BlobFiles(container, public_url="http://x").put(KEY, "a.csv", b"1"), StorageError)
+    reason = await refused(BlobFiles(container).put(KEY, "a.csv", b"1"), StorageError)
     assert "link-key" in reason
     assert await (await client.download_blob("link-key")).readall() == b"short"
 
@@ -130,9 +128,9 @@ async def test_a_signature_for_the_container_alone_is_enough(
     await client.create_container()
     text = signed_for(name, storage, read=True, create=True, write=True)
     container = BlobContainer.by_connection_string(text, name=name)
-    files = BlobFiles(container, public_url="http://x")
+    files = BlobFiles(container)
     await files.look()
-    assert await files.read(token_of((await files.put(KEY, "a.csv", b"1")).url)) is not None
+    assert await files.read((await files.put(KEY, "a.csv", b"1")).token) is not None
     await container.close()
 
 
@@ -142,7 +140,7 @@ async def test_a_right_to_read_alone_is_refused_before_anybody_asks(
     await client.create_container()
     text = signed_for(name, storage, read=True)
     container = BlobContainer.by_connection_string(text, name=name)
-    reason = await refused(BlobFiles(container, public_url="http://x").look(), BlobsRefusedError)
+    reason = await refused(BlobFiles(container).look(), BlobsRefusedError)
     assert "403" in reason
     assert "sig=" not in reason
     await container.close()
@@ -153,7 +151,7 @@ async def test_a_wrong_key_is_refused_and_told_without_it(storage: Azurite, name
     parts = [f"AccountKey={wrong}" if part.startswith("AccountKey") else part for part in
              storage.connection_string.split(";")]  # fmt: skip
     container = BlobContainer.by_connection_string(";".join(parts), name=name)
-    reason = await refused(BlobFiles(container, public_url="http://x").look(), BlobsRefusedError)
+    reason = await refused(BlobFiles(container).look(), BlobsRefusedError)
     assert "403" in reason
     assert "AZURE_STORAGE_" in reason
     assert wrong not in reason + repr(container)
@@ -173,7 +171,7 @@ async def test_storage_that_is_not_there_costs_seconds_and_then_less(files: Blob
     assert time.monotonic() - began_s < 7.0, "no longer than needed to see that it is still down"
     own_storage.start_again()
     stored = await files.put(KEY, "b.csv", b"2")
-    assert await files.read(token_of(stored.url)) is not None
+    assert await files.read(stored.token) is not None
 
 
 async def test_storage_that_is_frozen_costs_seconds_and_not_a_minute(files: BlobFiles, own_storage: Azurite) -> None:
@@ -181,10 +179,10 @@ async def test_storage_that_is_frozen_costs_seconds_and_not_a_minute(files: Blob
     own_storage.freeze()
     began_s = time.monotonic()
     assert "cannot be reached" in await refused(files.put(KEY, "b.csv", b"2"), StorageError)
-    assert "cannot be reached" in await refused(files.read(token_of(stored.url)), StorageError)
+    assert "cannot be reached" in await refused(files.read(stored.token), StorageError)
     assert time.monotonic() - began_s < 2 * TOO_LONG_S
     own_storage.thaw()
-    assert await files.read(token_of(stored.url)) is not None
+    assert await files.read(stored.token) is not None
 
 
 async def test_storage_that_is_away_for_a_moment_is_waited_for(files: BlobFiles, own_storage: Azurite) -> None:
@@ -194,7 +192,7 @@ async def test_storage_that_is_away_for_a_moment_is_waited_for(files: BlobFiles,
     await asyncio.sleep(4.5)  # longer than one request is waited for
     assert not putting.done()
     own_storage.thaw()
-    assert await files.read(token_of((await putting).url)) is not None
+    assert await files.read((await putting).token) is not None
 
 
 @pytest.mark.parametrize("fate", ["frozen", "killed"])
@@ -218,8 +216,37 @@ async def test_storage_that_dies_in_mid_upload_leaves_no_part_of_a_file(
             assert len([blob async for blob in client.list_blobs()]) == 2
     else:
         own_storage.start_again()
-    served = await files.read(token_of((await files.put(KEY, "large.bin", data)).url))
+    served = await files.read((await files.put(KEY, "large.bin", data)).token)
     assert served is not None
     assert served.data == data
     gc.collect()
     assert "never retrieved" not in caplog.text
+
+
+async def test_a_signed_link_opens_its_blob_for_anybody_and_no_other(
+    storage: Azurite, container: BlobContainer
+) -> None:
+    files, links = BlobFiles(container), BlobLinks(container, lifetime_s=3600)
+    plot, table = await files.put(KEY, "plot.png", PNG), await files.put(KEY, "größe.csv", b"1,2")
+    url = await links.url(plot)
+    async with aiohttp.ClientSession() as stranger:
+        async with stranger.get(URL(url, encoded=True)) as answer:
+            assert (answer.status, await answer.read()) == (200, PNG)
+            assert answer.headers["Content-Type"] == "image/png"
+        async with stranger.get(URL(await links.url(table), encoded=True)) as answer:
+            assert answer.headers["Content-Type"] == "application/octet-stream"
+            assert answer.content_disposition is not None
+            assert (answer.content_disposition.type, answer.content_disposition.filename) == ("attachment", "größe.csv")
+        for other in (table.token, "link-key"):
+            async with stranger.get(URL(url.replace(plot.token, other, 1), encoded=True)) as answer:
+                assert answer.status == 403
+        async with stranger.delete(URL(url, encoded=True)) as answer:
+            assert answer.status == 403
+
+
+async def test_a_connection_string_with_a_signature_cannot_sign_links(storage: Azurite, name: str) -> None:
+    text = signed_for(name, storage, read=True, create=True, write=True)
+    container = BlobContainer.by_connection_string(text, name=name)
+    assert not container.can_sign
+    assert "sig=" not in container.url
+    await container.close()

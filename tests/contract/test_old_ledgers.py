@@ -172,9 +172,9 @@ def as_words(part: Part) -> str:
         case TextPart():
             return part.text
         case PicturePart():
-            return f"{part.alt_text}: {part.url}"
+            return f"{part.alt_text}: {part.file.token}"
         case FilesPart():
-            return ", ".join(f"{link.name}: {link.url}, {link.size_bytes} bytes" for link in part.links)
+            return ", ".join(f"{file.name}: {file.token}, {file.size_bytes} bytes" for file in part.files)
         case WelcomePart():
             return f"{part.text} {' '.join(part.starters)}"
         case ApologyPart(text=TurnGivenUpError.apology):

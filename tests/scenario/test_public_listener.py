@@ -24,7 +24,7 @@ from service.settings import Settings
 from tests.scenario.conftest import Person
 from tests.support.connector_double import StandInConnector
 
-PUBLIC = {"/api/messages", "/files/{token}/{name}", "/healthz", "/readyz"}
+PUBLIC = {"/api/messages", "/files/{link}/{name}", "/healthz", "/readyz"}
 FROM_A_PROXY = {
     "Host": "bot.example.com",
     "Forwarded": "for=192.0.2.1;host=evil.example;proto=https",

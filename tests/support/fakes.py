@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
@@ -24,8 +25,8 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
-from bot.parts import Part
-from bot.ports import LedgerEntry, Live, StoredFile
+from bot.parts import Part, StoredFile
+from bot.ports import FileLinks, LedgerEntry, Live
 from bot.run import (
     Absent,
     Ask,
@@ -308,9 +309,26 @@ class MemoryFiles:
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
         if self.full:
             raise StorageError("disk full")
-        url = f"http://localhost/files/{hashlib.sha256(str(key).encode() + data).hexdigest()}/{name}"
-        self.kept[url] = data
-        return StoredFile(url=url, name=name, size_bytes=len(data))
+        token = hashlib.sha256(str(key).encode() + data).hexdigest()
+        self.kept[token] = data
+        return StoredFile(token=token, name=name, size_bytes=len(data))
+
+
+class PlainLinks(FileLinks):
+    """Addresses in which a test can see the token; fails while `broken`."""
+
+    def __init__(self, origin: str = "http://127.0.0.1:3978") -> None:
+        self._origin = origin
+        self.broken = False
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    async def url(self, file: StoredFile) -> str:
+        if self.broken:
+            raise StorageError("the key of the links cannot be read")
+        return f"{self._origin}/files/{file.token}/{quote(file.name, errors='replace')}"
 
 
 class FakePictures:

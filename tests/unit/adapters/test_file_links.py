@@ -1,18 +1,48 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from adapters.file_links import add_file_routes
+from adapters.file_links import LINK, LinkRefusedError, SignedLinks, add_file_routes
 from bot.errors import StorageError
+from bot.parts import StoredFile
 from bot.ports import ServedFile
+from service.redaction import redact_text
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 TOKEN = "abcdefghijklmnopqrstuvwxyz-_0123"
+PLOT = StoredFile(token=TOKEN, name="plot.png", size_bytes=len(PNG))
+OLD_KEY, NEW_KEY = b"o" * 32, b"n" * 32
+DAY_S = 86_400.0
+
+
+class Clock:
+    """Seconds that a test can move."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Keys:
+    """Signing keys, the newest first, that can be replaced or be lost."""
+
+    def __init__(self, *keys: bytes) -> None:
+        self.keys: Sequence[bytes] = keys
+        self.lost = False
+
+    async def __call__(self) -> Sequence[bytes]:
+        if self.lost:
+            raise StorageError("the key is gone")
+        return self.keys
 
 
 class Shelf:
@@ -36,9 +66,29 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-async def address(shelf: Shelf) -> AsyncIterator[str]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(OLD_KEY)
+
+
+@pytest.fixture
+def links(clock: Clock, keys: Keys) -> SignedLinks:
+    return SignedLinks(public_url="https://bot.example.com/", keys=keys, lifetime_s=90 * DAY_S, clock=clock)
+
+
+async def signed(links: SignedLinks, name: str = "plot.png") -> str:
+    """The path below `/files` of a link to the file on the shelf."""
+    return (await links.url(StoredFile(token=TOKEN, name=name, size_bytes=1))).partition("/files/")[2]
+
+
+@pytest.fixture
+async def address(shelf: Shelf, links: SignedLinks) -> AsyncIterator[str]:
     app = web.Application()
-    add_file_routes(app, shelf)
+    add_file_routes(app, shelf, links)
     async with TestServer(app) as server:
         yield f"http://127.0.0.1:{server.port}/files"
 
@@ -49,16 +99,16 @@ async def client() -> AsyncIterator[ClientSession]:
         yield session
 
 
-async def test_a_picture_is_shown_with_its_type_and_may_be_kept_for_ever(
-    shelf: Shelf, address: str, client: ClientSession
+async def test_a_picture_is_shown_with_its_type_and_kept_by_nobody_for_long(
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
 ) -> None:
     shelf.files[TOKEN] = ServedFile(name="plot-1.png", data=PNG, picture_type="image/png")
-    async with client.get(f"{address}/{TOKEN}/plot-1.png") as answer:
+    async with client.get(f"{address}/{await signed(links)}") as answer:
         assert answer.status == 200
         assert await answer.read() == PNG
         assert answer.headers["Content-Type"] == "image/png"
         assert answer.headers["Content-Disposition"].startswith("inline;")
-        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["Cache-Control"] == "private, max-age=300"  # trap 17: revocable
 
 
 @pytest.mark.parametrize(
@@ -66,10 +116,10 @@ async def test_a_picture_is_shown_with_its_type_and_may_be_kept_for_ever(
     [("page.html", b"<script>alert(1)</script>"), ("drawing.svg", b"<svg onload='alert(1)'/>"), ("data.csv", b"a,b\n")],
 )
 async def test_anything_but_a_picture_is_a_download_that_cannot_run(
-    shelf: Shelf, address: str, client: ClientSession, name: str, data: bytes
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession, name: str, data: bytes
 ) -> None:
     shelf.files[TOKEN] = ServedFile(name=name, data=data, picture_type=None)
-    async with client.get(f"{address}/{TOKEN}/{name}") as answer:
+    async with client.get(f"{address}/{await signed(links)}") as answer:
         assert await answer.read() == data
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="{name}"')
@@ -78,44 +128,180 @@ async def test_anything_but_a_picture_is_a_download_that_cannot_run(
         assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_head_tells_the_size_and_sends_no_bytes(shelf: Shelf, address: str, client: ClientSession) -> None:
+async def test_head_tells_the_size_and_sends_no_bytes(
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
+) -> None:
     shelf.files[TOKEN] = ServedFile(name="plot.png", data=PNG, picture_type="image/png")
-    async with client.head(f"{address}/{TOKEN}/plot.png") as answer:
+    async with client.head(f"{address}/{await signed(links)}") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Length"] == str(len(PNG))
         assert await answer.read() == b""
 
 
 async def test_a_name_in_any_script_arrives_whole_and_breaks_no_header(
-    shelf: Shelf, address: str, client: ClientSession
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
 ) -> None:
     name = 'größe "x"\r\nSet-Cookie: a=b; 100% 数据.csv'
     shelf.files[TOKEN] = ServedFile(name=name, data=b"1", picture_type=None)
-    async with client.get(f"{address}/{TOKEN}/x.csv") as answer:
+    async with client.get(f"{address}/{await signed(links)}") as answer:
         assert "Set-Cookie" not in answer.headers
         assert answer.content_disposition is not None
         assert answer.content_disposition.filename == name
 
 
-async def test_an_unknown_token_is_not_found_in_json(address: str, client: ClientSession) -> None:
-    async with client.get(f"{address}/{TOKEN}/plot.png") as answer:
+async def test_a_link_whose_file_is_gone_is_not_found_in_json(
+    links: SignedLinks, address: str, client: ClientSession
+) -> None:
+    async with client.get(f"{address}/{await signed(links)}") as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "NotFound"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("token", ["..%2F..%2Fetc", "%2e%2e", "a", "%00" * 20, "%ff" * 20, "a" * 500, "x.y" * 10])
+@pytest.mark.parametrize(
+    "token", ["..%2F..%2Fetc", "%2e%2e", "a", "%00" * 20, "%ff" * 20, "a" * 500, "x.y" * 10, TOKEN]
+)
 async def test_what_cannot_be_a_token_never_reaches_the_store(
-    shelf: Shelf, address: str, client: ClientSession, token: str
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession, token: str
 ) -> None:
     async with client.get(URL(f"{address}/{token}/passwd", encoded=True)) as answer:
         assert answer.status == 404
     assert shelf.asked == []
 
 
-async def test_a_store_that_is_down_is_told_as_such(shelf: Shelf, address: str, client: ClientSession) -> None:
+async def test_a_store_that_is_down_is_told_as_such(
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
+) -> None:
     shelf.broken = True
-    async with client.get(f"{address}/{TOKEN}/plot.png") as answer:
+    async with client.get(f"{address}/{await signed(links)}") as answer:
         assert answer.status == 503
         assert "disk" not in await answer.text()
+
+
+async def test_a_store_whose_key_is_gone_is_told_as_such(
+    shelf: Shelf, links: SignedLinks, keys: Keys, address: str, client: ClientSession
+) -> None:
+    path = await signed(links)
+    keys.lost = True
+    async with client.get(f"{address}/{path}") as answer:
+        assert answer.status == 503
+    assert shelf.asked == []
+
+
+async def test_a_link_begins_with_the_public_address_and_works_whatever_it_is(links: SignedLinks) -> None:
+    url = await links.url(StoredFile(token=TOKEN, name="größe (1).csv", size_bytes=1))
+    assert url.startswith("https://bot.example.com/files/")
+    assert url.endswith("/gr%C3%B6%C3%9Fe%20%281%29.csv")
+    assert await links.token(url.split("/")[-2]) == TOKEN
+
+
+async def test_a_public_address_with_a_path_is_served_with_it_and_without(
+    shelf: Shelf, keys: Keys, client: ClientSession
+) -> None:
+    shelf.files[TOKEN] = ServedFile(name="plot.png", data=PNG, picture_type="image/png")
+    links = SignedLinks(public_url="https://example.com/math/bot", keys=keys, lifetime_s=60)
+    app = web.Application()
+    add_file_routes(app, shelf, links)
+    path = urlsplit(await links.url(PLOT)).path
+    assert path.startswith("/math/bot/files/")
+    async with TestServer(app) as server:
+        for each in (path, path.removeprefix("/math/bot")):
+            async with client.get(URL(f"http://127.0.0.1:{server.port}{each}", encoded=True)) as answer:
+                assert (answer.status, await answer.read()) == (200, PNG)
+
+
+async def test_a_link_opens_its_file_until_its_lifetime_ends(
+    shelf: Shelf, links: SignedLinks, clock: Clock, address: str, client: ClientSession
+) -> None:
+    shelf.files[TOKEN] = ServedFile(name="plot.png", data=PNG, picture_type="image/png")
+    path = await signed(links)
+    clock.now_s += 80 * DAY_S
+    async with client.get(f"{address}/{path}") as answer:
+        assert answer.status == 200
+    clock.now_s += 11 * DAY_S
+    async with client.get(f"{address}/{path}") as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (410, "LinkExpired")
+        assert answer.headers["Cache-Control"] == "no-store"
+    async with client.get(f"{address}/{await signed(links)}") as answer:
+        assert answer.status == 200
+
+
+async def test_a_shorter_lifetime_ends_links_that_were_made_before(
+    links: SignedLinks, keys: Keys, clock: Clock
+) -> None:
+    link = (await signed(links)).partition("/")[0]
+    clock.now_s += 2 * DAY_S
+    strict = SignedLinks(public_url="https://bot.example.com", keys=keys, lifetime_s=DAY_S, clock=clock)
+    with pytest.raises(LinkRefusedError, match="expired"):
+        await strict.token(link)
+    assert await links.token(link) == TOKEN
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, -3600.0])
+async def test_clocks_of_replicas_may_differ(links: SignedLinks, clock: Clock, ahead_s: float) -> None:
+    clock.now_s += ahead_s
+    link = (await signed(links)).partition("/")[0]
+    clock.now_s -= ahead_s
+    assert await links.token(link) == TOKEN
+
+
+async def test_a_link_that_a_wrong_clock_made_far_in_the_future_does_not_live_for_ever(
+    links: SignedLinks, clock: Clock
+) -> None:
+    clock.now_s += 1_000 * DAY_S
+    link = (await signed(links)).partition("/")[0]
+    clock.now_s -= 1_000 * DAY_S
+    with pytest.raises(LinkRefusedError):
+        await links.token(link)
+
+
+async def test_during_a_rotation_the_new_key_signs_and_both_open(links: SignedLinks, keys: Keys) -> None:
+    before = (await signed(links)).partition("/")[0]
+    keys.keys = (NEW_KEY, OLD_KEY)
+    during = (await signed(links)).partition("/")[0]
+    assert [await links.token(link) for link in (before, during)] == [TOKEN, TOKEN]
+    keys.keys = (NEW_KEY,)
+    assert await links.token(during) == TOKEN
+    with pytest.raises(LinkRefusedError, match="not signed by this bot"):
+        await links.token(before)
+
+
+async def test_what_the_same_key_signed_for_another_purpose_opens_nothing(links: SignedLinks, clock: Clock) -> None:
+    from itsdangerous import TimestampSigner
+
+    for salt in (b"itsdangerous.Signer", b"another purpose"):
+        for derivation in ("django-concat", "hmac", "none"):
+            other = TimestampSigner(OLD_KEY, salt=salt, key_derivation=derivation)
+            with pytest.raises(LinkRefusedError):
+                await links.token(other.sign(TOKEN).decode())
+
+
+async def test_every_change_of_a_link_is_refused(links: SignedLinks) -> None:
+    link = (await signed(links)).partition("/")[0]
+    token, made_at, signature = link.split(".")
+    other = "Z" * 32
+    forged = [
+        f"{other}.{made_at}.{signature}",
+        f"{token}.AAAAAA.{signature}",
+        f"{token}.{made_at}.{'A' * 43}",
+        f"{token}.{signature}",
+        token,
+        link + "=",
+        link.upper(),
+        f" {link}",
+        "",
+    ]
+    for each in forged:
+        with pytest.raises(LinkRefusedError):
+            await links.token(each)
+
+
+async def test_logs_hide_the_very_links_that_are_made(links: SignedLinks) -> None:  # trap 16
+    url = await links.url(PLOT)
+    link = url.split("/")[-2]
+    assert re.fullmatch(LINK, link)
+    for text in (url, f"GET {urlsplit(url).path} failed", f"link={link}", f'"{url}"', f"<{link}>"):
+        hidden = redact_text(text)
+        assert TOKEN not in hidden
+        assert link[-20:] not in hidden

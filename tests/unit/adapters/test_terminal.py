@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from adapters.terminal import TerminalChannel, TerminalFiles, printable, said_in_terminal
-from bot.parts import ApologyPart, FileLink, FilesPart, Part, PicturePart, TextPart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart
 from bot.turn_code import TurnCode
 from service.terminal_session import CollectedReply
 from service.terminal_view import TerminalView
@@ -38,8 +38,8 @@ def parts_of(text: str) -> list[Part]:
     return [
         TextPart(text=text),
         ApologyPart(text=text, code=TurnCode("T-0001"), question=""),
-        PicturePart(url="/data/plot.png", alt_text=text),
-        FilesPart(links=(FileLink(name=text, url="/data/a.csv", size_bytes=1),)),
+        PicturePart(file=StoredFile(token="/data/plot.png", name="plot.png", size_bytes=1), alt_text=text),
+        FilesPart(files=(StoredFile(token="/data/a.csv", name=text, size_bytes=1),)),
     ]
 
 
@@ -88,4 +88,4 @@ def test_words_stay_as_they_are(text: str) -> None:
 async def test_a_file_is_kept_under_a_name_that_can_be_printed(tmp_path: Path) -> None:
     key = said_in_terminal("", conversation="c", number=0).key
     stored = await TerminalFiles(tmp_path).put(key, "a\u202e\x9b.csv", b"1")
-    assert stored.url.isprintable()
+    assert stored.token.isprintable()

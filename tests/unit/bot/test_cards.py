@@ -19,7 +19,7 @@ from bot.cards import (
     size,
     welcome_card,
 )
-from bot.parts import ApologyPart, FileLink, FilesPart, PicturePart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, PicturePart, StoredFile, WelcomePart
 from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
@@ -50,11 +50,13 @@ def faults_of(node: dict[str, Any]) -> list[str]:
 
 
 def picture(url: str = "https://bot.example/files/t/plot.png", alt_text: str = "Line plot of x² + 3") -> dict[str, Any]:
-    return picture_card(PicturePart(url=url, alt_text=alt_text))
+    plot = StoredFile(token="t", name="plot.png", size_bytes=1234)
+    return picture_card(PicturePart(file=plot, alt_text=alt_text), url)
 
 
 def listing(*names: str, url: str = "https://bot.example/files/t/x", size_bytes: int = 1234) -> dict[str, Any]:
-    return files_card(FilesPart(links=tuple(FileLink(name=name, url=url, size_bytes=size_bytes) for name in names)))
+    files = tuple(StoredFile(token="t", name=name, size_bytes=size_bytes) for name in names)
+    return files_card(FilesPart(files=files), [url] * len(files))
 
 
 def lines(card: dict[str, Any]) -> list[str]:
@@ -154,14 +156,8 @@ def test_very_many_files_are_counted_rather_than_listed() -> None:
 
 
 def test_a_card_stays_far_below_what_teams_takes() -> None:
-    worst = files_card(
-        FilesPart(
-            links=tuple(
-                FileLink(name="表" * 300, url="https://bot.example/files/" + "t" * 100, size_bytes=1)
-                for _ in range(500)
-            )
-        )
-    )
+    file = StoredFile(token="t", name="表" * 300, size_bytes=1)
+    worst = files_card(FilesPart(files=(file,) * 500), ["https://bot.example/files/" + "t" * 200] * MAX_LINKS)
 
     assert len(json.dumps(worst, ensure_ascii=False).encode()) < 80_000
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.codec import message_from_json, message_to_json
+from bot.codec import message_from_json, message_to_json, reply_from_json, reply_to_json
 from bot.conversation import (
     ActivityId,
     CardPressed,
@@ -21,6 +21,7 @@ from bot.conversation import (
     pressed,
 )
 from bot.errors import UnreadableMessageError
+from bot.parts import FilesPart, PicturePart, Reply, StoredFile
 from tests.support.fakes import message
 
 TO = replace(message().reference, user=Party(id="29:ada", name="Ada", directory_id="0a1b"))
@@ -77,3 +78,36 @@ def test_a_kind_or_state_of_a_later_version_is_not_guessed(change: dict[str, str
 
 def test_a_card_that_carries_a_command_gives_the_command() -> None:
     assert pressed("/new", id=ID, reference=TO) == Command(id=ID, reference=TO, text="/new", name=CommandName.NEW)
+
+
+TOKEN = "abcdefghijklmnopqrstuvwxyz-_0123"
+
+
+@pytest.mark.parametrize("kinds", [("PicturePart", "FilesPart"), ("picture", "files")])
+def test_a_reply_that_was_stored_with_addresses_is_read_as_files_with_tokens(kinds: tuple[str, str]) -> None:
+    picture, files = kinds
+    record = {
+        "outcome": "answered",
+        "parts": [
+            {"kind": picture, "url": f"http://127.0.0.1:3978/files/{TOKEN}/plot-1.png", "alt_text": "Line plot"},
+            {
+                "kind": files,
+                "links": [
+                    {"name": "größe.csv", "url": f"https://b.example/x/files/{TOKEN}/gr%C3%B6.csv", "size_bytes": 5}
+                ],
+            },
+            {"kind": picture, "url": "/data/terminal/files/1-plot.png", "alt_text": "In a terminal"},
+        ],
+    }
+    plot, table, path = reply_from_json(record).parts
+    assert plot == PicturePart(file=StoredFile(token=TOKEN, name="plot-1.png", size_bytes=0), alt_text="Line plot")
+    assert table == FilesPart(files=(StoredFile(token=TOKEN, name="größe.csv", size_bytes=5),))
+    assert isinstance(path, PicturePart)
+    assert path.file.token == "/data/terminal/files/1-plot.png"
+
+
+def test_a_reply_with_files_is_read_as_it_was_written() -> None:
+    plot = StoredFile(token=TOKEN, name="plot-1.png", size_bytes=7)
+    reply = Reply(parts=(PicturePart(file=plot, alt_text="Line plot"), FilesPart(files=(plot,))))
+    assert reply_from_json(json.loads(json.dumps(reply_to_json(reply)))) == reply
+    assert "url" not in json.dumps(reply_to_json(reply))

@@ -80,7 +80,7 @@ async def test_a_plot_comes_as_a_picture_of_its_own_with_its_alternative_text() 
     assert said[0] == TextPart(text="Here")
     assert isinstance(said[1], PicturePart)
     assert said[1].alt_text == "Line plot of y"
-    assert world.files.kept[said[1].url] == PNG
+    assert world.files.kept[said[1].file.token] == PNG
 
 
 async def test_a_picture_that_cannot_be_shown_safely_is_linked_instead() -> None:
@@ -91,7 +91,7 @@ async def test_a_picture_that_cannot_be_shown_safely_is_linked_instead() -> None
     world.assistant.answer_with = lambda _: Answer(text="Here", images=images)
     said = await world.answer()
     assert isinstance(said[1], FilesPart)
-    assert len(said[1].links) == 2
+    assert len(said[1].files) == 2
 
 
 async def test_files_come_as_links_and_no_sandbox_address_reaches_the_person() -> None:
@@ -108,7 +108,7 @@ async def test_files_come_as_links_and_no_sandbox_address_reaches_the_person() -
     assert "the table" in texts(said)
     assert "lost (this file is not available)" in texts(said)
     assert isinstance(said[1], FilesPart)
-    assert said[1].links[0].name == "t.csv"
+    assert said[1].files[0].name == "t.csv"
 
 
 async def test_a_plot_that_cannot_be_stored_is_told_and_the_text_still_comes() -> None:

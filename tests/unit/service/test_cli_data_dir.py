@@ -12,7 +12,7 @@ from bot.errors import StorageError
 from httpkit.atomic_write import write_atomically
 from service.data_dir import kept_key, prepare_data_dir
 from service.settings.secret import Secret
-from storage.links import LinkNames
+from storage.file_tokens import FileTokens
 
 _NOBODY = 65_534
 
@@ -83,7 +83,7 @@ def test_a_pipe_in_the_place_of_a_key_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="does not hold a key"):
         kept_key(tmp_path / "key", None)
     with pytest.raises(StorageError, match="does not hold a link key"):
-        LinkNames.kept_in(tmp_path / "key")
+        FileTokens.kept_in(tmp_path / "key")
 
 
 def test_a_key_that_was_given_comes_before_one_that_was_kept(tmp_path: Path) -> None:

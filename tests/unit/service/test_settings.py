@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
     ],
 )
 def test_what_comes_later_is_refused_and_not_ignored(tmp_path: Path, name: str) -> None:
-    [told] = mistakes(tmp_path, **{name: "https://x.example"})
+    [told] = mistakes(tmp_path, **{name: "https://x.example"}, PUBLIC_URL="https://bot.example")
     assert told.startswith(f"{name} (environment) cannot be used yet: this version")
     assert read(tmp_path, **{name: ""}) == read(tmp_path)
 

@@ -153,3 +153,38 @@ def test_a_setting_of_the_network_that_cannot_be_followed_is_a_mistake(environ: 
 def test_with_an_app_id_any_address_of_the_machine_may_be_listened_on() -> None:
     reading = read_settings({"MicrosoftAppId": "1", "HOST": "0.0.0.0"}, NO_FILE)  # noqa: S104
     assert not [mistake for mistake in check_together(reading) if mistake.name == "HOST"]
+
+
+def test_teams_needs_an_address_for_links_or_a_storage_that_has_one() -> None:
+    [told] = [line for line in mistakes(MicrosoftAppId="1") if line.startswith("PUBLIC_URL")]
+    assert "PUBLIC_URL=https://bot.example.com" in told
+    for enough in (
+        {"PUBLIC_URL": "https://b.example"},
+        {"AZURE_STORAGE_ACCOUNT_URL": "https://a.blob.core.windows.net"},
+    ):
+        reading = read_settings({"MicrosoftAppId": "1", **enough}, NO_FILE)
+        assert not [mistake for mistake in check_together(reading) if mistake.name == "PUBLIC_URL"]
+
+
+def test_links_are_signed_by_one_key_or_by_the_new_one_of_two() -> None:
+    new, old = "hT4mPq8WzX2kVn6yRb0cJs7dLf3gAe9u", "9uhT4mPq8WzX2kVn6yRb0cJs7dLf3gAe+"
+    assert read().link_signing_keys == ()
+    assert read(LINK_SIGNING_KEY=new).link_signing_keys == (Secret(new),)
+    assert read(LINK_SIGNING_KEY=f"{new}, {old}").link_signing_keys == (Secret(new), Secret(old))
+
+
+@pytest.mark.parametrize("text", ["secret", "x" * 64, "hT4mPq8WzX2kVn6yRb0cJs7dLf3gAe9", "", ",", "a,b,c", "hT4m" * 8])
+def test_a_word_is_no_signing_key(text: str) -> None:  # trap 17
+    if not text:
+        assert read(LINK_SIGNING_KEY=text).link_signing_keys == ()
+        return
+    [told] = mistakes(LINK_SIGNING_KEY=text)
+    assert told.startswith("LINK_SIGNING_KEY (environment) must be")
+    assert text not in told.replace("LINK_SIGNING_KEY=hT4mPq8WzX2kVn6yRb0cJs7dLf3gAe9u", "") or text == ","
+
+
+@pytest.mark.parametrize("text", ["59", "-1", "1e6", "315360001", "ten", "9" * 400])
+def test_a_link_lives_from_a_minute_to_ten_years(text: str) -> None:
+    assert read().link_lifetime_s == 90 * 24 * 3600
+    [told] = mistakes(LINK_LIFETIME_S=text)
+    assert "from 60 to 315360000" in told

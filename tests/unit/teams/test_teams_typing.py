@@ -10,7 +10,7 @@ from adapters.teams.connector import Connector
 from adapters.teams.place import Place
 from bot.errors import DeliveryError
 from bot.parts import TextPart
-from tests.support.fakes import message
+from tests.support.fakes import PlainLinks, message
 
 TO = message().reference
 
@@ -35,7 +35,7 @@ class MemoryConnector:
 
 
 def channel_on(connector: MemoryConnector, *, interval_s: float = 0.01) -> TeamsChannel:
-    return TeamsChannel(connector=cast(Connector, connector), typing_interval_s=interval_s)
+    return TeamsChannel(connector=cast(Connector, connector), links=PlainLinks(), typing_interval_s=interval_s)
 
 
 async def test_typing_is_shown_at_once_and_again_and_again() -> None:

@@ -1,7 +1,7 @@
-"""Names that cannot be guessed, and that are the same for the same bytes in the same conversation.
+"""Tokens of stored files: not to be guessed, and the same for the same bytes in the same conversation.
 
-A name is a keyed hash: without the key of this installation nobody can work it out, and a turn that is resumed after
-a crash stores its plot under the name it had before.
+A token is a keyed hash: without the key of this installation nobody can work it out, and a turn that is resumed after
+a crash stores its plot under the token it had before.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import hmac
 import re
 import secrets
 from pathlib import Path
-from urllib.parse import quote
+from typing import Final
 
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from httpkit.atomic_write import write_atomically
 
-KEY_BYTES = 32
+KEY_BYTES: Final = 32
 """Of the key that makes the tokens."""
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
-class LinkNames:
-    """Makes the tokens in `/files/<token>/<name>`."""
+class FileTokens:
+    """Makes tokens. `key` also signs links, for which other code derives a key of its own from it."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.key = key
 
     def __repr__(self) -> str:
-        return "LinkNames(key=hidden)"
+        return "FileTokens(key=hidden)"
 
     @classmethod
-    def kept_in(cls, path: Path) -> LinkNames:
+    def kept_in(cls, path: Path) -> FileTokens:
         """With the key in this file, which is made (mode 0600) if there is none. Raises StorageError."""
         try:
             if not path.exists():
                 write_atomically(path, secrets.token_bytes(KEY_BYTES))
-            key = path.read_bytes() if path.is_file() else b""  # a pipe would hold us for ever
+            key = path.read_bytes() if path.is_file() else b""  # reading a pipe would never end
         except OSError as error:
             raise StorageError(f"the link key cannot be kept in {path}: {error.strerror}") from error
         if len(key) != KEY_BYTES:
@@ -50,9 +50,4 @@ class LinkNames:
         """24 bytes of keyed hash as 32 characters that need no quoting in an address."""
         content = hashlib.sha256(data).digest()
         message = b"\0".join((str(key).encode(), name.encode(), content))
-        return base64.urlsafe_b64encode(hmac.digest(self._key, message, "sha256")[:24]).decode()
-
-
-def address(public_url: str, token: str, name: str) -> str:
-    """The whole address of a stored file."""
-    return f"{public_url.rstrip('/')}/files/{token}/{quote(name, safe='')}"
+        return base64.urlsafe_b64encode(hmac.digest(self.key, message, "sha256")[:24]).decode()
