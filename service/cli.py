@@ -240,7 +240,7 @@ def _run_lookup(lookup: Coroutine[None, None, None], settings: Settings) -> None
     show_default=True,
     help="For whom; each is an app of its own in Teams.",
 )
-@click.option("--app-id", metavar="GUID", help="Id of the bot's app registration.")
+@click.option("--app-id", metavar="GUID", help="Id of the bot's app registration, if it is not in the settings.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="Folder for the zip file.")
 @click.pass_obj
 def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
@@ -253,10 +253,11 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
 
     settings = _settings(env_file)
     app = settings.teams_app
+    app_id = app_id or (settings.teams.app_id if settings.teams else None)
     missing = [
         name
         for name, value in (
-            ("--app-id", app_id),
+            ("MicrosoftAppId or --app-id", app_id),
             ("TEAMS_DEVELOPER_NAME", app.developer_name),
             ("TEAMS_WEBSITE_URL", app.website_url),
         )

@@ -167,3 +167,21 @@ def test_a_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "file").write_text("")
     with pytest.raises(ManifestError, match="cannot be written"):
         write_package(FACTS, Stage.PROD, tmp_path / "file" / "folder")
+
+
+def test_the_app_id_of_the_settings_is_the_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in (
+        ("CLIENT_ID", APP_ID),
+        ("CLIENT_SECRET", "secret"),
+        ("TENANT_ID", APP_ID),
+        ("PUBLIC_URL", "https://bot.contoso.example"),
+        ("TEAMS_DEVELOPER_NAME", "Contoso Ltd"),
+        ("TEAMS_WEBSITE_URL", "https://contoso.example/tutor"),
+    ):
+        monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(main, ["manifest"]).exit_code == 0
+    with ZipFile("teamsbot-prod.zip") as package:
+        manifest = json.loads(package.read("manifest.json"))
+    assert (manifest["id"], manifest["bots"][0]["botId"]) == (APP_ID, APP_ID)
+    assert manifest["validDomains"] == ["bot.contoso.example"]

@@ -11,7 +11,8 @@ APP = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-555555555555"
 PUBLIC = ("https://api.botframework.com", "smba.trafficmanager.net", "https://login.microsoftonline.com")
 US = ("https://api.botframework.us", "smba.infra.gov.teams.microsoft.us", "https://login.microsoftonline.us")
-BOT = {"MicrosoftAppId": APP, "MicrosoftAppPassword": "canary-secret", "MicrosoftAppTenantId": TENANT}
+PUBLIC_URL = {"PUBLIC_URL": "https://bot.example.com"}
+BOT = {"MicrosoftAppId": APP, "MicrosoftAppPassword": "canary-secret", "MicrosoftAppTenantId": TENANT} | PUBLIC_URL
 
 
 def read(**changes: str) -> TeamsSettings:
@@ -30,9 +31,9 @@ def test_without_an_app_id_there_is_no_teams() -> None:
     assert Settings.read({}, Path("/nonexistent/.env")).teams is None
 
 
-def test_the_three_lines_that_the_teams_cli_writes_are_enough(tmp_path: Path) -> None:
+def test_the_three_lines_that_the_teams_cli_writes_and_a_public_address_are_enough(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"CLIENT_ID={APP}\nCLIENT_SECRET=s\nTENANT_ID={TENANT}\n")
-    teams = Settings.read({}, tmp_path / ".env").teams
+    teams = Settings.read(PUBLIC_URL, tmp_path / ".env").teams
     assert teams is not None
     assert (teams.app_id, teams.login_url, teams.login_tenant) == (APP, "https://login.microsoftonline.com", TENANT)
     assert teams.allowed_tenants == frozenset({TENANT})
