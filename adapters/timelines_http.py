@@ -1,6 +1,6 @@
-"""Time lines of turns over HTTP: a running service holds the ledger, so whoever looks at it asks the service.
+"""Time lines of turns over HTTP: a running service holds the ledger, so programs that show it ask the service.
 
-`GET /turns?limit=N` and `GET /turns/{number}`, for whoever shows the key of this start. Served on loopback alone.
+`GET /turns?limit=N` and `GET /turns/{number}`, for callers that show the key of this start. Served on loopback alone.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Attachment:
 
 
 def objection_to(attachments: Sequence[Attachment]) -> str | None:
-    """Why these files are not taken, as a sentence for whoever sent them; None if they may come."""
+    """Why these files are not taken, as a sentence for their sender; None if they may come."""
     if len(attachments) > MAX_FILES:
         return TOO_MANY
     for attachment in attachments:

@@ -70,9 +70,9 @@ def welcome_card(part: WelcomePart) -> Card:
 
 
 def question_in(value: object) -> str | None:
-    """The question that a card of ours sends when it is pressed; None for what none of ours sends.
+    """The question that one of the bot's cards sends when it is pressed; None for what no card of the bot sends.
 
-    Whoever makes such a value up asks a question in their own name and place, as they could by typing it.
+    A person who makes such a value up asks a question in their own name and place, as they could by typing it.
     """
     match value:
         case {"teamsbot": "retry" | "ask", "question": str(question)}:

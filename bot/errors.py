@@ -52,7 +52,9 @@ class StorageError(BotError):
     """The ledger or the file store cannot be written or read: full, read-only or broken."""
 
     code = "storage"
-    apology = "I could not store what belongs to this answer. Please tell whoever runs this bot, and ask again later."
+    apology = (
+        "I could not store what belongs to this answer. Please tell the administrator of this bot, and ask again later."
+    )
 
 
 class StorageInUseError(StorageError):
@@ -86,7 +88,8 @@ class AssistantRefusedError(AssistantError):
 
     code = "assistant_refused"
     apology = (
-        "The assistant refused this bot's request, so its settings need a look. Please tell whoever runs this bot."
+        "The assistant refused this bot's request, so someone has to check its settings. "
+        "Please tell the administrator of this bot."
     )
 
 

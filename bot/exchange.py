@@ -1,4 +1,4 @@
-"""A call of the assistant's API as it went over the wire, for whoever looks at what a turn did."""
+"""A call of the assistant's API as it went over the wire, for a page that shows what a turn did."""
 
 from __future__ import annotations
 

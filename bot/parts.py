@@ -41,7 +41,7 @@ class FilesPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApologyPart:
-    """Why there is no answer, and the code under which whoever runs the bot finds the turn."""
+    """Why there is no answer, and the code under which an administrator finds the turn."""
 
     text: str
     code: TurnCode

@@ -1,4 +1,4 @@
-"""The short name of a turn that people can read out to whoever runs the bot, such as T-7F3K.
+"""The short name of a turn that people can read out to an administrator, such as T-7F3K.
 
 Crockford's base 32 (https://www.crockford.com/base32.html): no I, L, O or U, and what is misread is read right.
 """

@@ -52,7 +52,7 @@ class _Connection(web.RequestHandler):
     __slots__ = ()
 
     def data_received(self, data: bytes) -> None:
-        """Tell whoever reads a body when its framing breaks: aiohttp keeps that for the next request, and both wait."""
+        """Tell the reader of a body when its framing breaks: aiohttp keeps that for the next request, and both wait."""
         super().data_received(data)
         request = self._current_request
         broken = any(not hasattr(message, "path") for message, _ in self._messages)

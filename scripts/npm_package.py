@@ -70,5 +70,5 @@ class NpmPackage:
         if found != self.sha512:
             raise CannotGoOnError(
                 f"{self.package} {self.version}: what was fetched is not what was pinned (sha512 {found[:12]}..., "
-                f"expected {self.sha512[:12]}...). Nothing of it was used; ask whoever runs your package mirror"
+                f"expected {self.sha512[:12]}...). Nothing of it was used; ask the administrator of your package mirror"
             )

@@ -24,7 +24,7 @@ MAX_DELEGATED: Final = timedelta(days=7)
 """The longest life of a key that an identity gets, and so of its signatures."""
 
 _RENEWED_EARLY: Final = timedelta(days=1)
-_SKEW: Final = timedelta(minutes=15)  # a clock of ours that is ahead must not make a signature that starts later
+_SKEW: Final = timedelta(minutes=15)  # a clock here that is ahead must not make a signature that starts later
 
 
 class BlobLinks(FileLinks):

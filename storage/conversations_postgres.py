@@ -19,7 +19,7 @@ _DELETE = "DELETE FROM threads WHERE backend = $1 AND conversation = ANY ($2::te
 
 
 class PostgresConversations:
-    """Implements `bot.ports.Conversations` for one backend: a thread of another one is none of ours."""
+    """Implements `bot.ports.Conversations` for one backend: a thread of another one is ignored."""
 
     def __init__(self, session: PostgresSession, *, backend: str) -> None:
         self._session = session

@@ -9,7 +9,7 @@ from storage.sqlite import SqliteFile
 
 
 class SqliteConversations:
-    """Implements `bot.ports.Conversations` for one backend: a thread of another one is none of ours."""
+    """Implements `bot.ports.Conversations` for one backend: a thread of another one is ignored."""
 
     def __init__(self, file: SqliteFile, *, backend: str) -> None:
         self._file = file

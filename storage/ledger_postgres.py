@@ -1,7 +1,7 @@
 """The ledger of turns in PostgreSQL, for several processes: each works on its share of the conversations.
 
 Every write goes through the very session that holds the locks. A process that lost its session cannot write, whatever
-it believes, so no lease, clock or heartbeat of ours is needed.
+it believes, so no lease, clock or heartbeat is needed here.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class PostgresLedger:
         return partition_of(conversation) in self._partitions.open
 
     async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
-        """Write a message down, whoever will work on it: the owner hears of it. Two deliveries at once are one."""
+        """Write a message down, for any owner: the owner hears of it. Two deliveries at once are one."""
         return await self._session.send(self._commit, _Added(conversation, message_id, payload))
 
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:

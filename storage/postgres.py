@@ -31,7 +31,7 @@ Send = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
 
 
 class Tenant(Protocol):
-    """Whoever holds locks in the session, and so lives as long as it does."""
+    """A holder of locks in the session, which lives as long as the session."""
 
     async def move_in(self, connection: Connection) -> None:
         """A session began; nothing of an earlier one is left."""
@@ -51,7 +51,7 @@ class Tenant(Protocol):
 
 
 class Bystander:
-    """A tenant that holds nothing, for whoever only reads. Implements `Tenant`."""
+    """A tenant that holds nothing, for programs that only read. Implements `Tenant`."""
 
     async def move_in(self, connection: Connection) -> None:
         """Nothing to prepare."""

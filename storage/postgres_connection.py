@@ -88,7 +88,7 @@ class Connection:
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended, whoever ended it."""
+        """Whether it has ended, from either side."""
         return self._db.is_closed()
 
     async def fetch(self, statement: str, *values: object) -> list[Row]:

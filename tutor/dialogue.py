@@ -25,7 +25,7 @@ class CodeUse(Enum):
 class Place(Enum):
     """Where the answer is read."""
 
-    THIS_MACHINE = auto()  # by whoever runs the service: its chat page, its terminal, its API
+    THIS_MACHINE = auto()  # by the user who runs the service: its chat page, its terminal, its API
     ELSEWHERE = auto()  # Teams, where nobody can change a setting
 
 

@@ -103,7 +103,7 @@ class Client:
         self._base_url = endpoint.base_url.rstrip("/")
         self._query = {"api-version": endpoint.api_version} if endpoint.api_version else {}
         self._headers = _headers(endpoint)
-        # No redirects: a redirected `api-key` would go to whoever asks for it. trust_env would obey HTTP_PROXY.
+        # No redirects: a redirected `api-key` would go to any server that asks for it. trust_env would obey HTTP_PROXY.
         self._http = openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False)
         self._sdk_headers: dict[str, str | openai.Omit] = {
             "Authorization": openai.Omit(),

@@ -21,7 +21,7 @@ _DRAIN_S: Final = 0.2
 
 
 class EventStream:
-    """The events of one response, in order. Whoever is handed a stream closes it."""
+    """The events of one response, in order. Its receiver closes it."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response

@@ -1,4 +1,4 @@
-"""What goes over the wire, told to whoever wants to show it: bodies and times, and neither headers nor the key."""
+"""What goes over the wire, for a page that shows it: bodies and times, and neither headers nor the key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Recording:
 
     @contextmanager
     def of(self, asking: Asking) -> Iterator[Heard]:
-        """Around a call; whoever makes it tells what was answered."""
+        """Around a call; the caller adds what was answered."""
         if self._listener is None:
             yield lambda _status, _body: None
             return

@@ -35,8 +35,8 @@ def read_message(activity: Activity) -> Incoming | None:
     """What the person wrote, or None for words in a shared place that were not meant for the bot.
 
     With resource-specific consent a bot hears everything said in a team or a chat, so only a mention of this very bot
-    counts there; what a card of ours sends is meant for the bot wherever it is pressed. Raises UnreadableMessageError
-    naming the field without which there is no answering.
+    counts there; what one of the bot's cards sends is meant for the bot wherever it is pressed. Raises
+    UnreadableMessageError naming the field without which there is no answering.
     """
     reference = _reference(activity)
     question = question_in(activity.value)

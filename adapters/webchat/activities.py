@@ -39,7 +39,7 @@ class Parties:
 
     @property
     def person(self) -> dict[str, object]:
-        """The one person there is: whoever sits at this machine."""
+        """The one person there is: the user of this machine."""
         return {"id": "user", "name": "You", "role": "user"}
 
 

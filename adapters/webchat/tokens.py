@@ -1,4 +1,4 @@
-"""Tokens as Direct Line has them: whoever holds one may read and write one conversation, and no other."""
+"""Tokens as Direct Line has them: the holder of one may read and write one conversation, and no other."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _MAX_TITLE: Final = 200  # characters
 
 
 class TurnRoutes:
-    """Routes below `/chat/turns`, for whoever holds the conversation's token."""
+    """Routes below `/chat/turns`, for holders of the conversation's token."""
 
     def __init__(self, *, tokens: Tokens, transcripts: Transcripts, turns: TurnsOfConversation, calls: Calls) -> None:
         self._tokens = tokens

@@ -1,4 +1,4 @@
-"""Bad weather to order: whoever sits at this machine sees, and tests see, what the bot does in trouble.
+"""Bad weather to order: the user of this machine sees, and tests see, what the bot does in trouble.
 
 Off unless somebody switches it on; each kind ends by itself. It exists with the chat page alone, in memory alone.
 """

@@ -1,6 +1,6 @@
 """Everything outside the bot, behind one door that can kill the bot at any call.
 
-The bot reaches the Assistants service and the Bot Connector through a proxy of ours, so each outside call is counted
+The bot reaches the Assistants service and the Bot Connector through this test's proxy, so each outside call is counted
 and can become the moment of death: before its effect, after it without an answer, or right after the answer.
 """
 

@@ -97,7 +97,7 @@ def _bomb() -> bytes:
 
 
 async def test_a_picture_that_unfolds_is_not_even_handed_to_the_sandbox() -> None:
-    nobody: Any = None  # whoever asked it would fail
+    nobody: Any = None  # a caller that asked it would fail
     assert await ConfinedPictures(sandbox=nobody).fit(_bomb()) is None
 
 

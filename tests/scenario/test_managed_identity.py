@@ -35,7 +35,7 @@ HEADER = "known-to-this-machine-alone"
 
 @dataclass
 class IdentityEndpoint:
-    """Gives tokens as App Service does, to whoever knows the header; Azurite takes any that looks right."""
+    """Gives tokens as App Service does, to callers that know the header; Azurite takes any that looks right."""
 
     works: bool = True
     asked_for: list[str] = field(default_factory=list)

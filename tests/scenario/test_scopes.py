@@ -25,7 +25,7 @@ async def tell(person: Person, shape: str, **changes: Any) -> int:
 
 
 def place(id_: str, kind: str) -> dict[str, Any]:
-    return {"id": id_, "conversationType": kind, "isGroup": True, "tenantId": "t"}
+    return {"id": id_, "conversationType": kind, "isGroup": True, "tenantId": Person.tenant}
 
 
 async def ask_there(person: Person, conversation: dict[str, Any], text: str, *, parts: int) -> str:

@@ -14,7 +14,7 @@ CONCAVE = "Is this a concave function?"
 
 
 async def fetch_picture(person: Person, card: dict[str, Any]) -> bytes:
-    [image] = card["body"]  # a card of ours holds one image
+    [image] = card["body"]  # each of the bot's cards holds one image
     async with person.session.get(image["url"]) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "image/png"
@@ -70,7 +70,7 @@ async def test_a_message_of_nothing_but_a_mention_gets_a_hint(tutor_rig: Rig, te
 
 async def test_in_a_group_the_question_of_a_named_person_is_understood(tutor_rig: Rig) -> None:
     mention = {"type": "mention", "text": "<at>Data Bot</at>", "mentioned": {"id": "28:bot", "name": "Data Bot"}}
-    group = {"id": "19:group@thread.v2", "conversationType": "groupChat", "isGroup": True, "tenantId": "t"}
+    group = {"id": "19:group@thread.v2", "conversationType": "groupChat", "isGroup": True, "tenantId": Person.tenant}
     async with tutor_rig.started() as person:
         await person.say("<at>Data Bot</at> what is 6 * 7?", entities=[mention], conversation=group)
         [answer] = await person.connector.wait_for_messages(1)

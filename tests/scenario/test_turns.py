@@ -1,4 +1,4 @@
-"""Whoever runs the bot looks up the code that a person was told, while the bot runs and after."""
+"""An administrator looks up the code that a person was told, while the bot runs and after."""
 
 from __future__ import annotations
 

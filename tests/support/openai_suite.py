@@ -67,7 +67,7 @@ LEFT_OUT = (
     "list_with_all_params",  # asks for what comes after `after`, which names nothing: 404
     "method_submit_tool_outputs_overload",  # hands in an output that names no call: 400
     "response_submit_tool_outputs_overload",
-    "method_retrieve_content",  # asks for bytes under a name that no file of ours has
+    "method_retrieve_content",  # asks for bytes under a name that no file here has
     "response_retrieve_content",
 )
 NEEDED = ("pytest", "pytest-asyncio", "pytest-xdist", "rich", "inline-snapshot")

@@ -38,7 +38,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal(Exception):  # noqa: N818  (a refusal is an answer, no error of ours)
+class Refusal(Exception):  # noqa: N818  (a refusal is an answer, not an error)
     """The question is declined; `details` are the words, letters or names that the sentence repeats."""
 
     reason: Reason

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 # What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
-# for markup of ours may follow: an exclamation mark before a link makes a picture of it.
+# for this program's markup may follow: an exclamation mark before a link makes a picture of it.
 _MARKUP: Final = re.compile(
     r"""\\(?=[!-/:-@\[-`{-~\s]|$)  # a backslash that would escape something
       | `

@@ -19,7 +19,7 @@ _MARKS: Final = {"strong": "**", "em": "*", "s": "~~"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
-    """Words without markup; neighbours are one, lest an address be put together from harmless parts."""
+    """Words without markup; neighbours are one, so that harmless parts cannot form an address."""
 
     words: str
 

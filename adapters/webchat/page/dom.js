@@ -23,7 +23,7 @@ export function block(text, label) {
   return pre;
 }
 
-// A path with its long ids cut, for reading; whoever wants all of it has it as the title.
+// A path with its long ids cut, for reading; the title has all of it.
 export const short = (path) => path.replace(/\b([a-z]+[_-][0-9a-z]{4})[0-9a-z]{6,}/gi, "$1…");
 
 export async function answerTo(path, { token, method, body } = {}) {

@@ -264,6 +264,6 @@ async def test_a_wish_for_the_next_look_is_passed_on(header: str, expected_s: fl
 
 
 def test_the_package_still_has_the_methods_that_we_do_without() -> None:
-    """A canary: nothing of ours breaks when they go, but the protocol's end is nearer then."""
+    """A canary: nothing here breaks when they go, but the protocol's end is nearer then."""
     if not hasattr(openai.resources.beta, "Threads"):
         pytest.skip("the openai package has dropped its Assistants methods; the low-level calls go on")

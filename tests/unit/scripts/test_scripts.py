@@ -96,3 +96,15 @@ def test_the_names_of_registries_may_be_said() -> None:
 def test_a_python_file_over_500_lines_is_a_fault() -> None:
     assert list(faults(Path("a.py"), "x = 1\n" * 500)) == []
     assert len(list(faults(Path("a.py"), "x = 1\n" * 501))) == 1
+
+
+@pytest.mark.parametrize("word", ["who" + "ever", "L" + "est", "of" + " ours", "MO" + "ST_FILES"])
+def test_a_word_of_the_early_dialect_is_refused_in_prose_and_code_but_not_in_data(word: str) -> None:
+    assert any("docs/glossary.md" in fault for fault in faults(Path("bot/turn.py"), f"# {word} asks"))
+    assert any("docs/glossary.md" in fault for fault in faults(Path("docs/page.md"), f"{word} asks"))
+    assert not list(faults(Path("tests/data/answer.json"), f'"{word} asks"'))
+    assert not list(faults(Path("docs/glossary.md"), f"{word} asks"))
+
+
+def test_a_word_that_holds_an_old_one_is_none() -> None:
+    assert not list(faults(Path("docs/page.md"), "airborne, the latest, hours of hours, almost_all"))

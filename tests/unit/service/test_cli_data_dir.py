@@ -19,7 +19,7 @@ _NOBODY = 65_534
 
 @contextmanager
 def plain_user() -> Iterator[None]:
-    """As a user without rights, whoever runs the tests."""
+    """As a user without rights, also when root runs the tests."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(_NOBODY)

@@ -1,4 +1,4 @@
-"""What holds for every text, whoever wrote it."""
+"""What holds for every text, from any model."""
 
 from __future__ import annotations
 
