@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -146,7 +147,8 @@ def loopback_app(messages: MessagesEndpoint, storage: FileStorage, health: Healt
 def _sandbox_summary(settings: Settings, bot: Bot) -> str:
     if settings.backend is not Backend.EMBEDDED:
         return "external"
-    return (bot.sandbox.isolation or "none").partition(",")[0]
+    # Everybody can read it, so without the version, which would say which holes to try.
+    return re.sub(r"\s[0-9][0-9.]*", "", (bot.sandbox.isolation or "none").partition(",")[0])
 
 
 @asynccontextmanager

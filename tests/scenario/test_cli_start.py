@@ -100,7 +100,7 @@ def test_a_busy_port_is_told_with_another_to_take(tmp_path: Path) -> None:
         code, talk = ended(tmp_path, "serve", PORT=str(port))
         assert (code, talk.count("\n")) == (2, 1)
         assert f"Port {port} is taken" in talk
-        assert "PORT=" in talk
+        assert f"teamsbot serve --port {port + 1}" in talk
         code, talk = ended(tmp_path, "assistants", "--port", str(port))
         assert (code, talk.count("\n")) == (2, 1)
         assert "teamsbot assistants --port" in talk

@@ -54,6 +54,7 @@ async def running_tenant(folder: Path, **changes: str) -> AsyncIterator[Tenant]:
             "MicrosoftAppId": APP_ID,
             "MicrosoftAppPassword": "canary-secret",
             "MicrosoftAppTenantId": TENANT,
+            "PUBLIC_URL": "https://bot.example.com",
             "ToBotFromChannelOpenIdMetadataUrl": issuer.metadata_url,
             "TRUSTED_SERVICE_URLS": origin,
         }
