@@ -34,6 +34,7 @@ from adapters.sandbox.session_folders import SessionFolders
 END_DEADLINE_S = 5.0
 FREEZE_DEADLINE_S, FREEZE_PERIOD_S = 2.0, 0.005
 MAX_KILL_ROUNDS, KILL_PERIOD_S = 100, 0.01
+LATE_KILL_S = 0.5  # a process that was killed has ended by then, in whatever it was
 WRITE_CHUNK_BYTES = 1024 * 1024
 
 
@@ -289,16 +290,18 @@ async def _spawn(isolation: Isolation, limits: Limits, pipes: _Pipes, mark: str)
     except asyncio.CancelledError:
         # Not passed on to asyncio, which would wait for the end of a pipe that nobody closes, for ever. The processes
         # themselves are killed by their mark.
-        starting.add_done_callback(partial(_abandon, isolation.end_signal))
+        starting.add_done_callback(partial(_abandon, isolation.end_signal, mark))
         raise
 
 
-def _abandon(end_signal: signal.Signals, starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+def _abandon(end_signal: signal.Signals, mark: str, starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
     if not starting.cancelled() and not starting.exception():
         process = starting.result()
         _drop_input(process)
         with suppress(ProcessLookupError):
             process.send_signal(end_signal)
+        # It came up after its start had been given up; a child that it was just making would outlive it.
+        asyncio.get_running_loop().call_later(LATE_KILL_S, kill_orphans, mark)
 
 
 def _drop_input(process: asyncio.subprocess.Process) -> None:
