@@ -183,7 +183,7 @@ async def open_bot(
 @asynccontextmanager
 async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
     """The sandbox in the best isolation of this machine, or one that refuses to run code and says why."""
-    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python, at_least=settings.sandbox_at_least))
+    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python))
     try:
         yield sandbox
     finally:

@@ -12,30 +12,31 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestLostError, SandboxError
 from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
-from adapters.sandbox.limits import Limits, Watched
+from adapters.sandbox.limits import Limits
 from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import (
     descendants,
     freeze_tree,
+    pid_namespace,
     ran_since,
     signal_each,
-    socket_count,
     stopped_tree,
 )
-from adapters.sandbox.session_folders import SessionFolders
+from adapters.sandbox.seccomp import build_filter
 
 END_DEADLINE_S = 5.0
 FREEZE_DEADLINE_S, FREEZE_PERIOD_S = 2.0, 0.005
 MAX_KILL_ROUNDS, KILL_PERIOD_S = 100, 0.01
 LATE_KILL_S = 0.5  # a process that was killed has ended by then, in whatever it was
 WRITE_CHUNK_BYTES = 1024 * 1024
+WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class GuestDescriptors:
     """The descriptors that a session's process is started with, besides its standard ones."""
 
     event_fd: int  # what the runner says
-    info_fd: int  # what the outermost process says of itself: JSON, with "child-pid" for the first process inside
+    info_fd: int  # what bubblewrap says of itself
     filter_fd: int  # the filter of system calls
 
 
@@ -60,19 +61,6 @@ class Isolation(Protocol):
         """What distinguishes the processes of this service from all others."""
         ...
 
-    @property
-    def end_signal(self) -> signal.Signals:
-        """What ends the outermost process, and all others with it."""
-        ...
-
-    def system_call_filter(self) -> bytes:
-        """Return the filter that seccomp loads before any code runs."""
-        ...
-
-    def folders(self, runner_pid: int, info: dict[str, Any]) -> SessionFolders:
-        """Return the folders that a runner writes to; `info` is what the outermost process said."""
-        ...
-
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         """Return a command line with this mark, to be started with an empty environment and these descriptors."""
         ...
@@ -87,11 +75,9 @@ class GuestProcess:
     output: OutputPipe
     event_transport: asyncio.ReadTransport
     outer_fd: int  # a descriptor of the outermost process, whose end is the end of all
-    end_signal: signal.Signals
     init_pid: int = 0  # the first process inside, as the host numbers it
     runner_fd: int = -1  # a descriptor of the runner's process, for signals
-    folders: SessionFolders | None = None
-    sockets_before: int = 0
+    file_systems: tuple[int, ...] = ()  # descriptors of the writable folders, taken before any code ran
     frozen: dict[int, int] = field(default_factory=dict)  # processor time of each stopped process, by its pid
     killed: bool = False
 
@@ -103,7 +89,7 @@ class GuestProcess:
         Raises SandboxError with what bubblewrap or the runner printed when it does not come up.
         """
         mark = f"{isolation.mark}-{secrets.token_hex(4)}"
-        pipes = _Pipes(isolation.system_call_filter())
+        pipes = _Pipes()
         try:
             process = await _spawn(isolation, limits, pipes, mark)
             pipes.close_theirs()
@@ -116,22 +102,14 @@ class GuestProcess:
                 output=output,
                 event_transport=transport,
                 outer_fd=_descriptor_of(process.pid),
-                end_signal=isolation.end_signal,
             )
-            await guest._wait_until_ready(isolation, pipes.info_fd, limits.start_s)
+            await guest._wait_until_ready(pipes.info_fd, limits.start_s)
         except BaseException:
             await _kill_start(mark)
             raise
         finally:
             pipes.close()
         return guest
-
-    @property
-    def watched(self) -> Watched:
-        """What is to be watched while code runs."""
-        if self.folders is None:
-            raise GuestEndedError
-        return Watched(root_pid=self.init_pid, folders=self.folders, sockets_before=self.sockets_before)
 
     @property
     def over(self) -> bool:
@@ -170,7 +148,7 @@ class GuestProcess:
     def thaw(self) -> None:
         """Let them go on."""
         frozen, self.frozen = self.frozen, {}
-        signal_each(frozen, signal.SIGCONT, self.init_pid)
+        signal_each(frozen, signal.SIGCONT, pid_namespace(self.init_pid))
 
     def is_frozen(self) -> bool:
         """Whether the processes are as `freeze` left them: all stopped, no new one, next to no processor time used."""
@@ -184,7 +162,7 @@ class GuestProcess:
         _drop_input(self.process)
         if self.outer_fd >= 0:
             with suppress(ProcessLookupError):  # Process.kill() would reap it behind the back of asyncio
-                signal.pidfd_send_signal(self.outer_fd, self.end_signal)
+                signal.pidfd_send_signal(self.outer_fd, signal.SIGKILL)
 
     async def wait_ended(self, deadline_s: float) -> int | None:
         """Wait for the end of the process. Returns its exit code, None when it goes on."""
@@ -199,42 +177,40 @@ class GuestProcess:
         finally:
             self.event_transport.close()
             self.output.close()
-            if self.folders is not None:
-                self.folders.close()
-            for fd in {self.outer_fd, self.runner_fd} - {-1}:
+            for fd in {self.outer_fd, self.runner_fd, *self.file_systems} - {-1}:
                 os.close(fd)
-            self.outer_fd, self.runner_fd = -1, -1
+            self.outer_fd, self.runner_fd, self.file_systems = -1, -1, ()
 
-    async def _wait_until_ready(self, isolation: Isolation, info_fd: int, deadline_s: float) -> None:
+    async def _wait_until_ready(self, info_fd: int, deadline_s: float) -> None:
         try:
             await asyncio.wait_for(self.events.wait_ready(), deadline_s)
-            self._open_handles(isolation, info_fd)
+            self._open_handles(info_fd)
         except (GuestLostError, TimeoutError, OSError, LookupError, ValueError) as error:
             said = " ".join(self.output.take().split())[-300:]
             raise SandboxError(said or f"The runner did not start: {type(error).__name__} {error}") from error
         finally:
-            if self.folders is None:
+            if not self.file_systems:
                 self.kill()
                 await self.wait_closed()
 
-    def _open_handles(self, isolation: Isolation, info_fd: int) -> None:
+    def _open_handles(self, info_fd: int) -> None:
         """Take hold of the processes and folders inside while there is nothing but the runner to be found there."""
-        info = orjson.loads(os.read(info_fd, 4096))
-        self.init_pid = int(info["child-pid"])
+        self.init_pid = int(orjson.loads(os.read(info_fd, 4096))["child-pid"])
         _, runner_pid = descendants(self.init_pid)
         self.runner_fd = os.pidfd_open(runner_pid)
         # When the machine runs out of memory the kernel is to kill code of a model, not the service. All that the code
         # starts inherits this from the runner, and without /proc it cannot be undone inside.
         Path(f"/proc/{runner_pid}/oom_score_adj").write_text("1000", encoding="ascii")
-        self.sockets_before = socket_count(runner_pid)
-        self.folders = isolation.folders(runner_pid, info)
+        self.file_systems = tuple(
+            os.open(f"/proc/{runner_pid}/root/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+            for folder in WRITABLE_FOLDERS
+        )
 
 
 @dataclass(slots=True)
 class _Pipes:
     """The pipes of a start: our reading ends, and the guest's ends, which we close once it has them."""
 
-    system_call_filter: bytes
     event_fd: int = -1
     output_fd: int = -1
     info_fd: int = -1
@@ -245,7 +221,7 @@ class _Pipes:
         self.event_fd, self.output_fd, self.info_fd = self._pipe(), self._pipe(), self._pipe()
         filter_fd = os.memfd_create("seccomp")
         self.theirs.append(filter_fd)
-        os.write(filter_fd, self.system_call_filter)
+        os.write(filter_fd, build_filter())
         os.lseek(filter_fd, 0, os.SEEK_SET)
 
     def _pipe(self) -> int:
@@ -290,16 +266,16 @@ async def _spawn(isolation: Isolation, limits: Limits, pipes: _Pipes, mark: str)
     except asyncio.CancelledError:
         # Not passed on to asyncio, which would wait for the end of a pipe that nobody closes, for ever. The processes
         # themselves are killed by their mark.
-        starting.add_done_callback(partial(_abandon, isolation.end_signal, mark))
+        starting.add_done_callback(partial(_abandon, mark))
         raise
 
 
-def _abandon(end_signal: signal.Signals, mark: str, starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+def _abandon(mark: str, starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
     if not starting.cancelled() and not starting.exception():
         process = starting.result()
         _drop_input(process)
         with suppress(ProcessLookupError):
-            process.send_signal(end_signal)
+            process.kill()
         # It came up after its start had been given up; a child that it was just making would outlive it.
         asyncio.get_running_loop().call_later(LATE_KILL_S, kill_orphans, mark)
 

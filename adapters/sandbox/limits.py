@@ -6,15 +6,12 @@ Neither a cgroup nor the right to make one is needed.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from adapters.sandbox.process_tree import descendants, proportional_bytes, resident_bytes, socket_count
-
-if TYPE_CHECKING:
-    from adapters.sandbox.session_folders import SessionFolders
 
 MB = 1024 * 1024
 GB = 1024 * MB
@@ -55,38 +52,34 @@ def in_words(size_bytes: int) -> str:
     return f"{size_bytes / GB:g} GB" if size_bytes >= GB else f"{size_bytes / MB:g} MB"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What the watch looks at."""
+async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill: Callable[[str], None]) -> None:
+    """Check ten times a second until cancelled; at the first broken limit call `kill` with a sentence.
 
-    root_pid: int  # the first process inside
-    folders: SessionFolders
-    sockets_before: int  # in the session's network namespace before any code ran: others' where it has none of its own
-
-
-async def watch(session: Watched, limits: Limits, kill: Callable[[str], None]) -> None:
-    """Check ten times a second until cancelled; at the first broken limit call `kill` with a sentence."""
+    `root_pid` is the first process inside, `file_systems` are descriptors of the session's writable folders.
+    """
     took_s = 0.0
     while True:
         await asyncio.sleep(max(WATCH_PERIOD_S, took_s / MAX_SHARE_OF_TIME))
         began_s = time.monotonic()
-        reason = broken_limit(session, limits)
+        reason = broken_limit(root_pid, file_systems, limits)
         if reason:
             kill(reason)
             return
         took_s = time.monotonic() - began_s
 
 
-def broken_limit(session: Watched, limits: Limits) -> str:
+def broken_limit(root_pid: int, file_systems: Sequence[int], limits: Limits) -> str:
     """Return a sentence about the first limit that is broken now, else an empty string."""
-    tree = descendants(session.root_pid)
+    tree = descendants(root_pid)
     if len(tree) > limits.processes + 1:
         return f"The code started more than {limits.processes} processes and was stopped."
     if _memory_exceeds(tree, limits.memory_bytes):
         return f"The code used more than {in_words(limits.memory_bytes)} of memory and was stopped."
-    if socket_count(session.root_pid) - session.sockets_before > limits.sockets:
+    if any(_file_count(fd) > limits.file_count for fd in file_systems):
+        return f"The code made more than {limits.file_count} files and was stopped."
+    if socket_count(root_pid) > limits.sockets:
         return f"The code opened more than {limits.sockets} sockets and was stopped."
-    return session.folders.broken_limit(limits)
+    return ""
 
 
 def _memory_exceeds(tree: list[int], max_bytes: int) -> bool:
@@ -95,3 +88,9 @@ def _memory_exceeds(tree: list[int], max_bytes: int) -> bool:
         sum(resident_bytes(pid) for pid in tree) > max_bytes
         and sum(proportional_bytes(pid) for pid in tree) > max_bytes
     )
+
+
+def _file_count(fd: int) -> int:
+    """Count the inodes of a file system through a descriptor of it: nothing is opened by name."""
+    usage = os.fstatvfs(fd)
+    return usage.f_files - usage.f_ffree

@@ -54,7 +54,7 @@ def freeze_tree(root_pid: int) -> dict[int, int] | None:
     tree = descendants(root_pid)
     stopped = _stopped(tree)
     if stopped is None:
-        signal_each(tree, signal.SIGSTOP, root_pid)
+        signal_each(tree, signal.SIGSTOP, pid_namespace(root_pid))
         stopped = _stopped(tree)
     if stopped is None:
         return None
@@ -101,37 +101,27 @@ def _stopped(tree: Iterable[int]) -> dict[int, int] | None:
     return used
 
 
-def signal_each(pids: Iterable[int], number: signal.Signals, root_pid: int) -> None:
-    """Send a signal to those of the processes that belong to the tree.
+def signal_each(pids: Iterable[int], number: signal.Signals, namespace: str | None) -> None:
+    """Send a signal to those of the processes that are in this process namespace.
 
     A pid may be given to a stranger at any moment, so the signal goes through a descriptor of the process, taken
-    before it is looked up whether it belongs to the tree.
+    before its namespace is checked.
     """
     for pid in pids:
         with suppress(*GONE):
             fd = os.pidfd_open(pid)
             try:
-                if _is_in_tree(pid, root_pid):
+                if namespace is not None and pid_namespace(pid) == namespace:
                     signal.pidfd_send_signal(fd, number)
             finally:
                 os.close(fd)
 
 
-def task_count(uid: int) -> int:
-    """Return how many threads there are of a user, as the kernel counts them for RLIMIT_NPROC."""
-    count = 0
-    for name in os.listdir(PROC):  # noqa: PTH208
-        if name.isdigit():
-            with suppress(*GONE):
-                if os.stat(f"/proc/{name}").st_uid == uid:  # noqa: PTH116
-                    count += int(_stat(f"/proc/{name}")[17])
-    return count
-
-
-def _is_in_tree(pid: int, root_pid: int) -> bool:
-    while pid not in (root_pid, 0):
-        pid = _parent(pid)
-    return pid == root_pid
+def pid_namespace(pid: int) -> str | None:
+    """Return what identifies the process's pid namespace; None when the process is gone."""
+    with suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115
+    return None
 
 
 def _parent(pid: int) -> int:

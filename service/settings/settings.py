@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.sandbox.isolation import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
 from service.settings import table
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
@@ -156,7 +155,6 @@ class Settings:
     model: str | None
     endpoint: ModelEndpoint | None
     sandbox_python: Path
-    sandbox_at_least: IsolationLevel
     run_deadline_s: float
     teams_app: TeamsApp
     log_level: LogLevel
@@ -190,7 +188,6 @@ class Settings:
             model=reading.optional(table.MODEL),
             endpoint=_endpoint(reading),
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
-            sandbox_at_least=reading.value(table.SANDBOX_AT_LEAST),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
             teams_app=_teams_app(reading),
             log_level=reading.value(table.LOG_LEVEL),

@@ -104,7 +104,7 @@ attempt(os.kill, -1, signal.SIGCONT)
 attempt(os.kill, os.getpid(), signal.SIGCONT)
 attempt(syscall, 200, os.getpid(), 18)
 attempt(syscall, 234, os.getpid(), os.getpid(), 18)
-attempt(lambda: signal.pidfd_send_signal(os.pidfd_open(os.getpid()), signal.SIGCONT))
+attempt(signal.pidfd_send_signal, os.pidfd_open(os.getpid()), signal.SIGCONT)
 """
     ),
     "S3: memory behind a first thread that has ended": Killed(

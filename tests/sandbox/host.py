@@ -19,7 +19,6 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.code_result import CodeResult, SandboxError
-from adapters.sandbox.isolation import IsolationLevel
 from adapters.sandbox.limits import MB, Limits
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 
@@ -38,8 +37,7 @@ LIMITS = Limits(
 
 async def main() -> None:
     """Serve until standard input ends."""
-    at_least = IsolationLevel(sys.argv[2])
-    settings = SandboxSettings(python=Path(sys.argv[1]), limits=LIMITS, max_running=4, at_least=at_least)
+    settings = SandboxSettings(python=Path(sys.argv[1]), limits=LIMITS, max_running=4)
     sandbox = await Sandbox.open(settings)
     with tempfile.TemporaryDirectory(prefix="teamsbot-host-") as folder:
         targets = await _set_up_targets(folder)

@@ -19,7 +19,6 @@ from adapters.sandbox.code_result import CodeStatus, SandboxError
 from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
 from adapters.sandbox.limits import MB, Limits
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
-from adapters.sandbox.session_folders import SessionFolders
 from tests.sandbox.service import SANDBOX_PYTHON
 from tests.support.waiting import until
 
@@ -113,14 +112,7 @@ class _Forking:
     """Stands for bubblewrap in the moment when it has a child that outlives it and holds its standard input."""
 
     name = "forking"
-    end_signal = signal.SIGKILL
     mark = "teamsbot-test-of-a-cancelled-start"
-
-    def system_call_filter(self) -> bytes:
-        return b""
-
-    def folders(self, runner_pid: int, info: dict[str, Any]) -> SessionFolders:
-        raise NotImplementedError
 
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         return [sys.executable, "-c", "import os, time; os.fork(); time.sleep(60)", mark]
@@ -142,14 +134,7 @@ class _Brief:
     """Stands for bubblewrap that ends at once, and with it the pipe to it."""
 
     name = "brief"
-    end_signal = signal.SIGKILL
     mark = "teamsbot-test-of-a-brief-start"
-
-    def system_call_filter(self) -> bytes:
-        return b""
-
-    def folders(self, runner_pid: int, info: dict[str, Any]) -> SessionFolders:
-        raise NotImplementedError
 
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         return ["/bin/true", mark]
