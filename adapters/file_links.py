@@ -23,7 +23,7 @@ from typing_extensions import override
 from bot.errors import StorageError
 from bot.parts import StoredFile
 from bot.ports import FileLinks, FileReader, ServedFile
-from httpkit.content_disposition import content_disposition
+from httpkit.http_headers import content_disposition
 
 log = logging.getLogger(__name__)
 

@@ -82,8 +82,8 @@ _STORAGE_CHECK_S: Final = 4.0  # turns that were interrupted wait for this check
 class Hooks:
     """What takes part in answers besides the objects that the settings name. Without a chat page there is none.
 
-    `wrap_model` may put something between the embedded server and its model. `call_listener` is told of each call of
-    the assistant's API. `assistant_of` names the assistant that a conversation chose, if it chose one.
+    `wrap_model` may put something between the embedded server and its model. `call_listener` gets each call of the
+    assistant's API. `assistant_of` names the assistant that a conversation chose, if it chose one.
     """
 
     wrap_model: Callable[[Model], Model] = lambda model: model

@@ -112,7 +112,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
 def authenticated_endpoint(settings: Settings, bot: Bot) -> MessagesEndpoint:
     """The endpoint that strangers can reach: it proves each caller before it reads a body."""
     if settings.teams is None:
-        raise NotImplementedError("without authentication there is no public listener")
+        raise AssertionError("a public bot has a registration, so that its callers are authenticated")
     return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=bot.authentication)
 
 

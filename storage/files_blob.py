@@ -10,7 +10,7 @@ from bot.errors import StorageError
 from bot.media import picture_type
 from bot.parts import StoredFile
 from bot.ports import ServedFile
-from httpkit.content_disposition import content_disposition
+from httpkit.http_headers import content_disposition
 from storage.blob_container import BlobContainer
 from storage.file_names import safe_name
 from storage.file_tokens import KEY_BYTES, TOKEN, FileTokens

@@ -21,7 +21,7 @@ from bot.errors import (
     ThreadBusyError,
     ThreadGoneError,
 )
-from httpkit.retry_after import retry_after_s
+from httpkit.http_headers import retry_after_s
 
 # "Thread thread_X already has an active run run_Y." and "Can't add messages to thread_X while a run run_Y is active."
 _ACTIVE_RUN = re.compile(r"already has an active run|while a run .*is active", re.IGNORECASE)

@@ -17,6 +17,9 @@ from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
 from bot.run import Progress, RunEvent, RunPhase, TextSoFar
 
+MIN_GROWTH: Final = 0.02
+"""The share by which a text has to grow before it is shown again."""
+
 _DRAIN_S: Final = 0.2
 
 
@@ -51,10 +54,14 @@ class RunEventReader:
 
     def __init__(self) -> None:
         self._phase: RunPhase | None = None
-        self._texts: dict[tuple[str, str], str] = {}  # by message and content part
+        self._texts: dict[tuple[str, str], list[str]] = {}  # the pieces so far, by message and content part
+        self._length = self._shown_length = 0  # in characters
 
     def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
-        """What this event adds; None for nothing. Raises AssistantUnavailableError if it is garbled or an error."""
+        """What this event adds; None for nothing, or for too little text to be shown.
+
+        Raises AssistantUnavailableError if it is garbled or an error.
+        """
         # Most events repeat whole objects that nobody here needs, so only those of use are parsed.
         name = sent.event
         if name == "thread.message.delta":
@@ -80,14 +87,19 @@ class RunEventReader:
         return Progress(phase=phase)
 
     def _read_text(self, delta: Fields) -> TextSoFar | None:
-        message, grown = delta.text("id"), False
+        message = delta.text("id")
         for content in delta.object("delta").objects_if_any("content"):
             text = content.object_if_any("text")
             if text is not None:
-                part = (message, str(content.count_if_any("index")))
-                self._texts[part] = self._texts.get(part, "") + text.text_if_any("value")
-                grown = True
-        return TextSoFar(text="\n\n".join(filter(None, self._texts.values()))) if grown else None
+                piece = text.text_if_any("value")
+                self._texts.setdefault((message, str(content.count_if_any("index"))), []).append(piece)
+                self._length += len(piece)
+        # Each event holds the whole text so far. One for every piece would be work that grows with the square of the
+        # answer; one for every few per cent is in proportion to it.
+        if self._length - self._shown_length <= self._shown_length * MIN_GROWTH:
+            return None
+        self._shown_length = self._length
+        return TextSoFar(text="\n\n".join(filter(None, map("".join, self._texts.values()))))
 
 
 def _fields(sent: httpx2.ServerSentEvent) -> Fields:

@@ -23,7 +23,7 @@ from adapters.teams.place import Place
 from adapters.teams.retries import Attempts, Failure, Idempotency, RetryPolicy, failure_of
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
-from httpkit.retry_after import retry_after_s
+from httpkit.http_headers import retry_after_s
 
 log = logging.getLogger(__name__)
 

@@ -144,6 +144,6 @@ async def test_the_health_routes_name_no_version_setting_or_host(
 
 async def test_a_bot_with_an_app_id_and_no_authentication_does_not_start(tmp_path: Path) -> None:
     settings = Settings.read({"DATA_DIR": str(tmp_path / "data"), "PORT": "0"}, Path("no .env file"))
-    with pytest.raises(NotImplementedError, match="without authentication"):
+    with pytest.raises(AssertionError, match="callers are authenticated"):
         async with server.open_service(replace(settings, is_public=True)):
             pass

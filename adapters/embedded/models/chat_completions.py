@@ -33,7 +33,7 @@ from adapters.embedded.models.context_window import cut_to_fit
 from adapters.embedded.models.endpoint_capabilities import LIFETIME_S, EndpointCapabilities, Feature
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
 from adapters.embedded.models.reply_repair import repair_reply
-from httpkit.retry_after import retry_after_s
+from httpkit.http_headers import retry_after_s
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from bot.errors import (
     ThreadBusyError,
     ThreadGoneError,
 )
-from httpkit.retry_after import retry_after_s
+from httpkit.http_headers import retry_after_s
 
 THREAD = "https://ai.example/v1/threads/thread_1/runs"
 REQUEST = httpx2.Request("POST", THREAD)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+import httpx2
 import pytest
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
+from adapters.openai.event_stream import RunEventReader
 from bot.conversation import ThreadId
 from bot.errors import AssistantRefusedError, RunTooSlowError
 from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
@@ -237,3 +240,18 @@ async def test_a_follower_that_goes_away_closes_its_stream(
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     await until(lambda: service.open_streams == 0)
+
+
+def test_the_work_for_a_long_text_in_small_pieces_is_in_proportion_to_it() -> None:
+    reader, shown = RunEventReader(), []
+    for number in range(50_000):
+        piece = {"index": 0, "type": "text", "text": {"value": f"{number:09} "}}
+        delta = {"id": "msg_1", "delta": {"content": [piece]}}
+        event = reader.read(httpx2.ServerSentEvent(event="thread.message.delta", data=json.dumps(delta)))
+        if isinstance(event, TextSoFar):
+            shown.append(event.text)
+    whole = "".join(f"{number:09} " for number in range(50_000))
+    assert all(whole.startswith(so_far) for so_far in shown)
+    assert len(shown[0]) == 10
+    assert len(shown[-1]) > 0.95 * len(whole)
+    assert sum(map(len, shown)) < 60 * len(whole)

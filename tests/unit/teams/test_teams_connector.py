@@ -18,7 +18,7 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.place import Place
 from adapters.teams.retries import RetryPolicy
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
-from httpkit.retry_after import retry_after_s
+from httpkit.http_headers import retry_after_s
 from tests.support.connector_double import Fault, Posted, StandInConnector
 
 QUICK = RetryPolicy(attempts=4, first_pause_s=0.01, max_pause_s=1.0)

@@ -1,4 +1,4 @@
-"""How long a server asks its clients to wait before they repeat a request."""
+"""Headers with a grammar of their own: how long to wait, and the name of a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import quote
 
 _IN_MS: Final = ("x-ms-retry-after-ms", "retry-after-ms")  # Azure's and OpenAI's own, finer than whole seconds
 _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -31,3 +32,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def content_disposition(name: str, *, inline: bool) -> str:
+    """Content-Disposition with the name twice (RFC 6266): in ASCII for old programs, then in full."""
+    plain = re.sub(r'[^ -~]|["\\%]', "_", name)
+    how = "inline" if inline else "attachment"
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
