@@ -1,7 +1,7 @@
 // When what was done in a turn: the bot's own moments to the millisecond, the API's in whole seconds.
 import { el } from "/chat/files/dom.js";
 
-const ENDS = { answered: "Answered", stopped: "Stopped", deleted: "Deleted before its turn", rejected: "Not read: too many were waiting", welcomed: "Welcomed", undeliverable: "Could not be delivered", given_up: "Given up" };
+const ENDS = { answered: "Answered", stopped: "Stopped", deleted: "Deleted before its turn", rejected: "Not read: too many were waiting", welcomed: "Welcomed", undeliverable: "Could not be delivered", unknown: "Perhaps delivered: the chat service did not say", given_up: "Given up" };
 
 export function timeLine(turn, runs) {
   const moments = [...momentsOfBot(turn), ...runs.flatMap(({ run, steps }) => momentsOfRun(run, steps, turn))];
