@@ -40,9 +40,9 @@ def bot_greeting(settings: Settings, started: Started) -> str:
         *([f"  Chat               {started.chat_url}"] if started.chat_url else []),
         f"  Messages           {reached_at}/api/messages",
         *_common(settings, started, data=_data_location(settings)),
-        "",
-        "  Agents Playground  make playground, in a second terminal, to try it with a Teams client",
     ]
+    if not settings.is_public:  # the Playground has no token of the Bot Framework
+        lines += ["", "  Agents Playground  make playground, in a second terminal, to try it with a Teams client"]
     return "\n".join(lines if settings.endpoint else [*lines, _CONNECT])
 
 

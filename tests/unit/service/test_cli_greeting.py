@@ -77,3 +77,14 @@ def test_a_log_is_told_where_the_new_key_is_and_not_the_key() -> None:  # S17
     text = assistants_greeting(settings(), made, on_terminal=False)
     assert "sk-local-1" not in text
     assert "assistants.key" in text
+
+
+def test_the_playground_is_offered_only_where_it_can_reach_the_bot() -> None:
+    bot = {
+        "CLIENT_ID": "8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60",
+        "CLIENT_SECRET": "s",
+        "PUBLIC_URL": "https://bot.example",
+    }
+    public = settings(**bot, TENANT_ID="8f14e45f-ceea-467f-a0e6-1b2c3d4e5f61")
+    assert "make playground" in bot_greeting(settings(), STARTED)
+    assert "make playground" not in bot_greeting(public, STARTED)
