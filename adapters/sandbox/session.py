@@ -92,11 +92,14 @@ class Session:
 
     async def end(self) -> None:
         """Kill what is left of it and wait for that. May be called twice, but not in the middle of a command."""
-        await self._stop_standing_watch()
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.kill()
-            await guest.wait_closed()
+        try:
+            await self._stop_standing_watch()
+        finally:  # a caller that is cancelled meanwhile must not leave the pipes open
+            if guest is not None:
+                await guest.wait_closed()
 
     async def _run(self, guest: GuestProcess, code: bytes, deadline_s: float) -> CodeResult:
         guest.output.take()

@@ -264,3 +264,18 @@ async def test_what_a_real_refusal_of_namespaces_needs_is_named(tmp_path: Path) 
     sandbox = await Sandbox.open(replace(SETTINGS, bwrap=bwrap))
     await sandbox.close()
     assert "AppArmor" in sandbox.reason or sandbox.reason == "The service is stopping."
+
+
+async def test_an_end_that_is_cancelled_leaves_neither_process_nor_pipe(sandbox: Sandbox) -> None:
+    await sandbox.run("one", "x = 1")
+    session = sandbox._slots_by_name["one"].session
+    assert session is not None
+    guest = session._guest
+    assert guest is not None
+    ending = asyncio.create_task(session.end())
+    await asyncio.sleep(0)  # it waits for the watch between two commands
+    ending.cancel()
+    await asyncio.wait({ending})
+    assert guest.killed
+    assert guest.event_transport.is_closing()
+    assert guest.process.returncode is not None
