@@ -178,6 +178,16 @@ def _file(row: dict[str, Any]) -> StoredFile:
     return StoredFile(token=token, name=row.get("name", unquote(name)), size_bytes=row.get("size_bytes", 0))
 
 
+def call_to_json(function: str, output: str | None = None) -> dict[str, object]:
+    """A call of a function as the result of its step: begun, and with an output done."""
+    return {"function": function, "state": "begun"} if output is None else {"function": function, "output": output}
+
+
+def call_from_json(record: Any) -> tuple[str, str | None]:
+    """The name of the function and its output; None where the call was begun only."""
+    return record["function"], record.get("output")
+
+
 def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> str:
     """A message and the state of its turn, as the ledger keeps them until the turn is done."""
     reference, key = message.reference, message.key

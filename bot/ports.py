@@ -12,6 +12,7 @@ from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, ThreadId
 from bot.exchange import Exchange
+from bot.functions import Caller, FunctionDefinition
 from bot.parts import Part, StoredFile
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
@@ -72,6 +73,26 @@ class Assistant(Protocol):
         """Add words or files to the thread without a run; the next question can refer to them.
 
         Raises ThreadGoneError, ThreadBusyError.
+        """
+        ...
+
+
+class Functions(Protocol):
+    """Functions of the operator's own. Every backend offers the definitions to its model."""
+
+    @property
+    def definitions(self) -> tuple[FunctionDefinition, ...]:
+        """All functions, in a fixed order."""
+        ...
+
+    def may_repeat(self, name: str) -> bool:
+        """Whether a call that may have been made may be made again; true for a function that does not exist."""
+        ...
+
+    async def call(self, name: str, arguments: str, caller: Caller) -> str:
+        """Make a call, and return what the model is to read, whatever becomes of it. Raises nothing.
+
+        `arguments` is the JSON text as the model wrote it. Cancelled, the call is ended before this returns.
         """
         ...
 

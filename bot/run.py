@@ -96,6 +96,7 @@ class RunPhase(StrEnum):
     QUEUED = "queued"
     WORKING = "working"
     CODE = "code"  # runs code in the Code Interpreter
+    FUNCTIONS = "functions"  # waits for functions of the operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,26 @@
 """The runs of one turn: start, find, follow, cancel.
 
 A turn owns a chain of runs: the first one, at some services another one after each round of tools, and a second chain
-where the first failed for a passing reason. Starting a run and giving it tool outputs are durable steps: a turn that is
-resumed after a crash goes on with the runs it has and starts none twice.
+where the first failed for a passing reason. Starting a run, calling a function and giving a run its tool outputs are
+durable steps: a turn that is resumed after a crash goes on with the runs it has, starts none twice and calls no
+function twice that does not allow it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from bot.codec import call_from_json, call_to_json
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, RunTooSlowError, StorageError
-from bot.ports import Assistant, Conversations, Live
+from bot.functions import INTERRUPTED, Caller
+from bot.ports import Assistant, Conversations, Functions, Live
 from bot.reply import readable
 from bot.run import (
     Absent,
@@ -27,6 +30,7 @@ from bot.run import (
     RunId,
     RunName,
     RunOutcome,
+    RunPhase,
     Settled,
     TextSoFar,
     ToolCall,
@@ -63,23 +67,41 @@ def _first_runs(turn: Turn, thread: ThreadId) -> tuple[tuple[StepKey, RunName], 
     )
 
 
-async def run_to_end(turn: Turn, thread: ThreadId, ask: Ask, assistant: Assistant, live: Live) -> EndedRuns:
+async def run_to_end(
+    turn: Turn, thread: ThreadId, ask: Ask, assistant: Assistant, functions: Functions, live: Live
+) -> EndedRuns:
     """Ask, and follow the run to its end. A run that fails for a passing reason is followed by one more.
 
     Raises AssistantError.
     """
     (first_step, first_name), (second_step, second_name) = _first_runs(turn, thread)
-    runs = await _run_chain(turn, thread, ask, first_step, first_name, assistant, live)
+    runs = await _run_chain(turn, thread, ask, first_step, first_name, assistant, functions, live)
     pause_s = pause_before_second_run(runs.outcome)
-    if pause_s is None:
+    if pause_s is None or not may_ask_again(turn, functions, runs.chain[0]):
         return runs
     log.warning("starting a second run", extra={"turn": turn.id, "run": runs.chain[-1], "pause_s": pause_s})
     await asyncio.sleep(pause_s)
-    return await _run_chain(turn, thread, ask, second_step, second_name, assistant, live)
+    return await _run_chain(turn, thread, ask, second_step, second_name, assistant, functions, live)
+
+
+def may_ask_again(turn: Turn, functions: Functions, first_run: str = "") -> bool:
+    """Whether the question may be asked with a new run: not after a call that must not be made a second time.
+
+    With `first_run`, the calls of its chain count, else those of all chains.
+    """
+    calls = turn.results(StepKind.CALL).items()
+    return all(functions.may_repeat(call_from_json(it)[0]) for key, it in calls if key.reference.startswith(first_run))
 
 
 async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
-    turn: Turn, thread: ThreadId, ask: Ask, step: StepKey, name: RunName, assistant: Assistant, live: Live
+    turn: Turn,
+    thread: ThreadId,
+    ask: Ask,
+    step: StepKey,
+    name: RunName,
+    assistant: Assistant,
+    functions: Functions,
+    live: Live,
 ) -> EndedRuns:
     start = partial(assistant.start, thread, ask, name)
     run = await turn.step(step, start, find=_finder(assistant, thread, name))
@@ -91,10 +113,12 @@ async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
             last = await _last_event(assistant, thread, run, live)
             if isinstance(last, Settled):
                 return EndedRuns(chain=tuple(chain), outcome=last.outcome)
+            await live.status(PHASES[RunPhase.FUNCTIONS])
             tools_name = RunName(f"{name} tools {tool_round}")
-            resume = partial(assistant.resume, thread, run, [_no_such_tool(call) for call in last.calls], tools_name)
-            find = _finder(assistant, thread, tools_name)
-            run = await turn.step(_tools_step(tool_round, chain[0]), resume, find=find)
+            tools_step = _tools_step(tool_round, chain[0])
+            resume = partial(assistant.resume, thread, run, name=tools_name)
+            answer = partial(_answer_calls, turn, last.calls, tools_step, functions, resume)
+            run = await turn.step(tools_step, answer, find=_finder(assistant, thread, tools_name))
             if run != chain[-1]:
                 chain.append(run)
         raise RunTooSlowError(f"run {run} asked for tools {MAX_TOOL_ROUNDS} times")
@@ -138,8 +162,53 @@ def _finder(assistant: Assistant, thread: ThreadId, name: RunName) -> Callable[[
     return find
 
 
-def _no_such_tool(call: ToolCall) -> ToolOutput:
-    return ToolOutput(call=call.id, output=f"The tool {call.name!r} is not available here. Answer without it.")
+async def _answer_calls(
+    turn: Turn,
+    calls: Sequence[ToolCall],
+    tools_step: StepKey,
+    functions: Functions,
+    resume: Callable[[Sequence[ToolOutput]], Awaitable[RunId]],
+) -> RunId:
+    """Make all calls of a round side by side, and go on. Each has an output, or the run's thread would stay locked."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            call.id: group.create_task(_call(turn, call, tools_step, functions), name=f"call {call.id}")
+            for call in {call.id: call for call in calls}.values()
+        }
+    return await resume([ToolOutput(call=call, output=task.result()) for call, task in tasks.items()])
+
+
+async def _call(turn: Turn, call: ToolCall, tools_step: StepKey, functions: Functions) -> str:
+    """The output of one call. That it is about to be made is written down first: after a crash it may have been."""
+    key = StepKey(StepKind.CALL, tools_step.index, f"{tools_step.reference} {call.id}")
+    record = turn.recorded(key)
+    output = None if record is None else call_from_json(record)[1]
+    if output is not None:
+        return output
+    if record is not None and not functions.may_repeat(call.name):
+        log.warning("a call was cut off by a restart, and is not made again", extra={"turn": turn.id, "call": call.id})
+        output = INTERRUPTED
+    else:
+        await turn.record(key, call_to_json(call.name))
+        output = await functions.call(call.name, call.arguments, _caller(turn, call))
+    await turn.record(key, call_to_json(call.name, output))
+    return output
+
+
+def _caller(turn: Turn, call: ToolCall) -> Caller:
+    reference = turn.message.reference
+    return Caller(
+        turn=turn.code,
+        call=f"{turn.code}-{call.id}",
+        person=reference.user.id,
+        name=reference.user.name,
+        directory_id=reference.user.directory_id,
+        tenant=reference.key.tenant,
+        channel=reference.key.channel,
+        conversation=reference.key.conversation,
+        scope=reference.scope,
+        locale=reference.locale,
+    )
 
 
 async def _cancel_run(assistant: Assistant, thread: ThreadId, run: RunId) -> None:

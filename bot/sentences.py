@@ -38,5 +38,6 @@ PHASES = {
     RunPhase.QUEUED: "Waiting for the assistant",
     RunPhase.WORKING: "Thinking",
     RunPhase.CODE: "Running code",
+    RunPhase.FUNCTIONS: "Looking something up",
 }
 """What a person sees while a run is in a phase, where the channel shows it."""

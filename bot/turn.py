@@ -14,7 +14,7 @@ from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
 from bot.timeline import turn_name
 from bot.turn_code import code_of
-from bot.turn_record import StepKey
+from bot.turn_record import StepKey, StepKind
 
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
@@ -108,6 +108,10 @@ class Turn:
     def recorded(self, key: StepKey) -> Any | None:
         """The result of a step, from this attempt or an earlier one; None if it is not done."""
         return self._results.get(key)
+
+    def results(self, kind: StepKind) -> dict[StepKey, Any]:
+        """The results of all steps of a kind, from this attempt or an earlier one."""
+        return {key: result for key, result in self._results.items() if key.kind is kind}
 
     def may_have_done(self, key: StepKey) -> bool:
         """Whether the outside may know of this step, although its result is not written down."""

@@ -33,6 +33,7 @@ class StepKind(StrEnum):
     FILES = "files"  # put the files of a message without words into the thread in `reference`
     RUN = "run"  # start a run in the thread in `reference`; index 1 is the run after a failed one
     TOOLS = "tools"  # give a run the tool outputs of the round of this index; `reference` is the first run of its chain
+    CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
     REPLY = "reply"  # what the person will be told, and the outcome
     PART = "part"  # send the part of this index
     GIVE_UP = "give_up"  # send the part of this index of the error message of a turn that was given up

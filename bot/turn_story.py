@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot import sentences
@@ -20,12 +20,13 @@ from bot.conversation import MAX_TEXT_CHARS, Command, CommandName, Installed, Sc
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
 from bot.errors import BotError, DeliveryError, ThreadGoneError
 from bot.file_names import ending_of, unlike
+from bot.functions import NoFunctions
 from bot.media import picture_type_at
 from bot.parts import Part, Reply, WelcomePart
-from bot.ports import Assistant, Channel, Conversations, IncomingFiles, Live
+from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live
 from bot.reply import ReplyWriter, fitting, say
 from bot.run import Ask, RunEnd, UploadedFile
-from bot.runs import cancel_runs, run_to_end
+from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import Turn
 from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
 
@@ -43,6 +44,7 @@ class Outside:
     conversations: Conversations
     files: IncomingFiles
     writer: ReplyWriter
+    functions: Functions = field(default_factory=NoFunctions)
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
 
 
@@ -143,6 +145,8 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
     try:
         answer = await _answer_in(turn, await _thread(turn, outside), ask, outside, live)
     except ThreadGoneError:
+        if not may_ask_again(turn, outside.functions):
+            raise
         await outside.conversations.forget(message.key)
         answer = started_afresh(await _answer_in(turn, await _thread(turn, outside), ask, outside, live))
     return await outside.writer.write(answer, message.key)
@@ -187,7 +191,7 @@ async def _thread(turn: Turn, outside: Outside) -> ThreadId:
 
 
 async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, live: Live) -> Answer:
-    runs = await run_to_end(turn, thread, ask, outside.assistant, live)
+    runs = await run_to_end(turn, thread, ask, outside.assistant, outside.functions, live)
     match runs.outcome.end:
         case RunEnd.COMPLETED:
             return await outside.assistant.answer(thread, runs.chain)

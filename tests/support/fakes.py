@@ -25,6 +25,7 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
+from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.parts import Part, StoredFile
 from bot.ports import FileLinks, LedgerEntry, Live
 from bot.run import (
@@ -215,6 +216,36 @@ class FakeAssistant:
             yield self.files[file][3:]
 
         yield chunks()
+
+
+class FakeFunctions:
+    """Functions that answer with what is in `outputs`; a call waits while `may_return` is not set."""
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, str] = {}
+        self.repeatable: set[str] = set()
+        self.calls: list[tuple[str, str, Caller]] = []
+        self.ended = 0  # calls that were cancelled
+        self.may_return = asyncio.Event()
+        self.may_return.set()
+
+    @property
+    def definitions(self) -> tuple[FunctionDefinition, ...]:
+        return tuple(FunctionDefinition(name=name, description="", parameters={}) for name in self.outputs)
+
+    def may_repeat(self, name: str) -> bool:
+        return name in self.repeatable or name not in self.outputs
+
+    async def call(self, name: str, arguments: str, caller: Caller) -> str:
+        if name not in self.outputs:
+            return no_such_function(self.definitions)
+        self.calls.append((name, arguments, caller))
+        try:
+            await self.may_return.wait()
+        except asyncio.CancelledError:
+            self.ended += 1
+            raise
+        return self.outputs[name]
 
 
 class FakeIncoming:

@@ -17,6 +17,7 @@ from bot.turn_story import Outside, run_turn
 from tests.support.fakes import (
     FakeAssistant,
     FakeChannel,
+    FakeFunctions,
     FakeIncoming,
     FakePictures,
     MemoryConversations,
@@ -33,6 +34,7 @@ class World:
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     files: MemoryFiles = field(default_factory=MemoryFiles)
     pictures: FakePictures = field(default_factory=FakePictures)
+    functions: FakeFunctions = field(default_factory=FakeFunctions)
     steps: dict[str, str] = field(default_factory=dict)  # what a disk would hold of the turn
     signals: Signals = field(default_factory=Signals)
     die_at: str = ""  # the step whose result never reaches the disk
@@ -45,6 +47,7 @@ class World:
             conversations=self.conversations,
             files=self.incoming,
             writer=ReplyWriter(assistant=self.assistant, files=self.files, pictures=self.pictures),
+            functions=self.functions,
             send_pauses_s=(0, 0, 0),
         )
 

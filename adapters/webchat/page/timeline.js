@@ -33,6 +33,8 @@ function momentsOfBot({ accepted_at_s, started_at_s, ended_at_s, steps, outcome,
 function step(name) {
   const [kind, index] = name.split("/"); // kind/index/reference, as bot/codec.py writes them
   if (kind === "run") return index === "0" ? "Run queued" : "Second run queued";
+  if (kind === "call") return "Function called";
+  if (kind === "tools") return "Outputs of functions given";
   if (kind === "reply") return "Answer ready";
   if (kind === "file") return "File brought to the assistant";
   if (kind === "part" || kind === "give_up") return `Part ${Number(index) + 1} sent`;

@@ -15,8 +15,10 @@ from bot.errors import (
     AssistantUnavailableError,
     RunTooSlowError,
     ThreadBusyError,
+    ThreadGoneError,
     TurnStoppedError,
 )
+from bot.functions import INTERRUPTED
 from bot.run import (
     FailureCode,
     Progress,
@@ -33,6 +35,7 @@ from bot.run import (
 from bot.turn_record import STOPPED
 from bot.turn_story import run_turn
 from tests.support.fakes import (
+    COMPLETED,
     FAILED,
     FakeAssistant,
     ended,
@@ -110,10 +113,119 @@ async def test_every_tool_call_is_answered_even_for_tools_that_do_not_exist() ->
     world.assistant.ends = [ToolsWanted(calls=calls)]
     assert "You said" in texts(await world.answer())
     assert [output.call for output in world.assistant.submitted] == ["call_0", "call_1"]
+    assert {output.output for output in world.assistant.submitted} == {
+        "There is no function of this name. The functions on offer are: none."
+    }
 
 
-def wanting(call: str) -> ToolsWanted:
-    return ToolsWanted(calls=(ToolCall(id=ToolCallId(call), name="weather", arguments="{}"),))
+def wanting(*calls: str) -> ToolsWanted:
+    return ToolsWanted(calls=tuple(ToolCall(id=ToolCallId(call), name="weather", arguments="{}") for call in calls))
+
+
+async def test_the_calls_of_a_round_are_made_side_by_side_for_the_person_who_asked() -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.functions.may_return.clear()
+    world.assistant.ends = [wanting("call_0", "call_1")]
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.outside))
+    while len(world.functions.calls) < 2:
+        await asyncio.sleep(0)
+    world.functions.may_return.set()
+    await task
+    assert [(output.call, output.output) for output in world.assistant.submitted] == [
+        ("call_0", "warm"),
+        ("call_1", "warm"),
+    ]
+    _, arguments, caller = world.functions.calls[0]
+    assert (arguments, caller.person, caller.tenant, caller.scope) == ("{}", "ada", "t1", "personal")
+    assert (caller.turn, caller.call) == (turn.code, f"{turn.code}-call_0")
+    assert sentences.PHASES[RunPhase.FUNCTIONS] in world.channel.shown
+
+
+@pytest.mark.parametrize(
+    ("repeatable", "made", "read"), [(False, 1, INTERRUPTED), (True, 2, "warm")], ids=["any", "repeatable"]
+)
+async def test_a_call_that_a_crash_cut_off_is_made_again_only_if_its_function_allows_it(
+    *, repeatable: bool, made: int, read: str
+) -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.functions.repeatable = {"weather"} if repeatable else set()
+    world.functions.may_return.clear()
+    world.assistant.ends = [wanting("call_1")]
+    crashing = asyncio.create_task(run_turn(world.turn(), world.outside))
+    while not world.functions.calls:
+        await asyncio.sleep(0)
+    crashing.cancel()
+    await asyncio.gather(crashing, return_exceptions=True)
+    world.functions.may_return.set()
+    world.assistant.ends = [wanting("call_1")]
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert len(world.functions.calls) == made
+    assert [output.output for output in world.assistant.submitted] == [read]
+    assert texts(world.channel.said) == "You said: hello"
+
+
+async def test_a_call_whose_output_is_written_down_is_not_made_again_before_it_is_given() -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.die_at = "tools/0/run_1"
+    world.assistant.ends = [wanting("call_1")]
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.ends = [wanting("call_1")]
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert len(world.functions.calls) == 1
+    assert {output.output for output in world.assistant.submitted} == {"warm"}
+
+
+async def test_a_stop_ends_the_calls_that_are_being_made() -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.functions.may_return.clear()
+    world.assistant.ends = [wanting("call_0", "call_1")]
+    task = asyncio.create_task(run_turn(world.turn(), world.outside))
+    while len(world.functions.calls) < 2:
+        await asyncio.sleep(0)
+    world.stop()
+    assert await asyncio.wait_for(task, 1) == STOPPED
+    assert (world.functions.ended, world.assistant.submitted, world.assistant.cancelled) == (2, [], ["run_1"])
+
+
+@pytest.mark.parametrize(("repeatable", "runs"), [(False, 1), (True, 2)], ids=["any", "repeatable"])
+async def test_a_run_that_fails_after_a_call_is_followed_by_another_only_if_the_call_may_be_made_again(
+    *, repeatable: bool, runs: int
+) -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.functions.repeatable = {"weather"} if repeatable else set()
+    world.assistant.ends = [wanting("call_1"), FAILED]
+    await world.answer()
+    assert len(world.assistant.runs) == runs
+
+
+async def test_a_second_run_is_taken_up_after_a_crash_although_it_made_a_call() -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.assistant.ends = [FAILED, wanting("call_1")]
+    world.die_at = "reply/0"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = ""
+    world.assistant.ends = [FAILED, COMPLETED]
+    await run_turn(world.turn(attempts=1), world.outside)
+    assert texts(world.channel.said) == "You said: hello"
+    assert len(world.functions.calls) == 1
+
+
+async def test_a_thread_that_vanishes_after_a_call_is_not_asked_again_in_another() -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.assistant.ends = [wanting("call_1"), ThreadGoneError("gone")]
+    assert ThreadGoneError.apology in texts(await world.answer())
+    assert len(world.assistant.threads) == 1
 
 
 async def test_tool_outputs_that_were_given_before_a_crash_are_not_given_again() -> None:
