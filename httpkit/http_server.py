@@ -1,28 +1,49 @@
 """The HTTP server's own limits, and its manners towards bytes that are no HTTP.
 
 aiohttp alone waits for ever for the rest of a header, unpacks compressed bodies before anybody asked for them, writes a
-malformed line with its secrets into the log and back to the caller, and names its version in each answer.
+malformed line with its secrets into the log and back to the caller, names its version in each answer, and accepts
+connections until the process has no descriptor left.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import resource
+import socket
 import traceback
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
 
 from aiohttp import hdrs, web
+from typing_extensions import override
 
 from httpkit.http_errors import error_body
 
 log = logging.getLogger(__name__)
 
-IDLE_S: Final = 30.0  # how long a connection may take to bring a whole header, the first one or the next
+IDLE_S: Final = 10.0  # how long a connection may take to bring a whole header, the first one or the next
+MAX_CONNECTIONS: Final = 10_000
+ACCEPT_BATCH: Final = 32  # as asyncio's backlog: how many it accepts before any of them can be closed again
 _LINGER_S: Final = 2.0  # how long the rest of a refused body is read, so that the refusal can be seen
 
 
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files and sockets as it may, up to 65,536; shells usually start it with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 class HttpRunner(web.AppRunner):
-    """`web.AppRunner` for a service that strangers can reach."""
+    """`web.AppRunner` for a service that strangers can reach.
+
+    It holds at most a quarter of the descriptors that this process may open: a program has several listeners, and
+    databases, files and sandboxes need some too. Above that, the connection that has waited longest without a request
+    makes room for a new one.
+    """
 
     def __init__(self, app: web.Application, *, idle_s: float = IDLE_S, shutdown_timeout_s: float = 5.0) -> None:
         super().__init__(app, shutdown_timeout=shutdown_timeout_s)
@@ -41,15 +62,55 @@ class HttpRunner(web.AppRunner):
         )
 
 
+@asynccontextmanager
+async def listening(app: web.Application, port: socket.socket, *, backlog: int) -> AsyncIterator[None]:
+    """Serve an application on a socket until the context ends; `backlog` connections may wait to be accepted."""
+    runner = HttpRunner(app)
+    await runner.setup()
+    try:
+        # More would run out of descriptors at once (https://github.com/python/cpython/issues/151615), but the kernel
+        # may queue more.
+        await web.SockSite(runner, port, backlog=ACCEPT_BATCH).start()
+        port.listen(backlog)
+        yield
+    finally:
+        await runner.cleanup()
+
+
 class _Server(web.Server):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max_connections = MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(soft // 4, MAX_CONNECTIONS)
+        self._open: dict[_Connection, asyncio.Transport] = {}  # the oldest first
+
+    @override
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+    @override
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._open[cast(_Connection, handler)] = transport
+        if len(self._open) > self._max_connections:
+            waiting = next((connection for connection in self._open if connection.waits), cast(_Connection, handler))
+            self._open.pop(waiting).abort()
+
+    @override
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._open.pop(cast(_Connection, handler), None)
 
 
 class _Connection(web.RequestHandler):
     """One connection. Its idle limit counts from the end of the last answer to the end of the next header."""
 
     __slots__ = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether no whole header has arrived for the request that is to come next."""
+        return self._current_request is None and not self._messages
 
     def data_received(self, data: bytes) -> None:
         """Tell the reader of a body when its framing breaks: aiohttp keeps that for the next request, and both wait."""

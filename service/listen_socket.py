@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import socket
 
+BACKLOG = 2048  # connections that may wait to be accepted; after a long meeting many people write at once
+
 LOOPBACK = "127.0.0.1"
-BACKLOG = 2048
-"""Connections that may wait to be accepted; after a long meeting many people write at once."""
 
 
 class PortTakenError(Exception):

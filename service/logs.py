@@ -35,6 +35,7 @@ def set_up_logs(*, level: LogLevel, form: LogFormat, no_color: bool, stream: Tex
     as_text = form is LogFormat.TEXT or (form is LogFormat.AUTO and out.isatty())
     handler = logging.StreamHandler(out)
     handler.addFilter(without_request_line)
+    handler.addFilter(DescriptorsAlarm())
     handler.setFormatter(_text_lines(colors=out.isatty() and not no_color) if as_text else _json_lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -54,6 +55,25 @@ def without_request_line(record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.INFO, "INFO"
         record.error = kind.__name__
     return True
+
+
+class DescriptorsAlarm:
+    """Passes asyncio's complaint that no descriptor is left, which it makes per connection, once a minute."""
+
+    def __init__(self, period_s: float = 60.0) -> None:
+        self._period_s = period_s
+        self._quiet_until_s = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every other record through. This one loses its traceback, which says nothing more."""
+        if record.name != "asyncio" or not record.getMessage().startswith("socket.accept() out of system resource"):
+            return True
+        record.exc_info = record.exc_text = None
+        record.msg, record.args = "no file descriptors left for new connections; raise `ulimit -n`", ()
+        due = record.created >= self._quiet_until_s
+        if due:
+            self._quiet_until_s = record.created + self._period_s
+        return due
 
 
 def _json_lines() -> logging.Formatter:

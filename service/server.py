@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,7 +16,7 @@ from adapters.teams.authentication import LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
 from httpkit.http_errors import errors_as_json
-from httpkit.http_server import HttpRunner
+from httpkit.http_server import listening, raise_descriptor_limit
 from httpkit.loopback import loopback_only
 from service.chat_page import LocalPage, open_local_page
 from service.compose import (
@@ -45,6 +44,7 @@ Announce = Callable[[Started], None]
 async def serve(settings: Settings, announce: Announce) -> None:
     """Run the bot until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
     stop = _stop_event()
+    raise_descriptor_limit()
     async with open_service(settings) as started:
         announce(started)
         await stop.wait()
@@ -53,6 +53,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
 async def serve_assistants(settings: Settings, port: int, announce: Announce) -> None:
     """Run the Assistants server alone until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
     stop = _stop_event()
+    raise_descriptor_limit()
     take_port(LOOPBACK, port).close()  # a taken port is reported before anything else is started
     folder = prepare_data_dir(settings.data_dir)
     key, made = kept_key(folder / "assistants.key", settings.assistants_api_key)
@@ -93,13 +94,13 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
         health = HealthRoutes(conversations=stores.conversations, sandbox=_sandbox_summary(settings, bot))
         if settings.is_public:
             app = public_app(authenticated_endpoint(settings, bot), bot.storage, health)
-            await stack.enter_async_context(_listening(app, port))
+            await stack.enter_async_context(listening(app, port, backlog=BACKLOG))
         if page is not None or not settings.is_public:
             own_channels = page.own_channels(url_of(page_port)) if page else {}
             app = loopback_app(local_endpoint(bot, own_channels), bot.storage, health)
             if page is not None:
                 await stack.enter_async_context(page.served(app, bot, port=page_port))
-            await stack.enter_async_context(_listening(app, page_port))
+            await stack.enter_async_context(listening(app, page_port, backlog=BACKLOG))
         yield Started(
             address=url_of(port),
             isolation=bot.sandbox.isolation,
@@ -149,17 +150,6 @@ def _sandbox_summary(settings: Settings, bot: Bot) -> str:
         return "external"
     # Everybody can read it, so without the version, which would say which holes to try.
     return re.sub(r"\s[0-9][0-9.]*", "", (bot.sandbox.isolation or "none").partition(",")[0])
-
-
-@asynccontextmanager
-async def _listening(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
-    runner = HttpRunner(app)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, port, backlog=BACKLOG).start()
-        yield
-    finally:
-        await runner.cleanup()
 
 
 def _stop_event() -> asyncio.Event:

@@ -18,7 +18,7 @@ from bot.errors import StorageError, StorageInUseError
 from bot.ports import Timelines
 from bot.timeline import Timeline
 from httpkit.atomic_write import write_atomically
-from httpkit.http_server import HttpRunner
+from httpkit.http_server import ACCEPT_BATCH, HttpRunner
 from service.listen_socket import LOOPBACK
 from service.settings import Settings
 from service.settings.secret import Secret
@@ -40,7 +40,7 @@ async def serve_timelines(timelines: Timelines, folder: Path) -> AsyncIterator[N
     runner = HttpRunner(timelines_app(timelines, key=key), shutdown_timeout_s=0.5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, LOOPBACK, 0).start()
+        await web.TCPSite(runner, LOOPBACK, 0, backlog=ACCEPT_BATCH).start()
         _write(folder / _WHERE, address=f"http://{LOOPBACK}:{runner.addresses[0][1]}", key=key)
         yield
     finally:

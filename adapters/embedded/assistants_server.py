@@ -20,7 +20,7 @@ from adapters.embedded.run_events import EventBroker, RunJournal
 from adapters.embedded.run_executor import RunLoop, RunTasks
 from adapters.embedded.run_routes import Runs
 from adapters.embedded.thread_routes import Messages, Threads
-from httpkit.http_server import HttpRunner
+from httpkit.http_server import ACCEPT_BATCH, HttpRunner
 
 MAX_FILE_BYTES = 100_000_000
 SHUTDOWN_S = 2.0
@@ -98,6 +98,6 @@ async def _listen(app: web.Application, host: str, port: int, stack: AsyncExitSt
     runner = HttpRunner(app, shutdown_timeout_s=SHUTDOWN_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, host, port).start()
+    await web.TCPSite(runner, host, port, backlog=ACCEPT_BATCH).start()
     bound_port = runner.addresses[0][1]
     return f"http://{f'[{host}]' if ':' in host else host}:{bound_port}/v1"

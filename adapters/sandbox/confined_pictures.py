@@ -10,7 +10,7 @@ import uuid
 
 from adapters.sandbox.code_result import SandboxError
 from adapters.sandbox.limits import MB
-from adapters.sandbox.picture_header import PictureKind, read_picture_header
+from adapters.sandbox.picture_header import PictureKind, read_picture_header, without_traps
 from adapters.sandbox.sandbox import Sandbox
 
 MAX_SIDE_PX = 1024
@@ -59,15 +59,15 @@ class ConfinedPictures:
     async def fit(self, data: bytes) -> bytes | None:
         """Return the picture with at most MAX_SIDE_PX on a side and MAX_BYTES, as PNG, or JPEG where it must be.
 
-        A picture within both, and of a kind in `unchanged`, is returned as it is; an animated one that is not becomes
-        its first frame. None means that it cannot be shown: no PNG, JPEG, GIF or WebP, above MAX_PIXELS, broken, or
-        no sandbox to decode it in.
+        A picture within both, and of a kind in `unchanged`, is returned as it is (without compressed notes of a PNG);
+        an animated one that is not becomes its first frame. None means that it cannot be shown: no PNG, JPEG, GIF or
+        WebP, above MAX_PIXELS, broken, or no sandbox to decode it in.
         """
         header = read_picture_header(data)
         if header is None or header.pixels > MAX_PIXELS:
             return None
-        if header.kind in self._unchanged and _fits(data):
-            return data
+        if header.kind in self._unchanged and _fits(data) and (plain := without_traps(data, header)) is not None:
+            return plain
         session = f"picture-{uuid.uuid4()}"
         try:
             await self._sandbox.put(session, "picture", data)

@@ -43,6 +43,63 @@ def read_picture_header(data: bytes) -> PictureHeader | None:
     return header if header is not None and header.pixels > 0 else None
 
 
+def without_traps(data: bytes, header: PictureHeader) -> bytes | None:
+    """The picture, fit to be opened by any client: what unfolds far beyond its size is dropped from it.
+
+    None where it is broken, or a frame is larger than its screen. Bytes without such traps come back unchanged.
+    """
+    try:
+        match header.kind:
+            case PictureKind.PNG:
+                return _png_without_compressed_notes(data)
+            case PictureKind.GIF:
+                return data if _gif_frames_fit(data, header) else None
+            case PictureKind.JPEG | PictureKind.WEBP:
+                return data
+    except (struct.error, IndexError):
+        return None
+
+
+def _png_without_compressed_notes(data: bytes) -> bytes | None:
+    """PNG, 4.2: a chunk of text or of a colour profile may be compressed, and 0.2 MB of it can unfold to 200 MB."""
+    kept, at = [data[:8]], 8
+    while True:
+        (size,) = struct.unpack_from(">I", data, at)
+        kind, end = data[at + 4 : at + 8], at + 12 + size
+        if end > len(data):
+            return None
+        if kind not in {b"zTXt", b"iTXt", b"iCCP"}:
+            kept.append(data[at:end])
+        if kind == b"IEND":
+            return data if sum(map(len, kept)) == len(data) else b"".join(kept)
+        at = end
+
+
+def _gif_frames_fit(data: bytes, screen: PictureHeader) -> bool:
+    """GIF89a, 15 to 26: read the blocks; each frame (0x2C) has a place and a size of its own."""
+
+    def after_table(at: int, flags: int) -> int:
+        return at + (3 * 2 ** ((flags & 0x07) + 1) if flags & 0x80 else 0)
+
+    def after_sub_blocks(at: int) -> int:
+        while data[at]:
+            at += 1 + data[at]
+        return at + 1
+
+    at = after_table(13, data[10])
+    while data[at] != 0x3B:
+        if data[at] == 0x21:
+            at = after_sub_blocks(at + 2)
+        elif data[at] == 0x2C:
+            left_px, top_px, width_px, height_px, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            if left_px + width_px > screen.width_px or top_px + height_px > screen.height_px:
+                return False
+            at = after_sub_blocks(after_table(at + 10, flags) + 1)
+        else:
+            return False
+    return True
+
+
 def _read(data: bytes) -> PictureHeader | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
         return _header(PictureKind.PNG, *struct.unpack_from(">II", data, 16))
@@ -58,11 +115,14 @@ def _read(data: bytes) -> PictureHeader | None:
 JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers that carry the size
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 JPEG_END_OF_HEADERS = frozenset({0xD9, 0xDA})
+MAX_HEADER_BYTES = 256 * 1024  # cameras put a thumbnail and a colour profile before the size; a real one is smaller
+MAX_SEGMENTS = 200
 
 
 def _read_jpeg(data: bytes) -> PictureHeader | None:
-    at = 2
-    while True:
+    # Without bounds, 64 MB of empty segments or of fill bytes would hold the event loop for seconds.
+    data, at = data[:MAX_HEADER_BYTES], 2
+    for _ in range(MAX_SEGMENTS):
         if data[at] != 0xFF:
             return None
         while data[at] == 0xFF:  # any number of fill bytes
@@ -75,6 +135,7 @@ def _read_jpeg(data: bytes) -> PictureHeader | None:
             return _header(PictureKind.JPEG, width_px, height_px)
         if marker not in JPEG_BARE:
             at += max(2, struct.unpack_from(">H", data, at)[0])
+    return None
 
 
 def _read_webp(data: bytes) -> PictureHeader | None:

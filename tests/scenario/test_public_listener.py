@@ -16,6 +16,7 @@ from aiohttp import web
 from adapters.teams.authentication import LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
+from httpkit.http_server import listening
 from service import server
 from service.compose import Bot
 from service.greeting import Started
@@ -59,15 +60,14 @@ async def listeners(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, chat_page: bool = True
 ) -> AsyncIterator[Listeners]:
     opened = Listeners()
-    listening = server._listening
 
     @asynccontextmanager
-    async def remembered(app: web.Application, port: socket.socket) -> AsyncIterator[None]:
+    async def remembered(app: web.Application, port: socket.socket, *, backlog: int) -> AsyncIterator[None]:
         opened.apps.append((app, url_of(port)))
-        async with listening(app, port):
+        async with listening(app, port, backlog=backlog):
             yield
 
-    monkeypatch.setattr(server, "_listening", remembered)
+    monkeypatch.setattr(server, "listening", remembered)
     monkeypatch.setattr(server, "authenticated_endpoint", any_caller)
     settings = Settings.read({"DATA_DIR": str(folder), "PORT": "0"}, Path("no .env file"))
     settings = replace(settings, is_public=True, chat_page_port=0 if chat_page else None)

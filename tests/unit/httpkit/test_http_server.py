@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 from collections.abc import AsyncIterator
 
 import pytest
@@ -136,3 +137,19 @@ async def test_what_breaks_inside_is_logged_by_kind_and_place_without_its_words(
     assert vars(failed)["error"] == "LookupError"
     assert any(step.startswith("broken:") for step in vars(failed)["where"])
     assert "the user's words" not in caplog.text
+
+
+async def test_half_open_connections_make_room_for_whole_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S6."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))  # a quarter of them: 16 connections
+    async with open_door() as door:
+        half_open = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(100)]
+
+        async with asyncio.timeout(5):
+            answer = await door.raw(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            for reader, _ in half_open[:80]:
+                assert await reader.read() == b""
+
+        assert answer.startswith(b"HTTP/1.1 404")
+        for _, writer in half_open:
+            writer.close()
