@@ -34,10 +34,10 @@ from adapters.openai.polling import PollingPace
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
-from adapters.teams.attachments import ConnectorFiles
 from adapters.teams.authentication import Authentication
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
+from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
 from bot.engine import Engine
 from bot.errors import StorageError, StorageInUseError
@@ -57,7 +57,7 @@ from service.settings import (
     Secret,
     Settings,
 )
-from service.teams_identity import answering_services, open_authentication, open_bot_token
+from service.teams_identity import answering_services, file_places, open_authentication, open_bot_token
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
 from storage.file_tokens import FileTokens
@@ -147,7 +147,10 @@ async def open_bot(
         session = await stack.enter_async_context(connector_session())
         token = await stack.enter_async_context(open_bot_token(settings))
         authentication = await stack.enter_async_context(open_authentication(settings))
-        incoming = ConnectorFiles(session=session, folder=settings.data_dir / "incoming")
+        egress = await stack.enter_async_context(EgressSessions.opened())
+        incoming = TeamsFiles(
+            folder=settings.data_dir / "incoming", places=file_places(settings), sessions=egress, token=token
+        )
         incoming.open()
         storage = await stack.enter_async_context(open_file_storage(settings, address))
         connector = Connector(session=session, services=answering_services(settings), token=token)

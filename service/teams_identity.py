@@ -15,6 +15,7 @@ from adapters.teams.access_list import AccessList
 from adapters.teams.authentication import Authentication, LoopbackAuthentication, TokenAuthentication
 from adapters.teams.bot_token import BotToken, TokenCredential
 from adapters.teams.connector import connector_session
+from adapters.teams.file_places import FilePlaces
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
@@ -34,6 +35,8 @@ async def open_authentication(settings: Settings) -> AsyncIterator[Authenticatio
         return
     if teams.trusted_service_urls:
         log.warning("the bot's token may go to further origins", extra={"origins": teams.trusted_service_urls})
+    if teams.trusted_file_origins:
+        log.warning("files may be fetched from further origins", extra={"origins": teams.trusted_file_origins})
     if teams.allowed_tenants is None:
         log.warning("people of every tenant are answered: ALLOWED_TENANTS is *")
     async with connector_session() as session:
@@ -61,6 +64,14 @@ def answering_services(settings: Settings) -> TrustedServices:
         origins=teams.trusted_service_urls,
         loopback=settings.chat_page_port is not None,
     )
+
+
+def file_places(settings: Settings) -> FilePlaces:
+    """Where files that come with messages may be fetched from."""
+    services, teams = answering_services(settings), settings.teams
+    if teams is None:
+        return FilePlaces(services=services)
+    return FilePlaces(services=services, domains=teams.cloud.file_domains, origins=teams.trusted_file_origins)
 
 
 @asynccontextmanager

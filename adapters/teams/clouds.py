@@ -11,7 +11,8 @@ from typing import Final
 class Cloud:
     """The addresses of one cloud. `connector_hosts` are whole names: anybody can register a name below some suffixes.
 
-    `shared_tenant` is the tenant in which multi-tenant bots ask for their tokens.
+    `shared_tenant` is the tenant in which multi-tenant bots ask for their tokens. Below `file_domains` files lie; there
+    Microsoft alone gives out names, one for each tenant or store.
     """
 
     issuer: str
@@ -20,6 +21,7 @@ class Cloud:
     scope: str
     connector_hosts: frozenset[str]
     shared_tenant: str
+    file_domains: frozenset[str]
 
 
 _PUBLIC: Final = Cloud(
@@ -29,6 +31,7 @@ _PUBLIC: Final = Cloud(
     scope="https://api.botframework.com/.default",
     connector_hosts=frozenset({"smba.trafficmanager.net"}),
     shared_tenant="botframework.com",
+    file_domains=frozenset({"sharepoint.com", "svc.ms", "1drv.com"}),
 )
 _GCC_HIGH: Final = Cloud(
     issuer="https://api.botframework.us",
@@ -37,6 +40,7 @@ _GCC_HIGH: Final = Cloud(
     scope="https://api.botframework.us/.default",
     connector_hosts=frozenset({"smba.infra.gov.teams.microsoft.us"}),
     shared_tenant="MicrosoftServices.onmicrosoft.us",
+    file_domains=frozenset({"sharepoint.us"}),
 )
 _CHINA: Final = Cloud(
     issuer="https://api.botframework.azure.cn",
@@ -45,6 +49,7 @@ _CHINA: Final = Cloud(
     scope="https://api.botframework.azure.cn/.default",
     connector_hosts=frozenset(),  # no constant of Microsoft's was found: the operator names it in TRUSTED_SERVICE_URLS
     shared_tenant="microsoftservices.partner.onmschina.cn",
+    file_domains=frozenset({"sharepoint.cn"}),
 )
 
 # Sources: cloud_environment.py of microsoft-teams-api 2.1.1, proactive_service_endpoints.py of
@@ -53,7 +58,11 @@ CLOUDS: Final[Mapping[str, Cloud]] = {
     "public": _PUBLIC,
     "gcc": replace(_PUBLIC, connector_hosts=frozenset({"smba.infra.gcc.teams.microsoft.com"})),
     "gcch": _GCC_HIGH,
-    "dod": replace(_GCC_HIGH, connector_hosts=frozenset({"smba.infra.dod.teams.microsoft.us"})),
+    "dod": replace(
+        _GCC_HIGH,
+        connector_hosts=frozenset({"smba.infra.dod.teams.microsoft.us"}),
+        file_domains=frozenset({"sharepoint-mil.us"}),
+    ),
     "china": _CHINA,
 }
 

@@ -25,7 +25,8 @@ class TrustedServices:
 
     def __init__(self, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), loopback: bool = False) -> None:
         """`origins` are further exact origins. With `loopback` this machine may be posted to too, without a token."""
-        self._with_token = frozenset({f"https://{host}" for host in hosts} | set(origins))
+        self._named = frozenset(origins)
+        self._with_token = frozenset({f"https://{host}" for host in hosts}) | self._named
         self._loopback = loopback
 
     def allows(self, url: str) -> bool:
@@ -35,6 +36,10 @@ class TrustedServices:
     def takes_token(self, url: str) -> bool:
         """Whether the bot's token may go to this address."""
         return origin_of(url) in self._with_token
+
+    def is_named(self, url: str) -> bool:
+        """Whether the operator named the origin of this address, which may lie within this network then."""
+        return origin_of(url) in self._named
 
 
 class LoopbackServices(TrustedServices):

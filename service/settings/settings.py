@@ -119,6 +119,7 @@ class TeamsSettings:
     credential: BotCredential
     cloud: Cloud
     trusted_service_urls: tuple[str, ...]
+    trusted_file_origins: tuple[str, ...]
     allowed_tenants: frozenset[str] | None
     allowed_users: frozenset[str] | None
     allow_guests: bool
@@ -233,6 +234,7 @@ def _teams(reading: Reading) -> TeamsSettings:
         credential=_credential(reading, app_type),
         cloud=cloud,
         trusted_service_urls=reading.optional(table.TRUSTED_SERVICE_URLS) or (),
+        trusted_file_origins=reading.optional(table.TRUSTED_FILE_ORIGINS) or (),
         allowed_tenants=allowed,
         allowed_users=reading.optional(table.ALLOWED_USERS),
         allow_guests=reading.value(table.ALLOW_GUESTS),

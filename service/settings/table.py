@@ -137,6 +137,10 @@ TRUSTED_SERVICE_URLS: Final = Setting(
     "TRUSTED_SERVICE_URLS", parsers.origins, None, "https://smba.example.com",
     "Exact origins, separated by commas, that may receive the bot's answers **and its token**, beside the hosts of the "
     "cloud. For test rigs, and for clouds whose hosts this program does not know.")
+TRUSTED_FILE_ORIGINS: Final = Setting(
+    "TRUSTED_FILE_ORIGINS", parsers.origins, None, "https://files.example.com",
+    "Exact origins, separated by commas, from which files that come with messages may be fetched, beside SharePoint, "
+    "OneDrive and Teams itself. They may lie within this network, and never see the bot's token. For test rigs.")
 
 ALLOWED_TENANTS: Final = Setting(
     "ALLOWED_TENANTS", parsers.guids_or_everybody, None, "99999999-8888-7777-6666-555555555555",
@@ -280,6 +284,7 @@ TEAMS: Final = (
     LOGIN_URL,
     OAUTH_SCOPE,
     TRUSTED_SERVICE_URLS,
+    TRUSTED_FILE_ORIGINS,
 )
 LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S)
 CHAT: Final = (CHAT_PAGE, CHAT_PAGE_PORT)

@@ -78,6 +78,7 @@ class StandInConnector:
         self.faults: deque[Fault] = deque()
         self.typing_faults: deque[Fault] = deque()
         self.files: dict[str, bytes] = {}  # that people gave, by their names in `file_url`
+        self.fetched: list[Posted] = []  # requests for them
         self.weather: Callable[[], Fault | None] = lambda: None  # of requests for which no fault is lined up
         self.weather_of: Callable[[Posted], Fault | None] = lambda _: None  # the same, by what arrived
         self._ids = itertools.count(1)
@@ -129,6 +130,7 @@ class StandInConnector:
         return app
 
     async def _serve_file(self, request: web.Request) -> web.Response:
+        self.fetched.append(Posted(method="GET", conversation="", activity={}, headers=dict(request.headers)))
         return web.Response(body=self.files[request.match_info["name"]])
 
     async def _take(self, request: web.Request) -> web.StreamResponse:

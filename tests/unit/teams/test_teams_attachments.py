@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from botbuilder.schema import Activity
 
 from adapters.teams.activities import read_message
-from adapters.teams.attachments import ConnectorFiles, is_of_same_server
-from adapters.teams.connector import connector_session
-from bot.attachments import Attachment
-from bot.conversation import ConversationReference
-from bot.errors import AttachmentError, StorageError
-from tests.support.fakes import message
+from adapters.teams.file_places import FilePlaces
+from adapters.teams.trusted_services import LoopbackServices, TrustedServices
 
 SERVER = "http://localhost:3978/_connector"
 
@@ -74,6 +65,13 @@ def test_a_file_of_teams_has_its_address_inside() -> None:
     ) == [("a.csv", "https://a.example/y")]
 
 
+def is_of_same_server(url: str, service_url: str) -> bool:
+    """Whether a bot without an app id would ask."""
+    place = FilePlaces(services=LoopbackServices()).of_attachment(url, service_url)
+    assert place is None or not (place.takes_token or place.follows_redirects)
+    return place is not None
+
+
 @pytest.mark.parametrize("path", ["/", "/a", "/v3/attachments/1/views/original?x=1", "/%2e%2e/a"])
 def test_the_servers_own_addresses_are_open(path: str) -> None:
     assert is_of_same_server(f"http://localhost:3978{path}", SERVER)
@@ -110,102 +108,118 @@ def test_a_foreign_service_opens_nothing_even_of_its_own() -> None:
     assert not is_of_same_server("http://10.0.0.1/a", "http://10.0.0.1/")
 
 
-@dataclass
-class World:
-    files: ConnectorFiles
-    folder: Path
-    address: str
-    asked: list[str] = field(default_factory=list)
-    content: bytes = b"a,b\n1,2\n"
-
-    @property
-    def reference(self) -> ConversationReference:
-        return replace(message().reference, service_url=f"{self.address}/connector")
-
-    async def read(self, url: str) -> bytes:
-        async with self.files.opened(Attachment(name="a.csv", url=url), self.reference) as path:
-            return path.read_bytes()
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request.path)
-        if request.path == "/elsewhere":
-            raise web.HTTPFound("/a.csv")
-        if request.path == "/gone":
-            raise web.HTTPNotFound
-        return web.Response(body=self.content)
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    app = web.Application()
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    async with connector_session() as session:
-        files = ConnectorFiles(session=session, folder=tmp_path / "incoming")
-        files.open()
-        world = World(files=files, folder=tmp_path / "incoming", address="")
-        app.router.add_get("/{path:.*}", world.serve)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        world.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield world
-        await runner.cleanup()
-
-
-async def test_a_file_is_on_disk_while_it_is_read_and_gone_afterwards(world: World) -> None:
-    assert await world.read(f"{world.address}/a.csv") == b"a,b\n1,2\n"
-    assert list(world.folder.iterdir()) == []
-
-
-async def test_a_file_beyond_the_limit_is_refused_and_gone(world: World) -> None:
-    world.content = b"x" * 50_000_001
-    with pytest.raises(AttachmentError) as caught:
-        await world.read(f"{world.address}/a.csv")
-    assert caught.value.apology == "a.csv is larger than 50 MB, the most that I can take."
-    assert list(world.folder.iterdir()) == []
-
-
-@pytest.mark.parametrize("path", ["/elsewhere", "/gone"])
-async def test_what_is_not_there_or_points_elsewhere_is_not_followed(world: World, path: str) -> None:
-    with pytest.raises(AttachmentError) as caught:
-        await world.read(f"{world.address}{path}")
-    assert "Please send it again" in caught.value.apology
-    assert world.asked == [path]
-
-
-async def test_a_foreign_address_is_refused_before_a_byte_leaves(world: World) -> None:
-    with pytest.raises(AttachmentError) as caught:
-        await world.read(world.address.replace("127.0.0.1", "localhost") + "/a.csv")
-    assert "may not fetch a.csv" in caught.value.apology
-    assert world.asked == []
-
-
-async def test_a_server_that_is_down_is_told(world: World) -> None:
-    lost = replace(world.reference, service_url="http://127.0.0.1:1/connector")
-    with pytest.raises(AttachmentError):
-        async with world.files.opened(Attachment(name="a.csv", url="http://127.0.0.1:1/a"), lost):
-            pass
+SERVICE = "https://smba.trafficmanager.net/emea/99999999-8888-7777-6666-555555555555/"
+SHAREPOINT = "https://contoso-my.sharepoint.com/personal/ada/_layouts/15/download.aspx?UniqueId=1&tempauth=v1.eyJ"
+PLACES = FilePlaces(
+    services=TrustedServices(hosts=["smba.trafficmanager.net"], origins=["http://127.0.0.1:7000"]),
+    domains=["sharepoint.com", "1drv.com"],
+    origins=["http://localhost:9000", "https://files.example.com"],
+)
 
 
 @pytest.mark.parametrize(
-    ("url", "data"),
+    ("url", "takes_token", "named"),
     [
-        ("data:text/csv;base64," + base64.b64encode(b"a,b").decode(), b"a,b"),
-        ("data:text/csv;charset=utf-8,a%2Cb", b"a,b"),
-        ("data:,a", b"a"),
-        ("data:text/csv;base64,***", None),
-        ("data:nothing", None),
+        (SHAREPOINT, False, False),
+        ("https://contoso.sharepoint.com:443/a", False, False),
+        ("https://Contoso-my.SharePoint.com/a", False, False),
+        ("https://public.by.files.1drv.com/y4m", False, False),
+        ("http://localhost:9000/a.csv?x=1", False, True),
+        ("https://files.example.com/a.csv", False, True),
+        (f"{SERVICE}v3/attachments/0-weu-d1-1/views/original", True, False),
+        ("https://smba.trafficmanager.net/amer/other/v3/attachments/1/views/original", True, False),
     ],
 )
-async def test_a_file_may_be_in_its_address(world: World, url: str, data: bytes | None) -> None:
-    if data is None:
-        with pytest.raises(AttachmentError):
-            await world.read(url)
-    else:
-        assert await world.read(url) == data
+def test_files_are_asked_for_where_teams_keeps_them_and_the_token_goes_to_the_connector_alone(
+    url: str, takes_token: bool, named: bool
+) -> None:
+    place = PLACES.of_attachment(url, SERVICE)
+    assert place is not None
+    assert (str(place.url), place.takes_token, place.named) == (url.replace(":443/", "/"), takes_token, named)
 
 
-async def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
-    (tmp_path / "incoming").write_bytes(b"")
-    async with connector_session() as session:
-        with pytest.raises(StorageError, match="files cannot be received in"):
-            ConnectorFiles(session=session, folder=tmp_path / "incoming").open()
+HOSTILE = [
+    # other hosts, and look-alikes
+    "https://evil.example/a.csv",
+    "https://sharepoint.com/a",
+    "https://sharepoint.com.evil.example/a",
+    "https://evilsharepoint.com/a",
+    "https://contoso.sharepoint.com.evil.example/a",
+    "https://contoso-sharepoint.com/a",
+    "https://contoso.sharepoint.com./a",
+    "https://contoso.sharepoint.com:8443/a",
+    "http://contoso.sharepoint.com/a",
+    "https://smba.trafficmanager.net.evil.example/a",
+    "https://evil.trafficmanager.net/v3/attachments/1",
+    "https://smba.trafficmanager.net:444/v3/attachments/1",
+    "http://smba.trafficmanager.net/v3/attachments/1",
+    "https://media.giphy.com/media/1/giphy.gif",
+    # a host hidden from one reader or another
+    "https://contoso.sharepoint.com@evil.example/a",
+    "https://contoso.sharepoint.com:443@evil.example/a",
+    "https://evil.example\\@contoso.sharepoint.com/a",
+    "https://contoso.sharepoint.com\\.evil.example/a",
+    "https://evil.example#.sharepoint.com/a",
+    "https://evil.example/.sharepoint.com",
+    "https://evil.example?.sharepoint.com/a",
+    "https://evil.example%2f.sharepoint.com/a",
+    "https://evil.example%00.sharepoint.com/a",
+    "https://con\u3002toso.sharepoint.com/a",
+    "https://contoso.sharepo\u0456nt.com/a",
+    "https://[contoso.sharepoint.com]/a",
+    "https:contoso.sharepoint.com/a",
+    "//contoso.sharepoint.com/a",
+    "https:///contoso.sharepoint.com/a",
+    "https:/contoso.sharepoint.com/a",
+    "https://contoso.sharepoint.com/a b",
+    "https://contoso.sharepoint.com/a\r\nHost: evil.example",
+    "https://contoso.sharepoint.com/a\tb",
+    "https://contoso.sharepoint.com/\u202ea",
+    "https://contoso.sharepoint.com:99999/a",
+    "https://contoso.sharepoint.com/" + "a" * 8_000,
+    " https://contoso.sharepoint.com/a",
+    # this machine, its network and the metadata of clouds
+    "http://127.0.0.1/a",
+    "http://127.0.0.1:7001/a",
+    "http://127.0.0.1:7000/a",
+    "http://localhost:9001/a",
+    "https://localhost:9000/a",
+    "http://localhost:9000@evil.example/a",
+    "http://localhost:90000/a",
+    "http://[::1]/a",
+    "http://[::ffff:169.254.169.254]/a",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://2852039166/latest/meta-data/",
+    "http://0xa9fea9fe/",
+    "http://0251.0376.0251.0376/",
+    "http://127.1/a",
+    "http://0/a",
+    "http://10.0.0.1/a",
+    "http://metadata.google.internal/a",
+    "http://168.63.129.16/metadata/instance",
+    # other schemes, and none
+    "file:///etc/passwd",
+    "ftp://contoso.sharepoint.com/a",
+    "gopher://127.0.0.1:6379/_INFO",
+    "javascript:alert(1)",
+    "cid:image001.png",
+    "ws://contoso.sharepoint.com/a",
+    "HTTP://evil.example/a",
+    "https://",
+    "/etc/passwd",
+    "\0",
+    "",
+]
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+def test_no_hostile_address_is_asked(url: str) -> None:
+    assert PLACES.of_attachment(url, SERVICE) is None
+    assert PLACES.of_file(url) is None
+
+
+def test_a_place_that_takes_the_token_for_one_service_is_closed_to_messages_of_another() -> None:
+    assert PLACES.of_attachment("http://127.0.0.1:7000/a", "http://127.0.0.1:7000/connector") is not None
+    assert PLACES.of_attachment("http://127.0.0.1:7000/a", SERVICE) is None
+    assert PLACES.of_attachment(f"{SERVICE}a", "https://evil.example/") is None
+    assert PLACES.of_attachment(SHAREPOINT, "https://evil.example/") is None
