@@ -160,7 +160,13 @@ class Engine:
         if state is TurnState.REJECTED:
             message = without_content(message)
         payload = message_to_json(message, state)
-        number = await self._ledger.add(conversation, message.id, payload)
+        number = await self._ledger.add(
+            conversation,
+            message.id,
+            payload,
+            signal=STOP if isinstance(message, Command) and message.name is CommandName.STOP else "",
+            hears_signals=isinstance(message, Question | CardPressed),
+        )
         if number is None:
             log.info("message came again", extra={"message_id": message.id})
             return False
@@ -245,12 +251,13 @@ class Engine:
         if known is not None:
             if known.attempts == 0:  # an edit that came to another process
                 known.message, known.state = message_from_json(entry.payload)
+            known.signals.send_recorded(entry.steps)
             return
         message, state = message_from_json(entry.payload)
         queue = self._queues.setdefault(entry.conversation, _ConversationQueue())
-        queue.add(_QueuedTurn(entry=entry, message=message, state=state, attempts=entry.attempts))
-        if isinstance(message, Command) and message.name is CommandName.STOP:
-            queue.stop_running()  # whether it was said here, to another process, or before a crash
+        queued = _QueuedTurn(entry=entry, message=message, state=state, attempts=entry.attempts)
+        queued.signals.send_recorded(entry.steps)
+        queue.add(queued)
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
             self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
@@ -280,6 +287,7 @@ class Engine:
                     queued.state,
                     signals=queued.signals,
                     save=self._save,
+                    signal=self._signal,
                     may_go_on=self._may_go_on,
                 )
                 rejected = queue.rejected_behind(queued)
@@ -312,6 +320,9 @@ class Engine:
 
     async def _save(self, number: int, step: str, result: str) -> None:
         await _write_until_stored(lambda: self._ledger.save(number, step, result))
+
+    async def _signal(self, number: int, name: str, value: str) -> None:
+        await _write_until_stored(lambda: self._ledger.signal(number, name, value))
 
     async def _may_go_on(self) -> None:
         if self._stopping:

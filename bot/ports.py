@@ -247,6 +247,8 @@ class Ledger(Protocol):
     async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
         """Begin, and hand over unfinished turns whenever their conversation is (or becomes) this process's.
 
+        A turn is handed over again when it was signalled or replaced.
+
         `drop` is awaited before conversations are lost to another process: no turn may write afterwards.
         """
         ...
@@ -255,8 +257,22 @@ class Ledger(Protocol):
         """Whether turns of this conversation run in this process."""
         ...
 
-    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
-        """Accept a message: its number, or None if this message was accepted before."""
+    async def add(
+        self, conversation: str, message_id: str, payload: str, *, signal: str = "", hears_signals: bool = True
+    ) -> int | None:
+        """Accept a message: its number, or None if this message was accepted before.
+
+        `signal` is sent, with that number, to the turn before it: the running one of its conversation, or else the
+        first unfinished one with a lower number, among those with `hears_signals`. Both are stored, or neither.
+        """
+        ...
+
+    async def signal(self, number: int, name: str, value: str) -> None:
+        """Tell an unfinished turn something, past the queue and in whichever process it runs; `value` is JSON.
+
+        It is stored as the step `signal/0/<name>` and handed over with its turn, now and after a restart. The first
+        of a name stays. Nothing happens if the turn has ended.
+        """
         ...
 
     async def begin(self, number: int) -> None:

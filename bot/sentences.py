@@ -6,6 +6,7 @@ from bot.run import RunPhase
 
 NEW_DONE = "This is a new conversation: I no longer look at what was said before."
 STOP_DONE = "There is nothing left to stop."
+STOP_CUT = "Stopped. I leave out the rest of that answer."
 NOT_READ = (
     "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
     "Please send again later what you still need."

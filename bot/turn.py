@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NewType, TypeVar
 
 from bot.codec import step_from_text, step_to_text
@@ -23,18 +23,37 @@ MAX_ATTEMPTS = 5
 """Attempts that count. A turn that is unfinished after so many has probably crashed the process each time."""
 
 STOP: Final = "stop"
-"""The signal that the person does not want the answer any more."""
+"""The signal that the person does not want the answer any more; with it comes the number of the turn of that /stop."""
+
+STOP_HEARD: Final = "stop_heard"
+"""The signal to the turn of a /stop that it stopped a turn; with it comes whether that turn has told the person."""
 
 
 class Signals:
-    """What a turn has to hear at once, by name: sent by the engine, heard by the turn. A signal that was sent stays."""
+    """What a turn has to hear at once, by name: sent by the engine, heard by the turn. A signal that was sent stays.
+
+    Each is also a step of its turn, which the ledger keeps: `Ledger.signal` and `Ledger.add` write it down.
+    """
 
     def __init__(self) -> None:
         self._sent: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._values: dict[str, Any] = {}
 
-    def send(self, name: str) -> None:
-        """Wake everything that waits for this signal, now and from now on."""
+    def send(self, name: str, value: Any = None) -> None:
+        """Wake everything that waits for this signal, now and from now on. What came with it first stays."""
+        self._values.setdefault(name, value)
         self._sent[name].set()
+
+    def send_recorded(self, steps: Mapping[str, str]) -> None:
+        """Send what the ledger holds among these steps of a turn."""
+        for name, result in steps.items():
+            key = step_from_text(name)
+            if key is not None and key.kind is StepKind.SIGNAL:
+                self.send(key.reference, json.loads(result))
+
+    def value(self, name: str) -> Any:
+        """What came with this signal; None if it was not sent."""
+        return self._values.get(name)
 
     def was_sent(self, name: str) -> bool:
         """Whether this signal was sent."""
@@ -48,10 +67,11 @@ class Signals:
 class Turn:
     """One attempt at answering a message. Made by the engine, handed to `run_turn`, which changes nothing of it.
 
-    `save` writes a step's result to disk; `may_go_on` returns at once, or never when the process is stopping.
+    `save` writes a step's result to disk; `signal` sends a signal, with a JSON value, to the turn of a number;
+    `may_go_on` returns at once, or never when the process is stopping.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made in one place, by the engine
         self,
         entry: LedgerEntry,
         message: Incoming,
@@ -59,6 +79,7 @@ class Turn:
         *,
         signals: Signals,
         save: Callable[[int, str, str], Awaitable[None]],
+        signal: Callable[[int, str, str], Awaitable[None]],
         may_go_on: Callable[[], Awaitable[None]],
     ) -> None:
         """`entry`: as the ledger held it before this attempt."""
@@ -77,6 +98,7 @@ class Turn:
         self._results: dict[StepKey, Any] = {key: json.loads(result) for key, result in known if key is not None}
         self._signals = signals
         self._save = save
+        self._signal = signal
         self._may_go_on = may_go_on
 
     async def step(
@@ -116,6 +138,16 @@ class Turn:
     def may_have_done(self, key: StepKey) -> bool:
         """Whether the outside may know of this step, although its result is not written down."""
         return self._in_doubt or key in self._started
+
+    def heard(self, name: str) -> Any:
+        """What came with a signal; None if it was not sent."""
+        return self._signals.value(name)
+
+    async def confirm_stop(self, *, told: bool) -> None:
+        """Let the /stop that stopped this turn know, so that the person is told once. Repeated after a crash."""
+        by = self.heard(STOP)
+        if isinstance(by, int):
+            await self._signal(by, STOP_HEARD, json.dumps(told))
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
         """The result of `work`, which is cancelled the moment the person says /stop. Raises TurnStoppedError then.

@@ -36,6 +36,7 @@ class StepKind(StrEnum):
     CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
     REPLY = "reply"  # what the person will be told, and the outcome
     PART = "part"  # send the part of this index
+    SIGNAL = "signal"  # what the turn was told while it was unfinished; `reference` is the name of the signal
     GIVE_UP = "give_up"  # send the part of this index of the error message of a turn that was given up
 
 

@@ -27,7 +27,7 @@ from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFile
 from bot.reply import ReplyWriter, fitting, say
 from bot.run import Ask, RunEnd, UploadedFile
 from bot.runs import cancel_runs, may_ask_again, run_to_end
-from bot.turn import Turn
+from bot.turn import STOP_HEARD, Turn
 from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,10 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
         reply = reply_from_json(recorded)
     if reply.outcome == STOPPED:
         return await _acknowledge_stop(turn, reply, outside)
-    return await deliver_unless_stopped(turn, reply, outside.channel, pauses_s=outside.send_pauses_s)
+    outcome = await deliver_unless_stopped(turn, reply, outside.channel, pauses_s=outside.send_pauses_s)
+    if outcome == STOPPED:
+        await turn.confirm_stop(told=False)
+    return outcome
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
@@ -88,6 +91,8 @@ async def _reply(turn: Turn, outside: Outside) -> Reply:
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
             return Reply(parts=(WelcomePart(text=text, starters=sentences.STARTERS),), outcome=WELCOMED)
+        case TurnState.WAITING if turn.heard(STOP_HEARD) is True:
+            return Reply(parts=())  # the turn that this /stop stopped has said so
         case TurnState.WAITING:
             return await _work_out(turn, outside)
 
@@ -114,7 +119,7 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
                 await outside.conversations.forget(turn.message.key)
                 return sentences.NEW_DONE
             case CommandName.STOP:
-                return sentences.STOP_DONE
+                return sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT
             case CommandName.HELP:
                 return sentences.HELP
     text, attachments = turn.message.text, turn.message.attachments
@@ -213,4 +218,5 @@ async def _acknowledge_stop(turn: Turn, reply: Reply, outside: Outside) -> Outco
         raise told
     if isinstance(cancelled, BaseException):
         raise cancelled
+    await turn.confirm_stop(told=told == STOPPED)
     return told

@@ -13,31 +13,48 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from bot.codec import step_to_text
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
-from bot.turn_record import ANSWERED, Outcome
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
 from storage.postgres_connection import Connection, Row, SessionLostError
 from storage.running_turns import RunningTurns, uncount_attempts
 
 _CHANNEL = "teamsbot"
+_SIGNALS = step_to_text(StepKey(StepKind.SIGNAL)) + "/"
 _LOOK_AGAIN = "look"  # a process came or went, or let go of partitions; else a notice is the number of a new turn
 
 # A turn's number is its place in the order of acceptance * 64 + its partition, so that a number tells who owns it.
 # Numbers are drawn in order of arrival; rows are put in by key, so that two processes cannot wait for each other.
 _COMMIT = f"""
 WITH numbered AS MATERIALIZED (
-    SELECT nextval('turn_numbers') * {PARTITIONS} + part AS number, conversation, message_id, payload
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS new (part, conversation, message_id, payload)
+    SELECT nextval('turn_numbers') * {PARTITIONS} + part AS number, conversation, message_id, payload, signal, hears
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $12::text[], $13::boolean[])
+        AS new (part, conversation, message_id, payload, signal, hears)
 ), fresh AS (
     INSERT INTO messages (number, conversation, message_id)
     SELECT number, conversation, message_id FROM numbered ORDER BY conversation, message_id, number
     ON CONFLICT DO NOTHING RETURNING number
 ), added AS (
-    INSERT INTO turns (number, conversation, message_id, payload)
-    SELECT number, conversation, message_id, payload FROM numbered JOIN fresh USING (number)
-    RETURNING number, conversation, message_id
+    INSERT INTO turns (number, conversation, message_id, payload, hears_signals)
+    SELECT number, conversation, message_id, payload, hears FROM numbered JOIN fresh USING (number)
+    RETURNING number, conversation, message_id, hears_signals
+), signalled AS (  -- a turn may have been added by this very statement, which `turns` does not show yet
+    INSERT INTO steps (turn, name, result)
+    SELECT DISTINCT ON (before.number, signal) before.number, '{_SIGNALS}' || signal, numbered.number::text
+    FROM numbered JOIN fresh USING (number) CROSS JOIN LATERAL (
+        SELECT open.number FROM (
+            SELECT number, attempts > 0 OR number = ANY ($6::bigint[]) AS running FROM turns
+            WHERE conversation = numbered.conversation AND hears_signals AND number <> ALL ($10::bigint[])
+            UNION ALL
+            SELECT number, false FROM added WHERE conversation = numbered.conversation AND hears_signals
+        ) AS open
+        WHERE open.number < numbered.number ORDER BY NOT running, open.number LIMIT 1
+    ) AS before
+    WHERE signal <> '' ORDER BY before.number, signal, numbered.number
+    ON CONFLICT DO NOTHING RETURNING turn
 ), started AS (
     UPDATE turns SET attempts = attempts + 1, started_at = now() WHERE number = ANY ($6::bigint[])
 ), saved AS (
@@ -62,8 +79,20 @@ WITH numbered AS MATERIALIZED (
     )
 )
 SELECT number, conversation, message_id,
-       CASE WHEN number % {PARTITIONS} <> ALL ($5::int[]) THEN pg_notify('{_CHANNEL}', number::text) END
+       CASE WHEN number % {PARTITIONS} <> ALL ($5::int[]) THEN pg_notify('{_CHANNEL}', number::text) END,
+       (SELECT count(pg_notify('{_CHANNEL}', turn::text)) FROM signalled)
 FROM added"""  # noqa: S608 - constants only
+
+_SIGNAL = f"""
+WITH signalled AS (
+    INSERT INTO steps (turn, name, result)
+    SELECT number, '{_SIGNALS}' || name, result
+    FROM unnest($1::bigint[], $2::text[], $3::text[]) AS new (number, name, result) JOIN turns USING (number)
+    ON CONFLICT DO NOTHING RETURNING turn
+)
+SELECT pg_notify('{_CHANNEL}', turn::text) FROM signalled"""  # noqa: S608 - constants only
+# A turn that ends while it is signalled elsewhere leaves that step behind.
+_SWEEP = "DELETE FROM steps WHERE NOT EXISTS (SELECT FROM turns WHERE number = turn)"
 
 _UNFINISHED = """
 SELECT number, conversation, message_id, payload, attempts, uncounted_attempts,
@@ -91,6 +120,15 @@ class _Added:
     conversation: str
     message_id: str
     payload: str
+    signal: str = ""
+    hears_signals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    number: int
+    name: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +172,15 @@ class PostgresLedger:
         """Whether new turns of this conversation may begin here."""
         return partition_of(conversation) in self._partitions.open
 
-    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
+    async def add(
+        self, conversation: str, message_id: str, payload: str, *, signal: str = "", hears_signals: bool = True
+    ) -> int | None:
         """Write a message down, for any owner: the owner hears of it. Two deliveries at once are one."""
-        return await self._session.send(self._commit, _Added(conversation, message_id, payload))
+        return await self._session.send(self._commit, _Added(conversation, message_id, payload, signal, hears_signals))
+
+    async def signal(self, number: int, name: str, value: str) -> None:
+        """Write the step down; the process in which the turn runs hears of it."""
+        await self._session.send(self._signal, _Signal(number, name, value))
 
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
         """Write another message over one that waits; if another process works on the conversation, it hears of it."""
@@ -168,6 +212,7 @@ class PostgresLedger:
         """Be counted, hear of news, and make the others look: their shares have become smaller."""
         self._tended_s = asyncio.get_running_loop().time()
         await self._running.uncount(connection)
+        await connection.fetch(_SWEEP)
         await connection.listen(_CHANNEL, self._heard, self._session.wake)
         await self._partitions.join(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
@@ -224,7 +269,8 @@ class PostgresLedger:
             self._hand_over(found)
 
     def _hand_over(self, rows: Sequence[Row]) -> None:
-        self._adopt([_entry(row) for row in rows if self.owns(row["conversation"])])
+        # A running turn is heard of to its end, also where no other may start here.
+        self._adopt([_entry(row) for row in rows if self.owns(row["conversation"]) or row["number"] in self._running])
 
     async def _commit(self, connection: Connection, writes: Sequence[_Write]) -> list[int | None]:
         batch = _Batch()
@@ -239,6 +285,11 @@ class PostgresLedger:
             numbers.pop((write.conversation, write.message_id), None) if isinstance(write, _Added) else None
             for write in writes
         ]
+
+    async def _signal(self, connection: Connection, signals: Sequence[_Signal]) -> list[None]:
+        numbers, names = [each.number for each in signals], [each.name for each in signals]
+        await connection.fetch(_SIGNAL, numbers, names, [each.value for each in signals])
+        return [None] * len(signals)
 
     async def _replace(self, connection: Connection, writes: Sequence[_Added]) -> list[bool]:
         latest = {(write.conversation, write.message_id): write.payload for write in writes}
@@ -283,6 +334,8 @@ class _Batch:
             list(self.saved.values()),
             list(self.ended),
             list(self.ended.values()),
+            [each.signal for each in self.added],
+            [each.hears_signals for each in self.added],
         )
 
 

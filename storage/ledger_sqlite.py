@@ -6,17 +6,25 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from bot.codec import step_to_text
 from bot.ports import LedgerEntry
-from bot.turn_record import ANSWERED, Outcome
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
 from storage.sqlite import SqliteFile
 
+_MAX_NUMBER = 2**63 - 1
 _REMEMBERED_S = 7 * 86_400
 """How long a done turn is kept, to know its message when it is delivered once more, and to explain it."""
 
 _UNFINISHED = """
 SELECT number, conversation, message_id, payload, attempts, uncounted_attempts
-FROM turns WHERE done_at IS NULL ORDER BY number"""
-_STEPS = "SELECT turn, name, result FROM steps WHERE turn IN (SELECT number FROM turns WHERE done_at IS NULL)"
+FROM turns WHERE done_at IS NULL AND number >= ? AND number <= ? ORDER BY number"""
+_SIGNAL = "INSERT OR IGNORE INTO steps (turn, name, result, done_at) VALUES (?, ?, ?, ?)"
+_BEFORE = """
+SELECT number FROM turns WHERE conversation = ? AND number < ? AND done_at IS NULL AND hears_signals
+ORDER BY attempts = 0, number LIMIT 1"""
+_STEPS = """
+SELECT turn, name, result FROM steps
+WHERE turn IN (SELECT number FROM turns WHERE done_at IS NULL AND number >= ? AND number <= ?)"""
 
 
 class SqliteLedger:
@@ -25,29 +33,46 @@ class SqliteLedger:
     def __init__(self, file: SqliteFile, *, clock: Callable[[], float] = time.time) -> None:
         self._file = file
         self._clock = clock
+        self._adopt: Callable[[Sequence[LedgerEntry]], None] = lambda _: None  # until the start
 
     async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
         """Hand over everything unfinished; `drop` is never needed, since nobody else can take a conversation."""
         await self._file.open()
         await self._file.run(lambda db: self._forget(db, most=-1))
+        self._adopt = adopt
         adopt(await self._file.run(_unfinished))
 
     def owns(self, conversation: str) -> bool:
         """True: the file is this process's alone."""
         return True
 
-    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
+    async def add(
+        self, conversation: str, message_id: str, payload: str, *, signal: str = "", hears_signals: bool = True
+    ) -> int | None:
         """Write a message down. Two deliveries at once are one: the unique key decides."""
 
-        def insert(db: sqlite3.Connection) -> int | None:
+        def insert(db: sqlite3.Connection) -> tuple[int | None, list[LedgerEntry]]:
             row = db.execute(
-                "INSERT INTO turns (conversation, message_id, payload, accepted_at) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING RETURNING number",
-                (conversation, message_id, payload, self._clock()),
+                "INSERT INTO turns (conversation, message_id, payload, accepted_at, hears_signals) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+                (conversation, message_id, payload, self._clock(), hears_signals),
             ).fetchone()
-            return row[0] if row else None
+            number = row[0] if row else None
+            before = db.execute(_BEFORE, (conversation, number)).fetchone() if signal and number else None
+            return number, self._signalled(db, before[0], signal, str(number)) if before else []
 
-        return await self._file.run(insert)
+        number, signalled = await self._file.run(insert)
+        self._adopt(signalled)
+        return number
+
+    async def signal(self, number: int, name: str, value: str) -> None:
+        """Write the step down, and hand the turn over with it."""
+        self._adopt(await self._file.run(lambda db: self._signalled(db, number, name, value)))
+
+    def _signalled(self, db: sqlite3.Connection, number: int, name: str, value: str) -> list[LedgerEntry]:
+        if _unfinished(db, number):
+            _do(db, _SIGNAL, number, step_to_text(StepKey(StepKind.SIGNAL, reference=name)), value, self._clock())
+        return _unfinished(db, number)
 
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
         """Write another message over one that waits."""
@@ -98,9 +123,11 @@ def _do(db: sqlite3.Connection, statement: str, *values: object) -> None:
     db.execute(statement, values)
 
 
-def _unfinished(db: sqlite3.Connection) -> list[LedgerEntry]:
+def _unfinished(db: sqlite3.Connection, number: int | None = None) -> list[LedgerEntry]:
+    """All unfinished turns, or the one of this number."""
+    numbers = (0, _MAX_NUMBER) if number is None else (number, number)
     steps: dict[int, dict[str, str]] = {}
-    for turn, name, result in db.execute(_STEPS):
+    for turn, name, result in db.execute(_STEPS, numbers):
         steps.setdefault(turn, {})[name] = result
     return [
         LedgerEntry(
@@ -112,5 +139,5 @@ def _unfinished(db: sqlite3.Connection) -> list[LedgerEntry]:
             attempts=attempts,
             uncounted_attempts=uncounted,
         )
-        for number, conversation, message_id, payload, attempts, uncounted in db.execute(_UNFINISHED)
+        for number, conversation, message_id, payload, attempts, uncounted in db.execute(_UNFINISHED, numbers)
     ]

@@ -30,6 +30,9 @@ class RunningTurns:
         """A turn is done."""
         self._numbers.discard(number)
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._numbers
+
     def partitions(self) -> set[int]:
         """The partitions to which running turns belong."""
         return {number % PARTITIONS for number in self._numbers}

@@ -17,6 +17,7 @@ from storage.sqlite import SqliteFile
 from tests.support.fakes import MemoryLedger
 from tests.support.ledger_fixtures import accepted, started, unfinished
 from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
 
 
 def made_ledger(kind: str, request: pytest.FixtureRequest, folder: Path) -> Ledger:
@@ -110,6 +111,67 @@ async def test_edits_of_a_message_at_the_same_moment_leave_the_last_one(ledger: 
     await accepted(ledger)
     assert all(await asyncio.gather(*(ledger.replace("c", "m", f"edit {n}") for n in range(20))))
     assert [entry.payload for entry in await unfinished(ledger)] == ["edit 19"]
+
+
+async def signal_steps(ledger: Ledger) -> list[dict[str, str]]:
+    return [entry.steps for entry in await unfinished(ledger)]
+
+
+async def test_a_signal_reaches_the_first_unfinished_turn_before_the_message_that_sends_it(ledger: Ledger) -> None:
+    ended, first, second = [await accepted(ledger, "c", f"m{n}") for n in range(3)]
+    await accepted(ledger, "other", "m0")
+    await ledger.end(ended)
+    stop = await ledger.add("c", "stop", "x", signal="stop", hears_signals=False)
+    await accepted(ledger, "c", "later")
+    found = {entry.number: entry.steps for entry in await unfinished(ledger) if entry.steps}
+    assert found == {first: {"signal/0/stop": str(stop)}}
+    assert second != first
+
+
+async def test_a_signal_prefers_the_running_turn_and_passes_over_those_that_hear_none(ledger: Ledger) -> None:
+    await ledger.add("c", "help", "x", hears_signals=False)
+    waiting, running = await accepted(ledger, "c", "m1"), await accepted(ledger, "c", "m2")
+    await ledger.begin(running)
+    stop = await ledger.add("c", "stop", "x", signal="stop", hears_signals=False)
+    assert await signal_steps(ledger) == [{}, {}, {"signal/0/stop": str(stop)}, {}]
+    assert waiting < running
+
+
+async def test_a_signal_reaches_a_turn_that_is_accepted_at_the_same_moment(ledger: Ledger) -> None:
+    long, stop = await asyncio.gather(
+        ledger.add("c", "long", "x"), ledger.add("c", "stop", "x", signal="stop", hears_signals=False)
+    )
+    assert long is not None
+    assert await signal_steps(ledger) == [{"signal/0/stop": str(stop)}, {}]
+
+
+async def test_a_message_that_comes_again_signals_nothing_again(ledger: Ledger) -> None:
+    await ledger.add("c", "stop", "x", signal="stop", hears_signals=False)
+    await accepted(ledger, "c", "later")
+    assert await ledger.add("c", "stop", "x", signal="stop", hears_signals=False) is None
+    assert await signal_steps(ledger) == [{}, {}]
+
+
+async def test_the_first_signal_of_a_name_stays_and_an_ended_turn_hears_nothing(ledger: Ledger) -> None:
+    number, ended = await accepted(ledger, "c", "m1"), await accepted(ledger, "c", "m2")
+    await ledger.end(ended)
+    for value in ("true", "false"):
+        await asyncio.gather(ledger.signal(number, "approve", value), ledger.signal(ended, "approve", value))
+    await ledger.signal(10**12, "approve", "true")
+    assert await signal_steps(ledger) == [{"signal/0/approve": "true"}]
+
+
+async def test_a_signalled_turn_is_handed_over_again_at_once(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    for kind in ("memory", "sqlite", "postgres"):
+        ledger = made_ledger(kind, request, tmp_path)
+        adopted = await started(ledger)
+        number = await accepted(ledger)
+        await ledger.begin(number)
+        await ledger.add("c", "stop", "x", signal="stop", hears_signals=False)
+        await ledger.signal(number, "approve", "true")
+        await until(lambda adopted=adopted: len(adopted[-1].steps) == 2, deadline_s=2)  # type: ignore[misc]
+        assert set(adopted[-1].steps) == {"signal/0/stop", "signal/0/approve"}
+        await ledger.stop()
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,37 @@ async def test_a_conversation_with_a_turn_in_hand_moves_only_when_the_turn_has_e
     assert two.adopted == []
 
 
+async def test_a_running_turn_hears_a_signal_from_another_replica_also_while_its_conversation_moves_away(
+    join: Join,
+) -> None:
+    one = await join()
+    number = await accepted(one.ledger, "c", "long")
+    await one.ledger.begin(number)
+    in_hand = {conversation: await accepted(one.ledger, conversation, "m1") for conversation in CONVERSATIONS}
+    for other in in_hand.values():
+        await one.ledger.begin(other)
+    two = await join()
+    await until(lambda: one.partitions == PARTITIONS // 2)
+    moving = next(conversation for conversation in CONVERSATIONS if not one.ledger.owns(conversation))
+    for conversation in ("c", moving):
+        await two.ledger.add(conversation, "stop", "x", signal="stop", hears_signals=False)
+        await until(lambda where=conversation: heard_a_stop(one.adopted, where), deadline_s=0.5)  # type: ignore[misc]
+
+
+def heard_a_stop(adopted: Adopted, conversation: str) -> bool:
+    return any("signal/0/stop" in entry.steps for entry in adopted if entry.conversation == conversation)
+
+
+async def test_signals_to_turns_that_ended_meanwhile_leave_nothing_behind(
+    join: Join, postgres: PostgresServer, database: str
+) -> None:
+    one = await join()
+    postgres.sql(database, "INSERT INTO teamsbot.steps VALUES (64, 'signal/0/stop', '128')")
+    await one.ledger.stop()
+    await join()
+    assert postgres.sql(database, "SELECT * FROM teamsbot.steps") == []
+
+
 async def test_whoever_owns_a_conversation_in_the_end_has_all_its_messages_however_it_moved(join: Join) -> None:
     one, two = await join(), await join()
     ids = {f"m{n}": conversation for n, conversation in enumerate(CONVERSATIONS * 3)}

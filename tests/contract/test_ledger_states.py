@@ -59,6 +59,7 @@ class LedgerStates(RuleBasedStateMachine):
         self.unfinished: dict[int, LedgerEntry] = {}
         self.ended: dict[int, tuple[LedgerEntry, Outcome]] = {}
         self.known: set[tuple[str, str]] = set()
+        self.deaf: set[int] = set()  # turns that hear no signals
         self.in_hand: set[int] = set()  # begun in this life
         self.lives = 1
         self.ledger, self.timelines = self.made()
@@ -92,6 +93,34 @@ class LedgerStates(RuleBasedStateMachine):
                 self.unfinished[number] = LedgerEntry(
                     number=number, conversation=conversation, id=message_id, payload=payload, steps={}
                 )
+
+    @rule(message=MESSAGE)
+    def stop(self, message: tuple[str, str, str]) -> None:
+        """A message that signals the turn before it."""
+        conversation, message_id = f"{self.example} {message[0]}", f"{self.example} {message[1]}"
+        number = self.run(self.ledger.add(conversation, message_id, message[2], signal="stop", hears_signals=False))
+        assert (number is None) == ((conversation, message_id) in self.known)
+        if number is None:
+            return
+        before = [entry for entry in self.unfinished.values() if entry.conversation == conversation]
+        before = [entry for entry in before if entry.number not in self.deaf]
+        if before:
+            heard_by = min(before, key=lambda entry: (entry.attempts == 0, entry.number))
+            self.put(heard_by, steps={"signal/0/stop": str(number), **heard_by.steps})
+        self.known.add((conversation, message_id))
+        self.deaf.add(number)
+        self.unfinished[number] = LedgerEntry(
+            number=number, conversation=conversation, id=message_id, payload=message[2], steps={}
+        )
+
+    @precondition(lambda self: self.unfinished or self.ended)
+    @rule(data=st.data(), value=TEXT)
+    def signal(self, data: st.DataObject, value: str) -> None:
+        number = data.draw(st.sampled_from(sorted([*self.unfinished, *self.ended])))
+        self.run(self.ledger.signal(number, "approve", value))
+        if number in self.unfinished:
+            entry = self.unfinished[number]
+            self.put(entry, steps={"signal/0/approve": value, **entry.steps})
 
     @rule(message=MESSAGE)
     def replace(self, message: tuple[str, str, str]) -> None:

@@ -20,7 +20,7 @@ from bot.errors import TurnStoppedError
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
-from bot.turn import STOP, Signals, Turn
+from bot.turn import STOP, STOP_HEARD, Signals, Turn
 from bot.turn_record import STOPPED, Outcome
 from bot.turn_story import Outside, run_turn
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
@@ -43,6 +43,7 @@ class Talk:
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     turns: int = 0
     signals: Signals = field(default_factory=Signals)  # of the turn that was begun last
+    answered_stops: list[tuple[int, str, str]] = field(default_factory=list)
 
     def begin(self, asked: Incoming) -> asyncio.Task[Outcome]:
         self.turns += 1
@@ -51,7 +52,9 @@ class Talk:
         )
         self.signals = Signals()
         waiting = TurnState.WAITING
-        turn = Turn(entry, asked, waiting, signals=self.signals, save=self._save, may_go_on=self._go_on)
+        turn = Turn(
+            entry, asked, waiting, signals=self.signals, save=self._save, signal=self._signal, may_go_on=self._go_on
+        )
         return asyncio.create_task(run_turn(turn, self._outside()))
 
     async def ask(self, words: str) -> list[str]:
@@ -74,6 +77,9 @@ class Talk:
 
     async def _save(self, number: int, step: str, result: str) -> None:
         await asyncio.sleep(0)
+
+    async def _signal(self, number: int, name: str, value: str) -> None:
+        self.answered_stops.append((number, name, value))
 
     async def _go_on(self) -> None:
         pass
@@ -136,13 +142,14 @@ async def test_a_stop_is_heard_at_once_and_leaves_the_thread_free(talk: Talk, ph
         await until(lambda: service.open_streams == 1)  # a run is not fetched while its events come
     else:
         await until(lambda: bool(service.called(phase.at)))
-    talk.signals.send(STOP)
+    talk.signals.send(STOP, 7)
     stopped_s = time.monotonic()
     await until(lambda: bool(talk.channel.said))
     assert time.monotonic() - stopped_s < SOON_S
     assert said(talk.channel.said) == [TurnStoppedError.apology]
     assert await asyncio.wait_for(working, 10) == STOPPED
     assert [run.is_active for run in service.state.runs.values()].count(True) == 0
+    assert talk.answered_stops == [(7, STOP_HEARD, "true")]
 
     service.weather, service.slow_s = lambda _: None, {}
     service.state.plan = lambda words: Plan(messages=[[text(f"You said: {words}")]])
@@ -196,6 +203,7 @@ async def test_a_stop_in_the_midst_of_an_answer_leaves_out_its_rest(talk: Talk) 
     channel = talk.channel = HeldChannel(takes=2)
     working = talk.begin(message("hi"))
     await asyncio.wait_for(channel.holds.wait(), 5)
-    talk.signals.send(STOP)
+    talk.signals.send(STOP, 7)
     assert await asyncio.wait_for(working, SOON_S) == STOPPED
     assert said(channel.said) == ["You", "said:"]
+    assert talk.answered_stops == [(7, STOP_HEARD, "false")], "the turn of the /stop has to say so"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.errors import TurnStoppedError
 from tests.crash.conftest import Talk
 from tests.support.fake_assistants import Endpoint
 from tests.support.fake_assistants_state import Plan, text
@@ -57,6 +58,30 @@ async def test_a_second_sigterm_ends_the_process_at_once_and_loses_nothing(talk:
     await talk.bot.start()
     await answered(talk, "c", ["one"])
     assert len(plan.runs) == 1
+
+
+async def test_a_stop_is_heard_after_a_kill_and_stops_no_later_question(talk: Talk) -> None:
+    plan = talk.outside.service.state
+    plan.plan = lambda said: Plan(run_s=60.0 if said == "long" else 0.1, messages=[[text(said)]])
+    await talk.bot.start()
+    assert await talk.say("long", conversation="c") == 202
+    await run_begun(talk)
+    bot = talk.bot
+    stopping = asyncio.create_task(talk.say("/stop", conversation="c", id="stop"))
+    while not stopping.done() and not talk.heard("c"):
+        await asyncio.sleep(0)
+    bot.kill()
+    await bot.ended()
+    await stopping
+    await bot.start()
+    assert await talk.say("/stop", conversation="c", id="stop") == 202  # as Teams does, where it was not acknowledged
+    assert await talk.say("next", conversation="c") == 202
+    async with asyncio.timeout(20):
+        while "next" not in talk.heard("c"):
+            await asyncio.sleep(0.02)
+    *stopped, last = talk.heard("c")
+    assert (set(stopped), last) == ({TurnStoppedError.apology}, "next")
+    assert len(stopped) <= 2, "a part may come twice, where the bot was killed while it was sent"
 
 
 async def test_kills_during_the_start_lose_nothing(talk: Talk) -> None:

@@ -111,9 +111,8 @@ async def test_stop_ends_the_work_and_the_next_message_is_answered(rig: Rig, mod
             while not model.requests:
                 await asyncio.sleep(0.02)
         await person.say("/stop")
-        stopped, nothing_left = await person.connector.wait_for_messages(2, deadline_s=5)
+        [stopped] = await person.connector.wait_for_messages(1, deadline_s=5)
         assert "Stopped" in stopped.text
-        assert "nothing left to stop" in nothing_left.text
         model.delay_s = 0
         assert (await person.ask("next"))[0].text == "You said: next"
 

@@ -64,13 +64,13 @@ def message(text: str = "hello", *, id: str = "m1", conversation: str = "c1") ->
 class MemoryLedger:
     """The ledger as a dict; survives the engine that used it, as a disk would."""
 
-    adopt: Callable[[Sequence[LedgerEntry]], None]  # the engine's, once it has started
-
     def __init__(self) -> None:
+        self.adopt: Callable[[Sequence[LedgerEntry]], None] = lambda _: None  # the engine's, once it has started
         self.entries: dict[int, LedgerEntry] = {}
         self.done: list[int] = []
         self.outcomes: dict[int, Outcome] = {}
         self.seen: set[tuple[str, str]] = set()
+        self.deaf: set[int] = set()  # turns that hear no signals
         self.full = False
 
     async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
@@ -80,7 +80,9 @@ class MemoryLedger:
     def owns(self, conversation: str) -> bool:
         return True
 
-    async def add(self, conversation: str, message_id: str, payload: str) -> int | None:
+    async def add(
+        self, conversation: str, message_id: str, payload: str, *, signal: str = "", hears_signals: bool = True
+    ) -> int | None:
         await self._write()
         if (conversation, message_id) in self.seen:
             return None
@@ -89,7 +91,22 @@ class MemoryLedger:
         self.entries[number] = LedgerEntry(
             number=number, conversation=conversation, id=message_id, payload=payload, steps={}
         )
+        before = [each for each in self.entries.values() if each.conversation == conversation]
+        heard_by = [each for each in before if each.number < number and each.number not in self.deaf]
+        if signal and heard_by:
+            await self.signal(
+                min(heard_by, key=lambda each: (each.attempts == 0, each.number)).number, signal, str(number)
+            )
+        if not hears_signals:
+            self.deaf.add(number)
         return number
+
+    async def signal(self, number: int, name: str, value: str) -> None:
+        await self._write()
+        if number in self.entries:
+            entry = self.entries[number]
+            self.entries[number] = replace(entry, steps={f"signal/0/{name}": value, **entry.steps})
+            self.adopt([self.entries[number]])
 
     async def begin(self, number: int) -> None:
         await self._write()

@@ -37,6 +37,7 @@ class World:
     functions: FakeFunctions = field(default_factory=FakeFunctions)
     steps: dict[str, str] = field(default_factory=dict)  # what a disk would hold of the turn
     signals: Signals = field(default_factory=Signals)
+    signalled: list[tuple[int, str, str]] = field(default_factory=list)  # turn, name and value of each
     die_at: str = ""  # the step whose result never reaches the disk
 
     @property
@@ -65,7 +66,15 @@ class World:
             attempts=attempts,
         )
         self.signals = Signals()
-        return Turn(entry, asked, state, signals=self.signals, save=self._save, may_go_on=lambda: asyncio.sleep(0))
+        return Turn(
+            entry,
+            asked,
+            state,
+            signals=self.signals,
+            save=self._save,
+            signal=self._signal,
+            may_go_on=lambda: asyncio.sleep(0),
+        )
 
     def stop(self) -> None:
         """The person says /stop to the turn that was made last."""
@@ -74,6 +83,9 @@ class World:
     async def answer(self, text: str = "hello", *attachments: Attachment, attempts: int = 0) -> list[Part]:
         await run_turn(self.turn(text, *attachments, attempts=attempts), self.outside)
         return self.channel.said
+
+    async def _signal(self, number: int, name: str, value: str) -> None:
+        self.signalled.append((number, name, value))
 
     async def _save(self, number: int, step: str, result: str) -> None:
         if step == self.die_at:

@@ -37,6 +37,7 @@ function step(name) {
   if (kind === "tools") return "Outputs of functions given";
   if (kind === "reply") return "Answer ready";
   if (kind === "file") return "File brought to the assistant";
+  if (kind === "signal") return name.endsWith("/stop") ? "Stop requested" : undefined;
   if (kind === "part" || kind === "give_up") return `Part ${Number(index) + 1} sent`;
 }
 

@@ -7,8 +7,8 @@ import pytest
 from bot.codec import message_to_json
 from bot.engine import Engine, Handler
 from bot.errors import TurnStoppedError
-from bot.turn import MAX_ATTEMPTS, Turn
-from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
+from bot.turn import MAX_ATTEMPTS, STOP, STOP_HEARD, Turn
+from bot.turn_record import ANSWERED, STOPPED, Outcome, StepKey, StepKind
 from tests.support.engine_driver import Story, accept_all, engine_for
 from tests.support.fakes import MemoryLedger, message
 from tests.support.waiting import until
@@ -147,13 +147,56 @@ async def test_a_second_stop_does_not_cut_off_the_word_to_the_first() -> None:
 async def test_a_stop_that_came_before_a_crash_or_to_another_process_stops_the_turn_that_is_resumed() -> None:
     ledger, story = MemoryLedger(), Story()
     for n, text in enumerate(["long", "/stop", "next"]):
-        number = await ledger.add(str(message().key), f"m{n}", message_to_json(message(text, id=f"m{n}")))
+        sent = STOP if text == "/stop" else ""
+        payload = message_to_json(message(text, id=f"m{n}"))
+        number = await ledger.add(str(message().key), f"m{n}", payload, signal=sent)
         if text == "long":
             await ledger.begin(number or 0)
     engine = engine_for(ledger, until_stopped(story), story)
     await engine.start()
     await until(lambda: len(ledger.done) == 3)
     assert story.ended == ["long: stopped", "/stop", "next"]
+
+
+async def test_an_old_stop_does_not_stop_a_later_turn_after_a_restart() -> None:
+    ledger, story = MemoryLedger(), Story()
+    where = str(message().key)
+    await ledger.add(where, "m0", message_to_json(message("/stop", id="m0")), signal=STOP, hears_signals=False)
+    later = await ledger.add(where, "m1", message_to_json(message("later", id="m1")))
+    await ledger.begin(later or 0)
+    engine = engine_for(ledger, until_stopped(story), story)
+    await engine.start()
+    await until(lambda: len(ledger.done) == 2)
+    assert story.ended == ["later", "/stop"]
+
+
+async def test_a_stop_passes_over_commands_and_waiting_questions_and_meets_the_one_that_runs() -> None:
+    ledger, story = MemoryLedger(), Story()
+    engine = engine_for(ledger, until_stopped(story), story)
+    await engine.start()
+    await accept_all(engine, *(message(text, id=text) for text in ["/help", "long", "next", "/stop"]))
+    await until(lambda: len(ledger.done) == 4)
+    assert story.ended == ["/help", "long: stopped", "next", "/stop"]
+
+
+async def test_the_turn_of_a_stop_hears_that_it_stopped_one_and_whether_that_one_told_so() -> None:
+    ledger, story = MemoryLedger(), Story()
+    heard: list[object] = []
+
+    async def handler(turn: Turn) -> Outcome:
+        if turn.message.text == "/stop":
+            heard.append(turn.heard(STOP_HEARD))
+            return ANSWERED
+        with pytest.raises(TurnStoppedError):
+            await turn.unless_stopped(asyncio.Event().wait())
+        await turn.confirm_stop(told=True)
+        return STOPPED
+
+    engine = engine_for(ledger, handler, story)
+    await engine.start()
+    await accept_all(engine, message("long"), message("/stop", id="m2"), message("/stop", id="m3"))
+    await until(lambda: len(ledger.done) == 3)
+    assert heard == [True, None]
 
 
 async def test_a_message_accepted_during_a_stop_is_left_for_the_next_start() -> None:

@@ -22,6 +22,8 @@ from bot.run import (
     RunEvent,
     RunId,
 )
+from bot.turn import STOP_HEARD
+from bot.turn_record import ANSWERED
 from bot.turn_story import give_up, run_turn
 from tests.support.fakes import (
     FAILED,
@@ -175,6 +177,17 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     await asyncio.wait_for(task, 1)
     assert world.assistant.cancelled == ["run_1"]
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
+
+
+@pytest.mark.parametrize(("heard", "words"), [(None, [sentences.STOP_DONE]), (True, []), (False, [sentences.STOP_CUT])])
+async def test_a_stop_is_answered_once(heard: bool | None, words: list[str]) -> None:
+    # Issue 9, item 12: "Stopped" came together with "There is nothing left to stop"
+    world = World()
+    turn = world.turn("/stop")
+    if heard is not None:
+        world.signals.send(STOP_HEARD, heard)
+    assert await run_turn(turn, world.outside) == ANSWERED
+    assert world.channel.said == [TextPart(text=each) for each in words]
 
 
 async def test_a_turn_that_is_given_up_leaves_no_run_behind() -> None:
