@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -205,8 +205,9 @@ def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> 
             "tenant": key.tenant,
             "conversation": key.conversation,
             "locale": reference.locale,
-            "bot": [reference.bot.id, reference.bot.name, reference.bot.directory_id],
-            "user": [reference.user.id, reference.user.name, reference.user.directory_id],
+            "reply_to": reference.reply_to,
+            "bot": list(astuple(reference.bot)),
+            "user": list(astuple(reference.user)),
         }
     )
 
@@ -229,7 +230,9 @@ def _message(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
     standing = row.get("standing", "asked")
     kind = row.get("kind") or ("installed" if standing == "installed" else "question")
     state = TurnState(row["state"]) if "state" in row else _OLD_STATES[standing]
-    bot, user = (Party(**dict(zip(("id", "name", "directory_id"), row[who], strict=False))) for who in ("bot", "user"))
+    # Each version that learned more of a party wrote it behind what was known before.
+    names = [field.name for field in fields(Party)]
+    bot, user = (Party(**dict(zip(names, row[who], strict=False))) for who in ("bot", "user"))
     reference = ConversationReference(
         service_url=row["service_url"],
         key=ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"]),
@@ -237,7 +240,7 @@ def _message(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
         bot=bot,
         user=user,
         locale=row.get("locale", ""),
-        reply_to=None if kind == "installed" else message_id,
+        reply_to=None if kind == "installed" else row.get("reply_to", message_id),
     )
     content = row["text"] if "kind" not in row else row["content"]
     attachments = tuple(Attachment(**attachment) for attachment in row.get("attachments", []))

@@ -50,6 +50,7 @@ class Party:
     id: str
     name: str = ""
     directory_id: str = ""  # the person's object id in Microsoft Entra ID, where the channel says it (aadObjectId)
+    is_guest: bool = False  # of the conversation's tenant, as far as the channel says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class TurnState(StrEnum):
     WAITING = "waiting"
     REJECTED = "rejected"  # too many were waiting when it came: it is not read, and the person is told
     DELETED = "deleted"  # the person deleted the message before the turn started
+    REFUSED = "refused"  # its person is not served: they are told once, and it is not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,14 @@ def pressed(question: str, *, id: ActivityId, reference: ConversationReference) 
     if name is not None:
         return Command(id=id, reference=reference, text=question, name=name)
     return CardPressed(id=id, reference=reference, text=question)
+
+
+def refusal_of(message: IncomingMessage) -> Question:
+    """What stands in the ledger for telling a person that they are not served.
+
+    Its id is the person's, so that telling it again is accepted no sooner than the ledger forgets done turns.
+    """
+    return Question(id=ActivityId(f"refusal:{message.reference.user.id}"), reference=message.reference)
 
 
 def without_content(message: Incoming) -> Question:

@@ -25,18 +25,27 @@ from bot.conversation import (
     Incoming,
     Question,
     TurnState,
+    refusal_of,
     without_content,
 )
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
 from bot.turn import MAX_ATTEMPTS, STOP, Signals, Turn
-from bot.turn_record import GIVEN_UP, REJECTED, Outcome, failed
+from bot.turn_record import GIVEN_UP, REFUSED, REJECTED, Outcome, failed
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Turn], Awaitable[Outcome]]
 GiveUp = Callable[[Turn, Exception], Awaitable[Outcome]]
+Cancel = Callable[[Turn], Awaitable[None]]
+Refuses = Callable[[ConversationReference], str | None]
+"""Why a person is not served, as a code; None for those who are."""
+
+
+def everybody(reference: ConversationReference) -> None:
+    """Refuse nobody."""
+
 
 MAX_WAITING: Final = 100
 """Messages that may wait in one conversation behind the running one. Further ones are rejected unread."""
@@ -134,9 +143,23 @@ class _ConversationQueue:
 
 
 class Engine:
-    """Turns in, handled turns out. `give_up` tells the person when a turn cannot be handled."""
+    """Turns in, handled turns out. `give_up` tells the person when a turn cannot be handled.
 
-    def __init__(self, *, ledger: Ledger, handler: Handler, give_up: GiveUp) -> None:
+    `refuses` judges each turn when it starts: who is served may have changed since it was accepted. Then `cancel` ends
+    the runs of an earlier attempt.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        handler: Handler,
+        give_up: GiveUp,
+        refuses: Refuses = everybody,
+        cancel: Cancel | None = None,
+    ) -> None:
+        self._refuses = refuses
+        self._cancel = cancel
         self._ledger = ledger
         self._handler = handler
         self._give_up = give_up
@@ -177,6 +200,10 @@ class Engine:
             entry = LedgerEntry(number=number, conversation=conversation, id=message.id, payload=payload, steps={})
             self._adopt([entry])
         return True
+
+    async def refuse(self, message: Incoming) -> None:
+        """Have the person told, once and in their turn, that they are not served. Raises StorageError."""
+        await self.accept(refusal_of(message), state=TurnState.REFUSED)
 
     async def replace(self, message: Incoming) -> bool:
         """Put an edited message in the place of the one that waits; False if its turn has started.
@@ -305,6 +332,12 @@ class Engine:
     async def _handle(self, turn: Turn, uncounted_attempts: int) -> Outcome:
         """Answer a turn, or at least apologise for it."""
         with logging_for(turn=turn.id, conversation=turn.conversation):
+            if turn.state is not TurnState.REFUSED and (code := self._refuses(turn.message.reference)) is not None:
+                log.info("turn refused", extra={"turn": turn.id, "reason": code})
+                await _write_until_stored(lambda: self.refuse(turn.message))
+                if self._cancel is not None:
+                    await self._cancel(turn)
+                return REFUSED
             error: Exception = TurnGivenUpError(f"turn {turn.id} was started {turn.attempt} times")
             if turn.attempt - uncounted_attempts <= MAX_ATTEMPTS:
                 try:

@@ -55,6 +55,10 @@ class Intake:
             notice.add_done_callback(self._notices.discard)
         return is_new
 
+    async def refuse(self, message: Incoming) -> None:
+        """Have the person told, once, that they are not served; nothing of the message is kept. StorageError."""
+        await self._engine.refuse(message)
+
     async def replace(self, message: Incoming) -> bool:
         """Put an edited message in the place of the one that waits; False if its turn has started. StorageError."""
         return await self._engine.replace(message)

@@ -11,6 +11,9 @@ NOT_READ = (
     "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
     "Please send again later what you still need."
 )
+NOT_SERVED = (
+    "Sorry, I am not set up to answer you here. If you think I should be, please ask the people who run this bot."
+)
 STARTERS = (
     "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.",
     "Where do x^2 and 2x + 3 meet? Plot both.",

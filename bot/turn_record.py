@@ -15,6 +15,7 @@ ANSWERED: Final = Outcome("answered")
 STOPPED: Final = Outcome("stopped")  # by the person
 DELETED: Final = Outcome("deleted")  # the person deleted the message before the turn started
 REJECTED: Final = Outcome("rejected")  # too many messages were waiting
+REFUSED: Final = Outcome("refused")  # the person is not served: ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS
 WELCOMED: Final = Outcome("welcomed")  # the bot was added, and introduced itself
 UNKNOWN: Final = Outcome("unknown")  # the channel did not say whether every part of the reply arrived
 UNDELIVERABLE: Final = Outcome("undeliverable")  # the conversation is closed to the bot

@@ -28,7 +28,7 @@ from bot.reply import ReplyWriter, fitting, say
 from bot.run import Ask, RunEnd, UploadedFile
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
-from bot.turn_record import DELETED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
+from bot.turn_record import DELETED, REFUSED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,8 @@ async def _reply(turn: Turn, outside: Outside) -> Reply:
             return Reply(parts=say(sentences.NOT_READ), outcome=REJECTED)
         case TurnState.DELETED:
             return Reply(parts=(), outcome=DELETED)
+        case TurnState.REFUSED:
+            return Reply(parts=say(sentences.NOT_SERVED), outcome=REFUSED)
         case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL

@@ -39,11 +39,12 @@ from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
-from bot.engine import Engine
+from bot.engine import Engine, everybody
 from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.ports import Conversations, Exchanges, FileLinks, FileReader, FileStore, Ledger, TurnsOfConversation
 from bot.reply import ReplyWriter
+from bot.runs import cancel_runs
 from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
 from service.listen_socket import LOOPBACK
@@ -57,7 +58,13 @@ from service.settings import (
     Secret,
     Settings,
 )
-from service.teams_identity import answering_services, file_places, open_authentication, open_bot_token
+from service.teams_identity import (
+    access_list,
+    answering_services,
+    file_places,
+    open_authentication,
+    open_bot_token,
+)
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
 from storage.file_tokens import FileTokens
@@ -166,6 +173,8 @@ async def open_bot(
             ledger=stores.ledger,
             handler=partial(run_turn, outside=outside),
             give_up=partial(give_up, outside=outside),
+            refuses=access_list(settings.teams).refusal_of if settings.teams else everybody,
+            cancel=partial(cancel_runs, assistant=assistant, conversations=stores.conversations),
         )
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)

@@ -97,7 +97,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             await stack.enter_async_context(listening(app, port, backlog=BACKLOG))
         if page is not None or not settings.is_public:
             own_channels = page.own_channels(url_of(page_port)) if page else {}
-            app = loopback_app(local_endpoint(bot, own_channels), bot.storage, health)
+            messages = local_endpoint(bot, own_channels, takes_others=not settings.is_public)
+            app = loopback_app(messages, bot.storage, health)
             if page is not None:
                 await stack.enter_async_context(page.served(app, bot, port=page_port))
             await stack.enter_async_context(listening(app, page_port, backlog=BACKLOG))
@@ -117,9 +118,9 @@ def authenticated_endpoint(settings: Settings, bot: Bot) -> MessagesEndpoint:
     return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=bot.authentication)
 
 
-def local_endpoint(bot: Bot, own_channels: Mapping[str, str]) -> MessagesEndpoint:
-    """The endpoint for programs of this machine, behind the guard of `loopback_app`."""
-    authentication = LoopbackAuthentication(own_channels=own_channels)
+def local_endpoint(bot: Bot, own_channels: Mapping[str, str], *, takes_others: bool) -> MessagesEndpoint:
+    """The endpoint for programs of this machine, or for the chat page alone, behind the guard of `loopback_app`."""
+    authentication = LoopbackAuthentication(own_channels=own_channels, takes_others=takes_others)
     return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=authentication)
 
 

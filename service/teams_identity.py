@@ -43,15 +43,19 @@ async def open_authentication(settings: Settings) -> AsyncIterator[Authenticatio
         cloud = teams.cloud
         keys = SigningKeys(issuer=cloud.issuer, metadata_url=cloud.metadata_url, session=session)
         keys.prefetch()
-        access = AccessList(tenants=teams.allowed_tenants, users=teams.allowed_users, allow_guests=teams.allow_guests)
         try:
             yield TokenAuthentication(
                 verifier=TokenVerifier(app_id=teams.app_id, issuers=[Issuer(name=cloud.issuer, keys=keys)]),
                 services=TrustedServices(hosts=cloud.connector_hosts, origins=teams.trusted_service_urls),
-                access=access,
+                access=access_list(teams),
             )
         finally:
             await keys.close()
+
+
+def access_list(teams: TeamsSettings) -> AccessList:
+    """Who is served."""
+    return AccessList(tenants=teams.allowed_tenants, users=teams.allowed_users, allow_guests=teams.allow_guests)
 
 
 def answering_services(settings: Settings) -> TrustedServices:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
+from bot.conversation import ConversationReference
 from httpkit.json_body import Json
+
+OWN_CHANNELS: Final = ("webchat", "terminal")
+"""Channels of this program's own: a message from outside never belongs to one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,23 +21,30 @@ class AccessList:
     allow_guests: bool = False
 
     def refusal(self, activity: Json, tenant: str | None) -> str | None:
-        """Why the sender is not served, as a code; None if they are. `tenant` is that of the conversation.
-
-        What is not said never counts as allowed. That somebody is a guest is known only where Teams says it: by
-        another tenant of their own, by their role, or by the form of their user name.
-        """
+        """Why the sender is not served, as a code; None if they are. `tenant` is that of the conversation."""
         sender = activity.get("from")
         person = sender if isinstance(sender, dict) else {}
-        if self.tenants is not None and (tenant or "").lower() not in self.tenants:
+        return self._refusal(tenant or "", str(person.get("aadObjectId") or ""), is_guest=is_guest(person, tenant))
+
+    def refusal_of(self, reference: ConversationReference) -> str | None:
+        """The same for a message that was stored; people at this machine's own channels are always served."""
+        if reference.key.channel in OWN_CHANNELS:
+            return None
+        return self._refusal(reference.key.tenant, reference.user.directory_id, is_guest=reference.user.is_guest)
+
+    def _refusal(self, tenant: str, directory_id: str, *, is_guest: bool) -> str | None:
+        # What is not said never counts as allowed.
+        if self.tenants is not None and tenant.lower() not in self.tenants:
             return "TenantNotAllowed"
-        if self.users is not None and str(person.get("aadObjectId") or "").lower() not in self.users:
+        if self.users is not None and directory_id.lower() not in self.users:
             return "UserNotAllowed"
-        if not self.allow_guests and _is_guest(person, tenant):
+        if is_guest and not self.allow_guests:
             return "GuestNotAllowed"
         return None
 
 
-def _is_guest(person: Json, tenant: str | None) -> bool:
+def is_guest(person: Json, tenant: str | None) -> bool:
+    """Whether Teams says that somebody is a guest: by another tenant, by their role, or by the form of their name."""
     home = person.get("tenantId")
     return (
         (isinstance(home, str) and bool(tenant) and home.lower() != (tenant or "").lower())

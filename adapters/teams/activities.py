@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
+from adapters.teams.access_list import is_guest
 from adapters.teams.attachments import attachments_in
 from adapters.teams.mentions import Quote, mentions_in, quotes_in, text_without, text_without_quotes
 from adapters.teams.message_html import MessageHtml, html_of
@@ -86,16 +87,19 @@ def read_installation(activity: Activity) -> Installed | None:
 
 def _reference(activity: Activity) -> ConversationReference:
     conversation = activity.conversation or ConversationAccount()
+    tenant = _tenant(activity, conversation)
+    user = _party(activity.from_property, "from")
+    more = activity.from_property.additional_properties if activity.from_property else {}
     return ConversationReference(
         service_url=_present(activity.service_url, "serviceUrl"),
         key=ConversationKey(
             channel=_present(activity.channel_id, "channelId"),
-            tenant=_tenant(activity, conversation),
+            tenant=tenant,
             conversation=_present(conversation.id, "conversation.id"),
         ),
         scope=_scope(conversation),
         bot=_party(activity.recipient, "recipient"),
-        user=_party(activity.from_property, "from"),
+        user=replace(user, is_guest=is_guest(more, tenant)),
         locale=activity.locale or "",
         reply_to=_id(activity),
     )

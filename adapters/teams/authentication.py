@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from aiohttp import hdrs, web
 from typing_extensions import override
 
-from adapters.teams.access_list import AccessList
+from adapters.teams.access_list import OWN_CHANNELS, AccessList
 from adapters.teams.signing_keys import KeysUnavailableError
 from adapters.teams.token_verifier import TokenRefusedError, TokenVerifier, VerifiedToken
 from adapters.teams.trusted_services import TrustedServices
@@ -21,9 +21,6 @@ from httpkit.json_body import Json
 from httpkit.loopback import is_loopback_url
 
 log = logging.getLogger(__name__)
-
-OWN_CHANNELS: Final = ("webchat", "terminal")
-"""Channels of this program's own: a message from outside never belongs to one."""
 
 # Other channels have other rules, and some of their names are this program's own (webchat, terminal): a signed activity
 # that claims one would join the threads of the chat page.
@@ -35,8 +32,11 @@ _MAX_DETAIL_CHARS: Final = 160
 class Admission(Protocol):
     """A caller whose activity may now be read."""
 
-    def admit(self, activity: Json) -> None:
-        """Raise RequestRefusedError if this caller may not bring this activity."""
+    def admit(self, activity: Json) -> str | None:
+        """Raise RequestRefusedError if this caller may not bring this activity.
+
+        A code is why its sender is not served, of whom the caller may speak; None if they are.
+        """
         ...
 
 
@@ -49,10 +49,14 @@ class Authentication(Protocol):
 
 
 class LoopbackAuthentication(Authentication, Admission):
-    """For a bot without an app id: callers are on this machine (`httpkit.loopback`), and so is where answers go."""
+    """For callers on this machine (`httpkit.loopback`), which is also where their answers go."""
 
-    def __init__(self, *, own_channels: Mapping[str, str] | None = None) -> None:
-        """`own_channels` maps each channel that this program itself serves to its one `serviceUrl`, a secret."""
+    def __init__(self, *, own_channels: Mapping[str, str] | None = None, takes_others: bool = True) -> None:
+        """`own_channels` maps each channel that this program itself serves to its one `serviceUrl`, a secret.
+
+        With an app id nobody else is taken (`takes_others`): other channels have to prove where they come from.
+        """
+        self._takes_others = takes_others
         self._own_channels = dict.fromkeys(OWN_CHANNELS, "") | dict(own_channels or {})
 
     @override
@@ -60,9 +64,11 @@ class LoopbackAuthentication(Authentication, Admission):
         return self
 
     @override
-    def admit(self, activity: Json) -> None:
+    def admit(self, activity: Json) -> str | None:
         service_url = _text(activity, "serviceUrl") or ""
         own_url = self._own_channels.get(_text(activity, "channelId") or "")
+        if own_url is None and not self._takes_others:
+            raise RequestRefusedError(403, "ForeignChannel", "Here only the chat page speaks; Teams has another door.")
         if own_url is not None and not hmac.compare_digest(own_url.encode(), service_url.encode()):
             # Otherwise a message could join a thread of the chat page and have its answer sent elsewhere.
             raise RequestRefusedError(403, "ForeignChannel", "Only this program itself speaks in that channel.")
@@ -72,6 +78,7 @@ class LoopbackAuthentication(Authentication, Admission):
                 "ForeignServiceUrl",
                 "Without authentication the `serviceUrl` must be a loopback address (http).",
             )
+        return None
 
 
 class TokenAuthentication(Authentication):
@@ -122,14 +129,19 @@ class _TokenAdmission(Admission):
         self._refusals = refusals
 
     @override
-    def admit(self, activity: Json) -> None:
+    def admit(self, activity: Json) -> str | None:
         try:
-            self._compare(activity)
+            tenant = self._compared(activity)
         except TokenRefusedError as refusal:
             self._refusals.note(refusal.code, refusal.detail)
             raise RequestRefusedError(403, refusal.code, str(refusal)) from None
+        reason = self._access.refusal(activity, tenant)
+        if reason is not None:
+            self._refusals.note(reason, tenant or "no tenant")
+        return reason
 
-    def _compare(self, activity: Json) -> None:
+    def _compared(self, activity: Json) -> str | None:
+        """The tenant in which the activity happened, once it is certain that the token speaks for it."""
         # Microsoft 365 Copilot writes `msteams:copilot`; the endorsement is for the part before the colon.
         channel = (_text(activity, "channelId") or "").partition(":")[0]
         if channel not in _CHANNELS:
@@ -150,9 +162,7 @@ class _TokenAdmission(Admission):
             raise TokenRefusedError(
                 "TenantMismatch", "The activity names different tenants.", " ".join(sorted(tenants))
             )
-        tenant = next(iter(tenants), None)
-        if (reason := self._access.refusal(activity, tenant)) is not None:
-            raise TokenRefusedError(reason, "This bot does not serve the sender.", tenant or "no tenant")
+        return next(iter(tenants), None)
 
 
 class RefusalLog:

@@ -40,10 +40,13 @@ class MessagesEndpoint:
         admission = await self._authentication.authenticate(request)
         await _send_continue(request)
         fields = await read_activity(request)
-        admission.admit(fields)
+        not_served = admission.admit(fields)
         activity = _activity(fields)
         context = TurnContext(self._adapter, activity)
         try:
+            if not_served is not None:
+                await self._dispatch.refuse(activity)
+                raise RequestRefusedError(403, not_served, "This bot does not serve the sender.")
             await self._adapter.run_pipeline(context, self._dispatch.on_turn)
         except UnreadableMessageError as error:
             raise RequestRefusedError(400, "UnreadableMessage", f"The message cannot be answered: {error}.") from None

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from botbuilder.core import InvokeResponse, TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
-from botbuilder.schema import Activity
+from botbuilder.schema import Activity, ActivityTypes
 
 from adapters.teams.activities import read_deletion, read_installation, read_message
 from bot.conversation import ActivityId, ConversationReference, Incoming
@@ -25,6 +25,10 @@ class Receiver(Protocol):
 
     async def accept(self, message: Incoming) -> bool:
         """Store a message for answering; False if it was stored before."""
+        ...
+
+    async def refuse(self, message: Incoming) -> None:
+        """Have the sender told, once, that they are not served."""
         ...
 
     async def replace(self, message: Incoming) -> bool:
@@ -46,6 +50,18 @@ class TeamsDispatch(TeamsActivityHandler):
     def __init__(self, receiver: Receiver) -> None:
         super().__init__()
         self._receiver = receiver
+
+    async def refuse(self, activity: Activity) -> None:
+        """Have a sender who is not served told so, if this activity would have been answered. Raises StorageError."""
+        match activity.type:
+            case ActivityTypes.message:
+                message = _read_or_none(read_message, activity)
+            case ActivityTypes.installation_update | ActivityTypes.conversation_update:
+                message = _read_or_none(read_installation, activity)
+            case _:
+                message = None
+        if message is not None:
+            await self._receiver.refuse(message)
 
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """Hand a message on; raises UnreadableMessageError, StorageError."""

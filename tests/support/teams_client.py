@@ -37,6 +37,7 @@ class Accepted:
 
     messages: list[Incoming] = field(default_factory=list)
     deleted: list[ActivityId] = field(default_factory=list)
+    refused: list[Incoming] = field(default_factory=list)  # each time, though it is told once
     full: bool = False
 
     async def accept(self, message: Incoming) -> bool:
@@ -46,6 +47,9 @@ class Accepted:
             return False
         self.messages.append(message)
         return True
+
+    async def refuse(self, message: Incoming) -> None:
+        self.refused.append(message)
 
     async def replace(self, message: Incoming) -> bool:
         """Whatever was accepted can be replaced, for nothing is ever begun here."""
