@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
-from bot.file_names import plain_name
+from bot.file_names import plain_name, unlike
 from bot.media import picture_type
 from bot.parts import FilesPart, Part, PicturePart, StoredFile, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
@@ -19,6 +19,9 @@ from bot.ports import Assistant, Channel, FileStore, Pictures
 log = logging.getLogger(__name__)
 
 NO_ANSWER = "The assistant ended without an answer. Please ask again, perhaps in other words."
+
+MAX_SHOWN_CHARS = 40_000
+"""Of an answer's text in a chat: some ten screens in Teams. A longer one comes as a file, with its beginning."""
 
 _SANDBOX = "sandbox:"
 _MAX_LINK_CHARS = 400  # of a label, or of a path: without a bound, a text of nothing but brackets takes its square
@@ -50,11 +53,26 @@ class ReplyWriter:
         for file in answer.files:
             await self._link(file, key, collected)
         text = _without_sandbox_links(answer.text, known={file.name for file in collected.files})
-        text = "\n\n".join(filter(None, (text.strip(), *collected.losses)))
+        text = await self._beginning(text.strip(), key, collected)
+        text = "\n\n".join(filter(None, (text, *collected.losses)))
         if not text and not collected.pictures and not collected.files:
             text = NO_ANSWER
         files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
         return (*(say(text) if text else ()), *collected.pictures, *files)
+
+    async def _beginning(self, text: str, key: ConversationKey, collected: _Collected) -> str:
+        """The text, or where it is too long for a chat the beginning of it; the whole is a file then."""
+        if len(text) <= MAX_SHOWN_CHARS:
+            return text
+        name = unlike("answer.md", {file.name for file in collected.files})
+        try:
+            await self._keep(name, text.encode(), key, collected)
+        except StorageError as error:
+            log.warning("a long answer is not kept as a file", extra={"error": type(error).__name__})
+            return text
+        ends = (text.rfind(pause, MAX_SHOWN_CHARS // 2, MAX_SHOWN_CHARS) for pause in ("\n\n", "\n", " "))
+        end = next((end for end in ends if end >= 0), MAX_SHOWN_CHARS)
+        return f"{text[:end]}\n\n*This is the beginning of a long answer. All of it is in the file {name}.*"
 
     async def _show(self, image: AnswerImage, number: int, key: ConversationKey, collected: _Collected) -> None:
         """Keep a picture and show it; what cannot be shown safely is linked like any other file."""

@@ -22,7 +22,7 @@ from bot.errors import BotError, DeliveryError, ThreadGoneError
 from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
 from bot.media import picture_type_at
-from bot.parts import Part, Reply, WelcomePart
+from bot.parts import Part, Reply, TextPart, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live
 from bot.reply import ReplyWriter, fitting, say
 from bot.run import Ask, RunEnd, UploadedFile
@@ -33,6 +33,7 @@ from bot.turn_record import DELETED, REFUSED, REJECTED, STOPPED, UNDELIVERABLE, 
 log = logging.getLogger(__name__)
 
 _REPLY = StepKey(StepKind.REPLY)
+_MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0.1 s, whatever it holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
     recorded = turn.recorded(_REPLY)
     if recorded is None:
         reply = await _reply(turn, outside)
-        reply = replace(reply, parts=tuple(fitting(reply.parts, outside.channel)))
+        reply = replace(reply, parts=await _fitted(reply.parts, outside.channel))
         await turn.record(_REPLY, reply_to_json(reply))
     else:
         reply = reply_from_json(recorded)
@@ -63,6 +64,13 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
     if outcome == STOPPED:
         await turn.confirm_stop(told=False)
     return outcome
+
+
+async def _fitted(parts: tuple[Part, ...], channel: Channel) -> tuple[Part, ...]:
+    if sum(len(part.text) for part in parts if isinstance(part, TextPart)) <= _MAX_CHARS_IN_LOOP:
+        return tuple(fitting(parts, channel))
+    # Hostile texts take a second to convert, and other messages must be acknowledged meanwhile.
+    return await asyncio.to_thread(lambda: tuple(fitting(parts, channel)))
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
