@@ -20,7 +20,7 @@ from bot.conversation import ActivityId, Command, ConversationKey, ConversationR
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
-from bot.ports import Channel, FileStore, IncomingFiles, Live
+from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 
 _CHANNEL = "terminal"
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
@@ -82,7 +82,7 @@ class TerminalChannel(Channel):
 
     @override
     @asynccontextmanager
-    async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
+    async def live(self, to: ConversationReference, status: StatusMessage) -> AsyncIterator[Live]:
         yield _TerminalLive(self, to)
 
     def end(self, message: ActivityId) -> None:
@@ -98,6 +98,10 @@ class _TerminalLive(Live):
         self._to = to
 
     @override
+    async def begin(self) -> None:
+        """Do nothing."""
+
+    @override
     async def status(self, text: str) -> None:
         """Do nothing."""
 
@@ -108,6 +112,10 @@ class _TerminalLive(Live):
     @override
     async def finish(self, part: Part) -> ActivityId | None:
         return await self._channel.send(self._to, part)
+
+    @override
+    async def clear(self) -> None:
+        """Do nothing."""
 
 
 class TerminalFiles(FileStore):

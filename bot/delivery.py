@@ -1,16 +1,21 @@
-"""How a reply reaches its conversation: part by part, and again for a day while the channel's service is down."""
+"""How a reply reaches its conversation: part by part, and again for a day while the channel's service is down.
+
+The first part takes the place of what was shown while the answer was worked on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
-from bot.conversation import ConversationReference
+from bot.conversation import ActivityId, ConversationReference
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError, TurnStoppedError
-from bot.parts import Part, Reply
-from bot.ports import Channel
+from bot.parts import Reply
+from bot.ports import Channel, Live, StatusMessage
 from bot.turn import Turn
 from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN, Outcome, StepKey, StepKind
 
@@ -23,8 +28,44 @@ _OUTCOME_UNKNOWN: Final = {"outcome": "unknown"}
 """The result of a step that sent a part, where the channel did not say whether it arrived."""
 
 
+class _TurnStatus(StatusMessage):
+    """The status message of a turn; its id is the result of a step."""
+
+    _STEP: Final = StepKey(StepKind.STATUS)
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    @property
+    def id(self) -> ActivityId | None:
+        return self._turn.recorded(self._STEP)
+
+    @property
+    def may_be_posted(self) -> bool:
+        return not self._turn.may_have_done(self._STEP)
+
+    async def post(self, do: Callable[[], Awaitable[ActivityId | None]]) -> ActivityId | None:
+        return await self._turn.step(self._STEP, do)
+
+    def stop_turn(self) -> None:
+        self._turn.stop()
+
+
+@asynccontextmanager
+async def shown_live(turn: Turn, channel: Channel) -> AsyncIterator[Live]:
+    """What the person sees of this turn until its answer, in this attempt and of an earlier one."""
+    async with channel.live(turn.message.reference, _TurnStatus(turn)) as live:
+        yield live
+
+
 async def deliver(
-    turn: Turn, reply: Reply, channel: Channel, *, pauses_s: Sequence[float], kind: StepKind = StepKind.PART
+    turn: Turn,
+    reply: Reply,
+    channel: Channel,
+    live: Live,
+    *,
+    pauses_s: Sequence[float],
+    kind: StepKind = StepKind.PART,
 ) -> Outcome:
     """Say all parts in order, each once, and return how the turn ends: as the reply says, or undeliverable.
 
@@ -34,7 +75,8 @@ async def deliver(
     outcome = reply.outcome
     try:
         for number, part in enumerate(reply.parts):
-            if await _send(turn, part, channel, pauses_s, step=StepKey(kind, number)) == _OUTCOME_UNKNOWN:
+            say = live.finish if number == 0 else partial(channel.send, turn.message.reference)
+            if await _send(turn, partial(say, part), channel, pauses_s, step=StepKey(kind, number)) == _OUTCOME_UNKNOWN:
                 outcome = UNKNOWN
     except ConversationGoneError as error:
         log.warning("the conversation is closed to the bot", extra={"turn": turn.id, "why": str(error)})
@@ -42,15 +84,26 @@ async def deliver(
     return outcome
 
 
-async def deliver_unless_stopped(turn: Turn, reply: Reply, channel: Channel, *, pauses_s: Sequence[float]) -> Outcome:
+async def deliver_unless_stopped(
+    turn: Turn, reply: Reply, channel: Channel, live: Live, *, pauses_s: Sequence[float]
+) -> Outcome:
     """Do what `deliver` does, until the person says /stop."""
     try:
-        return await turn.unless_stopped(deliver(turn, reply, channel, pauses_s=pauses_s))
+        return await turn.unless_stopped(deliver(turn, reply, channel, live, pauses_s=pauses_s))
     except TurnStoppedError:
+        if reply.parts and turn.recorded(StepKey(StepKind.PART)) is None:
+            await live.clear()
         return STOPPED
 
 
-async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[float], *, step: StepKey) -> object:
+async def _send(
+    turn: Turn,
+    say: Callable[[], Awaitable[ActivityId | None]],
+    channel: Channel,
+    pauses_s: Sequence[float],
+    *,
+    step: StepKey,
+) -> object:
     """Send a part, again after each of the pauses while it fails in a way that may pass; what the step gave.
 
     The pauses are no part of the step, so that no end of the process waits for them.
@@ -59,7 +112,7 @@ async def _send(turn: Turn, part: Part, channel: Channel, pauses_s: Sequence[flo
 
     async def send() -> object:
         try:
-            return await channel.send(to, part)
+            return await say()
         except DeliveryUnknownError as error:
             log.warning("it is not known whether a part arrived", extra={"turn": turn.id, "why": str(error)})
             return _OUTCOME_UNKNOWN

@@ -108,12 +108,41 @@ class IncomingFiles(Protocol):
         ...
 
 
+class StatusMessage(Protocol):
+    """The one message by which a channel shows that a turn is being worked on, known across crashes.
+
+    A stream and a "Working on it" are such messages: the answer takes their place.
+    """
+
+    @property
+    def id(self) -> ActivityId | None:
+        """The message that stands in the chat, if one is known."""
+        ...
+
+    @property
+    def may_be_posted(self) -> bool:
+        """False if one was posted, or may have been by a process that died before it knew the id."""
+        ...
+
+    async def post(self, do: Callable[[], Awaitable[ActivityId | None]]) -> ActivityId | None:
+        """Post it by `do`, and remember the id. Raises what `do` raises."""
+        ...
+
+    def stop_turn(self) -> None:
+        """Do what /stop does: the person pressed the channel's own button."""
+        ...
+
+
 class Live(Protocol):
     """What a person sees while an answer is being worked on. Obtained from `Channel.live`.
 
-    `status` and `text` are hints: a channel drops what it cannot show, or what it has no room for under its limits.
-    They raise nothing, and nothing of them is durable.
+    `begin`, `status` and `text` are hints: a channel drops what it cannot show, or what it has no room for under its
+    limits. They raise nothing, and return at once.
     """
+
+    async def begin(self) -> None:
+        """Show that the work has begun. Before that, nothing is shown."""
+        ...
 
     async def status(self, text: str) -> None:
         """Show in a few words what is being done."""
@@ -124,10 +153,15 @@ class Live(Protocol):
         ...
 
     async def finish(self, part: Part) -> ActivityId | None:
-        """Replace what was shown by this part, for good. Returns and raises what `Channel.send` does.
+        """Put this part in the place of what is shown, or send it where nothing is. May be repeated if it fails.
 
-        After a crash there is nothing to finish: the part is simply sent.
+        Returns and raises what `Channel.send` does. Where the person ended the message by the channel's own button,
+        nothing is sent and the turn is stopped.
         """
+        ...
+
+    async def clear(self) -> None:
+        """Take back what is shown, if the channel can; what cannot be taken back stays."""
         ...
 
 
@@ -158,10 +192,11 @@ class Channel(Protocol):
         """Wait until the channel's service takes a message, this conversation's or another's."""
         ...
 
-    def live(self, to: ConversationReference) -> AbstractAsyncContextManager[Live]:
-        """Show that an answer is being worked on until the context ends, however it ends.
+    def live(self, to: ConversationReference, status: StatusMessage) -> AbstractAsyncContextManager[Live]:
+        """Show that an answer is being worked on until it is finished or the context ends, however it ends.
 
-        Nothing that was shown can arrive after the context has ended, so it cannot overtake the answer.
+        Nothing that was shown can arrive after that, so it cannot overtake the answer. `status` may know a message
+        that an earlier process left: `finish` puts the answer in its place.
         """
         ...
 

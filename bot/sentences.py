@@ -45,3 +45,13 @@ PHASES = {
     RunPhase.FUNCTIONS: "Looking something up",
 }
 """What a person sees while a run is in a phase, where the channel shows it."""
+
+
+def working_on_it(status: str) -> str:
+    """The message of a channel that the answer will take the place of."""
+    return f"Working on it: {status[:1].lower()}{status[1:]}" if status else "Working on it"
+
+
+def status_with_time(status: str, seconds: float) -> str:
+    """What is being done, and for how long the person has been waiting."""
+    return f"{status or PHASES[RunPhase.WORKING]}, {seconds:.0f} s"

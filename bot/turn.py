@@ -92,6 +92,7 @@ class Turn:
         self.attempt: Final = entry.attempts + 1
         self.between_steps: Final = asyncio.Event()
         self.between_steps.set()
+        self._running_steps = 0  # the status message is posted beside the others
         self._in_doubt = entry.attempts > 0
         self._started: set[StepKey] = set()  # in this attempt
         known = ((step_from_text(name), result) for name, result in entry.steps.items())
@@ -112,6 +113,7 @@ class Turn:
             return self._results[key]  # type: ignore[no-any-return]  # what this very step returned in an earlier attempt
         await self._may_go_on()
         self._started.add(key)
+        self._running_steps += 1
         self.between_steps.clear()
         try:
             result = await find() if find and self._in_doubt else None
@@ -119,7 +121,9 @@ class Turn:
                 result = await do()
             await self.record(key, result)
         finally:
-            self.between_steps.set()
+            self._running_steps -= 1
+            if not self._running_steps:
+                self.between_steps.set()
         return result
 
     async def record(self, key: StepKey, result: Any) -> None:
@@ -148,6 +152,10 @@ class Turn:
         by = self.heard(STOP)
         if isinstance(by, int):
             await self._signal(by, STOP_HEARD, json.dumps(told))
+
+    def stop(self) -> None:
+        """Do what /stop does."""
+        self._signals.send(STOP)
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
         """The result of `work`, which is cancelled the moment the person says /stop. Raises TurnStoppedError then.

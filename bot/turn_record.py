@@ -35,6 +35,7 @@ class StepKind(StrEnum):
     RUN = "run"  # start a run in the thread in `reference`; index 1 is the run after a failed one
     TOOLS = "tools"  # give a run the tool outputs of the round of this index; `reference` is the first run of its chain
     CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
+    STATUS = "status"  # post the message that shows the work, whose place the answer takes
     REPLY = "reply"  # what the person will be told, and the outcome
     PART = "part"  # send the part of this index
     SIGNAL = "signal"  # what the turn was told while it was unfinished; `reference` is the name of the signal

@@ -17,7 +17,7 @@ from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import PICTURE_ENDINGS, Attachment, objection_to, what_to_do_with
 from bot.codec import reply_from_json, reply_to_json
 from bot.conversation import MAX_TEXT_CHARS, Command, CommandName, Installed, Scope, ThreadId, TurnState
-from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped
+from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
 from bot.errors import BotError, DeliveryError, ThreadGoneError
 from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
@@ -51,16 +51,17 @@ class Outside:
 
 async def run_turn(turn: Turn, outside: Outside) -> Outcome:
     """Answer a message, or say why not, and return how that ended. What an earlier attempt did is not done again."""
-    recorded = turn.recorded(_REPLY)
-    if recorded is None:
-        reply = await _reply(turn, outside)
-        reply = replace(reply, parts=await _fitted(reply.parts, outside.channel))
-        await turn.record(_REPLY, reply_to_json(reply))
-    else:
-        reply = reply_from_json(recorded)
-    if reply.outcome == STOPPED:
-        return await _acknowledge_stop(turn, reply, outside)
-    outcome = await deliver_unless_stopped(turn, reply, outside.channel, pauses_s=outside.send_pauses_s)
+    async with shown_live(turn, outside.channel) as live:
+        recorded = turn.recorded(_REPLY)
+        if recorded is None:
+            reply = await _reply(turn, outside, live)
+            reply = replace(reply, parts=await _fitted(reply.parts, outside.channel))
+            await turn.record(_REPLY, reply_to_json(reply))
+        else:
+            reply = reply_from_json(recorded)
+        if reply.outcome == STOPPED:
+            return await _acknowledge_stop(turn, reply, outside, live)
+        outcome = await deliver_unless_stopped(turn, reply, outside.channel, live, pauses_s=outside.send_pauses_s)
     if outcome == STOPPED:
         await turn.confirm_stop(told=False)
     return outcome
@@ -75,10 +76,11 @@ async def _fitted(parts: tuple[Part, ...], channel: Channel) -> tuple[Part, ...]
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
     """Tell the person that this turn will not be answered, while its run is cancelled: nobody waits for it any more."""
-    reply = apology(error, turn)
-    telling = deliver(turn, reply, outside.channel, pauses_s=outside.send_pauses_s, kind=StepKind.GIVE_UP)
-    cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
-    outcome, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
+    reply, pauses_s = apology(error, turn), outside.send_pauses_s
+    async with shown_live(turn, outside.channel) as live:
+        telling = deliver(turn, reply, outside.channel, live, pauses_s=pauses_s, kind=StepKind.GIVE_UP)
+        cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
+        outcome, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
     if isinstance(cancelled, BaseException):
         raise cancelled
     if isinstance(outcome, DeliveryError):
@@ -89,7 +91,7 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
     return outcome
 
 
-async def _reply(turn: Turn, outside: Outside) -> Reply:
+async def _reply(turn: Turn, outside: Outside, live: Live) -> Reply:
     match turn.state:
         case TurnState.REJECTED:
             return Reply(parts=say(sentences.NOT_READ), outcome=REJECTED)
@@ -104,16 +106,16 @@ async def _reply(turn: Turn, outside: Outside) -> Reply:
         case TurnState.WAITING if turn.heard(STOP_HEARD) is True:
             return Reply(parts=())  # the turn that this /stop stopped has said so
         case TurnState.WAITING:
-            return await _work_out(turn, outside)
+            return await _work_out(turn, outside, live)
 
 
-async def _work_out(turn: Turn, outside: Outside) -> Reply:
+async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
     try:
         sentence = await _own_answer(turn, outside)
         if sentence is not None:
             return Reply(parts=say(sentence))
-        async with outside.channel.live(turn.message.reference) as live:
-            return Reply(parts=await turn.unless_stopped(_ask(turn, outside, live)))
+        await live.begin()
+        return Reply(parts=await turn.unless_stopped(_ask(turn, outside, live)))
     except BotError as error:
         log.warning(
             "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
@@ -216,12 +218,12 @@ async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, l
             raise ended_badly(runs.chain[-1], runs.outcome)
 
 
-async def _acknowledge_stop(turn: Turn, reply: Reply, outside: Outside) -> Outcome:
+async def _acknowledge_stop(turn: Turn, reply: Reply, outside: Outside, live: Live) -> Outcome:
     """Tell the person that the turn is stopped, while its run is cancelled; both before the next turn begins.
 
     After a crash in between, both are done again.
     """
-    telling = deliver(turn, reply, outside.channel, pauses_s=outside.send_pauses_s)
+    telling = deliver(turn, reply, outside.channel, live, pauses_s=outside.send_pauses_s)
     cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
     told, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
     if isinstance(told, BaseException):

@@ -161,7 +161,7 @@ async def open_bot(
         incoming.open()
         storage = await stack.enter_async_context(open_file_storage(settings, address))
         connector = Connector(session=session, services=answering_services(settings), token=token)
-        channel = TeamsChannel(connector=connector, links=storage.links)
+        channel = TeamsChannel(connector=connector, links=storage.links, streaming=settings.streaming)
         outside = Outside(
             assistant=assistant,
             channel=channel,

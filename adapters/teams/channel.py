@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from typing_extensions import override
 
 from adapters.teams.connector import Connector
+from adapters.teams.live import LiveTiming, TeamsLive
 from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.place import Place
 from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party
-from bot.errors import ChannelError, DeliveryError, StorageError
+from bot.errors import DeliveryError, StorageError
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
-from bot.ports import Channel, FileLinks, Live
+from bot.ports import Channel, FileLinks, Live, StatusMessage
 
-log = logging.getLogger(__name__)
-
-TYPING_INTERVAL_S: Final = 3.0
-"""Clients show one typing activity for about 3 seconds (Bot Framework activity specification, A6000)."""
-
-_LAST_TYPING_DEADLINE_S: Final = 2.0
+_STREAMING_CHANNEL: Final = "msteams"  # the Agents Playground says the same
 
 _CARD: Final = "application/vnd.microsoft.card.adaptive"
 
@@ -35,10 +29,14 @@ _Json = dict[str, object]
 class TeamsChannel(Channel):
     """Sends each part as an activity of its own: Teams splits text and card of one activity and then gives no id."""
 
-    def __init__(self, *, connector: Connector, links: FileLinks, typing_interval_s: float = TYPING_INTERVAL_S) -> None:
+    def __init__(
+        self, *, connector: Connector, links: FileLinks, streaming: bool = True, timing: LiveTiming | None = None
+    ) -> None:
+        """`streaming`: whether answers are streamed where Teams can do that."""
         self._connector = connector
         self._links = links
-        self._typing_interval_s = typing_interval_s
+        self._streaming = streaming
+        self._timing = timing or LiveTiming()
 
     @override
     def split(self, text: str) -> tuple[str, ...]:
@@ -63,12 +61,21 @@ class TeamsChannel(Channel):
 
     @override
     @asynccontextmanager
-    async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
-        typing = _TypingIndicator(self, self._connector, to, interval_s=self._typing_interval_s)
+    async def live(self, to: ConversationReference, status: StatusMessage) -> AsyncIterator[Live]:
+        live = TeamsLive(
+            connector=self._connector,
+            place=_place(to),
+            scope=to.scope,
+            addresses=_addresses(to),
+            remembered=status,
+            message=partial(self._message, to),
+            streams=self._streaming and to.key.channel == _STREAMING_CHANNEL,
+            timing=self._timing,
+        )
         try:
-            yield typing
+            yield live
         finally:
-            await typing.stop()
+            await live.stop()
 
     async def _message(self, to: ConversationReference, part: Part) -> _Json:
         try:
@@ -90,59 +97,6 @@ class TeamsChannel(Channel):
                 return _card(apology_card(part), summary=part.words)
             case WelcomePart():
                 return _card(welcome_card(part), summary=part.text)
-
-
-class _TypingIndicator(Live):
-    """Shows typing at once and every `interval_s` seconds until it is stopped, in every scope."""
-
-    def __init__(
-        self, channel: TeamsChannel, connector: Connector, to: ConversationReference, *, interval_s: float
-    ) -> None:
-        self._channel = channel
-        self._connector = connector
-        self._to = to
-        self._interval_s = interval_s
-        self._stopped = asyncio.Event()
-        self._task = asyncio.create_task(self._run(), name="typing indicator")
-
-    @override
-    async def status(self, text: str) -> None:
-        """Do nothing: a typing activity has no text."""
-
-    @override
-    async def text(self, so_far: str) -> None:
-        """Do nothing: a typing activity has no text."""
-
-    @override
-    async def finish(self, part: Part) -> ActivityId | None:
-        await self.stop()
-        return await self._channel.send(self._to, part)
-
-    async def stop(self) -> None:
-        """Wait for a typing activity that is on its way, so that it cannot arrive after the answer."""
-        self._stopped.set()
-        try:
-            async with asyncio.timeout(_LAST_TYPING_DEADLINE_S):
-                await asyncio.shield(self._task)
-        except TimeoutError:
-            log.info("typing indicator was slow to end")
-        finally:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        activity = {"type": "typing", **_addresses(self._to)}
-        while not self._stopped.is_set():
-            try:
-                await self._connector.send_ephemeral(_place(self._to), activity)
-            except ChannelError as error:  # a missing indicator is no reason to miss the answer
-                log.info("typing indicator was not delivered", extra={"why": str(error)})
-            due = max(due + self._interval_s, loop.time())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await self._stopped.wait()
 
 
 def _place(to: ConversationReference) -> Place:

@@ -65,6 +65,24 @@ class _Answer:
             case _:
                 return ""
 
+    @property
+    def explanation(self) -> str:
+        """The error's sentence."""
+        match self.body:
+            case {"error": {"message": str(sentence)}} | {"message": str(sentence)}:
+                return sentence
+            case _:
+                return ""
+
+
+class ActivityRefusedError(DeliveryError):
+    """The connector refuses this activity, and would refuse it again; `explanation` is its own sentence."""
+
+    def __init__(self, message: str, *, code: str, explanation: str) -> None:
+        super().__init__(message, retryable=False)
+        self.code = code
+        self.explanation = explanation
+
 
 class Connector:
     """Posts activities into conversations. Every method raises DeliveryError or ConversationGoneError.
@@ -86,7 +104,7 @@ class Connector:
         self._services = services or LoopbackServices()
         self._token = token
         self._policy = policy or RetryPolicy()
-        self._pace = pace or Pace()
+        self._pace = Pace() if pace is None else pace
         self._next_success: dict[str, asyncio.Event] = {}  # by service address, while somebody waits for it
 
     async def create(self, place: Place, activity: dict[str, object]) -> str | None:
@@ -97,19 +115,32 @@ class Connector:
         """
         return (await self._call("POST", place, None, Idempotency.NON_IDEMPOTENT, activity)).id
 
-    async def send_ephemeral(self, place: Place, activity: dict[str, object]) -> None:
-        """Post an activity that is worth something only now, such as typing, without a retry.
+    def has_room(self, place: Place) -> bool:
+        """Whether an activity could be posted now without making others wait for Teams' rate limits."""
+        return self._pace.has_room(place.tenant, place.conversation)
+
+    async def send_ephemeral(self, place: Place, activity: dict[str, object]) -> str | None:
+        """Post an activity that is worth something only now, such as typing, without a retry; its id, if it got one.
 
         It is dropped where it would make other requests wait for Teams' rate limits.
         """
-        if self._pace.has_room(place.tenant, place.conversation):
-            await self._call("POST", place, None, Idempotency.EPHEMERAL, activity)
-        else:
-            log.debug("ephemeral activity dropped")
+        if self.has_room(place):
+            return (await self._call("POST", place, None, Idempotency.EPHEMERAL, activity)).id
+        log.debug("ephemeral activity dropped")
+        return None
+
+    async def end_stream(self, place: Place, activity: dict[str, object]) -> None:
+        """Post the last activity of a stream. Repeated freely: of a stream, Teams takes one such activity."""
+        await self._call("POST", place, None, Idempotency.IDEMPOTENT, activity)
 
     async def update(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity of the bot's own."""
         await self._call("PUT", place, activity_id, Idempotency.IDEMPOTENT, activity)
+
+    async def update_ephemeral(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
+        """Replace an activity by one that is worth something only now, without a retry; dropped like others of them."""
+        if self.has_room(place):
+            await self._call("PUT", place, activity_id, Idempotency.EPHEMERAL, activity)
 
     async def delete(self, place: Place, activity_id: str) -> None:
         """Take back an activity of the bot's own."""
@@ -241,5 +272,6 @@ def _error(method: str, answer: _Answer | Failure) -> DeliveryError | Conversati
     what = f"{method}: the connector answered {answer.status} {answer.code}".rstrip()
     if answer.code in _GONE:
         return ConversationGoneError(what)
-    may_work_later = failure_of(answer.status) is not Failure.REJECTED
-    return DeliveryError(what, retryable=may_work_later, retry_after_s=answer.retry_after_s)
+    if failure_of(answer.status) is Failure.REJECTED:
+        return ActivityRefusedError(what, code=answer.code, explanation=answer.explanation)
+    return DeliveryError(what, retryable=True, retry_after_s=answer.retry_after_s)

@@ -145,6 +145,7 @@ class Settings:
     link_lifetime_s: int
     chat_page_port: int | None
     teams: TeamsSettings | None
+    streaming: bool
     data_dir: Path
     database_url: Secret | None
     blobs: Blobs | None
@@ -178,6 +179,7 @@ class Settings:
             link_lifetime_s=reading.value(table.LINK_LIFETIME_S),
             chat_page_port=chat_page_port(reading),
             teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
+            streaming=reading.value(table.STREAMING),
             data_dir=reading.value(table.DATA_DIR),
             database_url=reading.optional(table.DATABASE_URL),
             blobs=_blobs(reading),

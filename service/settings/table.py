@@ -154,6 +154,10 @@ ALLOW_GUESTS: Final = Setting(
     "ALLOW_GUESTS", parsers.switch, "off", "on",
     "Whether guests of a tenant are answered, as far as Teams says that somebody is one: `on` or `off`.")
 
+STREAMING: Final = Setting(
+    "STREAMING", parsers.switch, "on", "off",
+    "Whether answers in one-to-one chats of Teams are streamed, word by word: `on` or `off`.")
+
 DATABASE_URL: Final = Setting(
     "DATABASE_URL", parsers.postgresql_url, None,
     "postgresql://teamsbot:password@db.example.com:5432/teamsbot?sslmode=require",
@@ -270,6 +274,7 @@ _UNSUPPORTED: Final = tuple(
 )
 
 TEAMS_CREDENTIALS: Final = (MICROSOFT_APP_PASSWORD, MICROSOFT_APP_CERTIFICATE, MICROSOFT_APP_FEDERATED_IDENTITY)
+ANSWERS: Final = (STREAMING,)
 TEAMS_ACCESS: Final = (ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS)
 TEAMS: Final = (
     MICROSOFT_APP_ID,
@@ -303,6 +308,7 @@ TEAMS_APP: Final = (
 SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     "Network and data directory": (HOST, PORT, PUBLIC_URL, *LINKS, *CHAT, DATA_DIR),
     "Microsoft Teams": TEAMS,
+    "Answers": ANSWERS,
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
     "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
     "The model or service behind the assistant": (MODEL, OPENAI_BASE_URL, OPENAI_API_KEY, *AZURE_OPENAI),

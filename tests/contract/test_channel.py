@@ -17,7 +17,7 @@ from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, Tex
 from bot.ports import Channel
 from bot.turn_code import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
-from tests.support.fakes import PlainLinks
+from tests.support.fakes import MemoryStatus, PlainLinks
 from tests.support.waiting import until
 
 TEXT = TextPart(text="y = **12**")
@@ -137,7 +137,8 @@ async def test_no_entity_leaves_so_nobody_can_be_mentioned(teams: StandInConnect
 
 
 async def test_typing_is_shown_and_is_no_message(teams: StandInConnector, channel: Channel) -> None:
-    async with channel.live(reference(teams)):
+    async with channel.live(reference(teams), MemoryStatus()) as live:
+        await live.begin()
         await until(lambda: bool(teams.posted))
 
     assert [posted.type for posted in teams.posted] == ["typing"]
@@ -172,7 +173,8 @@ async def test_a_conversation_without_the_bot_is_gone(teams: StandInConnector, c
 async def test_typing_that_fails_disturbs_nothing(teams: StandInConnector, channel: Channel) -> None:
     teams.typing_faults.append(Fault(status=500))
 
-    async with channel.live(reference(teams)) as live:
+    async with channel.live(reference(teams), MemoryStatus()) as live:
+        await live.begin()
         await until(lambda: bool(teams.requests))
         assert await live.finish(TEXT) == "1"
 

@@ -24,17 +24,20 @@ class Talk:
     session: aiohttp.ClientSession
     _ids: itertools.count[int]
 
-    async def say(self, text: str, *, conversation: str, id: str = "") -> int:  # noqa: A002
-        """Deliver a message once; the status, or 0 if nobody answered."""
+    async def say(self, text: str, *, conversation: str, id: str = "", kind: str = "personal") -> int:  # noqa: A002
+        """Deliver a message once, by mention where others read along; the status, or 0 if nobody answered."""
+        bot = {"id": "28:bot", "name": "Bot"}
+        mention = {"type": "mention", "text": "<at>Bot</at>", "mentioned": bot}
         activity = {
             "type": "message",
             "id": id or f"m{next(self._ids)}",
             "channelId": "msteams",
             "serviceUrl": self.outside.connector_address,
-            "conversation": {"id": conversation, "conversationType": "personal"},
+            "conversation": {"id": conversation, "conversationType": kind},
             "from": {"id": "29:ada", "name": "Ada"},
-            "recipient": {"id": "28:bot", "name": "Bot"},
-            "text": text,
+            "recipient": bot,
+            "text": text if kind == "personal" else f"<at>Bot</at> {text}",
+            "entities": [] if kind == "personal" else [mention],
             "channelData": {"tenant": {"id": "t"}},
         }
         try:

@@ -38,6 +38,7 @@ class Call:
     method: str
     path: str
     is_typing: bool = False
+    shows: str = ""  # of an activity: informative, streaming or final of a stream; "status" of a "Working on it"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +101,8 @@ class Outside:
             number=sum(not call.is_typing for call in self.calls) + 1,
             method=request.method,
             path=request.path,
-            is_typing=b'"typing"' in body[:2000] and b'"type"' in body,
+            is_typing=b'"typing"' in body and b'"streaminfo"' not in body,
+            shows=_shown_by(body),
         )
         self.calls.append(call)
         moment = self._moment_of(call)
@@ -138,3 +140,9 @@ class Outside:
         ) as answer:
             kept = {name: answer.headers[name] for name in ("Content-Type",) if name in answer.headers}
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+
+
+def _shown_by(body: bytes) -> str:
+    kinds = ("informative", "streaming", "final")
+    kind = next((kind for kind in kinds if f'"streamType": "{kind}"'.encode() in body), "")
+    return kind or ("status" if b'"text": "Working on it' in body else "")

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -44,6 +44,16 @@ class Posted:
         return self.text or "\n\n".join(str(block["text"]).replace("\\", "") for block in blocks)
 
     @property
+    def stream(self) -> dict[str, Any]:
+        """What it says of a stream: its type, id and sequence; empty for an activity of no stream."""
+        return next((entity for entity in self.activity.get("entities", []) if entity["type"] == "streaminfo"), {})
+
+    @property
+    def is_status(self) -> bool:
+        """Whether this message says only that the bot is at work; its answer takes its place."""
+        return self.type == "message" and self.text.startswith("Working on it")
+
+    @property
     def cards(self) -> list[dict[str, Any]]:
         return [attachment["content"] for attachment in self.activity.get("attachments", [])]
 
@@ -69,6 +79,22 @@ class Fault:
         return cls(status=status, body=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+@dataclass(slots=True)
+class _Stream:
+    """A stream as Teams keeps it."""
+
+    conversation: str
+    text: str = ""  # of the answer so far
+    sequence: int = 1
+    ended: str = ""  # why nothing more is taken, in the connector's words
+
+
+COMPLETED: Final = "Content stream is not allowed on an already completed streamed message"
+CANCELLED: Final = "Content stream was canceled by user"
+TOO_LONG: Final = "Content stream finished due to exceeded streaming time"
+NOT_A_PREFIX: Final = "Request streamed content should contain the previously streamed content"
+
+
 class StandInConnector:
     """`async with StandInConnector() as connector: ...`; activities go to `connector.service_url`."""
 
@@ -81,6 +107,8 @@ class StandInConnector:
         self.fetched: list[Posted] = []  # requests for them
         self.weather: Callable[[], Fault | None] = lambda: None  # of requests for which no fault is lined up
         self.weather_of: Callable[[Posted], Fault | None] = lambda _: None  # the same, by what arrived
+        self.streams: dict[str, _Stream] = {}  # by id
+        self.streaming_fault: Fault | None = None  # of every start of a stream, as where there are none
         self._ids = itertools.count(1)
         self._news = asyncio.Condition()
         self._server = TestServer(self._app())
@@ -95,8 +123,26 @@ class StandInConnector:
 
     @property
     def messages(self) -> list[Posted]:
-        """What a person would read, oldest first; updates stand where they happened."""
-        return [posted for posted in self.posted if posted.type == "message"]
+        """What a person would read, oldest first; updates stand where they happened. A status is no message."""
+        return [posted for posted in self.posted if posted.type == "message" and not posted.is_status]
+
+    def chat(self, conversation: str) -> list[Posted]:
+        """What stands in a conversation now, oldest first: each message as it was changed last, open streams too."""
+        standing: dict[str, Posted] = {}
+        for posted in self.posted:
+            if posted.conversation != conversation:
+                continue
+            if posted.method == "DELETE":
+                standing.pop(posted.activity_id, None)
+            elif posted.type == "message" or posted.stream:
+                standing[posted.activity_id] = posted
+        return list(standing.values())
+
+    def press_stop(self, conversation: str) -> None:
+        """The person presses the Stop button that Teams shows at a stream."""
+        for stream in self.streams.values():
+            if stream.conversation == conversation and not stream.ended:
+                stream.ended = CANCELLED
 
     async def wait_for_messages(self, count: int, *, deadline_s: float = 20.0, conversation: str = "") -> list[Posted]:
         """The first `count` messages, of one conversation if it is named, as soon as they are there."""
@@ -152,7 +198,47 @@ class StandInConnector:
             await self._done(posted)
         return await self._misbehave(request, fault)
 
+    def _stream_of(self, posted: Posted) -> str | Fault:
+        """The stream that an activity belongs to, which it begins or goes on with; or why it is not taken."""
+        info, text = posted.stream, posted.text
+        if "streamId" not in info:
+            return self._started_stream(posted)
+        stream = self.streams[info["streamId"]]
+        if stream.ended:
+            return Fault.named(403, "ContentStreamNotAllowed", stream.ended)
+        if info["streamType"] == "final":
+            if "streamSequence" in info or posted.type != "message":
+                return Fault.named(400, "BadRequest", "a final activity is a message without a sequence")
+            stream.ended = COMPLETED
+        elif info["streamSequence"] != stream.sequence + 1:
+            return Fault.named(202, "ContentStreamSequenceOrderPreConditionFailed")
+        elif info["streamType"] == "streaming" and not text.startswith(stream.text):
+            return Fault.named(403, "ContentStreamNotAllowed", NOT_A_PREFIX)
+        else:
+            stream.sequence += 1
+            stream.text = text if info["streamType"] == "streaming" else stream.text
+        return str(info["streamId"])
+
+    def _started_stream(self, posted: Posted) -> str | Fault:
+        if self.streaming_fault is not None:
+            return self.streaming_fault
+        if posted.stream.get("streamSequence") != 1 or not posted.text:
+            return Fault.named(400, "BadRequest", "Start streaming activities should include text")
+        stream_id = str(next(self._ids))
+        text = posted.text if posted.stream["streamType"] == "streaming" else ""
+        self.streams[stream_id] = _Stream(posted.conversation, text)
+        return stream_id
+
     async def _done(self, posted: Posted) -> web.Response:
+        if posted.stream:
+            stream = self._stream_of(posted)
+            if isinstance(stream, Fault):
+                return web.Response(status=stream.status, text=stream.body, content_type="application/json")
+            starts = "streamId" not in posted.stream
+            async with self._news:
+                self.posted.append(replace(posted, activity_id=stream))
+                self._news.notify_all()
+            return web.json_response({"id": stream} if starts else {}, status=201 if starts else 202)
         if posted.method == "POST" and posted.type != "typing":
             posted = replace(posted, activity_id=str(next(self._ids)))
         async with self._news:

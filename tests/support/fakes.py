@@ -27,7 +27,7 @@ from bot.conversation import (
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.parts import Part, StoredFile
-from bot.ports import FileLinks, LedgerEntry, Live
+from bot.ports import FileLinks, LedgerEntry, Live, StatusMessage
 from bot.run import (
     Absent,
     Ask,
@@ -283,13 +283,31 @@ class FakeIncoming:
             yield Path(file.name)
 
 
+class MemoryStatus:
+    """The status message of a turn, as a disk would hold it."""
+
+    def __init__(self, id_: str | None = None, *, may_be_posted: bool = True) -> None:
+        self.id = ActivityId(id_) if id_ else None
+        self.may_be_posted = may_be_posted and id_ is None
+        self.stops = 0
+
+    async def post(self, do: Callable[[], Awaitable[ActivityId | None]]) -> ActivityId | None:
+        self.may_be_posted = False
+        self.id = await do()
+        return self.id
+
+    def stop_turn(self) -> None:
+        self.stops += 1
+
+
 class FakeChannel:
     """Remembers what was said and when typing was shown, in one sequence."""
 
     def __init__(self) -> None:
-        self.heard: list[Part | str] = []  # parts, and the words "typing" and "deleted"
+        self.heard: list[Part | str] = []  # parts, and the words "typing", "deleted" and "cleared"
         self.failures: list[Exception] = []  # what the next sends raise
         self.success = asyncio.Event()  # set: something else was taken
+        self.lives: list[FakeLive] = []
         self.shown: list[str] = []  # while an answer was worked on: status and text
 
     @property
@@ -315,15 +333,20 @@ class FakeChannel:
         await self.success.wait()
 
     @asynccontextmanager
-    async def live(self, to: ConversationReference) -> AsyncIterator[Live]:
-        self.heard.append("typing")
-        yield FakeLive(self, to)
+    async def live(self, to: ConversationReference, status: StatusMessage) -> AsyncIterator[Live]:
+        self.lives.append(FakeLive(self, to, status))
+        yield self.lives[-1]
 
 
 class FakeLive:
-    def __init__(self, channel: FakeChannel, to: ConversationReference) -> None:
+    def __init__(self, channel: FakeChannel, to: ConversationReference, status: StatusMessage) -> None:
         self._channel = channel
         self._to = to
+        self.remembered = status
+        self.finished: list[Part] = []
+
+    async def begin(self) -> None:
+        self._channel.heard.append("typing")
 
     async def status(self, text: str) -> None:
         self._channel.shown.append(text)
@@ -332,7 +355,12 @@ class FakeLive:
         self._channel.shown.append(so_far)
 
     async def finish(self, part: Part) -> ActivityId | None:
-        return await self._channel.send(self._to, part)
+        sent = await self._channel.send(self._to, part)
+        self.finished.append(part)
+        return sent
+
+    async def clear(self) -> None:
+        self._channel.heard.append("cleared")
 
 
 class MemoryConversations:

@@ -8,9 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from bot.answer import Answer, AnswerImage, FileRef
+from bot.conversation import ActivityId
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
+from bot.parts import PicturePart, TextPart
 from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN
 from bot.turn_story import give_up, run_turn
+from tests.support.fakes import PNG
 from tests.support.turn_fixtures import World, texts
 from tests.support.waiting import until
 
@@ -111,3 +115,88 @@ async def test_a_pause_that_the_connector_asks_for_is_not_cut_short() -> None:
     before = time.monotonic()
     await world.answer("hi")
     assert time.monotonic() - before >= 0.2
+
+
+async def test_the_first_part_takes_the_place_of_what_was_shown_and_the_others_are_sent() -> None:
+    world = World()
+    world.assistant.files[FileRef("f1")] = PNG
+    world.assistant.answer_with = lambda _: Answer(text="Here", images=(AnswerImage(file=FileRef("f1")),))
+    await world.answer()
+    [live] = world.channel.lives
+    assert [type(part) for part in live.finished] == [TextPart]
+    assert [type(part) for part in world.channel.said] == [TextPart, PicturePart]
+
+
+async def test_the_message_that_shows_the_work_is_remembered_by_the_next_attempt() -> None:
+    world = World()
+    world.assistant.never_settles = True
+    working = asyncio.create_task(run_turn(world.turn(), world.outside))
+    await until(lambda: bool(world.assistant.runs))
+    shown = world.channel.lives[0].remembered
+    assert (shown.id, shown.may_be_posted) == (None, True)
+
+    async def post() -> ActivityId:
+        return ActivityId("s1")
+
+    assert await shown.post(post) == "s1"
+    assert not shown.may_be_posted
+    working.cancel()
+    await asyncio.wait({working})
+    world.assistant.never_settles = False
+    await run_turn(world.turn(attempts=1), world.outside)
+    after = world.channel.lives[1].remembered
+    assert (after.id, after.may_be_posted) == ("s1", False)
+
+
+async def test_an_attempt_that_cannot_know_whether_the_work_was_shown_shows_it_by_no_second_message() -> None:
+    world = World()
+    await run_turn(world.turn(attempts=1), world.outside)
+    remembered = world.channel.lives[0].remembered
+    assert (remembered.id, remembered.may_be_posted) == (None, False)
+
+
+async def test_the_end_of_the_process_waits_for_a_status_that_is_being_posted() -> None:
+    world = World()
+    world.assistant.never_settles = True
+    turn = world.turn()
+    working = asyncio.create_task(run_turn(turn, world.outside))
+    await until(lambda: bool(world.assistant.runs) and turn.between_steps.is_set())
+    posted = asyncio.Event()
+
+    async def post() -> ActivityId:
+        await posted.wait()
+        return ActivityId("s1")
+
+    posting = asyncio.create_task(world.channel.lives[0].remembered.post(post))
+    await until(lambda: not turn.between_steps.is_set())
+    posted.set()
+    await posting
+    assert turn.between_steps.is_set()
+    working.cancel()
+    await asyncio.wait({working})
+
+
+async def test_the_stop_button_of_a_channel_does_what_the_stop_command_does() -> None:
+    world = World()
+    world.assistant.never_settles = True
+    working = asyncio.create_task(run_turn(world.turn(), world.outside))
+    await until(lambda: bool(world.assistant.runs))
+    world.channel.lives[0].remembered.stop_turn()
+    assert await asyncio.wait_for(working, 1) == STOPPED
+    assert world.assistant.cancelled == ["run_1"]
+
+
+async def test_a_delivery_that_is_stopped_takes_back_what_was_shown() -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("502", retryable=True, retry_after_s=60)]
+    working = asyncio.create_task(run_turn(world.turn(), world.outside))
+    await until(lambda: not world.channel.failures)
+    world.stop()
+    assert await asyncio.wait_for(working, 1) == STOPPED
+    assert world.channel.heard == ["typing", "cleared"]
+
+
+async def test_an_apology_of_a_turn_that_is_given_up_takes_the_place_of_what_was_shown() -> None:
+    world = World()
+    await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.outside)
+    assert world.channel.lives[0].finished == world.channel.said

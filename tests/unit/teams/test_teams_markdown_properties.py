@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from adapters.teams.live import settled
 from adapters.teams.markdown.inline import escaped
 from adapters.teams.markdown.packing import units
 from adapters.teams.markdown.pieces import teams_markdown
@@ -193,3 +195,20 @@ def test_no_line_end_within_a_paragraph_is_bare(lines: list[str]) -> None:
     for piece in teams_markdown("\n".join(lines)):
         for token in READER.parse(piece):
             assert "softbreak" not in {child.type for child in token.children or ()}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("We get **twel", "We get "),
+        ("a | b\n--|--\n1 |", ""),
+        ("Look:\n\n```python\nprint(", "Look:\n\n"),
+        ("a `code` and `co", "a `code` and "),
+        ("- one\n- tw", "- one\n- tw"),
+        ("# Tit", ""),
+        ("so $$x = ", "so "),
+        ("2 * 3 = 6\n", "2 * 3 = 6\n"),
+    ],
+)
+def test_markup_that_may_not_be_complete_is_not_shown_yet(text: str, shown: str) -> None:
+    assert settled(text) == shown
