@@ -19,6 +19,7 @@ from bot.attachments import Attachment, objection_to
 from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
+from bot.language import _
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
 from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 
@@ -175,7 +176,7 @@ def files_at(words: str) -> tuple[Attachment, ...]:
     except ValueError:  # a quote that is not closed
         paths = [words]
     if not paths:
-        raise _refused("Which file? Say, for example: /file data.csv")
+        raise _refused(_("Which file? Say, for example: /file data.csv"))
     return tuple(_file_at(path) for path in paths)
 
 
@@ -185,14 +186,14 @@ def _file_at(said: str) -> Attachment:
     try:
         size_bytes = path.stat().st_size
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "this is no path"
-        raise _refused(f"{said} cannot be read: {why}.") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else _("this is no path")
+        raise _refused(_("{path} cannot be read: {reason}.").format(path=said, reason=why)) from None
     if path.is_dir():
-        raise _refused(f"{said} is a folder. I take files.")
+        raise _refused(_("{path} is a folder. I take files.").format(path=said))
     if not path.is_file():
-        raise _refused(f"{said} is not a file.")
+        raise _refused(_("{path} is not a file.").format(path=said))
     if not os.access(path, os.R_OK):
-        raise _refused(f"{said} cannot be read: you may not read it.")
+        raise _refused(_("{path} cannot be read: you may not read it.").format(path=said))
     attachment = Attachment(name=name, url=str(path), size_bytes=size_bytes)
     objection = objection_to([attachment])
     if objection is not None:

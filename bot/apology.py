@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bot.answer import Answer
 from bot.errors import BotError, RunEndedBadlyError, TurnGivenUpError, TurnStoppedError
+from bot.language import _, number
 from bot.parts import ApologyPart, Reply, TextPart
 from bot.run import FailureCode, RunEnd, RunId, RunOutcome
 from bot.turn import Turn
@@ -19,7 +20,7 @@ def apology(error: Exception, turn: Turn) -> Reply:
     """What a person reads when there is no answer."""
     match error:
         case TurnStoppedError():
-            return Reply(parts=(TextPart(text=error.apology),), outcome=STOPPED)
+            return Reply(parts=(TextPart(text=_(error.apology)),), outcome=STOPPED)
         case TurnGivenUpError():
             return Reply(parts=(_apology(error, turn),), outcome=GIVEN_UP)
         case BotError():
@@ -32,40 +33,48 @@ def _apology(error: BotError, turn: Turn) -> ApologyPart:
     text = turn.message.text
     whole = len(text) <= MAX_REPEATED and not turn.message.attachments  # the button carries words alone
     can_be_repeated = error.asking_again_may_help and whole
-    return ApologyPart(text=error.apology, code=turn.code, question=text if can_be_repeated else "")
+    return ApologyPart(text=_(error.apology), code=turn.code, question=text if can_be_repeated else "")
 
 
 def cut_short(answer: Answer, outcome: RunOutcome) -> Answer:
     """The answer of a run that stopped before its end, and the reason."""
     reason = {
-        FailureCode.LENGTH: "it became too long",
-        FailureCode.CONTENT_FILTER: "the content filter of the assistant's service stopped it",
-    }.get(outcome.failure or FailureCode.SERVER, "the assistant stopped early")
-    return replace(answer, text=f"{answer.text}\n\n*The answer ends here because {reason}.*".strip())
+        FailureCode.LENGTH: _("The answer ends here because it became too long."),
+        FailureCode.CONTENT_FILTER: _(
+            "The answer ends here because the content filter of the assistant's service stopped it."
+        ),
+    }.get(outcome.failure or FailureCode.SERVER, _("The answer ends here because the assistant stopped early."))
+    return replace(answer, text=f"{answer.text}\n\n*{reason}*".strip())
 
 
 def started_afresh(answer: Answer) -> Answer:
     """An answer given in a new thread because the old one was gone."""
-    note = "*I lost what was said before in this conversation, so this answer starts afresh.*"
-    return replace(answer, text=f"{note}\n\n{answer.text}")
+    note = _("I lost what was said before in this conversation, so this answer starts afresh.")
+    return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 
 def ended_badly(run: RunId, outcome: RunOutcome) -> RunEndedBadlyError:
     """Why a run gave no answer, in a sentence that says what the person can do."""
     match outcome.end, outcome.failure:
         case RunEnd.EXPIRED, _:
-            sentence = "This took longer than the assistant's service allows. A smaller question may work."
+            sentence = _("This took longer than the assistant's service allows. A smaller question may work.")
         case RunEnd.CANCELLED, _:
-            sentence = "The assistant's work on this was cancelled, so there is no answer. Please ask again."
+            sentence = _("The assistant's work on this was cancelled, so there is no answer. Please ask again.")
         case _, FailureCode.RATE_LIMIT:
-            wait = f"in about {outcome.retry_after_s:.0f} seconds" if outcome.retry_after_s else "in a minute"
-            sentence = f"The assistant has too much to do right now. Please ask again {wait}."
-        case _, FailureCode.PROMPT | FailureCode.CONTENT_FILTER:
             sentence = (
+                _("The assistant has too much to do right now. Please ask again in about {seconds} seconds.").format(
+                    seconds=number(outcome.retry_after_s)
+                )
+                if outcome.retry_after_s
+                else _("The assistant has too much to do right now. Please ask again in a minute.")
+            )
+        case _, FailureCode.PROMPT | FailureCode.CONTENT_FILTER:
+            sentence = _(
                 "The assistant's service does not accept this. Please put it in another way, or start afresh with /new."
             )
         case _:
-            sentence = "The assistant ran into a problem and gave no answer. Please ask again."
+            sentence = _("The assistant ran into a problem and gave no answer. Please ask again.")
     if outcome.explanation:
-        sentence = f"{sentence}\n\nThe service says: {outcome.explanation}"
+        said = _("The service says: {explanation}").format(explanation=outcome.explanation)
+        sentence = f"{sentence}\n\n{said}"
     return RunEndedBadlyError(f"run {run} ended {outcome.end}, failure {outcome.failure}", apology=sentence)

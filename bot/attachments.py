@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.file_names import ending_of
+from bot.language import N_, _, ngettext, number
 
 MAX_FILES: Final = 10
 MAX_FILE_BYTES: Final = 50_000_000
 PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".json", ".txt", ".md", ".pdf", *PICTURE_ENDINGS)
 
-TAKEN: Final = "tables (csv, tsv, xlsx), text (txt, md, json), pdf, and pictures (png, jpeg, gif, webp)"
-TOO_MANY: Final = f"I can take at most {MAX_FILES} files with one message."
+TAKEN: Final = N_("tables (csv, tsv, xlsx), text (txt, md, json), pdf, and pictures (png, jpeg, gif, webp)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,10 @@ class Attachment:
 def objection_to(attachments: Sequence[Attachment]) -> str | None:
     """Why these files are not taken, as a sentence for their sender; None if they may come."""
     if len(attachments) > MAX_FILES:
-        return TOO_MANY
+        return too_many()
     for attachment in attachments:
         if ending_of(attachment.name) not in ENDINGS:
-            return f"I cannot read {attachment.name}. I take {TAKEN}."
+            return _("I cannot read {name}. I take {kinds}.").format(name=attachment.name, kinds=_(TAKEN))
         if attachment.size_bytes == 0:
             return empty(attachment.name)
         if (attachment.size_bytes or 0) > MAX_FILE_BYTES:
@@ -41,23 +41,32 @@ def objection_to(attachments: Sequence[Attachment]) -> str | None:
     return None
 
 
+def too_many() -> str:
+    """What a person reads of a message with too many files."""
+    return _("I can take at most {count} files with one message.").format(count=MAX_FILES)
+
+
 def too_large(name: str) -> str:
     """What a person reads of a file beyond the limit."""
-    return f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB, the most that I can take."
+    limit_mb = number(MAX_FILE_BYTES // 1_000_000)
+    return _("{name} is larger than {limit_mb} MB, the most that I can take.").format(name=name, limit_mb=limit_mb)
 
 
 def empty(name: str) -> str:
     """What a person reads of a file without a byte in it."""
-    return f"{name} is empty."
+    return _("{name} is empty.").format(name=name)
 
 
 def what_to_do_with(attachments: Sequence[Attachment]) -> str:
     """The answer to files without a word."""
-    names = join_names([attachment.name for attachment in attachments])
-    them = "it" if len(attachments) == 1 else "them"
-    return f"I have {names}. What shall I do with {them}? You could ask, for example: *What is in {them}?*"
+    sentence = ngettext(
+        "I have {names}. What shall I do with it? You could ask, for example: *What is in it?*",
+        "I have {names}. What shall I do with them? You could ask, for example: *What is in them?*",
+        len(attachments),
+    )
+    return sentence.format(names=join_names([attachment.name for attachment in attachments]))
 
 
 def join_names(names: Sequence[str]) -> str:
     """The names as in a sentence: "a.csv, b.csv and c.csv"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return f" {_('and')} ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from bot.language import _, ngettext, number
 from bot.parts import ApologyPart, FilesPart, PicturePart, StoredFile, WelcomePart
 
 Card = dict[str, object]
@@ -26,7 +27,7 @@ def picture_card(part: PicturePart, url: str) -> Card:
     A button rather than a picture that can be clicked: screen readers name it, and it does not shadow Teams' own zoom.
     """
     url = _web_address(url)
-    alt_text = _one_line(part.alt_text, MAX_ALT_TEXT) or "A picture made by the assistant's code"
+    alt_text = _one_line(part.alt_text, MAX_ALT_TEXT) or _("A picture made by the assistant's code")
     image: Card = {
         "type": "Image",
         "url": url,
@@ -34,7 +35,7 @@ def picture_card(part: PicturePart, url: str) -> Card:
         "size": "stretch",
         "msteams": {"allowExpand": True},
     }
-    button = {"type": "Action.OpenUrl", "title": "Open full size", "url": url}
+    button = {"type": "Action.OpenUrl", "title": _("Open full size"), "url": url}
     return {**_card([image], fallback=alt_text), "actions": [button]}
 
 
@@ -43,7 +44,7 @@ def files_card(part: FilesPart, urls: Sequence[str]) -> Card:
     shown = part.files[:MAX_LINKS]
     lines = [_line(_link(file, url)) for file, url in zip(shown, urls, strict=False)]
     if left := len(part.files) - len(shown):
-        lines.append(_line(f"and {left} more"))
+        lines.append(_line(_("and {count} more").format(count=number(left))))
     return _card(lines, fallback=", ".join(_name(file) for file in shown))
 
 
@@ -53,11 +54,11 @@ def apology_card(part: ApologyPart) -> Card:
     The question stands in the card itself, which lives in the chat where it was asked: nothing of it is kept here.
     """
     lines = [_line(_escaped(words)) for words in part.text.split("\n\n")]
-    card = _card([*lines, _line(f"Code {part.code}.")], fallback=part.words)
+    card = _card([*lines, _line(_("Code {code}.").format(code=part.code))], fallback=part.words)
     if not part.question:
         return card
     data = {"teamsbot": "retry", "turn": part.code, "question": part.question}
-    return {**card, "actions": [{"type": "Action.Submit", "title": "Try again", "data": data}]}
+    return {**card, "actions": [{"type": "Action.Submit", "title": _("Try again"), "data": data}]}
 
 
 def welcome_card(part: WelcomePart) -> Card:
@@ -84,12 +85,12 @@ def question_in(value: object) -> str | None:
 def size(size_bytes: int) -> str:
     """A size as people say it."""
     if size_bytes < 1000:
-        return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+        return ngettext("{count} byte", "{count} bytes", size_bytes).format(count=size_bytes)
     amount, unit = size_bytes / 1e3, "KB"
     for larger in ("MB", "GB"):
         if amount >= 999.5:
             amount, unit = amount / 1e3, larger
-    return f"{amount:.0f} {unit}" if amount >= 9.95 else f"{amount:.1f} {unit}"
+    return f"{number(amount, decimals=0 if amount >= 9.95 else 1)} {unit}"
 
 
 def _card(body: list[Card], *, fallback: str) -> Card:
@@ -123,7 +124,7 @@ def _link(file: StoredFile, url: str) -> str:
 
 
 def _name(file: StoredFile) -> str:
-    return _one_line(file.name, MAX_NAME) or "file"
+    return _one_line(file.name, MAX_NAME) or _("file")
 
 
 def _one_line(text: str, longest: int) -> str:

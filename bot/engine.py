@@ -29,6 +29,7 @@ from bot.conversation import (
     without_content,
 )
 from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
+from bot.language import speaking
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
 from bot.turn import MAX_ATTEMPTS, STOP, Signals, Turn
@@ -331,7 +332,8 @@ class Engine:
 
     async def _handle(self, turn: Turn, uncounted_attempts: int) -> Outcome:
         """Answer a turn, or at least apologise for it."""
-        with logging_for(turn=turn.id, conversation=turn.conversation):
+        locale = turn.message.reference.locale
+        with logging_for(turn=turn.id, conversation=turn.conversation), speaking(locale):
             if turn.state is not TurnState.REFUSED and (code := self._refuses(turn.message.reference)) is not None:
                 log.info("turn refused", extra={"turn": turn.id, "reason": code})
                 await _write_until_stored(lambda: self.refuse(turn.message))

@@ -1,6 +1,6 @@
 """Everything that can go wrong, as one tree. Adapters translate their SDK's errors into these.
 
-BotError                         str(error) is for the log; `apology` is what the person reads
+BotError                         str(error) is for the log; `apology`, said through `_`, is what the person reads
 ├── UnreadableMessageError       a message this program cannot make sense of
 ├── AttachmentError              a file that came with a message cannot be taken
 ├── StorageError                 the ledger or the file store cannot be written or read
@@ -22,12 +22,14 @@ BotError                         str(error) is for the log; `apology` is what th
 
 from __future__ import annotations
 
+from bot.language import N_
+
 
 class BotError(Exception):
     """Something went wrong in a way this program has a sentence for."""
 
     code: str = "internal"  # stored as part of an outcome, so it never changes
-    apology: str = "Something went wrong on my side, so I could not answer this. Please ask again."
+    apology: str = N_("Something went wrong on my side, so I could not answer this. Please ask again.")
     asking_again_may_help: bool = True
 
 
@@ -52,7 +54,7 @@ class StorageError(BotError):
     """The ledger or the file store cannot be written or read: full, read-only or broken."""
 
     code = "storage"
-    apology = (
+    apology = N_(
         "I could not store what belongs to this answer. Please tell the administrator of this bot, and ask again later."
     )
 
@@ -67,14 +69,14 @@ class AssistantError(BotError):
     """The assistant's service did not do what was asked."""
 
     code = "assistant"
-    apology = "The assistant could not answer this. Please ask again."
+    apology = N_("The assistant could not answer this. Please ask again.")
 
 
 class AssistantUnavailableError(AssistantError):
     """The service is down, slow or rate limited."""
 
     code = "assistant_unavailable"
-    apology = (
+    apology = N_(
         "The assistant cannot be reached at the moment. Your question was not answered; please ask again in a minute."
     )
 
@@ -87,7 +89,7 @@ class AssistantRefusedError(AssistantError):
     """The service will not serve us as we are set up."""
 
     code = "assistant_refused"
-    apology = (
+    apology = N_(
         "The assistant refused this bot's request, so someone has to check its settings. "
         "Please tell the administrator of this bot."
     )
@@ -97,14 +99,16 @@ class ThreadGoneError(AssistantError):
     """The thread of this conversation is not there any more."""
 
     code = "thread_gone"
-    apology = "The memory of this conversation is gone at the assistant's side. Please ask again: I will start afresh."
+    apology = N_(
+        "The memory of this conversation is gone at the assistant's side. Please ask again: I will start afresh."
+    )
 
 
 class ThreadBusyError(AssistantError):
     """A run that is not ours holds the thread."""
 
     code = "thread_busy"
-    apology = "The assistant is still busy in this conversation. Please ask again in a minute."
+    apology = N_("The assistant is still busy in this conversation. Please ask again in a minute.")
 
 
 class RunEndedBadlyError(AssistantError):
@@ -121,7 +125,7 @@ class RunTooSlowError(AssistantError):
     """The run did not come to rest within its deadline, and was cancelled."""
 
     code = "run_too_slow"
-    apology = "This took longer than I may wait, so I stopped it. A smaller question may work."
+    apology = N_("This took longer than I may wait, so I stopped it. A smaller question may work.")
 
 
 class ChannelError(BotError):
@@ -157,12 +161,12 @@ class TurnStoppedError(BotError):
     """The person asked to stop."""
 
     code = "stopped"
-    apology = "Stopped. Your question was not answered."
+    apology = N_("Stopped. Your question was not answered.")
 
 
 class TurnGivenUpError(BotError):
     """A turn brought the process down too often to be tried once more."""
 
     code = "given_up"
-    apology = "Answering this brought me down several times, so I am giving it up. Please ask in another way."
+    apology = N_("Answering this brought me down several times, so I am giving it up. Please ask in another way.")
     asking_again_may_help = False

@@ -17,6 +17,7 @@ from bot.conversation import (
 )
 from bot.engine import Engine
 from bot.errors import ChannelError
+from bot.language import ngettext, number, speaking
 from bot.parts import TextPart
 from bot.ports import Channel
 
@@ -78,8 +79,14 @@ class Intake:
         ahead = self._engine.ahead_of(message)
         if ahead == 0:
             return
-        others = "one other message" if ahead == 1 else f"{ahead} other messages"
+        with speaking(message.reference.locale):
+            sentence = ngettext(
+                "I will come to this after one other message.",
+                "I will come to this after {count} other messages.",
+                ahead,
+            )
+            part = TextPart(text=sentence.format(count=number(ahead)))
         try:
-            await self._channel.send(message.reference, TextPart(text=f"I will come to this after {others}."))
+            await self._channel.send(message.reference, part)
         except ChannelError as error:  # a courtesy: the answer itself comes all the same
             log.info("notice was not delivered", extra={"message_id": message.id, "why": str(error)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.language import _
 from bot.turn_code import TurnCode
 from bot.turn_record import ANSWERED, Outcome
 
@@ -50,7 +51,7 @@ class ApologyPart:
     @property
     def words(self) -> str:
         """All of it as plain text."""
-        return f"{self.text}\n\nCode {self.code}."
+        return f"{self.text}\n\n{_('Code {code}.').format(code=self.code)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

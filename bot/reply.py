@@ -12,13 +12,14 @@ from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
+from bot.language import N_, _
 from bot.media import picture_type
 from bot.parts import FilesPart, Part, PicturePart, StoredFile, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
 
 log = logging.getLogger(__name__)
 
-NO_ANSWER = "The assistant ended without an answer. Please ask again, perhaps in other words."
+NO_ANSWER = N_("The assistant ended without an answer. Please ask again, perhaps in other words.")
 
 MAX_SHOWN_CHARS = 40_000
 """Of an answer's text in a chat: some ten screens in Teams. A longer one comes as a file, with its beginning."""
@@ -56,7 +57,7 @@ class ReplyWriter:
         text = await self._beginning(text.strip(), key, collected)
         text = "\n\n".join(filter(None, (text, *collected.losses)))
         if not text and not collected.pictures and not collected.files:
-            text = NO_ANSWER
+            text = _(NO_ANSWER)
         files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
         return (*(say(text) if text else ()), *collected.pictures, *files)
 
@@ -72,7 +73,8 @@ class ReplyWriter:
             return text
         ends = (text.rfind(pause, MAX_SHOWN_CHARS // 2, MAX_SHOWN_CHARS) for pause in ("\n\n", "\n", " "))
         end = next((end for end in ends if end >= 0), MAX_SHOWN_CHARS)
-        return f"{text[:end]}\n\n*This is the beginning of a long answer. All of it is in the file {name}.*"
+        note = _("This is the beginning of a long answer. All of it is in the file {name}.").format(name=name)
+        return f"{text[:end]}\n\n*{note}*"
 
     async def _show(self, image: AnswerImage, number: int, key: ConversationKey, collected: _Collected) -> None:
         """Keep a picture and show it; what cannot be shown safely is linked like any other file."""
@@ -84,9 +86,11 @@ class ReplyWriter:
                 return
             stored = await self.files.put(key, f"plot-{number}{_extension(fitted)}", fitted)
         except (AssistantError, StorageError) as error:
-            collected.losses.append(_loss(f"Plot {number}", image.file, error))
+            collected.losses.append(_loss(_("Plot {number}").format(number=number), image.file, error))
         else:
-            alt_text = image.alt_text or f"Plot {number}, drawn by the assistant's code for this question."
+            alt_text = image.alt_text or _("Plot {number}, drawn by the assistant's code for this question.").format(
+                number=number
+            )
             collected.pictures.append(PicturePart(file=stored, alt_text=alt_text))
 
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
@@ -94,7 +98,7 @@ class ReplyWriter:
             data = await self._read(file.file)
             await self._keep(file.name, data, key, collected)
         except (AssistantError, StorageError) as error:
-            collected.losses.append(_loss(f"The file {file.name}", file.file, error))
+            collected.losses.append(_loss(_("The file {name}").format(name=file.name), file.file, error))
 
     async def _read(self, file: FileRef) -> bytes:
         async with self.assistant.open_file(file) as chunks:
@@ -118,7 +122,7 @@ def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
         yield from pieces
         shown += len(pieces)
     if given and not shown:  # an answer of which nothing can be shown is told, never passed over in silence
-        yield from (TextPart(text=piece) for piece in channel.split(NO_ANSWER))
+        yield from (TextPart(text=piece) for piece in channel.split(_(NO_ANSWER)))
 
 
 def readable(text_so_far: str) -> str:
@@ -155,7 +159,11 @@ def _without_sandbox_links(text: str, known: set[str] | None) -> str:
         name = _file_name(rest[:end])
         said += text[position:begin]
         if not text[begin:start].startswith("!"):
-            said += (label or name) if found_at or known is None else f"{label or name} (this file is not available)"
+            said += (
+                (label or name)
+                if found_at or known is None
+                else _("{name} (this file is not available)").format(name=label or name)
+            )
         position = start + len(_SANDBOX) + end + (label is not None)
     return said + text[position:]
 
@@ -190,4 +198,5 @@ def _extension(picture: bytes) -> str:
 
 def _loss(what: str, file: FileRef, error: BotError) -> str:
     log.warning("file of an answer is lost", extra={"file": file, "error": type(error).__name__, "why": str(error)})
-    return f"*{what} could not be brought to you. Please ask again if you need it.*"
+    sentence = _("{what} could not be brought to you. Please ask again if you need it.").format(what=what)
+    return f"*{sentence}*"

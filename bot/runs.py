@@ -20,6 +20,7 @@ from bot.codec import call_from_json, call_to_json
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, RunTooSlowError, StorageError
 from bot.functions import INTERRUPTED, Caller
+from bot.language import _
 from bot.ports import Assistant, Conversations, Functions, Live
 from bot.reply import readable
 from bot.run import (
@@ -113,7 +114,7 @@ async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
             last = await _last_event(assistant, thread, run, live)
             if isinstance(last, Settled):
                 return EndedRuns(chain=tuple(chain), outcome=last.outcome)
-            await live.status(PHASES[RunPhase.FUNCTIONS])
+            await live.status(_(PHASES[RunPhase.FUNCTIONS]))
             tools_name = RunName(f"{name} tools {tool_round}")
             tools_step = _tools_step(tool_round, chain[0])
             resume = partial(assistant.resume, thread, run, name=tools_name)
@@ -137,7 +138,7 @@ async def _last_event(assistant: Assistant, thread: ThreadId, run: RunId, live: 
         async for event in events:
             match event:
                 case Progress(phase=phase):
-                    await live.status(PHASES[phase])
+                    await live.status(_(PHASES[phase]))
                 case TextSoFar(text=text):
                     await live.text(readable(text))
                 case Settled() | ToolsWanted():

@@ -1,37 +1,38 @@
-"""What the bot says itself, without the assistant."""
+"""What the bot says itself, without the assistant. Each sentence is said through `bot.language._`."""
 
 from __future__ import annotations
 
+from bot.language import N_
 from bot.run import RunPhase
 
-NEW_DONE = "This is a new conversation: I no longer look at what was said before."
-STOP_DONE = "There is nothing left to stop."
-STOP_CUT = "Stopped. I leave out the rest of that answer."
-NOT_READ = (
+NEW_DONE = N_("This is a new conversation: I no longer look at what was said before.")
+STOP_DONE = N_("There is nothing left to stop.")
+STOP_CUT = N_("Stopped. I leave out the rest of that answer.")
+NOT_READ = N_(
     "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
     "Please send again later what you still need."
 )
-NOT_SERVED = (
+NOT_SERVED = N_(
     "Sorry, I am not set up to answer you here. If you think I should be, please ask the people who run this bot."
 )
 STARTERS = (
-    "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph.",
-    "Where do x^2 and 2x + 3 meet? Plot both.",
-    "Plot sin(x) and cos(x) from -2pi to 2pi.",
+    N_("Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."),
+    N_("Where do x^2 and 2x + 3 meet? Plot both."),
+    N_("Plot sin(x) and cos(x) from -2pi to 2pi."),
 )
 """Questions to begin with."""
-HINT = f"Hello! Ask me something, for example: *{STARTERS[0]}*"
-WELCOME = (
+HINT = N_("Hello! Ask me something, for example: *{example}*")
+WELCOME = N_(
     "Hello! I compute, plot and work with data, and I show how. "
     "Ask me in plain words, or begin with one of these; /help tells more."
 )
-WELCOME_ALL = (
+WELCOME_ALL = N_(
     "Hello! I compute, plot and work with data, and I show how. "
     "Mention me in a message and I answer it where it stands; I do not read the others. "
     "Begin with one of these if you like."
 )
 """The same where several people read along."""
-HELP = (
+HELP = N_(
     "Ask me a question in plain words; I can compute, plot and work with data. "
     "Files may come along, such as csv, Excel or pictures, where you can attach some.\n\n"
     "- **/new** starts afresh, without what was said before\n"
@@ -39,10 +40,10 @@ HELP = (
     "- **/help** shows this"
 )
 PHASES = {
-    RunPhase.QUEUED: "Waiting for the assistant",
-    RunPhase.WORKING: "Thinking",
-    RunPhase.CODE: "Running code",
-    RunPhase.FUNCTIONS: "Looking something up",
+    RunPhase.QUEUED: N_("Waiting for the assistant"),
+    RunPhase.WORKING: N_("Thinking"),
+    RunPhase.CODE: N_("Running code"),
+    RunPhase.FUNCTIONS: N_("Looking something up"),
 }
 """What a person sees while a run is in a phase, where the channel shows it."""
 

@@ -21,6 +21,7 @@ from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_l
 from bot.errors import BotError, DeliveryError, ThreadGoneError
 from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
+from bot.language import _, number
 from bot.media import picture_type_at
 from bot.parts import Part, Reply, TextPart, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live
@@ -94,15 +95,16 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
 async def _reply(turn: Turn, outside: Outside, live: Live) -> Reply:
     match turn.state:
         case TurnState.REJECTED:
-            return Reply(parts=say(sentences.NOT_READ), outcome=REJECTED)
+            return Reply(parts=say(_(sentences.NOT_READ)), outcome=REJECTED)
         case TurnState.DELETED:
             return Reply(parts=(), outcome=DELETED)
         case TurnState.REFUSED:
-            return Reply(parts=say(sentences.NOT_SERVED), outcome=REFUSED)
+            return Reply(parts=say(_(sentences.NOT_SERVED)), outcome=REFUSED)
         case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
-            return Reply(parts=(WelcomePart(text=text, starters=sentences.STARTERS),), outcome=WELCOMED)
+            starters = tuple(map(_, sentences.STARTERS))
+            return Reply(parts=(WelcomePart(text=_(text), starters=starters),), outcome=WELCOMED)
         case TurnState.WAITING if turn.heard(STOP_HEARD) is True:
             return Reply(parts=())  # the turn that this /stop stopped has said so
         case TurnState.WAITING:
@@ -129,16 +131,17 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
         match turn.message.name:
             case CommandName.NEW:
                 await outside.conversations.forget(turn.message.key)
-                return sentences.NEW_DONE
+                return _(sentences.NEW_DONE)
             case CommandName.STOP:
-                return sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT
+                return _(sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT)
             case CommandName.HELP:
-                return sentences.HELP
+                return _(sentences.HELP)
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
-        return sentences.HINT
+        return _(sentences.HINT).format(example=_(sentences.STARTERS[0]))
     if len(text) > MAX_TEXT_CHARS:
-        return f"Your message has {len(text):,} characters; I can read at most {MAX_TEXT_CHARS:,}."
+        sentence = _("Your message has {count} characters; I can read at most {limit}.")
+        return sentence.format(count=number(len(text)), limit=number(MAX_TEXT_CHARS))
     return objection_to(attachments)
 
 
@@ -176,11 +179,11 @@ async def _upload_all(turn: Turn, outside: Outside) -> tuple[UploadedFile, ...]:
     AttachmentError, StorageError, AssistantError.
     """
     uploaded, names = [], set[str]()
-    for number, attachment in enumerate(turn.message.attachments):
+    for index, attachment in enumerate(turn.message.attachments):
         name = unlike(attachment.name, names)
         names.add(name)
         upload = partial(_upload, attachment, name, turn, outside)
-        ref, is_picture = await turn.step(StepKey(StepKind.FILE, number), upload)
+        ref, is_picture = await turn.step(StepKey(StepKind.FILE, index), upload)
         uploaded.append(UploadedFile(ref=FileRef(ref), name=attachment.name, is_picture=is_picture))
     return tuple(uploaded)
 

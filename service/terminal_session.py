@@ -20,7 +20,7 @@ from typing import Final
 
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
-from bot.attachments import MAX_FILES, TOO_MANY, Attachment, join_names
+from bot.attachments import MAX_FILES, Attachment, join_names, too_many
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
@@ -97,7 +97,7 @@ class TerminalSession:
         """Take files for the next question; returns the sentence that confirms it. Raises AttachmentError."""
         given = (*self.given, *files_at(paths))
         if len(given) > MAX_FILES:
-            raise AttachmentError("too many files", apology=TOO_MANY)
+            raise AttachmentError("too many files", apology=too_many())
         self.given = given
         return f"With your next question: {join_names([attachment.name for attachment in given])}."
 

@@ -31,6 +31,7 @@ from adapters.teams.file_places import FilePlace, FilePlaces
 from bot.attachments import MAX_FILE_BYTES, Attachment, too_large
 from bot.conversation import ConversationReference
 from bot.errors import AttachmentError, StorageError
+from bot.language import _
 from bot.ports import IncomingFiles
 from bot.received_file import receive
 from httpkit.egress import AddressRefusedError, egress_session
@@ -169,7 +170,7 @@ class TeamsFiles(IncomingFiles):
 
     async def _chunks(self, attachment: Attachment, place: FilePlace, token: str | None) -> AsyncGenerator[bytes, None]:
         """The bytes at a place, or where its redirects lead: each is judged like the first, and none sees the token."""
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _redirect in range(_MAX_REDIRECTS + 1):
             headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
             session = self._sessions.of(place)
             async with session.get(place.url, headers=headers, allow_redirects=False) as response:
@@ -204,7 +205,9 @@ async def _chunks_in(attachment: Attachment) -> AsyncIterator[bytes]:
 def _refused(attachment: Attachment) -> AttachmentError:
     return AttachmentError(
         "a file lies at an address that is not to be asked",
-        apology=f"I may not fetch {attachment.name} from where it lies. Please attach the file itself.",
+        apology=_("I may not fetch {name} from where it lies. Please attach the file itself.").format(
+            name=attachment.name
+        ),
     )
 
 
@@ -216,11 +219,11 @@ def _told(attachment: Attachment, failure: Exception) -> AttachmentError:
     """The failure of the last attempt, in a sentence for the file's sender."""
     match failure:
         case _StatusError(status=401 | 403, had_token=True):
-            sentence = f"Teams would not let me open {attachment.name}. Please send it again."
+            sentence = _("Teams would not let me open {name}. Please send it again.").format(name=attachment.name)
         case _StatusError(status=401 | 403 | 410):
-            sentence = f"The link to {attachment.name} has expired. Please send the file again."
+            sentence = _("The link to {name} has expired. Please send the file again.").format(name=attachment.name)
         case _StatusError(status=404):
-            sentence = f"{attachment.name} is no longer there. Please send it again."
+            sentence = _("{name} is no longer there. Please send it again.").format(name=attachment.name)
         case _:
             return _lost(attachment, str(failure) if isinstance(failure, _StatusError) else type(failure).__name__)
     return AttachmentError(f"a file cannot be fetched: {failure}", apology=sentence)
@@ -229,5 +232,5 @@ def _told(attachment: Attachment, failure: Exception) -> AttachmentError:
 def _lost(attachment: Attachment, why: str) -> AttachmentError:
     return AttachmentError(
         f"a file cannot be fetched: {why}",
-        apology=f"I could not fetch {attachment.name}. Please send it again.",
+        apology=_("I could not fetch {name}. Please send it again.").format(name=attachment.name),
     )

@@ -18,8 +18,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.webchat.transcripts import Activity, ConversationId
 from adapters.webchat.uploads import Uploads
-from bot.attachments import MAX_FILE_BYTES, MAX_FILES, TOO_MANY, Attachment
+from bot.attachments import MAX_FILE_BYTES, MAX_FILES, Attachment, too_many
 from bot.errors import AttachmentError
+from bot.language import _, number
 from httpkit.http_errors import RequestRefusedError
 
 _MAX_ACTIVITY_BYTES: Final = 2 * 1024 * 1024  # with the small pictures that Web Chat makes of pictures
@@ -49,8 +50,9 @@ async def read_form(request: web.Request, uploads: Uploads, form: UploadForm) ->
     if not request.content_type.startswith("multipart/"):
         raise RequestRefusedError(415, "UnsupportedMediaType", "Send multipart/form-data.")
     if (request.content_length or 0) > _MAX_FORM_BYTES:
-        limit = f"{MAX_FILES} files of {MAX_FILE_BYTES // 1_000_000} MB"
-        raise AttachmentError("a form is too large", apology=f"That is too much at once: I take at most {limit}.")
+        sentence = _("That is too much at once: I take at most {count} files of {limit_mb} MB.")
+        apology = sentence.format(count=MAX_FILES, limit_mb=number(MAX_FILE_BYTES // 1_000_000))
+        raise AttachmentError("a form is too large", apology=apology)
     try:
         async with asyncio.timeout(_MAX_FORM_S):
             async for part in await request.multipart():
@@ -68,7 +70,7 @@ async def _read_part(part: BodyPartReader, uploads: Uploads, form: UploadForm) -
         form.said = await _activity(part)
     elif part.filename is not None or part.name == "file":
         if len(form.attachments) == MAX_FILES:
-            raise AttachmentError("too many files", apology=TOO_MANY)
+            raise AttachmentError("too many files", apology=too_many())
         said_to_be = part.headers.get("Content-Type", "")
         content_type = said_to_be if _MEDIA_TYPE.fullmatch(said_to_be) else ""
         form.attachments.append(

@@ -22,7 +22,7 @@ async function start() {
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
     window.WebChat.renderWebChat(
-      { ...look(dark.matches, still.matches), directLine, store, nonce, userID: "user", username: "You", locale: "en-US" },
+      { ...look(dark.matches, still.matches), directLine, store, nonce, userID: "user", username: "You", locale: navigator.language },
       byId("chat"),
     );
   render();

@@ -62,7 +62,7 @@ async def test_the_new_command_gives_the_conversation_a_new_thread() -> None:
 
 async def test_a_message_of_only_a_mention_gets_a_hint_and_starts_no_run() -> None:
     world = World()
-    assert await world.answer("  ") == [TextPart(text=sentences.HINT)]
+    assert await world.answer("  ") == [TextPart(text=sentences.HINT.format(example=sentences.STARTERS[0]))]
     assert world.assistant.runs == {}
 
 
