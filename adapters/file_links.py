@@ -9,6 +9,7 @@ picture types are shown, and everything else goes out as a download whose type n
 from __future__ import annotations
 
 import hashlib
+import html
 import logging
 import re
 import time
@@ -39,6 +40,14 @@ _ALWAYS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+_EXPIRED: Final = (410, "LinkExpired", "This link has expired. Ask in the chat for the file again.")
+_NOT_FOUND: Final = (404, "NotFound", "There is no file at this address.")
+_DOWN: Final = (503, "StorageDown", "Files cannot be read at the moment. Try again in a few seconds.")
+_PAGE: Final = (
+    '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>No file</title>'
+    "<h1>No file</h1><p>{message}</p></html>"
+)
 
 Keys = Callable[[], Awaitable[Sequence[bytes]]]
 """The signing keys, the newest first; raises StorageError. Only the first one signs, the others still verify."""
@@ -115,14 +124,12 @@ def add_file_routes(app: web.Application, files: FileReader, links: SignedLinks)
             token = await links.token(request.match_info["link"])
             file = await files.read(token)
         except LinkRefusedError as refusal:
-            if refusal.expired:
-                return _error(410, "LinkExpired", "This link has expired. Ask in the chat for the file again.")
-            return _error(404, "NotFound", "There is no file at this address.")
+            return _error(request, *(_EXPIRED if refusal.expired else _NOT_FOUND))
         except StorageError as error:
             log.warning("file was not readable", extra={"why": str(error)})
-            return _error(503, "StorageDown", "Files cannot be read at the moment.", {"Retry-After": "10"})
+            return _error(request, *_DOWN, headers={"Retry-After": "10"})
         if file is None:
-            return _error(404, "NotFound", "There is no file at this address.")
+            return _error(request, *_NOT_FOUND)
         return web.Response(body=file.data, headers=_headers(file))
 
     for prefix in sorted({"", links.path}):  # a proxy may take the prefix away or leave it
@@ -138,9 +145,12 @@ def _headers(file: ServedFile) -> dict[str, str]:
     }
 
 
-def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.json_response(
-        {"error": {"code": code, "message": message}},
-        status=status,
-        headers={**_ALWAYS, "Cache-Control": "no-store", **(headers or {})},
-    )
+def _error(
+    request: web.Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A sentence for a person who opened the link in a browser, and JSON for a program."""
+    headers = {**_ALWAYS, "Cache-Control": "no-store", "Vary": "Accept", **(headers or {})}
+    if "text/html" in request.headers.get("Accept", ""):
+        page = _PAGE.format(message=html.escape(message))
+        return web.Response(text=page, status=status, content_type="text/html", headers=headers)
+    return web.json_response({"error": {"code": code, "message": message}}, status=status, headers=headers)

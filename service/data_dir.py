@@ -24,8 +24,7 @@ def prepare_data_dir(folder: Path) -> Path:
         (folder / "writable").unlink(missing_ok=True)  # another process may look at the same moment
     except OSError as error:
         raise StorageError(
-            f"DATA_DIR {folder} cannot be written: {error.strerror}. Set DATA_DIR to a folder this user may write, "
-            "on a disk that has room."
+            f"DATA_DIR {folder} cannot be written: {error.strerror}. Set DATA_DIR to a folder this user may write"
         ) from error
     return folder
 

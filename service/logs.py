@@ -29,8 +29,11 @@ _QUIET = (
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def set_up_logs(*, level: LogLevel, form: LogFormat, no_color: bool, stream: TextIO | None = None) -> None:
-    """Send every log line of this process to standard error (or to `stream`): one line, or one JSON object, each."""
+def set_up_logs(*, level: LogLevel | None, form: LogFormat, no_color: bool, stream: TextIO | None = None) -> None:
+    """Send every log line of this process to standard error (or to `stream`): one line, or one JSON object, each.
+
+    Without a level, a person at a terminal sees warnings, and a file or collector gets what the service does too.
+    """
     out = sys.stderr if stream is None else stream
     as_text = form is LogFormat.TEXT or (form is LogFormat.AUTO and out.isatty())
     handler = logging.StreamHandler(out)
@@ -39,7 +42,7 @@ def set_up_logs(*, level: LogLevel, form: LogFormat, no_color: bool, stream: Tex
     handler.setFormatter(_text_lines(colors=out.isatty() and not no_color) if as_text else _json_lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel((level or (LogLevel.WARNING if out.isatty() else LogLevel.INFO)).upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

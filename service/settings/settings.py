@@ -159,7 +159,7 @@ class Settings:
     sandbox_python: Path
     run_deadline_s: float
     teams_app: TeamsApp
-    log_level: LogLevel
+    log_level: LogLevel | None  # None: by where the log goes
     log_format: LogFormat
     no_color: bool
 
@@ -193,7 +193,7 @@ class Settings:
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
             teams_app=_teams_app(reading),
-            log_level=reading.value(table.LOG_LEVEL),
+            log_level=reading.optional(table.LOG_LEVEL),
             log_format=reading.value(table.LOG_FORMAT),
             no_color=reading.optional(table.NO_COLOR) is not None,
         )

@@ -150,7 +150,9 @@ def _misspelt(unknown: Found) -> Mistake | None:
     """The mistake in an unknown name; None if it belongs to another program."""
     upper = unknown.name.upper()
     close = difflib.get_close_matches(upper, _NAMES, n=1, cutoff=0.8)
-    guess = _NAMES_ELSEWHERE.get(upper) or (_NAMES[close[0]] if close else None)
+    # A swap of two letters in a name as short as PORT is less alike than that.
+    swapped = next((name for name in _NAMES if sorted(name) == sorted(upper)), None)
+    guess = _NAMES_ELSEWHERE.get(upper) or next((_NAMES[name] for name in (*close, swapped) if name), None)
     if guess is not None:
         return Mistake(about=str(unknown), wrong=f"is not a setting of this program. Did you mean {guess}?")
     if upper.startswith(_OUR_PREFIXES):

@@ -254,8 +254,9 @@ TEAMS_TERMS_URL: Final = Setting(
     "Page with your terms of use.", default_doc="TEAMS_WEBSITE_URL")
 
 LOG_LEVEL: Final = Setting(
-    "LOG_LEVEL", parsers.one_of(LogLevel), LogLevel.INFO, "debug",
-    "Lowest level to log: `debug`, `info`, `warning` or `error`. No level logs what people write.")
+    "LOG_LEVEL", parsers.one_of(LogLevel), None, "debug",
+    "Lowest level to log: `debug`, `info`, `warning` or `error`. No level logs what people write.",
+    default_doc="info; warning on a terminal")
 LOG_FORMAT: Final = Setting(
     "LOG_FORMAT", parsers.one_of(LogFormat), LogFormat.AUTO, "json",
     "`text`, `json` (one object a line), or `auto`: text on a terminal, else JSON.")

@@ -138,6 +138,14 @@ def test_a_full_disk_is_told(tmp_path: Path, full_disk: Path) -> None:
     assert "room" in talk
 
 
+@pytest.mark.parametrize("free_kb", [16, 40, 64, 128])
+def test_a_disk_that_is_full_soon_is_told_with_what_to_do(tmp_path: Path, full_disk: Path, free_kb: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={64 + free_kb}k", full_disk], check=True)  # ux.md 3.19
+    code, talk = ended(tmp_path, "serve", PORT="0", DATA_DIR=str(full_disk / "data"))
+    assert (code, talk.count("\n")) == (2, 1)
+    assert "on a disk that has room" in talk or "Make room on the disk" in talk, talk
+
+
 def fill(file: Path) -> None:
     with suppress(OSError), file.open("wb", buffering=0) as filling:
         while True:

@@ -159,6 +159,17 @@ async def test_a_link_whose_file_is_gone_is_not_found_in_json(
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+async def test_a_browser_is_shown_a_sentence_where_a_link_opens_nothing(
+    links: SignedLinks, address: str, client: ClientSession
+) -> None:
+    accept = {"Accept": "text/html,application/xhtml+xml;q=0.9"}
+    async with client.get(f"{address}/{await signed(links)}", headers=accept) as answer:
+        assert answer.status == 404
+        assert answer.content_type == "text/html"
+        assert "<p>There is no file at this address.</p>" in await answer.text()
+        assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
 @pytest.mark.parametrize(
     "token", ["..%2F..%2Fetc", "%2e%2e", "a", "%00" * 20, "%ff" * 20, "a" * 500, "x.y" * 10, TOKEN]
 )

@@ -85,6 +85,26 @@ def test_less_important_lines_are_left_out(log: logging.Logger) -> None:
     assert out.getvalue() == ""
 
 
+def test_without_a_level_a_terminal_shows_warnings_and_a_file_what_the_service_does(log: logging.Logger) -> None:
+    for out, shown in ((Terminal(), False), (io.StringIO(), True)):
+        set_up_logs(level=None, form=LogFormat.AUTO, no_color=True, stream=out)
+        log.info("ready")
+        log.warning("careful")
+        assert "careful" in out.getvalue()
+        assert ("ready" in out.getvalue()) is shown
+
+
+def test_a_lack_of_descriptors_is_logged_once_a_minute_and_without_a_traceback() -> None:
+    """S6."""
+    out = io.StringIO()
+    set_up_logs(level=LogLevel.INFO, form=LogFormat.JSON, no_color=True, stream=out)
+    for _ in range(100):
+        lack = OSError(24, "Too many open files")
+        logging.getLogger("asyncio").error("socket.accept() out of system resource\nsocket: <s>", exc_info=lack)
+    assert "ulimit" in only_line(out)["event"]
+    assert "exception" not in only_line(out)
+
+
 def test_auto_is_text_on_a_terminal_and_json_elsewhere(log: logging.Logger) -> None:
     out = text_lines()
     log.info("run finished", extra={"run": "run_1"})

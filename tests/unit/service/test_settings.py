@@ -42,7 +42,7 @@ def test_nothing_set_is_the_embedded_assistant_with_the_tutor_on_loopback() -> N
     assert settings.data_dir == Path.cwd() / "data"
     assert settings.assistant_name == "Math Tutor"
     assert settings.run_deadline_s == 600
-    assert (settings.log_level, settings.log_format) == (LogLevel.INFO, LogFormat.AUTO)
+    assert (settings.log_level, settings.log_format) == (None, LogFormat.AUTO)
     assert settings.sandbox_python.parts[-3:] == (".sandbox", "bin", "python")
 
 
@@ -107,7 +107,7 @@ def test_an_unknown_name_like_ours_is_a_mistake_in_the_environment(
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("port", "PORT"), ("OPENAI_API_KEYS", "OPENAI_API_KEY"), ("OPENAI_API_BASE", "OPENAI_BASE_URL")],
+    [("port", "PORT"), ("PROT", "PORT"), ("OPENAI_API_KEYS", "OPENAI_API_KEY"), ("OPENAI_API_BASE", "OPENAI_BASE_URL")],
 )
 def test_a_misspelt_name_in_the_file_is_a_mistake(tmp_path: Path, name: str, meant: str) -> None:
     [told] = mistakes(tmp_path, f"{name}=x\n")
