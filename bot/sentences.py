@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.language import N_
+from bot.language import N_, _
 from bot.run import RunPhase
 
 NEW_DONE = N_("This is a new conversation: I no longer look at what was said before.")
@@ -50,9 +50,11 @@ PHASES = {
 
 def working_on_it(status: str) -> str:
     """The message of a channel that the answer will take the place of."""
-    return f"Working on it: {status[:1].lower()}{status[1:]}" if status else "Working on it"
+    if not status:
+        return _("Working on it")
+    return _("Working on it: {status}").format(status=status[:1].lower() + status[1:])
 
 
 def status_with_time(status: str, seconds: float) -> str:
     """What is being done, and for how long the person has been waiting."""
-    return f"{status or PHASES[RunPhase.WORKING]}, {seconds:.0f} s"
+    return f"{status or _(PHASES[RunPhase.WORKING])}, {seconds:.0f} s"
