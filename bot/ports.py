@@ -20,7 +20,10 @@ from bot.turn_record import ANSWERED, Outcome
 
 
 class Assistant(Protocol):
-    """Threads and runs, whichever backend serves them. Every method raises AssistantError and nothing else."""
+    """Threads and runs, whichever backend serves them.
+
+    Every method raises AssistantError and nothing else; a backend that keeps ThreadStates, StorageError too.
+    """
 
     async def open_thread(self, key: ConversationKey) -> ThreadId:
         """Create an empty thread for a conversation."""
@@ -260,6 +263,18 @@ class Conversations(Protocol):
 
     async def forget(self, key: ConversationKey) -> None:
         """From now on this conversation has no thread."""
+        ...
+
+
+class ThreadStates(Protocol):
+    """What a backend keeps with a thread because its service does not. Every method raises StorageError only."""
+
+    async def state_of(self, thread: ThreadId) -> str:
+        """The text that was kept last; empty if there is none."""
+        ...
+
+    async def keep_state(self, thread: ThreadId, state: str) -> None:
+        """Keep this text as long as a conversation has the thread; dropped where no conversation has it."""
         ...
 
 

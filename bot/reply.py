@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,15 @@ class _Collected:
     pictures: list[PicturePart] = field(default_factory=list)
     files: list[StoredFile] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # of all that came along
+    digests: set[bytes] = field(default_factory=set)  # of the same: what a service names in two places is there once
+
+    def has(self, data: bytes) -> bool:
+        """Whether these bytes came along already; from now on they did."""
+        digest = hashlib.sha256(data).digest()
+        was_there = digest in self.digests
+        self.digests.add(digest)
+        return was_there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +63,7 @@ class ReplyWriter:
             await self._show(image, number, key, collected)
         for file in answer.files:
             await self._link(file, key, collected)
-        text = _without_sandbox_links(answer.text, known={file.name for file in collected.files})
+        text = _without_sandbox_links(answer.text, known={file.name for file in collected.files} | collected.names)
         text = await self._beginning(text.strip(), key, collected)
         text = "\n\n".join(filter(None, (text, *collected.losses)))
         if not text and not collected.pictures and not collected.files:
@@ -80,10 +90,15 @@ class ReplyWriter:
         """Keep a picture and show it; what cannot be shown safely is linked like any other file."""
         try:
             data = await self._read(image.file)
+            collected.names.update(filter(None, [image.name]))
+            if collected.has(data):
+                return
             fitted = await self.pictures.fit(data) if picture_type(data) else None
             if fitted is None:
-                await self._keep(f"picture-{number}", data, key, collected)
+                await self._keep(image.name or f"picture-{number}", data, key, collected)
                 return
+            if image.name and fitted != data:  # code saved it for the person, so they get it as it is, too
+                await self._keep(image.name, data, key, collected)
             stored = await self.files.put(key, f"plot-{number}{_extension(fitted)}", fitted)
         except (AssistantError, StorageError) as error:
             collected.losses.append(_loss(_("Plot {number}").format(number=number), image.file, error))
@@ -96,6 +111,7 @@ class ReplyWriter:
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
         try:
             data = await self._read(file.file)
+            collected.names.add(file.name)
             await self._keep(file.name, data, key, collected)
         except (AssistantError, StorageError) as error:
             collected.losses.append(_loss(_("The file {name}").format(name=file.name), file.file, error))

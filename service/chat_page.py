@@ -39,7 +39,12 @@ from service.greeting import describe_assistant
 from service.listen_socket import url_of
 from service.settings import Backend, Secret, Settings
 
-_POSSIBLE: Final = {Backend.EMBEDDED: tuple(Kind), Backend.ASSISTANTS: (Kind.CONNECTOR_DOWN, Kind.REDELIVERY)}
+_WITHOUT_MODEL: Final = (Kind.CONNECTOR_DOWN, Kind.REDELIVERY)
+_POSSIBLE: Final = {
+    Backend.EMBEDDED: tuple(Kind),
+    Backend.RESPONSES: _WITHOUT_MODEL,
+    Backend.ASSISTANTS: _WITHOUT_MODEL,
+}
 _BUNDLE: Final = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
 
 

@@ -31,6 +31,7 @@ from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
 from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
+from adapters.openai.responses.responses_backend import ResponsesBackend
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
@@ -42,11 +43,21 @@ from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
 from bot.errors import StorageError, StorageInUseError
 from bot.intake import Intake
-from bot.ports import Conversations, Exchanges, FileLinks, FileReader, FileStore, Ledger, TurnsOfConversation
+from bot.ports import (
+    Conversations,
+    Exchanges,
+    FileLinks,
+    FileReader,
+    FileStore,
+    Ledger,
+    ThreadStates,
+    TurnsOfConversation,
+)
 from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
 from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
+from service.hosted_assistants import open_service_endpoint, responses_backend
 from service.listen_socket import LOOPBACK
 from service.settings import (
     AzureEndpoint,
@@ -54,6 +65,7 @@ from service.settings import (
     Blobs,
     BlobsByIdentity,
     BlobsByKey,
+    FoundryEndpoint,
     OpenAIEndpoint,
     Secret,
     Settings,
@@ -98,12 +110,16 @@ class Hooks:
     assistant_of: Callable[[ConversationKey], str | None] = nobody
 
 
+class KeptThreads(Conversations, ThreadStates, Protocol):
+    """Which thread a conversation has, and what its backend keeps with it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStores:
     """Where turns are, and which thread a conversation has. Usable once the ledger has started."""
 
     ledger: Ledger
-    conversations: Conversations
+    conversations: KeptThreads
     timelines: TurnsOfConversation
 
 
@@ -150,7 +166,8 @@ async def open_bot(
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(open_sandbox(settings))
         client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
-        assistant = await find_assistant(client, settings, hooks)
+        assistant = await find_assistant(client, settings, stores.conversations, hooks)
+        stack.push_async_callback(assistant.close)
         session = await stack.enter_async_context(connector_session())
         token = await stack.enter_async_context(open_bot_token(settings))
         authentication = await stack.enter_async_context(open_authentication(settings))
@@ -244,11 +261,13 @@ def _model(settings: Settings) -> Model:
         case AzureEndpoint(url=url, api_key=key, api_version=version):
             return ChatCompletions.on_azure(
                 endpoint=url,
-                api_key=key.reveal(),
+                api_key=key.reveal() if key else "none",
                 api_version=version,
                 model=settings.model or "",
                 settings=SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL"),
             )
+        case FoundryEndpoint():
+            raise AssertionError("the settings put no Foundry project behind the embedded server")
 
 
 async def find_model_fault(settings: Settings) -> str | None:
@@ -259,9 +278,9 @@ async def find_model_fault(settings: Settings) -> str | None:
         case OpenAIEndpoint(base_url=url, api_key=key):
             setting, headers = "OPENAI_BASE_URL", {"Authorization": f"Bearer {key.reveal() if key else 'none'}"}
         case AzureEndpoint(url=url, api_key=key):
-            setting, headers = "AZURE_OPENAI_ENDPOINT", {"api-key": key.reveal()}
+            setting, headers = "AZURE_OPENAI_ENDPOINT", {"api-key": key.reveal() if key else "none"}
             url = f"{url.rstrip('/')}/openai/v1"
-        case None:
+        case None | FoundryEndpoint():
             return None
     fault = await find_endpoint_fault(url, setting=setting, headers=headers)
     if fault:
@@ -278,24 +297,18 @@ async def open_client(settings: Settings, sandbox: Sandbox, hooks: Hooks) -> Asy
             server = await stack.enter_async_context(open_assistants_server(settings, sandbox, key, hooks=hooks))
             endpoint = Endpoint(base_url=server.base_url, api_key=key.reveal())
         else:
-            endpoint = _service_endpoint(settings)
+            endpoint = await stack.enter_async_context(open_service_endpoint(settings))
         client = Client(endpoint=endpoint, listener=hooks.call_listener)
         stack.push_async_callback(client.close)
         yield client
 
 
-def _service_endpoint(settings: Settings) -> Endpoint:
-    match settings.endpoint:
-        case OpenAIEndpoint(base_url=url, api_key=key):
-            return Endpoint(base_url=url, api_key=key.reveal() if key else "none")
-        case AzureEndpoint(url=url, api_key=key, api_version=version):
-            return Endpoint(base_url=f"{url}/openai", api_key=key.reveal(), api_version=version or "", azure_key=True)
-        case None:
-            raise AssertionError("the settings demand an address for this backend")
-
-
-async def find_assistant(client: Client, settings: Settings, hooks: Hooks | None = None) -> AssistantsBackend:
+async def find_assistant(
+    client: Client, settings: Settings, states: ThreadStates, hooks: Hooks | None = None
+) -> AssistantsBackend | ResponsesBackend:
     """The assistant that the settings name, which is created if there is none. Raises AssistantError."""
+    if settings.backend is Backend.RESPONSES:
+        return responses_backend(settings, client, states)
     profile = assistant_profile(settings, settings.assistant_name, settings.assistant_instructions)
     return AssistantsBackend(
         assistant_id=settings.assistant_id or await ensure_assistant(client, profile),

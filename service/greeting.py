@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.settings import AzureEndpoint, Backend, OpenAIEndpoint, Settings
+from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
 from service.settings.secret import Secret
 
 _CONNECT = """\
@@ -65,6 +65,8 @@ def describe_assistant(settings: Settings) -> str:
     if settings.backend is Backend.ASSISTANTS:
         assistant = settings.assistant_id or f'"{settings.assistant_name}"'
         return f"assistant {assistant} at {_address(settings)}"
+    if isinstance(settings.endpoint, FoundryEndpoint) and settings.endpoint.agent:
+        return f"agent {settings.endpoint.agent} at {_address(settings)}"
     if settings.model is None:
         return "the built-in tutor: mathematics only, no language model, no account"
     return f"{settings.model} at {_address(settings)}"
@@ -94,14 +96,14 @@ def _data_location(settings: Settings) -> str:
 
 
 def _sandbox(settings: Settings, started: Started) -> str:
-    if settings.backend is Backend.ASSISTANTS:
+    if settings.backend is not Backend.EMBEDDED:
         return "run by the assistant's service"
     return started.isolation or f"none, code is not run: {started.sandbox_unavailable_reason}"
 
 
 def _address(settings: Settings) -> str:
     match settings.endpoint:
-        case OpenAIEndpoint(base_url=url) | AzureEndpoint(url=url):
+        case OpenAIEndpoint(base_url=url) | AzureEndpoint(url=url) | FoundryEndpoint(url=url):
             return url
         case None:
             return "no address"

@@ -135,9 +135,9 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
     database = SqliteFile(settings.data_dir / "teamsbot.sqlite")
     channel = TerminalChannel()
     async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
-        assistant = await find_assistant(client, settings)
         files = TerminalFiles(settings.data_dir / "files")
         conversations = SqliteConversations(database, backend=settings.backend)
+        assistant = await find_assistant(client, settings, conversations)
         outside = Outside(
             assistant=assistant,
             channel=channel,
@@ -164,6 +164,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION)
         finally:
             await engine.stop()
+            await assistant.close()
 
 
 async def answer_lines(

@@ -14,12 +14,16 @@ from storage.postgres_connection import Connection
 _READ = "SELECT conversation, thread FROM threads WHERE backend = $1 AND conversation = ANY ($2::text[])"
 _WRITE = """
 INSERT INTO threads (backend, conversation, thread) SELECT $1, * FROM unnest($2::text[], $3::text[])
-ON CONFLICT (conversation, backend) DO UPDATE SET thread = excluded.thread"""
+ON CONFLICT (conversation, backend) DO UPDATE SET thread = excluded.thread, state = ''"""
+_READ_STATE = "SELECT thread, state FROM threads WHERE backend = $1 AND thread = ANY ($2::text[])"
+_WRITE_STATE = """
+UPDATE threads SET state = new.state FROM unnest($2::text[], $3::text[]) AS new (thread, state)
+WHERE threads.thread = new.thread AND backend = $1"""
 _DELETE = "DELETE FROM threads WHERE backend = $1 AND conversation = ANY ($2::text[])"
 
 
 class PostgresConversations:
-    """Implements `bot.ports.Conversations` for one backend: a thread of another one is ignored."""
+    """Implements `bot.ports.Conversations` and `ThreadStates` for one backend: a thread of another one is ignored."""
 
     def __init__(self, session: PostgresSession, *, backend: str) -> None:
         self._session = session
@@ -36,6 +40,24 @@ class PostgresConversations:
     async def forget(self, key: ConversationKey) -> None:
         """Take the thread from this conversation, if it has one."""
         await self._session.send(self._delete, str(key))
+
+    async def state_of(self, thread: ThreadId) -> str:
+        """The text that was kept last, by any process."""
+        return await self._session.send(self._read_state, thread)
+
+    async def keep_state(self, thread: ThreadId, state: str) -> None:
+        """Replace the text, if a conversation has the thread."""
+        await self._session.send(self._write_state, (thread, state))
+
+    async def _read_state(self, connection: Connection, threads: Sequence[str]) -> list[str]:
+        rows = await connection.fetch(_READ_STATE, self._backend, list(threads))
+        states = {row["thread"]: str(row["state"]) for row in rows}
+        return [states.get(thread, "") for thread in threads]
+
+    async def _write_state(self, connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[None]:
+        latest = dict(pairs)  # one row is written once in a statement
+        await connection.fetch(_WRITE_STATE, self._backend, list(latest), list(latest.values()))
+        return [None] * len(pairs)
 
     async def _read(self, connection: Connection, conversations: Sequence[str]) -> list[ThreadId | None]:
         rows = await connection.fetch(_READ, self._backend, list(conversations))

@@ -1,4 +1,4 @@
-"""Which thread a conversation has, in the same SQLite file as the turns."""
+"""Which thread a conversation has, and what its backend keeps with it, in the same SQLite file as the turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storage.sqlite import SqliteFile
 
 
 class SqliteConversations:
-    """Implements `bot.ports.Conversations` for one backend: a thread of another one is ignored."""
+    """Implements `bot.ports.Conversations` and `ThreadStates` for one backend: a thread of another one is ignored."""
 
     def __init__(self, file: SqliteFile, *, backend: str) -> None:
         self._file = file
@@ -29,7 +29,8 @@ class SqliteConversations:
         """Replace the thread of this conversation, if it has one."""
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute("INSERT OR REPLACE INTO threads VALUES (?, ?, ?)", (str(key), self._backend, thread))
+            statement = "INSERT OR REPLACE INTO threads (conversation, backend, thread) VALUES (?, ?, ?)"
+            db.execute(statement, (str(key), self._backend, thread))
 
         await self._file.run(write)
 
@@ -41,3 +42,22 @@ class SqliteConversations:
             db.execute(query, (str(key), self._backend))
 
         await self._file.run(delete)
+
+    async def state_of(self, thread: ThreadId) -> str:
+        """The text that was kept last."""
+
+        def read(db: sqlite3.Connection) -> str:
+            query = "SELECT state FROM threads WHERE thread = ? AND backend = ?"
+            row = db.execute(query, (thread, self._backend)).fetchone()
+            return str(row[0]) if row else ""
+
+        return await self._file.run(read)
+
+    async def keep_state(self, thread: ThreadId, state: str) -> None:
+        """Replace the text, if a conversation has the thread."""
+
+        def write(db: sqlite3.Connection) -> None:
+            statement = "UPDATE threads SET state = ? WHERE thread = ? AND backend = ?"
+            db.execute(statement, (state, thread, self._backend))
+
+        await self._file.run(write)

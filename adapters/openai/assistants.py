@@ -119,6 +119,11 @@ class AssistantsBackend(Assistant):
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
 
+    async def close(self) -> None:
+        """Close the streams of runs that nobody follows."""
+        for run in list(self._unclaimed):
+            await self._close_stream(run)
+
     @override
     async def open_thread(self, key: ConversationKey) -> ThreadId:
         # Repeated freely: a thread whose creation was not confirmed stays empty and does no harm.

@@ -40,14 +40,20 @@ _SDK_HEADERS = {
 }
 
 
+TokenSource = Callable[[], Awaitable[str]]
+"""A bearer token that is valid now. Raises AssistantError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where the service is and how it knows us."""
 
     base_url: str  # without the resource: .../v1, https://NAME.openai.azure.com/openai
-    api_key: str = field(repr=False)
+    api_key: str = field(default="", repr=False)
+    token: TokenSource | None = None  # gives the bearer token of each request, in place of a key
     api_version: str = ""  # sent as a query parameter; Azure and Foundry demand one
     azure_key: bool = False  # the key travels as `api-key`, as Azure OpenAI wants it, not as bearer token
+    beta: str = "assistants=v2"  # the header OpenAI-Beta; empty for none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class _Sdk(openai.AsyncOpenAI):
 
 def _sdk(endpoint: Endpoint, http: openai.DefaultAioHttpClient, call_deadline_s: float) -> _Sdk:
     return _Sdk(
-        api_key=endpoint.api_key,
+        api_key=endpoint.api_key or "none",  # the package wants one; it is never sent (see `_SDK_HEADERS`)
         base_url=endpoint.base_url,
         max_retries=0,
         default_query={"api-version": endpoint.api_version} if endpoint.api_version else None,
@@ -78,13 +84,13 @@ def _sdk(endpoint: Endpoint, http: openai.DefaultAioHttpClient, call_deadline_s:
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
-    key = {"api-key": endpoint.api_key} if endpoint.azure_key else {"Authorization": f"Bearer {endpoint.api_key}"}
-    return {
-        "Accept": "application/json",
-        "User-Agent": "teams-assistants-bot",
-        "OpenAI-Beta": "assistants=v2",
-        **key,
-    }
+    headers = {"Accept": "application/json", "User-Agent": "teams-assistants-bot"}
+    if endpoint.beta:
+        headers["OpenAI-Beta"] = endpoint.beta
+    if endpoint.token is None:
+        name, value = ("api-key", endpoint.api_key) if endpoint.azure_key else ("Authorization", endpoint.api_key)
+        headers[name] = value if endpoint.azure_key else f"Bearer {value}"
+    return headers
 
 
 OnStream = Callable[[str, EventStream | None], None]
@@ -102,15 +108,16 @@ class Client:
         self._retrier = Retrier(policy=self._retry)
         self._base_url = endpoint.base_url.rstrip("/")
         self._query = {"api-version": endpoint.api_version} if endpoint.api_version else {}
-        self._headers = _headers(endpoint)
+        self._fixed_headers = _headers(endpoint)
+        self._token = endpoint.token
         # No redirects: a redirected `api-key` would go to any server that asks for it. trust_env would obey HTTP_PROXY.
         self._http = openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False)
-        self._sdk_headers: dict[str, str | openai.Omit] = {
-            "Authorization": openai.Omit(),
-            **self._headers,
-            **_SDK_HEADERS,
-        }
         self._sdk = _sdk(endpoint, self._http, self._retry.call_deadline_s)
+
+    async def _headers(self) -> dict[str, str]:
+        if self._token is None:
+            return self._fixed_headers
+        return {**self._fixed_headers, "Authorization": f"Bearer {await self._token()}"}
 
     async def get(self, path: str, query: Mapping[str, object] | None = None) -> JsonReply:
         """Read something, and again while the service is down."""
@@ -154,12 +161,22 @@ class Client:
         do = partial(self._upload_once, path, name, content, fields)
         return await self._retrier.call(do, retry_on=AssistantUnavailableError)
 
+    async def delete(self, path: str) -> None:
+        """Delete something; what is not there is as good as deleted."""
+        do = partial(self._delete_once, path)
+        await self._retrier.call(do, retry_on=AssistantUnavailableError)
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._sdk.close()
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> JsonReply:
-        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": self._sdk_headers})
+        headers: dict[str, str | openai.Omit] = {
+            "Authorization": openai.Omit(),
+            **await self._headers(),
+            **_SDK_HEADERS,
+        }
+        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": headers})
         asking, within_s = Asking(method="POST", path=path, body=body), self._retry.call_deadline_s
         return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
 
@@ -173,7 +190,8 @@ class Client:
         try:
             if on_stream is None:
                 return _id_of(await self.post(path, body))
-            made, stream = await self._retrier.call(partial(self._stream_once, path, body), retry_on=NotDoneError)
+            first, stream = await self.post_for_stream(path, body)
+            made = _id_of(first)
         except NotDoneError:
             raise
         except AssistantUnavailableError as error:
@@ -185,33 +203,44 @@ class Client:
         on_stream(made, stream)
         return made
 
-    async def _stream_once(self, path: str, body: Mapping[str, object]) -> tuple[str, EventStream | None]:
-        """The id of what was made, and the stream of what happens to it."""
-        body = {**body, "stream": True}
+    async def post_for_stream(self, path: str, body: Mapping[str, object]) -> tuple[JsonReply, EventStream | None]:
+        """Have something done once, and told as events: the data of the first event, and the stream of the others.
+
+        A service that answers without a stream gives its JSON, and None.
+        """
+        asking = Asking(method="POST", path=path, body={**body, "stream": True})
+        return await self._retrier.call(partial(self._stream_once, asking), retry_on=NotDoneError)
+
+    async def get_stream(self, path: str, query: Mapping[str, object]) -> tuple[JsonReply, EventStream | None]:
+        """Read something as events, as `post_for_stream` gives them; once."""
+        return await self._stream_once(Asking(method="GET", path=path, query=query))
+
+    async def _stream_once(self, asking: Asking) -> tuple[JsonReply, EventStream | None]:
+        parameters = {name: str(value) for name, value in {**self._query, **(asking.query or {})}.items()}
         request = self._http.build_request(
-            "POST",
-            f"{self._base_url}{path}",
-            params=self._query or None,
-            headers={**self._headers, "Accept": "text/event-stream, application/json"},
-            json=body,
+            asking.method,
+            f"{self._base_url}{asking.path}",
+            params=parameters or None,
+            headers={**await self._headers(), "Accept": "text/event-stream, application/json"},
+            json=asking.body,
         )
-        with translated(), self._recording.of(Asking(method="POST", path=path, body=body)) as heard:
+        with translated(), self._recording.of(asking) as heard:
             async with AsyncExitStack() as stack, asyncio.timeout(self._retry.call_deadline_s):
                 response = await self._sent(request)
                 stack.push_async_callback(response.aclose)
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     data = await _read(response, _JSON_LIMIT_BYTES)
                     heard(response.status_code, data)
-                    return _id_of(_reply(response.headers, data)), None
+                    return _reply(response.headers, data), None
                 stream = EventStream(response)
                 first = await stream.next(within_s=self._retry.call_deadline_s)
                 if first is None:
                     raise AssistantUnavailableError("the assistant's service sent a stream without an event")
                 data = first.data.encode()
                 heard(response.status_code, data)
-                made = _id_of(_reply(response.headers, data))
+                reply = _reply(response.headers, data)
                 stack.pop_all()  # from here on the stream is closed by the one who follows it
-                return made, stream
+                return reply, stream
 
     async def _download_once(self, path: str, limit_bytes: int) -> bytes:
         within_s = self._retry.download_deadline_s
@@ -224,7 +253,7 @@ class Client:
                 "POST",
                 f"{self._base_url}{path}",
                 params=self._query or None,
-                headers=self._headers,
+                headers=await self._headers(),
                 data=dict(fields),
                 files={"file": (name, file, "application/octet-stream")},
             )
@@ -233,10 +262,18 @@ class Client:
             reply = _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
             return Fields(reply.body, "a file").text("id")
 
+    async def _delete_once(self, path: str) -> None:
+        request = self._http.build_request(
+            "DELETE", f"{self._base_url}{path}", params=self._query or None, headers=await self._headers()
+        )
+        asking, answer = Asking(method="DELETE", path=path), self._sent(request)
+        await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=self._retry.call_deadline_s)
+
     async def _asked(self, path: str, query: Mapping[str, object] | None) -> httpx2.Response:
         parameters = {name: str(value) for name, value in {**self._query, **(query or {})}.items()}
+        headers = await self._headers()
         return await self._sent(
-            self._http.build_request("GET", f"{self._base_url}{path}", params=parameters or None, headers=self._headers)
+            self._http.build_request("GET", f"{self._base_url}{path}", params=parameters or None, headers=headers)
         )
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:

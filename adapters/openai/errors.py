@@ -18,13 +18,24 @@ from bot.errors import (
     AssistantError,
     AssistantRefusedError,
     AssistantUnavailableError,
+    RunEndedBadlyError,
     ThreadBusyError,
     ThreadGoneError,
 )
 from httpkit.http_headers import retry_after_s
 
 # "Thread thread_X already has an active run run_Y." and "Can't add messages to thread_X while a run run_Y is active."
-_ACTIVE_RUN = re.compile(r"already has an active run|while a run .*is active", re.IGNORECASE)
+_ACTIVE_RUN = re.compile(
+    r"already has an active run|while a run .*is active|another (response|process) is (already|currently)",
+    re.IGNORECASE,
+)
+# Responses: https://developers.openai.com/api/docs/guides/conversation-state and reports of users.
+_NO_TOOL_OUTPUT = re.compile(r"no tool output found", re.IGNORECASE)
+_CONTAINER_GONE = re.compile(
+    r"container is expired|expected container_id|container .*(expired|not found)", re.IGNORECASE
+)
+_THREAD_MISSING = re.compile(r"(conversation|previous response)\b.*\bnot found", re.IGNORECASE)
+_THREAD_MISSING_CODES = frozenset({"previous_response_not_found", "conversation_not_found"})
 _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
 _FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
@@ -42,6 +53,27 @@ class InDoubtError(AssistantUnavailableError):
 
 class BadRequestError(AssistantRefusedError):
     """The service does not accept what the request says (400, 422); without the part that it refuses, it may."""
+
+
+class NoConversationsError(AssistantRefusedError):
+    """The service has no conversations (404, 405 where one would be created)."""
+
+
+class ToolOutputMissingError(AssistantError):
+    """The conversation holds a function call without an output, and takes nothing before it has one."""
+
+
+class ContainerGoneError(AssistantError):
+    """The conversation refers to a container of Code Interpreter that is gone."""
+
+
+def context_error(message: str) -> AssistantError | None:
+    """The error for a sentence that says what is wrong with the conversation itself; None if it says nothing of it."""
+    if _NO_TOOL_OUTPUT.search(message):
+        return ToolOutputMissingError("a function call has no output")
+    if _CONTAINER_GONE.search(message):
+        return ContainerGoneError("a container is gone")
+    return None
 
 
 @contextmanager
@@ -98,14 +130,26 @@ def _status_error(error: openai.APIStatusError) -> AssistantError:
             return NotDoneError(what, retry_after_s=pause_s)
         case status if status >= 500 or status in _PASSING:
             return AssistantUnavailableError(what, retry_after_s=pause_s)
-        case 404:
+        case 404 | 405:
             return _missing(error, what)
-        case 400 if error.code == "conversation_locked" or _ACTIVE_RUN.search(error.message):
-            return ThreadBusyError(what)
         case 400 | 422:
-            return BadRequestError(what)
+            return _bad_request(error, what)
         case _:
             return AssistantRefusedError(what)
+
+
+def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
+    if error.code == "conversation_locked" or _ACTIVE_RUN.search(error.message):
+        return ThreadBusyError(what)
+    if error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):
+        return ThreadGoneError(what)
+    if error.code in {"content_filter", "invalid_prompt"}:
+        return RunEndedBadlyError(
+            what,
+            apology="The assistant's service does not accept this. Please put it in another way, or start afresh with "
+            "/new.",
+        )
+    return context_error(error.message) or BadRequestError(what)
 
 
 def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
@@ -115,7 +159,11 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
         return AssistantError(what)
     if "/threads/" in path and not _ASSISTANT_MISSING.search(error.message):
         return ThreadGoneError(what)
-    return AssistantRefusedError(what)
+    if "/conversations/" in path or error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):
+        return ThreadGoneError(what)
+    if "/responses/" in path:
+        return AssistantError(what)
+    return NoConversationsError(what) if path.endswith("/conversations") else AssistantRefusedError(what)
 
 
 def _summary(error: openai.APIStatusError) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Final
 
 import httpx2
@@ -111,3 +112,40 @@ def _json(sent: httpx2.ServerSentEvent) -> object:
         return json.loads(sent.data)
     except (ValueError, RecursionError):
         raise AssistantUnavailableError("the assistant's service sent an event that is no JSON") from None
+
+
+class StreamShelf:
+    """Streams between the start of a run and the one who follows it. Its owner closes what nobody came for."""
+
+    def __init__(self, *, max_streams: int, max_unclaimed_s: float, clock: Callable[[], float]) -> None:
+        self._max_streams = max_streams
+        self._max_unclaimed_s = max_unclaimed_s
+        self._clock = clock
+        self._unclaimed: dict[str, tuple[float, EventStream]] = {}  # by run, with the time of its start
+        self.followed = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more stream may be opened."""
+        return len(self._unclaimed) + self.followed < self._max_streams
+
+    def put(self, run: str, stream: EventStream) -> None:
+        """Keep the stream of a run that was just started."""
+        self._unclaimed[run] = (self._clock(), stream)
+
+    def take(self, run: str) -> EventStream | None:
+        """The stream of a run, for the one who follows it; None if there is none."""
+        kept = self._unclaimed.pop(run, None)
+        return kept[1] if kept else None
+
+    async def close(self, run: str) -> None:
+        """Close the stream of a run, if there is one."""
+        stream = self.take(run)
+        if stream is not None:
+            await stream.close()
+
+    async def close_old(self) -> None:
+        """Close the streams of runs that nobody began to follow: their turn was stopped, or waits for its ledger."""
+        oldest = self._clock() - self._max_unclaimed_s
+        for run in [run for run, (opened_at, _) in self._unclaimed.items() if opened_at < oldest]:
+            await self.close(run)

@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from adapters.openai.protocol import Run
 from adapters.openai.retry import Clock, Sleep
 from bot.errors import AssistantUnavailableError, RunTooSlowError
-from bot.run import Progress, RunEvent
+from bot.run import Progress, RunEvent, RunId
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,30 @@ class PollingPace:
     deadline_s: float = 600.0  # the age at which Assistants v2 itself expires a run
 
 
+class Polled(Protocol):
+    """A run as the service shows it, in whichever protocol."""
+
+    @property
+    def id(self) -> RunId:
+        """Its id."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """The service's word for what it does."""
+        ...
+
+    @property
+    def event(self) -> RunEvent:
+        """What that amounts to."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
     """A run as it was fetched, and in how many seconds the service wants to be asked again, if it says so."""
 
-    run: Run
+    run: Polled
     poll_after_s: float | None = None
 
 
@@ -57,7 +76,7 @@ class Poller:
         self._following += 1
         try:
             interval_s = self._pace.first_s
-            seen: Run | None = None
+            seen: Polled | None = None
             retry_after_s: float | None
             trouble = AssistantUnavailableError("there was no time to fetch the run")
             while (left_s := give_up_at - self._clock()) > 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.errors import AssistantUnavailableError
 
 
@@ -13,6 +15,11 @@ class Fields:
             raise AssistantUnavailableError(f"the assistant's service sent no object where {what} was due")
         self._body: dict[str, object] = body
         self._what = what
+
+    @property
+    def raw(self) -> Mapping[str, object]:
+        """The object as it came."""
+        return self._body
 
     def text(self, name: str) -> str:
         """A field that must be there and hold something."""
@@ -35,6 +42,13 @@ class Fields:
         if not isinstance(value, int) or value < 0:
             raise self._lacks(name, "a count")
         return int(value)
+
+    def number_if_any(self, name: str) -> float | None:
+        """A number such as a time, or None where it is missing or null."""
+        value = self._body.get(name)
+        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+            raise self._lacks(name, "a number")
+        return value
 
     def object(self, name: str) -> Fields:
         """An object within this one."""

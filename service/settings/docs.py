@@ -67,16 +67,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _env_block(setting: Setting[object]) -> str:
-    if setting.unsupported is not None:
-        return f"# {', '.join(setting.names)}: {setting.unsupported}.\n"
     value = setting.example if setting.default is None else setting.default
     quoted = f'"{value}"' if " " in value else value
     return "".join(f"# {line}\n" for line in wrap(setting.doc, 116)) + f"#{setting.name}={quoted}\n"
 
 
 def _page_entry(setting: Setting[object]) -> str:
-    if setting.unsupported is not None:
-        return f"- `{'` or `'.join(setting.names)}`: {setting.doc} Refused, because {setting.unsupported}.\n"
     default = f"`{setting.default}`" if setting.default is not None else setting.default_doc or "none"
     secret = " Never shown." if setting.secret else ""
     example = f"{setting.name}={setting.example}"

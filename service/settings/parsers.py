@@ -12,7 +12,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +35,7 @@ class Backend(StrEnum):
     """Which service runs the assistant."""
 
     EMBEDDED = "embedded"
+    RESPONSES = "responses"
     ASSISTANTS = "assistants"
 
 
@@ -363,18 +364,14 @@ def given(text: str) -> bool:
     return bool(text)
 
 
-def one_of(kind: type[Choice], *, unsupported: Mapping[str, str] | None = None) -> Callable[[str], Choice]:
-    """A parser of an enumeration, in any case; `unsupported` maps values that are refused for now to the reason."""
-    words = ", ".join(kind)
+def one_of(kind: type[Choice]) -> Callable[[str], Choice]:
+    """A parser of an enumeration, in any case."""
 
     def choose(text: str) -> Choice:
-        word = text.lower()
-        if unsupported is not None and word in unsupported:
-            raise ValueError(f"cannot be {word}: {unsupported[word]}. Today it must be one of: {words}")
         try:
-            return kind(word)
+            return kind(text.lower())
         except ValueError:
-            raise ValueError(f"must be one of: {words}") from None
+            raise ValueError(f"must be one of: {', '.join(kind)}") from None
 
     return choose
 

@@ -10,7 +10,7 @@ from adapters.teams.clouds import CHANNEL_SERVICES
 from service.settings import table
 from service.settings.parsers import AppType, Backend, is_loopback_host
 from service.settings.sources import Mistake, Reading
-from service.settings.table import AZURE_OPENAI, Setting
+from service.settings.table import AZURE_AI, AZURE_OPENAI, Setting
 
 _OPENAI = (table.OPENAI_BASE_URL, table.OPENAI_API_KEY)
 # The Assistants API at these addresses was switched off on 2026-08-26.
@@ -25,11 +25,13 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
         backend = None
     yield from _check_network(reading)
     yield from _check_teams(reading)
-    yield from _check_model_service(reading)
+    yield from _check_model_service(reading, backend)
     yield from _check_storage(reading, backend)
     match backend:
         case Backend.EMBEDDED:
             yield from _check_embedded(reading)
+        case Backend.RESPONSES:
+            yield from _check_responses(reading)
         case Backend.ASSISTANTS:
             yield from _check_assistants(reading)
         case None:
@@ -126,14 +128,24 @@ def _check_channel_service(reading: Reading) -> Iterator[Mistake]:
         yield Mistake(about=both, wrong="name different clouds; keep one")
 
 
-def _check_model_service(reading: Reading) -> Iterator[Mistake]:
-    openai, azure = _names_set(reading, _OPENAI), _names_set(reading, AZURE_OPENAI)
-    if openai and azure:
-        yield Mistake(about=f"{openai} and {azure}", wrong="configure two services; keep one")
-    if azure:
+def _check_model_service(reading: Reading, backend: Backend | None) -> Iterator[Mistake]:
+    services = [names for group in (_OPENAI, AZURE_OPENAI, AZURE_AI) if (names := _names_set(reading, group))]
+    if len(services) > 1:
+        yield Mistake(about=" and ".join(services), wrong="configure two services; keep one")
+    if azure := _names_set(reading, AZURE_OPENAI):
         for setting in (table.AZURE_OPENAI_ENDPOINT, table.AZURE_OPENAI_API_KEY):
-            if not reading.has(setting):
+            by_identity = setting is table.AZURE_OPENAI_API_KEY and backend is Backend.RESPONSES
+            if not reading.has(setting) and not by_identity:
                 yield _missing(setting, f"must be set together with {azure}")
+    if reading.has(table.AZURE_AI_AGENT_NAME) and not reading.has(table.AZURE_AI_PROJECT_ENDPOINT):
+        yield _missing(table.AZURE_AI_PROJECT_ENDPOINT, "must be the project that has the agent of AZURE_AI_AGENT_NAME")
+    if backend is not Backend.RESPONSES and (foundry := _names_set(reading, AZURE_AI)):
+        yield Mistake(
+            about=foundry,
+            wrong="needs ASSISTANT_BACKEND=responses",
+            name="ASSISTANT_BACKEND",
+            example="ASSISTANT_BACKEND=responses",
+        )
 
 
 def _check_storage(reading: Reading, backend: Backend | None) -> Iterator[Mistake]:
@@ -156,9 +168,9 @@ def _check_storage(reading: Reading, backend: Backend | None) -> Iterator[Mistak
         yield Mistake(
             about="ASSISTANT_BACKEND",
             wrong=f"cannot be embedded because of {database}: threads of the embedded server belong to one process. "
-            "Name an Assistants service that all processes reach, or leave DATABASE_URL unset",
+            "Name a service that all processes reach, or leave DATABASE_URL unset",
             name="ASSISTANT_BACKEND",
-            example="ASSISTANT_BACKEND=assistants",
+            example="ASSISTANT_BACKEND=responses",
         )
     if not has_blobs:
         yield _missing(
@@ -191,6 +203,30 @@ def _check_embedded(reading: Reading) -> Iterator[Mistake]:
         )
 
 
+def _check_responses(reading: Reading) -> Iterator[Mistake]:
+    if not _names_set(reading, (*_OPENAI, *AZURE_OPENAI, *AZURE_AI)):
+        yield _missing(
+            table.OPENAI_API_KEY,
+            "or AZURE_OPENAI_ENDPOINT or AZURE_AI_PROJECT_ENDPOINT must be set: the service of "
+            "ASSISTANT_BACKEND=responses",
+        )
+    if reading.has(table.AZURE_AI_AGENT_NAME):
+        others = _names_set(reading, (table.MODEL, table.ASSISTANT_INSTRUCTIONS))
+        if others:
+            yield Mistake(about=others, wrong="would have no effect: the agent of AZURE_AI_AGENT_NAME has its own")
+    elif not reading.has(table.MODEL):
+        yield _missing(
+            table.MODEL,
+            "must name the model that answers (with Azure, its deployment): ASSISTANT_BACKEND=responses has no default",
+        )
+    if reading.has(table.ASSISTANT_ID):
+        yield _wrong(reading, table.ASSISTANT_ID, "belongs to ASSISTANT_BACKEND=assistants")
+    if reading.has(table.AZURE_OPENAI_API_VERSION):
+        yield _wrong(
+            reading, table.AZURE_OPENAI_API_VERSION, "would have no effect: the Responses API is the undated v1"
+        )
+
+
 def _check_assistants(reading: Reading) -> Iterator[Mistake]:
     if not (reading.has(table.OPENAI_BASE_URL) or _names_set(reading, AZURE_OPENAI)):
         yield _missing(
@@ -207,7 +243,8 @@ def _check_assistants(reading: Reading) -> Iterator[Mistake]:
                 reading,
                 setting,
                 "has no Assistants service any more: OpenAI and Azure OpenAI switched it off on 2026-08-26. "
-                "Use ASSISTANT_BACKEND=embedded, which puts one of their models behind this program's own server",
+                "Use ASSISTANT_BACKEND=responses; or embedded, which puts one of their models behind this program's "
+                "own server",
             )
     if not reading.has(table.ASSISTANT_ID):
         if not reading.has(table.MODEL):

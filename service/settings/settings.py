@@ -35,14 +35,25 @@ class OpenAIEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AzureEndpoint:
-    """An Azure OpenAI resource; without `api_version` its undated v1 API is used."""
+    """An Azure OpenAI resource; without `api_version` its undated v1 API is used.
+
+    Without a key the bot proves itself by its identity; `responses` alone does.
+    """
 
     url: str
-    api_key: Secret
+    api_key: Secret | None
     api_version: str | None
 
 
-ModelEndpoint = OpenAIEndpoint | AzureEndpoint
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundryEndpoint:
+    """A Microsoft Foundry project, and the agent in it that answers; without one, a model of the project does."""
+
+    url: str
+    agent: str | None
+
+
+ModelEndpoint = OpenAIEndpoint | AzureEndpoint | FoundryEndpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +142,10 @@ class Settings:
 
     `public_url` has no trailing slash; None means the address that the service listens on. Turns are stored in
     `data_dir` unless there is a `database_url`, files unless there are `blobs`. `endpoint` is the model behind the
-    embedded server, or the Assistants service; with the built-in tutor both it and `model` are None. `is_public`: there
-    is an app id, so callers are authenticated and may come from anywhere; `teams` has the rest of the registration.
-    `chat_page_port` is None without a chat page. `link_signing_keys` has the newest key first; without one the key lies
-    with the files.
+    embedded server, or the service of another backend; with the built-in tutor both it and `model` are None.
+    `is_public`: there is an app id, so callers are authenticated and may come from anywhere; `teams` has the rest of
+    the registration. `chat_page_port` is None without a chat page. `link_signing_keys` has the newest key first;
+    without one the key lies with the files.
     """
 
     host: str
@@ -255,10 +266,14 @@ def _credential(reading: Reading, app_type: AppType) -> BotCredential:
 
 
 def _endpoint(reading: Reading) -> ModelEndpoint | None:
+    if reading.has(table.AZURE_AI_PROJECT_ENDPOINT):
+        return FoundryEndpoint(
+            url=reading.value(table.AZURE_AI_PROJECT_ENDPOINT), agent=reading.optional(table.AZURE_AI_AGENT_NAME)
+        )
     if reading.has(table.AZURE_OPENAI_ENDPOINT):
         return AzureEndpoint(
             url=reading.value(table.AZURE_OPENAI_ENDPOINT),
-            api_key=reading.value(table.AZURE_OPENAI_API_KEY),
+            api_key=reading.optional(table.AZURE_OPENAI_API_KEY),
             api_version=reading.optional(table.AZURE_OPENAI_API_VERSION),
         )
     if reading.has(table.OPENAI_BASE_URL) or reading.has(table.OPENAI_API_KEY):

@@ -121,10 +121,6 @@ def _check(setting: Setting[object], hits: list[Found]) -> Iterator[Mistake]:
             about=both, wrong="are one setting by two names and have different values; keep one", name=setting.name
         )
     about = str(hits[0])
-    if setting.unsupported is not None:
-        wrong = f"cannot be used yet: {setting.unsupported}. Leave it unset"
-        yield Mistake(about=about, wrong=wrong, name=setting.name)
-        return
     if setting.environment_only and hits[0].origin != ENVIRONMENT:
         wrong = "must be set in the environment: a file must not decide which program is run"
         yield Mistake(about=about, wrong=wrong, name=setting.name)

@@ -20,8 +20,7 @@ class Setting(Generic[Value_co]):
     """One row of the table. `parse` raises ValueError with the second half of a sentence: "must be ...".
 
     `default_doc` describes a default that depends on the machine or on other settings. `aliases` are other accepted
-    names. `environment_only` is for what no file may decide. `unsupported` is the reason for refusing a setting whose
-    feature does not exist yet.
+    names. `environment_only` is for what no file may decide.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Setting(Generic[Value_co]):
     aliases: tuple[str, ...] = field(default=(), kw_only=True)
     secret: bool = field(default=False, kw_only=True)
     environment_only: bool = field(default=False, kw_only=True)
-    unsupported: str | None = field(default=None, kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -162,7 +160,8 @@ DATABASE_URL: Final = Setting(
     "DATABASE_URL", parsers.postgresql_url, None,
     "postgresql://teamsbot:password@db.example.com:5432/teamsbot?sslmode=require",
     "PostgreSQL (14 or newer) for turns and threads, instead of a file in DATA_DIR: for several processes that "
-    "share the work. Needs ASSISTANT_BACKEND=assistants and Azure Blob Storage: each of them must reach everything.",
+    "share the work. Needs another ASSISTANT_BACKEND than `embedded`, and Azure Blob Storage: each of them must reach "
+    "everything.",
     secret=True)
 AZURE_STORAGE_CONNECTION_STRING: Final = Setting(
     "AZURE_STORAGE_CONNECTION_STRING", parsers.storage_connection_string, None,
@@ -178,11 +177,10 @@ AZURE_STORAGE_CONTAINER: Final = Setting(
     "Container for plots and files. Created, private, if it is missing.")
 
 ASSISTANT_BACKEND: Final = Setting(
-    "ASSISTANT_BACKEND",
-    parsers.one_of(Backend, unsupported={"responses": "the hosted Responses API comes in a later version"}),
-    Backend.EMBEDDED, "embedded",
-    "Which service runs the assistant. `embedded`: this program itself, with any model behind it. "
-    "`assistants`: an Assistants-compatible service, such as Microsoft Foundry (classic).")
+    "ASSISTANT_BACKEND", parsers.one_of(Backend), Backend.EMBEDDED, "embedded",
+    "Which service runs the assistant. `embedded`: this program itself, with any model behind it. `responses`: the "
+    "Responses API of OpenAI, Azure OpenAI or Microsoft Foundry. `assistants`: an Assistants-compatible service, such "
+    "as Microsoft Foundry (classic).")
 ASSISTANT_ID: Final = Setting(
     "ASSISTANT_ID", parsers.line, None, "asst_abc123",
     "An assistant that exists at the service. For `ASSISTANT_BACKEND=assistants`; "
@@ -206,7 +204,8 @@ MODEL: Final = Setting(
 OPENAI_BASE_URL: Final = Setting(
     "OPENAI_BASE_URL", parsers.url, None, "http://127.0.0.1:11434/v1",
     "Address of an OpenAI-compatible service (Ollama, vLLM, LM Studio, OpenAI), up to and with its `/v1`. "
-    "With `embedded`, its Chat Completions are the model; with `assistants`, its Assistants are used.",
+    "With `embedded`, its Chat Completions are the model; with `responses` and `assistants`, its interface of that "
+    "name is used.",
     default_doc="OpenAI's own, once OPENAI_API_KEY is set")
 OPENAI_API_KEY: Final = Setting(
     "OPENAI_API_KEY", parsers.secret, None, "sk-your-key",
@@ -218,11 +217,21 @@ AZURE_OPENAI_ENDPOINT: Final = Setting(
     "Address of an Azure OpenAI resource, instead of OPENAI_BASE_URL.")
 AZURE_OPENAI_API_KEY: Final = Setting(
     "AZURE_OPENAI_API_KEY", parsers.secret, None, "your-azure-key",
-    "Key for AZURE_OPENAI_ENDPOINT.",
+    "Key for AZURE_OPENAI_ENDPOINT. Without one, `ASSISTANT_BACKEND=responses` uses the identity of this process "
+    "(Microsoft Entra ID): a managed identity, or a developer's login.",
     secret=True)
 AZURE_OPENAI_API_VERSION: Final = Setting(
     "AZURE_OPENAI_API_VERSION", parsers.line, None, "2024-10-21",
     "Dated API version for AZURE_OPENAI_ENDPOINT. Without it the undated v1 API is used.")
+
+AZURE_AI_PROJECT_ENDPOINT: Final = Setting(
+    "AZURE_AI_PROJECT_ENDPOINT", parsers.url, None, "https://my-account.services.ai.azure.com/api/projects/my-project",
+    "Address of a Microsoft Foundry project, for `ASSISTANT_BACKEND=responses`. The bot proves itself by its identity "
+    "(Microsoft Entra ID), which needs the role Azure AI User; Foundry takes no keys.")
+AZURE_AI_AGENT_NAME: Final = Setting(
+    "AZURE_AI_AGENT_NAME", parsers.line, None, "math-tutor",
+    "Agent of that project that answers, with the model, instructions and tools that it has there. Give it Code "
+    "Interpreter. Without an agent, MODEL names a deployment of the project.")
 
 TEAMSBOT_SANDBOX_PYTHON: Final = Setting(
     "TEAMSBOT_SANDBOX_PYTHON", parsers.interpreter, None, "/opt/teamsbot/.sandbox/bin/python",
@@ -263,17 +272,6 @@ LOG_FORMAT: Final = Setting(
 NO_COLOR: Final = Setting("NO_COLOR", parsers.given, None, "1", "Any value switches colours off.")
 # fmt: on
 
-_NO_FOUNDRY = "this version does not talk to Microsoft Foundry agents yet"
-
-# Refused rather than ignored: a bot that starts with these would look as if it used them.
-_UNSUPPORTED: Final = tuple(
-    Setting(name, parsers.line, None, "", doc, secret=True, unsupported=reason)
-    for name, doc, reason in (
-        ("AZURE_AI_PROJECT_ENDPOINT", "Address of a Microsoft Foundry project.", _NO_FOUNDRY),
-        ("AZURE_AI_AGENT_NAME", "Name of an agent in that project.", _NO_FOUNDRY),
-    )
-)
-
 TEAMS_CREDENTIALS: Final = (MICROSOFT_APP_PASSWORD, MICROSOFT_APP_CERTIFICATE, MICROSOFT_APP_FEDERATED_IDENTITY)
 ANSWERS: Final = (STREAMING,)
 TEAMS_ACCESS: Final = (ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS)
@@ -295,6 +293,7 @@ TEAMS: Final = (
 LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S)
 CHAT: Final = (CHAT_PAGE, CHAT_PAGE_PORT)
 AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
+AZURE_AI: Final = (AZURE_AI_PROJECT_ENDPOINT, AZURE_AI_AGENT_NAME)
 AZURE_STORAGE: Final = (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL, AZURE_STORAGE_CONTAINER)
 
 TEAMS_APP: Final = (
@@ -312,10 +311,15 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     "Answers": ANSWERS,
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
     "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
-    "The model or service behind the assistant": (MODEL, OPENAI_BASE_URL, OPENAI_API_KEY, *AZURE_OPENAI),
+    "The model or service behind the assistant": (
+        MODEL,
+        OPENAI_BASE_URL,
+        OPENAI_API_KEY,
+        *AZURE_OPENAI,
+        *AZURE_AI,
+    ),
     "Running code": (TEAMSBOT_SANDBOX_PYTHON, TEAMSBOT_RUN_DEADLINE_S),
     "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,
     "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
-    "Not supported yet: refused": _UNSUPPORTED,
 }
 SETTINGS: Final = tuple(chain.from_iterable(SECTIONS.values()))

@@ -153,24 +153,6 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
         Settings.read({}, tmp_path / ".env")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "AZURE_AI_PROJECT_ENDPOINT",
-        "AZURE_AI_AGENT_NAME",
-    ],
-)
-def test_what_comes_later_is_refused_and_not_ignored(tmp_path: Path, name: str) -> None:
-    [told] = mistakes(tmp_path, **{name: "https://x.example"}, PUBLIC_URL="https://bot.example")
-    assert told.startswith(f"{name} (environment) cannot be used yet: this version")
-    assert read(tmp_path, **{name: ""}) == read(tmp_path)
-
-
-def test_the_responses_backend_is_refused_as_something_to_come(tmp_path: Path) -> None:
-    [told] = mistakes(tmp_path, ASSISTANT_BACKEND="responses")
-    assert "later version" in told
-
-
 def test_one_thing_by_two_names_with_different_values_is_a_mistake(tmp_path: Path) -> None:
     told = mistakes(tmp_path, "CLIENT_ID=1\n", MicrosoftAppId="2")
     assert any("MicrosoftAppId (environment) and CLIENT_ID (.env line 1)" in line for line in told)

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Backend, OpenAIEndpoint, Secret, Settings, SettingsError
+from service.settings import (
+    AzureEndpoint,
+    Backend,
+    FoundryEndpoint,
+    OpenAIEndpoint,
+    Secret,
+    Settings,
+    SettingsError,
+)
 from service.settings.rules import check_together
 from service.settings.settings import chat_page_port
 from service.settings.sources import read_settings
@@ -12,6 +20,8 @@ from service.settings.sources import read_settings
 NO_FILE = Path("/nonexistent/.env")
 LOCAL = "http://127.0.0.1:11434/v1"
 AZURE = "https://r.openai.azure.com"
+PROJECT = "https://a.services.ai.azure.com/api/projects/p"
+RESPONSES = {"ASSISTANT_BACKEND": "responses"}
 
 
 def read(**environ: str) -> Settings:
@@ -111,6 +121,43 @@ def test_what_an_existing_assistant_has_already_is_refused_and_not_ignored(name:
 def test_an_assistant_id_means_nothing_to_the_embedded_server() -> None:
     [told] = mistakes(ASSISTANT_ID="asst_1")
     assert "ASSISTANT_NAME" in told
+
+
+def test_responses_are_connected_in_three_ways() -> None:
+    openai = read(**RESPONSES, OPENAI_API_KEY="k", MODEL="m")
+    assert (openai.backend, openai.endpoint) == (
+        Backend.RESPONSES,
+        OpenAIEndpoint(base_url="https://api.openai.com/v1", api_key=Secret("k")),
+    )
+    azure = read(**RESPONSES, AZURE_OPENAI_ENDPOINT=AZURE, MODEL="m")
+    assert azure.endpoint == AzureEndpoint(url=AZURE, api_key=None, api_version=None)
+    foundry = read(**RESPONSES, AZURE_AI_PROJECT_ENDPOINT=PROJECT, AZURE_AI_AGENT_NAME="tutor")
+    assert foundry.endpoint == FoundryEndpoint(url=PROJECT, agent="tutor")
+    assert read(**RESPONSES, AZURE_AI_PROJECT_ENDPOINT=PROJECT, MODEL="m").model == "m"
+
+
+@pytest.mark.parametrize(
+    ("environ", "about"),
+    [
+        ({}, ["OPENAI_API_KEY", "MODEL"]),
+        ({"OPENAI_API_KEY": "k"}, ["MODEL"]),
+        ({"AZURE_OPENAI_API_KEY": "k", "MODEL": "m"}, ["AZURE_OPENAI_ENDPOINT"]),
+        ({"AZURE_OPENAI_ENDPOINT": AZURE, "AZURE_OPENAI_API_VERSION": "v", "MODEL": "m"}, ["AZURE_OPENAI_API_VERSION"]),
+        ({"AZURE_AI_AGENT_NAME": "a"}, ["AZURE_AI_PROJECT_ENDPOINT"]),
+        ({"AZURE_AI_PROJECT_ENDPOINT": PROJECT}, ["MODEL"]),
+        ({"AZURE_AI_PROJECT_ENDPOINT": PROJECT, "AZURE_AI_AGENT_NAME": "a", "MODEL": "m"}, ["MODEL"]),
+        ({"OPENAI_API_KEY": "k", "MODEL": "m", "ASSISTANT_ID": "asst_1"}, ["ASSISTANT_ID"]),
+        ({"OPENAI_API_KEY": "k", "MODEL": "m", "AZURE_AI_PROJECT_ENDPOINT": PROJECT}, ["OPENAI_API_KEY"]),
+    ],
+)
+def test_what_is_wrong_with_a_hosted_model_is_told(environ: dict[str, str], about: list[str]) -> None:
+    assert [told.split()[0] for told in mistakes(**RESPONSES, **environ)] == about
+
+
+@pytest.mark.parametrize("backend", ["embedded", "assistants"])
+def test_a_foundry_project_is_for_the_responses_backend(backend: str) -> None:
+    told = mistakes(ASSISTANT_BACKEND=backend, AZURE_AI_PROJECT_ENDPOINT=PROJECT)
+    assert any(line.startswith("AZURE_AI_PROJECT_ENDPOINT (environment) needs ASSISTANT_BACKEND=resp") for line in told)
 
 
 def test_a_wrong_backend_hides_no_other_mistake() -> None:

@@ -58,7 +58,7 @@ def test_several_processes_need_an_assistant_and_files_that_all_of_them_reach() 
     assert settings.database_url == Secret(POSTGRES)
     told = mistakes(DATABASE_URL=POSTGRES)
     assert {line.split()[0] for line in told} == {"ASSISTANT_BACKEND", "AZURE_STORAGE_CONNECTION_STRING"}
-    assert "ASSISTANT_BACKEND=assistants" in " ".join(told)
+    assert "ASSISTANT_BACKEND=responses" in " ".join(told)
     assert "hunter2" not in " ".join(told)
 
 

@@ -1,0 +1,172 @@
+"""The threads of the Responses protocol: what the service keeps of them, and what this bot keeps beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from adapters.openai.client import Client, path_to
+from adapters.openai.responses import response_objects as objects
+from adapters.openai.responses.response_objects import Response, response_from
+from adapters.openai.responses.thread_state import Item, ThreadState
+from adapters.openai.retry import Clock, Sleep
+from adapters.openai.wire import Fields
+from bot.conversation import ThreadId
+from bot.errors import AssistantError, AssistantUnavailableError, ThreadBusyError
+from bot.ports import ThreadStates
+from bot.run import RunId
+
+log = logging.getLogger(__name__)
+
+CHAIN: Final = "chain_"
+"""Begins the id of a thread without a conversation."""
+
+LANDED: Final = "after_"
+"""Begins the id of a run that is known by the item that asked for it, and not by the id of its response."""
+
+_PAGE: Final = 100  # the most that a list gives at once
+_MAX_PAGES: Final = 10
+_MAX_NEW_ITEMS: Final = 20  # that a conversation takes at once
+_LOOKS_S: Final = (0.0, 0.5, 1.0)  # pauses before each look for a response whose start is in doubt
+_NOT_CARRIED_OUT: Final = "This call was not carried out: the person stopped it, or the program was interrupted."
+
+
+def is_chain(thread: ThreadId) -> bool:
+    """Whether a thread is a chain of responses, because its service has no conversations."""
+    return thread.startswith(CHAIN)
+
+
+class Threads:
+    """Threads of one service. Every method raises AssistantError or StorageError."""
+
+    def __init__(
+        self, *, client: Client, states: ThreadStates, busy_patience_s: float, clock: Clock, sleep: Sleep
+    ) -> None:
+        """`busy_patience_s`: how long to wait for a conversation in which another response is at work."""
+        self._client = client
+        self._states = states
+        self._busy_patience_s = busy_patience_s
+        self._clock = clock
+        self._sleep = sleep
+
+    async def load(self, thread: ThreadId) -> ThreadState:
+        """What this bot keeps of a thread."""
+        return ThreadState.from_text(await self._states.state_of(thread))
+
+    async def save(self, thread: ThreadId, state: ThreadState) -> None:
+        """Keep this of a thread from now on."""
+        await self._states.keep_state(thread, state.to_text())
+
+    async def add_items(self, thread: ThreadId, items: list[Item]) -> None:
+        """Add items to a conversation as soon as it is free. Raises ThreadGoneError, ThreadBusyError."""
+        give_up_at = self._clock() + self._busy_patience_s
+        path = path_to("conversations", thread, "items")
+        while items:
+            try:
+                await self._client.post(path, {"items": items[:_MAX_NEW_ITEMS]}, repeatable=True)
+            except ThreadBusyError:
+                if self._clock() > give_up_at:
+                    raise
+                await self._sleep(0.5)
+            else:
+                items = items[_MAX_NEW_ITEMS:]
+
+    async def mended(
+        self, thread: ThreadId, state: ThreadState, *, asked_again: str = "", cancelled: bool = False
+    ) -> ThreadState:
+        """The state without a start whose end was never seen; what the thread lacks since then is `pending`.
+
+        That is an output for each call that has none, and the person's words if they are not there, unless they are
+        about to be sent again. The response itself is stopped, unless the caller did that.
+        """
+        start = state.start
+        if start is None:
+            return state
+        if start.run is not None and not cancelled:
+            await self.stop(start.run)
+        words = [item for item in start.question if objects.text_of(item) != asked_again]
+        if is_chain(thread):
+            return replace(state, pending=(*state.pending, *words), start=None)
+        items = await self._items(thread, after=state.head)
+        outputs = await self.missing_outputs(thread)
+        lacking = [word for word in (*state.pending, *words) if not any(objects.is_same(item, word) for item in items)]
+        head = items[-1].text_if_any("id") if items else state.head
+        return replace(state, head=head, pending=(*outputs, *lacking), start=None)
+
+    async def stop(self, run: RunId) -> None:
+        """Cancel a response, if there is something to cancel. Raises AssistantUnavailableError."""
+        if run.startswith(LANDED):
+            return
+        try:
+            await self._client.post(path_to("responses", run, "cancel"), {}, repeatable=True)
+        except AssistantUnavailableError:
+            raise
+        except AssistantError as error:  # it has ended, or is not there any more
+            log.info("response not cancelled", extra={"run": run, "why": str(error)})
+
+    async def missing_outputs(self, thread: ThreadId) -> list[Item]:
+        """An output for each function call among the latest items that has none: without it, nothing more is taken."""
+        calls = objects.unanswered_calls(await self._items(thread, after=""))
+        return [{"type": "function_call_output", "call_id": call, "output": _NOT_CARRIED_OUT} for call in calls]
+
+    async def landed(self, thread: ThreadId, state: ThreadState) -> RunId | None:
+        """The run that the state calls started, if the conversation shows what was answered.
+
+        Items get into a conversation when their response has ended, so one that is at work is not seen here.
+        """
+        if is_chain(thread) or state.start is None:
+            return None
+        try:
+            items = await self._items(thread, after=state.head)
+        except AssistantUnavailableError:
+            return None
+        asked = state.start.items[-1]
+        for place, item in reversed(list(enumerate(items))):
+            if objects.is_same(item, asked):
+                return RunId(f"{LANDED}{item.text('id')}") if _is_answered(items[place + 1 :]) else None
+        return None
+
+    async def appearing(self, thread: ThreadId, state: ThreadState) -> RunId | None:
+        """The same, with a little patience."""
+        for pause_s in _LOOKS_S if not is_chain(thread) else ():
+            await self._sleep(pause_s)
+            if found := await self.landed(thread, state):
+                return found
+        return None
+
+    async def answer_after(self, thread: ThreadId, run: RunId) -> Response:
+        """What follows the item by which a run is known, as a response that has ended."""
+        output: list[object] = []
+        for item in await self._items(thread, after=run.removeprefix(LANDED)):
+            if item.text_if_any("type") == "message" and item.text_if_any("role") == "user":
+                break
+            output.append(item.raw)
+        return response_from({"id": run, "status": "completed", "output": output})
+
+    async def _items(self, thread: ThreadId, *, after: str) -> list[Fields]:
+        """The items of a conversation that follow this one, oldest first; the latest hundred where there is none."""
+        query: dict[str, object] = {"order": "desc", "limit": _PAGE, "include[]": objects.INCLUDE}
+        found: list[Fields] = []
+        for _ in range(_MAX_PAGES if after else 1):
+            reply = await self._client.get(path_to("conversations", thread, "items"), query)
+            page = Fields(reply.body, "a list of items")
+            items = page.objects("data")
+            for item in items:
+                if item.text_if_any("id") == after:
+                    return found[::-1]
+                found.append(item)
+            if not items or not page.flag("has_more"):
+                break
+            query["after"] = items[-1].text("id")
+        return found[::-1]
+
+
+def _is_answered(later: Iterable[Fields]) -> bool:
+    """Whether the model said something, or wants a tool."""
+    for item in later:
+        kind = item.text_if_any("type")
+        if kind == "function_call" or (kind == "message" and item.text_if_any("role") == "assistant"):
+            return True
+    return False

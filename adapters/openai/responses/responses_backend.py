@@ -1,0 +1,498 @@
+"""The Responses protocol behind the port: background responses in a conversation, or in a chain of responses.
+
+Services differ: Azure OpenAI has had no conversations, so there each response names the one before it
+(`previous_response_id`). Which of the two a thread is, is found out when it is opened, and its id says it from then on.
+
+https://platform.openai.com/docs/guides/background and https://platform.openai.com/docs/guides/conversation-state
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from adapters.openai.client import Client, JsonReply, path_to
+from adapters.openai.errors import (
+    BadRequestError,
+    ContainerGoneError,
+    NoConversationsError,
+    NotDoneError,
+    ToolOutputMissingError,
+)
+from adapters.openai.event_stream import EventStream, StreamShelf
+from adapters.openai.polling import Poller, PollingPace, PollResult
+from adapters.openai.responses import response_objects as objects
+from adapters.openai.responses.response_events import ResponseEventReader
+from adapters.openai.responses.response_objects import Assistance, ContainerFile, FileRules, Response, response_from
+from adapters.openai.responses.response_threads import CHAIN, LANDED, Threads, is_chain
+from adapters.openai.responses.thread_state import Item, Start, ThreadState
+from adapters.openai.retry import Clock, Sleep
+from adapters.openai.wire import Fields
+from bot.answer import Answer, FileRef
+from bot.attachments import PICTURE_ENDINGS
+from bot.conversation import ConversationKey, ThreadId
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    RunTooSlowError,
+    ThreadBusyError,
+    ThreadGoneError,
+)
+from bot.file_names import ending_of
+from bot.media import picture_type
+from bot.ports import Assistant, ThreadStates
+from bot.run import (
+    Absent,
+    Ask,
+    FindResult,
+    Found,
+    Progress,
+    RunEvent,
+    RunId,
+    RunName,
+    TextSoFar,
+    ToolOutput,
+    ToolsWanted,
+    Unknowable,
+)
+
+log = logging.getLogger(__name__)
+
+_PAGE: Final = 100  # the most that a list gives at once
+_MAX_METADATA_CHARS: Final = 512
+_MAX_FILE_BYTES: Final = 100 * 1024 * 1024
+_MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # that is sent to a model within a request
+_BUSY_PATIENCE_S: Final = 24.0  # with a conversation in which another response is at work
+_BUSY_PAUSE_S: Final = 0.5
+_LIST_DEADLINE_S: Final = 10.0  # for what an answer can do without
+_CLOCK_SKEW_S: Final = 5.0
+_MAX_RECONNECTS: Final = 5
+_MAX_SILENCE_S: Final = 60.0
+_MAX_STREAMS: Final = 500
+_MAX_UNCLAIMED_S: Final = 60.0
+_KEPT_RESPONSES: Final = 8  # those of runs that have just ended, until their answers are read
+_KEPT_PICTURES: Final = 16
+
+
+class ResponsesBackend(Assistant):
+    """One assistant of one service."""
+
+    def __init__(  # noqa: PLR0913 - clock and sleep are the tests'
+        self,
+        *,
+        assistance: Assistance,
+        client: Client,
+        states: ThreadStates,
+        files: FileRules | None = None,
+        streaming: bool = True,
+        max_silence_s: float = _MAX_SILENCE_S,
+        busy_patience_s: float = _BUSY_PATIENCE_S,
+        pace: PollingPace | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """With `streaming` responses are followed by their events, at services that have them."""
+        self.assistant_id = assistance.agent or assistance.model or ""
+        self._assistance = assistance
+        self._client = client
+        self._threads = Threads(client=client, states=states, busy_patience_s=busy_patience_s, clock=clock, sleep=sleep)
+        self._creating: set[asyncio.Task[RunId]] = set()
+        self._file_rules = files or FileRules()
+        self._streaming: bool | None = None if streaming else False  # None: not known yet
+        self._max_silence_s = max_silence_s
+        self._busy_patience_s = busy_patience_s
+        self._pace = pace or PollingPace(first_s=0.5, max_s=3.0)
+        self._clock = clock
+        self._sleep = sleep
+        self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
+        self._streams = StreamShelf(max_streams=_MAX_STREAMS, max_unclaimed_s=_MAX_UNCLAIMED_S, clock=clock)
+        self._readers: dict[RunId, ResponseEventReader] = {}
+        self._ended: OrderedDict[RunId, Response] = OrderedDict()
+        self._pictures: OrderedDict[str, str] = OrderedDict()  # data URLs of uploaded pictures, by file
+
+    async def close(self) -> None:
+        """End what is still under way for turns that were stopped."""
+        for creating in self._creating:
+            creating.cancel()
+        await asyncio.gather(*self._creating, return_exceptions=True)
+
+    # ------------------------------------------------------------------------------------------------------ threads
+
+    @override
+    async def open_thread(self, key: ConversationKey) -> ThreadId:
+        try:
+            # Repeated freely: a conversation whose creation was not confirmed stays empty and does no harm.
+            reply = await self._client.post(path_to("conversations"), {}, repeatable=True)
+        except (NoConversationsError, BadRequestError):
+            log.info("service has no conversations; responses will be chained")
+            return ThreadId(f"{CHAIN}{uuid.uuid4().hex}")
+        return ThreadId(Fields(reply.body, "a conversation").text("id"))
+
+    @override
+    async def upload(self, name: str, content: Path) -> FileRef:
+        fields = {"purpose": self._file_rules.purpose}
+        ref = await self._client.upload(path_to("files"), name=name, content=content, fields=fields)
+        if self._file_rules.pictures_inline and ending_of(name) in PICTURE_ENDINGS:
+            data = await asyncio.to_thread(content.read_bytes)
+            if len(data) <= _MAX_PICTURE_BYTES and (media_type := picture_type(data)):
+                # Until its message is sent. After a restart in between, the picture is there for code alone.
+                self._pictures[ref] = objects.data_url(data, media_type)
+                while len(self._pictures) > _KEPT_PICTURES:
+                    self._pictures.popitem(last=False)
+        return FileRef(ref)
+
+    @override
+    async def note(self, thread: ThreadId, ask: Ask) -> None:
+        state = await self._threads.load(thread)
+        item = self._user_item(ask)
+        state = replace(state, files=state.with_files(_refs(ask)))
+        if is_chain(thread):
+            state = replace(state, pending=(*state.pending, item))
+        else:
+            await self._threads.add_items(thread, [item])
+        await self._threads.save(thread, state)
+
+    # --------------------------------------------------------------------------------------------------- responses
+
+    @override
+    async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
+        state = await self._threads.load(thread)
+        if run := state.run_of(name):
+            return run
+        item = self._user_item(ask)
+        if state.start is None or state.start.name != name:  # else this very start was cut off
+            state = await self._threads.mended(thread, state, asked_again=objects.text_of(item))
+        start = Start(name=name, items=(item,), question=(item,))
+        state = replace(state, files=state.with_files(_refs(ask)), start=start)
+        return await self._create(thread, state, previous=state.head)
+
+    @override
+    async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
+        state = await self._threads.load(thread)
+        if resumed := state.run_of(name):
+            return resumed
+        question = state.start.question if state.start else ()
+        start = Start(name=name, items=tuple(map(objects.output_item, outputs)), question=question)
+        return await self._create(thread, replace(state, start=start), previous=run)
+
+    @override
+    async def find(self, thread: ThreadId, name: RunName) -> FindResult:
+        state = await self._threads.load(thread)
+        if run := state.run_of(name):
+            return Found(run=run)
+        if state.start is None or state.start.name != name:
+            return Absent()  # a start is written down before it is sent
+        if is_chain(thread):
+            return Unknowable()
+        found = await self._threads.landed(thread, state)
+        return Absent() if found is None else Found(run=found)
+
+    async def _create(self, thread: ThreadId, state: ThreadState, *, previous: str) -> RunId:
+        """Create the response that the state says is started, and write down its id.
+
+        A request that is on its way is not taken back when the caller is stopped: its response would hold the
+        conversation unseen. It is waited for in the background, and cancelled.
+        """
+        await self._threads.save(thread, state)
+        stopped = asyncio.Event()
+        creating = asyncio.create_task(self._create_and_save(thread, state, previous, stopped), name="response")
+        self._creating.add(creating)
+        creating.add_done_callback(self._creating.discard)
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            stopped.set()
+            creating.add_done_callback(_note_failure)
+            raise
+
+    async def _create_and_save(
+        self, thread: ThreadId, state: ThreadState, previous: str, stopped: asyncio.Event
+    ) -> RunId:
+        run = await self._create_once(thread, state, previous, stopped)
+        await self._threads.save(thread, state.started(run))
+        if stopped.is_set():
+            await self._streams.close(run)
+            await self._threads.stop(run)
+        return run
+
+    async def _create_once(  # noqa: C901 - each way to fail, in one place
+        self, thread: ThreadId, state: ThreadState, previous: str, stopped: asyncio.Event
+    ) -> RunId:
+        """Create the response: after a doubt the conversation is asked first, and there is one more at most."""
+        body = self._body(thread, state, previous)
+        items = body["input"]
+        doubts, is_repaired = 0, False
+        give_up_at = self._clock() + self._busy_patience_s
+        found: RunId | None = None
+        while found is None:
+            try:
+                return await self._post(body)
+            except ThreadBusyError:
+                if stopped.is_set() or self._clock() > give_up_at:
+                    raise
+                await self._sleep(_BUSY_PAUSE_S)
+                found = await self._threads.landed(thread, state) if doubts else None
+            except (ToolOutputMissingError, ContainerGoneError) as error:
+                if is_repaired or stopped.is_set() or is_chain(thread):
+                    raise ThreadGoneError(f"the conversation is beyond repair: {error}") from None
+                is_repaired = True
+                body["input"] = [*await self._threads.missing_outputs(thread), *items]
+            except AssistantUnavailableError as error:
+                if isinstance(error, NotDoneError):
+                    raise
+                log.warning("it may have been made or not", extra={"why": str(error), "doubts": doubts})
+                found = await self._threads.appearing(thread, state)
+                if found is None and (doubts or stopped.is_set()):
+                    raise
+                # What holds the conversation from now on is most likely the response that was asked for.
+                doubts, give_up_at = doubts + 1, give_up_at + self._pace.deadline_s
+        return found
+
+    def _body(self, thread: ThreadId, state: ThreadState, previous: str) -> dict[str, Any]:
+        assert state.start is not None  # noqa: S101 - written down by the callers
+        body: dict[str, Any] = {
+            **self._assistance.request(state.files),
+            "input": [*state.pending, *state.start.items],
+            "background": True,
+            "store": True,
+            "include": [objects.INCLUDE],
+            "metadata": {"turn": state.start.name[:_MAX_METADATA_CHARS]},
+        }
+        if not is_chain(thread):
+            body["conversation"] = thread
+        elif previous:
+            body["previous_response_id"] = previous
+        return body
+
+    async def _post(self, body: dict[str, Any]) -> RunId:
+        await self._streams.close_old()
+        path = path_to("responses")
+        if self._streaming is False or not self._streams.has_room:
+            return RunId(Fields((await self._client.post(path, body)).body, "a response").text("id"))
+        try:
+            reply, stream = await self._client.post_for_stream(path, body)
+        except BadRequestError:
+            if self._streaming:
+                raise
+            reply, stream = await self._client.post(path, body), None  # whether it was the stream, this call tells
+        return self._kept(reply, stream)
+
+    def _kept(self, reply: JsonReply, stream: EventStream | None) -> RunId:
+        """The id of a response that was just created; its stream waits for the one who follows it."""
+        self._streaming = stream is not None
+        if stream is None:
+            return RunId(Fields(reply.body, "a response").text("id"))
+        run = RunId(Fields(reply.body, "an event").object("response").text("id"))
+        reader = ResponseEventReader()
+        reader.read_json(reply.body)
+        self._readers[run] = reader
+        self._streams.put(run, stream)
+        return run
+
+    # ---------------------------------------------------------------------------------------------------- following
+
+    @override
+    async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
+        give_up_at = self._clock() + self._pace.deadline_s
+        if run.startswith(LANDED):
+            yield await self._end(thread, await self._response(thread, run))
+            return
+        async with aclosing(self._streamed(run, give_up_at=give_up_at)) as shown:
+            async for sight in shown:
+                if isinstance(sight, Response):
+                    yield await self._end(thread, sight)
+                    return
+                yield sight
+        last: Response | None = None
+
+        async def fetch(within_s: float) -> PollResult:
+            nonlocal last
+            try:
+                reply = await self._client.get_once(path_to("responses", run), _INCLUDED, within_s=within_s)
+                last, poll_after_s = response_from(reply.body), reply.poll_after_s
+            except (AssistantUnavailableError, AssistantRefusedError):
+                raise
+            except AssistantError:  # a response may be kept for less time than its conversation
+                last, poll_after_s = await self._from_conversation(thread, run), None
+            return PollResult(run=last, poll_after_s=poll_after_s)
+
+        async with aclosing(self._poller.follow(fetch, give_up_at=give_up_at)) as events:
+            async for event in events:
+                is_last = not isinstance(event, Progress | TextSoFar)
+                yield await self._end(thread, last) if is_last and last else event
+
+    async def _streamed(
+        self, run: RunId, *, give_up_at: float
+    ) -> AsyncGenerator[Response | Progress | TextSoFar, None]:
+        """Yield what the stream says, and go on after breaks. Ends early where there is none, or it breaks for good.
+
+        Raises RunTooSlowError at the deadline.
+        """
+        stream, reader = self._streams.take(run), self._readers.pop(run, None)
+        reconnects = 0
+        self._streams.followed += 1
+        try:
+            while stream is not None and reader is not None and (left_s := give_up_at - self._clock()) > 0:
+                try:
+                    sent = await stream.next(within_s=min(left_s, self._max_silence_s))
+                    event = None if sent is None else reader.read(sent)
+                except AssistantError as error:
+                    sent, event = None, None
+                    log.warning("event stream broke", extra={"run": run, "why": str(error)})
+                if isinstance(event, Response):
+                    yield event
+                    await stream.close(after_last=True)
+                    stream = None
+                    return
+                if event is not None:
+                    yield event
+                if sent is None:
+                    await stream.close()
+                    reconnects += 1
+                    stream = await self._reconnected(run, reader) if reconnects <= _MAX_RECONNECTS else None
+            if stream is not None:
+                raise RunTooSlowError(f"response {run} was still at work at its deadline")
+        finally:
+            self._streams.followed -= 1
+            if stream is not None:
+                await stream.close()
+
+    async def _reconnected(self, run: RunId, reader: ResponseEventReader) -> EventStream | None:
+        """The rest of a stream; None where the service does not give it."""
+        if reader.after is None:
+            return None
+        query = {**_INCLUDED, "stream": "true", "starting_after": reader.after}
+        try:
+            reply, stream = await self._client.get_stream(path_to("responses", run), query)
+            if stream is None:
+                return None
+            if isinstance(reader.read_json(reply.body), Response):  # the end itself: fetching it is simpler
+                await stream.close()
+                return None
+        except AssistantError as error:
+            log.warning("event stream cannot be resumed; polling", extra={"run": run, "why": str(error)})
+            return None
+        return stream
+
+    async def _end(self, thread: ThreadId, response: Response) -> RunEvent:
+        """Write down that a response has ended, and the event that this amounts to. Raises ThreadGoneError."""
+        fault = objects.fault_of_context(response)
+        if fault is not None and not isinstance(fault, ContainerGoneError):
+            raise ThreadGoneError(f"response {response.id} failed: {fault}")
+        self._ended[response.id] = response
+        while len(self._ended) > _KEPT_RESPONSES:
+            self._ended.popitem(last=False)
+        state = await self._threads.load(thread)
+        if state.start is None or state.start.run not in {None, response.id}:
+            return response.event
+        if response.status not in {"completed", "incomplete"}:
+            log.warning("response ended", extra={"run": response.id, "status": response.status})
+            return response.event  # the words stay in `start`, and go in with the next response
+        wants_tools = isinstance(response.event, ToolsWanted)
+        if not is_chain(thread):
+            ids = [item.text_if_any("id") for item in response.output]
+            state = replace(state, head=ids[-1] if ids else state.head, pending=())
+        elif not wants_tools:  # a chain goes on after answered calls alone
+            state = replace(state, head=response.id, pending=())
+        await self._threads.save(thread, state if wants_tools else replace(state, start=None))
+        return response.event
+
+    @override
+    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+        await self._streams.close(run)
+        self._readers.pop(run, None)
+        await self._threads.stop(run)
+        state = await self._threads.load(thread)
+        if state.start is None or is_chain(thread):
+            return  # a chain goes on from the last answer, with the words that had none
+        # What the person asked stays in the conversation, and no call stays without an output.
+        try:
+            mended = await self._threads.mended(thread, state, cancelled=True)
+            await self._threads.add_items(thread, list(mended.pending))
+            await self._threads.save(thread, replace(mended, pending=()))
+        except ThreadGoneError:
+            return
+
+    async def _from_conversation(self, thread: ThreadId, run: RunId) -> Response:
+        """A response that the service does not keep any more, by what it left in the conversation."""
+        state = await self._threads.load(thread)
+        found = await self._threads.landed(thread, state) if state.start and state.start.run == run else None
+        if found is None:
+            raise AssistantRefusedError(f"response {run} is not there any more")
+        return replace(await self._threads.answer_after(thread, found), id=run)
+
+    async def _response(self, thread: ThreadId, run: RunId) -> Response:
+        """A response that has ended: as it was seen last, or fetched again."""
+        kept = self._ended.get(run)
+        if kept is not None:
+            return kept
+        if not run.startswith(LANDED):
+            return response_from((await self._client.get(path_to("responses", run), _INCLUDED)).body)
+        return await self._threads.answer_after(thread, run)
+
+    # ------------------------------------------------------------------------------------------------------ answers
+
+    @override
+    async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
+        reader = objects.AnswerReader.empty()
+        for run in runs:
+            response = await self._response(thread, run)
+            reader.read(response, await self._made_files(response))
+        return reader.answer()
+
+    async def _made_files(self, response: Response) -> list[ContainerFile]:
+        """The files that this response's code wrote: not each of them is cited."""
+        since_s = (response.fields.number_if_any("created_at") or time.time()) - _CLOCK_SKEW_S
+        made: list[ContainerFile] = []
+        for container in objects.containers_of(response):
+            path, query = path_to("containers", container, "files"), {"limit": _PAGE, "order": "desc"}
+            try:
+                reply = await self._client.get_once(path, query, within_s=_LIST_DEADLINE_S)
+                made += reversed(objects.made_files(Fields(reply.body, "a list of files"), container, since_s=since_s))
+            except AssistantError as error:  # what is cited comes all the same
+                log.warning("files of a container not listed", extra={"container": container, "why": str(error)})
+        return made
+
+    @override
+    @asynccontextmanager
+    async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+        if "#" in file:
+            run, call, number = file.split("#")
+            data = objects.picture_in(await self._response(ThreadId(""), RunId(run)), call, int(number))
+        else:
+            container, _, name = file.rpartition("/")
+            path = path_to("containers", container, "files", name, "content") if container else ""
+            data = await self._client.download(path or path_to("files", name, "content"), limit_bytes=_MAX_FILE_BYTES)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data
+
+        yield chunks()
+
+    # ------------------------------------------------------------------------------------------------------- details
+
+    def _user_item(self, ask: Ask) -> Item:
+        return objects.user_item(ask, pictures=self._pictures, files_as_input=self._assistance.agent is not None)
+
+
+_INCLUDED: Final = {"include[]": objects.INCLUDE}  # as the openai package writes lists in a query
+
+
+def _refs(ask: Ask) -> tuple[str, ...]:
+    return tuple(file.ref for file in ask.files)
+
+
+def _note_failure(creating: asyncio.Task[RunId]) -> None:
+    if not creating.cancelled() and (error := creating.exception()) is not None:
+        log.warning("response of a stopped turn not created", extra={"error": type(error).__name__, "why": str(error)})

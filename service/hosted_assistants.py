@@ -1,0 +1,84 @@
+"""The services that run assistants elsewhere: their addresses, and what this bot proves itself with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from azure.core.exceptions import AzureError
+
+from adapters.openai.client import Client, Endpoint, TokenSource
+from adapters.openai.polling import PollingPace
+from adapters.openai.responses.response_objects import Assistance, FileRules
+from adapters.openai.responses.responses_backend import ResponsesBackend
+from bot.errors import AssistantRefusedError, AssistantUnavailableError
+from bot.ports import ThreadStates
+from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
+
+log = logging.getLogger(__name__)
+
+_SCOPE: Final = "https://ai.azure.com/.default"
+_TOKEN_DEADLINE_S: Final = 15.0
+_V1: Final = "/openai/v1"
+
+
+@asynccontextmanager
+async def open_service_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
+    """Where the service of the `assistants` or `responses` backend is, and how it knows this bot."""
+    beta = "" if settings.backend is Backend.RESPONSES else "assistants=v2"
+    match settings.endpoint:
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            yield Endpoint(base_url=url, api_key=key.reveal() if key else "none", beta=beta)
+        case AzureEndpoint(url=url, api_key=key, api_version=version) if settings.backend is Backend.ASSISTANTS:
+            api_key = key.reveal() if key else ""
+            yield Endpoint(base_url=f"{url}/openai", api_key=api_key, api_version=version or "", azure_key=True)
+        case AzureEndpoint(url=url, api_key=key) if key is not None:
+            yield Endpoint(base_url=_v1(url), api_key=key.reveal(), azure_key=True, beta=beta)
+        case AzureEndpoint(url=url) | FoundryEndpoint(url=url):
+            async with _entra() as token:
+                yield Endpoint(base_url=_v1(url), token=token, beta=beta)
+        case None:
+            raise AssertionError("the settings demand an address for this backend")
+
+
+def responses_backend(settings: Settings, client: Client, states: ThreadStates) -> ResponsesBackend:
+    """The assistant of the `responses` backend, as the settings describe it."""
+    agent = settings.endpoint.agent if isinstance(settings.endpoint, FoundryEndpoint) else None
+    is_openai = isinstance(settings.endpoint, OpenAIEndpoint)
+    return ResponsesBackend(
+        assistance=Assistance(model=settings.model, instructions=settings.assistant_instructions, agent=agent),
+        client=client,
+        states=states,
+        files=FileRules() if is_openai else FileRules(purpose="assistants", pictures_inline=True),
+        pace=PollingPace(first_s=0.5, max_s=3.0, deadline_s=settings.run_deadline_s),
+    )
+
+
+def _v1(url: str) -> str:
+    return url if url.endswith(_V1) else f"{url}{_V1}"
+
+
+@asynccontextmanager
+async def _entra() -> AsyncIterator[TokenSource]:
+    """Tokens of the identity that this process has where it runs: a managed one, or a developer's login.
+
+    azure-identity keeps a token until shortly before its end, so most calls of the source cost nothing.
+    """
+    from azure.identity.aio import DefaultAzureCredential
+
+    async with DefaultAzureCredential(retry_total=1) as credential:
+
+        async def token() -> str:
+            try:
+                async with asyncio.timeout(_TOKEN_DEADLINE_S):
+                    return (await credential.get_token(_SCOPE)).token
+            except AzureError as error:
+                why = f"Microsoft Entra gave no token: {type(error).__name__}"
+                raise AssistantRefusedError(why) from None
+            except (TimeoutError, OSError) as error:
+                raise AssistantUnavailableError(f"Microsoft Entra did not answer: {type(error).__name__}") from None
+
+        yield token

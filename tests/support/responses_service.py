@@ -1,0 +1,476 @@
+"""A stand-in of the Responses API on loopback: OpenAI's, Azure OpenAI's and a Foundry project's, with their limits.
+
+It is strict: each request is held against OpenAI's public description. It remembers every call, and has a switch for
+each way to misbehave. By hand, with a model that knows mathematics and runs code for real:
+
+    python -m tests.support.responses_service --port 8123
+
+prints the lines for `.env`. A message that holds a Python block (three backticks) has that code run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.support.openai_schemas import description
+from tests.support.responses_state import Json, RefusalError, Response, ResponsesState
+
+KEY = "key-of-the-stand-in"
+MODEL = "gpt-6-luna"
+SHUTDOWN = "2028-03-31"
+
+_CREATE = "/components/schemas/CreateResponse"
+_CREATE_CONVERSATION = "/components/schemas/CreateConversationBody"
+_CREATE_ITEMS = "/paths/~1conversations~1{conversation_id}~1items/post/requestBody/content/application~1json/schema"
+_MAX_PAGE = 100
+
+
+class Provider(StrEnum):
+    """Whose limits it has."""
+
+    OPENAI = "openai"
+    AZURE = "azure"  # no conversations; another purpose of files; pictures as data URLs
+    FOUNDRY = "foundry"  # agents; conversations on the project
+
+
+class To(StrEnum):
+    """What can be called."""
+
+    CREATE_CONVERSATION = "create conversation"
+    GET_CONVERSATION = "get conversation"
+    DELETE_CONVERSATION = "delete conversation"
+    LIST_ITEMS = "list items"
+    ADD_ITEMS = "add items"
+    CREATE_RESPONSE = "create response"
+    GET_RESPONSE = "get response"
+    CANCEL = "cancel"
+    LIST_CONTAINER_FILES = "list container files"
+    GET_CONTAINER_FILE = "get container file"
+    UPLOAD = "upload"
+    GET_FILE = "get file"
+    DELETE_FILE = "delete file"
+    LIST_MODELS = "list models"
+
+
+class Fault(StrEnum):
+    """What can go wrong with a call."""
+
+    RATE_LIMIT = "429"
+    NO_QUOTA = "429 for good"
+    SERVER_ERROR = "500"
+    RESET = "reset before anything is done"
+    LOST_ANSWER = "done, then reset"
+    LATE_ERROR = "done, then 500"
+    GARBAGE = "done, then an answer that is no JSON"
+    WRONG_SHAPE = "done, then JSON of another shape"
+    SILENCE = "no answer"
+    REDIRECT = "302 to another host"
+    CONTENT_FILTER = "400 of Azure's filter"
+    LOCKED = "400 conversation_locked"
+    IN_PROGRESS = "400 another response in progress"
+    CONTAINER_EXPIRED = "400 container is expired"
+    EXPECTED_CONTAINER = "400 expected container_id"
+    NO_TOOL_OUTPUT = "400 no tool output found"
+
+
+_DONE_BEFORE = frozenset({Fault.LOST_ANSWER, Fault.LATE_ERROR, Fault.GARBAGE, Fault.WRONG_SHAPE})
+_SENTENCES: dict[Fault, tuple[int, str, str | None]] = {
+    Fault.RATE_LIMIT: (429, "Rate limit reached", "rate_limit_exceeded"),
+    Fault.NO_QUOTA: (429, "You exceeded your current quota, please check your plan.", "insufficient_quota"),
+    Fault.SERVER_ERROR: (500, "The server had an error processing your request", None),
+    Fault.LATE_ERROR: (500, "The server had an error processing your request", None),
+    Fault.CONTENT_FILTER: (400, "The response was filtered due to the prompt triggering the policy.", "content_filter"),
+    Fault.LOCKED: (400, "Another process is currently operating on this conversation.", "conversation_locked"),
+    Fault.IN_PROGRESS: (400, "Another response is already in progress for this conversation.", None),
+    Fault.CONTAINER_EXPIRED: (400, "Container is expired.", None),
+    Fault.EXPECTED_CONTAINER: (400, "Expected container_id: cntr_000001", None),
+    Fault.NO_TOOL_OUTPUT: (400, "No tool output found for function call call_gone.", None),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call as it arrived, and what went wrong with it."""
+
+    to: To
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+    fault: Fault | None
+    at_s: float
+
+
+Handler = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
+
+
+class ResponsesService:
+    """The service."""
+
+    def __init__(self, provider: Provider = Provider.OPENAI) -> None:
+        self.provider = provider
+        self.state = ResponsesState()
+        self.address = ""
+        self.weather: Callable[[To], Fault | None] = lambda _to: None
+        self.slow_s: dict[To, float] = {}  # before anything is done
+        self.streams = True  # whether events are sent where they are asked for; else that is ignored
+        self.events_until_cut: int | None = None  # the connection breaks after so many events, once
+        self.resumes_streams = True
+        self.models = {MODEL: SHUTDOWN}
+        self.calls: list[Call] = []
+        self.open_streams = 0
+        self._planned: dict[To, list[Fault]] = {}
+        self._closing = asyncio.Event()
+        self._runner = web.AppRunner(self._application(), shutdown_timeout=0.1)
+        self._port = 0
+
+    @property
+    def base_url(self) -> str:
+        """What a client is given."""
+        path = {Provider.OPENAI: "/v1", Provider.AZURE: "", Provider.FOUNDRY: "/api/projects/tutors"}[self.provider]
+        return f"{self.address}{path}"
+
+    def fail(self, to: To, *faults: Fault) -> None:
+        """The next calls of this kind go wrong in these ways, one each."""
+        self._planned.setdefault(to, []).extend(faults)
+
+    def called(self, to: To) -> list[Call]:
+        """The calls of one kind, those that went wrong too."""
+        return [call for call in self.calls if call.to is to]
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(description)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        tasks = [response.task for response in self.state.responses.values() if response.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=2**27)
+        root = {Provider.OPENAI: "/v1", Provider.AZURE: "/openai/v1", Provider.FOUNDRY: "/api/projects/{p}/openai/v1"}
+        for method, path, to, handler in self._routes():
+            app.router.add_route(method, f"{root[self.provider]}/{path}", self._serve(to, handler))
+        return app
+
+    def _routes(self) -> Sequence[tuple[str, str, To, Handler]]:
+        conversation, files = "conversations/{conversation}", "containers/{container}/files"
+        routes: list[tuple[str, str, To, Handler]] = [
+            ("POST", "responses", To.CREATE_RESPONSE, self._create_response),
+            ("GET", "responses/{response}", To.GET_RESPONSE, self._get_response),
+            ("POST", "responses/{response}/cancel", To.CANCEL, self._cancel),
+            ("GET", files, To.LIST_CONTAINER_FILES, self._list_container_files),
+            ("GET", f"{files}/{{file}}/content", To.GET_CONTAINER_FILE, self._get_container_file),
+            ("POST", "files", To.UPLOAD, self._upload),
+            ("GET", "files/{file}", To.GET_FILE, self._get_file),
+            ("DELETE", "files/{file}", To.DELETE_FILE, self._delete_file),
+            ("GET", "models", To.LIST_MODELS, self._list_models),
+        ]
+        if self.provider is not Provider.AZURE:
+            routes += [
+                ("POST", "conversations", To.CREATE_CONVERSATION, self._create_conversation),
+                ("GET", conversation, To.GET_CONVERSATION, self._get_conversation),
+                ("DELETE", conversation, To.DELETE_CONVERSATION, self._delete_conversation),
+                ("GET", f"{conversation}/items", To.LIST_ITEMS, self._list_items),
+                ("POST", f"{conversation}/items", To.ADD_ITEMS, self._add_items),
+            ]
+        return routes
+
+    def _serve(self, to: To, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def serve(request: web.Request) -> web.StreamResponse:
+            body = await _body(request)
+            planned = self._planned.get(to)
+            fault = planned.pop(0) if planned else self.weather(to)
+            self.calls.append(
+                Call(
+                    to=to,
+                    path=request.path,
+                    query=dict(request.query),
+                    headers=dict(request.headers),
+                    body=body,
+                    fault=fault,
+                    at_s=time.monotonic(),
+                )
+            )
+            await asyncio.sleep(self.slow_s.get(to, 0))
+            try:
+                self._authenticate(request)
+                if fault is None:
+                    return await handler(request, body)
+                if fault in _DONE_BEFORE and to is To.CREATE_RESPONSE:
+                    self._checked_response(body)
+                elif fault in _DONE_BEFORE:
+                    await handler(request, body)
+            except RefusalError as refusal:
+                return _error(refusal.status, str(refusal), refusal.code, param=refusal.param)
+            return await self._misbehave(fault, request)
+
+        return serve
+
+    async def _misbehave(self, fault: Fault, request: web.Request) -> web.StreamResponse:
+        if sentence := _SENTENCES.get(fault):
+            status, words, code = sentence
+            return _error(status, words, code, headers={"retry-after-ms": "20", "x-request-id": "req_123"})
+        match fault:
+            case Fault.GARBAGE:
+                return web.Response(text="<html>It works!</html>", content_type="text/html")
+            case Fault.WRONG_SHAPE:
+                return web.json_response({"id": 7, "status": None, "data": "none"})
+            case Fault.SILENCE:
+                await self._closing.wait()
+            case Fault.REDIRECT:
+                return web.Response(status=302, headers={"Location": f"{self.address}/elsewhere"})
+            case _:
+                _transport(request).abort()
+        return web.Response()
+
+    def _authenticate(self, request: web.Request) -> None:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self.provider is Provider.FOUNDRY:
+            if not bearer or bearer == KEY:
+                raise RefusalError(401, "Foundry takes Microsoft Entra tokens alone.", "Unauthorized")
+        elif KEY not in (bearer, request.headers.get("api-key")) and bearer.count(".") != 2:
+            raise RefusalError(401, f"Incorrect API key provided: {bearer}", "invalid_api_key")
+
+    # ------------------------------------------------------------------------------------------------------ responses
+
+    def _checked_response(self, body: Json) -> Response:
+        """Start a response if its request is right in every way that is known."""
+        agent = body.pop("agent_reference", None)
+        if strange := set(body) - description().names_in(_CREATE):
+            raise RefusalError(400, f"Unknown parameter: '{min(strange)}'.", "unknown_parameter")
+        if fault := description().fault_in(body, _CREATE):
+            raise RefusalError(400, fault, "invalid_value")
+        if (agent is not None) != (self.provider is Provider.FOUNDRY and "model" not in body):
+            raise RefusalError(400, "Exactly one of model and agent_reference is needed here.")
+        if agent is None and body["model"] not in self.models:
+            code = "DeploymentNotFound" if self.provider is Provider.AZURE else "model_not_found"
+            raise RefusalError(404, f"The model '{body['model']}' does not exist.", code)
+        for part in (part for item in body["input"] for part in item.get("content", ()) if isinstance(part, dict)):
+            if part["type"] == "input_image" and part.get("file_id") and self.provider is not Provider.OPENAI:
+                raise RefusalError(400, "Images cannot be referred to by file_id.")
+        return self.state.create(body)
+
+    async def _create_response(self, request: web.Request, body: Json) -> web.StreamResponse:
+        wants_stream = bool(body.get("stream")) and self.streams
+        response = self._checked_response(body)
+        if wants_stream:
+            return await self._stream(request, response, after=-1)
+        return web.json_response(response.shown)
+
+    async def _get_response(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        response = self.state.response(request.match_info["response"])
+        if request.query.get("stream") == "true" and self.resumes_streams:
+            return await self._stream(request, response, after=int(request.query.get("starting_after", -1)))
+        return web.json_response(_with_included(response.shown, request.query.getall("include[]", [])))
+
+    async def _cancel(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        return web.json_response((await self.state.cancel(request.match_info["response"])).shown)
+
+    async def _stream(self, request: web.Request, response: Response, *, after: int) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        await stream.prepare(request)
+        self.open_streams += 1
+        try:
+            with suppress(ConnectionResetError):  # the client went away
+                await self._send_events(request, stream, response, after)
+        finally:
+            self.open_streams -= 1
+        return stream
+
+    async def _send_events(
+        self, request: web.Request, stream: web.StreamResponse, response: Response, after: int
+    ) -> None:
+        sent, at = 0, after + 1
+        while response.is_active or at < len(response.events):
+            async with response.changed:
+                if at >= len(response.events):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(response.changed.wait(), timeout=0.05)
+            if at >= len(response.events):
+                await stream.write(b": still at work\n\n")  # by which a client's going away is noticed
+                continue
+            if sent == self.events_until_cut:
+                self.events_until_cut = None
+                _transport(request).abort()
+                return
+            event = response.events[at]
+            await stream.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            sent, at = sent + 1, at + 1
+
+    # -------------------------------------------------------------------------------------------------- conversations
+
+    async def _create_conversation(self, _request: web.Request, body: Json) -> web.StreamResponse:
+        _check(body, _CREATE_CONVERSATION)
+        return web.json_response(self.state.open_conversation(body or {}))
+
+    async def _get_conversation(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        conversation = request.match_info["conversation"]
+        self.state.items_of(conversation)
+        return web.json_response({"id": conversation, "object": "conversation", "created_at": 0, "metadata": {}})
+
+    async def _delete_conversation(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        conversation = request.match_info["conversation"]
+        self.state.items_of(conversation)
+        del self.state.conversations[conversation]
+        return web.json_response({"id": conversation, "object": "conversation.deleted", "deleted": True})
+
+    async def _list_items(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        return _page(request, self.state.items_of(request.match_info["conversation"]))
+
+    async def _add_items(self, request: web.Request, body: Json) -> web.StreamResponse:
+        _check(body, _CREATE_ITEMS)
+        added = self.state.add_items(request.match_info["conversation"], body["items"])
+        return web.json_response(_list(added, has_more=False))
+
+    # ---------------------------------------------------------------------------------------------------------- files
+
+    async def _list_container_files(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        files = self.state.container(request.match_info["container"]).files.values()
+        return _page(request, [shown for shown, _ in files])
+
+    async def _get_container_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        _, data = self.state.container_file(request.match_info["container"], request.match_info["file"])
+        return web.Response(body=data)
+
+    async def _upload(self, _request: web.Request, body: Json) -> web.StreamResponse:
+        purposes = {"assistants"} if self.provider is not Provider.OPENAI else {"assistants", "user_data", "vision"}
+        if body["purpose"] not in purposes:
+            raise RefusalError(400, f"Invalid value for purpose: {body['purpose']}.", param="purpose")
+        id_ = self.state.id("file")
+        shown = {
+            "id": id_,
+            "object": "file",
+            "bytes": len(body["content"]),
+            "created_at": int(time.time()),
+            "filename": body["name"],
+            "purpose": body["purpose"],
+            "status": "processed",
+        }
+        self.state.files[id_] = (shown, body["content"])
+        return web.json_response(shown)
+
+    async def _get_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        return web.json_response(self._file(request)[0])
+
+    async def _delete_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        file = self._file(request)[0]["id"]
+        del self.state.files[file]
+        return web.json_response({"id": file, "object": "file", "deleted": True})
+
+    def _file(self, request: web.Request) -> tuple[Json, bytes]:
+        file = request.match_info["file"]
+        if file not in self.state.files:
+            raise RefusalError(404, f"No such File object: {file}")
+        return self.state.files[file]
+
+    async def _list_models(self, _request: web.Request, _body: Any) -> web.StreamResponse:
+        models = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "openai", "shutdown_date": date}
+            for name, date in self.models.items()
+        ]
+        return web.json_response({"object": "list", "data": models})
+
+
+def _check(body: object, pointer: str) -> None:
+    if body is not None and (fault := description().fault_in(body, pointer)):
+        raise RefusalError(400, fault, "invalid_value")
+
+
+def _with_included(shown: Json, include: list[str]) -> Json:
+    """A response as it is fetched: outputs of code are there where they are asked for."""
+    if "code_interpreter_call.outputs" in include:
+        return shown
+    output = [{**i, "outputs": None} if i["type"] == "code_interpreter_call" else i for i in shown["output"]]
+    return {**shown, "output": output}
+
+
+async def _body(request: web.Request) -> Any:
+    if not request.can_read_body:
+        return None
+    if not request.content_type.startswith("multipart/"):
+        return await request.json()
+    posted = await request.post()
+    file = posted["file"]
+    assert isinstance(file, web.FileField)
+    with file.file:
+        return {"purpose": posted["purpose"], "name": file.filename, "content": file.file.read()}
+
+
+def _list(data: Sequence[Json], *, has_more: bool) -> Json:
+    first, last = (data[0]["id"], data[-1]["id"]) if data else ("", "")
+    return {"object": "list", "data": list(data), "first_id": first, "last_id": last, "has_more": has_more}
+
+
+def _page(request: web.Request, items: Sequence[Json]) -> web.Response:
+    limit = int(request.query.get("limit", 20))
+    if not 1 <= limit <= _MAX_PAGE:
+        raise RefusalError(400, f"Invalid 'limit': integer above maximum value of {_MAX_PAGE}.")
+    ordered = list(items) if request.query.get("order") == "asc" else list(reversed(items))
+    if after := request.query.get("after"):
+        ordered = ordered[[item["id"] for item in ordered].index(after) + 1 :]
+    return web.json_response(_list(ordered[:limit], has_more=len(ordered) > limit))
+
+
+def _error(
+    status: int,
+    message: str,
+    code: str | None = None,
+    *,
+    param: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> web.Response:
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    transport = request.transport
+    assert isinstance(transport, asyncio.Transport)
+    return transport
+
+
+async def _serve_by_hand(port: int, provider: Provider) -> None:
+    from tests.support.responses_tutor import tutor_brain
+
+    service = ResponsesService(provider)
+    service._port = port
+    async with tutor_brain() as brain, service:
+        service.state.brain = brain
+        url, key, model = service.base_url, KEY, MODEL
+        lines = {
+            Provider.OPENAI: f"OPENAI_BASE_URL={url}\nOPENAI_API_KEY={key}\nMODEL={model}",
+            Provider.AZURE: f"AZURE_OPENAI_ENDPOINT={url}\nAZURE_OPENAI_API_KEY={key}\nMODEL={model}",
+            Provider.FOUNDRY: f"AZURE_AI_PROJECT_ENDPOINT={url}\nAZURE_AI_AGENT_NAME=math-tutor",
+        }
+        print(f"ASSISTANT_BACKEND=responses\n{lines[provider]}", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="A stand-in of the Responses API, for trying the backend by hand.")
+    parser.add_argument("--port", type=int, default=8123)
+    parser.add_argument("--provider", type=Provider, choices=list(Provider), default=Provider.OPENAI)
+    given = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve_by_hand(given.port, given.provider))
