@@ -31,9 +31,8 @@ _ACTIVE_RUN = re.compile(
 )
 # Responses: https://developers.openai.com/api/docs/guides/conversation-state and reports of users.
 _NO_TOOL_OUTPUT = re.compile(r"no tool output found", re.IGNORECASE)
-_CONTAINER_GONE = re.compile(
-    r"container is expired|expected container_id|container .*(expired|not found)", re.IGNORECASE
-)
+_CONTAINER_GONE = re.compile(r"container is expired|container .*(expired|not found)", re.IGNORECASE)
+_HISTORY_BROKEN = re.compile(r"expected container_id", re.IGNORECASE)
 _THREAD_MISSING = re.compile(r"(conversation|previous response)\b.*\bnot found", re.IGNORECASE)
 _THREAD_MISSING_CODES = frozenset({"previous_response_not_found", "conversation_not_found"})
 _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
@@ -59,6 +58,10 @@ class NoConversationsError(AssistantRefusedError):
     """The service has no conversations (404, 405 where one would be created)."""
 
 
+class ResponseGoneError(AssistantError):
+    """The response is not there any more, or never was."""
+
+
 class ToolOutputMissingError(AssistantError):
     """The conversation holds a function call without an output, and takes nothing before it has one."""
 
@@ -67,10 +70,16 @@ class ContainerGoneError(AssistantError):
     """The conversation refers to a container of Code Interpreter that is gone."""
 
 
+class HistoryBrokenError(ContainerGoneError):
+    """The conversation refers to it in a way that no new container mends."""
+
+
 def context_error(message: str) -> AssistantError | None:
     """The error for a sentence that says what is wrong with the conversation itself; None if it says nothing of it."""
     if _NO_TOOL_OUTPUT.search(message):
         return ToolOutputMissingError("a function call has no output")
+    if _HISTORY_BROKEN.search(message):
+        return HistoryBrokenError("the history needs a container that is gone")
     if _CONTAINER_GONE.search(message):
         return ContainerGoneError("a container is gone")
     return None
@@ -162,7 +171,7 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
     if "/conversations/" in path or error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):
         return ThreadGoneError(what)
     if "/responses/" in path:
-        return AssistantError(what)
+        return ResponseGoneError(what)
     return NoConversationsError(what) if path.endswith("/conversations") else AssistantRefusedError(what)
 
 

@@ -6,20 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from adapters.embedded.assistants_server import open_server
-from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelReply, ModelRequest, ModelToolCall, Speaker
-from adapters.openai.assistants import AssistantsBackend
-from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import RetryPolicy
-from adapters.openai.wire import Fields
-from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
 from bot.answer import FileRef
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, RunTooSlowError, ThreadBusyError, ThreadGoneError
@@ -39,175 +31,15 @@ from bot.run import (
     ToolsWanted,
     UploadedFile,
 )
-from tests.support.fake_assistants import KEY, FakeAssistants
-from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
+from tests.contract.assistant_worlds import FUNCTION, TABLE, WORLDS, Script, World
 from tests.support.fakes import PNG, ask, message
 from tests.support.waiting import until
 
-QUICK = PollingPace(first_s=0.01, max_s=0.05, deadline_s=20)
-FUNCTION = "look_up"
-TABLE = "sandbox:/mnt/data/table.csv"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """What the assistant does with every message: call a function, run code that makes things, speak; or fail."""
-
-    function: bool = False
-    picture: bytes | None = None
-    alt_text: str = ""
-    file: bytes | None = None  # written as table.csv, and spoken of
-    text: str = "fine"
-    takes_s: float = 0.0
-    error_code: str | None = None
-
-
-class World(Protocol):
-    """A service with an assistant that follows a script."""
-
-    script: Script
-
-    def assistant(self, pace: PollingPace = QUICK) -> Assistant:
-        """The assistant, polled at this pace."""
-        ...
-
-    @property
-    def heard(self) -> str:
-        """The last words of a user that reached it."""
-        ...
-
-    @property
-    def files(self) -> list[bytes]:
-        """The contents of all files that are in the thread when it last set to work, in order."""
-        ...
-
-
-def backend(client: Client, assistant_id: str, pace: PollingPace, *, streaming: bool = True) -> AssistantsBackend:
-    retry = RetryPolicy(max_attempts=2, first_pause_s=0.01)
-    return AssistantsBackend(assistant_id=assistant_id, client=client, pace=pace, retry=retry, streaming=streaming)
-
-
-class StandInWorld:
-    def __init__(self, service: FakeAssistants, client: Client) -> None:
-        self.script = Script()
-        self._state, self._client = service.state, client
-        self._state.plan = self._plan
-        self.heard = ""
-        self.files: list[bytes] = []
-
-    def assistant(self, pace: PollingPace = QUICK) -> Assistant:
-        return backend(self._client, "asst_1", pace)
-
-    def _plan(self, said: str) -> Plan:
-        self.heard = said
-        messages = list(self._state.messages.values())[-1]
-        given = [attachment["file_id"] for message in messages for attachment in message["attachments"]]
-        self.files = [self._state.files[file] for file in given]
-        script, parts = self.script, []
-        if script.picture:
-            self._state.files["file-picture"] = script.picture
-            parts.append(image("file-picture"))
-        words = text(script.text)
-        if script.file:
-            self._state.files["file-table"] = script.file
-            words = text(f"{script.text} {TABLE}", file_path(TABLE, "file-table"))
-        trouble = {"last_error": {"code": script.error_code, "message": "Sorry, try again in 20s."}}
-        return Plan(
-            run_s=script.takes_s,
-            messages=[[*parts, words]],
-            metadata={"alt:file-picture": script.alt_text},
-            tool_calls=[function_call("call_1", FUNCTION)] if script.function else (),
-            status="failed" if script.error_code else "completed",
-            extra=trouble if script.error_code else {},
-        )
-
-
-class EmbeddedWorld:
-    """The embedded server, with the script as its model and its sandbox."""
-
-    def __init__(self) -> None:
-        self.script = Script()
-        self.sees = True
-        self.streaming = True
-        self.heard = ""
-        self.files: list[bytes] = []
-        self.assistant_id = ""
-        self.client: Client | None = None
-
-    def assistant(self, pace: PollingPace = QUICK) -> Assistant:
-        assert self.client
-        return backend(self.client, self.assistant_id, pace, streaming=self.streaming)
-
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        self.heard = [message.text for message in request.messages if message.speaker is Speaker.USER][-1]
-        await asyncio.sleep(self.script.takes_s)
-        if self.script.error_code:
-            raise ModelError("Sorry, try again in 20s.", code=self.script.error_code)
-        if request.messages[-1].speaker is Speaker.TOOL:
-            return ModelReply(text=self.script.text)
-        wanted = [FUNCTION] if self.script.function else []
-        wanted += [CODE_INTERPRETER] if self.script.picture or self.script.file else []
-        calls = [ModelToolCall(id=name, name=name, arguments='{"code": "draw()"}') for name in wanted]
-        return ModelReply(text="" if calls else self.script.text, tool_calls=tuple(calls))
-
-    async def close(self) -> None:
-        pass
-
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
-        images = (GuestImage(data=self.script.picture, alt_text=self.script.alt_text),) if self.script.picture else ()
-        files = (GuestFile(name="table.csv", data=self.script.file),) if self.script.file else ()
-        return CodeResult(status=CodeStatus.OK, images=images, files=files)
-
-    async def put(self, session: str, name: str, data: bytes) -> None:
-        self.files.append(data)
-
-    def alive(self, session: str) -> bool:
-        return True
-
-    async def forget(self, session: str) -> None:
-        pass
-
-
-async def stand_in_world(stack: AsyncExitStack, _folder: Path) -> World:
-    service = await stack.enter_async_context(FakeAssistants())
-    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY))
-    stack.push_async_callback(client.close)
-    return StandInWorld(service, client)
-
-
-async def streaming_stand_in_world(stack: AsyncExitStack, _folder: Path) -> World:
-    service = await stack.enter_async_context(FakeAssistants())
-    service.streams = True
-    client = Client(endpoint=Endpoint(base_url=service.base_url, api_key=KEY))
-    stack.push_async_callback(client.close)
-    return StandInWorld(service, client)
-
-
-async def polled_embedded_world(stack: AsyncExitStack, folder: Path) -> World:
-    world = await embedded_world(stack, folder)
-    world.streaming = False
-    return world
-
-
-async def embedded_world(stack: AsyncExitStack, folder: Path) -> EmbeddedWorld:
-    world = EmbeddedWorld()
-    server = await open_server(data_dir=folder, model=world, sandbox=world, api_key=KEY)
-    stack.push_async_callback(server.stop)
-    world.client = Client(endpoint=Endpoint(base_url=server.base_url, api_key=KEY))
-    stack.push_async_callback(world.client.close)
-    tools = [{"type": "code_interpreter"}, {"type": "function", "function": {"name": FUNCTION}}]
-    made = await world.client.post(path_to("assistants"), {"name": "A", "model": "any", "tools": tools})
-    world.assistant_id = Fields(made.body, "an assistant").text("id")
-    return world
-
-
-@pytest.fixture(
-    params=[stand_in_world, streaming_stand_in_world, embedded_world, polled_embedded_world],
-    ids=["stand-in", "streaming stand-in", "embedded", "polled embedded"],
-)
+@pytest.fixture(params=WORLDS)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
-        yield await request.param(stack, tmp_path)
+        yield await WORLDS[request.param](stack, tmp_path)
 
 
 async def thread_of(assistant: Assistant) -> ThreadId:
@@ -276,7 +108,7 @@ async def test_a_picture_comes_with_its_words_and_its_bytes(world: World) -> Non
     thread, run = await answered(assistant)
     answer = await assistant.answer(thread, [run])
     assert answer.text == "Here it is."
-    assert [shown.alt_text for shown in answer.images] == ["A parabola, y from 3 to 12"]
+    assert [shown.alt_text for shown in answer.images] == ["A parabola, y from 3 to 12" if world.tells_alt_text else ""]
     assert await content_of(assistant, answer.images[0].file) == PNG
 
 
@@ -300,7 +132,7 @@ async def test_files_come_with_a_message_and_stay_for_the_later_ones(world: Worl
     run = await assistant.start(thread, replace(ask("Plot it."), files=(picture,)), RunName("turn"))
     assert (await end_of(assistant, thread, run)).outcome.end is RunEnd.COMPLETED
     assert world.heard == "Plot it."
-    assert world.files == [b"a,b\n1,2\n", PNG]
+    assert world.files == [b"a,b\n1,2\n", *([PNG] if world.code_sees_pictures else [])]
 
 
 async def test_a_large_file_arrives_whole(world: World, tmp_path: Path) -> None:
@@ -400,7 +232,10 @@ async def test_a_thread_held_by_another_run_is_told_from_other_trouble(world: Wo
     world.script = Script(takes_s=60)
     assistant = world.assistant()
     thread = await thread_of(assistant)
-    await assistant.start(thread, ask(), RunName("turn 1"))
+    if not world.locks:
+        assert await assistant.start(thread, ask(), RunName("turn 2"))
+        return
+    await world.hold(thread)
     with pytest.raises(ThreadBusyError):
         await assistant.start(thread, ask(), RunName("turn 2"))
 

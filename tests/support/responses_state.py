@@ -196,7 +196,7 @@ class ResponsesState:
                 )
         if waiting := unanswered([*before, *items]):
             raise RefusalError(400, f"No tool output found for function call {waiting[0]}.", "invalid_request_error")
-        files = self._container_files(body)
+        files = self._container_files(body, [*before, *items])
         shown = {
             "id": self.id("resp"),
             "object": "response",
@@ -263,13 +263,14 @@ class ResponsesState:
             previous = response.previous
         return items
 
-    def _container_files(self, body: Json) -> dict[str, bytes]:
+    def _container_files(self, body: Json, items: list[Json]) -> dict[str, bytes]:
         given: list[str] = []
         for tool in body.get("tools") or ():
             container = tool.get("container") if tool["type"] == "code_interpreter" else None
             given += container.get("file_ids") or [] if isinstance(container, dict) else []
-        for item in body["input"] if isinstance(body["input"], list) else ():
-            parts = item.get("content") if isinstance(item.get("content"), list) else []
+        for item in items:
+            content = item.get("content")
+            parts = content if isinstance(content, list) else []
             given += [part["file_id"] for part in parts if part.get("file_id")]
         for file in given:
             if file not in self.files:

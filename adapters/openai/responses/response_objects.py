@@ -294,14 +294,15 @@ class AnswerReader:
     def read(self, response: Response, made: Sequence[ContainerFile]) -> None:
         """Add what a response says. `made`: the files that its code wrote, in whichever container."""
         names: dict[str, str] = {file.ref: file.name for file in made}
-        messages = [item for item in response.output if item.text_if_any("type") == "message"]
-        final = [message for message in messages if message.text_if_any("phase") == "final_answer"]
-        for item in response.output:
+        output = response.output
+        has_final = any(item.text_if_any("phase") == "final_answer" for item in output)
+        for item in output:
             match item.text_if_any("type"):
                 case "code_interpreter_call":
                     self._read_code(response.id, item)
                 case "message":
-                    self._read_message(item, names, is_shown=not final or item in final)
+                    is_shown = not has_final or item.text_if_any("phase") == "final_answer"
+                    self._read_message(item, names, is_shown=is_shown)
                 case _:
                     pass  # reasoning, calls and their outputs, and items newer than this program
         for file in made:

@@ -136,6 +136,11 @@ class Threads:
                 return found
         return None
 
+    async def check(self, thread: ThreadId) -> None:
+        """Raise ThreadGoneError if a conversation is not there any more."""
+        if not is_chain(thread):
+            await self._client.get(path_to("conversations", thread, "items"), {"limit": 1})
+
     async def answer_after(self, thread: ThreadId, run: RunId) -> Response:
         """What follows the item by which a run is known, as a response that has ended."""
         output: list[object] = []

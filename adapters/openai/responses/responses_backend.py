@@ -27,6 +27,7 @@ from adapters.openai.errors import (
     ContainerGoneError,
     NoConversationsError,
     NotDoneError,
+    ResponseGoneError,
     ToolOutputMissingError,
 )
 from adapters.openai.event_stream import EventStream, StreamShelf
@@ -43,7 +44,6 @@ from bot.attachments import PICTURE_ENDINGS
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
     AssistantError,
-    AssistantRefusedError,
     AssistantUnavailableError,
     RunTooSlowError,
     ThreadBusyError,
@@ -78,6 +78,7 @@ _BUSY_PAUSE_S: Final = 0.5
 _LIST_DEADLINE_S: Final = 10.0  # for what an answer can do without
 _CLOCK_SKEW_S: Final = 5.0
 _MAX_RECONNECTS: Final = 5
+_LAST_MOMENT_S: Final = 0.05  # with less time left, nothing more is tried
 _MAX_SILENCE_S: Final = 60.0
 _MAX_STREAMS: Final = 500
 _MAX_UNCLAIMED_S: Final = 60.0
@@ -127,8 +128,6 @@ class ResponsesBackend(Assistant):
             creating.cancel()
         await asyncio.gather(*self._creating, return_exceptions=True)
 
-    # ------------------------------------------------------------------------------------------------------ threads
-
     @override
     async def open_thread(self, key: ConversationKey) -> ThreadId:
         try:
@@ -163,8 +162,6 @@ class ResponsesBackend(Assistant):
             await self._threads.add_items(thread, [item])
         await self._threads.save(thread, state)
 
-    # --------------------------------------------------------------------------------------------------- responses
-
     @override
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
         state = await self._threads.load(thread)
@@ -191,8 +188,9 @@ class ResponsesBackend(Assistant):
         state = await self._threads.load(thread)
         if run := state.run_of(name):
             return Found(run=run)
-        if state.start is None or state.start.name != name:
-            return Absent()  # a start is written down before it is sent
+        if state.start is None or state.start.name != name:  # a start is written down before it is sent
+            await self._threads.check(thread)
+            return Absent()
         if is_chain(thread):
             return Unknowable()
         found = await self._threads.landed(thread, state)
@@ -300,8 +298,6 @@ class ResponsesBackend(Assistant):
         self._streams.put(run, stream)
         return run
 
-    # ---------------------------------------------------------------------------------------------------- following
-
     @override
     async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
         give_up_at = self._clock() + self._pace.deadline_s
@@ -321,9 +317,7 @@ class ResponsesBackend(Assistant):
             try:
                 reply = await self._client.get_once(path_to("responses", run), _INCLUDED, within_s=within_s)
                 last, poll_after_s = response_from(reply.body), reply.poll_after_s
-            except (AssistantUnavailableError, AssistantRefusedError):
-                raise
-            except AssistantError:  # a response may be kept for less time than its conversation
+            except ResponseGoneError:  # it may be kept for less time than its conversation
                 last, poll_after_s = await self._from_conversation(thread, run), None
             return PollResult(run=last, poll_after_s=poll_after_s)
 
@@ -339,17 +333,12 @@ class ResponsesBackend(Assistant):
 
         Raises RunTooSlowError at the deadline.
         """
-        stream, reader = self._streams.take(run), self._readers.pop(run, None)
+        stream, reader = self._streams.take(run), self._readers.pop(run, ResponseEventReader())
         reconnects = 0
         self._streams.followed += 1
         try:
-            while stream is not None and reader is not None and (left_s := give_up_at - self._clock()) > 0:
-                try:
-                    sent = await stream.next(within_s=min(left_s, self._max_silence_s))
-                    event = None if sent is None else reader.read(sent)
-                except AssistantError as error:
-                    sent, event = None, None
-                    log.warning("event stream broke", extra={"run": run, "why": str(error)})
+            while stream is not None and (left_s := give_up_at - self._clock()) > _LAST_MOMENT_S:
+                goes_on, event = await self._next_event(stream, reader, within_s=min(left_s, self._max_silence_s))
                 if isinstance(event, Response):
                     yield event
                     await stream.close(after_last=True)
@@ -357,7 +346,7 @@ class ResponsesBackend(Assistant):
                     return
                 if event is not None:
                     yield event
-                if sent is None:
+                if not goes_on and give_up_at - self._clock() > _LAST_MOMENT_S:
                     await stream.close()
                     reconnects += 1
                     stream = await self._reconnected(run, reader) if reconnects <= _MAX_RECONNECTS else None
@@ -367,6 +356,17 @@ class ResponsesBackend(Assistant):
             self._streams.followed -= 1
             if stream is not None:
                 await stream.close()
+
+    async def _next_event(
+        self, stream: EventStream, reader: ResponseEventReader, *, within_s: float
+    ) -> tuple[bool, Response | Progress | TextSoFar | None]:
+        """Whether the stream goes on, and what its next event adds."""
+        try:
+            sent = await stream.next(within_s=within_s)
+            return sent is not None, None if sent is None else reader.read(sent)
+        except AssistantError as error:
+            log.warning("event stream broke", extra={"why": str(error)})
+            return False, None
 
     async def _reconnected(self, run: RunId, reader: ResponseEventReader) -> EventStream | None:
         """The rest of a stream; None where the service does not give it."""
@@ -388,7 +388,7 @@ class ResponsesBackend(Assistant):
     async def _end(self, thread: ThreadId, response: Response) -> RunEvent:
         """Write down that a response has ended, and the event that this amounts to. Raises ThreadGoneError."""
         fault = objects.fault_of_context(response)
-        if fault is not None and not isinstance(fault, ContainerGoneError):
+        if fault is not None and type(fault) is not ContainerGoneError:  # that one may be mended by a second run
             raise ThreadGoneError(f"response {response.id} failed: {fault}")
         self._ended[response.id] = response
         while len(self._ended) > _KEPT_RESPONSES:
@@ -429,7 +429,8 @@ class ResponsesBackend(Assistant):
         state = await self._threads.load(thread)
         found = await self._threads.landed(thread, state) if state.start and state.start.run == run else None
         if found is None:
-            raise AssistantRefusedError(f"response {run} is not there any more")
+            await self._threads.check(thread)
+            raise ResponseGoneError(f"response {run} is not there any more")
         return replace(await self._threads.answer_after(thread, found), id=run)
 
     async def _response(self, thread: ThreadId, run: RunId) -> Response:
@@ -438,10 +439,11 @@ class ResponsesBackend(Assistant):
         if kept is not None:
             return kept
         if not run.startswith(LANDED):
-            return response_from((await self._client.get(path_to("responses", run), _INCLUDED)).body)
+            try:
+                return response_from((await self._client.get(path_to("responses", run), _INCLUDED)).body)
+            except ResponseGoneError:
+                return await self._from_conversation(thread, run)
         return await self._threads.answer_after(thread, run)
-
-    # ------------------------------------------------------------------------------------------------------ answers
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
@@ -479,8 +481,6 @@ class ResponsesBackend(Assistant):
             yield data
 
         yield chunks()
-
-    # ------------------------------------------------------------------------------------------------------- details
 
     def _user_item(self, ask: Ask) -> Item:
         return objects.user_item(ask, pictures=self._pictures, files_as_input=self._assistance.agent is not None)
