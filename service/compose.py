@@ -33,6 +33,7 @@ from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.responses_backend import ResponsesBackend
 from adapters.sandbox.confined_pictures import ConfinedPictures
+from adapters.sandbox.guest_process import IsolationLevel
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.teams.authentication import Authentication
@@ -41,7 +42,7 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
-from bot.errors import StorageError, StorageInUseError
+from bot.errors import BotError, StorageError, StorageInUseError
 from bot.intake import Intake
 from bot.ports import (
     Conversations,
@@ -140,6 +141,10 @@ class FileStorage:
     signed: SignedLinks
 
 
+class SandboxTooWeakError(BotError):
+    """The machine has no isolation as strong as SANDBOX_AT_LEAST demands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
     """A bot at work, without a listener: `intake` takes what people say, `storage` holds the files that it sent."""
@@ -211,9 +216,16 @@ async def open_bot(
 
 @asynccontextmanager
 async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
-    """The sandbox in the best isolation of this machine, or one that refuses to run code and says why."""
-    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python))
+    """The sandbox in the best isolation of this machine, or one that refuses to run code and says why.
+
+    Raises SandboxTooWeakError where SANDBOX_AT_LEAST is demanded of a bot with an app id and cannot be had.
+    """
+    at_least, runs_code = settings.sandbox_at_least or IsolationLevel.LANDLOCK, settings.backend is Backend.EMBEDDED
+    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python, at_least=at_least))
     try:
+        # On another node the same settings could mean a weaker isolation, which nobody would notice for a long time.
+        if settings.is_public and settings.sandbox_at_least and runs_code and sandbox.isolation is None:
+            raise SandboxTooWeakError(sandbox.reason)
         yield sandbox
     finally:
         await sandbox.close()

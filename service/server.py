@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -150,7 +149,7 @@ def _sandbox_summary(settings: Settings, bot: Bot) -> str:
     if settings.backend is not Backend.EMBEDDED:
         return "external"
     # Everybody can read it, so without the version, which would say which holes to try.
-    return re.sub(r"\s[0-9][0-9.]*", "", (bot.sandbox.isolation or "none").partition(",")[0])
+    return str(bot.sandbox.level or "none")
 
 
 def _stop_event() -> asyncio.Event:

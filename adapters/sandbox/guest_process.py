@@ -10,33 +10,32 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestLostError, SandboxError
 from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
-from adapters.sandbox.limits import Limits
+from adapters.sandbox.limits import Limits, Watched
 from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import (
     descendants,
     freeze_tree,
-    pid_namespace,
     ran_since,
     signal_each,
     stopped_tree,
 )
-from adapters.sandbox.seccomp import build_filter
+from adapters.sandbox.session_usage import SessionUsage
 
 END_DEADLINE_S = 5.0
 FREEZE_DEADLINE_S, FREEZE_PERIOD_S = 2.0, 0.005
 MAX_KILL_ROUNDS, KILL_PERIOD_S = 100, 0.01
 LATE_KILL_S = 0.5  # a process that was killed has ended by then, in whatever it was
 WRITE_CHUNK_BYTES = 1024 * 1024
-WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +43,15 @@ class GuestDescriptors:
     """The descriptors that a session's process is started with, besides its standard ones."""
 
     event_fd: int  # what the runner says
-    info_fd: int  # what bubblewrap says of itself
+    info_fd: int  # what the outermost process says of itself: JSON, with "child-pid" for the first process inside
     filter_fd: int  # the filter of system calls
+
+
+class IsolationLevel(StrEnum):
+    """The kinds of isolation, the strongest first."""
+
+    BUBBLEWRAP = "bubblewrap"
+    LANDLOCK = "landlock"
 
 
 class Isolation(Protocol):
@@ -57,8 +63,26 @@ class Isolation(Protocol):
         ...
 
     @property
+    def level(self) -> IsolationLevel:
+        """Which kind it is."""
+        ...
+
+    @property
     def mark(self) -> str:
         """What distinguishes the processes of this service from all others."""
+        ...
+
+    @property
+    def end_signal(self) -> signal.Signals:
+        """What ends the outermost process, and all others with it."""
+        ...
+
+    def system_call_filter(self) -> bytes:
+        """Return the filter that seccomp loads before any code runs."""
+        ...
+
+    def usage(self, runner_pid: int, info: dict[str, Any]) -> SessionUsage:
+        """Return what counts a session's files and sockets; `info` is what the outermost process said."""
         ...
 
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
@@ -75,9 +99,11 @@ class GuestProcess:
     output: OutputPipe
     event_transport: asyncio.ReadTransport
     outer_fd: int  # a descriptor of the outermost process, whose end is the end of all
+    end_signal: signal.Signals
     init_pid: int = 0  # the first process inside, as the host numbers it
     runner_fd: int = -1  # a descriptor of the runner's process, for signals
-    file_systems: tuple[int, ...] = ()  # descriptors of the writable folders, taken before any code ran
+    uid: int = 0  # of the runner
+    usage: SessionUsage | None = None
     frozen: dict[int, int] = field(default_factory=dict)  # processor time of each stopped process, by its pid
     killed: bool = False
 
@@ -89,7 +115,7 @@ class GuestProcess:
         Raises SandboxError with what bubblewrap or the runner printed when it does not come up.
         """
         mark = f"{isolation.mark}-{secrets.token_hex(4)}"
-        pipes = _Pipes()
+        pipes = _Pipes(isolation.system_call_filter())
         try:
             process = await _spawn(isolation, limits, pipes, mark)
             pipes.close_theirs()
@@ -102,14 +128,22 @@ class GuestProcess:
                 output=output,
                 event_transport=transport,
                 outer_fd=_descriptor_of(process.pid),
+                end_signal=isolation.end_signal,
             )
-            await guest._wait_until_ready(pipes.info_fd, limits.start_s)
+            await guest._wait_until_ready(isolation, pipes.info_fd, limits.start_s)
         except BaseException:
             await _kill_start(mark)
             raise
         finally:
             pipes.close()
         return guest
+
+    @property
+    def watched(self) -> Watched:
+        """What is to be watched while code runs."""
+        if self.usage is None:
+            raise GuestEndedError
+        return Watched(root_pid=self.init_pid, uid=self.uid, usage=self.usage)
 
     @property
     def over(self) -> bool:
@@ -148,7 +182,7 @@ class GuestProcess:
     def thaw(self) -> None:
         """Let them go on."""
         frozen, self.frozen = self.frozen, {}
-        signal_each(frozen, signal.SIGCONT, pid_namespace(self.init_pid))
+        signal_each(frozen, signal.SIGCONT, self.init_pid)
 
     def is_frozen(self) -> bool:
         """Whether the processes are as `freeze` left them: all stopped, no new one, next to no processor time used."""
@@ -162,7 +196,7 @@ class GuestProcess:
         _drop_input(self.process)
         if self.outer_fd >= 0:
             with suppress(ProcessLookupError):  # Process.kill() would reap it behind the back of asyncio
-                signal.pidfd_send_signal(self.outer_fd, signal.SIGKILL)
+                signal.pidfd_send_signal(self.outer_fd, self.end_signal)
 
     async def wait_ended(self, deadline_s: float) -> int | None:
         """Wait for the end of the process. Returns its exit code, None when it goes on."""
@@ -177,40 +211,42 @@ class GuestProcess:
         finally:
             self.event_transport.close()
             self.output.close()
-            for fd in {self.outer_fd, self.runner_fd, *self.file_systems} - {-1}:
+            if self.usage is not None:
+                self.usage.close()
+            for fd in {self.outer_fd, self.runner_fd} - {-1}:
                 os.close(fd)
-            self.outer_fd, self.runner_fd, self.file_systems = -1, -1, ()
+            self.outer_fd, self.runner_fd = -1, -1
 
-    async def _wait_until_ready(self, info_fd: int, deadline_s: float) -> None:
+    async def _wait_until_ready(self, isolation: Isolation, info_fd: int, deadline_s: float) -> None:
         try:
             await asyncio.wait_for(self.events.wait_ready(), deadline_s)
-            self._open_handles(info_fd)
+            self._open_handles(isolation, info_fd)
         except (GuestLostError, TimeoutError, OSError, LookupError, ValueError) as error:
             said = " ".join(self.output.take().split())[-300:]
             raise SandboxError(said or f"The runner did not start: {type(error).__name__} {error}") from error
         finally:
-            if not self.file_systems:
+            if self.usage is None:
                 self.kill()
                 await self.wait_closed()
 
-    def _open_handles(self, info_fd: int) -> None:
+    def _open_handles(self, isolation: Isolation, info_fd: int) -> None:
         """Take hold of the processes and folders inside while there is nothing but the runner to be found there."""
-        self.init_pid = int(orjson.loads(os.read(info_fd, 4096))["child-pid"])
+        info = orjson.loads(os.read(info_fd, 4096))
+        self.init_pid = int(info["child-pid"])
         _, runner_pid = descendants(self.init_pid)
         self.runner_fd = os.pidfd_open(runner_pid)
         # When the machine runs out of memory the kernel is to kill code of a model, not the service. All that the code
         # starts inherits this from the runner, and without /proc it cannot be undone inside.
         Path(f"/proc/{runner_pid}/oom_score_adj").write_text("1000", encoding="ascii")
-        self.file_systems = tuple(
-            os.open(f"/proc/{runner_pid}/root/{folder}", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
-            for folder in WRITABLE_FOLDERS
-        )
+        self.uid = Path(f"/proc/{runner_pid}").stat().st_uid
+        self.usage = isolation.usage(runner_pid, info)
 
 
 @dataclass(slots=True)
 class _Pipes:
     """The pipes of a start: our reading ends, and the guest's ends, which we close once it has them."""
 
+    system_call_filter: bytes
     event_fd: int = -1
     output_fd: int = -1
     info_fd: int = -1
@@ -221,7 +257,7 @@ class _Pipes:
         self.event_fd, self.output_fd, self.info_fd = self._pipe(), self._pipe(), self._pipe()
         filter_fd = os.memfd_create("seccomp")
         self.theirs.append(filter_fd)
-        os.write(filter_fd, build_filter())
+        os.write(filter_fd, self.system_call_filter)
         os.lseek(filter_fd, 0, os.SEEK_SET)
 
     def _pipe(self) -> int:
@@ -266,16 +302,16 @@ async def _spawn(isolation: Isolation, limits: Limits, pipes: _Pipes, mark: str)
     except asyncio.CancelledError:
         # Not passed on to asyncio, which would wait for the end of a pipe that nobody closes, for ever. The processes
         # themselves are killed by their mark.
-        starting.add_done_callback(partial(_abandon, mark))
+        starting.add_done_callback(partial(_abandon, isolation.end_signal, mark))
         raise
 
 
-def _abandon(mark: str, starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
+def _abandon(end_signal: signal.Signals, mark: str, starting: asyncio.Future[asyncio.subprocess.Process]) -> None:
     if not starting.cancelled() and not starting.exception():
         process = starting.result()
         _drop_input(process)
         with suppress(ProcessLookupError):
-            process.kill()
+            process.send_signal(end_signal)
         # It came up after its start had been given up; a child that it was just making would outlive it.
         asyncio.get_running_loop().call_later(LATE_KILL_S, kill_orphans, mark)
 

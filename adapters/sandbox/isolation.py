@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 import os
 import platform
+import re
+import secrets
 import shutil
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.sandbox.bubblewrap import SPARE_UID, Bubblewrap, Interpreter, inspect_interpreter
 from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
 from adapters.sandbox.escape_probes import escape_probes, successful_probes
-from adapters.sandbox.guest_process import Isolation
+from adapters.sandbox.guest_process import Isolation, IsolationLevel
+from adapters.sandbox.landlock import Landlock
 from adapters.sandbox.limits import Limits
 from adapters.sandbox.session import Session
 
 log = logging.getLogger(__name__)
 
+VERSION_DEADLINE_S = 5.0
+END_DEADLINE_S, END_PERIOD_S = 5.0, 0.02
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -31,16 +40,21 @@ class IsolationResult:
     reason: str = ""
 
 
-async def select_isolation(python: Path, limits: Limits, bwrap: Path | None, mark: str) -> IsolationResult:
-    """Probe the candidates in turn; `mark` goes into the command line of every process they start."""
+async def select_isolation(
+    python: Path, limits: Limits, bwrap: Path | None, mark: str, at_least: IsolationLevel = IsolationLevel.LANDLOCK
+) -> IsolationResult:
+    """Probe the candidates in turn; `mark` goes into the command line of every process they start.
+
+    Nothing weaker than `at_least` is used. `bwrap` is the only candidate where it is given.
+    """
     if platform.system() != "Linux":
         return IsolationResult(reason=f"Code can be run safely on Linux only. {OTHER_SYSTEMS_HINT}")
     try:
         interpreter = await inspect_interpreter(python)
     except SandboxError as error:
         return IsolationResult(reason=f"{error} {hint_for('')}")
-    failures = []
-    for isolation in candidates(interpreter, bwrap, mark):
+    failures: list[str] = []
+    for isolation in _isolations(interpreter, bwrap, mark, at_least, failures):
         try:
             await probe(isolation, limits)
         except SandboxError as error:
@@ -48,14 +62,32 @@ async def select_isolation(python: Path, limits: Limits, bwrap: Path | None, mar
             log.warning("sandbox isolation failed", extra={"isolation": isolation.name, "why": str(error)})
         else:
             return IsolationResult(isolation=isolation)
-    found = "; ".join(dict.fromkeys(failures)) or "bubblewrap is not installed"
+    found = "; ".join(dict.fromkeys(failures))
     return IsolationResult(reason=f"Code cannot be run safely on this machine: {found}. {hint_for(found)}")
+
+
+def _isolations(
+    interpreter: Interpreter, bwrap: Path | None, mark: str, at_least: IsolationLevel, failures: list[str]
+) -> Iterator[Isolation]:
+    """Yield all that may be used, the strongest first; what is missing on this machine is added to the failures."""
+    found = list(candidates(interpreter, bwrap, mark))
+    if not found:
+        failures.append("bubblewrap is not installed")
+    yield from found
+    if at_least is IsolationLevel.BUBBLEWRAP:
+        failures.append("SANDBOX_AT_LEAST permits nothing weaker than bubblewrap")
+    elif bwrap is None:
+        try:
+            yield Landlock.of_this_machine(interpreter, mark)
+        except SandboxError as error:
+            failures.append(str(error))
 
 
 def candidates(interpreter: Interpreter, chosen: Path | None, mark: str) -> Iterator[Bubblewrap]:
     """Yield what this machine might offer, the best first; `chosen` is the only bubblewrap to use."""
     for path, home in [(chosen, chosen.parent)] if chosen else _bubblewraps():
-        isolation = Bubblewrap(path=path, home=home, interpreter=interpreter, mark=mark)
+        version = _version_of(path)
+        isolation = Bubblewrap(path=path, home=home, interpreter=interpreter, mark=mark, version=version)
         if os.geteuid() != 0:
             yield isolation
         else:
@@ -74,21 +106,72 @@ def _bubblewraps() -> Iterator[tuple[Path, Path]]:
         yield Path(packaged), Path(package.origin).parents[1]
 
 
+def _version_of(bwrap: Path) -> str:
+    """Return what bubblewrap says of itself, e.g. "0.11.0"; empty where it says nothing."""
+    try:
+        said = subprocess.run(  # noqa: S603
+            [bwrap, "--version"], capture_output=True, timeout=VERSION_DEADLINE_S, env={}, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(rb"\d[\w.]{0,20}", said.stdout)
+    return found[0].decode() if found else ""
+
+
 async def probe(isolation: Isolation, limits: Limits) -> None:
     """Run a sum inside, then the escape probes. Raises SandboxError when either goes wrong."""
-    session = await Session.start(isolation, limits, {})
-    try:
+    token = secrets.token_hex(8)
+    async with AsyncExitStack() as sessions:
+        session, neighbour = [await sessions.enter_async_context(_started(isolation, limits)) for _ in range(2)]
         _expect(await session.run("1 + 1", limits.start_s), "2\n")
-        async with escape_probes() as attack:
+        where = await neighbour.run(NEIGHBOUR.format(token=token), limits.start_s)
+        async with escape_probes(where.logs.strip()) as attack:
             result = await session.run(attack, limits.start_s)
-    finally:
-        await session.end()
     try:
         leaks = successful_probes(result.logs)
     except ValueError as error:
         raise SandboxError(f"the escape probes could not be run: {result.reason or error}") from error
+    if not await _is_gone(token):
+        leaks.append("outlives its session")
     if leaks:
         raise SandboxError(f"the isolation does not hold: code inside {', '.join(leaks)}")
+
+
+NEIGHBOUR = """
+import os, subprocess, sys
+if os.fork() == 0:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "{token}"], start_new_session=True)
+    os._exit(0)
+os.wait()
+open("{token}", "w").close()
+print(os.path.abspath("{token}"))
+"""
+"""Leaves a file behind and a process without a parent."""
+
+
+@asynccontextmanager
+async def _started(isolation: Isolation, limits: Limits) -> AsyncIterator[Session]:
+    session = await Session.start(isolation, limits, {})
+    try:
+        yield session
+    finally:
+        await session.end()
+
+
+async def _is_gone(token: str) -> bool:
+    """Tell whether no process has the token in its command line, at the latest a moment after the kill."""
+    deadline_s = time.monotonic() + END_DEADLINE_S
+    while any(token in line for line in _command_lines()):
+        if time.monotonic() > deadline_s:
+            return False
+        await asyncio.sleep(END_PERIOD_S)
+    return True
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_text(encoding="utf-8", errors="replace")
 
 
 def _expect(result: CodeResult, logs: str) -> None:

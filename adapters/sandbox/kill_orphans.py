@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 
 PERIOD_S = 0.05
+CLEANS_UP = b"landlock_guard.py"  # asked to end, this program kills what it looks after; killed itself, it could not
 QUIET_S = 2.0  # a process that was just being started may take so long to show its mark
 
 
@@ -38,12 +39,12 @@ def kill_orphans(mark: str) -> int:
 
 
 def _kill(pid: int, mark: bytes) -> bool:
-    """Kill through a descriptor taken before the mark is looked at, for a pid may be given to a stranger."""
+    """Signal through a descriptor taken before the mark is looked at, for a pid may be given to a stranger."""
     with suppress(OSError):
         fd = os.pidfd_open(pid)
         try:
             if _is_marked(pid, mark):
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                signal.pidfd_send_signal(fd, signal.SIGTERM if _is_marked(pid, CLEANS_UP) else signal.SIGKILL)
                 return True
         finally:
             os.close(fd)

@@ -6,12 +6,15 @@ Neither a cgroup nor the right to make one is needed.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from adapters.sandbox.process_tree import descendants, proportional_bytes, resident_bytes, socket_count
+from adapters.sandbox.process_tree import acting_as, descendants, proportional_bytes, resident_bytes
+
+if TYPE_CHECKING:
+    from adapters.sandbox.session_usage import SessionUsage
 
 MB = 1024 * 1024
 GB = 1024 * MB
@@ -52,34 +55,37 @@ def in_words(size_bytes: int) -> str:
     return f"{size_bytes / GB:g} GB" if size_bytes >= GB else f"{size_bytes / MB:g} MB"
 
 
-async def watch(root_pid: int, file_systems: Sequence[int], limits: Limits, kill: Callable[[str], None]) -> None:
-    """Check ten times a second until cancelled; at the first broken limit call `kill` with a sentence.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What the watch looks at."""
 
-    `root_pid` is the first process inside, `file_systems` are descriptors of the session's writable folders.
-    """
+    root_pid: int  # the first process inside
+    uid: int  # of its processes
+    usage: SessionUsage
+
+
+async def watch(session: Watched, limits: Limits, kill: Callable[[str], None]) -> None:
+    """Check ten times a second until cancelled; at the first broken limit call `kill` with a sentence."""
     took_s = 0.0
     while True:
         await asyncio.sleep(max(WATCH_PERIOD_S, took_s / MAX_SHARE_OF_TIME))
         began_s = time.monotonic()
-        reason = broken_limit(root_pid, file_systems, limits)
+        reason = broken_limit(session, limits)
         if reason:
             kill(reason)
             return
         took_s = time.monotonic() - began_s
 
 
-def broken_limit(root_pid: int, file_systems: Sequence[int], limits: Limits) -> str:
+def broken_limit(session: Watched, limits: Limits) -> str:
     """Return a sentence about the first limit that is broken now, else an empty string."""
-    tree = descendants(root_pid)
+    tree = descendants(session.root_pid)
     if len(tree) > limits.processes + 1:
         return f"The code started more than {limits.processes} processes and was stopped."
-    if _memory_exceeds(tree, limits.memory_bytes):
-        return f"The code used more than {in_words(limits.memory_bytes)} of memory and was stopped."
-    if any(_file_count(fd) > limits.file_count for fd in file_systems):
-        return f"The code made more than {limits.file_count} files and was stopped."
-    if socket_count(root_pid) > limits.sockets:
-        return f"The code opened more than {limits.sockets} sockets and was stopped."
-    return ""
+    with acting_as(session.uid):
+        if _memory_exceeds(tree[1:], limits.memory_bytes):  # the first runs no code of the model
+            return f"The code used more than {in_words(limits.memory_bytes)} of memory and was stopped."
+        return session.usage.broken_limit(tree, limits)
 
 
 def _memory_exceeds(tree: list[int], max_bytes: int) -> bool:
@@ -88,9 +94,3 @@ def _memory_exceeds(tree: list[int], max_bytes: int) -> bool:
         sum(resident_bytes(pid) for pid in tree) > max_bytes
         and sum(proportional_bytes(pid) for pid in tree) > max_bytes
     )
-
-
-def _file_count(fd: int) -> int:
-    """Count the inodes of a file system through a descriptor of it: nothing is opened by name."""
-    usage = os.fstatvfs(fd)
-    return usage.f_files - usage.f_ffree

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROC = Path("/proc")
 STOPPED_STATES = frozenset("TtZX")  # a zombie runs no code either
 ALLOWED_TICKS = 5  # of processor time, 10 ms each on Linux
 GONE = (FileNotFoundError, ProcessLookupError)
+
+PF_EXITING = 0x4
+
+libc = ctypes.CDLL(None)
+
+
+@contextmanager
+def acting_as(uid: int) -> Iterator[None]:
+    """Look into files and processes with the rights of this user and its group of the same number.
+
+    A root without CAP_SYS_PTRACE, as in a container, may not look into another user's processes; that user may. This
+    holds for the calling thread alone, so nothing may be awaited meanwhile.
+    """
+    if os.geteuid() != 0 or uid == 0:
+        yield
+        return
+    libc.setfsgid(uid)
+    libc.setfsuid(uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(0)
+        libc.setfsgid(os.getegid())
+
+
+def is_ending(task: Path) -> bool:
+    """Tell whether a thread, or a process's first one, has ended or is about to: it runs no code any more."""
+    try:
+        fields = _stat(task)
+    except GONE:
+        return True
+    return fields[0] in "ZX" or bool(int(fields[6]) & PF_EXITING)
+
+
+def tasks(pid: int) -> list[Path]:
+    """Return the folders in /proc of a process's threads; none when it is gone."""
+    with suppress(*GONE):
+        return list((PROC / str(pid) / "task").iterdir())
+    return []
 
 
 def descendants(root_pid: int) -> list[int]:
@@ -29,12 +69,12 @@ def descendants(root_pid: int) -> list[int]:
 
 def resident_bytes(pid: int) -> int:
     """Return the resident memory and page tables of a process; 0 when it is gone. Shared pages count in full."""
-    return sum(_kilobytes(_memory_folder(pid) / "status", "VmRSS:", "VmPTE:")) * 1024
+    return sum(_kilobytes(memory_folder(pid) / "status", "VmRSS:", "VmPTE:")) * 1024
 
 
 def proportional_bytes(pid: int) -> int:
     """Return the same, with shared pages divided among those who share them unless the process hides its maps."""
-    folder = _memory_folder(pid)
+    folder = memory_folder(pid)
     try:
         shared = sum(_kilobytes(folder / "smaps_rollup", "Pss:"))
     except PermissionError:
@@ -54,7 +94,7 @@ def freeze_tree(root_pid: int) -> dict[int, int] | None:
     tree = descendants(root_pid)
     stopped = _stopped(tree)
     if stopped is None:
-        signal_each(tree, signal.SIGSTOP, pid_namespace(root_pid))
+        signal_each(tree, signal.SIGSTOP, root_pid)
         stopped = _stopped(tree)
     if stopped is None:
         return None
@@ -101,27 +141,37 @@ def _stopped(tree: Iterable[int]) -> dict[int, int] | None:
     return used
 
 
-def signal_each(pids: Iterable[int], number: signal.Signals, namespace: str | None) -> None:
-    """Send a signal to those of the processes that are in this process namespace.
+def signal_each(pids: Iterable[int], number: signal.Signals, root_pid: int) -> None:
+    """Send a signal to those of the processes that belong to the tree.
 
     A pid may be given to a stranger at any moment, so the signal goes through a descriptor of the process, taken
-    before its namespace is checked.
+    before it is looked up whether it belongs to the tree.
     """
     for pid in pids:
         with suppress(*GONE):
             fd = os.pidfd_open(pid)
             try:
-                if namespace is not None and pid_namespace(pid) == namespace:
+                if _is_in_tree(pid, root_pid):
                     signal.pidfd_send_signal(fd, number)
             finally:
                 os.close(fd)
 
 
-def pid_namespace(pid: int) -> str | None:
-    """Return what identifies the process's pid namespace; None when the process is gone."""
-    with suppress(OSError):
-        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115
-    return None
+def task_count(uid: int) -> int:
+    """Return how many threads there are of a user, as the kernel counts them for RLIMIT_NPROC."""
+    count = 0
+    for name in os.listdir(PROC):  # noqa: PTH208
+        if name.isdigit():
+            with suppress(*GONE):
+                if os.stat(f"/proc/{name}").st_uid == uid:  # noqa: PTH116
+                    count += int(_stat(f"/proc/{name}")[17])
+    return count
+
+
+def _is_in_tree(pid: int, root_pid: int) -> bool:
+    while pid not in (root_pid, 0):
+        pid = _parent(pid)
+    return pid == root_pid
 
 
 def _parent(pid: int) -> int:
@@ -137,7 +187,7 @@ def _stat(folder: str | Path) -> list[str]:
         os.close(fd)
 
 
-def _memory_folder(pid: int) -> Path:
+def memory_folder(pid: int) -> Path:
     """Return the folder in /proc that tells the process's memory.
 
     A first thread that has ended is a zombie, and tells of no memory although the other threads go on using it (S3).

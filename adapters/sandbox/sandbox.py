@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
-from adapters.sandbox.guest_process import Isolation
+from adapters.sandbox.guest_process import Isolation, IsolationLevel
 from adapters.sandbox.isolation import IsolationResult, select_isolation
 from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.names import is_safe_name
@@ -44,6 +44,7 @@ class SandboxSettings:
     python: Path  # the interpreter of the sandbox's own environment
     limits: Limits = field(default_factory=Limits)
     bwrap: Path | None = None  # a bubblewrap to use instead of the system's or the packaged one
+    at_least: IsolationLevel = IsolationLevel.LANDLOCK  # nothing weaker is used
     max_sessions: int = 20  # above it, the session idle for longest is ended
     max_running: int = field(default_factory=lambda: os.cpu_count() or 1)
     idle_s: float = 25 * 60.0  # a session that nobody used for so long is ended
@@ -84,6 +85,11 @@ class Sandbox:
     def isolation(self) -> str | None:
         """What confines the code, in words; None where nothing does."""
         return self._isolation.name if self._isolation else None
+
+    @property
+    def level(self) -> IsolationLevel | None:
+        """Which kind of isolation that is."""
+        return self._isolation.level if self._isolation else None
 
     def alive(self, session: str) -> bool:
         """Whether the session's variables and files are there; if not, the next run starts with none."""
@@ -219,7 +225,10 @@ async def _open_isolation(settings: SandboxSettings) -> tuple[IsolationResult, O
         guard = await OrphanGuard.open()
     except SandboxError as error:
         return IsolationResult(reason=str(error)), None
-    return await select_isolation(settings.python, settings.limits, settings.bwrap, guard.mark), guard
+    found = await select_isolation(
+        settings.python, settings.limits, settings.bwrap, guard.mark, at_least=settings.at_least
+    )
+    return found, guard
 
 
 @dataclass(slots=True)

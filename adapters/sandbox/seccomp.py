@@ -26,6 +26,8 @@ NEW_NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIM
 AF_UNIX, SOCK_STREAM, SOCK_TYPE_MASK = 1, 1, 0xF
 TIOCSTI, TIOCLINUX, TIOCSETD = 0x5412, 0x541C, 0x5423
 MAP_SHARED_ANONYMOUS, MSG_OOB, SIGCONT, F_SETSIG = 0x21, 0x1, 18, 10
+F_SETOWN, F_SETOWN_EX, FIOSETOWN, SIOCSPGRP = 8, 15, 0x8901, 0x8902
+PR_SET_DUMPABLE = 4
 PERSONALITY_DEFAULT, PERSONALITY_QUERY = 0, 0xFFFFFFFF
 
 
@@ -43,16 +45,19 @@ MACHINES = {
 }
 
 
-def build_filter(machine_name: str | None = None) -> bytes:
-    """Return the filter for this machine, or for the named one. Raises SandboxError for an unknown machine."""
+def build_filter(machine_name: str | None = None, *, landlock_version: int | None = None) -> bytes:
+    """Return the filter for this machine, or for the named one. Raises SandboxError for an unknown machine.
+
+    With a version of Landlock it also refuses what namespaces would hide and that Landlock does not cover.
+    """
     name = machine_name or platform.machine()
     machine = MACHINES.get(name)
     if machine is None:
         raise SandboxError(f"There is no system call filter for {name}; x86_64 and aarch64 have one.")
-    return b"".join(_program(machine))
+    return b"".join(_program(machine, landlock_version))
 
 
-def _program(machine: Machine) -> Iterator[bytes]:
+def _program(machine: Machine, landlock_version: int | None) -> Iterator[bytes]:
     yield _op(LOAD, ARCH_AT)
     yield _op(JUMP_EQUAL, machine.audit_arch, if_true=1)
     yield _op(RETURN, KILL)
@@ -66,8 +71,49 @@ def _program(machine: Machine) -> Iterator[bytes]:
     ):
         for numbers in table.values():
             yield from _refuse(numbers[machine.column], error)
+    if landlock_version is not None:
+        yield from _instead_of_namespaces(machine, landlock_version)
     yield from _argument_rules(machine)
     yield _op(RETURN, ALLOW)
+
+
+def _instead_of_namespaces(machine: Machine, landlock_version: int) -> Iterator[bytes]:
+    """Refuse what reaches other processes and files of the same user past Landlock."""
+    permit, refuse = _op(RETURN, ALLOW), _op(RETURN, REFUSE | errno.EPERM)
+    for numbers in syscalls.PRETENDED.values():
+        yield from _refuse(numbers[machine.column], 0)
+    for numbers in syscalls.REFUSED_WITHOUT_NAMESPACES.values():
+        yield from _refuse(numbers[machine.column], errno.EPERM)
+    for version, table in syscalls.REFUSED_BEFORE.items():
+        if landlock_version < version:
+            for numbers in table.values():
+                yield from _refuse(numbers[machine.column], errno.EPERM)
+    for numbers in syscalls.OF_PROCESSES:
+        yield from _when(numbers, machine, [_argument(0), _op(JUMP_EQUAL, 0, if_false=1), permit, refuse])
+    only_own_priority = [
+        _argument(0),
+        _op(JUMP_EQUAL, 0, if_false=3),
+        _argument(1),
+        _op(JUMP_EQUAL, 0, if_false=1),
+        permit,
+        refuse,
+    ]
+    yield from _when(syscalls.SETPRIORITY, machine, only_own_priority)
+    # The service counts what a session's processes have open, and a process that is not dumpable would hide it.
+    yield from _when(
+        syscalls.PRCTL, machine, [_argument(0), _op(JUMP_EQUAL, PR_SET_DUMPABLE, if_false=1), refuse, permit]
+    )
+    # The owner of a pipe or socket is sent SIGIO, which ends a process that does not expect it.
+    for numbers, requests in ((syscalls.FCNTL, (F_SETOWN, F_SETOWN_EX)), (syscalls.IOCTL, (FIOSETOWN, SIOCSPGRP))):
+        first, second = requests
+        rule = [
+            _argument(1),
+            _op(JUMP_EQUAL, first, if_true=1),
+            _op(JUMP_EQUAL, second, if_false=1),
+            refuse,
+            _op(LOAD, NUMBER_AT),  # for the rules that follow
+        ]
+        yield from _when(numbers, machine, rule)
 
 
 def _argument_rules(machine: Machine) -> Iterator[bytes]:

@@ -144,7 +144,7 @@ class Session:
         if guest.over:  # it was killed by that watch
             raise GuestEndedError
         guest.thaw()
-        watching = asyncio.create_task(watch(guest.init_pid, guest.file_systems, self._limits, self.kill))
+        watching = asyncio.create_task(watch(guest.watched, self._limits, self.kill))
         try:
             yield guest
             await guest.freeze()
@@ -162,7 +162,7 @@ class Session:
 
     def _check_limits(self, guest: GuestProcess) -> None:
         # The watch may not have looked since the run began: look once more before what came out is accepted (S2).
-        reason = self._killed_because or broken_limit(guest.init_pid, guest.file_systems, self._limits)
+        reason = self._killed_because or broken_limit(guest.watched, self._limits)
         if reason:
             raise GuestLostError(reason)
 

@@ -156,6 +156,59 @@ SIGNAL_SENDERS: Final[tuple[tuple[Numbers, int], ...]] = (
 )
 """Calls that send a signal, each with the index of the argument that is its number."""
 
+# What follows is for Landlock alone: bubblewrap's namespaces hide what these calls would reach.
+
+PRETENDED: Final[dict[str, Numbers]] = {
+    # Landlock does not keep code from changing modes and times of other files of its user. These succeed without
+    # doing anything, for tools such as shutil.copy2 and zipfile take an error as their own.
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+}
+
+REFUSED_WITHOUT_NAMESPACES: Final[dict[str, Numbers]] = {
+    "ioprio_set": (251, 30),  # of other processes
+    "pidfd_open": (434, 434),
+    "sendmsg": (
+        46,
+        211,
+    ),  # a descriptor on its way through a socket is a file or socket that no count of open files shows
+    "sendmmsg": (307, 269),
+}
+
+REFUSED_BEFORE: Final[dict[int, dict[str, Numbers]]] = {
+    # What Landlock itself refuses only from that version on.
+    3: {"truncate": (76, 45)},
+    6: {
+        "kill": (62, 129),
+        "tkill": (200, 130),
+        "tgkill": (234, 131),
+        "rt_sigqueueinfo": (129, 138),
+        "rt_tgsigqueueinfo": (297, 240),
+        "pidfd_send_signal": (424, 424),
+    },
+}
+
+OF_PROCESSES: Final[tuple[Numbers, ...]] = (
+    (203, 122),  # sched_setaffinity
+    (144, 119),  # sched_setscheduler
+    (142, 118),  # sched_setparam
+    (314, 274),  # sched_setattr
+)
+"""Calls whose first argument is a process, 0 being the caller itself."""
+
+SETPRIORITY: Final[Numbers] = (141, 140)
+PRCTL: Final[Numbers] = (157, 167)
+
 SOCKET_MESSAGES: Final[tuple[tuple[Numbers, int], ...]] = (
     ((44, 206), 3),  # sendto
     ((46, 211), 2),  # sendmsg

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from adapters.sandbox.guest_process import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
 from service.settings import table
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
@@ -168,6 +169,7 @@ class Settings:
     model: str | None
     endpoint: ModelEndpoint | None
     sandbox_python: Path
+    sandbox_at_least: IsolationLevel | None  # as demanded in so many words
     run_deadline_s: float
     teams_app: TeamsApp
     log_level: LogLevel | None  # None: by where the log goes
@@ -202,6 +204,7 @@ class Settings:
             model=reading.optional(table.MODEL),
             endpoint=_endpoint(reading),
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
+            sandbox_at_least=reading.optional(table.SANDBOX_AT_LEAST),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
             teams_app=_teams_app(reading),
             log_level=reading.optional(table.LOG_LEVEL),

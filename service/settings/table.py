@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
+from adapters.sandbox.guest_process import IsolationLevel
 from service.settings import parsers
 from service.settings.parsers import AppType, Backend, CloudName, LogFormat, LogLevel
 
@@ -238,6 +239,11 @@ TEAMSBOT_SANDBOX_PYTHON: Final = Setting(
     "Python of the environment in which the assistant's code runs (numpy, matplotlib and the like). It names a "
     "program, so it is taken from the environment only, not from .env.",
     default_doc=".sandbox/bin/python beside the service's own environment", environment_only=True)
+SANDBOX_AT_LEAST: Final = Setting(
+    "SANDBOX_AT_LEAST", parsers.one_of(IsolationLevel), None, "bubblewrap",
+    "Weakest isolation in which code may be run: `bubblewrap`, or `landlock`, which also works in most containers. "
+    "Below it no code is run, and a bot with an app id refuses to start.",
+    default_doc="`landlock`, and a bot with an app id starts without code if that is missing too")
 TEAMSBOT_RUN_DEADLINE_S: Final = Setting(
     "TEAMSBOT_RUN_DEADLINE_S", parsers.duration_s, "600", "600",
     "Time limit for one answer, in seconds.")
@@ -318,7 +324,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
         *AZURE_OPENAI,
         *AZURE_AI,
     ),
-    "Running code": (TEAMSBOT_SANDBOX_PYTHON, TEAMSBOT_RUN_DEADLINE_S),
+    "Running code": (TEAMSBOT_SANDBOX_PYTHON, SANDBOX_AT_LEAST, TEAMSBOT_RUN_DEADLINE_S),
     "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,
     "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
 }

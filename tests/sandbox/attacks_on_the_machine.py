@@ -39,16 +39,31 @@ except sqlite3.OperationalError:
     "lists the folder of the project": Stopped(
         code="""
 for folder in (target["folder"], target["project"], "/home", "/var", "/run", "/srv", "/boot", "/sys"):
-    if os.path.isdir(folder) and set(os.listdir(folder)) - {".sandbox"}:
-        leaked(os.listdir(folder))
+    try:
+        names = set(os.listdir(folder)) - {".sandbox"}
+    except OSError:
+        continue
+    if names:
+        leaked(names)
 """
     ),
     "changes mode, times or attributes of the service's files": Stopped(
         code="""
 path = target["folder"] + "/.env"
-attempt(os.chmod, path, 0o666)
-attempt(os.chown, path, 0, 0)
-attempt(os.utime, path)
+def state():
+    try:
+        return tuple(os.stat(path))
+    except OSError:
+        return None
+before = state()
+for change in (lambda: os.chmod(path, 0o666), lambda: os.chown(path, 0, 0), lambda: os.utime(path, (1, 1)),
+               lambda: os.utime(path)):
+    try:
+        change()
+    except OSError:
+        pass
+    if state() != before:
+        leaked("change")
 attempt(os.setxattr, path, "user.x", b"1")
 """
     ),
@@ -79,9 +94,12 @@ attempt(write, sys.modules["adapters.sandbox.guest.runner"].__file__ if "adapter
     ),
     "reaches the machine's /tmp": Stopped(
         code="""
-write("/tmp/teamsbot-escaped-" + target["secret"])
-if target["folder"].startswith("/tmp") and os.path.exists(target["folder"]):
-    leaked("the machine's /tmp")
+try:
+    write("/tmp/teamsbot-escaped-" + target["secret"])
+except PermissionError:
+    pass
+if target["folder"].startswith("/tmp"):
+    attempt(os.listdir, target["folder"])
 """
     ),
     "writes to core_pattern, sysrq and drop_caches": Stopped(
@@ -178,11 +196,11 @@ if target["pid"] > 99:
     "kills its parent and everything": Stopped(
         code="""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.kill(os.getppid(), signal.SIGKILL)
-try:
-    os.kill(-1, signal.SIGKILL)
-except OSError:
-    pass
+for pid in (os.getppid(), -1):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
 """
     ),
     "traces or reads the memory of others": Stopped(

@@ -1,12 +1,17 @@
 """What an attempt of hostile code is, and how it must end.
 
 The code of an attempt runs inside with `target` at hand, which says what there is to steal or to break. Whatever it
-manages to do it tells with `leaked(...)`; `attempt(...)` calls and shrugs at the errors that a wall gives.
+manages to do it tells with `leaked(...)`; `attempt(...)` calls and shrugs at the errors that a wall gives;
+`hold()` keeps what was taken until the watch must have looked, where only the watch limits it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import orjson
+
+from tests.sandbox.service import ROOT, Host
 
 PREAMBLE = """
 import ctypes, json, os, signal, socket, stat, subprocess, sys, threading, time
@@ -30,9 +35,18 @@ def read(path):
 def write(path, text="x"):
     with open(path, "a") as file:
         return file.write(text)
+def hold():
+    time.sleep(target["hold_s"])
 MB = 1024 * 1024
 """
 DONE = "\nprint('ATTEMPTED')\n"
+HOLD_S = 30.0
+
+
+def preamble(host: Host, *, hold_s: float = 0) -> str:
+    """What a session runs before an attempt."""
+    target = orjson.dumps(host.targets | {"project": str(ROOT), "hold_s": hold_s}).decode()
+    return f"TARGET = {target!r}\n{PREAMBLE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.code_result import CodeResult, SandboxError
+from adapters.sandbox.guest_process import IsolationLevel
 from adapters.sandbox.limits import MB, Limits
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 
@@ -37,7 +38,8 @@ LIMITS = Limits(
 
 async def main() -> None:
     """Serve until standard input ends."""
-    settings = SandboxSettings(python=Path(sys.argv[1]), limits=LIMITS, max_running=4)
+    at_least = IsolationLevel(sys.argv[2])
+    settings = SandboxSettings(python=Path(sys.argv[1]), limits=LIMITS, max_running=4, at_least=at_least)
     sandbox = await Sandbox.open(settings)
     with tempfile.TemporaryDirectory(prefix="teamsbot-host-") as folder:
         targets = await _set_up_targets(folder)

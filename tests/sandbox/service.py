@@ -25,8 +25,9 @@ NO_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONDONTW
 class Host:
     """A service with a sandbox, in a process of its own. Not for several threads."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], *, in_container: bool = False) -> None:
         self.process = process
+        self.in_container = in_container
         self._numbers = itertools.count(1)
         self._answers: dict[int, Any] = {}
         greeting = self._hear()
@@ -35,14 +36,19 @@ class Host:
         self.targets: dict[str, Any] = greeting["targets"]
 
     @classmethod
-    def start(cls, *, as_root: bool, through: Sequence[str] = ()) -> Host:
-        """Start it, on request `through` a command that changes what it may do."""
-        command = [*through, sys.executable, "-m", "tests.sandbox.host", str(SANDBOX_PYTHON)]
+    def start(
+        cls, *, as_root: bool, through: Sequence[str] = (), in_container: bool = False, at_least: str = "landlock"
+    ) -> Host:
+        """Start it, on request `through` a command that changes what it may do, or as a container would."""
+        command = [*through, sys.executable, "-m", "tests.sandbox.host", str(SANDBOX_PYTHON), at_least]
         if os.geteuid() == 0 and not as_root:
             command = as_plain_user(command)
+        if in_container:
+            command = [sys.executable, "-m", "tests.sandbox.in_container", *reachable_paths(), "--", *command]
         environment = NO_ENVIRONMENT | {"MicrosoftAppPassword": SECRET}
         pipe = subprocess.PIPE
-        return cls(subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, cwd=ROOT))
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, cwd=ROOT)
+        return cls(process, in_container=in_container)
 
     def run(self, session: str, code: str, deadline_s: float | None = None) -> CodeResult:
         return self.result(self.ask("run", session=session, code=code, deadline_s=deadline_s))
@@ -96,9 +102,13 @@ class Host:
 
 def as_plain_user(command: Sequence[str]) -> list[str]:
     """The same command for root to start, run by a plain user who can reach Python wherever it lies."""
+    return [sys.executable, "-m", "tests.sandbox.become", str(PLAIN_UID), *reachable_paths(), "--", *command]
+
+
+def reachable_paths() -> list[str]:
+    """Where the project and its Pythons lie."""
     sandbox_base = SANDBOX_PYTHON.resolve().parent.parent
-    paths = dict.fromkeys(map(str, (ROOT, sys.prefix, sys.base_prefix, sandbox_base)))
-    return [sys.executable, "-m", "tests.sandbox.become", str(PLAIN_UID), *paths, "--", *command]
+    return list(dict.fromkeys(map(str, (ROOT, sys.prefix, sys.base_prefix, sandbox_base))))
 
 
 def _decoded(fields: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ async def test_a_wall_with_a_hole_is_not_relied_upon(leak: str, monkeypatch: pyt
     monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")  # noqa: S108 - as root, /tmp is never the machine's own
     monkeypatch.setattr(Holed, "left_out", left_out)
     monkeypatch.setattr(Holed, "added", added)
-    monkeypatch.setattr(seccomp, "_program", lambda _machine: [seccomp._op(seccomp.RETURN, seccomp.ALLOW)])
+    monkeypatch.setattr(seccomp, "_program", lambda *_: [seccomp._op(seccomp.RETURN, seccomp.ALLOW)])
     whole = next(candidates(await inspect_interpreter(SANDBOX_PYTHON), None, "teamsbot-test"))
     holed = Holed(
         path=whole.path,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +51,49 @@ def test_root_that_may_not_become_another_user_is_told_so_and_no_code_is_run_as_
     assert status is CodeStatus.UNAVAILABLE
     assert reason.startswith("Code cannot be run safely on this machine: as root: become uid")
     assert reason.endswith("Root may not become another user here: run the service as an ordinary user.")
+
+
+@as_root_only
+def test_below_the_least_isolation_that_is_demanded_no_code_is_run() -> None:
+    host = Host.start(as_root=False, in_container=True, at_least="bubblewrap")
+    result = host.run("one", "1 + 1")
+    host.stop()
+    assert (host.isolation, result.status) == (None, CodeStatus.UNAVAILABLE)
+    assert "SANDBOX_AT_LEAST permits nothing weaker than bubblewrap" in result.reason
+
+
+@as_root_only
+def test_the_end_of_the_service_ends_a_session_without_namespaces_and_removes_its_folder() -> None:  # trap 18
+    host = Host.start(as_root=False, in_container=True)
+    orphan = """
+import os, subprocess, sys
+if os.fork() == 0:
+    os.setsid()
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "orphan-of-trap-18"])
+    os._exit(0)
+os.wait()
+print(os.getcwd())
+"""
+    folder = Path(host.run("one", orphan).logs.strip())
+    assert folder.is_dir()
+    with host.process as process:  # which closes its pipes too
+        process.kill()
+    deadline_s = time.monotonic() + 10
+    while folder.parent.exists() or _running("orphan-of-trap-18"):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def _running(token: str) -> bool:
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return any(token.encode() in line for line in lines)
+
+
+def test_the_isolation_in_use_is_named_with_its_version() -> None:  # S22
+    host = Host.start(as_root=False)
+    host.stop()
+    assert host.isolation is not None
+    assert re.match(r"bubblewrap \d+\.\d+", host.isolation)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ import pytest
 
 from adapters.sandbox import limits
 from adapters.sandbox.code_result import CodeStatus, SandboxError
-from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
+from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess, IsolationLevel
 from adapters.sandbox.limits import MB, Limits
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from adapters.sandbox.session_usage import SessionUsage
 from tests.sandbox.service import SANDBOX_PYTHON
 from tests.support.waiting import until
 
@@ -112,7 +113,15 @@ class _Forking:
     """Stands for bubblewrap in the moment when it has a child that outlives it and holds its standard input."""
 
     name = "forking"
+    level = IsolationLevel.BUBBLEWRAP
+    end_signal = signal.SIGKILL
     mark = "teamsbot-test-of-a-cancelled-start"
+
+    def system_call_filter(self) -> bytes:
+        return b""
+
+    def usage(self, runner_pid: int, info: dict[str, Any]) -> SessionUsage:
+        raise NotImplementedError
 
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         return [sys.executable, "-c", "import os, time; os.fork(); time.sleep(60)", mark]
@@ -134,7 +143,15 @@ class _Brief:
     """Stands for bubblewrap that ends at once, and with it the pipe to it."""
 
     name = "brief"
+    level = IsolationLevel.BUBBLEWRAP
+    end_signal = signal.SIGKILL
     mark = "teamsbot-test-of-a-brief-start"
+
+    def system_call_filter(self) -> bytes:
+        return b""
+
+    def usage(self, runner_pid: int, info: dict[str, Any]) -> SessionUsage:
+        raise NotImplementedError
 
     def command(self, limits: Limits, ends: GuestDescriptors, mark: str) -> list[str]:
         return ["/bin/true", mark]

@@ -18,7 +18,7 @@ from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
 from httpkit.http_server import listening
 from service import server
-from service.compose import Bot
+from service.compose import Bot, SandboxTooWeakError
 from service.greeting import Started
 from service.listen_socket import url_of
 from service.settings import Settings
@@ -138,8 +138,21 @@ async def test_the_health_routes_name_no_version_setting_or_host(
         async with session.get(f"{opened.public_url}/readyz") as response:
             body = await response.json()
             assert (response.status, body["status"], set(body)) == (200, "ready", {"status", "sandbox"})
-            assert re.fullmatch(r"[a-z+ ]+", body["sandbox"])
+            assert body["sandbox"] in {"bubblewrap", "landlock"}
             assert "Server" not in response.headers
+
+
+@pytest.mark.parametrize("demanded", ["landlock", "bubblewrap"])
+async def test_a_bot_with_an_app_id_does_not_start_below_the_isolation_that_is_demanded(
+    tmp_path: Path, demanded: str
+) -> None:  # trap 20
+    no_python = {"DATA_DIR": str(tmp_path / "data"), "PORT": "0", "TEAMSBOT_SANDBOX_PYTHON": "/bin/true"}
+    settings = Settings.read(no_python | {"SANDBOX_AT_LEAST": demanded}, Path("no .env file"))
+    with pytest.raises(SandboxTooWeakError, match="The sandbox's Python /bin/true does not answer"):
+        async with server.open_service(replace(settings, is_public=True)):
+            pass
+    async with server.open_service(settings) as started:  # without an app id only code is refused
+        assert started.isolation is None
 
 
 async def test_a_bot_with_an_app_id_and_no_authentication_does_not_start(tmp_path: Path) -> None:

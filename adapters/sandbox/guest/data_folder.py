@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ class FoundFile:
 class DataFolder:
     """Knows which files the service has seen already."""
 
-    def __init__(self, path: str, *, depth: int = 4, max_entries: int = 5_000) -> None:
+    def __init__(self, path: str, *, depth: int = 4, max_entries: int = 5_000, max_bytes: int | None = None) -> None:
+        """`max_bytes` limits what is handed in, where the file system does not."""
+        self._max_bytes = max_bytes
         self._path = path
         self._depth = depth
         self._max_entries = max_entries
@@ -33,6 +36,10 @@ class DataFolder:
 
     def put(self, name: str, body: bytes) -> None:
         """Write a file that was handed in. Raises OSError, e.g. when the disk is full."""
+        if self._max_bytes is not None:
+            used_bytes = sum(info.st_blocks * 512 for _, info in self._entries())
+            if used_bytes + len(body) > self._max_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         path = os.path.join(self._path, name)  # noqa: PTH118
         if os.path.lexists(path):
             os.unlink(path)  # noqa: PTH108 - a link of that name is replaced, never followed
@@ -83,7 +90,7 @@ class DataFolder:
             info = os.fstat(fd)
             if not stat.S_ISREG(info.st_mode):
                 return None
-            body = file.read(max_bytes + 1)
+            body = file.read(min(info.st_size, max_bytes) + 1)  # a buffer of that size is made before anything is read
         fits = len(body) <= max_bytes
         name = os.fsencode(os.path.relpath(path, self._path)).decode("utf-8", "replace").replace("/", "-")
         return FoundFile(path=path, name=name, size_bytes=info.st_size, body=body if fits else None)

@@ -1,6 +1,7 @@
 """The first and last thing inside the sandbox: lowers its own limits, then runs what the service sends, one at a time.
 
-Started as `python -m adapters.sandbox.guest.runner EVENT_FD LIMITS`, LIMITS being JSON; commands on standard input.
+Started as `python -m adapters.sandbox.guest.runner EVENT_FD LIMITS [FOLDER]`, LIMITS being JSON; commands on standard
+input. FOLDER is where /mnt/data really lies, if it is only a link to the working directory.
 """
 
 from __future__ import annotations
@@ -75,11 +76,13 @@ class ServicePipes:
 class Runner:
     """Carries out the commands of one session."""
 
-    def __init__(self, pipes: ServicePipes, limits: Mapping[str, int]) -> None:
+    def __init__(self, pipes: ServicePipes, limits: Mapping[str, int], folder: str) -> None:
         self._pipes = pipes
+        self._path = folder
         self._limits = limits
         self._notebook = Notebook()
-        self._folder = DataFolder(DATA, max_entries=limits["file_count"])
+        max_bytes = None if folder == DATA else limits["data_bytes"]
+        self._folder = DataFolder(folder, max_entries=limits["file_count"], max_bytes=max_bytes)
 
     def serve(self) -> None:
         """Work until the service closes the pipe."""
@@ -96,6 +99,8 @@ class Runner:
                     raise ValueError(unknown)
 
     def _run(self, command: Command) -> None:
+        if self._path != DATA:
+            os.chdir(self._path)  # what the code before this one left would lead /mnt/data astray
         attempt = Attempt()
         with attempt:
             self._notebook.execute(command.body.decode("utf-8"))
@@ -112,16 +117,18 @@ class Runner:
     def _send_results(self) -> None:
         files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
         files, left = files[: self._limits["result_file_count"]], files[self._limits["result_file_count"] :]
-        images, alt_texts, blank = _take_figures({file.path for file in files if file.body is not None})
+        images, alt_texts, blank = _take_figures(
+            {path for file in files if file.body is not None for path in (file.path, self._known_as(file.path))}
+        )
         for file in files:
-            if file.path in blank:
+            if {file.path, self._known_as(file.path)} & blank:
                 print(  # noqa: T201
                     f"[{file.name} is blank and was not handed over: plt.show() closes a figure, so save it before]"
                 )
             elif file.body is None:
                 print(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]")  # noqa: T201
             else:
-                self._pipes.send("file", file.body, name=file.name, alt_text=alt_texts.get(file.path, ""))
+                self._pipes.send("file", file.body, name=file.name, alt_text=self._alt_text(file.path, alt_texts))
         if left:
             print(f"[{len(left)} more files were not handed over]")  # noqa: T201
         room_bytes = self._limits["image_total_bytes"]
@@ -131,6 +138,13 @@ class Runner:
                 self._pipes.send("image", png, alt_text=alt_text)
         if len(images) > self._limits["image_count"] or room_bytes < 0:
             print(f"[only the first of {len(images)} figures were handed over]")  # noqa: T201
+
+    def _known_as(self, path: str) -> str:
+        """Return the path by which code speaks of a file of the folder."""
+        return DATA + path.removeprefix(self._path)
+
+    def _alt_text(self, path: str, alt_texts: Mapping[str, str]) -> str:
+        return alt_texts.get(path) or alt_texts.get(self._known_as(path), "")
 
     def _put(self, command: Command) -> None:
         try:
@@ -213,15 +227,16 @@ def main() -> None:
     """Start the runner."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     event_fd, limits = int(sys.argv[1]), json.loads(sys.argv[2])
+    folder = sys.argv[3] if len(sys.argv) > 3 else DATA
     os.closerange(3, event_fd)  # what bubblewrap needed for its start
     os.closerange(event_fd + 1, 1024)
     lower_limits(limits)
-    os.chdir(DATA)
+    os.chdir(folder)
     sys.argv = [""]
     sys.path.append(DATA)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    Runner(ServicePipes.take_over(event_fd), limits).serve()
+    Runner(ServicePipes.take_over(event_fd), limits, folder).serve()
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ READ = {X86: 0, ARM: 63}
 EPERM, ENOSYS, ENOTSUP = (REFUSE | number for number in (errno.EPERM, errno.ENOSYS, errno.ENOTSUP))
 
 
-def judge(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
+def judge(machine: str, number: int, *arguments: int, arch: int | None = None, landlock: int | None = None) -> int:
     """Run the filter as the kernel does (net/core/filter.c), on a little-endian seccomp_data."""
     padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
     data = struct.pack("<iIQ6Q", number, MACHINES[machine].audit_arch if arch is None else arch, 0, *padded)
-    program = list(struct.iter_unpack("=HBBI", build_filter(machine)))
+    program = list(struct.iter_unpack("=HBBI", build_filter(machine, landlock_version=landlock)))
     at = accumulator = 0
     while True:
         code, if_true, if_false, value = program[at]
@@ -131,6 +131,43 @@ def test_out_of_band_data_is_refused(machine: str, call: tuple[syscalls.Numbers,
     assert judge(machine, number, *[1] * index, 0x4000) == ALLOW
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("name", syscalls.PRETENDED)
+def test_without_namespaces_changes_of_modes_and_times_are_pretended(machine: str, name: str) -> None:
+    number = syscalls.PRETENDED[name][MACHINES[machine].column]
+    if number is not None:
+        assert judge(machine, number, landlock=7) == REFUSE  # with error 0, which is success
+        assert judge(machine, number) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_without_namespaces_other_processes_are_out_of_reach(machine: str) -> None:  # trap 18
+    def verdict(numbers: syscalls.Numbers, *arguments: int, version: int = 7) -> int:
+        return judge(machine, numbers[MACHINES[machine].column] or 0, *arguments, landlock=version)
+
+    for numbers in syscalls.REFUSED_WITHOUT_NAMESPACES.values():
+        assert verdict(numbers) == EPERM
+    for numbers in syscalls.OF_PROCESSES:
+        assert (verdict(numbers, 0), verdict(numbers, 4711)) == (ALLOW, EPERM)
+    assert [verdict(syscalls.SETPRIORITY, 0, pid) for pid in (0, 4711)] == [ALLOW, EPERM]
+    assert verdict(syscalls.SETPRIORITY, 1, 0) == EPERM  # of a whole group
+    dumpable, name = 4, 15
+    assert [verdict(syscalls.PRCTL, option) for option in (dumpable, name)] == [EPERM, ALLOW]
+    for request in (8, 15):  # F_SETOWN and F_SETOWN_EX
+        assert verdict(syscalls.FCNTL, 3, request) == EPERM
+    assert [verdict(syscalls.FCNTL, 3, request) for request in (3, 10)] == [ALLOW, EPERM]
+    assert [verdict(syscalls.IOCTL, 3, request) for request in (0x8901, 0x5412, 0x5401)] == [EPERM, EPERM, ALLOW]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_an_old_landlock_does_not_cover_is_refused(machine: str) -> None:
+    for since, table in syscalls.REFUSED_BEFORE.items():
+        for numbers in table.values():
+            number = numbers[MACHINES[machine].column] or 0
+            assert judge(machine, number, landlock=since - 1) == EPERM
+            assert judge(machine, number, landlock=since) == ALLOW
+
+
 def test_an_unknown_machine_has_no_filter() -> None:
     with pytest.raises(SandboxError, match="riscv64"):
         build_filter("riscv64")
@@ -148,7 +185,10 @@ def test_the_numbers_are_those_of_the_kernel_s_headers(column: int) -> None:
         pytest.skip("the kernel's headers are not installed; runs where linux-libc-dev is")
     found = re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", HEADERS[column].read_text())
     official = {name: int(number) for name, number in found}
-    ours = syscalls.REFUSED | syscalls.NOT_SUPPORTED | syscalls.ABSENT
+    ours = syscalls.REFUSED | syscalls.NOT_SUPPORTED | syscalls.ABSENT | syscalls.PRETENDED
+    ours |= syscalls.REFUSED_WITHOUT_NAMESPACES
+    for table in syscalls.REFUSED_BEFORE.values():
+        ours |= table
     named = {name: numbers[column] for name, numbers in ours.items() if name in official}
     assert named == {name: official[name] for name in named}
     assert len(named) > 80
