@@ -6,7 +6,7 @@ venv = .venv/bin
 # Tests mostly wait, for processes and browsers, so they share two cores well: WORKERS=0 runs them one after another.
 WORKERS ?= 4
 
-.PHONY: help run playground test crash bench test-unit check format-check lint types imports documents tree lock environments-test
+.PHONY: help run playground test crash bench image test-unit check format-check lint types imports documents tree lock environments-test
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -29,6 +29,9 @@ crash: environments-test  ## destruction that takes minutes: kills, full disks, 
 
 bench: environments-test  ## speed and cost beside peers, each bot on a core of its own: make bench [ARGS="C=50 saturated"]
 	@$(venv)/python -m benchmarks.run $(ARGS)
+
+image: environments-test  ## build the Dockerfile without an engine, and try it: needs root, buildah, debootstrap
+	@$(venv)/python -m scripts.image_trial
 
 test-unit: environments-test  ## the fast ring
 	@$(venv)/pytest tests/unit $(ARGS)

@@ -1,4 +1,4 @@
-"""Makes the two environments: `python -m scripts.environments run|test`.
+"""Makes the two environments: `python -m scripts.environments run|test`, or for an image `packages`, then `image`.
 
 `.venv` holds the service, `.sandbox` what model-written code may import. A stamp in each says what it was made from, so
 a later start finds nothing to do; an environment without one, or from another Python or folder, is made anew.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from scripts.commands import Command, run
@@ -23,15 +25,26 @@ _WORDS = {
 }
 
 
-def prepare(lock_name: str) -> None:
+def prepare(lock_name: str, *, project: bool = True) -> None:
     """Bring both environments to what the locks say: `requirements.lock` to run, `requirements-dev.lock` to test."""
     with alone():
         _make(VENV, "the service's environment", PINS / "uv.txt")
         _install(VENV, ROOT / lock_name, _WORDS[lock_name])
-        _install_project()
+        if project:
+            _install_project()
         _make(SANDBOX, "the sandbox's environment", None)
         _install(SANDBOX, ROOT / "sandbox.lock", "the sandbox's packages (numpy, pandas, matplotlib and others)")
         _list_fonts()
+
+
+def finish_image() -> None:
+    """Put teamsbot itself into the environment that `packages` made, and take the installers out of it."""
+    with alone(), step("Installing teamsbot itself"):
+        pinned: Command = ["--build-constraints", PINS / "build.txt", "--require-build-hashes"]
+        python = VENV / "bin" / "python"
+        uv("installing teamsbot", "pip", "install", "--python", python, "--no-deps", *pinned, ROOT)
+        run("compiling teamsbot", [python, "-m", "compileall", "-q", VENV / "lib"], env=os.environ)
+        run("removing installers", [python, "-m", "pip", "uninstall", "--yes", "--quiet", "uv", "pip"], env=os.environ)
 
 
 def _make(environment: Path, words: str, pip_installs: Path | None) -> None:
@@ -102,5 +115,10 @@ def _digest(text: str) -> str:
 
 
 if __name__ == "__main__":
-    locks = {"run": "requirements.lock", "test": "requirements-dev.lock"}
-    sys.exit(run_story(lambda: prepare(locks[sys.argv[1]])))
+    stories: dict[str, Callable[[], None]] = {
+        "run": partial(prepare, "requirements.lock"),
+        "test": partial(prepare, "requirements-dev.lock"),
+        "packages": partial(prepare, "requirements.lock", project=False),
+        "image": finish_image,
+    }
+    sys.exit(run_story(stories[sys.argv[1]]))

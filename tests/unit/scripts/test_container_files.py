@@ -1,0 +1,80 @@
+"""What the container's files promise, as far as a look at them tells; `make image` builds and starts the image."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.progress import ROOT
+from service.settings import Settings
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+PINNED = re.compile(r"\S+@sha256:[0-9a-f]{64}")
+REGISTRATION = {
+    "MicrosoftAppId": "11111111-2222-3333-4444-555555555555",
+    "MicrosoftAppTenantId": "11111111-2222-3333-4444-666666666666",
+    "MicrosoftAppPassword": "of-no-registration",
+    "PUBLIC_URL": "https://bot.example.com",
+}
+
+
+def test_every_image_is_pinned_by_its_digest() -> None:
+    [base] = re.findall(r"^ARG BASE=(.+)$", DOCKERFILE, re.M)
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.M) == ["${BASE}", "${BASE}"]
+    images = [service["image"] for service in COMPOSE["services"].values() if "build" not in service]
+    assert all(PINNED.fullmatch(image) for image in (base, *images))
+
+
+def test_the_image_is_no_root_s_and_has_a_health_check() -> None:
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.M) == ["10001:10001"]
+    assert re.search(r"^HEALTHCHECK .*\n.*/healthz", DOCKERFILE, re.M)
+    assert "ln -s /proc/self/cwd /mnt/data" in DOCKERFILE  # which Landlock needs
+
+
+def test_nothing_goes_into_the_build_but_the_program() -> None:  # trap 19
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line[1:] for line in lines if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    needed = packages | {"scripts", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "sandbox.lock"}
+    assert "*" in lines
+    assert allowed == needed
+    assert lines.index("**/.env*") > max(lines.index(f"!{name}") for name in allowed)
+    assert all((ROOT / name).exists() for name in allowed)
+
+
+def test_the_dockerfile_holds_no_secret() -> None:
+    for name in re.findall(r"^(?:ARG|ENV|\s+)\s*(\w+)=", DOCKERFILE, re.M):
+        assert not re.search("key|secret|password|token", name, re.I)
+
+
+HOSTED = {
+    "ASSISTANT_BACKEND": "assistants",
+    "OPENAI_BASE_URL": "https://assistants.example.com/v1",
+    "OPENAI_API_KEY": "sk-1",
+    "ASSISTANT_ID": "asst_1",
+}
+EMBEDDED = {"DATABASE_URL": ""}
+
+
+@pytest.mark.parametrize("backend", [HOSTED, EMBEDDED], ids=["hosted", "embedded"])
+def test_the_settings_of_the_compose_file_are_valid(backend: dict[str, str]) -> None:
+    named = COMPOSE["services"]["bot"]["environment"]
+    database = re.sub(r"^\$\{BOT_DATABASE_URL-(.*)\}$", r"\1", named["DATABASE_URL"])
+    database = re.sub(r"\$\{POSTGRES_PASSWORD:[^}]*\}", "chosen", database)
+    given = {**named, "DATABASE_URL": database, **REGISTRATION, **backend}
+    settings = Settings.read(given, Path("no .env file"))
+    assert settings.is_public
+    assert settings.chat_page_port is None
+    assert settings.blobs is not None
+
+
+def test_the_compose_file_takes_from_the_bot_what_it_does_not_need() -> None:
+    bot = COMPOSE["services"]["bot"]
+    assert (bot["read_only"], bot["cap_drop"], bot["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
+    assert all(port.startswith("127.0.0.1:") for port in bot["ports"])
