@@ -87,14 +87,14 @@ def test_a_forked_child_does_not_go_on_as_a_second_runner(host: Host, session: s
 
 
 def test_threads_between_runs_stand_still(host: Host, session: str) -> None:
-    count = "import threading, time\nn = 0\ndef count():\n    global n\n    while True: n += 1; time.sleep(0.001)\n"
-    host.run(session, f"{count}threading.Thread(target=count, daemon=True).start()\ntime.sleep(0.05)")
-    first = int(host.run(session, "print(n)").logs)
-    host.run("pause", "import time; time.sleep(0.5)")
-    second = int(host.run(session, "print(n)").logs)
+    note = "import threading, time\ntimes = []\n"
+    note += "def note():\n    while True: times.append(time.monotonic()); time.sleep(0.001)\n"
+    host.run(session, f"{note}threading.Thread(target=note, daemon=True).start()\ntime.sleep(0.05)")
+    pause = host.run("pause", "import time\nprint(time.monotonic()); time.sleep(0.5); print(time.monotonic())")
+    began_s, ended_s = pause.logs.split()
+    noted = host.run(session, f"print(len(times) > 0, [at for at in times if {began_s} < at < {ended_s}])")
     host.forget("pause")
-    assert first > 0
-    assert second - first < 100  # it would have counted to several hundred
+    assert noted.logs == "True []\n"
 
 
 POOL = """
