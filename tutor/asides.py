@@ -9,7 +9,7 @@ from typing import Final
 
 from tutor.dialogue import UserMessage
 from tutor.language.vocabulary import Language
-from tutor.reading.reading import MAX_CHARACTERS
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_ASIDE_CHARS: Final = 120
 _POLITE: Final = r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again)"

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tutor.answers.answer import answer
 from tutor.answers.refusals import declined, failed, greeting, is_small_talk, nothing_to_explain
 from tutor.answers.results import results_in
 from tutor.answers.say import Say
 from tutor.answers.told import Explanation
+from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer
-from tutor.data.conversation import asks_for_table, is_about_table, table_in
+from tutor.data.data_reader import data_tasks
+from tutor.data.file_mentions import asks_for_table, is_about_table, table_in
 from tutor.data.programs import data_program, look
-from tutor.data.reading import data_tasks
 from tutor.data.words import names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
 from tutor.formulas.expression import Symbol
@@ -29,15 +29,15 @@ from tutor.language.cues import Cue
 from tutor.language.spelling import corrected
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context
-from tutor.planning.numbers import planned_numbers
+from tutor.planning.number_plans import planned_numbers
 from tutor.planning.planning import Plan, planned, planned_changes, planned_data, with_looks
 from tutor.planning.refusal import Reason, Refusal
 from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
-from tutor.reading.numbers import number_follow_up, number_tasks
+from tutor.reading.number_wording import number_follow_up, number_tasks
 from tutor.reading.plot_wording import plot_wording
-from tutor.reading.reading import read
-from tutor.reading.typed_data import typed_data
+from tutor.reading.question_reader import read
+from tutor.reading.typed_data_wording import typed_data
 
 MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""

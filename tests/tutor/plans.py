@@ -22,7 +22,7 @@ from tutor.planning.labels import label
 from tutor.planning.planning import planned
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import Function, Task
-from tutor.reading.reading import read
+from tutor.reading.question_reader import read
 
 EXPRESSIONS = (Applied, Call, Constant, Negative, Number, Operation, Symbol)
 

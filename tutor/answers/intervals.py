@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tutor.answers.results import Result, object_of, text_of
 from tutor.answers.say import Say, is_infinite
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.formulas.everyday import pretty
 from tutor.formulas.statements import Bounds
 
@@ -34,7 +35,7 @@ def between(say: Say, variable: str, stretches: Sequence[tuple[str, str]]) -> st
 def _stretch(variable: str, low: str, high: str, say: Say) -> str:
     match low == "−∞", high == "∞":
         case True, True:
-            return say("everywhere", variable=variable)
+            return say(Sentence.EVERYWHERE, variable=variable)
         case True, False:
             return f"{variable} < {high}"
         case False, True:
@@ -45,7 +46,7 @@ def _stretch(variable: str, low: str, high: str, say: Say) -> str:
 
 def solution_set(say: Say, variable: str, rows: Sequence[Result]) -> str:
     """`x < −2 or x ≥ 2` for the rows of an inequality's result."""
-    return say("or").join(_row(say, variable, row) for row in rows)
+    return say(Sentence.OR).join(_row(say, variable, row) for row in rows)
 
 
 def _row(say: Say, variable: str, row: Result) -> str:
@@ -55,7 +56,7 @@ def _row(say: Say, variable: str, row: Result) -> str:
     if text_of(low, "exact") == text_of(high, "exact"):
         return f"{variable} = {_end(say, low)}"
     if is_infinite(low) and is_infinite(high):
-        return say("everywhere", variable=variable)
+        return say(Sentence.EVERYWHERE, variable=variable)
     if is_infinite(low):
         return f"{variable} {above} {_end(say, high)}"
     if is_infinite(high):
@@ -78,7 +79,7 @@ def written(say: Say, variable: str, bounds: Bounds) -> str:
     low, high = say.formula(bounds.low), say.formula(bounds.high)
     below, above = "<" if bounds.open_low else "≤", "<" if bounds.open_high else "≤"
     if low == "−∞":
-        return say("everywhere", variable=variable) if high == "∞" else f"{variable} {above} {high}"
+        return say(Sentence.EVERYWHERE, variable=variable) if high == "∞" else f"{variable} {above} {high}"
     if high == "∞":
         return f"{variable} {'>' if bounds.open_low else '≥'} {low}"
     return f"{low} {below} {variable} {above} {high}"

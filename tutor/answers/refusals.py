@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from tutor.answers import refusals_de, refusals_en
+from tutor.answers.sentence_catalogue import Sentence, catalogue
 from tutor.dialogue import Place
 from tutor.language.cues import Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.clause import Question
 
-_SENTENCES: Final = {Language.ENGLISH: refusals_en.SENTENCES, Language.GERMAN: refusals_de.SENTENCES}
-_SMALL_TALK: Final = {Cue.HELP: "help", Cue.THANKS: "thanks", Cue.GOODBYE: "goodbye", Cue.HELLO: "hello"}
+_SMALL_TALK: Final = {
+    Cue.HELP: Sentence.REFUSAL_HELP,
+    Cue.THANKS: Sentence.REFUSAL_THANKS,
+    Cue.GOODBYE: Sentence.REFUSAL_GOODBYE,
+    Cue.HELLO: Sentence.REFUSAL_HELLO,
+}
 _ASKS_BACK: Final = frozenset(
     {
         Reason.NO_DEMAND,
@@ -44,17 +49,22 @@ def declined(question: Question, refusal: Refusal, *, place: Place = Place.THIS_
 
     Examples, and what else could be connected, come with the first refusal of a conversation.
     """
-    say = _SENTENCES[question.language]
-    talk = next((key for cue, key in _SMALL_TALK.items() if cue in question.cues), "")
+    say = catalogue(question.language)
     if is_small_talk(question, refusal):
-        return say[talk] if talk in {"thanks", "goodbye"} else f"{say[talk]} {say['examples']}"
+        talk = next(key for cue, key in _SMALL_TALK.items() if cue in question.cues)
+        is_leaving = talk in {Sentence.REFUSAL_THANKS, Sentence.REFUSAL_GOODBYE}
+        return say[talk] if is_leaving else f"{say[talk]} {say[Sentence.REFUSAL_EXAMPLES]}"
     sentence = _sentence(say, refusal)
     if refusal.reason in _ASKS_BACK:
         return sentence
     if not is_first:
-        return f"{sentence} {say['ask for help']}"
+        return f"{sentence} {say[Sentence.REFUSAL_ASK_FOR_HELP]}"
     return "\n\n".join(
-        [sentence, say["examples"], say["connect" if place is Place.THIS_MACHINE else "connect elsewhere"]]
+        [
+            sentence,
+            say[Sentence.REFUSAL_EXAMPLES],
+            say[Sentence.REFUSAL_CONNECT if place is Place.THIS_MACHINE else Sentence.REFUSAL_CONNECT_ELSEWHERE],
+        ]
     )
 
 
@@ -65,12 +75,13 @@ def is_small_talk(question: Question, refusal: Refusal) -> bool:
 
 def nothing_to_explain(language: Language, refusal: Refusal) -> str:
     """What is said to `why?` and `show me the code` where there was no answer."""
-    say = _SENTENCES[language]
-    return say["nothing to explain"].format(reason=_sentence(say, refusal))
+    say = catalogue(language)
+    return say[Sentence.REFUSAL_NOTHING_TO_EXPLAIN].format(reason=_sentence(say, refusal))
 
 
-def _sentence(say: dict[str, str], refusal: Refusal) -> str:
-    key = f"ambiguous {refusal.details[0]}" if refusal.reason is Reason.AMBIGUOUS else str(refusal.reason)
+def _sentence(say: Mapping[Sentence, str], refusal: Refusal) -> str:
+    kind = f"ambiguous {refusal.details[0]}" if refusal.reason is Reason.AMBIGUOUS else refusal.reason
+    key = Sentence(f"refusal {kind.replace('_', ' ')}")
     quoted = refusal.reason in {Reason.STRANGE, Reason.STRANGE_IN_TABLE}
     details = ", ".join(_plain(each, quoted=quoted) for each in refusal.details)
     return say[key].format(
@@ -89,10 +100,10 @@ def _plain(detail: str, *, quoted: bool) -> str:
 
 def failed(language: Language, details: str) -> str:
     """The code ended without a result."""
-    return _SENTENCES[language]["failed"].format(details=details)
+    return catalogue(language)[Sentence.REFUSAL_FAILED].format(details=details)
 
 
 def greeting(language: Language) -> str:
     """For a thread in which nobody has said anything."""
-    say = _SENTENCES[language]
-    return f"{say['hello']} {say['examples']}"
+    say = catalogue(language)
+    return f"{say[Sentence.REFUSAL_HELLO]} {say[Sentence.REFUSAL_EXAMPLES]}"

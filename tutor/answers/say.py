@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tutor.answers import english, german
 from tutor.answers.results import Result, text_of
+from tutor.answers.sentence_catalogue import Sentence, catalogue
 from tutor.formulas.everyday import pretty, pretty_expression
 from tutor.formulas.expression import Expression
 from tutor.language.vocabulary import Language
 
-_SENTENCES: Final = {Language.ENGLISH: english.SENTENCES, Language.GERMAN: german.SENTENCES}
 _UNDEFINED: Final = frozenset({"nan", "zoo", "oo*I", "-oo*I", ""})
 _MAX_EXACT_CHARS: Final = 32
 _MAX_INTEGER_DIGITS: Final = 60
@@ -31,9 +30,9 @@ class Say:
     language: Language
     places: int | None = None
 
-    def __call__(self, key: str, **values: str | int) -> str:
+    def __call__(self, key: Sentence, **values: str | int) -> str:
         """The sentence of that name with these words in it."""
-        return _SENTENCES[self.language][key].format(**values)
+        return catalogue(self.language)[key].format(**values)
 
     def both(self, part: Result) -> str:
         """A number exactly and as a decimal: `7/3 ≈ 2.33333`, `1/2 = 0.5`, `12`."""
@@ -60,7 +59,9 @@ class Say:
         if len(digits) <= _MAX_INTEGER_DIGITS:
             return pretty(exact)
         mantissa = self.localised(f"{'-' if exact.startswith('-') else ''}{digits[0]}.{digits[1:6]}")
-        return self("long integer", mantissa=mantissa, power=pretty(f"10**{len(digits) - 1}"), digits=len(digits))
+        return self(
+            Sentence.LONG_INTEGER, mantissa=mantissa, power=pretty(f"10**{len(digits) - 1}"), digits=len(digits)
+        )
 
     def _finite(self, exact: str) -> str:
         """A fraction as the decimal that it equals; empty where it has none of a few digits."""
@@ -99,7 +100,7 @@ class Say:
         """`a, b and c`."""
         if len(items) < 2:
             return "".join(items)
-        return self("and").join((", ".join(items[:-1]), items[-1]))
+        return self(Sentence.AND).join((", ".join(items[:-1]), items[-1]))
 
 
 def is_undefined(part: Result) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from tutor.answers.say import Say
+from tutor.answers.sentence_catalogue import Sentence
 
 
 class Explanation(Enum):
@@ -25,25 +26,28 @@ class Told:
     steps: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    def line(self, key: str, **values: str | int) -> None:
+    def line(self, key: Sentence, **values: str | int) -> None:
         """A sentence of the answer."""
         self.lines.append(self.say(key, **values))
 
-    def step(self, key: str, **values: str | int) -> None:
+    def step(self, key: Sentence, **values: str | int) -> None:
         """What the code does, and why it was used for this."""
         self.steps.append(self.say(key, **values))
 
-    def explained(self, explanation: Explanation, *, how: str, short: str) -> list[str]:
+    def explained(self, explanation: Explanation, *, how: Sentence, short: Sentence) -> list[str]:
         """The paragraphs about the code; `how` and `short` are the sentences that begin them."""
-        steps = self.say("then").join(dict.fromkeys(self.steps))
+        steps = self.say(Sentence.THEN).join(dict.fromkeys(self.steps))
         match explanation:
             case Explanation.FULL:
-                return [self.say(how, steps=steps), self.say("why", reasons=" ".join(dict.fromkeys(self.reasons)))]
+                return [
+                    self.say(how, steps=steps),
+                    self.say(Sentence.WHY, reasons=" ".join(dict.fromkeys(self.reasons))),
+                ]
             case Explanation.SHORT:
                 return [self.say(short, steps=steps)]
             case Explanation.NONE:
                 return []
 
-    def reason(self, key: str) -> None:
+    def reason(self, key: Sentence) -> None:
         """Why code was used."""
         self.reasons.append(self.say(key))

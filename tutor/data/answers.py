@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from tutor.answers.answer import corrected_words
 from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
 from tutor.answers.say import Say
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Explanation, Told
+from tutor.answers.whole_answer import corrected_words
 from tutor.data.requests import (
     Column,
     ColumnKind,
@@ -59,50 +60,54 @@ def data_answer(
     """Results first, then how and why there was code."""
     told = Told(say=say)
     for task, result in zip(tasks, results, strict=False):
-        told.reason("why data")
+        told.reason(Sentence.WHY_DATA)
         _TELLERS[type(task)](told, task, result)
     paragraphs = list(told.lines)
     if corrections:
         paragraphs.append(corrected_words(say, corrections))
-    paragraphs += told.explained(explanation, how="how data", short="in short of data")
+    paragraphs += told.explained(explanation, how=Sentence.HOW_DATA, short=Sentence.IN_SHORT_OF_DATA)
     return "\n\n".join(paragraphs)
 
 
 def _chart(told: Told, task: ShowChart, result: Result) -> None:
     say = told.say
-    ys = say.listed([_plain(column.name) for column in task.ys]) or say("count")
-    said = {"ys": ys, "x": _plain(task.x.name) if task.x else say("row"), "by": _plain(task.by.name) if task.by else ""}
+    ys = say.listed([_plain(column.name) for column in task.ys]) or say(Sentence.COUNT)
+    said = {
+        "ys": ys,
+        "x": _plain(task.x.name) if task.x else say(Sentence.ROW),
+        "by": _plain(task.by.name) if task.by else "",
+    }
     key = f"{task.chart} by" if task.by else str(task.chart)
     key = key if task.ys else "counts"
-    statistic = say(task.statistic) if task.statistic else ""
-    told.line(f"chart {key}", count=_whole(result, "count"), statistic=statistic, **said)
+    statistic = say(Sentence(task.statistic)) if task.statistic else ""
+    told.line(Sentence(f"chart {key}"), count=_whole(result, "count"), statistic=statistic, **said)
     if result.get("added up") is True and task.x is not None:
-        told.line("added up", x=said["x"])
+        told.line(Sentence.ADDED_UP, x=said["x"])
     for fit in parts_of(result, "fits"):
-        x = say("days") if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
+        x = say(Sentence.DAYS) if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
         told.line(
-            "fit",
+            Sentence.FIT,
             name=_plain(str(fit.get("name"))),
             slope=_decimal(say, fit, "slope"),
             x=x,
             intercept=_decimal(say, fit, "intercept"),
             r=_decimal(say, fit, "r"),
         )
-    told.step("how chart")
+    told.step(Sentence.HOW_CHART)
 
 
 def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
     say = told.say
     if task.only is not None:
-        told.line("only rows", column=_plain(task.only.column.name), value=_plain(task.only.value))
+        told.line(Sentence.ONLY_ROWS, column=_plain(task.only.column.name), value=_plain(task.only.value))
     if task.by is None:
         figures = object_of(result, "figures")
         for column in figures:
             for name, value in object_of(figures, column).items():
-                told.line("figure", figure=say(_FIGURES[name]), column=_plain(column), value=_number(say, value))
+                told.line(Sentence.FIGURE, figure=say(_FIGURES[name]), column=_plain(column), value=_number(say, value))
     else:
         groups = object_of(result, "groups")
-        told.line("by group", by=_plain(task.by.name))
+        told.line(Sentence.BY_GROUP, by=_plain(task.by.name))
         told.lines.append(
             "\n".join(
                 f"- {_plain(group)}: "
@@ -113,18 +118,18 @@ def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
                 for group in groups
             )
         )
-    told.step("how figures")
+    told.step(Sentence.HOW_FIGURES)
 
 
 _FIGURES = {
-    "mean": "mean",
-    "median": "median",
-    "std": "deviation",
-    "var": "variance",
-    "sum": "total",
-    "min": "minimum",
-    "max": "maximum",
-    "count": "count",
+    "mean": Sentence.MEAN,
+    "median": Sentence.MEDIAN,
+    "std": Sentence.DEVIATION,
+    "var": Sentence.VARIANCE,
+    "sum": Sentence.TOTAL,
+    "min": Sentence.MINIMUM,
+    "max": Sentence.MAXIMUM,
+    "count": Sentence.COUNT,
 }
 
 
@@ -137,27 +142,27 @@ def _heading(say: Say, name: str) -> str:
 def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
     say = told.say
     names = {"first": _plain(task.first.name), "second": _plain(task.second.name)}
-    told.line("correlation", r=_decimal(say, result, "r"), **names)
+    told.line(Sentence.CORRELATION, r=_decimal(say, result, "r"), **names)
     told.line(
-        "fit",
+        Sentence.FIT,
         name=names["second"],
         x=names["first"],
         slope=_decimal(say, result, "slope"),
         intercept=_decimal(say, result, "intercept"),
         r=_decimal(say, result, "r"),
     )
-    told.step("how correlation")
+    told.step(Sentence.HOW_CORRELATION)
 
 
 def _describe(told: Told, _: Describe, result: Result) -> None:
     say = told.say
     columns = [_plain(name) for name in texts_of(result, "columns")]
-    told.line("described", rows=_whole(result, "rows"), columns=say.listed(columns))
+    told.line(Sentence.DESCRIBED, rows=_whole(result, "rows"), columns=say.listed(columns))
     figures = object_of(result, "figures")
     if figures:
         lines = (f"- **{_plain(name)}**: {_figures(say, object_of(figures, name))}" for name in figures)
         told.lines.append("\n".join(lines))
-    told.step("how figures")
+    told.step(Sentence.HOW_FIGURES)
 
 
 def _figures(say: Say, figures: Result) -> str:
@@ -186,10 +191,10 @@ def _number(say: Say, value: object) -> str:
 
 def _missing(told: Told, _: CountMissing, result: Result) -> None:
     say, missing = told.say, object_of(result, "missing")
-    told.line("missing" if missing else "none missing", count=_whole(result, "count"))
+    told.line(Sentence.MISSING if missing else Sentence.NONE_MISSING, count=_whole(result, "count"))
     if missing:
         told.lines.append("\n".join(f"- {_plain(name)}: **{_number(say, missing[name])}**" for name in missing))
-    told.step("how look")
+    told.step(Sentence.HOW_LOOK)
 
 
 def _rows(told: Told, _: ShowRows, result: Result) -> None:
@@ -199,60 +204,71 @@ def _rows(told: Told, _: ShowRows, result: Result) -> None:
     rows = [[_plain(str(value)) if value else "" for value in row] for row in cells] if isinstance(cells, list) else []
     lines = [header, ["---"] * len(header), *rows]
     told.lines.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    told.step("how look")
+    told.step(Sentence.HOW_LOOK)
 
 
 def _top(told: Told, task: FindTop, result: Result) -> None:
     say = told.say
-    order = say("lowest first" if task.is_lowest else "highest first")
+    order = say(Sentence.LOWEST_FIRST if task.is_lowest else Sentence.HIGHEST_FIRST)
     if task.by is None:
-        told.line("top rows", column=_plain(task.column.name), order=order)
+        told.line(Sentence.TOP_ROWS, column=_plain(task.column.name), order=order)
         _rows(told, ShowRows(count=task.count, is_last=False), result)
         return
     told.line(
-        "top groups", by=_plain(task.by.name), figure=say(task.statistic), column=_plain(task.column.name), order=order
+        Sentence.TOP_GROUPS,
+        by=_plain(task.by.name),
+        figure=say(Sentence(task.statistic)),
+        column=_plain(task.column.name),
+        order=order,
     )
     groups = object_of(result, "groups")
     told.lines.append("\n".join(f"- **{_plain(name)}**: {_number(say, value)}" for name, value in groups.items()))
-    told.step("how figures")
+    told.step(Sentence.HOW_FIGURES)
 
 
 def _share(told: Told, task: TellShare, result: Result) -> None:
     say, shares = told.say, object_of(result, "shares")
-    what = say("of column", column=_plain(task.column.name)) if task.column else say("of rows")
+    what = say(Sentence.OF_COLUMN, column=_plain(task.column.name)) if task.column else say(Sentence.OF_ROWS)
     if not shares:
-        told.line("no shares", what=what)
+        told.line(Sentence.NO_SHARES, what=what)
     elif task.only and task.only in shares:
-        told.line("one share", name=_plain(task.only), value=_number(say, shares[task.only]), what=what)
+        told.line(Sentence.ONE_SHARE, name=_plain(task.only), value=_number(say, shares[task.only]), what=what)
     elif task.only:
-        told.line("no shares", what=what)
+        told.line(Sentence.NO_SHARES, what=what)
     else:
-        told.line("shares", by=_plain(task.by.name), what=what)
+        told.line(Sentence.SHARES, by=_plain(task.by.name), what=what)
         lines = (f"- {_plain(name)}: **{_number(say, value)} %**" for name, value in shares.items())
         told.lines.append("\n".join(lines))
-    told.step("how figures")
+    told.step(Sentence.HOW_FIGURES)
 
 
 def _overview(told: Told, task: Overview, result: Result) -> None:
     """Rows, columns and what they hold, the first rows, and three questions that work for these columns."""
     say = told.say
-    told.line("overview", rows=_whole(result, "count"), count=len(task.columns))
+    told.line(Sentence.OVERVIEW, rows=_whole(result, "count"), count=len(task.columns))
     told.lines.append("\n".join(f"- **{_plain(column.name)}**: {_held(say, column)}" for column in task.columns[:12]))
-    told.line("first rows")
+    told.line(Sentence.FIRST_ROWS)
     _rows(told, ShowRows(count=3, is_last=False), result)
     questions = _questions(say, task.columns)
     if questions:
-        told.lines.append("\n".join([say("can ask"), *(f"- {question}" for question in questions)]))
+        told.lines.append("\n".join([say(Sentence.CAN_ASK), *(f"- {question}" for question in questions)]))
 
 
 def _held(say: Say, column: Column) -> str:
-    missing = say("and missing", count=column.missing) if column.missing else ""
+    missing = say(Sentence.AND_MISSING, count=column.missing) if column.missing else ""
     if column.kind is ColumnKind.TEXT:
         shown = [_plain(value) for value in column.values[:3]]
-        words = say("text values", values=", ".join(shown) + (", ..." if len(column.values) > len(shown) else ""))
-        return (words if shown else say("text")) + missing
+        words = say(
+            Sentence.TEXT_VALUES, values=", ".join(shown) + (", ..." if len(column.values) > len(shown) else "")
+        )
+        return (words if shown else say(Sentence.TEXT)) + missing
     low, high = (_end(say, end, is_number=column.kind is ColumnKind.NUMBER) for end in (column.low, column.high))
-    return say("numbers between" if column.kind is ColumnKind.NUMBER else "dates between", low=low, high=high) + missing
+    return (
+        say(
+            Sentence.NUMBERS_BETWEEN if column.kind is ColumnKind.NUMBER else Sentence.DATES_BETWEEN, low=low, high=high
+        )
+        + missing
+    )
 
 
 def _end(say: Say, text: str, *, is_number: bool) -> str:
@@ -270,42 +286,42 @@ def _questions(say: Say, columns: Sequence[Column]) -> list[str]:
     groups = [column.name for column in columns if column.kind is ColumnKind.TEXT and len(column.values) > 1]
     dates = [column.name for column in columns if column.kind is ColumnKind.DATE]
     if not numbers:
-        return [say("ask rows")]
-    found = [say("ask by", y=_plain(numbers[-1]), x=_plain(groups[0]))] if groups else []
-    found += [say("ask month", y=_plain(numbers[-1]))] if len(dates) == 1 else []
-    found += [say("ask against", y=_plain(numbers[1]), x=_plain(numbers[0]))] if len(numbers) > 1 else []
-    return [*found, say("ask top", y=_plain(numbers[-1])), say("ask histogram", y=_plain(numbers[0]))][:3]
+        return [say(Sentence.ASK_ROWS)]
+    found = [say(Sentence.ASK_BY, y=_plain(numbers[-1]), x=_plain(groups[0]))] if groups else []
+    found += [say(Sentence.ASK_MONTH, y=_plain(numbers[-1]))] if len(dates) == 1 else []
+    found += [say(Sentence.ASK_AGAINST, y=_plain(numbers[1]), x=_plain(numbers[0]))] if len(numbers) > 1 else []
+    return [*found, say(Sentence.ASK_TOP, y=_plain(numbers[-1])), say(Sentence.ASK_HISTOGRAM, y=_plain(numbers[0]))][:3]
 
 
 def _leader(told: Told, task: FindGroup, result: Result) -> None:
     say = told.say
     told.line(
-        "lowest group" if task.is_lowest else "highest group",
-        figure=say(task.statistic),
+        Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
+        figure=say(Sentence(task.statistic)),
         column=_plain(task.column.name),
         groups=say.listed([_plain(name) for name in texts_of(result, "leaders")]),
         value=_number(say, result.get("value")),
     )
     if texts_of(result, "of sums"):
         told.line(
-            "lowest group" if task.is_lowest else "highest group",
-            figure=say("total"),
+            Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
+            figure=say(Sentence.TOTAL),
             column=_plain(task.column.name),
             groups=say.listed([_plain(name) for name in texts_of(result, "of sums")]),
             value=_number(say, result.get("sum")),
         )
-    told.step("how figures")
+    told.step(Sentence.HOW_FIGURES)
 
 
 def _row_count(told: Told, _: CountRows, result: Result) -> None:
-    told.line("rows", count=_whole(result, "rows"))
-    told.step("how count")
+    told.line(Sentence.ROWS, count=_whole(result, "rows"))
+    told.step(Sentence.HOW_COUNT)
 
 
 def _columns(told: Told, _: ListColumns, result: Result) -> None:
     names = [_plain(name) for name in texts_of(result, "columns")]
-    told.line("columns", columns=told.say.listed(names), count=_whole(result, "count"))
-    told.step("how look")
+    told.line(Sentence.COLUMNS, columns=told.say.listed(names), count=_whole(result, "count"))
+    told.step(Sentence.HOW_LOOK)
 
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {

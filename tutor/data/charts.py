@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tutor.answers.say import Say
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.data.python_text import FIGURES, names, quoted, result, shown
 from tutor.data.requests import Column, ColumnKind, ShowChart, Statistic
 
@@ -34,19 +35,21 @@ def _groups(task: ShowChart) -> str:
 
 def histogram(task: ShowChart, say: Say) -> str:
     """How often values of each size occur."""
-    title = say("title histogram", ys=_listed(task))
+    title = say(Sentence.TITLE_HISTOGRAM, ys=_listed(task))
     bins = task.bins or '"auto" if len(values) < 100_000 else 60'
     return f"""
 # How the values are spread: how many fall into each of the bins.
 {_groups(task)}{_OPEN}for name, values in groups.items():
     plt.hist(values, bins={bins}, alpha=0.7, label=name)
 plt.legend()
-""" + _finished(title, _listed(task), say("count"), fields='"count": sum(len(values) for values in groups.values())')
+""" + _finished(
+        title, _listed(task), say(Sentence.COUNT), fields='"count": sum(len(values) for values in groups.values())'
+    )
 
 
 def boxes(task: ShowChart, say: Say) -> str:
     """Median, quartiles and outliers, side by side."""
-    title, by = say("title boxes", ys=_listed(task)), task.by.name if task.by else ""
+    title, by = say(Sentence.TITLE_BOXES, ys=_listed(task)), task.by.name if task.by else ""
     return f"""
 # How the values are spread: median, quartiles, and what lies far outside.
 {_groups(task)}{_OPEN}plt.boxplot(list(groups.values()), tick_labels=list(groups))
@@ -56,7 +59,9 @@ def boxes(task: ShowChart, say: Say) -> str:
 def scatter(task: ShowChart, say: Say) -> str:
     """One dot a row."""
     x = task.x or task.ys[0]
-    trend = _TREND.format(numbers="rows[across]", places="rows[across]", trend=say("trend")) if task.trend else ""
+    trend = (
+        _TREND.format(numbers="rows[across]", places="rows[across]", trend=say(Sentence.TREND)) if task.trend else ""
+    )
     return f"""
 # One dot for each row{", and the straight line that fits best" if task.trend else ""}.
 across, fits = {quoted(x.name)}, []
@@ -65,7 +70,7 @@ across, fits = {quoted(x.name)}, []
     plt.scatter(rows[across], rows[name], s=18, alpha=0.8, label=name){trend}
 plt.legend()
 """ + _finished(
-        say("title against", ys=_listed(task), x=x.name),
+        say(Sentence.TITLE_AGAINST, ys=_listed(task), x=x.name),
         x.name,
         _listed(task),
         fields='"count": len(rows), "fits": fits',
@@ -97,8 +102,8 @@ if added_up:  # several rows share a place: a line needs one value there
         if task.x.kind is ColumnKind.TEXT:
             rows = "table"  # in the order of the file: the alphabet knows no months
     across = "rows.index" if task.x is None else f"rows[{quoted(task.x.name)}]"
-    over = say("row") if task.x is None else task.x.name
-    trend = _TREND.format(numbers=_numbers(task.x), places=across, trend=say("trend")) if task.trend else ""
+    over = say(Sentence.ROW) if task.x is None else task.x.name
+    trend = _TREND.format(numbers=_numbers(task.x), places=across, trend=say(Sentence.TREND)) if task.trend else ""
     rotated = "plt.gcf().autofmt_xdate()\n" if task.x is not None and task.x.kind is ColumnKind.DATE else ""
     return f"""
 # The values in order, joined to lines.
@@ -107,7 +112,7 @@ rows, fits = {rows}, []{added_up}
     plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
 plt.legend()
 {rotated}""" + _finished(
-        say("title over", ys=_listed(task), x=over),
+        say(Sentence.TITLE_OVER, ys=_listed(task), x=over),
         over,
         _listed(task),
         fields='"count": len(rows), "fits": fits' + (', "added up": added_up' if added_up else ""),
@@ -126,25 +131,25 @@ def _numbers(x: Column | None) -> str:
 def bars(task: ShowChart, say: Say) -> str:
     """One bar for each group, or for each column."""
     statistic = task.statistic or Statistic.TOTAL
-    figure, word = FIGURES[statistic], say(statistic)
+    figure, word = FIGURES[statistic], say(Sentence(statistic))
     if task.by is None:
         return f"""
 # One bar for each column.
 heights = table[{names(task.ys)}].{figure}()
 {_OPEN}plt.bar([str(name) for name in heights.index], heights.to_numpy(), label={shown(word)})
 plt.legend()
-""" + _finished(say("title figure", figure=word, ys=_listed(task)), "", word, fields='"count": len(heights)')
+""" + _finished(say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)), "", word, fields='"count": len(heights)')
     by = quoted(task.by.name)
     heights = (
         f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}()"
         if task.ys
         else f'table[{by}].value_counts().to_frame("count")'
     )
-    what = say("title figure", figure=word, ys=_listed(task)) if task.ys else word
+    what = say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)) if task.ys else word
     return f"""
 # One bar for each group, at most 40 of them.
 heights = {heights}.head(40)
 print(heights.to_string())
 heights.plot.bar(figsize=(8, 5), rot=45 if len(heights) > 6 else 0)
 plt.legend()
-""" + _finished(say("title by", what=what, by=task.by.name), task.by.name, what, fields='"count": len(heights)')
+""" + _finished(say(Sentence.TITLE_BY, what=what, by=task.by.name), task.by.name, what, fields='"count": len(heights)')

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tutor.data.requests import Cell, Column
-from tutor.formulas.tokens import TokenKind, tokens
+from tutor.formulas.formula_tokens import TokenKind, tokens
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue, Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, vocabulary

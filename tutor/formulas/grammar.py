@@ -20,9 +20,9 @@ from tutor.formulas.expression import (
     is_constant,
     walk,
 )
-from tutor.formulas.parser import Parser
-from tutor.formulas.token_stream import NoFormulaError, TokenStream
-from tutor.formulas.tokens import Token, TokenKind
+from tutor.formulas.formula_parser import Parser
+from tutor.formulas.formula_token_stream import NoFormulaError, TokenStream
+from tutor.formulas.formula_tokens import Token, TokenKind
 
 WORDED: Final = " of"
 """Ends the name of a function that stood in words: `square root of`, where the argument's end is less clear."""

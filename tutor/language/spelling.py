@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import Final
 
-from tutor.formulas.tokens import FUNCTIONS, is_glued_formula
+from tutor.formulas.formula_tokens import FUNCTIONS, is_glued_formula
 from tutor.language.cues import Cue
 from tutor.language.vocabulary import Language, is_word, vocabulary
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Final
 
-from tutor.formulas.tokens import FUNCTIONS
-from tutor.language import english, german
+from tutor.formulas.formula_tokens import FUNCTIONS
+from tutor.language import english_words, german_words
 from tutor.language.cues import Cue
 
 
@@ -45,22 +45,22 @@ def vocabulary(language: Language) -> Vocabulary:
     match language:
         case Language.ENGLISH:
             return Vocabulary(
-                cues=_by_phrase(english.CUES),
-                operators=english.OPERATORS,
-                postfixes=english.POSTFIXES,
-                prefixes=english.PREFIXES,
-                formulas=english.FORMULAS,
-                numbers=english.NUMBERS,
+                cues=_by_phrase(english_words.CUES),
+                operators=english_words.OPERATORS,
+                postfixes=english_words.POSTFIXES,
+                prefixes=english_words.PREFIXES,
+                formulas=english_words.FORMULAS,
+                numbers=english_words.NUMBERS,
                 articles=frozenset({"a", "i"}),
             )
         case Language.GERMAN:
             return Vocabulary(
-                cues=_by_phrase(german.CUES),
-                operators=german.OPERATORS,
-                postfixes=german.POSTFIXES,
-                prefixes=german.PREFIXES,
-                formulas=german.FORMULAS,
-                numbers=german.NUMBERS,
+                cues=_by_phrase(german_words.CUES),
+                operators=german_words.OPERATORS,
+                postfixes=german_words.POSTFIXES,
+                prefixes=german_words.PREFIXES,
+                formulas=german_words.FORMULAS,
+                numbers=german_words.NUMBERS,
                 articles=frozenset(),
             )
 

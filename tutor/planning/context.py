@@ -9,11 +9,11 @@ from typing import Final
 from tutor.formulas.expression import Applied, Constant, Expression, Negative, Number, Operation, Symbol, is_constant
 from tutor.formulas.statements import Relation
 from tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
-from tutor.planning.functions import Definitions
+from tutor.planning.function_plans import Definitions
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import CurveOfEquation, Function, Plot
 from tutor.reading.clause import Clause
-from tutor.reading.numbers import NumbersBefore
+from tutor.reading.number_wording import NumbersBefore
 
 _OF_POINTS: Final = frozenset({Cue.SOLVE, Cue.EVALUATE, Cue.DERIVATIVE, Cue.TANGENT, Cue.FIND, Cue.LIMIT})
 _OF_RANGES: Final = (

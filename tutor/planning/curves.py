@@ -16,6 +16,7 @@ from tutor.language.cues import (
     TRAIT_CUES,
     Cue,
 )
+from tutor.planning.function_traits import Trait, is_continuous
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import (
     AreaBetween,
@@ -41,7 +42,6 @@ from tutor.planning.tasks import (
     TraitOf,
     Trend,
 )
-from tutor.planning.traits import Trait, is_continuous
 from tutor.planning.view import ClauseView
 
 _SHAPES: Final = {Cue.CONCAVE: Shape.CONCAVE, Cue.CONVEX: Shape.CONVEX, Cue.INFLECTION: Shape.INFLECTION}

@@ -22,7 +22,7 @@ from tutor.language.cues import (
 )
 from tutor.planning import curves, equations
 from tutor.planning.context import Context, completed
-from tutor.planning.functions import Definitions, as_relation, definitions_in
+from tutor.planning.function_plans import Definitions, as_relation, definitions_in
 from tutor.planning.labels import label
 from tutor.planning.plot_changes import added, changed
 from tutor.planning.refusal import Reason, Refusal
@@ -36,11 +36,11 @@ from tutor.planning.tasks import (
     Plot,
     Tangent,
     Task,
-    TypedData,
 )
 from tutor.planning.view import ClauseView
 from tutor.reading.clause import UNCLEAR, Clause, Question
-from tutor.reading.numbers import NumbersBefore
+from tutor.reading.number_tasks import TypedData
+from tutor.reading.number_wording import NumbersBefore
 from tutor.reading.plot_wording import PlotChange
 
 

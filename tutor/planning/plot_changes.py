@@ -10,7 +10,7 @@ from typing import Final
 from tutor.formulas.expression import Applied, Expression, Symbol
 from tutor.formulas.statements import Relation
 from tutor.language.vocabulary import Language
-from tutor.planning.functions import Definitions
+from tutor.planning.function_plans import Definitions
 from tutor.planning.labels import label, written
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import CurveOfEquation, Function, Plot, PlotLooks
@@ -26,7 +26,7 @@ from tutor.reading.plot_wording import (
     Title,
     Zoom,
 )
-from tutor.reading.reading import read
+from tutor.reading.question_reader import read
 
 _MAX_SCALE: Final = 2.5
 _MIN_SCALE: Final = 0.4

@@ -17,10 +17,10 @@ from tutor.formulas.expression import (
     substituted,
     symbols,
 )
-from tutor.formulas.parser import WHOLE
+from tutor.formulas.formula_parser import WHOLE
 from tutor.formulas.statements import Bounds, Relation
 from tutor.language.cues import SIGN_CUES, Cue
-from tutor.planning.functions import (
+from tutor.planning.function_plans import (
     Definitions,
     function_of,
     is_comparison,

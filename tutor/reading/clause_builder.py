@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from tutor.formulas.expression import Expression, Number, Symbol, is_constant
+from tutor.formulas.formula_tokens import TokenKind
 from tutor.formulas.statements import Bounds, Relation, Values
-from tutor.formulas.tokens import TokenKind
 from tutor.language.cues import DEMANDS, Cue, Word
 from tutor.reading.clause import UNCLEAR, Clause
 from tutor.reading.items import Item, Mark

@@ -8,10 +8,10 @@ from typing import Final
 
 from tutor.formulas.doubts import Doubt
 from tutor.formulas.expression import Expression
+from tutor.formulas.formula_token_stream import NoFormulaError
+from tutor.formulas.formula_tokens import Token, TokenKind
 from tutor.formulas.grammar import parse
 from tutor.formulas.statements import Bounds, Relation, Values
-from tutor.formulas.token_stream import NoFormulaError
-from tutor.formulas.tokens import Token, TokenKind
 from tutor.language.cues import Word
 from tutor.language.tagging import Piece
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from tutor.reading.reading import MAX_CHARACTERS
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from tutor.formulas.formula_tokens import TokenKind
 from tutor.formulas.statements import Relation
-from tutor.formulas.tokens import TokenKind
 from tutor.language.cues import Cue, Word
 from tutor.reading.items import Item, Mark
 

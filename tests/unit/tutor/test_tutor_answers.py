@@ -6,15 +6,15 @@ import string
 
 import pytest
 
-from tutor.answers import english, german, refusals_de, refusals_en
-from tutor.answers.answer import answer
 from tutor.answers.results import Result, results_in
 from tutor.answers.say import Say
+from tutor.answers.sentence_catalogue import Sentence, catalogue
 from tutor.answers.told import Explanation
+from tutor.answers.whole_answer import answer
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context
 from tutor.planning.planning import planned
-from tutor.reading.reading import read
+from tutor.reading.question_reader import read
 
 ENGLISH = Say(language=Language.ENGLISH)
 PARABOLA = {
@@ -42,17 +42,17 @@ def told(question: str, *results: Result, explains: bool = False) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [(english.SENTENCES, german.SENTENCES), (refusals_en.SENTENCES, refusals_de.SENTENCES)]
-)
-def test_both_languages_have_the_same_sentences_with_the_same_gaps(
-    first: dict[str, str],
-    second: dict[str, str],
-) -> None:
-    def gaps(sentences: dict[str, str]) -> dict[str, set[str | None]]:
-        return {key: {gap for _, gap, _, _ in string.Formatter().parse(text)} for key, text in sentences.items()}
+@pytest.mark.parametrize("language", Language)
+def test_a_catalogue_has_every_sentence_once_and_nothing_else(language: Language) -> None:
+    assert set(catalogue(language)) == set(Sentence)
 
-    assert gaps(first) == gaps(second)
+
+def test_both_languages_have_the_same_gaps_in_each_sentence() -> None:
+    def gaps(language: Language) -> dict[Sentence, set[str | None]]:
+        words = catalogue(language).items()
+        return {key: {gap for _, gap, _, _ in string.Formatter().parse(text)} for key, text in words}
+
+    assert gaps(Language.ENGLISH) == gaps(Language.GERMAN)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tutor.formulas.everyday import pretty
 from tutor.formulas.notation import plain, with_decimal_points
 from tutor.formulas.size import TooBigError, magnitude
 from tutor.language.vocabulary import Language
-from tutor.reading.reading import read
+from tutor.reading.question_reader import read
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tutor.asides import without_asides
 from tutor.dialogue import UserMessage
 from tutor.language.spelling import corrected
 from tutor.language.vocabulary import Language
-from tutor.reading.numbers import number_tasks
+from tutor.reading.number_wording import number_tasks
 from tutor.reading.plot_wording import Colour, Colours, Grid, PlotChange, Title, plot_wording
 
 RESULT = 'RESULT {"exact": "5", "decimal": "5.0"}'

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelMessage, ModelRequest, ModelTool, Speaker
 from adapters.embedded.models.tutor_model import TutorModel
-from tutor.language import english, german
+from tutor.language import english_words, german_words
 
 TOOL = ModelTool(name=CODE_INTERPRETER, description="", parameters={})
-VOCABULARY = [line for language in (english, german) for line in language.CUES.values()]
+VOCABULARY = [line for language in (english_words, german_words) for line in language.CUES.values()]
 WORDS = [phrase.strip() for line in VOCABULARY for phrase in line.split("|")]
 FORMULAS = [  # with the spaces between them that belong to each
     *"x y a t f x^2 sin(x) f(3) f'(x) e^x 0.5 √ 1/2x ∞ lambda |x| 20% 5! x_1 {1,2} [0,1]".split(),  # noqa: SIM905

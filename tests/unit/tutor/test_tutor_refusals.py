@@ -8,7 +8,7 @@ from tests.tutor.plans import refusal_of
 from tutor.answers.refusals import declined
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
-from tutor.reading.reading import read
+from tutor.reading.question_reader import read
 
 REFUSED = [
     ("What is the capital of France?", Reason.STRANGE),

@@ -7,8 +7,8 @@ import ast
 import pytest
 
 from tutor.answers.say import Say
+from tutor.data.data_reader import data_tasks
 from tutor.data.programs import data_program, look
-from tutor.data.reading import data_tasks
 from tutor.data.requests import (
     Chart,
     Column,

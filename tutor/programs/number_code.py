@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tutor.planning.tasks import NumberTask, OfNumbers
 from tutor.programs.helpers import BOTH
 from tutor.programs.script import MARK, Script
+from tutor.reading.number_tasks import NumberTask, OfNumbers
 
 PRIMES_SHOWN: Final = 100
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tutor.formulas.tokens import Token, TokenKind
+from tutor.formulas.formula_tokens import Token, TokenKind
 
 MAX_DEPTH: Final = 40
 """Parentheses, signs and powers within one another; deeper ones are not a question."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tutor.answers.results import Result, object_of
 from tutor.answers.say import is_infinite, is_undefined
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.formulas.expression import Number
-from tutor.planning.tasks import NumberTask, OfNumbers
+from tutor.reading.number_tasks import NumberTask, OfNumbers
 
 _MAX_REPEATED = 12
 
@@ -23,46 +24,46 @@ def number(told: Told, task: NumberTask, result: Result) -> None:
             _found(told, task, result)
         case _:
             _value(told, task, result)
-    told.step("how numbers")
-    told.reason("why exact")
+    told.step(Sentence.HOW_NUMBERS)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def _value(told: Told, task: NumberTask, result: Result) -> None:
     say, value = told.say, told.say.both(result)
     first, second = (say.formula(each) for each in (*task.numbers, Number("0"))[:2])
     if is_undefined(result) or is_infinite(result):
-        told.line("no value of numbers", what=_name(told, task))
+        told.line(Sentence.NO_VALUE_OF_NUMBERS, what=_name(told, task))
         return
-    told.line(f"number {task.asked}", what=_name(told, task), value=value, first=first, second=second)
+    told.line(Sentence(f"number {task.asked}"), what=_name(told, task), value=value, first=first, second=second)
     sample = object_of(result, "sample")
     if sample:
-        told.line("number sample", value=say.both(sample))
+        told.line(Sentence.NUMBER_SAMPLE, value=say.both(sample))
 
 
 def _name(told: Told, task: NumberTask) -> str:
     names = [told.say.formula(each) for each in task.numbers]
-    return told.say.listed(names) if len(names) <= _MAX_REPEATED else told.say("these numbers", count=len(names))
+    return told.say.listed(names) if len(names) <= _MAX_REPEATED else told.say(Sentence.THESE_NUMBERS, count=len(names))
 
 
 def _is_prime(told: Told, task: NumberTask, result: Result) -> None:
     what = _name(told, task)
     factors = _factors(result)
     if not factors or what == "0":
-        told.line("is no candidate", what=what)
+        told.line(Sentence.IS_NO_CANDIDATE, what=what)
     elif factors == [(what, "1")]:
-        told.line("is prime", what=what)
+        told.line(Sentence.IS_PRIME, what=what)
     else:
-        told.line("is not prime", what=what, value=_product(result))
+        told.line(Sentence.IS_NOT_PRIME, what=what, value=_product(result))
 
 
 def _prime_factors(told: Told, task: NumberTask, result: Result) -> None:
     what, factors = _name(told, task), _factors(result)
     if not factors or what == "0":
-        told.line("number none")
+        told.line(Sentence.NUMBER_NONE)
     elif factors == [(what, "1")]:
-        told.line("prime itself", what=what)
+        told.line(Sentence.PRIME_ITSELF, what=what)
     else:
-        told.line("number factors", what=what, value=_product(result))
+        told.line(Sentence.NUMBER_FACTORS, what=what, value=_product(result))
 
 
 def _found(told: Told, task: NumberTask, result: Result) -> None:
@@ -73,7 +74,7 @@ def _found(told: Told, task: NumberTask, result: Result) -> None:
     shown = told.say.localised(told.say.listed(found)) if whole == len(found) else ", ".join([*found, "..."])
     first, last = (told.say.formula(each) for each in (*task.numbers, *task.numbers)[:2])
     told.line(
-        f"number {task.asked}" if whole else "number none",
+        Sentence(f"number {task.asked}") if whole else Sentence.NUMBER_NONE,
         what=_name(told, task),
         value=shown,
         first=first,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tutor.answers.intervals import between, merged, written
 from tutor.answers.results import Result, object_of, parts_of, text_of
 from tutor.answers.say import Say
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.formulas.statements import Bounds
@@ -43,8 +44,8 @@ def signs_in(result: Result) -> Signs:
 def where(say: Say, variable: str, bounds: Bounds | None, result: Result) -> str:
     """` for 0 ≤ x ≤ 5`, or nothing where the whole axis was looked at."""
     if bounds is not None:
-        return say("for range", range=written(say, variable, bounds))
-    return say("for window", variable=variable) if result.get("window") is True else ""
+        return say(Sentence.FOR_RANGE, range=written(say, variable, bounds))
+    return say(Sentence.FOR_WINDOW, variable=variable) if result.get("window") is True else ""
 
 
 def curvature(told: Told, task: Curvature, result: Result) -> None:
@@ -58,17 +59,17 @@ def curvature(told: Told, task: Curvature, result: Result) -> None:
         "convex": between(say, variable, merged(rows, {1})),
         "concave": between(say, variable, merged(rows, {-1})),
     }
-    told.step("how curvature")
-    told.reason("why exact")
+    told.step(Sentence.HOW_CURVATURE)
+    told.reason(Sentence.WHY_EXACT)
     if not signs.known:
-        told.line("shape unknown", **said)
+        told.line(Sentence.SHAPE_UNKNOWN, **said)
         return
     if task.asked is not Shape.INFLECTION:
         _verdict(told, task, result, signs, said)
     if task.asked in {Shape.INFLECTION, Shape.CURVATURE} and not (signs.up or signs.down):
         _inflections(told, task, result)
     elif task.asked is Shape.INFLECTION:
-        told.line("no inflection", **said)
+        told.line(Sentence.NO_INFLECTION, **said)
 
 
 def _verdict(told: Told, task: Curvature, result: Result, signs: Signs, said: dict[str, str]) -> None:
@@ -76,15 +77,15 @@ def _verdict(told: Told, task: Curvature, result: Result, signs: Signs, said: di
     opening = ""
     if task.asked in {Shape.CONCAVE, Shape.CONVEX}:
         holds = found in {"both", task.asked.value}
-        opening = told.say("yes" if holds else "no")
+        opening = told.say(Sentence.YES if holds else Sentence.NO)
         found = f"not {task.asked}" if {found, task.asked.value} == {"concave", "convex"} else found
-    told.lines.append(opening + told.say(f"is {found}", **said))
+    told.lines.append(opening + told.say(Sentence(f"is {found}"), **said))
     if signs.gaps and (signs.up or signs.down):
-        told.line("gap", **said)
+        told.line(Sentence.GAP, **said)
     elif found != "both":
         told.line(_because(signs, said["derivative"], result), **said)
     if result.get("sure") is not True and (signs.up or signs.down):
-        told.line("tested only", **said)
+        told.line(Sentence.TESTED_ONLY, **said)
 
 
 def _found(signs: Signs, result: Result) -> str:
@@ -100,13 +101,13 @@ def _found(signs: Signs, result: Result) -> str:
     return "neither" if merged(rows, {1}) and merged(rows, {-1}) else "bent"
 
 
-def _because(signs: Signs, derivative: str, result: Result) -> str:
+def _because(signs: Signs, derivative: str, result: Result) -> Sentence:
     if result.get("kinks"):
-        return "because kinks"
+        return Sentence.BECAUSE_KINKS
     if not (signs.up or signs.down):
-        return "because changes"
+        return Sentence.BECAUSE_CHANGES
     constant = derivative.lstrip("−").replace("/", "").replace(",", "").replace(".", "").isdigit()
-    return f"because {'always ' if constant else ''}{'positive' if signs.up else 'negative'}"
+    return Sentence(f"because {'always ' if constant else ''}{'positive' if signs.up else 'negative'}")
 
 
 def _inflections(told: Told, task: Curvature, result: Result) -> None:
@@ -117,12 +118,12 @@ def _inflections(told: Told, task: Curvature, result: Result) -> None:
         x = object_of(turn, "x")
         before, after = signs_around(rows, text_of(x, "exact"))
         if before * after < 0:
-            points.append(say("point", x=say.both(x), y=say.both(object_of(turn, "y"))))
+            points.append(say(Sentence.POINT, x=say.both(x), y=say.both(object_of(turn, "y"))))
     said = {"what": label(task.function), "where": where(say, variable, task.bounds, result)}
     if not points:
-        told.line("no inflection", **said)
+        told.line(Sentence.NO_INFLECTION, **said)
     else:
-        told.line("inflection" if len(points) == 1 else "inflections", points=say.listed(points), **said)
+        told.line(Sentence.INFLECTION if len(points) == 1 else Sentence.INFLECTIONS, points=say.listed(points), **said)
 
 
 def signs_around(rows: Sequence[Result], cut: str) -> tuple[int, int]:
@@ -143,19 +144,19 @@ def monotony(told: Told, task: Monotony, result: Result) -> None:
         "rising": between(say, variable, merged(rows, {1})),
         "falling": between(say, variable, merged(rows, {-1})),
     }
-    told.step("how monotony")
-    told.reason("why exact")
+    told.step(Sentence.HOW_MONOTONY)
+    told.reason(Sentence.WHY_EXACT)
     if not signs.known:
-        told.line("trend unknown", **said)
+        told.line(Sentence.TREND_UNKNOWN, **said)
         return
     found = _trend(signs, rows)
     opening = ""
     if task.asked is not Trend.BOTH and found in {"increasing", "decreasing", "constant"}:
-        opening = say("yes" if found == task.asked else "no")
-    told.lines.append(opening + say(f"is {found}", **said))
-    told.line("because slope", **said)
+        opening = say(Sentence.YES if found == task.asked else Sentence.NO)
+    told.lines.append(opening + say(Sentence(f"is {found}"), **said))
+    told.line(Sentence.BECAUSE_SLOPE, **said)
     if result.get("sure") is not True:
-        told.line("tested only", **said)
+        told.line(Sentence.TESTED_ONLY, **said)
 
 
 def _trend(signs: Signs, rows: Sequence[Result]) -> str:

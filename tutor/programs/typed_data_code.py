@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tutor.planning.tasks import TypedChart, TypedData
 from tutor.programs.script import MARK, Script
+from tutor.reading.number_tasks import TypedChart, TypedData
 
 _DRAWN: Final = {
     TypedChart.HISTOGRAM: 'plt.hist(ys, bins="auto", edgecolor="white")',

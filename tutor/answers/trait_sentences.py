@@ -7,11 +7,12 @@ from typing import Final
 
 from tutor.answers.intervals import solution_set
 from tutor.answers.results import Result, parts_of, text_of, texts_of
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
+from tutor.planning.function_traits import Trait
 from tutor.planning.labels import head, label
 from tutor.planning.tasks import TraitOf
-from tutor.planning.traits import Trait
 
 _MAX_BRANCH: Final = 60
 _STRANGE: Final = re.compile(r"\bI\b|Piecewise|LambertW|Root")
@@ -33,8 +34,8 @@ def trait(told: Told, task: TraitOf, result: Result) -> None:
             _asymptotes(told, task, result)
         case Trait.PERIOD:
             _period(told, task, result)
-    told.step(f"how {task.asked}")
-    told.reason("why exact")
+    told.step(Sentence(f"how {task.asked}"))
+    told.reason(Sentence.WHY_EXACT)
 
 
 def _domain(told: Told, task: TraitOf, result: Result) -> None:
@@ -45,22 +46,25 @@ def _domain(told: Told, task: TraitOf, result: Result) -> None:
     ]  # fmt: skip
     gaps = [say.both(part) for part in parts_of(result, "gaps")]
     if not conditions:
-        told.line("domain everywhere", what=what, variable=variable)
+        told.line(Sentence.DOMAIN_EVERYWHERE, what=what, variable=variable)
         return
     if result.get("empty") is True:
-        told.line("domain nowhere", what=what)
+        told.line(Sentence.DOMAIN_NOWHERE, what=what)
     elif result.get("checked") is not True:
-        told.line("domain unsolved", what=what, conditions=say.listed(conditions))
+        told.line(Sentence.DOMAIN_UNSOLVED, what=what, conditions=say.listed(conditions))
         return
     elif gaps:
         told.line(
-            "domain except", what=what, variable=variable, gaps=say.listed([f"{variable} = {each}" for each in gaps])
+            Sentence.DOMAIN_EXCEPT,
+            what=what,
+            variable=variable,
+            gaps=say.listed([f"{variable} = {each}" for each in gaps]),
         )
     elif [_is_all(row) for row in parts_of(result, "rows")] == [True]:
-        told.line("domain everywhere", what=what, variable=variable)
+        told.line(Sentence.DOMAIN_EVERYWHERE, what=what, variable=variable)
     else:
-        told.line("domain", what=what, values=solution_set(say, variable, parts_of(result, "rows")))
-    told.line("domain because", conditions=say.listed(conditions))
+        told.line(Sentence.DOMAIN, what=what, values=solution_set(say, variable, parts_of(result, "rows")))
+    told.line(Sentence.DOMAIN_BECAUSE, conditions=say.listed(conditions))
 
 
 def _pairs(result: Result) -> list[list[object]]:
@@ -77,24 +81,24 @@ def _values(told: Told, task: TraitOf, result: Result) -> None:
     name = head(task.function) if task.function.name else "y"
     rows = parts_of(result, "rows")
     if result.get("checked") is not True:
-        told.line("values unknown", what=label(task.function))
+        told.line(Sentence.VALUES_UNKNOWN, what=label(task.function))
     elif [_is_all(row) for row in rows] == [True]:
-        told.line("all values", what=label(task.function))
+        told.line(Sentence.ALL_VALUES, what=label(task.function))
     else:
-        told.line("values", what=label(task.function), values=solution_set(told.say, name, rows))
+        told.line(Sentence.VALUES, what=label(task.function), values=solution_set(told.say, name, rows))
 
 
 def _parity(told: Told, task: TraitOf, result: Result) -> None:
     said = {"what": label(task.function), "variable": task.function.variable}
     mirrored = told.say.localised(pretty(text_of(result, "mirrored")))
     if result.get("checked") is not True:
-        told.line("parity unknown", **said)
+        told.line(Sentence.PARITY_UNKNOWN, **said)
     elif result.get("even") is True:
-        told.line("is even", **said)
+        told.line(Sentence.IS_EVEN, **said)
     elif result.get("odd") is True:
-        told.line("is odd", **said)
+        told.line(Sentence.IS_ODD, **said)
     else:
-        told.line("is neither even nor odd", mirrored=mirrored, **said)
+        told.line(Sentence.IS_NEITHER_EVEN_NOR_ODD, mirrored=mirrored, **said)
         _other_symmetry(told, task, result)
 
 
@@ -103,11 +107,11 @@ def _other_symmetry(told: Told, task: TraitOf, result: Result) -> None:
     said, variable = [told.say.localised(pretty(each)) for each in texts_of(result, "center")], task.function.variable
     axis = told.say.localised(pretty(text_of(result, "axis")))
     if axis:
-        told.line("other axis", variable=variable, at=axis)
+        told.line(Sentence.OTHER_AXIS, variable=variable, at=axis)
     elif len(said) == 2:
-        told.line("other center", point=told.say("point", x=said[0], y=said[1]))
+        told.line(Sentence.OTHER_CENTER, point=told.say(Sentence.POINT, x=said[0], y=said[1]))
     elif result.get("certain") is not True:
-        told.line("perhaps other symmetry")
+        told.line(Sentence.PERHAPS_OTHER_SYMMETRY)
 
 
 def _inverse(told: Told, task: TraitOf, result: Result) -> None:
@@ -117,40 +121,44 @@ def _inverse(told: Told, task: TraitOf, result: Result) -> None:
     branches = [f"y = {say.localised(pretty(each))}" for each in written]
     plain = len(written) > 1 and all(len(each) < _MAX_BRANCH and not _STRANGE.search(each) for each in written)
     if result.get("denied") is True:
-        told.line("periodic without inverse" if result.get("periodic") is True else "no inverse", what=what)
+        told.line(
+            Sentence.PERIODIC_WITHOUT_INVERSE if result.get("periodic") is True else Sentence.NO_INVERSE, what=what
+        )
         if plain and result.get("periodic") is not True:
-            told.line("branches", values=say("or").join(branches))
+            told.line(Sentence.BRANCHES, values=say(Sentence.OR).join(branches))
     elif exact:
-        told.line("inverse", what=what, value=say.localised(pretty(exact)), variable=variable)
+        told.line(Sentence.INVERSE, what=what, value=say.localised(pretty(exact)), variable=variable)
     elif result.get("exists") is True:
-        told.line("inverse without formula", what=what)
+        told.line(Sentence.INVERSE_WITHOUT_FORMULA, what=what)
     else:
-        told.line("inverse unknown", what=what)
+        told.line(Sentence.INVERSE_UNKNOWN, what=what)
 
 
 def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
     say, variable, what = told.say, task.function.variable, label(task.function)
     if result.get("complete") is not True:
-        told.line("asymptotes unknown", what=what)
+        told.line(Sentence.ASYMPTOTES_UNKNOWN, what=what)
         return
     vertical = [f"{variable} = {say.localised(pretty(place))}" for place in texts_of(result, "vertical")]
     lines = dict.fromkeys((text_of(part, "line"), part.get("level") is True) for part in parts_of(result, "lines"))
     if vertical:
         told.line(
-            "vertical asymptotes" if len(vertical) > 1 else "vertical asymptote", what=what, values=say.listed(vertical)
+            Sentence.VERTICAL_ASYMPTOTES if len(vertical) > 1 else Sentence.VERTICAL_ASYMPTOTE,
+            what=what,
+            values=say.listed(vertical),
         )
     for line, is_level in lines:
         ends = [part.get("right") is True for part in parts_of(result, "lines") if part.get("line") == line]
-        where = "" if len(ends) == 2 else say("far right" if ends[0] else "far left", variable=variable)
-        key = "horizontal asymptote" if is_level else "slant asymptote"
+        where = "" if len(ends) == 2 else say(Sentence.FAR_RIGHT if ends[0] else Sentence.FAR_LEFT, variable=variable)
+        key = Sentence.HORIZONTAL_ASYMPTOTE if is_level else Sentence.SLANT_ASYMPTOTE
         told.line(key, what=what, value=say.localised(pretty(line)), where=where)
     if not vertical and not lines:
-        told.line("no asymptotes", what=what)
+        told.line(Sentence.NO_ASYMPTOTES, what=what)
 
 
 def _period(told: Told, task: TraitOf, result: Result) -> None:
     what = label(task.function)
     if text_of(result, "exact") not in {"", "0"}:
-        told.line("period", what=what, value=told.say.both(result))
+        told.line(Sentence.PERIOD, what=what, value=told.say.both(result))
     else:
-        told.line("never repeats" if result.get("never") is True else "period unknown", what=what)
+        told.line(Sentence.NEVER_REPEATS if result.get("never") is True else Sentence.PERIOD_UNKNOWN, what=what)

@@ -11,9 +11,9 @@ from typing import Final
 from tutor.formulas.expression import Expression
 from tutor.formulas.notation import plain, with_decimal_points
 from tutor.language.vocabulary import Language
-from tutor.planning.tasks import TypedChart, TypedData
-from tutor.reading.numbers import AMBIGUOUS_COMMA, CLOSING, JOINT, NUMBER, OPENING, SET, number, numbers
-from tutor.reading.reading import MAX_CHARACTERS
+from tutor.reading.number_tasks import TypedChart, TypedData
+from tutor.reading.number_wording import AMBIGUOUS_COMMA, CLOSING, JOINT, NUMBER, OPENING, SET, number, numbers
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_VALUES: Final = 200
 _CHARTS: Final = {

@@ -10,8 +10,8 @@ from tutor.formulas.expression import Expression, Number, Operation
 from tutor.planning.context import Context
 from tutor.planning.planning import Plan
 from tutor.planning.refusal import Reason, Refusal
-from tutor.planning.tasks import NumberTask, OfNumbers
-from tutor.reading.numbers import NumbersBefore
+from tutor.reading.number_tasks import NumberTask, OfNumbers
+from tutor.reading.number_wording import NumbersBefore
 
 _GREATEST: Final[Mapping[OfNumbers, float]] = {
     OfNumbers.CHOICES: 1e3,

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from tutor.answers import calculus, drawing, extrema, numbers, shape, solving, traits, typed_data, values
+from tutor.answers import (
+    calculus_sentences,
+    drawing_sentences,
+    extrema_sentences,
+    number_sentences,
+    shape_sentences,
+    solving_sentences,
+    trait_sentences,
+    typed_data_sentences,
+    value_sentences,
+)
 from tutor.answers.results import Result
 from tutor.answers.say import Say
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Explanation, Told
 from tutor.formulas.doubts import Doubt
 from tutor.planning.tasks import (
@@ -23,7 +34,6 @@ from tutor.planning.tasks import (
     Intersection,
     Limit,
     Monotony,
-    NumberTask,
     Plot,
     Rewrite,
     Roots,
@@ -33,32 +43,32 @@ from tutor.planning.tasks import (
     Tangent,
     Task,
     TraitOf,
-    TypedData,
 )
+from tutor.reading.number_tasks import NumberTask, TypedData
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
-    NumberTask: numbers.number,
-    Arithmetic: values.arithmetic,
-    Evaluate: values.evaluate,
-    Rewrite: values.rewrite,
-    Table: values.table,
-    Derivative: calculus.derivative,
-    Integral: calculus.integral,
-    AreaBetween: calculus.area_between,
-    Limit: calculus.limit,
-    Tangent: calculus.tangent,
-    TraitOf: traits.trait,
-    Curvature: shape.curvature,
-    Monotony: shape.monotony,
-    Extrema: extrema.extrema,
-    Solve: solving.solve,
-    Roots: solving.roots,
-    Intersection: solving.intersection,
-    SolveSystem: solving.system,
-    Inequality: solving.inequality,
-    Plot: drawing.plot,
-    TypedData: typed_data.typed_data,
-    CurveOfEquation: drawing.curve_of_equation,
+    NumberTask: number_sentences.number,
+    Arithmetic: value_sentences.arithmetic,
+    Evaluate: value_sentences.evaluate,
+    Rewrite: value_sentences.rewrite,
+    Table: value_sentences.table,
+    Derivative: calculus_sentences.derivative,
+    Integral: calculus_sentences.integral,
+    AreaBetween: calculus_sentences.area_between,
+    Limit: calculus_sentences.limit,
+    Tangent: calculus_sentences.tangent,
+    TraitOf: trait_sentences.trait,
+    Curvature: shape_sentences.curvature,
+    Monotony: shape_sentences.monotony,
+    Extrema: extrema_sentences.extrema,
+    Solve: solving_sentences.solve,
+    Roots: solving_sentences.roots,
+    Intersection: solving_sentences.intersection,
+    SolveSystem: solving_sentences.system,
+    Inequality: solving_sentences.inequality,
+    Plot: drawing_sentences.plot,
+    TypedData: typed_data_sentences.typed_data,
+    CurveOfEquation: drawing_sentences.curve_of_equation,
 }
 _NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})
 
@@ -79,15 +89,17 @@ def answer(  # noqa: PLR0913 - all that one answer is made of
         _TELLERS[type(task)](told, task, result)
     paragraphs = list(dict.fromkeys(told.lines))
     if len(results) < len(tasks):
-        paragraphs.append(say("only part", reason=trouble))
-    paragraphs += [say(f"note {doubt}") for doubt in sorted(doubts & _NOTED)]
+        paragraphs.append(say(Sentence.ONLY_PART, reason=trouble))
+    paragraphs += [say(Sentence(f"note {doubt}")) for doubt in sorted(doubts & _NOTED)]
     if corrections:
         paragraphs.append(corrected_words(say, corrections))
     of_numbers = all(isinstance(task, NumberTask | TypedData) for task in tasks)
-    paragraphs += told.explained(explanation, how="how of numbers" if of_numbers else "how", short="in short")
+    paragraphs += told.explained(
+        explanation, how=Sentence.HOW_OF_NUMBERS if of_numbers else Sentence.HOW, short=Sentence.IN_SHORT
+    )
     return "\n\n".join(paragraphs)
 
 
 def corrected_words(say: Say, corrections: Sequence[tuple[str, str]]) -> str:
     """Which words were read as others."""
-    return say("corrected", words=say.listed([say("as read", written=w, read=r) for w, r in corrections]))
+    return say(Sentence.CORRECTED, words=say.listed([say(Sentence.AS_READ, written=w, read=r) for w, r in corrections]))

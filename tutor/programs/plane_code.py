@@ -9,7 +9,7 @@ from tutor.formulas.expression import Constant, Operation, walk
 from tutor.formulas.statements import Bounds
 from tutor.planning.labels import written
 from tutor.planning.tasks import CurveOfEquation
-from tutor.programs.plotting import zoomed
+from tutor.programs.plot_code import zoomed
 from tutor.programs.script import MARK, Script
 
 WINDOW: Final = '''

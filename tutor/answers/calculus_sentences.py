@@ -4,40 +4,41 @@ from __future__ import annotations
 
 from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
 from tutor.answers.say import is_complex, is_infinite, is_undefined, value_of
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.planning.labels import label
 from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent
 
-_ORDERS = {1: "derivative", 2: "second derivative", 3: "third derivative"}
+_ORDERS = {1: Sentence.DERIVATIVE, 2: Sentence.SECOND_DERIVATIVE, 3: Sentence.THIRD_DERIVATIVE}
 _UNEXPLAINED = ("Integral", "Subs", "Derivative(", "meijerg", "hyper(")
 
 
 def derivative(told: Told, task: Derivative, result: Result) -> None:
     """The formula, and values."""
     say, variable = told.say, task.function.variable
-    key = _ORDERS.get(task.order, "derivative of order")
+    key = _ORDERS.get(task.order, Sentence.DERIVATIVE_OF_ORDER)
     value = say.localised(pretty(text_of(result, "exact")))
     told.line(key, what=label(task.function), order=task.order, value=value)
     for point, part in zip(task.at, parts_of(result, "values"), strict=False):
         at = say.formula(point)
         if is_undefined(part) or is_infinite(part) or is_complex(part):
-            told.line("no derivative at", variable=variable, at=at)
+            told.line(Sentence.NO_DERIVATIVE_AT, variable=variable, at=at)
         else:
-            told.line("derivative at", variable=variable, at=at, value=say.both(part))
-    told.step("how derivative")
-    told.reason("why exact")
+            told.line(Sentence.DERIVATIVE_AT, variable=variable, at=at, value=say.both(part))
+    told.step(Sentence.HOW_DERIVATIVE)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def integral(told: Told, task: Integral, result: Result) -> None:
     """With bounds a number, else a formula."""
     if task.bounds is None:
         _antiderivative(told, task, result)
-        told.step("how antiderivative")
+        told.step(Sentence.HOW_ANTIDERIVATIVE)
     else:
         _definite(told, task, result)
-        told.step("how integral")
-    told.reason("why exact")
+        told.step(Sentence.HOW_INTEGRAL)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def _antiderivative(told: Told, task: Integral, result: Result) -> None:
@@ -45,10 +46,10 @@ def _antiderivative(told: Told, task: Integral, result: Result) -> None:
     if task.function.derived:
         what = label(task.function)
     if result.get("found") is not True or result.get("check") is not True or any(n in value for n in _UNEXPLAINED):
-        told.line("no antiderivative", what=what)
+        told.line(Sentence.NO_ANTIDERIVATIVE, what=what)
     else:
         variable = task.function.variable
-        told.line("antiderivative", what=what, value=told.say.localised(pretty(value)), variable=variable)
+        told.line(Sentence.ANTIDERIVATIVE, what=what, value=told.say.localised(pretty(value)), variable=variable)
 
 
 def _definite(told: Told, task: Integral, result: Result) -> None:
@@ -63,18 +64,18 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
         "variable": function.variable,
     }
     exact, strips, error = (text_of(result, key) for key in ("exact", "strips", "error"))
-    key = "area" if task.is_area else "integral"
+    key = Sentence.AREA if task.is_area else Sentence.INTEGRAL
     if result.get("parameters") is True:
         told.line(key, value=pretty(exact), **said)
     elif is_infinite(result):
-        told.line("divergent", **said)
+        told.line(Sentence.DIVERGENT, **said)
     elif _agree(result, strips, error):
         told.line(key, value=say.both(result), **said)
     elif is_undefined(result) or "Integral" not in exact:
-        told.line("no integral", **said)
+        told.line(Sentence.NO_INTEGRAL, **said)
     else:
         told.line(key, value=f"≈ {say.decimal(float(strips))}", **said)
-        told.line("numerically only")
+        told.line(Sentence.NUMERICALLY_ONLY)
 
 
 def area_between(told: Told, task: AreaBetween, result: Result) -> None:
@@ -82,14 +83,14 @@ def area_between(told: Told, task: AreaBetween, result: Result) -> None:
     say, ends = told.say, texts_of(result, "ends")
     said = {"first": label(task.first), "second": label(task.second), "variable": task.first.variable}
     if len(ends) < 2 or (result.get("complete") is not True and task.bounds is None):
-        told.line("encloses nothing", **said)
+        told.line(Sentence.ENCLOSES_NOTHING, **said)
     elif _agree(result, text_of(result, "strips"), "0"):
         places = {"low": say.localised(pretty(ends[0])), "high": say.localised(pretty(ends[-1]))}
-        told.line("area between", value=say.both(result), **places, **said)
+        told.line(Sentence.AREA_BETWEEN, value=say.both(result), **places, **said)
     else:
-        told.line("no area", **said)
-    told.step("how area between")
-    told.reason("why exact")
+        told.line(Sentence.NO_AREA, **said)
+    told.step(Sentence.HOW_AREA_BETWEEN)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def _agree(result: Result, strips: str, error: str) -> bool:
@@ -110,17 +111,22 @@ def limit(told: Told, task: Limit, result: Result) -> None:
     sides = {"-": left, "+": right}
     asked = [sides[task.side]] if task.side in sides else [left, right]
     if any("AccumBounds" in each or each in {"nan", "zoo"} or "Limit" in each for each in asked):
-        told.line("no limit", **said)
+        told.line(Sentence.NO_LIMIT, **said)
     elif not _is_near(task, result):
-        told.line("unsure limit", **said)
+        told.line(Sentence.UNSURE_LIMIT, **said)
     elif len(set(asked)) > 1:
-        told.line("two limits", left=pretty(left), right=pretty(right), **said)
+        told.line(Sentence.TWO_LIMITS, left=pretty(left), right=pretty(right), **said)
     elif task.side in sides:
-        told.line("limit from", side=say("left" if task.side == "-" else "right"), value=pretty(asked[0]), **said)
+        told.line(
+            Sentence.LIMIT_FROM,
+            side=say(Sentence.LEFT if task.side == "-" else Sentence.RIGHT),
+            value=pretty(asked[0]),
+            **said,
+        )
     else:
-        told.line("limit", value=say.localised(pretty(asked[0])), **said)
-    told.step("how limit")
-    told.reason("why exact")
+        told.line(Sentence.LIMIT, value=say.localised(pretty(asked[0])), **said)
+    told.step(Sentence.HOW_LIMIT)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def _is_near(task: Limit, result: Result) -> bool:
@@ -142,12 +148,12 @@ def tangent(told: Told, task: Tangent, result: Result) -> None:
     """The line's equation."""
     said = {"what": label(task.function), "variable": task.function.variable, "at": told.say.formula(task.at)}
     if result.get("vertical") is True:
-        told.line("vertical normal", **said)
+        told.line(Sentence.VERTICAL_NORMAL, **said)
     elif result.get("is_real") is not True:
-        told.line("no normal" if task.is_normal else "no tangent", **said)
+        told.line(Sentence.NO_NORMAL if task.is_normal else Sentence.NO_TANGENT, **said)
     else:
         value = told.say.localised(pretty(text_of(result, "exact")))
-        key = "normal" if task.is_normal else "tangent"
+        key = Sentence.NORMAL if task.is_normal else Sentence.TANGENT
         told.line(key, value=value, slope=told.say.localised(pretty(text_of(result, "slope"))), **said)
-    told.step("how normal" if task.is_normal else "how tangent")
-    told.reason("why exact")
+    told.step(Sentence.HOW_NORMAL if task.is_normal else Sentence.HOW_TANGENT)
+    told.reason(Sentence.WHY_EXACT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tutor.answers.results import Result, texts_of
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.planning.labels import label, written
 from tutor.planning.tasks import CurveOfEquation, Plot
@@ -14,18 +15,25 @@ def plot(told: Told, task: Plot, result: Result) -> None:
     left, right = result.get("left"), result.get("right")
     what = say.listed([label(function) for function in task.functions])
     if result.get("seen") == 0 or not (isinstance(left, float) and isinstance(right, float)):
-        told.line("nothing to draw", what=what)
+        told.line(Sentence.NOTHING_TO_DRAW, what=what)
     else:
         ends = {"left": say.decimal(left), "right": say.decimal(right)}
-        told.line("plotted" if len(task.functions) == 1 else "plotted several", what=what, variable=variable, **ends)
+        told.line(
+            Sentence.PLOTTED if len(task.functions) == 1 else Sentence.PLOTTED_SEVERAL,
+            what=what,
+            variable=variable,
+            **ends,
+        )
         unseen = [name for name in texts_of(result, "unseen") if name in map(label, task.functions)]
         if unseen:
-            told.line("curve unseen", what=say.listed([say.localised(name) for name in unseen]))
+            told.line(Sentence.CURVE_UNSEEN, what=say.listed([say.localised(name) for name in unseen]))
     marks = list(dict.fromkeys(say.formula(mark) for mark in task.marks))
     if marks:
-        told.line("marked" if len(marks) == 1 else "several marked", at=say.listed(marks), variable=variable)
-    told.step("how plot")
-    told.reason("why plot")
+        told.line(
+            Sentence.MARKED if len(marks) == 1 else Sentence.SEVERAL_MARKED, at=say.listed(marks), variable=variable
+        )
+    told.step(Sentence.HOW_PLOT)
+    told.reason(Sentence.WHY_PLOT)
 
 
 def curve_of_equation(told: Told, task: CurveOfEquation, result: Result) -> None:
@@ -33,8 +41,8 @@ def curve_of_equation(told: Told, task: CurveOfEquation, result: Result) -> None
     say, left, right = told.say, result.get("left"), result.get("right")
     what = say.listed([say.localised(written(each)) for each in task.equations])
     if not result.get("seen") or not (isinstance(left, float) and isinstance(right, float)):
-        told.line("nothing to draw", what=what)
+        told.line(Sentence.NOTHING_TO_DRAW, what=what)
     else:
-        told.line("curve drawn", what=what, left=say.decimal(left), right=say.decimal(right))
-    told.step("how curve")
-    told.reason("why plot")
+        told.line(Sentence.CURVE_DRAWN, what=what, left=say.decimal(left), right=say.decimal(right))
+    told.step(Sentence.HOW_CURVE)
+    told.reason(Sentence.WHY_PLOT)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tutor.answers.results import Result, object_of, parts_of, text_of
 from tutor.answers.say import Say, is_complex, is_undefined, value_of
-from tutor.answers.shape import signs_around, signs_in, where
+from tutor.answers.sentence_catalogue import Sentence
+from tutor.answers.shape_sentences import signs_around, signs_in, where
 from tutor.answers.told import Told
 from tutor.planning.labels import label
 from tutor.planning.tasks import Extrema, Extremum
@@ -22,21 +23,21 @@ class _Point:
 
 def extrema(told: Told, task: Extrema, result: Result) -> None:
     """Local extrema, then what is the largest and smallest value of all."""
-    told.step("how extrema")
-    told.reason("why exact")
+    told.step(Sentence.HOW_EXTREMA)
+    told.reason(Sentence.WHY_EXACT)
     signs = signs_in(result)
     said = {"what": label(task.function), "where": where(told.say, task.function.variable, task.bounds, result)}
     if not signs.known:
-        told.line("extrema unknown", **said)
+        told.line(Sentence.EXTREMA_UNKNOWN, **said)
         return
     if signs.up and signs.down:
-        told.line("constant has no extrema", **said)
+        told.line(Sentence.CONSTANT_HAS_NO_EXTREMA, **said)
         return
     for kind in (Extremum.MINIMUM, Extremum.MAXIMUM):
         if task.asked in {kind, Extremum.BOTH}:
             _tell(told, kind, result, said)
     if result.get("sure") is not True:
-        told.line("tested only", **said)
+        told.line(Sentence.TESTED_ONLY, **said)
 
 
 def _tell(told: Told, kind: Extremum, result: Result, said: dict[str, str]) -> None:
@@ -50,9 +51,9 @@ def _tell(told: Told, kind: Extremum, result: Result, said: dict[str, str]) -> N
     same = [point for point in candidates if best is not None and abs(point.height - best.height) < 1e-12]
     if best is None or beaten:
         _tell_local(told, kind, local, said)
-        told.line(f"no global {kind}", **said)
+        told.line(Sentence(f"no global {kind}"), **said)
     else:
-        told.line(f"global {kind}", points=say.listed([_shown(say, point) for point in same]), **said)
+        told.line(Sentence(f"global {kind}"), points=say.listed([_shown(say, point) for point in same]), **said)
         others = [point for point in local if point not in same]
         if others:
             _tell_local(told, kind, others, said)
@@ -61,11 +62,11 @@ def _tell(told: Told, kind: Extremum, result: Result, said: dict[str, str]) -> N
 def _tell_local(told: Told, kind: Extremum, points: list[_Point], said: dict[str, str]) -> None:
     if points:
         shown = told.say.listed([_shown(told.say, point) for point in points])
-        told.line(f"local {kind}", points=shown, **said)
+        told.line(Sentence(f"local {kind}"), points=shown, **said)
 
 
 def _shown(say: Say, point: _Point) -> str:
-    return say("point", x=say.both(point.x), y=say.both(point.y))
+    return say(Sentence.POINT, x=say.both(point.x), y=say.both(point.y))
 
 
 def _points(result: Result, key: str) -> list[_Point]:

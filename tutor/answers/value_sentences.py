@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tutor.answers.results import Result, text_of
 from tutor.answers.say import is_complex, is_infinite, is_undefined
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.formulas.expression import substituted
@@ -17,15 +18,17 @@ def arithmetic(told: Told, task: Arithmetic, result: Result) -> None:
     """`2 + 3 = 5`."""
     say, what = told.say, told.say.formula(task.expression)
     if is_undefined(result) or is_infinite(result):
-        told.line("no number", what=what)
+        told.line(Sentence.NO_NUMBER, what=what)
     elif is_complex(result):
-        told.line("complex number", what=what, value=pretty(text_of(result, "exact")))
+        told.line(Sentence.COMPLEX_NUMBER, what=what, value=pretty(text_of(result, "exact")))
     elif say.both(result) == what:
-        told.line("is itself", what=what)
+        told.line(Sentence.IS_ITSELF, what=what)
     else:
-        told.line("value", what=what, equals=say.equals(result).removeprefix(f"= {what} ").removesuffix(f" = {what}"))
-    told.step("how arithmetic")
-    told.reason("why exact")
+        told.line(
+            Sentence.VALUE, what=what, equals=say.equals(result).removeprefix(f"= {what} ").removesuffix(f" = {what}")
+        )
+    told.step(Sentence.HOW_ARITHMETIC)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def evaluate(told: Told, task: Evaluate, result: Result) -> None:
@@ -34,16 +37,16 @@ def evaluate(told: Told, task: Evaluate, result: Result) -> None:
     at, what = say.formula(task.at), _value_name(task, say.formula(task.at))
     where = {"variable": function.variable, "at": at}
     if is_undefined(result) or is_infinite(result):
-        told.line("not defined", what=label(function), **where)
+        told.line(Sentence.NOT_DEFINED, what=label(function), **where)
     elif is_complex(result):
-        told.line("complex value", what=label(function), value=pretty(text_of(result, "exact")), **where)
+        told.line(Sentence.COMPLEX_VALUE, what=label(function), value=pretty(text_of(result, "exact")), **where)
     else:
-        told.line("value at", what=what, equals=say.equals(result), **where)
+        told.line(Sentence.VALUE_AT, what=what, equals=say.equals(result), **where)
         if function.name and not function.derived:
             inserted = say.formula(substituted(function.expression, {function.variable: task.at}))
-            told.line("inserted", what=label(function), inserted=inserted, equals=say.equals(result), **where)
-    told.step("how evaluate", **where)
-    told.reason("why exact")
+            told.line(Sentence.INSERTED, what=label(function), inserted=inserted, equals=say.equals(result), **where)
+    told.step(Sentence.HOW_EVALUATE, **where)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def _value_name(task: Evaluate, at: str) -> str:
@@ -57,13 +60,13 @@ def rewrite(told: Told, task: Rewrite, result: Result) -> None:
     """`(x + 1)² = x² + 2x + 1`."""
     what, value = told.say.formula(task.expression), told.say.localised(pretty(text_of(result, "exact")))
     if len(value) > _MAX_FORM_CHARS:
-        told.line("too long", what=what)
+        told.line(Sentence.TOO_LONG, what=what)
     elif value == what:
-        told.line("already", what=what, how=told.say(task.how))
+        told.line(Sentence.ALREADY, what=what, how=told.say(Sentence(task.how)))
     else:
-        told.line("rewritten", what=what, value=value, how=told.say(task.how))
-    told.step("how rewrite")
-    told.reason("why exact")
+        told.line(Sentence.REWRITTEN, what=what, value=value, how=told.say(Sentence(task.how)))
+    told.step(Sentence.HOW_REWRITE)
+    told.reason(Sentence.WHY_EXACT)
 
 
 def table(told: Told, task: Table, result: Result) -> None:
@@ -73,17 +76,17 @@ def table(told: Told, task: Table, result: Result) -> None:
     names = [task.functions[0].variable, *(head(function) for function in task.functions)]
     what = say.listed([label(function) for function in task.functions])
     count = result.get("count")
-    told.line("table", what=what, count=count if isinstance(count, int) else 0)
+    told.line(Sentence.TABLE, what=what, count=count if isinstance(count, int) else 0)
     shown = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
     lines = (", ".join(_cell(told, name, value) for name, value in zip(names, row, strict=False)) for row in shown)
     told.lines.append("\n".join(f"- {line}" for line in lines))
     if isinstance(count, int) and count > len(shown):
-        told.line("more rows", count=count - len(shown))
-    told.step("how table")
-    told.reason("why table")
+        told.line(Sentence.MORE_ROWS, count=count - len(shown))
+    told.step(Sentence.HOW_TABLE)
+    told.reason(Sentence.WHY_TABLE)
 
 
 def _cell(told: Told, name: str, value: object) -> str:
     if isinstance(value, int | float):
         return f"{name} = {told.say.decimal(float(value))}"
-    return told.say("cell not defined", what=name)
+    return told.say(Sentence.CELL_NOT_DEFINED, what=name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from tutor.planning.function_traits import Trait, conditions_of
 from tutor.planning.tasks import Function, TraitOf
-from tutor.planning.traits import Trait, conditions_of
 from tutor.programs.helpers import BOTH, PARTS
 from tutor.programs.script import MARK, Script
-from tutor.programs.shape import examine
+from tutor.programs.shape_code import examine
 
 PIECES: Final = '''
 def pieces_of(values):

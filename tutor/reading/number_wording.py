@@ -12,8 +12,8 @@ from typing import Final
 from tutor.formulas.expression import Expression, Negative, Number, Operation
 from tutor.formulas.notation import plain, with_decimal_points
 from tutor.language.vocabulary import Language
-from tutor.planning.tasks import NumberTask, OfNumbers
-from tutor.reading.reading import MAX_CHARACTERS
+from tutor.reading.number_tasks import NumberTask, OfNumbers
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 _FIGURES: Final = {
     "(?:arithmetic )?mean(?: value)?|average|durchschnitt|mittelwert|arithmetische[sn]? mittel": OfNumbers.MEAN,

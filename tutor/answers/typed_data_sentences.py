@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tutor.answers.results import Result, object_of, text_of
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
-from tutor.planning.tasks import TypedData
+from tutor.reading.number_tasks import TypedData
 
 _MAX_EXACT_CHARS = 24
 
@@ -14,7 +15,7 @@ def typed_data(told: Told, task: TypedData, result: Result) -> None:
     """The line first, where one was fitted; then the diagram."""
     say, fit = told.say, object_of(result, "fit")
     if task.fitted and not fit:
-        told.line("no fitted line")
+        told.line(Sentence.NO_FITTED_LINE)
     elif task.fitted:
         exact = text_of(fit, "line")
         slope, intercept = (say.decimal(_float(fit, key)) for key in ("slope", "intercept"))
@@ -22,13 +23,13 @@ def typed_data(told: Told, task: TypedData, result: Result) -> None:
         decimal = f"{slope}x {sign} {intercept.lstrip('−')}"
         line = say.localised(pretty(exact)) if len(exact) <= _MAX_EXACT_CHARS else decimal
         if len(task.ys) == 2:
-            told.line("typed through", line=line)
+            told.line(Sentence.TYPED_THROUGH, line=line)
         else:
-            told.line("typed fit", line=line, r=say.decimal(_float(fit, "r")))
+            told.line(Sentence.TYPED_FIT, line=line, r=say.decimal(_float(fit, "r")))
     values = {key: say.decimal(_float(result, key)) for key in ("low", "high", "median")}
-    told.line(f"typed {task.chart}", count=len(task.ys), **values)
-    told.step("how typed fit" if task.fitted else "how typed")
-    told.reason("why plot")
+    told.line(Sentence(f"typed {task.chart}"), count=len(task.ys), **values)
+    told.step(Sentence.HOW_TYPED_FIT if task.fitted else Sentence.HOW_TYPED)
+    told.reason(Sentence.WHY_PLOT)
 
 
 def _float(result: Result, key: str) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tutor.answers.intervals import solution_set
 from tutor.answers.results import Result, object_of, parts_of, texts_of
 from tutor.answers.say import value_of
-from tutor.answers.shape import where
+from tutor.answers.sentence_catalogue import Sentence
+from tutor.answers.shape_sentences import where
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.formulas.statements import Bounds, Relation
@@ -19,19 +20,19 @@ _MAX_CLOSEST = 4
 def solve(told: Told, task: Solve, result: Result) -> None:
     """Solutions of one equation."""
     what = _written(told, task.equation)
-    told.reason("why exact")
+    told.reason(Sentence.WHY_EXACT)
     if "formulas" in result:
-        told.step("how solve")
+        told.step(Sentence.HOW_SOLVE)
         _formulas(told, task.unknown, what, result)
         return
-    told.step("how zeros")
+    told.step(Sentence.HOW_ZEROS)
     _solutions(told, task.unknown, task.bounds, result, {"what": what, "kind": "solution"})
 
 
 def roots(told: Told, task: Roots, result: Result) -> None:
     """Zeros of a function."""
-    told.reason("why exact")
-    told.step("how zeros")
+    told.reason(Sentence.WHY_EXACT)
+    told.step(Sentence.HOW_ZEROS)
     _solutions(told, task.function.variable, task.bounds, result, {"what": label(task.function), "kind": "root"})
 
 
@@ -46,10 +47,10 @@ def _written(told: Told, relation: Relation) -> str:
 def _formulas(told: Told, unknown: str, what: str, result: Result) -> None:
     formulas = [f"**{unknown} = {told.say.localised(pretty(each))}**" for each in texts_of(result, "formulas")]
     if formulas:
-        key = "solution" if len(formulas) == 1 else "solutions"
+        key = Sentence.SOLUTION if len(formulas) == 1 else Sentence.SOLUTIONS
         told.line(key, what=what, values=told.say.listed(formulas), where="")
     else:
-        told.line("solution unknown", what=what)
+        told.line(Sentence.SOLUTION_UNKNOWN, what=what)
 
 
 def _solutions(told: Told, unknown: str, bounds: Bounds | None, result: Result, said: dict[str, str]) -> None:
@@ -58,17 +59,17 @@ def _solutions(told: Told, unknown: str, bounds: Bounds | None, result: Result, 
     found = [f"**{unknown} {say.equals(each)}**" for each in parts_of(result, "solutions")][:_MAX_SHOWN]
     families = [f"**{unknown} = {say.localised(pretty(each))}**" for each in texts_of(result, "families")]
     if result.get("every") is True:
-        told.line("identity", variable=unknown, **said)
+        told.line(Sentence.IDENTITY, variable=unknown, **said)
     elif result.get("sure") is True:
         _sure(told, kind, found, result, said)
     elif families:
-        told.line(f"{kind} families", values=say.listed(families), **said)
+        told.line(Sentence(f"{kind} families"), values=say.listed(families), **said)
         if found:
-            told.line("closest", values=say.listed(_closest(told, unknown, result)))
+            told.line(Sentence.CLOSEST, values=say.listed(_closest(told, unknown, result)))
     elif found:
-        told.line(f"{kind}s found", values=say.listed(found), variable=unknown, **said)
+        told.line(Sentence(f"{kind}s found"), values=say.listed(found), variable=unknown, **said)
     else:
-        told.line("solution unknown", **said)
+        told.line(Sentence.SOLUTION_UNKNOWN, **said)
 
 
 def _closest(told: Told, unknown: str, result: Result) -> list[str]:
@@ -79,13 +80,13 @@ def _closest(told: Told, unknown: str, result: Result) -> list[str]:
 
 def _sure(told: Told, kind: str, found: list[str], result: Result, said: dict[str, str]) -> None:
     if found:
-        key = kind if len(found) == 1 else f"{kind}s"
+        key = Sentence(kind if len(found) == 1 else f"{kind}s")
         told.line(key, values=told.say.listed(found), **said)
     else:
-        told.line(f"no {kind}", **said)
+        told.line(Sentence(f"no {kind}"), **said)
     complex_roots = [pretty(each) for each in texts_of(result, "complex")]
     if complex_roots and all(len(each) < 30 for each in complex_roots):
-        told.line("complex solutions", values=told.say.listed(complex_roots))
+        told.line(Sentence.COMPLEX_SOLUTIONS, values=told.say.listed(complex_roots))
 
 
 def intersection(told: Told, task: Intersection, result: Result) -> None:
@@ -97,19 +98,21 @@ def intersection(told: Told, task: Intersection, result: Result) -> None:
         "where": where(say, task.first.variable, task.bounds, {}),
     }
     found = parts_of(result, "solutions")
-    points = [say("point", x=say.both(each), y=say.both(object_of(each, "y"))) for each in found]
-    told.step("how zeros")
-    told.reason("why exact")
+    points = [say(Sentence.POINT, x=say.both(each), y=say.both(object_of(each, "y"))) for each in found]
+    told.step(Sentence.HOW_ZEROS)
+    told.reason(Sentence.WHY_EXACT)
     if result.get("every") is True:
-        told.line("same curve", **said)
+        told.line(Sentence.SAME_CURVE, **said)
     elif points:
-        told.line("intersection" if len(points) == 1 else "intersections", points=say.listed(points), **said)
+        told.line(
+            Sentence.INTERSECTION if len(points) == 1 else Sentence.INTERSECTIONS, points=say.listed(points), **said
+        )
     elif result.get("sure") is True:
-        told.line("no intersection", **said)
+        told.line(Sentence.NO_INTERSECTION, **said)
     else:
-        told.line("intersection unknown", **said)
+        told.line(Sentence.INTERSECTION_UNKNOWN, **said)
     if points and result.get("sure") is not True:
-        told.line("searched", variable=task.first.variable)
+        told.line(Sentence.SEARCHED, variable=task.first.variable)
 
 
 def system(told: Told, task: SolveSystem, result: Result) -> None:
@@ -117,18 +120,23 @@ def system(told: Told, task: SolveSystem, result: Result) -> None:
     say = told.say
     what = say.listed([_written(told, relation) for relation in task.equations])
     solutions = parts_of(result, "solutions")
-    told.step("how system")
-    told.reason("why exact")
+    told.step(Sentence.HOW_SYSTEM)
+    told.reason(Sentence.WHY_EXACT)
     if result.get("checked") is not True:
-        told.line("solution unknown", what=what)
+        told.line(Sentence.SOLUTION_UNKNOWN, what=what)
     elif not solutions:
-        told.line("no solution", what=what, where="")
+        told.line(Sentence.NO_SOLUTION, what=what, where="")
     else:
         shown = [_assignment(told, solution) for solution in solutions]
         free = [name for name in task.unknowns if any(name not in solution for solution in solutions)]
-        told.line("solution" if len(shown) == 1 else "solutions", what=what, values=say("or").join(shown), where="")
+        told.line(
+            Sentence.SOLUTION if len(shown) == 1 else Sentence.SOLUTIONS,
+            what=what,
+            values=say(Sentence.OR).join(shown),
+            where="",
+        )
         if free:
-            told.line("free", names=say.listed(free))
+            told.line(Sentence.FREE, names=say.listed(free))
 
 
 def _assignment(told: Told, solution: Result) -> str:
@@ -140,11 +148,11 @@ def inequality(told: Told, task: Inequality, result: Result) -> None:
     """A set of intervals, claimed only if it was checked."""
     what, rows = _written(told, task.relation), parts_of(result, "rows")
     said = {"what": what, "where": where(told.say, task.unknown, task.bounds, {}), "variable": task.unknown}
-    told.step("how inequality")
-    told.reason("why exact")
+    told.step(Sentence.HOW_INEQUALITY)
+    told.reason(Sentence.WHY_EXACT)
     if result.get("checked") is not True:
-        told.line("solution unknown", **said)
+        told.line(Sentence.SOLUTION_UNKNOWN, **said)
     elif not rows:
-        told.line("never", **said)
+        told.line(Sentence.NEVER, **said)
     else:
-        told.line("holds for", values=solution_set(told.say, task.unknown, rows), **said)
+        told.line(Sentence.HOLDS_FOR, values=solution_set(told.say, task.unknown, rows), **said)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from tutor.formulas.tokens import Token, TokenKind, tokens
+from tutor.formulas.formula_tokens import Token, TokenKind, tokens
 from tutor.language.cues import Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, language_of, vocabulary

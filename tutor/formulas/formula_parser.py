@@ -22,8 +22,8 @@ from tutor.formulas.expression import (
     Symbol,
     is_constant,
 )
-from tutor.formulas.token_stream import NoFormulaError, TokenStream
-from tutor.formulas.tokens import Token, TokenKind
+from tutor.formulas.formula_token_stream import NoFormulaError, TokenStream
+from tutor.formulas.formula_tokens import Token, TokenKind
 
 MAX_NUMBER_CHARS: Final = 40
 
