@@ -1,6 +1,7 @@
-"""Time lines of turns over HTTP: a running service holds the ledger, so programs that show it ask the service.
+"""Time lines and feedback over HTTP: a running service holds the ledger, so programs that show it ask the service.
 
-`GET /turns?limit=N` and `GET /turns/{number}`, for callers that show the key of this start. Served on loopback alone.
+`GET /turns?limit=N`, `GET /turns/{number}` and `GET /feedback?after=N`, for callers that show the key of this start.
+Served on loopback alone.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import aiohttp
 from aiohttp import web
 
 from bot.errors import StorageError
-from bot.ports import Timelines
+from bot.feedback import FeedbackRecord
+from bot.ports import FeedbackStore, Timelines
 from bot.timeline import Timeline
 
 MAX_LISTED: Final = 1_000
+MAX_FEEDBACK: Final = 500  # records in one answer
 _ANSWER_S: Final = 10.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def timelines_app(timelines: Timelines, *, key: str) -> web.Application:
+def timelines_app(timelines: Timelines, feedback: FeedbackStore | None = None, *, key: str) -> web.Application:
     """The serving end."""
 
     @web.middleware
@@ -47,9 +50,24 @@ def timelines_app(timelines: Timelines, *, key: str) -> web.Application:
         return web.json_response(None if line is None else line.to_json())
 
     app = web.Application(middlewares=[only_with_key])
+    if feedback is not None:
+        app.router.add_get("/feedback", _FeedbackPage(feedback).get)
     app.router.add_get("/turns", latest)
     app.router.add_get(r"/turns/{number:[0-9]{1,19}}", one)
     return app
+
+
+class _FeedbackPage:
+    """`GET /feedback?after=N`."""
+
+    def __init__(self, feedback: FeedbackStore) -> None:
+        self._feedback = feedback
+
+    async def get(self, request: web.Request) -> web.Response:
+        after = request.query.get("after", "")
+        if not (after.isascii() and after.isdigit() and len(after) < 20):
+            return web.json_response({"error": "`after` must be a number"}, status=400)
+        return web.json_response([record.to_json() for record in await self._feedback.page(int(after), MAX_FEEDBACK)])
 
 
 class NobodyThereError(StorageError):
@@ -72,6 +90,10 @@ class HttpTimelines:
         """Look the turn up."""
         row = await self._get(f"/turns/{number}")
         return None if row is None else Timeline.from_json(row)
+
+    async def feedback_after(self, number: int) -> list[FeedbackRecord]:
+        """At most `MAX_FEEDBACK` records with greater numbers."""
+        return [FeedbackRecord(**row) for row in await self._get(f"/feedback?after={number}")]
 
     async def _get(self, path: str) -> Any:
         """The JSON of an answer. Raises NobodyThereError, StorageError."""

@@ -9,7 +9,7 @@ from bot.errors import BotError, RunEndedBadlyError, TurnGivenUpError, TurnStopp
 from bot.language import _, number
 from bot.parts import ApologyPart, Reply, TextPart
 from bot.run import FailureCode, RunEnd, RunId, RunOutcome
-from bot.turn import Turn
+from bot.turn import STOP, SUPERSEDED, Turn
 from bot.turn_record import GIVEN_UP, STOPPED, failed
 
 MAX_REPEATED = 4_000
@@ -19,6 +19,8 @@ MAX_REPEATED = 4_000
 def apology(error: Exception, turn: Turn) -> Reply:
     """What a person reads when there is no answer."""
     match error:
+        case TurnStoppedError() if turn.heard(STOP) == SUPERSEDED:
+            return Reply(parts=(), outcome=STOPPED)
         case TurnStoppedError():
             return Reply(parts=(TextPart(text=_(error.apology)),), outcome=STOPPED)
         case TurnGivenUpError():

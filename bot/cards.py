@@ -48,13 +48,17 @@ def files_card(part: FilesPart, urls: Sequence[str]) -> Card:
     return _card(lines, fallback=", ".join(_name(file) for file in shown))
 
 
-def apology_card(part: ApologyPart) -> Card:
+def apology_card(part: ApologyPart, mention: Card | None = None) -> Card:
     """The reason in plain words, the turn's code, and a button to ask the same once more.
 
     The question stands in the card itself, which lives in the chat where it was asked: nothing of it is kept here.
     """
     lines = [_line(_escaped(words)) for words in part.text.split("\n\n")]
-    card = _card([*lines, _line(_("Code {code}.").format(code=part.code))], fallback=part.words)
+    asker = [] if mention is None else [_line(str(mention["text"]))]
+    code = _line(_("Code {code}.").format(code=part.code))
+    card = _card([*asker, *lines, code], fallback=part.words)
+    if mention is not None:
+        card["msteams"] = {"width": "Full", "entities": [mention]}
     if not part.question:
         return card
     data = {"teamsbot": "retry", "turn": part.code, "question": part.question}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, astuple, fields, replace
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from bot.conversation import (
     Incoming,
     IncomingMessage,
     Installed,
+    Overheard,
     Party,
     Question,
     Scope,
@@ -156,13 +157,18 @@ def _parts(rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
 def _part(row: dict[str, Any]) -> Part:
     match _OLD_PART_KINDS.get(row["kind"], row["kind"]):
         case "text":
-            return TextPart(text=row["text"])
+            return TextPart(text=row["text"], to_asker=row.get("to_asker", False))
         case "picture":
             return PicturePart(file=_file(row.get("file", row)), alt_text=row["alt_text"])
         case "files":
             return FilesPart(files=tuple(map(_file, row.get("files") or row["links"])))
         case "error":
-            return ApologyPart(text=row["text"], code=TurnCode(row["code"]), question=row["question"])
+            return ApologyPart(
+                text=row["text"],
+                code=TurnCode(row["code"]),
+                question=row["question"],
+                to_asker=row.get("to_asker", False),
+            )
         case "welcome":
             return WelcomePart(text=row["text"], starters=tuple(row["starters"]))
         case kind:
@@ -204,6 +210,8 @@ def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> 
             "channel": key.channel,
             "tenant": key.tenant,
             "conversation": key.conversation,
+            "private_to": key.private_to,
+            "context": [list(astuple(said)) for said in message.context] if isinstance(message, Question) else [],
             "locale": reference.locale,
             "reply_to": reference.reply_to,
             "bot": list(astuple(reference.bot)),
@@ -235,7 +243,12 @@ def _message(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
     bot, user = (Party(**dict(zip(names, row[who], strict=False))) for who in ("bot", "user"))
     reference = ConversationReference(
         service_url=row["service_url"],
-        key=ConversationKey(channel=row["channel"], tenant=row["tenant"], conversation=row["conversation"]),
+        key=ConversationKey(
+            channel=row["channel"],
+            tenant=row["tenant"],
+            conversation=row["conversation"],
+            private_to=row.get("private_to", ""),
+        ),
         scope=Scope(row["scope"]),
         bot=bot,
         user=user,
@@ -250,6 +263,10 @@ def _message(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
         case "card pressed":
             return pressed(content, id=message_id, reference=reference), state
         case "question" | "command":
-            return typed(content, id=message_id, reference=reference, attachments=attachments), state
+            said = typed(content, id=message_id, reference=reference, attachments=attachments)
+            if isinstance(said, Question) and row.get("context"):
+                heard = (Overheard(id=id_, speaker=speaker, text=words) for id_, speaker, words in row["context"])
+                said = replace(said, context=tuple(heard))
+            return said, state
         case _:
             raise ValueError(f"a message of kind {kind!r}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from bot.attachments import Attachment
 
@@ -37,10 +37,12 @@ class ConversationKey:
     channel: str
     tenant: str
     conversation: str
+    private_to: str = ""  # in a shared place: the person who alone sees these messages (Teams: targeted messages)
 
     def __str__(self) -> str:
-        """Three strings as one, so that no two keys share a text whatever characters they hold."""
-        return json.dumps([self.channel, self.tenant, self.conversation], ensure_ascii=False)
+        """The strings as one, so that no two keys share a text whatever characters they hold."""
+        names = [self.channel, self.tenant, self.conversation]
+        return json.dumps([*names, self.private_to] if self.private_to else names, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,11 @@ class ConversationReference:
     user: Party
     locale: str = ""
     reply_to: ActivityId | None = None  # the message that is being answered
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other people read what is said here."""
+        return self.scope is not Scope.PERSONAL and not self.key.private_to
 
 
 class CommandName(StrEnum):
@@ -105,8 +112,19 @@ class IncomingMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overheard:
+    """What somebody said to others in a shared place, where the operator lets the bot listen."""
+
+    id: ActivityId
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question(IncomingMessage):
     """Words or files for the assistant."""
+
+    context: tuple[Overheard, ...] = ()  # what was said to others before, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +169,29 @@ def pressed(question: str, *, id: ActivityId, reference: ConversationReference) 
     return CardPressed(id=id, reference=reference, text=question)
 
 
+EDIT_MARK: Final = ";edit="
+"""Between the id of a message and what tells one edit of it from another, in the id under which it is asked again."""
+
+_INSTALLATION: Final = "installation"
+_REFUSAL: Final = "refusal:"
+
+
+def installed(reference: ConversationReference) -> Installed:
+    """That the bot was added. Its id is the same however often that is told, so it introduces itself once."""
+    return Installed(id=ActivityId(_INSTALLATION), reference=replace(reference, reply_to=None))
+
+
+def is_persons(message_id: str) -> bool:
+    """Whether an id is of something that a person said, and not one that this program made."""
+    return message_id != _INSTALLATION and not message_id.startswith(_REFUSAL)
+
+
 def refusal_of(message: IncomingMessage) -> Question:
     """What stands in the ledger for telling a person that they are not served.
 
     Its id is the person's, so that telling it again is accepted no sooner than the ledger forgets done turns.
     """
-    return Question(id=ActivityId(f"refusal:{message.reference.user.id}"), reference=message.reference)
+    return Question(id=ActivityId(f"{_REFUSAL}{message.reference.user.id}"), reference=message.reference)
 
 
 def without_content(message: Incoming) -> Question:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from bot.errors import StorageError, TurnGivenUpError, UnreadableMessageError
 from bot.language import speaking
 from bot.log_ids import logging_for
 from bot.ports import Ledger, LedgerEntry
-from bot.turn import MAX_ATTEMPTS, STOP, Signals, Turn
+from bot.turn import MAX_ATTEMPTS, STOP, SUPERSEDED, Signals, Turn
 from bot.turn_record import GIVEN_UP, REFUSED, REJECTED, Outcome, failed
 
 log = logging.getLogger(__name__)
@@ -226,6 +227,10 @@ class Engine:
                 return False
             queued.message, queued.state = message, state  # before any await: the turn must not start in between
         return await self._ledger.replace(conversation, message.id, message_to_json(message, state))
+
+    async def supersede(self, number: int) -> None:
+        """Stop a turn without a word, wherever it runs, because its question was edited or deleted. StorageError."""
+        await self._ledger.signal(number, STOP, json.dumps(SUPERSEDED))
 
     def waiting(self, key: ConversationKey) -> int:
         """How many turns of a conversation are unfinished, the running one included."""

@@ -14,6 +14,7 @@ class TextPart:
     """Words, in Markdown the channel knows and short enough for it."""
 
     text: str
+    to_asker: bool = False  # mentions the person who asked, for others read along
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class ApologyPart:
     text: str
     code: TurnCode
     question: str  # what a "Try again" sends once more; empty where that would not help
+    to_asker: bool = False  # as of TextPart
 
     @property
     def words(self) -> str:

@@ -12,6 +12,7 @@ from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, ThreadId
 from bot.exchange import Exchange
+from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition
 from bot.parts import Part, StoredFile
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
@@ -370,6 +371,25 @@ class TurnsOfConversation(Protocol):
 
     async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
         """The turns that were accepted last in this conversation, oldest first."""
+        ...
+
+
+class FeedbackStore(Protocol):
+    """What people think of answers. Every method raises StorageError and nothing else."""
+
+    async def keep(self, feedback: Feedback) -> bool:
+        """Keep an opinion in the place of the same person's earlier one.
+
+        False, and nothing is kept, if the bot did not send that message in that conversation, or over a week ago.
+        """
+        ...
+
+    async def page(self, after: int, limit: int) -> list[FeedbackRecord]:
+        """At most `limit` records whose number is greater than `after`, in the order of their numbers."""
+        ...
+
+    async def forget(self, key: ConversationKey) -> int:
+        """Delete what was given in a conversation; how many there were."""
         ...
 
 

@@ -12,6 +12,7 @@ NOT_READ = N_(
     "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
     "Please send again later what you still need."
 )
+PRESSED = N_("I am on it.")
 NOT_SERVED = N_(
     "Sorry, I am not set up to answer you here. If you think I should be, please ask the people who run this bot."
 )

@@ -29,6 +29,10 @@ STOP_HEARD: Final = "stop_heard"
 """The signal to the turn of a /stop that it stopped a turn; with it comes whether that turn has told the person."""
 
 
+SUPERSEDED: Final = "superseded"
+"""What comes with the signal "stop" where the person edited or deleted the question: nobody waits for a word then."""
+
+
 class Signals:
     """What a turn has to hear at once, by name: sent by the engine, heard by the turn. A signal that was sent stays.
 

@@ -16,14 +16,24 @@ from bot.answer import Answer, FileRef
 from bot.apology import apology, cut_short, ended_badly, started_afresh
 from bot.attachments import PICTURE_ENDINGS, Attachment, objection_to, what_to_do_with
 from bot.codec import reply_from_json, reply_to_json
-from bot.conversation import MAX_TEXT_CHARS, Command, CommandName, Installed, Scope, ThreadId, TurnState
+from bot.conversation import (
+    MAX_TEXT_CHARS,
+    Command,
+    CommandName,
+    Incoming,
+    Installed,
+    Question,
+    Scope,
+    ThreadId,
+    TurnState,
+)
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
 from bot.errors import BotError, DeliveryError, ThreadGoneError
 from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
 from bot.language import _, number
 from bot.media import picture_type_at
-from bot.parts import Part, Reply, TextPart, WelcomePart
+from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live
 from bot.reply import ReplyWriter, fitting, say
 from bot.run import Ask, RunEnd, UploadedFile
@@ -35,6 +45,7 @@ log = logging.getLogger(__name__)
 
 _REPLY = StepKey(StepKind.REPLY)
 _MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0.1 s, whatever it holds
+_CONTEXT = "said in this conversation before, to others; context, and no request to you:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +67,7 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
             reply = await _reply(turn, outside, live)
-            reply = replace(reply, parts=await _fitted(reply.parts, outside.channel))
+            reply = replace(reply, parts=_addressed(await _fitted(reply.parts, outside.channel), turn))
             await turn.record(_REPLY, reply_to_json(reply))
         else:
             reply = reply_from_json(recorded)
@@ -111,6 +122,15 @@ async def _reply(turn: Turn, outside: Outside, live: Live) -> Reply:
             return await _work_out(turn, outside, live)
 
 
+def _addressed(parts: tuple[Part, ...], turn: Turn) -> tuple[Part, ...]:
+    """The parts, the first of which mentions the person who asked, where others read along."""
+    match parts:
+        case (TextPart() | ApologyPart() as first, *others) if turn.message.reference.is_shared:
+            return (replace(first, to_asker=True), *others)
+        case _:
+            return parts
+
+
 async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
     try:
         sentence = await _own_answer(turn, outside)
@@ -150,7 +170,7 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
     alone = message.reference.scope is Scope.PERSONAL
     ask = Ask(
         conversation=message.key,
-        text=message.text,
+        text=_with_context(message),
         speaker=None if alone else message.reference.user.name,
         files=await _upload_all(turn, outside),
     )
@@ -170,6 +190,13 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
         await outside.conversations.forget(message.key)
         answer = started_afresh(await _answer_in(turn, await _thread(turn, outside), ask, outside, live))
     return await outside.writer.write(answer, message.key)
+
+
+def _with_context(message: Incoming) -> str:
+    """The words of a message, below what was said before it to others: marked, and each line of it quoted."""
+    heard = message.context if isinstance(message, Question) else ()
+    lines = [f"> {line}" for said in heard for line in f"{said.speaker}: {said.text}".splitlines()]
+    return "\n".join((_CONTEXT, *lines, "", message.text)) if lines else message.text
 
 
 async def _upload_all(turn: Turn, outside: Outside) -> tuple[UploadedFile, ...]:

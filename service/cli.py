@@ -233,6 +233,32 @@ def _run_lookup(lookup: Coroutine[None, None, None], settings: Settings) -> None
         sys.exit(_INTERRUPTED)
 
 
+@main.group()
+def feedback() -> None:
+    """What people think of answers."""
+
+
+@feedback.command("export")
+@click.pass_obj
+def export_feedback(env_file: Path) -> None:
+    """Write all feedback to standard output, as csv.
+
+    A line each: when, the turn's code, conversation and person as hashes, reaction, comment. It can run while the
+    service does.
+    """
+    settings = _settings(env_file)
+    _run_lookup(_export_feedback(settings), settings)
+
+
+async def _export_feedback(settings: Settings) -> None:
+    from bot.feedback import csv_heading, csv_lines
+    from service.turn_lookup import read_feedback
+
+    click.echo(csv_heading(), nl=False)
+    async for records in read_feedback(settings):
+        click.echo(csv_lines(records), nl=False)
+
+
 @main.command()
 @click.option(
     "--env",

@@ -47,6 +47,7 @@ from bot.intake import Intake
 from bot.ports import (
     Conversations,
     Exchanges,
+    FeedbackStore,
     FileLinks,
     FileReader,
     FileStore,
@@ -80,6 +81,7 @@ from service.teams_identity import (
 )
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
+from storage.feedback_sqlite import SqliteFeedback
 from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
 from storage.ledger_sqlite import SqliteLedger
@@ -122,6 +124,7 @@ class TurnStores:
     ledger: Ledger
     conversations: KeptThreads
     timelines: TurnsOfConversation
+    feedback: FeedbackStore
 
 
 class KeyedFiles(FileStore, FileReader, Protocol):
@@ -200,7 +203,13 @@ async def open_bot(
         )
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
-        intake = Intake(engine=engine, channel=channel)
+        intake = Intake(
+            engine=engine,
+            channel=channel,
+            turns=stores.timelines,
+            feedback=stores.feedback,
+            max_context=settings.max_context,
+        )
         stack.push_async_callback(intake.stop)
         yield Bot(
             intake=intake,
@@ -344,6 +353,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
     """
     if settings.database_url is not None:
         from storage.conversations_postgres import PostgresConversations
+        from storage.feedback_postgres import PostgresFeedback
         from storage.ledger_postgres import PostgresLedger
         from storage.postgres import PostgresSession
         from storage.timelines_postgres import PostgresTimelines
@@ -353,17 +363,20 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
             ledger=PostgresLedger(session),
             conversations=PostgresConversations(session, backend=settings.backend),
             timelines=PostgresTimelines(session),
+            feedback=PostgresFeedback(session),
         )
         return
     database = SqliteFile(folder / "teamsbot.sqlite")
     await database.open()
     try:
         timelines = SqliteTimelines(database)
-        async with serve_timelines(timelines, folder):
+        feedback = SqliteFeedback(database)
+        async with serve_timelines(timelines, folder, feedback):
             yield TurnStores(
                 ledger=SqliteLedger(database),
                 conversations=SqliteConversations(database, backend=settings.backend),
                 timelines=timelines,
+                feedback=feedback,
             )
     finally:
         await database.close()

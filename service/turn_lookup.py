@@ -6,24 +6,30 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
 
-from adapters.timelines_http import MAX_LISTED, HttpTimelines, NobodyThereError, timelines_app
+from adapters.timelines_http import MAX_FEEDBACK, MAX_LISTED, HttpTimelines, NobodyThereError, timelines_app
 from bot.errors import StorageError, StorageInUseError
-from bot.ports import Timelines
+from bot.feedback import FeedbackRecord
+from bot.ports import FeedbackStore, Timelines
 from bot.timeline import Timeline
 from httpkit.atomic_write import write_atomically
 from httpkit.http_server import ACCEPT_BATCH, HttpRunner
 from service.listen_socket import LOOPBACK
 from service.settings import Settings
 from service.settings.secret import Secret
+from storage.feedback_sqlite import SqliteFeedback
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
+
+if TYPE_CHECKING:
+    from storage.postgres import PostgresSession
 
 _WHERE = "turns.json"
 _POLL_S = 1.0
@@ -31,13 +37,15 @@ _DATABASE_S = 5.0
 
 
 @asynccontextmanager
-async def serve_timelines(timelines: Timelines, folder: Path) -> AsyncIterator[None]:
+async def serve_timelines(
+    timelines: Timelines, folder: Path, feedback: FeedbackStore | None = None
+) -> AsyncIterator[None]:
     """Answer on a loopback port. Address and key are in a file that only the owner of the folder can read.
 
     Both are new at each start, so a file that a killed process left opens nothing. Raises StorageError.
     """
     key = secrets.token_urlsafe(32)
-    runner = HttpRunner(timelines_app(timelines, key=key), shutdown_timeout_s=0.5)
+    runner = HttpRunner(timelines_app(timelines, feedback, key=key), shutdown_timeout_s=0.5)
     await runner.setup()
     try:
         await web.TCPSite(runner, LOOPBACK, 0, backlog=ACCEPT_BATCH).start()
@@ -70,6 +78,33 @@ async def follow_timelines(settings: Settings, limit: int) -> AsyncIterator[Time
             await asyncio.sleep(_POLL_S)
 
 
+async def read_feedback(settings: Settings) -> AsyncIterator[list[FeedbackRecord]]:
+    """All feedback, page by page, oldest first. Raises StorageError."""
+    after = 0
+    async with _feedback_pages(settings) as page:
+        while records := await page(after):
+            after = records[-1].number
+            yield records
+
+
+@asynccontextmanager
+async def _feedback_pages(settings: Settings) -> AsyncIterator[Callable[[int], Awaitable[list[FeedbackRecord]]]]:
+    async with AsyncExitStack() as stack:
+        if settings.database_url is not None:
+            from storage.feedback_postgres import PostgresFeedback
+
+            session = await stack.enter_async_context(_postgres_session(settings.database_url))
+            yield partial(PostgresFeedback(session).page, limit=MAX_FEEDBACK)
+            return
+        client = await stack.enter_async_context(aiohttp.ClientSession())
+        running = await _of_running(settings.data_dir, client)
+        if running is not None:
+            yield running.feedback_after
+            return
+        file = await stack.enter_async_context(_opened(settings.data_dir / "teamsbot.sqlite"))
+        yield partial(SqliteFeedback(file).page, limit=MAX_FEEDBACK)
+
+
 @asynccontextmanager
 async def _looking(settings: Settings) -> AsyncIterator[Callable[[int], Awaitable[list[Timeline]]]]:
     """A call that reads the latest turns. It opens a file each time, so that a bot can start and stop meanwhile."""
@@ -98,13 +133,20 @@ async def open_timelines(settings: Settings) -> AsyncIterator[Timelines]:
 
 @asynccontextmanager
 async def _of_postgres(url: Secret) -> AsyncIterator[Timelines]:
-    from storage.postgres import Bystander, PostgresSession
     from storage.timelines_postgres import PostgresTimelines
+
+    async with _postgres_session(url) as session:
+        yield PostgresTimelines(session)
+
+
+@asynccontextmanager
+async def _postgres_session(url: Secret) -> AsyncIterator[PostgresSession]:
+    from storage.postgres import Bystander, PostgresSession
 
     session = PostgresSession(url.reveal())
     await session.open(Bystander(), deadline_s=_DATABASE_S)
     try:
-        yield PostgresTimelines(session)
+        yield session
     finally:
         await session.close()
 
@@ -116,11 +158,11 @@ async def _of_folder(folder: Path) -> AsyncIterator[Timelines]:
         if running is not None:
             yield running
             return
-    async with _of_file(folder / "teamsbot.sqlite") as timelines:
-        yield timelines
+    async with _opened(folder / "teamsbot.sqlite") as file:
+        yield SqliteTimelines(file)
 
 
-async def _of_running(folder: Path, session: aiohttp.ClientSession) -> Timelines | None:
+async def _of_running(folder: Path, session: aiohttp.ClientSession) -> HttpTimelines | None:
     try:
         where = json.loads((folder / _WHERE).read_text("utf-8"))
         timelines = HttpTimelines(session=session, address=where["address"], key=where["key"])
@@ -135,12 +177,12 @@ async def _of_running(folder: Path, session: aiohttp.ClientSession) -> Timelines
 
 
 @asynccontextmanager
-async def _of_file(path: Path) -> AsyncIterator[Timelines]:
+async def _opened(path: Path) -> AsyncIterator[SqliteFile]:
     if not await asyncio.to_thread(path.exists):
         raise StorageError(f"There are no turns yet: {path} does not exist.")
     file = SqliteFile(path)
     await file.open()
     try:
-        yield SqliteTimelines(file)
+        yield file
     finally:
         await file.close()

@@ -63,11 +63,16 @@ WITH numbered AS MATERIALIZED (
 ), ended AS (
     DELETE FROM turns WHERE number = ANY ($10::bigint[]) RETURNING number, attempts, started_at
 ), swept AS (
-    DELETE FROM steps WHERE turn = ANY ($10::bigint[]) RETURNING turn, name, done_at
+    DELETE FROM steps WHERE turn = ANY ($10::bigint[]) RETURNING turn, name, result, done_at
 ), explained AS (
     UPDATE messages SET attempts = ended.attempts, started_at = ended.started_at, done_at = now(),
         outcome = known.outcome, steps = (
-            SELECT coalesce(json_agg(json_build_array(name, extract(epoch FROM swept.done_at))), '[]')
+            SELECT coalesce(json_agg(
+                -- The ids of what was sent stay, by which a person's opinion of it is known to be of this turn.
+                CASE WHEN name LIKE 'part/%' OR name LIKE 'give_up/%'
+                THEN json_build_array(name, extract(epoch FROM swept.done_at), result)
+                ELSE json_build_array(name, extract(epoch FROM swept.done_at)) END
+            ), '[]')
             FROM swept WHERE turn = messages.number
         )
     FROM ended JOIN unnest($10::bigint[], $11::text[]) AS known (number, outcome) USING (number)

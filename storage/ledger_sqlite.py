@@ -101,7 +101,9 @@ class SqliteLedger:
         def finish(db: sqlite3.Connection) -> None:
             query = "UPDATE turns SET done_at = ?, outcome = ?, payload = '' WHERE number = ?"
             _do(db, query, self._clock(), outcome, number)
-            _do(db, "UPDATE steps SET result = '' WHERE turn = ?", number)
+            # The ids of what was sent stay, by which a person's opinion of it is known to be of this turn.
+            sent = "name LIKE 'part/%' OR name LIKE 'give_up/%'"
+            _do(db, f"UPDATE steps SET result = '' WHERE turn = ? AND NOT ({sent})", number)  # noqa: S608
             # Two for one, so that old turns go as fast as new ones come, and no timer is needed.
             self._forget(db, most=2)
 

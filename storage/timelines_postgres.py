@@ -60,7 +60,9 @@ async def _some(connection: Connection, numbers: Sequence[int]) -> list[Timeline
 
 
 def _timeline(row: Row) -> Timeline:
-    steps = [StepDone(name=step_name_today(name), done_at_s=float(at)) for name, at in json.loads(row["steps"] or "[]")]
+    steps = [
+        StepDone(name=step_name_today(name), done_at_s=float(at)) for name, at, *_ in json.loads(row["steps"] or "[]")
+    ]
     return Timeline(
         number=row["number"],
         message_id=row["message_id"],

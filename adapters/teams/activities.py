@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
+import orjson
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
 from adapters.teams.access_list import is_guest
 from adapters.teams.attachments import attachments_in
-from adapters.teams.mentions import Quote, mentions_in, quotes_in, text_without, text_without_quotes
+from adapters.teams.mentions import Mention, Quote, mentions_in, quotes_in, text_without, text_without_quotes
 from adapters.teams.message_html import MessageHtml, html_of
 from bot.cards import question_in
 from bot.conversation import (
+    EDIT_MARK,
     ActivityId,
+    CardPressed,
+    Command,
     ConversationKey,
     ConversationReference,
     Incoming,
     Installed,
     Party,
+    Question,
     Scope,
     command_in,
+    installed,
     pressed,
     typed,
 )
 from bot.errors import UnreadableMessageError
+from bot.feedback import MAX_COMMENT_CHARS, Feedback, Reaction
 from httpkit.http_errors import RequestRefusedError
 
-_INSTALLATION = ActivityId("installation")
 _MAX_ID = 2_000  # characters; opaque ids of Teams have some hundred
 
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
@@ -44,8 +51,79 @@ def read_message(activity: Activity) -> Incoming | None:
     if question is not None and (activity.text or question) == question:
         return pressed(question, id=_id(activity), reference=reference)
     mentions = mentions_in(activity)
-    if reference.scope is not Scope.PERSONAL and all(mention.id != reference.bot.id for mention in mentions):
+    if reference.is_shared and all(mention.id != reference.bot.id for mention in mentions):
         return None
+    return _said(activity, reference, mentions)
+
+
+def read_overheard(activity: Activity) -> Incoming | None:
+    """What was said to others in a shared place; None where there is nobody else. Raises UnreadableMessageError."""
+    reference = _reference(activity)
+    return _said(activity, reference, mentions_in(activity)) if reference.is_shared else None
+
+
+def read_edit(activity: Activity) -> Incoming | None:
+    """An edited message as a new one, under an id of its own, that replies to the one it was."""
+    message = read_message(activity)
+    if message is None:
+        return None
+    edit = hashlib.sha256(f"{message.text}\0{activity.timestamp}".encode("utf-8", "replace")).hexdigest()[:16]
+    return replace(message, id=ActivityId(f"{message.id}{EDIT_MARK}{edit}"))
+
+
+def read_feedback(activity: Activity) -> Feedback | None:
+    """A thumb on one of the bot's messages, and the comment; None for what is no feedback.
+
+    https://learn.microsoft.com/microsoftteams/platform/bots/how-to/bot-messages-ai-generated-content. The comment is
+    JSON within a string. Raises UnreadableMessageError as for a message.
+    """
+    match activity.value:
+        case {"actionName": "feedback", "actionValue": {"reaction": "like" | "dislike" as reaction, **given}}:
+            return Feedback(
+                reference=_reference(activity),
+                rated=ActivityId(activity.reply_to_id or ""),
+                reaction=Reaction(reaction),
+                comment=_comment(given.get("feedback"))[:MAX_COMMENT_CHARS],
+            )
+        case _:
+            return None
+
+
+def _comment(given: object) -> str:
+    try:
+        given = orjson.loads(given) if isinstance(given, str) and given.startswith("{") else given
+    except orjson.JSONDecodeError:
+        return str(given)
+    match given:
+        case str():
+            return given.strip()
+        case {"feedbackText": str(text)}:
+            return text.strip()
+        case _:
+            return ""
+
+
+def read_press(activity: Activity) -> CardPressed | Command | None:
+    """The question that an invoke asks for a pressed card or suggestion; None for what the bot never offered.
+
+    An invoke that is not answered in time comes again under another id, so its own id is of no use: the same person
+    asks the same question by the same message once. Raises UnreadableMessageError as for a message.
+    """
+    match activity.value:
+        case {"action": {"data": data}}:
+            question = question_in(data)
+        case data:
+            question = question_in(data)
+    if question is None:
+        return None
+    reference = _reference(activity)
+    card = ActivityId(activity.reply_to_id) if activity.reply_to_id else None
+    what = "\0".join((reference.user.id, card or "", question)).encode("utf-8", "replace")
+    press = ActivityId(f"pressed:{hashlib.sha256(what).hexdigest()[:32]}")
+    return pressed(question, id=press, reference=replace(reference, reply_to=card))
+
+
+def _said(activity: Activity, reference: ConversationReference, mentions: list[Mention]) -> Question | Command:
     markup, quotes = html_of(activity), quotes_in(activity)
     # Some clients send formatted words as HTML alone.
     text = text_without((activity.text or "").strip() or markup.words, mentions, bot=reference.bot.id)
@@ -82,7 +160,7 @@ def read_installation(activity: Activity) -> Installed | None:
     added = [member.id for member in activity.members_added or [] if member is not None]
     if activity.action != "add" and reference.bot.id not in added:
         return None
-    return Installed(id=_INSTALLATION, reference=replace(reference, reply_to=None))
+    return installed(reference)
 
 
 def _reference(activity: Activity) -> ConversationReference:
@@ -90,15 +168,18 @@ def _reference(activity: Activity) -> ConversationReference:
     tenant = _tenant(activity, conversation)
     user = _party(activity.from_property, "from")
     more = activity.from_property.additional_properties if activity.from_property else {}
+    bot, scope = _party(activity.recipient, "recipient"), _scope(conversation)
+    is_targeted = activity.recipient.additional_properties.get("isTargeted") is True
     return ConversationReference(
         service_url=_present(activity.service_url, "serviceUrl"),
         key=ConversationKey(
             channel=_present(activity.channel_id, "channelId"),
             tenant=tenant,
             conversation=_present(conversation.id, "conversation.id"),
+            private_to=user.id if is_targeted and scope is not Scope.PERSONAL else "",
         ),
-        scope=_scope(conversation),
-        bot=_party(activity.recipient, "recipient"),
+        scope=scope,
+        bot=bot,
         user=replace(user, is_guest=is_guest(more, tenant)),
         locale=activity.locale or "",
         reply_to=_id(activity),

@@ -12,6 +12,7 @@ from typing_extensions import override
 from adapters.teams.connector import Connector
 from adapters.teams.live import LiveTiming, TeamsLive
 from adapters.teams.markdown.pieces import teams_markdown
+from adapters.teams.mentions import mention_of
 from adapters.teams.place import Place
 from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party
@@ -79,13 +80,17 @@ class TeamsChannel(Channel):
 
     async def _message(self, to: ConversationReference, part: Part) -> _Json:
         try:
-            content = await self._content(part)
+            content = await self._content(to, part)
         except StorageError as error:  # the key of the links is not to be had; the part is sent once it is
             raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
         return {"type": "message", **_addresses(to), **content}
 
-    async def _content(self, part: Part) -> _Json:
+    async def _content(self, to: ConversationReference, part: Part) -> _Json:
         match part:
+            case TextPart(to_asker=True) if (mention := mention_of(to.user)) is not None:
+                # A block of Markdown, such as a list, begins a line of its own.
+                words = (" " if part.text[:1].isalpha() else "\n\n").join((str(mention["text"]), part.text))
+                return {"text": words, "textFormat": "markdown", "entities": [mention]}
             case TextPart():
                 return {"text": part.text, "textFormat": "markdown"}
             case PicturePart():
@@ -94,13 +99,19 @@ class TeamsChannel(Channel):
                 urls = [await self._links.url(file) for file in part.files[:MAX_LINKS]]
                 return _card(files_card(part, urls), summary=", ".join(file.name for file in part.files))
             case ApologyPart():
-                return _card(apology_card(part), summary=part.words)
+                mention = mention_of(to.user) if part.to_asker else None
+                return _card(apology_card(part, mention), summary=part.words)
             case WelcomePart():
                 return _card(welcome_card(part), summary=part.text)
 
 
 def _place(to: ConversationReference) -> Place:
-    return Place(service_url=to.service_url, conversation=to.key.conversation, tenant=to.key.tenant)
+    return Place(
+        service_url=to.service_url,
+        conversation=to.key.conversation,
+        tenant=to.key.tenant,
+        is_targeted=bool(to.key.private_to),
+    )
 
 
 def _addresses(to: ConversationReference) -> _Json:

@@ -154,6 +154,9 @@ class Connector:
         idempotency: Idempotency,
         activity: dict[str, object] | None,
     ) -> _Answer:
+        if method == "PUT" and place.is_targeted and activity is not None:
+            # Who sees a targeted message cannot be changed, so its update must not name anybody.
+            activity = {name: value for name, value in activity.items() if name != "recipient"}
         attempts = Attempts(self._policy, idempotency)
         while True:
             await self._wait_in_line(method, place, attempts.repeat_until_s)

@@ -56,6 +56,8 @@ class MessagesEndpoint:
                 503, "NotStored", "The message could not be stored.", {"Retry-After": str(_RETRY_AFTER_S)}
             )
         answer = cast(InvokeResponse | None, context.turn_state.get(_INVOKE_RESPONSE))
+        if answer is not None and answer.status < 300:
+            return web.json_response(answer.body, status=answer.status)
         if answer is not None:
             return error_response(answer.status, "NotImplemented", "This bot does not know what was invoked.")
         return web.Response(status=202)

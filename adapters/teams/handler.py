@@ -5,19 +5,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from botbuilder.core import InvokeResponse, TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 from botbuilder.schema import Activity, ActivityTypes
 
-from adapters.teams.activities import read_deletion, read_installation, read_message
+from adapters.teams.activities import (
+    read_deletion,
+    read_edit,
+    read_feedback,
+    read_installation,
+    read_message,
+    read_overheard,
+    read_press,
+)
 from bot.conversation import ActivityId, ConversationReference, Incoming
 from bot.errors import UnreadableMessageError
+from bot.feedback import Feedback
+from bot.language import _, speaking
+from bot.sentences import PRESSED
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_MESSAGE_RESPONSE: Final = "application/vnd.microsoft.activity.message"
 
 
 class Receiver(Protocol):
@@ -35,8 +48,23 @@ class Receiver(Protocol):
         """Put a message in the place of one that waits under the same id; False if none does."""
         ...
 
+    async def ask_again(self, edited: Incoming) -> bool:
+        """Ask a message that was edited once more, if it is the latest; False if it is not.
+
+        It has an id of its own, and replies to the message it was.
+        """
+        ...
+
+    async def rate(self, feedback: Feedback) -> bool:
+        """Keep what a person thinks of an answer; False if the bot did not send it."""
+        ...
+
+    def overhear(self, message: Incoming) -> None:
+        """Hear what was said to others. Raises nothing."""
+        ...
+
     async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
-        """Take back a message that waits; False if none does."""
+        """Take back a message that waits, or stop its answer; False if there is neither."""
         ...
 
 
@@ -66,15 +94,24 @@ class TeamsDispatch(TeamsActivityHandler):
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """Hand a message on; raises UnreadableMessageError, StorageError."""
         message = read_message(turn_context.activity)
-        if message is None:
-            await self._let_go(turn_context)
-        else:
+        if message is not None:
             await self._receiver.accept(message)
+            return
+        if (overheard := read_overheard(turn_context.activity)) is not None:
+            self._receiver.overhear(overheard)
+        await self._let_go(turn_context)
 
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
-        """Take an edit, or a deletion taken back, for the message that waits; raises StorageError."""
-        message = _read_or_none(read_message, turn_context.activity)
-        if message is None or not await self._receiver.replace(message):
+        """Take an edit, or a deletion taken back, for the message that waits; raises StorageError.
+
+        The latest message is asked again by an edit, though it was answered already.
+        """
+        activity = turn_context.activity
+        message, edited = _read_or_none(read_message, activity), _read_or_none(read_edit, activity)
+        if message is not None and await self._receiver.replace(message):
+            return
+        undeleted = (activity.channel_data or {}).get("eventType") == "undeleteMessage"
+        if edited is None or undeleted or not await self._receiver.ask_again(edited):
             await self._let_go(turn_context)
 
     async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
@@ -92,9 +129,24 @@ class TeamsDispatch(TeamsActivityHandler):
     on_conversation_update_activity = on_installation_update
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
-        """Nothing can be invoked yet, and an invoke must be answered in its own HTTP response."""
-        await self._let_go(turn_context)
-        return InvokeResponse(status=HTTPStatus.NOT_IMPLEMENTED)
+        """Answer in the HTTP response, as an invoke demands, once what it asks for is stored. Raises StorageError."""
+        activity = turn_context.activity
+        match activity.name:
+            case "message/submitAction" if (feedback := read_feedback(activity)) is not None:
+                await self._receiver.rate(feedback)
+                return InvokeResponse(status=HTTPStatus.OK, body={})  # Teams takes any other body for a failure
+            case "adaptiveCard/action" if (press := read_press(activity)) is not None:
+                await self._receiver.accept(press)
+                with speaking(activity.locale or ""):
+                    told = {"statusCode": 200, "type": _MESSAGE_RESPONSE, "value": _(PRESSED)}
+                return InvokeResponse(status=HTTPStatus.OK, body=told)
+            # Microsoft's page names it both ways (Suggested actions, 2026-07-15).
+            case "suggestedActions/submit" | "suggestedAction/submit" if (press := read_press(activity)) is not None:
+                await self._receiver.accept(press)
+                return InvokeResponse(status=HTTPStatus.OK, body={})
+            case _:
+                await self._let_go(turn_context)
+                return InvokeResponse(status=HTTPStatus.NOT_IMPLEMENTED)
 
     async def _let_go(self, turn_context: TurnContext) -> None:
         activity = turn_context.activity

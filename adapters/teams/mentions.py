@@ -9,6 +9,8 @@ from typing import Final
 
 from botbuilder.schema import Activity
 
+from bot.conversation import Party
+
 _TAG: Final = re.compile(r"</?at[^<>]*>")
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 
@@ -20,6 +22,15 @@ class Mention:
     id: str
     name: str
     text: str
+
+
+def mention_of(person: Party) -> dict[str, object] | None:
+    """The entity that mentions a person by the very text in its `text`; None if the channel gave no name."""
+    name = html.escape(" ".join(person.name.split()), quote=False)
+    if not name:
+        return None
+    tagged = f"<at>{name}</at>"
+    return {"type": "mention", "text": tagged, "mentioned": {"id": person.id, "name": person.name}}
 
 
 def mentions_in(activity: Activity) -> list[Mention]:

@@ -18,6 +18,7 @@ class Place:
     service_url: str
     conversation: str
     tenant: str = ""
+    is_targeted: bool = False  # seen by one person of a shared conversation alone
 
     def url(self, services: TrustedServices, activity_id: str | None = None) -> yarl.URL:
         """The address of its activities or of one of them; DeliveryError if it is none that we may speak to.
@@ -29,4 +30,5 @@ class Place:
         if activity_id == "":
             raise DeliveryError("the activity to change has no id", retryable=False)
         path = f"{self.service_url.rstrip('/')}/v3/conversations/{quote(self.conversation, safe='')}/activities"
-        return yarl.URL(path if activity_id is None else f"{path}/{quote(activity_id, safe='')}", encoded=True)
+        path = path if activity_id is None else f"{path}/{quote(activity_id, safe='')}"
+        return yarl.URL(f"{path}?isTargetedActivity=true" if self.is_targeted else path, encoded=True)

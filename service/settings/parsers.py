@@ -27,6 +27,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _MIN_KEY_CHARS = 32
 _MIN_KEY_LETTERS = 10
+_MAX_CONTEXT = 20
 _MAX_LIFETIME_S = 315_360_000
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
@@ -131,6 +132,13 @@ def signing_keys(text: str) -> tuple[Secret, ...]:
     if any(len(key.reveal()) < _MIN_KEY_CHARS or len(set(key.reveal())) < _MIN_KEY_LETTERS for key in keys):
         raise ValueError(f"must be at least {_MIN_KEY_CHARS} random characters, such as: openssl rand -base64 32")
     return keys
+
+
+def context_messages(text: str) -> int:
+    """A number of messages, which every question of a shared place may carry."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 2 or int(text) > _MAX_CONTEXT:
+        raise ValueError(f"must be a whole number from 0 to {_MAX_CONTEXT}")
+    return int(text)
 
 
 def lifetime_s(text: str) -> int:

@@ -158,6 +158,7 @@ class Settings:
     chat_page_port: int | None
     teams: TeamsSettings | None
     streaming: bool
+    max_context: int
     data_dir: Path
     database_url: Secret | None
     blobs: Blobs | None
@@ -193,6 +194,7 @@ class Settings:
             chat_page_port=chat_page_port(reading),
             teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
             streaming=reading.value(table.STREAMING),
+            max_context=reading.value(table.CONTEXT_MESSAGES),
             data_dir=reading.value(table.DATA_DIR),
             database_url=reading.optional(table.DATABASE_URL),
             blobs=_blobs(reading),

@@ -156,6 +156,12 @@ ALLOW_GUESTS: Final = Setting(
 STREAMING: Final = Setting(
     "STREAMING", parsers.switch, "on", "off",
     "Whether answers in one-to-one chats of Teams are streamed, word by word: `on` or `off`.")
+CONTEXT_MESSAGES: Final = Setting(
+    "CONTEXT_MESSAGES", parsers.context_messages, "0", "10",
+    "How many of the latest messages that do not mention the bot a question in a group or channel brings along as "
+    "context (at most 20, 500 characters each, of the last 4 hours, kept in memory only). Teams sends them only where "
+    "the app has resource-specific consent to read messages (ChannelMessage.Read.Group, ChatMessage.Read.Chat). "
+    "Without it they are ignored.")
 
 DATABASE_URL: Final = Setting(
     "DATABASE_URL", parsers.postgresql_url, None,
@@ -279,7 +285,7 @@ NO_COLOR: Final = Setting("NO_COLOR", parsers.given, None, "1", "Any value switc
 # fmt: on
 
 TEAMS_CREDENTIALS: Final = (MICROSOFT_APP_PASSWORD, MICROSOFT_APP_CERTIFICATE, MICROSOFT_APP_FEDERATED_IDENTITY)
-ANSWERS: Final = (STREAMING,)
+ANSWERS: Final = (STREAMING, CONTEXT_MESSAGES)
 TEAMS_ACCESS: Final = (ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS)
 TEAMS: Final = (
     MICROSOFT_APP_ID,

@@ -26,7 +26,9 @@ from tests.support.fakes import (
     FakeIncoming,
     FakePictures,
     MemoryConversations,
+    MemoryFeedback,
     MemoryFiles,
+    NoTurns,
     message,
 )
 from tests.support.waiting import until
@@ -71,7 +73,7 @@ async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(t
     handler, apologise = partial(run_turn, outside=outside), partial(give_up, outside=outside)
     engine = Engine(ledger=SqliteLedger(SqliteFile(tmp_path / "l.sqlite")), handler=handler, give_up=apologise)
     await engine.start()
-    intake = Intake(engine=engine, channel=channel, patience_s=60)
+    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), patience_s=60)
     waits_s: list[float] = []
 
     async def flood() -> None:

@@ -27,6 +27,7 @@ class Posted:
     activity: dict[str, Any]
     activity_id: str = ""  # of PUT and DELETE: which one; of POST: the id that was given, if one was
     headers: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
     peer_port: int = 0  # tells one connection from another
 
     @property
@@ -187,6 +188,7 @@ class StandInConnector:
             activity=activity,
             activity_id=request.match_info.get("activity", ""),
             headers=dict(request.headers),
+            query=dict(request.query),
             peer_port=request.transport.get_extra_info("peername")[1] if request.transport else 0,
         )
         self.requests.append(posted)

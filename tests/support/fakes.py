@@ -25,6 +25,7 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
+from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.parts import Part, StoredFile
 from bot.ports import FileLinks, LedgerEntry, Live, StatusMessage
@@ -43,6 +44,7 @@ from bot.run import (
     ToolOutput,
     Unknowable,
 )
+from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
@@ -142,6 +144,30 @@ class MemoryLedger:
         await asyncio.sleep(0)
         if self.full:
             raise StorageError("disk full")
+
+
+class NoTurns:
+    """Knows no turn."""
+
+    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
+        return []
+
+
+class MemoryFeedback:
+    """Keeps what is said of any message."""
+
+    def __init__(self) -> None:
+        self.kept: list[Feedback] = []
+
+    async def keep(self, feedback: Feedback) -> bool:
+        self.kept.append(feedback)
+        return True
+
+    async def page(self, after: int, limit: int) -> list[FeedbackRecord]:
+        return []
+
+    async def forget(self, key: ConversationKey) -> int:
+        return 0
 
 
 COMPLETED = Settled(outcome=RunOutcome(end=RunEnd.COMPLETED))

@@ -16,8 +16,9 @@ from aiohttp import web
 from adapters.teams.authentication import Authentication, LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
-from bot.conversation import ActivityId, ConversationReference, Incoming
+from bot.conversation import EDIT_MARK, ActivityId, ConversationReference, Incoming
 from bot.errors import StorageError
+from bot.feedback import Feedback
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import IDLE_S, HttpRunner
 from httpkit.loopback import loopback_only
@@ -38,6 +39,8 @@ class Accepted:
     messages: list[Incoming] = field(default_factory=list)
     deleted: list[ActivityId] = field(default_factory=list)
     refused: list[Incoming] = field(default_factory=list)  # each time, though it is told once
+    rated: list[Feedback] = field(default_factory=list)
+    overheard: list[Incoming] = field(default_factory=list)
     full: bool = False
 
     async def accept(self, message: Incoming) -> bool:
@@ -60,6 +63,24 @@ class Accepted:
                 self.messages[place] = message
                 return True
         return False
+
+    async def ask_again(self, edited: Incoming) -> bool:
+        """The latest message is asked again, as if it had been answered."""
+        if self.full:
+            raise StorageError("the disk is full")
+        if not self.messages or self.messages[-1].id.partition(EDIT_MARK)[0] != edited.reference.reply_to:
+            return False
+        await self.accept(edited)
+        return True
+
+    async def rate(self, feedback: Feedback) -> bool:
+        if self.full:
+            raise StorageError("the disk is full")
+        self.rated.append(feedback)
+        return True
+
+    def overhear(self, message: Incoming) -> None:
+        self.overheard.append(message)
 
     async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
         if self.full:

@@ -11,7 +11,7 @@ from bot.intake import Intake
 from bot.parts import TextPart
 from bot.turn import Turn
 from bot.turn_record import ANSWERED, Outcome
-from tests.support.fakes import FakeChannel, MemoryLedger, message
+from tests.support.fakes import FakeChannel, MemoryFeedback, MemoryLedger, NoTurns, message
 
 
 async def nothing(turn: Turn, error: Exception) -> Outcome:
@@ -31,7 +31,7 @@ async def accepted(*messages: str, scope: Scope = Scope.PERSONAL, channel: FakeC
     channel = channel or FakeChannel()
     engine = busy_engine(MemoryLedger())
     await engine.start()
-    intake = Intake(engine=engine, channel=channel, patience_s=0.0)
+    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), patience_s=0.0)
     for number, text in enumerate(messages):
         incoming = message(text, id=f"m{number}")
         await intake.accept(replace(incoming, reference=replace(incoming.reference, scope=scope)))
@@ -72,7 +72,7 @@ async def test_a_message_that_is_worked_on_soon_gets_no_notice() -> None:
 
     engine = Engine(ledger=MemoryLedger(), handler=quick, give_up=nothing)
     await engine.start()
-    intake = Intake(engine=engine, channel=channel, patience_s=0.05)
+    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), patience_s=0.05)
     await intake.accept(message("one"))
     await intake.accept(message("two", id="m2"))
     done.set()
@@ -85,7 +85,7 @@ async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_bu
     ledger = MemoryLedger()
     engine = busy_engine(ledger)
     await engine.start()
-    intake = Intake(engine=engine, channel=FakeChannel(), patience_s=60)
+    intake = Intake(engine=engine, channel=FakeChannel(), turns=NoTurns(), feedback=MemoryFeedback(), patience_s=60)
     texts = [*(f"question {number}" for number in range(MAX_WAITING + 3)), "/new"]
     for number, text in enumerate(texts):
         assert await intake.accept(message(text, id=f"m{number}"))

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from bot.codec import message_from_json, message_to_json
+from bot.conversation import ActivityId
 from tests.support.teams_client import Door, open_door, recorded
 
 
@@ -64,11 +68,82 @@ async def test_every_other_kind_of_activity_is_acknowledged_known_or_not(
     assert door.accepted.messages == []
 
 
-@pytest.mark.parametrize("shape", ["invoke_feedback", "invoke_card_action"])
-async def test_an_invoke_is_answered_at_once_with_not_implemented(door: Door, shape: str) -> None:
-    status, answer = await door.post(recorded(shape))
+async def test_an_invoke_that_the_bot_never_offered_is_answered_at_once_with_not_implemented(door: Door) -> None:
+    status, answer = await door.post(recorded("invoke_card_action"))
 
     assert (status, answer["error"]["code"]) == (501, "NotImplemented")
+    assert door.accepted.messages == []
+
+
+def feedback(reaction: object = "like", comment: object = '{"feedbackText":"Well done"}', **changes: Any) -> Any:
+    value = {"actionName": "feedback", "actionValue": {"reaction": reaction, "feedback": comment}}
+    return recorded("invoke_feedback", **{"value": value, "replyToId": "answer-1", **changes})
+
+
+@pytest.mark.parametrize(
+    ("comment", "heard"),
+    [
+        ('{"feedbackText":" Well done "}', "Well done"),
+        ({"feedbackText": "Well done"}, "Well done"),
+        ("bad", "bad"),  # as the Agents Playground sends it
+        ("{no json", "{no json"),
+        ('{"feedbackText":5}', ""),
+        ('{"feedbackText":"%s"}' % ("x" * 10_000), "x" * 4_000),
+        ("", ""),
+        (None, ""),
+        (["x"], ""),
+    ],
+)
+async def test_feedback_is_answered_with_an_empty_object_and_kept(door: Door, comment: object, heard: str) -> None:
+    assert await door.post(feedback("dislike", comment)) == (200, {})
+    [rated] = door.accepted.rated
+    assert (rated.rated, rated.reaction, rated.comment) == ("answer-1", "dislike", heard)
+
+
+async def test_feedback_that_cannot_be_stored_is_to_be_sent_again(door: Door) -> None:
+    door.accepted.full = True
+    assert (await door.post(feedback()))[0] == 503
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"actionName": "feedback"},
+        {"actionName": "feedback", "actionValue": {"reaction": "love"}},
+        {"actionName": "feedback", "actionValue": {"reaction": 5}},
+        {"actionName": "another", "actionValue": {"reaction": "like"}},
+        "feedback",
+        None,
+    ],
+)
+async def test_what_is_no_feedback_is_not_implemented(door: Door, value: object) -> None:
+    assert (await door.post(feedback(value=value)))[0] == 501
+    assert door.accepted.rated == []
+
+
+_OFFERED = {"teamsbot": "ask", "question": "plot x^2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "body"),
+    [
+        ("adaptiveCard/action", {"action": {"type": "Action.Execute", "verb": "ask", "data": _OFFERED}}, True),
+        ("suggestedActions/submit", _OFFERED, False),
+        ("suggestedAction/submit", {"action": {"data": _OFFERED}}, False),
+    ],
+)
+async def test_what_is_pressed_is_asked_once_also_when_the_invoke_comes_again_under_a_new_id(
+    door: Door, name: str, value: object, *, body: bool
+) -> None:
+    for id_ in ("i1", "i1", "i2"):
+        press = recorded("invoke_card_action", name=name, value=value, id=id_, timestamp=f"2026-11-29T08:00:0{id_[1]}Z")
+        status, answer = await door.post(press)
+        assert (status, bool(answer)) == (200, body)
+    [asked] = door.accepted.messages
+    assert asked.text == "plot x^2"
+    assert asked.reference.reply_to == recorded("invoke_card_action")["replyToId"]
+    await door.post(recorded("invoke_card_action", name=name, value=value, **{"from": {"id": "29:bob"}}))
+    assert len(door.accepted.messages) == 2
 
 
 @pytest.mark.parametrize("name", [None, "fileConsent/invoke", "task/fetch", "signin/verifyState", "tab/fetch", "x"])
@@ -110,6 +185,41 @@ async def test_a_deleted_message_is_withdrawn(door: Door) -> None:
 
     assert await door.post(deletion) == (202, None)
     assert door.accepted.deleted == [message.id for message in door.accepted.messages]
+
+
+async def test_an_edit_of_the_latest_message_is_a_new_message_that_replies_to_it_and_comes_once(door: Door) -> None:
+    await door.post(recorded("personal"))
+    [asked] = door.accepted.messages
+    door.accepted.messages[0] = replace(asked, id=ActivityId(asked.id + ";edit=0"))  # not waiting any more
+    edit = recorded("personal", type="messageUpdate", text="hello, edited", timestamp="2026-11-29T08:00:00Z")
+    for _ in range(2):
+        assert await door.post(edit) == (202, None)
+    _, again = door.accepted.messages
+    assert again.text == "hello, edited"
+    assert again.id.startswith(f"{asked.id};edit=")
+    assert again.reference.reply_to == asked.id
+    edit["channelData"]["eventType"] = "undeleteMessage"
+    await door.post({**edit, "text": "back again"})
+    assert len(door.accepted.messages) == 2
+
+
+async def test_what_is_said_to_others_is_overheard_and_not_accepted(door: Door) -> None:
+    await door.post(recorded("group", text="among ourselves", entities=[]))
+    await door.post(recorded("personal", text="to the bot", entities=[]))
+    assert [message.text for message in door.accepted.overheard] == ["among ourselves"]
+    assert [message.text for message in door.accepted.messages] == ["to the bot"]
+
+
+async def test_a_targeted_message_is_for_the_bot_and_a_conversation_of_its_own(door: Door) -> None:
+    activity = recorded("group", text="between us", entities=[])
+    activity["recipient"]["isTargeted"] = True
+    await door.post(activity)
+    await door.post(recorded("group"))
+    private, shared = door.accepted.messages
+    assert (private.text, private.key.private_to) == ("between us", activity["from"]["id"])
+    assert private.key.conversation == shared.key.conversation
+    assert str(private.key) != str(shared.key)
+    assert message_from_json(message_to_json(private))[0] == private
 
 
 async def test_an_edit_that_takes_the_mention_away_changes_nothing(door: Door) -> None:
