@@ -5,6 +5,7 @@ BotError                         str(error) is for the log; `apology`, said thro
 ├── AttachmentError              a file that came with a message cannot be taken
 ├── StorageError                 the ledger or the file store cannot be written or read
 │   └── StorageInUseError        another process holds it
+├── FunctionsError               the operator's functions cannot be used: the start says what to change
 ├── AssistantError
 │   ├── AssistantUnavailableError    down, slow, resetting, rate limited: later may work
 │   ├── AssistantRefusedError        wrong key, no right, unknown model: an administrator must act
@@ -63,6 +64,12 @@ class StorageInUseError(StorageError):
     """Another process holds the data folder."""
 
     code = "storage_in_use"
+
+
+class FunctionsError(BotError):
+    """The operator's functions cannot be used as they are; the message says what to change, and where."""
+
+    code = "functions"
 
 
 class AssistantError(BotError):

@@ -25,7 +25,7 @@ import click
 from bot.errors import BotError, StorageInUseError
 from service.greeting import Started, assistants_greeting, bot_greeting, describe_assistant
 from service.listen_socket import PortTakenError
-from service.settings import Backend, LogFormat, LogLevel, Settings, SettingsError
+from service.settings import Backend, FunctionsSettings, LogFormat, LogLevel, Settings, SettingsError, read_functions
 
 log = logging.getLogger(__name__)
 
@@ -257,6 +257,54 @@ async def _export_feedback(settings: Settings) -> None:
     click.echo(csv_heading(), nl=False)
     async for records in read_feedback(settings):
         click.echo(csv_lines(records), nl=False)
+
+
+@main.group("functions", invoke_without_command=True)
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Instead of the setting FUNCTIONS_DIR."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON schemas, as the model gets them.")
+@click.pass_context
+def own_functions(context: click.Context, *, folder: Path | None, as_json: bool) -> None:
+    """List or call functions of your own.
+
+    They are those of FUNCTIONS_DIR; if something is wrong with them, it is said where and what to do.
+    """
+    try:
+        own = read_functions(os.environ, context.obj, folder)
+    except SettingsError as error:
+        _stop_for(error)
+    if own is None:
+        _stop("There are no functions. Set FUNCTIONS_DIR, or name a folder: teamsbot functions --dir PATH")
+    context.obj = own
+    if context.invoked_subcommand is None:
+        from service import function_trial
+
+        form = function_trial.as_json if as_json else function_trial.listed
+        _try(form(own))
+
+
+@own_functions.command("call")
+@click.argument("name")
+@click.argument("arguments", default="{}")
+@click.pass_obj
+def call_function(own: FunctionsSettings, name: str, arguments: str) -> None:
+    """Call a function as the model does, with ARGUMENTS as JSON, and print what the model reads.
+
+    What the function prints goes to standard error. You are its caller, without a directory id.
+    """
+    from service import function_trial
+
+    _try(function_trial.called(own, name, arguments))
+
+
+def _try(trial: Coroutine[None, None, str]) -> None:
+    try:
+        click.echo(asyncio.run(trial))
+    except BotError as error:
+        _stop(f"{str(error)[:1].upper()}{str(error)[1:]}")
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
 
 
 @main.command()

@@ -27,7 +27,8 @@ from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.embedded.models.tutor_model import TutorModel
 from adapters.embedded.object_store import StoreError, StoreInUseError
 from adapters.file_links import SignedLinks
-from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
+from adapters.functions.function_folder import FunctionFolder
+from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant, tools_with
 from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
@@ -43,6 +44,7 @@ from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
+from bot.functions import FunctionDefinition, NoFunctions
 from bot.intake import Intake
 from bot.ports import (
     Conversations,
@@ -51,6 +53,7 @@ from bot.ports import (
     FileLinks,
     FileReader,
     FileStore,
+    Functions,
     Ledger,
     ThreadStates,
     TurnsOfConversation,
@@ -172,9 +175,10 @@ async def open_bot(
     """
     hooks = hooks or Hooks()
     async with AsyncExitStack() as stack:
+        functions = await open_functions(settings)
         sandbox = await stack.enter_async_context(open_sandbox(settings))
         client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
-        assistant = await find_assistant(client, settings, stores.conversations, hooks)
+        assistant = await find_assistant(client, settings, stores.conversations, functions, hooks)
         stack.push_async_callback(assistant.close)
         session = await stack.enter_async_context(connector_session())
         token = await stack.enter_async_context(open_bot_token(settings))
@@ -193,6 +197,7 @@ async def open_bot(
             conversations=stores.conversations,
             files=incoming,
             writer=ReplyWriter(assistant=assistant, files=storage.files, pictures=ConfinedPictures(sandbox=sandbox)),
+            functions=functions,
         )
         engine = Engine(
             ledger=stores.ledger,
@@ -221,6 +226,16 @@ async def open_bot(
             session=session,
             sandbox=sandbox,
         )
+
+
+async def open_functions(settings: Settings) -> Functions:
+    """The functions in the folder that the settings name. Raises FunctionsError."""
+    own = settings.functions
+    if own is None:
+        return NoFunctions()
+    functions = await FunctionFolder.open(own.folder, deadline_s=own.deadline_s, environment=own.environment)
+    log.info("functions loaded", extra={"functions": [definition.name for definition in functions.definitions]})
+    return functions
 
 
 @asynccontextmanager
@@ -325,24 +340,37 @@ async def open_client(settings: Settings, sandbox: Sandbox, hooks: Hooks) -> Asy
 
 
 async def find_assistant(
-    client: Client, settings: Settings, states: ThreadStates, hooks: Hooks | None = None
+    client: Client, settings: Settings, states: ThreadStates, functions: Functions, hooks: Hooks | None = None
 ) -> AssistantsBackend | ResponsesBackend:
     """The assistant that the settings name, which is created if there is none. Raises AssistantError."""
     if settings.backend is Backend.RESPONSES:
         return responses_backend(settings, client, states)
-    profile = assistant_profile(settings, settings.assistant_name, settings.assistant_instructions)
+    tools: list[object] = []
+    if settings.assistant_id is None:
+        profile = assistant_profile(
+            settings, settings.assistant_name, settings.assistant_instructions, functions.definitions
+        )
+        assistant_id = await ensure_assistant(client, profile)
+        # With each run too: assistants that were made on the chat page have the functions of that day.
+        tools = [*profile.tools] if functions.definitions else []
+    else:
+        assistant_id = settings.assistant_id
+        tools = await tools_with(client, assistant_id, functions.definitions) if functions.definitions else []
     return AssistantsBackend(
-        assistant_id=settings.assistant_id or await ensure_assistant(client, profile),
+        assistant_id=assistant_id,
         client=client,
+        tools=tools,
         chosen=(hooks or Hooks()).assistant_of,
         uploads_kept_s=UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
         pace=PollingPace(deadline_s=settings.run_deadline_s),
     )
 
 
-def assistant_profile(settings: Settings, name: str, instructions: str) -> AssistantProfile:
+def assistant_profile(
+    settings: Settings, name: str, instructions: str, functions: tuple[FunctionDefinition, ...] = ()
+) -> AssistantProfile:
     """What an assistant with the model of this service is created from."""
-    return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
+    return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR, functions=functions)
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
 from bot.turn_story import Outside, give_up, run_turn
-from service.compose import Hooks, find_assistant, open_client, open_sandbox
+from service.compose import Hooks, find_assistant, open_client, open_functions, open_sandbox
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.terminal_view import TerminalView
@@ -135,15 +135,17 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
     database = SqliteFile(settings.data_dir / "teamsbot.sqlite")
     channel = TerminalChannel()
     async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
+        functions = await open_functions(settings)
         files = TerminalFiles(settings.data_dir / "files")
         conversations = SqliteConversations(database, backend=settings.backend)
-        assistant = await find_assistant(client, settings, conversations)
+        assistant = await find_assistant(client, settings, conversations, functions)
         outside = Outside(
             assistant=assistant,
             channel=channel,
             conversations=conversations,
             files=GivenPaths(),
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
+            functions=functions,
         )
 
         async def handle(turn: Turn) -> Outcome:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from adapters.openai.client import Client, path_to
 from adapters.openai.wire import Fields
 from bot.errors import AssistantRefusedError
+from bot.functions import FunctionDefinition
 
 _PAGE = 100
 _MAX_PAGES = 50
@@ -20,11 +22,44 @@ class AssistantProfile:
     name: str
     instructions: str
     model: str
+    functions: tuple[FunctionDefinition, ...] = ()
+
+    @property
+    def tools(self) -> list[dict[str, object]]:
+        """Code Interpreter is what this bot is for."""
+        return [{"type": "code_interpreter"}, *function_tools(self.functions)]
 
     def body(self) -> dict[str, object]:
-        """As the service wants it; Code Interpreter is what this bot is for."""
-        tools = [{"type": "code_interpreter"}]
-        return {"name": self.name, "instructions": self.instructions, "model": self.model, "tools": tools}
+        """As the service wants it."""
+        return {"name": self.name, "instructions": self.instructions, "model": self.model, "tools": self.tools}
+
+
+def function_tools(functions: Sequence[FunctionDefinition]) -> list[dict[str, object]]:
+    """Functions as tools of an assistant or of a run."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": it.name, "description": it.description, "parameters": dict(it.parameters)},
+        }
+        for it in functions
+    ]
+
+
+async def tools_with(client: Client, assistant_id: str, functions: Sequence[FunctionDefinition]) -> list[object]:
+    """The tools that an assistant has at its service, and these functions. Raises AssistantError.
+
+    A function of the same name that the assistant has is left out.
+    """
+    body = (await client.get(path_to("assistants", assistant_id))).body
+    own = body.get("tools") if isinstance(body, dict) else None
+    names = {function.name for function in functions}
+    kept = [tool for tool in own or () if not (isinstance(tool, dict) and _function_name(tool) in names)]
+    return [*kept, *function_tools(functions)]
+
+
+def _function_name(tool: dict[str, object]) -> object:
+    function = tool.get("function")
+    return function.get("name") if isinstance(function, dict) else None
 
 
 async def ensure_assistant(client: Client, profile: AssistantProfile) -> str:
@@ -36,7 +71,9 @@ async def ensure_assistant(client: Client, profile: AssistantProfile) -> str:
     if found is None:
         return await client.make(path_to("assistants"), profile.body(), find=partial(_find_id, client, profile.name))
     assistant_id = found.text("id")
-    if (found.text_if_any("instructions"), found.text_if_any("model")) != (profile.instructions, profile.model):
+    had_functions = any(tool.text_if_any("type") == "function" for tool in found.objects_if_any("tools"))
+    changed = (found.text_if_any("instructions"), found.text_if_any("model")) != (profile.instructions, profile.model)
+    if changed or had_functions or profile.functions:
         await client.post(path_to("assistants", assistant_id), profile.body(), repeatable=True)
     return assistant_id
 

@@ -92,6 +92,7 @@ class AssistantsBackend(Assistant):
         assistant_id: str,
         client: Client,
         chosen: Chosen = nobody,
+        tools: Sequence[object] = (),
         uploads_kept_s: int | None = None,
         streaming: bool = True,
         max_silence_s: float = _MAX_SILENCE_S,
@@ -100,13 +101,16 @@ class AssistantsBackend(Assistant):
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
+        """`tools`: what every run is offered instead of its assistant's own tools; those where it is empty.
+
+        `uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
 
         With `streaming` runs are followed by their event streams at services that have them. A stream that is silent
         for `max_silence_s` is given up, and its run is polled.
         """
         self.assistant_id = assistant_id
         self._chosen = chosen
+        self._tools = {"tools": list(tools)} if tools else {}
         self._client = client
         kept = {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(uploads_kept_s)}
         self._lifetime = kept if uploads_kept_s else {}
@@ -152,6 +156,7 @@ class AssistantsBackend(Assistant):
             "assistant_id": self._chosen(ask.conversation) or self.assistant_id,
             "additional_messages": [message_body(ask)],
             "metadata": {_NAME: name, _CHANNEL: ask.conversation.channel},
+            **self._tools,
         }
         find = partial(self._run_named, thread, name)
         make = partial(self._client.make, path_to("threads", thread, "runs"), body, find=find)

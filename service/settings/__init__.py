@@ -11,12 +11,14 @@ from service.settings.settings import (
     ClientSecret,
     FederatedIdentity,
     FoundryEndpoint,
+    FunctionsSettings,
     ManagedIdentity,
     ModelEndpoint,
     OpenAIEndpoint,
     Settings,
     SettingsError,
     TeamsSettings,
+    read_functions,
 )
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "ClientSecret",
     "FederatedIdentity",
     "FoundryEndpoint",
+    "FunctionsSettings",
     "LogFormat",
     "LogLevel",
     "ManagedIdentity",
@@ -38,4 +41,5 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TeamsSettings",
+    "read_functions",
 ]

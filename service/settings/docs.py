@@ -28,7 +28,8 @@ with exit code 2. `teamsbot config` prints every setting, its value (keys: set o
 `--json` for programs.
 
 Unknown names are mistakes if they begin with `TEAMSBOT_`, `ASSISTANT_`, `ASSISTANTS_` or `MicrosoftApp`, or if
-they are in the file and look like a misspelt setting. Other names are ignored.
+they are in the file and look like a misspelt setting. Names that begin with `FN_` are passed on to the functions of
+FUNCTIONS_DIR. Other names are ignored.
 """
 
 

@@ -27,6 +27,7 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
     yield from _check_teams(reading)
     yield from _check_model_service(reading, backend)
     yield from _check_storage(reading, backend)
+    yield from _check_functions(reading, backend)
     match backend:
         case Backend.EMBEDDED:
             yield from _check_embedded(reading)
@@ -177,6 +178,20 @@ def _check_storage(reading: Reading, backend: Backend | None) -> Iterator[Mistak
             by_key,
             f"or AZURE_STORAGE_ACCOUNT_URL must be set because of {database}: other processes cannot read this one's "
             "DATA_DIR. For a single process leave DATABASE_URL unset",
+        )
+
+
+def _check_functions(reading: Reading, backend: Backend | None) -> Iterator[Mistake]:
+    if not reading.has(table.FUNCTIONS_DIR):
+        if reading.has(table.FUNCTIONS_TIMEOUT_S):
+            yield _wrong(reading, table.FUNCTIONS_TIMEOUT_S, "would have no effect: FUNCTIONS_DIR is not set")
+    elif backend is Backend.EMBEDDED and not _names_set(reading, (*_OPENAI, *AZURE_OPENAI)):
+        yield _wrong(
+            reading,
+            table.FUNCTIONS_DIR,
+            "would have no effect: the built-in tutor calls no functions. Set OPENAI_BASE_URL and MODEL, such as those "
+            "of Ollama; `teamsbot functions` tries functions without a model",
+            example="OPENAI_BASE_URL=http://127.0.0.1:11434/v1",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,10 @@ from service.settings.rules import check_together
 from service.settings.secret import Secret
 from service.settings.sources import Mistake, Reading, read_settings
 
+# What a program needs of its environment: where programs, home and certificates are. Nothing of it is a secret.
+_FOR_ANY_PROGRAM = frozenset(
+    ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+)
 _OPENAI_URL = "https://api.openai.com/v1"
 
 
@@ -138,6 +142,15 @@ class TeamsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionsSettings:
+    """Functions of the operator's own. `environment` is all that their processes see of this one's."""
+
+    folder: Path
+    deadline_s: float
+    environment: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, parsed and checked.
 
@@ -172,6 +185,7 @@ class Settings:
     sandbox_python: Path
     sandbox_at_least: IsolationLevel | None  # as demanded in so many words
     run_deadline_s: float
+    functions: FunctionsSettings | None
     teams_app: TeamsApp
     log_level: LogLevel | None  # None: by where the log goes
     log_format: LogFormat
@@ -208,11 +222,37 @@ class Settings:
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
             sandbox_at_least=reading.optional(table.SANDBOX_AT_LEAST),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
+            functions=_functions(reading, environ),
             teams_app=_teams_app(reading),
             log_level=reading.optional(table.LOG_LEVEL),
             log_format=reading.value(table.LOG_FORMAT),
             no_color=reading.optional(table.NO_COLOR) is not None,
         )
+
+
+def read_functions(environ: Mapping[str, str], env_file: Path, folder: Path | None) -> FunctionsSettings | None:
+    """The settings of functions alone, whatever is wrong with others; `folder` goes before FUNCTIONS_DIR.
+
+    None without a folder. Raises SettingsError.
+    """
+    environ = environ if folder is None else {**environ, table.FUNCTIONS_DIR.name: str(folder)}
+    reading = read_settings(environ, env_file)
+    names = {table.FUNCTIONS_DIR.name, table.FUNCTIONS_TIMEOUT_S.name}
+    if mistakes := tuple(mistake for mistake in reading.mistakes if mistake.name in names):
+        raise SettingsError(mistakes)
+    return _functions(reading, environ)
+
+
+def _functions(reading: Reading, environ: Mapping[str, str]) -> FunctionsSettings | None:
+    folder = reading.optional(table.FUNCTIONS_DIR)
+    if folder is None:
+        return None
+    passed_on = {name: value for name, value in environ.items() if name in _FOR_ANY_PROGRAM}
+    return FunctionsSettings(
+        folder=folder.resolve(),
+        deadline_s=reading.value(table.FUNCTIONS_TIMEOUT_S),
+        environment={"LANG": "C.UTF-8", **passed_on, **reading.for_functions},
+    )
 
 
 def chat_page_port(reading: Reading) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,6 +16,9 @@ Value = TypeVar("Value")
 
 ENVIRONMENT: Final = "environment"
 """The origin of what was not found in a file."""
+
+FUNCTION_PREFIX: Final = "FN_"
+"""What names of variables begin with that are for functions of the operator, and no settings."""
 
 _OUR_PREFIXES = ("TEAMSBOT_", "ASSISTANT_", "ASSISTANTS_", "MICROSOFTAPP")
 _NAMES = {name.upper(): name for setting in SETTINGS for name in setting.names}
@@ -63,6 +66,7 @@ class Reading:
     found: Mapping[str, Found]
     mistakes: tuple[Mistake, ...]
     ignored: tuple[str, ...]
+    for_functions: Mapping[str, str] = field(default_factory=dict, repr=False)  # variables; may hold secrets
 
     def has(self, setting: Setting[object]) -> bool:
         """Whether it is set, validly or not."""
@@ -100,7 +104,8 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Reading:
             ignored.append(stranger.name)
         else:
             mistakes.append(mistake)
-    return Reading(found=found, mistakes=tuple(mistakes), ignored=tuple(ignored))
+    for_functions = {name: it.text for name, it in places.items() if name.startswith(FUNCTION_PREFIX)}
+    return Reading(found=found, mistakes=tuple(mistakes), ignored=tuple(ignored), for_functions=for_functions)
 
 
 def _mistakes_in_file(file: EnvFile) -> Iterator[Mistake]:
@@ -138,7 +143,7 @@ def _unknown_names(environ: Mapping[str, str], file: EnvFile) -> Iterator[Found]
         if name not in known and name.upper().startswith(_OUR_PREFIXES):
             yield Found(name=name, text="", origin=ENVIRONMENT)
     for line in file.lines:
-        if line.name not in known and line.name not in environ:
+        if line.name not in known and line.name not in environ and not line.name.startswith(FUNCTION_PREFIX):
             yield Found(name=line.name, text="", origin=line.origin)
 
 

@@ -254,6 +254,14 @@ TEAMSBOT_RUN_DEADLINE_S: Final = Setting(
     "TEAMSBOT_RUN_DEADLINE_S", parsers.duration_s, "600", "600",
     "Time limit for one answer, in seconds.")
 
+FUNCTIONS_DIR: Final = Setting(
+    "FUNCTIONS_DIR", parsers.folder, None, "/etc/teamsbot/functions",
+    "Folder of Python files with functions that the assistant may call (docs/functions.md). Only its owner may be able "
+    "to change what is in it.")
+FUNCTIONS_TIMEOUT_S: Final = Setting(
+    "FUNCTIONS_TIMEOUT_S", parsers.duration_s, "30", "10",
+    "Time limit for one call of such a function, in seconds; then its process is killed.")
+
 TEAMS_APP_NAME: Final = Setting(
     "TEAMS_APP_NAME", parsers.app_name, None, "Math Tutor",
     "Name under which Teams shows the app; at most 23 characters, since a package for tests adds its stage.",
@@ -331,6 +339,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
         *AZURE_AI,
     ),
     "Running code": (TEAMSBOT_SANDBOX_PYTHON, SANDBOX_AT_LEAST, TEAMSBOT_RUN_DEADLINE_S),
+    "Functions of your own": (FUNCTIONS_DIR, FUNCTIONS_TIMEOUT_S),
     "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,
     "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
 }

@@ -30,6 +30,7 @@ class Endpoint(StrEnum):
     LIST_ASSISTANTS = "list assistants"
     CREATE_ASSISTANT = "create assistant"
     UPDATE_ASSISTANT = "update assistant"
+    GET_ASSISTANT = "get assistant"
     CREATE_THREAD = "create thread"
     CREATE_RUN = "create run"
     LIST_RUNS = "list runs"
@@ -132,6 +133,7 @@ class FakeAssistants:
             ("assistants", Endpoint.LIST_ASSISTANTS, lambda r, _: _page(r, list(state.assistants.values()))),
             ("assistants", Endpoint.CREATE_ASSISTANT, lambda _, body: web.json_response(state.create_assistant(body))),
             ("assistants/{assistant}", Endpoint.UPDATE_ASSISTANT, self._update_assistant),
+            ("assistants/{assistant}", Endpoint.GET_ASSISTANT, self._get_assistant),
             ("threads", Endpoint.CREATE_THREAD, lambda _, __: web.json_response(state.create_thread())),
             ("threads/{thread}/runs", Endpoint.CREATE_RUN, self._create_run),
             ("threads/{thread}/runs", Endpoint.LIST_RUNS, lambda r, _: _page(r, state.runs_of(_in(r, "thread")))),
@@ -244,6 +246,9 @@ class FakeAssistants:
         assistant = self.state.assistants[_in(request, "assistant")]
         assistant.update(body)
         return web.json_response(assistant)
+
+    def _get_assistant(self, request: web.Request, _body: Any) -> web.Response:
+        return web.json_response(self.state.assistants[_in(request, "assistant")])
 
     def _create_run(self, request: web.Request, body: Json) -> web.Response:
         if self.refuses_streams and "stream" in body:

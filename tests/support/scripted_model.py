@@ -35,6 +35,14 @@ class WritesCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallFunctions:
+    """The model wants these functions called, each with its arguments, then says what `then` makes of the outputs."""
+
+    calls: tuple[tuple[str, str], ...]  # name, and arguments as JSON text
+    then: Callable[[list[str]], str | CallFunctions] = ", ".join
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """The endpoint answers with this instead."""
 
@@ -43,7 +51,7 @@ class Trouble:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Line = str | RunCode | WritesCode | Trouble
+Line = str | RunCode | WritesCode | CallFunctions | Trouble
 
 
 class ScriptedModel:
@@ -59,6 +67,7 @@ class ScriptedModel:
         self.may_answer.set()
         self._server = TestServer(self._app())
         self._call_numbers = itertools.count(1)
+        self._functions: dict[tuple[tuple[str, str], ...], Callable[[list[str]], str | CallFunctions]] = {}  # by calls
         self._pending: dict[str, str | Callable[[str], str]] = {}  # by code: ids are the server's to change
 
     @property
@@ -94,15 +103,25 @@ class ScriptedModel:
             return web.Response(status=trouble.status or 500, text=trouble.body, headers=trouble.headers)
         await self.may_answer.wait()
         last = exchange["messages"][-1]
+        answered = _answered_calls(exchange["messages"])
+        if tuple(answered) in self._functions:
+            return self._reply(exchange, self._functions[tuple(answered)](list(answered.values())))
         if last["role"] == "tool" or _text(last).startswith(_OUTPUT):
             then = self._pending[_code_answered_by(exchange["messages"])]
             return self._say(exchange, then if isinstance(then, str) else then(_text(last).removeprefix(_OUTPUT)))
-        line = self.script.popleft() if self.script else self.otherwise(_text(last))
+        return self._reply(exchange, self.script.popleft() if self.script else self.otherwise(_text(last)))
+
+    def _reply(self, exchange: Exchange, line: Line) -> web.Response:
         match line:
             case Trouble():
                 return web.Response(status=line.status, text=line.body, headers=line.headers)
-            case RunCode():
-                return self._call(exchange, line)
+            case RunCode(code=code, then=then):
+                self._pending[code] = then
+                return self._call(exchange, {"name": "code_interpreter", "arguments": json.dumps({"code": code})})
+            case CallFunctions(calls=calls, then=next_line):
+                self._functions[calls] = next_line
+                functions = [{"name": name, "arguments": arguments} for name, arguments in calls]
+                return self._call(exchange, *functions)
             case WritesCode():
                 self._pending[line.code] = line.then
                 return self._say(exchange, line.text)
@@ -112,11 +131,8 @@ class ScriptedModel:
     def _say(self, exchange: Exchange, text: str) -> web.Response:
         return _completion(exchange, {"role": "assistant", "content": text}, "stop")
 
-    def _call(self, exchange: Exchange, line: RunCode) -> web.Response:
-        call_id = f"call_{next(self._call_numbers)}"
-        self._pending[line.code] = line.then
-        function = {"name": "code_interpreter", "arguments": json.dumps({"code": line.code})}
-        calls = [{"id": call_id, "type": "function", "function": function}]
+    def _call(self, exchange: Exchange, *functions: dict[str, str]) -> web.Response:
+        calls = [{"id": f"call_{next(self._call_numbers)}", "type": "function", "function": it} for it in functions]
         return _completion(exchange, {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls")
 
 
@@ -141,6 +157,17 @@ def _text(message: dict[str, Any]) -> str:
 
 
 _OUTPUT = "[Output of the code:]\n"  # to a model that cannot call
+
+
+def _answered_calls(messages: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """The outputs at the end of a conversation, by the calls that they answer; calls alike count once."""
+    outputs = {}
+    for message in reversed(messages):
+        if message["role"] != "tool":
+            break
+        outputs[message["tool_call_id"]] = _text(message)
+    calls = [call for message in messages for call in message.get("tool_calls") or [] if call["id"] in outputs]
+    return {(call["function"]["name"], call["function"]["arguments"]): outputs[call["id"]] for call in calls}
 
 
 def _code_answered_by(messages: list[dict[str, Any]]) -> str:

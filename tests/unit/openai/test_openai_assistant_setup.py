@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant
+from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant, function_tools, tools_with
 from adapters.openai.client import Client
+from bot.functions import FunctionDefinition
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants, Fault
 from tests.support.impatient_client import calling
@@ -52,3 +53,26 @@ async def test_changed_instructions_reach_the_assistant_that_is_there(service: F
     made = await ensure_assistant(client, PROFILE)
     assert await ensure_assistant(client, replace(PROFILE, instructions="Be brief.")) == made
     assert service.state.assistants[made]["instructions"] == "Be brief."
+
+
+LOOK_UP = FunctionDefinition(name="look_up", description="Look up.", parameters={"type": "object", "properties": {}})
+
+
+async def test_functions_come_and_go_with_the_profile(service: FakeAssistants, client: Client) -> None:
+    made = await ensure_assistant(client, PROFILE)
+    await ensure_assistant(client, replace(PROFILE, functions=(LOOK_UP,)))
+    [_, tool] = service.state.assistants[made]["tools"]
+    assert tool == {
+        "type": "function",
+        "function": {"name": "look_up", "description": "Look up.", "parameters": LOOK_UP.parameters},
+    }
+    await ensure_assistant(client, PROFILE)
+    assert service.state.assistants[made]["tools"] == [{"type": "code_interpreter"}]
+
+
+async def test_the_tools_of_a_given_assistant_are_kept_beside_the_functions(
+    service: FakeAssistants, client: Client
+) -> None:
+    own = [{"type": "file_search"}, {"type": "function", "function": {"name": "look_up", "description": "Old."}}]
+    service.state.assistants["asst_own"] = {"id": "asst_own", "name": "Own", "tools": own}
+    assert await tools_with(client, "asst_own", [LOOK_UP]) == [{"type": "file_search"}, *function_tools([LOOK_UP])]

@@ -235,3 +235,31 @@ def test_a_link_lives_from_a_minute_to_ten_years(text: str) -> None:
     assert read().link_lifetime_s == 90 * 24 * 3600
     [told] = mistakes(LINK_LIFETIME_S=text)
     assert "from 60 to 315360000" in told
+
+
+def test_functions_get_their_own_variables_and_what_any_program_needs() -> None:
+    settings = read(
+        OPENAI_BASE_URL=LOCAL, MODEL="m", FUNCTIONS_DIR="functions", FN_KEY="k", MicrosoftAppPassword="", PATH="/bin"
+    )
+    assert settings.functions is not None
+    assert settings.functions.environment == {"LANG": "C.UTF-8", "FN_KEY": "k", "PATH": "/bin"}
+    assert (settings.functions.folder, settings.functions.deadline_s) == (Path("functions").resolve(), 30)
+
+
+def test_variables_of_functions_may_stand_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"FUNCTIONS_DIR=f\nFN_DIR=/data\nMODEL=m\nOPENAI_BASE_URL={LOCAL}\n", "utf-8")
+    file.chmod(0o600)
+    settings = Settings.read({}, file)
+    assert settings.functions is not None
+    assert settings.functions.environment["FN_DIR"] == "/data"
+
+
+def test_functions_without_a_model_that_could_call_them_are_a_mistake() -> None:
+    [told] = mistakes(FUNCTIONS_DIR="functions")
+    assert "the built-in tutor calls no functions" in told
+
+
+def test_a_time_limit_without_functions_is_a_mistake() -> None:
+    [told] = mistakes(FUNCTIONS_TIMEOUT_S="3")
+    assert told == "FUNCTIONS_TIMEOUT_S (environment) would have no effect: FUNCTIONS_DIR is not set."

@@ -1,0 +1,132 @@
+"""Functions of the operator's own, in the whole bot: a model asks for them through the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.errors import FunctionsError
+from tests.scenario.conftest import Rig
+from tests.support.scripted_model import CallFunctions, ScriptedModel
+
+CODE = '''
+import time
+from pathlib import Path
+from bot.functions import Caller
+
+def stock(item: str, caller: Caller) -> str:
+    """Say how many of an item there are, and write down who asked."""
+    with Path("asked.txt").open("a") as file:
+        file.write(f"{caller.person} {caller.directory_id} {caller.turn} {caller.scope} {item}\\n")
+    if item == "slow":
+        time.sleep(60)
+    return f"7 {item}"
+'''
+
+WithFunctions = Callable[..., Rig]
+
+
+@pytest.fixture
+def functions(tmp_path: Path) -> Path:
+    folder = tmp_path / "functions"
+    folder.mkdir(mode=0o755)
+    (folder / "stock.py").write_text(CODE, "utf-8")
+    (folder / "stock.py").chmod(0o644)
+    return folder
+
+
+@pytest.fixture
+def own(rig: Rig, functions: Path) -> Rig:
+    """A bot with a scripted model and functions."""
+    return replace(rig, environ={**rig.environ, "FUNCTIONS_DIR": str(functions), "FUNCTIONS_TIMEOUT_S": "20"})
+
+
+def stock(*items: str) -> tuple[tuple[str, str], ...]:
+    return tuple(("stock", json.dumps({"item": item})) for item in items)
+
+
+async def test_a_model_gets_the_functions_and_answers_with_their_outputs(
+    own: Rig, model: ScriptedModel, functions: Path
+) -> None:
+    model.script.append(
+        CallFunctions(calls=stock("chairs", "tables"), then=lambda said: f"There are {' and '.join(said)}.")
+    )
+    async with own.started() as person:
+        [answer] = await person.ask("What do we have?")
+    assert answer.text == "There are 7 chairs and 7 tables."
+    tools = {tool["function"]["name"]: tool["function"] for tool in model.requests[0]["tools"]}
+    assert set(tools) == {"code_interpreter", "stock"}
+    assert tools["stock"]["parameters"]["required"] == ["item"]
+    asked = (functions / "asked.txt").read_text("utf-8").splitlines()
+    assert sorted(line.split()[-1] for line in asked) == ["chairs", "tables"]
+    assert all(line.startswith("29:ada ") and " personal " in line for line in asked)
+
+
+async def test_a_model_may_call_again_after_it_read_an_output(own: Rig, model: ScriptedModel) -> None:
+    then = CallFunctions(calls=(("stock", '{"item": "lamps"}'),), then=lambda said: f"At last {said[0]}.")
+    model.script.append(CallFunctions(calls=(("stock", '{"item": 5}'),), then=lambda _said: then))
+    async with own.started() as person:
+        [answer] = await person.ask("What do we have?")
+    assert answer.text == "At last 7 lamps."
+    wrong = model.conversations[1][-1]["content"]
+    assert wrong.startswith("Nothing was called: the arguments do not fit.")
+
+
+async def test_a_stop_ends_the_call_and_the_next_question_is_answered(
+    own: Rig, model: ScriptedModel, functions: Path
+) -> None:
+    model.script.append(CallFunctions(calls=stock("slow")))
+    async with own.started() as person:
+        await person.say("What do we have?")
+        async with asyncio.timeout(20):
+            while not (functions / "asked.txt").exists():
+                await asyncio.sleep(0.05)
+        await person.say("/stop")
+        stopped = (await person.connector.wait_for_messages(2))[0]
+        assert "Stopped" in stopped.text
+        [answer] = await person.ask("And now?", deadline_s=10)
+    assert answer.text == "You said: And now?"
+
+
+async def test_assistants_of_an_earlier_start_get_the_functions_of_this_one(
+    rig: Rig, own: Rig, model: ScriptedModel
+) -> None:
+    async with rig.started() as person:
+        await person.ask("hello")
+    model.script.append(CallFunctions(calls=stock("chairs")))
+    async with own.started() as person:
+        [answer] = await person.ask("What do we have?")
+    assert answer.text == "7 chairs"
+    async with rig.started() as person:
+        await person.ask("hello")
+    assert [tool["function"]["name"] for tool in model.requests[-1]["tools"]] == ["code_interpreter"]
+
+
+async def test_a_bot_whose_functions_are_broken_does_not_start(own: Rig, functions: Path) -> None:
+    (functions / "stock.py").write_text("def stock(item): return 7\n", "utf-8")
+    with pytest.raises(FunctionsError, match=r"stock\.py, line 1: stock has no docstring"):
+        async with own.started():
+            pass
+
+
+async def test_nothing_that_a_model_or_a_function_says_is_in_the_log(
+    own: Rig, model: ScriptedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    model.script.append(CallFunctions(calls=stock("private")))
+    async with own.started() as person:
+        await person.ask("Secret question?")
+    said = "\n".join(
+        json.dumps(vars(record), default=str)
+        for record in caplog.records
+        if record.name.startswith(("adapters", "bot"))
+    )
+    assert "function called" in said
+    assert "private" not in said
+    assert "Secret" not in said
