@@ -79,4 +79,6 @@ def ended_badly(run: RunId, outcome: RunOutcome) -> RunEndedBadlyError:
     if outcome.explanation:
         said = _("The service says: {explanation}").format(explanation=outcome.explanation)
         sentence = f"{sentence}\n\n{said}"
-    return RunEndedBadlyError(f"run {run} ended {outcome.end}, failure {outcome.failure}", apology=sentence)
+    error = RunEndedBadlyError(f"run {run} ended {outcome.end}, failure {outcome.failure}", apology=sentence)
+    error.request_id = run
+    return error

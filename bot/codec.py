@@ -36,6 +36,7 @@ from bot.errors import UnreadableMessageError
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, Reply, StoredFile, TextPart, WelcomePart
 from bot.turn_code import TurnCode
 from bot.turn_record import ANSWERED, DELETED, REJECTED, UNDELIVERABLE, Outcome, StepKey, StepKind
+from bot.usage import Usage
 
 VERSION: Final = 2
 """Of messages and replies. A reader refuses a higher one."""
@@ -133,7 +134,8 @@ def outcome_from_text(text: str) -> Outcome:
 def reply_to_json(reply: Reply) -> dict[str, object]:
     """A reply as the result of its step."""
     parts = [{"kind": _PART_KINDS[type(part)], **asdict(part)} for part in reply.parts]
-    return {"version": VERSION, "outcome": reply.outcome, "parts": parts}
+    usage = {} if reply.usage is None else {"usage": asdict(reply.usage)}
+    return {"version": VERSION, "outcome": reply.outcome, "parts": parts, **usage}
 
 
 def reply_from_json(record: Any) -> Reply:
@@ -143,7 +145,8 @@ def reply_from_json(record: Any) -> Reply:
     """
     match record:
         case {"outcome": str(outcome), "parts": list(rows)} if record.get("version", 1) <= VERSION:
-            return Reply(parts=_parts(rows), outcome=outcome_from_text(outcome))
+            usage = Usage.from_json(record.get("usage"))
+            return Reply(parts=_parts(rows), outcome=outcome_from_text(outcome), usage=usage)
         case list(rows):
             return Reply(parts=_parts(rows), outcome=ANSWERED)
         case _:

@@ -52,6 +52,12 @@ class Party:
     id: str
     name: str = ""
     directory_id: str = ""  # the person's object id in Microsoft Entra ID, where the channel says it (aadObjectId)
+
+    @property
+    def key(self) -> str:
+        """What tells this person from others of the tenant."""
+        return self.directory_id or self.id
+
     is_guest: bool = False  # of the conversation's tenant, as far as the channel says so
 
 

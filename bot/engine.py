@@ -332,7 +332,8 @@ class Engine:
             self._tasks.pop(conversation, None)
 
     async def _end(self, queue: _ConversationQueue, queued: _QueuedTurn, outcome: Outcome) -> None:
-        await _write_until_stored(lambda: self._ledger.end(queued.number, outcome))
+        used = queued.turn.used if queued.turn is not None else None
+        await _write_until_stored(lambda: self._ledger.end(queued.number, outcome, used))
         queue.remove(queued)
 
     async def _handle(self, turn: Turn, uncounted_attempts: int) -> Outcome:

@@ -76,6 +76,7 @@ class AssistantError(BotError):
     """The assistant's service did not do what was asked."""
 
     code = "assistant"
+    request_id: str = ""  # by which the service knows the request or run that failed, for the operator
     apology = N_("The assistant could not answer this. Please ask again.")
 
 

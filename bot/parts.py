@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.language import _
 from bot.turn_code import TurnCode
 from bot.turn_record import ANSWERED, Outcome
+from bot.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +74,4 @@ class Reply:
 
     parts: tuple[Part, ...]
     outcome: Outcome = ANSWERED
+    usage: Usage | None = None  # None if the assistant was not asked

@@ -18,6 +18,7 @@ from bot.parts import Part, StoredFile
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
+from bot.usage import TurnUsage, UsageSum
 
 
 class Assistant(Protocol):
@@ -342,8 +343,10 @@ class Ledger(Protocol):
         """Put another message in the place of one that was accepted; False if its turn has started, or is unknown."""
         ...
 
-    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
+    async def end(self, number: int, outcome: Outcome = ANSWERED, used: TurnUsage | None = None) -> None:
         """A turn is done: what people said in it is emptied, its results too.
+
+        `used` is what it consumed, None if it did not ask the assistant.
 
         For seven days its id is kept, to know the message when it comes again, and its time line.
         """
@@ -351,6 +354,17 @@ class Ledger(Protocol):
 
     async def stop(self) -> None:
         """Let go."""
+        ...
+
+
+class UsageReader(Protocol):
+    """What people consumed. Turns are known here for 35 days after their end. Raises StorageError and nothing else."""
+
+    async def used(self, tenant: str, since_s: float, person: str | None = None) -> UsageSum:
+        """What the turns of a tenant, or of one person there, consumed that ended since then (unix seconds).
+
+        `person` is the object id in the directory, else the channel's id, as `bot.conversation.Party.key` has it.
+        """
         ...
 
 

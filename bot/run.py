@@ -8,6 +8,7 @@ from typing import NewType
 
 from bot.answer import FileRef
 from bot.conversation import ConversationKey
+from bot.usage import Usage
 
 RunId = NewType("RunId", str)
 ToolCallId = NewType("ToolCallId", str)
@@ -82,14 +83,6 @@ class RunOutcome:
     retry_after_s: float | None = None  # of RATE_LIMIT, where the service says so
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens that a run consumed."""
-
-    input_tokens: int
-    output_tokens: int
-
-
 class RunPhase(StrEnum):
     """What a run is doing."""
 
@@ -118,6 +111,7 @@ class ToolsWanted:
     """The run waits for the outputs of all these calls. The last event of `follow`."""
 
     calls: tuple[ToolCall, ...]
+    usage: Usage | None = None  # where the run ends with these calls, and another goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

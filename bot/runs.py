@@ -43,6 +43,7 @@ from bot.run import (
 from bot.sentences import PHASES
 from bot.turn import Turn
 from bot.turn_record import StepKey, StepKind
+from bot.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ async def run_to_end(
 
     Raises AssistantError.
     """
+    turn.use(Usage())  # it counts, whatever the service says of its tokens
     (first_step, first_name), (second_step, second_name) = _first_runs(turn, thread)
     runs = await _run_chain(turn, thread, ask, first_step, first_name, assistant, functions, live)
     pause_s = pause_before_second_run(runs.outcome)
@@ -112,6 +114,8 @@ async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
             # A resumed turn follows the run before it takes up the rounds that are written down: one fetch each, and
             # after the last of them the run says what it wants now.
             last = await _last_event(assistant, thread, run, live)
+            if last.usage is not None:
+                turn.use(last.usage)
             if isinstance(last, Settled):
                 return EndedRuns(chain=tuple(chain), outcome=last.outcome)
             await live.status(_(PHASES[RunPhase.FUNCTIONS]))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from bot.codec import step_from_text
 from bot.conversation import ThreadId
 from bot.turn_record import Outcome, StepKind
+from bot.usage import Usage
 
 _MAX_ID: Final = 200
 """Characters of a message's id in a name: metadata holds 512 (UTF-16 units, to be safe), an id may have thousands."""
@@ -39,6 +40,7 @@ class Timeline:
     steps: tuple[StepDone, ...] = ()  # in the order in which they were done
     ended_at_s: float | None = None
     outcome: Outcome | None = None  # None before the end, and for turns that an older version ended
+    usage: Usage | None = None  # None before the end, and if it did not ask the assistant
 
     @property
     def name(self) -> str:
@@ -58,4 +60,5 @@ class Timeline:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Timeline:
         """The time line that `to_json` wrote."""
-        return cls(**{**row, "steps": tuple(StepDone(**step) for step in row["steps"])})
+        steps = tuple(StepDone(**step) for step in row["steps"])
+        return cls(**{**row, "steps": steps, "usage": Usage.from_json(row.get("usage"))})

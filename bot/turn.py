@@ -15,6 +15,7 @@ from bot.ports import LedgerEntry
 from bot.timeline import turn_name
 from bot.turn_code import code_of
 from bot.turn_record import StepKey, StepKind
+from bot.usage import TurnUsage, Usage, key_of
 
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")
@@ -101,6 +102,7 @@ class Turn:
         self._started: set[StepKey] = set()  # in this attempt
         known = ((step_from_text(name), result) for name, result in entry.steps.items())
         self._results: dict[StepKey, Any] = {key: json.loads(result) for key, result in known if key is not None}
+        self._usage: Usage | None = None
         self._signals = signals
         self._save = save
         self._signal = signal
@@ -142,6 +144,19 @@ class Turn:
     def results(self, kind: StepKind) -> dict[StepKey, Any]:
         """The results of all steps of a kind, from this attempt or an earlier one."""
         return {key: result for key, result in self._results.items() if key.kind is kind}
+
+    def use(self, usage: Usage) -> None:
+        """Add what a run consumed. Counted anew in each attempt, which follows all runs of the turn again."""
+        self._usage = usage if self._usage is None else self._usage + usage
+
+    @property
+    def used(self) -> TurnUsage | None:
+        """What it consumed so far; None if it did not ask the assistant."""
+        if self._usage is None:
+            return None
+        reference = self.message.reference
+        tenant, person = key_of(reference.key.tenant), key_of(reference.user.key)
+        return TurnUsage(tenant=tenant, person=person, usage=self._usage)
 
     def may_have_done(self, key: StepKey) -> bool:
         """Whether the outside may know of this step, although its result is not written down."""

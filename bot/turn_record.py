@@ -36,6 +36,7 @@ class StepKind(StrEnum):
     TOOLS = "tools"  # give a run the tool outputs of the round of this index; `reference` is the first run of its chain
     CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
     STATUS = "status"  # post the message that shows the work, whose place the answer takes
+    REQUEST = "request"  # nothing: `reference` is the id by which the service knows the request or run that failed
     REPLY = "reply"  # what the person will be told, and the outcome
     PART = "part"  # send the part of this index
     SIGNAL = "signal"  # what the turn was told while it was unfinished; `reference` is the name of the signal

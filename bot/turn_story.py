@@ -28,7 +28,7 @@ from bot.conversation import (
     TurnState,
 )
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
-from bot.errors import BotError, DeliveryError, ThreadGoneError
+from bot.errors import AssistantError, BotError, DeliveryError, ThreadGoneError
 from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
 from bot.language import _, number
@@ -67,10 +67,13 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
             reply = await _reply(turn, outside, live)
-            reply = replace(reply, parts=_addressed(await _fitted(reply.parts, outside.channel), turn))
+            parts = _addressed(await _fitted(reply.parts, outside.channel), turn)
+            reply = replace(reply, parts=parts, usage=turn.used.usage if turn.used else None)
             await turn.record(_REPLY, reply_to_json(reply))
         else:
             reply = reply_from_json(recorded)
+            if reply.usage is not None:
+                turn.use(reply.usage)
         if reply.outcome == STOPPED:
             return await _acknowledge_stop(turn, reply, outside, live)
         outcome = await deliver_unless_stopped(turn, reply, outside.channel, live, pauses_s=outside.send_pauses_s)
@@ -139,6 +142,8 @@ async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
         await live.begin()
         return Reply(parts=await turn.unless_stopped(_ask(turn, outside, live)))
     except BotError as error:
+        if isinstance(error, AssistantError) and error.request_id:
+            await turn.record(StepKey(StepKind.REQUEST, reference=error.request_id), None)
         log.warning(
             "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
         )

@@ -57,6 +57,7 @@ from bot.ports import (
     Ledger,
     ThreadStates,
     TurnsOfConversation,
+    UsageReader,
 )
 from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
@@ -128,6 +129,7 @@ class TurnStores:
     conversations: KeptThreads
     timelines: TurnsOfConversation
     feedback: FeedbackStore
+    usage: UsageReader
 
 
 class KeyedFiles(FileStore, FileReader, Protocol):
@@ -392,6 +394,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
             conversations=PostgresConversations(session, backend=settings.backend),
             timelines=PostgresTimelines(session),
             feedback=PostgresFeedback(session),
+            usage=PostgresTimelines(session),
         )
         return
     database = SqliteFile(folder / "teamsbot.sqlite")
@@ -405,6 +408,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
                 conversations=SqliteConversations(database, backend=settings.backend),
                 timelines=timelines,
                 feedback=feedback,
+                usage=timelines,
             )
     finally:
         await database.close()

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from bot.timeline import Timeline
 from bot.turn_code import code_of
-from bot.turn_record import UNKNOWN
+from bot.turn_record import UNKNOWN, StepKind
+from bot.usage import Usage
 
 Moment = tuple[float, str]
 """When (unix seconds), and what."""
@@ -30,9 +31,10 @@ def explained(line: Timeline) -> str:
         for (at_s, what), earlier_s in zip(moments, before_s, strict=False)
     ]
     head = f"Turn {code_of(line.number)}: {_state(line)}"
+    used = [f"Used: {_used(line.usage)}"] if line.usage else []
     in_log = f"In the log: turn={line.name} conversation={line.conversation_hash}"
     unknown = [_UNKNOWN] if line.outcome == UNKNOWN else []
-    return "\n".join((head, *unknown, in_log, "", *rows))
+    return "\n".join((head, *unknown, in_log, *used, "", *rows))
 
 
 def listed(line: Timeline) -> str:
@@ -40,7 +42,15 @@ def listed(line: Timeline) -> str:
     end_s = "" if line.ended_at_s is None else f"{line.ended_at_s - line.accepted_at_s:.1f} s"
     attempts = f"{line.attempts} attempts" if line.attempts > 1 else ""
     columns = f"{_clock(line.accepted_at_s, 'seconds')}  {code_of(line.number)}  {line.conversation_hash}  {end_s:>8}"
-    return f"{columns}  {_state(line)}  {attempts}".rstrip()
+    tokens = f"{line.usage.input_tokens:,}+{line.usage.output_tokens:,} tokens" if line.usage else ""
+    return "  ".join(filter(None, (columns, _state(line), attempts, tokens)))
+
+
+def _used(usage: Usage) -> str:
+    """What a turn consumed, in words."""
+    tokens_in = f"{usage.input_tokens:,} tokens in ({usage.cached_tokens:,} cached)"
+    tokens_out = f"{usage.output_tokens:,} out ({usage.reasoning_tokens:,} for reasoning)"
+    return f"{tokens_in}, {tokens_out}, code runs: {usage.code_runs:,}"
 
 
 def as_json(line: Timeline) -> str:
@@ -59,7 +69,11 @@ def _moments(line: Timeline) -> Iterator[Moment]:
     if line.started_at_s is not None:
         yield line.started_at_s, "started" if line.attempts == 1 else f"started, attempt {line.attempts}"
     for step in line.steps:
-        yield step.done_at_s, f"done: {step.name}"
+        kind, _, request = step.name.partition("/0/")
+        if kind == StepKind.REQUEST:
+            yield step.done_at_s, f"failed at the service as {request}"
+        else:
+            yield step.done_at_s, f"done: {step.name}"
     if line.ended_at_s is not None:
         yield line.ended_at_s, f"ended: {_state(line)}"
 

@@ -10,13 +10,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TypeAlias
 
 from bot.codec import step_to_text
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
 from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
+from bot.usage import TurnUsage
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
 from storage.postgres_connection import Connection, Row, SessionLostError
@@ -77,6 +78,19 @@ WITH numbered AS MATERIALIZED (
         )
     FROM ended JOIN unnest($10::bigint[], $11::text[]) AS known (number, outcome) USING (number)
     WHERE messages.number = ended.number
+), used AS (
+    INSERT INTO usage (turn, tenant, person, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs)
+    SELECT turn, tenant, person, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs
+    FROM json_to_recordset($14::json) AS new (
+        turn bigint, tenant text, person text, input_tokens bigint, cached_tokens bigint, output_tokens bigint,
+        reasoning_tokens bigint, code_runs bigint
+    ) JOIN ended ON number = turn
+    ON CONFLICT DO NOTHING
+), used_long_ago AS (
+    DELETE FROM usage WHERE turn IN (
+        SELECT turn FROM usage WHERE ended_at < now() - interval '35 days'
+        ORDER BY ended_at LIMIT 2 * cardinality($10::bigint[]) FOR UPDATE SKIP LOCKED
+    )
 ), forgotten AS (  -- two for one, so that old ids go as fast as new ones come, and no timer is needed
     DELETE FROM messages WHERE number IN (
         SELECT number FROM messages WHERE accepted_at < now() - interval '7 days'
@@ -152,6 +166,7 @@ class _Saved:
 class _Ended:
     number: int
     outcome: Outcome
+    used: TurnUsage | None
 
 
 _Write: TypeAlias = _Added | _Started | _Saved | _Ended
@@ -204,9 +219,9 @@ class PostgresLedger:
         """Write a step's result down."""
         await self._session.send(self._commit, _Saved(number, step, result))
 
-    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
+    async def end(self, number: int, outcome: Outcome = ANSWERED, used: TurnUsage | None = None) -> None:
         """Take away the turn and what people said in it. The message's id and the time line stay known for a week."""
-        await self._session.send(self._commit, _Ended(number, outcome))
+        await self._session.send(self._commit, _Ended(number, outcome, used))
         self._running.ended(number)
 
     async def stop(self) -> None:
@@ -313,6 +328,7 @@ class _Batch:
     started: list[int] = field(default_factory=list)
     saved: dict[tuple[int, str], str] = field(default_factory=dict)  # one row is written once in a statement
     ended: dict[int, Outcome] = field(default_factory=dict)
+    used: dict[int, TurnUsage] = field(default_factory=dict)
 
     def take(self, write: _Write) -> None:
         match write:
@@ -322,10 +338,12 @@ class _Batch:
                 self.started.append(number)
             case _Saved(number=number, step=step, result=result):
                 self.saved[number, step] = result
-            case _Ended(number=number, outcome=outcome):
+            case _Ended(number=number, outcome=outcome, used=used):
                 self.ended[number] = outcome
+                if used is not None:
+                    self.used[number] = used
 
-    def values(self, opened: AbstractSet[int]) -> tuple[list[object], ...]:
+    def values(self, opened: AbstractSet[int]) -> tuple[list[object] | str, ...]:
         """The parameters of `_COMMIT`; owners of partitions that are not `opened` here are notified."""
         return (
             [partition_of(each.conversation) for each in self.added],
@@ -341,6 +359,12 @@ class _Batch:
             list(self.ended.values()),
             [each.signal for each in self.added],
             [each.hears_signals for each in self.added],
+            json.dumps(
+                [
+                    {"turn": number, "tenant": used.tenant, "person": used.person, **asdict(used.usage)}
+                    for number, used in self.used.items()
+                ]
+            ),
         )
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 
 from bot.codec import step_to_text
 from bot.ports import LedgerEntry
 from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
+from bot.usage import TurnUsage
 from storage.sqlite import SqliteFile
 
 _MAX_NUMBER = 2**63 - 1
+_USAGE_REMEMBERED_S = 35 * 86_400
+"""How long it is kept what a turn consumed: for sums of a month."""
+
 _REMEMBERED_S = 7 * 86_400
 """How long a done turn is kept, to know its message when it is delivered once more, and to explain it."""
 
@@ -25,6 +30,14 @@ ORDER BY attempts = 0, number LIMIT 1"""
 _STEPS = """
 SELECT turn, name, result FROM steps
 WHERE turn IN (SELECT number FROM turns WHERE done_at IS NULL AND number >= ? AND number <= ?)"""
+
+
+_USE = """
+INSERT OR IGNORE INTO usage (
+    turn, tenant, person, ended_at, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs
+) VALUES (
+    :turn, :tenant, :person, :ended_at, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens, :code_runs
+)"""
 
 
 class SqliteLedger:
@@ -95,8 +108,8 @@ class SqliteLedger:
         query = "INSERT OR REPLACE INTO steps (turn, name, result, done_at) VALUES (?, ?, ?, ?)"
         await self._file.run(lambda db: _do(db, query, number, step, result, self._clock()))
 
-    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
-        """Empty what people said, and keep ids, times and the outcome."""
+    async def end(self, number: int, outcome: Outcome = ANSWERED, used: TurnUsage | None = None) -> None:
+        """Empty what people said, and keep ids, times, the outcome and what was consumed."""
 
         def finish(db: sqlite3.Connection) -> None:
             query = "UPDATE turns SET done_at = ?, outcome = ?, payload = '' WHERE number = ?"
@@ -104,6 +117,9 @@ class SqliteLedger:
             # The ids of what was sent stay, by which a person's opinion of it is known to be of this turn.
             sent = "name LIKE 'part/%' OR name LIKE 'give_up/%'"
             _do(db, f"UPDATE steps SET result = '' WHERE turn = ? AND NOT ({sent})", number)  # noqa: S608
+            if used is not None:
+                row = {"turn": number, "ended_at": self._clock(), **asdict(used.usage)}
+                db.execute(_USE, {**row, "tenant": used.tenant, "person": used.person})
             # Two for one, so that old turns go as fast as new ones come, and no timer is needed.
             self._forget(db, most=2)
 
@@ -119,6 +135,8 @@ class SqliteLedger:
         numbers = db.execute(query, (self._clock() - _REMEMBERED_S, most)).fetchall()
         db.executemany("DELETE FROM steps WHERE turn = ?", numbers)
         db.executemany("DELETE FROM turns WHERE number = ?", numbers)
+        query = "DELETE FROM usage WHERE turn IN (SELECT turn FROM usage WHERE ended_at < ? ORDER BY ended_at LIMIT ?)"
+        _do(db, query, self._clock() - _USAGE_REMEMBERED_S, most)
 
 
 def _do(db: sqlite3.Connection, statement: str, *values: object) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from bot.codec import outcome_from_text, step_name_today
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
+from bot.usage import Usage, UsageSum, key_of
 from storage.postgres import PostgresSession
 from storage.postgres_connection import Connection, Row
 
@@ -19,15 +21,22 @@ SELECT number, message_id, conversation, extract(epoch FROM accepted_at)::float8
        coalesce(turns.attempts, messages.attempts) AS attempts, extract(epoch FROM done_at)::float8 AS done_at, outcome,
        CASE WHEN turns.number IS NULL THEN messages.steps ELSE (
            SELECT json_agg(json_build_array(name, extract(epoch FROM done_at))) FROM steps WHERE turn = turns.number
-       ) END AS steps
-FROM messages LEFT JOIN turns USING (number, message_id, conversation) """
+       ) END AS steps, row_to_json(usage) AS usage
+FROM messages LEFT JOIN turns USING (number, message_id, conversation)
+    LEFT JOIN usage ON usage.turn = messages.number """
+_SUM = """
+SELECT count(*) AS turns,
+       coalesce(sum(input_tokens), 0)::bigint AS input_tokens, coalesce(sum(cached_tokens), 0)::bigint AS cached_tokens,
+       coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
+       coalesce(sum(reasoning_tokens), 0)::bigint AS reasoning_tokens, coalesce(sum(code_runs), 0)::bigint AS code_runs
+FROM usage WHERE tenant = $1 AND ended_at >= to_timestamp($2) AND ($3::text IS NULL OR person = $3)"""
 _LATEST = f"{_LINES} ORDER BY number DESC LIMIT $1"
 _OF = f"{_LINES} WHERE conversation = $1 ORDER BY number DESC LIMIT $2"
 _SOME = f"{_LINES} WHERE number = ANY ($1::bigint[])"
 
 
 class PostgresTimelines:
-    """Implements `bot.ports.Timelines` and `bot.ports.TurnsOfConversation`."""
+    """Implements `bot.ports.Timelines`, `bot.ports.TurnsOfConversation` and `bot.ports.UsageReader`."""
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
@@ -43,6 +52,19 @@ class PostgresTimelines:
     async def timeline(self, number: int) -> Timeline | None:
         """Look the turn up."""
         return await self._session.send(_some, number)
+
+    async def used(self, tenant: str, since_s: float, person: str | None = None) -> UsageSum:
+        """Add up the rows of the ledger."""
+        asked = (key_of(tenant), since_s, None if person is None else key_of(person))
+        return await self._session.send(_used, asked)
+
+
+async def _used(connection: Connection, wanted: Sequence[tuple[str, float, str | None]]) -> list[UsageSum]:
+    sums = []
+    for asked in wanted:
+        [row] = await connection.fetch(_SUM, *asked)
+        sums.append(UsageSum(turns=row["turns"], usage=Usage(**{name: row[name] for name in asdict(Usage())})))
+    return sums
 
 
 async def _latest(connection: Connection, limits: Sequence[int]) -> list[list[Timeline]]:
@@ -73,4 +95,5 @@ def _timeline(row: Row) -> Timeline:
         steps=tuple(sorted(steps, key=lambda step: step.done_at_s)),
         ended_at_s=row["done_at"],
         outcome=None if row["outcome"] is None else outcome_from_text(row["outcome"]),
+        usage=Usage.from_json(None if row["usage"] is None else json.loads(row["usage"])),
     )

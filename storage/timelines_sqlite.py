@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from bot.codec import outcome_from_text, step_name_today
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
+from bot.usage import Usage, UsageSum, key_of
 from storage.sqlite import SqliteFile
 
-_COLUMNS = "number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome"
-_LATEST = f"SELECT {_COLUMNS} FROM turns ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
-_ONE = f"SELECT {_COLUMNS} FROM turns WHERE number = ?"  # noqa: S608 - constants only
-_OF = f"SELECT {_COLUMNS} FROM turns WHERE conversation = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
+_USED = "input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs"
+_LINES = f"""
+SELECT number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome, {_USED}
+FROM turns LEFT JOIN usage ON turn = number """  # noqa: S608 - constants only
+_LATEST = f"{_LINES} ORDER BY number DESC LIMIT ?"
+_ONE = f"{_LINES} WHERE number = ?"
+_OF = f"{_LINES} WHERE conversation = ? ORDER BY number DESC LIMIT ?"
+_SUM = f"""
+SELECT count(*), {", ".join(f"coalesce(sum({column}), 0)" for column in _USED.split(", "))} FROM usage
+WHERE tenant = :tenant AND ended_at >= :since_s AND (:person IS NULL OR person = :person)"""  # noqa: S608 - constants only
 # A step without a time was done under the first version of the tables.
 _STEPS = """
 SELECT name, coalesce(steps.done_at, accepted_at) AS at FROM steps JOIN turns ON number = turn WHERE turn = ?
@@ -22,7 +30,7 @@ ORDER BY at, name"""
 
 
 class SqliteTimelines:
-    """Implements `bot.ports.Timelines` and `bot.ports.TurnsOfConversation`."""
+    """Implements `bot.ports.Timelines`, `bot.ports.TurnsOfConversation` and `bot.ports.UsageReader`."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -45,9 +53,19 @@ class SqliteTimelines:
 
         return await self._file.run(read)
 
+    async def used(self, tenant: str, since_s: float, person: str | None = None) -> UsageSum:
+        """Add up the rows of the ledger."""
+        asked = {"tenant": key_of(tenant), "since_s": since_s, "person": None if person is None else key_of(person)}
+        turns, *used = await self._file.run(lambda db: db.execute(_SUM, asked).fetchone())
+        return UsageSum(turns=turns, usage=_usage(used))
+
+
+def _usage(columns: Sequence[int]) -> Usage:
+    return Usage(**dict(zip(_USED.split(", "), columns, strict=True)))
+
 
 def _timeline(db: sqlite3.Connection, row: tuple[Any, ...]) -> Timeline:
-    number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome = row
+    number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome, *used = row
     return Timeline(
         number=number,
         message_id=message_id,
@@ -58,4 +76,5 @@ def _timeline(db: sqlite3.Connection, row: tuple[Any, ...]) -> Timeline:
         steps=tuple(StepDone(name=step_name_today(name), done_at_s=at) for name, at in db.execute(_STEPS, (number,))),
         ended_at_s=done_at,
         outcome=None if outcome is None else outcome_from_text(outcome),
+        usage=None if used[0] is None else _usage(used),
     )

@@ -62,12 +62,28 @@ class LastError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDetails:
+    """What the prompt's tokens were."""
+
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionDetails:
+    """What the completion's tokens were."""
+
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_token_details: PromptDetails = PromptDetails()
+    completion_tokens_details: CompletionDetails = CompletionDetails()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

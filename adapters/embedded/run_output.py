@@ -28,11 +28,13 @@ from adapters.embedded.run_objects import (
     CodeCall,
     CodeInterpreter,
     CodeLogs,
+    CompletionDetails,
     CreatedMessage,
     Function,
     FunctionCall,
     GeneratedFile,
     MessageCreation,
+    PromptDetails,
     Run,
     RunStep,
     StepDetails,
@@ -76,6 +78,8 @@ def _spent(usage: ModelUsage) -> Usage:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
+        prompt_token_details=PromptDetails(cached_tokens=usage.cached_tokens),
+        completion_tokens_details=CompletionDetails(reasoning_tokens=usage.reasoning_tokens),
     )
 
 

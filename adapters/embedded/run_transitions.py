@@ -19,9 +19,11 @@ from adapters.embedded.run_objects import (
     ACTIVE,
     CodeCall,
     CodeCallResult,
+    CompletionDetails,
     FunctionCall,
     IncompleteRun,
     LastError,
+    PromptDetails,
     RequestedCall,
     RequestedFunction,
     RequiredAction,
@@ -242,4 +244,10 @@ def _sum(steps: list[RunStep]) -> Usage:
         prompt_tokens=sum(usage.prompt_tokens for usage in spent),
         completion_tokens=sum(usage.completion_tokens for usage in spent),
         total_tokens=sum(usage.total_tokens for usage in spent),
+        prompt_token_details=PromptDetails(
+            cached_tokens=sum(usage.prompt_token_details.cached_tokens for usage in spent)
+        ),
+        completion_tokens_details=CompletionDetails(
+            reasoning_tokens=sum(usage.completion_tokens_details.reasoning_tokens for usage in spent)
+        ),
     )

@@ -114,7 +114,10 @@ def assistant_error(error: Exception) -> AssistantError:
     """Our error for one of the SDK's, or of the transport under it."""
     match error:
         case openai.APIStatusError():
-            return _status_error(error)
+            ours = _status_error(error)
+            if isinstance(error.request_id, str) and _PLAIN_WORD.fullmatch(error.request_id):
+                ours.request_id = error.request_id
+            return ours
         case openai.APIConnectionError() | httpx2.TransportError() if _was_never_connected(error):
             return NotDoneError("the assistant's service cannot be reached")
         case openai.APIConnectionError() | httpx2.TransportError():

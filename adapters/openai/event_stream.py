@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import httpx2
@@ -16,7 +17,8 @@ from adapters.openai.errors import translated
 from adapters.openai.protocol import run_from
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
-from bot.run import Progress, RunEvent, RunPhase, TextSoFar
+from bot.run import Progress, RunEvent, RunPhase, Settled, TextSoFar
+from bot.usage import Usage
 
 MIN_GROWTH: Final = 0.02
 """The share by which a text has to grow before it is shown again."""
@@ -57,6 +59,7 @@ class RunEventReader:
         self._phase: RunPhase | None = None
         self._texts: dict[tuple[str, str], list[str]] = {}  # the pieces so far, by message and content part
         self._length = self._shown_length = 0  # in characters
+        self._code_runs = 0
 
     def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
         """What this event adds; None for nothing, or for too little text to be shown.
@@ -73,12 +76,18 @@ class RunEventReader:
             is_code = any(call.text_if_any("type") == "code_interpreter" for call in calls)
             return self._enter(RunPhase.CODE) if is_code else None
         if name == "thread.run.step.completed":
+            if '"code_interpreter"' in sent.data:
+                details = _fields(sent).object_if_any("step_details")
+                calls = details.objects_if_any("tool_calls") if details else ()
+                self._code_runs += sum(call.text_if_any("type") == "code_interpreter" for call in calls)
             return self._enter(RunPhase.WORKING)
         if name == "error":
             raise AssistantUnavailableError("the event stream of the run reported an error")
         if not name.startswith("thread.run.") or name.startswith("thread.run.step."):
             return None
         event = run_from(_json(sent)).event
+        if isinstance(event, Settled) and self._code_runs:
+            return replace(event, usage=(event.usage or Usage()) + Usage(code_runs=self._code_runs))
         return self._enter(event.phase) if isinstance(event, Progress) else event
 
     def _enter(self, phase: RunPhase) -> Progress | None:

@@ -31,8 +31,8 @@ from bot.run import (
     ToolCall,
     ToolCallId,
     ToolsWanted,
-    Usage,
 )
+from bot.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -144,11 +144,18 @@ def _settled(run: Fields, end: RunEnd) -> Settled:
         outcome=RunOutcome(
             end=end, failure=failure, explanation=explanation, retry_after_s=try_again_in_s(explanation)
         ),
-        usage=Usage(
-            input_tokens=usage.count_if_any("prompt_tokens"), output_tokens=usage.count_if_any("completion_tokens")
-        )
-        if usage
-        else None,
+        usage=_usage(usage) if usage else None,
+    )
+
+
+def _usage(usage: Fields) -> Usage:
+    prompt, completion = usage.object_if_any("prompt_token_details"), usage.object_if_any("completion_tokens_details")
+    prompt = prompt or usage.object_if_any("prompt_tokens_details")  # the protocol and Chat Completions differ here
+    return Usage(
+        input_tokens=usage.count_if_any("prompt_tokens"),
+        cached_tokens=prompt.count_if_any("cached_tokens") if prompt else 0,
+        output_tokens=usage.count_if_any("completion_tokens"),
+        reasoning_tokens=completion.count_if_any("reasoning_tokens") if completion else 0,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from aiohttp import web
@@ -69,4 +70,5 @@ def _turn(line: Timeline, text: str) -> dict[str, Any]:
         "attempts": line.attempts,
         "outcome": line.outcome,
         "threads": sorted(line.threads),
+        "usage": None if line.usage is None else asdict(line.usage),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ import pytest
 from adapters.timelines_http import HttpTimelines
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
-from bot.ports import Ledger, Timelines, TurnsOfConversation
+from bot.ports import Ledger, Timelines, TurnsOfConversation, UsageReader
 from bot.turn_record import STOPPED
+from bot.usage import TurnUsage, Usage, UsageSum, key_of
 from service.settings import Settings
 from service.turn_lookup import open_timelines, serve_timelines
 from storage.ledger_postgres import PostgresLedger
@@ -40,6 +42,7 @@ class Book:
     ledger: Ledger
     timelines: Timelines
     own: TurnsOfConversation  # those of one conversation, from the same ledger
+    usage: UsageReader
 
 
 @pytest.fixture(params=["sqlite", "http", "postgres"])
@@ -51,7 +54,8 @@ async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             shared = PostgresLedger(session)
             await started(shared)
             stack.push_async_callback(shared.stop)
-            yield Book(shared, PostgresTimelines(session), PostgresTimelines(session))
+            shared_lines = PostgresTimelines(session)
+            yield Book(shared, shared_lines, shared_lines, shared_lines)
             return
         file = SqliteFile(tmp_path / "l.sqlite")
         ledger = SqliteLedger(file)
@@ -63,7 +67,7 @@ async def book(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             await stack.enter_async_context(serve_timelines(timelines, tmp_path))
             timelines = await stack.enter_async_context(open_timelines(of(tmp_path)))
             assert isinstance(timelines, HttpTimelines)
-        yield Book(ledger, timelines, own)
+        yield Book(ledger, timelines, own, own)
 
 
 async def test_a_turn_that_is_done_keeps_when_each_step_was_done_and_how_it_ended(book: Book) -> None:
@@ -115,6 +119,40 @@ async def test_the_turns_of_one_conversation_come_without_those_of_others(book: 
     assert [(line.number, line.message_id) for line in lines] == list(zip(numbers[1:], ("m1", "m2", "m3"), strict=True))
     assert [line.threads for line in lines] == [set(), set(), {"thread_1"}]
     assert await book.own.of(ConversationKey(channel="webchat", tenant="", conversation="none"), 3) == []
+
+
+SPENT = Usage(input_tokens=100, cached_tokens=40, output_tokens=20, reasoning_tokens=5, code_runs=1)
+
+
+async def test_a_time_line_says_what_the_turn_consumed(book: Book) -> None:
+    asked, command = await accepted(book.ledger, message_id="m1"), await accepted(book.ledger, message_id="m2")
+    await book.ledger.begin(asked)
+    await book.ledger.end(asked, used=TurnUsage(tenant="t", person="ada", usage=SPENT))
+    await book.ledger.end(command)
+    assert [line.usage for line in await book.timelines.latest(2)] == [SPENT, None]
+
+
+async def test_what_turns_consumed_is_added_up_by_person_and_by_tenant(book: Book) -> None:
+    for number, (tenant, person) in enumerate([("t", "ada"), ("t", "ada"), ("t", "bob"), ("u", "ada")]):
+        turn = await accepted(book.ledger, f"c{number}")
+        await book.ledger.end(turn, used=TurnUsage(tenant=tenant, person=person, usage=SPENT))
+    assert await book.usage.used("t", 0, "ada") == UsageSum(turns=2, usage=SPENT + SPENT)
+    assert await book.usage.used("t", 0) == UsageSum(turns=3, usage=SPENT + SPENT + SPENT)
+    assert await book.usage.used("t", time.time() + 60, "ada") == UsageSum()
+    assert await book.usage.used("v", 0) == UsageSum()
+
+
+async def test_a_turn_whose_end_is_written_twice_counts_once(book: Book) -> None:
+    turn = await accepted(book.ledger)
+    for _ in range(2):
+        await book.ledger.end(turn, used=TurnUsage(tenant="t", person="ada", usage=SPENT))
+    assert (await book.usage.used("t", 0, "ada")).turns == 1
+
+
+async def test_ids_that_a_database_does_not_take_are_counted_all_the_same(book: Book) -> None:
+    person = "half \ud800 and \0"
+    await book.ledger.end(await accepted(book.ledger), used=TurnUsage(tenant="t", person=key_of(person), usage=SPENT))
+    assert (await book.usage.used("t", 0, person)).turns == 1
 
 
 async def test_a_number_that_no_turn_has_has_no_time_line(book: Book) -> None:

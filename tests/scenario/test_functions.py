@@ -88,7 +88,7 @@ async def test_a_stop_ends_the_call_and_the_next_question_is_answered(
             while not (functions / "asked.txt").exists():
                 await asyncio.sleep(0.05)
         await person.say("/stop")
-        stopped = (await person.connector.wait_for_messages(2))[0]
+        [stopped] = await person.connector.wait_for_messages(1)
         assert "Stopped" in stopped.text
         [answer] = await person.ask("And now?", deadline_s=10)
     assert answer.text == "You said: And now?"

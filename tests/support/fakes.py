@@ -46,6 +46,7 @@ from bot.run import (
 )
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
+from bot.usage import TurnUsage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 
@@ -71,6 +72,7 @@ class MemoryLedger:
         self.entries: dict[int, LedgerEntry] = {}
         self.done: list[int] = []
         self.outcomes: dict[int, Outcome] = {}
+        self.used: dict[int, TurnUsage] = {}
         self.seen: set[tuple[str, str]] = set()
         self.deaf: set[int] = set()  # turns that hear no signals
         self.full = False
@@ -131,11 +133,13 @@ class MemoryLedger:
                 return True
         return False
 
-    async def end(self, number: int, outcome: Outcome = ANSWERED) -> None:
+    async def end(self, number: int, outcome: Outcome = ANSWERED, used: TurnUsage | None = None) -> None:
         await self._write()
         del self.entries[number]
         self.done.append(number)
         self.outcomes[number] = outcome
+        if used is not None:
+            self.used[number] = used
 
     async def stop(self) -> None:
         pass

@@ -144,7 +144,13 @@ def _completion(exchange: Exchange, message: dict[str, Any], finish: str) -> web
             "created": 0,
             "model": exchange["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+            "usage": {
+                "prompt_tokens": 7,
+                "completion_tokens": 3,
+                "total_tokens": 10,
+                "prompt_tokens_details": {"cached_tokens": 5},
+                "completion_tokens_details": {"reasoning_tokens": 1},
+            },
         }
     )
 

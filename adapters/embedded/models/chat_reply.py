@@ -149,8 +149,12 @@ def _text(content: str | list[_ContentPart] | None) -> str:
 
 def _spent(usage: Any) -> ModelUsage:
     counts = usage if isinstance(usage, dict) else {}
+    prompt, completion = counts.get("prompt_tokens_details"), counts.get("completion_tokens_details")
     return ModelUsage(
-        prompt_tokens=_count(counts.get("prompt_tokens")), completion_tokens=_count(counts.get("completion_tokens"))
+        prompt_tokens=_count(counts.get("prompt_tokens")),
+        completion_tokens=_count(counts.get("completion_tokens")),
+        cached_tokens=_count(prompt.get("cached_tokens")) if isinstance(prompt, dict) else 0,
+        reasoning_tokens=_count(completion.get("reasoning_tokens")) if isinstance(completion, dict) else 0,
     )
 
 

@@ -103,6 +103,8 @@ class ModelUsage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt
+    reasoning_tokens: int = 0  # of the completion
 
 
 class ModelFinish(StrEnum):

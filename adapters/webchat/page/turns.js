@@ -78,6 +78,7 @@ function state({ outcome, attempts, accepted_at_s, ended_at_s }) {
 function inside(turn, runs, api) {
   return [
     timeLine(turn, runs),
+    ...(turn.usage ? [el("p", { textContent: used(turn.usage) })] : []),
     ...runs.flatMap(({ run, steps }) => [
       run.last_error ? el("p", { className: "bad", textContent: run.last_error.message }) : null,
       ...steps.flatMap((step) => step.step_details.tool_calls ?? []).flatMap(toolCall),
@@ -89,6 +90,9 @@ function inside(turn, runs, api) {
     el("p", { className: "code" }, `Turn ${turn.code}: `, el("code", { textContent: `teamsbot explain ${turn.code}` })),
   ];
 }
+
+const used = ({ input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs }) =>
+  `Tokens: ${input_tokens} in (${cached_tokens} cached), ${output_tokens} out (${reasoning_tokens} for reasoning). Code runs: ${code_runs}.`;
 
 const none = (turn, runs) => (runs.length ? "They are remembered until the bot ends." : "The bot answered this itself, without the assistant.");
 

@@ -30,7 +30,13 @@ def test_a_run_goes_from_queued_to_completed_and_says_which_model_spoke(client: 
     done = ended(client, run)
     assert (done.status, done.model, done.metadata) == ("completed", "scripted", {"turn": "t1"})
     assert (done.started_at is None, done.completed_at is None, done.last_error) == (False, False, None)
-    assert done.usage.model_dump() == {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    assert done.usage.model_dump() == {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "total_tokens": 15,
+        "prompt_token_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
     assert words(client, run) == ["y = 12"]
     assert [run.id for run in client.beta.threads.runs.list(run.thread_id)] == [run.id]
 

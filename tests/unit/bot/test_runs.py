@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,7 @@ from bot.run import (
 )
 from bot.turn_record import STOPPED
 from bot.turn_story import run_turn
+from bot.usage import TurnUsage, Usage
 from tests.support.fakes import (
     COMPLETED,
     FAILED,
@@ -323,3 +325,44 @@ async def test_a_run_that_is_not_followed_to_its_end_is_cancelled_for_it_holds_t
     world.assistant.ends = [trouble]
     await world.answer()
     assert world.assistant.cancelled == list(world.assistant.runs)
+
+
+SPENT = Usage(input_tokens=7, output_tokens=3)
+
+
+async def test_a_turn_counts_what_all_its_runs_consumed_once_though_it_dies_in_between() -> None:
+    world = World()
+    spent = replace(COMPLETED, usage=SPENT)
+    world.assistant.ends = [replace(wanting("call_1"), usage=SPENT), replace(FAILED, usage=SPENT), spent]
+    world.die_at = "reply/0"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(), world.outside)
+    world.die_at = "part/0"
+    world.assistant.ends = [replace(wanting("call_1"), usage=SPENT), replace(FAILED, usage=SPENT), spent]
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(attempts=1), world.outside)
+    world.die_at = ""
+    turn = world.turn(attempts=2)
+    await run_turn(turn, world.outside)
+    assert turn.used == TurnUsage(tenant="t1", person="ada", usage=SPENT + SPENT + SPENT)
+
+
+async def test_a_turn_counts_even_if_the_service_does_not_say_what_it_consumed_or_the_person_stops_it() -> None:
+    world = World()
+    world.assistant.ends = [TurnStoppedError("stopped")]
+    turn = world.turn()
+    await run_turn(turn, world.outside)
+    assert turn.used == TurnUsage(tenant="t1", person="ada", usage=Usage())
+    world = World()
+    command = world.turn("/help")
+    await run_turn(command, world.outside)
+    assert command.used is None
+
+
+async def test_the_id_of_a_request_that_failed_is_kept_for_the_operator_and_not_told() -> None:
+    world = World()
+    error = AssistantUnavailableError("502")
+    error.request_id = "req_7f"
+    world.assistant.ends = [error]
+    assert "req_7f" not in texts(await world.answer())
+    assert "request/0/req_7f" in world.steps

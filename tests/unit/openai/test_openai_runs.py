@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.openai.protocol import RunStatus, run_from, try_again_in_s
 from bot.errors import AssistantUnavailableError
-from bot.run import FailureCode, Progress, RunOutcome, RunPhase, Settled, ToolsWanted, Usage
+from bot.run import FailureCode, Progress, RunOutcome, RunPhase, Settled, ToolsWanted
+from bot.usage import Usage
 
 PRIVATE = "what the user said"
 
@@ -48,6 +49,10 @@ def test_the_tokens_of_a_run_are_counted_where_the_service_says_them() -> None:
     spent = run_from(wire("completed", usage={"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10})).event
     assert isinstance(spent, Settled)
     assert spent.usage == Usage(input_tokens=7, output_tokens=3)
+    details = {"prompt_token_details": {"cached_tokens": 5}, "completion_tokens_details": {"reasoning_tokens": 2}}
+    spent = run_from(wire("completed", usage={"prompt_tokens": 7, "completion_tokens": 3, **details})).event
+    assert isinstance(spent, Settled)
+    assert spent.usage == Usage(input_tokens=7, cached_tokens=5, output_tokens=3, reasoning_tokens=2)
     unsaid = run_from(wire("completed", usage=None)).event
     assert isinstance(unsaid, Settled)
     assert unsaid.usage is None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.timeline import StepDone, Timeline, turn_name
 from bot.turn_record import UNKNOWN, Outcome
+from bot.usage import Usage
 from service.turn_lines import as_json, explained, listed
 
 LINE = Timeline(
@@ -60,3 +61,21 @@ def test_an_explanation_says_that_the_arrival_of_an_answer_is_unknown_and_what_t
     told = explained(replace(LINE, outcome=UNKNOWN))
     assert told.startswith("Turn T-7FKK: unknown\nIt is not known whether every message of the answer arrived")
     assert "Look into the chat" in told
+
+
+USED = Usage(input_tokens=1_234, cached_tokens=1_000, output_tokens=56, reasoning_tokens=12, code_runs=2)
+
+
+def test_a_turn_says_what_it_consumed() -> None:
+    line = replace(LINE, usage=USED)
+    assert (
+        "Used: 1,234 tokens in (1,000 cached), 56 out (12 for reasoning), code runs: 2" in explained(line).splitlines()
+    )
+    assert listed(line).endswith("  2 attempts  1,234+56 tokens")
+    assert json.loads(as_json(line))["usage"]["cached_tokens"] == 1_000
+    assert Timeline.from_json(json.loads(json.dumps(line.to_json()))) == line
+
+
+def test_an_explanation_names_the_request_that_failed_at_the_service() -> None:
+    line = replace(LINE, steps=(StepDone(name="request/0/req_7f", done_at_s=1_795_420_801.0),))
+    assert "failed at the service as req_7f" in explained(line)
