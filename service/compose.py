@@ -346,7 +346,7 @@ async def find_assistant(
 ) -> AssistantsBackend | ResponsesBackend:
     """The assistant that the settings name, which is created if there is none. Raises AssistantError."""
     if settings.backend is Backend.RESPONSES:
-        return responses_backend(settings, client, states)
+        return responses_backend(settings, client, states, functions.definitions)
     tools: list[object] = []
     if settings.assistant_id is None:
         profile = assistant_profile(

@@ -15,6 +15,7 @@ from adapters.openai.polling import PollingPace
 from adapters.openai.responses.response_objects import Assistance, FileRules
 from adapters.openai.responses.responses_backend import ResponsesBackend
 from bot.errors import AssistantRefusedError, AssistantUnavailableError
+from bot.functions import FunctionDefinition
 from bot.ports import ThreadStates
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
 
@@ -44,12 +45,16 @@ async def open_service_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
             raise AssertionError("the settings demand an address for this backend")
 
 
-def responses_backend(settings: Settings, client: Client, states: ThreadStates) -> ResponsesBackend:
+def responses_backend(
+    settings: Settings, client: Client, states: ThreadStates, functions: tuple[FunctionDefinition, ...]
+) -> ResponsesBackend:
     """The assistant of the `responses` backend, as the settings describe it."""
     agent = settings.endpoint.agent if isinstance(settings.endpoint, FoundryEndpoint) else None
     is_openai = isinstance(settings.endpoint, OpenAIEndpoint)
     return ResponsesBackend(
-        assistance=Assistance(model=settings.model, instructions=settings.assistant_instructions, agent=agent),
+        assistance=Assistance(
+            model=settings.model, instructions=settings.assistant_instructions, agent=agent, functions=functions
+        ),
         client=client,
         states=states,
         files=FileRules() if is_openai else FileRules(purpose="assistants", pictures_inline=True),

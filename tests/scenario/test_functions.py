@@ -12,8 +12,14 @@ from pathlib import Path
 import pytest
 
 from bot.errors import FunctionsError
+from bot.timeline import Timeline
+from bot.usage import Usage
+from service.settings import Settings
+from service.turn_lookup import open_timelines
 from tests.scenario.conftest import Rig
-from tests.support.scripted_model import CallFunctions, ScriptedModel
+from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService
+from tests.support.responses_state import Asked, Plan
+from tests.support.scripted_model import CallFunctions, RunCode, ScriptedModel
 
 CODE = '''
 import time
@@ -130,3 +136,45 @@ async def test_nothing_that_a_model_or_a_function_says_is_in_the_log(
     assert "function called" in said
     assert "private" not in said
     assert "Secret" not in said
+
+
+@pytest.mark.parametrize("has_conversations", [True, False], ids=["conversations", "chain"])
+async def test_a_hosted_model_calls_functions_and_what_its_responses_consumed_is_counted(
+    own: Rig, functions: Path, *, has_conversations: bool
+) -> None:
+    async def think(asked: Asked) -> Plan:
+        if asked.outputs:
+            return Plan(text=f"There are {' and '.join(sorted(asked.outputs))}.")
+        return Plan(calls=stock("chairs", "tables"))
+
+    async with ResponsesService(Provider.OPENAI if has_conversations else Provider.AZURE) as service:
+        service.state.brain = think
+        address = {"OPENAI_BASE_URL": service.base_url, "OPENAI_API_KEY": KEY}
+        if not has_conversations:
+            address = {"AZURE_OPENAI_ENDPOINT": service.base_url, "AZURE_OPENAI_API_KEY": KEY}
+        environ = {"FUNCTIONS_DIR": str(functions), "ASSISTANT_BACKEND": "responses", "MODEL": MODEL, **address}
+        rig = replace(own, environ=environ)
+        async with rig.started() as person:
+            for _ in range(2):  # the second question finds nothing locked
+                [answer] = await person.ask("What do we have?")
+                assert answer.text == "There are 7 chairs and 7 tables."
+            line = await last_turn(rig)
+    assert line.usage == Usage(input_tokens=200, cached_tokens=20, output_tokens=40, reasoning_tokens=10)
+    assert len((functions / "asked.txt").read_text("utf-8").splitlines()) == 4
+
+
+async def test_what_a_turn_consumed_is_counted_with_its_code_runs(own: Rig, model: ScriptedModel) -> None:
+    model.script.append(RunCode(code="print(1)", then="It is 1."))
+    async with own.started() as person:
+        await person.ask("What is 1?")
+        line = await last_turn(own)
+    assert line.usage == Usage(input_tokens=14, cached_tokens=10, output_tokens=6, reasoning_tokens=2, code_runs=1)
+
+
+async def last_turn(rig: Rig) -> Timeline:
+    """The time line of the last turn of a running bot, once it has ended."""
+    settings = Settings.read({**rig.environ, "DATA_DIR": str(rig.data_dir)}, Path("no .env file"))
+    async with asyncio.timeout(20), open_timelines(settings) as timelines:
+        while (line := (await timelines.latest(1))[0]).ended_at_s is None:
+            await asyncio.sleep(0.02)
+    return line

@@ -37,8 +37,8 @@ from bot.run import (
     ToolCallId,
     ToolOutput,
     ToolsWanted,
-    Usage,
 )
+from bot.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,8 @@ def _event(response: Fields, status: str) -> RunEvent:
             unanswered = set(unanswered_calls(items))
             calls = [item for item in items if item.text_if_any("call_id") in unanswered]
             if calls:
-                return ToolsWanted(calls=tuple(map(_tool_call, calls)))
+                # Another response goes on, and counts its own.
+                return ToolsWanted(calls=tuple(map(_tool_call, calls)), usage=_usage(response))
             return _settled(response, RunEnd.COMPLETED)
         case "incomplete" | "failed" | "cancelled":
             return _settled(response, RunEnd(status))
@@ -216,7 +217,7 @@ _FAILURES: Final = {
 
 
 def _settled(response: Fields, end: RunEnd) -> Settled:
-    error, usage, failure = response.object_if_any("error"), response.object_if_any("usage"), None
+    error, failure = response.object_if_any("error"), None
     explanation = error.text_if_any("message") if error else ""
     if end is RunEnd.FAILED:
         failure = _FAILURES.get(error.text_if_any("code") if error else "", FailureCode.SERVER)
@@ -231,9 +232,22 @@ def _settled(response: Fields, end: RunEnd) -> Settled:
         outcome=RunOutcome(
             end=end, failure=failure, explanation=explanation, retry_after_s=try_again_in_s(explanation)
         ),
-        usage=Usage(input_tokens=usage.count_if_any("input_tokens"), output_tokens=usage.count_if_any("output_tokens"))
-        if usage
-        else None,
+        usage=_usage(response),
+    )
+
+
+def _usage(response: Fields) -> Usage:
+    usage, items = response.object_if_any("usage"), response.objects_if_any("output")
+    code_runs = sum(item.text_if_any("type") == "code_interpreter_call" for item in items)
+    if usage is None:
+        return Usage(code_runs=code_runs)
+    given, made = usage.object_if_any("input_tokens_details"), usage.object_if_any("output_tokens_details")
+    return Usage(
+        input_tokens=usage.count_if_any("input_tokens"),
+        cached_tokens=given.count_if_any("cached_tokens") if given else 0,
+        output_tokens=usage.count_if_any("output_tokens"),
+        reasoning_tokens=made.count_if_any("reasoning_tokens") if made else 0,
+        code_runs=code_runs,
     )
 
 
