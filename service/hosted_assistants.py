@@ -30,14 +30,18 @@ _V1: Final = "/openai/v1"
 async def open_service_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
     """Where the service of the `assistants` or `responses` backend is, and how it knows this bot."""
     beta = "" if settings.backend is Backend.RESPONSES else "assistants=v2"
+    api_version = settings.assistants_api_version or ""
     match settings.endpoint:
         case OpenAIEndpoint(base_url=url, api_key=key):
-            yield Endpoint(base_url=url, api_key=key.reveal() if key else "none", beta=beta)
+            yield Endpoint(base_url=url, api_key=key.reveal() if key else "none", api_version=api_version, beta=beta)
         case AzureEndpoint(url=url, api_key=key, api_version=version) if settings.backend is Backend.ASSISTANTS:
             api_key = key.reveal() if key else ""
             yield Endpoint(base_url=f"{url}/openai", api_key=api_key, api_version=version or "", azure_key=True)
         case AzureEndpoint(url=url, api_key=key) if key is not None:
             yield Endpoint(base_url=_v1(url), api_key=key.reveal(), azure_key=True, beta=beta)
+        case FoundryEndpoint(url=url) if settings.backend is Backend.ASSISTANTS:  # its agents (classic)
+            async with _entra() as token:
+                yield Endpoint(base_url=url, token=token, api_version=api_version or "v1")
         case AzureEndpoint(url=url) | FoundryEndpoint(url=url):
             async with _entra() as token:
                 yield Endpoint(base_url=_v1(url), token=token, beta=beta)

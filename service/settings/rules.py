@@ -140,12 +140,25 @@ def _check_model_service(reading: Reading, backend: Backend | None) -> Iterator[
                 yield _missing(setting, f"must be set together with {azure}")
     if reading.has(table.AZURE_AI_AGENT_NAME) and not reading.has(table.AZURE_AI_PROJECT_ENDPOINT):
         yield _missing(table.AZURE_AI_PROJECT_ENDPOINT, "must be the project that has the agent of AZURE_AI_AGENT_NAME")
-    if backend is not Backend.RESPONSES and (foundry := _names_set(reading, AZURE_AI)):
+    yield from _check_backend_of_service(reading, backend)
+
+
+def _check_backend_of_service(reading: Reading, backend: Backend | None) -> Iterator[Mistake]:
+    of_responses = AZURE_AI if backend is Backend.EMBEDDED else (table.AZURE_AI_AGENT_NAME,)
+    if backend is not Backend.RESPONSES and (foundry := _names_set(reading, of_responses)):
         yield Mistake(
             about=foundry,
             wrong="needs ASSISTANT_BACKEND=responses",
             name="ASSISTANT_BACKEND",
             example="ASSISTANT_BACKEND=responses",
+        )
+    if backend is not Backend.ASSISTANTS and reading.has(table.ASSISTANTS_API_VERSION):
+        yield _wrong(reading, table.ASSISTANTS_API_VERSION, "belongs to ASSISTANT_BACKEND=assistants")
+    elif reading.has(table.ASSISTANTS_API_VERSION) and _names_set(reading, AZURE_OPENAI):
+        yield _wrong(
+            reading,
+            table.ASSISTANTS_API_VERSION,
+            "would have no effect beside AZURE_OPENAI_API_VERSION and its service",
         )
 
 
@@ -243,10 +256,12 @@ def _check_responses(reading: Reading) -> Iterator[Mistake]:
 
 
 def _check_assistants(reading: Reading) -> Iterator[Mistake]:
-    if not (reading.has(table.OPENAI_BASE_URL) or _names_set(reading, AZURE_OPENAI)):
+    addresses = (table.OPENAI_BASE_URL, *AZURE_OPENAI, table.AZURE_AI_PROJECT_ENDPOINT)
+    if not _names_set(reading, addresses):
         yield _missing(
             table.OPENAI_BASE_URL,
-            "or AZURE_OPENAI_ENDPOINT must be the address of the Assistants service (ASSISTANT_BACKEND=assistants)",
+            "or AZURE_AI_PROJECT_ENDPOINT or AZURE_OPENAI_ENDPOINT must be the address of the Assistants service "
+            "(ASSISTANT_BACKEND=assistants)",
         )
     for setting in (table.OPENAI_BASE_URL, table.AZURE_OPENAI_ENDPOINT):
         try:

@@ -179,6 +179,7 @@ class Settings:
     assistant_id: str | None
     assistant_name: str
     assistant_instructions: str
+    assistants_api_version: str | None
     assistants_api_key: Secret | None
     model: str | None
     endpoint: ModelEndpoint | None
@@ -216,6 +217,7 @@ class Settings:
             assistant_id=reading.optional(table.ASSISTANT_ID),
             assistant_name=reading.value(table.ASSISTANT_NAME),
             assistant_instructions=reading.value(table.ASSISTANT_INSTRUCTIONS),
+            assistants_api_version=reading.optional(table.ASSISTANTS_API_VERSION),
             assistants_api_key=reading.optional(table.ASSISTANTS_API_KEY),
             model=reading.optional(table.MODEL),
             endpoint=_endpoint(reading),

@@ -199,6 +199,10 @@ ASSISTANT_INSTRUCTIONS: Final = Setting(
     "ASSISTANT_INSTRUCTIONS", parsers.prose, _INSTRUCTIONS,
     "You are a patient statistics tutor. Use code to calculate.",
     "The assistant's instructions (system prompt).")
+ASSISTANTS_API_VERSION: Final = Setting(
+    "ASSISTANTS_API_VERSION", parsers.line, None, "2025-05-01",
+    "API version that the service of `ASSISTANT_BACKEND=assistants` wants in each address (`?api-version=`).",
+    default_doc="v1 with AZURE_AI_PROJECT_ENDPOINT, else none")
 ASSISTANTS_API_KEY: Final = Setting(
     "ASSISTANTS_API_KEY", parsers.secret, None, "a-long-random-word",
     "Key that clients of `teamsbot assistants` must send.",
@@ -233,8 +237,9 @@ AZURE_OPENAI_API_VERSION: Final = Setting(
 
 AZURE_AI_PROJECT_ENDPOINT: Final = Setting(
     "AZURE_AI_PROJECT_ENDPOINT", parsers.url, None, "https://my-account.services.ai.azure.com/api/projects/my-project",
-    "Address of a Microsoft Foundry project, for `ASSISTANT_BACKEND=responses`. The bot proves itself by its identity "
-    "(Microsoft Entra ID), which needs the role Azure AI User; Foundry takes no keys.")
+    "Address of a Microsoft Foundry project: for `ASSISTANT_BACKEND=responses`, or, until 2027-03-31, for its agents "
+    "(classic) with `assistants`. The bot proves itself by its identity (Microsoft Entra ID), which needs the role "
+    "Azure AI User; Foundry takes no keys.")
 AZURE_AI_AGENT_NAME: Final = Setting(
     "AZURE_AI_AGENT_NAME", parsers.line, None, "math-tutor",
     "Agent of that project that answers, with the model, instructions and tools that it has there. Give it Code "
@@ -330,7 +335,14 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     "Microsoft Teams": TEAMS,
     "Answers": ANSWERS,
     "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
-    "The assistant": (ASSISTANT_BACKEND, ASSISTANT_ID, ASSISTANT_NAME, ASSISTANT_INSTRUCTIONS, ASSISTANTS_API_KEY),
+    "The assistant": (
+        ASSISTANT_BACKEND,
+        ASSISTANT_ID,
+        ASSISTANT_NAME,
+        ASSISTANT_INSTRUCTIONS,
+        ASSISTANTS_API_VERSION,
+        ASSISTANTS_API_KEY,
+    ),
     "The model or service behind the assistant": (
         MODEL,
         OPENAI_BASE_URL,

@@ -154,9 +154,8 @@ def test_what_is_wrong_with_a_hosted_model_is_told(environ: dict[str, str], abou
     assert [told.split()[0] for told in mistakes(**RESPONSES, **environ)] == about
 
 
-@pytest.mark.parametrize("backend", ["embedded", "assistants"])
-def test_a_foundry_project_is_for_the_responses_backend(backend: str) -> None:
-    told = mistakes(ASSISTANT_BACKEND=backend, AZURE_AI_PROJECT_ENDPOINT=PROJECT)
+def test_a_foundry_project_is_no_model_behind_the_embedded_server() -> None:
+    told = mistakes(ASSISTANT_BACKEND="embedded", AZURE_AI_PROJECT_ENDPOINT=PROJECT)
     assert any(line.startswith("AZURE_AI_PROJECT_ENDPOINT (environment) needs ASSISTANT_BACKEND=resp") for line in told)
 
 
@@ -263,3 +262,20 @@ def test_functions_without_a_model_that_could_call_them_are_a_mistake() -> None:
 def test_a_time_limit_without_functions_is_a_mistake() -> None:
     [told] = mistakes(FUNCTIONS_TIMEOUT_S="3")
     assert told == "FUNCTIONS_TIMEOUT_S (environment) would have no effect: FUNCTIONS_DIR is not set."
+
+
+def test_a_foundry_project_serves_assistants_by_identity() -> None:
+    settings = read(ASSISTANT_BACKEND="assistants", AZURE_AI_PROJECT_ENDPOINT=PROJECT, ASSISTANT_ID="asst_1")
+    assert settings.endpoint == FoundryEndpoint(url=PROJECT, agent=None)
+    [told] = mistakes(
+        ASSISTANT_BACKEND="assistants",
+        AZURE_AI_PROJECT_ENDPOINT=PROJECT,
+        AZURE_AI_AGENT_NAME="a",
+        ASSISTANT_ID="asst_1",
+    )
+    assert told.startswith("AZURE_AI_AGENT_NAME (environment) needs ASSISTANT_BACKEND=responses")
+
+
+def test_an_api_version_of_assistants_belongs_to_that_backend() -> None:
+    [told] = mistakes(ASSISTANTS_API_VERSION="v1")
+    assert told == "ASSISTANTS_API_VERSION (environment) belongs to ASSISTANT_BACKEND=assistants."
