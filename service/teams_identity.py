@@ -94,7 +94,7 @@ async def open_bot_token(settings: Settings) -> AsyncIterator[BotToken | None]:
 
 def _credential(teams: TeamsSettings) -> TokenCredential:
     """Exactly the credential that the settings name; azure-identity's chains would try a developer's login too."""
-    from azure.identity.aio import CertificateCredential, ClientSecretCredential, ManagedIdentityCredential
+    from azure.identity.aio import CertificateCredential, ClientSecretCredential
 
     match teams.credential:
         case ClientSecret(secret=secret):
@@ -118,7 +118,17 @@ def _credential(teams: TeamsSettings) -> TokenCredential:
         case FederatedIdentity(client_id=client_id):
             return _FederatedCredential(teams, client_id)
         case _:
-            return ManagedIdentityCredential(client_id=teams.app_id, retry_total=1)
+            return _managed_identity(teams.app_id)
+
+
+def _managed_identity(client_id: str) -> TokenCredential:
+    """The machine's own identity. Its endpoint is on this machine or its link, so no proxy is asked."""
+    from azure.core.pipeline.transport import AioHttpTransport
+    from azure.identity.aio import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(
+        client_id=client_id, retry_total=1, transport=AioHttpTransport(use_env_settings=False)
+    )
 
 
 class _FederatedCredential(TokenCredential):
@@ -129,9 +139,9 @@ class _FederatedCredential(TokenCredential):
     """
 
     def __init__(self, teams: TeamsSettings, client_id: str) -> None:
-        from azure.identity.aio import ClientAssertionCredential, ManagedIdentityCredential
+        from azure.identity.aio import ClientAssertionCredential
 
-        self._identity = ManagedIdentityCredential(client_id=client_id, retry_total=1)
+        self._identity = _managed_identity(client_id)
         self._assertion = ""
         self._app = ClientAssertionCredential(
             teams.login_tenant,
