@@ -23,6 +23,7 @@ from adapters.sandbox.kill_orphans import kill_orphans
 from adapters.sandbox.limits import Limits, Watched
 from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import (
+    available_bytes,
     descendants,
     freeze_tree,
     ran_since,
@@ -104,6 +105,7 @@ class GuestProcess:
     runner_fd: int = -1  # a descriptor of the runner's process, for signals
     uid: int = 0  # of the runner
     usage: SessionUsage | None = None
+    free_before_bytes: int = 0
     frozen: dict[int, int] = field(default_factory=dict)  # processor time of each stopped process, by its pid
     killed: bool = False
 
@@ -143,7 +145,7 @@ class GuestProcess:
         """What is to be watched while code runs."""
         if self.usage is None:
             raise GuestEndedError
-        return Watched(root_pid=self.init_pid, uid=self.uid, usage=self.usage)
+        return Watched(root_pid=self.init_pid, uid=self.uid, usage=self.usage, free_before_bytes=self.free_before_bytes)
 
     @property
     def over(self) -> bool:
@@ -181,6 +183,7 @@ class GuestProcess:
 
     def thaw(self) -> None:
         """Let them go on."""
+        self.free_before_bytes = available_bytes()
         frozen, self.frozen = self.frozen, {}
         signal_each(frozen, signal.SIGCONT, self.init_pid)
 

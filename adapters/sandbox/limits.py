@@ -11,7 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.sandbox.process_tree import acting_as, descendants, proportional_bytes, resident_bytes
+from adapters.sandbox.process_tree import (
+    acting_as,
+    available_bytes,
+    descendants,
+    proportional_bytes,
+    resident_bytes,
+)
 
 if TYPE_CHECKING:
     from adapters.sandbox.session_usage import SessionUsage
@@ -32,6 +38,7 @@ class Limits:
     start_s: float = 20.0  # from the start of the process to its first word
 
     memory_bytes: int = 1 * GB  # of each process (RLIMIT_DATA), and of the whole session (polled)
+    reserve_bytes: int = 256 * MB  # of the machine's memory that is kept for others
     processes: int = 64  # processes and threads together
     open_files: int = 256  # of each process
     sockets: int = 256  # socketpairs; every other socket is refused
@@ -62,6 +69,7 @@ class Watched:
     root_pid: int  # the first process inside
     uid: int  # of its processes
     usage: SessionUsage
+    free_before_bytes: int  # of the machine's memory, when the run began
 
 
 async def watch(session: Watched, limits: Limits, kill: Callable[[str], None]) -> None:
@@ -82,6 +90,11 @@ def broken_limit(session: Watched, limits: Limits) -> str:
     tree = descendants(session.root_pid)
     if len(tree) > limits.processes + 1:
         return f"The code started more than {limits.processes} processes and was stopped."
+    # Whatever way of hiding memory this list does not know: what it takes is missing on the machine. The kernel would
+    # soon kill code for it, and nobody would be told why.
+    free_bytes = available_bytes()
+    if free_bytes < limits.reserve_bytes and session.free_before_bytes - free_bytes > limits.memory_bytes // 4:
+        return "The machine ran short of memory while the code ran, so it was stopped."
     with acting_as(session.uid):
         if _memory_exceeds(tree[1:], limits.memory_bytes):  # the first runs no code of the model
             return f"The code used more than {in_words(limits.memory_bytes)} of memory and was stopped."

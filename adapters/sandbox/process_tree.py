@@ -82,6 +82,21 @@ def proportional_bytes(pid: int) -> int:
     return (shared + sum(_kilobytes(folder / "status", "VmPTE:"))) * 1024
 
 
+def available_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how much memory the machine can still give without swapping, within the limit of a container."""
+    free = [sum(_kilobytes(PROC / "meminfo", "MemAvailable:")) * 1024]
+    for limit, used in (
+        (cgroup / "memory.max", cgroup / "memory.current"),
+        (cgroup / "memory/memory.limit_in_bytes", cgroup / "memory/memory.usage_in_bytes"),  # version 1
+    ):
+        # "max" where there is no limit. Pages of files count as used, and are given back when they are needed.
+        with suppress(OSError, ValueError):
+            stat = limit.with_name("memory.stat").read_text(encoding="ascii").split()
+            given_back = int(stat[stat.index("inactive_file") + 1])
+            free.append(int(limit.read_text(encoding="ascii")) - int(used.read_text(encoding="ascii")) + given_back)
+    return min(free)
+
+
 def socket_count(pid: int) -> int:
     """Return the number of unix sockets in the process's network namespace."""
     with suppress(OSError), (PROC / str(pid) / "net" / "unix").open("rb") as table:
@@ -203,6 +218,6 @@ def memory_folder(pid: int) -> Path:
 def _kilobytes(path: Path, *names: str) -> Iterator[int]:
     with suppress(*GONE), path.open() as lines:
         for line in lines:
-            name, _, rest = line.partition("\t") if "\t" in line else line.partition(" ")
-            if name.strip() in names:
+            name, _, rest = line.partition(":")
+            if f"{name}:" in names:
                 yield int(rest.split()[0])

@@ -234,6 +234,21 @@ os.read(reading, 1), os.read(reading, 1)
     assert result.reason == "The code used more than 300 MB of memory and was stopped."
 
 
+HOLD = "hoard = bytearray(400 << 20)\nimport time; time.sleep(1)"
+
+
+async def test_code_is_ended_when_the_machine_runs_short_of_memory_by_it() -> None:
+    short = Limits(reserve_bytes=1 << 60)  # on any machine
+    sandbox = await Sandbox.open(replace(SETTINGS, limits=short))
+    try:
+        small, large = await sandbox.run("one", "1 + 1"), await sandbox.run("two", HOLD)
+    finally:
+        await sandbox.close()
+    assert (small.status, small.logs) == (CodeStatus.OK, "2\n")
+    assert (large.status, large.session_lost) == (CodeStatus.KILLED, True)
+    assert large.reason == "The machine ran short of memory while the code ran, so it was stopped."
+
+
 async def test_nothing_is_left_open(sandbox: Sandbox) -> None:
     await sandbox.run("warm", "1")
     await asyncio.wait(sandbox._tasks[1:])

@@ -59,6 +59,11 @@ def test_output_is_cut_in_the_middle_and_made_printable(host: Host, session: str
     assert len(result.logs) < 1_100_000
 
 
+def test_a_builtin_that_code_replaced_is_back_in_the_next_run(host: Host, session: str) -> None:  # S18
+    assert host.run(session, "import builtins\nbuiltins.sum = lambda values: 42\nsum([1, 2])").logs == "42\n"
+    assert host.run(session, "sum([1, 2])").logs == "3\n"
+
+
 def test_annotations_mean_what_they_mean_everywhere(host: Host, session: str) -> None:
     assert host.run(session, "def f(x: int): pass\nf.__annotations__").logs == "{'x': <class 'int'>}\n"
 

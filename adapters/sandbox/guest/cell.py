@@ -76,15 +76,19 @@ class Notebook:
         self._pid = os.getpid()
         self._count = 0
         self._coroutines: asyncio.Runner | None = None
+        self._builtins: dict[str, Any] = {}
         self._module = ModuleType("__main__")
         self._module.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = self._module
         for room in (display, magics, plot_fonts):
             room.install()
         warnings.showwarning = _show_warning
+        self._builtins.update(vars(builtins))
 
     def execute(self, source: str) -> None:
         """Run the code and show the value of a last bare expression. Raises whatever the code raises."""
+        # What one cell has put in their place, by purpose or by mistake, would give wrong answers to all others (S18).
+        vars(builtins).update(self._builtins)
         self._count += 1
         filename = f"<cell {self._count}>"
         source = magics.as_python(source)
