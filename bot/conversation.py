@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -77,6 +78,12 @@ class ConversationReference:
     def is_shared(self) -> bool:
         """Whether other people read what is said here."""
         return self.scope is not Scope.PERSONAL and not self.key.private_to
+
+    @property
+    def user_pseudonym(self) -> str:
+        """A text that is the same for the same person of the same tenant and that does not say who it is."""
+        person = json.dumps([self.key.channel, self.key.tenant, self.user.directory_id or self.user.id])
+        return hashlib.sha256(person.encode()).hexdigest()[:32]
 
 
 class CommandName(StrEnum):

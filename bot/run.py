@@ -33,6 +33,7 @@ class Ask:
     conversation: ConversationKey
     text: str  # empty where only files were sent
     speaker: str | None = None  # the display name, where several people write in the conversation; else None
+    user: str = ""  # the same text for the same person, without saying who it is: for fair shares
     files: tuple[UploadedFile, ...] = ()
 
 

@@ -177,6 +177,7 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
         conversation=message.key,
         text=_with_context(message),
         speaker=None if alone else message.reference.user.name,
+        user=message.reference.user_pseudonym,
         files=await _upload_all(turn, outside),
     )
     if not message.text.strip():

@@ -364,6 +364,7 @@ async def find_assistant(
         tools=tools,
         chosen=(hooks or Hooks()).assistant_of,
         uploads_kept_s=UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
+        tells_users=settings.backend is Backend.EMBEDDED,
         pace=PollingPace(deadline_s=settings.run_deadline_s),
     )
 

@@ -154,12 +154,15 @@ def _code_files(resources: ToolResources | None) -> list[FileId]:
 
 LOGS_KEPT_CHARS = 100_000
 
+USER = "user"
+"""The key in a run's metadata that tells users apart, so that they share the sandbox fairly."""
+
 
 class CodeEngine(WorkspaceEngine, Protocol):
     """Runs code, one session for each thread; `adapters.sandbox` is the real one."""
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
-        """Run code to its end, its deadline or its limits; never raises for what the code does."""
+    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+        """Run code to its end, its deadline or its limits; never raises for what the code does. Users take turns."""
         ...
 
 
@@ -183,7 +186,8 @@ class CodeInterpreter:
     async def run(self, run: Run, call: CodeCall) -> CodeCallResult:
         """Run a call's code with the thread's files in place. Raises StoreError."""
         missing = await self._workspace.prepare(run)
-        result = await self._engine.run(run.thread_id, call.code_interpreter.input)
+        user = run.metadata.get(USER, "")
+        result = await self._engine.run(run.thread_id, call.code_interpreter.input, user=user)
         made = await self._keep(run, call, result)
         if not result.session_lost:
             self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})

@@ -56,6 +56,7 @@ _PAGE: Final = 100  # the most that a list gives at once
 _MAX_PAGES: Final = 20  # of one run's messages; a service that always has more would keep us reading for ever
 _NAME: Final = "turn"  # the key of a run's name in its metadata; the value may have 512 characters
 _CHANNEL: Final = "channel"  # tells the embedded server where the answer is read
+_USER: Final = "user"  # tells it whose code takes a turn in its sandbox
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
@@ -95,6 +96,7 @@ class AssistantsBackend(Assistant):
         tools: Sequence[object] = (),
         uploads_kept_s: int | None = None,
         streaming: bool = True,
+        tells_users: bool = False,
         max_silence_s: float = _MAX_SILENCE_S,
         pace: PollingPace | None = None,
         retry: RetryPolicy | None = None,
@@ -105,12 +107,15 @@ class AssistantsBackend(Assistant):
 
         `uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
 
+        With `tells_users` a run's metadata has a pseudonym of who asks; the embedded server shares its sandbox by it.
+
         With `streaming` runs are followed by their event streams at services that have them. A stream that is silent
         for `max_silence_s` is given up, and its run is polled.
         """
         self.assistant_id = assistant_id
         self._chosen = chosen
         self._tools = {"tools": list(tools)} if tools else {}
+        self._tells_users = tells_users
         self._client = client
         kept = {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(uploads_kept_s)}
         self._lifetime = kept if uploads_kept_s else {}
@@ -155,7 +160,11 @@ class AssistantsBackend(Assistant):
         body = {
             "assistant_id": self._chosen(ask.conversation) or self.assistant_id,
             "additional_messages": [message_body(ask)],
-            "metadata": {_NAME: name, _CHANNEL: ask.conversation.channel},
+            "metadata": {
+                _NAME: name,
+                _CHANNEL: ask.conversation.channel,
+                **({_USER: ask.user} if self._tells_users else {}),
+            },
             **self._tools,
         }
         find = partial(self._run_named, thread, name)

@@ -6,12 +6,14 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
+from adapters.sandbox.fair_slots import FairSlots
 from adapters.sandbox.guest_process import Isolation, IsolationLevel
 from adapters.sandbox.isolation import IsolationResult, select_isolation
 from adapters.sandbox.limits import Limits, in_words
@@ -45,7 +47,7 @@ class SandboxSettings:
     limits: Limits = field(default_factory=Limits)
     bwrap: Path | None = None  # a bubblewrap to use instead of the system's or the packaged one
     at_least: IsolationLevel = IsolationLevel.LANDLOCK  # nothing weaker is used
-    max_sessions: int = 20  # above it, the session idle for longest is ended
+    max_sessions: int = 20  # above it, an idle one is ended, of the user who has most
     max_running: int = field(default_factory=lambda: os.cpu_count() or 1)
     idle_s: float = 25 * 60.0  # a session that nobody used for so long is ended
 
@@ -64,7 +66,7 @@ class Sandbox:
         self._settings = settings
         self._fonts: dict[str, bytes] = {}
         self._slots_by_name: dict[str, _SessionSlot] = {}
-        self._slots = asyncio.Semaphore(settings.max_running)
+        self._slots = FairSlots(settings.max_running)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -96,8 +98,12 @@ class Sandbox:
         slot = self._slots_by_name.get(session)
         return slot is not None and slot.session is not None and slot.session.alive
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
-        """Run code in a session, which is started on first use; runs of one session follow one another."""
+    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+        """Run code in a session, which is started on first use; runs of one session follow one another.
+
+        Where more code waits than may run at once, users take turns, and so do the sessions of each. `user` is any
+        text that stays the same for a person; without one the session counts as a user of its own.
+        """
         if self._isolation is None:
             return CodeResult(status=CodeStatus.UNAVAILABLE, reason=self.reason)
         limits = self._settings.limits
@@ -105,7 +111,10 @@ class Sandbox:
             too_long = f"The code is longer than {in_words(limits.code_bytes)}."
             return CodeResult(status=CodeStatus.RAISED, reason=too_long)
         try:
-            async with self._entered(session, self._isolation) as entered, self._slots:
+            async with (
+                self._entered(session, self._isolation, user or session) as entered,
+                self._slots.slot(user or session, session),
+            ):
                 result = await entered.run(code, limits.run_s if deadline_s is None else deadline_s)
         except SandboxError as error:
             log.warning("sandbox session not started", extra={"session": session, "why": str(error)})
@@ -141,9 +150,10 @@ class Sandbox:
             self._guard = None
 
     @asynccontextmanager
-    async def _entered(self, name: str, isolation: Isolation) -> AsyncIterator[Session]:
+    async def _entered(self, name: str, isolation: Isolation, user: str = "") -> AsyncIterator[Session]:
         """Hold a session for one command: start it when there is none, clean up after a dead one."""
         async with self._locked(name) as slot:
+            slot.user = user or slot.user or name
             if slot.session is not None and not slot.session.alive:  # it died between two commands
                 await slot.session.end()
                 slot.session = None
@@ -184,12 +194,16 @@ class Sandbox:
                 await ended.end()
 
     async def _make_room(self) -> None:
-        """End the sessions idle for longest until there is room for one more."""
+        """End idle sessions until there is room for one more: of the user who has most, the one idle for longest."""
         too_many = (
             1 + sum(slot.session is not None for slot in self._slots_by_name.values()) - self._settings.max_sessions
         )
-        for name in self._idle_longest_first()[: max(0, too_many)]:
-            await self._end(name, FORGOTTEN)
+        for _ in range(too_many):
+            idle = self._idle_longest_first()
+            if not idle:
+                return
+            held = Counter(slot.user for slot in self._slots_by_name.values() if slot.session is not None)
+            await self._end(max(idle, key=lambda name: held[self._slots_by_name[name].user]), FORGOTTEN)
 
     async def _reap(self) -> None:
         while True:
@@ -239,3 +253,4 @@ class _SessionSlot:
     claims: int = 0  # how many hold or await the lock
     session: Session | None = None
     ending: str = ""  # why it is to be ended, until it is
+    user: str = ""  # who ran code in it last

@@ -158,7 +158,7 @@ class EmbeddedWorld:
     async def close(self) -> None:
         pass
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
+    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
         images = (GuestImage(data=self.script.picture, alt_text=self.script.alt_text),) if self.script.picture else ()
         files = (GuestFile(name="table.csv", data=self.script.file),) if self.script.file else ()
         return CodeResult(status=CodeStatus.OK, images=images, files=files)

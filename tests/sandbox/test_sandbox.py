@@ -249,6 +249,38 @@ async def test_code_is_ended_when_the_machine_runs_short_of_memory_by_it() -> No
     assert large.reason == "The machine ran short of memory while the code ran, so it was stopped."
 
 
+async def test_one_who_runs_much_code_does_not_keep_others_waiting() -> None:  # S10
+    sandbox = await Sandbox.open(replace(SETTINGS, max_running=2))
+    order: list[str] = []
+
+    async def run(user: str, session: str) -> None:
+        await sandbox.run(session, "import time; time.sleep(0.3)", user=user)
+        order.append(session)
+
+    try:
+        for warm in ("greedy-0", "modest"):  # starting a session needs no slot
+            await sandbox.run(warm, "1", user=warm)
+        greedy = [asyncio.create_task(run("greedy", f"greedy-{number}")) for number in range(6)]
+        await until(lambda: len(order) >= 1)
+        await run("modest", "modest")
+        assert len(order) <= 4  # those that ran, and at most one slot of each
+        await asyncio.gather(*greedy)
+    finally:
+        await sandbox.close()
+
+
+async def test_one_who_has_many_sessions_pushes_out_their_own() -> None:  # S10
+    sandbox = await Sandbox.open(replace(SETTINGS, max_sessions=3))
+    try:
+        await sandbox.run("modest", "kept = 17", user="modest")  # idle for longest
+        for number in range(4):
+            await sandbox.run(f"greedy-{number}", "1", user="greedy")
+        assert [sandbox.alive(f"greedy-{number}") for number in range(4)] == [False, False, True, True]
+        assert (await sandbox.run("modest", "kept", user="modest")).logs == "17\n"
+    finally:
+        await sandbox.close()
+
+
 async def test_nothing_is_left_open(sandbox: Sandbox) -> None:
     await sandbox.run("warm", "1")
     await asyncio.wait(sandbox._tasks[1:])

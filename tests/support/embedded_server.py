@@ -84,12 +84,14 @@ class RememberingSandbox:
     def __init__(self, *results: CodeResult) -> None:
         self.results = list(results)
         self.ran: list[tuple[str, str]] = []
+        self.users: list[str] = []
         self.files: dict[str, dict[str, bytes]] = {}
         self.put_names: list[str] = []
         self.forgotten: list[str] = []
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None) -> CodeResult:
+    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
         self.ran.append((session, code))
+        self.users.append(user)
         result = self.results.pop(0) if self.results else CodeResult(status=CodeStatus.OK)
         held = self.files.setdefault(session, {})
         held.update({file.name: file.data for file in result.files})

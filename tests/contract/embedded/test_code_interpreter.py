@@ -52,6 +52,15 @@ def test_code_runs_in_the_threads_session_and_its_output_is_a_step(
     assert client.files.content(image["image"]["file_id"]).read() == PNG
 
 
+def test_the_sandbox_is_told_the_user_that_the_run_names(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:  # S10
+    for metadata, user in (({"user": "someone"}, "someone"), ({}, "")):
+        model.replies = [runs_code("1"), says("1")]
+        ended(client, asked(client, tools=[CODE], metadata=metadata))
+        assert sandbox.users[-1] == user
+
+
 def test_a_figure_is_shown_before_the_words_and_described_in_the_metadata(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
 ) -> None:

@@ -83,6 +83,18 @@ async def test_nothing_about_people_goes_along_but_what_was_said(
     assert not {"secret", "Ada", "ada", "t1"} & {word for call in service.calls for word in str(call.body).split("'")}
 
 
+async def test_the_embedded_server_is_told_by_a_pseudonym_who_asks(client: Client, service: FakeAssistants) -> None:
+    reference = message().reference
+    assistant = AssistantsBackend(assistant_id="asst_1", client=client, tells_users=True)
+    thread = await assistant.open_thread(reference.key)
+    await assistant.start(thread, replace(ask("hello"), user=reference.user_pseudonym), RunName("7-m1"))
+    [run] = service.called(To.CREATE_RUN)
+    assert run.body["metadata"] == {"turn": "7-m1", "channel": "msteams", "user": reference.user_pseudonym}
+    assert reference.user.id not in reference.user_pseudonym
+    other = replace(reference, key=replace(reference.key, tenant="another"))
+    assert other.user_pseudonym != reference.user_pseudonym
+
+
 def test_who_speaks_is_told_only_where_several_people_do() -> None:
     assert message_body(ask("hi")) == {"role": "user", "content": "hi"}
     shared = replace(ask("hi"), speaker="Ada")
