@@ -7,7 +7,7 @@ import itertools
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -29,6 +29,7 @@ class Load:
     within_s: float = 1.0
     tenants: int = TENANTS
     deadline_s: float = 120.0
+    scope: str = "personal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,9 @@ class Figures:
     typing_after_answer: int
     connector_peak_per_s: int
     faults: int
+    first_sign_p50_ms: float  # from the message to what a person sees first
+    first_words_p50_ms: float  # from the model's first token to the first words in the chat; 0 where none are shown
+    updates_peak_per_s: int  # of one chat, its answers left out
 
 
 async def apply(load: Load, outside: StandIns, bot_url: str, service_url: str, seed: int = 1) -> Figures:
@@ -89,7 +93,7 @@ class _Crowd:
             tag = f"{number}.{count}"
             seen = self.outside.seen.setdefault(tag, Seen())
             seen.conversation, seen.sent_at_s = f"c{number}", time.monotonic()
-            body = orjson.dumps(_activity(tag, run_s, number, number % self.load.tenants, self.service_url))
+            body = orjson.dumps(_activity(tag, run_s, number, number % self.load.tenants, self))
             if await self._say(body) >= 300:
                 return
             seen.acked_at_s = time.monotonic()
@@ -103,16 +107,20 @@ class _Crowd:
             return response.status
 
 
-def _activity(tag: str, run_s: float, conversation: int, tenant: int, service_url: str) -> dict[str, object]:
+def _activity(tag: str, run_s: float, conversation: int, tenant: int, crowd: _Crowd) -> dict[str, object]:
+    scope = crowd.load.scope
+    is_shared = scope != "personal"
+    mention = {"type": "mention", "text": "<at>Bot</at>", "mentioned": {"id": "bot", "name": "Bot"}}
     return {
+        "entities": [mention] if is_shared else [],
         "type": "message",
         "id": f"m{tag}",
         "channelId": "msteams",
-        "serviceUrl": service_url,
-        "conversation": {"id": f"c{conversation}", "conversationType": "personal", "tenantId": f"t{tenant}"},
+        "serviceUrl": crowd.service_url,
+        "conversation": {"id": f"c{conversation}", "conversationType": scope, "tenantId": f"t{tenant}"},
         "from": {"id": f"u{conversation}", "name": "U"},
         "recipient": {"id": "bot", "name": "Bot"},
-        "text": f"{tag} {run_s:.3f}",
+        "text": f"{'<at>Bot</at> ' if is_shared else ''}{tag} {run_s:.3f}",
         "textFormat": "plain",
         "channelData": {"tenant": {"id": f"t{tenant}"}},
         "timestamp": "2026-01-01T00:00:00.000Z",
@@ -121,6 +129,7 @@ def _activity(tag: str, run_s: float, conversation: int, tenant: int, service_ur
 
 
 def _figures(load: Load, outside: StandIns, began_s: float) -> Figures:
+    signs = {"status", "answer"} if load.scope == "channel" else {"typing", "informative", "streaming", "answer"}
     messages = [seen for seen in outside.seen.values() if seen.sent_at_s]
     answered = [seen for seen in messages if seen.answered_at_s]
     asked = load.conversations * load.messages
@@ -146,7 +155,29 @@ def _figures(load: Load, outside: StandIns, began_s: float) -> Figures:
         typing_after_answer=_typing_after_answer(outside, answered) if load.messages == 1 else 0,
         connector_peak_per_s=_peak(outside.connector_times_s),
         faults=outside.faults,
+        first_sign_p50_ms=percentile([_first_shown_s(seen, outside, signs) - seen.sent_at_s for seen in answered], 50)
+        * 1e3,
+        first_words_p50_ms=percentile(
+            [
+                max(0.0, _first_shown_s(seen, outside, {"streaming", "answer"}) - seen.first_token_at_s)
+                for seen in answered
+                if seen.first_token_at_s
+            ],
+            50,
+        )
+        * 1e3,
+        updates_peak_per_s=max((_peak(_updates_s(outside, place)) for place in outside.shown), default=0),
     )
+
+
+def _first_shown_s(seen: Seen, outside: StandIns, kinds: Collection[str]) -> float:
+    """When something of these kinds was shown first after the message."""
+    shown = outside.shown.get(seen.conversation, [])
+    return next((at_s for at_s, kind in shown if at_s >= seen.sent_at_s and kind in kinds), seen.answered_at_s[0])
+
+
+def _updates_s(outside: StandIns, conversation: str) -> list[float]:
+    return [at_s for at_s, kind in outside.shown[conversation] if kind not in {"typing", "answer"}]
 
 
 def _typing_gap_s(seen: Seen, outside: StandIns) -> float:

@@ -14,7 +14,7 @@ from benchmarks.load import Figures
 HEAD = (
     "cell | bot | asked | lost | doubled | disordered | ack p50/p99/max ms | overhead p50/p99 ms | lag p50 ms "
     "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn (after the answer) | typing gap max s "
-    "| connector peak/s"
+    "| connector peak/s | first sign p50 ms | first words p50 ms | updates peak/s of a chat"
 )
 TABLE = Path(".cache/bench/table.md")
 PICTURE = Path(".cache/bench/performance.png")
@@ -42,7 +42,8 @@ def row(result: Result) -> str:
         f"| {f.overhead_p50_ms:.0f} / {f.overhead_p99_ms:.0f} | {f.lag_p50_ms:.0f} | {f.turns_per_s:.1f} "
         f"| {result.cpu_ms_per_turn:.1f} | {result.memory_mb:.0f} | {f.calls_per_turn:.1f} "
         f"| {f.typing_per_turn:.1f} ({f.typing_after_answer}) "
-        f"| {_if_any(f.typing_gap_max_s)} | {f.connector_peak_per_s}"
+        f"| {_if_any(f.typing_gap_max_s)} | {f.connector_peak_per_s} "
+        f"| {f.first_sign_p50_ms:.0f} | {f.first_words_p50_ms:.0f} | {f.updates_peak_per_s}"
     )
 
 

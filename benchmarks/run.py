@@ -24,6 +24,7 @@ class Cell:
     name: str
     load: Load
     streams: bool = False  # whether the service sends the events of a run, or the bot polls
+    words_s: float = 0.0  # for how long before its end a streamed run writes words
     openai_faults: float = 0.0
     connector_faults: float = 0.0
     peers: tuple[str, ...] = field(default=())
@@ -40,6 +41,13 @@ CELLS = (
     Cell(name="C=1, streamed", load=Load(conversations=1, messages=10, run_s=2.0), streams=True),
     Cell(name="C=50, streamed", load=Load(conversations=50, messages=4, run_s=2.0), streams=True),
     Cell(name="saturated, streamed", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), streams=True),
+    Cell(
+        name="C=50, words",
+        load=Load(conversations=50, messages=2, run_s=8.0),
+        streams=True,
+        words_s=5.0,
+    ),
+    Cell(name="C=50, channels", load=Load(conversations=50, messages=2, run_s=6.0, scope="channel"), streams=True),
     Cell(name="long runs", load=Load(conversations=50, messages=1, run_s=10.0)),
     Cell(name="one tenant", load=Load(conversations=500, messages=1, run_s=2.0, tenants=1)),
     Cell(
@@ -53,7 +61,12 @@ CELLS = (
 
 async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -> Result:
     """One bot under one load, with stand-ins that have seen nothing before."""
-    outside = StandIns(streams=cell.streams, openai_faults=cell.openai_faults, connector_faults=cell.connector_faults)
+    outside = StandIns(
+        streams=cell.streams,
+        words_s=cell.words_s,
+        openai_faults=cell.openai_faults,
+        connector_faults=cell.connector_faults,
+    )
     runner, port = await listening(outside.app())
     try:
         async with start(f"http://127.0.0.1:{port}/v1", cores[0]) as process:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import web
 
+_WORD_S = 0.2
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -26,6 +28,7 @@ class Seen:
     acked_at_s: float = 0.0
     run_ends_at_s: float = 0.0
     run_s: float = 0.0
+    first_token_at_s: float = 0.0
     typing_at_s: list[float] = field(default_factory=list)
     answered_at_s: list[float] = field(default_factory=list)
     conversation: str = ""
@@ -46,10 +49,21 @@ class StandIns:
     """Both services in one aiohttp application."""
 
     def __init__(
-        self, *, streams: bool = False, openai_faults: float = 0.0, connector_faults: float = 0.0, seed: int = 1
+        self,
+        *,
+        streams: bool = False,
+        words_s: float = 0.0,
+        openai_faults: float = 0.0,
+        connector_faults: float = 0.0,
+        seed: int = 1,
     ) -> None:
-        """`streams`: runs are created as event streams where the client asks for that; else they are to be polled."""
+        """`streams`: runs are created as event streams where the client asks for that; else they are to be polled.
+
+        `words_s`: for how long before its end a streamed run writes words.
+        """
         self._streams = streams
+        self._words_s = words_s
+        self.shown: dict[str, list[tuple[float, str]]] = {}  # by conversation: when, and typing, update or message
         self.seen: dict[str, Seen] = {}
         self.typing: dict[str, list[float]] = {}
         self.said: dict[str, list[str]] = {}  # tags by conversation, in order
@@ -76,6 +90,7 @@ class StandIns:
         add("POST", "/v1/threads/{thread}/messages", self._openai(self._message))
         add("POST", "/connector/v3/conversations/{conversation}/activities", self._post)
         add("POST", "/connector/v3/conversations/{conversation}/activities/{reply}", self._post)
+        add("PUT", "/connector/v3/conversations/{conversation}/activities/{activity}", self._post)
         return app
 
     def _openai(
@@ -117,7 +132,7 @@ class StandIns:
         seen = self.seen.setdefault(tag, Seen())
         seen.run_ends_at_s, seen.run_s = run.ends_at_s, float(seconds)
         if self._streams and body.get("stream") is True:
-            return await _stream(request, run)
+            return await _stream(request, run, seen, self._words_s)
         return _json(_shown(run))
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -137,14 +152,22 @@ class StandIns:
         self.connector_times_s.append(now_s)
         activity = orjson.loads(await request.read())
         conversation = request.match_info["conversation"]
-        if activity["type"] == "typing":
+        stream = next((e for e in activity.get("entities", ()) if e["type"] == "streaminfo"), {})
+        shown = self.shown.setdefault(conversation, [])
+        if activity["type"] == "typing" and not stream:
+            shown.append((now_s, "typing"))
             self.typing.setdefault(conversation, []).append(now_s)
             return web.Response(status=202)
+        tag, is_status = activity.get("text", ""), activity.get("text", "").startswith("Working on it")
+        shown.append(
+            (now_s, stream["streamType"] if activity["type"] == "typing" else "status" if is_status else "answer")
+        )
+        if activity["type"] == "typing" or is_status:
+            return _json({"id": f"a{next(self._ids)}"}, 201 if "streamId" not in stream else 202)
         if self._dice.random() < self._connector_faults:
             self.faults += 1
             status = self._dice.choice((429, 502))
             return web.Response(status=status, headers={"Retry-After": "1"} if status == 429 else {})
-        tag = activity.get("text", "")
         self.said.setdefault(conversation, []).append(tag)
         self.seen.setdefault(tag, Seen()).answered_at_s.append(now_s)
         return _json({"id": f"a{next(self._ids)}"}, 201)
@@ -179,13 +202,19 @@ def _message(run: Run) -> dict[str, object]:
     }
 
 
-async def _stream(request: web.Request, run: Run) -> web.StreamResponse:
+async def _stream(request: web.Request, run: Run, seen: Seen, words_s: float) -> web.StreamResponse:
     """The events of a run, with a write for what happens at once, as the embedded server sends them."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     working, message = _shown(run), _message(run)
     names = ("thread.run.created", "thread.run.queued", "thread.run.in_progress")
     await response.write(b"".join(_event(name, {**working, "status": name.rsplit(".")[-1]}) for name in names))
+    await asyncio.sleep(max(0.0, run.ends_at_s - words_s - time.monotonic()))
+    seen.first_token_at_s = time.monotonic()
+    while run.ends_at_s - time.monotonic() > _WORD_S:
+        word = {"index": 0, "type": "text", "text": {"value": "word ", "annotations": []}}
+        await response.write(_event("thread.message.delta", {"id": message["id"], "delta": {"content": [word]}}))
+        await asyncio.sleep(_WORD_S)
     await asyncio.sleep(max(0.0, run.ends_at_s - time.monotonic()))
     part = {"index": 0, "type": "text", "text": {"value": run.tag, "annotations": []}}
     events = (

@@ -33,13 +33,23 @@ class Citation:
 
     file: FileRef
     placeholder: str
+    name: str = ""  # of the file; empty where the backend does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCell:
+    """Code that the Code Interpreter ran for the answer, and what it printed."""
+
+    code: str
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """All messages of a turn's runs as one answer, in order."""
+    """All messages of a turn's runs as one answer, in order. `code` may be left out where nothing was drawn."""
 
     text: str
     images: tuple[AnswerImage, ...] = ()
     files: tuple[AnswerFile, ...] = ()
     citations: tuple[Citation, ...] = ()
+    code: tuple[CodeCell, ...] = ()

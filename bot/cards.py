@@ -5,24 +5,34 @@ https://adaptivecards.io/explorer/ names their fields. Version 1.5 is the newest
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from bot.language import _, ngettext, number
-from bot.parts import ApologyPart, FilesPart, PicturePart, StoredFile, WelcomePart
+from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
 
 Card = dict[str, object]
 
 MAX_ALT_TEXT: Final = 1_000  # characters
 MAX_NAME: Final = 100  # characters
+MAX_CODE_CHARS: Final = 6_000  # shown of code and its output, and of an explanation
+MAX_CARD_BYTES: Final = 24_000  # of JSON; Teams takes 28 KB everywhere, and the addresses come on top
 MAX_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
 
 
-def picture_card(part: PicturePart, url: str) -> Card:
-    """A picture over the whole width, fetched from `url`, and a button to see it in full size.
+class _Toggled(NamedTuple):
+    """What is hidden at first, and the button that shows it."""
+
+    container: Card
+    button: Card
+
+
+def picture_card(part: PicturePart, url: str, data_url: str = "") -> Card:
+    """A picture over the whole width, fetched from `url`, and buttons: full size, data, code, explanation.
 
     A button rather than a picture that can be clicked: screen readers name it, and it does not shadow Teams' own zoom.
     """
@@ -35,8 +45,66 @@ def picture_card(part: PicturePart, url: str) -> Card:
         "size": "stretch",
         "msteams": {"allowExpand": True},
     }
-    button = {"type": "Action.OpenUrl", "title": _("Open full size"), "url": url}
-    return {**_card([image], fallback=alt_text), "actions": [button]}
+    button: Card = {"type": "Action.OpenUrl", "title": _("Open full size"), "url": url}
+    links = [button]
+    if data_url:
+        links.append({"type": "Action.OpenUrl", "title": _("Data (csv)"), "url": _web_address(data_url)})
+    details, max_chars = part.details or Details(), MAX_CODE_CHARS
+    while True:
+        shown = _details(details, max_chars)
+        body, actions = [image, *(each.container for each in shown)], [*links, *(each.button for each in shown)]
+        card = {**_card(body, fallback=alt_text), "actions": actions}
+        if len(json.dumps(card, ensure_ascii=False).encode(errors="replace")) <= MAX_CARD_BYTES or max_chars < 2:
+            return card
+        max_chars //= 2
+
+
+def _details(details: Details, max_chars: int) -> list[_Toggled]:
+    """What is shown on request, each with the button that shows it; at most so many characters of each text."""
+    shown = []
+    if details.explanation:
+        paragraphs = _plain(details.explanation)[:max_chars].split("\n\n")
+        shown.append(
+            _toggled("explanation", _("How I worked this out"), [_line(_escaped(words)) for words in paragraphs])
+        )
+    if details.code:
+        items: list[Card] = []
+        left = max_chars
+        for cell in details.code:
+            if left <= 0:
+                break
+            items.append(_code(cell.code[:left], "Python"))
+            left -= len(cell.code)
+            if cell.output.strip() and left > 0:
+                items += [_line(_("Output:")), _code(cell.output.strip()[:left], "PlainText")]
+                left -= len(cell.output)
+        if left < 0:
+            items.append(_line(_("The code is longer than a card can show.")))
+        shown.append(_toggled("code", _("Show code"), items))
+    return shown
+
+
+def _toggled(name: str, title: str, items: list[Card]) -> _Toggled:
+    container: Card = {"type": "Container", "id": name, "isVisible": False, "separator": True, "items": items}
+    button: Card = {"type": "Action.ToggleVisibility", "title": title, "targetElements": [name]}
+    return _Toggled(container, button)
+
+
+def _code(code: str, language: str) -> Card:
+    """A block of code, which Teams on the web and the desktop draws; elsewhere fixed-width lines.
+
+    https://adaptivecards.microsoft.com/?topic=CodeBlock
+    """
+    lines = "\n\n".join(_escaped(line).replace(" ", "\u00a0") for line in code.splitlines())
+    fallback: Card = {"type": "TextBlock", "text": lines, "wrap": True, "fontType": "Monospace", "size": "Small"}
+    return {"type": "CodeBlock", "codeSnippet": code, "language": language, "fallback": fallback}
+
+
+def _plain(markdown: str) -> str:
+    """Markdown as words: a card's text knows neither headings nor code, and an answer's markup may be anything."""
+    without_fences = re.sub(r"^ {0,3}(?:```|~~~)[^\n]*\n?", "", markdown, flags=re.MULTILINE)
+    without_marks = re.sub(r"\*\*|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])|`", "", without_fences)
+    return re.sub(r"^#{1,6} +", "", without_marks, flags=re.MULTILINE).strip()
 
 
 def files_card(part: FilesPart, urls: Sequence[str]) -> Card:

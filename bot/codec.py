@@ -14,6 +14,7 @@ from dataclasses import asdict, astuple, fields, replace
 from typing import Any, Final
 from urllib.parse import unquote
 
+from bot.answer import CodeCell
 from bot.attachments import Attachment
 from bot.conversation import (
     ActivityId,
@@ -33,7 +34,19 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import UnreadableMessageError
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, Reply, StoredFile, TextPart, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    Details,
+    FilesPart,
+    Marks,
+    Part,
+    PicturePart,
+    Reply,
+    Source,
+    StoredFile,
+    TextPart,
+    WelcomePart,
+)
 from bot.turn_code import TurnCode
 from bot.turn_record import ANSWERED, DELETED, REJECTED, UNDELIVERABLE, Outcome, StepKey, StepKind
 from bot.usage import Usage
@@ -160,11 +173,17 @@ def _parts(rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
 def _part(row: dict[str, Any]) -> Part:
     match _OLD_PART_KINDS.get(row["kind"], row["kind"]):
         case "text":
-            return TextPart(text=row["text"], to_asker=row.get("to_asker", False))
+            return TextPart(text=row["text"], to_asker=row.get("to_asker", False), marks=_marks(row.get("marks")))
         case "picture":
-            return PicturePart(file=_file(row.get("file", row)), alt_text=row["alt_text"])
+            return PicturePart(
+                file=_file(row.get("file", row)),
+                alt_text=row["alt_text"],
+                details=_details(row.get("details")),
+                marks=_marks(row.get("marks")),
+            )
         case "files":
-            return FilesPart(files=tuple(map(_file, row.get("files") or row["links"])))
+            files = tuple(map(_file, row.get("files") or row["links"]))
+            return FilesPart(files=files, marks=_marks(row.get("marks")))
         case "error":
             return ApologyPart(
                 text=row["text"],
@@ -176,6 +195,23 @@ def _part(row: dict[str, Any]) -> Part:
             return WelcomePart(text=row["text"], starters=tuple(row["starters"]))
         case kind:
             raise ValueError(f"a reply part of kind {kind!r} is not known to this version")
+
+
+def _marks(row: dict[str, Any] | None) -> Marks | None:
+    if row is None:
+        return None
+    sources = tuple(Source(**source) for source in row["sources"])
+    return Marks(**{**row, "sources": sources, "follow_ups": tuple(row["follow_ups"])})
+
+
+def _details(row: dict[str, Any] | None) -> Details | None:
+    if row is None:
+        return None
+    return Details(
+        explanation=row["explanation"],
+        code=tuple(CodeCell(**cell) for cell in row["code"]),
+        data=_file(row["data"]) if row["data"] is not None else None,
+    )
 
 
 def _file(row: dict[str, Any]) -> StoredFile:

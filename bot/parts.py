@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.answer import CodeCell
 from bot.language import _
 from bot.turn_code import TurnCode
 from bot.turn_record import ANSWERED, Outcome
 from bot.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file that a text refers to as `[position]`."""
+
+    position: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What a client shows at a part of an answer, beside the part itself. The bot's own sentences have none."""
+
+    is_ai_generated: bool = False  # shown as a label
+    takes_feedback: bool = False
+    sources: tuple[Source, ...] = ()
+    follow_ups: tuple[str, ...] = ()  # questions that the person may ask by a press
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +35,7 @@ class TextPart:
 
     text: str
     to_asker: bool = False  # mentions the person who asked, for others read along
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +48,22 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What is shown of an answer on request."""
+
+    explanation: str = ""  # Markdown
+    code: tuple[CodeCell, ...] = ()
+    data: StoredFile | None = None  # a csv file of what was drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PicturePart:
     """A plot, shown as a card."""
 
     file: StoredFile
     alt_text: str
+    details: Details | None = None
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +71,7 @@ class FilesPart:
     """Files, as links in one card."""
 
     files: tuple[StoredFile, ...]
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,16 +6,16 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
-from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
 from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
 from bot.language import N_, _
 from bot.media import picture_type
-from bot.parts import FilesPart, Part, PicturePart, StoredFile, TextPart
+from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Source, StoredFile, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
 
 log = logging.getLogger(__name__)
@@ -25,9 +25,38 @@ NO_ANSWER = N_("The assistant ended without an answer. Please ask again, perhaps
 MAX_SHOWN_CHARS = 40_000
 """Of an answer's text in a chat: some ten screens in Teams. A longer one comes as a file, with its beginning."""
 
+MAX_FOLLOW_UPS = 3
+MAX_FOLLOW_UP_CHARS = 100  # of what stands on a button
+MAX_SOURCES = 20  # that Teams takes of one message
+
+_CITATION_MARK = re.compile(r"【\d+:\d+†[^】\n]{0,200}】")  # as models write it into a text
+_EXPLANATION = re.compile(
+    r"^(?:#{1,6} +|\*\*)(?:How I worked this out|How the code works|Why I used code|Explanation"
+    r"|Wie der Code arbeitet|Warum Code|Erklärung)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FOLLOW_UPS = re.compile(
+    r"^(?:#{1,6} +|\*\*)?(?:You (?:could|can|might) (?:also )?ask(?: next)?|Follow-up questions|Next questions"
+    r"|Du kannst als Nächstes fragen|Sie können als Nächstes fragen|Mögliche Anschlussfragen)"
+    r"[^\n:]{0,40}:?(?:\*\*)?:?[ \t]*\n\s*((?:[ \t]*(?:[-*+]|\d[.)])[ \t]+[^\n]+(?:\n|\Z)){1,3})\s*\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LIST_MARK = re.compile(r"^[ \t]*(?:[-*+]|\d[.)])[ \t]+", re.MULTILINE)
+
 _SANDBOX = "sandbox:"
 _MAX_LINK_CHARS = 400  # of a label, or of a path: without a bound, a text of nothing but brackets takes its square
 _BARE_PATH = re.compile(r"/?[^\s)>\]\"'`]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What an answer shows beside its words, pictures and files."""
+
+    ai_label: bool = False
+    feedback: bool = False
+    follow_ups: bool = False
+    details: bool = False  # the code, and the explanation behind a button
+    citations: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,21 +84,54 @@ class ReplyWriter:
     assistant: Assistant
     files: FileStore
     pictures: Pictures
+    extras: Extras = Extras()
 
-    async def write(self, answer: Answer, key: ConversationKey) -> tuple[Part, ...]:
-        """The text first, each picture a part of its own, then all other files as one part."""
+    async def write(self, answer: Answer, key: ConversationKey, *, alone: bool = True) -> tuple[Part, ...]:
+        """The text first, each picture a part of its own, then all other files as one part.
+
+        `alone`: nobody else reads along, so a question may be asked by a press.
+        """
         collected = _Collected()
         for number, image in enumerate(answer.images, start=1):
             await self._show(image, number, key, collected)
         for file in answer.files:
             await self._link(file, key, collected)
         text = _without_sandbox_links(answer.text, known={file.name for file in collected.files} | collected.names)
-        text = await self._beginning(text.strip(), key, collected)
+        text, sources = cited(text, answer.citations if self.extras.citations else ())
+        text, follow_ups = parted_follow_ups(text.strip()) if self.extras.follow_ups and alone else (text.strip(), ())
+        if self.extras.details and collected.pictures:
+            text, explanation = parted_explanation(text)
+            data = next((file for file in collected.files if file.name.lower().endswith(".csv")), None)
+            if data is not None:
+                collected.files.remove(data)
+            details = Details(explanation=explanation, code=answer.code, data=data)
+            if details != Details():
+                collected.pictures[-1] = replace(collected.pictures[-1], details=details)
+        text = await self._beginning(text, key, collected)
         text = "\n\n".join(filter(None, (text, *collected.losses)))
         if not text and not collected.pictures and not collected.files:
-            text = _(NO_ANSWER)
+            return say(_(NO_ANSWER))
         files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
-        return (*(say(text) if text else ()), *collected.pictures, *files)
+        return self._marked((*(say(text) if text else ()), *collected.pictures, *files), sources, follow_ups)
+
+    def _marked(
+        self, parts: tuple[Part, ...], sources: tuple[Source, ...], follow_ups: tuple[str, ...]
+    ) -> tuple[Part, ...]:
+        """The parts with their marks: feedback is asked for at the first one, the next question at the last."""
+        marked: list[Part] = []
+        for number, part in enumerate(parts):
+            marks = Marks(
+                is_ai_generated=self.extras.ai_label,
+                takes_feedback=self.extras.feedback and number == 0,
+                sources=sources if number == 0 else (),
+                follow_ups=follow_ups if part is parts[-1] else (),
+            )
+            match part:
+                case TextPart() | PicturePart() | FilesPart() if marks != Marks():
+                    marked.append(replace(part, marks=marks))
+                case _:
+                    marked.append(part)
+        return tuple(marked)
 
     async def _beginning(self, text: str, key: ConversationKey, collected: _Collected) -> str:
         """The text, or where it is too long for a chat the beginning of it; the whole is a file then."""
@@ -134,16 +196,65 @@ def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
     shown = given = 0
     for part in parts:
         given += 1
-        pieces = [TextPart(text=piece) for piece in channel.split(part.text)] if isinstance(part, TextPart) else [part]
+        pieces = _pieces(part, channel) if isinstance(part, TextPart) else [part]
         yield from pieces
         shown += len(pieces)
     if given and not shown:  # an answer of which nothing can be shown is told, never passed over in silence
         yield from (TextPart(text=piece) for piece in channel.split(_(NO_ANSWER)))
 
 
+def _pieces(part: TextPart, channel: Channel) -> list[TextPart]:
+    """A text in pieces: each with the sources that it names, the last with what is asked about the whole."""
+    pieces = channel.split(part.text)
+    if part.marks is None:
+        return [TextPart(text=piece) for piece in pieces]
+    parts = []
+    for piece in pieces:
+        marks = replace(part.marks, sources=tuple(s for s in part.marks.sources if f"[{s.position}]" in piece))
+        is_last = piece is pieces[-1]
+        parts.append(
+            TextPart(text=piece, marks=marks if is_last else replace(marks, takes_feedback=False, follow_ups=()))
+        )
+    return parts
+
+
+def cited(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, ...]]:
+    """The text with a number in the place of each citation mark, and the files that the numbers stand for."""
+    numbers: dict[str, int] = {}
+    for citation in citations:
+        if not citation.placeholder or not citation.name or citation.placeholder not in text:
+            continue
+        if citation.name not in numbers and len(numbers) == MAX_SOURCES:
+            continue
+        number = numbers.setdefault(citation.name, len(numbers) + 1)
+        text = text.replace(citation.placeholder, f" [{number}]")
+    text = re.sub(r"(?<=\s) +(?=\[\d)", "", text)
+    return _CITATION_MARK.sub("", text), tuple(Source(position=n, name=name) for name, n in numbers.items())
+
+
+def parted_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text without the one to three questions that it ends with, under "You could ask next", and these."""
+    found = _FOLLOW_UPS.search(text)
+    if found is None or not text[: found.start()].strip():
+        return text, ()
+    questions = [line.strip().strip('"*_`“”„') for line in _LIST_MARK.sub("", found[1]).splitlines() if line.strip()]
+    if any(len(question) > MAX_FOLLOW_UP_CHARS or not question for question in questions):
+        return text, ()
+    return text[: found.start()].rstrip(), tuple(questions[:MAX_FOLLOW_UPS])
+
+
+def parted_explanation(text: str) -> tuple[str, str]:
+    """The result, and how it was worked out where the text says so under a heading; the result is never empty."""
+    found = _EXPLANATION.search(text)
+    if found is None or not text[: found.start()].strip():
+        return text, ""
+    return text[: found.start()].rstrip(), text[found.start() :].strip()
+
+
 def readable(text_so_far: str) -> str:
-    """The beginning of an answer, as it can be shown before its files are known."""
-    return _without_sandbox_links(text_so_far, known=None)
+    """The beginning of an answer, as it can be shown before its files are known: the result, without its marks."""
+    result = parted_explanation(_CITATION_MARK.sub("", text_so_far))[0]
+    return _without_sandbox_links(result, known=None)
 
 
 def _without_sandbox_links(text: str, known: set[str] | None) -> str:

@@ -195,7 +195,7 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
             raise
         await outside.conversations.forget(message.key)
         answer = started_afresh(await _answer_in(turn, await _thread(turn, outside), ask, outside, live))
-    return await outside.writer.write(answer, message.key)
+    return await outside.writer.write(answer, message.key, alone=alone)
 
 
 def _with_context(message: Incoming) -> str:

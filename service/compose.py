@@ -198,7 +198,12 @@ async def open_bot(
             channel=channel,
             conversations=stores.conversations,
             files=incoming,
-            writer=ReplyWriter(assistant=assistant, files=storage.files, pictures=ConfinedPictures(sandbox=sandbox)),
+            writer=ReplyWriter(
+                assistant=assistant,
+                files=storage.files,
+                pictures=ConfinedPictures(sandbox=sandbox),
+                extras=settings.extras,
+            ),
             functions=functions,
         )
         engine = Engine(

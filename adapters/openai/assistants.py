@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,10 @@ from adapters.openai.client import Client, path_to
 from adapters.openai.errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.event_stream import EventStream, RunEventReader
 from adapters.openai.polling import Poller, PollingPace, PollResult
-from adapters.openai.protocol import Run, RunStatus, answer_from, message_body, run_from
+from adapters.openai.protocol import Run, RunStatus, answer_from, code_from, message_body, run_from
 from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.wire import Fields
-from bot.answer import Answer, FileRef
+from bot.answer import Answer, CodeCell, FileRef
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
     AssistantError,
@@ -58,6 +59,8 @@ _NAME: Final = "turn"  # the key of a run's name in its metadata; the value may 
 _CHANNEL: Final = "channel"  # tells the embedded server where the answer is read
 _USER: Final = "user"  # tells it whose code takes a turn in its sandbox
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
+_MAX_NAMES: Final = 20  # of cited files, as many as a channel shows
+_EXTRA_S: Final = 5.0  # to fetch what an answer can do without
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
@@ -301,7 +304,31 @@ class AssistantsBackend(Assistant):
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
-        return answer_from([message for run in runs for message in await self._messages(thread, run)])
+        answer = answer_from([message for run in runs for message in await self._messages(thread, run)])
+        names = {citation.file: "" for citation in answer.citations}
+        for file in list(names)[:_MAX_NAMES]:
+            names[file] = await self._name_of(file)
+        citations = tuple(replace(citation, name=names[citation.file]) for citation in answer.citations)
+        cells = [cell for run in runs for cell in await self._code(thread, run)] if answer.images else []
+        return replace(answer, citations=citations, code=tuple(cells))
+
+    async def _name_of(self, file: FileRef) -> str:
+        """The name of a file that an answer cites; empty if it is not to be had now, for the answer does not wait."""
+        try:
+            reply = await self._client.get_once(path_to("files", file), within_s=_EXTRA_S)
+            return Fields(reply.body, "a file").text_if_any("filename")
+        except AssistantError as error:
+            log.info("the name of a cited file is not known", extra={"file": file, "why": str(error)})
+            return ""
+
+    async def _code(self, thread: ThreadId, run: RunId) -> tuple[CodeCell, ...]:
+        """The code that a run ran; none if it is not to be had now."""
+        path, query = path_to("threads", thread, "runs", run, "steps"), {"order": "asc", "limit": _PAGE}
+        try:
+            return code_from((await self._client.get_once(path, query, within_s=_EXTRA_S)).body)
+        except AssistantError as error:
+            log.info("the code of a run is not known", extra={"run": run, "why": str(error)})
+            return ()
 
     async def _messages(self, thread: ThreadId, run: RunId) -> list[Fields]:
         """The assistant's messages of this run, oldest first. Some servers ignore `run_id`: it is checked here too."""

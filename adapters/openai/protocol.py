@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from adapters.openai.wire import Fields
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import join_names
 from bot.run import (
     Ask,
@@ -214,6 +214,22 @@ def answer_from(messages: Iterable[Fields]) -> Answer:
         files=tuple(files.values()),
         citations=tuple(citations.values()),
     )
+
+
+def code_from(body: object) -> tuple[CodeCell, ...]:
+    """The code in a list of run steps, oldest first. Raises AssistantUnavailableError if it is garbled.
+
+    https://platform.openai.com/docs/api-reference/run-steps
+    """
+    cells = []
+    for step in Fields(body, "a list of run steps").objects("data"):
+        details = step.object_if_any("step_details")
+        for call in details.objects_if_any("tool_calls") if details else ():
+            interpreter = call.object_if_any("code_interpreter")
+            if interpreter is not None and (code := interpreter.text_if_any("input")).strip():
+                logs = [output.text_if_any("logs") for output in interpreter.objects_if_any("outputs")]
+                cells.append(CodeCell(code=code, output="\n".join(filter(None, logs))))
+    return tuple(cells)
 
 
 def _add_annotations(text: Fields, files: dict[str, AnswerFile], citations: dict[str, Citation]) -> None:

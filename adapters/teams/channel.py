@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -15,16 +15,18 @@ from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.mentions import mention_of
 from adapters.teams.place import Place
 from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
-from bot.conversation import ActivityId, ConversationReference, Party
+from bot.conversation import ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Marks, Part, PicturePart, Source, TextPart, WelcomePart
 from bot.ports import Channel, FileLinks, Live, StatusMessage
 
-_STREAMING_CHANNEL: Final = "msteams"  # the Agents Playground says the same
+_TEAMS: Final = "msteams"  # the Agents Playground says the same
+_KINDS: Final = {Scope.PERSONAL: "personal", Scope.GROUP: "groupChat", Scope.CHANNEL: "channel"}
+_MAX_SOURCE_NAME: Final = 80  # characters
 
 _CARD: Final = "application/vnd.microsoft.card.adaptive"
 
-_Json = dict[str, object]
+_Json = dict[str, Any]
 
 
 class TeamsChannel(Channel):
@@ -70,7 +72,7 @@ class TeamsChannel(Channel):
             addresses=_addresses(to),
             remembered=status,
             message=partial(self._message, to),
-            streams=self._streaming and to.key.channel == _STREAMING_CHANNEL,
+            streams=self._streaming and to.key.channel == _TEAMS,
             timing=self._timing,
         )
         try:
@@ -83,7 +85,11 @@ class TeamsChannel(Channel):
             content = await self._content(to, part)
         except StorageError as error:  # the key of the links is not to be had; the part is sent once it is
             raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
-        return {"type": "message", **_addresses(to), **content}
+        marks = part.marks if isinstance(part, TextPart | PicturePart | FilesPart) else None
+        marked = _marked(marks, to) if marks else {}
+        if entities := [*content.pop("entities", []), *marked.pop("entities", [])]:
+            content["entities"] = entities
+        return {"type": "message", **_addresses(to), **content, **marked}
 
     async def _content(self, to: ConversationReference, part: Part) -> _Json:
         match part:
@@ -94,7 +100,10 @@ class TeamsChannel(Channel):
             case TextPart():
                 return {"text": part.text, "textFormat": "markdown"}
             case PicturePart():
-                return _card(picture_card(part, await self._links.url(part.file)), summary=part.alt_text)
+                data = part.details.data if part.details else None
+                data_url = await self._links.url(data) if data else ""
+                card = picture_card(part, await self._links.url(part.file), data_url)
+                return _card(card, summary=part.alt_text)
             case FilesPart():
                 urls = [await self._links.url(file) for file in part.files[:MAX_LINKS]]
                 return _card(files_card(part, urls), summary=", ".join(file.name for file in part.files))
@@ -103,6 +112,39 @@ class TeamsChannel(Channel):
                 return _card(apology_card(part, mention), summary=part.words)
             case WelcomePart():
                 return _card(welcome_card(part), summary=part.text)
+
+
+def _marked(marks: Marks, to: ConversationReference) -> _Json:
+    """What clients show at an answer: label, sources, thumbs, the next questions.
+
+    https://learn.microsoft.com/microsoftteams/platform/bots/how-to/bot-messages-ai-generated-content. There may be one
+    such entity in a message.
+    """
+    fields: _Json = {}
+    if marks.is_ai_generated or marks.sources:
+        entity: _Json = {
+            "type": "https://schema.org/Message",
+            "@type": "Message",
+            "@context": "https://schema.org",
+            "@id": "",
+        }
+        if marks.is_ai_generated:
+            entity["additionalType"] = ["AIGeneratedContent"]
+        if marks.sources:
+            entity["citation"] = [_claim(source) for source in marks.sources]
+        fields["entities"] = [entity]
+    if marks.takes_feedback and to.key.channel == _TEAMS:
+        fields["channelData"] = {"feedbackLoop": {"type": "default"}}
+    if marks.follow_ups:
+        actions = [{"type": "imBack", "title": text, "value": text} for text in marks.follow_ups]
+        fields["suggestedActions"] = {"to": [to.user.id], "actions": actions}
+    return fields
+
+
+def _claim(source: Source) -> _Json:
+    name = source.name if len(source.name) <= _MAX_SOURCE_NAME else source.name[: _MAX_SOURCE_NAME - 1] + "…"
+    document = {"@type": "DigitalDocument", "name": name, "abstract": name}
+    return {"@type": "Claim", "position": source.position, "appearance": document}
 
 
 def _place(to: ConversationReference) -> Place:
@@ -119,7 +161,7 @@ def _addresses(to: ConversationReference) -> _Json:
     addresses: _Json = {
         "channelId": to.key.channel,
         "serviceUrl": to.service_url,
-        "conversation": {"id": to.key.conversation},
+        "conversation": {"id": to.key.conversation, "conversationType": _KINDS[to.scope]},
         "from": _account(to.bot),
         "recipient": _account(to.user),
         "locale": to.locale,

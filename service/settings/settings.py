@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from adapters.sandbox.guest_process import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
+from bot.reply import Extras
 from service.settings import table
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
 from service.settings.rules import check_together
@@ -172,6 +173,7 @@ class Settings:
     teams: TeamsSettings | None
     streaming: bool
     max_context: int
+    extras: Extras
     data_dir: Path
     database_url: Secret | None
     blobs: Blobs | None
@@ -210,6 +212,13 @@ class Settings:
             teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
             streaming=reading.value(table.STREAMING),
             max_context=reading.value(table.CONTEXT_MESSAGES),
+            extras=Extras(
+                ai_label=reading.value(table.AI_LABEL),
+                feedback=reading.value(table.FEEDBACK_BUTTONS),
+                follow_ups=reading.value(table.FOLLOW_UPS),
+                details=reading.value(table.SHOW_CODE),
+                citations=reading.value(table.CITATIONS),
+            ),
             data_dir=reading.value(table.DATA_DIR),
             database_url=reading.optional(table.DATABASE_URL),
             blobs=_blobs(reading),

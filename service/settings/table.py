@@ -162,6 +162,23 @@ CONTEXT_MESSAGES: Final = Setting(
     "context (at most 20, 500 characters each, of the last 4 hours, kept in memory only). Teams sends them only where "
     "the app has resource-specific consent to read messages (ChannelMessage.Read.Group, ChatMessage.Read.Chat). "
     "Without it they are ignored.")
+AI_LABEL: Final = Setting(
+    "AI_LABEL", parsers.switch, "on", "off",
+    "Whether answers carry Teams' label 'AI generated': `on` or `off`.")
+FEEDBACK_BUTTONS: Final = Setting(
+    "FEEDBACK_BUTTONS", parsers.switch, "on", "off",
+    "Whether answers in Teams carry buttons for a thumb up or down: `on` or `off`.")
+FOLLOW_UPS: Final = Setting(
+    "FOLLOW_UPS", parsers.switch, "on", "off",
+    "Whether questions under 'You could ask next:' at the end of an answer become buttons in one-to-one chats: "
+    "`on` or `off`.")
+SHOW_CODE: Final = Setting(
+    "SHOW_CODE", parsers.switch, "on", "off",
+    "Whether a plot's card has buttons that show the code behind it and how the result was worked out: `on` or "
+    "`off`. With `off` the explanation stays in the text.")
+CITATIONS: Final = Setting(
+    "CITATIONS", parsers.switch, "on", "off",
+    "Whether files that an answer cites are shown as numbered sources: `on` or `off`.")
 
 DATABASE_URL: Final = Setting(
     "DATABASE_URL", parsers.postgresql_url, None,
@@ -298,7 +315,7 @@ NO_COLOR: Final = Setting("NO_COLOR", parsers.given, None, "1", "Any value switc
 # fmt: on
 
 TEAMS_CREDENTIALS: Final = (MICROSOFT_APP_PASSWORD, MICROSOFT_APP_CERTIFICATE, MICROSOFT_APP_FEDERATED_IDENTITY)
-ANSWERS: Final = (STREAMING, CONTEXT_MESSAGES)
+ANSWERS: Final = (STREAMING, SHOW_CODE, CITATIONS, FOLLOW_UPS, AI_LABEL, FEEDBACK_BUTTONS, CONTEXT_MESSAGES)
 TEAMS_ACCESS: Final = (ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS)
 TEAMS: Final = (
     MICROSOFT_APP_ID,

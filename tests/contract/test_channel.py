@@ -13,7 +13,7 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, Party, Scope
 from bot.errors import ChannelError, ConversationGoneError, DeliveryError
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart
+from bot.parts import ApologyPart, FilesPart, Marks, Part, PicturePart, Source, StoredFile, TextPart
 from bot.ports import Channel
 from bot.turn_code import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
@@ -232,3 +232,65 @@ async def test_broken_letters_of_a_model_do_not_keep_an_answer_back(teams: Stand
     await channel.send(reference(teams), FilesPart(files=(replace(PLOT, name="\ud83d"),)))
 
     assert len(teams.messages) == 3
+
+
+MARKED = TextPart(
+    text="Up [1].",
+    marks=Marks(
+        is_ai_generated=True,
+        takes_feedback=True,
+        sources=(Source(position=1, name="r" * 90),),
+        follow_ups=("Why?", "And x^3?"),
+    ),
+)
+
+
+async def test_an_answer_is_labelled_takes_feedback_names_its_sources_and_offers_questions(
+    teams: StandInConnector, channel: Channel
+) -> None:
+    await channel.send(reference(teams), MARKED)
+
+    [posted] = teams.messages
+    [entity] = posted.activity["entities"]
+    assert (entity["type"], entity["@type"]) == ("https://schema.org/Message", "Message")
+    assert entity["additionalType"] == ["AIGeneratedContent"]
+    [claim] = entity["citation"]
+    assert claim["position"] == 1
+    assert claim["appearance"]["name"] == "r" * 79 + "…"
+    assert posted.activity["channelData"] == {"feedbackLoop": {"type": "default"}}
+    actions = posted.activity["suggestedActions"]
+    assert actions["to"] == ["29:ada"]
+    assert [(action["type"], action["value"]) for action in actions["actions"]] == [
+        ("imBack", "Why?"),
+        ("imBack", "And x^3?"),
+    ]
+
+
+async def test_the_marks_of_an_answer_are_on_the_last_activity_of_its_stream(
+    teams: StandInConnector, channel: Channel
+) -> None:
+    status = MemoryStatus()
+    to = replace(reference(teams), scope=Scope.PERSONAL)
+    async with channel.live(to, status) as live:
+        await live.begin()
+        await live.text("Up")
+        await until(lambda: status.id is not None)
+        await live.finish(MARKED)
+
+    last = teams.messages[-1].activity
+    assert [entity["type"] for entity in last["entities"]] == ["https://schema.org/Message", "streaminfo"]
+    assert last["channelData"]["feedbackLoop"] == {"type": "default"}
+    assert last["suggestedActions"]["actions"]
+
+
+async def test_the_chat_page_is_asked_for_no_feedback(teams: StandInConnector, channel: Channel) -> None:
+    await channel.send(reference(teams, channel="webchat"), MARKED)
+
+    assert "channelData" not in teams.messages[0].activity
+
+
+async def test_a_labelled_answer_may_mention_its_asker_too(teams: StandInConnector, channel: Channel) -> None:
+    await channel.send(reference(teams), replace(MARKED, to_asker=True))
+
+    kinds = [entity["type"] for entity in teams.messages[0].activity["entities"]]
+    assert kinds == ["mention", "https://schema.org/Message"]

@@ -14,19 +14,27 @@ CONCAVE = "Is this a concave function?"
 
 
 async def fetch_picture(person: Person, card: dict[str, Any]) -> bytes:
-    [image] = card["body"]  # each of the bot's cards holds one image
+    [image] = [block for block in card["body"] if block["type"] == "Image"]  # each card of a plot holds one
     async with person.session.get(image["url"]) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "image/png"
         return await response.read()
 
 
+def hidden_words(card: dict[str, Any], name: str) -> str:
+    """What a button of the card shows."""
+    [container] = [block for block in card["body"] if block.get("id") == name]
+    assert not container["isVisible"]
+    return "\n".join(str(item.get("text", item.get("codeSnippet"))) for item in container["items"])
+
+
 async def test_the_equation_is_solved_plotted_and_remembered(tutor_rig: Rig) -> None:
     async with tutor_rig.started() as person:
         text, plot = await person.ask(SOLVE, parts=2)
         assert "12" in text.text
-        assert "code" in text.text.lower()
         [card] = plot.cards
+        assert "code" in hidden_words(card, "explanation").lower()
+        assert "sympy" in hidden_words(card, "code")
         picture = await fetch_picture(person, card)
         width, height = struct.unpack(">II", picture[16:24])
         assert 300 <= width <= 1024

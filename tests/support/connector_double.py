@@ -224,6 +224,8 @@ class StandInConnector:
     def _started_stream(self, posted: Posted) -> str | Fault:
         if self.streaming_fault is not None:
             return self.streaming_fault
+        if posted.activity["conversation"].get("conversationType") != "personal":  # as the Playground has it
+            return Fault.named(405, "BadArgument", "Streaming API is not enabled for non personal scope")
         if posted.stream.get("streamSequence") != 1 or not posted.text:
             return Fault.named(400, "BadRequest", "Start streaming activities should include text")
         stream_id = str(next(self._ids))

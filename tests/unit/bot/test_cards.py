@@ -8,9 +8,11 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft6Validator
 
+from bot.answer import CodeCell
 from bot.apology import MAX_REPEATED
 from bot.cards import (
     MAX_ALT_TEXT,
+    MAX_CARD_BYTES,
     MAX_LINKS,
     apology_card,
     files_card,
@@ -19,11 +21,12 @@ from bot.cards import (
     size,
     welcome_card,
 )
-from bot.parts import ApologyPart, FilesPart, PicturePart, StoredFile, WelcomePart
+from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
 from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
 TEAMS_OWN = "msteams"  # Teams' fields, which the official schema does not know
+TEAMS_ELEMENTS = {"CodeBlock": {"codeSnippet", "language", "fallback"}}  # and its elements, with their fields
 
 
 def faults(card: Any) -> list[str]:
@@ -42,6 +45,8 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def faults_of(node: dict[str, Any]) -> list[str]:
+    if node["type"] in TEAMS_ELEMENTS:
+        return [f"no such field: {name}" for name in node.keys() - TEAMS_ELEMENTS[node["type"]] - {"type"}]
     if node["type"] not in SCHEMA["definitions"]:
         return [f"no such element: {node['type']}"]
     flat = {name: [] if isinstance(value, list) else value for name, value in node.items()}
@@ -52,6 +57,11 @@ def faults_of(node: dict[str, Any]) -> list[str]:
 def picture(url: str = "https://bot.example/files/t/plot.png", alt_text: str = "Line plot of x² + 3") -> dict[str, Any]:
     plot = StoredFile(token="t", name="plot.png", size_bytes=1234)
     return picture_card(PicturePart(file=plot, alt_text=alt_text), url)
+
+
+def detailed(details: Details, data_url: str = "") -> dict[str, Any]:
+    plot = StoredFile(token="t", name="plot.png", size_bytes=1234)
+    return picture_card(PicturePart(file=plot, alt_text="x", details=details), "https://bot.example/p.png", data_url)
 
 
 def listing(*names: str, url: str = "https://bot.example/files/t/x", size_bytes: int = 1234) -> dict[str, Any]:
@@ -221,3 +231,52 @@ def test_no_button_bears_what_the_agents_playground_fails_at() -> None:
         actions = [node for node in nodes(card) if node["type"].startswith("Action.")]
         assert actions
         assert [action for action in actions if "msteams" in str(action.get("data")).lower()] == []
+
+
+def test_the_code_and_the_explanation_of_a_plot_are_hidden_until_a_button_is_pressed() -> None:
+    cell = CodeCell(code="import math\nprint(math.pi)", output="3.14\n")
+    card = detailed(Details(explanation="**How the code works.** It *adds*.", code=(cell,)))
+    _, explanation, code = card["body"]
+    toggles = [action for action in card["actions"] if action["type"] == "Action.ToggleVisibility"]
+    assert [action["title"] for action in toggles] == ["How I worked this out", "Show code"]
+    assert [action["targetElements"] for action in toggles] == [[explanation["id"]], [code["id"]]]
+    assert not explanation["isVisible"]
+    assert not code["isVisible"]
+    assert explanation["items"][0]["text"] == "How the code works. It adds."
+    block, _, output = code["items"]
+    assert (block["codeSnippet"], block["language"]) == (cell.code, "Python")
+    assert output["codeSnippet"] == "3.14"
+
+
+def test_code_is_readable_where_a_client_knows_no_code_blocks() -> None:
+    card = detailed(Details(code=(CodeCell(code="if x:\n    y = [1](2) * **3**"),)))
+    fallback = card["body"][1]["items"][0]["fallback"]
+    assert fallback["fontType"] == "Monospace"
+    assert fallback["wrap"]
+    assert "\u00a0\u00a0\u00a0\u00a0y" in fallback["text"]
+    assert "[1](2)" not in fallback["text"]
+
+
+def test_the_data_of_a_plot_is_a_button_of_its_card() -> None:
+    card = detailed(Details(data=StoredFile(token="d", name="d.csv", size_bytes=1)), "https://bot.example/d.csv")
+    assert [action["title"] for action in card["actions"]] == ["Open full size", "Data (csv)"]
+
+
+@pytest.mark.parametrize("letter", ["x", "表", "\ud83d", '"', "\\", "*", "\n"])
+def test_a_card_with_endless_code_fits_a_message_and_says_that_it_is_cut(letter: str) -> None:
+    cell = CodeCell(code=letter * 200_000, output=letter * 200_000)
+    card = detailed(Details(explanation=letter * 200_000, code=(cell, cell)))
+    assert len(json.dumps(card, ensure_ascii=False).encode(errors="replace")) <= MAX_CARD_BYTES
+    if letter != "\n":
+        assert "longer than a card" in card["body"][-1]["items"][-1]["text"]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        Details(explanation="a\n\n- b\n\n```\nc\n```"),
+        Details(code=(CodeCell(code="1"), CodeCell(code="2", output="2"))),
+    ],
+)
+def test_a_card_with_details_is_valid(details: Details) -> None:
+    assert faults(detailed(details)) == []

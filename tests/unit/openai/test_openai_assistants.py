@@ -278,19 +278,19 @@ async def test_a_service_that_ignores_the_filter_cannot_mix_answers(
     assert (await assistant.answer(thread, [run])).text == "You said: question 2"
 
 
-async def test_cited_files_cost_no_request_each(
+async def test_cited_files_have_their_names_and_one_that_is_lost_costs_no_answer(
     service: FakeAssistants,
     assistant: AssistantsBackend,
     thread: ThreadId,
 ) -> None:
     service.state.files["report"] = b"%PDF"
-    notes = (citation("【1】", "report"), citation("【2】", "lost"))
-    service.state.plan = lambda _said: Plan(messages=[[text("As said【1】【2】.", *notes)]])
+    notes = (citation("【1】", "report"), citation("【2】", "lost"), citation("【3】", "report"))
+    service.state.plan = lambda _said: Plan(messages=[[text("As said【1】【2】【3】.", *notes)]])
     run = await assistant.start(thread, ask(), RunName("turn"))
     await last_event(assistant, thread, run)
-    cited = [(citation.placeholder, citation.file) for citation in (await assistant.answer(thread, [run])).citations]
-    assert cited == [("【1】", "report"), ("【2】", "lost")]
-    assert service.called(To.GET_FILE) == []
+    cited = [(each.placeholder, each.name) for each in (await assistant.answer(thread, [run])).citations]
+    assert cited == [("【1】", "report.pdf"), ("【2】", ""), ("【3】", "report.pdf")]
+    assert len(service.called(To.GET_FILE)) == 2  # one for each file
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.WRONG_SHAPE])

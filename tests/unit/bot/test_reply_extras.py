@@ -1,0 +1,147 @@
+"""What an answer shows beside its words: label, thumbs, sources, next questions; code and explanation on request."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
+from bot.codec import reply_from_json, reply_to_json
+from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Reply, Source, TextPart
+from bot.reply import Extras, ReplyWriter, cited, fitting, parted_explanation, parted_follow_ups, readable
+from tests.support.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryFiles, message
+
+ALL = Extras(ai_label=True, feedback=True, follow_ups=True, details=True, citations=True)
+PLOT = AnswerImage(file=FileRef("f1"), alt_text="a plot")
+TABLE = AnswerFile(file=FileRef("f2"), name="points.csv")
+TEXT = "y = **12**\n\n**How the code works.** It solves.\n\n**Why I used code.** It is exact."
+
+
+def written(answer: Answer, *, extras: Extras = ALL, alone: bool = True) -> tuple[Part, ...]:
+    assistant = FakeAssistant()
+    assistant.files |= {FileRef("f1"): PNG, FileRef("f2"): b"x,y\n1,2\n"}
+    writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures(), extras=extras)
+    return asyncio.run(writer.write(answer, message().key, alone=alone))
+
+
+def marks_of(part: Part) -> Marks:
+    assert isinstance(part, TextPart | PicturePart | FilesPart)
+    return part.marks or Marks()
+
+
+def test_every_part_of_an_answer_is_labelled_and_feedback_is_asked_for_once() -> None:
+    parts = written(Answer(text="Here", images=(PLOT,), files=(AnswerFile(file=FileRef("f2"), name="a.xlsx"),)))
+    assert [marks_of(part).is_ai_generated for part in parts] == [True, True, True]
+    assert [marks_of(part).takes_feedback for part in parts] == [True, False, False]
+
+
+def test_nothing_is_marked_that_is_switched_off() -> None:
+    parts = written(Answer(text=f"{TEXT}\n\nYou could ask next:\n- Why?", images=(PLOT,)), extras=Extras())
+    assert parts[0] == TextPart(text=f"{TEXT}\n\nYou could ask next:\n- Why?")
+    assert parts[1] == PicturePart(file=parts[1].file, alt_text="a plot")  # type: ignore[union-attr]
+
+
+def test_the_explanation_and_the_code_of_a_plot_are_on_its_card_and_the_text_is_the_result() -> None:
+    cell = CodeCell(code="print(12)", output="12")
+    text, plot = written(Answer(text=TEXT, images=(PLOT,), code=(cell,)))
+    assert isinstance(text, TextPart)
+    assert isinstance(plot, PicturePart)
+    assert text.text == "y = **12**"
+    assert plot.details == Details(explanation=TEXT.partition("\n\n")[2], code=(cell,))
+
+
+def test_an_explanation_stays_in_the_text_where_there_is_no_card_for_it() -> None:
+    [part] = written(Answer(text=TEXT))
+    assert isinstance(part, TextPart)
+    assert part.text == TEXT
+
+
+def test_the_data_of_a_plot_goes_with_it_and_is_linked_once() -> None:
+    _, plot = written(Answer(text="Here", images=(PLOT,), files=(TABLE,)))
+    assert isinstance(plot, PicturePart)
+    assert plot.details is not None
+    assert plot.details.data is not None
+    assert plot.details.data.name == "points.csv"
+
+
+@pytest.mark.parametrize(
+    "heading", ["You could ask next:", "**Follow-up questions:**", "### Next questions", "You can also ask:"]
+)
+def test_questions_at_the_end_of_an_answer_become_buttons_of_its_last_part(heading: str) -> None:
+    text = f'It is 12.\n\n{heading}\n\n- Is it convex?\n- **Where is the minimum?**\n- "Plot it."\n'
+    parts = written(Answer(text=text, images=(PLOT,)))
+    assert parts[0] == TextPart(text="It is 12.", marks=Marks(is_ai_generated=True, takes_feedback=True))
+    assert marks_of(parts[-1]).follow_ups == ("Is it convex?", "Where is the minimum?", "Plot it.")
+
+
+def test_where_others_read_along_the_questions_stay_words() -> None:
+    text = "It is 12.\n\nYou could ask next:\n- Is it convex?"
+    [part] = written(Answer(text=text), alone=False)
+    assert isinstance(part, TextPart)
+    assert part.text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You could ask next:\n- only questions?",
+        "It is 12.\n\nYou could ask next:\n- " + "long " * 30,
+        "It is 12.\n\nYou could ask next:\n- 1\n- 2\n- 3\n- 4",
+        "You could ask next: your teacher.",
+        "It is 12.\n\nYou could ask next:\n- a?\n\nBye.",
+    ],
+)
+def test_what_is_no_short_list_of_questions_at_the_end_stays_as_it_is(text: str) -> None:
+    assert parted_follow_ups(text) == (text, ())
+
+
+def test_citations_are_numbers_and_the_names_of_files() -> None:
+    citations = (
+        Citation(file=FileRef("a"), placeholder="【4:0†source】", name="report.pdf"),
+        Citation(file=FileRef("b"), placeholder="【4:1†source】", name="data.xlsx"),
+        Citation(file=FileRef("a"), placeholder="【4:2†source】", name="report.pdf"),
+        Citation(file=FileRef("c"), placeholder="【4:3†source】"),
+    )
+    text = "Up【4:0†source】. Down 【4:1†source】. Both【4:2†source】. Gone【4:3†source】."
+    assert cited(text, citations) == (
+        "Up [1]. Down [2]. Both [1]. Gone.",
+        (Source(position=1, name="report.pdf"), Source(position=2, name="data.xlsx")),
+    )
+
+
+def test_no_more_sources_are_named_than_teams_takes() -> None:
+    citations = [Citation(file=FileRef(f"{n}"), placeholder=f"【{n}:0†s】", name=f"{n}.pdf") for n in range(30)]
+    text, sources = cited("".join(citation.placeholder for citation in citations), citations)
+    assert len(sources) == 20
+    assert "【" not in text
+
+
+def test_each_piece_of_a_long_answer_names_its_own_sources_and_the_last_takes_the_rest() -> None:
+    class Halving(FakeChannel):
+        def split(self, text: str) -> tuple[str, ...]:
+            return text[: len(text) // 2], text[len(text) // 2 :]
+
+    sources = (Source(position=1, name="a"), Source(position=2, name="b"))
+    marks = Marks(is_ai_generated=True, takes_feedback=True, sources=sources, follow_ups=("Why?",))
+    first, last = fitting([TextPart(text="a [1]b [2]", marks=marks)], Halving())
+    assert marks_of(first) == Marks(is_ai_generated=True, sources=sources[:1])
+    assert marks_of(last) == Marks(is_ai_generated=True, takes_feedback=True, sources=sources[1:], follow_ups=("Why?",))
+
+
+def test_a_stream_shows_the_result_alone() -> None:
+    assert readable("y = 12【4:0†source】\n\n**How the code works.** It") == "y = 12"
+    assert parted_explanation("**How the code works.** only") == ("**How the code works.** only", "")
+
+
+def test_a_reply_with_all_its_marks_is_read_from_disk_as_it_was_written() -> None:
+    citation = Citation(file=FileRef("a"), placeholder="【4:0†source】", name="report.pdf")
+    answer = Answer(
+        text=f"Up【4:0†source】.\n\n{TEXT}\n\nYou could ask next:\n- Why?",
+        images=(PLOT,),
+        files=(TABLE, AnswerFile(file=FileRef("f2"), name="a.xlsx")),
+        citations=(citation,),
+        code=(CodeCell(code="1", output="2"),),
+    )
+    reply = Reply(parts=written(answer))
+    assert reply_from_json(reply_to_json(reply)) == reply
