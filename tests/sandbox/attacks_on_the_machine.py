@@ -38,11 +38,13 @@ except sqlite3.OperationalError:
     "asks for the size of the service's .env": Stopped(code="attempt(os.stat, target['folder'] + '/.env')"),
     "lists the folder of the project": Stopped(
         code="""
+pythons = [place for path in (sys.executable, sys.prefix, sys.base_prefix) for place in (path, os.path.realpath(path))]
 for folder in (target["folder"], target["project"], "/home", "/var", "/run", "/srv", "/boot", "/sys"):
     try:
-        names = set(os.listdir(folder)) - {".sandbox"}
+        names = set(os.listdir(folder))
     except OSError:
         continue
+    names -= {place.removeprefix(folder + "/").split("/")[0] for place in pythons}  # the way to Python is no secret
     if names:
         leaked(names)
 """
