@@ -122,6 +122,9 @@ def _event(run: Fields, status: RunStatus) -> RunEvent:
             return _settled(run, RunEnd(status.value))
 
 
+REQUEST_ID: Final = re.compile(r"\breq_\w+|request id", re.IGNORECASE)
+"""What a service says of its own requests: to a person it says nothing."""
+
 _FAILURES: Final = {
     "rate_limit_exceeded": FailureCode.RATE_LIMIT,
     "server_error": FailureCode.SERVER,
@@ -140,6 +143,8 @@ def _settled(run: Fields, end: RunEnd) -> Settled:
         details = run.object_if_any("incomplete_details")
         failure = _FAILURES.get(details.text_if_any("reason") if details else "", FailureCode.LENGTH)
     explanation = error.text_if_any("message") if error else ""
+    if REQUEST_ID.search(explanation):  # of use to an operator alone, who finds the run in the time line
+        explanation = ""
     return Settled(
         outcome=RunOutcome(
             end=end, failure=failure, explanation=explanation, retry_after_s=try_again_in_s(explanation)

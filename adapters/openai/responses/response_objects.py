@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from adapters.openai.errors import context_error
-from adapters.openai.protocol import speaker_name, try_again_in_s
+from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
 from adapters.openai.responses.thread_state import Item
 from adapters.openai.wire import Fields
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 
 INCLUDE: Final = "code_interpreter_call.outputs"  # without it, pictures that code showed are left out
 _DATA_URL: Final = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)
-_REQUEST_ID: Final = re.compile(r"\breq_\w+|request id", re.IGNORECASE)
 
 
 # --------------------------------------------------------------------------------------------------------- what is sent
@@ -225,7 +224,7 @@ def _settled(response: Fields, end: RunEnd) -> Settled:
         details = response.object_if_any("incomplete_details")
         reason = details.text_if_any("reason") if details else ""
         failure = FailureCode.CONTENT_FILTER if reason == "content_filter" else FailureCode.LENGTH
-    if _REQUEST_ID.search(explanation) or context_error(explanation):
+    if REQUEST_ID.search(explanation) or context_error(explanation):
         # Of use to an operator, who finds the id of the response in the log; to a person it says nothing.
         explanation = ""
     return Settled(

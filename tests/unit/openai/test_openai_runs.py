@@ -70,6 +70,9 @@ def test_the_tokens_of_a_run_are_counted_where_the_service_says_them() -> None:
 def test_why_a_run_failed(code: str, expected: FailureCode) -> None:
     outcome = outcome_of(wire("failed", last_error={"code": code, "message": "Sorry."}))
     assert (outcome.failure, outcome.explanation) == (expected, "Sorry.")
+    message = "Sorry about that! Please include the request ID req_7f in your message."
+    outcome = outcome_of(wire("failed", last_error={"code": code, "message": message}))
+    assert (outcome.failure, outcome.explanation) == (expected, "")  # the id is the operator's
 
 
 def test_a_run_may_fail_without_a_reason() -> None:
