@@ -34,6 +34,7 @@ def test_a_turn_shows_its_time_line_its_code_what_that_printed_and_each_call(cha
         expect(turn.locator(".line")).to_contain_text(moment)
     expect(turn.get_by_label("Code", exact=True)).to_contain_text("import matplotlib")
     expect(turn.get_by_label("Output", exact=True)).to_contain_text("12")
+    expect(turn).to_contain_text("0 out (0 for reasoning). Code runs: 1.")  # the tutor counts no tokens
     assert chat_page.barriers(axe) == []
     chat_page.page.screenshot(path=_SCREENSHOTS / "chat-page-details.png")
 
