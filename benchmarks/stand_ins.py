@@ -158,7 +158,8 @@ class StandIns:
             shown.append((now_s, "typing"))
             self.typing.setdefault(conversation, []).append(now_s)
             return web.Response(status=202)
-        tag, is_status = activity.get("text", ""), activity.get("text", "").startswith("Working on it")
+        text = activity.get("text", "")
+        tag, is_status = text.rpartition("</at>")[2].strip(), text.startswith("Working on it")
         shown.append(
             (now_s, stream["streamType"] if activity["type"] == "typing" else "status" if is_status else "answer")
         )
