@@ -351,6 +351,7 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
         terms_url=app.terms_url or "",
         public_url=settings.public_url,
         starters=STARTERS,
+        reads_all=settings.max_context > 0,
     )
     try:
         path = write_package(facts, Stage(stage), out)

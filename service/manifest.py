@@ -31,6 +31,12 @@ _NEVER_VALID = ("microsoft.com", "microsoftonline.com", "teams.com", "office.com
 _MAX_NAME_CHARS = 30
 _MAX_COMMANDS = 10  # that Teams shows
 _MAX_TITLE_CHARS = 32  # of a prompt starter; the schema allows more than Teams shows
+# Microsoft demands that the description says so.
+_READS_ALL = {
+    "en": " It also reads messages that do not mention it, as context of the next question.",
+    "de": " Er liest auch Nachrichten, in denen er nicht erwähnt wird, als Zusammenhang der nächsten Frage.",
+    "nl": " Hij leest ook berichten waarin hij niet wordt vermeld, als context van de volgende vraag.",
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content makes the same zip
 
 
@@ -48,7 +54,10 @@ class ManifestError(BotError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppFacts:
-    """What the template is filled with. `starters` are questions that Teams offers in an empty chat."""
+    """What the template is filled with. `starters` are questions that Teams offers in an empty chat.
+
+    `reads_all`: the bot is to get messages that do not mention it, which the owner of a team or chat consents to.
+    """
 
     app_id: str
     name: str
@@ -59,6 +68,7 @@ class AppFacts:
     terms_url: str
     public_url: str | None
     starters: Sequence[str]
+    reads_all: bool = False
 
 
 def write_package(facts: AppFacts, stage: Stage, folder: Path) -> Path:
@@ -96,6 +106,11 @@ def package_files(facts: AppFacts, stage: Stage) -> dict[str, bytes]:
     if facts.public_url is not None:
         manifest["validDomains"] = [urlsplit(facts.public_url).hostname]
     languages = {tag: _language(tag, values, commands) for tag in _LANGUAGES}
+    if facts.reads_all:
+        manifest |= _consent(facts.app_id)
+        manifest["description"]["full"] += _READS_ALL["en"]
+        for tag, strings in languages.items():
+            strings["description.full"] += _READS_ALL[tag]
     if len(name) > _MAX_NAME_CHARS:
         raise ManifestError(
             f"Teams shows at most {_MAX_NAME_CHARS} characters of a name. Set TEAMS_APP_NAME to a shorter one."
@@ -111,6 +126,17 @@ def package_files(facts: AppFacts, stage: Stage) -> dict[str, bytes]:
         "color.png": (_FOLDER / "color.png").read_bytes(),
         "outline.png": (_FOLDER / "outline.png").read_bytes(),
         **{f"{tag}.json": _json(strings) for tag, strings in languages.items()},
+    }
+
+
+def _consent(app_id: str) -> dict[str, Any]:
+    """Resource-specific consent: https://learn.microsoft.com/microsoftteams/platform/graph-api/rsc."""
+    names = ("ChannelMessage.Read.Group", "ChatMessage.Read.Chat")
+    return {
+        "webApplicationInfo": {"id": app_id, "resource": "https://resource-specific-consent"},  # any text, not empty
+        "authorization": {
+            "permissions": {"resourceSpecific": [{"name": name, "type": "Application"} for name in names]}
+        },
     }
 
 

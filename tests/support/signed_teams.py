@@ -88,6 +88,7 @@ class SignedTeams:
             "conversation": {**PLACES[scope], "tenantId": tenant},
             "from": {"id": "29:ada", "name": "Ada Lovelace", "aadObjectId": ADA},
             "recipient": BOT,
+            "locale": "en-GB",
             "text": f"<at>Data Bot</at> {said}" if shared else said,
             "entities": [mention] if shared else None,
             "attachments": None,

@@ -78,6 +78,24 @@ def test_the_bot_is_offered_in_every_scope_and_takes_files() -> None:
     assert bot["supportsFiles"] is True
 
 
+def test_private_messages_to_the_bot_are_possible() -> None:
+    (bot,) = manifest_of(FACTS)["bots"]
+    assert bot["supportsTargetedMessages"] is True
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.30"])
+def test_consent_to_read_all_messages_is_asked_for_and_told_only_where_the_operator_wants_them(version: str) -> None:
+    assert "authorization" not in manifest_of(FACTS)
+    facts = replace(FACTS, reads_all=True)
+    manifest = manifest_of(facts) | {"manifestVersion": version}
+    schema = json.loads((SCHEMAS / f"teams-{version}.schema.json").read_text())
+    assert not list(Draft4Validator(schema).iter_errors(manifest))
+    asked = manifest["authorization"]["permissions"]["resourceSpecific"]
+    assert {each["name"] for each in asked} == {"ChannelMessage.Read.Group", "ChatMessage.Read.Chat"}
+    assert manifest["webApplicationInfo"]["id"] == APP_ID
+    assert "do not mention it" in manifest["description"]["full"]
+
+
 def test_each_stage_is_an_app_of_its_own_for_the_same_bot() -> None:
     manifests = [manifest_of(FACTS, stage) for stage in Stage]
     assert len({manifest["id"] for manifest in manifests}) == len(Stage)

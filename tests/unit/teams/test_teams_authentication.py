@@ -224,8 +224,9 @@ async def test_any_other_token_is_refused_at_once_and_named(rig: Rig, wrong: Cal
     assert len(rig.door.accepted.messages) == 1
 
 
-def test_there_are_at_least_seventy_wrong_tokens() -> None:
+def test_there_are_at_least_seventy_wrong_tokens_and_forty_hostile_addresses() -> None:
     assert len(WRONG_TOKENS) >= 70
+    assert len(HOSTILE_SERVICE_URLS) >= 40
 
 
 @pytest.mark.parametrize(
