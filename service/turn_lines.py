@@ -42,7 +42,8 @@ def listed(line: Timeline) -> str:
     end_s = "" if line.ended_at_s is None else f"{line.ended_at_s - line.accepted_at_s:.1f} s"
     attempts = f"{line.attempts} attempts" if line.attempts > 1 else ""
     columns = f"{_clock(line.accepted_at_s, 'seconds')}  {code_of(line.number)}  {line.conversation_hash}  {end_s:>8}"
-    tokens = f"{line.usage.input_tokens:,}+{line.usage.output_tokens:,} tokens" if line.usage else ""
+    used = line.usage or Usage()  # the tutor, and some services, count no tokens
+    tokens = f"{used.input_tokens:,}+{used.output_tokens:,} tokens" if used.input_tokens or used.output_tokens else ""
     return "  ".join(filter(None, (columns, _state(line), attempts, tokens)))
 
 

@@ -72,6 +72,7 @@ def test_a_turn_says_what_it_consumed() -> None:
         "Used: 1,234 tokens in (1,000 cached), 56 out (12 for reasoning), code runs: 2" in explained(line).splitlines()
     )
     assert listed(line).endswith("  2 attempts  1,234+56 tokens")
+    assert "tokens" not in listed(replace(LINE, usage=Usage(code_runs=1)))
     assert json.loads(as_json(line))["usage"]["cached_tokens"] == 1_000
     assert Timeline.from_json(json.loads(json.dumps(line.to_json()))) == line
 
