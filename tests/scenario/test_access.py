@@ -85,7 +85,8 @@ async def test_each_person_in_a_group_is_told_when_they_mention_the_bot_and_not_
             person: Any = {"from": {"id": name, "name": name, "aadObjectId": SOMEBODY_ELSE}}
             assert await teams.say("among us", scope="groupChat", entities=None, **person) == 403
             assert await teams.say("hello", scope="groupChat", **person) == 403
-        await teams.ask("hello", scope="groupChat", parts=3)
+        assert await teams.say("hello", scope="groupChat") == 202
+        await until(lambda: len(teams.heard("groupChat")) == 3, deadline_s=60)
     said = teams.heard("groupChat")
     assert [words.endswith(NOT_SERVED) for words in said].count(True) == 2
     assert sorted(name for name in ("29:bob", "29:eve") for words in said if f"<at>{name}</at>" in words) == [
