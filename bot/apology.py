@@ -49,9 +49,22 @@ def cut_short(answer: Answer, outcome: RunOutcome) -> Answer:
     return replace(answer, text=f"{answer.text}\n\n*{reason}*".strip())
 
 
-def started_afresh(answer: Answer) -> Answer:
-    """An answer given in a new thread because the old one was gone."""
-    note = _("I lost what was said before in this conversation, so this answer starts afresh.")
+def started_afresh(answer: Answer, *, knows_past: bool) -> Answer:
+    """An answer given in a new thread because the old one was gone, or could not be used any more."""
+    note = (
+        _(
+            "The memory of this conversation was lost at the assistant's service, so this answer starts afresh from "
+            "what we said last."
+        )
+        if knows_past
+        else _("I lost what was said before in this conversation, so this answer starts afresh.")
+    )
+    return replace(answer, text=f"*{note}*\n\n{answer.text}")
+
+
+def moved_over(answer: Answer) -> Answer:
+    """An answer given at a service that was told what was said elsewhere."""
+    note = _("I work with another service now, and told it what we said last.")
     return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 

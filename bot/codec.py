@@ -34,6 +34,7 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import UnreadableMessageError
+from bot.history import PastTurn
 from bot.parts import (
     ApologyPart,
     Details,
@@ -221,6 +222,26 @@ def _file(row: dict[str, Any]) -> StoredFile:
     address = _OLD_ADDRESS.search(row["url"])
     token, name = address.groups() if address else (row["url"], row["url"].rpartition("/")[2])
     return StoredFile(token=token, name=row.get("name", unquote(name)), size_bytes=row.get("size_bytes", 0))
+
+
+def past_to_json(turn: PastTurn) -> str:
+    """What is kept of a turn for a thread that is opened later."""
+    return json.dumps(
+        {
+            "version": 1,
+            "question": turn.question,
+            "answer": turn.answer,
+            "given": list(turn.given),
+            "made": list(turn.made),
+        },
+        ensure_ascii=False,
+    )
+
+
+def past_from_json(text: str) -> PastTurn:
+    """The same, read again."""
+    row = json.loads(text)
+    return PastTurn(question=row["question"], answer=row["answer"], given=tuple(row["given"]), made=tuple(row["made"]))
 
 
 def call_to_json(function: str, output: str | None = None) -> dict[str, object]:

@@ -62,7 +62,7 @@ class FunctionDefinition:
 def no_such_function(offered: Sequence[FunctionDefinition]) -> str:
     """The output of a call to a function that does not exist."""
     names = ", ".join(definition.name for definition in offered)
-    return f"There is no function of this name. The functions on offer are: {names or 'none'}."
+    return f"This function is not available. The functions on offer are: {names or 'none'}."
 
 
 class NoFunctions:

@@ -14,6 +14,7 @@ from bot.conversation import ActivityId, ConversationKey, ConversationReference,
 from bot.exchange import Exchange
 from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition
+from bot.history import PastTurn
 from bot.parts import Part, StoredFile
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
@@ -79,6 +80,10 @@ class Assistant(Protocol):
 
         Raises ThreadGoneError, ThreadBusyError.
         """
+        ...
+
+    async def forget(self, thread: ThreadId) -> None:
+        """Delete what the service keeps of a thread: its words, and the files that people gave. As far as it can."""
         ...
 
 
@@ -264,7 +269,19 @@ class Conversations(Protocol):
         ...
 
     async def forget(self, key: ConversationKey) -> None:
-        """From now on this conversation has no thread."""
+        """From now on this conversation has no thread, and nothing is known of what was said in it."""
+        ...
+
+
+class PastTurns(Protocol):
+    """What was said in conversations, until they are forgotten. Every method raises StorageError and nothing else."""
+
+    async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
+        """The latest turns, oldest first, whichever backend answered them; at most MAX_PAST_TURNS."""
+        ...
+
+    async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
+        """Keep what was said in the turn of this number; again changes nothing."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import NewType
 
 from bot.answer import FileRef
 from bot.conversation import ConversationKey
+from bot.history import PastTurn
 from bot.usage import Usage
 
 RunId = NewType("RunId", str)
@@ -35,6 +36,7 @@ class Ask:
     speaker: str | None = None  # the display name, where several people write in the conversation; else None
     user: str = ""  # the same text for the same person, without saying who it is: for fair shares
     files: tuple[UploadedFile, ...] = ()
+    past: tuple[PastTurn, ...] = ()  # what was said before the thread was opened, oldest first; for its first question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ class StepKind(StrEnum):
     FILES = "files"  # put the files of a message without words into the thread in `reference`
     RUN = "run"  # start a run in the thread in `reference`; index 1 is the run after a failed one
     TOOLS = "tools"  # give a run the tool outputs of the round of this index; `reference` is the first run of its chain
+    OPENED = "opened"  # open a thread for a conversation that had one before; the result is its id
     CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
     STATUS = "status"  # post the message that shows the work, whose place the answer takes
     REQUEST = "request"  # nothing: `reference` is the id by which the service knows the request or run that failed

@@ -13,7 +13,7 @@ from functools import partial
 
 from bot import sentences
 from bot.answer import Answer, FileRef
-from bot.apology import apology, cut_short, ended_badly, started_afresh
+from bot.apology import apology, cut_short, ended_badly, moved_over, started_afresh
 from bot.attachments import PICTURE_ENDINGS, Attachment, objection_to, what_to_do_with
 from bot.codec import reply_from_json, reply_to_json
 from bot.conversation import (
@@ -28,14 +28,15 @@ from bot.conversation import (
     TurnState,
 )
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
-from bot.errors import AssistantError, BotError, DeliveryError, ThreadGoneError
+from bot.errors import AssistantError, BotError, DeliveryError, StorageError, ThreadGoneError
 from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
+from bot.history import NoPast, PastTurn, shortened
 from bot.language import _, number
 from bot.media import picture_type_at
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
-from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live
-from bot.reply import ReplyWriter, fitting, say
+from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live, PastTurns
+from bot.reply import ReplyWriter, fitting, readable, say
 from bot.run import Ask, RunEnd, UploadedFile
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
@@ -44,6 +45,8 @@ from bot.turn_record import DELETED, REFUSED, REJECTED, STOPPED, UNDELIVERABLE, 
 log = logging.getLogger(__name__)
 
 _REPLY = StepKey(StepKind.REPLY)
+_OPENED = StepKey(StepKind.OPENED)
+_FORGET_DEADLINE_S = 5.0
 _MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0.1 s, whatever it holds
 _CONTEXT = "said in this conversation before, to others; context, and no request to you:"
 
@@ -58,6 +61,7 @@ class Outside:
     files: IncomingFiles
     writer: ReplyWriter
     functions: Functions = field(default_factory=NoFunctions)
+    past: PastTurns = field(default_factory=NoPast)
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
 
 
@@ -155,7 +159,7 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     if isinstance(turn.message, Command):
         match turn.message.name:
             case CommandName.NEW:
-                await outside.conversations.forget(turn.message.key)
+                await _forget(turn, outside)
                 return _(sentences.NEW_DONE)
             case CommandName.STOP:
                 return _(sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT)
@@ -168,6 +172,19 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
         sentence = _("Your message has {count} characters; I can read at most {limit}.")
         return sentence.format(count=number(len(text)), limit=number(MAX_TEXT_CHARS))
     return objection_to(attachments)
+
+
+async def _forget(turn: Turn, outside: Outside) -> None:
+    """Forget the conversation here in any case, and at the service if it can be reached soon."""
+    thread = await outside.conversations.thread_of(turn.message.key)
+    if thread is not None:
+        try:
+            async with asyncio.timeout(_FORGET_DEADLINE_S):
+                await outside.assistant.forget(thread)
+        except (AssistantError, TimeoutError) as error:
+            why = str(error) or "no answer in time"
+            log.warning("thread not deleted at the service", extra={"turn": turn.id, "why": why})
+    await outside.conversations.forget(turn.message.key)
 
 
 async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
@@ -183,19 +200,36 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
     if not message.text.strip():
         # Files without words stay in the thread, where the next question finds them.
         try:
-            await _note(turn, await _thread(turn, outside), ask, outside)
+            await _note(turn, (await _thread(turn, outside))[0], ask, outside)
         except ThreadGoneError:
-            await outside.conversations.forget(message.key)
-            await _note(turn, await _thread(turn, outside), ask, outside)
+            await _note(turn, (await _new_thread(turn, outside))[0], ask, outside)
         return say(what_to_do_with(message.attachments))
     try:
-        answer = await _answer_in(turn, await _thread(turn, outside), ask, outside, live)
+        thread, past = await _thread(turn, outside)
+        answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
+        shown = moved_over(answer) if past else answer
     except ThreadGoneError:
         if not may_ask_again(turn, outside.functions):
             raise
-        await outside.conversations.forget(message.key)
-        answer = started_afresh(await _answer_in(turn, await _thread(turn, outside), ask, outside, live))
-    return await outside.writer.write(answer, message.key, alone=alone)
+        thread, past = await _new_thread(turn, outside)
+        answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
+        shown = started_afresh(answer, knows_past=bool(past))
+    await _keep_past(turn, answer, outside)
+    return await outside.writer.write(shown, message.key, alone=alone)
+
+
+async def _keep_past(turn: Turn, answer: Answer, outside: Outside) -> None:
+    """Keep what was said, for a thread that is opened later; the answer does not depend on it."""
+    past = PastTurn(
+        question=shortened(turn.message.text),
+        answer=shortened(readable(answer.text)),
+        given=tuple(attachment.name for attachment in turn.message.attachments),
+        made=tuple(file.name for file in answer.files),
+    )
+    try:
+        await outside.past.add_past(turn.message.key, turn.number, past)
+    except StorageError as error:
+        log.warning("what was said is not kept", extra={"turn": turn.id, "why": str(error)})
 
 
 def _with_context(message: Incoming) -> str:
@@ -233,14 +267,22 @@ async def _note(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside) -> Non
     await turn.step(StepKey(StepKind.FILES, reference=thread), partial(outside.assistant.note, thread, ask))
 
 
-async def _thread(turn: Turn, outside: Outside) -> ThreadId:
+async def _thread(turn: Turn, outside: Outside) -> tuple[ThreadId, tuple[PastTurn, ...]]:
+    """The thread of the conversation, and what was said before this turn opened it; nothing if it did not."""
     known = await outside.conversations.thread_of(turn.message.key)
-    if known is not None:
-        return known
-    # A crash between these two lines leaves an empty thread behind, which does no harm.
-    thread = await outside.assistant.open_thread(turn.message.key)
-    await outside.conversations.remember(turn.message.key, thread)
-    return thread
+    if known is None:
+        return await _new_thread(turn, outside)
+    return known, await outside.past.past(turn.message.key) if turn.recorded(_OPENED) == known else ()
+
+
+async def _new_thread(turn: Turn, outside: Outside) -> tuple[ThreadId, tuple[PastTurn, ...]]:
+    key = turn.message.key
+    # A crash before the thread is remembered leaves an empty one behind, which does no harm.
+    thread, past = await outside.assistant.open_thread(key), await outside.past.past(key)
+    if past:
+        await turn.record(_OPENED, thread)  # a resumed turn, too, has to tell what was said
+    await outside.conversations.remember(key, thread)
+    return thread, past
 
 
 async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, live: Live) -> Answer:

@@ -55,6 +55,7 @@ from bot.ports import (
     FileStore,
     Functions,
     Ledger,
+    PastTurns,
     ThreadStates,
     TurnsOfConversation,
     UsageReader,
@@ -63,7 +64,7 @@ from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
 from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
-from service.hosted_assistants import open_service_endpoint, responses_backend
+from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched
 from service.listen_socket import LOOPBACK
 from service.settings import (
     AzureEndpoint,
@@ -117,8 +118,8 @@ class Hooks:
     assistant_of: Callable[[ConversationKey], str | None] = nobody
 
 
-class KeptThreads(Conversations, ThreadStates, Protocol):
-    """Which thread a conversation has, and what its backend keeps with it."""
+class KeptConversations(Conversations, ThreadStates, PastTurns, Protocol):
+    """Which thread a conversation has, what its backend keeps with it, and what was said last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ class TurnStores:
     """Where turns are, and which thread a conversation has. Usable once the ledger has started."""
 
     ledger: Ledger
-    conversations: KeptThreads
+    conversations: KeptConversations
     timelines: TurnsOfConversation
     feedback: FeedbackStore
     usage: UsageReader
@@ -182,6 +183,7 @@ async def open_bot(
         client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
         assistant = await find_assistant(client, settings, stores.conversations, functions, hooks)
         stack.push_async_callback(assistant.close)
+        await stack.enter_async_context(shutdown_watched(settings, client))
         session = await stack.enter_async_context(connector_session())
         token = await stack.enter_async_context(open_bot_token(settings))
         authentication = await stack.enter_async_context(open_authentication(settings))
@@ -197,6 +199,7 @@ async def open_bot(
             assistant=assistant,
             channel=channel,
             conversations=stores.conversations,
+            past=stores.conversations,
             files=incoming,
             writer=ReplyWriter(
                 assistant=assistant,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 from azure.core.exceptions import AzureError
 
-from adapters.openai.client import Client, Endpoint, TokenSource
+from adapters.openai.client import Client, Endpoint, TokenSource, path_to
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.response_objects import Assistance, FileRules
 from adapters.openai.responses.responses_backend import ResponsesBackend
-from bot.errors import AssistantRefusedError, AssistantUnavailableError
+from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
 from bot.functions import FunctionDefinition
 from bot.ports import ThreadStates
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
@@ -24,6 +27,9 @@ log = logging.getLogger(__name__)
 _SCOPE: Final = "https://ai.azure.com/.default"
 _TOKEN_DEADLINE_S: Final = 15.0
 _V1: Final = "/openai/v1"
+_WARN_DAYS: Final = 90
+_WEEK_S: Final = 7 * 24 * 3600.0
+_SHUTDOWN_DEADLINE_S: Final = 10.0
 
 
 @asynccontextmanager
@@ -64,6 +70,47 @@ def responses_backend(
         files=FileRules() if is_openai else FileRules(purpose="assistants", pictures_inline=True),
         pace=PollingPace(first_s=0.5, max_s=3.0, deadline_s=settings.run_deadline_s),
     )
+
+
+@asynccontextmanager
+async def shutdown_watched(settings: Settings, client: Client) -> AsyncIterator[None]:
+    """Log once a week, from the start on, if the service says that the model will be switched off soon."""
+    if settings.backend is not Backend.RESPONSES or settings.model is None:
+        yield
+        return
+    watching = asyncio.create_task(_watch_shutdown(client, settings.model), name="shutdown date of the model")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _watch_shutdown(client: Client, model: str) -> None:
+    while True:
+        try:
+            reply = await client.get_once(path_to("models", model), within_s=_SHUTDOWN_DEADLINE_S)
+            told = reply.body.get("shutdown_date") if isinstance(reply.body, dict) else None
+        except AssistantError as error:  # some services have no list of models
+            log.info("shutdown date of the model not known", extra={"why": str(error)})
+            told = None
+        if (left := days_left(told, now_s=time.time())) is not None and left <= _WARN_DAYS:
+            log.warning("the model will be switched off; set MODEL to another", extra={"model": model, "days": left})
+        await asyncio.sleep(_WEEK_S)
+
+
+def days_left(shutdown: object, *, now_s: float) -> int | None:
+    """Whole days until a date that a service names as YYYY-MM-DD or in unix seconds; None if it names none."""
+    if isinstance(shutdown, str):
+        try:
+            at_s = datetime.fromisoformat(shutdown).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            return None
+    elif isinstance(shutdown, int | float) and not isinstance(shutdown, bool):
+        at_s = shutdown
+    else:
+        return None
+    return math.floor((at_s - now_s) / 86_400)
 
 
 def _v1(url: str) -> str:

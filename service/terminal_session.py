@@ -143,6 +143,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             assistant=assistant,
             channel=channel,
             conversations=conversations,
+            past=conversations,
             files=GivenPaths(),
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
             functions=functions,

@@ -7,23 +7,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.codec import past_from_json, past_to_json
 from bot.conversation import ConversationKey, ThreadId
+from bot.history import KEPT_S, MAX_PAST_TURNS, PastTurn
 from storage.postgres import PostgresSession
 from storage.postgres_connection import Connection
 
 _READ = "SELECT conversation, thread FROM threads WHERE backend = $1 AND conversation = ANY ($2::text[])"
 _WRITE = """
+WITH gone AS (DELETE FROM threads WHERE conversation = ANY ($2::text[]) AND backend <> $1)
 INSERT INTO threads (backend, conversation, thread) SELECT $1, * FROM unnest($2::text[], $3::text[])
 ON CONFLICT (conversation, backend) DO UPDATE SET thread = excluded.thread, state = ''"""
 _READ_STATE = "SELECT thread, state FROM threads WHERE backend = $1 AND thread = ANY ($2::text[])"
 _WRITE_STATE = """
 UPDATE threads SET state = new.state FROM unnest($2::text[], $3::text[]) AS new (thread, state)
 WHERE threads.thread = new.thread AND backend = $1"""
-_DELETE = "DELETE FROM threads WHERE backend = $1 AND conversation = ANY ($2::text[])"
+_FORGET = """
+WITH gone AS (DELETE FROM past_turns WHERE conversation = ANY ($1::text[]))
+DELETE FROM threads WHERE conversation = ANY ($1::text[])"""
+_PAST = """
+SELECT conversation, said FROM past_turns
+WHERE conversation = ANY ($1::text[]) AND at > now() - make_interval(secs => $2) ORDER BY number"""
+_ADD_PAST = """
+WITH old AS (
+    DELETE FROM past_turns WHERE at < now() - make_interval(secs => $5) OR (conversation, number) IN (
+        SELECT conversation, number FROM (
+            SELECT conversation, number, row_number() OVER (PARTITION BY conversation ORDER BY number DESC) AS place
+            FROM past_turns WHERE conversation = ANY ($1::text[])
+        ) AS kept WHERE place >= $4
+    )
+)
+INSERT INTO past_turns (conversation, number, said) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])
+ON CONFLICT (conversation, number) DO NOTHING"""
 
 
 class PostgresConversations:
-    """Implements `bot.ports.Conversations` and `ThreadStates` for one backend: a thread of another one is ignored."""
+    """Implements `bot.ports.Conversations`, `ThreadStates` and `PastTurns` for one backend.
+
+    A thread of another backend is ignored; it goes when this one's is remembered, for it misses what is said now.
+    """
 
     def __init__(self, session: PostgresSession, *, backend: str) -> None:
         self._session = session
@@ -34,12 +56,20 @@ class PostgresConversations:
         return await self._session.send(self._read, str(key))
 
     async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
-        """Replace the thread of this conversation, if it has one."""
+        """Replace the thread of this conversation, if it has one, whichever backend it is of."""
         await self._session.send(self._write, (str(key), thread))
 
     async def forget(self, key: ConversationKey) -> None:
-        """Take the thread from this conversation, if it has one."""
-        await self._session.send(self._delete, str(key))
+        """Take all threads from this conversation, those of other backends too, and what was said."""
+        await self._session.send(self._forget, str(key))
+
+    async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
+        """What was said last, of the last days."""
+        return await self._session.send(self._past, str(key))
+
+    async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
+        """Keep a turn; what is too old goes, of other conversations too."""
+        await self._session.send(self._add_past, (str(key), number, past_to_json(turn)))
 
     async def state_of(self, thread: ThreadId) -> str:
         """The text that was kept last, by any process."""
@@ -69,6 +99,19 @@ class PostgresConversations:
         await connection.fetch(_WRITE, self._backend, list(latest), list(latest.values()))
         return [None] * len(pairs)
 
-    async def _delete(self, connection: Connection, conversations: Sequence[str]) -> list[None]:
-        await connection.fetch(_DELETE, self._backend, list(conversations))
+    async def _forget(self, connection: Connection, conversations: Sequence[str]) -> list[None]:
+        await connection.fetch(_FORGET, list(conversations))
         return [None] * len(conversations)
+
+    async def _past(self, connection: Connection, conversations: Sequence[str]) -> list[tuple[PastTurn, ...]]:
+        rows = await connection.fetch(_PAST, list(conversations), float(KEPT_S))
+        said: dict[str, list[PastTurn]] = {}
+        for row in rows:
+            said.setdefault(row["conversation"], []).append(past_from_json(row["said"]))
+        return [tuple(said.get(conversation, ())[-MAX_PAST_TURNS:]) for conversation in conversations]
+
+    async def _add_past(self, connection: Connection, rows: Sequence[tuple[str, int, str]]) -> list[None]:
+        latest = {(conversation, number): said for conversation, number, said in rows}
+        columns = [[key[0] for key in latest], [key[1] for key in latest], list(latest.values())]
+        await connection.fetch(_ADD_PAST, *columns, MAX_PAST_TURNS, float(KEPT_S))
+        return [None] * len(rows)

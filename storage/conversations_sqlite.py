@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
+from bot.codec import past_from_json, past_to_json
 from bot.conversation import ConversationKey, ThreadId
+from bot.history import KEPT_S, MAX_PAST_TURNS, PastTurn
 from storage.sqlite import SqliteFile
 
 
 class SqliteConversations:
-    """Implements `bot.ports.Conversations` and `ThreadStates` for one backend: a thread of another one is ignored."""
+    """Implements `bot.ports.Conversations`, `ThreadStates` and `PastTurns` for one backend.
+
+    A thread of another backend is ignored; it goes when this one's is remembered, for it misses what is said now.
+    """
 
     def __init__(self, file: SqliteFile, *, backend: str) -> None:
         self._file = file
@@ -26,22 +32,48 @@ class SqliteConversations:
         return await self._file.run(read)
 
     async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
-        """Replace the thread of this conversation, if it has one."""
+        """Replace the thread of this conversation, if it has one, whichever backend it is of."""
 
         def write(db: sqlite3.Connection) -> None:
             statement = "INSERT OR REPLACE INTO threads (conversation, backend, thread) VALUES (?, ?, ?)"
+            db.execute("DELETE FROM threads WHERE conversation = ? AND backend <> ?", (str(key), self._backend))
             db.execute(statement, (str(key), self._backend, thread))
 
         await self._file.run(write)
 
     async def forget(self, key: ConversationKey) -> None:
-        """Take the thread from this conversation, if it has one."""
+        """Take all threads from this conversation, those of other backends too, and what was said."""
 
         def delete(db: sqlite3.Connection) -> None:
-            query = "DELETE FROM threads WHERE conversation = ? AND backend = ?"
-            db.execute(query, (str(key), self._backend))
+            db.execute("DELETE FROM threads WHERE conversation = ?", (str(key),))
+            db.execute("DELETE FROM past_turns WHERE conversation = ?", (str(key),))
 
         await self._file.run(delete)
+
+    async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
+        """What was said last, of the last days."""
+
+        def read(db: sqlite3.Connection) -> tuple[PastTurn, ...]:
+            query = "SELECT said FROM past_turns WHERE conversation = ? AND at > ? ORDER BY number DESC LIMIT ?"
+            rows = db.execute(query, (str(key), time.time() - KEPT_S, MAX_PAST_TURNS)).fetchall()
+            return tuple(past_from_json(said) for (said,) in reversed(rows))
+
+        return await self._file.run(read)
+
+    async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
+        """Keep a turn; what is too old goes, of other conversations too."""
+
+        def write(db: sqlite3.Connection) -> None:
+            row = (str(key), number, past_to_json(turn), time.time())
+            db.execute("INSERT OR REPLACE INTO past_turns VALUES (?, ?, ?, ?)", row)
+            oldest = "SELECT number FROM past_turns WHERE conversation = ? ORDER BY number DESC LIMIT 1 OFFSET ?"
+            db.execute(
+                f"DELETE FROM past_turns WHERE conversation = ? AND number <= ({oldest})",  # noqa: S608 - fixed text
+                (str(key), str(key), MAX_PAST_TURNS),
+            )
+            db.execute("DELETE FROM past_turns WHERE at < ?", (time.time() - KEPT_S,))
+
+        await self._file.run(write)
 
     async def state_of(self, thread: ThreadId) -> str:
         """The text that was kept last."""

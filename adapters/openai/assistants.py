@@ -23,7 +23,15 @@ from adapters.openai.client import Client, path_to
 from adapters.openai.errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.event_stream import EventStream, RunEventReader
 from adapters.openai.polling import Poller, PollingPace, PollResult
-from adapters.openai.protocol import Run, RunStatus, answer_from, code_from, message_body, run_from
+from adapters.openai.protocol import (
+    Run,
+    RunStatus,
+    answer_from,
+    code_from,
+    message_body,
+    past_bodies,
+    run_from,
+)
 from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.wire import Fields
 from bot.answer import Answer, CodeCell, FileRef
@@ -155,6 +163,11 @@ class AssistantsBackend(Assistant):
         await self._retrier.call(add, retry_on=ThreadBusyError)
 
     @override
+    async def forget(self, thread: ThreadId) -> None:
+        # Kept: the panel of the chat page shows earlier threads, and the embedded server deletes files by their age.
+        pass
+
+    @override
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
         # Another run, say one that is being cancelled, may hold the thread for a while.
         return await self._retrier.call(partial(self._start_once, thread, ask, name), retry_on=ThreadBusyError)
@@ -162,7 +175,7 @@ class AssistantsBackend(Assistant):
     async def _start_once(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
         body = {
             "assistant_id": self._chosen(ask.conversation) or self.assistant_id,
-            "additional_messages": [message_body(ask)],
+            "additional_messages": [*past_bodies(ask), message_body(ask)],
             "metadata": {
                 _NAME: name,
                 _CHANNEL: ask.conversation.channel,

@@ -62,6 +62,12 @@ def message_body(ask: Ask) -> dict[str, object]:
     return body
 
 
+def past_bodies(ask: Ask) -> list[dict[str, object]]:
+    """Messages of what was said before the thread was opened, as the assistant's own and a user's."""
+    said = [pair for turn in ask.past for pair in (("user", turn.asked), ("assistant", turn.answered))]
+    return [{"role": role, "content": text} for role, text in said if text.strip()]
+
+
 def speaker_name(name: str) -> str:
     """A display name that cannot say more than who speaks, for people choose theirs.
 

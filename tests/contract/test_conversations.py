@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from bot.conversation import ConversationKey, ThreadId
-from bot.ports import Conversations
+from bot.history import MAX_PAST_TURNS, PastTurn
+from bot.ports import Conversations, PastTurns, ThreadStates
 from storage.conversations_postgres import PostgresConversations
 from storage.conversations_sqlite import SqliteConversations
 from storage.ledger_postgres import PostgresLedger
@@ -18,11 +21,16 @@ from tests.support.fakes import MemoryConversations
 from tests.support.ledger_fixtures import started
 from tests.support.postgres_server import PostgresServer
 
+
+class Everything(Conversations, ThreadStates, PastTurns, Protocol):
+    """All that is kept of a conversation."""
+
+
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="19:x@thread.tacv2;messageid=1")
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
-async def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Conversations]:
+async def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Everything]:
     if request.param == "memory":
         yield MemoryConversations()
         return
@@ -40,7 +48,7 @@ async def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> Async
     await file.close()
 
 
-async def test_a_thread_is_remembered_replaced_and_forgotten(conversations: Conversations) -> None:
+async def test_a_thread_is_remembered_replaced_and_forgotten(conversations: Everything) -> None:
     assert await conversations.thread_of(KEY) is None
     await conversations.remember(KEY, ThreadId("thread_1"))
     await conversations.remember(KEY, ThreadId("thread_2"))
@@ -60,7 +68,7 @@ async def test_a_thread_is_remembered_replaced_and_forgotten(conversations: Conv
     ],
 )
 async def test_another_channel_tenant_or_reply_chain_is_another_conversation(
-    conversations: Conversations, other: ConversationKey
+    conversations: Everything, other: ConversationKey
 ) -> None:
     await conversations.remember(KEY, ThreadId("thread_1"))
     assert await conversations.thread_of(other) is None
@@ -69,6 +77,35 @@ async def test_another_channel_tenant_or_reply_chain_is_another_conversation(
 async def test_a_thread_of_one_backend_is_unknown_to_another(tmp_path: Path) -> None:
     file = SqliteFile(tmp_path / "c.sqlite")
     await file.open()
-    await SqliteConversations(file, backend="embedded").remember(KEY, ThreadId("thread_1"))
-    assert await SqliteConversations(file, backend="assistants").thread_of(KEY) is None
+    embedded, hosted = (SqliteConversations(file, backend=name) for name in ("embedded", "responses"))
+    await embedded.remember(KEY, ThreadId("thread_1"))
+    assert await hosted.thread_of(KEY) is None
+    await hosted.remember(KEY, ThreadId("conv_1"))
+    assert await embedded.thread_of(KEY) is None, "it misses what is said from now on"
     await file.close()
+
+
+async def test_what_a_backend_keeps_of_a_thread_goes_with_the_thread(conversations: Everything) -> None:
+    await conversations.keep_state(ThreadId("thread_0"), "of no conversation")
+    await conversations.remember(KEY, ThreadId("thread_1"))
+    assert await conversations.state_of(ThreadId("thread_1")) == ""
+    await conversations.keep_state(ThreadId("thread_1"), "{}")
+    await conversations.keep_state(ThreadId("thread_1"), '{"x": "ü"}')
+    assert await conversations.state_of(ThreadId("thread_1")) == '{"x": "ü"}'
+    await conversations.remember(KEY, ThreadId("thread_2"))
+    assert await conversations.state_of(ThreadId("thread_1")) == ""
+    assert await conversations.state_of(ThreadId("thread_2")) == ""
+
+
+async def test_what_was_said_is_kept_once_in_order_bounded_and_until_it_is_forgotten(conversations: Everything) -> None:
+    said = [PastTurn(question=f"q{n}", answer=f"a{n}", given=("in.csv",), made=("out.csv",)) for n in range(12)]
+    for number in (3, 1, 2):
+        await conversations.add_past(KEY, number, said[number])
+    await conversations.add_past(KEY, 2, said[2])
+    assert await conversations.past(KEY) == tuple(said[1:4])
+    assert await conversations.past(replace(KEY, tenant="u")) == ()
+    for number in range(4, 12):
+        await conversations.add_past(KEY, number, said[number])
+    assert await conversations.past(KEY) == tuple(said[12 - MAX_PAST_TURNS :])
+    await conversations.forget(KEY)
+    assert await conversations.past(KEY) == ()

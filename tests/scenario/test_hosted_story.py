@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.scenario.conftest import Rig
+from tests.scenario.test_managed_identity import HEADER, IdentityEndpoint
 from tests.scenario.test_story import CONCAVE, SOLVE, fetch_picture
 from tests.support.connector_double import StandInConnector
 from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService, To
 from tests.support.responses_state import Brain
 from tests.support.responses_tutor import tutor_brain
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ async def tutor() -> AsyncIterator[Brain]:
         yield brain
 
 
-@pytest.fixture(params=[Provider.OPENAI, Provider.AZURE])
+@pytest.fixture(params=[Provider.OPENAI, Provider.AZURE, Provider.FOUNDRY])
 async def service(request: pytest.FixtureRequest, tutor: Brain) -> AsyncIterator[ResponsesService]:
     async with ResponsesService(request.param) as started:
         started.state.brain = tutor
@@ -31,19 +38,36 @@ async def service(request: pytest.FixtureRequest, tutor: Brain) -> AsyncIterator
 
 
 @pytest.fixture
+async def identity(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[IdentityEndpoint]:
+    """A managed identity of this machine, as App Service has one."""
+    endpoint, app = IdentityEndpoint(), web.Application()
+    app.router.add_get("/token", endpoint.give)
+    async with TestServer(app) as server:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", str(server.make_url("/token")))
+        monkeypatch.setenv("IDENTITY_HEADER", HEADER)
+        yield endpoint
+
+
+@pytest.fixture
 def hosted(
-    tmp_path: Path, connector: StandInConnector, session: aiohttp.ClientSession, service: ResponsesService
+    tmp_path: Path,
+    connector: StandInConnector,
+    session: aiohttp.ClientSession,
+    service: ResponsesService,
+    identity: IdentityEndpoint,
 ) -> Rig:
-    """A bot whose model is hosted."""
-    environ = {"ASSISTANT_BACKEND": "responses", "MODEL": MODEL}
-    if service.provider is Provider.OPENAI:
-        environ |= {"OPENAI_BASE_URL": service.base_url, "OPENAI_API_KEY": KEY}
-    else:
-        environ |= {"AZURE_OPENAI_ENDPOINT": service.base_url, "AZURE_OPENAI_API_KEY": KEY}
+    """A bot whose model is hosted; only a Foundry project makes it ask for a token."""
+    environ = {"ASSISTANT_BACKEND": "responses"} | {
+        Provider.OPENAI: {"OPENAI_BASE_URL": service.base_url, "OPENAI_API_KEY": KEY, "MODEL": MODEL},
+        Provider.AZURE: {"AZURE_OPENAI_ENDPOINT": service.base_url, "AZURE_OPENAI_API_KEY": KEY, "MODEL": MODEL},
+        Provider.FOUNDRY: {"AZURE_AI_PROJECT_ENDPOINT": service.base_url, "AZURE_AI_AGENT_NAME": "tutor"},
+    }[service.provider]
     return Rig(data_dir=tmp_path / "data", connector=connector, session=session, environ=environ)
 
 
-async def test_the_equation_is_solved_plotted_and_remembered(hosted: Rig, service: ResponsesService) -> None:
+async def test_the_equation_is_solved_plotted_and_remembered(
+    hosted: Rig, service: ResponsesService, identity: IdentityEndpoint
+) -> None:
     async with hosted.started() as person:
         text, plot = await person.ask(SOLVE, parts=2)
         assert "12" in text.text
@@ -55,3 +79,63 @@ async def test_the_equation_is_solved_plotted_and_remembered(hosted: Rig, servic
         [verdict] = await person.ask(CONCAVE)
         assert "convex" in verdict.text.lower()
     assert len(service.called(To.CREATE_RESPONSE)) == 2
+    asked_for = {"https://ai.azure.com"} if service.provider is Provider.FOUNDRY else set()
+    assert set(identity.asked_for) == asked_for
+
+
+async def test_a_conversation_moves_to_another_service_and_back(hosted: Rig, service: ResponsesService) -> None:
+    embedded = replace(hosted, environ={})
+    async with embedded.started() as person:
+        await person.ask(SOLVE, parts=2)
+    async with hosted.started() as person:
+        [verdict] = await person.ask(CONCAVE)
+        assert "another service" in verdict.text
+        assert "convex" in verdict.text.lower()
+        assert "another service" not in (await person.ask("What is 6 * 7?"))[0].text
+        sent = str(service.called(To.CREATE_RESPONSE)[0].body["input"])
+        assert SOLVE in sent
+    async with embedded.started() as person:
+        [slope] = await person.ask("What is its slope at x = 2?")
+        assert "another service" in slope.text
+        assert "4" in slope.text
+        await person.say("/new")
+        await person.connector.wait_for_messages(6)
+    async with hosted.started() as person:
+        [fresh] = await person.ask("What is 1 + 1?")
+        assert "another service" not in fresh.text, "/new forgets at every service"
+
+
+CODE = """```python
+import matplotlib.pyplot as plt, pandas as pd
+frame = pd.DataFrame({"x": [1, 2, 3], "y": [1, 4, 9]})
+frame.to_csv("/mnt/data/table.csv", index=False)
+frame.to_excel("/mnt/data/table.xlsx", index=False)
+plt.plot(frame.x, frame.y)
+plt.savefig("/mnt/data/report.pdf")
+plt.savefig("/mnt/data/plot.png")
+plt.close()
+```"""
+
+
+@pytest.mark.parametrize("scope", ["personal", "groupChat", "channel"])
+async def test_files_made_by_code_arrive_byte_for_byte(scope: str, hosted: Rig, service: ResponsesService) -> None:
+    """Wherever it is asked: a chat, a group, a channel."""
+    mention = {"type": "mention", "text": "<at>Data Bot</at>", "mentioned": {"id": "28:bot", "name": "Data Bot"}}
+    conversation = {"id": f"19:{scope}", "conversationType": scope, "tenantId": "t", "isGroup": scope != "personal"}
+    async with hosted.started() as person:
+        await person.say(
+            f"<at>Data Bot</at> {CODE}",
+            entities=[mention],
+            conversation=conversation,
+            channelData={"tenant": {"id": "t"}},
+        )
+        await until(lambda: len(person.connector.messages) >= 3, deadline_s=40)  # text, plot, files
+        told = json.dumps([posted.activity for posted in person.connector.messages])
+        arrived = set()
+        for url in set(re.findall(r"http://[^\s\"\\)]+/files/[^\s\"\\)]+", told)):
+            async with person.session.get(url) as response:
+                assert response.status == 200
+                arrived.add(await response.read())
+    made = {data for container in service.state.containers.values() for _, data in container.files.values()}
+    assert len(made) == 4
+    assert made <= arrived

@@ -27,6 +27,7 @@ from bot.conversation import (
 from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition, no_such_function
+from bot.history import MAX_PAST_TURNS, PastTurn
 from bot.parts import Part, StoredFile
 from bot.ports import FileLinks, LedgerEntry, Live, StatusMessage
 from bot.run import (
@@ -194,6 +195,7 @@ class FakeAssistant:
     """Answers each run with `answer_with`, by the text of its question; runs complete at once unless told otherwise."""
 
     def __init__(self) -> None:
+        self.forgotten: list[ThreadId] = []
         self.threads: list[ThreadId] = []
         self.gone: set[ThreadId] = set()
         self.runs: dict[RunId, tuple[ThreadId, RunName, str]] = {}  # thread, name, text
@@ -216,6 +218,9 @@ class FakeAssistant:
         file = FileRef(f"file_{len(self.uploaded) + 1}")
         self.uploaded[file] = (name, await asyncio.to_thread(content.read_bytes))
         return file
+
+    async def forget(self, thread: ThreadId) -> None:
+        self.forgotten.append(thread)
 
     async def note(self, thread: ThreadId, ask: Ask) -> None:
         if thread in self.gone:
@@ -396,6 +401,8 @@ class FakeLive:
 class MemoryConversations:
     def __init__(self) -> None:
         self.threads: dict[ConversationKey, ThreadId] = {}
+        self.states: dict[ThreadId, str] = {}
+        self.said: dict[ConversationKey, dict[int, PastTurn]] = {}
 
     async def thread_of(self, key: ConversationKey) -> ThreadId | None:
         return self.threads.get(key)
@@ -403,8 +410,22 @@ class MemoryConversations:
     async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
         self.threads[key] = thread
 
+    async def state_of(self, thread: ThreadId) -> str:
+        return self.states.get(thread, "") if thread in self.threads.values() else ""
+
+    async def keep_state(self, thread: ThreadId, state: str) -> None:
+        self.states[thread] = state
+
     async def forget(self, key: ConversationKey) -> None:
         self.threads.pop(key, None)
+        self.said.pop(key, None)
+
+    async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
+        said = self.said.get(key, {})
+        return tuple(said[number] for number in sorted(said))[-MAX_PAST_TURNS:]
+
+    async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
+        self.said.setdefault(key, {})[number] = turn
 
 
 class MemoryFiles:

@@ -81,7 +81,7 @@ def hosted_backend(
 @asynccontextmanager
 async def calling(service: ResponsesService) -> AsyncIterator[Client]:
     """A client of the service that gives up soon."""
-    retry = RetryPolicy(call_deadline_s=1.0, total_deadline_s=2.0, max_attempts=3, first_pause_s=0.01)
+    retry = RetryPolicy(call_deadline_s=2.5, total_deadline_s=4.0, max_attempts=3, first_pause_s=0.01)
     path = {Provider.OPENAI: "", Provider.AZURE: "/openai/v1", Provider.FOUNDRY: "/openai/v1"}[service.provider]
 
     async def token() -> str:

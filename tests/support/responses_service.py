@@ -61,6 +61,7 @@ class To(StrEnum):
     GET_FILE = "get file"
     DELETE_FILE = "delete file"
     LIST_MODELS = "list models"
+    GET_MODEL = "get model"
 
 
 class Fault(StrEnum):
@@ -185,6 +186,7 @@ class ResponsesService:
             ("GET", "files/{file}", To.GET_FILE, self._get_file),
             ("DELETE", "files/{file}", To.DELETE_FILE, self._delete_file),
             ("GET", "models", To.LIST_MODELS, self._list_models),
+            ("GET", "models/{model}", To.GET_MODEL, self._get_model),
         ]
         if self.provider is not Provider.AZURE:
             routes += [
@@ -383,6 +385,13 @@ class ResponsesService:
         if file not in self.state.files:
             raise RefusalError(404, f"No such File object: {file}")
         return self.state.files[file]
+
+    async def _get_model(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        name = request.match_info["model"]
+        if name not in self.models:
+            raise RefusalError(404, f"The model '{name}' does not exist.", "model_not_found")
+        shown = {"id": name, "object": "model", "created": 0, "owned_by": "openai", "shutdown_date": self.models[name]}
+        return web.json_response(shown)
 
     async def _list_models(self, _request: web.Request, _body: Any) -> web.StreamResponse:
         models = [

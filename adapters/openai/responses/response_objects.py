@@ -18,8 +18,9 @@ from adapters.openai.errors import context_error
 from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
 from adapters.openai.responses.thread_state import Item
 from adapters.openai.wire import Fields
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import PICTURE_ENDINGS, join_names
+from bot.conversation import ThreadId
 from bot.errors import AssistantError
 from bot.file_names import ending_of
 from bot.functions import FunctionDefinition
@@ -43,6 +44,7 @@ from bot.usage import Usage
 log = logging.getLogger(__name__)
 
 INCLUDE: Final = "code_interpreter_call.outputs"  # without it, pictures that code showed are left out
+INCLUDED: Final = {"include[]": INCLUDE}  # as the openai package writes lists in a query
 _DATA_URL: Final = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)
 
 
@@ -112,6 +114,19 @@ def user_item(ask: Ask, *, pictures: Mapping[str, str], files_as_input: bool) ->
         names = join_names([file.name for file in ask.files])
         content.append({"type": "input_text", "text": f"Attached, in /mnt/data for Code Interpreter: {names}"})
     return {"type": "message", "role": "user", "content": content}
+
+
+def refs_of(ask: Ask) -> tuple[str, ...]:
+    """The files that come with a message, by their ids at the service."""
+    return tuple(file.ref for file in ask.files)
+
+
+def past_items(ask: Ask) -> tuple[Item, ...]:
+    """What was said before the thread was opened."""
+    said = ((("user", turn.asked), ("assistant", turn.answered)) for turn in ask.past)
+    return tuple(
+        {"type": "message", "role": role, "content": text} for turn in said for role, text in turn if text.strip()
+    )
 
 
 def output_item(output: ToolOutput) -> Item:
@@ -294,15 +309,17 @@ def made_files(page: Fields, container: str, *, since_s: float) -> list[Containe
 class AnswerReader:
     """Collects the answer from the responses of a turn. Each file is there once, wherever it was mentioned."""
 
+    thread: ThreadId
     texts: list[str]
     images: dict[str, AnswerImage]  # by file
     files: dict[str, AnswerFile]  # by file
     citations: dict[str, Citation]  # by placeholder
+    code: list[CodeCell]
 
     @classmethod
-    def empty(cls) -> AnswerReader:
+    def of(cls, thread: ThreadId) -> AnswerReader:
         """Nothing read yet."""
-        return cls(texts=[], images={}, files={}, citations={})
+        return cls(thread=thread, texts=[], images={}, files={}, citations={}, code=[])
 
     def read(self, response: Response, made: Sequence[ContainerFile]) -> None:
         """Add what a response says. `made`: the files that its code wrote, in whichever container."""
@@ -328,13 +345,17 @@ class AnswerReader:
             images=tuple(self.images.values()),
             files=tuple(self.files.values()),
             citations=tuple(self.citations.values()),
+            code=tuple(self.code),
         )
 
     def _read_code(self, run: RunId, call: Fields) -> None:
+        if (code := call.text_if_any("code")).strip():
+            logs = [output.text_if_any("logs") for output in call.objects_if_any("outputs")]
+            self.code.append(CodeCell(code=code, output="\n".join(filter(None, logs))))
         for number, output in enumerate(call.objects_if_any("outputs")):
             if output.text_if_any("type") == "image":
                 # The picture itself comes in the response (a data URL), so the response is where it is read again.
-                ref = FileRef(f"{run}#{call.text('id')}#{number}")
+                ref = FileRef(f"{self.thread}#{run}#{call.text('id')}#{number}")
                 self.images[ref] = AnswerImage(file=ref)
 
     def _read_message(self, message: Fields, names: Mapping[str, str], *, is_shown: bool) -> None:

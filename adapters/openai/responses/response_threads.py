@@ -136,6 +136,22 @@ class Threads:
                 return found
         return None
 
+    async def delete(self, thread: ThreadId) -> None:
+        """Delete what the service keeps of a thread, files of people too. Raises AssistantUnavailableError."""
+        state = await self.load(thread)
+        paths = [path_to("files", file) for file in state.files]
+        if is_chain(thread):
+            paths += [path_to("responses", run) for _, run in state.runs]
+        else:
+            paths.append(path_to("conversations", thread))
+        for path in paths:
+            try:
+                await self._client.delete(path)
+            except AssistantUnavailableError:
+                raise
+            except AssistantError as error:  # it is not there any more, or is deleted by nobody
+                log.info("not deleted at the service", extra={"why": str(error)})
+
     async def check(self, thread: ThreadId) -> None:
         """Raise ThreadGoneError if a conversation is not there any more."""
         if not is_chain(thread):

@@ -155,12 +155,16 @@ class ResponsesBackend(Assistant):
     async def note(self, thread: ThreadId, ask: Ask) -> None:
         state = await self._threads.load(thread)
         item = self._user_item(ask)
-        state = replace(state, files=state.with_files(_refs(ask)))
+        state = replace(state, files=state.with_files(objects.refs_of(ask)))
         if is_chain(thread):
             state = replace(state, pending=(*state.pending, item))
         else:
             await self._threads.add_items(thread, [item])
         await self._threads.save(thread, state)
+
+    @override
+    async def forget(self, thread: ThreadId) -> None:
+        await self._threads.delete(thread)
 
     @override
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
@@ -169,9 +173,11 @@ class ResponsesBackend(Assistant):
             return run
         item = self._user_item(ask)
         if state.start is None or state.start.name != name:  # else this very start was cut off
+            if state == ThreadState():
+                state = ThreadState(pending=objects.past_items(ask))
             state = await self._threads.mended(thread, state, asked_again=objects.text_of(item))
         start = Start(name=name, items=(item,), question=(item,))
-        state = replace(state, files=state.with_files(_refs(ask)), start=start)
+        state = replace(state, files=state.with_files(objects.refs_of(ask)), start=start)
         return await self._create(thread, state, previous=state.head)
 
     @override
@@ -315,7 +321,7 @@ class ResponsesBackend(Assistant):
         async def fetch(within_s: float) -> PollResult:
             nonlocal last
             try:
-                reply = await self._client.get_once(path_to("responses", run), _INCLUDED, within_s=within_s)
+                reply = await self._client.get_once(path_to("responses", run), objects.INCLUDED, within_s=within_s)
                 last, poll_after_s = response_from(reply.body), reply.poll_after_s
             except ResponseGoneError:  # it may be kept for less time than its conversation
                 last, poll_after_s = await self._from_conversation(thread, run), None
@@ -372,7 +378,7 @@ class ResponsesBackend(Assistant):
         """The rest of a stream; None where the service does not give it."""
         if reader.after is None:
             return None
-        query = {**_INCLUDED, "stream": "true", "starting_after": reader.after}
+        query = {**objects.INCLUDED, "stream": "true", "starting_after": reader.after}
         try:
             reply, stream = await self._client.get_stream(path_to("responses", run), query)
             if stream is None:
@@ -440,14 +446,14 @@ class ResponsesBackend(Assistant):
             return kept
         if not run.startswith(LANDED):
             try:
-                return response_from((await self._client.get(path_to("responses", run), _INCLUDED)).body)
+                return response_from((await self._client.get(path_to("responses", run), objects.INCLUDED)).body)
             except ResponseGoneError:
                 return await self._from_conversation(thread, run)
         return await self._threads.answer_after(thread, run)
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
-        reader = objects.AnswerReader.empty()
+        reader = objects.AnswerReader.of(thread)
         for run in runs:
             response = await self._response(thread, run)
             reader.read(response, await self._made_files(response))
@@ -470,8 +476,8 @@ class ResponsesBackend(Assistant):
     @asynccontextmanager
     async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
         if "#" in file:
-            run, call, number = file.split("#")
-            data = objects.picture_in(await self._response(ThreadId(""), RunId(run)), call, int(number))
+            thread, run, call, number = file.split("#")
+            data = objects.picture_in(await self._response(ThreadId(thread), RunId(run)), call, int(number))
         else:
             container, _, name = file.rpartition("/")
             path = path_to("containers", container, "files", name, "content") if container else ""
@@ -484,13 +490,6 @@ class ResponsesBackend(Assistant):
 
     def _user_item(self, ask: Ask) -> Item:
         return objects.user_item(ask, pictures=self._pictures, files_as_input=self._assistance.agent is not None)
-
-
-_INCLUDED: Final = {"include[]": objects.INCLUDE}  # as the openai package writes lists in a query
-
-
-def _refs(ask: Ask) -> tuple[str, ...]:
-    return tuple(file.ref for file in ask.files)
 
 
 def _note_failure(creating: asyncio.Task[RunId]) -> None:

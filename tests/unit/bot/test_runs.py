@@ -116,7 +116,7 @@ async def test_every_tool_call_is_answered_even_for_tools_that_do_not_exist() ->
     assert "You said" in texts(await world.answer())
     assert [output.call for output in world.assistant.submitted] == ["call_0", "call_1"]
     assert {output.output for output in world.assistant.submitted} == {
-        "There is no function of this name. The functions on offer are: none."
+        "This function is not available. The functions on offer are: none."
     }
 
 

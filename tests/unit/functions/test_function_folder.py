@@ -167,7 +167,7 @@ async def test_arguments_that_do_not_fit_are_said_to_the_model_and_nothing_is_ca
 async def test_an_unknown_name_is_answered_with_the_names_on_offer(write: Write) -> None:
     functions = await opened(write(orders=ORDERS))
     assert await call(functions, "drop_tables") == (
-        "There is no function of this name. The functions on offer are: find_order, count, due."
+        "This function is not available. The functions on offer are: find_order, count, due."
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.attachments import Attachment
 from bot.conversation import ThreadId
 from bot.errors import AssistantUnavailableError
 from bot.run import RunName
@@ -287,11 +288,12 @@ async def test_each_conversation_has_a_thread_of_its_own(talk: HostedTalk) -> No
 async def test_where_the_conversation_shows_the_answer_there_is_no_second_response(
     talk: HostedTalk, fault: Fault, takes_s: float
 ) -> None:
-    talk.service.state.brain = does(Plan(text="once", takes_s=takes_s, saved={"t.csv": CSV}))
+    talk.service.state.brain = does(Plan(text="once", takes_s=takes_s, saved={"t.csv": CSV}, shown=(PNG,)))
     talk.service.fail(To.CREATE_RESPONSE, fault)
     assert await talk.ask("go") == ["once"]
     assert len(talk.service.state.responses) == 1
     assert talk.linked == {"t.csv": CSV}
+    assert len(talk.pictures) == 1
     await next_is_answered(talk)
 
 
@@ -429,6 +431,27 @@ async def test_words_of_a_failed_turn_are_in_the_chain_of_the_next(azure: Respon
         assert await talk.ask("next") == ["You said: next"]
         sent = azure.called(To.CREATE_RESPONSE)[-1].body["input"]
         assert [item["content"][0]["text"] for item in sent] == ["lost words", "next"]
+
+
+# ------------------------------------------------------------------------------------------- forgotten and moved
+
+
+async def test_new_deletes_the_conversation_and_the_files_of_people_at_the_service(talk: HostedTalk) -> None:
+    talk.incoming.kept["there"] = CSV
+    await talk.ask("read it", Attachment(name="a.csv", url="there"))
+    assert len(talk.service.state.files) == len(talk.service.state.conversations) == 1
+    await talk.ask("/new")
+    assert not talk.service.state.files
+    assert not talk.service.state.conversations
+    await next_is_answered(talk)
+
+
+async def test_new_is_confirmed_although_the_service_cannot_be_reached(talk: HostedTalk) -> None:
+    await talk.ask("first")
+    talk.service.weather = lambda to: Fault.SERVER_ERROR if to is To.DELETE_CONVERSATION else None
+    assert await talk.ask("/new")
+    assert await talk.conversations.thread_of(ask().conversation) is None
+    await next_is_answered(talk)
 
 
 # --------------------------------------------------------------------------------------------------------- /stop
