@@ -20,6 +20,7 @@ from bot.conversation import ActivityId, Command, ConversationKey, ConversationR
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.language import _
+from bot.links import NO_LINKS, LinkRules, judged_markdown
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
 from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 
@@ -61,8 +62,8 @@ class TerminalChannel(Channel):
         self.heard: asyncio.Queue[Part | Ended] = asyncio.Queue()
 
     @override
-    def split(self, text: str) -> tuple[str, ...]:
-        return (text,) if text.strip() else ()  # a terminal takes a text of any length
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+        return (judged_markdown(text, links),) if text.strip() else ()  # a terminal takes a text of any length
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
@@ -83,7 +84,9 @@ class TerminalChannel(Channel):
 
     @override
     @asynccontextmanager
-    async def live(self, to: ConversationReference, status: StatusMessage) -> AsyncIterator[Live]:
+    async def live(
+        self, to: ConversationReference, status: StatusMessage, links: LinkRules = NO_LINKS
+    ) -> AsyncIterator[Live]:
         yield _TerminalLive(self, to)
 
     def end(self, message: ActivityId) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from bot.conversation import ActivityId, ConversationReference
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError, TurnStoppedError
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import Reply
 from bot.ports import Channel, Live, StatusMessage
 from bot.turn import Turn
@@ -52,9 +53,9 @@ class _TurnStatus(StatusMessage):
 
 
 @asynccontextmanager
-async def shown_live(turn: Turn, channel: Channel) -> AsyncIterator[Live]:
+async def shown_live(turn: Turn, channel: Channel, links: LinkRules = NO_LINKS) -> AsyncIterator[Live]:
     """What the person sees of this turn until its answer, in this attempt and of an earlier one."""
-    async with channel.live(turn.message.reference, _TurnStatus(turn)) as live:
+    async with channel.live(turn.message.reference, _TurnStatus(turn), links) as live:
         yield live
 
 

@@ -15,6 +15,7 @@ from bot.exchange import Exchange
 from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition
 from bot.history import PastTurn
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import Part, StoredFile
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
@@ -178,8 +179,11 @@ class Live(Protocol):
 class Channel(Protocol):
     """The way to people. Every method raises ChannelError and nothing else."""
 
-    def split(self, text: str) -> tuple[str, ...]:
-        """A text as it can be shown here: the Markdown that the channel knows, in pieces that fit one message."""
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+        """A text as it can be shown here: the Markdown that the channel knows, in pieces that fit one message.
+
+        Only what `links` allow can be clicked in it.
+        """
         ...
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
@@ -202,11 +206,13 @@ class Channel(Protocol):
         """Wait until the channel's service takes a message, this conversation's or another's."""
         ...
 
-    def live(self, to: ConversationReference, status: StatusMessage) -> AbstractAsyncContextManager[Live]:
+    def live(
+        self, to: ConversationReference, status: StatusMessage, links: LinkRules = NO_LINKS
+    ) -> AbstractAsyncContextManager[Live]:
         """Show that an answer is being worked on until it is finished or the context ends, however it ends.
 
         Nothing that was shown can arrive after that, so it cannot overtake the answer. `status` may know a message
-        that an earlier process left: `finish` puts the answer in its place.
+        that an earlier process left: `finish` puts the answer in its place. `links` may be clicked in the words shown.
         """
         ...
 

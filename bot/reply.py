@@ -14,6 +14,7 @@ from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
 from bot.language import N_, _
+from bot.links import NO_LINKS, LinkRules
 from bot.media import picture_type
 from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Source, StoredFile, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
@@ -191,21 +192,21 @@ def say(text: str) -> tuple[Part, ...]:
     return (TextPart(text=text),)
 
 
-def fitting(parts: Iterable[Part], channel: Channel) -> Iterator[Part]:
+def fitting(parts: Iterable[Part], channel: Channel, links: LinkRules = NO_LINKS) -> Iterator[Part]:
     """The same parts, each text as the channel can show it and cut where the channel must cut it."""
     shown = given = 0
     for part in parts:
         given += 1
-        pieces = _pieces(part, channel) if isinstance(part, TextPart) else [part]
+        pieces = _pieces(part, channel, links) if isinstance(part, TextPart) else [part]
         yield from pieces
         shown += len(pieces)
     if given and not shown:  # an answer of which nothing can be shown is told, never passed over in silence
-        yield from (TextPart(text=piece) for piece in channel.split(_(NO_ANSWER)))
+        yield from (TextPart(text=piece) for piece in channel.split(_(NO_ANSWER), links))
 
 
-def _pieces(part: TextPart, channel: Channel) -> list[TextPart]:
+def _pieces(part: TextPart, channel: Channel, links: LinkRules) -> list[TextPart]:
     """A text in pieces: each with the sources that it names, the last with what is asked about the whole."""
-    pieces = channel.split(part.text)
+    pieces = channel.split(part.text, links)
     if part.marks is None:
         return [TextPart(text=piece) for piece in pieces]
     parts = []

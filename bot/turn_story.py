@@ -33,6 +33,7 @@ from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
 from bot.history import NoPast, PastTurn, shortened
 from bot.language import _, number
+from bot.links import NO_LINKS, LinkRules
 from bot.media import picture_type_at
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live, PastTurns
@@ -62,16 +63,18 @@ class Outside:
     writer: ReplyWriter
     functions: Functions = field(default_factory=NoFunctions)
     past: PastTurns = field(default_factory=NoPast)
+    links: LinkRules = NO_LINKS  # besides those to hosts that a person names
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
 
 
 async def run_turn(turn: Turn, outside: Outside) -> Outcome:
     """Answer a message, or say why not, and return how that ended. What an earlier attempt did is not done again."""
-    async with shown_live(turn, outside.channel) as live:
+    links = outside.links.with_words(turn.message.text)
+    async with shown_live(turn, outside.channel, links) as live:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
             reply = await _reply(turn, outside, live)
-            parts = _addressed(await _fitted(reply.parts, outside.channel), turn)
+            parts = _addressed(await _fitted(reply.parts, outside.channel, links), turn)
             reply = replace(reply, parts=parts, usage=turn.used.usage if turn.used else None)
             await turn.record(_REPLY, reply_to_json(reply))
         else:
@@ -86,11 +89,11 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
     return outcome
 
 
-async def _fitted(parts: tuple[Part, ...], channel: Channel) -> tuple[Part, ...]:
+async def _fitted(parts: tuple[Part, ...], channel: Channel, links: LinkRules) -> tuple[Part, ...]:
     if sum(len(part.text) for part in parts if isinstance(part, TextPart)) <= _MAX_CHARS_IN_LOOP:
-        return tuple(fitting(parts, channel))
+        return tuple(fitting(parts, channel, links))
     # Hostile texts take a second to convert, and other messages must be acknowledged meanwhile.
-    return await asyncio.to_thread(lambda: tuple(fitting(parts, channel)))
+    return await asyncio.to_thread(lambda: tuple(fitting(parts, channel, links)))
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:

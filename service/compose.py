@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -46,6 +47,7 @@ from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
 from bot.functions import FunctionDefinition, NoFunctions
 from bot.intake import Intake
+from bot.links import LinkRules
 from bot.ports import (
     Conversations,
     Exchanges,
@@ -208,6 +210,7 @@ async def open_bot(
                 extras=settings.extras,
             ),
             functions=functions,
+            links=link_rules(settings, storage.links.origin),
         )
         engine = Engine(
             ledger=stores.ledger,
@@ -468,6 +471,12 @@ def _signed_links(settings: Settings, files: KeyedFiles, address: str) -> Signed
         return given or [await files.link_key()]
 
     return SignedLinks(public_url=settings.public_url or address, keys=keys, lifetime_s=settings.link_lifetime_s)
+
+
+def link_rules(settings: Settings, *origins: str) -> LinkRules:
+    """Where answers may link to: hosts that the operator named, and the origins of this service itself."""
+    own = frozenset(urlsplit(origin).netloc.lower() for origin in origins)
+    return LinkRules(own=own, hosts=frozenset(host.removeprefix("www.") for host in settings.link_hosts))
 
 
 def _container(blobs: Blobs) -> BlobContainer:

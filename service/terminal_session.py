@@ -28,7 +28,7 @@ from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
 from bot.turn_story import Outside, give_up, run_turn
-from service.compose import Hooks, find_assistant, open_client, open_functions, open_sandbox
+from service.compose import Hooks, find_assistant, link_rules, open_client, open_functions, open_sandbox
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.terminal_view import TerminalView
@@ -147,6 +147,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             files=GivenPaths(),
             writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
             functions=functions,
+            links=link_rules(settings),
         )
 
         async def handle(turn: Turn) -> Outcome:

@@ -17,6 +17,7 @@ from adapters.teams.place import Place
 from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import ApologyPart, FilesPart, Marks, Part, PicturePart, Source, TextPart, WelcomePart
 from bot.ports import Channel, FileLinks, Live, StatusMessage
 
@@ -42,8 +43,8 @@ class TeamsChannel(Channel):
         self._timing = timing or LiveTiming()
 
     @override
-    def split(self, text: str) -> tuple[str, ...]:
-        return teams_markdown(text)
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+        return teams_markdown(text, links=links)
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
@@ -64,7 +65,9 @@ class TeamsChannel(Channel):
 
     @override
     @asynccontextmanager
-    async def live(self, to: ConversationReference, status: StatusMessage) -> AsyncIterator[Live]:
+    async def live(
+        self, to: ConversationReference, status: StatusMessage, links: LinkRules = NO_LINKS
+    ) -> AsyncIterator[Live]:
         live = TeamsLive(
             connector=self._connector,
             place=_place(to),
@@ -72,6 +75,7 @@ class TeamsChannel(Channel):
             addresses=_addresses(to),
             remembered=status,
             message=partial(self._message, to),
+            markdown=partial(teams_markdown, links=links),
             streams=self._streaming and to.key.channel == _TEAMS,
             timing=self._timing,
         )

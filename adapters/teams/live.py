@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -19,7 +19,6 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.teams.connector import ActivityRefusedError, Connector
-from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.place import Place
 from bot.conversation import ActivityId, Scope
 from bot.errors import ChannelError
@@ -78,15 +77,20 @@ class TeamsLive(Live):
         addresses: Activity,
         remembered: StatusMessage,
         message: Callable[[Part], Awaitable[Activity]],
+        markdown: Callable[[str], Sequence[str]],
         streams: bool,
         timing: LiveTiming,
     ) -> None:
-        """`message`: a part as an activity. `streams`: whether words may be streamed, where the scope allows it."""
+        """`message`: a part as an activity. `markdown`: a text as this channel shows it.
+
+        `streams`: whether words may be streamed, where the scope allows it.
+        """
         self._connector = connector
         self._place = place
         self._addresses = addresses
         self._remembered = remembered
         self._message = message
+        self._markdown = markdown
         self._timing = timing
         self._is_personal = scope is Scope.PERSONAL
         self._may_post = (streams if self._is_personal else scope is Scope.CHANNEL) and remembered.may_be_posted
@@ -297,7 +301,7 @@ class TeamsLive(Live):
         """The beginning of the answer as it is shown: always what was shown before, and perhaps more."""
         text = settled(self._text[:MAX_STREAMED_CHARS])
         in_loop = len(text) <= _MAX_CHARS_IN_LOOP
-        pieces = teams_markdown(text) if in_loop else await asyncio.to_thread(teams_markdown, text)
+        pieces = self._markdown(text) if in_loop else await asyncio.to_thread(self._markdown, text)
         words = next(iter(pieces), "")
         if words.startswith(self._sent_words):
             self._sent_words = words

@@ -24,6 +24,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 _MAX_RUN_S = 24 * 3600.0
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_HOST_NAME = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,20}(:[0-9]{1,5})?", re.ASCII)
 _ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _MIN_KEY_CHARS = 32
 _MIN_KEY_LETTERS = 10
@@ -317,6 +318,14 @@ def _origin(text: str) -> str:
     if not _ORIGIN.fullmatch(text):
         raise ValueError("must be origins such as https://smba.example.com, separated by commas: no path, no capitals")
     return _over_tls_or_loopback(text)
+
+
+def hosts(text: str) -> frozenset[str]:
+    """Names of hosts, separated by commas, each with a port if it has one."""
+    names = [part.strip().lower() for part in text.split(",")]
+    if not all(_HOST_NAME.fullmatch(name) for name in names):
+        raise ValueError("must be hosts such as docs.example.com, separated by commas: no https://, no path")
+    return frozenset(names)
 
 
 def secure_url(text: str) -> str:

@@ -169,6 +169,7 @@ class Settings:
     is_public: bool
     link_signing_keys: tuple[Secret, ...]
     link_lifetime_s: int
+    link_hosts: frozenset[str]
     chat_page_port: int | None
     teams: TeamsSettings | None
     streaming: bool
@@ -208,6 +209,7 @@ class Settings:
             is_public="MicrosoftAppId" in reading.found,
             link_signing_keys=reading.optional(table.LINK_SIGNING_KEY) or (),
             link_lifetime_s=reading.value(table.LINK_LIFETIME_S),
+            link_hosts=reading.optional(table.LINK_HOSTS) or frozenset(),
             chat_page_port=chat_page_port(reading),
             teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
             streaming=reading.value(table.STREAMING),

@@ -73,6 +73,10 @@ LINK_LIFETIME_S: Final = Setting(
     "LINK_LIFETIME_S", parsers.lifetime_s, "7776000", "2592000",
     "How long a link to a plot or file opens it, in seconds; 90 days unless set. Age is checked when the link is "
     "opened, so a shorter time ends older links too.")
+LINK_HOSTS: Final = Setting(
+    "LINK_HOSTS", parsers.hosts, None, "docs.python.org,intranet.example.com",
+    "Hosts to which answers may link, separated by commas, beside those that a person names and this service itself. "
+    "Of other links the host is shown as text, since a model can be talked into an address that carries data away.")
 CHAT_PAGE: Final = Setting(
     "CHAT_PAGE", parsers.switch, None, "on",
     "Whether the local chat page is served: `on` or `off`. It is for people at this machine and listens on loopback "
@@ -332,7 +336,7 @@ TEAMS: Final = (
     TRUSTED_SERVICE_URLS,
     TRUSTED_FILE_ORIGINS,
 )
-LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S)
+LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S, LINK_HOSTS)
 CHAT: Final = (CHAT_PAGE, CHAT_PAGE_PORT)
 AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
 AZURE_AI: Final = (AZURE_AI_PROJECT_ENDPOINT, AZURE_AI_AGENT_NAME)

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.teams.markdown.pieces import teams_markdown
 from bot.answer import Answer
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import FilesPart
 from bot.reply import MAX_SHOWN_CHARS
 from tests.support.fakes import FakeChannel
@@ -39,8 +40,8 @@ HOSTILE = {
 
 
 class TeamsLike(FakeChannel):
-    def split(self, text: str) -> tuple[str, ...]:
-        return teams_markdown(text)
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+        return teams_markdown(text, links=links)
 
 
 async def longest_lag_s(stop: asyncio.Event) -> float:

@@ -17,6 +17,7 @@ from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import ActivityId, ConversationReference, Incoming, TurnState
 from bot.errors import TurnStoppedError
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -189,7 +190,7 @@ class HeldChannel(FakeChannel):
         self._takes = takes
         self.holds = asyncio.Event()
 
-    def split(self, text: str) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
         return tuple(text.split())
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:

@@ -28,6 +28,7 @@ from bot.errors import AttachmentError, StorageError, ThreadGoneError
 from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.history import MAX_PAST_TURNS, PastTurn
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import Part, StoredFile
 from bot.ports import FileLinks, LedgerEntry, Live, StatusMessage
 from bot.run import (
@@ -349,7 +350,7 @@ class FakeChannel:
     def said(self) -> list[Part]:
         return [part for part in self.heard if not isinstance(part, str)]
 
-    def split(self, text: str) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
         return (text,)
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
@@ -368,7 +369,9 @@ class FakeChannel:
         await self.success.wait()
 
     @asynccontextmanager
-    async def live(self, to: ConversationReference, status: StatusMessage) -> AsyncIterator[Live]:
+    async def live(
+        self, to: ConversationReference, status: StatusMessage, links: LinkRules = NO_LINKS
+    ) -> AsyncIterator[Live]:
         self.lives.append(FakeLive(self, to, status))
         yield self.lives[-1]
 

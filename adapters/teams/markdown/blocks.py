@@ -10,47 +10,48 @@ from markdown_it.tree import SyntaxTreeNode
 from adapters.teams.markdown.inline import escaped, inline, plain
 from adapters.teams.markdown.packing import cut, cut_lines, packed, units
 from adapters.teams.markdown.tables import columns
+from bot.links import LinkRules
 
 
-def written(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
+def written(node: SyntaxTreeNode, max_units: int, links: LinkRules) -> Iterator[str]:
     """A block as Markdown, nothing if no words are left of it, in pieces if it is longer than a message."""
-    whole = _block(node)
+    whole = _block(node, links)
     if not whole:
         return
     if units(whole) <= max_units:
         yield whole
     else:
-        yield from _pieces(node, max_units)
+        yield from _pieces(node, max_units, links)
 
 
-def _block(node: SyntaxTreeNode) -> str:
+def _block(node: SyntaxTreeNode, links: LinkRules) -> str:
     match node.type:
         case "heading":
-            words = inline(_words(node), bold=True)
+            words = inline(_words(node), links, bold=True)
             return f"**{words}**" if words else ""
         case "hr":
             return ""
         case "fence" | "code_block" | "table":
-            return _fenced(*_verbatim(node))
+            return _fenced(*_verbatim(node, links))
         case "blockquote":
-            return _indented(_blocks(node.children), first="> ", rest="> ")
+            return _indented(_blocks(node.children, links), first="> ", rest="> ")
         case "bullet_list" | "ordered_list":
-            return ("\n" if _is_tight(node) else "\n\n").join(_items(node))
+            return ("\n" if _is_tight(node) else "\n\n").join(_items(node, links))
         case _:
-            return inline(_words(node))
+            return inline(_words(node), links)
 
 
-def _blocks(nodes: Sequence[SyntaxTreeNode], between: str = "\n\n") -> str:
-    return between.join(filter(None, map(_block, nodes)))
+def _blocks(nodes: Sequence[SyntaxTreeNode], links: LinkRules, between: str = "\n\n") -> str:
+    return between.join(filter(None, (_block(node, links) for node in nodes)))
 
 
-def _items(node: SyntaxTreeNode) -> list[str]:
+def _items(node: SyntaxTreeNode, links: LinkRules) -> list[str]:
     """The items of a list, each with its bullet or number."""
     between = "\n" if _is_tight(node) else "\n\n"
     start = int(node.attrs.get("start", 1))
     markers = ["- " if node.type == "bullet_list" else f"{start + place}. " for place in range(len(node.children))]
     return [
-        _indented(_blocks(item.children, between), first=marker, rest=" " * len(marker))
+        _indented(_blocks(item.children, links, between), first=marker, rest=" " * len(marker))
         for marker, item in zip(markers, node.children, strict=True)
     ]
 
@@ -71,10 +72,10 @@ def _indented(text: str, *, first: str, rest: str) -> str:
     )
 
 
-def _verbatim(node: SyntaxTreeNode) -> tuple[str, str]:
+def _verbatim(node: SyntaxTreeNode, links: LinkRules) -> tuple[str, str]:
     """What a preformatted block holds, and its language; both may be empty."""
     if node.type == "table":
-        return columns(node), ""
+        return columns(node, links), ""
     # A language stands directly behind the opening fence. Other words there are shown nowhere, and a model may have
     # meant them to be read; options of a highlighter (`linenos=true`) it has not.
     language = re.match(r"[\w+#.-]{1,30}(?=\s|$)", node.info)
@@ -94,32 +95,32 @@ def _fence(text: str) -> str:
     return "`" * max(3, longest + 1)
 
 
-def _pieces(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
+def _pieces(node: SyntaxTreeNode, max_units: int, links: LinkRules) -> Iterator[str]:
     """A block that is too long, cut where it hurts least: code between lines, lists between items, else between words.
 
     Text is cut as plain words: markup cut in two would leave what it held, code for one, open to be read as markup.
     """
     match node.type:
         case "fence" | "code_block" | "table":
-            text, language = _verbatim(node)
+            text, language = _verbatim(node, links)
             room = max(max_units - 2 * len(_fence(text)) - len(language) - 2, max_units // 3 - 50)
             yield from (_fenced(part, language) for part in cut_lines(text, room))
         case "blockquote" | "list_item":
-            yield from (piece for child in node.children for piece in written(child, max_units))
+            yield from (piece for child in node.children for piece in written(child, max_units, links))
         case "bullet_list" | "ordered_list":
-            yield from _pieces_of_list(node, max_units)
+            yield from _pieces_of_list(node, max_units, links)
         case _:
-            yield from (escaped(part) for part in cut(plain(_words(node)), max_units // 6))
+            yield from (escaped(part, links) for part in cut(plain(_words(node), links), max_units // 6))
 
 
-def _pieces_of_list(node: SyntaxTreeNode, max_units: int) -> Iterator[str]:
+def _pieces_of_list(node: SyntaxTreeNode, max_units: int, links: LinkRules) -> Iterator[str]:
     """Items as long as they fit together; one that does not fit alone gives up its bullet."""
     fitting: list[str] = []
-    for item, text in zip(node.children, _items(node), strict=True):
+    for item, text in zip(node.children, _items(node, links), strict=True):
         if units(text) <= max_units:
             fitting.append(text)
             continue
         yield from packed(fitting, max_units, between="\n")
         fitting = []
-        yield from _pieces(item, max_units)
+        yield from _pieces(item, max_units, links)
     yield from packed(fitting, max_units, between="\n")

@@ -12,8 +12,9 @@ from markdown_it.tree import SyntaxTreeNode
 
 from adapters.teams.markdown.escaping import code, escaped_within, line_starts_escaped
 from adapters.teams.markdown.formulas import readable
-from adapters.teams.markdown.links import BARE_ADDRESS, Link, judged, judged_bare, trimmed
+from bot.links import BARE_ADDRESS, Link, LinkRules, trimmed
 
+_ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
 _MARKS: Final = {"strong": "**", "em": "*", "s": "~~"}
 
 
@@ -24,20 +25,20 @@ class _Text:
     words: str
 
 
-def inline(nodes: Sequence[SyntaxTreeNode], *, bold: bool = False) -> str:
+def inline(nodes: Sequence[SyntaxTreeNode], links: LinkRules, *, bold: bool = False) -> str:
     """Markdown of one run of text; within something bold, bold is not marked again."""
-    line = "".join(_written(item, bold=bold) for item in _merged(nodes))
+    line = "".join(_written(item, links, bold=bold) for item in _merged(nodes, links))
     return _with_hard_breaks(line_starts_escaped(line.strip()))
 
 
-def plain(nodes: Sequence[SyntaxTreeNode]) -> str:
+def plain(nodes: Sequence[SyntaxTreeNode], links: LinkRules) -> str:
     """The same words without any markup."""
-    return "".join(_said(item) for item in _merged(nodes)).strip()
+    return "".join(_said(item, links) for item in _merged(nodes, links)).strip()
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, links: LinkRules) -> str:
     """Text that must be read as nothing but text."""
-    return _with_hard_breaks(line_starts_escaped(_text(text).strip()))
+    return _with_hard_breaks(line_starts_escaped(_text(text, links).strip()))
 
 
 def _with_hard_breaks(text: str) -> str:
@@ -47,11 +48,11 @@ def _with_hard_breaks(text: str) -> str:
     return "".join(line + end for line, end in zip(lines, [*ends, ""], strict=True))
 
 
-def _merged(nodes: Iterable[SyntaxTreeNode]) -> Iterator[SyntaxTreeNode | _Text]:
+def _merged(nodes: Iterable[SyntaxTreeNode], links: LinkRules) -> Iterator[SyntaxTreeNode | _Text]:
     """The nodes without pictures, text beside text as one."""
     words = ""
     for node in nodes:
-        said = _words_of(node)
+        said = _words_of(node, links)
         if said is not None:
             words += said
             continue
@@ -63,7 +64,7 @@ def _merged(nodes: Iterable[SyntaxTreeNode]) -> Iterator[SyntaxTreeNode | _Text]
         yield _Text(words=words)
 
 
-def _words_of(node: SyntaxTreeNode) -> str | None:
+def _words_of(node: SyntaxTreeNode, links: LinkRules) -> str | None:
     """What a node says if it is nothing but words: a picture says nothing, a simple formula reads like text."""
     match node.type:
         case "text":
@@ -74,31 +75,31 @@ def _words_of(node: SyntaxTreeNode) -> str | None:
             return "\n"
         case "formula":
             return readable(node.content)
-        case "link" if (link := _judged(node)).address is None:
-            return _unlinked(plain(node.children), link.host)
+        case "link" if (link := _judged(node, links)).address is None:
+            return _unlinked(plain(node.children, links), link.host)
         case _:
             return None
 
 
-def _written(item: SyntaxTreeNode | _Text, *, bold: bool) -> str:
+def _written(item: SyntaxTreeNode | _Text, links: LinkRules, *, bold: bool) -> str:
     if isinstance(item, _Text):
-        return _text(item.words)
+        return _text(item.words, links)
     match item.type:
         case "strong" if bold:
-            return "".join(_written(inner, bold=True) for inner in _merged(item.children))
+            return "".join(_written(inner, links, bold=True) for inner in _merged(item.children, links))
         case "strong" | "em" | "s":
-            return _marked(_MARKS[item.type], item, bold=bold or item.type == "strong")
+            return _marked(_MARKS[item.type], item, links, bold=bold or item.type == "strong")
         case "link":
-            return _link(item)
+            return _link(item, links)
         case "hardbreak":
             return "  \n"
         case _:
             return code(item.content.replace("\n", " "))
 
 
-def _marked(mark: str, node: SyntaxTreeNode, *, bold: bool) -> str:
+def _marked(mark: str, node: SyntaxTreeNode, links: LinkRules, *, bold: bool) -> str:
     """Marks stick to the words: a space inside them would make them plain characters."""
-    words = "".join(_written(inner, bold=bold) for inner in _merged(node.children))
+    words = "".join(_written(inner, links, bold=bold) for inner in _merged(node.children, links))
     core = words.strip()
     if not core:
         return words
@@ -110,14 +111,14 @@ def _unlinked(label: str, host: str) -> str:
     return label if host in ("", label) else f"{label} ({host})".strip()
 
 
-def _judged(node: SyntaxTreeNode) -> Link:
-    return judged(str(node.attrs.get("href", "")))
+def _judged(node: SyntaxTreeNode, links: LinkRules) -> Link:
+    return links.judge(str(node.attrs.get("href", "")))
 
 
-def _link(node: SyntaxTreeNode) -> str:
+def _link(node: SyntaxTreeNode, links: LinkRules) -> str:
     """A link shows its host, so that its words cannot pretend to lead elsewhere."""
-    link = _judged(node)
-    label = " ".join(plain(node.children).split())
+    link = _judged(node, links)
+    label = " ".join(plain(node.children, links).split())
     if label.rstrip("/") in (str(link.address).rstrip("/"), link.host):
         return _anchor(label, link)
     return f"{_anchor(label or link.host, link)} ({escaped_within(link.host)})"
@@ -126,10 +127,10 @@ def _link(node: SyntaxTreeNode) -> str:
 def _anchor(label: str, link: Link) -> str:
     """A link; square brackets within its label become round ones, for readers differ about escaped ones there."""
     words = escaped_within(label.replace("[", "(").replace("]", ")"))
-    return f"[{words}]({link.address})"
+    return f"[{words}]({str(link.address).translate(_ENCODED)})"
 
 
-def _text(words: str) -> str:
+def _text(words: str, links: LinkRules) -> str:
     """Words, and the addresses among them, judged like links: a client makes links of them.
 
     What stays words is escaped as one run: a host that stands for its address may complete a tag that began before it.
@@ -137,7 +138,7 @@ def _text(words: str) -> str:
     written, run, position = "", "", 0
     for found in BARE_ADDRESS.finditer(words):
         address = trimmed(found[0])
-        link = judged_bare(address)
+        link = links.judge_bare(address)
         run += words[position : found.start()]
         position = found.start() + len(address)
         if link.address is None:
@@ -148,13 +149,13 @@ def _text(words: str) -> str:
     return written + escaped_within(run + words[position:])
 
 
-def _said(item: SyntaxTreeNode | _Text) -> str:
+def _said(item: SyntaxTreeNode | _Text, links: LinkRules) -> str:
     if isinstance(item, _Text):
-        return BARE_ADDRESS.sub(lambda found: judged_bare(found[0]).address or judged_bare(found[0]).host, item.words)
+        return BARE_ADDRESS.sub(lambda found: (link := links.judge_bare(found[0])).address or link.host, item.words)
     match item.type:
         case "hardbreak":
             return "\n"
         case "code_inline" | "formula":
             return item.content
         case _:
-            return plain(item.children)
+            return plain(item.children, links)

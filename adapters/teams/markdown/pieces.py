@@ -9,6 +9,7 @@ from adapters.teams.markdown.blocks import written
 from adapters.teams.markdown.inline import escaped
 from adapters.teams.markdown.packing import cut, packed
 from adapters.teams.markdown.parser import parse
+from bot.links import NO_LINKS, LinkRules
 
 MAX_PIECE_UNITS: Final = 20_000
 """UTF-16 units of one message. Teams takes 40,000 and people read less; as JSON in UTF-8, three bytes each at worst,
@@ -21,12 +22,12 @@ _SHAPELESS: Final = ("Cc", "Cf", "Cs")  # controls, format characters, surrogate
 _KEPT: Final = "\n\t\u200c\u200d"  # these matter: the last two within words (Persian) and emoji
 
 
-def teams_markdown(text: str, max_units: int = MAX_PIECE_UNITS) -> tuple[str, ...]:
-    """A text as messages for Teams, in order; none if it holds no words."""
+def teams_markdown(text: str, max_units: int = MAX_PIECE_UNITS, *, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    """A text as messages for Teams, in order; none if it holds no words. `links`: what may be clicked in it."""
     cleaned = _without_controls(text)
     head, tail = _parted(cleaned)
-    blocks = [block for node in parse(head) for block in written(node, max_units)]
-    blocks += [escaped(plain) for plain in cut(tail, max_units // 6)]
+    blocks = [block for node in parse(head) for block in written(node, max_units, links)]
+    blocks += [escaped(plain, links) for plain in cut(tail, max_units // 6)]
     return tuple(packed(blocks, max_units))
 
 

@@ -9,13 +9,14 @@ from typing import Final
 from markdown_it.tree import SyntaxTreeNode
 
 from adapters.teams.markdown.inline import plain
+from bot.links import LinkRules
 
 WIDEST: Final = 80  # columns of text; on a telephone this scrolls, beyond it nobody finds a cell's row again
 
 
-def columns(table: SyntaxTreeNode) -> str:
+def columns(table: SyntaxTreeNode, links: LinkRules) -> str:
     """The rows of a table under their headings, numbers and words aligned as the table says."""
-    rows = [[_cell(cell) for cell in row.children] for part in table.children for row in part.children]
+    rows = [[_cell(cell, links) for cell in row.children] for part in table.children for row in part.children]
     widths = [max(_width(cell) for cell in column) for column in zip(*rows, strict=True)]
     if sum(widths) + 2 * len(widths) > WIDEST:
         return _as_list(rows)
@@ -24,8 +25,8 @@ def columns(table: SyntaxTreeNode) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-def _cell(cell: SyntaxTreeNode) -> str:
-    return " ".join(plain(cell.children[0].children).split()) if cell.children else ""
+def _cell(cell: SyntaxTreeNode, links: LinkRules) -> str:
+    return " ".join(plain(cell.children[0].children, links).split()) if cell.children else ""
 
 
 def _side(cell: SyntaxTreeNode) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bot.links import NO_LINKS, LinkRules
 from bot.parts import TextPart
 from bot.reply import NO_ANSWER, fitting
 from tests.support.fakes import FakeChannel
 
 
 class ChannelThatDropsDefinitions(FakeChannel):
-    def split(self, text: str) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
         return () if text.startswith("[") else (text,)
 
 
