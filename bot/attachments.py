@@ -32,8 +32,8 @@ def objection_to(attachments: Sequence[Attachment]) -> str | None:
     if len(attachments) > MAX_FILES:
         return too_many()
     for attachment in attachments:
-        if ending_of(attachment.name) not in ENDINGS:
-            return _("I cannot read {name}. I take {kinds}.").format(name=attachment.name, kinds=_(TAKEN))
+        if ending_of(attachment.name) not in ("", *ENDINGS):  # without an ending, the content decides
+            return cannot_read(attachment.name)
         if attachment.size_bytes == 0:
             return empty(attachment.name)
         if (attachment.size_bytes or 0) > MAX_FILE_BYTES:
@@ -44,6 +44,11 @@ def objection_to(attachments: Sequence[Attachment]) -> str | None:
 def too_many() -> str:
     """What a person reads of a message with too many files."""
     return _("I can take at most {count} files with one message.").format(count=MAX_FILES)
+
+
+def cannot_read(name: str) -> str:
+    """What a person reads of a file of another kind."""
+    return _("I cannot read {name}. I take {kinds}.").format(name=name, kinds=_(TAKEN))
 
 
 def too_large(name: str) -> str:
@@ -57,14 +62,14 @@ def empty(name: str) -> str:
     return _("{name} is empty.").format(name=name)
 
 
-def what_to_do_with(attachments: Sequence[Attachment]) -> str:
+def what_to_do_with(names: Sequence[str]) -> str:
     """The answer to files without a word."""
     sentence = ngettext(
         "I have {names}. What shall I do with it? You could ask, for example: *What is in it?*",
         "I have {names}. What shall I do with them? You could ask, for example: *What is in them?*",
-        len(attachments),
+        len(names),
     )
-    return sentence.format(names=join_names([attachment.name for attachment in attachments]))
+    return sentence.format(names=join_names(names))
 
 
 def join_names(names: Sequence[str]) -> str:

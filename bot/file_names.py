@@ -31,6 +31,12 @@ def unlike(name: str, others: Container[str]) -> str:
     return candidate
 
 
+def with_ending(name: str, ending: str) -> str:
+    """The name with this ending in the place of its own."""
+    stem, _ = _parted(name)
+    return f"{stem[: MAX_NAME_CHARS - len(ending)]}{ending}"
+
+
 def ending_of(name: str) -> str:
     """What follows the last dot, in small letters with the dot; empty where there is none."""
     return _parted(name)[1].lower()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from pathlib import Path
 
 _SIGNATURES = {
@@ -11,6 +13,9 @@ _SIGNATURES = {
     b"GIF89a": "image/gif",
 }
 _SIGNATURE_BYTES = 12  # of the longest, WebP's
+ENDING_OF_PICTURE = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
+_START_BYTES = 65_536  # names of an xlsx file's parts stand between its contents
+_NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
 def picture_type(data: bytes) -> str | None:
@@ -18,6 +23,26 @@ def picture_type(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for signature, kind in _SIGNATURES.items() if data.startswith(signature)), None)
+
+
+def ending_by_content(path: Path) -> str | None:
+    """The ending that a file's first bytes ask for: a picture's, `.pdf`, `.xlsx`, or `.txt` for any text in UTF-8.
+
+    None for other content. Raises OSError.
+    """
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+    if (picture := picture_type(start)) is not None:
+        return ENDING_OF_PICTURE[picture]
+    if start.startswith(b"%PDF-"):
+        return ".pdf"
+    if start.startswith(b"PK\x03\x04"):
+        return ".xlsx" if b"xl/workbook.xml" in start or b"xl/worksheets/" in start else None
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # a letter may be cut at the end
+    except UnicodeDecodeError:
+        return None
+    return None if _NOT_IN_TEXT.search(text) else ".txt"
 
 
 def picture_type_at(path: Path) -> str | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot import sentences
-from bot.answer import Answer, FileRef
+from bot.answer import Answer
 from bot.apology import apology, cut_short, ended_badly, moved_over, started_afresh
-from bot.attachments import PICTURE_ENDINGS, Attachment, objection_to, what_to_do_with
+from bot.attachments import what_to_do_with
 from bot.codec import reply_from_json, reply_to_json
 from bot.conversation import (
     MAX_TEXT_CHARS,
@@ -29,16 +29,15 @@ from bot.conversation import (
 )
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
 from bot.errors import AssistantError, BotError, DeliveryError, StorageError, ThreadGoneError
-from bot.file_names import ending_of, unlike
 from bot.functions import NoFunctions
+from bot.given_files import bring_files
 from bot.history import NoPast, PastTurn, shortened
 from bot.language import _, number
 from bot.links import NO_LINKS, LinkRules
-from bot.media import picture_type_at
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
 from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live, PastTurns
 from bot.reply import ReplyWriter, fitting, readable, say
-from bot.run import Ask, RunEnd, UploadedFile
+from bot.run import Ask, RunEnd
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
 from bot.turn_record import DELETED, REFUSED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
@@ -174,7 +173,7 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     if len(text) > MAX_TEXT_CHARS:
         sentence = _("Your message has {count} characters; I can read at most {limit}.")
         return sentence.format(count=number(len(text)), limit=number(MAX_TEXT_CHARS))
-    return objection_to(attachments)
+    return None
 
 
 async def _forget(turn: Turn, outside: Outside) -> None:
@@ -193,20 +192,23 @@ async def _forget(turn: Turn, outside: Outside) -> None:
 async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
     message = turn.message
     alone = message.reference.scope is Scope.PERSONAL
+    given = await bring_files(turn, outside.files, outside.assistant)
     ask = Ask(
         conversation=message.key,
-        text=_with_context(message),
+        text=_with_context(message, given.text),
         speaker=None if alone else message.reference.user.name,
         user=message.reference.user_pseudonym,
-        files=await _upload_all(turn, outside),
+        files=given.uploaded,
     )
     if not message.text.strip():
         # Files without words stay in the thread, where the next question finds them.
-        try:
-            await _note(turn, (await _thread(turn, outside))[0], ask, outside)
-        except ThreadGoneError:
-            await _note(turn, (await _new_thread(turn, outside))[0], ask, outside)
-        return say(what_to_do_with(message.attachments))
+        if given.uploaded:
+            try:
+                await _note(turn, (await _thread(turn, outside))[0], ask, outside)
+            except ThreadGoneError:
+                await _note(turn, (await _new_thread(turn, outside))[0], ask, outside)
+        asked_back = [what_to_do_with([file.name for file in given.uploaded])] if given.uploaded else []
+        return say("\n\n".join((*given.refusals, *asked_back)))
     try:
         thread, past = await _thread(turn, outside)
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
@@ -218,7 +220,7 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
         shown = started_afresh(answer, knows_past=bool(past))
     await _keep_past(turn, answer, outside)
-    return await outside.writer.write(shown, message.key, alone=alone)
+    return _below(given.refusals, await outside.writer.write(shown, message.key, alone=alone))
 
 
 async def _keep_past(turn: Turn, answer: Answer, outside: Outside) -> None:
@@ -235,34 +237,22 @@ async def _keep_past(turn: Turn, answer: Answer, outside: Outside) -> None:
         log.warning("what was said is not kept", extra={"turn": turn.id, "why": str(error)})
 
 
-def _with_context(message: Incoming) -> str:
+def _with_context(message: Incoming, words: str) -> str:
     """The words of a message, below what was said before it to others: marked, and each line of it quoted."""
     heard = message.context if isinstance(message, Question) else ()
     lines = [f"> {line}" for said in heard for line in f"{said.speaker}: {said.text}".splitlines()]
-    return "\n".join((_CONTEXT, *lines, "", message.text)) if lines else message.text
+    return "\n".join((_CONTEXT, *lines, "", words)) if lines else words
 
 
-async def _upload_all(turn: Turn, outside: Outside) -> tuple[UploadedFile, ...]:
-    """Bring the message's files to the assistant's service, each once.
-
-    A crash during an upload uploads that file twice; the copy that no message names does no harm. Raises
-    AttachmentError, StorageError, AssistantError.
-    """
-    uploaded, names = [], set[str]()
-    for index, attachment in enumerate(turn.message.attachments):
-        name = unlike(attachment.name, names)
-        names.add(name)
-        upload = partial(_upload, attachment, name, turn, outside)
-        ref, is_picture = await turn.step(StepKey(StepKind.FILE, index), upload)
-        uploaded.append(UploadedFile(ref=FileRef(ref), name=attachment.name, is_picture=is_picture))
-    return tuple(uploaded)
-
-
-async def _upload(attachment: Attachment, name: str, turn: Turn, outside: Outside) -> tuple[FileRef, bool]:
-    async with outside.files.opened(attachment, turn.message.reference) as path:
-        # Judged by its bytes too: a service may refuse a whole message for a picture that is none.
-        is_picture = ending_of(name) in PICTURE_ENDINGS and picture_type_at(path) is not None
-        return await outside.assistant.upload(name, path), is_picture
+def _below(refusals: tuple[str, ...], parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The answer below what it had to do without: its reader must not take the files for read."""
+    if not refusals:
+        return parts
+    match parts:
+        case (TextPart(text=text) as first, *others):
+            return (replace(first, text="\n\n".join((*refusals, text))), *others)
+        case _:
+            return (*say("\n\n".join(refusals)), *parts)
 
 
 async def _note(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside) -> None:

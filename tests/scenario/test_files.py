@@ -159,11 +159,22 @@ async def test_a_picture_bomb_is_not_opened_and_the_question_answered(rig: Rig, 
     assert "image_url" not in str(model.requests[-1]["messages"])
 
 
-@pytest.mark.parametrize("name", ["a.exe", "a.svg", "a.html", "a", "a.csv.zip"])
-async def test_other_kinds_are_refused_with_a_sentence(rig: Rig, name: str) -> None:
+@pytest.mark.parametrize("name", ["a.exe", "a.svg", "a.html", "a.csv.zip"])
+async def test_other_kinds_are_refused_with_a_sentence_and_the_words_answered(rig: Rig, name: str) -> None:
     async with rig.started() as person:
         [answer] = await ask(person, "Read it", (name, CSV))
         assert "I take tables (csv, tsv, xlsx), text" in answer.text
+        assert "You said: Read it" in answer.text
+
+
+async def test_a_file_without_an_ending_is_known_by_its_content(rig: Rig, model: ScriptedModel) -> None:
+    code = "print(open('/mnt/data/data.csv').read(), open('/mnt/data/notes.txt').read())"
+    model.script.append(RunCode(code=code, then=lambda output: f"The output is {output}"))
+    async with rig.started() as person:
+        [answer] = await ask(person, "Read them", ("data", CSV), ("notes.txt", b"twenty"), ("bad.docx", b"PK"))
+        assert "3,6" in answer.text
+        assert "twenty" in answer.text
+        assert answer.text.startswith("I cannot read bad.docx.")
 
 
 async def test_an_address_elsewhere_is_not_asked(rig: Rig) -> None:

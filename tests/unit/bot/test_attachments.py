@@ -14,7 +14,7 @@ from bot.answer import FileRef
 from bot.attachments import MAX_FILE_BYTES, Attachment, objection_to
 from bot.codec import message_from_json, message_to_json
 from bot.conversation import TurnState
-from bot.errors import AttachmentError, StorageError
+from bot.errors import AssistantUnavailableError, AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.parts import ApologyPart, TextPart
 from bot.received_file import receive
@@ -49,6 +49,113 @@ async def test_two_files_of_one_name_stay_two() -> None:
     world = world_of_files()
     await world.answer("Compare them", CSV, CSV)
     assert [name for name, _ in world.assistant.uploaded.values()] == ["a.csv", "a (2).csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "data", "taken_as", "is_picture"),
+    [
+        ("image", "image/png", PNG, "image.png", True),
+        ("image", "", b"\xff\xd8\xff\xe0 jpeg", "image.jpg", True),
+        ("picture.png", "image/*", b"GIF89a gif", "picture.gif", True),
+        ("photo.jpeg", "", b"\xff\xd8\xff\xe0 jpeg", "photo.jpeg", True),
+        ("data.csv", "text/csv", PNG, "data.png", True),
+        ("paper", "", b"%PDF-1.7 x", "paper.pdf", False),
+        ("book.csv", "", b"PK\x03\x04....xl/workbook.xml", "book.xlsx", False),
+        ("a", "text/csv", b"a,b\n1,2\n", "a.csv", False),
+        ("a", "", "Grüße".encode(), "a.txt", False),
+        ("a.md", "", b"# Title", "a.md", False),
+        ("a.csv", "", "a,b".encode("utf-16"), "a.csv", False),
+    ],
+)
+async def test_a_file_is_known_by_its_bytes_where_its_name_says_nothing_or_something_else(
+    name: str, content_type: str, data: bytes, taken_as: str, is_picture: bool
+) -> None:
+    """F8."""
+    world = world_of_files()
+    world.incoming.kept["at/x"] = data
+    await world.answer("Look", Attachment(name=name, url="at/x", content_type=content_type))
+    [file] = world.assistant.asked[0][1].files
+    assert (file.name, file.is_picture) == (taken_as, is_picture)
+    assert [uploaded for uploaded, _ in world.assistant.uploaded.values()] == [taken_as]
+
+
+@pytest.mark.parametrize("data", [b"\x7fELF\x02", b"\x00\x01", b"PK\x03\x04 a zip", b"\xff\xfe\x00"])
+async def test_a_nameless_file_of_no_known_kind_is_left_out(data: bytes) -> None:
+    world = world_of_files()
+    world.incoming.kept["at/x"] = data
+    [said] = await world.answer("Look", Attachment(name="a", url="at/x"))
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I cannot read a. I take tables")
+    assert said.text.endswith("You said: Look")
+    assert world.assistant.uploaded == {}
+
+
+async def test_the_words_are_answered_though_files_are_left_out_and_each_of_those_is_told() -> None:
+    """F8: one .docx beside a good .csv stopped the message."""
+    world = world_of_files()
+    bad, gone = replace(CSV, name="b.docx"), replace(CSV, name="c.csv", url="gone")
+    [said] = await world.answer("Plot it", bad, CSV, gone)
+    assert isinstance(said, TextPart)
+    first, second, answer = said.text.split("\n\n")
+    assert first.startswith("I cannot read b.docx. I take")
+    assert second == "I could not fetch c.csv."
+    assert answer == "You said: Plot it"
+    assert [file.name for file in world.assistant.asked[0][1].files] == ["a.csv"]
+
+
+async def test_of_files_without_words_the_good_ones_are_kept_and_the_others_told() -> None:
+    world = world_of_files()
+    [said] = await world.answer("", replace(CSV, name="b.docx"), CSV)
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I cannot read b.docx.")
+    assert "I have a.csv. What shall I do with it?" in said.text
+    world.steps.clear()
+    [*_, said] = await world.answer("", replace(CSV, name="b.docx"))
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I cannot read b.docx.")
+    assert "What shall I do" not in said.text
+
+
+async def test_the_first_ten_of_more_files_are_taken() -> None:
+    world = world_of_files()
+    [said] = await world.answer("Plot it", *[CSV] * 12)
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I can take at most 10 files with one message.")
+    assert len(world.assistant.uploaded) == 10
+
+
+async def test_a_file_that_was_left_out_stays_so_after_a_crash() -> None:
+    world = world_of_files(die_at="file/1")
+    with pytest.raises(SystemError):
+        await world.answer("Plot it", replace(CSV, url="gone"), PICTURE)
+    world.die_at, world.incoming.kept["gone"] = "", b"back again"
+    [said] = await world.answer("Plot it", replace(CSV, url="gone"), PICTURE, attempts=1)
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I could not fetch a.csv.")
+
+
+async def test_a_file_that_an_earlier_version_brought_is_not_brought_again() -> None:
+    world = world_of_files()
+    world.steps["file/0"] = '["file_7", false]'
+    await world.answer("Plot it", CSV, attempts=1)
+    assert world.assistant.asked[0][1].files == (UploadedFile(ref=FileRef("file_7"), name="a.csv", is_picture=False),)
+    assert world.assistant.uploaded == {}
+
+
+async def test_a_very_long_message_goes_in_as_a_text_file() -> None:
+    """F16."""
+    world = world_of_files()
+    text = "Sum this: " + "1 Größe " * 7_000
+    await world.answer(text, CSV)
+    [(_, asked)] = world.assistant.asked
+    assert [file.name for file in asked.files] == ["a.csv", "message.txt"]
+    assert [data for name, data in world.assistant.uploaded.values() if name == "message.txt"] == [text.encode()]
+    assert asked.text.startswith("Sum this: 1")
+    assert "message.txt" in asked.text
+    assert len(asked.text) < 2_000
+    world.steps.clear()
+    await world.answer(text[:50_000])
+    assert world.assistant.asked[-1][1].text == text[:50_000]
 
 
 async def test_what_is_no_picture_is_not_shown_as_one_whatever_its_name() -> None:
@@ -114,11 +221,19 @@ async def test_files_that_are_not_taken_are_not_even_fetched() -> None:
     assert world.incoming.opened_urls == []
 
 
-async def test_a_file_that_cannot_be_fetched_is_an_apology_without_a_button_that_would_lose_it() -> None:
+async def test_a_file_that_cannot_be_fetched_is_told_and_the_words_are_answered() -> None:
+    """F8: words beside a GIF that may not be fetched were not answered."""
     world = world_of_files()
     [said] = await world.answer("Plot it", replace(CSV, url="gone"))
+    assert said == TextPart(text="I could not fetch a.csv.\n\nYou said: Plot it")
+
+
+async def test_a_message_with_files_that_fails_has_no_button_that_would_lose_them() -> None:
+    world = world_of_files()
+    world.assistant.ends = [AssistantUnavailableError("down")]
+    [said] = await world.answer("Plot it", CSV)
     assert isinstance(said, ApologyPart)
-    assert (said.text, said.question) == ("I could not fetch a.csv.", "")
+    assert said.question == ""
 
 
 async def test_a_command_is_a_command_whatever_comes_with_it() -> None:
@@ -130,7 +245,7 @@ async def test_a_command_is_a_command_whatever_comes_with_it() -> None:
 @pytest.mark.parametrize(
     ("attachment", "sentence"),
     [
-        (replace(CSV, name="a"), "I cannot read a. I take"),
+        (replace(CSV, name="a.docx"), "I cannot read a.docx. I take"),
         (replace(CSV, name="a.csv.svg"), "I cannot read a.csv.svg."),
         (replace(CSV, size_bytes=0), "a.csv is empty."),
         (replace(CSV, size_bytes=MAX_FILE_BYTES + 1), "a.csv is larger than 50 MB"),

@@ -202,7 +202,7 @@ async def test_an_answer_whose_rest_is_cut_off_is_no_unknown_outcome(
 
 @pytest.mark.parametrize("done", [True, False])
 @pytest.mark.parametrize(
-    "fault", [Fault(status=504), Fault(hang_up=True), Fault(after_s=4.0)], ids=["answers 504", "cuts", "hangs"]
+    "fault", [Fault(status=504), Fault(hang_up=True), Fault(after_s=12.0)], ids=["answers 504", "cuts", "hangs"]
 )
 async def test_of_200_creations_with_an_unknown_outcome_none_is_lost_and_each_has_at_most_one_copy(
     teams: StandInConnector, fault: Fault, done: bool
@@ -217,7 +217,7 @@ async def test_of_200_creations_with_an_unknown_outcome_none_is_lost_and_each_ha
 
     teams.weather_of = weather
     at_once = asyncio.Semaphore(100)
-    async with connector_session(answer_s=2.0 if fault.after_s else 20.0) as session:
+    async with connector_session(answer_s=6.0 if fault.after_s else 20.0) as session:
         connector = Connector(session=session, policy=QUICK)
 
         async def create(number: int) -> str:

@@ -1,0 +1,115 @@
+"""Files that come with a message, on their way to the assistant's service: each once, and each loss told."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import tempfile
+from collections.abc import Awaitable, Callable, Container
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from bot.answer import FileRef
+from bot.attachments import ENDINGS, MAX_FILES, PICTURE_ENDINGS, Attachment, cannot_read, objection_to, too_many
+from bot.errors import AttachmentError
+from bot.file_names import ending_of, unlike, with_ending
+from bot.media import ending_by_content
+from bot.ports import Assistant, IncomingFiles
+from bot.run import UploadedFile
+from bot.turn import Turn
+from bot.turn_record import StepKey, StepKind
+
+MAX_PASTED_CHARS: Final = 50_000
+"""A longer message is given to the assistant as a text file, and its beginning as words."""
+
+_BEGINNING_CHARS: Final = 1_000
+_PASTED: Final = "message.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFiles:
+    """What came of a message: `text` for the assistant, files at its service, and a sentence for each file left out."""
+
+    text: str
+    uploaded: tuple[UploadedFile, ...]
+    refusals: tuple[str, ...]
+
+
+async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant) -> GivenFiles:
+    """Bring the message's files to the assistant's service; one that cannot be taken leaves the others alone.
+
+    A crash during an upload uploads that file twice; the copy that no message names does no harm. Raises StorageError,
+    AssistantError.
+    """
+    message = turn.message
+    uploaded: list[UploadedFile] = []
+    refusals = [too_many()] if len(message.attachments) > MAX_FILES else []
+
+    async def bring(index: int, upload: Callable[[Container[str]], Awaitable[UploadedFile]]) -> None:
+        names = {each.name for each in uploaded}
+        file: Any = await turn.step(StepKey(StepKind.FILE, index), partial(_tried, upload, names))
+        if isinstance(file, list):  # as version 0.1.0 recorded it
+            file = {"ref": file[0], "name": message.attachments[index].name, "is_picture": file[1]}
+        if "left_out" in file:
+            refusals.append(file["left_out"])
+        else:
+            name, is_picture = file["name"], file["is_picture"]
+            uploaded.append(UploadedFile(ref=FileRef(file["ref"]), name=name, is_picture=is_picture))
+
+    for index, attachment in enumerate(message.attachments[:MAX_FILES]):
+        await bring(index, partial(_fetched, attachment, turn, incoming, assistant))
+    text = message.text
+    if len(text) > MAX_PASTED_CHARS:
+        await bring(len(message.attachments), partial(_pasted, text, assistant))
+        whole = f"{len(text):,} characters in all, attached as {uploaded[-1].name}"
+        text = f"{text[:_BEGINNING_CHARS]} ...\n\n[{whole}]"
+    return GivenFiles(text=text, uploaded=tuple(uploaded), refusals=tuple(refusals))
+
+
+async def _tried(upload: Callable[[Container[str]], Awaitable[UploadedFile]], names: Container[str]) -> dict[str, Any]:
+    """The result of a step: where the file is, or why it was left out."""
+    try:
+        file = await upload(names)
+    except AttachmentError as error:
+        return {"left_out": error.apology}
+    return {"ref": file.ref, "name": file.name, "is_picture": file.is_picture}
+
+
+async def _fetched(
+    attachment: Attachment, turn: Turn, incoming: IncomingFiles, assistant: Assistant, names: Container[str]
+) -> UploadedFile:
+    if (objection := objection_to([attachment])) is not None:
+        raise AttachmentError("a file is not of a kind that is taken", apology=objection)
+    async with incoming.opened(attachment, turn.message.reference) as path:
+        # A service may refuse a whole message for a picture that is none, so nothing is believed but bytes.
+        content = await asyncio.to_thread(ending_by_content, path)
+        name = unlike(_name(attachment, content), names)
+        ref = await assistant.upload(name, path)
+    return UploadedFile(ref=ref, name=name, is_picture=content in PICTURE_ENDINGS)
+
+
+def _name(attachment: Attachment, content: str | None) -> str:
+    """The name with an ending that fits the content, where it has none or another one. Raises AttachmentError."""
+    ending = ending_of(attachment.name)
+    if content == ".txt":  # also what csv, json and md are
+        if ending:
+            return attachment.name
+        told = mimetypes.guess_extension(attachment.content_type.partition(";")[0]) or ""
+        return with_ending(attachment.name, told if told in ENDINGS else content)
+    if content is None:
+        if not ending:
+            raise AttachmentError("a file without an ending is of no known kind", apology=cannot_read(attachment.name))
+        return attachment.name
+    is_right = ending == content or (content == ".jpg" and ending == ".jpeg")
+    return attachment.name if is_right else with_ending(attachment.name, content)
+
+
+async def _pasted(text: str, assistant: Assistant, names: Container[str]) -> UploadedFile:
+    name = unlike(_PASTED, names)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _PASTED
+        await asyncio.to_thread(path.write_bytes, text.encode(errors="replace"))
+        ref = await assistant.upload(name, path)
+    return UploadedFile(ref=ref, name=name, is_picture=False)
