@@ -21,7 +21,7 @@ from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.language import _
 from bot.links import NO_LINKS, LinkRules, judged_markdown
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
 from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 
 _CHANNEL = "terminal"
@@ -51,6 +51,8 @@ def _printable_part(part: Part) -> Part:
             return replace(part, text=printable(part.text))
         case PicturePart():
             return replace(part, alt_text=printable(part.alt_text))
+        case SavedFilePart():
+            return replace(part, name=printable(part.name), url=printable(part.url))
         case FilesPart():
             return replace(part, files=tuple(replace(file, name=printable(file.name)) for file in part.files))
 

@@ -22,6 +22,7 @@ from bot.conversation import (
     Command,
     ConversationKey,
     ConversationReference,
+    FileConsent,
     Incoming,
     IncomingMessage,
     Installed,
@@ -43,6 +44,7 @@ from bot.parts import (
     Part,
     PicturePart,
     Reply,
+    SavedFilePart,
     Source,
     StoredFile,
     TextPart,
@@ -60,11 +62,13 @@ _MESSAGE_KINDS: Final[dict[type[IncomingMessage], str]] = {
     CardPressed: "card pressed",
     Command: "command",
     Installed: "installed",
+    FileConsent: "file consent",
 }
 _PART_KINDS: Final[dict[type[Part], str]] = {
     TextPart: "text",
     PicturePart: "picture",
     FilesPart: "files",
+    SavedFilePart: "saved file",
     ApologyPart: "error",
     WelcomePart: "welcome",
 }
@@ -184,7 +188,9 @@ def _part(row: dict[str, Any]) -> Part:
             )
         case "files":
             files = tuple(map(_file, row.get("files") or row["links"]))
-            return FilesPart(files=files, marks=_marks(row.get("marks")))
+            return FilesPart(files=files, as_links=row.get("as_links", False), marks=_marks(row.get("marks")))
+        case "saved file":
+            return SavedFilePart(**{name: row[name] for name in ("name", "url", "unique_id", "file_type")})
         case "error":
             return ApologyPart(
                 text=row["text"],
@@ -272,6 +278,7 @@ def message_to_json(message: Incoming, state: TurnState = TurnState.WAITING) -> 
             "conversation": key.conversation,
             "private_to": key.private_to,
             "context": [list(astuple(said)) for said in message.context] if isinstance(message, Question) else [],
+            **({"consent": _consent_to_json(message)} if isinstance(message, FileConsent) else {}),
             "locale": reference.locale,
             "reply_to": reference.reply_to,
             "bot": list(astuple(reference.bot)),
@@ -328,5 +335,12 @@ def _message(row: dict[str, Any]) -> tuple[Incoming, TurnState]:
                 heard = (Overheard(id=id_, speaker=speaker, text=words) for id_, speaker, words in row["context"])
                 said = replace(said, context=tuple(heard))
             return said, state
+        case "file consent":
+            return FileConsent(id=message_id, reference=reference, **row["consent"]), state
         case _:
             raise ValueError(f"a message of kind {kind!r}")
+
+
+def _consent_to_json(consent: FileConsent) -> dict[str, object]:
+    own = {field.name for field in fields(FileConsent)} - {field.name for field in fields(IncomingMessage)}
+    return {name: getattr(consent, name) for name in sorted(own)}

@@ -157,7 +157,21 @@ class Installed(IncomingMessage):
     """The bot was added to the conversation."""
 
 
-Incoming = Question | CardPressed | Command | Installed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileConsent(IncomingMessage):
+    """What a person decided about a file that was offered to them. A token that is empty is none of the bot's."""
+
+    accepted: bool
+    token: str  # of the stored file
+    name: str
+    upload_url: str = ""  # where it may be put, and what it is called there
+    saved_name: str = ""
+    saved_url: str = ""
+    unique_id: str = ""
+    file_type: str = ""
+
+
+Incoming = Question | CardPressed | Command | Installed | FileConsent
 
 
 def typed(
@@ -185,6 +199,7 @@ def pressed(question: str, *, id: ActivityId, reference: ConversationReference) 
 EDIT_MARK: Final = ";edit="
 """Between the id of a message and what tells one edit of it from another, in the id under which it is asked again."""
 
+_CONSENT: Final = "consent:"
 _INSTALLATION: Final = "installation"
 _REFUSAL: Final = "refusal:"
 
@@ -196,7 +211,17 @@ def installed(reference: ConversationReference) -> Installed:
 
 def is_persons(message_id: str) -> bool:
     """Whether an id is of something that a person said, and not one that this program made."""
-    return message_id != _INSTALLATION and not message_id.startswith(_REFUSAL)
+    return message_id != _INSTALLATION and not message_id.startswith((_REFUSAL, _CONSENT))
+
+
+def consent_id(offer: str, decision: str) -> ActivityId:
+    """The id of a decision about an offer: the same when it is delivered again, under whichever id."""
+    return ActivityId(f"{_CONSENT}{offer}:{decision}")
+
+
+def consent_prefix(message_id: ActivityId) -> str:
+    """What the ids of all decisions about one offer begin with."""
+    return message_id.rpartition(":")[0] + ":"
 
 
 def refusal_of(message: IncomingMessage) -> Question:

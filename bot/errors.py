@@ -3,6 +3,7 @@
 BotError                         str(error) is for the log; `apology`, said through `_`, is what the person reads
 ├── UnreadableMessageError       a message this program cannot make sense of
 ├── AttachmentError              a file that came with a message cannot be taken
+├── UploadError                  a file cannot be brought to where a person wants it
 ├── StorageError                 the ledger or the file store cannot be written or read
 │   └── StorageInUseError        another process holds it
 ├── FunctionsError               the operator's functions cannot be used: the start says what to change
@@ -49,6 +50,12 @@ class AttachmentError(BotError):
     def __init__(self, message: str, *, apology: str) -> None:
         super().__init__(message)
         self.apology = apology
+
+
+class UploadError(BotError):
+    """A file cannot be brought to where a person wants it."""
+
+    code = "upload"
 
 
 class StorageError(BotError):

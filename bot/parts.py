@@ -72,6 +72,17 @@ class FilesPart:
 
     files: tuple[StoredFile, ...]
     marks: Marks | None = None
+    as_links: bool = False  # also where files are offered instead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedFilePart:
+    """A file that was put among a person's own, at its address there. `unique_id` and `file_type` are OneDrive's."""
+
+    name: str
+    url: str
+    unique_id: str
+    file_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +108,7 @@ class WelcomePart:
     starters: tuple[str, ...]
 
 
-Part = TextPart | PicturePart | FilesPart | ApologyPart | WelcomePart
+Part = TextPart | PicturePart | FilesPart | SavedFilePart | ApologyPart | WelcomePart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

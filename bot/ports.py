@@ -241,6 +241,18 @@ class FileReader(Protocol):
         """The file of this token, or None; StorageError if the store is down."""
         ...
 
+    async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
+        """Whether the file that was read by this token was stored for this conversation. Raises StorageError."""
+        ...
+
+
+class FileUploads(Protocol):
+    """The way to people's own files."""
+
+    async def upload(self, url: str, data: bytes) -> None:
+        """Put the bytes at an address that a person's agreement came with. Raises UploadError and nothing else."""
+        ...
+
 
 class FileLinks(Protocol):
     """Makes addresses at which people fetch stored files. They end, so they are made when a part is sent."""

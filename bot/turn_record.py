@@ -41,6 +41,7 @@ class StepKind(StrEnum):
     REPLY = "reply"  # what the person will be told, and the outcome
     PART = "part"  # send the part of this index
     SIGNAL = "signal"  # what the turn was told while it was unfinished; `reference` is the name of the signal
+    UPLOAD = "upload"  # put a file among the person's own
     GIVE_UP = "give_up"  # send the part of this index of the error message of a turn that was given up
 
 

@@ -20,6 +20,7 @@ from bot.conversation import (
     MAX_TEXT_CHARS,
     Command,
     CommandName,
+    FileConsent,
     Incoming,
     Installed,
     Question,
@@ -29,6 +30,7 @@ from bot.conversation import (
 )
 from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
 from bot.errors import AssistantError, BotError, DeliveryError, StorageError, ThreadGoneError
+from bot.file_offer import FileOffers
 from bot.functions import NoFunctions
 from bot.given_files import bring_files
 from bot.history import NoPast, PastTurn, shortened
@@ -63,6 +65,7 @@ class Outside:
     functions: Functions = field(default_factory=NoFunctions)
     past: PastTurns = field(default_factory=NoPast)
     links: LinkRules = NO_LINKS  # besides those to hosts that a person names
+    offers: FileOffers | None = None  # None: files are links everywhere
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
 
 
@@ -73,8 +76,11 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
             reply = await _reply(turn, outside, live)
-            parts = _addressed(await _fitted(reply.parts, outside.channel, links), turn)
-            reply = replace(reply, parts=parts, usage=turn.used.usage if turn.used else None)
+            parts = await _fitted(reply.parts, outside.channel, links)
+            if outside.offers is not None:
+                parts = outside.offers.one_by_one(parts, turn.message.reference)
+            usage = turn.used.usage if turn.used else None
+            reply = replace(reply, parts=_addressed(parts, turn), usage=usage)
             await turn.record(_REPLY, reply_to_json(reply))
         else:
             reply = reply_from_json(recorded)
@@ -142,6 +148,8 @@ def _addressed(parts: tuple[Part, ...], turn: Turn) -> tuple[Part, ...]:
 
 async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
     try:
+        if isinstance(turn.message, FileConsent) and outside.offers is not None:
+            return await outside.offers.answer(turn, turn.message, outside.channel)
         sentence = await _own_answer(turn, outside)
         if sentence is not None:
             return Reply(parts=say(sentence))

@@ -41,10 +41,12 @@ from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.teams.authentication import Authentication
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
+from adapters.teams.file_uploads import TeamsUploads
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
+from bot.file_offer import FileOffers
 from bot.functions import FunctionDefinition, NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
@@ -83,6 +85,7 @@ from service.teams_identity import (
     access_list,
     answering_services,
     file_places,
+    offers_files,
     open_authentication,
     open_bot_token,
 )
@@ -190,13 +193,15 @@ async def open_bot(
         token = await stack.enter_async_context(open_bot_token(settings))
         authentication = await stack.enter_async_context(open_authentication(settings))
         egress = await stack.enter_async_context(EgressSessions.opened())
-        incoming = TeamsFiles(
-            folder=settings.data_dir / "incoming", places=file_places(settings), sessions=egress, token=token
-        )
+        places = file_places(settings)
+        incoming = TeamsFiles(folder=settings.data_dir / "incoming", places=places, sessions=egress, token=token)
         incoming.open()
         storage = await stack.enter_async_context(open_file_storage(settings, address))
         connector = Connector(session=session, services=answering_services(settings), token=token)
-        channel = TeamsChannel(connector=connector, links=storage.links, streaming=settings.streaming)
+        offered_in = partial(offers_files, settings)
+        channel = TeamsChannel(
+            connector=connector, links=storage.links, streaming=settings.streaming, offers_files=offered_in
+        )
         outside = Outside(
             assistant=assistant,
             channel=channel,
@@ -211,6 +216,12 @@ async def open_bot(
             ),
             functions=functions,
             links=link_rules(settings, storage.links.origin),
+            offers=FileOffers(
+                offered_in=offered_in,
+                stored=storage.files,
+                uploads=TeamsUploads(places=places, sessions=egress),
+                turns=stores.timelines,
+            ),
         )
         engine = Engine(
             ledger=stores.ledger,

@@ -19,6 +19,7 @@ from adapters.teams.file_places import FilePlaces
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
+from bot.conversation import ConversationReference, Scope
 from service.settings import ClientCertificate, ClientSecret, FederatedIdentity, Settings, TeamsSettings
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,12 @@ def answering_services(settings: Settings) -> TrustedServices:
         origins=teams.trusted_service_urls,
         loopback=settings.chat_page_port is not None,
     )
+
+
+def offers_files(settings: Settings, to: ConversationReference) -> bool:
+    """Whether files are offered in this conversation, for the person's OneDrive: Teams does that one to one alone."""
+    offers = settings.teams is not None and settings.teams.offers_files
+    return offers and to.scope is Scope.PERSONAL and to.key.channel == "msteams"
 
 
 def file_places(settings: Settings) -> FilePlaces:

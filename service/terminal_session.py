@@ -23,7 +23,7 @@ from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles,
 from bot.attachments import MAX_FILES, Attachment, join_names, too_many
 from bot.engine import Engine
 from bot.errors import AttachmentError
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
 from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
@@ -68,6 +68,8 @@ class CollectedReply:
                 self.pictures.append(part)
             case FilesPart():
                 self.files.extend(part.files)
+            case SavedFilePart():
+                self.text = f"{self.text}\n\n{part.url}".strip()
 
     def as_text(self) -> str:
         """Plain lines, without colour."""

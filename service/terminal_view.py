@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,8 @@ class TerminalView:
                 self._draw(Path(part.file.token))
                 self.console.print(f"[picture] {part.file.token}", markup=False, highlight=False, soft_wrap=True)
                 self.console.print(f"          {part.alt_text}", markup=False, highlight=False, style="dim")
+            case SavedFilePart():
+                self.console.print(f"[file] {part.url}", markup=False, highlight=False, soft_wrap=True)
             case FilesPart():
                 for file in part.files:
                     self.console.print(f"[file] {file.token}", markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from urllib.parse import quote, unquote
 
@@ -59,6 +60,11 @@ class BlobFiles:
             return None
         name = unquote(blob.metadata.get(_NAME, "file"))
         return ServedFile(name=name, data=blob.data, picture_type=picture_type(blob.data))
+
+    async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
+        """Whether a file that was read by this token was stored for this conversation."""
+        tokens = self._tokens = self._tokens or await self._read_key()
+        return hmac.compare_digest(tokens.token(key, file.name, file.data), token)
 
     async def _read_key(self) -> FileTokens:
         key = await self._container.read(_KEY_NAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,10 @@ class FolderFiles:
             return None
         except OSError as error:
             raise StorageError(f"a file cannot be read: {error.strerror}") from error
+
+    async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
+        """Whether a file that was read by this token was stored for this conversation."""
+        return hmac.compare_digest(self._tokens.token(key, file.name, file.data), token)
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:

@@ -46,7 +46,7 @@ def read_message(activity: Activity) -> Incoming | None:
     counts there; what one of the bot's cards sends is meant for the bot wherever it is pressed. Raises
     UnreadableMessageError naming the field without which there is no answering.
     """
-    reference = _reference(activity)
+    reference = read_reference(activity)
     question = question_in(activity.value)
     if question is not None and (activity.text or question) == question:
         return pressed(question, id=_id(activity), reference=reference)
@@ -58,7 +58,7 @@ def read_message(activity: Activity) -> Incoming | None:
 
 def read_overheard(activity: Activity) -> Incoming | None:
     """What was said to others in a shared place; None where there is nobody else. Raises UnreadableMessageError."""
-    reference = _reference(activity)
+    reference = read_reference(activity)
     return _said(activity, reference, mentions_in(activity)) if reference.is_shared else None
 
 
@@ -80,7 +80,7 @@ def read_feedback(activity: Activity) -> Feedback | None:
     match activity.value:
         case {"actionName": "feedback", "actionValue": {"reaction": "like" | "dislike" as reaction, **given}}:
             return Feedback(
-                reference=_reference(activity),
+                reference=read_reference(activity),
                 rated=ActivityId(activity.reply_to_id or ""),
                 reaction=Reaction(reaction),
                 comment=_comment(given.get("feedback"))[:MAX_COMMENT_CHARS],
@@ -116,7 +116,7 @@ def read_press(activity: Activity) -> CardPressed | Command | None:
             question = question_in(data)
     if question is None:
         return None
-    reference = _reference(activity)
+    reference = read_reference(activity)
     card = ActivityId(activity.reply_to_id) if activity.reply_to_id else None
     what = "\0".join((reference.user.id, card or "", question)).encode("utf-8", "replace")
     press = ActivityId(f"pressed:{hashlib.sha256(what).hexdigest()[:32]}")
@@ -147,7 +147,7 @@ def _with_quoted(words: str, quotes: list[Quote], markup: MessageHtml) -> str:
 
 def read_deletion(activity: Activity) -> tuple[ActivityId, ConversationReference]:
     """Which message was deleted, and where. Raises UnreadableMessageError as for a message."""
-    return _id(activity), _reference(activity)
+    return _id(activity), read_reference(activity)
 
 
 def read_installation(activity: Activity) -> Installed | None:
@@ -156,14 +156,15 @@ def read_installation(activity: Activity) -> Installed | None:
     Teams tells it twice, by an `installationUpdate` and a `conversationUpdate`, and perhaps again. All of them are one
     message by their id, which is ours. Raises UnreadableMessageError as for a message.
     """
-    reference = _reference(activity)
+    reference = read_reference(activity)
     added = [member.id for member in activity.members_added or [] if member is not None]
     if activity.action != "add" and reference.bot.id not in added:
         return None
     return installed(reference)
 
 
-def _reference(activity: Activity) -> ConversationReference:
+def read_reference(activity: Activity) -> ConversationReference:
+    """Where an activity came from. Raises UnreadableMessageError, RequestRefusedError."""
     conversation = activity.conversation or ConversationAccount()
     tenant = _tenant(activity, conversation)
     user = _party(activity.from_property, "from")

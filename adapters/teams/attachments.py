@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from typing import Final
 
 from botbuilder.schema import Activity
@@ -12,13 +13,22 @@ from bot.attachments import PICTURE_ENDINGS, Attachment
 from bot.file_names import ending_of, plain_name
 
 DOWNLOAD_INFO: Final = "application/vnd.microsoft.teams.file.download.info"
+_HTML: Final = "text/html"
+_MAX_HTML: Final = 200_000  # characters
+_REFERS: Final = re.compile(r"<attachment\s{1,9}id=", re.IGNORECASE)
+OUT_OF_REACH: Final = Attachment(name="file", url="", content_type="reference")
+"""A file of a channel or group chat: the activity names it in its HTML alone, and what it is Graph knows."""
+
 _NO_FILES = ("text/html", "application/vnd.microsoft.card.", "messageReference")  # quotes, cards, the text once more
 _PICTURE_ENDINGS = {"image/jpeg": ".jpg", "image/jpg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 
 
 def attachments_in(activity: Activity) -> tuple[Attachment, ...]:
     """The files of a message, with names that may be shown."""
-    return tuple(_file(given) for given in activity.attachments or [] if given is not None and _is_file(given))
+    given_here = [given for given in activity.attachments or [] if given is not None]
+    files = tuple(_file(given) for given in given_here if _is_file(given))
+    refers = any(given.content_type == _HTML and _REFERS.search(str(given.content)[:_MAX_HTML]) for given in given_here)
+    return (*files, OUT_OF_REACH) if refers and not files else files
 
 
 def _is_file(given: ActivityAttachment) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from typing_extensions import override
 
-from adapters.teams.connector import Connector
+from adapters.teams.connector import ActivityRefusedError, Connector
+from adapters.teams.file_uploads import consent_card, info_card
 from adapters.teams.live import LiveTiming, TeamsLive
 from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.mentions import mention_of
@@ -17,9 +20,22 @@ from adapters.teams.place import Place
 from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError
+from bot.language import _
 from bot.links import NO_LINKS, LinkRules
-from bot.parts import ApologyPart, FilesPart, Marks, Part, PicturePart, Source, TextPart, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    FilesPart,
+    Marks,
+    Part,
+    PicturePart,
+    SavedFilePart,
+    Source,
+    TextPart,
+    WelcomePart,
+)
 from bot.ports import Channel, FileLinks, Live, StatusMessage
+
+log = logging.getLogger(__name__)
 
 _TEAMS: Final = "msteams"  # the Agents Playground says the same
 _KINDS: Final = {Scope.PERSONAL: "personal", Scope.GROUP: "groupChat", Scope.CHANNEL: "channel"}
@@ -34,9 +50,19 @@ class TeamsChannel(Channel):
     """Sends each part as an activity of its own: Teams splits text and card of one activity and then gives no id."""
 
     def __init__(
-        self, *, connector: Connector, links: FileLinks, streaming: bool = True, timing: LiveTiming | None = None
+        self,
+        *,
+        connector: Connector,
+        links: FileLinks,
+        streaming: bool = True,
+        timing: LiveTiming | None = None,
+        offers_files: Callable[[ConversationReference], bool] = lambda _: False,
     ) -> None:
-        """`streaming`: whether answers are streamed where Teams can do that."""
+        """`streaming`: whether answers are streamed where Teams can do that. `offers_files`: where files are offered.
+
+        Elsewhere they are links.
+        """
+        self._offers_files = offers_files
         self._connector = connector
         self._links = links
         self._streaming = streaming
@@ -48,7 +74,13 @@ class TeamsChannel(Channel):
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        sent = await self._connector.create(_place(to), await self._message(to, part))
+        try:
+            sent = await self._connector.create(_place(to), await self._message(to, part))
+        except ActivityRefusedError as refused:
+            if not isinstance(part, FilesPart) or part.as_links:
+                raise
+            log.warning("a file is linked, since offering it was refused", extra={"why": str(refused)})
+            sent = await self._connector.create(_place(to), await self._message(to, replace(part, as_links=True)))
         return ActivityId(sent) if sent else None
 
     @override
@@ -95,7 +127,7 @@ class TeamsChannel(Channel):
             content["entities"] = entities
         return {"type": "message", **_addresses(to), **content, **marked}
 
-    async def _content(self, to: ConversationReference, part: Part) -> _Json:
+    async def _content(self, to: ConversationReference, part: Part) -> _Json:  # noqa: C901, PLR0911 - one case for each kind
         match part:
             case TextPart(to_asker=True) if (mention := mention_of(to.user)) is not None:
                 # A block of Markdown, such as a list, begins a line of its own.
@@ -108,6 +140,10 @@ class TeamsChannel(Channel):
                 data_url = await self._links.url(data) if data else ""
                 card = picture_card(part, await self._links.url(part.file), data_url)
                 return _card(card, summary=part.alt_text)
+            case FilesPart(files=(file,), as_links=False) if self._offers_files(to):
+                return consent_card(file, _("Made for you in this chat. Shall I put it into your OneDrive?"))
+            case SavedFilePart():
+                return info_card(part)
             case FilesPart():
                 urls = [await self._links.url(file) for file in part.files[:MAX_LINKS]]
                 return _card(files_card(part, urls), summary=", ".join(file.name for file in part.files))

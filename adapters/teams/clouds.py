@@ -22,6 +22,7 @@ class Cloud:
     connector_hosts: frozenset[str]
     shared_tenant: str
     file_domains: frozenset[str]
+    offers_files: bool  # whether bots may ask to put files into a person's OneDrive
 
 
 _PUBLIC: Final = Cloud(
@@ -32,6 +33,7 @@ _PUBLIC: Final = Cloud(
     connector_hosts=frozenset({"smba.trafficmanager.net"}),
     shared_tenant="botframework.com",
     file_domains=frozenset({"sharepoint.com", "svc.ms", "1drv.com"}),
+    offers_files=True,
 )
 _GCC_HIGH: Final = Cloud(
     issuer="https://api.botframework.us",
@@ -41,6 +43,7 @@ _GCC_HIGH: Final = Cloud(
     connector_hosts=frozenset({"smba.infra.gov.teams.microsoft.us"}),
     shared_tenant="MicrosoftServices.onmicrosoft.us",
     file_domains=frozenset({"sharepoint.us"}),
+    offers_files=False,
 )
 _CHINA: Final = Cloud(
     issuer="https://api.botframework.azure.cn",
@@ -50,6 +53,7 @@ _CHINA: Final = Cloud(
     connector_hosts=frozenset(),  # no constant of Microsoft's was found: the operator names it in TRUSTED_SERVICE_URLS
     shared_tenant="microsoftservices.partner.onmschina.cn",
     file_domains=frozenset({"sharepoint.cn"}),
+    offers_files=False,
 )
 
 # Sources: cloud_environment.py of microsoft-teams-api 2.1.1, proactive_service_endpoints.py of

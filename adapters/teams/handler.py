@@ -19,7 +19,9 @@ from adapters.teams.activities import (
     read_message,
     read_overheard,
     read_press,
+    read_reference,
 )
+from adapters.teams.file_uploads import read_consent
 from bot.conversation import ActivityId, ConversationReference, Incoming
 from bot.errors import UnreadableMessageError
 from bot.feedback import Feedback
@@ -135,6 +137,9 @@ class TeamsDispatch(TeamsActivityHandler):
             case "message/submitAction" if (feedback := read_feedback(activity)) is not None:
                 await self._receiver.rate(feedback)
                 return InvokeResponse(status=HTTPStatus.OK, body={})  # Teams takes any other body for a failure
+            case "fileConsent/invoke" if (consent := read_consent(activity, read_reference(activity))) is not None:
+                await self._receiver.accept(consent)
+                return InvokeResponse(status=HTTPStatus.OK, body={})
             case "adaptiveCard/action" if (press := read_press(activity)) is not None:
                 await self._receiver.accept(press)
                 with speaking(activity.locale or ""):

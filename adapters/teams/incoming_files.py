@@ -25,13 +25,13 @@ from urllib.parse import unquote_to_bytes, urljoin
 import aiohttp
 from typing_extensions import override
 
-from adapters.teams.attachments import DOWNLOAD_INFO
+from adapters.teams.attachments import DOWNLOAD_INFO, OUT_OF_REACH
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.file_places import FilePlace, FilePlaces
 from bot.attachments import MAX_FILE_BYTES, Attachment, too_large
 from bot.conversation import ConversationReference
 from bot.errors import AttachmentError, StorageError
-from bot.language import _
+from bot.language import N_, _
 from bot.ports import IncomingFiles
 from bot.received_file import receive
 from httpkit.egress import AddressRefusedError, egress_session
@@ -48,6 +48,9 @@ _MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _DENIED: Final = frozenset({401, 403})
 _MAY_PASS: Final = frozenset({None, 408, 425, 429, 500, 502, 503, 504})  # None: there was no answer
+_ONE_TO_ONE: Final = N_(
+    "I cannot see files that are attached in channels and group chats. Please send them to me in a one-to-one chat."
+)
 RETRY_PAUSES_S: Final = (0.5, 1.0, 2.0)
 """The connector refuses pictures to the right token now and then (botbuilder-js#4887)."""
 
@@ -117,6 +120,8 @@ class TeamsFiles(IncomingFiles):
     @asynccontextmanager
     async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:
         """Fetch a file; it is gone again afterwards."""
+        if attachment == OUT_OF_REACH:
+            raise AttachmentError("a file of a channel or group chat is out of reach", apology=_(_ONE_TO_ONE))
         path = self._folder / uuid.uuid4().hex
         try:
             async with asyncio.timeout(_DEADLINE_S):

@@ -137,6 +137,7 @@ class TeamsSettings:
     cloud: Cloud
     trusted_service_urls: tuple[str, ...]
     trusted_file_origins: tuple[str, ...]
+    offers_files: bool
     allowed_tenants: frozenset[str] | None
     allowed_users: frozenset[str] | None
     allow_guests: bool
@@ -306,6 +307,7 @@ def _teams(reading: Reading) -> TeamsSettings:
         cloud=cloud,
         trusted_service_urls=reading.optional(table.TRUSTED_SERVICE_URLS) or (),
         trusted_file_origins=reading.optional(table.TRUSTED_FILE_ORIGINS) or (),
+        offers_files=reading.value(table.FILE_CONSENT) and cloud.offers_files,
         allowed_tenants=allowed,
         allowed_users=reading.optional(table.ALLOWED_USERS),
         allow_guests=reading.value(table.ALLOW_GUESTS),

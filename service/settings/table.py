@@ -140,6 +140,10 @@ TRUSTED_SERVICE_URLS: Final = Setting(
     "TRUSTED_SERVICE_URLS", parsers.origins, None, "https://smba.example.com",
     "Exact origins, separated by commas, that may receive the bot's answers **and its token**, beside the hosts of the "
     "cloud. For test rigs, and for clouds whose hosts this program does not know.")
+FILE_CONSENT: Final = Setting(
+    "FILE_CONSENT", parsers.switch, "on", "off",
+    "Whether files of answers are offered in one-to-one chats of Teams, to be put into the person's OneDrive (`on`), "
+    "or linked as everywhere else (`off`). Teams offers files in its public and GCC clouds only.")
 TRUSTED_FILE_ORIGINS: Final = Setting(
     "TRUSTED_FILE_ORIGINS", parsers.origins, None, "https://files.example.com",
     "Exact origins, separated by commas, from which files that come with messages may be fetched, beside SharePoint, "
@@ -335,6 +339,7 @@ TEAMS: Final = (
     OAUTH_SCOPE,
     TRUSTED_SERVICE_URLS,
     TRUSTED_FILE_ORIGINS,
+    FILE_CONSENT,
 )
 LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S, LINK_HOSTS)
 CHAT: Final = (CHAT_PAGE, CHAT_PAGE_PORT)

@@ -18,7 +18,7 @@ from bot.answer import FileRef
 from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.engine import Engine
 from bot.errors import TurnGivenUpError
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart, WelcomePart
+from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
 from bot.ports import Conversations, Ledger, Timelines
 from bot.reply import ReplyWriter
 from bot.run import FailureCode, RunEnd, RunEvent, RunId, RunName, RunOutcome, Settled
@@ -167,7 +167,7 @@ class People(FakeChannel):
         return await super().send(to, part)
 
 
-def as_words(part: Part) -> str:
+def as_words(part: Part) -> str:  # noqa: PLR0911 - one for each kind
     match part:
         case TextPart():
             return part.text
@@ -175,6 +175,8 @@ def as_words(part: Part) -> str:
             return f"{part.alt_text}: {part.file.token}"
         case FilesPart():
             return ", ".join(f"{file.name}: {file.token}, {file.size_bytes} bytes" for file in part.files)
+        case SavedFilePart():
+            return f"{part.name}: {part.url}"
         case WelcomePart():
             return f"{part.text} {' '.join(part.starters)}"
         case ApologyPart(text=TurnGivenUpError.apology):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -61,6 +62,9 @@ class FileHost:
             return web.Response(status=status)
         if self.wants_token is not None and headers.get("Authorization") != f"Bearer {self.wants_token}":
             return web.Response(status=401)
+        if request.method == "PUT":
+            _, end, total = map(int, re.findall(r"[0-9]+", headers["Content-Range"]))
+            return web.Response(status=201 if end + 1 == total else 202)
         if (target := self.redirects.get(request.path)) is not None:
             return web.Response(status=302, headers={"Location": target})
         if (data := self.files.get(request.path)) is None:
