@@ -85,6 +85,7 @@ class ReplyWriter:
     assistant: Assistant
     files: FileStore
     pictures: Pictures
+    max_text_chars: int | None = MAX_SHOWN_CHARS  # of an answer in a message; None where people read text of any length
     extras: Extras = Extras()
 
     async def write(self, answer: Answer, key: ConversationKey, *, alone: bool = True) -> tuple[Part, ...]:
@@ -136,7 +137,8 @@ class ReplyWriter:
 
     async def _beginning(self, text: str, key: ConversationKey, collected: _Collected) -> str:
         """The text, or where it is too long for a chat the beginning of it; the whole is a file then."""
-        if len(text) <= MAX_SHOWN_CHARS:
+        longest = self.max_text_chars
+        if longest is None or len(text) <= longest:
             return text
         name = unlike("answer.md", {file.name for file in collected.files})
         try:
@@ -144,8 +146,8 @@ class ReplyWriter:
         except StorageError as error:
             log.warning("a long answer is not kept as a file", extra={"error": type(error).__name__})
             return text
-        ends = (text.rfind(pause, MAX_SHOWN_CHARS // 2, MAX_SHOWN_CHARS) for pause in ("\n\n", "\n", " "))
-        end = next((end for end in ends if end >= 0), MAX_SHOWN_CHARS)
+        ends = (text.rfind(pause, longest // 2, longest) for pause in ("\n\n", "\n", " "))
+        end = next((end for end in ends if end >= 0), longest)
         note = _("This is the beginning of a long answer. All of it is in the file {name}.").format(name=name)
         return f"{text[:end]}\n\n*{note}*"
 

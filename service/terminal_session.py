@@ -147,7 +147,9 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             conversations=conversations,
             past=conversations,
             files=GivenPaths(),
-            writer=ReplyWriter(assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox)),
+            writer=ReplyWriter(
+                assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox), max_text_chars=None
+            ),
             functions=functions,
             links=link_rules(settings),
         )
