@@ -14,6 +14,7 @@ import logging
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +30,8 @@ from service.settings import Backend, FunctionsSettings, LogFormat, LogLevel, Se
 
 log = logging.getLogger(__name__)
 
+_STARTED_S = time.monotonic()
+_BROKEN = 1
 _WRONG_USE = 2
 _INTERRUPTED = 130
 _GC_THRESHOLD = 20_000  # new objects between two collections; with Python's 700 they cost an eighth of a busy bot's CPU
@@ -359,6 +362,42 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
         _stop(f"{error}")
     click.echo(path)
     _say("Upload it in Teams: Apps > Manage your apps > Upload an app.")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--offline", is_flag=True, help="Ask no other service.")
+@click.argument("checks", nargs=-1)
+@click.pass_obj
+def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: bool) -> None:
+    """Find out why there is no answer, or no plot.
+
+    Walks the way of a message from the settings to a plot in its link, beside the running service, in at most 20 s.
+    With names of CHECKS, makes only these. The exit code is 1 if something is broken, else 0.
+    """
+    from rich.console import Console
+
+    from service.doctor import NAMES, TOTAL_S, diagnose
+    from service.logs import set_up_logs
+
+    if unknown := sorted({*checks} - {*NAMES}):
+        _stop(f"There is no check {unknown[0]!r}. These are: {', '.join(NAMES)}.")
+
+    set_up_logs(level=LogLevel.ERROR, form=LogFormat.AUTO, no_color=True)
+    logging.disable(logging.CRITICAL)  # the findings say it, once
+    os.umask(0o077)
+    try:
+        within_s = TOTAL_S - (time.monotonic() - _STARTED_S)  # on a busy machine the imports alone take seconds
+        diagnosis = asyncio.run(
+            diagnose(os.environ, env_file, offline=offline, only=checks, within_s=max(5.0, within_s))
+        )
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    if as_json:
+        click.echo(diagnosis.as_json())
+    else:
+        diagnosis.show(Console(highlight=False))
+    sys.exit(_BROKEN if diagnosis.first_broken else 0)
 
 
 @main.command()

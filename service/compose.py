@@ -44,6 +44,7 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.file_uploads import TeamsUploads
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
+from bot.diagnosis import Finding
 from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
 from bot.file_offer import FileOffers
@@ -69,6 +70,7 @@ from bot.runs import cancel_runs
 from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
 from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched
+from service.last_request import LastRequest
 from service.listen_socket import LOOPBACK
 from service.settings import (
     AzureEndpoint,
@@ -145,6 +147,10 @@ class KeyedFiles(FileStore, FileReader, Protocol):
         """The key from which links are signed where no setting gives one. Raises StorageError."""
         ...
 
+    async def check(self, picture: bytes) -> Finding:
+        """Keep a small picture and read it again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileStorage:
@@ -157,6 +163,15 @@ class FileStorage:
 
 class SandboxTooWeakError(BotError):
     """The machine has no isolation as strong as SANDBOX_AT_LEAST demands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What a bot shares with its caller, and how long it may take to end."""
+
+    sandbox: Sandbox
+    storage: FileStorage
+    drain_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,28 +190,31 @@ class Bot:
 
 @asynccontextmanager
 async def open_bot(
-    settings: Settings, stores: TurnStores, *, address: str, hooks: Hooks | None = None
+    settings: Settings, stores: TurnStores, *, address: str, hooks: Hooks | None = None, shared: Shared | None = None
 ) -> AsyncIterator[Bot]:
     """The bot for Teams, at work on the turns that an earlier process left. At the end it drains. Raises BotError.
 
-    `address` is where it listens; links begin with it unless the settings name a public address.
+    `address` is where it listens; links begin with it unless the settings name a public address. What is `shared` is
+    used instead of what the settings name, and stays open.
     """
     hooks = hooks or Hooks()
     async with AsyncExitStack() as stack:
         functions = await open_functions(settings)
-        sandbox = await stack.enter_async_context(open_sandbox(settings))
+        sandbox = shared.sandbox if shared else await stack.enter_async_context(open_sandbox(settings))
         client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
         assistant = await find_assistant(client, settings, stores.conversations, functions, hooks)
         stack.push_async_callback(assistant.close)
         await stack.enter_async_context(shutdown_watched(settings, client))
         session = await stack.enter_async_context(connector_session())
         token = await stack.enter_async_context(open_bot_token(settings))
-        authentication = await stack.enter_async_context(open_authentication(settings))
+        requests = LastRequest(settings.data_dir)
+        stack.callback(requests.close)
+        authentication = await stack.enter_async_context(open_authentication(settings, on_verdict=requests.note))
         egress = await stack.enter_async_context(EgressSessions.opened())
         places = file_places(settings)
         incoming = TeamsFiles(folder=settings.data_dir / "incoming", places=places, sessions=egress, token=token)
         incoming.open()
-        storage = await stack.enter_async_context(open_file_storage(settings, address))
+        storage = shared.storage if shared else await stack.enter_async_context(open_file_storage(settings, address))
         connector = Connector(session=session, services=answering_services(settings), token=token)
         offered_in = partial(offers_files, settings)
         channel = TeamsChannel(
@@ -231,7 +249,7 @@ async def open_bot(
             cancel=partial(cancel_runs, assistant=assistant, conversations=stores.conversations),
         )
         await engine.start()
-        stack.push_async_callback(engine.stop, deadline_s=_DRAIN_S)
+        stack.push_async_callback(engine.stop, deadline_s=shared.drain_s if shared else _DRAIN_S)
         intake = Intake(
             engine=engine,
             channel=channel,

@@ -17,10 +17,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 from urllib.parse import urlsplit
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from jsonschema import Draft4Validator
 
+from bot.diagnosis import Finding
 from bot.errors import BotError
 from httpkit.atomic_write import write_atomically
 
@@ -37,6 +38,8 @@ _READS_ALL = {
     "de": " Er liest auch Nachrichten, in denen er nicht erwähnt wird, als Zusammenhang der nächsten Frage.",
     "nl": " Hij leest ook berichten waarin hij niet wordt vermeld, als context van de volgende vraag.",
 }
+_MAX_MANIFEST_BYTES = 1_000_000
+_MAKE_AGAIN = "Run `teamsbot manifest` again, raise TEAMS_APP_VERSION, and upload the package in Teams."
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content makes the same zip
 
 
@@ -84,6 +87,28 @@ def write_package(facts: AppFacts, stage: Stage, folder: Path) -> Path:
     except OSError as error:
         raise ManifestError(f"{path} cannot be written: {error.strerror}") from error
     return path
+
+
+def check_packages(folder: Path, app_id: str, public_url: str | None) -> Finding:
+    """Whether the app packages in a folder are of this bot."""
+    paths = sorted(folder.glob("teamsbot-*.zip"))
+    for path in paths:
+        try:
+            with ZipFile(path) as archive, archive.open("manifest.json") as file:
+                manifest = json.loads(file.read(_MAX_MANIFEST_BYTES))
+            bot_ids = [str(bot["botId"]).lower() for bot in manifest["bots"]]
+            domains = manifest.get("validDomains", [])
+        except (OSError, BadZipFile, KeyError, TypeError, ValueError):
+            return Finding.failed(f"{path.name} is no app package for a bot.", _MAKE_AGAIN)
+        if bot_ids != [app_id]:
+            return Finding.failed(
+                f"{path.name} is for the bot {', '.join(bot_ids)[:80]}, and MicrosoftAppId is {app_id}.", _MAKE_AGAIN
+            )
+        if public_url is not None and urlsplit(public_url).hostname not in domains:
+            return Finding.warned(f"{path.name} does not name the host of PUBLIC_URL.", _MAKE_AGAIN)
+    if not paths:
+        return Finding.skipped("there is no app package here; `teamsbot manifest` makes one")
+    return Finding.passed(f"{', '.join(path.name for path in paths)}: for this bot")
 
 
 def package_files(facts: AppFacts, stage: Stage) -> dict[str, bytes]:

@@ -31,6 +31,7 @@ from service.compose import (
 from service.data_dir import kept_key, prepare_data_dir
 from service.greeting import Started
 from service.health_routes import HealthRoutes
+from service.last_request import address_noted
 from service.listen_socket import BACKLOG, LOOPBACK, take_port, url_of
 from service.settings import Backend, Settings
 
@@ -101,6 +102,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             if page is not None:
                 await stack.enter_async_context(page.served(app, bot, port=page_port))
             await stack.enter_async_context(listening(app, page_port, backlog=BACKLOG))
+        stack.enter_context(address_noted(folder, url_of(port)))
         yield Started(
             address=url_of(port),
             isolation=bot.sandbox.isolation,

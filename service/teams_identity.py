@@ -12,7 +12,7 @@ from azure.core.credentials import AccessToken
 from typing_extensions import override
 
 from adapters.teams.access_list import AccessList
-from adapters.teams.authentication import Authentication, LoopbackAuthentication, TokenAuthentication
+from adapters.teams.authentication import Authentication, LoopbackAuthentication, OnVerdict, TokenAuthentication
 from adapters.teams.bot_token import BotToken, TokenCredential
 from adapters.teams.connector import connector_session
 from adapters.teams.file_places import FilePlaces
@@ -28,7 +28,7 @@ _EXCHANGE_SCOPE: Final = "api://AzureADTokenExchange/.default"
 
 
 @asynccontextmanager
-async def open_authentication(settings: Settings) -> AsyncIterator[Authentication]:
+async def open_authentication(settings: Settings, *, on_verdict: OnVerdict) -> AsyncIterator[Authentication]:
     """Teams' signed tokens if the settings hold an app id, else loopback only."""
     teams = settings.teams
     if teams is None:
@@ -49,6 +49,7 @@ async def open_authentication(settings: Settings) -> AsyncIterator[Authenticatio
                 verifier=TokenVerifier(app_id=teams.app_id, issuers=[Issuer(name=cloud.issuer, keys=keys)]),
                 services=TrustedServices(hosts=cloud.connector_hosts, origins=teams.trusted_service_urls),
                 access=access_list(teams),
+                on_verdict=on_verdict,
             )
         finally:
             await keys.close()
@@ -86,13 +87,13 @@ def file_places(settings: Settings) -> FilePlaces:
 
 
 @asynccontextmanager
-async def open_bot_token(settings: Settings) -> AsyncIterator[BotToken | None]:
-    """The bot's token for the connector; None without an app id."""
+async def open_bot_token(settings: Settings, *, scope: str | None = None) -> AsyncIterator[BotToken | None]:
+    """The bot's token for the connector, or for another scope; None without an app id."""
     if settings.teams is None:
         yield None
         return
     teams = settings.teams
-    token = BotToken(open_credential=partial(_credential, teams), scope=teams.cloud.scope)
+    token = BotToken(open_credential=partial(_credential, teams), scope=scope or teams.cloud.scope)
     try:
         yield token
     finally:

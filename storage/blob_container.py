@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -41,8 +42,30 @@ _NO_CONTAINER = "ContainerNotFound"
 _SCOPE = "https://storage.azure.com/.default"
 
 
+_ROLE = "Give the identity the role Storage Blob Data Contributor on the account or container, and wait some minutes."
+_KEY = "Copy AZURE_STORAGE_CONNECTION_STRING again: the account's key may have been replaced."
+# https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+_FIXES = {
+    "AuthorizationPermissionMismatch": _ROLE,
+    "InsufficientAccountPermissions": _ROLE,
+    "AuthenticationFailed": f"{_KEY} If it is right, set the clock of this machine.",
+    "InvalidAuthenticationInfo": _KEY,
+    "AuthorizationFailure": "Let the account's firewall admit this machine, and check what the key or identity may do.",
+    "AuthorizationServiceMismatch": "The shared access signature must be for blobs: make another.",
+    "AuthorizationResourceTypeMismatch": "The shared access signature must be for objects: make another.",
+    "AuthorizationProtocolMismatch": "The shared access signature wants https: let BlobEndpoint begin with it.",
+    "AccountIsDisabled": "The storage account is disabled: enable it, or name another.",
+    "KeyBasedAuthenticationNotPermitted": "The account takes no keys: set AZURE_STORAGE_ACCOUNT_URL instead.",
+}
+_ANY_FIX = "Check AZURE_STORAGE_..., and what their key or identity may do."
+
+
 class BlobsRefusedError(StorageError):
-    """The storage does not serve this bot as it is set up: an administrator must act."""
+    """The storage does not serve this bot as it is set up: an administrator must act; `fix` says how."""
+
+    def __init__(self, message: str, *, fix: str = _ANY_FIX) -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +144,11 @@ class BlobContainer:
             BlobServiceClient(account_url, credential=self._credential, **_limits()) as service,
         ):
             return await service.get_user_delegation_key(starts_at, ends_at)
+
+    async def is_public(self, name: str) -> bool:
+        """Whether anybody can read this blob, without a key or signature."""
+        async with self._waited_for(0), aiohttp.ClientSession() as anybody, anybody.get(f"{self.url}/{name}") as answer:
+            return answer.status == HTTPStatus.OK
 
     async def put(
         self, name: str, data: bytes, *, metadata: Mapping[str, str], media_type: str, disposition: str | None = None
@@ -220,7 +248,8 @@ def _translated(error: Exception) -> StorageError:
         return gone(f"not in Azure Blob Storage: {reason}")
     return BlobsRefusedError(
         f"Azure Blob Storage refuses this bot: {reason}. Look at the settings AZURE_STORAGE_... and at what their key "
-        "or identity may do"
+        "or identity may do",
+        fix=_FIXES.get(_code(error), _ANY_FIX),
     )
 
 

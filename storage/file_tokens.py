@@ -21,6 +21,9 @@ from httpkit.atomic_write import write_atomically
 KEY_BYTES: Final = 32
 """Of the key that makes the tokens."""
 
+CHECKED: Final = ConversationKey(channel="doctor", tenant="", conversation="")
+"""The conversation of files that a check keeps; no channel has that name."""
+
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 
 

@@ -7,14 +7,15 @@ import secrets
 from urllib.parse import quote, unquote
 
 from bot.conversation import ConversationKey
+from bot.diagnosis import Finding
 from bot.errors import StorageError
 from bot.media import picture_type
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.http_headers import content_disposition
-from storage.blob_container import BlobContainer
+from storage.blob_container import BlobContainer, BlobsRefusedError
 from storage.file_names import safe_name
-from storage.file_tokens import KEY_BYTES, TOKEN, FileTokens
+from storage.file_tokens import CHECKED, KEY_BYTES, TOKEN, FileTokens
 
 _KEY_NAME = "link-key"  # not as long as a token, so nobody can fetch it as a file
 _NAME = "name"  # metadata travel as headers, so the name is quoted
@@ -35,6 +36,29 @@ class BlobFiles:
     async def look(self) -> None:
         """See that files can be kept: the container is there or can be made. Raises BlobsRefusedError, StorageError."""
         self._tokens = self._tokens or await self._read_key()
+
+    async def check(self, picture: bytes) -> Finding:
+        """Whether files can be kept and read here, by this bot and by nobody else. Leaves one small picture."""
+        try:
+            kept = await self.put(CHECKED, "check.png", picture)
+            served = await self.read(kept.token)
+            is_public = await self._container.is_public(_KEY_NAME)
+        except BlobsRefusedError as error:
+            return Finding.failed(f"{error}.", error.fix)
+        except StorageError as error:
+            return Finding.failed(f"{error}.", "Let this machine reach the storage account, and check its address.")
+        if served is None or served.data != picture:
+            return Finding.failed(
+                f"The container {self._container.name} gives back something else than what was put into it.",
+                "Check that AZURE_STORAGE_... name the same account and container on all replicas.",
+            )
+        if is_public:
+            return Finding.failed(
+                f"The container {self._container.name} is public: anybody can read its files and the key of its links.",
+                f"Switch anonymous access off (az storage container set-permission --public-access off --name "
+                f"{self._container.name}), delete the blob {_KEY_NAME}, and start teamsbot again.",
+            )
+        return Finding.passed(f"kept and read in the private container {self._container.name}")
 
     async def link_key(self) -> bytes:
         """The key of this installation, from which links may be signed. Raises StorageError."""

@@ -8,13 +8,14 @@ import shutil
 from pathlib import Path
 
 from bot.conversation import ConversationKey
+from bot.diagnosis import Finding
 from bot.errors import StorageError
 from bot.media import picture_type
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.atomic_write import write_atomically
 from storage.file_names import safe_name
-from storage.file_tokens import TOKEN, FileTokens
+from storage.file_tokens import CHECKED, TOKEN, FileTokens
 
 _CONTENT, _NAME = "content", "name"
 
@@ -25,6 +26,17 @@ class FolderFiles:
     def __init__(self, folder: Path, *, tokens: FileTokens) -> None:
         self._folder = folder
         self._tokens = tokens
+
+    async def check(self, picture: bytes) -> Finding:
+        """Whether files can be kept and read here. Leaves one small picture."""
+        try:
+            kept = await self.put(CHECKED, "check.png", picture)
+            served = await self.read(kept.token)
+        except StorageError as error:
+            return Finding.failed(f"{error}.", f"Make room, or let this user write {self._folder}.")
+        if served is None or served.data != picture:
+            return Finding.failed(f"{self._folder} gives back something else than was put in.", "Check the disk.")
+        return Finding.passed(f"kept and read in {self._folder}")
 
     async def link_key(self) -> bytes:
         """The key of this installation, from which links may be signed."""

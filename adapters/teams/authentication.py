@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import hdrs, web
@@ -27,6 +28,22 @@ log = logging.getLogger(__name__)
 _CHANNELS: Final = frozenset({"msteams"})
 _MAX_LOGGED_PER_MINUTE: Final = 30
 _MAX_DETAIL_CHARS: Final = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a request at the door: 202, or the status of the refusal with its reason.
+
+    `detail` is a stranger's text, cut and escaped.
+    """
+
+    status: int
+    reason: str = ""
+    detail: str = ""
+
+
+OnVerdict = Callable[[Verdict], None]
+"""Called for each authenticated request; must be quick, and must not fail."""
 
 
 class Admission(Protocol):
@@ -90,24 +107,25 @@ class TokenAuthentication(Authentication):
         verifier: TokenVerifier,
         services: TrustedServices,
         access: AccessList,
+        on_verdict: OnVerdict = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
         self._verifier = verifier
         self._services = services
-        self._refusals = RefusalLog(clock=clock)
+        self._refusals = RefusalLog(clock=clock, on_verdict=on_verdict)
 
     @override
     async def authenticate(self, request: web.Request) -> Admission:
         try:
             token = await self._verifier.verify(_bearer_token(request))
         except TokenRefusedError as refusal:
-            self._refusals.note(refusal.code, refusal.detail)
+            self._refusals.note(refusal.code, refusal.detail, status=401)
             raise RequestRefusedError(
                 401, refusal.code, str(refusal), headers={hdrs.WWW_AUTHENTICATE: "Bearer"}
             ) from None
         except KeysUnavailableError as error:
-            self._refusals.note("KeysUnavailable", str(error))
+            self._refusals.note("KeysUnavailable", str(error), status=503)
             raise RequestRefusedError(
                 503,
                 "KeysUnavailable",
@@ -133,11 +151,13 @@ class _TokenAdmission(Admission):
         try:
             tenant = self._compared(activity)
         except TokenRefusedError as refusal:
-            self._refusals.note(refusal.code, refusal.detail)
+            self._refusals.note(refusal.code, refusal.detail, status=403)
             raise RequestRefusedError(403, refusal.code, str(refusal)) from None
         reason = self._access.refusal(activity, tenant)
         if reason is not None:
-            self._refusals.note(reason, tenant or "no tenant")
+            self._refusals.note(reason, tenant or "no tenant", status=403)
+        else:
+            self._refusals.on_verdict(Verdict(status=202))
         return reason
 
     def _compared(self, activity: Json) -> str | None:
@@ -168,13 +188,16 @@ class _TokenAdmission(Admission):
 class RefusalLog:
     """Logs why requests are refused, at most some a minute: a flood of bad tokens must not become one of lines."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, on_verdict: OnVerdict = lambda _: None) -> None:
+        self.on_verdict = on_verdict
         self._clock = clock
         self._minute = -1
         self._logged = self._suppressed = 0
 
-    def note(self, reason: str, detail: str) -> None:
+    def note(self, reason: str, detail: str, *, status: int = 401) -> None:
         """Log one refusal. `detail` is a stranger's text: it is cut, and its control characters are escaped."""
+        shown = detail[:_MAX_DETAIL_CHARS].encode("unicode_escape").decode("ascii")[:_MAX_DETAIL_CHARS]
+        self.on_verdict(Verdict(status=status, reason=reason, detail=shown))
         if (minute := int(self._clock() // 60)) != self._minute:
             if self._suppressed:
                 log.warning("more requests refused", extra={"count": self._suppressed})
@@ -183,7 +206,6 @@ class RefusalLog:
             self._suppressed += 1
             return
         self._logged += 1
-        shown = detail[:_MAX_DETAIL_CHARS].encode("unicode_escape").decode("ascii")[:_MAX_DETAIL_CHARS]
         log.warning("request refused", extra={"reason": reason, "detail": shown})
 
 

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError
+
+from bot.diagnosis import Finding
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,72 @@ _DEADLINE_S: Final = 15.0
 _AADSTS: Final = re.compile(r"AADSTS\d+")
 
 
+# https://learn.microsoft.com/entra/identity-platform/reference-error-codes: what each code means here, and what helps.
+_REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
+    "AADSTS7000215": (
+        "the client secret is wrong",
+        "Copy the secret's value (not its id) into MicrosoftAppPassword, or make a new one: teams app update, or "
+        "Certificates & secrets in the Entra admin center.",
+    ),
+    "AADSTS7000222": (
+        "the client secret has expired",
+        "Make a new secret for the app registration, put it into MicrosoftAppPassword and start teamsbot again.",
+    ),
+    "AADSTS7000229": (
+        "the app has no service principal in this tenant",
+        "Create it: az ad sp create --id followed by MicrosoftAppId.",
+    ),
+    "AADSTS700016": (
+        "the app is not registered in this tenant",
+        "Compare MicrosoftAppId and MicrosoftAppTenantId with the app registration. If it belongs to one tenant, "
+        "MicrosoftAppType must be SingleTenant.",
+    ),
+    "AADSTS90002": (
+        "there is no such tenant in this cloud",
+        "Correct MicrosoftAppTenantId, or name the tenant's cloud in CLOUD.",
+    ),
+    "AADSTS900023": ("the tenant's id is not one", "Correct MicrosoftAppTenantId."),
+    "AADSTS900382": ("the app belongs to another cloud", "Name the tenant's cloud in CLOUD."),
+    "AADSTS500011": (
+        "the tenant does not know the Bot Framework under this name, which differs between clouds",
+        "Name the tenant's cloud in CLOUD, and leave ToChannelFromBotOAuthScope unset.",
+    ),
+    "AADSTS1002012": ("the scope is not one for an app", "Leave ToChannelFromBotOAuthScope unset."),
+    "AADSTS700027": (
+        "the certificate is not on the app registration, or has expired",
+        "Upload the certificate of MicrosoftAppCertificate to the app registration.",
+    ),
+    "AADSTS70021": (
+        "the app registration does not trust this managed identity",
+        "Add a federated credential for MicrosoftAppFederatedIdentity to the app registration.",
+    ),
+    "AADSTS700024": ("the clock of this machine is wrong", "Set the clock by NTP."),
+    "AADSTS7000112": ("the app is disabled in the tenant", "Enable its enterprise application in Entra."),
+    "AADSTS53003": (
+        "a Conditional Access policy blocks the app",
+        "Let the policy for workload identities allow this app from this address.",
+    ),
+}
+_REFUSALS_BEGIN: Final = {"AADSTS70021": "AADSTS70021", "AADSTS90038": "AADSTS900382"}  # 700211, 700213, 900381
+
+_NO_ANSWER: Final = (
+    "Let this machine reach the login service by https, and check CLOUD. Behind a company's own certificate authority "
+    "set SSL_CERT_FILE."
+)
+_NO_IDENTITY: Final = (
+    "Assign the user-assigned managed identity to this machine or container. Elsewhere use a secret or a certificate."
+)
+
+
 class TokenUnavailableError(Exception):
-    """The bot cannot get a token; the text names Microsoft's error code, and nothing secret."""
+    """The bot cannot get a token; the text names Microsoft's error code, and nothing secret.
+
+    `reason` is that code (AADSTS...), or the kind of error where nothing was answered.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TokenCredential(Protocol):
@@ -72,6 +138,14 @@ class BotToken:
             await old.close()
         return await self.get()
 
+    async def check(self) -> Finding:
+        """Whether the bot gets a token with its credential, and if not, what Microsoft says."""
+        try:
+            await self.get()
+        except TokenUnavailableError as error:
+            return _finding(error.reason)
+        return Finding.passed("Microsoft gives the bot its token")
+
     async def close(self) -> None:
         """End a fetch that is on its way."""
         if self._fetch is not None:
@@ -91,10 +165,31 @@ class BotToken:
         except (AzureError, TimeoutError, OSError, ValueError) as error:
             code = _AADSTS.search(str(error))
             why = code[0] if code else type(error).__name__
-            raise TokenUnavailableError(f"the bot gets no token for the connector: {why}") from None
+            raise TokenUnavailableError(f"the bot gets no token for the connector: {why}", reason=why) from None
         return self._token
 
 
 def _note_failure(fetch: asyncio.Task[AccessToken]) -> None:
     if not fetch.cancelled() and (error := fetch.exception()) is not None:
         log.warning("bot token not renewed", extra={"why": str(error)})
+
+
+def _finding(reason: str) -> Finding:
+    family = next((known for begin, known in _REFUSALS_BEGIN.items() if reason.startswith(begin)), reason)
+    if (known := _REFUSALS.get(family)) is not None:
+        return Finding.failed(f"The bot gets no token because {known[0]} ({reason}).", known[1])
+    if reason == "CredentialUnavailableError":
+        return Finding.failed("The bot gets no token because this machine has no managed identity.", _NO_IDENTITY)
+    if reason.startswith("AADSTS"):
+        return Finding.failed(
+            f"The bot gets no token, and Microsoft answers {reason}.",
+            f"Look up {reason} at login.microsoftonline.com/error.",
+        )
+    if reason == "ValueError":
+        return Finding.failed(
+            "The bot gets no token because its credential cannot be used.",
+            "MicrosoftAppCertificate must be a PEM file with the certificate and its unencrypted private key.",
+        )
+    return Finding.failed(
+        f"The bot gets no token because the login service gave no usable answer ({reason}).", _NO_ANSWER
+    )

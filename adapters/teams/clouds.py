@@ -12,7 +12,7 @@ class Cloud:
     """The addresses of one cloud. `connector_hosts` are whole names: anybody can register a name below some suffixes.
 
     `shared_tenant` is the tenant in which multi-tenant bots ask for their tokens. Below `file_domains` files lie; there
-    Microsoft alone gives out names, one for each tenant or store.
+    Microsoft alone gives out names, one for each tenant or store. `graph_url` is Microsoft Graph.
     """
 
     issuer: str
@@ -23,6 +23,7 @@ class Cloud:
     shared_tenant: str
     file_domains: frozenset[str]
     offers_files: bool  # whether bots may ask to put files into a person's OneDrive
+    graph_url: str
 
 
 _PUBLIC: Final = Cloud(
@@ -34,6 +35,7 @@ _PUBLIC: Final = Cloud(
     shared_tenant="botframework.com",
     file_domains=frozenset({"sharepoint.com", "svc.ms", "1drv.com"}),
     offers_files=True,
+    graph_url="https://graph.microsoft.com",
 )
 _GCC_HIGH: Final = Cloud(
     issuer="https://api.botframework.us",
@@ -44,6 +46,7 @@ _GCC_HIGH: Final = Cloud(
     shared_tenant="MicrosoftServices.onmicrosoft.us",
     file_domains=frozenset({"sharepoint.us"}),
     offers_files=False,
+    graph_url="https://graph.microsoft.us",
 )
 _CHINA: Final = Cloud(
     issuer="https://api.botframework.azure.cn",
@@ -54,6 +57,7 @@ _CHINA: Final = Cloud(
     shared_tenant="microsoftservices.partner.onmschina.cn",
     file_domains=frozenset({"sharepoint.cn"}),
     offers_files=False,
+    graph_url="https://microsoftgraph.chinacloudapi.cn",
 )
 
 # Sources: cloud_environment.py of microsoft-teams-api 2.1.1, proactive_service_endpoints.py of
@@ -66,6 +70,7 @@ CLOUDS: Final[Mapping[str, Cloud]] = {
         _GCC_HIGH,
         connector_hosts=frozenset({"smba.infra.dod.teams.microsoft.us"}),
         file_domains=frozenset({"sharepoint-mil.us"}),
+        graph_url="https://dod-graph.microsoft.us",
     ),
     "china": _CHINA,
 }

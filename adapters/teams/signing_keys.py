@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 from yarl import URL
 
+from bot.diagnosis import Finding
+
 log = logging.getLogger(__name__)
 
 FRESH_S: Final = 3600.0  # older keys are fetched again, in the background
@@ -81,6 +83,34 @@ class SigningKeys:
         if self._fetch is not None:
             self._fetch.cancel()
             await asyncio.gather(self._fetch, return_exceptions=True)
+
+    async def check(self, channel: str) -> Finding:
+        """Whether the keys can be fetched now, and whether one of them may sign for this channel."""
+        try:
+            async with asyncio.timeout(_FETCH_DEADLINE_S):
+                keys = await self._download()
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError):
+            return Finding.failed(
+                f"The certificate of {self._metadata_url.host} is not trusted here.",
+                "If a proxy of your company inspects TLS, set SSL_CERT_FILE to its certificate authority.",
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Finding.failed(
+                f"The keys of Teams' tokens cannot be fetched from {self._metadata_url.host} ({type(error).__name__}), "
+                "so every message is answered 503.",
+                f"Let this machine reach https://{self._metadata_url.host} (name resolution, firewall, proxy).",
+            )
+        except ValueError as error:
+            return Finding.failed(
+                f"The keys of Teams' tokens at {self._metadata_url.host} cannot be used: {error}.",
+                "Check CLOUD, and leave ToBotFromChannelOpenIdMetadataUrl and ToBotFromChannelTokenIssuer unset.",
+            )
+        if not any(channel in key.endorsements for key in keys.values()):
+            return Finding.failed(
+                f"None of the {len(keys)} keys is endorsed for {channel}, so no message is taken.",
+                "Check CLOUD: the keys are those of another service.",
+            )
+        return Finding.passed(f"{len(keys)} signing keys of {self._issuer} fetched")
 
     async def find(self, key_id: str) -> SigningKey | None:
         """The key of this id; None if the issuer has none. Raises KeysUnavailableError."""

@@ -1,6 +1,6 @@
 """The settings: one table, read once at the start from the environment and a .env file."""
 
-from service.settings.parsers import Backend, LogFormat, LogLevel
+from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
 from service.settings.secret import Secret
 from service.settings.settings import (
     AzureEndpoint,
@@ -22,6 +22,7 @@ from service.settings.settings import (
 )
 
 __all__ = [
+    "AppType",
     "AzureEndpoint",
     "Backend",
     "Blobs",

@@ -126,11 +126,13 @@ BotCredential = ClientSecret | ClientCertificate | FederatedIdentity | ManagedId
 class TeamsSettings:
     """The bot's registration with Microsoft, and who may use it.
 
-    `login_url` and `login_tenant` are where the bot asks for its own tokens. `allowed_tenants` None means everybody, by
-    the operator's own `*`; `allowed_users` None means everybody of those tenants.
+    `app_type` is as the settings say it. `login_url` and `login_tenant` are where the bot asks for its own tokens.
+    `allowed_tenants` None means everybody, by the operator's own `*`; `allowed_users` None means everybody of those
+    tenants.
     """
 
     app_id: str
+    app_type: AppType
     login_url: str
     login_tenant: str
     credential: BotCredential
@@ -292,6 +294,7 @@ def _teams(reading: Reading) -> TeamsSettings:
         issuer=reading.optional(table.TOKEN_ISSUER) or cloud.issuer,
         metadata_url=reading.optional(table.METADATA_URL) or cloud.metadata_url,
         scope=reading.optional(table.OAUTH_SCOPE) or cloud.scope,
+        graph_url=reading.optional(table.GRAPH_URL) or cloud.graph_url,
     )
     login = urlsplit(reading.optional(table.LOGIN_URL) or cloud.login_url)
     own_tenant = cloud.shared_tenant if app_type is AppType.MULTI_TENANT else tenant
@@ -301,6 +304,7 @@ def _teams(reading: Reading) -> TeamsSettings:
         allowed = frozenset({tenant} if tenant else ())
     return TeamsSettings(
         app_id=reading.value(table.MICROSOFT_APP_ID),
+        app_type=app_type,
         login_url=f"https://{login.netloc}",
         login_tenant=login.path.strip("/") or own_tenant or cloud.shared_tenant,
         credential=_credential(reading, app_type),

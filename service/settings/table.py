@@ -136,6 +136,10 @@ OAUTH_SCOPE: Final = Setting(
     "ToChannelFromBotOAuthScope", parsers.line, None, "https://api.botframework.com/.default",
     "What the bot's own token is for. For test rigs; the cloud has its own.",
     default_doc="that of the cloud")
+GRAPH_URL: Final = Setting(
+    "GRAPH_URL", parsers.secure_url, None, "https://graph.microsoft.com",
+    "Microsoft Graph, where `teamsbot doctor` looks at the app registration. For test rigs; the cloud has its own.",
+    default_doc="that of the cloud")
 TRUSTED_SERVICE_URLS: Final = Setting(
     "TRUSTED_SERVICE_URLS", parsers.origins, None, "https://smba.example.com",
     "Exact origins, separated by commas, that may receive the bot's answers **and its token**, beside the hosts of the "
@@ -337,6 +341,7 @@ TEAMS: Final = (
     TOKEN_ISSUER,
     LOGIN_URL,
     OAUTH_SCOPE,
+    GRAPH_URL,
     TRUSTED_SERVICE_URLS,
     TRUSTED_FILE_ORIGINS,
     FILE_CONSENT,

@@ -1,0 +1,449 @@
+"""`teamsbot doctor`: walks the way of a message, asks each part on it for its check, and names the first broken link.
+
+It runs beside the service, with the same settings and DATA_DIR. Checks run together where they do not need one another,
+each with a deadline of its own. Nothing of what it reports is secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters.sandbox.sandbox import Sandbox
+from adapters.teams.app_registration import Registration, check_cloud, check_registration
+from adapters.teams.bot_token import BotToken
+from adapters.teams.connector import connector_session
+from adapters.teams.signing_keys import SigningKeys
+from bot.diagnosis import Finding, Status
+from bot.errors import BotError, StorageError
+from bot.media import picture_type
+from service.compose import FileStorage, Shared, open_file_storage, open_sandbox
+from service.data_dir import prepare_data_dir
+from service.last_request import check_last_request, noted_address, reachable
+from service.manifest import check_packages
+from service.model_check import check_model
+from service.public_address import check_endpoint, check_link
+from service.redaction import redact_text
+from service.round_trip import check_round_trip
+from service.settings import AppType, Backend, ClientCertificate, ClientSecret, Settings, SettingsError
+from service.settings.config_report import Report as SettingsReport
+from service.teams_identity import open_bot_token
+from service.turn_lookup import open_timelines
+from storage.file_tokens import CHECKED
+from storage.network_disk import network_disk
+
+TOTAL_S: Final = 17.0
+"""From the start of the command to the last finding; what was opened is closed within 20 s."""
+
+_SKEW_S: Final = 300.0  # tokens are refused beyond it
+_CLOCK_WARN_S: Final = 60.0
+_MIN_FREE_BYTES: Final = 200_000_000
+_PLOT: Final = """
+import matplotlib.pyplot as plt
+plt.plot([-2, -1, 0, 1, 2], [4, 1, 0, 1, 4])
+plt.show()
+"""
+# One grey pixel.
+_PICTURE: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c63a8070000810080a2b8d1ad0000000049454e44ae426082"
+)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+_OFFLINE: Final = Finding.skipped("it would ask another service, and --offline was given")
+_NO_APP: Final = Finding.skipped("MicrosoftAppId is not set: the bot serves this machine only")
+
+
+NAMES: Final = (
+    "clock",
+    "cloud",
+    "token",
+    "registration",
+    "package",
+    "keys",
+    "model",
+    "sandbox",
+    "store",
+    "service",
+    "files",
+    "endpoint",
+    "link",
+    "turn",
+    "teams",
+)
+"""Of all checks but `settings`, which always comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One link of the chain. It is skipped where one of `needs` is broken or was skipped itself."""
+
+    name: str
+    run: Callable[[], Awaitable[Finding]]
+    deadline_s: float = math.inf  # beside that of all together
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """All findings by the name of their check, in the order of a message's way."""
+
+    findings: Mapping[str, Finding]
+
+    @property
+    def first_broken(self) -> str | None:
+        """The check to look at first."""
+        return next((name for name, finding in self.findings.items() if finding.status is Status.FAIL), None)
+
+    def as_json(self) -> str:
+        """One object, for programs."""
+        checks = [
+            {"name": name, "status": finding.status, "cause": finding.cause, "fix": finding.fix}
+            for name, finding in self.findings.items()
+        ]
+        return json.dumps({"checks": checks, "first_broken": self.first_broken}, indent=2, ensure_ascii=False)
+
+    def show(self, console: Console) -> None:
+        """A table to read, and the next thing to do."""
+        styles = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
+        table = Table.grid(padding=(0, 2), pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, finding in self.findings.items():
+            table.add_row(Text(finding.status, style=styles[finding.status]), name, Text(finding.cause))
+            if finding.fix:
+                table.add_row("", "", Text(f"Do: {finding.fix}"))
+        console.print(table)
+        console.print()
+        console.print(Text(self._verdict()))
+
+    def _verdict(self) -> str:
+        if (broken := self.first_broken) is not None:
+            return f"First broken link: {broken}. {self.findings[broken].fix}"
+        warned = [name for name, finding in self.findings.items() if finding.status is Status.WARN]
+        if warned:
+            return f"Nothing is broken. Look at: {', '.join(warned)}."
+        return "Nothing is broken."
+
+
+async def diagnose(
+    environ: Mapping[str, str],
+    env_file: Path,
+    *,
+    offline: bool = False,
+    only: Collection[str] = (),
+    within_s: float = TOTAL_S,
+) -> Diagnosis:
+    """Run all checks, or some with those that they need. A broken bot makes it raise nothing."""
+    try:
+        settings = Settings.read(environ, env_file)
+    except SettingsError as error:
+        about = "; ".join(str(mistake) for mistake in error.mistakes)
+        names = [check.name for check in _wanted(_Examination(None, offline=offline).checks(), only)]
+        broken = Finding.failed(about, "Correct the settings named here; `teamsbot config` shows where each came from.")
+        later = Finding.skipped("the settings are invalid")
+        return Diagnosis(findings={"settings": _clean(broken), **dict.fromkeys(names, later)})
+    findings = {"settings": _clean(_check_settings(environ, env_file))}
+    async with AsyncExitStack() as stack:
+        examination = _Examination(settings, offline=offline, stack=stack)
+        findings |= await _run(_wanted(examination.checks(), only), total_s=within_s)
+    return Diagnosis(findings=findings)
+
+
+def _wanted(checks: Sequence[Check], only: Collection[str]) -> list[Check]:
+    wanted = set(only)
+    for check in reversed(checks):
+        if check.name in wanted:
+            wanted.update(check.needs)
+    return [check for check in checks if not only or check.name in wanted]
+
+
+async def _run(checks: Sequence[Check], *, total_s: float) -> dict[str, Finding]:
+    """All findings, in the order of the checks."""
+    end_s = asyncio.get_running_loop().time() + total_s
+    tasks: dict[str, asyncio.Task[Finding]] = {}
+
+    async def run(check: Check) -> Finding:
+        for name in check.needs:
+            found = await asyncio.shield(tasks[name])
+            if found.status in {Status.FAIL, Status.SKIP}:
+                why = "is broken" if found.status is Status.FAIL else "was skipped"
+                return Finding.skipped(f"not tried, because `{name}` {why}")
+        began_s = time.monotonic()
+        try:
+            async with asyncio.timeout_at(min(end_s, asyncio.get_running_loop().time() + check.deadline_s)):
+                return await check.run()
+        except TimeoutError:
+            took = f"It was not done within {time.monotonic() - began_s:.0f} s."
+            return Finding.warned(took, "Try again while the machine and its network are idle.")
+        except StorageError as error:
+            return Finding.failed(f"{error}".rstrip(".") + ".", error.fix or "See where DATA_DIR and the stores lie.")
+        except (BotError, OSError, ValueError, aiohttp.ClientError) as error:
+            return Finding.failed(str(error) or type(error).__name__, "The log of teamsbot may say more.")
+
+    async with asyncio.TaskGroup() as group:
+        for check in checks:  # in an order in which nobody needs a later one
+            tasks[check.name] = group.create_task(run(check), name=f"check {check.name}")
+    return {name: _clean(task.result()) for name, task in tasks.items()}
+
+
+def _clean(finding: Finding) -> Finding:
+    """Without anything that looks like a key, and without what a terminal obeys: some text is a stranger's."""
+    cause, fix = (_UNPRINTABLE.sub(" ", redact_text(text)) for text in (finding.cause, finding.fix))
+    return Finding(status=finding.status, cause=cause, fix=fix)
+
+
+def _check_settings(environ: Mapping[str, str], env_file: Path) -> Finding:
+    report = SettingsReport.read(environ, env_file)
+    count = sum(row.is_set for row in report.rows)
+    try:
+        is_open = env_file.stat().st_mode & 0o044
+    except OSError:
+        is_open = 0
+    if is_open and any(row.is_secret and row.is_set for row in report.rows):
+        return Finding.warned(f"{env_file} holds keys, and other users can read it.", f"Run: chmod 600 {env_file}")
+    if report.ignored:
+        ignored = ", ".join(report.ignored)
+        return Finding.passed(f"{count} settings, all valid; not settings of this program: {ignored}")
+    return Finding.passed(f"{count} settings, all valid")
+
+
+@dataclass(slots=True)
+class _Examination:
+    """The checks of one installation, and what they hand to one another."""
+
+    _settings: Settings | None
+    offline: bool
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _token: BotToken | None = None
+    _sandbox: Sandbox | None = None
+    _storage: FileStorage | None = None
+    _address: str | None = None  # of the running service
+
+    @property
+    def settings(self) -> Settings:
+        assert self._settings is not None  # only names are asked of an examination without settings  # noqa: S101
+        return self._settings
+
+    def checks(self) -> tuple[Check, ...]:
+        """In the order of a message's way, so that the first broken one is the one to mend first."""
+        return (
+            Check(name="clock", run=self._check_clock, deadline_s=6),
+            Check(name="cloud", run=self._check_cloud, deadline_s=6),
+            Check(name="token", run=self._check_token, deadline_s=10),
+            Check(name="registration", run=self._check_registration, deadline_s=15, needs=("token",)),
+            Check(name="package", run=self._check_package, deadline_s=3),
+            Check(name="keys", run=self._check_keys, deadline_s=8),
+            Check(name="model", run=self._check_model, deadline_s=13),
+            Check(name="sandbox", run=self._check_sandbox),
+            Check(name="store", run=self._check_store, deadline_s=8),
+            Check(name="service", run=self._check_service, deadline_s=5),
+            Check(name="files", run=self._check_files, deadline_s=12, needs=("store", "service")),
+            Check(name="endpoint", run=self._check_endpoint, deadline_s=9),
+            Check(name="link", run=self._check_link, deadline_s=9, needs=("files",)),
+            Check(name="turn", run=self._check_turn, needs=("model", "sandbox", "files")),
+            Check(name="teams", run=self._check_teams, deadline_s=2),
+        )
+
+    async def _check_clock(self) -> Finding:
+        teams = self.settings.teams
+        if teams is None:
+            return _NO_APP
+        if self.offline:
+            return _OFFLINE
+        timeout = aiohttp.ClientTimeout(total=5)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(teams.cloud.metadata_url, allow_redirects=False) as response,
+            ):
+                theirs = parsedate_to_datetime(response.headers.get("Date", ""))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return Finding.skipped("nobody told the time; see the check `keys`")
+        apart_s = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
+        said = f"The clock of this machine is {abs(apart_s):.0f} s {'ahead' if apart_s > 0 else 'behind'}"
+        fix = "Set the clock by NTP (timedatectl set-ntp true)."
+        if abs(apart_s) > _SKEW_S:
+            return Finding.failed(f"{said}: tokens of Teams and Microsoft count as expired or not yet valid.", fix)
+        if abs(apart_s) > _CLOCK_WARN_S:
+            return Finding.warned(f"{said}; beyond {_SKEW_S:.0f} s tokens are refused.", fix)
+        return Finding.passed("the clock is right")
+
+    async def _check_token(self) -> Finding:
+        if self.settings.teams is None:
+            return _NO_APP
+        if self.offline:
+            return _OFFLINE
+        self._token = await self.stack.enter_async_context(open_bot_token(self.settings))
+        assert self._token is not None  # there is an app id  # noqa: S101
+        return await self._token.check()
+
+    async def _check_cloud(self) -> Finding:
+        teams = self.settings.teams
+        if teams is None:
+            return _NO_APP
+        if self.offline:
+            return _OFFLINE
+        return await check_cloud(teams.cloud, login_url=teams.login_url, tenant=teams.login_tenant)
+
+    async def _check_registration(self) -> Finding:
+        teams = self.settings.teams
+        if teams is None:
+            return _NO_APP
+        if self.offline:
+            return _OFFLINE
+        tenants = teams.allowed_tenants
+        registration = Registration(
+            app_id=teams.app_id,
+            secret=teams.credential.secret.reveal() if isinstance(teams.credential, ClientSecret) else None,
+            has_certificate=isinstance(teams.credential, ClientCertificate),
+            is_multi_tenant=teams.app_type is AppType.MULTI_TENANT,
+            serves_other_tenants=tenants is None or bool(tenants - {teams.login_tenant}),
+        )
+        graph_url = teams.cloud.graph_url
+        async with open_bot_token(self.settings, scope=f"{graph_url}/.default") as token:
+            if token is None:
+                return _NO_APP
+            return await check_registration(registration, graph_url=graph_url, token=token)
+
+    async def _check_package(self) -> Finding:
+        teams = self.settings.teams
+        if teams is None:
+            return _NO_APP
+        return await asyncio.to_thread(check_packages, Path.cwd(), teams.app_id, self.settings.public_url)
+
+    async def _check_keys(self) -> Finding:
+        teams = self.settings.teams
+        if teams is None:
+            return _NO_APP
+        if self.offline:
+            return _OFFLINE
+        async with connector_session() as session:
+            keys = SigningKeys(issuer=teams.cloud.issuer, metadata_url=teams.cloud.metadata_url, session=session)
+            return await keys.check("msteams")
+
+    async def _check_model(self) -> Finding:
+        if self.offline and self.settings.endpoint is not None:
+            return _OFFLINE
+        return await check_model(self.settings)
+
+    async def _check_sandbox(self) -> Finding:
+        if self.settings.backend is not Backend.EMBEDDED:
+            return Finding.passed("the assistant's service runs the code")
+        self._sandbox = sandbox = await self.stack.enter_async_context(open_sandbox(self.settings))
+        if sandbox.isolation is None:
+            return Finding.failed(sandbox.reason, "docs/sandbox.md says what the sandbox needs of the machine.")
+        result = await sandbox.run("doctor", _PLOT)
+        if not any(picture_type(image.data) for image in result.images):
+            return Finding.failed(
+                f"Code runs, and draws nothing: {result.reason or result.logs[-200:] or result.status}",
+                "Make the sandbox's environment again: remove .sandbox, then run make run.",
+            )
+        return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}")
+
+    async def _check_store(self) -> Finding:
+        folder = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
+        if self.settings.database_url is not None and self.offline:
+            return _OFFLINE
+        if self.settings.database_url is not None or await asyncio.to_thread((folder / "teamsbot.sqlite").exists):
+            async with open_timelines(self.settings) as timelines:
+                await timelines.latest(1)
+        if self.settings.database_url is not None:
+            return Finding.passed("turns are kept in PostgreSQL, which answers")
+        if (disk := await asyncio.to_thread(network_disk, folder)) is not None:
+            return Finding.warned(
+                f"DATA_DIR {folder} lies on a network disk ({disk}), where a crash can lose or damage turns.",
+                "Set DATA_DIR to a folder on a local disk, or DATABASE_URL to a PostgreSQL.",
+            )
+        free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
+        if free < _MIN_FREE_BYTES:
+            return Finding.warned(f"The disk of {folder} has {free // 1_000_000} MB left.", "Make room.")
+        return Finding.passed(f"turns are kept in {folder}")
+
+    async def _check_service(self) -> Finding:
+        settings = self.settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = noted_address(settings.data_dir) or reachable(f"http://{host}:{settings.port}")
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=4)) as session,
+                session.get(f"{address}/readyz") as response,
+            ):
+                answer = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            answer = None
+        match answer:
+            case {"status": "ready"}:
+                self._address = address
+                return Finding.passed(f"teamsbot runs at {address}")
+            case {"status": "unavailable"}:
+                return Finding.failed(
+                    f"teamsbot runs at {address}, and cannot store messages.", "See the check `store`, and its log."
+                )
+            case _:
+                return Finding.warned(f"teamsbot is not running at {address}.", "Start it: teamsbot serve")
+
+    async def _check_files(self) -> Finding:
+        if self.settings.blobs is not None and self.offline:
+            return _OFFLINE
+        address = self._address or "http://127.0.0.1:9"
+        self._storage = await self.stack.enter_async_context(open_file_storage(self.settings, address))
+        return await self._storage.files.check(_PICTURE)
+
+    async def _check_endpoint(self) -> Finding:
+        if not self.settings.is_public:
+            return _NO_APP
+        if self.settings.public_url is None:
+            return Finding.warned(
+                "PUBLIC_URL is not set, so the way from Teams to the bot cannot be tried.",
+                "Set PUBLIC_URL to the address whose /api/messages is the bot's messaging endpoint.",
+            )
+        if self.offline and self.settings.public_url.startswith("https://"):
+            return _OFFLINE
+        return await check_endpoint(self.settings.public_url)
+
+    async def _check_link(self) -> Finding:
+        storage = self._opened_storage()
+        if self.offline and (self.settings.public_url or self.settings.blobs):
+            return _OFFLINE
+        if self._address is None and storage.links.origin.endswith(":9"):
+            return Finding.skipped("teamsbot is not running, and serves the links itself")
+        kept = await storage.files.put(CHECKED, "check.png", _PICTURE)
+        return await check_link(await storage.links.url(kept), _PICTURE)
+
+    async def _check_turn(self) -> Finding:
+        storage = self._opened_storage()
+        if self._sandbox is None:  # another service runs the code
+            self._sandbox = await self.stack.enter_async_context(open_sandbox(self.settings))
+        if self.offline and self.settings.endpoint is not None:
+            return _OFFLINE
+        shared = Shared(sandbox=self._sandbox, storage=storage, drain_s=1.0)
+        by_link = self._address is not None and not self.offline
+        return await check_round_trip(self.settings, shared, by_link=by_link)
+
+    async def _check_teams(self) -> Finding:
+        if not self.settings.is_public:
+            return _NO_APP
+        endpoint = f"{self.settings.public_url or 'https://your-host'}/api/messages"
+        return await asyncio.to_thread(partial(check_last_request, self.settings.data_dir, endpoint=endpoint))
+
+    def _opened_storage(self) -> FileStorage:
+        assert self._storage is not None  # the check `files`, which comes first, has opened it  # noqa: S101
+        return self._storage

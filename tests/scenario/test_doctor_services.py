@@ -1,0 +1,287 @@
+"""`teamsbot doctor` explains what Microsoft and the model's service say, against stand-ins (issue 10, item 11)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import unused_port
+
+from service.manifest import AppFacts, Stage, write_package
+from tests.support.doctor_runs import KEY, SECRET, TEAMS, doctor, findings, says, serving, with_issuer
+from tests.support.entra_server import EntraServer
+from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, key_entry
+
+# ---- the bot's own token ----
+
+REFUSALS = {
+    "AADSTS7000215: Invalid client secret provided": ("the client secret is wrong", "MicrosoftAppPassword"),
+    "AADSTS7000222: The provided client secret keys are expired": ("has expired", "new secret"),
+    "AADSTS90002: Tenant not found": ("no such tenant", "MicrosoftAppTenantId"),
+    "AADSTS700016: Application was not found in the directory": ("not registered in this tenant", "MicrosoftAppType"),
+    "AADSTS7000229: missing service principal": ("no service principal", "az ad sp create"),
+    "AADSTS900382: Confidential Client is not supported in Cross Cloud": ("another cloud", "CLOUD"),
+    "AADSTS500011: resource principal not found": ("differs between clouds", "CLOUD"),
+    "AADSTS700213: No matching federated identity record": ("does not trust this managed identity", "federated"),
+    "AADSTS999999: something new": ("AADSTS999999", "Look up AADSTS999999"),
+}
+
+
+@pytest.fixture
+async def entra(tmp_path: Path) -> AsyncIterator[EntraServer]:
+    async with EntraServer(tmp_path) as server:
+        yield server
+
+
+def with_entra(entra: EntraServer, **changes: str) -> dict[str, str]:
+    return TEAMS | {"ToChannelFromBotLoginUrl": entra.origin, "SSL_CERT_FILE": str(entra.certificate)} | changes
+
+
+@pytest.fixture
+def trusted(entra: EntraServer) -> None:
+    """This process trusts the stand-in, as a process that starts with SSL_CERT_FILE does."""
+    aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(entra.certificate)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(("refusal", "cause", "fix"), [(text, *told) for text, told in REFUSALS.items()])
+async def test_microsoft_s_refusals_of_the_bot_s_credential_are_explained(
+    refusal: str, cause: str, fix: str, entra: EntraServer, tmp_path: Path
+) -> None:
+    entra.error = refusal
+    environ = with_entra(entra, DATA_DIR=str(tmp_path / "data"))
+    says((await findings(environ, "token"))["token"], "fail", cause, fix)
+
+
+async def test_a_credential_that_works(entra: EntraServer, tmp_path: Path) -> None:
+    code, found = await doctor(with_entra(entra), tmp_path, "token")
+    assert code == 0, found
+    says(found["token"], "pass", "gives the bot its token")
+    tenant, form = entra.asked[-1]
+    assert (tenant, form["client_id"], form["scope"]) == (TENANT, APP_ID, "https://api.botframework.com/.default")
+
+
+async def test_a_login_service_whose_certificate_is_not_trusted(entra: EntraServer, tmp_path: Path) -> None:
+    environ = with_entra(entra)
+    del environ["SSL_CERT_FILE"]
+    code, found = await doctor(environ, tmp_path, "token")
+    assert code == 1
+    says(found["token"], "fail", "no usable answer", "SSL_CERT_FILE")
+
+
+async def test_a_managed_identity_that_is_not_there(tmp_path: Path) -> None:
+    environ = TEAMS | {"MicrosoftAppType": "UserAssignedMSI", "MicrosoftAppPassword": ""}
+    environ |= {"IDENTITY_ENDPOINT": f"http://127.0.0.1:{unused_port()}/token", "IDENTITY_HEADER": "canary"}
+    code, found = await doctor(environ, tmp_path, "token")
+    assert (code, found["token"]["status"]) == (1, "fail"), found
+
+
+# ---- the tenant and the registration ----
+
+
+def application(**changes: object) -> dict[str, object]:
+    """As Graph tells it; the secret that the settings hold is the first."""
+    later = datetime.now(UTC) + timedelta(days=200)
+    credential = {"hint": SECRET[:3], "keyId": "1", "endDateTime": later.isoformat().replace("+00:00", "Z")}
+    return {"displayName": "Bot", "signInAudience": "AzureADMyOrg", "passwordCredentials": [credential]} | changes
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_secret_that_ends_soon_has_ended_or_is_not_there(entra: EntraServer, tmp_path: Path) -> None:
+    environ = with_entra(entra, DATA_DIR=str(tmp_path / "data"), GRAPH_URL=entra.origin)
+    entra.application = application()
+    says((await findings(environ, "registration"))["registration"], "pass", "its client secret lasts until")
+    for days, status, cause in ((29, "warn", "in 28 days"), (-1, "fail", "expired on")):
+        end = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+        old = {"hint": "zzz", "endDateTime": "2030-01-01T00:00:00Z"}  # another secret lasts longer
+        entra.application = application(passwordCredentials=[{"hint": SECRET[:3], "endDateTime": end}, old])
+        says((await findings(environ, "registration"))["registration"], status, cause, "new client secret")
+    entra.application = application(passwordCredentials=[{"hint": "zzz", "endDateTime": "2030-01-01T00:00:00Z"}])
+    says((await findings(environ, "registration"))["registration"], "fail", "does not have the client secret")
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("audience", "changes", "status", "cause"),
+    [
+        ("AzureADMyOrg", {"MicrosoftAppType": "MultiTenant"}, "fail", "MicrosoftAppType is MultiTenant"),
+        ("AzureADMyOrg", {"ALLOWED_TENANTS": "*"}, "fail", "ALLOWED_TENANTS names other tenants"),
+        ("PersonalMicrosoftAccount", {}, "fail", "personal accounts only"),
+        ("AzureADMultipleOrgs", {"ALLOWED_TENANTS": "*"}, "pass", "fits the settings"),
+    ],
+)
+async def test_the_kind_of_the_registration_and_whom_it_is_for(
+    audience: str, changes: dict[str, str], status: str, cause: str, entra: EntraServer, tmp_path: Path
+) -> None:
+    entra.application = application(signInAudience=audience)
+    environ = with_entra(entra, DATA_DIR=str(tmp_path / "data"), GRAPH_URL=entra.origin, **changes)
+    says((await findings(environ, "registration"))["registration"], status, cause)
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_registration_that_the_app_may_not_read_is_asked_of_az(
+    entra: EntraServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = with_entra(entra, DATA_DIR=str(tmp_path / "data"), GRAPH_URL=entra.origin)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    says((await findings(environ, "registration"))["registration"], "skip", "teams app doctor")
+    (tmp_path / "bin").mkdir()
+    az = tmp_path / "bin" / "az"
+    ended = json.dumps(application(passwordCredentials=[{"hint": None, "endDateTime": "2026-01-01T00:00:00Z"}]))
+    az.write_text(f"#!/bin/sh\n[ \"$*\" = 'ad app show --id {APP_ID} --output json' ] && echo '{ended}'\n")
+    az.chmod(0o700)
+    says((await findings(environ, "registration"))["registration"], "fail", "expired on 2026-01-01")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_the_wrong_cloud_and_the_wrong_tenant(entra: EntraServer, tmp_path: Path) -> None:
+    environ = with_entra(entra, DATA_DIR=str(tmp_path / "data"))
+    says((await findings(environ, "cloud"))["cloud"], "fail", f"no tenant {TENANT} in the cloud `public`", "CLOUD")
+    entra.discovery = {"issuer": f"{entra.origin}/{TENANT}/v2.0", "tenant_region_scope": "EU"}
+    says((await findings(environ, "cloud"))["cloud"], "pass", "in the cloud `public`")
+    entra.discovery |= {"tenant_region_scope": "USGov", "tenant_region_sub_scope": "DODCON"}
+    says((await findings(environ, "cloud"))["cloud"], "fail", "in the cloud `gcch`", "CLOUD=gcch")
+    says((await findings(environ | {"CLOUD": "gcch"}, "cloud"))["cloud"], "pass", "in the cloud `gcch`")
+
+
+async def test_an_app_package_of_another_bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = TEAMS | {"DATA_DIR": str(tmp_path / "data")}
+    says((await findings(environ, "package"))["package"], "skip", "no app package")
+    facts = AppFacts(
+        app_id=APP_ID,
+        name="Tutor",
+        version="1.0.0",
+        developer_name="Contoso",
+        website_url="https://example.com",
+        privacy_url="https://example.com",
+        terms_url="https://example.com",
+        public_url=TEAMS["PUBLIC_URL"],
+        starters=(),
+    )
+    write_package(facts, Stage.PROD, tmp_path)
+    says((await findings(environ, "package"))["package"], "pass", "teamsbot-prod.zip")
+    other = "22222222-2222-3333-4444-555555555555"
+    write_package(replace(facts, app_id=other), Stage.TEST, tmp_path)
+    says((await findings(environ, "package"))["package"], "fail", f"for the bot {other}", "teamsbot manifest")
+
+
+# ---- keys and clock ----
+
+
+async def test_the_keys_of_teams_are_fetched_and_judged(tmp_path: Path) -> None:
+    async with TokenIssuer() as issuer:
+        environ = with_issuer(issuer, tmp_path / "data")
+        found = await findings(environ, "keys", "clock")
+        says(found["keys"], "pass", f"1 signing keys of {ISSUER}")
+        says(found["clock"], "pass", "is right")
+        issuer.keys = [key_entry("one", ["webchat"])]
+        says((await findings(environ, "keys"))["keys"], "fail", "endorsed for msteams", "CLOUD")
+        issuer.metadata["issuer"] = "https://api.botframework.us"
+        says((await findings(environ, "keys"))["keys"], "fail", "another issuer", "CLOUD")
+    says((await findings(environ, "keys"))["keys"], "fail", "cannot be fetched", "reach")
+
+
+@pytest.mark.parametrize(("hours", "status"), [(-1, "fail"), (1, "fail")])
+async def test_a_clock_that_is_off(hours: int, status: str, tmp_path: Path) -> None:
+    async def late(_: web.Request) -> web.Response:
+        date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + hours * 3600))
+        return web.json_response({}, headers={"Date": date})
+
+    async with serving(late) as url:
+        environ = TEAMS | {"ToBotFromChannelOpenIdMetadataUrl": f"{url}/x", "DATA_DIR": str(tmp_path / "data")}
+        found = await findings(environ, "clock")
+    says(found["clock"], status, "ahead" if hours < 0 else "behind", "NTP")
+
+
+# ---- the model ----
+
+
+class ModelServer:
+    """A service with one model, as OpenAI's API tells it."""
+
+    def __init__(self, **fields: object) -> None:
+        self.shown = {"id": "gpt-9", "object": "model", **fields}
+        self.status = 200
+        self.error: dict[str, object] = {}
+
+    async def answer(self, request: web.Request) -> web.Response:  # noqa: PLR0911 - one for each route
+        if not request.path.startswith("/v1/"):
+            return web.Response(status=404)
+        if request.headers["Authorization"] != f"Bearer {KEY}":
+            return web.json_response({"error": {"code": "invalid_api_key", "message": "bad key"}}, status=401)
+        if request.path == "/v1/models":
+            return web.json_response({"object": "list", "data": [self.shown]})
+        if request.path == "/v1/models/gpt-9":
+            return web.json_response(self.shown)
+        if self.error:
+            return web.json_response({"error": self.error}, status=self.status)
+        if request.method == "POST" and (await request.json())["model"] == "gpt-9":
+            choice = {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
+            return web.json_response({"object": "chat.completion", "choices": [choice]})
+        return web.json_response({"error": {"code": "model_not_found", "message": "no such model"}}, status=404)
+
+
+async def model(server: ModelServer, folder: Path, **changes: str) -> dict[str, str]:
+    async with serving(server.answer) as url:
+        environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "gpt-9", "DATA_DIR": str(folder)}
+        environ |= {name: value.replace("URL", url) for name, value in changes.items()}
+        return (await findings(environ, "model"))["model"]
+
+
+async def test_a_model_that_answers(tmp_path: Path) -> None:
+    says(await model(ModelServer(), tmp_path), "pass", "gpt-9 at 127.0.0.1")
+
+
+async def test_a_model_that_is_not_deployed_and_those_that_are(tmp_path: Path) -> None:
+    says(await model(ModelServer(), tmp_path, MODEL="gpt-10"), "fail", "no model called gpt-10", "gpt-9")
+
+
+async def test_an_azure_deployment_that_is_missing(tmp_path: Path) -> None:
+    async def azure(request: web.Request) -> web.Response:
+        if request.path.endswith("/models"):
+            return web.json_response({"data": []})
+        return web.json_response({"error": {"code": "DeploymentNotFound", "message": "canary"}}, status=404)
+
+    async with serving(azure) as url:
+        environ = {"AZURE_OPENAI_ENDPOINT": url, "AZURE_OPENAI_API_KEY": KEY, "MODEL": "d", "DATA_DIR": str(tmp_path)}
+        found = await findings(environ, "model")
+    says(found["model"], "fail", "no deployment called d", "(not of a model)")
+
+
+@pytest.mark.parametrize("days", [0, 59])
+async def test_a_model_that_will_be_switched_off_within_60_days(days: int, tmp_path: Path) -> None:
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86_400))
+    says(await model(ModelServer(shutdown_date=day), tmp_path), "warn", day, "successor")
+
+
+async def test_a_model_that_is_there_for_longer(tmp_path: Path) -> None:
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 70 * 86_400))
+    says(await model(ModelServer(shutdown_date=day), tmp_path), "pass", "answers")
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("sk-ant-canary", "Anthropic's"), ("gsk_canary", "Groq's"), ("sk-proj-canary", "OpenAI's")]
+)
+async def test_a_key_for_another_service(key: str, kind: str, tmp_path: Path) -> None:
+    found = await model(ModelServer(), tmp_path, OPENAI_API_KEY=key)
+    says(found, "fail", f"refuses the key in OPENAI_API_KEY (401): it is {kind}", "OPENAI_BASE_URL")
+
+
+async def test_an_address_without_v1(tmp_path: Path) -> None:
+    says(await model(ModelServer(), tmp_path, OPENAI_BASE_URL="URL"), "fail", "lacks /v1", "OPENAI_BASE_URL")
+
+
+async def test_a_service_in_trouble_and_one_whose_quota_is_used_up(tmp_path: Path) -> None:
+    server = ModelServer()
+    server.status, server.error = 429, {"code": "insufficient_quota", "message": "canary"}
+    says(await model(server, tmp_path), "fail", "quota", "bill")
+    server.status, server.error = 503, {"code": "overloaded", "message": "canary"}
+    says(await model(server, tmp_path), "fail", "503", "log")
