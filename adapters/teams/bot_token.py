@@ -162,7 +162,8 @@ class BotToken:
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 self._token = await self._credential.get_token(self._scope)
-        except (AzureError, TimeoutError, OSError, ValueError) as error:
+        except (AzureError, TimeoutError, OSError, ValueError, LookupError, TypeError) as error:
+            # The last two: azure-identity reads an answer of an unexpected shape without looking.
             code = _AADSTS.search(str(error))
             why = code[0] if code else type(error).__name__
             raise TokenUnavailableError(f"the bot gets no token for the connector: {why}", reason=why) from None

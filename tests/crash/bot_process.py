@@ -13,7 +13,7 @@ import aiohttp
 from tests.support.fake_assistants import KEY
 from tests.support.free_ports import lasting_port
 
-_READY_S = 30.0
+_READY_S = 60.0
 
 
 class BotProcess:

@@ -118,10 +118,14 @@ async def test_keys_that_other_users_can_read(tmp_path: Path) -> None:
 # ---- sandbox, store, files ----
 
 
-async def test_no_walls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.sandbox.isolation._bubblewraps", lambda: iter(()))
-    found = await findings({"DATA_DIR": str(tmp_path / "data"), "PORT": str(unused_port())}, "turn")
-    says(found["sandbox"], "fail", "bubblewrap", "docs/sandbox.md")
+@pytest.mark.parametrize(("name", "demanded"), [("_isolations", "landlock"), ("_bubblewraps", "bubblewrap")])
+async def test_no_walls_or_weaker_ones_than_demanded(
+    name: str, demanded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"adapters.sandbox.isolation.{name}", lambda *_: iter(()))
+    environ = {"DATA_DIR": str(tmp_path / "data"), "PORT": str(unused_port()), "SANDBOX_AT_LEAST": demanded}
+    found = await findings(environ, "turn")
+    says(found["sandbox"], "fail", "Code cannot be run safely on this machine", "docs/sandbox.md")
     says(found["turn"], "skip", "`sandbox` is broken")
 
 

@@ -244,6 +244,26 @@ async def test_a_model_that_is_not_deployed_and_those_that_are(tmp_path: Path) -
     says(await model(ModelServer(), tmp_path, MODEL="gpt-10"), "fail", "no model called gpt-10", "gpt-9")
 
 
+async def test_a_hosted_model_is_asked_by_the_responses_api(tmp_path: Path) -> None:
+    asked: list[str] = []
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 12 * 86_400))
+
+    async def hosted(request: web.Request) -> web.Response:
+        asked.append(f"{request.method} {request.path}")
+        if request.path == "/v1/responses" and (await request.json())["model"] == "gpt-9":
+            return web.json_response({"object": "response", "status": "completed", "output": []})
+        if request.path == "/v1/models/gpt-9":
+            return web.json_response({"id": "gpt-9", "shutdown_date": day})
+        return web.json_response({"object": "list", "data": []})
+
+    async with serving(hosted) as url:
+        environ = {"ASSISTANT_BACKEND": "responses", "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY}
+        environ |= {"MODEL": "gpt-9", "DATA_DIR": str(tmp_path)}
+        found = await findings(environ, "model")
+    says(found["model"], "warn", f"gpt-9 answers, but is switched off on {day}", "successor")
+    assert "POST /v1/responses" in asked
+
+
 async def test_an_azure_deployment_that_is_missing(tmp_path: Path) -> None:
     async def azure(request: web.Request) -> web.Response:
         if request.path.endswith("/models"):

@@ -9,15 +9,15 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate_of(key: CertificateIssuerPrivateKeyTypes) -> x509.Certificate:
+    """A certificate for 127.0.0.1 that vouches for itself."""
     # A name of its own: of two trusted certificates with one name OpenSSL looks at the first only.
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"127.0.0.1 {x509.random_serial_number()}"[:60])])
     now = datetime.datetime.now(datetime.UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -29,9 +29,18 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    paths = folder / "cert.pem", folder / "key.pem"
-    pem = serialization.Encoding.PEM
-    paths[0].write_bytes(certificate.public_bytes(pem))
+
+
+def pem_of(key: CertificateIssuerPrivateKeyTypes) -> bytes:
+    """A private key as files hold it, not encrypted."""
     form, unlocked = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    paths[1].write_bytes(key.private_bytes(pem, form, unlocked))
+    return key.private_bytes(serialization.Encoding.PEM, form, unlocked)
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate_of(key).public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(pem_of(key))
     return paths
