@@ -7,7 +7,6 @@ Azure's) are imported where they are used, which keeps other starts short.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +26,6 @@ from adapters.embedded.models.port import Model
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.embedded.models.tutor_model import TutorModel
 from adapters.embedded.object_store import StoreError, StoreInUseError
-from adapters.file_links import SignedLinks
 from adapters.functions.function_folder import FunctionFolder
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant, tools_with
 from adapters.openai.assistants import AssistantsBackend, nobody
@@ -44,7 +42,6 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.file_uploads import TeamsUploads
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
-from bot.diagnosis import Finding
 from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
 from bot.file_offer import FileOffers
@@ -55,9 +52,6 @@ from bot.ports import (
     Conversations,
     Exchanges,
     FeedbackStore,
-    FileLinks,
-    FileReader,
-    FileStore,
     Functions,
     Ledger,
     PastTurns,
@@ -69,15 +63,13 @@ from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
 from bot.turn_story import Outside, give_up, run_turn
 from service.data_dir import kept_key
+from service.file_storage import FileStorage, open_file_storage
 from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched
 from service.last_request import LastRequest
 from service.listen_socket import LOOPBACK
 from service.settings import (
     AzureEndpoint,
     Backend,
-    Blobs,
-    BlobsByIdentity,
-    BlobsByKey,
     FoundryEndpoint,
     OpenAIEndpoint,
     Secret,
@@ -94,14 +86,12 @@ from service.teams_identity import (
 from service.turn_lookup import serve_timelines
 from storage.conversations_sqlite import SqliteConversations
 from storage.feedback_sqlite import SqliteFeedback
-from storage.file_tokens import FileTokens
-from storage.files_folder import FolderFiles
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
 
 if TYPE_CHECKING:
-    from storage.blob_container import BlobContainer
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +99,6 @@ UPLOADS_KEPT_S: Final = 30 * 24 * 60 * 60
 """How long the embedded server keeps people's files: the longest time that the API allows."""
 
 _DRAIN_S: Final = 10.0
-_STORAGE_CHECK_S: Final = 4.0  # turns that were interrupted wait for this check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,27 +127,6 @@ class TurnStores:
     timelines: TurnsOfConversation
     feedback: FeedbackStore
     usage: UsageReader
-
-
-class KeyedFiles(FileStore, FileReader, Protocol):
-    """Both sides of a file store, and the key of the installation that lies with the files."""
-
-    async def link_key(self) -> bytes:
-        """The key from which links are signed where no setting gives one. Raises StorageError."""
-        ...
-
-    async def check(self, picture: bytes) -> Finding:
-        """Keep a small picture and read it again."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStorage:
-    """Where plots and files are. New links are made by `links`; `signed` opens those that come back to this bot."""
-
-    files: KeyedFiles
-    links: FileLinks
-    signed: SignedLinks
 
 
 class SandboxTooWeakError(BotError):
@@ -455,64 +423,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
         await database.close()
 
 
-@asynccontextmanager
-async def open_file_storage(settings: Settings, address: str) -> AsyncIterator[FileStorage]:
-    """In the container that the settings name, else in a folder. Raises StorageError."""
-    if settings.blobs is None:
-        tokens = FileTokens.kept_in(settings.data_dir / "links.key")
-        files = FolderFiles(settings.data_dir / "files", tokens=tokens)
-        signed = _signed_links(settings, files, address)
-        yield FileStorage(files=files, links=signed, signed=signed)
-        return
-    from storage.blob_container import BlobsRefusedError
-    from storage.blob_links import BlobLinks
-    from storage.files_blob import BlobFiles
-
-    container = _container(settings.blobs)
-    try:
-        blobs = BlobFiles(container)
-        try:
-            async with asyncio.timeout(_STORAGE_CHECK_S):
-                await blobs.look()
-        except BlobsRefusedError:  # a wrong setting, which an administrator has to correct before anybody asks
-            raise
-        except (StorageError, TimeoutError) as error:  # an outage: most answers need no file
-            why = str(error) or "Azure Blob Storage did not answer"
-            log.warning("file storage was not available", extra={"why": why})
-        signed = _signed_links(settings, blobs, address)
-        links: FileLinks = signed
-        if settings.is_public and settings.public_url is None:
-            # Nobody outside can reach `address`, but the storage has an address of its own.
-            if not container.can_sign:
-                raise StorageError(
-                    "AZURE_STORAGE_CONNECTION_STRING holds a signature, with which no links can be made. Set "
-                    "PUBLIC_URL, or give an AccountKey or AZURE_STORAGE_ACCOUNT_URL instead"
-                )
-            links = BlobLinks(container, lifetime_s=settings.link_lifetime_s)
-        yield FileStorage(files=blobs, links=links, signed=signed)
-    finally:
-        await container.close()
-
-
-def _signed_links(settings: Settings, files: KeyedFiles, address: str) -> SignedLinks:
-    async def keys() -> list[bytes]:
-        given = [key.reveal().encode() for key in settings.link_signing_keys]
-        return given or [await files.link_key()]
-
-    return SignedLinks(public_url=settings.public_url or address, keys=keys, lifetime_s=settings.link_lifetime_s)
-
-
 def link_rules(settings: Settings, *origins: str) -> LinkRules:
     """Where answers may link to: hosts that the operator named, and the origins of this service itself."""
     own = frozenset(urlsplit(origin).netloc.lower() for origin in origins)
     return LinkRules(own=own, hosts=frozenset(host.removeprefix("www.") for host in settings.link_hosts))
-
-
-def _container(blobs: Blobs) -> BlobContainer:
-    from storage.blob_container import BlobContainer
-
-    match blobs:
-        case BlobsByKey(connection_string=key, container=name):
-            return BlobContainer.by_connection_string(key.reveal(), name=name)
-        case BlobsByIdentity(account_url=url, container=name):
-            return BlobContainer.by_identity(url, name=name)

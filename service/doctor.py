@@ -35,8 +35,9 @@ from adapters.teams.signing_keys import SigningKeys
 from bot.diagnosis import Finding, Status
 from bot.errors import BotError, StorageError
 from bot.media import picture_type
-from service.compose import FileStorage, Shared, open_file_storage, open_sandbox
+from service.compose import Shared, open_sandbox
 from service.data_dir import prepare_data_dir
+from service.file_storage import FileStorage, open_file_storage
 from service.last_request import check_last_request, noted_address, reachable
 from service.manifest import check_packages
 from service.model_check import check_model

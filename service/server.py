@@ -20,7 +20,6 @@ from httpkit.loopback import loopback_only
 from service.chat_page import LocalPage, open_local_page
 from service.compose import (
     Bot,
-    FileStorage,
     Hooks,
     find_model_fault,
     open_assistants_server,
@@ -29,6 +28,7 @@ from service.compose import (
     open_turn_stores,
 )
 from service.data_dir import kept_key, prepare_data_dir
+from service.file_storage import FileStorage
 from service.greeting import Started
 from service.health_routes import HealthRoutes
 from service.last_request import address_noted
