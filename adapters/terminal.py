@@ -140,6 +140,11 @@ class TerminalFiles(FileStore):
             raise StorageError(f"a file cannot be stored in {self._folder}: {error.strerror}") from error
         return StoredFile(token=str(path), name=safe, size_bytes=len(data))
 
+    @override
+    async def delete(self, token: str) -> None:
+        if (path := Path(token)).parent == self._folder:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
 
 def said_in_terminal(
     text: str, *, conversation: str, number: int, attachments: tuple[Attachment, ...] = ()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from bot.conversation import CommandName
 from bot.language import _, ngettext, number
 from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
 
@@ -111,6 +112,8 @@ def files_card(part: FilesPart, urls: Sequence[str]) -> Card:
     """Files by name and size, each name a link to its address in `urls`."""
     shown = part.files[:MAX_LINKS]
     lines = [_line(_link(file, url)) for file, url in zip(shown, urls, strict=False)]
+    if part.can_be_deleted:
+        lines = [_with_button(line, _deletion(file)) for line, file in zip(lines, shown, strict=True)]
     if left := len(part.files) - len(shown):
         lines.append(_line(_("and {count} more").format(count=number(left))))
     return _card(lines, fallback=", ".join(_name(file) for file in shown))
@@ -189,6 +192,25 @@ def _starter(question: str) -> Card:
     data = {"teamsbot": "ask", "question": question}
     action = {"type": "Action.Submit", "title": question, "data": data}
     return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [_line(_escaped(question))]}
+
+
+def _deletion(file: StoredFile) -> Card:
+    data = {"teamsbot": "ask", "question": f"{CommandName.FILES} delete {file.token}"}
+    return {
+        "type": "Action.Submit",
+        "title": _("Delete"),
+        "tooltip": _("Delete {name}").format(name=_name(file)),
+        "data": data,
+    }
+
+
+def _with_button(line: Card, action: Card) -> Card:
+    button = {"type": "ActionSet", "actions": [action]}
+    columns: list[Card] = [
+        {"type": "Column", "width": "stretch", "verticalContentAlignment": "Center", "items": [line]},
+        {"type": "Column", "width": "auto", "items": [button]},
+    ]
+    return {"type": "ColumnSet", "columns": columns}
 
 
 def _link(file: StoredFile, url: str) -> str:

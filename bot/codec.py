@@ -188,7 +188,12 @@ def _part(row: dict[str, Any]) -> Part:
             )
         case "files":
             files = tuple(map(_file, row.get("files") or row["links"]))
-            return FilesPart(files=files, as_links=row.get("as_links", False), marks=_marks(row.get("marks")))
+            return FilesPart(
+                files=files,
+                as_links=row.get("as_links", False),
+                marks=_marks(row.get("marks")),
+                can_be_deleted=row.get("can_be_deleted", False),
+            )
         case "saved file":
             return SavedFilePart(**{name: row[name] for name in ("name", "url", "unique_id", "file_type")})
         case "error":

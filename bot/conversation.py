@@ -89,15 +89,40 @@ class ConversationReference:
 class CommandName(StrEnum):
     """What a person can tell the bot itself, instead of the assistant."""
 
+    HELP = "/help"
     NEW = "/new"
     STOP = "/stop"
-    HELP = "/help"
+    FILES = "/files"
+    USAGE = "/usage"
+    FORGET = "/forget"
 
 
-def command_in(text: str) -> CommandName | None:
-    """The command that this text is: one of the words alone, in any case."""
-    word = text.strip().lower()
-    return CommandName(word) if word in set(CommandName) else None
+_WITH_ARGUMENT: Final = frozenset({CommandName.FILES})
+_OTHER_WORDS: Final = {  # without a slash, in German, in Dutch
+    "help": CommandName.HELP,
+    "/hilfe": CommandName.HELP,
+    "/hulp": CommandName.HELP,
+    "/neu": CommandName.NEW,
+    "/nieuw": CommandName.NEW,
+    "stop": CommandName.STOP,
+    "/stopp": CommandName.STOP,
+    "/dateien": CommandName.FILES,
+    "/bestanden": CommandName.FILES,
+    "/verbrauch": CommandName.USAGE,
+    "/verbruik": CommandName.USAGE,
+    "/vergessen": CommandName.FORGET,
+    "/vergeten": CommandName.FORGET,
+}
+
+
+def command_in(text: str) -> tuple[CommandName, str] | None:
+    """The command that this text is, and its argument: one of the words alone, in any case, or one that takes more."""
+    word, *rest = text.strip().split(maxsplit=1) or [""]
+    word = word.lower()
+    name = CommandName(word) if word in set(CommandName) else _OTHER_WORDS.get(word)
+    if name is None or (rest and name not in _WITH_ARGUMENT):
+        return None
+    return name, "".join(rest)
 
 
 class TurnState(StrEnum):
@@ -150,6 +175,7 @@ class Command(IncomingMessage):
     """A command to the bot itself."""
 
     name: CommandName
+    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,17 +208,17 @@ def typed(
     attachments: tuple[Attachment, ...] = (),
 ) -> Question | Command:
     """What a person typed: a command, or else a question. Files that come with a command are not looked at."""
-    name = command_in(text)
-    if name is not None:
-        return Command(id=id, reference=reference, text=text, name=name)
+    if (command := command_in(text)) is not None:
+        name, argument = command
+        return Command(id=id, reference=reference, text=text, name=name, argument=argument)
     return Question(id=id, reference=reference, text=text, attachments=attachments)
 
 
 def pressed(question: str, *, id: ActivityId, reference: ConversationReference) -> CardPressed | Command:  # noqa: A002
     """What a card says when it is pressed: a "Try again" may carry a command."""
-    name = command_in(question)
-    if name is not None:
-        return Command(id=id, reference=reference, text=question, name=name)
+    if (command := command_in(question)) is not None:
+        name, argument = command
+        return Command(id=id, reference=reference, text=question, name=name, argument=argument)
     return CardPressed(id=id, reference=reference, text=question)
 
 

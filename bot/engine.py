@@ -251,6 +251,14 @@ class Engine:
         queue = self._queues.get(str(key))
         return queue is not None and queue.stop_running()
 
+    async def interrupt(self, key: ConversationKey, *, deadline_s: float) -> None:
+        """Stop all unfinished turns of a conversation, and wait until they have ended, or for so long."""
+        queue = self._queues.get(str(key))
+        for queued in queue.all() if queue is not None else ():
+            queued.signals.send(STOP)
+        if (task := self._tasks.get(str(key))) is not None:
+            await asyncio.wait({task}, timeout=deadline_s)
+
     async def stop(self, *, deadline_s: float = 5.0) -> None:
         """Let each running step end, start no other, and let go. What is unfinished goes on at the next start."""
         self._stopping = True

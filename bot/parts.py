@@ -73,6 +73,7 @@ class FilesPart:
     files: tuple[StoredFile, ...]
     marks: Marks | None = None
     as_links: bool = False  # also where files are offered instead
+    can_be_deleted: bool = False  # by a button beside each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
+from bot.belongings import Belonging
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, ThreadId
 from bot.exchange import Exchange
 from bot.feedback import Feedback, FeedbackRecord
@@ -74,6 +75,14 @@ class Assistant(Protocol):
 
     def open_file(self, file: FileRef) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Read a picture or file that a run made, in chunks. AssistantError if it exceeds the backend's size limit."""
+        ...
+
+    async def delete_thread(self, thread: ThreadId) -> None:
+        """Delete a thread, what was said in it, and what its runs made. Nothing happens if it is gone already."""
+        ...
+
+    async def delete_file(self, file: FileRef) -> None:
+        """Delete a file that was uploaded. Nothing happens if it is gone already."""
         ...
 
     async def note(self, thread: ThreadId, ask: Ask) -> None:
@@ -224,6 +233,10 @@ class FileStore(Protocol):
         """Keep the bytes; the same bytes again in the same conversation are the same file with the same token."""
         ...
 
+    async def delete(self, token: str) -> None:
+        """Delete a file, so that its links end. Nothing happens if there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedFile:
@@ -312,6 +325,30 @@ class ThreadStates(Protocol):
 
     async def keep_state(self, thread: ThreadId, state: str) -> None:
         """Keep this text as long as a conversation has the thread; dropped where no conversation has it."""
+        ...
+
+
+class Belongings(Protocol):
+    """What conversations have outside the ledger. Every method raises StorageError and nothing else."""
+
+    async def add(self, key: ConversationKey, belonging: Belonging) -> None:
+        """From now on the conversation has this too. Nothing happens if it has it already."""
+        ...
+
+    async def of(self, key: ConversationKey) -> list[Belonging]:
+        """All that the conversation has, in the order in which it came."""
+        ...
+
+    async def remove(self, key: ConversationKey, belonging: Belonging) -> None:
+        """The conversation no longer has this."""
+        ...
+
+    async def forget_turns(self, key: ConversationKey) -> int:
+        """Delete the records of the conversation's ended turns, and return how many there were."""
+        ...
+
+    async def forget_feedback(self, key: ConversationKey) -> int:
+        """Delete what people thought of answers in this conversation, and return how many opinions there were."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.conversation import CommandName
 from bot.language import N_, _
 from bot.run import RunPhase
 
@@ -38,8 +39,13 @@ HELP = N_(
     "Files may come along, such as csv, Excel or pictures, where you can attach some.\n\n"
     "- **/new** starts afresh, without what was said before\n"
     "- **/stop** stops the answer I am working on\n"
+    "- **/files** lists the plots and files of this conversation\n"
+    "- **/usage** shows what you used, in questions and tokens\n"
+    "- **/forget** deletes what is kept of this conversation\n"
     "- **/help** shows this"
 )
+COMMANDS_OFFERED = (CommandName.NEW, CommandName.FILES, CommandName.USAGE, CommandName.FORGET)
+"""Those that `/help` offers to press. `/stop` is of no use beside it: help is given when no answer is worked on."""
 PHASES = {
     RunPhase.QUEUED: N_("Waiting for the assistant"),
     RunPhase.WORKING: N_("Thinking"),

@@ -17,6 +17,7 @@ DELETED: Final = Outcome("deleted")  # the person deleted the message before the
 REJECTED: Final = Outcome("rejected")  # too many messages were waiting
 REFUSED: Final = Outcome("refused")  # the person is not served: ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS
 WELCOMED: Final = Outcome("welcomed")  # the bot was added, and introduced itself
+LIMITED: Final = Outcome("limited")  # a limit of questions or tokens was reached
 UNKNOWN: Final = Outcome("unknown")  # the channel did not say whether every part of the reply arrived
 UNDELIVERABLE: Final = Outcome("undeliverable")  # the conversation is closed to the bot
 GIVEN_UP: Final = Outcome("given_up")  # it crashed the process too often

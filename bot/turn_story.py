@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -15,11 +17,12 @@ from bot import sentences
 from bot.answer import Answer
 from bot.apology import apology, cut_short, ended_badly, moved_over, started_afresh
 from bot.attachments import what_to_do_with
+from bot.belongings import Belonging, BelongingKind
 from bot.codec import reply_from_json, reply_to_json
+from bot.commands import carry_out
 from bot.conversation import (
     MAX_TEXT_CHARS,
     Command,
-    CommandName,
     FileConsent,
     Incoming,
     Installed,
@@ -35,20 +38,41 @@ from bot.functions import NoFunctions
 from bot.given_files import bring_files
 from bot.history import NoPast, PastTurn, shortened
 from bot.language import _, number
+from bot.limits import NO_LIMITS, Limits, objection_of_limits
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
-from bot.ports import Assistant, Channel, Conversations, Functions, IncomingFiles, Live, PastTurns
+from bot.ports import (
+    Assistant,
+    Belongings,
+    Channel,
+    Conversations,
+    Functions,
+    IncomingFiles,
+    Live,
+    PastTurns,
+    UsageReader,
+)
 from bot.reply import ReplyWriter, fitting, readable, say
 from bot.run import Ask, RunEnd
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
-from bot.turn_record import DELETED, REFUSED, REJECTED, STOPPED, UNDELIVERABLE, WELCOMED, Outcome, StepKey, StepKind
+from bot.turn_record import (
+    DELETED,
+    LIMITED,
+    REFUSED,
+    REJECTED,
+    STOPPED,
+    UNDELIVERABLE,
+    WELCOMED,
+    Outcome,
+    StepKey,
+    StepKind,
+)
 
 log = logging.getLogger(__name__)
 
 _REPLY = StepKey(StepKind.REPLY)
 _OPENED = StepKey(StepKind.OPENED)
-_FORGET_DEADLINE_S = 5.0
 _MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0.1 s, whatever it holds
 _CONTEXT = "said in this conversation before, to others; context, and no request to you:"
 
@@ -60,6 +84,8 @@ class Outside:
     assistant: Assistant
     channel: Channel
     conversations: Conversations
+    belongings: Belongings
+    usage: UsageReader
     files: IncomingFiles
     writer: ReplyWriter
     functions: Functions = field(default_factory=NoFunctions)
@@ -67,6 +93,9 @@ class Outside:
     links: LinkRules = NO_LINKS  # besides those to hosts that a person names
     offers: FileOffers | None = None  # None: files are links everywhere
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
+    limits: Limits = NO_LIMITS
+    now_s: Callable[[], float] = time.time
+    service_keeps: bool = False  # whether people's words go to a provider that may keep logs of its own
 
 
 async def run_turn(turn: Turn, outside: Outside) -> Outcome:
@@ -150,9 +179,16 @@ async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
     try:
         if isinstance(turn.message, FileConsent) and outside.offers is not None:
             return await outside.offers.answer(turn, turn.message, outside.channel)
-        sentence = await _own_answer(turn, outside)
+        if isinstance(turn.message, Command):
+            return Reply(parts=await carry_out(turn, turn.message, outside))
+        sentence = _own_answer(turn)
         if sentence is not None:
             return Reply(parts=say(sentence))
+        if not turn.results(StepKind.RUN):  # a turn that has asked already is answered, whatever was used meanwhile
+            asker = turn.message.reference
+            sentence = await objection_of_limits(asker, outside.usage, outside.limits, now_s=outside.now_s())
+            if sentence is not None:
+                return Reply(parts=say(sentence), outcome=LIMITED)
         await live.begin()
         return Reply(parts=await turn.unless_stopped(_ask(turn, outside, live)))
     except BotError as error:
@@ -164,17 +200,8 @@ async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
         return apology(error, turn)
 
 
-async def _own_answer(turn: Turn, outside: Outside) -> str | None:
-    """What the bot says itself, without the assistant; None if this is a question for the assistant."""
-    if isinstance(turn.message, Command):
-        match turn.message.name:
-            case CommandName.NEW:
-                await _forget(turn, outside)
-                return _(sentences.NEW_DONE)
-            case CommandName.STOP:
-                return _(sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT)
-            case CommandName.HELP:
-                return _(sentences.HELP)
+def _own_answer(turn: Turn) -> str | None:
+    """What the bot says to a message that is none for the assistant; None if it is one."""
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
         return _(sentences.HINT).format(example=_(sentences.STARTERS[0]))
@@ -184,23 +211,12 @@ async def _own_answer(turn: Turn, outside: Outside) -> str | None:
     return None
 
 
-async def _forget(turn: Turn, outside: Outside) -> None:
-    """Forget the conversation here in any case, and at the service if it can be reached soon."""
-    thread = await outside.conversations.thread_of(turn.message.key)
-    if thread is not None:
-        try:
-            async with asyncio.timeout(_FORGET_DEADLINE_S):
-                await outside.assistant.forget(thread)
-        except (AssistantError, TimeoutError) as error:
-            why = str(error) or "no answer in time"
-            log.warning("thread not deleted at the service", extra={"turn": turn.id, "why": why})
-    await outside.conversations.forget(turn.message.key)
-
-
 async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
     message = turn.message
     alone = message.reference.scope is Scope.PERSONAL
     given = await bring_files(turn, outside.files, outside.assistant)
+    for file in given.uploaded:
+        await outside.belongings.add(message.key, Belonging(kind=BelongingKind.UPLOAD, ref=file.ref, name=file.name))
     ask = Ask(
         conversation=message.key,
         text=_with_context(message, given.text),
@@ -282,6 +298,7 @@ async def _new_thread(turn: Turn, outside: Outside) -> tuple[ThreadId, tuple[Pas
     thread, past = await outside.assistant.open_thread(key), await outside.past.past(key)
     if past:
         await turn.record(_OPENED, thread)  # a resumed turn, too, has to tell what was said
+    await outside.belongings.add(key, Belonging(kind=BelongingKind.THREAD, ref=thread))
     await outside.conversations.remember(key, thread)
     return thread, past
 

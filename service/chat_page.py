@@ -104,6 +104,7 @@ class LocalPage:
             weather=self.weather,
             read=partial(_read, bot.client),
             make=partial(_make, bot.client, self.settings),
+            forget=bot.forget,
             restart=partial(restart_program, port.getsockname()[1], setting=setting)
             if sys.platform == "linux"
             else None,

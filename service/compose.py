@@ -8,12 +8,12 @@ Azure's) are imported where they are used, which keeps other starts short.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -45,10 +45,12 @@ from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
 from bot.file_offer import FileOffers
+from bot.forgetting import RecordedFiles, forget_conversation
 from bot.functions import FunctionDefinition, NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
 from bot.ports import (
+    Belongings,
     Conversations,
     Exchanges,
     FeedbackStore,
@@ -84,14 +86,12 @@ from service.teams_identity import (
     open_bot_token,
 )
 from service.turn_lookup import serve_timelines
+from storage.belongings_sqlite import SqliteBelongings
 from storage.conversations_sqlite import SqliteConversations
 from storage.feedback_sqlite import SqliteFeedback
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ class TurnStores:
 
     ledger: Ledger
     conversations: KeptConversations
+    belongings: Belongings
     timelines: TurnsOfConversation
     feedback: FeedbackStore
     usage: UsageReader
@@ -142,6 +143,10 @@ class Shared:
     drain_s: float
 
 
+Forget = Callable[[ConversationKey], Awaitable[None]]
+"""Ends the work on a conversation, and deletes all that it has. Raises StorageError if something is left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
     """A bot at work, without a listener: `intake` takes what people say, `storage` holds the files that it sent."""
@@ -154,6 +159,7 @@ class Bot:
     stores: TurnStores
     session: aiohttp.ClientSession
     sandbox: Sandbox
+    forget: Forget
 
 
 @asynccontextmanager
@@ -183,6 +189,7 @@ async def open_bot(
         incoming = TeamsFiles(folder=settings.data_dir / "incoming", places=places, sessions=egress, token=token)
         incoming.open()
         storage = shared.storage if shared else await stack.enter_async_context(open_file_storage(settings, address))
+        files, pictures = RecordedFiles(storage.files, stores.belongings), ConfinedPictures(sandbox=sandbox)
         connector = Connector(session=session, services=answering_services(settings), token=token)
         offered_in = partial(offers_files, settings)
         channel = TeamsChannel(
@@ -193,13 +200,12 @@ async def open_bot(
             channel=channel,
             conversations=stores.conversations,
             past=stores.conversations,
+            belongings=stores.belongings,
             files=incoming,
-            writer=ReplyWriter(
-                assistant=assistant,
-                files=storage.files,
-                pictures=ConfinedPictures(sandbox=sandbox),
-                extras=settings.extras,
-            ),
+            writer=ReplyWriter(assistant=assistant, files=files, pictures=pictures, extras=settings.extras),
+            usage=stores.usage,
+            limits=settings.limits,
+            service_keeps=settings.endpoint is not None,
             functions=functions,
             links=link_rules(settings, storage.links.origin),
             offers=FileOffers(
@@ -218,6 +224,13 @@ async def open_bot(
         )
         await engine.start()
         stack.push_async_callback(engine.stop, deadline_s=shared.drain_s if shared else _DRAIN_S)
+
+        async def forget(key: ConversationKey) -> None:
+            await engine.interrupt(key, deadline_s=_DRAIN_S)
+            forgotten = await forget_conversation(key, assistant, files, stores.conversations, stores.belongings)
+            if forgotten.failures:
+                raise StorageError(f"{forgotten.failures} things of a conversation could not be deleted")
+
         intake = Intake(
             engine=engine,
             channel=channel,
@@ -235,6 +248,7 @@ async def open_bot(
             stores=stores,
             session=session,
             sandbox=sandbox,
+            forget=forget,
         )
 
 
@@ -391,6 +405,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
     A PostgreSQL session is opened and closed by its ledger.
     """
     if settings.database_url is not None:
+        from storage.belongings_postgres import PostgresBelongings
         from storage.conversations_postgres import PostgresConversations
         from storage.feedback_postgres import PostgresFeedback
         from storage.ledger_postgres import PostgresLedger
@@ -400,6 +415,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
         session = PostgresSession(settings.database_url.reveal())
         yield TurnStores(
             ledger=PostgresLedger(session),
+            belongings=PostgresBelongings(session),
             conversations=PostgresConversations(session, backend=settings.backend),
             timelines=PostgresTimelines(session),
             feedback=PostgresFeedback(session),
@@ -415,6 +431,7 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
             yield TurnStores(
                 ledger=SqliteLedger(database),
                 conversations=SqliteConversations(database, backend=settings.backend),
+                belongings=SqliteBelongings(database),
                 timelines=timelines,
                 feedback=feedback,
                 usage=timelines,

@@ -21,8 +21,10 @@ from typing import Final
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
 from bot.attachments import MAX_FILES, Attachment, join_names, too_many
+from bot.conversation import CommandName
 from bot.engine import Engine
 from bot.errors import AttachmentError
+from bot.forgetting import RecordedFiles
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
 from bot.reply import ReplyWriter
 from bot.turn import Turn
@@ -32,16 +34,18 @@ from service.compose import Hooks, find_assistant, link_rules, open_client, open
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.terminal_view import TerminalView
+from storage.belongings_sqlite import SqliteBelongings
 from storage.conversations_sqlite import SqliteConversations
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
+from storage.timelines_sqlite import SqliteTimelines
 
 _CONVERSATION: Final = "terminal"
-_COMMANDS: Final = ("/file", "/new", "/stop", "/help", "/quit")
+_COMMANDS: Final = ("/file", *CommandName, "/quit")
 _MAX_HISTORY: Final = 1_000  # lines
 _LEAVING: Final = ("/quit", "quit", "exit")
 _ANY_COMMAND: Final = re.compile(r"/[a-z]+", re.IGNORECASE)
-_NO_COMMAND: Final = "There is no such command. These are: /file PATH, /new, /stop, /help, /quit."
+_NO_COMMAND: Final = f"There is no such command. These are: /file PATH, {', '.join(CommandName)}, /quit."
 _HINTS: Final = (
     "Ask something. /file PATH gives a file, /new starts afresh, /stop or Ctrl-C stops an answer, "
     "/quit or Ctrl-D leaves."
@@ -138,7 +142,8 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
     channel = TerminalChannel()
     async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
         functions = await open_functions(settings)
-        files = TerminalFiles(settings.data_dir / "files")
+        belongings = SqliteBelongings(database)
+        files = RecordedFiles(TerminalFiles(settings.data_dir / "files"), belongings)
         conversations = SqliteConversations(database, backend=settings.backend)
         assistant = await find_assistant(client, settings, conversations, functions)
         outside = Outside(
@@ -146,7 +151,11 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             channel=channel,
             conversations=conversations,
             past=conversations,
+            belongings=belongings,
             files=GivenPaths(),
+            usage=SqliteTimelines(database),
+            limits=settings.limits,
+            service_keeps=settings.endpoint is not None,
             writer=ReplyWriter(
                 assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox), max_text_chars=None
             ),

@@ -175,6 +175,14 @@ class BlobContainer:
         except _NotThereError:
             return None
 
+    async def delete(self, name: str) -> None:
+        """Delete what is kept under this name, if anything is."""
+        try:
+            async with self._waited_for(0):
+                await self._client.delete_blob(name)
+        except _NotThereError:
+            return
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.close()

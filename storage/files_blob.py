@@ -77,6 +77,11 @@ class BlobFiles:
         )
         return StoredFile(token=token, name=name, size_bytes=len(data))
 
+    async def delete(self, token: str) -> None:
+        """Delete the blob of this token, if there is one."""
+        if TOKEN.fullmatch(token):
+            await self._container.delete(token)
+
     async def read(self, token: str) -> ServedFile | None:
         """The file of this token, if there is one."""
         blob = await self._container.read(token) if TOKEN.fullmatch(token) else None

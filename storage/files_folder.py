@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import shutil
 from pathlib import Path
@@ -52,6 +53,15 @@ class FolderFiles:
             raise StorageError(f"a file cannot be stored: {error.strerror}") from error
         return StoredFile(token=token, name=name, size_bytes=len(data))
 
+    async def delete(self, token: str) -> None:
+        """Remove the file of this token, if there is one."""
+        if not TOKEN.fullmatch(token):
+            return
+        try:
+            await asyncio.to_thread(_remove, self._folder / token)
+        except OSError as error:
+            raise StorageError(f"a file cannot be deleted: {error.strerror}") from error
+
     async def read(self, token: str) -> ServedFile | None:
         """The file of this token, if there is one."""
         if not TOKEN.fullmatch(token):
@@ -78,6 +88,13 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        (folder / _NAME).unlink()  # first: without a name there is no file, whatever happens then
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 def _load(folder: Path) -> ServedFile:

@@ -80,7 +80,7 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
                 Assistants(store=store),
                 Messages(store=store),
                 files,
-                Threads(store=store, tasks=tasks, workspace=workspace),
+                Threads(store=store, folder=folder, tasks=tasks, workspace=workspace),
                 Runs(store=store, journal=journal, tasks=tasks, events=events, run_deadline_s=run_deadline_s),
             ],
         )

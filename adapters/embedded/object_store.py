@@ -76,6 +76,12 @@ class Rows:
             raise not_found(_NOUNS[kind], id_)
         return found
 
+    def delete_files_of(self, thread_id: str) -> list[str]:
+        """Remove the files that code made in a thread; their ids, for their bytes lie elsewhere."""
+        ids = [row[0] for row in self._sql.execute("SELECT file_id FROM products WHERE thread_id = ?", (thread_id,))]
+        self._sql.executemany("DELETE FROM objects WHERE id = ?", [(id_,) for id_ in ids])
+        return ids
+
     def delete(self, id_: str) -> None:
         """Remove an object, and with a thread all that is in it but its files."""
         self._sql.execute("DELETE FROM objects WHERE id = ? OR thread_id = ?", (id_, id_))
@@ -226,6 +232,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # what was deleted is no longer in the file
     connection.executescript(files("adapters.embedded").joinpath("schema.sql").read_text())
     return connection
 

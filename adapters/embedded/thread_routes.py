@@ -11,7 +11,8 @@ from aiohttp import web
 
 from adapters.embedded.api_errors import ApiError, not_found
 from adapters.embedded.api_http import answered, body_of, listed, window_of
-from adapters.embedded.api_objects import Message, Thread, ThreadId, deleted, new_id, parse
+from adapters.embedded.api_objects import FileId, Message, Thread, ThreadId, deleted, new_id, parse
+from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.code_interpreter import Workspace
 from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_executor import RunTasks
@@ -23,8 +24,9 @@ _CHANGED = ("metadata", "tool_resources")
 class Threads:
     """Create, read, change, delete. As at OpenAI there is no list of threads."""
 
-    def __init__(self, *, store: Store, tasks: RunTasks, workspace: Workspace) -> None:
+    def __init__(self, *, store: Store, folder: FileFolder, tasks: RunTasks, workspace: Workspace) -> None:
         self._store = store
+        self._folder = folder
         self._tasks = tasks
         self._workspace = workspace
 
@@ -60,15 +62,18 @@ class Threads:
     async def _delete(self, request: web.Request) -> web.Response:
         id_ = request.match_info["thread_id"]
 
-        def work(rows: Rows) -> Run | None:
+        def work(rows: Rows) -> tuple[Run | None, list[str]]:
             thread, active = rows.get(Thread, id_), rows.active_run(id_)
+            made = rows.delete_files_of(id_)
             rows.delete(thread.id)
-            return active
+            return active, made
 
-        active = await self._store.transact(work)
+        active, made = await self._store.transact(work)
         if active:
             self._tasks.cancel(active)
         await self._workspace.forget(ThreadId(id_))
+        for file_id in made:
+            await self._folder.drop(FileId(file_id))
         return answered(deleted("thread.deleted", id_))
 
 

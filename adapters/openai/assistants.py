@@ -157,6 +157,14 @@ class AssistantsBackend(Assistant):
         return FileRef(await self._client.upload(path_to("files"), name=name, content=content, fields=fields))
 
     @override
+    async def delete_thread(self, thread: ThreadId) -> None:
+        await self._client.delete(path_to("threads", thread))
+
+    @override
+    async def delete_file(self, file: FileRef) -> None:
+        await self._client.delete(path_to("files", file))
+
+    @override
     async def note(self, thread: ThreadId, ask: Ask) -> None:
         path = path_to("threads", thread, "messages")
         add = partial(self._client.post, path, message_body(ask), repeatable=True)

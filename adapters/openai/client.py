@@ -13,7 +13,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,19 @@ from urllib.parse import quote
 import httpx2
 import openai
 
-from adapters.openai.errors import InDoubtError, NotDoneError, status_error, translated
+from adapters.openai.errors import (
+    FileGoneError,
+    InDoubtError,
+    NotDoneError,
+    ResponseGoneError,
+    status_error,
+    translated,
+)
 from adapters.openai.event_stream import EventStream
 from adapters.openai.recording import Asking, Recording
 from adapters.openai.retry import Retrier, RetryPolicy
 from adapters.openai.wire import Fields
-from bot.errors import AssistantError, AssistantUnavailableError
+from bot.errors import AssistantError, AssistantUnavailableError, ThreadGoneError
 from bot.ports import Exchanges
 
 log = logging.getLogger(__name__)
@@ -164,7 +171,8 @@ class Client:
     async def delete(self, path: str) -> None:
         """Delete something; what is not there is as good as deleted."""
         do = partial(self._delete_once, path)
-        await self._retrier.call(do, retry_on=AssistantUnavailableError)
+        with suppress(ThreadGoneError, FileGoneError, ResponseGoneError):
+            await self._retrier.call(do, retry_on=AssistantUnavailableError)
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -50,6 +50,10 @@ class InDoubtError(AssistantUnavailableError):
     """The service may have done it and not said so; it was looked for, and is not there (yet)."""
 
 
+class FileGoneError(AssistantError):
+    """There is no such file at the service."""
+
+
 class BadRequestError(AssistantRefusedError):
     """The service does not accept what the request says (400, 422); without the part that it refuses, it may."""
 
@@ -168,7 +172,7 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
     """Which thing a 404 misses is told by the address alone: Azure's text says no more than "Resource not found"."""
     path = error.request.url.path
     if _FILE_PATH.search(path):
-        return AssistantError(what)
+        return FileGoneError(what)
     if "/threads/" in path and not _ASSISTANT_MISSING.search(error.message):
         return ThreadGoneError(what)
     if "/conversations/" in path or error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
@@ -13,11 +14,14 @@ from adapters.webchat.page import ALWAYS
 from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from adapters.webchat.uploads import Uploads
-from bot.ports import Conversations
+from bot.conversation import ConversationKey
 from httpkit.http_errors import RequestRefusedError
 
 _MAX_LISTED: Final = 200
 _MAX_TITLE: Final = 100  # characters
+Forget = Callable[[ConversationKey], Awaitable[None]]
+"""Ends the bot's work on a conversation, and deletes all that it has. Raises StorageError."""
+
 _ASSISTANT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
@@ -30,13 +34,13 @@ class ChatRoutes:
         transcripts: Transcripts,
         uploads: Uploads,
         tokens: Tokens,
-        conversations: Conversations,
+        forget: Forget,
         usual_assistant: str,
     ) -> None:
         self._transcripts = transcripts
         self._uploads = uploads
         self._tokens = tokens
-        self._conversations = conversations
+        self._forget = forget
         self._usual_assistant = usual_assistant
 
     def add_routes(self, app: web.Application) -> None:
@@ -88,9 +92,9 @@ class ChatRoutes:
         return web.Response(status=204)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        """Forget what was said and given. Whatever the bot still says there is not listed."""
+        """Delete what was said and given, and all that the bot has of it. What it still says there is not listed."""
         conversation = allowed(request, self._tokens)
-        await self._conversations.forget(conversation_key(conversation))
+        await self._forget(conversation_key(conversation))
         await self._transcripts.delete(conversation)
         await self._uploads.forget(conversation)
         return web.Response(status=204)

@@ -16,7 +16,7 @@ from adapters.webchat import connector, direct_line
 from adapters.webchat.activities import Parties
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
-from adapters.webchat.chats import ChatRoutes
+from adapters.webchat.chats import ChatRoutes, Forget
 from adapters.webchat.door import KEYS
 from adapters.webchat.page import ChatPage, PageWords
 from adapters.webchat.panel import Make, Panel, Read
@@ -68,6 +68,7 @@ class Surroundings:
     weather: Weather
     read: Read
     make: Make
+    forget: Forget
     restart: Callable[[], None] | None = None
 
 
@@ -105,7 +106,7 @@ def _parts(
             transcripts=transcripts,
             uploads=uploads,
             tokens=tokens,
-            conversations=around.conversations,
+            forget=around.forget,
             usual_assistant=settings.words.assistant_id,
         ),
         direct_line.DirectLine(

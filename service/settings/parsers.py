@@ -149,6 +149,15 @@ def lifetime_s(text: str) -> int:
     return int(text)
 
 
+def limit(text: str) -> int:
+    """A whole number from 1 on, or 0 for `off`."""
+    if text.lower() == "off":
+        return 0
+    if not re.fullmatch(r"[1-9][0-9]{0,14}", text):
+        raise ValueError("must be a whole number above 0, or off")
+    return int(text)
+
+
 def duration_s(text: str) -> float:
     """A time limit in seconds, above zero and at most a day."""
     try:

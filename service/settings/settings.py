@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from adapters.sandbox.guest_process import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
+from bot.limits import Limits
 from bot.reply import Extras
 from service.settings import table
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
@@ -21,6 +22,8 @@ _FOR_ANY_PROGRAM = frozenset(
     ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 )
 _OPENAI_URL = "https://api.openai.com/v1"
+_QUESTIONS_PER_MINUTE = 60  # of a person, in a company
+_TOKENS_PER_DAY = 10_000_000
 
 
 class SettingsError(ValueError):
@@ -192,6 +195,7 @@ class Settings:
     sandbox_python: Path
     sandbox_at_least: IsolationLevel | None  # as demanded in so many words
     run_deadline_s: float
+    limits: Limits
     functions: FunctionsSettings | None
     teams_app: TeamsApp
     log_level: LogLevel | None  # None: by where the log goes
@@ -238,6 +242,7 @@ class Settings:
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
             sandbox_at_least=reading.optional(table.SANDBOX_AT_LEAST),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
+            limits=_limits(reading),
             functions=_functions(reading, environ),
             teams_app=_teams_app(reading),
             log_level=reading.optional(table.LOG_LEVEL),
@@ -268,6 +273,18 @@ def _functions(reading: Reading, environ: Mapping[str, str]) -> FunctionsSetting
         folder=folder.resolve(),
         deadline_s=reading.value(table.FUNCTIONS_TIMEOUT_S),
         environment={"LANG": "C.UTF-8", **passed_on, **reading.for_functions},
+    )
+
+
+def _limits(reading: Reading) -> Limits:
+    """As they are set. By default people of a company share generously, and a bot for this machine has no limit."""
+    is_public = reading.has(table.MICROSOFT_APP_ID)
+    questions, tokens = reading.optional(table.LIMIT_QUESTIONS), reading.optional(table.LIMIT_TOKENS)
+    return Limits(
+        questions_per_minute=(_QUESTIONS_PER_MINUTE * is_public if questions is None else questions) or None,
+        tokens_per_day=(_TOKENS_PER_DAY * is_public if tokens is None else tokens) or None,
+        tenant_questions_per_minute=reading.value(table.LIMIT_TENANT_QUESTIONS) or None,
+        tenant_tokens_per_day=reading.value(table.LIMIT_TENANT_TOKENS) or None,
     )
 
 

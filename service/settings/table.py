@@ -296,6 +296,22 @@ FUNCTIONS_TIMEOUT_S: Final = Setting(
     "FUNCTIONS_TIMEOUT_S", parsers.duration_s, "30", "10",
     "Time limit for one call of such a function, in seconds; then its process is killed.")
 
+LIMIT_QUESTIONS: Final = Setting(
+    "LIMIT_QUESTIONS_PER_MINUTE", parsers.limit, None, "10",
+    "How many questions a person may ask in a minute; `off` for no limit. People at the limit are told when to ask "
+    "again. Limits hold for all replicas together.",
+    default_doc="60 with MicrosoftAppId, else off")
+LIMIT_TOKENS: Final = Setting(
+    "LIMIT_TOKENS_PER_DAY", parsers.limit, None, "500000",
+    "How many tokens, read and written, a person may use in a day (UTC); `off` for no limit.",
+    default_doc="10000000 with MicrosoftAppId, else off")
+LIMIT_TENANT_QUESTIONS: Final = Setting(
+    "LIMIT_TENANT_QUESTIONS_PER_MINUTE", parsers.limit, "off", "2000",
+    "The same for all people of a tenant together: questions a minute.")
+LIMIT_TENANT_TOKENS: Final = Setting(
+    "LIMIT_TENANT_TOKENS_PER_DAY", parsers.limit, "off", "1000000000",
+    "The same for all people of a tenant together: tokens a day.")
+
 TEAMS_APP_NAME: Final = Setting(
     "TEAMS_APP_NAME", parsers.app_name, None, "Math Tutor",
     "Name under which Teams shows the app; at most 23 characters, since a package for tests adds its stage.",
@@ -383,6 +399,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     ),
     "Running code": (TEAMSBOT_SANDBOX_PYTHON, SANDBOX_AT_LEAST, TEAMSBOT_RUN_DEADLINE_S),
     "Functions of your own": (FUNCTIONS_DIR, FUNCTIONS_TIMEOUT_S),
+    "Limits": (LIMIT_QUESTIONS, LIMIT_TOKENS, LIMIT_TENANT_QUESTIONS, LIMIT_TENANT_TOKENS),
     "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,
     "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
 }

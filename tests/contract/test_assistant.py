@@ -228,6 +228,21 @@ async def test_a_thread_that_is_gone_is_told_from_other_trouble(world: World) ->
     await assistant.cancel(nowhere, RunId("run_nowhere"))
 
 
+async def test_a_thread_and_a_file_are_deleted_and_once_more_is_no_error(world: World, tmp_path: Path) -> None:
+    # S14: deleting a chat left its thread and files at the service
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    await end_of(assistant, thread, await assistant.start(thread, ask(), RunName("turn")))
+    given = tmp_path / "a.csv"
+    given.write_bytes(b"a,b\n1,2\n")
+    file = await assistant.upload("a.csv", given)
+    for _ in range(2):
+        await assistant.delete_thread(thread)
+        await assistant.delete_file(file)
+    with pytest.raises(ThreadGoneError):
+        await end_of(assistant, thread, await assistant.start(thread, ask(), RunName("another turn")))
+
+
 async def test_a_thread_held_by_another_run_is_told_from_other_trouble(world: World) -> None:
     world.script = Script(takes_s=60)
     assistant = world.assistant()

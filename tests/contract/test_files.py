@@ -66,6 +66,20 @@ async def test_the_same_bytes_in_the_same_conversation_are_one_object(store: Fol
     assert (await store.put(KEY, "a.csv", b"2")).token != first.token
 
 
+async def test_a_deleted_file_is_gone_for_its_links_and_for_no_other_conversation(
+    store: FolderFiles | BlobFiles,
+) -> None:
+    mine, other = await store.put(KEY, "a.csv", b"1,2"), await store.put(OTHER, "a.csv", b"1,2")
+    for _ in range(2):
+        await store.delete(mine.token)
+    await store.delete("../links.key")
+    assert await store.read(mine.token) is None
+    served = await store.read(other.token)
+    assert served is not None
+    assert await store.put(KEY, "a.csv", b"1,2") == mine
+    assert await store.read(mine.token) is not None
+
+
 async def test_a_folder_holds_the_same_bytes_once(tmp_path: Path) -> None:
     store = in_folder(tmp_path)
     for _ in range(3):

@@ -31,6 +31,7 @@ from tests.support.fakes import (
     NoTurns,
     message,
 )
+from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 from tests.support.waiting import until
 
 FLOOD = 10_000
@@ -68,7 +69,13 @@ async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(t
     assistant, channel = SlowAssistant(), CountingChannel()
     writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures())
     outside = Outside(
-        assistant=assistant, channel=channel, conversations=MemoryConversations(), files=FakeIncoming(), writer=writer
+        assistant=assistant,
+        channel=channel,
+        conversations=MemoryConversations(),
+        belongings=MemoryBelongings(),
+        usage=MemoryUsage(),
+        files=FakeIncoming(),
+        writer=writer,
     )
     handler, apologise = partial(run_turn, outside=outside), partial(give_up, outside=outside)
     engine = Engine(ledger=SqliteLedger(SqliteFile(tmp_path / "l.sqlite")), handler=handler, give_up=apologise)

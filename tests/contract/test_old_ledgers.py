@@ -33,8 +33,15 @@ from storage.postgres import PostgresSession
 from storage.sqlite import SqliteFile
 from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
-from tests.support.fakes import FakeAssistant, FakeChannel, FakeIncoming, FakePictures, MemoryFiles
+from tests.support.fakes import (
+    FakeAssistant,
+    FakeChannel,
+    FakeIncoming,
+    FakePictures,
+    MemoryFiles,
+)
 from tests.support.ledger_fixtures import unfinished
+from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 from tests.support.old_ledger import (
     DONE,
     DONE_STEPS,
@@ -49,7 +56,7 @@ from tests.support.postgres_server import PostgresServer
 OF_MESSAGE = {
     "NOT READ": sentences.NOT_READ,
     "WELCOME": f"{sentences.WELCOME} {' '.join(sentences.STARTERS)}",
-    "HELP": sentences.HELP,
+    "HELP": f"{sentences.HELP} {' '.join(sentences.COMMANDS_OFFERED)}",
     "GIVEN UP": TurnGivenUpError.apology,
 }
 
@@ -195,6 +202,8 @@ async def test_every_turn_that_was_left_half_done_is_finished_and_nothing_done_i
         assistant=service,
         channel=people,
         conversations=store.conversations,
+        belongings=MemoryBelongings(),
+        usage=MemoryUsage(),
         files=incoming,
         writer=ReplyWriter(assistant=service, files=MemoryFiles(), pictures=FakePictures()),
         send_pauses_s=(),

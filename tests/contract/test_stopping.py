@@ -26,7 +26,15 @@ from bot.turn_record import STOPPED, Outcome
 from bot.turn_story import Outside, run_turn
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, function_call, text
-from tests.support.fakes import FakeChannel, FakeIncoming, FakePictures, MemoryConversations, MemoryFiles, message
+from tests.support.fakes import (
+    FakeChannel,
+    FakeIncoming,
+    FakePictures,
+    MemoryConversations,
+    MemoryFiles,
+    message,
+)
+from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 from tests.support.waiting import until
 
 SOON_S = 1.0
@@ -72,6 +80,8 @@ class Talk:
             assistant=assistant,
             channel=self.channel,
             conversations=self.conversations,
+            belongings=MemoryBelongings(),
+            usage=MemoryUsage(),
             files=self.incoming,
             writer=ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures()),
         )

@@ -32,6 +32,8 @@ class Endpoint(StrEnum):
     UPDATE_ASSISTANT = "update assistant"
     GET_ASSISTANT = "get assistant"
     CREATE_THREAD = "create thread"
+    DELETE_THREAD = "delete thread"
+    DELETE_FILE = "delete file"
     CREATE_RUN = "create run"
     LIST_RUNS = "list runs"
     GET_RUN = "get run"
@@ -124,6 +126,7 @@ class FakeAssistants:
         app = web.Application(client_max_size=2**26)
         for path, endpoint, handler in self._routes():
             method = "GET" if endpoint.startswith(("get", "list")) else "POST"
+            method = "DELETE" if endpoint.startswith("delete") else method
             app.router.add_route(method, f"/v1/{path}", self._serve(endpoint, handler))
         return app
 
@@ -137,6 +140,8 @@ class FakeAssistants:
             ("threads", Endpoint.CREATE_THREAD, lambda _, __: web.json_response(state.create_thread())),
             ("threads/{thread}/runs", Endpoint.CREATE_RUN, self._create_run),
             ("threads/{thread}/runs", Endpoint.LIST_RUNS, lambda r, _: _page(r, state.runs_of(_in(r, "thread")))),
+            ("threads/{thread}", Endpoint.DELETE_THREAD, self._delete_thread),
+            ("files/{file}", Endpoint.DELETE_FILE, self._delete_file),
             (run, Endpoint.GET_RUN, self._get_run),
             (f"{run}/cancel", Endpoint.CANCEL, self._cancel),
             (f"{run}/submit_tool_outputs", Endpoint.SUBMIT, self._submit),
@@ -257,6 +262,17 @@ class FakeAssistants:
 
     def _add_message(self, request: web.Request, body: Json) -> web.Response:
         return web.json_response(self.state.add_given(_in(request, "thread"), body))
+
+    def _delete_thread(self, request: web.Request, _body: Json) -> web.Response:
+        thread = _in(request, "thread")
+        self.state.delete_thread(thread)
+        return web.json_response({"id": thread, "object": "thread.deleted", "deleted": True})
+
+    def _delete_file(self, request: web.Request, _body: Json) -> web.Response:
+        file = _in(request, "file")
+        self.state.file(file)  # raises where there is none
+        del self.state.files[file]
+        return web.json_response({"id": file, "object": "file", "deleted": True})
 
     def _get_run(self, request: web.Request, _body: Any) -> web.Response:
         headers = {"openai-poll-after-ms": self.poll_after_ms} if self.poll_after_ms else {}

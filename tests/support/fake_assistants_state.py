@@ -130,6 +130,10 @@ class FakeState:
         self.messages[thread] = []
         return {"id": thread, "object": "thread", "created_at": 0, "metadata": {}, "tool_resources": {}}
 
+    def delete_thread(self, thread: str) -> None:
+        self._messages_of(thread)  # raises where there is none
+        del self.messages[thread]
+
     def create_run(self, thread: str, body: Json) -> FakeRun:
         self._messages_of(thread)
         active = next((run for run in self.runs.values() if run.thread == thread and run.is_active), None)

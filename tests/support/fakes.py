@@ -24,7 +24,7 @@ from bot.conversation import (
     ThreadId,
     typed,
 )
-from bot.errors import AttachmentError, StorageError, ThreadGoneError
+from bot.errors import AssistantUnavailableError, AttachmentError, StorageError, ThreadGoneError
 from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.history import MAX_PAST_TURNS, PastTurn
@@ -204,6 +204,7 @@ class FakeAssistant:
         self.on_the_way: list[RunEvent] = []  # yielded before each end
         self.never_settles = False
         self.cannot_find = False  # as a service that cannot be asked for runs by name
+        self.cannot_delete = False
         self.submitted: list[ToolOutput] = []
         self.cancelled: list[RunId] = []
         self.answer_with: Callable[[str], Answer] = lambda text: Answer(text=f"You said: {text}")
@@ -222,6 +223,16 @@ class FakeAssistant:
 
     async def forget(self, thread: ThreadId) -> None:
         self.forgotten.append(thread)
+
+    async def delete_thread(self, thread: ThreadId) -> None:
+        if self.cannot_delete:
+            raise AssistantUnavailableError("down")
+        self.gone.add(thread)
+
+    async def delete_file(self, file: FileRef) -> None:
+        if self.cannot_delete:
+            raise AssistantUnavailableError("down")
+        self.uploaded.pop(file, None)
 
     async def note(self, thread: ThreadId, ask: Ask) -> None:
         if thread in self.gone:
@@ -439,9 +450,12 @@ class MemoryFiles:
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
         if self.full:
             raise StorageError("disk full")
-        token = hashlib.sha256(str(key).encode() + data).hexdigest()
+        token = hashlib.sha256(str(key).encode() + data).hexdigest()[:32]
         self.kept[token] = data
         return StoredFile(token=token, name=name, size_bytes=len(data))
+
+    async def delete(self, token: str) -> None:
+        self.kept.pop(token, None)
 
 
 class PlainLinks(FileLinks):

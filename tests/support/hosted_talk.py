@@ -31,6 +31,7 @@ from tests.support.fakes import (
     MemoryFiles,
     message,
 )
+from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService
 
 LOOK_UP = FunctionDefinition(name="look_up", description="Looks up.", parameters={"type": "object", "properties": {}})
@@ -181,6 +182,8 @@ class HostedTalk:
             assistant=self.backend,
             channel=self.channel,
             conversations=self.conversations,
+            belongings=MemoryBelongings(),
+            usage=MemoryUsage(),
             files=self.incoming,
             writer=ReplyWriter(assistant=self.backend, files=self.files, pictures=FakePictures()),
             functions=self.functions,

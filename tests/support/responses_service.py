@@ -60,6 +60,7 @@ class To(StrEnum):
     UPLOAD = "upload"
     GET_FILE = "get file"
     DELETE_FILE = "delete file"
+    DELETE_RESPONSE = "delete response"
     LIST_MODELS = "list models"
     GET_MODEL = "get model"
 
@@ -179,6 +180,7 @@ class ResponsesService:
         routes: list[tuple[str, str, To, Handler]] = [
             ("POST", "responses", To.CREATE_RESPONSE, self._create_response),
             ("GET", "responses/{response}", To.GET_RESPONSE, self._get_response),
+            ("DELETE", "responses/{response}", To.DELETE_RESPONSE, self._delete_response),
             ("POST", "responses/{response}/cancel", To.CANCEL, self._cancel),
             ("GET", files, To.LIST_CONTAINER_FILES, self._list_container_files),
             ("GET", f"{files}/{{file}}/content", To.GET_CONTAINER_FILE, self._get_container_file),
@@ -374,6 +376,11 @@ class ResponsesService:
 
     async def _get_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
         return web.json_response(self._file(request)[0])
+
+    async def _delete_response(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        response = self.state.response(request.match_info["response"]).shown["id"]
+        del self.state.responses[response]
+        return web.json_response({"id": response, "object": "response", "deleted": True})
 
     async def _delete_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
         file = self._file(request)[0]["id"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import TurnState
+from bot.forgetting import RecordedFiles
+from bot.limits import NO_LIMITS, Limits
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -24,6 +26,7 @@ from tests.support.fakes import (
     MemoryFiles,
     message,
 )
+from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 
 
 @dataclass
@@ -31,6 +34,10 @@ class World:
     assistant: FakeAssistant = field(default_factory=FakeAssistant)
     channel: FakeChannel = field(default_factory=FakeChannel)
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
+    usage: MemoryUsage = field(default_factory=MemoryUsage)
+    limits: Limits = NO_LIMITS
+    now_s: float = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+    belongings: MemoryBelongings = field(default_factory=MemoryBelongings)
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     files: MemoryFiles = field(default_factory=MemoryFiles)
     pictures: FakePictures = field(default_factory=FakePictures)
@@ -46,8 +53,14 @@ class World:
             assistant=self.assistant,
             channel=self.channel,
             conversations=self.conversations,
+            belongings=self.belongings,
+            usage=self.usage,
+            limits=self.limits,
+            now_s=lambda: self.now_s,
             files=self.incoming,
-            writer=ReplyWriter(assistant=self.assistant, files=self.files, pictures=self.pictures),
+            writer=ReplyWriter(
+                assistant=self.assistant, files=RecordedFiles(self.files, self.belongings), pictures=self.pictures
+            ),
             functions=self.functions,
             send_pauses_s=(0, 0, 0),
         )

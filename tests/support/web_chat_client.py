@@ -200,5 +200,6 @@ def _around(client: aiohttp.ClientSession, page: LocalPage, api: Api, restarts: 
         weather=page.weather,
         read=api.read,
         make=api.make,
+        forget=api.forget,
         restart=lambda: restarts.append(time.monotonic()),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from adapters.openai.client import Client, path_to
+from adapters.openai.errors import BadRequestError, NoConversationsError
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_objects import Response, response_from
 from adapters.openai.responses.thread_state import Item, ThreadState
@@ -50,6 +52,16 @@ class Threads:
         self._busy_patience_s = busy_patience_s
         self._clock = clock
         self._sleep = sleep
+
+    async def open(self) -> ThreadId:
+        """A new conversation, or a chain of responses at a service that has none."""
+        try:
+            # Repeated freely: a conversation whose creation was not confirmed stays empty and does no harm.
+            reply = await self._client.post(path_to("conversations"), {}, repeatable=True)
+        except (NoConversationsError, BadRequestError):
+            log.info("service has no conversations; responses will be chained")
+            return ThreadId(f"{CHAIN}{uuid.uuid4().hex}")
+        return ThreadId(Fields(reply.body, "a conversation").text("id"))
 
     async def load(self, thread: ThreadId) -> ThreadState:
         """What this bot keeps of a thread."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -25,7 +24,6 @@ from adapters.openai.client import Client, JsonReply, path_to
 from adapters.openai.errors import (
     BadRequestError,
     ContainerGoneError,
-    NoConversationsError,
     NotDoneError,
     ResponseGoneError,
     ToolOutputMissingError,
@@ -35,7 +33,7 @@ from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_events import ResponseEventReader
 from adapters.openai.responses.response_objects import Assistance, ContainerFile, FileRules, Response, response_from
-from adapters.openai.responses.response_threads import CHAIN, LANDED, Threads, is_chain
+from adapters.openai.responses.response_threads import LANDED, Threads, is_chain
 from adapters.openai.responses.thread_state import Item, Start, ThreadState
 from adapters.openai.retry import Clock, Sleep
 from adapters.openai.wire import Fields
@@ -130,13 +128,7 @@ class ResponsesBackend(Assistant):
 
     @override
     async def open_thread(self, key: ConversationKey) -> ThreadId:
-        try:
-            # Repeated freely: a conversation whose creation was not confirmed stays empty and does no harm.
-            reply = await self._client.post(path_to("conversations"), {}, repeatable=True)
-        except (NoConversationsError, BadRequestError):
-            log.info("service has no conversations; responses will be chained")
-            return ThreadId(f"{CHAIN}{uuid.uuid4().hex}")
-        return ThreadId(Fields(reply.body, "a conversation").text("id"))
+        return await self._threads.open()
 
     @override
     async def upload(self, name: str, content: Path) -> FileRef:
@@ -150,6 +142,14 @@ class ResponsesBackend(Assistant):
                 while len(self._pictures) > _KEPT_PICTURES:
                     self._pictures.popitem(last=False)
         return FileRef(ref)
+
+    @override
+    async def delete_thread(self, thread: ThreadId) -> None:
+        await self._threads.delete(thread)
+
+    @override
+    async def delete_file(self, file: FileRef) -> None:
+        await self._client.delete(path_to("files", file))
 
     @override
     async def note(self, thread: ThreadId, ask: Ask) -> None:

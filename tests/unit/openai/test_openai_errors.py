@@ -13,7 +13,7 @@ import httpx2
 import openai
 import pytest
 
-from adapters.openai.errors import BadRequestError, NotDoneError, assistant_error, translated
+from adapters.openai.errors import BadRequestError, FileGoneError, NotDoneError, assistant_error, translated
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -168,7 +168,7 @@ def test_what_a_404_misses_is_told_by_its_address() -> None:
         return type(assistant_error(status_error(404, "Resource not found", url=f"https://ai.example/openai{path}")))
 
     assert missing("/threads/thread_1/messages") is ThreadGoneError
-    assert missing("/files/file-1/content") is AssistantError
+    assert missing("/files/file-1/content") is FileGoneError
     assert missing("/threads") is AssistantRefusedError, "the whole service is not there: nothing is gone"
 
 

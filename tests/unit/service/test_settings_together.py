@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.limits import Limits
 from service.settings import (
     AzureEndpoint,
     Backend,
@@ -279,3 +280,19 @@ def test_a_foundry_project_serves_assistants_by_identity() -> None:
 def test_an_api_version_of_assistants_belongs_to_that_backend() -> None:
     [told] = mistakes(ASSISTANTS_API_VERSION="v1")
     assert told == "ASSISTANTS_API_VERSION (environment) belongs to ASSISTANT_BACKEND=assistants."
+
+
+def test_limits_are_for_companies_unless_they_are_set() -> None:
+    teams = {
+        "MicrosoftAppId": "11111111-2222-3333-4444-555555555555",
+        "MicrosoftAppPassword": "secret",
+        "MicrosoftAppTenantId": "99999999-8888-7777-6666-555555555555",
+        "PUBLIC_URL": "https://bot.contoso.example",
+    }
+    assert Settings.read({}, NO_FILE).limits == Limits()
+    assert Settings.read(teams, NO_FILE).limits == Limits(questions_per_minute=60, tokens_per_day=10_000_000)
+    chosen = {"LIMIT_QUESTIONS_PER_MINUTE": "off", "LIMIT_TOKENS_PER_DAY": "5", "LIMIT_TENANT_TOKENS_PER_DAY": "7"}
+    read = Settings.read({**teams, **chosen}, NO_FILE).limits
+    assert read == Limits(tokens_per_day=5, tenant_tokens_per_day=7)
+    with pytest.raises(SettingsError, match="must be a whole number above 0, or off"):
+        Settings.read({"LIMIT_TOKENS_PER_DAY": "0"}, NO_FILE)

@@ -1,0 +1,93 @@
+"""What the bot does for a command, without the assistant."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from bot import sentences
+from bot.belongings import Belonging, newest_files
+from bot.conversation import Command, CommandName
+from bot.errors import AssistantError
+from bot.forgetting import forget_conversation, receipt
+from bot.language import _, ngettext, number
+from bot.limits import usage_report
+from bot.parts import FilesPart, Part, TextPart, WelcomePart
+from bot.turn import STOP_HEARD, Turn
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from bot.turn_story import Outside
+
+MAX_FILES_SHOWN: Final = 15
+_FORGET_DEADLINE_S: Final = 5.0
+_DELETE: Final = "delete"
+
+
+async def carry_out(turn: Turn, command: Command, outside: Outside) -> tuple[Part, ...]:
+    """Do what the command says; what the person is told. Everything may be done again after a crash.
+
+    Raises StorageError, AssistantError.
+    """
+    match command.name:
+        case CommandName.HELP:
+            return (WelcomePart(text=_(sentences.HELP), starters=sentences.COMMANDS_OFFERED),)
+        case CommandName.NEW:
+            await _begin_anew(turn, outside)
+            return (TextPart(text=_(sentences.NEW_DONE)),)
+        case CommandName.STOP:
+            done = sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT
+            return (TextPart(text=_(done)),)
+        case CommandName.FILES:
+            return await _files(command, outside)
+        case CommandName.USAGE:
+            asker = command.reference
+            report = await usage_report(asker, outside.usage, outside.limits, now_s=outside.now_s())
+            return (TextPart(text=report),)
+        case CommandName.FORGET:
+            forgotten = await forget_conversation(
+                command.key, outside.assistant, outside.writer.files, outside.conversations, outside.belongings
+            )
+            return (TextPart(text=receipt(forgotten, service_keeps=outside.service_keeps)),)
+
+
+async def _begin_anew(turn: Turn, outside: Outside) -> None:
+    """Forget the conversation here in any case, and at the service if it can be reached soon."""
+    thread = await outside.conversations.thread_of(turn.message.key)
+    if thread is not None:
+        try:
+            async with asyncio.timeout(_FORGET_DEADLINE_S):
+                await outside.assistant.forget(thread)
+        except (AssistantError, TimeoutError) as error:
+            why = str(error) or "no answer in time"
+            log.warning("thread not deleted at the service", extra={"turn": turn.id, "why": why})
+    await outside.conversations.forget(turn.message.key)
+
+
+async def _files(command: Command, outside: Outside) -> tuple[Part, ...]:
+    """The list of the conversation's files, or what became of one that is to be deleted."""
+    files = newest_files(await outside.belongings.of(command.key))
+    verb, *rest = command.argument.split(maxsplit=1) or [""]
+    if verb.lower() == _DELETE and rest:
+        return (TextPart(text=await _deleted(rest[0], files, command, outside)),)
+    if not files:
+        return (TextPart(text=_("There are no plots or files in this conversation yet.")),)
+    heading = ngettext("This conversation has {count} file:", "This conversation has {count} files:", len(files))
+    text = heading.format(count=number(len(files)))
+    if len(files) > MAX_FILES_SHOWN:
+        text = _("{text} The newest {count} are shown.").format(text=text, count=number(MAX_FILES_SHOWN))
+    shown = tuple(file.stored_file for file in files[:MAX_FILES_SHOWN])
+    return (TextPart(text=text), FilesPart(files=shown, as_links=True, can_be_deleted=True))
+
+
+async def _deleted(wanted: str, files: list[Belonging], command: Command, outside: Outside) -> str:
+    """Delete the file of this token or, said by a person, the newest one of this name."""
+    chosen = next((file for file in files if wanted == file.ref), None)
+    chosen = chosen or next((file for file in files if wanted.casefold() == file.name.casefold()), None)
+    if chosen is None:
+        return _("There is no such file in this conversation. /files lists those that there are.")
+    await outside.writer.files.delete(chosen.ref)
+    await outside.belongings.remove(command.key, chosen)
+    return _("Deleted: {name}. Its link no longer works.").format(name=chosen.name)

@@ -1,0 +1,85 @@
+"""What every store of belongings must do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from bot.belongings import Belonging, BelongingKind
+from bot.conversation import ActivityId, ConversationKey
+from bot.feedback import Feedback, Reaction
+from bot.ports import Belongings, FeedbackStore, Ledger
+from storage.belongings_postgres import PostgresBelongings
+from storage.belongings_sqlite import SqliteBelongings
+from storage.feedback_postgres import PostgresFeedback
+from storage.feedback_sqlite import SqliteFeedback
+from storage.ledger_postgres import PostgresLedger
+from storage.ledger_sqlite import SqliteLedger
+from storage.postgres import PostgresSession
+from storage.sqlite import SqliteFile
+from tests.support.fakes import message
+from tests.support.ledger_fixtures import accepted, started, unfinished
+from tests.support.postgres_server import PostgresServer
+
+KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
+OTHER = ConversationKey(channel="msteams", tenant="t", conversation="d")
+THREAD = Belonging(kind=BelongingKind.THREAD, ref="thread_1")
+PLOT = Belonging(kind=BelongingKind.PICTURE, ref="token", name="Übersicht.png", size_bytes=3_000_000_000)
+
+
+@dataclass
+class Store:
+    belongings: Belongings
+    ledger: Ledger
+    feedback: FeedbackStore
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        session = PostgresSession(server.url(server.new_database()))
+        made = Store(PostgresBelongings(session), PostgresLedger(session), PostgresFeedback(session))
+    else:
+        file = SqliteFile(tmp_path / "b.sqlite")
+        made = Store(SqliteBelongings(file), SqliteLedger(file), SqliteFeedback(file))
+    await started(made.ledger)
+    yield made
+    await made.ledger.stop()
+
+
+async def test_belongings_are_kept_once_in_their_order_and_removed(store: Store) -> None:
+    for each in (THREAD, PLOT, THREAD):
+        await store.belongings.add(KEY, each)
+    await store.belongings.add(OTHER, THREAD)
+    assert await store.belongings.of(KEY) == [THREAD, PLOT]
+    for _ in range(2):
+        await store.belongings.remove(KEY, THREAD)
+    assert await store.belongings.of(KEY) == [PLOT]
+    assert await store.belongings.of(OTHER) == [THREAD]
+
+
+async def test_the_records_of_ended_turns_are_forgotten_and_no_others(store: Store) -> None:
+    ended, running = await accepted(store.ledger, str(KEY), "m1"), await accepted(store.ledger, str(KEY), "m2")
+    elsewhere = await accepted(store.ledger, str(OTHER), "m1")
+    await store.ledger.save(ended, "reply/0", '"words"')
+    await store.ledger.end(ended)
+    await store.ledger.end(elsewhere)
+    assert await store.belongings.forget_turns(KEY) == 1
+    assert await store.belongings.forget_turns(KEY) == 0
+    assert [entry.number for entry in await unfinished(store.ledger)] == [running]
+    assert await store.belongings.forget_turns(OTHER) == 1
+
+
+async def test_feedback_of_a_conversation_is_forgotten(store: Store) -> None:
+    liked = message(conversation="c").reference
+    for reference in (liked, replace(liked, key=OTHER)):
+        number = await accepted(store.ledger, str(reference.key))
+        await store.ledger.save(number, "part/0", '"a1"')
+        await store.feedback.keep(Feedback(reference=reference, rated=ActivityId("a1"), reaction=Reaction.LIKE))
+    assert await store.belongings.forget_feedback(liked.key) == 1
+    assert await store.belongings.forget_feedback(liked.key) == 0
+    assert len(await store.feedback.page(0, 10)) == 1

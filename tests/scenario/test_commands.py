@@ -1,0 +1,70 @@
+"""Commands over real HTTP: files are listed, deleted and forgotten, and their links end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from tests.scenario.conftest import Person, Rig
+from tests.support.scripted_model import RunCode, ScriptedModel
+from tests.support.waiting import until
+
+CANARY = "canary-4711"
+PLOT = f"import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('{CANARY}')\nplt.show()"
+TABLE = f"open('/mnt/data/table.csv', 'w').write('{CANARY}')"
+
+
+async def asked_for_files(person: Person, model: ScriptedModel) -> None:
+    model.script.append(RunCode(code=f"{TABLE}\n{PLOT}", then="See [table](sandbox:/mnt/data/table.csv)."))
+    await person.ask(f"draw {CANARY}", parts=3)
+
+
+async def status(person: Person, url: str) -> int:
+    async with person.session.get(url) as response:
+        return response.status
+
+
+async def test_files_are_listed_and_one_is_deleted_by_its_button(rig: Rig, model: ScriptedModel) -> None:
+    async with rig.started() as person:
+        await asked_for_files(person, model)
+        _, card = await person.ask("/files", parts=2)
+        rows = card.cards[0]["body"]
+        links = [re.search(r"\((http[^)]*)\)", str(row))[1] for row in rows]  # type: ignore[index]
+        assert [await status(person, link) for link in links] == [200, 200]
+        button = rows[0]["columns"][1]["items"][0]["actions"][0]
+        await person.say("", value=button["data"])
+        *_, deleted = await person.connector.wait_for_messages(6)
+        assert deleted.text.startswith("Deleted: ")
+        assert [await status(person, link) for link in links] == [404, 200]
+
+
+async def test_forget_leaves_nothing_of_what_was_said_on_the_disk(rig: Rig, model: ScriptedModel) -> None:
+    # S14: after "delete chat" the links still answered 200, and files and words lay on disk
+    async with rig.started() as person:
+        await asked_for_files(person, model)
+        answers = person.connector.messages
+        links = re.findall(r"http[^\s)'\"]*/files/[^\s)'\"]*", str([posted.cards for posted in answers]))
+        assert {await status(person, link) for link in links} == {200}
+        [receipt] = await person.ask("/forget")
+        assert "- 1 thread" in receipt.text
+        assert {await status(person, link) for link in links} == {404}
+        await person.ask("a new beginning")
+    await until(lambda: not holders(rig.data_dir), deadline_s=5)
+
+
+async def test_a_limit_holds_after_a_restart_and_is_told_with_the_time_of_reset(rig: Rig, model: ScriptedModel) -> None:
+    limited = replace(rig, environ={**rig.environ, "LIMIT_TOKENS_PER_DAY": "10"})
+    async with limited.started() as person:
+        assert (await person.ask("first"))[0].text == "You said: first"
+        assert "Today: 1 question" in (await person.ask("/usage"))[0].text
+    async with limited.started() as person:
+        [told] = await person.ask("second")
+        assert "10 tokens for today" in told.text
+        assert re.search(r"at \d\d:\d\d UTC", told.text)
+        assert len(model.requests) == 1
+
+
+def holders(folder: Path) -> list[Path]:
+    """Files that still hold the canary."""
+    return [file for file in folder.rglob("*") if file.is_file() and CANARY.encode() in file.read_bytes()]

@@ -1,0 +1,134 @@
+"""Commands that people type or press: what they do, and what is told of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
+from bot.attachments import Attachment
+from bot.belongings import BelongingKind
+from bot.conversation import Command, CommandName, Question
+from bot.language import speaking
+from bot.parts import FilesPart, Part, WelcomePart
+from bot.turn_story import run_turn
+from tests.support.fakes import PNG, message
+from tests.support.turn_fixtures import World, texts
+
+KEY = message().key
+
+
+async def tell(world: World, text: str) -> list[Part]:
+    before = len(world.channel.said)
+    world.steps.clear()
+    await run_turn(world.turn(text), world.outside)
+    return world.channel.said[before:]
+
+
+async def world_with_files() -> World:
+    world = World()
+    world.incoming.kept["there"] = b"1,2"
+    world.assistant.files = {FileRef("plot"): PNG, FileRef("table"): b"a,b"}
+    world.assistant.answer_with = lambda _: Answer(
+        text="done",
+        images=(AnswerImage(file=FileRef("plot")),),
+        files=(AnswerFile(file=FileRef("table"), name="table.csv"),),
+    )
+    await run_turn(world.turn("draw", Attachment(name="given.csv", url="there")), world.outside)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "argument"),
+    [
+        (" /FILES ", CommandName.FILES, ""),
+        ("/files delete My Plot.png", CommandName.FILES, "delete My Plot.png"),
+        ("/Hilfe", CommandName.HELP, ""),
+        ("help", CommandName.HELP, ""),
+        ("Stop", CommandName.STOP, ""),
+        ("/vergeten", CommandName.FORGET, ""),
+    ],
+)
+def test_a_command_is_known_in_any_case_and_language(text: str, name: CommandName, argument: str) -> None:
+    command = message(text)
+    assert isinstance(command, Command)
+    assert (command.name, command.argument) == (name, argument)
+
+
+@pytest.mark.parametrize("text", ["/forget me not", "stop the clock at 5", "/unknown", "files", "/new plan", ""])
+def test_what_is_no_command_is_a_question(text: str) -> None:
+    assert isinstance(message(text), Question)
+
+
+async def test_help_offers_commands_to_press() -> None:
+    [card] = await tell(World(), "/help")
+    assert isinstance(card, WelcomePart)
+    assert all(name in card.text for name in CommandName)
+    assert {"/new", "/files", "/forget"} <= set(card.starters)
+
+
+async def test_files_lists_what_the_conversation_has_the_newest_first() -> None:
+    world = await world_with_files()
+    words, listed = await tell(world, "/files")
+    assert texts([words]) == "This conversation has 2 files:"
+    assert isinstance(listed, FilesPart)
+    assert listed.can_be_deleted
+    assert [file.name for file in listed.files] == ["table.csv", "plot-1.png"]
+
+
+async def test_a_conversation_without_files_says_so() -> None:
+    assert "no plots or files" in texts(await tell(World(), "/files"))
+
+
+async def test_a_file_is_deleted_by_its_name_or_its_token_and_by_nobody_elses_token() -> None:
+    world = await world_with_files()
+    _, listed = await tell(world, "/files")
+    assert isinstance(listed, FilesPart)
+    assert "Deleted: table.csv" in texts(await tell(world, "/files delete TABLE.csv"))
+    assert "Deleted: plot-1.png" in texts(await tell(world, f"/files delete {listed.files[1].token}"))
+    assert world.files.kept == {}
+    foreign = await world.files.put(message(conversation="other").key, "x", b"x")
+    assert "no such file" in texts(await tell(world, f"/files delete {foreign.token}"))
+    assert list(world.files.kept) == [foreign.token]
+
+
+async def test_forget_deletes_threads_files_plots_and_records_and_says_so() -> None:
+    # S14: after "delete chat" plots, files, messages and the thread were still there
+    world = await world_with_files()
+    await tell(world, "/new")
+    await tell(world, "again")
+    foreign = await world.files.put(message(conversation="other").key, "x", b"x")
+    world.belongings.ended_turns[KEY], world.belongings.opinions[KEY] = 12, 1
+    receipt = texts(await tell(world, "/forget"))
+    for line in (
+        "2 threads",
+        "1 file that you gave",
+        "1 plot",
+        "1 file that I made",
+        "the records of 12 messages",
+        "1 opinion",
+    ):
+        assert f"- {line}" in receipt
+    assert "What stays" in receipt
+    assert "provider" not in receipt
+    assert world.assistant.gone == set(world.assistant.threads)
+    assert (world.assistant.uploaded, list(world.files.kept)) == ({}, [foreign.token])
+    assert world.belongings.kept[KEY] == []
+    assert await world.conversations.thread_of(KEY) is None
+    assert "nothing left to forget" in texts(await tell(world, "/forget"))
+
+
+async def test_what_cannot_be_deleted_is_told_and_deleted_the_next_time() -> None:
+    world = await world_with_files()
+    world.assistant.cannot_delete = True
+    assert "2 things could not be deleted" in texts(await tell(world, "/forget"))
+    assert [each.kind for each in world.belongings.kept[KEY]] == [BelongingKind.UPLOAD, BelongingKind.THREAD]
+    world.assistant.cannot_delete = False
+    receipt = texts(await tell(world, "/forget"))
+    assert "1 thread\n" in receipt
+    assert "could not be deleted" not in receipt
+
+
+async def test_a_receipt_is_in_the_persons_language() -> None:
+    world = await world_with_files()
+    with speaking("de-DE"):
+        assert "1 Diagramm" in texts(await tell(world, "/vergessen"))
