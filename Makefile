@@ -13,7 +13,7 @@ help:  ## this list
 
 run:  ## start the bot on http://127.0.0.1:3978; the first time also make its environments
 	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments run
-	@$(venv)/python -m scripts.web_chat
+	@$(venv)/python -m scripts.chat_bundle
 	@exec $(venv)/teamsbot serve
 
 playground:  ## chat with the running bot in Microsoft's Agents Playground: make playground [BOT=http://...]
@@ -28,7 +28,7 @@ crash: environments-test  ## destruction that takes minutes: kills, full disks, 
 	@$(venv)/pytest -m "crash or not crash" -v -s tests/crash $(ARGS)
 
 bench: environments-test  ## speed and cost beside peers, each bot on a core of its own: make bench [ARGS="C=50 saturated"]
-	@$(venv)/python -m benchmarks.run $(ARGS)
+	@$(venv)/python -m benchmarks.bench $(ARGS)
 
 image: environments-test  ## build the Dockerfile without an engine, and try it: needs root, buildah, debootstrap
 	@$(venv)/python -m scripts.image_trial

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.commands import Command, run
+from scripts.child_commands import Command, run
 from scripts.node import Node, ensure_node, find_node
 from scripts.program import Program, running
 from scripts.progress import CACHE, step

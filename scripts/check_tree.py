@@ -1,7 +1,8 @@
 """What no linter knows about the tracked files: `python -m scripts.check_tree`.
 
 A registry's address or a path of somebody's machine in a file makes the project work in one place only; a file of more
-than 500 lines is two, though a list of tests may be longer.
+than 500 lines is two; two files of one name are confused; and what Bot Framework's deserialiser makes of an activity is
+looked at in one file only, because it loses fields.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scripts.progress import ROOT, CannotGoOnError, run_story
@@ -31,6 +32,8 @@ _FORBIDDEN = {
 # Words of this project's early dialect; docs/glossary.md has the standard ones. Data of others keeps its words.
 _OLD_WORD = re.compile(r"\b(?i:whoever|lest|borne|of ours)\b|\b(?:MOST|LONGEST)_[A-Z]")
 _MAY_HOLD_OLD_WORDS = frozenset(map(Path, ("CHANGELOG.md", "docs/glossary.md", "scripts/check_tree.py")))
+_DESERIALISES = re.compile(r"\bActivity\(\)\.deserialize\(|\bActivity\.(?:deserialize|from_dict)\(")
+_MAY_DESERIALISE = frozenset({Path("adapters/teams/endpoint.py")})
 _PROSE = frozenset((".py", ".md", ".js", ".html", ".css", ".toml"))
 
 
@@ -41,9 +44,22 @@ def faults(path: Path, text: str) -> Iterator[str]:
         yield from (f"{path}:{number}: {what}" for what, pattern in _FORBIDDEN.items() if pattern.search(line))
         if path.suffix in _PROSE and path not in _MAY_HOLD_OLD_WORDS and (old := _OLD_WORD.search(line)):
             yield f"{path}:{number}: {old[0]!r}: docs/glossary.md has a plainer word"
+        if _DESERIALISES.search(line) and path.parts[0] != "tests" and path not in _MAY_DESERIALISE:
+            yield f"{path}:{number}: activities are deserialised in {min(_MAY_DESERIALISE)} alone"
     longest = _MAX_TEST_LINES if path.parts[0] == "tests" else _MAX_LINES
     if path.suffix == ".py" and len(lines) > longest:
         yield f"{path}:{longest}: {len(lines)} lines; {longest} are enough"
+
+
+def faults_of_names(paths: Iterable[Path]) -> Iterator[str]:
+    """Each name that several Python files have, tests aside."""
+    by_name: dict[str, list[Path]] = {}
+    for path in paths:
+        if path.suffix == ".py" and path.parts[0] != "tests" and path.name != "__init__.py":
+            by_name.setdefault(path.name, []).append(path)
+    for same in by_name.values():
+        if len(same) > 1:
+            yield f"{same[0]}: also {', '.join(map(str, same[1:]))}; give each a name of its own"
 
 
 def _tracked() -> Iterator[tuple[Path, str]]:
@@ -59,7 +75,9 @@ def _tracked() -> Iterator[tuple[Path, str]]:
 
 
 def _check() -> None:
-    found = [fault for path, text in _tracked() for fault in faults(path, text)]
+    files = list(_tracked())
+    found = [fault for path, text in files for fault in faults(path, text)]
+    found += faults_of_names(path for path, _ in files)
     if found:
         print("\n".join(found))
         raise CannotGoOnError(f"{len(found)} faults in the files, listed above")

@@ -9,7 +9,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from scripts.commands import run
+from scripts.child_commands import run
 from scripts.node import Node, ensure_node
 from scripts.npm_package import NpmPackage, untar
 from scripts.progress import CACHE, CannotGoOnError, step

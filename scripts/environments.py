@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from scripts.commands import Command, run
+from scripts.child_commands import Command, run
 from scripts.progress import ROOT, alone, run_story, step
 from scripts.uv import PINS, VENV, install, uv
 

@@ -6,10 +6,10 @@ import sys
 
 from scripts.axe import ensure_axe
 from scripts.azurite import ensure_azurite
+from scripts.chat_bundle import ensure_web_chat
 from scripts.chromium import ensure_chromium
 from scripts.playground import ensure_playground
 from scripts.progress import alone, run_story
-from scripts.web_chat import ensure_web_chat
 
 
 def _fetch() -> None:

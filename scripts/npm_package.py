@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.commands import Command, run
+from scripts.child_commands import Command, run
 from scripts.node import Node
 from scripts.progress import CACHE, CannotGoOnError
 from scripts.uv import PINS

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scripts.commands import Command
+from scripts.child_commands import Command
 from scripts.node import Node, ensure_node, find_node
 from scripts.npm_package import NpmPackage
 from scripts.program import Program, running

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.commands import Command
+from scripts.child_commands import Command
 from scripts.progress import CannotGoOnError
 
 _LOOK_EVERY_S = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from scripts.commands import run
+from scripts.child_commands import run
 from scripts.progress import CACHE, ROOT
 
 PINS = ROOT / "scripts" / "pins"

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from scripts.commands import run
+from scripts.child_commands import run
 from scripts.environments import SANDBOX
 from scripts.progress import ROOT, run_story, step
 from scripts.uv import PINS, install, uv

@@ -25,9 +25,9 @@ from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRe
 from adapters.openai.assistant_setup import make_assistant
 from adapters.openai.client import Client
 from adapters.sandbox.process_tree import descendants
-from adapters.webchat.activities import CHANNEL
 from adapters.webchat.calls import Calls
 from adapters.webchat.page import PageWords
+from adapters.webchat.page_activities import CHANNEL
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat, page_url_of, service_url_of

@@ -14,8 +14,8 @@ from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.http_headers import content_disposition
 from storage.blob_container import BlobContainer, BlobsRefusedError
-from storage.file_names import safe_name
 from storage.file_tokens import CHECKED, KEY_BYTES, TOKEN, FileTokens
+from storage.stored_names import safe_name
 
 _KEY_NAME = "link-key"  # not as long as a token, so nobody can fetch it as a file
 _NAME = "name"  # metadata travel as headers, so the name is quoted

@@ -15,8 +15,8 @@ from bot.media import picture_type
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.atomic_write import write_atomically
-from storage.file_names import safe_name
 from storage.file_tokens import CHECKED, TOKEN, FileTokens
+from storage.stored_names import safe_name
 
 _CONTENT, _NAME = "content", "name"
 

@@ -10,10 +10,10 @@ import pytest
 
 from scripts.axe import AXE
 from scripts.azurite import azurite_is_here
+from scripts.chat_bundle import web_chat_is_here
 from scripts.chromium import find_chromium
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
-from scripts.web_chat import web_chat_is_here
 from tests.support.azurite_storage import Azurite, running_storage
 from tests.support.postgres_server import PostgresServer, postgres_programs, running_postgres
 

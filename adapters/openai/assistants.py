@@ -20,7 +20,6 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.event_stream import EventStream, RunEventReader
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
@@ -33,6 +32,7 @@ from adapters.openai.protocol import (
     run_from,
 )
 from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
+from adapters.openai.service_errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.wire import Fields
 from bot.answer import Answer, CodeCell, FileRef
 from bot.conversation import ConversationKey, ThreadId

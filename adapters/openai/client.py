@@ -22,7 +22,10 @@ from urllib.parse import quote
 import httpx2
 import openai
 
-from adapters.openai.errors import (
+from adapters.openai.event_stream import EventStream
+from adapters.openai.recording import Asking, Recording
+from adapters.openai.retry import Retrier, RetryPolicy
+from adapters.openai.service_errors import (
     FileGoneError,
     InDoubtError,
     NotDoneError,
@@ -30,9 +33,6 @@ from adapters.openai.errors import (
     status_error,
     translated,
 )
-from adapters.openai.event_stream import EventStream
-from adapters.openai.recording import Asking, Recording
-from adapters.openai.retry import Retrier, RetryPolicy
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError, ThreadGoneError
 from bot.ports import Exchanges

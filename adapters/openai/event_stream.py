@@ -13,8 +13,8 @@ from typing import Final
 
 import httpx2
 
-from adapters.openai.errors import translated
 from adapters.openai.protocol import run_from
+from adapters.openai.service_errors import translated
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
 from bot.run import Progress, RunEvent, RunPhase, Settled, TextSoFar

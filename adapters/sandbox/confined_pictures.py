@@ -9,9 +9,9 @@ from __future__ import annotations
 import uuid
 
 from adapters.sandbox.code_result import SandboxError
-from adapters.sandbox.limits import MB
 from adapters.sandbox.picture_header import PictureKind, read_picture_header, without_traps
 from adapters.sandbox.sandbox import Sandbox
+from adapters.sandbox.session_limits import MB
 
 MAX_SIDE_PX = 1024
 MAX_BYTES = 1 * MB

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestFile, GuestImage, ProtocolViolationError
-from adapters.sandbox.limits import Limits
 from adapters.sandbox.names import clean_name, unique_name
+from adapters.sandbox.session_limits import Limits
 
 LINE_BYTES = 16 * 1024
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -20,7 +20,6 @@ import orjson
 from adapters.sandbox.code_result import GuestEndedError, GuestLostError, SandboxError
 from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
-from adapters.sandbox.limits import Limits, Watched
 from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import (
     available_bytes,
@@ -30,6 +29,7 @@ from adapters.sandbox.process_tree import (
     signal_each,
     stopped_tree,
 )
+from adapters.sandbox.session_limits import Limits, Watched
 from adapters.sandbox.session_usage import SessionUsage
 
 END_DEADLINE_S = 5.0

@@ -22,8 +22,8 @@ from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
 from adapters.sandbox.escape_probes import escape_probes, successful_probes
 from adapters.sandbox.guest_process import Isolation, IsolationLevel
 from adapters.sandbox.landlock import Landlock
-from adapters.sandbox.limits import Limits
 from adapters.sandbox.session import Session
+from adapters.sandbox.session_limits import Limits
 
 log = logging.getLogger(__name__)
 

@@ -34,9 +34,9 @@ from adapters.sandbox.bubblewrap import (
 from adapters.sandbox.code_result import SandboxError
 from adapters.sandbox.guest_process import GuestDescriptors, Isolation, IsolationLevel
 from adapters.sandbox.landlock_guard import landlock_version
-from adapters.sandbox.limits import Limits
 from adapters.sandbox.process_tree import task_count
 from adapters.sandbox.seccomp import build_filter
+from adapters.sandbox.session_limits import Limits
 from adapters.sandbox.session_usage import DiskUsage, SessionUsage
 
 GUARD = Path(__file__).parent / "landlock_guard.py"

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from adapters.sandbox.limits import Limits
+from adapters.sandbox.session_limits import Limits
 
 CHUNK_BYTES = 64 * 1024
 MAX_CHUNKS_AT_END = 32  # more than the largest pipe holds, so that a code that goes on printing is left

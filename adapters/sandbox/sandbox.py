@@ -16,10 +16,10 @@ from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
 from adapters.sandbox.fair_slots import FairSlots
 from adapters.sandbox.guest_process import Isolation, IsolationLevel
 from adapters.sandbox.isolation import IsolationResult, select_isolation
-from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.names import is_safe_name
 from adapters.sandbox.orphan_guard import OrphanGuard
 from adapters.sandbox.session import Session
+from adapters.sandbox.session_limits import Limits, in_words
 
 log = logging.getLogger(__name__)
 

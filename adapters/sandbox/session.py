@@ -19,7 +19,7 @@ from adapters.sandbox.code_result import (
 )
 from adapters.sandbox.guest_events import CommandResult
 from adapters.sandbox.guest_process import GuestProcess, Isolation
-from adapters.sandbox.limits import Limits, broken_limit, in_words, watch
+from adapters.sandbox.session_limits import Limits, broken_limit, in_words, watch
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.process_tree import GONE, is_ending, memory_folder, socket_count, tasks
+from adapters.sandbox.session_limits import Limits, in_words
 
 WRITABLE_FOLDERS = ("mnt/data", "tmp", "dev/shm")
 MAX_MAPS_BYTES = (

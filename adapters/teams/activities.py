@@ -9,7 +9,7 @@ import orjson
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 
 from adapters.teams.access_list import is_guest
-from adapters.teams.attachments import attachments_in
+from adapters.teams.activity_attachments import attachments_in
 from adapters.teams.mentions import Mention, Quote, mentions_in, quotes_in, text_without, text_without_quotes
 from adapters.teams.message_html import MessageHtml, html_of
 from bot.cards import question_in

@@ -25,7 +25,7 @@ from urllib.parse import unquote_to_bytes, urljoin
 import aiohttp
 from typing_extensions import override
 
-from adapters.teams.attachments import DOWNLOAD_INFO, OUT_OF_REACH
+from adapters.teams.activity_attachments import DOWNLOAD_INFO, OUT_OF_REACH
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.file_places import FilePlace, FilePlaces
 from bot.attachments import MAX_FILE_BYTES, Attachment, too_large

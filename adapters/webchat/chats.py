@@ -8,9 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import conversation_key
-from adapters.webchat.door import allowed, from_own_page, read_object
 from adapters.webchat.page import ALWAYS
+from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_activities import conversation_key
 from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from adapters.webchat.uploads import Uploads

@@ -12,9 +12,9 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import Parties, activity_of_bot, is_message, message_for_bot
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
-from adapters.webchat.door import allowed, from_own_page, read_object
+from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_activities import Parties, activity_of_bot, is_message, message_for_bot
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from adapters.webchat.door import KEYS, cookie_name, has_page_key, same_text
+from adapters.webchat.page_access import KEYS, cookie_name, has_page_key, same_text
 from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES
 
 _FILES: Final = Path(__file__).parent / "page"

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from adapters.webchat.activities import MAX_TURNS, conversation_key
 from adapters.webchat.calls import Calls
-from adapters.webchat.door import allowed, from_own_page
+from adapters.webchat.page_access import allowed, from_own_page
+from adapters.webchat.page_activities import MAX_TURNS, conversation_key
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from bot.ports import TurnsOfConversation

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.door import allowed, from_own_page, read_object
+from adapters.webchat.page_access import allowed, from_own_page, read_object
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity

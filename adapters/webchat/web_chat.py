@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from adapters.webchat import connector, direct_line
-from adapters.webchat.activities import Parties
+from adapters.webchat import direct_line, page_connector
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import ChatRoutes, Forget
-from adapters.webchat.door import KEYS
 from adapters.webchat.page import ChatPage, PageWords
+from adapters.webchat.page_access import KEYS
+from adapters.webchat.page_activities import Parties
 from adapters.webchat.panel import Make, Panel, Read
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
@@ -48,7 +48,7 @@ class WebChatSettings:
 
 def service_url_of(address: str, key: str) -> str:
     """Where the bot's answers go. Nobody but the bot is given it, for it lets the bot's words in."""
-    return f"{address}{connector.ROOT}/{Tokens(key=key).connector_key}"
+    return f"{address}{page_connector.ROOT}/{Tokens(key=key).connector_key}"
 
 
 def page_url_of(address: str, key: str) -> str:
@@ -121,7 +121,7 @@ def _parts(
         ),
         TurnRoutes(tokens=tokens, transcripts=transcripts, turns=around.turns, calls=around.calls),
         WeatherRoutes(tokens=tokens, weather=weather, streams=streams, restart=around.restart),
-        connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties, weather=weather),
+        page_connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties, weather=weather),
     )
 
 

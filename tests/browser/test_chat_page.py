@@ -135,7 +135,7 @@ def test_what_is_missing_is_told_where_the_chat_would_be(page: Page, bot: Progra
     page.route("**/chat/webchat.js", lambda route: route.fulfill(status=404))
     page.goto(page_address(bot))
     page.evaluate("document.getElementById('missing').hidden = false")  # as the service does without the bundle
-    expect(page.get_by_text("python -m scripts.web_chat")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("python -m scripts.chat_bundle")).to_be_in_viewport(ratio=1)
     header = page.locator("header").bounding_box()
     assert header is not None
     assert header["height"] < 100

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from adapters.file_links import SignedLinks
-from adapters.webchat.activities import conversation_key
+from adapters.webchat.page_activities import conversation_key
 from adapters.webchat.transcripts import ConversationId
 from scripts.progress import CACHE
 from storage.file_tokens import FileTokens

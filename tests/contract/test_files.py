@@ -10,10 +10,10 @@ import pytest
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from storage.blob_container import BlobContainer
-from storage.file_names import safe_name
 from storage.file_tokens import FileTokens
 from storage.files_blob import BlobFiles
 from storage.files_folder import FolderFiles
+from storage.stored_names import safe_name
 from tests.support.azurite_storage import Azurite
 from tests.support.fakes import PNG
 

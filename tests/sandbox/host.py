@@ -20,8 +20,8 @@ import orjson
 
 from adapters.sandbox.code_result import CodeResult, SandboxError
 from adapters.sandbox.guest_process import IsolationLevel
-from adapters.sandbox.limits import MB, Limits
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
+from adapters.sandbox.session_limits import MB, Limits
 
 SECRET = "canary-7f3a91"
 

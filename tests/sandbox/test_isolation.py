@@ -12,7 +12,7 @@ from adapters.sandbox import seccomp
 from adapters.sandbox.bubblewrap import Bubblewrap, inspect_interpreter
 from adapters.sandbox.code_result import SandboxError
 from adapters.sandbox.isolation import candidates, probe
-from adapters.sandbox.limits import Limits
+from adapters.sandbox.session_limits import Limits
 from tests.sandbox.service import SANDBOX_PYTHON
 
 pytestmark = pytest.mark.skipif(

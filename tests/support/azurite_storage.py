@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scripts.azurite import running_azurite
-from scripts.commands import Command
+from scripts.child_commands import Command
 from scripts.node import Node
 from scripts.program import Program
 

@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote
 
-from adapters.openai.errors import context_error
 from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
 from adapters.openai.responses.thread_state import Item
+from adapters.openai.service_errors import context_error
 from adapters.openai.wire import Fields
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import PICTURE_ENDINGS, join_names

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.errors import BadRequestError, NoConversationsError
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_objects import Response, response_from
 from adapters.openai.responses.thread_state import Item, ThreadState
 from adapters.openai.retry import Clock, Sleep
+from adapters.openai.service_errors import BadRequestError, NoConversationsError
 from adapters.openai.wire import Fields
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, AssistantUnavailableError, ThreadBusyError

@@ -21,13 +21,6 @@ from typing import Any, Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, JsonReply, path_to
-from adapters.openai.errors import (
-    BadRequestError,
-    ContainerGoneError,
-    NotDoneError,
-    ResponseGoneError,
-    ToolOutputMissingError,
-)
 from adapters.openai.event_stream import EventStream, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.responses import response_objects as objects
@@ -36,6 +29,13 @@ from adapters.openai.responses.response_objects import Assistance, ContainerFile
 from adapters.openai.responses.response_threads import LANDED, Threads, is_chain
 from adapters.openai.responses.thread_state import Item, Start, ThreadState
 from adapters.openai.retry import Clock, Sleep
+from adapters.openai.service_errors import (
+    BadRequestError,
+    ContainerGoneError,
+    NotDoneError,
+    ResponseGoneError,
+    ToolOutputMissingError,
+)
 from adapters.openai.wire import Fields
 from bot.answer import Answer, FileRef
 from bot.attachments import PICTURE_ENDINGS

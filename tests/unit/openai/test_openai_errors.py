@@ -13,7 +13,7 @@ import httpx2
 import openai
 import pytest
 
-from adapters.openai.errors import BadRequestError, FileGoneError, NotDoneError, assistant_error, translated
+from adapters.openai.service_errors import BadRequestError, FileGoneError, NotDoneError, assistant_error, translated
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.sandbox.code_result import GuestEndedError, ProtocolViolationError
 from adapters.sandbox.guest_events import LINE_BYTES, PNG_SIGNATURE, CommandResult, EventReader
-from adapters.sandbox.limits import Limits
+from adapters.sandbox.session_limits import Limits
 
 LIMITS = Limits(image_count=2, image_total_bytes=50, result_file_count=2, result_file_total_bytes=50)
 DONE: dict[str, Any] = {"event": "done", "number": 7, "ending": "ok"}

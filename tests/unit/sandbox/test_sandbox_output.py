@@ -6,8 +6,8 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.limits import Limits, in_words
 from adapters.sandbox.output import KeptText, OutputPipe
+from adapters.sandbox.session_limits import Limits, in_words
 
 LIMITS = Limits(log_bytes=100, output_bytes=1000)
 

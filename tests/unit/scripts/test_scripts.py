@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scripts import npm_package
-from scripts.check_tree import faults
-from scripts.commands import run
+from scripts.check_tree import faults, faults_of_names
+from scripts.child_commands import run
 from scripts.npm_package import NpmPackage
 from scripts.program import running
 from scripts.progress import CannotGoOnError
@@ -108,3 +108,15 @@ def test_a_word_of_the_early_dialect_is_refused_in_prose_and_code_but_not_in_dat
 
 def test_a_word_that_holds_an_old_one_is_none() -> None:
     assert not list(faults(Path("docs/page.md"), "airborne, the latest, hours of hours, almost_all"))
+
+
+def test_two_files_of_one_name_are_a_fault_and_tests_and_packages_are_none() -> None:
+    names = ["bot/a.py", "storage/a.py", "tests/a.py", "bot/__init__.py", "storage/__init__.py", "docs/a.md"]
+    [fault] = faults_of_names(map(Path, names))
+    assert fault.startswith("bot/a.py: also storage/a.py")
+
+
+def test_activities_are_deserialised_in_one_file() -> None:
+    line = "activity = Activity().deserialize(fields)"
+    assert list(faults(Path("adapters/teams/endpoint.py"), line)) == []
+    assert len(list(faults(Path("adapters/teams/handler.py"), line))) == 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessToken
 
-from adapters.teams.attachments import DOWNLOAD_INFO
+from adapters.teams.activity_attachments import DOWNLOAD_INFO
 from adapters.teams.bot_token import BotToken
 from adapters.teams.file_places import FilePlaces
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles

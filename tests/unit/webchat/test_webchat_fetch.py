@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scripts import npm_package
+from scripts.chat_bundle import fetch
 from scripts.npm_package import NpmPackage
 from scripts.progress import CannotGoOnError
-from scripts.web_chat import fetch
 from tests.support.npm_registry import registry_with, tarball
 
 

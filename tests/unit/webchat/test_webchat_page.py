@@ -59,7 +59,7 @@ async def test_the_page_says_what_to_run_when_web_chat_was_not_fetched(tmp_path:
         async with site.client.get(f"{site.address}/chat/webchat.js") as response:
             assert response.status == 404
     assert '<div class="notice" id="missing" >' in page
-    assert "python -m scripts.web_chat" in page
+    assert "python -m scripts.chat_bundle" in page
 
 
 async def test_the_page_does_not_ask_for_what_is_here(site: Site) -> None:

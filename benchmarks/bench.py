@@ -1,4 +1,4 @@
-"""Run the benchmark: `make bench`, or `python -m benchmarks.run C=50 saturated` for some cells only."""
+"""Run the benchmark: `make bench`, or `python -m benchmarks.bench C=50 saturated` for some cells only."""
 
 from __future__ import annotations
 

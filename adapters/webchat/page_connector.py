@@ -12,8 +12,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.webchat.activities import Parties, activity_of_bot, deletion
-from adapters.webchat.door import from_bot, read_object
+from adapters.webchat.page_access import from_bot, read_object
+from adapters.webchat.page_activities import Parties, activity_of_bot, deletion
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import conversation_id
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts

@@ -1,4 +1,4 @@
-"""Web Chat, which the local chat page shows: `python -m scripts.web_chat` fetches it where it is missing.
+"""Web Chat, which the local chat page shows: `python -m scripts.chat_bundle` fetches it where it is missing.
 
 The page says what to run when it is not here, and the rest of the bot does without, so a start goes on without it too.
 """
