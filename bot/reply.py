@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
+from bot.attachments import ENDINGS
 from bot.conversation import ConversationKey
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
@@ -241,7 +242,10 @@ def parted_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
     if found is None or not text[: found.start()].strip():
         return text, ()
     questions = [line.strip().strip('"*_`“”„') for line in _LIST_MARK.sub("", found[1]).splitlines() if line.strip()]
-    if any(len(question) > MAX_FOLLOW_UP_CHARS or not question for question in questions):
+    # Pressed, a question is the person's own words: one with a host in it would make that host's links clickable.
+    hosts = NO_LINKS.with_words("\n".join(questions)).hosts
+    names_host = any(not host.endswith(ENDINGS) for host in hosts)
+    if names_host or any(len(question) > MAX_FOLLOW_UP_CHARS or not question for question in questions):
         return text, ()
     return text[: found.start()].rstrip(), tuple(questions[:MAX_FOLLOW_UPS])
 

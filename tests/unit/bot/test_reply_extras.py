@@ -76,6 +76,11 @@ def test_questions_at_the_end_of_an_answer_become_buttons_of_its_last_part(headi
     assert marks_of(parts[-1]).follow_ups == ("Is it convex?", "Where is the minimum?", "Plot it.")
 
 
+def test_a_question_may_name_a_file() -> None:
+    text = "It is 12.\n\nYou could ask next:\n- Plot sales.csv by month?"
+    assert parted_follow_ups(text) == ("It is 12.", ("Plot sales.csv by month?",))
+
+
 def test_where_others_read_along_the_questions_stay_words() -> None:
     text = "It is 12.\n\nYou could ask next:\n- Is it convex?"
     [part] = written(Answer(text=text), alone=False)
@@ -91,6 +96,8 @@ def test_where_others_read_along_the_questions_stay_words() -> None:
         "It is 12.\n\nYou could ask next:\n- 1\n- 2\n- 3\n- 4",
         "You could ask next: your teacher.",
         "It is 12.\n\nYou could ask next:\n- a?\n\nBye.",
+        "It is 12.\n\nYou could ask next:\n- Is https://evil.example/a right?",
+        "It is 12.\n\nYou could ask next:\n- What does evil.example say?",
     ],
 )
 def test_what_is_no_short_list_of_questions_at_the_end_stays_as_it_is(text: str) -> None:
