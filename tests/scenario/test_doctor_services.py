@@ -17,6 +17,10 @@ from aiohttp.test_utils import unused_port
 from service.manifest import AppFacts, Stage, write_package
 from tests.support.doctor_runs import KEY, SECRET, TEAMS, doctor, findings, says, serving, with_issuer
 from tests.support.entra_server import EntraServer
+from tests.support.responses_service import KEY as STAND_IN_KEY
+from tests.support.responses_service import MODEL as STAND_IN_MODEL
+from tests.support.responses_service import Provider, ResponsesService
+from tests.support.responses_tutor import tutor_brain
 from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, key_entry
 
 # ---- the bot's own token ----
@@ -262,6 +266,22 @@ async def test_a_hosted_model_is_asked_by_the_responses_api(tmp_path: Path) -> N
         found = await findings(environ, "model")
     says(found["model"], "warn", f"gpt-9 answers, but is switched off on {day}", "successor")
     assert "POST /v1/responses" in asked
+
+
+async def test_the_whole_diagnosis_of_a_hosted_bot_passes_up_to_a_real_plot(tmp_path: Path) -> None:
+    async with tutor_brain() as brain, ResponsesService(Provider.OPENAI) as service:
+        service.state.brain = brain
+        environ = {
+            "ASSISTANT_BACKEND": "responses",
+            "OPENAI_BASE_URL": service.base_url,
+            "OPENAI_API_KEY": STAND_IN_KEY,
+        }
+        found = await findings(
+            environ | {"MODEL": STAND_IN_MODEL, "PORT": str(unused_port()), "DATA_DIR": str(tmp_path)}
+        )
+    says(found["model"], "pass", f"{STAND_IN_MODEL} at 127.0.0.1")
+    says(found["turn"], "pass", "the picture of its card was fetched")
+    assert "fail" not in {check["status"] for check in found.values()}
 
 
 async def test_an_azure_deployment_that_is_missing(tmp_path: Path) -> None:

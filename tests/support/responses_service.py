@@ -270,6 +270,8 @@ class ResponsesService:
         if agent is None and body["model"] not in self.models:
             code = "DeploymentNotFound" if self.provider is Provider.AZURE else "model_not_found"
             raise RefusalError(404, f"The model '{body['model']}' does not exist.", code)
+        if isinstance(body["input"], str):  # short for one message of a person
+            body["input"] = [{"type": "message", "role": "user", "content": body["input"]}]
         for part in (part for item in body["input"] for part in item.get("content", ()) if isinstance(part, dict)):
             if part["type"] == "input_image" and part.get("file_id") and self.provider is not Provider.OPENAI:
                 raise RefusalError(400, "Images cannot be referred to by file_id.")
