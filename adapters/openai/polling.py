@@ -77,6 +77,7 @@ class Poller:
         try:
             interval_s = self._pace.first_s
             seen: Polled | None = None
+            is_failing = False
             retry_after_s: float | None
             trouble = AssistantUnavailableError("there was no time to fetch the run")
             while (left_s := give_up_at - self._clock()) > 0:
@@ -84,8 +85,11 @@ class Poller:
                     result = await fetch(left_s)
                 except AssistantUnavailableError as error:
                     trouble, retry_after_s = error, error.retry_after_s or self._pace.after_trouble_s
-                    log.warning("run not fetched; trying again", extra={"why": str(error)})
+                    level = logging.DEBUG if is_failing else logging.WARNING  # an outage is told once, not each second
+                    log.log(level, "run not fetched; trying again", extra={"why": str(error)})
+                    is_failing = True
                 else:
+                    is_failing = False
                     previous, seen, retry_after_s = seen, result.run, result.poll_after_s
                     if previous is None or seen.event != previous.event:
                         yield seen.event

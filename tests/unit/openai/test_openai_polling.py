@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from itertools import chain, repeat
@@ -111,6 +112,12 @@ async def test_a_service_that_is_down_all_the_time_is_told_by_its_last_error() -
     with pytest.raises(AssistantUnavailableError, match="down"):
         await follow(time, repeat(UNWELL))
     assert time.now_s == pytest.approx(1600.0)
+
+
+async def test_each_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "adapters.openai.polling")
+    await follow(Time(), [WORKING, *repeat(UNWELL, 50), WORKING, WORKING, UNWELL, DONE])
+    assert [record.message for record in caplog.records] == ["run not fetched; trying again"] * 2
 
 
 @pytest.mark.parametrize("error", [AssistantRefusedError("401"), ThreadGoneError("404")])
