@@ -95,6 +95,7 @@ class LocalPage:
                 can_connect=self.settings.endpoint is None,
             ),
         )
+        has_threads = self.settings.backend is not Backend.RESPONSES
         around = Surroundings(
             session=bot.session,
             transcripts=self.transcripts,
@@ -102,8 +103,8 @@ class LocalPage:
             turns=bot.stores.timelines,
             calls=self.calls,
             weather=self.weather,
-            read=partial(_read, bot.client),
-            make=partial(_make, bot.client, self.settings),
+            read=partial(_read, bot.client) if has_threads else None,
+            make=partial(_make, bot.client, self.settings) if has_threads else None,
             forget=bot.forget,
             restart=partial(restart_program, port.getsockname()[1], setting=setting)
             if sys.platform == "linux"

@@ -42,10 +42,14 @@ class PageWords:
 class ChatPage:
     """Serves the page. `picture_sources` are where plots and uploads come from, `bundle` where Web Chat lies."""
 
-    def __init__(self, *, words: PageWords, picture_sources: Sequence[str], bundle: Path) -> None:
+    def __init__(
+        self, *, words: PageWords, picture_sources: Sequence[str], bundle: Path, has_threads: bool = True
+    ) -> None:
+        """`has_threads`: the assistant's service can be asked for its assistants, threads and runs."""
         self._words = words
         self._picture_sources = picture_sources
         self._bundle = bundle
+        self._has_threads = has_threads
         self._page = Template((_FILES / "index.html").read_text("utf-8"))
 
     def add_routes(self, app: web.Application) -> None:
@@ -72,6 +76,9 @@ class ChatPage:
             takes=",".join(ENDINGS),
             max_bytes=MAX_FILE_BYTES,
             max_files=MAX_FILES,
+            threads="yes" if self._has_threads else "no",
+            threads_hidden="" if self._has_threads else "hidden",
+            no_threads_hidden="hidden" if self._has_threads else "",
             connect_hidden="" if words.can_connect else "hidden",
             missing_hidden="hidden" if self._bundle.is_file() else "",
         )

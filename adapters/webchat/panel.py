@@ -27,6 +27,7 @@ Read = Callable[[str, Mapping[str, object]], Awaitable[object]]
 Make = Callable[[str, str], Awaitable[object]]
 """Make an assistant of this name and these instructions; its JSON. Raises AssistantError."""
 
+_NO_THREADS: Final = "The model's service has no assistants or threads to show. Each turn lists the calls it made."
 _ANSWER_DEADLINE_S: Final = 10.0
 _MAX_NAME: Final = 256  # characters, as the API has it
 _MAX_INSTRUCTIONS: Final = 32_768  # characters, likewise: the longest that all such services take
@@ -41,8 +42,15 @@ class Panel:
     """Reads, of threads only those that the conversation has or had; and makes assistants."""
 
     def __init__(
-        self, *, tokens: Tokens, conversations: Conversations, turns: TurnsOfConversation, read: Read, make: Make
+        self,
+        *,
+        tokens: Tokens,
+        conversations: Conversations,
+        turns: TurnsOfConversation,
+        read: Read | None,
+        make: Make | None,
     ) -> None:
+        """`read` and `make` are None for a service without assistants and threads, such as the Responses API."""
         self._tokens = tokens
         self._conversations = conversations
         self._turns = turns
@@ -71,10 +79,14 @@ class Panel:
         thread = readable["thread"]
         if thread is not None and not await self._had(conversation, ThreadId(thread)):
             raise RequestRefusedError(403, "ForeignThread", "This conversation has another thread.")
+        if self._read is None:
+            raise RequestRefusedError(404, "NoThreads", _NO_THREADS)
         return web.json_response(await _answer(self._read(path, dict(request.query))))
 
     async def _new_assistant(self, request: web.Request) -> web.Response:
         allowed(request, self._tokens)
+        if self._make is None:
+            raise RequestRefusedError(404, "NoThreads", _NO_THREADS)
         wish = await read_object(request)
         name, instructions = wish.get("name"), wish.get("instructions")
         if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME:

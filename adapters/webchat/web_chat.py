@@ -58,7 +58,11 @@ def page_url_of(address: str, key: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the page's server works with. `restart` is None where the program cannot begin again by itself."""
+    """What the page's server works with.
+
+    `read` and `make` are None for a service without assistants and threads; `restart` where the program cannot begin
+    again by itself.
+    """
 
     session: aiohttp.ClientSession
     transcripts: Transcripts
@@ -66,8 +70,8 @@ class Surroundings:
     turns: TurnsOfConversation
     calls: Calls
     weather: Weather
-    read: Read
-    make: Make
+    read: Read | None
+    make: Make | None
     forget: Forget
     restart: Callable[[], None] | None = None
 
@@ -100,7 +104,12 @@ def _parts(
     uploads = Uploads(folder=settings.uploads, address=settings.address)
     uploads.open()
     return (
-        ChatPage(words=settings.words, picture_sources=(settings.files_url, settings.address), bundle=settings.bundle),
+        ChatPage(
+            words=settings.words,
+            picture_sources=(settings.files_url, settings.address),
+            bundle=settings.bundle,
+            has_threads=around.read is not None,
+        ),
         uploads,
         ChatRoutes(
             transcripts=transcripts,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -103,6 +105,38 @@ async def test_a_conversation_moves_to_another_service_and_back(hosted: Rig, ser
     async with hosted.started() as person:
         [fresh] = await person.ask("What is 1 + 1?")
         assert "another service" not in fresh.text, "/new forgets at every service"
+
+
+async def test_the_chat_page_of_a_hosted_bot_shows_turns_and_calls_and_claims_no_threads(
+    hosted: Rig, service: ResponsesService
+) -> None:
+    async with hosted.started() as person:
+        url = person.bot_url
+        async with person.session.post(f"{url}/chat/tokens", json={}) as response:
+            opened = await response.json()
+        allowed = {"Authorization": f"Bearer {opened['token']}"}
+        activities = f"{url}/v3/directline/conversations/{opened['conversation']}/activities"
+        said = {"type": "message", "text": "What is 6 * 7?", "from": {"id": "user"}}
+        async with person.session.post(activities, json=said, headers=allowed) as response:
+            assert response.status == 200
+
+        async def turns(number: str = "") -> Any:
+            async with person.session.get(f"{url}/chat/turns{number}", headers=allowed) as response:
+                return await response.json()
+
+        async with asyncio.timeout(20):
+            while not (listed := await turns()) or not listed[0]["ended_at_s"]:
+                await asyncio.sleep(0.05)
+        [turn] = listed
+        shown = await turns(f"/{turn['number']}")
+        assert ("POST", "/responses") in [(call["method"], call["path"]) for call in shown["calls"]]
+        assert "reply/0" in [step["name"] for step in shown["steps"]]
+        called = len(service.calls)
+        async with person.session.get(f"{url}/chat/api/assistants", headers=allowed) as response:
+            assert (response.status, (await response.json())["error"]["code"]) == (404, "NoThreads")
+        async with person.session.get(url) as response:
+            assert 'data-threads="no"' in await response.text()
+        assert len(service.calls) == called, "nothing is asked of a service that does not have it"
 
 
 CODE = """```python

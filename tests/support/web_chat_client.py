@@ -157,8 +157,10 @@ class Site:
 
 
 @asynccontextmanager
-async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "a key") -> AsyncIterator[Site]:
-    """One life of the server; a folder that was used before goes on."""
+async def running_site(
+    folder: Path, *, bundle: Path | None = None, key: str = "a key", has_threads: bool = True
+) -> AsyncIterator[Site]:
+    """One life of the server; a folder that was used before goes on. `has_threads`: so does the assistant's service."""
     bot, api = Bot(), Api()
     port = take_port("127.0.0.1", 0)
     address = url_of(port)
@@ -179,7 +181,7 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
     async with (
         aiohttp.ClientSession(timeout=limits) as client,
         open_local_page(Settings.read({"DATA_DIR": str(folder)}, Path("no .env file"))) as page,
-        open_web_chat(settings, _around(client, page, api, restarts), app),
+        open_web_chat(settings, _around(client, page, api, restarts, has_threads=has_threads), app),
     ):
         runner = HttpRunner(app, shutdown_timeout_s=0.1)
         await runner.setup()
@@ -190,7 +192,9 @@ async def running_site(folder: Path, *, bundle: Path | None = None, key: str = "
             await runner.cleanup()
 
 
-def _around(client: aiohttp.ClientSession, page: LocalPage, api: Api, restarts: list[float]) -> Surroundings:
+def _around(
+    client: aiohttp.ClientSession, page: LocalPage, api: Api, restarts: list[float], *, has_threads: bool
+) -> Surroundings:
     return Surroundings(
         session=client,
         transcripts=page.transcripts,
@@ -198,8 +202,8 @@ def _around(client: aiohttp.ClientSession, page: LocalPage, api: Api, restarts: 
         turns=api,
         calls=page.calls,
         weather=page.weather,
-        read=api.read,
-        make=api.make,
+        read=api.read if has_threads else None,
+        make=api.make if has_threads else None,
         forget=api.forget,
         restart=lambda: restarts.append(time.monotonic()),
     )

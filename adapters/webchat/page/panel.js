@@ -12,7 +12,7 @@ export function showPanel({ token, assistant }) {
   let waiting;
 
   async function draw() {
-    const [assistants, unfinished] = await Promise.all([api("/assistants?limit=100"), turns.draw()]);
+    const [assistants, unfinished] = await Promise.all([hasThreads() ? api("/assistants?limit=100") : { data: [] }, turns.draw()]);
     const hereFirst = [...assistants.data].sort((one, other) => (other.id === assistant) - (one.id === assistant));
     renew(byId("assistants"), hereFirst.map((one) => assistantEntry(one, one.id === assistant, api)));
     if (unfinished) refresh(AGAIN_MS);
@@ -45,6 +45,9 @@ function assistantEntry(assistant, answers, api) {
   entry.dataset.drawnFrom = drawnFrom;
   return entry;
 }
+
+// Whether the assistant's service has assistants, threads and runs to read; the Responses API has none.
+export const hasThreads = () => document.body.dataset.threads === "yes";
 
 // A call that only reads, made by a click.
 export function readCall(path, api) {

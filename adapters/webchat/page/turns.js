@@ -1,6 +1,6 @@
 // The turns of the chat, newest first. Each is looked into when it is unfolded: many turns cost little.
 import { answerTo, block, byId, el, renew, short } from "/chat/files/dom.js";
-import { readCall } from "/chat/files/panel.js";
+import { hasThreads, readCall } from "/chat/files/panel.js";
 import { timeLine } from "/chat/files/timeline.js";
 
 const ENDED = ["completed", "failed", "cancelled", "expired", "incomplete"];
@@ -51,6 +51,7 @@ export function turnList({ token, api }) {
   }
 
   async function runsOf(turn) {
+    if (!hasThreads()) return [];
     if (endedRuns.has(turn.name)) return endedRuns.get(turn.name);
     const lists = await Promise.all(turn.threads.map((thread) => api(`/threads/${thread}/runs?order=desc&limit=100`)));
     const own = lists.flatMap((list) => list.data).filter((run) => [turn.name, `${turn.name} again`].includes(run.metadata?.turn));
@@ -84,7 +85,7 @@ function inside(turn, runs, api) {
       ...steps.flatMap((step) => step.step_details.tool_calls ?? []).flatMap(toolCall),
     ]).filter(Boolean),
     el("h4", { textContent: "API calls" }),
-    ...(turn.calls.length ? turn.calls.map((call) => recorded(turn.number, call, api)) : [el("p", { textContent: none(turn, runs) })]),
+    ...(turn.calls.length ? turn.calls.map((call) => recorded(turn.number, call, api)) : [el("p", { textContent: none(turn) })]),
     ...(runs.length ? [el("h4", { textContent: "Read now" })] : []),
     ...runs.flatMap(({ run }) => further(run)).map((path) => readCall(path, api)),
     el("p", { className: "code" }, `Turn ${turn.code}: `, el("code", { textContent: `teamsbot explain ${turn.code}` })),
@@ -94,7 +95,7 @@ function inside(turn, runs, api) {
 const used = ({ input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs }) =>
   `Tokens: ${input_tokens} in (${cached_tokens} cached), ${output_tokens} out (${reasoning_tokens} for reasoning). Code runs: ${code_runs}.`;
 
-const none = (turn, runs) => (runs.length ? "They are remembered until the bot ends." : "The bot answered this itself, without the assistant.");
+const none = (turn) => (turn.threads.length ? "They are remembered until the bot ends." : "The bot answered this itself, without the assistant.");
 
 function further({ id, thread_id }) {
   const path = `/threads/${thread_id}`;
@@ -113,7 +114,7 @@ function toolCall(tool) {
 
 function recorded(number, { method, path, asked, status, answered, took_s, times }, api) {
   const facts = [status ?? "no answer", `${Math.round(took_s * 1000)} ms`, times > 1 ? `${times} times` : null].filter(Boolean).join(", ");
-  const readable = method === "GET" && !path.startsWith("/files");
+  const readable = hasThreads() && method === "GET" && !path.startsWith("/files");
   const node = el("details", { className: "exchange" },
     el("summary", { id: `turn-${number}-${method}-${path}` }, el("span", { title: path }, el("b", { textContent: method }), ` ${short(path)}`), el("span", { className: "facts", textContent: facts })));
   node.dataset.call = `${method} ${path}`;

@@ -100,3 +100,29 @@ async def test_a_service_that_does_not_answer_is_told_in_a_sentence(site: Site) 
 
     assert status == 502
     assert "secret" not in answer["error"]["message"]
+
+
+async def test_a_service_without_threads_is_not_asked_for_them_and_the_panel_says_so(tmp_path: Path) -> None:
+    async with running_site(tmp_path, has_threads=False) as site:
+        chat = await chat_with_thread(site, "conv_1")
+        for path in ("/assistants", "/threads/conv_1/runs"):
+            status, answer = await chat.api(path)
+            assert (status, answer["error"]["code"]) == (404, "NoThreads")
+            assert "no assistants or threads" in answer["error"]["message"]
+        wish = {"name": "Statistics", "instructions": ""}
+        async with site.client.post(f"{site.address}/chat/assistants", json=wish, headers=chat.allowed) as response:
+            assert response.status == 404
+        async with site.client.get(site.address) as response:
+            page = await response.text()
+    assert (site.api.asked, site.api.made) == ([], [])
+    assert 'data-threads="no"' in page
+    assert '<p id="no-threads" >The model' in page
+    assert "<section hidden>\n    <h3>Assistants</h3>" in page
+
+
+async def test_a_service_with_threads_is_shown_with_its_assistants(site: Site) -> None:
+    async with site.client.get(site.address) as response:
+        page = await response.text()
+    assert 'data-threads="yes"' in page
+    assert '<p id="no-threads" hidden>' in page
+    assert "<section >\n    <h3>Assistants</h3>" in page
