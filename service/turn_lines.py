@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from bot.errors import AssistantRefusedError, AssistantUnavailableError
 from bot.timeline import Timeline
 from bot.turn_code import code_of
 from bot.turn_record import UNKNOWN, StepKind
@@ -20,6 +21,13 @@ _UNKNOWN = (
     "Look into the chat. What is missing there is not sent again; the person can ask once more."
 )
 
+_DOCTOR = "The assistant's service {what}. `teamsbot doctor` finds out why and says what to do."
+_TROUBLE = {
+    f"failed:{AssistantRefusedError.code}": _DOCTOR.format(what="refused what the bot asked"),
+    f"failed:{AssistantUnavailableError.code}": _DOCTOR.format(what="could not be reached, or answered too late"),
+}
+"""What an operator can do about an outcome."""
+
 
 def explained(line: Timeline) -> str:
     """Everything that is known of a turn, each moment with the time since the one before it."""
@@ -33,8 +41,9 @@ def explained(line: Timeline) -> str:
     head = f"Turn {code_of(line.number)}: {_state(line)}"
     used = [f"Used: {_used(line.usage)}"] if line.usage else []
     in_log = f"In the log: turn={line.name} conversation={line.conversation_hash}"
-    unknown = [_UNKNOWN] if line.outcome == UNKNOWN else []
-    return "\n".join((head, *unknown, in_log, *used, "", *rows))
+    advice = [_UNKNOWN] if line.outcome == UNKNOWN else []
+    advice += [_TROUBLE[line.outcome]] if line.outcome in _TROUBLE else []
+    return "\n".join((head, *advice, in_log, *used, "", *rows))
 
 
 def listed(line: Timeline) -> str:

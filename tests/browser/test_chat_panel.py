@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from pathlib import Path
 
-from playwright.sync_api import Route, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
-from scripts.program import Program
+from scripts.program import Program, running
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage, page_address
+from tests.support.responses_service import KEY, MODEL
+from tests.support.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
@@ -165,3 +170,30 @@ _UNFOLD_THE_LAST = """async () => {
     await new Promise(requestAnimationFrame);
     return performance.now() - began;
 }"""
+
+
+@pytest.mark.usefixtures("web_chat")
+def test_a_hosted_chat_shows_time_lines_and_calls_and_says_that_there_are_no_threads_to_look_into(
+    page: Page, complaints: list[str], axe: str, tmp_path: Path
+) -> None:
+    assert complaints == []
+    stand_in = [sys.executable, "-m", "tests.support.responses_service", "--port", "0"]
+    root = Path(__file__).parents[2]
+    with running(stand_in, folder=tmp_path, env={"PYTHONPATH": str(root)}, ready=r"BASE_URL=(\S+)") as service:
+        hosted = {"ASSISTANT_BACKEND": "responses", "OPENAI_BASE_URL": service.told, "OPENAI_API_KEY": KEY}
+        with running_bot(tmp_path, **hosted, MODEL=MODEL) as bot:
+            chat = ChatPage(page=page, address=page_address(bot))
+            chat.open()
+            expect(chat.details).to_contain_text("no assistants or threads to look into")
+            expect(chat.details.get_by_role("button", name="New assistant")).to_be_hidden()
+            chat.say("What is 6 times 7?")
+            expect(chat.answer("42")).to_be_visible(timeout=_TURN_MS)
+            turn = chat.turns.first
+            expect(turn.locator("summary").first).to_contain_text("answered, ")
+            for moment in ("Message received", "Run queued", "Answer ready", "Part 1 sent"):
+                expect(turn.locator(".line")).to_contain_text(moment)
+            for call in turn.locator(".exchange summary").all():
+                call.click()
+            expect(turn.get_by_label("Request of POST /responses")).to_contain_text("What is 6 times 7?")
+            expect(turn.locator("button.call")).to_have_count(0)
+            assert chat.barriers(axe) == []

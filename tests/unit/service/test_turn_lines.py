@@ -63,6 +63,13 @@ def test_an_explanation_says_that_the_arrival_of_an_answer_is_unknown_and_what_t
     assert "Look into the chat" in told
 
 
+def test_an_explanation_of_a_service_in_trouble_says_what_to_do() -> None:
+    refused = explained(replace(LINE, outcome=Outcome("failed:assistant_refused"))).splitlines()
+    away = explained(replace(LINE, outcome=Outcome("failed:assistant_unavailable"))).splitlines()
+    assert "refused what the bot asked. `teamsbot doctor` finds out why" in refused[1]
+    assert "could not be reached, or answered too late. `teamsbot doctor` finds out why" in away[1]
+
+
 USED = Usage(input_tokens=1_234, cached_tokens=1_000, output_tokens=56, reasoning_tokens=12, code_runs=2)
 
 
