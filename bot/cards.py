@@ -142,7 +142,10 @@ def welcome_card(part: WelcomePart) -> Card:
     Rows rather than buttons: their words wrap in a narrow window, where a button's are cut.
     """
     rows = [_starter(question) for question in part.starters]
-    return _card([_line(_escaped(part.text)), *rows], fallback=part.text)
+    text = _escaped(part.text)
+    text = re.sub(r"^\\- ", "- ", text, flags=re.MULTILINE)  # lists and bold words, as TextBlock draws them
+    text = re.sub(r"\\\*\\\*([^*\n]+)\\\*\\\*", r"**\1**", text)
+    return {**_card([_line(text), *rows], fallback=""), "fallbackText": text}
 
 
 def question_in(value: object) -> str | None:

@@ -151,7 +151,7 @@ class TeamsChannel(Channel):
                 mention = mention_of(to.user) if part.to_asker else None
                 return _card(apology_card(part, mention), summary=part.words)
             case WelcomePart():
-                return _card(welcome_card(part), summary=part.text)
+                return _card(welcome_card(part), summary=part.text.partition("\n\n")[0])
 
 
 def _marked(marks: Marks, to: ConversationReference) -> _Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from botbuilder.schema import Activity
 from bot.conversation import Party
 
 _TAG: Final = re.compile(r"</?at[^<>]*>")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 
 
@@ -25,8 +27,12 @@ class Mention:
 
 
 def mention_of(person: Party) -> dict[str, object] | None:
-    """The entity that mentions a person by the very text in its `text`; None if the channel gave no name."""
-    name = html.escape(" ".join(person.name.split()), quote=False)
+    """The entity that mentions a person by the very text in its `text`; None if the channel gave no name.
+
+    The text is part of a message's Markdown: a name may neither link nor turn the words that follow it around.
+    """
+    seen = (letter for letter in person.name if letter.isspace() or unicodedata.category(letter) not in _UNSEEN)
+    name = html.escape(" ".join("".join(seen).split()).replace("](", "] ("), quote=False)
     if not name:
         return None
     tagged = f"<at>{name}</at>"

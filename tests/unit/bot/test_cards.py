@@ -22,6 +22,7 @@ from bot.cards import (
     welcome_card,
 )
 from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
+from bot.sentences import HELP
 from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
@@ -222,6 +223,14 @@ def test_a_question_to_begin_with_is_pressed_as_a_whole_row_and_asks_itself() ->
     assert row["items"][0]["wrap"]
     assert (row["selectAction"]["type"], row["selectAction"]["title"]) == ("Action.Submit", "plot a_1")
     assert question_in(row["selectAction"]["data"]) == "plot a_1"
+
+
+def test_the_help_shows_its_list_and_its_bold_words_rather_than_their_marks() -> None:
+    card = welcome_card(WelcomePart(text=HELP, starters=()))
+    [words] = cast(list[dict[str, Any]], card["body"])
+    assert "\n- **/new** starts afresh" in words["text"]
+    assert "\\" not in words["text"]
+    assert card["fallbackText"] == words["text"]
 
 
 def test_no_button_bears_what_the_agents_playground_fails_at() -> None:

@@ -7,7 +7,8 @@ import pytest
 from botbuilder.schema import Activity
 
 from adapters.teams.activities import read_message
-from bot.conversation import Incoming, Scope
+from adapters.teams.mentions import mention_of
+from bot.conversation import Incoming, Party, Scope
 from bot.errors import UnreadableMessageError
 from httpkit.http_errors import RequestRefusedError
 from tests.support.teams_client import recorded
@@ -303,3 +304,22 @@ def test_the_directory_id_of_a_person_is_kept() -> None:
     message = read(recorded("personal"))
     assert message is not None
     assert message.reference.user.directory_id == "00000000-0000-0000-0000-0000000000020"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Smith, John [EXT]", "<at>Smith, John [EXT]</at>"),
+        ("Grüße & Söhne", "<at>Grüße &amp; Söhne</at>"),
+        ("[Open](https://evil.example)", "<at>[Open] (https://evil.example)</at>"),
+        ("</at><at>Everyone", "<at>&lt;/at&gt;&lt;at&gt;Everyone</at>"),
+        ("Ada\u202e\n\x00 Lovelace", "<at>Ada Lovelace</at>"),
+    ],
+)
+def test_a_name_in_a_mention_neither_links_nor_turns_the_words_after_it_around(name: str, text: str) -> None:
+    mention = mention_of(Party(id="29:x", name=name))
+    assert mention == {"type": "mention", "text": text, "mentioned": {"id": "29:x", "name": name}}
+
+
+def test_a_person_whose_name_cannot_be_seen_is_not_mentioned() -> None:
+    assert mention_of(Party(id="29:x", name="\u202e\u200b")) is None
