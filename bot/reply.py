@@ -37,10 +37,17 @@ _EXPLANATION = re.compile(
     r"|Wie der Code arbeitet|Warum Code|Erklärung)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_FOLLOW_UPS = re.compile(
+_FOLLOW_UPS_TITLE = (
     r"^(?:#{1,6} +|\*\*)?(?:You (?:could|can|might) (?:also )?ask(?: next)?|Follow-up questions|Next questions"
     r"|Du kannst als Nächstes fragen|Sie können als Nächstes fragen|Mögliche Anschlussfragen)"
-    r"[^\n:]{0,40}:?(?:\*\*)?:?[ \t]*\n\s*((?:[ \t]*(?:[-*+]|\d[.)])[ \t]+[^\n]+(?:\n|\Z)){1,3})\s*\Z",
+    r"[^\n:]{0,40}:?(?:\*\*)?:?[ \t]*"
+)
+_FOLLOW_UPS = re.compile(
+    _FOLLOW_UPS_TITLE + r"\n\s*((?:[ \t]*(?:[-*+]|\d[.)])[ \t]+[^\n]+(?:\n|\Z)){1,3})\s*\Z",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FOLLOW_UPS_BEGUN = re.compile(
+    _FOLLOW_UPS_TITLE + r"\*?(?:\n[ \t]*(?:[-*+\d][^\n]*)?){0,6}\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+]|\d[.)])[ \t]+", re.MULTILINE)
@@ -259,8 +266,12 @@ def parted_explanation(text: str) -> tuple[str, str]:
 
 
 def readable(text_so_far: str) -> str:
-    """The beginning of an answer, as it can be shown before its files are known: the result, without its marks."""
+    """The beginning of an answer, as it can be shown before its files are known: the result, without its marks.
+
+    Questions at its end are held back, for they may become buttons.
+    """
     result = parted_explanation(_CITATION_MARK.sub("", text_so_far))[0]
+    result = _FOLLOW_UPS_BEGUN.sub("", result)
     return _without_sandbox_links(result, known=None)
 
 

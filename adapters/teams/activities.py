@@ -35,6 +35,7 @@ from bot.feedback import MAX_COMMENT_CHARS, Feedback, Reaction
 from httpkit.http_errors import RequestRefusedError
 
 _MAX_ID = 2_000  # characters; opaque ids of Teams have some hundred
+_MAX_NAME = 256  # characters, as many as a directory keeps of a display name
 
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
 
@@ -204,7 +205,7 @@ def _party(account: ChannelAccount | None, field: str) -> Party:
     directory_id = account.aad_object_id or ""
     return Party(
         id=_present(account.id, f"{field}.id"),
-        name=account.name or "",
+        name=(account.name or "")[:_MAX_NAME],
         directory_id=directory_id if len(directory_id) <= _MAX_ID else "",
     )
 

@@ -100,7 +100,7 @@ class TeamsLive(Live):
             self._shown = _Shown.STREAM if self._is_personal else _Shown.MESSAGE
         self._is_left_over = self._id is not None
         self._sequence = 0
-        self._status = self._text = self._sent_words = ""
+        self._status = self._text = self._sent_words = self._message_text = ""
         self._is_changed = False  # since something was sent last
         self._began_s = self._text_s = self._posted_s = self._sent_s = self._typing_due_s = self._may_post_s = 0.0
         self._has_news = asyncio.Event()
@@ -277,10 +277,10 @@ class TeamsLive(Live):
 
     async def _edit(self) -> None:
         try:
-            if self._id is not None:
-                await self._connector.update_ephemeral(
-                    self._place, self._id, {"id": self._id, **(await self._as_message())}
-                )
+            before = self._message_text
+            activity = await self._as_message()
+            if self._id is not None and self._message_text != before:  # else it would only be marked as edited
+                await self._connector.update_ephemeral(self._place, self._id, {"id": self._id, **activity})
         finally:
             self._is_changed, self._sent_s = False, _now_s()
 
@@ -294,8 +294,8 @@ class TeamsLive(Live):
 
     async def _as_message(self) -> Activity:
         self._is_changed = False
-        text = (await self._words() if self._is_personal else "") or working_on_it(self._status)
-        return {"type": "message", **self._addresses, "text": text, "textFormat": "markdown"}
+        self._message_text = (await self._words() if self._is_personal else "") or working_on_it(self._status)
+        return {"type": "message", **self._addresses, "text": self._message_text, "textFormat": "markdown"}
 
     async def _words(self) -> str:
         """The beginning of the answer as it is shown: always what was shown before, and perhaps more."""

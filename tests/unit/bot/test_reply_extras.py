@@ -153,3 +153,22 @@ def test_a_reply_with_all_its_marks_is_read_from_disk_as_it_was_written() -> Non
     )
     reply = Reply(parts=written(answer))
     assert reply_from_json(reply_to_json(reply)) == reply
+
+
+def test_questions_that_may_become_buttons_are_held_back_while_an_answer_grows() -> None:
+    whole = "It is 12.\n\n**You could ask next:**\n- Why?\n- Plot it\n"
+    shown = [readable(whole[:end]) for end in range(whole.index("ask next") + 3, len(whole) + 1)]
+    assert {text.strip() for text in shown} == {"It is 12."}
+    assert readable("Du kannst als Nächstes fragen:\n") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You can ask the service:\n\n- slowly\n- fast\n\nBoth work.",
+        "You can ask:\n" + "- one more\n" * 9,
+        "You can ask her about it. She knows: much.",
+    ],
+)
+def test_words_that_only_look_like_such_questions_are_shown(text: str) -> None:
+    assert readable(text) == text

@@ -323,3 +323,9 @@ def test_a_name_in_a_mention_neither_links_nor_turns_the_words_after_it_around(n
 
 def test_a_person_whose_name_cannot_be_seen_is_not_mentioned() -> None:
     assert mention_of(Party(id="29:x", name="\u202e\u200b")) is None
+
+
+def test_of_an_endless_name_only_the_beginning_is_kept() -> None:
+    message = read(recorded("personal", **{"from": {"id": "29:x", "name": "N" * 60_000}}))
+    assert message is not None
+    assert message.reference.user.name == "N" * 256
