@@ -71,9 +71,11 @@ async def deliver(
     """Say all parts in order, each once, and return how the turn ends: as the reply says, or undeliverable.
 
     Where the channel does not say whether a part arrived, the outcome is unknown. Raises DeliveryError for a part that
-    is refused for good, or at last.
+    is refused for good, or at last. A reply of no parts takes back what was shown of the work.
     """
     outcome = reply.outcome
+    if not reply.parts:
+        await live.clear()
     try:
         for number, part in enumerate(reply.parts):
             say = live.finish if number == 0 else partial(channel.send, turn.message.reference)

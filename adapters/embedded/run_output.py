@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -178,8 +179,14 @@ def _latest(products: list[GeneratedFile]) -> list[GeneratedFile]:
     return list(last.values())
 
 
+def _as_words(name: str) -> str:
+    """A file's name in Markdown: `__init__.py` is not bold. An underscore within a word marks nothing."""
+    return re.sub(r"[*`]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", name)
+
+
 def _with_links(text: str, files: list[GeneratedFile]) -> str:
-    links = [f"[{file.filename}]({_path(file)})" for file in files if not any(path in text for path in _paths(file))]
+    unnamed = [file for file in files if not any(path in text for path in _paths(file))]
+    links = [f"[{_as_words(file.filename)}]({_path(file)})" for file in unnamed]
     return "\n\n".join([part for part in (text, *links) if part])
 
 

@@ -17,6 +17,7 @@ from service.server import open_service
 from service.settings import Settings
 from tests.support.scripted_model import ScriptedModel
 from tests.support.signed_teams import BOT, PLACES, SignedTeams
+from tests.support.token_issuer import TENANT
 from tests.support.waiting import until
 
 
@@ -142,6 +143,22 @@ async def test_a_question_that_is_deleted_while_it_is_answered_gets_no_answer(
         await teams.ask("hello")
     [answer] = teams.heard()
     assert "mistake" not in answer
+
+
+@pytest.mark.parametrize("scope", ["personal", "channel"])
+async def test_what_was_shown_of_an_answer_goes_with_the_question_that_is_deleted(
+    teams: SignedTeams, environ: dict[str, str], model: ScriptedModel, scope: str
+) -> None:
+    place = PLACES[scope]["id"]
+    model.may_answer.clear()
+    async with life(teams, environ):
+        assert await teams.say("how are sales?", scope=scope, id="q1") == 202
+        await until(lambda: teams.connector.chat(place) != [], deadline_s=20)  # a stream, or the status of a channel
+        deleted = {"eventType": "softDeleteMessage", "tenant": {"id": TENANT}}
+        gone = teams.activity(type="messageDelete", id="q1", text=None, scope=scope, channelData=deleted)
+        assert (await teams.post(gone))[0] == 202
+        await until(lambda: teams.connector.chat(place) == [], deadline_s=20)
+        model.may_answer.set()
 
 
 async def test_a_targeted_message_is_answered_privately_and_kept_out_of_the_shared_thread(

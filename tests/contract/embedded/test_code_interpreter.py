@@ -89,6 +89,16 @@ def test_a_saved_picture_is_shown_and_the_same_one_only_once(
     assert names == ["plot-1.png", "saved.png"]
 
 
+def test_the_name_of_a_linked_file_is_words_and_no_markup(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("a"), says("Done.")]
+    sandbox.results = [made(("__init__.py", b"1"), ("sales_of_2024*.csv", b"2"))]
+    value = answer(client, ended(client, asked(client, tools=[CODE]))).content[0].text.value
+    assert "[\\_\\_init\\_\\_.py](sandbox:/mnt/data/__init__.py)" in value
+    assert "[sales_of_2024\\*.csv](sandbox:" in value
+
+
 def test_other_files_are_linked_where_the_answer_does_not_speak_of_them(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
 ) -> None:
