@@ -19,12 +19,13 @@ from bot.attachments import Attachment, objection_to
 from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
-from bot.language import _
+from bot.language import N_, _
 from bot.links import NO_LINKS, LinkRules, judged_markdown
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
 from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 
 _CHANNEL = "terminal"
+_HELP = N_("- **/file PATH** gives a file with the next question\n- **/quit** leaves")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 _UNSAFE = {ord(letter): "_" for letter in '/\\\0<>:"|?*\n\r\t\x1b'}
 
@@ -47,8 +48,10 @@ def printable(text: str) -> str:
 
 def _printable_part(part: Part) -> Part:
     match part:
-        case TextPart() | ApologyPart() | WelcomePart():
+        case TextPart() | ApologyPart():
             return replace(part, text=printable(part.text))
+        case WelcomePart():  # the answer to /help: nobody adds the bot to a terminal
+            return replace(part, text=f"{printable(part.text)}\n{_(_HELP)}")
         case PicturePart():
             return replace(part, alt_text=printable(part.alt_text))
         case SavedFilePart():

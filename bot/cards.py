@@ -142,10 +142,14 @@ def welcome_card(part: WelcomePart) -> Card:
     Rows rather than buttons: their words wrap in a narrow window, where a button's are cut.
     """
     rows = [_starter(question) for question in part.starters]
-    text = _escaped(part.text)
-    text = re.sub(r"^\\- ", "- ", text, flags=re.MULTILINE)  # lists and bold words, as TextBlock draws them
-    text = re.sub(r"\\\*\\\*([^*\n]+)\\\*\\\*", r"**\1**", text)
-    return {**_card([_line(text), *rows], fallback=""), "fallbackText": text}
+    paragraphs = ["\n".join(map(_with_marks, words.splitlines())) for words in part.text.split("\n\n")]
+    return _card([*map(_line, paragraphs), *rows], fallback=part.text)
+
+
+def _with_marks(line: str) -> str:
+    """A line of the bot's own words: a list's mark and what is bold stay Markdown, which a card's text knows."""
+    mark, words = ("- ", line[2:]) if line.startswith("- ") else ("", line)
+    return mark + "**".join(map(_escaped, words.split("**")))
 
 
 def question_in(value: object) -> str | None:

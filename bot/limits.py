@@ -94,7 +94,7 @@ def _reset(reset_s: float, now_s: float) -> str:
 
 
 async def usage_report(asker: ConversationReference, usage: UsageReader, limits: Limits, *, now_s: float) -> str:
-    """What this person used today and in the last days, with a chart of tokens a day. Raises StorageError."""
+    """What this person used today and in the last days, with a chart of tokens a day if any. Raises StorageError."""
     today_s = math.floor(now_s / DAY_S) * DAY_S
     since = [await usage.used(asker.key.tenant, today_s - days * DAY_S, asker.user.key) for days in range(CHART_DAYS)]
     a_day = [
@@ -111,10 +111,13 @@ async def usage_report(asker: ConversationReference, usage: UsageReader, limits:
         reset = _reset(today_s + DAY_S, now_s)
         rows.append(sentence.format(percent=number(percent, 1), limit=number(limits.tokens_per_day), reset=reset))
     heading = _("Your use of this bot")
+    report = [f"**{heading}**", "\n".join(f"- {row}" for row in rows)]
+    if not any(a_day):  # the built-in tutor uses no tokens
+        return "\n\n".join(report)
     legend = _("Tokens a day, the last {days} days; the highest is {highest}:").format(
         days=CHART_DAYS, highest=number(max(a_day))
     )
-    return "\n\n".join([f"**{heading}**", "\n".join(f"- {row}" for row in rows), legend, f"`{bars(a_day[::-1])}`"])
+    return "\n\n".join([*report, legend, f"`{bars(a_day[::-1])}`"])
 
 
 def _amount(used: UsageSum) -> str:

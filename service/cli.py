@@ -377,11 +377,12 @@ def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: b
     """
     from rich.console import Console
 
-    from service.doctor import NAMES, TOTAL_S, diagnose
+    from service.doctor import NAMES, SETTINGS, TOTAL_S, diagnose
     from service.logs import set_up_logs
 
-    if unknown := sorted({*checks} - {*NAMES}):
-        _stop(f"There is no check {unknown[0]!r}. These are: {', '.join(NAMES)}.")
+    names = (SETTINGS, *NAMES)
+    if unknown := sorted({*checks} - {*names}):
+        _stop(f"There is no check {unknown[0]!r}. These are: {', '.join(names)}.")
 
     set_up_logs(level=LogLevel.ERROR, form=LogFormat.AUTO, no_color=True)
     logging.disable(logging.CRITICAL)  # the findings say it, once

@@ -73,6 +73,7 @@ _OFFLINE: Final = Finding.skipped("it would ask another service, and --offline w
 _NO_APP: Final = Finding.skipped("MicrosoftAppId is not set: the bot serves this machine only")
 
 
+SETTINGS: Final = "settings"
 NAMES: Final = (
     "clock",
     "cloud",
@@ -162,8 +163,8 @@ async def diagnose(
         names = [check.name for check in _wanted(_Examination(None, offline=offline).checks(), only)]
         broken = Finding.failed(about, "Correct the settings named here; `teamsbot config` shows where each came from.")
         later = Finding.skipped("the settings are invalid")
-        return Diagnosis(findings={"settings": _clean(broken), **dict.fromkeys(names, later)})
-    findings = {"settings": _clean(_check_settings(environ, env_file))}
+        return Diagnosis(findings={SETTINGS: _clean(broken), **dict.fromkeys(names, later)})
+    findings = {SETTINGS: _clean(_check_settings(environ, env_file))}
     stack = AsyncExitStack()
     examination = _Examination(settings, offline=offline, stack=stack)
     try:
@@ -227,10 +228,10 @@ def _check_settings(environ: Mapping[str, str], env_file: Path) -> Finding:
         is_open = 0
     if is_open and any(row.is_secret and row.is_set for row in report.rows):
         return Finding.warned(f"{env_file} holds keys, and other users can read it.", f"Run: chmod 600 {env_file}")
+    said = {0: "nothing is set, so the defaults hold", 1: "1 setting, valid"}.get(count, f"{count} settings, all valid")
     if report.ignored:
-        ignored = ", ".join(report.ignored)
-        return Finding.passed(f"{count} settings, all valid; not settings of this program: {ignored}")
-    return Finding.passed(f"{count} settings, all valid")
+        said = f"{said}; not settings of this program: {', '.join(report.ignored)}"
+    return Finding.passed(said)
 
 
 @dataclass(slots=True)

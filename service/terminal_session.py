@@ -21,7 +21,7 @@ from typing import Final
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
 from bot.attachments import MAX_FILES, Attachment, join_names, too_many
-from bot.conversation import CommandName
+from bot.conversation import CommandName, command_in
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.forgetting import RecordedFiles
@@ -41,7 +41,6 @@ from storage.sqlite import SqliteFile
 from storage.timelines_sqlite import SqliteTimelines
 
 _CONVERSATION: Final = "terminal"
-_COMMANDS: Final = ("/file", *CommandName, "/quit")
 _MAX_HISTORY: Final = 1_000  # lines
 _LEAVING: Final = ("/quit", "quit", "exit")
 _ANY_COMMAND: Final = re.compile(r"/[a-z]+", re.IGNORECASE)
@@ -187,25 +186,34 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
 async def answer_lines(
     settings: Settings, lines: Iterable[str], *, as_json: bool, continues: bool = False
 ) -> AsyncIterator[str]:
-    """For pipes: one answer a question, as text or as a line of JSON. Empty lines have none, nor has `/file PATH`."""
+    """For pipes: one answer a question, as text or as a line of JSON. Empty lines have none, nor has `/file PATH`.
+
+    `/quit` ends it, as at a terminal.
+    """
     async with open_session(settings, continues=continues) as session:
         for line in lines:
             question = line.strip()
-            if (paths := _paths_in(question)) is not None:
-                try:
-                    session.give(paths)
-                except AttachmentError as error:
-                    reply = CollectedReply(question=question, text=error.apology)
-                else:
-                    continue
-            elif question:
-                reply = await session.ask(question)
-            else:
-                continue
-            yield reply.as_json() if as_json else reply.as_text()
+            if question.lower() in _LEAVING:
+                return
+            reply = await _reply_to(question, session)
+            if reply is not None:
+                yield reply.as_json() if as_json else reply.as_text()
         if session.given:  # files at the end of the input, without a question
             reply = await session.ask("")
             yield reply.as_json() if as_json else reply.as_text()
+
+
+async def _reply_to(question: str, session: TerminalSession) -> CollectedReply | None:
+    """The reply to a line that was piped in; None for one that has none."""
+    if (paths := _paths_in(question)) is not None:
+        try:
+            session.give(paths)
+        except AttachmentError as error:
+            return CollectedReply(question=question, text=error.apology)
+        return None
+    if _is_no_command(question):
+        return CollectedReply(question=question, text=_NO_COMMAND)
+    return await session.ask(question) if question else None
 
 
 async def converse(settings: Settings, view: TerminalView, *, continues: bool = False) -> None:
@@ -225,10 +233,14 @@ async def _converse(session: TerminalSession, view: TerminalView) -> None:
             except AttachmentError as error:
                 sentence = error.apology
             view.console.print(sentence, markup=False, highlight=False)
-        elif _ANY_COMMAND.fullmatch(line) and line.lower() not in _COMMANDS:
+        elif _is_no_command(line):
             view.console.print(_NO_COMMAND, markup=False, highlight=False)
         elif line:
             await _show_answer(session, line, view, ahead)
+
+
+def _is_no_command(line: str) -> bool:
+    return command_in(line) is None and _ANY_COMMAND.fullmatch(line) is not None
 
 
 def _paths_in(line: str) -> str | None:

@@ -103,6 +103,10 @@ def test_a_telephone_shows_all_without_scrolling_sideways(chat: ChatPage, axe: s
     chat.picture(timeout_ms=_TURN_MS)
     chat.page.screenshot(path=_SCREENSHOTS / "chat-page-390.png")
     assert chat.page.evaluate("document.documentElement.scrollWidth") == 390
+    for button in chat.page.locator(".ac-actionSet button").all():
+        place = button.bounding_box()
+        assert place is not None
+        assert place["x"] + place["width"] < 390, "a button of the card is cut off"
     assert chat.barriers(axe) == []
 
     menu = chat.page.get_by_role("button", name="Chats")

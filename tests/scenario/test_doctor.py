@@ -72,7 +72,14 @@ def test_a_check_that_does_not_exist_is_wrong_use(tmp_path: Path) -> None:
         [TEAMSBOT, "doctor", "tokens"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert (told.returncode, told.stdout) == (2, "")
-    assert "There is no check 'tokens'. These are: clock, cloud" in told.stderr
+    assert "There is no check 'tokens'. These are: settings, clock, cloud" in told.stderr
+
+
+async def test_the_settings_can_be_checked_alone_and_their_number_is_said_in_words(tmp_path: Path) -> None:
+    code, found = await doctor({}, tmp_path, "settings")
+    assert (code, list(found)) == (0, ["settings"])
+    says(found["settings"], "pass", "1 setting, valid")
+    says((await findings({}, "settings"))["settings"], "pass", "the defaults hold")
 
 
 def test_the_table_for_people_needs_no_colour_and_names_the_next_action(tmp_path: Path) -> None:

@@ -102,7 +102,10 @@ async def test_a_person_at_a_narrow_terminal_gets_answers_and_a_new_conversation
     async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
         assert await type_and_wait("derivative of x^3", "3x²")
         assert await type_and_wait("/new", "new conversation")
-        assert await type_and_wait("/help", "/stop")
+        told = await type_and_wait("/help", "leaves")
+        assert "/stop" in told
+        assert "/file PATH" in told
+        assert "/quit" in told
 
 
 async def test_a_word_that_is_no_command_is_told_so_and_asked_of_nobody(tmp_path: Path) -> None:
@@ -189,3 +192,10 @@ async def test_ctrl_c_at_the_prompt_gives_a_new_line_and_the_second_one_leaves(t
         await type_and_wait("2 + 2", "4")
         assert "once more" in await type_and_wait("\x03", "once more leaves")
         assert await type_and_wait("2 + 3", "5")
+
+
+async def test_a_pipe_knows_the_words_that_a_terminal_knows(tmp_path: Path) -> None:
+    out = await piped(tmp_path, "/bogus\n/hilfe\n/quit\n2 + 2\n", "--json")
+    unknown, told = (json.loads(line)["text"] for line in out.splitlines())
+    assert unknown.startswith("There is no such command.")
+    assert "**/file PATH**" in told

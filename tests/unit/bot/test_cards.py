@@ -22,7 +22,6 @@ from bot.cards import (
     welcome_card,
 )
 from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
-from bot.sentences import HELP
 from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
@@ -225,12 +224,13 @@ def test_a_question_to_begin_with_is_pressed_as_a_whole_row_and_asks_itself() ->
     assert question_in(row["selectAction"]["data"]) == "plot a_1"
 
 
-def test_the_help_shows_its_list_and_its_bold_words_rather_than_their_marks() -> None:
-    card = welcome_card(WelcomePart(text=HELP, starters=()))
-    [words] = cast(list[dict[str, Any]], card["body"])
-    assert "\n- **/new** starts afresh" in words["text"]
-    assert "\\" not in words["text"]
-    assert card["fallbackText"] == words["text"]
+def test_the_help_is_a_list_with_the_commands_in_bold_and_everything_else_as_it_is_written() -> None:
+    card = welcome_card(WelcomePart(text="Ask me.\n\n- **/new** starts *a_new*\n- **/help** shows this", starters=()))
+
+    assert faults(card) == []
+    sentence, commands = cast(list[dict[str, Any]], card["body"])
+    assert sentence["text"] == "Ask me."
+    assert commands["text"] == "- **/new** starts \\*a\\_new\\*\n- **/help** shows this"
 
 
 def test_no_button_bears_what_the_agents_playground_fails_at() -> None:

@@ -94,6 +94,12 @@ async def test_a_limit_is_told_in_the_persons_language() -> None:
     assert "in etwa 16 Stunden, um 00:00 UTC" in told
 
 
+async def test_usage_without_tokens_has_no_chart_of_nothing() -> None:
+    told = (await ask(world_with(Limits()), "/usage"))[1]
+    assert "0 tokens" in told
+    assert "highest" not in told
+
+
 async def test_usage_shows_today_the_last_days_the_limit_and_a_chart() -> None:
     world = world_with(Limits(tokens_per_day=10_000), (TODAY_S, "ada"), (NOW_S - 3 * 86_400, "ada"), (TODAY_S, "bob"))
     told = (await ask(world, "/usage"))[1]
