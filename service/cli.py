@@ -7,12 +7,10 @@ Data goes to standard output, messages to standard error. Each command imports i
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import json
 import logging
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
@@ -24,6 +22,7 @@ from typing import NoReturn
 import click
 
 from bot.errors import BotError, StorageInUseError
+from service.data_dir import room_hint
 from service.greeting import Started, assistants_greeting, bot_greeting, describe_assistant
 from service.listen_socket import PortTakenError
 from service.settings import Backend, FunctionsSettings, LogFormat, LogLevel, Settings, SettingsError, read_functions
@@ -437,20 +436,10 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
         _stop(f"Another teamsbot uses {settings.data_dir}. Stop it, or give this one a folder: DATA_DIR=/path")
     except BotError as error:
         log.debug("start failed", exc_info=True)
-        _stop(f"teamsbot cannot start: {error}{_room_hint(error)}")
+        hint = room_hint(error)
+        _stop(f"teamsbot cannot start: {str(error).rstrip('.')}. {hint}" if hint else f"teamsbot cannot start: {error}")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-
-
-def _room_hint(error: BaseException | None) -> str:
-    """What to do about a full disk, whichever file it stopped; empty where that is not the cause."""
-    while error is not None:
-        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-        code = getattr(error, "sqlite_errorcode", None) or 0  # SQLite reports a full disk as either of these
-        if full or code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-            return ". Make room on the disk of DATA_DIR, or set DATA_DIR to a folder on another"
-        error = error.__cause__
-    return ""
 
 
 def _greet(settings: Settings, started: Started) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
+import sqlite3
 from pathlib import Path
 
 from bot.errors import StorageError
@@ -63,3 +65,14 @@ def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise StorageError(f"{path} is not this user's alone. Remove it: another key is made at the next start")
     return Secret(key), made
+
+
+def room_hint(error: BaseException | None) -> str:
+    """What to do about a full disk, whichever file it stopped; empty where that is not the cause."""
+    while error is not None:
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        code = getattr(error, "sqlite_errorcode", None) or 0  # SQLite reports a full disk as either of these
+        if full or code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            return "Make room on the disk of DATA_DIR, or set DATA_DIR to a folder on another"
+        error = error.__cause__
+    return ""

@@ -36,7 +36,7 @@ from bot.diagnosis import Finding, Status
 from bot.errors import BotError, StorageError
 from bot.media import picture_type
 from service.compose import Shared, open_sandbox
-from service.data_dir import prepare_data_dir
+from service.data_dir import prepare_data_dir, room_hint
 from service.file_storage import FileStorage, open_file_storage
 from service.last_request import check_last_request, noted_address, reachable
 from service.manifest import check_packages
@@ -203,7 +203,9 @@ async def _run(checks: Sequence[Check], *, total_s: float) -> dict[str, Finding]
             took = f"It was not done within {time.monotonic() - began_s:.0f} s."
             return Finding.warned(took, "Try again while the machine and its network are idle.")
         except StorageError as error:
-            return Finding.failed(f"{error}".rstrip(".") + ".", error.fix or "See where DATA_DIR and the stores lie.")
+            return Finding.failed(
+                f"{error}".rstrip(".") + ".", error.fix or room_hint(error) or "See where DATA_DIR and the stores lie."
+            )
         except (BotError, OSError, ValueError, aiohttp.ClientError) as error:
             return Finding.failed(str(error) or type(error).__name__, "The log of teamsbot may say more.")
 

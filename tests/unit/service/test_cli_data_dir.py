@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ import pytest
 
 from bot.errors import StorageError
 from httpkit.atomic_write import write_atomically
-from service.data_dir import kept_key, prepare_data_dir
+from service.data_dir import kept_key, prepare_data_dir, room_hint
 from service.settings.secret import Secret
 from storage.file_tokens import FileTokens
 
@@ -119,3 +121,13 @@ def test_a_key_of_another_user_is_not_used(tmp_path: Path) -> None:  # S13
     os.chown(tmp_path / "webchat.key", _NOBODY, _NOBODY)
     with pytest.raises(StorageError, match="Remove it"):
         kept_key(tmp_path / "webchat.key", None)
+
+
+def test_a_full_disk_is_told_by_what_to_do_whichever_error_it_caused() -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    for cause in (full, OSError(errno.ENOSPC, "No space left on device")):
+        error = StorageError("a file cannot be used")
+        error.__cause__ = cause
+        assert room_hint(error).startswith("Make room on the disk of DATA_DIR")
+    assert room_hint(StorageError("a file cannot be used")) == ""
