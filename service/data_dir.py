@@ -13,6 +13,7 @@ from bot.errors import StorageError
 from httpkit.atomic_write import write_atomically
 from service.settings import Secret
 
+_MAX_CAUSES = 10  # an error can be among its own causes
 _KEY_PREFIX = "sk-local-"
 _KEY = re.compile(rf"{_KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
 
@@ -69,10 +70,12 @@ def kept_key(path: Path, given: Secret | None) -> tuple[Secret, bool]:
 
 def room_hint(error: BaseException | None) -> str:
     """What to do about a full disk, whichever file it stopped; empty where that is not the cause."""
-    while error is not None:
+    for _ in range(_MAX_CAUSES):
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
         code = getattr(error, "sqlite_errorcode", None) or 0  # SQLite reports a full disk as either of these
         if full or code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             return "Make room on the disk of DATA_DIR, or set DATA_DIR to a folder on another"
+        if error is None:
+            break
         error = error.__cause__
     return ""

@@ -83,7 +83,9 @@ class Connection:
             await migrate(db)
         except (*_ERRORS, StorageError) as error:
             await connection.close()
-            raise error if isinstance(error, StorageError) else connection._translated(error) from error
+            if isinstance(error, StorageError):
+                raise
+            raise connection._translated(error) from error
         return connection
 
     @property

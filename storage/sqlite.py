@@ -138,7 +138,9 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Mark]:
         _prepare(connection, path, mark)
     except (sqlite3.Error, OSError, StorageError) as error:
         connection.close()
-        raise error if isinstance(error, StorageError) else _translated(error, path) from error
+        if isinstance(error, StorageError):
+            raise
+        raise _translated(error, path) from error
     return connection, mark
 
 

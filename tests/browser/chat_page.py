@@ -95,7 +95,7 @@ class ChatPage:
 
     def picture(self, *, timeout_ms: float) -> Locator:
         """The newest picture in a card, once it has been loaded and has pixels."""
-        picture = self.page.locator(".ac-adaptiveCard img").last
+        picture = self.page.locator(".ac-adaptiveCard img:not(.webchat__render-markdown__external-link-icon)").last
         picture.wait_for(timeout=timeout_ms)
         self.page.wait_for_function(_LOADED, arg=picture.element_handle(), timeout=timeout_ms)
         return picture

@@ -17,6 +17,9 @@ pytestmark = pytest.mark.timeout(300)
 FIRST = {"personal": "informative", "channel": "status"}  # what is shown first
 
 
+ANSWERS = {"personal": "y = 12", "channel": "<at>Ada</at> y = 12"}
+
+
 def working(chat: list[Posted]) -> list[Posted]:
     """What still says that the bot is at work."""
     return [posted for posted in chat if posted.is_status or posted.type == "typing"]
@@ -47,7 +50,7 @@ async def test_a_kill_while_the_work_is_shown_ends_in_one_answer(talk: Talk, kin
     killing = asyncio.create_task(kill_once_shown())
     chat = await answered(talk, kind)
     await killing
-    assert [posted.text for posted in chat] == ["y = 12"]
+    assert [posted.text for posted in chat] == [ANSWERS[kind]]
 
 
 @pytest.mark.parametrize("kind", FIRST)
@@ -57,7 +60,7 @@ async def test_a_kill_at_the_first_sign_leaves_no_second_one_and_one_answer(
 ) -> None:
     kill_at(talk, lambda call: moment if call.shows == FIRST[kind] else None)
     chat = await answered(talk, kind)
-    assert [posted.text for posted in chat if posted not in working(chat)] == ["y = 12"]
+    assert [posted.text for posted in chat if posted not in working(chat)] == [ANSWERS[kind]]
     # The id of a message that was being posted is lost with the process: Teams cannot be asked for it.
     assert len(working(chat)) == (moment is Moment.DURING)
 
@@ -69,7 +72,7 @@ async def test_a_kill_at_the_answer_that_takes_the_place_of_a_sign_repeats_nothi
 ) -> None:
     kill_at(talk, lambda call: moment if call.shows == "final" or (call.method == "PUT" and not call.shows) else None)
     chat = await answered(talk, kind)
-    assert [posted.text for posted in chat] == ["y = 12"]
+    assert [posted.text for posted in chat] == [ANSWERS[kind]]
 
 
 def kill_at(talk: Talk, chance: Callable[[Call], Moment | None]) -> None:

@@ -48,8 +48,9 @@ def test_who_fills_the_disk_is_killed(host: Host, holding: str, name: str) -> No
 
 UNNAMED = """
 def unnamed(size):
-    file = open("/mnt/data/hidden", "w+b")
-    os.unlink("/mnt/data/hidden")
+    name = f"/mnt/data/hidden-{threading.get_ident()}"  # threads do not unlink each other's
+    file = open(name, "w+b")
+    os.unlink(name)
     for _ in range(size // MB):
         file.write(bytes(MB))
     file.flush()

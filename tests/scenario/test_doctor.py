@@ -34,7 +34,7 @@ async def test_a_bot_that_works_passes_every_check_and_ends_with_a_real_plot(tut
         assert person.bot_url in found["service"]["cause"]
         says(found["link"], "pass", "without signing in")
         says(found["turn"], "pass", "the picture of its card was fetched")
-        assert (await person.ask("/help"))[0].text  # the running bot is as it was
+        assert await person.ask("/help")  # the running bot is as it was
 
 
 async def test_a_bot_that_is_not_running_is_checked_as_far_as_that_goes_and_in_time(tmp_path: Path) -> None:

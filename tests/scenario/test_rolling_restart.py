@@ -47,7 +47,7 @@ class Company:
             "channelId": "msteams",
             "serviceUrl": self.connector.service_url,
             "conversation": {"id": conversation, "conversationType": "personal", "tenantId": TENANT},
-            "from": {"id": "29:ada"},
+            "from": {"id": f"29:{conversation}"},  # one person a chat: a person has a limit a minute
             "recipient": {"id": "28:bot"},
             "text": said,
             "channelData": {"tenant": {"id": TENANT}},
