@@ -234,7 +234,7 @@ os.read(reading, 1), os.read(reading, 1)
     assert result.reason == "The code used more than 300 MB of memory and was stopped."
 
 
-HOLD = "hoard = bytearray(400 << 20)\nimport time; time.sleep(1)"
+HOLD = "hoard = bytearray(800 << 20)\nimport time; time.sleep(3)"  # more than neighbours give back meanwhile
 
 
 async def test_code_is_ended_when_the_machine_runs_short_of_memory_by_it() -> None:
