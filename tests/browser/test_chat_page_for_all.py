@@ -64,7 +64,7 @@ def test_chats_are_renamed_and_deleted_by_keyboard_alone(chat_page: ChatPage, ax
     keyboard.press("Enter")
     doomed = chat_page.page.get_by_role("dialog", name="Delete the chat?")
     expect(doomed).to_contain_text("My first chat")
-    expect(doomed).to_contain_text("the plots")
+    expect(doomed).to_contain_text("its plots")
     keyboard.press("Escape")
     expect(chat_page.chats.get_by_role("link", name="My first chat")).to_be_visible()
     chat_page.chats.get_by_role("button", name="Delete My first chat").click()
