@@ -1,4 +1,4 @@
-"""Commands that people type or press: what they do, and what is told of it."""
+"""Commands that people type or press: what they do, and what the person reads."""
 
 from __future__ import annotations
 
