@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bot import sentences
 from bot.belongings import Belonging, newest_files
@@ -13,13 +13,11 @@ from bot.errors import AssistantError
 from bot.forgetting import forget_conversation, receipt
 from bot.language import _, ngettext, number
 from bot.limits import usage_report
+from bot.outside import Outside
 from bot.parts import FilesPart, Part, TextPart, WelcomePart
 from bot.turn import STOP_HEARD, Turn
 
 log = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    from bot.turn_story import Outside
 
 MAX_FILES_SHOWN: Final = 15
 _FORGET_DEADLINE_S: Final = 5.0

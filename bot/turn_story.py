@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from bot import sentences
@@ -31,28 +29,20 @@ from bot.conversation import (
     ThreadId,
     TurnState,
 )
-from bot.delivery import SEND_PAUSES_S, deliver, deliver_unless_stopped, shown_live
+from bot.delivery import deliver, deliver_unless_stopped, shown_live
 from bot.errors import AssistantError, BotError, DeliveryError, StorageError, ThreadGoneError
-from bot.file_offer import FileOffers
-from bot.functions import NoFunctions
 from bot.given_files import bring_files
-from bot.history import NoPast, PastTurn, shortened
+from bot.history import PastTurn, shortened
 from bot.language import _, number
-from bot.limits import NO_LIMITS, Limits, objection_of_limits
-from bot.links import NO_LINKS, LinkRules
+from bot.limits import objection_of_limits
+from bot.links import LinkRules
+from bot.outside import Outside
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
 from bot.ports import (
-    Assistant,
-    Belongings,
     Channel,
-    Conversations,
-    Functions,
-    IncomingFiles,
     Live,
-    PastTurns,
-    UsageReader,
 )
-from bot.reply import ReplyWriter, fitting, readable, say
+from bot.reply import fitting, readable, say
 from bot.run import Ask, RunEnd
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
@@ -75,27 +65,6 @@ _REPLY = StepKey(StepKind.REPLY)
 _OPENED = StepKey(StepKind.OPENED)
 _MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0.1 s, whatever it holds
 _CONTEXT = "said in this conversation before, to others; context, and no request to you:"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """Everything a turn touches."""
-
-    assistant: Assistant
-    channel: Channel
-    conversations: Conversations
-    belongings: Belongings
-    usage: UsageReader
-    files: IncomingFiles
-    writer: ReplyWriter
-    functions: Functions = field(default_factory=NoFunctions)
-    past: PastTurns = field(default_factory=NoPast)
-    links: LinkRules = NO_LINKS  # besides those to hosts that a person names
-    offers: FileOffers | None = None  # None: files are links everywhere
-    send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
-    limits: Limits = NO_LIMITS
-    now_s: Callable[[], float] = time.time
-    service_keeps: bool = False  # whether people's words go to a provider that may keep logs of its own
 
 
 async def run_turn(turn: Turn, outside: Outside) -> Outcome:

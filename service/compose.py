@@ -49,6 +49,7 @@ from bot.forgetting import RecordedFiles, forget_conversation
 from bot.functions import FunctionDefinition, NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
+from bot.outside import Outside
 from bot.ports import (
     Belongings,
     Conversations,
@@ -63,7 +64,7 @@ from bot.ports import (
 )
 from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
-from bot.turn_story import Outside, give_up, run_turn
+from bot.turn_story import give_up, run_turn
 from service.data_dir import kept_key
 from service.file_storage import FileStorage, open_file_storage
 from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched

@@ -25,11 +25,12 @@ from bot.conversation import CommandName, command_in
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.forgetting import RecordedFiles
+from bot.outside import Outside
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
 from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
-from bot.turn_story import Outside, give_up, run_turn
+from bot.turn_story import give_up, run_turn
 from service.compose import Hooks, find_assistant, link_rules, open_client, open_functions, open_sandbox
 from service.data_dir import prepare_data_dir
 from service.settings import Settings

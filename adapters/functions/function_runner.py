@@ -16,7 +16,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -26,9 +26,6 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _LOOK_S: Final = 0.1  # between looks at a worker whose pipe is held open by a process that it left behind
 _SWEEP_S: Final = 2.0
 _CHUNK_BYTES: Final = 65_536
-
-Say = Callable[[Mapping[str, Any]], None]
-"""Send a line from the worker to the bot."""
 
 
 def main() -> None:

@@ -23,7 +23,6 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError, to_json
 
-from adapters.functions.function_runner import Say
 from bot.functions import REPEATABLE, Caller
 
 MAX_NAME_CHARS: Final = 64
@@ -38,6 +37,9 @@ _USE_TYPES: Final = "Use str, int, float, bool, date, list, dict, Literal, an En
 
 # Errors whose text is about what was asked for. The text of others may hold an address, a query or a password.
 _TOLD: Final = (ValueError, LookupError)
+
+Say = Callable[[Mapping[str, Any]], None]
+"""Send a line from the worker to the bot."""
 
 
 def work(request: Mapping[str, Any], say: Say) -> None:

@@ -29,8 +29,9 @@ from adapters.sandbox.process_tree import (
     signal_each,
     stopped_tree,
 )
-from adapters.sandbox.session_limits import Limits, Watched
+from adapters.sandbox.session_limits import Limits
 from adapters.sandbox.session_usage import SessionUsage
+from adapters.sandbox.session_watch import Watched
 
 END_DEADLINE_S = 5.0
 FREEZE_DEADLINE_S, FREEZE_PERIOD_S = 2.0, 0.005

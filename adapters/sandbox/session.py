@@ -19,7 +19,8 @@ from adapters.sandbox.code_result import (
 )
 from adapters.sandbox.guest_events import CommandResult
 from adapters.sandbox.guest_process import GuestProcess, Isolation
-from adapters.sandbox.session_limits import Limits, broken_limit, in_words, watch
+from adapters.sandbox.session_limits import Limits, in_words
+from adapters.sandbox.session_watch import broken_limit, watch
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.engine import Engine
 from bot.intake import Intake
+from bot.outside import Outside
 from bot.parts import Part, TextPart
 from bot.reply import ReplyWriter
 from bot.run import RunEvent, RunId
 from bot.sentences import NOT_READ
-from bot.turn_story import Outside, give_up, run_turn
+from bot.turn_story import give_up, run_turn
 from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
 from tests.support.fakes import (

@@ -18,12 +18,13 @@ from bot.answer import FileRef
 from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.engine import Engine
 from bot.errors import TurnGivenUpError
+from bot.outside import Outside
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
 from bot.ports import Conversations, Ledger, Timelines
 from bot.reply import ReplyWriter
 from bot.run import FailureCode, RunEnd, RunEvent, RunId, RunName, RunOutcome, Settled
 from bot.timeline import Timeline
-from bot.turn_story import Outside, give_up, run_turn
+from bot.turn_story import give_up, run_turn
 from storage.conversations_postgres import PostgresConversations
 from storage.conversations_sqlite import SqliteConversations
 from storage.ledger_postgres import PostgresLedger

@@ -18,12 +18,13 @@ from bot.codec import message_to_json
 from bot.conversation import ActivityId, ConversationReference, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.links import NO_LINKS, LinkRules
+from bot.outside import Outside
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
 from bot.turn import STOP, STOP_HEARD, Signals, Turn
 from bot.turn_record import STOPPED, Outcome
-from bot.turn_story import Outside, run_turn
+from bot.turn_story import run_turn
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, function_call, text
 from tests.support.fakes import (

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox import session_limits
+from adapters.sandbox import session_watch
 from adapters.sandbox.code_result import CodeStatus, SandboxError
 from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess, IsolationLevel
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
@@ -212,7 +212,7 @@ async def test_a_kill_is_reported_soon(sandbox: Sandbox) -> None:
 
 
 async def test_memory_is_looked_at_before_a_result_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:  # S2
-    monkeypatch.setattr(session_limits, "WATCH_PERIOD_S", 60.0)  # so that the watch comes too late
+    monkeypatch.setattr(session_watch, "WATCH_PERIOD_S", 60.0)  # so that the watch comes too late
     small = Limits(memory_bytes=300 * MB)
     sandbox = await Sandbox.open(replace(SETTINGS, limits=small))
     code = """

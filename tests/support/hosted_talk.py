@@ -16,12 +16,13 @@ from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import ThreadId, TurnState
 from bot.functions import FunctionDefinition
+from bot.outside import Outside
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
 from bot.turn import STOP, Signals, Turn
 from bot.turn_record import Outcome
-from bot.turn_story import Outside, run_turn
+from bot.turn_story import run_turn
 from tests.support.fakes import (
     FakeChannel,
     FakeFunctions,

@@ -11,11 +11,12 @@ from bot.codec import message_to_json
 from bot.conversation import TurnState
 from bot.forgetting import RecordedFiles
 from bot.limits import NO_LIMITS, Limits
+from bot.outside import Outside
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
 from bot.turn import STOP, Signals, Turn
-from bot.turn_story import Outside, run_turn
+from bot.turn_story import run_turn
 from tests.support.fakes import (
     FakeAssistant,
     FakeChannel,

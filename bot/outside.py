@@ -1,0 +1,46 @@
+"""What a turn reaches outside itself: the story of a turn and the commands are handed this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.delivery import SEND_PAUSES_S
+from bot.file_offer import FileOffers
+from bot.functions import NoFunctions
+from bot.history import NoPast
+from bot.limits import NO_LIMITS, Limits
+from bot.links import NO_LINKS, LinkRules
+from bot.ports import (
+    Assistant,
+    Belongings,
+    Channel,
+    Conversations,
+    Functions,
+    IncomingFiles,
+    PastTurns,
+    UsageReader,
+)
+from bot.reply import ReplyWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Everything a turn touches outside itself."""
+
+    assistant: Assistant
+    channel: Channel
+    conversations: Conversations
+    belongings: Belongings
+    usage: UsageReader
+    files: IncomingFiles
+    writer: ReplyWriter
+    functions: Functions = field(default_factory=NoFunctions)
+    past: PastTurns = field(default_factory=NoPast)
+    links: LinkRules = NO_LINKS  # besides those to hosts that a person names
+    offers: FileOffers | None = None  # None: files are links everywhere
+    send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
+    limits: Limits = NO_LIMITS
+    now_s: Callable[[], float] = time.time
+    service_keeps: bool = False  # whether people's words go to a provider that may keep logs of its own
