@@ -37,10 +37,6 @@ from adapters.sandbox.guest_process import IsolationLevel
 from adapters.sandbox.picture_header import PictureKind
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.teams.authentication import Authentication
-from adapters.teams.channel import TeamsChannel
-from adapters.teams.connector import Connector, connector_session
-from adapters.teams.file_uploads import TeamsUploads
-from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
 from bot.errors import BotError, StorageError, StorageInUseError
@@ -68,7 +64,6 @@ from bot.turn_story import give_up, run_turn
 from service.data_dir import kept_key
 from service.file_storage import FileStorage, open_file_storage
 from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched
-from service.last_request import LastRequest
 from service.listen_socket import LOOPBACK
 from service.settings import (
     AzureEndpoint,
@@ -78,14 +73,7 @@ from service.settings import (
     Secret,
     Settings,
 )
-from service.teams_identity import (
-    access_list,
-    answering_services,
-    file_places,
-    offers_files,
-    open_authentication,
-    open_bot_token,
-)
+from service.teams_edge import access_list, offers_files, open_teams
 from service.turn_lookup import serve_timelines
 from storage.belongings_sqlite import SqliteBelongings
 from storage.conversations_sqlite import SqliteConversations
@@ -180,29 +168,16 @@ async def open_bot(
         assistant = await find_assistant(client, settings, stores.conversations, functions, hooks)
         stack.push_async_callback(assistant.close)
         await stack.enter_async_context(shutdown_watched(settings, client))
-        session = await stack.enter_async_context(connector_session())
-        token = await stack.enter_async_context(open_bot_token(settings))
-        requests = LastRequest(settings.data_dir)
-        stack.callback(requests.close)
-        authentication = await stack.enter_async_context(open_authentication(settings, on_verdict=requests.note))
-        egress = await stack.enter_async_context(EgressSessions.opened())
-        places = file_places(settings)
-        incoming = TeamsFiles(folder=settings.data_dir / "incoming", places=places, sessions=egress, token=token)
-        incoming.open()
         storage = shared.storage if shared else await stack.enter_async_context(open_file_storage(settings, address))
         files, pictures = RecordedFiles(storage.files, stores.belongings), ConfinedPictures(sandbox=sandbox)
-        connector = Connector(session=session, services=answering_services(settings), token=token)
-        offered_in = partial(offers_files, settings)
-        channel = TeamsChannel(
-            connector=connector, links=storage.links, streaming=settings.streaming, offers_files=offered_in
-        )
+        teams = await stack.enter_async_context(open_teams(settings, storage.links))
         outside = Outside(
             assistant=assistant,
-            channel=channel,
+            channel=teams.channel,
             conversations=stores.conversations,
             past=stores.conversations,
             belongings=stores.belongings,
-            files=incoming,
+            files=teams.incoming,
             writer=ReplyWriter(assistant=assistant, files=files, pictures=pictures, extras=settings.extras),
             usage=stores.usage,
             limits=settings.limits,
@@ -210,9 +185,9 @@ async def open_bot(
             functions=functions,
             links=link_rules(settings, storage.links.origin),
             offers=FileOffers(
-                offered_in=offered_in,
+                offered_in=partial(offers_files, settings),
                 stored=storage.files,
-                uploads=TeamsUploads(places=places, sessions=egress),
+                uploads=teams.uploads,
                 turns=stores.timelines,
             ),
         )
@@ -234,7 +209,7 @@ async def open_bot(
 
         intake = Intake(
             engine=engine,
-            channel=channel,
+            channel=teams.channel,
             turns=stores.timelines,
             feedback=stores.feedback,
             max_context=settings.max_context,
@@ -242,12 +217,12 @@ async def open_bot(
         stack.push_async_callback(intake.stop)
         yield Bot(
             intake=intake,
-            authentication=authentication,
+            authentication=teams.authentication,
             storage=storage,
             client=client,
             assistant_id=assistant.assistant_id,
             stores=stores,
-            session=session,
+            session=teams.session,
             sandbox=sandbox,
             forget=forget,
         )

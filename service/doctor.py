@@ -46,7 +46,7 @@ from service.redaction import redact_text
 from service.round_trip import check_round_trip
 from service.settings import AppType, Backend, ClientCertificate, ClientSecret, Settings, SettingsError
 from service.settings.config_report import Report as SettingsReport
-from service.teams_identity import open_bot_token
+from service.teams_edge import open_bot_token
 from service.turn_lookup import open_timelines
 from storage.file_tokens import CHECKED
 from storage.network_disk import network_disk

@@ -13,7 +13,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 
 from service.settings import Settings
-from service.teams_identity import open_bot_token
+from service.teams_edge import open_bot_token
 from tests.support.certificates import certificate_of, pem_of
 from tests.support.doctor_runs import TEAMS, serving
 from tests.support.entra_server import BOT_TOKEN, EntraServer

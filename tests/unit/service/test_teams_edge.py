@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 
 from adapters.teams.bot_token import TokenUnavailableError
 from service.settings import Settings
-from service.teams_identity import open_bot_token
+from service.teams_edge import open_bot_token
 from tests.support.token_issuer import APP_ID, TENANT
 
 

@@ -1,30 +1,76 @@
-"""The bot at Microsoft: who may bring activities, where answers go, and with which token."""
+"""The bot at Microsoft: who may bring activities, where answers and files go, and with which token."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import aiohttp
 from azure.core.credentials import AccessToken
 from typing_extensions import override
 
 from adapters.teams.access_list import AccessList
 from adapters.teams.authentication import Authentication, LoopbackAuthentication, OnVerdict, TokenAuthentication
 from adapters.teams.bot_token import BotToken, TokenCredential
-from adapters.teams.connector import connector_session
+from adapters.teams.channel import TeamsChannel
+from adapters.teams.connector import Connector, connector_session
 from adapters.teams.file_places import FilePlaces
+from adapters.teams.file_uploads import TeamsUploads
+from adapters.teams.incoming_files import EgressSessions, TeamsFiles
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
 from bot.conversation import ConversationReference, Scope
+from bot.ports import FileLinks
+from service.last_request import LastRequest
 from service.settings import ClientCertificate, ClientSecret, FederatedIdentity, Settings, TeamsSettings
 
 log = logging.getLogger(__name__)
 
 _EXCHANGE_SCOPE: Final = "api://AzureADTokenExchange/.default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamsEdge:
+    """How activities come in and answers and files go out. `session` is the one of the connector."""
+
+    authentication: Authentication
+    channel: TeamsChannel
+    incoming: TeamsFiles
+    uploads: TeamsUploads
+    session: aiohttp.ClientSession
+
+
+@asynccontextmanager
+async def open_teams(settings: Settings, links: FileLinks) -> AsyncIterator[TeamsEdge]:
+    """Everything between the bot and Teams; without an app id, between it and clients of this machine."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(connector_session())
+        token = await stack.enter_async_context(open_bot_token(settings))
+        requests = LastRequest(settings.data_dir)
+        stack.callback(requests.close)
+        authentication = await stack.enter_async_context(open_authentication(settings, on_verdict=requests.note))
+        egress = await stack.enter_async_context(EgressSessions.opened())
+        places = file_places(settings)
+        incoming = TeamsFiles(folder=settings.data_dir / "incoming", places=places, sessions=egress, token=token)
+        incoming.open()
+        channel = TeamsChannel(
+            connector=Connector(session=session, services=answering_services(settings), token=token),
+            links=links,
+            streaming=settings.streaming,
+            offers_files=partial(offers_files, settings),
+        )
+        yield TeamsEdge(
+            authentication=authentication,
+            channel=channel,
+            incoming=incoming,
+            uploads=TeamsUploads(places=places, sessions=egress),
+            session=session,
+        )
 
 
 @asynccontextmanager
