@@ -9,6 +9,7 @@ from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.planning.labels import label
 from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent
+from tutor.programs.result_keys import Key
 
 _ORDERS = {1: Sentence.DERIVATIVE, 2: Sentence.SECOND_DERIVATIVE, 3: Sentence.THIRD_DERIVATIVE}
 _UNEXPLAINED = ("Integral", "Subs", "Derivative(", "meijerg", "hyper(")
@@ -18,9 +19,9 @@ def derivative(told: Told, task: Derivative, result: Result) -> None:
     """The formula, and values."""
     say, variable = told.say, task.function.variable
     key = _ORDERS.get(task.order, Sentence.DERIVATIVE_OF_ORDER)
-    value = say.localised(pretty(text_of(result, "exact")))
+    value = say.localised(pretty(text_of(result, Key.EXACT)))
     told.line(key, what=label(task.function), order=task.order, value=value)
-    for point, part in zip(task.at, parts_of(result, "values"), strict=False):
+    for point, part in zip(task.at, parts_of(result, Key.VALUES), strict=False):
         at = say.formula(point)
         if is_undefined(part) or is_infinite(part) or is_complex(part):
             told.line(Sentence.NO_DERIVATIVE_AT, variable=variable, at=at)
@@ -42,10 +43,10 @@ def integral(told: Told, task: Integral, result: Result) -> None:
 
 
 def _antiderivative(told: Told, task: Integral, result: Result) -> None:
-    what, value = told.say.formula(task.function.expression), text_of(result, "exact")
+    what, value = told.say.formula(task.function.expression), text_of(result, Key.EXACT)
     if task.function.derived:
         what = label(task.function)
-    if result.get("found") is not True or result.get("check") is not True or any(n in value for n in _UNEXPLAINED):
+    if result.get(Key.FOUND) is not True or result.get(Key.CHECK) is not True or any(n in value for n in _UNEXPLAINED):
         told.line(Sentence.NO_ANTIDERIVATIVE, what=what)
     else:
         variable = task.function.variable
@@ -63,9 +64,9 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
         "high": say.formula(task.bounds.high),
         "variable": function.variable,
     }
-    exact, strips, error = (text_of(result, key) for key in ("exact", "strips", "error"))
+    exact, strips, error = (text_of(result, key) for key in (Key.EXACT, Key.STRIPS, Key.ERROR))
     key = Sentence.AREA if task.is_area else Sentence.INTEGRAL
-    if result.get("parameters") is True:
+    if result.get(Key.PARAMETERS) is True:
         told.line(key, value=pretty(exact), **said)
     elif is_infinite(result):
         told.line(Sentence.DIVERGENT, **said)
@@ -80,11 +81,11 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
 
 def area_between(told: Told, task: AreaBetween, result: Result) -> None:
     """The enclosed area, and between which places."""
-    say, ends = told.say, texts_of(result, "ends")
+    say, ends = told.say, texts_of(result, Key.ENDS)
     said = {"first": label(task.first), "second": label(task.second), "variable": task.first.variable}
-    if len(ends) < 2 or (result.get("complete") is not True and task.bounds is None):
+    if len(ends) < 2 or (result.get(Key.COMPLETE) is not True and task.bounds is None):
         told.line(Sentence.ENCLOSES_NOTHING, **said)
-    elif _agree(result, text_of(result, "strips"), "0"):
+    elif _agree(result, text_of(result, Key.STRIPS), "0"):
         places = {"low": say.localised(pretty(ends[0])), "high": say.localised(pretty(ends[-1]))}
         told.line(Sentence.AREA_BETWEEN, value=say.both(result), **places, **said)
     else:
@@ -100,13 +101,13 @@ def _agree(result: Result, strips: str, error: str) -> bool:
         close = value is not None and abs(value - float(strips)) <= max(1e-6 * max(abs(value), 1), 10 * float(error))
     except ValueError:
         return False
-    return close and not any(name in text_of(result, "exact") for name in _UNEXPLAINED)
+    return close and not any(name in text_of(result, Key.EXACT) for name in _UNEXPLAINED)
 
 
 def limit(told: Told, task: Limit, result: Result) -> None:
     """One-sided or two-sided; a limit that values nearby contradict is not claimed."""
     say = told.say
-    left, right = text_of(result, "left"), text_of(result, "right")
+    left, right = text_of(result, Key.LEFT), text_of(result, Key.RIGHT)
     said = {"what": label(task.function), "variable": task.function.variable, "at": say.formula(task.towards)}
     sides = {"-": left, "+": right}
     asked = [sides[task.side]] if task.side in sides else [left, right]
@@ -131,12 +132,12 @@ def limit(told: Told, task: Limit, result: Result) -> None:
 
 def _is_near(task: Limit, result: Result) -> bool:
     """Whether values close to the point do not contradict a finite limit."""
-    near = object_of(result, "near")
-    for name, side in (("left", "-"), ("right", "+")):
+    near = object_of(result, Key.NEAR)
+    for key, side in ((Key.LEFT, "-"), (Key.RIGHT, "+")):
         if side not in task.side or not near:
             continue
         try:
-            expected, found = float(text_of(result, name)), float(text_of(near, name))
+            expected, found = float(text_of(result, key)), float(text_of(near, key))
         except ValueError:
             continue
         if abs(expected - found) > 0.05 * max(1.0, abs(expected)):
@@ -147,13 +148,13 @@ def _is_near(task: Limit, result: Result) -> bool:
 def tangent(told: Told, task: Tangent, result: Result) -> None:
     """The line's equation."""
     said = {"what": label(task.function), "variable": task.function.variable, "at": told.say.formula(task.at)}
-    if result.get("vertical") is True:
+    if result.get(Key.VERTICAL) is True:
         told.line(Sentence.VERTICAL_NORMAL, **said)
-    elif result.get("is_real") is not True:
+    elif result.get(Key.IS_REAL) is not True:
         told.line(Sentence.NO_NORMAL if task.is_normal else Sentence.NO_TANGENT, **said)
     else:
-        value = told.say.localised(pretty(text_of(result, "exact")))
+        value = told.say.localised(pretty(text_of(result, Key.EXACT)))
         key = Sentence.NORMAL if task.is_normal else Sentence.TANGENT
-        told.line(key, value=value, slope=told.say.localised(pretty(text_of(result, "slope"))), **said)
+        told.line(key, value=value, slope=told.say.localised(pretty(text_of(result, Key.SLOPE))), **said)
     told.step(Sentence.HOW_NORMAL if task.is_normal else Sentence.HOW_TANGENT)
     told.reason(Sentence.WHY_EXACT)

@@ -7,14 +7,15 @@ from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.planning.labels import label, written
 from tutor.planning.tasks import CurveOfEquation, Plot
+from tutor.programs.result_keys import Key
 
 
 def plot(told: Told, task: Plot, result: Result) -> None:
     """Which curves, over which range, with which points marked."""
     say, variable = told.say, task.functions[0].variable
-    left, right = result.get("left"), result.get("right")
+    left, right = result.get(Key.LEFT), result.get(Key.RIGHT)
     what = say.listed([label(function) for function in task.functions])
-    if result.get("seen") == 0 or not (isinstance(left, float) and isinstance(right, float)):
+    if result.get(Key.SEEN) == 0 or not (isinstance(left, float) and isinstance(right, float)):
         told.line(Sentence.NOTHING_TO_DRAW, what=what)
     else:
         ends = {"left": say.decimal(left), "right": say.decimal(right)}
@@ -24,7 +25,7 @@ def plot(told: Told, task: Plot, result: Result) -> None:
             variable=variable,
             **ends,
         )
-        unseen = [name for name in texts_of(result, "unseen") if name in map(label, task.functions)]
+        unseen = [name for name in texts_of(result, Key.UNSEEN) if name in map(label, task.functions)]
         if unseen:
             told.line(Sentence.CURVE_UNSEEN, what=say.listed([say.localised(name) for name in unseen]))
     marks = list(dict.fromkeys(say.formula(mark) for mark in task.marks))
@@ -38,9 +39,9 @@ def plot(told: Told, task: Plot, result: Result) -> None:
 
 def curve_of_equation(told: Told, task: CurveOfEquation, result: Result) -> None:
     """Which equations, over which range of x."""
-    say, left, right = told.say, result.get("left"), result.get("right")
+    say, left, right = told.say, result.get(Key.LEFT), result.get(Key.RIGHT)
     what = say.listed([say.localised(written(each)) for each in task.equations])
-    if not result.get("seen") or not (isinstance(left, float) and isinstance(right, float)):
+    if not result.get(Key.SEEN) or not (isinstance(left, float) and isinstance(right, float)):
         told.line(Sentence.NOTHING_TO_DRAW, what=what)
     else:
         told.line(Sentence.CURVE_DRAWN, what=what, left=say.decimal(left), right=say.decimal(right))

@@ -11,6 +11,7 @@ from tutor.answers.shape_sentences import signs_around, signs_in, where
 from tutor.answers.told import Told
 from tutor.planning.labels import label
 from tutor.planning.tasks import Extrema, Extremum
+from tutor.programs.result_keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,14 @@ def extrema(told: Told, task: Extrema, result: Result) -> None:
     for kind in (Extremum.MINIMUM, Extremum.MAXIMUM):
         if task.asked in {kind, Extremum.BOTH}:
             _tell(told, kind, result, said)
-    if result.get("sure") is not True:
+    if result.get(Key.SURE) is not True:
         told.line(Sentence.TESTED_ONLY, **said)
 
 
 def _tell(told: Told, kind: Extremum, result: Result, said: dict[str, str]) -> None:
     say, turn = told.say, 1 if kind is Extremum.MINIMUM else -1
-    local = [point for point in _points(result, "points") if _turns(result, point, turn)]
-    ends = _points(result, "ends")
+    local = [point for point in _points(result, Key.POINTS) if _turns(result, point, turn)]
+    ends = _points(result, Key.ENDS)
     closed = [point for point in ends if not point.is_open]
     candidates = [*local, *closed]
     best = min(candidates, key=lambda point: turn * point.height, default=None)
@@ -69,17 +70,17 @@ def _shown(say: Say, point: _Point) -> str:
     return say(Sentence.POINT, x=say.both(point.x), y=say.both(point.y))
 
 
-def _points(result: Result, key: str) -> list[_Point]:
+def _points(result: Result, key: Key) -> list[_Point]:
     found: list[_Point] = []
     for part in parts_of(result, key):
-        x, y = object_of(part, "x"), object_of(part, "y")
+        x, y = object_of(part, Key.X), object_of(part, Key.Y)
         height = value_of(y)
         if height is not None and not is_undefined(y) and not is_complex(y):
-            found.append(_Point(x, y, height, part.get("open") is True))
+            found.append(_Point(x, y, height, part.get(Key.OPEN) is True))
     return found
 
 
 def _turns(result: Result, point: _Point, turn: int) -> bool:
     """Whether the slope changes from falling to rising (turn 1) or from rising to falling (-1)."""
-    before, after = signs_around(parts_of(result, "rows"), text_of(point.x, "exact"))
+    before, after = signs_around(parts_of(result, Key.ROWS), text_of(point.x, Key.EXACT))
     return before == -turn and after == turn

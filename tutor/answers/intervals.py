@@ -9,14 +9,15 @@ from tutor.answers.say import Say, is_infinite
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.formulas.everyday import pretty
 from tutor.formulas.statements import Bounds
+from tutor.programs.result_keys import Key
 
 
 def merged(rows: Sequence[Result], wanted: set[int]) -> list[tuple[str, str]]:
     """Ends of the stretches where the sign is one of those wanted; neighbouring pieces of one part become one."""
     stretches: list[tuple[str, str, object]] = []
     for row in rows:
-        low, high, part = text_of(row, "low"), text_of(row, "high"), row.get("part")
-        if row.get("sign") not in wanted:
+        low, high, part = text_of(row, Key.LOW), text_of(row, Key.HIGH), row.get(Key.PART)
+        if row.get(Key.SIGN) not in wanted:
             continue
         if stretches and stretches[-1][1] == low and stretches[-1][2] == part:
             stretches[-1] = (stretches[-1][0], high, part)
@@ -50,10 +51,10 @@ def solution_set(say: Say, variable: str, rows: Sequence[Result]) -> str:
 
 
 def _row(say: Say, variable: str, row: Result) -> str:
-    low, high = object_of(row, "low"), object_of(row, "high")
-    below = "<" if row.get("open_low") is True else "≤"
-    above = "<" if row.get("open_high") is True else "≤"
-    if text_of(low, "exact") == text_of(high, "exact"):
+    low, high = object_of(row, Key.LOW), object_of(row, Key.HIGH)
+    below = "<" if row.get(Key.OPEN_LOW) is True else "≤"
+    above = "<" if row.get(Key.OPEN_HIGH) is True else "≤"
+    if text_of(low, Key.EXACT) == text_of(high, Key.EXACT):
         return f"{variable} = {_end(say, low)}"
     if is_infinite(low) and is_infinite(high):
         return say(Sentence.EVERYWHERE, variable=variable)

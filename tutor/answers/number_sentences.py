@@ -8,6 +8,7 @@ from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.formulas.everyday import pretty
 from tutor.formulas.expression import Number
+from tutor.programs.result_keys import Key
 from tutor.reading.number_tasks import NumberTask, OfNumbers
 
 _MAX_REPEATED = 12
@@ -35,7 +36,7 @@ def _value(told: Told, task: NumberTask, result: Result) -> None:
         told.line(Sentence.NO_VALUE_OF_NUMBERS, what=_name(told, task))
         return
     told.line(Sentence(f"number {task.asked}"), what=_name(told, task), value=value, first=first, second=second)
-    sample = object_of(result, "sample")
+    sample = object_of(result, Key.SAMPLE)
     if sample:
         told.line(Sentence.NUMBER_SAMPLE, value=say.both(sample))
 
@@ -67,9 +68,9 @@ def _prime_factors(told: Told, task: NumberTask, result: Result) -> None:
 
 
 def _found(told: Told, task: NumberTask, result: Result) -> None:
-    values = result.get("found")
+    values = result.get(Key.FOUND)
     found = [pretty(each) for each in values if isinstance(each, str)] if isinstance(values, list) else []
-    count = result.get("count")
+    count = result.get(Key.COUNT)
     whole = count if isinstance(count, int) else 0
     shown = told.say.localised(told.say.listed(found)) if whole == len(found) else ", ".join([*found, "..."])
     first, last = (told.say.formula(each) for each in (*task.numbers, *task.numbers)[:2])
@@ -84,7 +85,7 @@ def _found(told: Told, task: NumberTask, result: Result) -> None:
 
 
 def _factors(result: Result) -> list[tuple[str, str]]:
-    found = result.get("found")
+    found = result.get(Key.FOUND)
     return [(str(each[0]), str(each[1])) for each in found if len(each) == 2] if isinstance(found, list) else []
 
 

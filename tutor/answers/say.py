@@ -13,6 +13,7 @@ from tutor.answers.sentence_catalogue import Sentence, catalogue
 from tutor.formulas.everyday import pretty, pretty_expression
 from tutor.formulas.expression import Expression
 from tutor.language.vocabulary import Language
+from tutor.programs.result_keys import Key
 
 _UNDEFINED: Final = frozenset({"nan", "zoo", "oo*I", "-oo*I", ""})
 _MAX_EXACT_CHARS: Final = 32
@@ -36,7 +37,7 @@ class Say:
 
     def both(self, part: Result) -> str:
         """A number exactly and as a decimal: `7/3 ≈ 2.33333`, `1/2 = 0.5`, `12`."""
-        exact, decimal = text_of(part, "exact"), text_of(part, "decimal")
+        exact, decimal = text_of(part, Key.EXACT), text_of(part, Key.DECIMAL)
         if exact.lstrip("-").isdigit():
             return self._integer(exact)
         value = _real(decimal)
@@ -105,23 +106,23 @@ class Say:
 
 def is_undefined(part: Result) -> bool:
     """Whether the value does not exist as a real number, finite or infinite."""
-    exact = text_of(part, "exact")
-    return exact in _UNDEFINED or (_real(text_of(part, "decimal")) is None and not any(c.isalpha() for c in exact))
+    exact = text_of(part, Key.EXACT)
+    return exact in _UNDEFINED or (_real(text_of(part, Key.DECIMAL)) is None and not any(c.isalpha() for c in exact))
 
 
 def is_complex(part: Result) -> bool:
     """Whether the value has an imaginary part."""
-    return "I" in text_of(part, "decimal").replace("Integral", "")
+    return "I" in text_of(part, Key.DECIMAL).replace("Integral", "")
 
 
 def is_infinite(part: Result) -> bool:
     """Whether the value is plus or minus infinity."""
-    return text_of(part, "exact") in {"oo", "-oo"}
+    return text_of(part, Key.EXACT) in {"oo", "-oo"}
 
 
 def value_of(part: Result) -> float | None:
     """The decimal as a number; None where it is none."""
-    return _real(text_of(part, "decimal"))
+    return _real(text_of(part, Key.DECIMAL))
 
 
 def _real(decimal: str) -> float | None:

@@ -14,6 +14,7 @@ from tutor.formulas.everyday import pretty
 from tutor.formulas.statements import Bounds
 from tutor.planning.labels import label
 from tutor.planning.tasks import Curvature, Monotony, Shape, Trend
+from tutor.programs.result_keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,16 @@ class Signs:
 
 def signs_in(result: Result) -> Signs:
     """Read from the rows, and from the jumps of slope at kinks."""
-    rows = parts_of(result, "rows")
-    signs = [row.get("sign") for row in rows]
-    kinks = result.get("kinks")
+    rows = parts_of(result, Key.ROWS)
+    signs = [row.get(Key.SIGN) for row in rows]
+    kinks = result.get(Key.KINKS)
     bends = kinks if isinstance(kinks, list) else []
     known = bool(signs) and all(sign in {-1, 0, 1} for sign in signs)
     return Signs(
         up=known and -1 not in signs and -1 not in bends,
         down=known and 1 not in signs and 1 not in bends,
         known=known,
-        gaps=len({row.get("part") for row in rows}) > 1,
+        gaps=len({row.get(Key.PART) for row in rows}) > 1,
     )
 
 
@@ -45,17 +46,17 @@ def where(say: Say, variable: str, bounds: Bounds | None, result: Result) -> str
     """` for 0 ≤ x ≤ 5`, or nothing where the whole axis was looked at."""
     if bounds is not None:
         return say(Sentence.FOR_RANGE, range=written(say, variable, bounds))
-    return say(Sentence.FOR_WINDOW, variable=variable) if result.get("window") is True else ""
+    return say(Sentence.FOR_WINDOW, variable=variable) if result.get(Key.WINDOW) is True else ""
 
 
 def curvature(told: Told, task: Curvature, result: Result) -> None:
     """The verdict, its reason, and where it bends which way."""
     say, signs, variable = told.say, signs_in(result), task.function.variable
-    rows = parts_of(result, "rows")
+    rows = parts_of(result, Key.ROWS)
     said = {
         "what": label(task.function),
         "where": where(say, variable, task.bounds, result),
-        "derivative": say.localised(pretty(text_of(result, "derivative"))),
+        "derivative": say.localised(pretty(text_of(result, Key.DERIVATIVE))),
         "convex": between(say, variable, merged(rows, {1})),
         "concave": between(say, variable, merged(rows, {-1})),
     }
@@ -84,7 +85,7 @@ def _verdict(told: Told, task: Curvature, result: Result, signs: Signs, said: di
         told.line(Sentence.GAP, **said)
     elif found != "both":
         told.line(_because(signs, said["derivative"], result), **said)
-    if result.get("sure") is not True and (signs.up or signs.down):
+    if result.get(Key.SURE) is not True and (signs.up or signs.down):
         told.line(Sentence.TESTED_ONLY, **said)
 
 
@@ -97,12 +98,12 @@ def _found(signs: Signs, result: Result) -> str:
         return "convex"
     if signs.down:
         return "concave"
-    rows = parts_of(result, "rows")
+    rows = parts_of(result, Key.ROWS)
     return "neither" if merged(rows, {1}) and merged(rows, {-1}) else "bent"
 
 
 def _because(signs: Signs, derivative: str, result: Result) -> Sentence:
-    if result.get("kinks"):
+    if result.get(Key.KINKS):
         return Sentence.BECAUSE_KINKS
     if not (signs.up or signs.down):
         return Sentence.BECAUSE_CHANGES
@@ -112,13 +113,13 @@ def _because(signs: Signs, derivative: str, result: Result) -> Sentence:
 
 def _inflections(told: Told, task: Curvature, result: Result) -> None:
     say, variable = told.say, task.function.variable
-    rows = parts_of(result, "rows")
+    rows = parts_of(result, Key.ROWS)
     points = []
-    for turn in parts_of(result, "turns"):
-        x = object_of(turn, "x")
-        before, after = signs_around(rows, text_of(x, "exact"))
+    for turn in parts_of(result, Key.TURNS):
+        x = object_of(turn, Key.X)
+        before, after = signs_around(rows, text_of(x, Key.EXACT))
         if before * after < 0:
-            points.append(say(Sentence.POINT, x=say.both(x), y=say.both(object_of(turn, "y"))))
+            points.append(say(Sentence.POINT, x=say.both(x), y=say.both(object_of(turn, Key.Y))))
     said = {"what": label(task.function), "where": where(say, variable, task.bounds, result)}
     if not points:
         told.line(Sentence.NO_INFLECTION, **said)
@@ -128,19 +129,19 @@ def _inflections(told: Told, task: Curvature, result: Result) -> None:
 
 def signs_around(rows: Sequence[Result], cut: str) -> tuple[int, int]:
     """The signs just before and just after a cut; 0 where there is none."""
-    before = next((row.get("sign") for row in rows if text_of(row, "high") == cut), 0)
-    after = next((row.get("sign") for row in rows if text_of(row, "low") == cut), 0)
+    before = next((row.get(Key.SIGN) for row in rows if text_of(row, Key.HIGH) == cut), 0)
+    after = next((row.get(Key.SIGN) for row in rows if text_of(row, Key.LOW) == cut), 0)
     return (before if isinstance(before, int) else 0), (after if isinstance(after, int) else 0)
 
 
 def monotony(told: Told, task: Monotony, result: Result) -> None:
     """Where it rises and where it falls."""
     say, signs, variable = told.say, signs_in(result), task.function.variable
-    rows = parts_of(result, "rows")
+    rows = parts_of(result, Key.ROWS)
     said = {
         "what": label(task.function),
         "where": where(say, variable, task.bounds, result),
-        "derivative": say.localised(pretty(text_of(result, "derivative"))),
+        "derivative": say.localised(pretty(text_of(result, Key.DERIVATIVE))),
         "rising": between(say, variable, merged(rows, {1})),
         "falling": between(say, variable, merged(rows, {-1})),
     }
@@ -155,7 +156,7 @@ def monotony(told: Told, task: Monotony, result: Result) -> None:
         opening = say(Sentence.YES if found == task.asked else Sentence.NO)
     told.lines.append(opening + say(Sentence(f"is {found}"), **said))
     told.line(Sentence.BECAUSE_SLOPE, **said)
-    if result.get("sure") is not True:
+    if result.get(Key.SURE) is not True:
         told.line(Sentence.TESTED_ONLY, **said)
 
 

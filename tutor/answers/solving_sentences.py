@@ -12,6 +12,7 @@ from tutor.formulas.everyday import pretty
 from tutor.formulas.statements import Bounds, Relation
 from tutor.planning.labels import label
 from tutor.planning.tasks import Inequality, Intersection, Roots, Solve, SolveSystem
+from tutor.programs.result_keys import Key
 
 _MAX_SHOWN = 20
 _MAX_CLOSEST = 4
@@ -45,7 +46,7 @@ def _written(told: Told, relation: Relation) -> str:
 
 
 def _formulas(told: Told, unknown: str, what: str, result: Result) -> None:
-    formulas = [f"**{unknown} = {told.say.localised(pretty(each))}**" for each in texts_of(result, "formulas")]
+    formulas = [f"**{unknown} = {told.say.localised(pretty(each))}**" for each in texts_of(result, Key.FORMULAS)]
     if formulas:
         key = Sentence.SOLUTION if len(formulas) == 1 else Sentence.SOLUTIONS
         told.line(key, what=what, values=told.say.listed(formulas), where="")
@@ -56,11 +57,11 @@ def _formulas(told: Told, unknown: str, what: str, result: Result) -> None:
 def _solutions(told: Told, unknown: str, bounds: Bounds | None, result: Result, said: dict[str, str]) -> None:
     say, kind = told.say, said.pop("kind")
     said["where"] = where(say, unknown, bounds, {})
-    found = [f"**{unknown} {say.equals(each)}**" for each in parts_of(result, "solutions")][:_MAX_SHOWN]
-    families = [f"**{unknown} = {say.localised(pretty(each))}**" for each in texts_of(result, "families")]
-    if result.get("every") is True:
+    found = [f"**{unknown} {say.equals(each)}**" for each in parts_of(result, Key.SOLUTIONS)][:_MAX_SHOWN]
+    families = [f"**{unknown} = {say.localised(pretty(each))}**" for each in texts_of(result, Key.FAMILIES)]
+    if result.get(Key.EVERY) is True:
         told.line(Sentence.IDENTITY, variable=unknown, **said)
-    elif result.get("sure") is True:
+    elif result.get(Key.SURE) is True:
         _sure(told, kind, found, result, said)
     elif families:
         told.line(Sentence(f"{kind} families"), values=say.listed(families), **said)
@@ -73,7 +74,7 @@ def _solutions(told: Told, unknown: str, bounds: Bounds | None, result: Result, 
 
 
 def _closest(told: Told, unknown: str, result: Result) -> list[str]:
-    numbers = [each for each in parts_of(result, "solutions") if value_of(each) is not None]
+    numbers = [each for each in parts_of(result, Key.SOLUTIONS) if value_of(each) is not None]
     closest = sorted(numbers, key=lambda each: abs(value_of(each) or 0.0))[:_MAX_CLOSEST]
     return [f"{unknown} {told.say.equals(each)}" for each in sorted(closest, key=lambda each: value_of(each) or 0.0)]
 
@@ -84,7 +85,7 @@ def _sure(told: Told, kind: str, found: list[str], result: Result, said: dict[st
         told.line(key, values=told.say.listed(found), **said)
     else:
         told.line(Sentence(f"no {kind}"), **said)
-    complex_roots = [pretty(each) for each in texts_of(result, "complex")]
+    complex_roots = [pretty(each) for each in texts_of(result, Key.COMPLEX)]
     if complex_roots and all(len(each) < 30 for each in complex_roots):
         told.line(Sentence.COMPLEX_SOLUTIONS, values=told.say.listed(complex_roots))
 
@@ -97,21 +98,21 @@ def intersection(told: Told, task: Intersection, result: Result) -> None:
         "second": label(task.second),
         "where": where(say, task.first.variable, task.bounds, {}),
     }
-    found = parts_of(result, "solutions")
-    points = [say(Sentence.POINT, x=say.both(each), y=say.both(object_of(each, "y"))) for each in found]
+    found = parts_of(result, Key.SOLUTIONS)
+    points = [say(Sentence.POINT, x=say.both(each), y=say.both(object_of(each, Key.Y))) for each in found]
     told.step(Sentence.HOW_ZEROS)
     told.reason(Sentence.WHY_EXACT)
-    if result.get("every") is True:
+    if result.get(Key.EVERY) is True:
         told.line(Sentence.SAME_CURVE, **said)
     elif points:
         told.line(
             Sentence.INTERSECTION if len(points) == 1 else Sentence.INTERSECTIONS, points=say.listed(points), **said
         )
-    elif result.get("sure") is True:
+    elif result.get(Key.SURE) is True:
         told.line(Sentence.NO_INTERSECTION, **said)
     else:
         told.line(Sentence.INTERSECTION_UNKNOWN, **said)
-    if points and result.get("sure") is not True:
+    if points and result.get(Key.SURE) is not True:
         told.line(Sentence.SEARCHED, variable=task.first.variable)
 
 
@@ -119,10 +120,10 @@ def system(told: Told, task: SolveSystem, result: Result) -> None:
     """Each solution with all its unknowns."""
     say = told.say
     what = say.listed([_written(told, relation) for relation in task.equations])
-    solutions = parts_of(result, "solutions")
+    solutions = parts_of(result, Key.SOLUTIONS)
     told.step(Sentence.HOW_SYSTEM)
     told.reason(Sentence.WHY_EXACT)
-    if result.get("checked") is not True:
+    if result.get(Key.CHECKED) is not True:
         told.line(Sentence.SOLUTION_UNKNOWN, what=what)
     elif not solutions:
         told.line(Sentence.NO_SOLUTION, what=what, where="")
@@ -146,11 +147,11 @@ def _assignment(told: Told, solution: Result) -> str:
 
 def inequality(told: Told, task: Inequality, result: Result) -> None:
     """A set of intervals, claimed only if it was checked."""
-    what, rows = _written(told, task.relation), parts_of(result, "rows")
+    what, rows = _written(told, task.relation), parts_of(result, Key.ROWS)
     said = {"what": what, "where": where(told.say, task.unknown, task.bounds, {}), "variable": task.unknown}
     told.step(Sentence.HOW_INEQUALITY)
     told.reason(Sentence.WHY_EXACT)
-    if result.get("checked") is not True:
+    if result.get(Key.CHECKED) is not True:
         told.line(Sentence.SOLUTION_UNKNOWN, **said)
     elif not rows:
         told.line(Sentence.NEVER, **said)

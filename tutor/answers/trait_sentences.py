@@ -13,6 +13,7 @@ from tutor.formulas.everyday import pretty
 from tutor.planning.function_traits import Trait
 from tutor.planning.labels import head, label
 from tutor.planning.tasks import TraitOf
+from tutor.programs.result_keys import Key
 
 _MAX_BRANCH: Final = 60
 _STRANGE: Final = re.compile(r"\bI\b|Piecewise|LambertW|Root")
@@ -44,13 +45,13 @@ def _domain(told: Told, task: TraitOf, result: Result) -> None:
         f"{say.localised(pretty(str(each[0])))} {_SIGNS[str(each[1])]} 0"
         for each in _pairs(result)
     ]  # fmt: skip
-    gaps = [say.both(part) for part in parts_of(result, "gaps")]
+    gaps = [say.both(part) for part in parts_of(result, Key.GAPS)]
     if not conditions:
         told.line(Sentence.DOMAIN_EVERYWHERE, what=what, variable=variable)
         return
-    if result.get("empty") is True:
+    if result.get(Key.EMPTY) is True:
         told.line(Sentence.DOMAIN_NOWHERE, what=what)
-    elif result.get("checked") is not True:
+    elif result.get(Key.CHECKED) is not True:
         told.line(Sentence.DOMAIN_UNSOLVED, what=what, conditions=say.listed(conditions))
         return
     elif gaps:
@@ -60,27 +61,27 @@ def _domain(told: Told, task: TraitOf, result: Result) -> None:
             variable=variable,
             gaps=say.listed([f"{variable} = {each}" for each in gaps]),
         )
-    elif [_is_all(row) for row in parts_of(result, "rows")] == [True]:
+    elif [_is_all(row) for row in parts_of(result, Key.ROWS)] == [True]:
         told.line(Sentence.DOMAIN_EVERYWHERE, what=what, variable=variable)
     else:
-        told.line(Sentence.DOMAIN, what=what, values=solution_set(say, variable, parts_of(result, "rows")))
+        told.line(Sentence.DOMAIN, what=what, values=solution_set(say, variable, parts_of(result, Key.ROWS)))
     told.line(Sentence.DOMAIN_BECAUSE, conditions=say.listed(conditions))
 
 
 def _pairs(result: Result) -> list[list[object]]:
-    found = result.get("conditions")
+    found = result.get(Key.CONDITIONS)
     return [each for each in found if isinstance(each, list) and len(each) == 2] if isinstance(found, list) else []
 
 
 def _is_all(row: Result) -> bool:
-    ends = [row.get("low"), row.get("high")]
-    return [text_of(end, "exact") for end in ends if isinstance(end, dict)] == ["-oo", "oo"]
+    ends = [row.get(Key.LOW), row.get(Key.HIGH)]
+    return [text_of(end, Key.EXACT) for end in ends if isinstance(end, dict)] == ["-oo", "oo"]
 
 
 def _values(told: Told, task: TraitOf, result: Result) -> None:
     name = head(task.function) if task.function.name else "y"
-    rows = parts_of(result, "rows")
-    if result.get("checked") is not True:
+    rows = parts_of(result, Key.ROWS)
+    if result.get(Key.CHECKED) is not True:
         told.line(Sentence.VALUES_UNKNOWN, what=label(task.function))
     elif [_is_all(row) for row in rows] == [True]:
         told.line(Sentence.ALL_VALUES, what=label(task.function))
@@ -90,12 +91,12 @@ def _values(told: Told, task: TraitOf, result: Result) -> None:
 
 def _parity(told: Told, task: TraitOf, result: Result) -> None:
     said = {"what": label(task.function), "variable": task.function.variable}
-    mirrored = told.say.localised(pretty(text_of(result, "mirrored")))
-    if result.get("checked") is not True:
+    mirrored = told.say.localised(pretty(text_of(result, Key.MIRRORED)))
+    if result.get(Key.CHECKED) is not True:
         told.line(Sentence.PARITY_UNKNOWN, **said)
-    elif result.get("even") is True:
+    elif result.get(Key.EVEN) is True:
         told.line(Sentence.IS_EVEN, **said)
-    elif result.get("odd") is True:
+    elif result.get(Key.ODD) is True:
         told.line(Sentence.IS_ODD, **said)
     else:
         told.line(Sentence.IS_NEITHER_EVEN_NOR_ODD, mirrored=mirrored, **said)
@@ -104,31 +105,31 @@ def _parity(told: Told, task: TraitOf, result: Result) -> None:
 
 def _other_symmetry(told: Told, task: TraitOf, result: Result) -> None:
     """About another line or point than those of even and odd functions."""
-    said, variable = [told.say.localised(pretty(each)) for each in texts_of(result, "center")], task.function.variable
-    axis = told.say.localised(pretty(text_of(result, "axis")))
+    said, variable = [told.say.localised(pretty(each)) for each in texts_of(result, Key.CENTER)], task.function.variable
+    axis = told.say.localised(pretty(text_of(result, Key.AXIS)))
     if axis:
         told.line(Sentence.OTHER_AXIS, variable=variable, at=axis)
     elif len(said) == 2:
         told.line(Sentence.OTHER_CENTER, point=told.say(Sentence.POINT, x=said[0], y=said[1]))
-    elif result.get("certain") is not True:
+    elif result.get(Key.CERTAIN) is not True:
         told.line(Sentence.PERHAPS_OTHER_SYMMETRY)
 
 
 def _inverse(told: Told, task: TraitOf, result: Result) -> None:
     say, what, variable = told.say, label(task.function), task.function.variable
-    exact = text_of(result, "exact")
-    written = texts_of(result, "branches")
+    exact = text_of(result, Key.EXACT)
+    written = texts_of(result, Key.BRANCHES)
     branches = [f"y = {say.localised(pretty(each))}" for each in written]
     plain = len(written) > 1 and all(len(each) < _MAX_BRANCH and not _STRANGE.search(each) for each in written)
-    if result.get("denied") is True:
+    if result.get(Key.DENIED) is True:
         told.line(
-            Sentence.PERIODIC_WITHOUT_INVERSE if result.get("periodic") is True else Sentence.NO_INVERSE, what=what
+            Sentence.PERIODIC_WITHOUT_INVERSE if result.get(Key.PERIODIC) is True else Sentence.NO_INVERSE, what=what
         )
-        if plain and result.get("periodic") is not True:
+        if plain and result.get(Key.PERIODIC) is not True:
             told.line(Sentence.BRANCHES, values=say(Sentence.OR).join(branches))
     elif exact:
         told.line(Sentence.INVERSE, what=what, value=say.localised(pretty(exact)), variable=variable)
-    elif result.get("exists") is True:
+    elif result.get(Key.EXISTS) is True:
         told.line(Sentence.INVERSE_WITHOUT_FORMULA, what=what)
     else:
         told.line(Sentence.INVERSE_UNKNOWN, what=what)
@@ -136,11 +137,13 @@ def _inverse(told: Told, task: TraitOf, result: Result) -> None:
 
 def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
     say, variable, what = told.say, task.function.variable, label(task.function)
-    if result.get("complete") is not True:
+    if result.get(Key.COMPLETE) is not True:
         told.line(Sentence.ASYMPTOTES_UNKNOWN, what=what)
         return
-    vertical = [f"{variable} = {say.localised(pretty(place))}" for place in texts_of(result, "vertical")]
-    lines = dict.fromkeys((text_of(part, "line"), part.get("level") is True) for part in parts_of(result, "lines"))
+    vertical = [f"{variable} = {say.localised(pretty(place))}" for place in texts_of(result, Key.VERTICAL)]
+    lines = dict.fromkeys(
+        (text_of(part, Key.LINE), part.get(Key.LEVEL) is True) for part in parts_of(result, Key.LINES)
+    )
     if vertical:
         told.line(
             Sentence.VERTICAL_ASYMPTOTES if len(vertical) > 1 else Sentence.VERTICAL_ASYMPTOTE,
@@ -148,7 +151,7 @@ def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
             values=say.listed(vertical),
         )
     for line, is_level in lines:
-        ends = [part.get("right") is True for part in parts_of(result, "lines") if part.get("line") == line]
+        ends = [part.get(Key.RIGHT) is True for part in parts_of(result, Key.LINES) if part.get(Key.LINE) == line]
         where = "" if len(ends) == 2 else say(Sentence.FAR_RIGHT if ends[0] else Sentence.FAR_LEFT, variable=variable)
         key = Sentence.HORIZONTAL_ASYMPTOTE if is_level else Sentence.SLANT_ASYMPTOTE
         told.line(key, what=what, value=say.localised(pretty(line)), where=where)
@@ -158,7 +161,7 @@ def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
 
 def _period(told: Told, task: TraitOf, result: Result) -> None:
     what = label(task.function)
-    if text_of(result, "exact") not in {"", "0"}:
+    if text_of(result, Key.EXACT) not in {"", "0"}:
         told.line(Sentence.PERIOD, what=what, value=told.say.both(result))
     else:
-        told.line(Sentence.NEVER_REPEATS if result.get("never") is True else Sentence.PERIOD_UNKNOWN, what=what)
+        told.line(Sentence.NEVER_REPEATS if result.get(Key.NEVER) is True else Sentence.PERIOD_UNKNOWN, what=what)

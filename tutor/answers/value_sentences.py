@@ -10,6 +10,7 @@ from tutor.formulas.everyday import pretty
 from tutor.formulas.expression import substituted
 from tutor.planning.labels import head, label
 from tutor.planning.tasks import Arithmetic, Evaluate, Rewrite, Table
+from tutor.programs.result_keys import Key
 
 _MAX_FORM_CHARS = 400
 
@@ -20,7 +21,7 @@ def arithmetic(told: Told, task: Arithmetic, result: Result) -> None:
     if is_undefined(result) or is_infinite(result):
         told.line(Sentence.NO_NUMBER, what=what)
     elif is_complex(result):
-        told.line(Sentence.COMPLEX_NUMBER, what=what, value=pretty(text_of(result, "exact")))
+        told.line(Sentence.COMPLEX_NUMBER, what=what, value=pretty(text_of(result, Key.EXACT)))
     elif say.both(result) == what:
         told.line(Sentence.IS_ITSELF, what=what)
     else:
@@ -39,7 +40,7 @@ def evaluate(told: Told, task: Evaluate, result: Result) -> None:
     if is_undefined(result) or is_infinite(result):
         told.line(Sentence.NOT_DEFINED, what=label(function), **where)
     elif is_complex(result):
-        told.line(Sentence.COMPLEX_VALUE, what=label(function), value=pretty(text_of(result, "exact")), **where)
+        told.line(Sentence.COMPLEX_VALUE, what=label(function), value=pretty(text_of(result, Key.EXACT)), **where)
     else:
         told.line(Sentence.VALUE_AT, what=what, equals=say.equals(result), **where)
         if function.name and not function.derived:
@@ -58,7 +59,7 @@ def _value_name(task: Evaluate, at: str) -> str:
 
 def rewrite(told: Told, task: Rewrite, result: Result) -> None:
     """`(x + 1)² = x² + 2x + 1`."""
-    what, value = told.say.formula(task.expression), told.say.localised(pretty(text_of(result, "exact")))
+    what, value = told.say.formula(task.expression), told.say.localised(pretty(text_of(result, Key.EXACT)))
     if len(value) > _MAX_FORM_CHARS:
         told.line(Sentence.TOO_LONG, what=what)
     elif value == what:
@@ -72,10 +73,10 @@ def rewrite(told: Told, task: Rewrite, result: Result) -> None:
 def table(told: Told, task: Table, result: Result) -> None:
     """The first rows, and the file."""
     say = told.say
-    rows = result.get("rows")
+    rows = result.get(Key.ROWS)
     names = [task.functions[0].variable, *(head(function) for function in task.functions)]
     what = say.listed([label(function) for function in task.functions])
-    count = result.get("count")
+    count = result.get(Key.COUNT)
     told.line(Sentence.TABLE, what=what, count=count if isinstance(count, int) else 0)
     shown = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
     lines = (", ".join(_cell(told, name, value) for name, value in zip(names, row, strict=False)) for row in shown)

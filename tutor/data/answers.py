@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
+from tutor.answers.results import Result, named_in, named_of, parts_of, text_of, texts_of
 from tutor.answers.say import Say
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Explanation, Told
@@ -28,6 +28,7 @@ from tutor.data.requests import (
     TellShare,
     TellStatistics,
 )
+from tutor.programs.result_keys import Key
 
 _MARKUP = str.maketrans(dict.fromkeys("*_`[]<>\\|~", " "))
 
@@ -38,14 +39,14 @@ def columns_in(result: Result) -> tuple[Column, ...]:
     return tuple(
         Column(
             name=name,
-            kind=kinds.get(str(part.get("kind")), ColumnKind.TEXT),
-            values=tuple(texts_of(part, "values")),
-            low=text_of(part, "low"),
-            high=text_of(part, "high"),
-            missing=_whole(part, "missing"),
+            kind=kinds.get(str(part.get(Key.KIND)), ColumnKind.TEXT),
+            values=tuple(texts_of(part, Key.VALUES)),
+            low=text_of(part, Key.LOW),
+            high=text_of(part, Key.HIGH),
+            missing=_whole(part, Key.MISSING),
         )
-        for part in parts_of(result, "columns")
-        if isinstance(name := part.get("name"), str)
+        for part in parts_of(result, Key.COLUMNS)
+        if isinstance(name := part.get(Key.NAME), str)
     )
 
 
@@ -80,18 +81,18 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
     key = f"{task.chart} by" if task.by else str(task.chart)
     key = key if task.ys else "counts"
     statistic = say(Sentence(task.statistic)) if task.statistic else ""
-    told.line(Sentence(f"chart {key}"), count=_whole(result, "count"), statistic=statistic, **said)
-    if result.get("added up") is True and task.x is not None:
+    told.line(Sentence(f"chart {key}"), count=_whole(result, Key.COUNT), statistic=statistic, **said)
+    if result.get(Key.ADDED_UP) is True and task.x is not None:
         told.line(Sentence.ADDED_UP, x=said["x"])
-    for fit in parts_of(result, "fits"):
+    for fit in parts_of(result, Key.FITS):
         x = say(Sentence.DAYS) if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
         told.line(
             Sentence.FIT,
-            name=_plain(str(fit.get("name"))),
-            slope=_decimal(say, fit, "slope"),
+            name=_plain(str(fit.get(Key.NAME))),
+            slope=_decimal(say, fit, Key.SLOPE),
             x=x,
-            intercept=_decimal(say, fit, "intercept"),
-            r=_decimal(say, fit, "r"),
+            intercept=_decimal(say, fit, Key.INTERCEPT),
+            r=_decimal(say, fit, Key.R),
         )
     told.step(Sentence.HOW_CHART)
 
@@ -101,19 +102,19 @@ def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
     if task.only is not None:
         told.line(Sentence.ONLY_ROWS, column=_plain(task.only.column.name), value=_plain(task.only.value))
     if task.by is None:
-        figures = object_of(result, "figures")
+        figures = named_of(result, Key.FIGURES)
         for column in figures:
-            for name, value in object_of(figures, column).items():
+            for name, value in named_in(figures, column).items():
                 told.line(Sentence.FIGURE, figure=say(_FIGURES[name]), column=_plain(column), value=_number(say, value))
     else:
-        groups = object_of(result, "groups")
+        groups = named_of(result, Key.GROUPS)
         told.line(Sentence.BY_GROUP, by=_plain(task.by.name))
         told.lines.append(
             "\n".join(
                 f"- {_plain(group)}: "
                 + ", ".join(
                     f"{_heading(say, name)} **{_number(say, value)}**"
-                    for name, value in object_of(groups, group).items()
+                    for name, value in named_in(groups, group).items()
                 )
                 for group in groups
             )
@@ -142,30 +143,30 @@ def _heading(say: Say, name: str) -> str:
 def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
     say = told.say
     names = {"first": _plain(task.first.name), "second": _plain(task.second.name)}
-    told.line(Sentence.CORRELATION, r=_decimal(say, result, "r"), **names)
+    told.line(Sentence.CORRELATION, r=_decimal(say, result, Key.R), **names)
     told.line(
         Sentence.FIT,
         name=names["second"],
         x=names["first"],
-        slope=_decimal(say, result, "slope"),
-        intercept=_decimal(say, result, "intercept"),
-        r=_decimal(say, result, "r"),
+        slope=_decimal(say, result, Key.SLOPE),
+        intercept=_decimal(say, result, Key.INTERCEPT),
+        r=_decimal(say, result, Key.R),
     )
     told.step(Sentence.HOW_CORRELATION)
 
 
 def _describe(told: Told, _: Describe, result: Result) -> None:
     say = told.say
-    columns = [_plain(name) for name in texts_of(result, "columns")]
-    told.line(Sentence.DESCRIBED, rows=_whole(result, "rows"), columns=say.listed(columns))
-    figures = object_of(result, "figures")
+    columns = [_plain(name) for name in texts_of(result, Key.COLUMNS)]
+    told.line(Sentence.DESCRIBED, rows=_whole(result, Key.ROWS), columns=say.listed(columns))
+    figures = named_of(result, Key.FIGURES)
     if figures:
-        lines = (f"- **{_plain(name)}**: {_figures(say, object_of(figures, name))}" for name in figures)
+        lines = (f"- **{_plain(name)}**: {_figures(say, named_in(figures, name))}" for name in figures)
         told.lines.append("\n".join(lines))
     told.step(Sentence.HOW_FIGURES)
 
 
-def _figures(say: Say, figures: Result) -> str:
+def _figures(say: Say, figures: Mapping[str, object]) -> str:
     return ", ".join(f"{say(_FIGURES[name])} {_number(say, figures[name])}" for name in _FIGURES if name in figures)
 
 
@@ -174,12 +175,12 @@ def _plain(name: str) -> str:
     return name.translate(_MARKUP).strip()[:80] or "?"
 
 
-def _whole(result: Result, key: str) -> int:
+def _whole(result: Result, key: Key) -> int:
     value = result.get(key)
     return value if isinstance(value, int) else 0
 
 
-def _decimal(say: Say, result: Result, key: str) -> str:
+def _decimal(say: Say, result: Result, key: Key) -> str:
     return _number(say, result.get(key))
 
 
@@ -190,8 +191,8 @@ def _number(say: Say, value: object) -> str:
 
 
 def _missing(told: Told, _: CountMissing, result: Result) -> None:
-    say, missing = told.say, object_of(result, "missing")
-    told.line(Sentence.MISSING if missing else Sentence.NONE_MISSING, count=_whole(result, "count"))
+    say, missing = told.say, named_of(result, Key.MISSING)
+    told.line(Sentence.MISSING if missing else Sentence.NONE_MISSING, count=_whole(result, Key.COUNT))
     if missing:
         told.lines.append("\n".join(f"- {_plain(name)}: **{_number(say, missing[name])}**" for name in missing))
     told.step(Sentence.HOW_LOOK)
@@ -199,8 +200,8 @@ def _missing(told: Told, _: CountMissing, result: Result) -> None:
 
 def _rows(told: Told, _: ShowRows, result: Result) -> None:
     """A table in Markdown."""
-    header = [_plain(name) for name in texts_of(result, "header")]
-    cells = result.get("rows")
+    header = [_plain(name) for name in texts_of(result, Key.HEADER)]
+    cells = result.get(Key.ROWS)
     rows = [[_plain(str(value)) if value else "" for value in row] for row in cells] if isinstance(cells, list) else []
     lines = [header, ["---"] * len(header), *rows]
     told.lines.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
@@ -221,13 +222,13 @@ def _top(told: Told, task: FindTop, result: Result) -> None:
         column=_plain(task.column.name),
         order=order,
     )
-    groups = object_of(result, "groups")
+    groups = named_of(result, Key.GROUPS)
     told.lines.append("\n".join(f"- **{_plain(name)}**: {_number(say, value)}" for name, value in groups.items()))
     told.step(Sentence.HOW_FIGURES)
 
 
 def _share(told: Told, task: TellShare, result: Result) -> None:
-    say, shares = told.say, object_of(result, "shares")
+    say, shares = told.say, named_of(result, Key.SHARES)
     what = say(Sentence.OF_COLUMN, column=_plain(task.column.name)) if task.column else say(Sentence.OF_ROWS)
     if not shares:
         told.line(Sentence.NO_SHARES, what=what)
@@ -245,7 +246,7 @@ def _share(told: Told, task: TellShare, result: Result) -> None:
 def _overview(told: Told, task: Overview, result: Result) -> None:
     """Rows, columns and what they hold, the first rows, and three questions that work for these columns."""
     say = told.say
-    told.line(Sentence.OVERVIEW, rows=_whole(result, "count"), count=len(task.columns))
+    told.line(Sentence.OVERVIEW, rows=_whole(result, Key.COUNT), count=len(task.columns))
     told.lines.append("\n".join(f"- **{_plain(column.name)}**: {_held(say, column)}" for column in task.columns[:12]))
     told.line(Sentence.FIRST_ROWS)
     _rows(told, ShowRows(count=3, is_last=False), result)
@@ -299,28 +300,28 @@ def _leader(told: Told, task: FindGroup, result: Result) -> None:
         Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
         figure=say(Sentence(task.statistic)),
         column=_plain(task.column.name),
-        groups=say.listed([_plain(name) for name in texts_of(result, "leaders")]),
-        value=_number(say, result.get("value")),
+        groups=say.listed([_plain(name) for name in texts_of(result, Key.LEADERS)]),
+        value=_number(say, result.get(Key.VALUE)),
     )
-    if texts_of(result, "of sums"):
+    if texts_of(result, Key.OF_SUMS):
         told.line(
             Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
             figure=say(Sentence.TOTAL),
             column=_plain(task.column.name),
-            groups=say.listed([_plain(name) for name in texts_of(result, "of sums")]),
-            value=_number(say, result.get("sum")),
+            groups=say.listed([_plain(name) for name in texts_of(result, Key.OF_SUMS)]),
+            value=_number(say, result.get(Key.SUM)),
         )
     told.step(Sentence.HOW_FIGURES)
 
 
 def _row_count(told: Told, _: CountRows, result: Result) -> None:
-    told.line(Sentence.ROWS, count=_whole(result, "rows"))
+    told.line(Sentence.ROWS, count=_whole(result, Key.ROWS))
     told.step(Sentence.HOW_COUNT)
 
 
 def _columns(told: Told, _: ListColumns, result: Result) -> None:
-    names = [_plain(name) for name in texts_of(result, "columns")]
-    told.line(Sentence.COLUMNS, columns=told.say.listed(names), count=_whole(result, "count"))
+    names = [_plain(name) for name in texts_of(result, Key.COLUMNS)]
+    told.line(Sentence.COLUMNS, columns=told.say.listed(names), count=_whole(result, Key.COUNT))
     told.step(Sentence.HOW_LOOK)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from tutor.answers.say import Say
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.data.python_text import FIGURES, names, quoted, result, shown
 from tutor.data.requests import Column, ColumnKind, ShowChart, Statistic
+from tutor.programs.result_keys import Key
 
 _OPEN: Final = "plt.figure(figsize=(8, 5))\n"
 
 
-def _finished(title: str, x: str, y: str, *, fields: str) -> str:
+def _finished(title: str, x: str, y: str, *, fields: Mapping[Key, str]) -> str:
     return f"""plt.title({shown(title)})
 plt.xlabel({shown(x)})
 plt.ylabel({shown(y)})
@@ -43,7 +45,7 @@ def histogram(task: ShowChart, say: Say) -> str:
     plt.hist(values, bins={bins}, alpha=0.7, label=name)
 plt.legend()
 """ + _finished(
-        title, _listed(task), say(Sentence.COUNT), fields='"count": sum(len(values) for values in groups.values())'
+        title, _listed(task), say(Sentence.COUNT), fields={Key.COUNT: "sum(len(values) for values in groups.values())"}
     )
 
 
@@ -53,7 +55,7 @@ def boxes(task: ShowChart, say: Say) -> str:
     return f"""
 # How the values are spread: median, quartiles, and what lies far outside.
 {_groups(task)}{_OPEN}plt.boxplot(list(groups.values()), tick_labels=list(groups))
-""" + _finished(title, by, _listed(task), fields='"count": sum(len(values) for values in groups.values())')
+""" + _finished(title, by, _listed(task), fields={Key.COUNT: "sum(len(values) for values in groups.values())"})
 
 
 def scatter(task: ShowChart, say: Say) -> str:
@@ -73,17 +75,17 @@ plt.legend()
         say(Sentence.TITLE_AGAINST, ys=_listed(task), x=x.name),
         x.name,
         _listed(task),
-        fields='"count": len(rows), "fits": fits',
+        fields={Key.COUNT: "len(rows)", Key.FITS: "fits"},
     )
 
 
-_TREND: Final = """
-    numbers = {numbers}
+_TREND: Final = f"""
+    numbers = {{numbers}}
     known = rows[name].notna() & numbers.notna()
     slope, intercept = np.polyfit(numbers[known], rows[name][known], 1)
-    plt.plot({places}, slope * numbers + intercept, color="black", label=f"{trend} {{name}}")
-    fits.append({{"name": name, "slope": round(slope, 10), "intercept": round(intercept, 10),
-                 "r": float(np.corrcoef(numbers[known], rows[name][known])[0, 1])}})"""
+    plt.plot({{places}}, slope * numbers + intercept, color="black", label=f"{{trend}} {{{{name}}}}")
+    fits.append({{{{"{Key.NAME}": name, "{Key.SLOPE}": round(slope, 10), "{Key.INTERCEPT}": round(intercept, 10),
+                 "{Key.R}": float(np.corrcoef(numbers[known], rows[name][known])[0, 1])}}}})"""
 
 
 def lines(task: ShowChart, say: Say) -> str:
@@ -115,7 +117,7 @@ plt.legend()
         say(Sentence.TITLE_OVER, ys=_listed(task), x=over),
         over,
         _listed(task),
-        fields='"count": len(rows), "fits": fits' + (', "added up": added_up' if added_up else ""),
+        fields={Key.COUNT: "len(rows)", Key.FITS: "fits"} | ({Key.ADDED_UP: "added_up"} if added_up else {}),
     )
 
 
@@ -138,7 +140,7 @@ def bars(task: ShowChart, say: Say) -> str:
 heights = table[{names(task.ys)}].{figure}()
 {_OPEN}plt.bar([str(name) for name in heights.index], heights.to_numpy(), label={shown(word)})
 plt.legend()
-""" + _finished(say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)), "", word, fields='"count": len(heights)')
+""" + _finished(say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)), "", word, fields={Key.COUNT: "len(heights)"})
     by = quoted(task.by.name)
     heights = (
         f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}()"
@@ -152,4 +154,6 @@ heights = {heights}.head(40)
 print(heights.to_string())
 heights.plot.bar(figsize=(8, 5), rot=45 if len(heights) > 6 else 0)
 plt.legend()
-""" + _finished(say(Sentence.TITLE_BY, what=what, by=task.by.name), task.by.name, what, fields='"count": len(heights)')
+""" + _finished(
+        say(Sentence.TITLE_BY, what=what, by=task.by.name), task.by.name, what, fields={Key.COUNT: "len(heights)"}
+    )

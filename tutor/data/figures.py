@@ -18,6 +18,7 @@ from tutor.data.requests import (
     TellShare,
     TellStatistics,
 )
+from tutor.programs.result_keys import Key
 
 
 def statistics(task: TellStatistics) -> str:
@@ -35,7 +36,7 @@ def statistics(task: TellStatistics) -> str:
 figures = {rows}[{columns}].agg({figures})
 print(figures.to_string())
 told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
-{result('"figures": told')}"""
+{result({Key.FIGURES: "told"})}"""
     by = quoted(task.by.name)
     worked = (
         f"{rows}.groupby({by})[{names(task.columns)}].agg({figures})"
@@ -49,13 +50,18 @@ figures.columns = [" ".join(name) if isinstance(name, tuple) else str(name) for 
 print(figures.to_string())
 groups = {{group_name(group): {{name: float(row[name]) for name in figures.columns}}
           for group, row in figures.head(30).iterrows()}}
-{result('"groups": groups, "count": len(figures)')}"""
+{result({Key.GROUPS: "groups", Key.COUNT: "len(figures)"})}"""
 
 
 def correlation(task: TellCorrelation) -> str:
     """Pearson's r, and the line of least squares."""
     first, second = quoted(task.first.name), quoted(task.second.name)
-    fields = '"r": float(r), "slope": round(slope, 10), "intercept": round(intercept, 10), "count": len(rows)'
+    fields = {
+        Key.R: "float(r)",
+        Key.SLOPE: "round(slope, 10)",
+        Key.INTERCEPT: "round(intercept, 10)",
+        Key.COUNT: "len(rows)",
+    }
     return f"""
 # Pearson's correlation, and the straight line that fits best.
 rows = table[[{first}, {second}]].dropna()
@@ -76,14 +82,14 @@ if len(numbers.columns):
     figures = numbers.agg(["count", "mean", "std", "min", "median", "max"])
     print(figures.to_string())
     told = {{name: {{key: float(figures[name][key]) for key in figures.index}} for name in figures.columns[:12]}}
-{result('"rows": len(table), "columns": list(table.columns[:60]), "figures": told')}"""
+{result({Key.ROWS: "len(table)", Key.COLUMNS: "list(table.columns[:60])", Key.FIGURES: "told"})}"""
 
 
 def count_rows(_: CountRows) -> str:
     """How many there are."""
     return f"""
 print("Rows:", len(table))
-{result('"rows": len(table)')}"""
+{result({Key.ROWS: "len(table)"})}"""
 
 
 def missing(task: CountMissing) -> str:
@@ -94,7 +100,7 @@ def missing(task: CountMissing) -> str:
 missing = table{columns}.isna().sum()
 print(missing.to_string())
 told = {{str(name): int(count) for name, count in missing.items() if count}}
-{result('"missing": told, "count": int(missing.sum())')}"""
+{result({Key.MISSING: "told", Key.COUNT: "int(missing.sum())"})}"""
 
 
 _CELLS = """
@@ -106,7 +112,7 @@ def cell(value):
 
 cells = [[cell(value) for value in row] for row in shown.astype(object).values]
 """
-_SHOWN = result('"header": list(shown.columns), "rows": cells, "count": len(table)')
+_SHOWN = result({Key.HEADER: "list(shown.columns)", Key.ROWS: "cells", Key.COUNT: "len(table)"})
 
 
 def rows(task: ShowRows) -> str:
@@ -142,7 +148,7 @@ figures = table.groupby({quoted(task.by.name)})[{column}].agg("{FIGURES[task.sta
 first = figures.{pick}({task.count})
 print(first.to_string())
 groups = {{group_name(group): float(value) for group, value in first.items()}}
-{result('"groups": groups, "count": len(figures)')}"""
+{result({Key.GROUPS: "groups", Key.COUNT: "len(figures)"})}"""
 
 
 def share(task: TellShare) -> str:
@@ -157,28 +163,28 @@ whole = float(figures.sum())
 shares = (100 * figures / whole).sort_values(ascending=False) if whole and (figures >= 0).all() else figures.iloc[:0]
 print(shares.to_string())
 shown = {{group_name(group): float(value) for group, value in shares.head(30).items()}}
-{result('"shares": shown, "whole": whole, "count": len(figures)')}"""
+{result({Key.SHARES: "shown", Key.COUNT: "len(figures)"})}"""
 
 
 def columns(_: ListColumns) -> str:
     """Their names."""
     return f"""
 print("Columns:", list(table.columns))
-{result('"columns": list(table.columns[:60]), "count": len(table.columns)')}"""
+{result({Key.COLUMNS: "list(table.columns[:60])", Key.COUNT: "len(table.columns)"})}"""
 
 
 def leader(task: FindGroup) -> str:
     """The group with the highest or lowest figure; several where they share it."""
     best = "min" if task.is_lowest else "max"
     grouped = f"table.groupby({quoted(task.by.name)})[{quoted(task.column.name)}]"
-    fields = f'"leaders": leaders, "value": float(figures.{best}()) if len(figures) else None'
+    fields = {Key.LEADERS: "leaders", Key.VALUE: f"float(figures.{best}()) if len(figures) else None"}
     totals = ""
     if task.with_totals:
         totals = f"""# The same of each group's sum.
 sums = {grouped}.sum()
 first = [group_name(group) for group in sums[sums == sums.{best}()].index[:10]] if sums.size < len(table) else []
 """
-        fields += f', "of sums": first, "sum": float(sums.{best}()) if len(sums) else None'
+        fields |= {Key.OF_SUMS: "first", Key.SUM: f"float(sums.{best}()) if len(sums) else None"}
     return f"""
 # The figure of each group, and which group is first.
 figures = {grouped}.agg("{FIGURES[task.statistic]}").dropna()

@@ -25,6 +25,7 @@ from tutor.data.requests import (
     TellShare,
     TellStatistics,
 )
+from tutor.programs.result_keys import Key
 
 _LOAD: Final = '''
 import io
@@ -69,18 +70,18 @@ def group_name(group):
 table = with_dates(load(Path({path})))
 table.columns = [str(name).strip() for name in table.columns]
 '''
-_LOOK: Final = """
+_LOOK: Final = f"""
 # A first look: which columns there are, and what they hold.
-kinds = {"i": "number", "u": "number", "f": "number", "M": "date"}
+kinds = {{"i": "number", "u": "number", "f": "number", "M": "date"}}
 columns = []
 for name in table.columns[:60]:
     values, kind = table[name].dropna(), kinds.get(table[name].dtype.kind, "text")
-    about = {"name": name, "kind": kind, "missing": int(table[name].isna().sum())}
+    about = {{"{Key.NAME}": name, "{Key.KIND}": kind, "{Key.MISSING}": int(table[name].isna().sum())}}
     if kind == "text":
         few = values.astype(str).value_counts().index[:31]
-        about["values"] = [value[:40] for value in few] if len(few) <= 30 else []
+        about["{Key.VALUES}"] = [value[:40] for value in few] if len(few) <= 30 else []
     elif len(values):
-        about |= {"low": str(values.min()), "high": str(values.max())}
+        about |= {{"{Key.LOW}": str(values.min()), "{Key.HIGH}": str(values.max())}}
     columns.append(about)
 print(table.head().to_string())
 """
@@ -108,7 +109,7 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
 
 def look(file_name: str) -> str:
     """Columns and their kinds, before anything else."""
-    return _loaded(file_name) + _LOOK + result('"columns": columns, "rows": len(table)')
+    return _loaded(file_name) + _LOOK + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)"})
 
 
 def data_program(file_name: str, tasks: Sequence[DataTask], say: Say) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tutor.data.requests import Column, Statistic
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK
 
 FIGURES: Final = {
@@ -37,6 +38,7 @@ def names(columns: Sequence[Column]) -> str:
     return "[" + ", ".join(quoted(column.name) for column in columns) + "]"
 
 
-def result(fields: str) -> str:
-    """The line that the tutor reads back; `fields` are those of a dict."""
-    return f'print("{MARK}", json.dumps({{{fields}}}))\n'
+def result(fields: Mapping[Key, str]) -> str:
+    """The line that the tutor reads back; `fields` are Python expressions."""
+    written = ", ".join(f'"{key}": {value}' for key, value in fields.items())
+    return f'print("{MARK}", json.dumps({{{written}}}))\n'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutor.formulas.statements import Bounds
 from tutor.planning.tasks import AreaBetween
 from tutor.programs.helpers import BOTH, ZEROS
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 
@@ -34,7 +35,8 @@ def area_between(script: Script, task: AreaBetween) -> None:
             strips += abs(quad(lambda place: gap(np.float64(place)), float(low), float(high), limit=500)[0])
         print("Area:", area, "=", sp.N(area, 10), "numerically:", strips)
         print("{MARK}", json.dumps({{
-            **both(area), "strips": str(strips), "ends": [str(end) for end in ends], "complete": complete,
+            **both(area), "{Key.STRIPS}": str(strips), "{Key.ENDS}": [str(end) for end in ends],
+            "{Key.COMPLETE}": complete,
         }}))
     """,
     )

@@ -8,6 +8,7 @@ from tutor.formulas.expression import Call, Expression, symbols, walk
 from tutor.formulas.sympy_text import code
 from tutor.planning.tasks import Derivative, Function, Integral, Limit, Tangent
 from tutor.programs.helpers import BOTH
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 ABSOLUTE: Final = '''
@@ -51,7 +52,7 @@ def derivative(script: Script, task: Derivative) -> None:
     script.section(
         "The result.",
         f"""
-        print("{MARK}", json.dumps({{"exact": str(derivative), "values": values}}))
+        print("{MARK}", json.dumps({{"{Key.EXACT}": str(derivative), "{Key.VALUES}": values}}))
     """,
     )
 
@@ -99,7 +100,8 @@ def integral(script: Script, task: Integral) -> None:
             print("Antiderivative:", antiderivative)
             print("Its derivative is the function again:", check)
             print("{MARK}", json.dumps({{
-                "exact": str(antiderivative), "found": not antiderivative.has(sp.Integral), "check": bool(check),
+                "{Key.EXACT}": str(antiderivative), "{Key.FOUND}": not antiderivative.has(sp.Integral),
+                "{Key.CHECK}": bool(check),
             }}))
         """,
         )
@@ -125,7 +127,7 @@ def _definite(script: Script, task: Integral, integrand: str, variable: str) -> 
         script.section(
             "The result.",
             f"""
-            print("{MARK}", json.dumps({{"exact": str(integral), "parameters": True}}))
+            print("{MARK}", json.dumps({{"{Key.EXACT}": str(integral), "{Key.PARAMETERS}": True}}))
         """,
         )
         return
@@ -138,7 +140,7 @@ def _definite(script: Script, task: Integral, integrand: str, variable: str) -> 
             strips, error = quad(lambda place: height(np.float64(place)), float({low}), float({high}),
                                  limit=500, full_output=True)[:2]
         print("Numerically:", strips, "+/-", error)
-        print("{MARK}", json.dumps({{**both(integral), "strips": str(strips), "error": str(error)}}))
+        print("{MARK}", json.dumps({{**both(integral), "{Key.STRIPS}": str(strips), "{Key.ERROR}": str(error)}}))
     """,
     )
 
@@ -161,7 +163,7 @@ def limit(script: Script, task: Limit) -> None:
         f"""
         {near or "near = {}"}
         print("Nearby:", near)
-        print("{MARK}", json.dumps({{"left": str(left), "right": str(right), "near": near}}))
+        print("{MARK}", json.dumps({{"{Key.LEFT}": str(left), "{Key.RIGHT}": str(right), "{Key.NEAR}": near}}))
     """,
     )
 
@@ -194,9 +196,9 @@ def tangent(script: Script, task: Tangent) -> None:
         print("Line: y =", tangent)
         {beside}
         print("{MARK}", json.dumps({{
-            "vertical": {"slope.is_infinite and height.is_real" if task.is_normal else "False"},
-            "exact": str(tangent), "slope": str(slope), "height": str(height),
-            "is_real": {smooth} and slope.is_finite is not False and not False in (slope.is_real, height.is_real),
+            "{Key.VERTICAL}": {"slope.is_infinite and height.is_real" if task.is_normal else "False"},
+            "{Key.EXACT}": str(tangent), "{Key.SLOPE}": str(slope),
+            "{Key.IS_REAL}": {smooth} and slope.is_finite is not False and not False in (slope.is_real, height.is_real),
         }}))
     """,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-BOTH: Final = '''
+from tutor.programs.result_keys import Key
+
+BOTH: Final = f'''
 def both(value):
     """A number exactly and as a decimal."""
-    return {"exact": str(value), "decimal": str(sp.N(value, 15))}
+    return {{"{Key.EXACT}": str(value), "{Key.DECIMAL}": str(sp.N(value, 15))}}
 '''
 
 ZEROS: Final = '''
@@ -46,7 +48,7 @@ def parts(domain):
     return sorted(pieces, key=lambda piece: float(piece.inf)) if simple else []
 '''
 
-SIGNS: Final = '''
+SIGNS: Final = f'''
 def signs(expression, symbol, intervals, cuts):
     """The sign of an expression between neighbouring cuts, tested at several points of each piece."""
     rows = []
@@ -57,8 +59,8 @@ def signs(expression, symbol, intervals, cuts):
             right = high if high.is_finite else left + 6
             places = [left + (right - left) * sp.Rational(number, 11) for number in range(1, 11)]
             tests = [expression.subs(symbol, place).evalf() for place in places]
-            found = {int(sp.sign(test)) if test.is_real else None for test in tests}
-            rows.append({"part": number, "low": str(low), "high": str(high),
-                         "sign": found.pop() if len(found) == 1 else None})
+            found = {{int(sp.sign(test)) if test.is_real else None for test in tests}}
+            rows.append({{"{Key.PART}": number, "{Key.LOW}": str(low), "{Key.HIGH}": str(high),
+                         "{Key.SIGN}": found.pop() if len(found) == 1 else None}})
     return rows
 '''

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tutor.programs.helpers import BOTH
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 from tutor.reading.number_tasks import NumberTask, OfNumbers
 
@@ -64,7 +65,7 @@ def number(script: Script, task: NumberTask) -> None:
 
 def _value(script: Script, asked: OfNumbers) -> None:
     script.helper(BOTH)
-    as_sample = f', "sample": both({_AS_SAMPLE[asked]})' if asked in _AS_SAMPLE else ""
+    as_sample = f', "{Key.SAMPLE}": both({_AS_SAMPLE[asked]})' if asked in _AS_SAMPLE else ""
     script.section(
         f"The {asked}.",
         f"""
@@ -82,6 +83,6 @@ def _list(script: Script, asked: OfNumbers) -> None:
         found = {_LISTS[asked]}
         print("Found:", found)
         shown = [[str(part) for part in each] if isinstance(each, list) else str(each) for each in found]
-        print("{MARK}", json.dumps({{"found": shown[:{PRIMES_SHOWN}], "count": len(found)}}))
+        print("{MARK}", json.dumps({{"{Key.FOUND}": shown[:{PRIMES_SHOWN}], "{Key.COUNT}": len(found)}}))
     """,
     )

@@ -10,6 +10,7 @@ from tutor.formulas.statements import Bounds
 from tutor.planning.labels import written
 from tutor.planning.tasks import CurveOfEquation
 from tutor.programs.plot_code import zoomed
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 WINDOW: Final = '''
@@ -69,7 +70,7 @@ plt.xlabel("x")
 plt.ylabel("y")
 {"plt.legend()" + chr(10) if looks.legend else ""}plt.grid({looks.grid})
 plt.show()
-print("{MARK}", json.dumps({{"left": float(left), "right": float(right), "seen": seen}}))""",
+print("{MARK}", json.dumps({{"{Key.LEFT}": float(left), "{Key.RIGHT}": float(right), "{Key.SEEN}": seen}}))""",
     )
 
 

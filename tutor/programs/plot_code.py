@@ -19,6 +19,7 @@ from tutor.formulas.expression import (
 from tutor.formulas.statements import Bounds
 from tutor.planning.labels import head, label
 from tutor.planning.tasks import Extremum, Function, Plot
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 JOINED: Final = '''
@@ -279,8 +280,8 @@ plt.ylabel("{vertical}")
 plt.show()
 unseen = [label for label, heights in drawn.items() if not np.isfinite(heights).any()]
 print("Drawn from", left, "to", right)
-print("{MARK}", json.dumps({{"left": float(left), "right": float(right), "seen": len(drawn) - len(unseen),
-                           "unseen": unseen}}))"""
+print("{MARK}", json.dumps({{"{Key.LEFT}": float(left), "{Key.RIGHT}": float(right),
+                           "{Key.SEEN}": len(drawn) - len(unseen), "{Key.UNSEEN}": unseen}}))"""
 
 
 _NEAR_POLES: Final = """if any(has_pole(curve, left, right) for curve in curves.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutor.formulas.expression import Call, walk
 from tutor.planning.tasks import Curvature, Extrema, Function, Monotony
 from tutor.programs.helpers import BOTH, PARTS, SIGNS, ZEROS
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 _SHARED = (ZEROS, PARTS, SIGNS)
@@ -20,9 +21,10 @@ def curvature(script: Script, task: Curvature) -> None:
         f"""
         print("Second derivative:", derivative)
         print("Signs:", rows)
-        turns = [{{"x": both(cut), "y": both({name}.subs({variable}, cut))}} for cut in cuts]
-        print("{MARK}", json.dumps({{"derivative": str(derivative), "rows": rows, "sure": sure, "window": window,
-                                   "kinks": bends, "turns": turns, "parts": len(intervals)}}))
+        turns = [{{"{Key.X}": both(cut), "{Key.Y}": both({name}.subs({variable}, cut))}} for cut in cuts]
+        print("{MARK}", json.dumps({{"{Key.DERIVATIVE}": str(derivative), "{Key.ROWS}": rows,
+                                   "{Key.SURE}": sure, "{Key.WINDOW}": window,
+                                   "{Key.KINKS}": bends, "{Key.TURNS}": turns}}))
     """,
     )
 
@@ -35,8 +37,8 @@ def monotony(script: Script, task: Monotony) -> None:
         f"""
         print("First derivative:", derivative)
         print("Signs:", rows)
-        print("{MARK}", json.dumps({{"derivative": str(derivative), "rows": rows, "sure": sure, "window": window,
-                                   "parts": len(intervals)}}))
+        print("{MARK}", json.dumps({{"{Key.DERIVATIVE}": str(derivative), "{Key.ROWS}": rows,
+                                   "{Key.SURE}": sure, "{Key.WINDOW}": window}}))
     """,
     )
 
@@ -49,16 +51,17 @@ def extrema(script: Script, task: Extrema) -> None:
     script.section(
         "Extrema lie where the sign changes, or at the ends of the range.",
         f"""
-        points = [{{"x": both(cut), "y": both(sp.simplify({name}.subs({variable}, cut)))}} for cut in cuts]
+        points = [{{"{Key.X}": both(cut), "{Key.Y}": both(sp.simplify({name}.subs({variable}, cut)))}} for cut in cuts]
         ends = []
         for interval in intervals:
             low, high = (interval.inf, interval.left_open, "+"), (interval.sup, interval.right_open, "-")
             for end, is_open, side in (low, high):
                 height = sp.limit({name}, {variable}, end, side) if is_open else {name}.subs({variable}, end)
-                ends.append({{"x": both(end), "y": both(height), "open": bool(is_open)}})
+                ends.append({{"{Key.X}": both(end), "{Key.Y}": both(height), "{Key.OPEN}": bool(is_open)}})
         print("Candidates:", [(point["x"]["exact"], point["y"]["exact"]) for point in points + ends])
-        print("{MARK}", json.dumps({{"derivative": str(derivative), "rows": rows, "sure": sure, "window": window,
-                                   "points": points, "ends": ends}}))
+        print("{MARK}", json.dumps({{"{Key.DERIVATIVE}": str(derivative), "{Key.ROWS}": rows,
+                                   "{Key.SURE}": sure, "{Key.WINDOW}": window,
+                                   "{Key.POINTS}": points, "{Key.ENDS}": ends}}))
     """,
     )
 

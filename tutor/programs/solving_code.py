@@ -17,6 +17,7 @@ from tutor.planning.tasks import (
     SolveSystem,
 )
 from tutor.programs.helpers import BOTH, ZEROS
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 
@@ -45,7 +46,7 @@ def _with_parameters(script: Script, task: Solve) -> None:
         f"""
         solutions = sp.solve(sp.Eq({left}, {right}), {script.symbol(task.unknown)})
         print("Solutions:", solutions)
-        print("{MARK}", json.dumps({{"formulas": [str(solution) for solution in solutions]}}))
+        print("{MARK}", json.dumps({{"{Key.FORMULAS}": [str(solution) for solution in solutions]}}))
     """,
     )
 
@@ -89,7 +90,7 @@ def _zeros(
         if below
         else ""
     )
-    height = f', "y": both(sp.simplify({heights}.subs({variable}, root)))' if heights else ""
+    height = f', "{Key.Y}": both(sp.simplify({heights}.subs({variable}, root)))' if heights else ""
     script.section(
         "Find the zeros.",
         f"""
@@ -106,8 +107,9 @@ def _zeros(
             complex_roots = [str(root) for root in sp.solve(difference.subs({variable}, sp.Symbol("z")))]
         print("Solutions:", solutions, families)
         print("{MARK}", json.dumps({{
-            "solutions": [{{**both(root){height}}} for root in solutions], "sure": sure, "every": bool(every),
-            "families": [str(family) for family in families], "general": str(general), "complex": complex_roots,
+            "{Key.SOLUTIONS}": [{{**both(root){height}}} for root in solutions],
+            "{Key.SURE}": sure, "{Key.EVERY}": bool(every),
+            "{Key.FAMILIES}": [str(family) for family in families], "{Key.COMPLEX}": complex_roots,
         }}))
     """,
     )
@@ -130,7 +132,7 @@ def system(script: Script, task: SolveSystem) -> None:
             for solution in solutions
         ]
         print("Solutions:", solutions, "checked:", checks)
-        print("{MARK}", json.dumps({{"checked": all(checks), "solutions": [
+        print("{MARK}", json.dumps({{"{Key.CHECKED}": all(checks), "{Key.SOLUTIONS}": [
             {{str(name): both(value) for name, value in solution.items()}} for solution in solutions
         ]}}))
     """,
@@ -170,11 +172,13 @@ def inequality(script: Script, task: Inequality) -> None:
         )
         pieces = [sp.Interval(-sp.oo, sp.oo)] if holds == sp.S.Reals else (
             list(holds.args) if isinstance(holds, sp.Union) else [holds])
-        rows = [{{"low": both(piece.inf), "high": both(piece.sup), "open_low": bool(piece.left_open),
-                 "open_high": bool(piece.right_open)}} for piece in pieces if isinstance(piece, sp.Interval)]
-        rows += [{{"low": both(point), "high": both(point), "open_low": False, "open_high": False}}
+        rows = [{{"{Key.LOW}": both(piece.inf), "{Key.HIGH}": both(piece.sup), "{Key.OPEN_LOW}": bool(piece.left_open),
+                 "{Key.OPEN_HIGH}": bool(piece.right_open)}} for piece in pieces if isinstance(piece, sp.Interval)]
+        rows += [{{"{Key.LOW}": both(point), "{Key.HIGH}": both(point),
+                   "{Key.OPEN_LOW}": False, "{Key.OPEN_HIGH}": False}}
                  for piece in pieces if isinstance(piece, sp.FiniteSet) for point in piece]
         simple = holds == sp.S.EmptySet or bool(rows)
-        print("{MARK}", json.dumps({{"rows": rows, "checked": checked and simple, "set": str(holds)}}))
+        print("{MARK}", json.dumps({{"{Key.ROWS}": rows,
+                                   "{Key.CHECKED}": checked and simple}}))
     """,
     )

@@ -6,6 +6,7 @@ import json
 
 from tutor.planning.labels import label
 from tutor.planning.tasks import Table
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 FILE = "table.csv"
@@ -39,6 +40,6 @@ def table(script: Script, task: Table) -> None:
         print(rows.to_string(index=False))
         rows.to_csv("{FILE}", index=False)
         shown = rows.head(12).astype(object).where(rows.head(12).notna(), None).values.tolist()
-        print("{MARK}", json.dumps({{"rows": shown, "count": len(rows)}}))
+        print("{MARK}", json.dumps({{"{Key.ROWS}": shown, "{Key.COUNT}": len(rows)}}))
     """,
     )

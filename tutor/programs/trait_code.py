@@ -8,6 +8,7 @@ from typing import Final
 from tutor.planning.function_traits import Trait, conditions_of
 from tutor.planning.tasks import Function, TraitOf
 from tutor.programs.helpers import BOTH, PARTS
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 from tutor.programs.shape_code import examine
 
@@ -74,9 +75,9 @@ def _domain(script: Script, function: Function) -> None:
             pieces) else False
         gaps = sp.S.Reals - defined
         print("{MARK}", json.dumps({{
-            "rows": pieces, "checked": bool(agrees), "empty": defined == sp.S.EmptySet,
-            "gaps": [both(gap) for gap in gaps] if isinstance(gaps, sp.FiniteSet) else [],
-            "conditions": [[str(part), sign] for part, sign in conditions],
+            "{Key.ROWS}": pieces, "{Key.CHECKED}": bool(agrees), "{Key.EMPTY}": defined == sp.S.EmptySet,
+            "{Key.GAPS}": [both(gap) for gap in gaps] if isinstance(gaps, sp.FiniteSet) else [],
+            "{Key.CONDITIONS}": [[str(part), sign] for part, sign in conditions],
         }}))
     """,
     )
@@ -113,7 +114,8 @@ def _values(script: Script, function: Function) -> None:
         for piece in pieces:
             low, high = (float(piece[end]["decimal"].replace("oo", "inf")) for end in ("low", "high"))
             inside |= (taken > low - 1e-6) & (taken < high + 1e-6)
-        print("{MARK}", json.dumps({{"rows": pieces, "checked": bool(pieces and len(taken) and inside.all())}}))
+        print("{MARK}", json.dumps({{"{Key.ROWS}": pieces,
+                                   "{Key.CHECKED}": bool(pieces and len(taken) and inside.all())}}))
     """,
     )
 
@@ -141,10 +143,10 @@ def _parity(script: Script, function: Function) -> None:
             height = {name}.subs({variable}, middle)
             center = [str(middle), str(height)] if sp.expand(moved + back - 2 * height) == 0 else []
         print("{MARK}", json.dumps({{
-            "mirrored": min(map(str, (sp.expand(mirrored), sp.simplify(mirrored), mirrored)), key=len),
-            "even": bool(even), "odd": bool(odd),
-            "axis": axis, "center": center, "certain": bool({name}.is_polynomial({variable})),
-            "checked": bool(even == seen_even and odd == seen_odd and np.isfinite([*left, *right]).any()),
+            "{Key.MIRRORED}": min(map(str, (sp.expand(mirrored), sp.simplify(mirrored), mirrored)), key=len),
+            "{Key.EVEN}": bool(even), "{Key.ODD}": bool(odd),
+            "{Key.AXIS}": axis, "{Key.CENTER}": center, "{Key.CERTAIN}": bool({name}.is_polynomial({variable})),
+            "{Key.CHECKED}": bool(even == seen_even and odd == seen_odd and np.isfinite([*left, *right]).any()),
         }}))
     """,
     )
@@ -181,9 +183,10 @@ def _inverse(script: Script, function: Function) -> None:
         unique = bool(leads_back) and (rises or (len(branches) == 1 and not window))
         print("Branches:", branches, "leads back:", leads_back)
         print("{MARK}", json.dumps({{
-            "exists": bool(unique or rises), "denied": bool(turns or period),
-            "exact": str(leads_back[0].subs(height, {variable})) if unique else "", "periodic": bool(period),
-            "branches": [str(branch.subs(height, {variable})) for branch in branches[:3]],
+            "{Key.EXISTS}": bool(unique or rises), "{Key.DENIED}": bool(turns or period),
+            "{Key.EXACT}": str(leads_back[0].subs(height, {variable})) if unique else "",
+            "{Key.PERIODIC}": bool(period),
+            "{Key.BRANCHES}": [str(branch.subs(height, {variable})) for branch in branches[:3]],
         }}))
     """,
     )
@@ -228,12 +231,12 @@ def _asymptotes(script: Script, function: Function) -> None:
             if level.is_number and level.is_finite and level.is_real and sp.simplify({name} - line) != 0:
                 beside = np.abs(curve(far) - (float(slope) * far + float(level)))
                 complete &= bool(beside[1] <= beside[0] + 1e-4 and beside[1] < 0.2)
-                lines.append({{"line": str(line), "level": slope == 0, "right": end == sp.oo}})
+                lines.append({{"{Key.LINE}": str(line), "{Key.LEVEL}": slope == 0, "{Key.RIGHT}": end == sp.oo}})
             elif level.has(sp.AccumBounds) or level.has(sp.Limit):
                 complete &= level.has(sp.AccumBounds)
         print("Lines:", lines)
-        print("{MARK}", json.dumps({{"vertical": [str(place) for place in vertical], "lines": lines,
-                                   "complete": bool(complete)}}))
+        print("{MARK}", json.dumps({{"{Key.VERTICAL}": [str(place) for place in vertical], "{Key.LINES}": lines,
+                                   "{Key.COMPLETE}": bool(complete)}}))
     """,
     )
 
@@ -268,7 +271,7 @@ def _period(script: Script, function: Function) -> None:
         "The result: a fraction of polynomials never repeats.",
         f"""
         print("Period:", period)
-        print("{MARK}", json.dumps({{**both(period), "never": bool({name}.is_rational_function({variable}))}}))
+        print("{MARK}", json.dumps({{**both(period), "{Key.NEVER}": bool({name}.is_rational_function({variable}))}}))
     """,
     )
 

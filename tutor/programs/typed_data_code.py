@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 from tutor.reading.number_tasks import TypedChart, TypedData
 
@@ -53,7 +54,7 @@ def typed_data(script: Script, task: TypedData) -> None:
                 plt.legend()
                 r = float(np.corrcoef(xs, ys)[0, 1]) if len(set(ys)) > 1 else None
                 slopes = [float(slope), float((up - slope * across) / count)]
-                fit = {{"line": str(line), "slope": slopes[0], "intercept": slopes[1], "r": r}}
+                fit = {{"{Key.LINE}": str(line), "{Key.SLOPE}": slopes[0], "{Key.INTERCEPT}": slopes[1], "{Key.R}": r}}
             """,
         )
     script.section(
@@ -64,8 +65,9 @@ def typed_data(script: Script, task: TypedData) -> None:
         plt.ylabel("{up}")
         plt.grid(True)
         plt.show()
-        print("{MARK}", json.dumps({{"count": len(ys), "low": min(ys), "high": max(ys), "median": float(np.median(ys)),
-                                   "fit": {"fit" if task.fitted else "None"}}}))
+        print("{MARK}", json.dumps({{"{Key.COUNT}": len(ys), "{Key.LOW}": min(ys), "{Key.HIGH}": max(ys),
+                                   "{Key.MEDIAN}": float(np.median(ys)),
+                                   "{Key.FIT}": {"fit" if task.fitted else "None"}}}))
         """,
     )
 

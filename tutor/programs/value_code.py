@@ -8,6 +8,7 @@ from tutor.formulas.expression import Expression, Operation, is_constant, walk
 from tutor.formulas.sympy_text import code
 from tutor.planning.tasks import Arithmetic, Evaluate, Function, Rewrite
 from tutor.programs.helpers import BOTH
+from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
 
@@ -65,6 +66,6 @@ def rewrite(script: Script, task: Rewrite) -> None:
         expression = {script.exact(task.expression)}
         rewritten = sp.{task.how}(expression)
         print(expression, "=", rewritten)
-        print("{MARK}", json.dumps({{"exact": str(rewritten)}}))
+        print("{MARK}", json.dumps({{"{Key.EXACT}": str(rewritten)}}))
     """,
     )

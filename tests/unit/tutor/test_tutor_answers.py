@@ -14,16 +14,17 @@ from tutor.answers.whole_answer import answer
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context
 from tutor.planning.planning import planned
+from tutor.programs.result_keys import Key
 from tutor.reading.question_reader import read
 
 ENGLISH = Say(language=Language.ENGLISH)
-PARABOLA = {
-    "derivative": "2",
-    "sure": True,
-    "window": False,
-    "kinks": [],
-    "turns": [],
-    "rows": [{"part": 0, "low": "-oo", "high": "oo", "sign": 1}],
+PARABOLA: Result = {
+    Key.DERIVATIVE: "2",
+    Key.SURE: True,
+    Key.WINDOW: False,
+    Key.KINKS: [],
+    Key.TURNS: [],
+    Key.ROWS: [{Key.PART: 0, Key.LOW: "-oo", Key.HIGH: "oo", Key.SIGN: 1}],
 }
 
 
@@ -72,16 +73,16 @@ def test_both_languages_have_the_same_gaps_in_each_sentence() -> None:
     ],
 )
 def test_a_number_is_shown_exactly_and_as_a_decimal(exact: str, decimal: str, shown: str) -> None:
-    assert ENGLISH.both({"exact": exact, "decimal": decimal}) == shown
+    assert ENGLISH.both({Key.EXACT: exact, Key.DECIMAL: decimal}) == shown
 
 
 def test_german_numbers_have_a_comma_and_places_are_kept() -> None:
     say = Say(language=Language.GERMAN, places=3)
-    assert say.both({"exact": "sqrt(2)", "decimal": "1.41421356237310"}) == "√2 ≈ 1,414"
+    assert say.both({Key.EXACT: "sqrt(2)", Key.DECIMAL: "1.41421356237310"}) == "√2 ≈ 1,414"
 
 
 def test_the_result_comes_first_then_how_then_why() -> None:
-    text = told("Solve y = x^2 + 3 for x = 3", {"exact": "12", "decimal": "12.0"}, explains=True)
+    text = told("Solve y = x^2 + 3 for x = 3", {Key.EXACT: "12", Key.DECIMAL: "12.0"}, explains=True)
     assert text.startswith("**y = 12** for x = 3.")
     assert text.index("3² + 3 = 12") < text.index("**How the code works.**") < text.index("**Why I used code.**")
 
@@ -98,45 +99,52 @@ def test_a_question_in_german_is_answered_in_german() -> None:
 
 
 def test_a_shape_that_was_only_tested_is_not_claimed_as_proven() -> None:
-    assert "cannot prove it" in told("Is x^2 convex?", {**PARABOLA, "sure": False})
+    assert "cannot prove it" in told("Is x^2 convex?", {**PARABOLA, Key.SURE: False})
 
 
 def test_a_sign_that_the_tests_did_not_settle_is_no_verdict() -> None:
-    rows = [{"part": 0, "low": "-oo", "high": "oo", "sign": None}]
-    assert "could not find out" in told("Is x^2 convex?", {**PARABOLA, "rows": rows})
+    rows = [{Key.PART: 0, Key.LOW: "-oo", Key.HIGH: "oo", Key.SIGN: None}]
+    assert "could not find out" in told("Is x^2 convex?", {**PARABOLA, Key.ROWS: rows})
 
 
 def test_an_integral_that_the_strips_contradict_is_not_claimed() -> None:
-    result: Result = {"exact": "9", "decimal": "9.0", "strips": "7.5", "error": "1e-9"}
+    result: Result = {Key.EXACT: "9", Key.DECIMAL: "9.0", Key.STRIPS: "7.5", Key.ERROR: "1e-9"}
     assert "**9**" not in told("Integrate x^2 from 0 to 3", result)
 
 
 def test_a_limit_that_values_nearby_contradict_is_not_claimed() -> None:
-    near = {"left": "4.0", "right": "4.0"}
-    assert "could not confirm" in told("limit of x^2 as x -> 1", {"left": "1", "right": "1", "near": near})
+    near = {Key.LEFT: "4.0", Key.RIGHT: "4.0"}
+    assert "could not confirm" in told("limit of x^2 as x -> 1", {Key.LEFT: "1", Key.RIGHT: "1", Key.NEAR: near})
 
 
 def test_an_antiderivative_whose_derivative_is_something_else_is_not_claimed() -> None:
-    assert "could confirm" in told("Integrate x^2", {"exact": "x**4", "found": True, "check": False})
+    assert "could confirm" in told("Integrate x^2", {Key.EXACT: "x**4", Key.FOUND: True, Key.CHECK: False})
 
 
 def test_a_value_that_does_not_exist_is_said_to_be_undefined() -> None:
-    assert "**not defined**" in told("What is 1/x for x = 0?", {"exact": "zoo", "decimal": "zoo"})
+    assert "**not defined**" in told("What is 1/x for x = 0?", {Key.EXACT: "zoo", Key.DECIMAL: "zoo"})
 
 
 def test_where_the_code_stopped_half_way_the_answer_says_what_is_missing() -> None:
-    text = told("What is x^2 for x = 2? Plot it.", {"exact": "4", "decimal": "4.0"})
+    text = told("What is x^2 for x = 2? Plot it.", {Key.EXACT: "4", Key.DECIMAL: "4.0"})
     assert "**x² = 4**" in text
     assert "it was stopped" in text
 
 
 def test_only_whole_marked_lines_are_read_from_the_output() -> None:
-    output = 'RESULT {"a": 1}\nRESULT {broken\n RESULT {"b": 2}\nRESULTS {"c": 3}\nnoise RESULT {"d": 4}\nRESULT [5]'
-    assert results_in(output) == [{"a": 1}]
+    output = 'RESULT {"x": 1}\nRESULT {broken\n RESULT {"y": 2}\nRESULTS {"x": 3}\nnoise RESULT {"y": 4}\nRESULT [5]'
+    assert results_in(output) == [{Key.X: 1}]
 
 
 def test_nonsense_in_a_result_line_makes_an_answer_and_no_crash() -> None:
-    nonsense: Result = {"rows": 7, "solutions": {"x": 1}, "exact": 5, "derivative": None, "left": "x", "values": [1]}
+    nonsense: Result = {
+        Key.ROWS: 7,
+        Key.SOLUTIONS: {"x": 1},
+        Key.EXACT: 5,
+        Key.DERIVATIVE: None,
+        Key.LEFT: "x",
+        Key.VALUES: [1],
+    }
     for question in (
         "2+2",
         "Solve x^2 = 4",
