@@ -15,9 +15,10 @@ from aiohttp import web
 
 from adapters.webchat.page_access import KEYS, cookie_name, has_page_key, same_text
 from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES
+from bot.sentences import STARTERS
 
 _FILES: Final = Path(__file__).parent / "page"
-_OWN: Final = frozenset(path.name for path in _FILES.iterdir() if path.suffix in (".css", ".js"))
+_OWN: Final = frozenset(path.name for path in _FILES.iterdir() if path.suffix in (".css", ".csv", ".js", ".svg"))
 ALWAYS: Final = {
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -30,6 +31,27 @@ _NEEDS_KEY: Final = "Open this page by the address that the service printed when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """A question to begin with; `kind` says in a word or two what it shows, `file` is a sample that goes with it."""
+
+    question: str
+    kind: str = ""
+    file: str = ""
+
+
+BUILT_IN_STARTERS: Final = (
+    Starter(kind="A function", question=STARTERS[0]),
+    Starter(
+        kind="Your data",
+        question="Which month had the highest revenue? Plot revenue over the months.",
+        file="sales-by-month.csv",
+    ),
+    Starter(kind="Numbers", question="What are the mean and the standard deviation of 12, 15, 9, 22 and 17?"),
+    Starter(kind="Getting started", question="What can you do?"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageWords:
     """What the page says about this very service."""
 
@@ -37,6 +59,7 @@ class PageWords:
     assistant_id: str
     speaker: str  # the model or assistant that answers, in words
     can_connect: bool  # no model was chosen yet, so the page says how to
+    starters: Sequence[Starter] = BUILT_IN_STARTERS
 
 
 class ChatPage:
@@ -73,6 +96,7 @@ class ChatPage:
             nonce=nonce,
             assistant=escape(words.assistant),
             speaker=escape(words.speaker),
+            starters="\n".join(map(_item, words.starters)),
             takes=",".join(ENDINGS),
             max_bytes=MAX_FILE_BYTES,
             max_files=MAX_FILES,
@@ -104,6 +128,16 @@ class ChatPage:
         if name not in _OWN:
             raise web.HTTPNotFound
         return web.FileResponse(_FILES / name, headers=ALWAYS)
+
+
+def _item(starter: Starter) -> str:
+    question, file = escape(starter.question), escape(starter.file)
+    lines = [f"<b>{escape(starter.kind)}</b>"] if starter.kind else []
+    lines.append(f"<span>{question}</span>")
+    if file:
+        lines.append(f'<span class="sample">with {file}</span>')
+    data = f'data-question="{question}"' + (f' data-file="{file}"' if file else "")
+    return f'      <li><button type="button" {data}>{"".join(lines)}</button></li>'
 
 
 def _policy(nonce: str, host: str, picture_sources: Sequence[str]) -> str:

@@ -58,6 +58,12 @@ class ChatPage:
         """The panel."""
         return self.page.get_by_role("complementary", name="Details")
 
+    def open_details(self) -> None:
+        """They are closed at first."""
+        if not self.details.is_visible():
+            self.page.get_by_role("button", name="Details").click()
+            self.details.wait_for()
+
     @property
     def turns(self) -> Locator:
         """The turns in the panel, newest first."""

@@ -50,7 +50,7 @@ def test_an_answer_is_in_view_from_its_top(chat: ChatPage, width: int, height: i
     chat.starters.first.click()
     chat.picture(timeout_ms=_TURN_MS)
     expect(chat.typing).to_have_count(0)
-    answer, header = chat.answer("12").bounding_box(), chat.page.locator("main > header").bounding_box()
+    answer, header = chat.answer("12").bounding_box(), chat.page.locator("body > header").bounding_box()
     assert answer is not None
     assert header is not None
     assert answer["y"] >= header["y"] + header["height"]
@@ -140,7 +140,7 @@ def test_what_is_missing_is_told_where_the_chat_would_be(page: Page, bot: Progra
     page.goto(page_address(bot))
     page.evaluate("document.getElementById('missing').hidden = false")  # as the service does without the bundle
     expect(page.get_by_text("python -m scripts.chat_bundle")).to_be_in_viewport(ratio=1)
-    header = page.locator("header").bounding_box()
+    header = page.locator("body > header").bounding_box()
     assert header is not None
     assert header["height"] < 100
 

@@ -34,8 +34,7 @@ def test_the_panel_keeps_nobody_out_with_all_of_it_unfolded(
     chat_page.reload()
     chat_page.say("What is 6 times 7?")
     expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
-    if not chat_page.details.is_visible():
-        page.get_by_role("button", name="Details").click()
+    chat_page.open_details()
     expect(chat_page.turns.first).to_contain_text("answered, ")
     for summary in (chat_page.turns.first.locator(".exchange summary").first, page.locator("#weather > summary")):
         summary.click()
@@ -74,6 +73,7 @@ def test_chats_are_renamed_and_deleted_by_keyboard_alone(chat_page: ChatPage, ax
 
 
 def test_who_is_at_a_list_by_keyboard_stays_there_while_it_is_drawn_anew(chat_page: ChatPage) -> None:
+    chat_page.open_details()
     chat_page.say("/help")
     expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
     other = ChatPage(page=chat_page.page.context.new_page(), address=chat_page.page.url)

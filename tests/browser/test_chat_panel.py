@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from scripts.program import Program, running
 from scripts.progress import CACHE
@@ -17,6 +17,13 @@ from tests.support.service_process import running_bot
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
 SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
+
+
+@pytest.fixture
+def chat_page(chat_page: ChatPage) -> ChatPage:
+    """A new chat with its details beside it."""
+    chat_page.open_details()
+    return chat_page
 
 
 def test_a_turn_shows_its_time_line_its_code_what_that_printed_and_each_call(chat_page: ChatPage, axe: str) -> None:
@@ -123,14 +130,19 @@ def test_a_chat_whose_assistant_is_gone_says_so(chat_page: ChatPage, bot: Progra
     complaints.clear()  # that it is not there is told in the console too
 
 
-def test_the_details_can_be_put_away_and_stay_away(chat_page: ChatPage) -> None:
+def test_the_details_are_closed_at_first_and_stay_as_the_person_leaves_them(browser: Browser, bot: Program) -> None:
+    chat_page = ChatPage(page=browser.new_page(), address=page_address(bot))
+    chat_page.open()
+    expect(chat_page.details).to_be_hidden()
+    chat_page.open_details()
+    chat_page.reload()
+    expect(chat_page.details).to_be_visible()
     chat_page.page.get_by_role("button", name="Close the details").click()
     expect(chat_page.details).to_be_hidden()
     expect(chat_page.page.get_by_role("button", name="Details")).to_be_focused()
     chat_page.reload()
     expect(chat_page.details).to_be_hidden()
-    chat_page.page.get_by_role("button", name="Details").click()
-    expect(chat_page.details).to_be_visible()
+    chat_page.page.close()
 
 
 def test_two_hundred_turns_are_listed_at_once_and_looked_into_one_by_one(chat_page: ChatPage) -> None:
@@ -184,6 +196,7 @@ def test_a_hosted_chat_shows_time_lines_and_calls_and_says_that_there_are_no_thr
         with running_bot(tmp_path, **hosted, MODEL=MODEL) as bot:
             chat = ChatPage(page=page, address=page_address(bot))
             chat.open()
+            chat.open_details()
             expect(chat.details).to_contain_text("no assistants or threads to look into")
             expect(chat.details.get_by_role("button", name="New assistant")).to_be_hidden()
             chat.say("What is 6 times 7?")

@@ -15,6 +15,13 @@ _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
 
 
+@pytest.fixture
+def chat_page(chat_page: ChatPage) -> ChatPage:
+    """A new chat with its details beside it."""
+    chat_page.open_details()
+    return chat_page
+
+
 @pytest.fixture(autouse=True)
 def _calm_after(chat_page: ChatPage) -> object:
     """The bot is the module's: no storm of one test blows in the next."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from adapters.webchat.page import PageWords
+from adapters.webchat.page import BUILT_IN_STARTERS, PageWords, Starter
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError
@@ -158,7 +158,12 @@ class Site:
 
 @asynccontextmanager
 async def running_site(
-    folder: Path, *, bundle: Path | None = None, key: str = "a key", has_threads: bool = True
+    folder: Path,
+    *,
+    bundle: Path | None = None,
+    key: str = "a key",
+    has_threads: bool = True,
+    starters: Sequence[Starter] = BUILT_IN_STARTERS,
 ) -> AsyncIterator[Site]:
     """One life of the server; a folder that was used before goes on. `has_threads`: so does the assistant's service."""
     bot, api = Bot(), Api()
@@ -173,7 +178,11 @@ async def running_site(
         files_url=address,
         bundle=bundle or folder / "no bundle",
         words=PageWords(
-            assistant="Math <Tutor>", assistant_id="asst_usual", speaker="a model & more", can_connect=True
+            assistant="Math <Tutor>",
+            assistant_id="asst_usual",
+            speaker="a model & more",
+            can_connect=True,
+            starters=starters,
         ),
     )
     limits = aiohttp.ClientTimeout(total=_DEADLINE_S)

@@ -1,15 +1,14 @@
 // The page around Web Chat: which conversation is open, with whom, and what to ask first.
 import { listChats } from "/chat/files/chats.js";
 import { answerTo, byId } from "/chat/files/dom.js";
-import { look } from "/chat/files/look.js";
+import { look, watchLook } from "/chat/files/look.js";
 import { showPanel } from "/chat/files/panel.js";
+import { offerStarters } from "/chat/files/starters.js";
 import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
 
 const HEALTH_MS = 2000;
 const nonce = document.querySelector("script[nonce]").nonce;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 async function start() {
   const wish = new URLSearchParams(location.search);
@@ -22,11 +21,11 @@ async function start() {
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
     window.WebChat.renderWebChat(
-      { ...look(dark.matches, still.matches), directLine, store, nonce, userID: "user", username: "You", locale: navigator.language },
+      { ...look(), directLine, store, nonce, userID: "user", username: "You", locale: navigator.language },
       byId("chat"),
     );
   render();
-  for (const wish of [dark, still]) wish.addEventListener("change", render);
+  watchLook(render);
   offerStarters(store, chat.empty);
   takeDroppedFiles(store);
   listChats(chat.conversation, name);
@@ -73,16 +72,6 @@ function heard(action, next, { chat, name, panel, weather }) {
 
 function typeHere() {
   if (document.activeElement === document.body) document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
-}
-
-function offerStarters(store, empty) {
-  byId("starters").hidden = !empty;
-  for (const button of document.querySelectorAll("#starters button"))
-    button.addEventListener("click", () => {
-      store.dispatch({ type: "WEB_CHAT/SEND_MESSAGE", payload: { text: button.textContent } });
-      byId("starters").hidden = true;
-      document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
-    });
 }
 
 byId("connect").addEventListener("click", () => byId("how").showModal());

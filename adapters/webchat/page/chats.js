@@ -1,5 +1,5 @@
 // The list of chats at the side: open, rename, delete; on narrow screens it slides in.
-import { answerTo, asked, byId, el, renew } from "/chat/files/dom.js";
+import { answerTo, asked, byId, el, renew, shieldCovered } from "/chat/files/dom.js";
 
 let latest = 0;
 
@@ -46,7 +46,7 @@ async function change(chat, how) {
 function showSide(shown) {
   document.body.classList.toggle("side-open", shown);
   byId("menu").setAttribute("aria-expanded", String(shown));
-  document.querySelector("main").inert = shown;
+  shieldCovered();
   (shown ? document.querySelector("#side a") : byId("menu")).focus();
 }
 

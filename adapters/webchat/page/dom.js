@@ -34,6 +34,15 @@ export async function answerTo(path, { token, method, body } = {}) {
   return answer;
 }
 
+const narrow = matchMedia("(max-width: 760px)");
+
+// What lies under the drawer of chats, or under details that fill a narrow page, cannot be reached.
+export function shieldCovered() {
+  const { classList } = document.body;
+  document.querySelector("main").inert = classList.contains("side-open") || (narrow.matches && classList.contains("panel-open"));
+}
+narrow.addEventListener("change", shieldCovered);
+
 // A dialog of the page, open until it is closed; true when it was closed by its button of value "yes".
 export function asked(dialog) {
   dialog.returnValue = "";

@@ -1,14 +1,48 @@
-// Web Chat in the colours of the page, which chat.css names.
+// The theme (the system's, light or dark), and Web Chat in the colours of the page, which chat.css names.
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-const LIGHT = { ground: "#ffffff", ink: "#1d1d26", soft: "#5c5c6b", line: "#d9d9e3", mine: "#ecebff", accent: "#4c46b6", raised: "#f6f6fa", bad: "#b3261e" };
-const DARK = { ground: "#191921", ink: "#ececf4", soft: "#a9a9ba", line: "#3a3a48", mine: "#35326b", accent: "#b3b0ff", raised: "#22222c", bad: "#ff9f97" };
+const NAMES = ["ground", "ink", "soft", "line", "mine", "accent", "raised", "storm"];
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-export function look(isDark, isStill) {
-  const colours = isDark ? DARK : LIGHT;
-  return { styleOptions: { ...styleOf(colours), typingAnimationBackgroundImage: dots(colours.soft, isStill) }, adaptiveCardsHostConfig: cardsIn(colours) };
+export function look() {
+  const colours = coloursOfPage();
+  return { styleOptions: { ...styleOf(colours), typingAnimationBackgroundImage: dots(colours.soft, still.matches) }, adaptiveCardsHostConfig: cardsIn(colours) };
 }
 
-function styleOf({ ground, ink, soft, line, mine, accent, raised, bad }) {
+// Web Chat wants colours as values: the browser resolves what chat.css names.
+function coloursOfPage() {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const resolved = NAMES.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(resolved);
+}
+
+// Calls `render` whenever the page's look changes: by its switch, in another tab, or by the system.
+export function watchLook(render) {
+  const choices = document.querySelectorAll("#themes input");
+  const show = (theme) => {
+    document.documentElement.dataset.theme = theme;
+    for (const choice of choices) choice.checked = choice.value === theme;
+  };
+  for (const choice of choices)
+    choice.addEventListener("change", () => {
+      localStorage.setItem("theme", choice.value);
+      show(choice.value);
+      render();
+    });
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key !== "theme") return;
+    show(newValue ?? "system");
+    render();
+  });
+  for (const wish of [dark, still]) wish.addEventListener("change", render);
+  show(document.documentElement.dataset.theme);
+}
+
+function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
   return {
     accent, subtle: soft, backgroundColor: ground, primaryFont: FONT, fontSizeSmall: "80%",
     bubbleBackground: ground, bubbleTextColor: ink, bubbleBorderWidth: 0, bubbleBorderRadius: 14,
@@ -21,7 +55,7 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, bad }) {
     sendBoxBorderTop: "0", sendBoxHeight: 48, sendBoxTextWrap: true,
     uploadAccept: document.body.dataset.takes, enableUploadThumbnail: false,
     sendBoxButtonShadeColorOnHover: raised, sendBoxButtonShadeColorOnFocus: raised, sendBoxButtonShadeColorOnActive: raised,
-    timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: bad, connectivityTextSize: "80%", typingAnimationHeight: 20, typingAnimationWidth: 48,
+    timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: storm, connectivityTextSize: "80%", typingAnimationHeight: 20, typingAnimationWidth: 48,
     transcriptActivityVisualKeyboardIndicatorColor: accent, transcriptVisualKeyboardIndicatorColor: accent,
     transcriptOverlayButtonBackground: accent, transcriptOverlayButtonColor: ground,
     markdownRespectCRLF: true, adaptiveCardsParserMaxVersion: "1.5",

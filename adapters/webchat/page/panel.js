@@ -1,5 +1,5 @@
 // The panel: assistants and turns, looked at again whenever something happens in the chat.
-import { answerTo, asked, block, byId, el, renew, short } from "/chat/files/dom.js";
+import { answerTo, asked, block, byId, el, renew, shieldCovered, short } from "/chat/files/dom.js";
 import { turnList } from "/chat/files/turns.js";
 
 const SOON_MS = 200;
@@ -72,6 +72,7 @@ function openAndClose(refresh) {
     byId("panel").hidden = !shown;
     byId("hood").setAttribute("aria-expanded", String(shown));
     document.body.classList.toggle("panel-open", shown);
+    shieldCovered();
     refresh();
   };
   const choose = (shown) => {
@@ -83,5 +84,5 @@ function openAndClose(refresh) {
   byId("hood").addEventListener("click", () => choose(byId("panel").hidden));
   byId("close-panel").addEventListener("click", () => choose(false));
   byId("panel").addEventListener("keydown", (event) => event.key === "Escape" && choose(false));
-  show(innerWidth >= 1200 && localStorage.getItem("panel") !== "closed");
+  show(innerWidth >= 1200 && localStorage.getItem("panel") === "open"); // over a narrow chat it opens on a click only
 }

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import WSServerHandshakeError
 
+from adapters.webchat.page import Starter
 from bot.sentences import STARTERS
 from tests.support.web_chat_client import Site, running_site
 
@@ -129,7 +130,28 @@ async def test_an_id_that_is_none_gets_a_new_conversation(site: Site) -> None:
         assert (await site.open(wish)).conversation != wish
 
 
-def test_the_page_begins_with_the_questions_of_the_welcome() -> None:
-    page = (Path(__file__).parents[3] / "adapters/webchat/page/index.html").read_text()
+async def test_the_page_begins_with_four_questions_the_articles_first_and_one_with_a_file_that_it_serves(
+    site: Site,
+) -> None:
+    page, _ = await page_of(site)
+    starters = re.findall(r'<li><button type="button" data-question="(.+?)"(?: data-file="(.+?)")?>', page)
 
-    assert re.findall(r'<li><button type="button">(.+?)</button></li>', page) == list(STARTERS)
+    assert len(starters) == 4
+    assert starters[0] == (STARTERS[0], "")
+    [sample] = [file for _, file in starters if file]
+    async with site.client.get(f"{site.address}/chat/files/{sample}") as response:
+        assert (response.status, response.content_type) == (200, "text/csv")
+        assert (await response.text()).startswith("month,revenue,")
+
+
+async def test_starters_of_the_settings_are_shown_in_place_of_the_built_in_ones_and_are_no_markup(
+    tmp_path: Path,
+) -> None:
+    starters = (Starter(question='Is "a" < "b"?'), Starter(question="Why?", kind="<Doubt>"))
+    async with running_site(tmp_path, starters=starters) as site:
+        page, _ = await page_of(site)
+
+    question = "Is &quot;a&quot; &lt; &quot;b&quot;?"
+    assert f'data-question="{question}"><span>{question}</span></button>' in page
+    assert "<b>&lt;Doubt&gt;</b><span>Why?</span>" in page
+    assert page.count("data-question") == 2

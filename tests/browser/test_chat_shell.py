@@ -1,0 +1,113 @@
+"""Everything around the messages: the mark, the theme, the questions to begin with, and little room."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.progress import CACHE
+from tests.browser.chat_page import ChatPage
+
+pytestmark = pytest.mark.usefixtures("web_chat")
+
+_SCREENSHOTS = CACHE / "screenshots"
+_TURN_MS = 60_000
+_GROUND = "getComputedStyle(document.body).backgroundColor"
+_LOADED = "image => image.complete && image.naturalWidth > 0"
+
+
+def test_the_header_shows_the_product_with_its_mark_and_leads_to_a_new_chat(chat_page: ChatPage) -> None:
+    brand = chat_page.page.get_by_role("banner").get_by_role("link", name="Teams Assistants Bot")
+    expect(brand).to_be_visible()
+    assert brand.locator("img").evaluate(_LOADED)
+    before = chat_page.page.url
+    brand.click()
+    expect(chat_page.page).not_to_have_url(before)
+
+
+def test_a_starter_with_a_sample_sends_its_question_with_the_file(chat_page: ChatPage, axe: str) -> None:
+    expect(chat_page.starters).to_have_count(4)
+    chat_page.starters.filter(has_text="sales-by-month.csv").click()
+    expect(chat_page.said("Which month had the highest revenue?")).to_be_visible()
+    expect(chat_page.page.get_by_role("link", name="sales-by-month.csv")).to_be_visible()
+    expect(chat_page.answer("38250")).to_be_visible(timeout=_TURN_MS)
+    chat_page.picture(timeout_ms=_TURN_MS)
+    expect(chat_page.starters.first).to_be_hidden()
+    assert chat_page.barriers(axe) == []
+
+
+def test_every_built_in_starter_is_answered(chat_page: ChatPage) -> None:
+    questions = chat_page.starters.evaluate_all("all => all.map(button => button.dataset.question)")
+    for question, answer in zip(questions[2:], ("15", "I am the built-in mathematics tutor"), strict=True):
+        chat_page.say(question)
+        expect(chat_page.answer(answer)).to_be_visible(timeout=_TURN_MS)
+
+
+def test_a_theme_is_chosen_by_keyboard_and_remembered_and_followed_by_other_tabs(chat_page: ChatPage, axe: str) -> None:
+    page = chat_page.page
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(_GROUND)
+    other = page.context.new_page()
+    other.goto(page.url)
+
+    page.get_by_role("button", name="Theme").focus()
+    page.keyboard.press("Enter")
+    system = page.get_by_role("radio", name="As the system")
+    expect(system).to_be_visible()
+    expect(system).to_be_checked()
+    system.focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    assert page.evaluate(_GROUND) != light
+    assert chat_page.barriers(axe) == []
+    page.keyboard.press("Escape")
+    expect(system).to_be_hidden()
+    expect(other.locator("html")).to_have_attribute("data-theme", "dark")
+
+    chat_page.reload()
+    assert page.evaluate(_GROUND) != light
+    box = page.locator(".webchat__send-box__main")
+    assert box.evaluate("box => getComputedStyle(box).backgroundColor") == page.evaluate(_GROUND)
+    page.evaluate("localStorage.removeItem('theme')")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(320, 256), (390, 844)])
+def test_with_little_room_all_is_reached_and_nothing_scrolls_sideways(
+    chat_page: ChatPage, axe: str, width: int, height: int, theme: str
+) -> None:
+    """320 x 256 is what a page of 1280 x 1024 has at a zoom of 400 %."""
+    page = chat_page.page
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": height})
+    chat_page.open()
+    assert chat_page.barriers(axe) == []
+    for name in ("Chats", "Connect a model", "Details", "Theme"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
+    expect(chat_page.box).to_be_in_viewport(ratio=1)
+    for starter in chat_page.starters.all():
+        starter.scroll_into_view_if_needed()
+        assert _is_on_top(starter.element_handle(), page), starter.inner_text()
+
+    chat_page.starters.last.click()
+    expect(chat_page.answer("I am the built-in mathematics tutor")).to_be_visible(timeout=_TURN_MS)
+    _expect_no_sideways_scroll(page, width)
+    chat_page.open_details()
+    expect(chat_page.turns.first).to_contain_text("answered, ")
+    assert chat_page.barriers(axe) == []
+    _expect_no_sideways_scroll(page, width)
+    page.screenshot(path=_SCREENSHOTS / f"chat-shell-{width}-{theme}.png")
+
+
+def _is_on_top(element: object, page: Page) -> bool:
+    """Whether a click in its middle would reach the element."""
+    on_top: bool = page.evaluate(
+        """element => { const { x, y, width, height } = element.getBoundingClientRect();
+            return element.contains(document.elementFromPoint(x + width / 2, y + height / 2)); }""",
+        element,
+    )
+    return on_top
+
+
+def _expect_no_sideways_scroll(page: Page, width: int) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") == width
