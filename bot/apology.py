@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.answer import Answer
-from bot.errors import BotError, RunEndedBadlyError, TurnGivenUpError, TurnStoppedError
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    BotError,
+    RunEndedBadlyError,
+    TurnGivenUpError,
+    TurnStoppedError,
+)
 from bot.language import _, number
 from bot.parts import ApologyPart, Reply, TextPart
 from bot.run import FailureCode, RunEnd, RunId, RunOutcome
@@ -16,8 +24,8 @@ MAX_REPEATED = 4_000
 """Characters of a question that a "Try again" carries; with its card it stays far below the 28 KB of a message."""
 
 
-def apology(error: Exception, turn: Turn) -> Reply:
-    """What a person reads when there is no answer."""
+def apology(error: Exception, turn: Turn, *, to_operator: bool = False) -> Reply:
+    """What a person reads when there is no answer. `to_operator`: who asks runs this bot, and can mend it."""
     match error:
         case TurnStoppedError() if turn.heard(STOP) == SUPERSEDED:
             return Reply(parts=(), outcome=STOPPED)
@@ -25,6 +33,9 @@ def apology(error: Exception, turn: Turn) -> Reply:
             return Reply(parts=(TextPart(text=_(error.apology)),), outcome=STOPPED)
         case TurnGivenUpError():
             return Reply(parts=(_apology(error, turn),), outcome=GIVEN_UP)
+        case AssistantRefusedError() | AssistantUnavailableError() if to_operator:
+            part = _apology(error, turn)
+            return Reply(parts=(replace(part, text=f"{part.text}\n\n{_for_operator(error)}"),), outcome=failed(error))
         case BotError():
             return Reply(parts=(_apology(error, turn),), outcome=failed(error))
         case _:  # whose words may be anything
@@ -36,6 +47,14 @@ def _apology(error: BotError, turn: Turn) -> ApologyPart:
     whole = len(text) <= MAX_REPEATED and not turn.message.attachments  # the button carries words alone
     can_be_repeated = error.asking_again_may_help and whole
     return ApologyPart(text=_(error.apology), code=turn.code, question=text if can_be_repeated else "")
+
+
+def _for_operator(error: AssistantError) -> str:
+    fix = error.fix if isinstance(error, AssistantRefusedError) else ""
+    cause = f"{error}. {fix}".strip()
+    return _("For you, because this bot runs on your own machine: {cause}").format(
+        cause=f"{cause[:1].upper()}{cause[1:]}"
+    )
 
 
 def cut_short(answer: Answer, outcome: RunOutcome) -> Answer:
@@ -68,8 +87,17 @@ def moved_over(answer: Answer) -> Answer:
     return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 
-def ended_badly(run: RunId, outcome: RunOutcome) -> RunEndedBadlyError:
-    """Why a run gave no answer, in a sentence that says what the person can do."""
+def ended_badly(run: RunId, outcome: RunOutcome, *, to_operator: bool = False) -> AssistantError:
+    """Why a run gave no answer, in a sentence that says what the person can do.
+
+    A service's own sentence may name settings, accounts and addresses. People read it where it is about their
+    question; who runs this bot reads it in all cases.
+    """
+    if outcome.refusal is not None:
+        why = "the model's service does not serve this bot"
+        refused = AssistantRefusedError(why, refusal=outcome.refusal, fix=outcome.explanation)
+        refused.request_id = run
+        return refused
     match outcome.end, outcome.failure:
         case RunEnd.EXPIRED, _:
             sentence = _("This took longer than the assistant's service allows. A smaller question may work.")
@@ -89,7 +117,8 @@ def ended_badly(run: RunId, outcome: RunOutcome) -> RunEndedBadlyError:
             )
         case _:
             sentence = _("The assistant ran into a problem and gave no answer. Please ask again.")
-    if outcome.explanation:
+    about_question = outcome.failure in {FailureCode.PROMPT, FailureCode.CONTENT_FILTER}
+    if outcome.explanation and (to_operator or about_question):
         said = _("The service says: {explanation}").format(explanation=outcome.explanation)
         sentence = f"{sentence}\n\n{said}"
     error = RunEndedBadlyError(f"run {run} ended {outcome.end}, failure {outcome.failure}", apology=sentence)

@@ -24,6 +24,8 @@ BotError                         str(error) is for the log; `apology`, said thro
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from bot.language import N_
 
 
@@ -101,14 +103,27 @@ class AssistantUnavailableError(AssistantError):
         self.retry_after_s = retry_after_s
 
 
+class Refusal(StrEnum):
+    """What the operator has to look at where a service does not serve this bot. Part of stored outcomes."""
+
+    KEY = "key"  # or the identity, or its role
+    MODEL = "model"  # or the deployment, assistant or agent
+    QUOTA = "quota"
+    ADDRESS = "address"
+    OTHER = "other"
+
+
 class AssistantRefusedError(AssistantError):
-    """The service will not serve us as we are set up."""
+    """The service will not serve us as we are set up. The cause and the `fix` are for the operator alone."""
 
     code = "assistant_refused"
-    apology = N_(
-        "The assistant refused this bot's request, so someone has to check its settings. "
-        "Please tell the administrator of this bot."
-    )
+    apology = N_("The assistant is not available at the moment. The operator of this bot has been told the reason.")
+
+    def __init__(self, message: str, *, refusal: Refusal = Refusal.OTHER, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+        if refusal is not Refusal.OTHER:
+            self.code = f"{AssistantRefusedError.code}_{refusal}"
 
 
 class ThreadGoneError(AssistantError):

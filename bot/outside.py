@@ -44,3 +44,4 @@ class Outside:
     limits: Limits = NO_LIMITS
     now_s: Callable[[], float] = time.time
     service_keeps: bool = False  # whether people's words go to a provider that may keep logs of its own
+    asker_is_operator: bool = False  # whether the person runs this bot: it is on their own machine

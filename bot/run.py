@@ -8,6 +8,7 @@ from typing import NewType
 
 from bot.answer import FileRef
 from bot.conversation import ConversationKey
+from bot.errors import Refusal
 from bot.history import PastTurn
 from bot.usage import Usage
 
@@ -84,6 +85,7 @@ class RunOutcome:
     failure: FailureCode | None = None  # of FAILED and INCOMPLETE
     explanation: str = ""  # the service's own sentence
     retry_after_s: float | None = None  # of RATE_LIMIT, where the service says so
+    refusal: Refusal | None = None  # of FAILED, where an operator has to act; `explanation` says how then
 
 
 class RunPhase(StrEnum):
@@ -155,6 +157,8 @@ MAX_RATE_LIMIT_PAUSE_S = 30.0
 def pause_before_second_run(outcome: RunOutcome) -> float | None:
     """Seconds to wait before the same question is asked with a new run; None if a new run would not help."""
     match outcome.end, outcome.failure:
+        case RunEnd.FAILED, _ if outcome.refusal is not None:
+            return None
         case RunEnd.FAILED, FailureCode.SERVER:
             return 0.0
         case RunEnd.FAILED, FailureCode.RATE_LIMIT if (pause_s := outcome.retry_after_s) is not None:

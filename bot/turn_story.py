@@ -30,7 +30,14 @@ from bot.conversation import (
     TurnState,
 )
 from bot.delivery import deliver, deliver_unless_stopped, shown_live
-from bot.errors import AssistantError, BotError, DeliveryError, StorageError, ThreadGoneError
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    BotError,
+    DeliveryError,
+    StorageError,
+    ThreadGoneError,
+)
 from bot.given_files import bring_files
 from bot.history import PastTurn, shortened
 from bot.language import _, number
@@ -163,10 +170,10 @@ async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
     except BotError as error:
         if isinstance(error, AssistantError) and error.request_id:
             await turn.record(StepKey(StepKind.REQUEST, reference=error.request_id), None)
-        log.warning(
-            "turn ends in an apology", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)}
-        )
-        return apology(error, turn)
+        level, fix = (logging.ERROR, error.fix) if isinstance(error, AssistantRefusedError) else (logging.WARNING, "")
+        told = {"turn": turn.id, "error": type(error).__name__, "why": str(error), **({"fix": fix} if fix else {})}
+        log.log(level, "turn ends in an apology", extra=told)
+        return apology(error, turn, to_operator=outside.asker_is_operator)
 
 
 def _own_answer(turn: Turn) -> str | None:
@@ -280,7 +287,7 @@ async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, l
         case RunEnd.INCOMPLETE:
             return cut_short(await outside.assistant.answer(thread, runs.chain), runs.outcome)
         case RunEnd.FAILED | RunEnd.CANCELLED | RunEnd.EXPIRED:
-            raise ended_badly(runs.chain[-1], runs.outcome)
+            raise ended_badly(runs.chain[-1], runs.outcome, to_operator=outside.asker_is_operator)
 
 
 async def _acknowledge_stop(turn: Turn, reply: Reply, outside: Outside, live: Live) -> Outcome:

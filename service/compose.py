@@ -182,6 +182,7 @@ async def open_bot(
             usage=stores.usage,
             limits=settings.limits,
             service_keeps=settings.endpoint is not None,
+            asker_is_operator=not settings.is_public,
             functions=functions,
             links=link_rules(settings, storage.links.origin),
             offers=FileOffers(

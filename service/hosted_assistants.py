@@ -17,7 +17,8 @@ from adapters.openai.client import Client, Endpoint, TokenSource, path_to
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.response_objects import Assistance, FileRules
 from adapters.openai.responses.responses_backend import ResponsesBackend
-from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
+from adapters.openai.service_errors import refused
+from bot.errors import AssistantError, AssistantUnavailableError, Refusal
 from bot.functions import FunctionDefinition
 from bot.ports import ThreadStates
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
@@ -133,7 +134,7 @@ async def _entra() -> AsyncIterator[TokenSource]:
                     return (await credential.get_token(_SCOPE)).token
             except AzureError as error:
                 why = f"Microsoft Entra gave no token: {type(error).__name__}"
-                raise AssistantRefusedError(why) from None
+                raise refused(why, Refusal.KEY) from None
             except (TimeoutError, OSError) as error:
                 raise AssistantUnavailableError(f"Microsoft Entra did not answer: {type(error).__name__}") from None
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from bot.errors import AssistantRefusedError, AssistantUnavailableError
+from adapters.openai.service_errors import FIXES
+from bot.errors import AssistantRefusedError, AssistantUnavailableError, Refusal
 from bot.timeline import Timeline
 from bot.turn_code import code_of
-from bot.turn_record import UNKNOWN, StepKind
+from bot.turn_record import UNKNOWN, StepKind, failed
 from bot.usage import Usage
 
 Moment = tuple[float, str]
@@ -22,7 +23,19 @@ _UNKNOWN = (
 )
 
 _DOCTOR = "The assistant's service {what}. `teamsbot doctor` finds out why and says what to do."
+_REFUSALS = {
+    Refusal.KEY: "refuses the key or the identity of this bot",
+    Refusal.MODEL: "does not have the model, assistant or agent that this bot asks for",
+    Refusal.QUOTA: "says that the quota is used up",
+    Refusal.ADDRESS: "is not at the address that this bot asks",
+}
 _TROUBLE = {
+    **{
+        str(failed(AssistantRefusedError("", refusal=refusal))): (
+            f"The assistant's service {what}. {FIXES[refusal]} `teamsbot doctor` tries it."
+        )
+        for refusal, what in _REFUSALS.items()
+    },
     f"failed:{AssistantRefusedError.code}": _DOCTOR.format(what="refused what the bot asked"),
     f"failed:{AssistantUnavailableError.code}": _DOCTOR.format(what="could not be reached, or answered too late"),
 }

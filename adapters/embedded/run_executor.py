@@ -19,7 +19,17 @@ from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelR
 from adapters.embedded.object_store import Rows, Store, StoreError
 from adapters.embedded.run_context import Pictures, read_context
 from adapters.embedded.run_events import RunJournal
-from adapters.embedded.run_objects import ACTIVE, CodeCall, FunctionCall, LastError, Run, RunStatus, RunStep, ToolCalls
+from adapters.embedded.run_objects import (
+    ACTIVE,
+    CodeCall,
+    FunctionCall,
+    LastError,
+    LastSettingsError,
+    Run,
+    RunStatus,
+    RunStep,
+    ToolCalls,
+)
 from adapters.embedded.run_output import MAX_CALLS, calls_step, final_message, interim_message, message_step
 from adapters.embedded.run_transitions import RunInterruptedError
 
@@ -47,6 +57,9 @@ class RunLoop:
                 pass
         except ModelError as error:
             last_error = LastError(code=error.code, message=str(error))
+            if error.refusal is not None:
+                last_error = LastSettingsError(code=error.code, message=str(error), refusal=error.refusal)
+            log.warning("model gave no reply", extra={"run": run_id, "why": str(error)})
             await self._journal.write(run_transitions.end, run_id, status=RunStatus.FAILED, error=last_error)
         except RunInterruptedError:
             return

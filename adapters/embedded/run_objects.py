@@ -62,6 +62,13 @@ class LastError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastSettingsError(LastError):
+    """The model's endpoint does not serve this server as it is set up. The field is not of the protocol."""
+
+    refusal: Literal["key", "model", "quota", "address"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptDetails:
     """What the prompt's tokens were."""
 
@@ -281,7 +288,7 @@ class Run:
     assistant_id: AssistantId
     status: RunStatus = RunStatus.QUEUED
     required_action: RequiredAction | None = None
-    last_error: LastError | None = None
+    last_error: LastSettingsError | LastError | None = None
     expires_at: int | None
     started_at: int | None = None
     cancelled_at: int | None = None

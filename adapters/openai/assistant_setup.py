@@ -8,7 +8,7 @@ from functools import partial
 
 from adapters.openai.client import Client, path_to
 from adapters.openai.wire import Fields
-from bot.errors import AssistantRefusedError
+from bot.errors import AssistantRefusedError, Refusal
 from bot.functions import FunctionDefinition
 
 _PAGE = 100
@@ -99,4 +99,5 @@ async def _find(client: Client, name: str) -> Fields | None:
         if not assistants or not page.flag("has_more"):
             return None
         query["after"] = assistants[-1].text("id")
-    raise AssistantRefusedError(f"there are more than {_PAGE * _MAX_PAGES} assistants; set ASSISTANT_ID")
+    more = f"there are more than {_PAGE * _MAX_PAGES} assistants"
+    raise AssistantRefusedError(more, refusal=Refusal.MODEL, fix="Set ASSISTANT_ID.")

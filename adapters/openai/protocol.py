@@ -15,9 +15,11 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
+from adapters.openai.service_errors import FIXES, refusal_of
 from adapters.openai.wire import Fields
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import join_names
+from bot.errors import Refusal
 from bot.run import (
     Ask,
     FailureCode,
@@ -151,9 +153,19 @@ def _settled(run: Fields, end: RunEnd) -> Settled:
     explanation = error.text_if_any("message") if error else ""
     if REQUEST_ID.search(explanation):  # of use to an operator alone, who finds the run in the time line
         explanation = ""
+    refusal = None
+    if end is RunEnd.FAILED and error is not None:
+        # The embedded server says it in a field of its own, and its sentence is one for the operator then.
+        word = error.text_if_any("refusal")
+        refusal = Refusal(word) if word in set(Refusal) else refusal_of(error.text_if_any("code"))
+        explanation = explanation if word or refusal is None else FIXES[refusal]
     return Settled(
         outcome=RunOutcome(
-            end=end, failure=failure, explanation=explanation, retry_after_s=try_again_in_s(explanation)
+            end=end,
+            failure=failure,
+            explanation=explanation,
+            retry_after_s=try_again_in_s(explanation),
+            refusal=refusal,
         ),
         usage=_usage(usage) if usage else None,
     )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 import aiohttp
 import httpx2
@@ -18,6 +19,7 @@ from bot.errors import (
     AssistantError,
     AssistantRefusedError,
     AssistantUnavailableError,
+    Refusal,
     RunEndedBadlyError,
     ThreadBusyError,
     ThreadGoneError,
@@ -36,9 +38,31 @@ _HISTORY_BROKEN = re.compile(r"expected container_id", re.IGNORECASE)
 _THREAD_MISSING = re.compile(r"(conversation|previous response)\b.*\bnot found", re.IGNORECASE)
 _THREAD_MISSING_CODES = frozenset({"previous_response_not_found", "conversation_not_found"})
 _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
+_MODEL_MISSING = re.compile(r"\b(model|deployment|agent)\b.*\b(not found|not exist)", re.IGNORECASE)
 _FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _PASSING = frozenset({408, 409, 425})
+
+# What services call it when they refuse: codes of OpenAI and of Azure, in small letters.
+_REFUSAL_CODES: Final[Mapping[str, Refusal]] = {
+    **dict.fromkeys(("invalid_api_key", "unauthorized", "permissiondenied", "accessdenied"), Refusal.KEY),
+    **dict.fromkeys(("model_not_found", "deploymentnotfound", "unknown_model"), Refusal.MODEL),
+    **dict.fromkeys(sorted(_OUT_OF_MONEY), Refusal.QUOTA),
+}
+_REFUSAL_STATUSES: Final[Mapping[int, Refusal]] = {
+    **dict.fromkeys((301, 302, 303, 307, 308), Refusal.ADDRESS),  # not followed: the key would go along
+    **dict.fromkeys((401, 403), Refusal.KEY),
+    **dict.fromkeys((402, 429), Refusal.QUOTA),
+}
+FIXES: Final[Mapping[Refusal, str]] = {
+    Refusal.KEY: "Check the key (OPENAI_API_KEY, AZURE_OPENAI_API_KEY), or the role of the identity that asks.",
+    Refusal.MODEL: "Check MODEL (at Azure the name of a deployment), ASSISTANT_ID or AZURE_AI_AGENT_NAME.",
+    Refusal.QUOTA: "Raise the quota at the service, or pay its bill.",
+    Refusal.ADDRESS: "Check OPENAI_BASE_URL, AZURE_OPENAI_ENDPOINT or AZURE_AI_PROJECT_ENDPOINT.",
+    Refusal.OTHER: "`teamsbot doctor` asks the service, and says what to do.",
+}
+"""What an operator can do about a refusal."""
+
 _PLAIN_WORD = re.compile(r"[\w.:-]{1,64}")  # what an error code or request id looks like; a sentence it is not
 
 
@@ -52,6 +76,16 @@ class InDoubtError(AssistantUnavailableError):
 
 class FileGoneError(AssistantError):
     """There is no such file at the service."""
+
+
+def refused(message: str, refusal: Refusal = Refusal.OTHER) -> AssistantRefusedError:
+    """The error for a service that refuses this bot, with what its operator can do."""
+    return AssistantRefusedError(message, refusal=refusal, fix=FIXES[refusal])
+
+
+def refusal_of(code: object) -> Refusal | None:
+    """What an error code says an operator has to look at; None where it says nothing of the kind."""
+    return _REFUSAL_CODES.get(code.lower()) if isinstance(code, str) else None
 
 
 class BadRequestError(AssistantRefusedError):
@@ -150,8 +184,8 @@ def _status_error(error: openai.APIStatusError) -> AssistantError:
             return _missing(error, what)
         case 400 | 422:
             return _bad_request(error, what)
-        case _:
-            return AssistantRefusedError(what)
+        case status:
+            return refused(what, refusal_of(error.code) or _REFUSAL_STATUSES.get(status, Refusal.OTHER))
 
 
 def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
@@ -165,7 +199,9 @@ def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
             apology="The assistant's service does not accept this. Please put it in another way, or start afresh with "
             "/new.",
         )
-    return context_error(error.message) or BadRequestError(what)
+    if (refusal := refusal_of(error.code)) is not None:
+        return refused(what, refusal)
+    return context_error(error.message) or BadRequestError(what, fix=FIXES[Refusal.OTHER])
 
 
 def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
@@ -179,7 +215,10 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
         return ThreadGoneError(what)
     if "/responses/" in path:
         return ResponseGoneError(what)
-    return NoConversationsError(what) if path.endswith("/conversations") else AssistantRefusedError(what)
+    if path.endswith("/conversations"):
+        return NoConversationsError(what, refusal=Refusal.ADDRESS, fix=FIXES[Refusal.ADDRESS])
+    names_thing = _ASSISTANT_MISSING.search(error.message) or _MODEL_MISSING.search(error.message)
+    return refused(what, refusal_of(error.code) or (Refusal.MODEL if names_thing else Refusal.ADDRESS))
 
 
 def _summary(error: openai.APIStatusError) -> str:

@@ -17,6 +17,7 @@ from service.settings import Settings
 from tests.scenario.conftest import Rig
 from tests.support.connector_double import Fault
 from tests.support.scripted_model import RunCode, ScriptedModel, Trouble
+from tests.support.signed_bot import signed_bot
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,19 @@ async def test_a_model_that_does_not_answer_costs_one_sentence_and_the_next_ques
         kinds = [posted.type for posted in person.connector.posted]
         first = kinds.index("message")
         assert kinds[first + 1] == "typing"  # of the second question: none came between
+
+
+async def test_people_read_no_names_of_settings_where_a_key_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with signed_bot(tmp_path, monkeypatch) as bot, bot.started():
+        bot.model.script.append(Trouble(status=401, body='{"error": {"message": "bad key sk-test"}}'))
+        [apology] = await bot.say("anyone there?")
+    assert "The operator of this bot has been told the reason." in apology.words
+    assert "OPENAI" not in str(apology.activity)
+    assert len(bot.model.requests) == 1, "a second run would be refused too"
+    [told] = [record for record in caplog.records if record.getMessage() == "turn ends in an apology"]
+    assert told.fix == "The model's endpoint refused the key (401); check OPENAI_API_KEY."  # type: ignore[attr-defined]
 
 
 async def test_a_model_that_is_down_costs_one_sentence(rig: Rig, model: ScriptedModel) -> None:

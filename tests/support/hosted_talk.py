@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -34,6 +35,7 @@ from tests.support.fakes import (
 )
 from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService
+from tests.support.responses_state import Asked, Plan, echo, unanswered
 
 LOOK_UP = FunctionDefinition(name="look_up", description="Looks up.", parameters={"type": "object", "properties": {}})
 PACE = PollingPace(first_s=0.01, max_s=0.05, deadline_s=3.0)
@@ -115,6 +117,7 @@ class HostedTalk:
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     files: MemoryFiles = field(default_factory=MemoryFiles)
     functions: FakeFunctions = field(default_factory=FakeFunctions)
+    to_operator: bool = False  # the person runs the bot
     turns: int = 0
     steps: dict[int, dict[str, str]] = field(default_factory=dict)
     signals: Signals = field(default_factory=Signals)  # of the turn that was begun last
@@ -188,6 +191,7 @@ class HostedTalk:
             files=self.incoming,
             writer=ReplyWriter(assistant=self.backend, files=self.files, pictures=FakePictures()),
             functions=self.functions,
+            asker_is_operator=self.to_operator,
         )
 
 
@@ -204,3 +208,25 @@ async def talking(service: ResponsesService, **backend: object) -> AsyncIterator
 def words_in(parts: list[Part]) -> list[str]:
     """The texts of a reply."""
     return [part.text for part in parts if isinstance(part, TextPart | ApologyPart)]
+
+
+def does(plan: Plan, *then: Plan) -> Callable[[Asked], Awaitable[Plan]]:
+    """A model that follows these plans, one a response, and repeats the last."""
+    plans = [plan, *then]
+
+    async def think(_: Asked) -> Plan:
+        return plans.pop(0) if len(plans) > 1 else plans[0]
+
+    return think
+
+
+async def next_is_answered(talk: HostedTalk) -> None:
+    """The next question is answered within two seconds, and nothing is left over in the conversation."""
+    talk.service.weather = lambda _: None
+    talk.service.state.brain = echo
+    began_s = time.monotonic()
+    assert (await talk.ask("next"))[-1].endswith("You said: next")
+    assert time.monotonic() - began_s < 2
+    for items in talk.service.state.conversations.values():
+        assert unanswered(items) == []
+    assert not any(response.is_active for response in talk.service.state.responses.values())

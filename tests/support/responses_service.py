@@ -78,6 +78,8 @@ class Fault(StrEnum):
     WRONG_SHAPE = "done, then JSON of another shape"
     SILENCE = "no answer"
     REDIRECT = "302 to another host"
+    NOT_FOUND = "404 of a web server"
+    FORBIDDEN = "403"
     CONTENT_FILTER = "400 of Azure's filter"
     LOCKED = "400 conversation_locked"
     IN_PROGRESS = "400 another response in progress"
@@ -93,6 +95,7 @@ _SENTENCES: dict[Fault, tuple[int, str, str | None]] = {
     Fault.SERVER_ERROR: (500, "The server had an error processing your request", None),
     Fault.LATE_ERROR: (500, "The server had an error processing your request", None),
     Fault.CONTENT_FILTER: (400, "The response was filtered due to the prompt triggering the policy.", "content_filter"),
+    Fault.FORBIDDEN: (403, "The principal lacks the required data action.", "PermissionDenied"),
     Fault.LOCKED: (400, "Another process is currently operating on this conversation.", "conversation_locked"),
     Fault.IN_PROGRESS: (400, "Another response is already in progress for this conversation.", None),
     Fault.CONTAINER_EXPIRED: (400, "Container is expired.", None),
@@ -126,6 +129,7 @@ class ResponsesService:
         self.address = ""
         self.weather: Callable[[To], Fault | None] = lambda _to: None
         self.slow_s: dict[To, float] = {}  # before anything is done
+        self.key = KEY
         self.streams = True  # whether events are sent where they are asked for; else that is ignored
         self.events_until_cut: int | None = None  # the connection breaks after so many events, once
         self.resumes_streams = True
@@ -242,6 +246,8 @@ class ResponsesService:
                 return web.json_response({"id": 7, "status": None, "data": "none"})
             case Fault.SILENCE:
                 await self._closing.wait()
+            case Fault.NOT_FOUND:
+                return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
             case Fault.REDIRECT:
                 return web.Response(status=302, headers={"Location": f"{self.address}/elsewhere"})
             case _:
@@ -253,7 +259,7 @@ class ResponsesService:
         if self.provider is Provider.FOUNDRY:
             if not bearer or bearer == KEY:
                 raise RefusalError(401, "Foundry takes Microsoft Entra tokens alone.", "Unauthorized")
-        elif KEY not in (bearer, request.headers.get("api-key")) and bearer.count(".") != 2:
+        elif self.key not in (bearer, request.headers.get("api-key")) and bearer.count(".") != 2:
             raise RefusalError(401, f"Incorrect API key provided: {bearer}", "invalid_api_key")
 
     # ------------------------------------------------------------------------------------------------------ responses

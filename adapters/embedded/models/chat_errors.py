@@ -53,13 +53,15 @@ def status_error(status: int, data: bytes, retry_after_s: float | None, names: S
         return _refusal(status, words, names)
     if status >= 500:
         return TransientError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
-    return ModelError(
-        {
-            401: f"The model's endpoint refused the key (401); check {names.key}.",
-            403: f"The model's endpoint refused the key (403); check {names.key}.",
-            404: f"The model's endpoint has no such address or model (404); check {names.url} and {names.model}.",
-        }.get(status, f"The model's endpoint gave an unexpected answer ({status}); check {names.url}.")
-    )
+    match status:
+        case 401 | 403:
+            return ModelError(f"The model's endpoint refused the key ({status}); check {names.key}.", refusal="key")
+        case 404:
+            said = f"The model's endpoint has no such address or model (404); check {names.url} and {names.model}."
+            return ModelError(said, refusal="model")
+        case _:
+            said = f"The model's endpoint gave an unexpected answer ({status}); check {names.url}."
+            return ModelError(said, refusal="address")
 
 
 def unreachable(names: SettingNames) -> ModelError:
@@ -79,7 +81,8 @@ def unreadable(names: SettingNames) -> ModelError:
 
 def untrusted(names: SettingNames) -> ModelError:
     """The error for an endpoint whose TLS certificate is not trusted."""
-    return ModelError(f"The certificate of the model's endpoint is not trusted; check {names.url}.")
+    said = f"The certificate of the model's endpoint is not trusted; check {names.url}."
+    return ModelError(said, refusal="address")
 
 
 def words_of(data: bytes) -> str:
@@ -126,7 +129,7 @@ _NAMES_A_PART = re.compile(
 def _over_limit(words: str, retry_after_s: float | None) -> ModelError:
     if _OUT_OF_MONEY.search(words):
         said = "The account behind the model's endpoint has no quota left (429); its billing needs a look."
-        return ModelError(said, code="rate_limit_exceeded")
+        return ModelError(said, code="rate_limit_exceeded", refusal="quota")
     later = f"try again in {retry_after_s:g}s" if retry_after_s else "try again later"
     said = f"The model's endpoint is over its rate limit or its quota (429); {later}."
     return TransientError(said, code="rate_limit_exceeded", retry_after_s=retry_after_s)

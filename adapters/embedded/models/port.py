@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 CODE_INTERPRETER = "code_interpreter"
 """The function name under which Code Interpreter is offered to a model; its one argument is `code`, a string."""
@@ -128,17 +128,29 @@ class ModelReply:
     original: OriginalMessage | None = None
 
 
+ModelRefusal = Literal["key", "model", "quota", "address"]
+
+
 class ModelError(Exception):
     """The model gave no usable reply.
 
     `code` is an Assistants `last_error.code` (server_error | rate_limit_exceeded | invalid_prompt); the message is one
-    sentence a user may read: it names no key, no address with credentials, and none of the user's words.
+    sentence that anybody may read: it names no key, no address with credentials, and none of the user's words.
+    `refusal` says which setting an operator has to look at, where it is one: asking again does not help then.
     """
 
-    def __init__(self, message: str, *, code: str = "server_error", retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "server_error",
+        retry_after_s: float | None = None,
+        refusal: ModelRefusal | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retry_after_s = retry_after_s
+        self.refusal = refusal
 
 
 class Model(Protocol):

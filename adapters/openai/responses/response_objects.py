@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
 from adapters.openai.responses.thread_state import Item
-from adapters.openai.service_errors import context_error
+from adapters.openai.service_errors import FIXES, context_error, refusal_of
 from adapters.openai.wire import Fields
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import PICTURE_ENDINGS, join_names
@@ -242,9 +242,14 @@ def _settled(response: Fields, end: RunEnd) -> Settled:
     if REQUEST_ID.search(explanation) or context_error(explanation):
         # Of use to an operator, who finds the id of the response in the log; to a person it says nothing.
         explanation = ""
+    refusal = refusal_of(error.text_if_any("code")) if error and end is RunEnd.FAILED else None
     return Settled(
         outcome=RunOutcome(
-            end=end, failure=failure, explanation=explanation, retry_after_s=try_again_in_s(explanation)
+            end=end,
+            failure=failure,
+            explanation=explanation if refusal is None else FIXES[refusal],
+            retry_after_s=try_again_in_s(explanation),
+            refusal=refusal,
         ),
         usage=_usage(response),
     )

@@ -172,6 +172,14 @@ def test_a_model_that_fails_fails_the_run_with_its_sentence(client: OpenAI, mode
     assert ended(client, again).last_error.code == "rate_limit_exceeded"
 
 
+def test_a_model_that_refuses_its_caller_is_told_with_what_an_operator_has_to_look_at(
+    client: OpenAI, model: ScriptedModel
+) -> None:
+    model.replies = [ModelError("The model's endpoint refused the key (401); check KEY.", refusal="key")]
+    error = ended(client, asked(client)).last_error
+    assert (error.code, error.to_dict()["refusal"]) == ("server_error", "key")
+
+
 def test_a_fault_of_the_server_itself_fails_the_run_and_nothing_else(client: OpenAI, model: ScriptedModel) -> None:
     model.replies = [ZeroDivisionError("the user's words")]
     run = ended(client, asked(client))

@@ -18,6 +18,7 @@ from bot.errors import (
     AssistantError,
     AssistantRefusedError,
     AssistantUnavailableError,
+    Refusal,
     ThreadBusyError,
     ThreadGoneError,
 )
@@ -161,6 +162,32 @@ def test_an_answer_of_the_service_becomes(
     expected: type[AssistantError],
 ) -> None:
     assert type(assistant_error(status_error(status, message, code=code))) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "code", "refusal"),
+    [
+        (401, "Incorrect API key provided", "invalid_api_key", Refusal.KEY),
+        (401, "Unauthorized", None, Refusal.KEY),
+        (403, "Principal does not have access", "PermissionDenied", Refusal.KEY),
+        (404, "The model 'x' does not exist", "model_not_found", Refusal.MODEL),
+        (404, "The API deployment for this resource does not exist.", "DeploymentNotFound", Refusal.MODEL),
+        (400, "The requested model 'x' does not exist.", "model_not_found", Refusal.MODEL),
+        (404, "Agent tutor not found", None, Refusal.MODEL),
+        (404, "Resource not found", "404", Refusal.ADDRESS),
+        (302, "", None, Refusal.ADDRESS),
+        (402, "", None, Refusal.QUOTA),
+        (429, "You exceeded your current quota", "insufficient_quota", Refusal.QUOTA),
+        (418, "", None, None),
+    ],
+)
+def test_a_refusal_names_what_the_operator_has_to_look_at(
+    status: int, message: str, code: str | None, refusal: Refusal | None
+) -> None:
+    error = assistant_error(status_error(status, message, code=code, url="https://ai.example/v1/responses"))
+    assert isinstance(error, AssistantRefusedError)
+    assert error.code == "assistant_refused" + (f"_{refusal}" if refusal else "")
+    assert error.fix
 
 
 def test_what_a_404_misses_is_told_by_its_address() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,9 +16,9 @@ from bot.conversation import ThreadId
 from bot.errors import AssistantUnavailableError
 from bot.run import RunName
 from tests.support.fakes import PNG, ask
-from tests.support.hosted_talk import HostedTalk, talking
+from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking
 from tests.support.responses_service import Fault, Provider, ResponsesService, To
-from tests.support.responses_state import Asked, Plan, echo, unanswered
+from tests.support.responses_state import Plan
 from tests.support.waiting import until
 
 CSV = b"x,y\n1,2\n"
@@ -40,28 +40,6 @@ async def azure() -> AsyncIterator[ResponsesService]:
 async def talk(service: ResponsesService) -> AsyncIterator[HostedTalk]:
     async with talking(service) as begun:
         yield begun
-
-
-def does(plan: Plan, *then: Plan) -> Callable[[Asked], Awaitable[Plan]]:
-    """A model that follows these plans, one a response, and repeats the last."""
-    plans = [plan, *then]
-
-    async def think(_: Asked) -> Plan:
-        return plans.pop(0) if len(plans) > 1 else plans[0]
-
-    return think
-
-
-async def next_is_answered(talk: HostedTalk) -> None:
-    """The next question is answered within two seconds, and nothing is left over in the conversation."""
-    talk.service.weather = lambda _: None
-    talk.service.state.brain = echo
-    began_s = time.monotonic()
-    assert (await talk.ask("next"))[-1].endswith("You said: next")
-    assert time.monotonic() - began_s < 2
-    for items in talk.service.state.conversations.values():
-        assert unanswered(items) == []
-    assert not any(response.is_active for response in talk.service.state.responses.values())
 
 
 # ------------------------------------------------------------------------------------------------- plots and files
@@ -344,93 +322,6 @@ async def test_a_start_that_was_never_confirmed_is_found_after_a_crash(talk: Hos
         reborn.states.kept = talk.states.kept
         found = await reborn.backend.find(ThreadId(thread), RunName("turn 1"))
         assert "after_msg_a" in repr(found)
-
-
-# ------------------------------------------------------------------------------------------------------ bad input
-
-
-REFUSALS = {
-    Fault.NO_QUOTA: "administrator",
-    Fault.CONTENT_FILTER: "put it in another way",
-    Fault.REDIRECT: "administrator",
-    Fault.SERVER_ERROR: "cannot be reached",
-    Fault.GARBAGE: "cannot be reached",
-    Fault.SILENCE: "cannot be reached",
-    Fault.RATE_LIMIT: "cannot be reached",
-}
-
-
-@pytest.mark.parametrize("fault", REFUSALS)
-async def test_a_service_that_does_not_answer_costs_one_honest_sentence(talk: HostedTalk, fault: Fault) -> None:
-    talk.service.weather = lambda to: fault if to is To.CREATE_RESPONSE else None
-    if fault is Fault.GARBAGE:
-        talk.service.state.brain = does(Plan(status="failed", error={"code": "server_error", "message": "no"}))
-    [words] = await talk.ask("go")
-    assert REFUSALS[fault] in words
-    assert not any(call.path.endswith("elsewhere") for call in talk.service.calls)
-    await next_is_answered(talk)
-
-
-async def test_a_wrong_key_and_an_unknown_deployment_are_for_the_administrator(azure: ResponsesService) -> None:
-    async with talking(azure) as talk:
-        azure.models.clear()
-        [words] = await talk.ask("go")
-        assert "administrator" in words
-
-
-@pytest.mark.parametrize(
-    ("plan", "words"),
-    [
-        (Plan(status="incomplete", reason="content_filter", text="As far"), "content filter"),
-        (Plan(status="incomplete", reason="max_output_tokens", text="As far"), "became too long"),
-        (Plan(status="failed", error={"code": "invalid_prompt", "message": "No."}), "put it in another way"),
-        (Plan(status="failed", error={"code": "brand_new", "message": "Hm."}), "ran into a problem"),
-        (Plan(text=""), "without an answer"),
-        (Plan(status="cancelled"), "was cancelled"),
-    ],
-)
-async def test_a_response_that_is_no_whole_answer_says_why(talk: HostedTalk, plan: Plan, words: str) -> None:
-    talk.service.state.brain = does(plan)
-    assert words in "\n".join(await talk.ask("go"))
-    await next_is_answered(talk)
-
-
-async def test_an_answer_of_half_a_megabyte_is_read_whole(talk: HostedTalk) -> None:
-    talk.service.state.brain = does(Plan(text="word " * 100_000))
-    await talk.ask("go")
-    assert talk.linked["answer.md"].decode().strip() == ("word " * 100_000).strip()
-
-
-async def test_only_the_final_answer_is_shown_where_a_model_comments_on_its_work(talk: HostedTalk) -> None:
-    part = {"type": "output_text", "annotations": [], "logprobs": []}
-    said = [
-        {
-            "type": "message",
-            "id": "m1",
-            "role": "assistant",
-            "phase": "commentary",
-            "content": [{**part, "text": "Hm"}],
-        },
-        {
-            "type": "message",
-            "id": "m2",
-            "role": "assistant",
-            "phase": "final_answer",
-            "content": [{**part, "text": "42"}],
-        },
-    ]
-    talk.service.state.brain = does(Plan(extra={"output": said}))
-    assert await talk.ask("go") == ["42"]
-
-
-async def test_words_of_a_failed_turn_are_in_the_chain_of_the_next(azure: ResponsesService) -> None:
-    async with talking(azure) as talk:
-        azure.state.brain = does(Plan(status="failed", error={"code": "invalid_prompt", "message": "No."}))
-        await talk.ask("lost words")
-        azure.state.brain = echo
-        assert await talk.ask("next") == ["You said: next"]
-        sent = azure.called(To.CREATE_RESPONSE)[-1].body["input"]
-        assert [item["content"][0]["text"] for item in sent] == ["lost words", "next"]
 
 
 # ------------------------------------------------------------------------------------------- forgotten and moved

@@ -70,6 +70,13 @@ def test_an_explanation_of_a_service_in_trouble_says_what_to_do() -> None:
     assert "could not be reached, or answered too late. `teamsbot doctor` finds out why" in away[1]
 
 
+def test_an_explanation_of_a_refused_bot_names_the_setting_to_look_at() -> None:
+    for outcome, setting in (("key", "OPENAI_API_KEY"), ("model", "MODEL"), ("address", "OPENAI_BASE_URL")):
+        told = explained(replace(LINE, outcome=Outcome(f"failed:assistant_refused_{outcome}"))).splitlines()[1]
+        assert setting in told
+        assert told.endswith("`teamsbot doctor` tries it.")
+
+
 USED = Usage(input_tokens=1_234, cached_tokens=1_000, output_tokens=56, reasoning_tokens=12, code_runs=2)
 
 
