@@ -181,9 +181,10 @@ def _read_whole(text: str, language: Language, context: Context) -> _Understood:
 
 
 def _read_as_written(text: str, language: Language, context: Context) -> _Understood:
-    if context.plot is not None and not text.strip().lower().startswith("add up"):
-        text = _ADDS.sub(lambda added: f"also plot {added['what']}", text)
     wording = plot_wording(text)
+    if context.plot is not None and not wording.changes and not text.strip().lower().startswith("add up"):
+        text = _ADDS.sub(lambda added: f"also plot {added['what']}", text)
+        wording = plot_wording(text)
     about_plot = bool(wording.changes) and not wording.rest and context.plot is not None
     question = read(wording.rest or text, otherwise=language, functions=frozenset(context.definitions))
     try:

@@ -68,6 +68,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "MPLBACKEND": "module://adapters.sandbox.guest.mpl_backend",
     "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
+    "MATPLOTLIBRC": f"{GUEST_ROOT}/adapters/sandbox/guest/matplotlibrc",
 }
 MAX_MATH_THREADS = 4
 

@@ -95,6 +95,7 @@ class Landlock(Isolation):
             "TMPDIR": "{folder}/tmp",
             "PYTHONPATH": "{folder}/lib",
             "MPLCONFIGDIR": "{folder}/tmp/matplotlib",
+            "MATPLOTLIBRC": "{folder}/lib/adapters/sandbox/guest/matplotlibrc",
         }
         order = {
             "mark": mark,

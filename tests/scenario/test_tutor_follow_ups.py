@@ -67,7 +67,7 @@ async def test_title_colour_grid_and_size_change_the_plot_and_keep_its_curves(tm
             ("make it blue", 'colours = {"x²": "blue"}'),
             ('title it "My curve"', 'plt.title("My curve")'),
             ("without a grid", "plt.grid(False)"),
-            ("make it bigger", "figsize=(12, 7.5)"),
+            ("make it bigger", "figsize=1.5 * "),
             ("zoom out", "2 * (right - left) / 2"),
         ):
             answered = await chat.ask(message)

@@ -107,3 +107,37 @@ async def test_a_normal_asked_for_with_the_plot_is_drawn(tmp_path: Path) -> None
             [normal] = [line for line in lines if line["label"] == "normal"]
             seen = [height for height in normal["y"] if math.isfinite(height)]
             assert (round(seen[-1]) if seen else None) == height_at_right, question
+
+
+async def test_a_range_in_pi_has_marks_in_pi_and_is_told_in_pi(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for thread, marks, words in (
+            (("Plot sin(x) from -2π to 2π",), ("−2π", "−3π/2", "π/2", "2π"), "from x = −2π to 2π"),
+            (("Plot sin x from 0 to pi/2",), ("0", "π/4", "π/2"), "from x = 0 to π/2"),
+            (("Plot cos(x)",), ("−2π", "π", "2π"), "from x = −2π to 2π"),
+            (("plot sin(x) from 0 to 10 with pi ticks",), ("0", "π/2", "3π"), "from x = 0 to 10"),
+            (("plot x^2", "show pi ticks"), ("0",), ""),
+            (("Zeichne sin(x) von 0 bis 8 mit Vielfachen von π",), ("π", "2π"), "bis 8"),
+            (("Plot sin(x) from -π to π", "without pi ticks"), ("0", "2"), ""),
+            (("Plot x^2 from 0 to 3",), ("1.0", "2.0"), "from x = 0 to 3"),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread][-1]
+            [[axes, *_]] = answered.figures
+            assert set(marks) <= set(axes["xticks"]), (thread, axes["xticks"])
+            assert words in answered.text, thread
+
+
+async def test_one_curve_needs_no_legend_and_several_have_one(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        for message, shown in (
+            ("plot x^2", False),
+            ("add a legend", True),
+            ("also plot x^3", True),
+            ("remove the legend", False),
+        ):
+            [[axes, *_]] = (await chat.ask(message)).figures
+            assert axes["legend"] is shown, message
+        [[axes, *_]] = (await Chat(sandbox).ask("plot x^2 and its tangent at x = 1")).figures
+        assert axes["legend"] is True

@@ -57,6 +57,7 @@ def described(pyplot: Any) -> list[list[dict[str, Any]]]:
                         "ylabel": axes.get_ylabel(),
                         "xlim": list(axes.get_xlim()),
                         "ylim": list(axes.get_ylim()),
+                        "xticks": [label.get_text() for label in axes.get_xticklabels()],
                         "legend": axes.get_legend() is not None,
                         "patches": len(axes.patches),
                         "points": sum(len(each.get_offsets()) for each in axes.collections),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+from typing import Final
+
 from tutor.answers.results import Result, texts_of
+from tutor.answers.say import Say
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Told
 from tutor.planning.labels import label, written
 from tutor.planning.tasks import CurveOfEquation, Plot
 from tutor.programs.result_keys import Key
+
+_MAX_PART_OF_PI: Final = 12
+_IS_PI: Final = 1e-9
 
 
 def plot(told: Told, task: Plot, result: Result) -> None:
@@ -18,7 +26,7 @@ def plot(told: Told, task: Plot, result: Result) -> None:
     if result.get(Key.SEEN) == 0 or not (isinstance(left, float) and isinstance(right, float)):
         told.line(Sentence.NOTHING_TO_DRAW, what=what)
     else:
-        ends = {"left": say.decimal(left), "right": say.decimal(right)}
+        ends = {"left": _end(say, left), "right": _end(say, right)}
         told.line(
             Sentence.PLOTTED if len(task.functions) == 1 else Sentence.PLOTTED_SEVERAL,
             what=what,
@@ -35,6 +43,16 @@ def plot(told: Told, task: Plot, result: Result) -> None:
         )
     told.step(Sentence.HOW_PLOT)
     told.reason(Sentence.WHY_PLOT)
+
+
+def _end(say: Say, end: float) -> str:
+    """The end of a range; a multiple of π as one, for nobody recognises 6.28319."""
+    multiple = Fraction(end / math.pi).limit_denominator(_MAX_PART_OF_PI)
+    if not multiple or abs(end - multiple * math.pi) > _IS_PI:
+        return say.decimal(end)
+    times = "" if abs(multiple.numerator) == 1 else str(abs(multiple.numerator))
+    sign = "−" if multiple < 0 else ""
+    return f"{sign}{times}π" + (f"/{multiple.denominator}" if multiple.denominator > 1 else "")
 
 
 def curve_of_equation(told: Told, task: CurveOfEquation, result: Result) -> None:

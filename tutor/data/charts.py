@@ -11,15 +11,14 @@ from tutor.data.python_text import FIGURES, names, quoted, result, shown
 from tutor.data.requests import Column, ColumnKind, ShowChart, Statistic
 from tutor.programs.result_keys import Key
 
-_OPEN: Final = "plt.figure(figsize=(8, 5))\n"
+_OPEN: Final = "plt.figure()\n"
+_LEGEND: Final = "if len(plt.gca().get_legend_handles_labels()[1]) > 1:\n    plt.legend()\n"
 
 
 def _finished(title: str, x: str, y: str, *, fields: Mapping[Key, str]) -> str:
     return f"""plt.title({shown(title)})
 plt.xlabel({shown(x)})
 plt.ylabel({shown(y)})
-plt.grid(True)
-plt.tight_layout()
 plt.show()
 {result(fields)}"""
 
@@ -43,8 +42,7 @@ def histogram(task: ShowChart, say: Say) -> str:
 # How the values are spread: how many fall into each of the bins.
 {_groups(task)}{_OPEN}for name, values in groups.items():
     plt.hist(values, bins={bins}, alpha=0.7, label=name)
-plt.legend()
-""" + _finished(
+{_LEGEND}""" + _finished(
         title, _listed(task), say(Sentence.COUNT), fields={Key.COUNT: "sum(len(values) for values in groups.values())"}
     )
 
@@ -69,9 +67,8 @@ def scatter(task: ShowChart, say: Say) -> str:
 across, fits = {quoted(x.name)}, []
 {_OPEN}for name in {names(task.ys)}:
     rows = table[[across, name]].dropna() if name != across else table[[name]].dropna()
-    plt.scatter(rows[across], rows[name], s=18, alpha=0.8, label=name){trend}
-plt.legend()
-""" + _finished(
+    plt.scatter(rows[across], rows[name], s=18 if len(rows) > 300 else None, alpha=0.8, label=name){trend}
+{_LEGEND}""" + _finished(
         say(Sentence.TITLE_AGAINST, ys=_listed(task), x=x.name),
         x.name,
         _listed(task),
@@ -112,8 +109,7 @@ if added_up:  # several rows share a place: a line needs one value there
 rows, fits = {rows}, []{added_up}
 {_OPEN}for name in {names(task.ys)}:
     plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
-plt.legend()
-{rotated}""" + _finished(
+{_LEGEND}{rotated}""" + _finished(
         say(Sentence.TITLE_OVER, ys=_listed(task), x=over),
         over,
         _listed(task),
@@ -139,7 +135,6 @@ def bars(task: ShowChart, say: Say) -> str:
 # One bar for each column.
 heights = table[{names(task.ys)}].{figure}()
 {_OPEN}plt.bar([str(name) for name in heights.index], heights.to_numpy(), label={shown(word)})
-plt.legend()
 """ + _finished(say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)), "", word, fields={Key.COUNT: "len(heights)"})
     by = quoted(task.by.name)
     heights = (
@@ -152,8 +147,7 @@ plt.legend()
 # One bar for each group, at most 40 of them.
 heights = {heights}.head(40)
 print(heights.to_string())
-heights.plot.bar(figsize=(8, 5), rot=45 if len(heights) > 6 else 0)
-plt.legend()
+heights.plot.bar(rot=45 if len(heights) > 6 else 0, width=0.7, legend=len(heights.columns) > 1)
 """ + _finished(
         say(Sentence.TITLE_BY, what=what, by=task.by.name), task.by.name, what, fields={Key.COUNT: "len(heights)"}
     )

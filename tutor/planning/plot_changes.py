@@ -20,6 +20,7 @@ from tutor.reading.plot_wording import (
     Grid,
     Keep,
     Legend,
+    PiTicks,
     PlotChange,
     Remove,
     Size,
@@ -71,6 +72,8 @@ def _changed(  # noqa: C901, PLR0911 - one case a kind of change
             return replace(plot, looks=replace(looks, grid=shown))
         case Legend(shown):
             return replace(plot, looks=replace(looks, legend=shown))
+        case PiTicks(shown):
+            return replace(plot, looks=replace(looks, pi_ticks=shown))
         case Size(factor):
             scale = max(_MIN_SCALE, min(looks.scale * factor, _MAX_SCALE))
             return replace(plot, looks=replace(looks, scale=scale))

@@ -101,7 +101,8 @@ class PlotLooks:
     colours: tuple[str, ...] = ()  # matplotlib's names in the order of the curves; empty for the usual one
     title: str = ""  # empty for the curves' formulas
     grid: bool = True
-    legend: bool = True
+    legend: bool | None = None  # None: where there are several curves
+    pi_ticks: bool | None = None  # marks on the axis at multiples of π; None: where the range is given in them
     scale: float = 1.0  # of the picture
     zoom: float = 1.0  # of the range
 

@@ -9,7 +9,7 @@ from tutor.formulas.expression import Constant, Operation, walk
 from tutor.formulas.statements import Bounds
 from tutor.planning.labels import written
 from tutor.planning.tasks import CurveOfEquation
-from tutor.programs.plot_code import zoomed
+from tutor.programs.plot_code import finished, zoomed
 from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
@@ -55,7 +55,7 @@ def curve_of_equation(script: Script, task: CurveOfEquation) -> None:
     script.section(
         "Draw where each difference is zero.",
         f"""across, up = np.meshgrid(np.linspace(left, right, 800), np.linspace(low, high, 800))
-plt.figure(figsize=({7 * looks.scale:g}, {7 * looks.scale:g}))
+plt.figure(figsize=({5 * looks.scale:g}, {5 * looks.scale:g}))
 seen = 0
 for number, (label, surface) in enumerate(surfaces.items()):
     color = {colours}f"C{{number}}"
@@ -68,8 +68,7 @@ plt.gca().set_aspect("equal")
 plt.title({json.dumps(title, ensure_ascii=False)})
 plt.xlabel("x")
 plt.ylabel("y")
-{"plt.legend()" + chr(10) if looks.legend else ""}plt.grid({looks.grid})
-plt.show()
+{finished(looks, "surfaces")}plt.show()
 print("{MARK}", json.dumps({{"{Key.LEFT}": float(left), "{Key.RIGHT}": float(right), "{Key.SEEN}": seen}}))""",
     )
 

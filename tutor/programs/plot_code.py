@@ -1,4 +1,7 @@
-"""Curves in a diagram with title, labels, legend and grid, over a range that shows what matters."""
+"""Curves in a diagram with title, labels and legend, over a range that shows what matters.
+
+How it looks is the sandbox's style, not the program's.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tutor.formulas.expression import (
 )
 from tutor.formulas.statements import Bounds
 from tutor.planning.labels import head, label
-from tutor.planning.tasks import Extremum, Function, Plot
+from tutor.planning.tasks import Extremum, Function, Plot, PlotLooks
 from tutor.programs.result_keys import Key
 from tutor.programs.script import MARK, Script
 
@@ -90,6 +93,22 @@ def has_pole(curve, left, right):
                     (left + (right - left) * (np.arange(count) + 0.37) / count for count in (1000, 20000)))
     return np.max(fine[np.isfinite(fine)], initial=0) > 3 * np.max(coarse[np.isfinite(coarse)], initial=0)
 '''
+PI_TICKS: Final = '''
+def pi_ticks(left, right):
+    """Marks at multiples of pi, no more than nine, and what they are called: -3π/2, -π, 0."""
+    steps = [sp.Rational(*step) for step in ((1, 12), (1, 6), (1, 4), (1, 2), (1, 1), (2, 1), (5, 1), (10, 1), (20, 1))]
+    step = next((step for step in steps if right - left <= 8.001 * float(step * sp.pi)), sp.Integer(50))
+    first, last = (end / float(step * sp.pi) for end in (left, right))
+    multiples = [number * step for number in range(int(np.ceil(first - 1e-9)), int(np.floor(last + 1e-9)) + 1)]
+    return [float(each * sp.pi) for each in multiples], [pi_name(each) for each in multiples]
+
+
+def pi_name(multiple):
+    times = "" if abs(multiple.p) == 1 else abs(multiple.p)
+    name = f"{times}π" if multiple.q == 1 else f"{times}π/{multiple.q}"
+    return "0" if not multiple else f"−{name}" if multiple < 0 else name
+'''
+_PERIODIC: Final = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
 _WITH_GAPS: Final = frozenset({"tan", "cot", "sec", "csc", "coth", "floor", "ceiling", "sign", "gamma"})
 _NOT_EVERYWHERE: Final = frozenset({"log", "sqrt", "asin", "acos", "acosh", "atanh", "factorial"})
 _HIGH_POWER: Final = 4
@@ -268,7 +287,7 @@ def _drawing(script: Script, task: Plot, *, poles: bool) -> str:
     colours = f"colours = {json.dumps(coloured, ensure_ascii=False)}\n" if coloured else ""
     return f"""points = np.linspace(left, right, 1001)
 drawn = {{label: {heights} for label, curve in curves.items()}}
-{colours}plt.figure(figsize=({8 * looks.scale:g}, {5 * looks.scale:g}))
+{colours}{opened(looks)}
 for label, heights in drawn.items():
     plt.plot(points, heights, label=label{", color=colours.get(label)" if coloured else ""})
 {_marked(script, task)}{_NEAR_POLES if poles else ""}plt.axhline(0, color="gray", linewidth=0.8)
@@ -276,12 +295,38 @@ plt.xlim(left, right)
 plt.title({title})
 plt.xlabel("{first.variable}")
 plt.ylabel("{vertical}")
-{"plt.legend()" + chr(10) if looks.legend else ""}plt.grid({looks.grid})
-plt.show()
+{_pi_axis(script, task)}{finished(looks)}plt.show()
 unseen = [label for label, heights in drawn.items() if not np.isfinite(heights).any()]
 print("Drawn from", left, "to", right)
 print("{MARK}", json.dumps({{"{Key.LEFT}": float(left), "{Key.RIGHT}": float(right),
                            "{Key.SEEN}": len(drawn) - len(unseen), "{Key.UNSEEN}": unseen}}))"""
+
+
+def opened(looks: PlotLooks) -> str:
+    """A new figure, larger or smaller than usual where that was asked for."""
+    if looks.scale == 1:
+        return "plt.figure()"
+    return f'plt.figure(figsize={looks.scale:g} * np.array(plt.rcParams["figure.figsize"]))'
+
+
+def finished(looks: PlotLooks, curves: str = "drawn") -> str:
+    """The legend, where several curves need one or it was asked for, and no grid where none was wanted."""
+    legend = {None: f"if len({curves}) > 1:\n    plt.legend()\n", True: "plt.legend()\n", False: ""}[looks.legend]
+    return legend if looks.grid else f"{legend}plt.grid(False)\n"
+
+
+def _pi_axis(script: Script, task: Plot) -> str:
+    """Marks at multiples of pi: where they were asked for, and where the range is one of them."""
+    asked, bounds = task.looks.pi_ticks, task.bounds
+    formulas = [node for each in task.functions for node in walk(each.expression)]
+    in_pi = bounds is not None and Constant("pi") in (*walk(bounds.low), *walk(bounds.high))
+    periodic = bounds is None and any(isinstance(node, Call) and node.function in _PERIODIC for node in formulas)
+    if asked is False or not (asked or in_pi or periodic):
+        return ""
+    script.helper(PI_TICKS)
+    ticks = "plt.xticks(*pi_ticks(left, right))\n"
+    # A range that the program chose is told by its numbers unless it turned out to be one of whole waves.
+    return ticks if asked or in_pi else f"if np.isclose(right % np.pi, 0):\n    {ticks}"
 
 
 _NEAR_POLES: Final = """if any(has_pole(curve, left, right) for curve in curves.values()):
@@ -299,5 +344,6 @@ def _marked(script: Script, task: Plot) -> str:
     return f"""for at in [at for at in [{", ".join(marks)}] if left <= at <= right]:
     height = float({name}.subs({variable}, at))
     plt.plot(at, height, "o", color="black")
-    plt.annotate(f"({{at:.4g}}, {{height:.4g}})", (at, height), textcoords="offset points", xytext=(6, 8))
+    words = f"({{at:.4g}}, {{height:.4g}})".replace("-", "−")
+    plt.annotate(words, (at, height), textcoords="offset points", xytext=(6, 8))
 """

@@ -9,7 +9,7 @@ from tutor.programs.script import MARK, Script
 from tutor.reading.number_tasks import TypedChart, TypedData
 
 _DRAWN: Final = {
-    TypedChart.HISTOGRAM: 'plt.hist(ys, bins="auto", edgecolor="white")',
+    TypedChart.HISTOGRAM: "plt.hist(ys)",
     TypedChart.BARS: "plt.bar(xs, ys)",
     TypedChart.BOXES: "plt.boxplot(ys)",
     TypedChart.LINES: 'plt.plot(xs, ys, marker="o")',
@@ -35,7 +35,7 @@ def typed_data(script: Script, task: TypedData) -> None:
         f"xs = {f'[{xs}]' if task.xs else 'list(range(1, len(ys) + 1))'}",
     )
     across, up = _LABELS.get(task.chart, ("x" if task.xs else "number", "y" if task.xs else "value"))
-    script.section("Draw them.", f"plt.figure(figsize=(8, 5))\n{_DRAWN[task.chart]}")
+    script.section("Draw them.", f"plt.figure()\n{_DRAWN[task.chart]}")
     if task.fitted:
         script.section(
             "The straight line that fits best, by least squares; exactly, where it can be.",
@@ -63,7 +63,6 @@ def typed_data(script: Script, task: TypedData) -> None:
         plt.title("{_TITLES[task.chart]}")
         plt.xlabel("{across}")
         plt.ylabel("{up}")
-        plt.grid(True)
         plt.show()
         print("{MARK}", json.dumps({{"{Key.COUNT}": len(ys), "{Key.LOW}": min(ys), "{Key.HIGH}": max(ys),
                                    "{Key.MEDIAN}": float(np.median(ys)),

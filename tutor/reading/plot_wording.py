@@ -77,7 +77,14 @@ class Keep:
     curve: str
 
 
-PlotChange = Colour | Colours | Title | Grid | Legend | Zoom | Size | Remove | Keep
+@dataclass(frozen=True, slots=True)
+class PiTicks:
+    """Marks on the axis at multiples of π."""
+
+    shown: bool
+
+
+PlotChange = PiTicks | Colour | Colours | Title | Grid | Legend | Zoom | Size | Remove | Keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,11 @@ _ON: Final = r"(?:(?:add|show|with|turn on|switch on|put|draw|enable|include|use
 _OFF: Final = r"(?:remove|without|hide|turn off|switch off|drop|no|delete|disable|take away|ohne|kein|keine|entferne) (?:a |the |any |ein |das |eine |die )?"
 _GRID: Final = r"(?:grid ?lines?|grid|gitter|raster|gitternetz)"
 _LEGEND: Final = r"(?:legend|legende)"
+_PI_TICKS: Final = (
+    r"(?:(?:pi|π)[- ]?(?:ticks?|axis|marks?|labels?|scale|steps|teilung|achse|schritten?)"
+    r"|(?:ticks?|marks?|labels?|axis)(?: at| in| as)(?: the)?(?: multiples of| units of| steps of)? (?:pi|π)"
+    r"|vielfachen? von (?:pi|π))"
+)
 _TO_PLOT: Final = r"(?: (?:on|off|to|in|from|of) ?(?:" + _PLOT + r")?| hinzu| weg)?"
 _SWITCHES: Final = tuple(
     (re.compile(words + what + _TO_PLOT, re.IGNORECASE), change)
@@ -156,6 +168,8 @@ _SWITCHES: Final = tuple(
         (_OFF, _GRID, Grid(shown=False)),
         (_ON, _LEGEND, Legend(shown=True)),
         (_OFF, _LEGEND, Legend(shown=False)),
+        (_ON, _PI_TICKS, PiTicks(shown=True)),
+        (_OFF, _PI_TICKS, PiTicks(shown=False)),
     )
 )
 _MORE: Final = r"(?: (?:more|further|a bit|a little|some more|again|weiter|etwas))*"
@@ -199,6 +213,7 @@ _WITHOUT: Final = tuple(
     (re.compile(rf",?\s+(?:without|with no|and no|ohne)(?: a| the| any)? {what}\b", re.IGNORECASE), change)
     for what, change in ((_GRID, Grid(shown=False)), (_LEGEND, Legend(shown=False)))
 )
+_WITH_PI_TICKS: Final = re.compile(rf",?\s+(?:with|using|mit|in)(?: a| the)? {_PI_TICKS}\b", re.IGNORECASE)
 _DRAWS: Final = re.compile(
     r"\b(?:plot|draw|graph|sketch|chart|show|zeichne|plotte|skizziere|zeig|zeige)\b", re.IGNORECASE
 )
@@ -250,7 +265,7 @@ def _beside_a_plot(text: str) -> PlotWording:
     if found := _WITH_TITLE.search(text):
         changes.append(Title(found["title"].strip()))
         text = _WITH_TITLE.sub("", text, count=1)
-    for pattern, change in _WITHOUT:
+    for pattern, change in (*_WITHOUT, (_WITH_PI_TICKS, PiTicks(shown=True))):
         if pattern.search(text):
             changes.append(change)
             text = pattern.sub("", text)

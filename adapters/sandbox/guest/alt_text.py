@@ -78,7 +78,7 @@ def _kinds(axes: Any) -> str:
 def _kind_of_each(axes: Any) -> Iterator[str]:
     for container in axes.containers:
         if type(container).__name__ == "BarContainer":
-            yield "histogram" if _is_histogram(container) else "bar"
+            yield "histogram" if is_histogram(container) else "bar"
     for collection in axes.collections:
         name = type(collection).__name__
         yield from [kind for sign, kind in _COLLECTIONS.items() if sign in name][:1]
@@ -105,7 +105,7 @@ _COLLECTIONS = {
 }
 
 
-def _is_histogram(container: Any) -> bool:
+def is_histogram(container: Any) -> bool:
     """Bars that touch one another, and are more than a few."""
     bars = list(container)
     edges = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars]

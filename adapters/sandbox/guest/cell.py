@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, TextIO, cast
 
-from adapters.sandbox.guest import display, magics, plot_fonts
+from adapters.sandbox.guest import display, magics, plot_style
 
 OK, RAISED, INTERRUPTED = "ok", "raised", "interrupted"
 OWN_FOLDER = str(Path(__file__).parent)
@@ -80,7 +80,7 @@ class Notebook:
         self._module = ModuleType("__main__")
         self._module.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = self._module
-        for room in (display, magics, plot_fonts):
+        for room in (display, magics, plot_style):
             room.install()
         warnings.showwarning = _show_warning
         self._builtins.update(vars(builtins))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.sandbox.guest.alt_text import describe
+from adapters.sandbox.guest.plot_style import prepare, uncover
 
 _agg: Any = importlib.import_module("matplotlib.backends.backend_agg")
 _bases: Any = importlib.import_module("matplotlib.backend_bases")
@@ -26,7 +27,7 @@ _text_class: Any = importlib.import_module("matplotlib.text").Text
 _savefig = _figure_class.savefig
 
 MAX_SIDE_PX = 1024
-SHARP_DPI = 150
+SHARP_DPI = 160
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
@@ -120,7 +121,10 @@ def _says_something(artist: Any) -> bool:
 def draw(figure: Any) -> Drawing:
     """Render a figure so that its longest side has at most MAX_SIDE_PX pixels."""
     dpi = min(SHARP_DPI, MAX_SIDE_PX / max(figure.get_size_inches()))
+    prepare(figure)
     png, max_px = _render(figure, dpi)
+    if uncover(figure):
+        png, max_px = _render(figure, dpi)
     while max_px > MAX_SIDE_PX:  # what stands outside the figure's own frame made it wider
         dpi *= 0.98 * MAX_SIDE_PX / max_px  # a little less, for text does not shrink evenly
         png, max_px = _render(figure, dpi)
@@ -138,8 +142,11 @@ def _render(figure: Any, dpi: float) -> tuple[bytes, int]:
 @functools.wraps(_savefig)
 def _noted_savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
     """Save as always, and remember what was saved as a picture."""
+    prepare(figure)
     result = _savefig(figure, fname, *args, **kwargs)
     if isinstance(fname, str | os.PathLike):
+        if uncover(figure):
+            result = _savefig(figure, fname, *args, **kwargs)
         path = os.path.abspath(os.fspath(fname))  # noqa: PTH100
         path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
         if path.lower().endswith(PICTURE_ENDINGS):
