@@ -1,4 +1,4 @@
-"""How plots look: like the reference pictures beside this file, whoever wrote the code.
+"""How plots look: like the reference pictures beside this file, by the tutor and by models.
 
 Compared are small, blurred versions, so that another version of a font makes no difference and another style does.
 After a change of style that is wanted, and looked at: `.venv/bin/python -m tests.sandbox.test_plot_style`.
@@ -73,7 +73,9 @@ def code_of(name: str) -> str:
 
 
 def small(picture: Image.Image, width_px: int) -> Image.Image:
-    return picture.convert("RGB").resize((width_px, round(picture.height * width_px / picture.width)), Image.LANCZOS)
+    return picture.convert("RGB").resize(
+        (width_px, round(picture.height * width_px / picture.width)), Image.Resampling.LANCZOS
+    )
 
 
 def difference(drawn: Image.Image, reference: Image.Image) -> float:
@@ -81,7 +83,7 @@ def difference(drawn: Image.Image, reference: Image.Image) -> float:
     left, right = small(drawn, COMPARED_PX), small(reference, COMPARED_PX)
     if abs(left.height - right.height) > COMPARED_PX / 25:
         return 255.0
-    left = left.resize(right.size, Image.LANCZOS)
+    left = left.resize(right.size, Image.Resampling.LANCZOS)
     blur = ImageFilter.GaussianBlur(1.5)
     squares = ImageStat.Stat(ImageChops.difference(left.filter(blur), right.filter(blur))).sum2
     return math.sqrt(sum(squares) / (3 * right.width * right.height))
