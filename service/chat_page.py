@@ -45,7 +45,7 @@ _POSSIBLE: Final = {
     Backend.RESPONSES: _WITHOUT_MODEL,
     Backend.ASSISTANTS: _WITHOUT_MODEL,
 }
-_BUNDLE: Final = Path(sys.prefix).parent / ".cache" / "webchat" / "dist" / "webchat.js"  # where `make run` puts it
+_FETCHED: Final = Path(sys.prefix).parent / ".cache"  # where `make run` puts what is fetched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,8 @@ class LocalPage:
             key=self.key.reveal(),
             address=url_of(port),
             files_url=bot.storage.links.origin,
-            bundle=_BUNDLE,
+            bundle=_FETCHED / "webchat" / "dist" / "webchat.js",
+            highlighter=_FETCHED / "highlight" / "es" / "highlight.min.js",
             words=PageWords(
                 assistant=self.settings.assistant_name,
                 assistant_id=bot.assistant_id,

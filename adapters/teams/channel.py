@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from adapters.teams.connector import ActivityRefusedError, Connector
 from adapters.teams.file_uploads import consent_card, info_card
-from adapters.teams.live import LiveTiming, TeamsLive
+from adapters.teams.live import PAGE_TIMING, LiveTiming, TeamsLive
 from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.mentions import mention_of
 from adapters.teams.place import Place
@@ -38,6 +38,7 @@ from bot.ports import Channel, FileLinks, Live, StatusMessage
 log = logging.getLogger(__name__)
 
 _TEAMS: Final = "msteams"  # the Agents Playground says the same
+_PAGE: Final = "webchat"  # the chat page of this program
 _KINDS: Final = {Scope.PERSONAL: "personal", Scope.GROUP: "groupChat", Scope.CHANNEL: "channel"}
 _MAX_SOURCE_NAME: Final = 80  # characters
 
@@ -108,8 +109,8 @@ class TeamsChannel(Channel):
             remembered=status,
             message=partial(self._message, to),
             markdown=partial(teams_markdown, links=links),
-            streams=self._streaming and to.key.channel == _TEAMS,
-            timing=self._timing,
+            streams=self._streaming and to.key.channel in (_TEAMS, _PAGE),
+            timing=PAGE_TIMING if to.key.channel == _PAGE else self._timing,
         )
         try:
             yield live
@@ -173,7 +174,7 @@ def _marked(marks: Marks, to: ConversationReference) -> _Json:
         if marks.sources:
             entity["citation"] = [_claim(source) for source in marks.sources]
         fields["entities"] = [entity]
-    if marks.takes_feedback and to.key.channel == _TEAMS:
+    if marks.takes_feedback and to.key.channel in (_TEAMS, _PAGE):
         fields["channelData"] = {"feedbackLoop": {"type": "default"}}
     if marks.follow_ups:
         actions = [{"type": "imBack", "title": text, "value": text} for text in marks.follow_ups]
@@ -193,6 +194,7 @@ def _place(to: ConversationReference) -> Place:
         conversation=to.key.conversation,
         tenant=to.key.tenant,
         is_targeted=bool(to.key.private_to),
+        is_paced=to.key.channel != _PAGE,
     )
 
 

@@ -117,7 +117,7 @@ class Connector:
 
     def has_room(self, place: Place) -> bool:
         """Whether an activity could be posted now without making others wait for Teams' rate limits."""
-        return self._pace.has_room(place.tenant, place.conversation)
+        return not place.is_paced or self._pace.has_room(place.tenant, place.conversation)
 
     async def send_ephemeral(self, place: Place, activity: dict[str, object]) -> str | None:
         """Post an activity that is worth something only now, such as typing, without a retry; its id, if it got one.
@@ -181,6 +181,8 @@ class Connector:
         await self._next_success.setdefault(service_url, asyncio.Event()).wait()
 
     async def _wait_in_line(self, method: str, place: Place, repeat_until_s: float | None) -> None:
+        if not place.is_paced:
+            return
         deadline_s = asyncio.get_running_loop().time() + self._policy.max_queue_wait_s
         try:
             async with asyncio.timeout_at(deadline_s if repeat_until_s is None else repeat_until_s):

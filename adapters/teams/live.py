@@ -54,6 +54,13 @@ class LiveTiming:
     edit_interval_s: float = 5.0  # of a message
     tick_s: float = 4.0  # how often the seconds are counted on
     max_stream_s: float = 110.0
+    keeps_status: bool = False  # what is being done is told beside the words, too: for a client that shows both
+
+
+PAGE_TIMING: Final = LiveTiming(
+    stream_after_s=0.3, text_after_s=0.0, update_interval_s=0.2, tick_s=1.0, max_stream_s=24 * 3600, keeps_status=True
+)
+"""On the chat page, whose connector is this program's own and has no limits."""
 
 
 class _Shown(Enum):
@@ -213,7 +220,9 @@ class TeamsLive(Live):
 
     def _next_of_stream(self) -> tuple[float, Callable[[], Awaitable[None]]]:
         end_s = self._posted_s + self._timing.max_stream_s
-        due_s = end_s if self._text else self._sent_s + self._timing.tick_s  # until there are words, the seconds count
+        # Until there are words, the seconds count.
+        ticks = self._timing.keeps_status or not self._text
+        due_s = self._sent_s + self._timing.tick_s if ticks else end_s
         if self._is_changed:
             due_s = self._sent_s + self._timing.update_interval_s
         return (end_s, self._end_early) if end_s <= due_s else (due_s, self._add)
@@ -251,7 +260,8 @@ class TeamsLive(Live):
         self._sent_s = _now_s()
         before = self._sent_words
         activity = await self._next_of_the_stream()
-        if (self._text and self._sent_words == before) or not self._connector.has_room(self._place):
+        is_old = self._text and self._sent_words == before and not self._timing.keeps_status
+        if is_old or not self._connector.has_room(self._place):
             return  # the next words, or the next interval
         try:
             await self._connector.send_ephemeral(self._place, activity)
@@ -287,8 +297,10 @@ class TeamsLive(Live):
     async def _next_of_the_stream(self) -> Activity:
         words = await self._words()
         self._is_changed = False
-        text = words or status_with_time(self._status, _now_s() - self._began_s)[:MAX_INFORMATIVE_CHARS]
-        activity = {"type": "typing", **self._addresses, "text": text, "textFormat": "markdown"}
+        status = status_with_time(self._status, _now_s() - self._began_s)[:MAX_INFORMATIVE_CHARS]
+        activity: Activity = {"type": "typing", **self._addresses, "text": words or status, "textFormat": "markdown"}
+        if self._timing.keeps_status:
+            activity["channelData"] = {"status": status}
         kind = "streaming" if words else "informative"
         return with_stream_info(activity, kind, stream=self._id, sequence=self._sequence + 1)
 

@@ -19,6 +19,7 @@ class Place:
     conversation: str
     tenant: str = ""
     is_targeted: bool = False  # seen by one person of a shared conversation alone
+    is_paced: bool = True  # whether Teams' rate limits hold there
 
     def url(self, services: TrustedServices, activity_id: str | None = None) -> yarl.URL:
         """The address of its activities or of one of them; DeliveryError if it is none that we may speak to.

@@ -58,5 +58,5 @@ class BotEndpoint:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NotTakenError(type(error).__name__) from error
-        if status != HTTPStatus.ACCEPTED:
+        if status not in (HTTPStatus.ACCEPTED, HTTPStatus.OK):  # OK for an invoke
             raise NotTakenError(f"the bot answered {status}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from string import Template
@@ -66,12 +68,22 @@ class ChatPage:
     """Serves the page. `picture_sources` are where plots and uploads come from, `bundle` where Web Chat lies."""
 
     def __init__(
-        self, *, words: PageWords, picture_sources: Sequence[str], bundle: Path, has_threads: bool = True
+        self,
+        *,
+        words: PageWords,
+        picture_sources: Sequence[str],
+        bundle: Path,
+        highlighter: Path,
+        has_threads: bool = True,
     ) -> None:
-        """`has_threads`: the assistant's service can be asked for its assistants, threads and runs."""
+        """`highlighter` colours code; the page does without where it is missing.
+
+        `has_threads`: the assistant's service can be asked for its assistants, threads and runs.
+        """
         self._words = words
         self._picture_sources = picture_sources
         self._bundle = bundle
+        self._highlighter = highlighter
         self._has_threads = has_threads
         self._page = Template((_FILES / "index.html").read_text("utf-8"))
 
@@ -80,7 +92,8 @@ class ChatPage:
         app.add_routes(
             [
                 web.get("/", self._show),
-                web.get("/chat/webchat.js", self._webchat),
+                web.get("/chat/webchat.js", partial(_script, bundle=self._bundle)),
+                web.get("/chat/highlight.js", partial(_script, bundle=self._highlighter)),
                 web.get("/chat/files/{name}", self._own_file),
             ]
         )
@@ -118,11 +131,6 @@ class ChatPage:
             )
         return answer
 
-    async def _webchat(self, request: web.Request) -> web.StreamResponse:
-        if not self._bundle.is_file():
-            raise web.HTTPNotFound
-        return web.FileResponse(self._bundle, headers={**ALWAYS, "Content-Type": "text/javascript; charset=utf-8"})
-
     async def _own_file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         if name not in _OWN:
@@ -138,6 +146,12 @@ def _item(starter: Starter) -> str:
         lines.append(f'<span class="sample">with {file}</span>')
     data = f'data-question="{question}"' + (f' data-file="{file}"' if file else "")
     return f'      <li><button type="button" {data}>{"".join(lines)}</button></li>'
+
+
+async def _script(_: web.Request, *, bundle: Path) -> web.StreamResponse:
+    if not await asyncio.to_thread(bundle.is_file):
+        raise web.HTTPNotFound
+    return web.FileResponse(bundle, headers={**ALWAYS, "Content-Type": "text/javascript; charset=utf-8"})
 
 
 def _policy(nonce: str, host: str, picture_sources: Sequence[str]) -> str:

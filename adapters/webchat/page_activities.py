@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ MAX_TURNS: Final = 500
 """As many turns of a conversation are shown, the latest."""
 
 DELETED: Final = "webchat/deleted"
+_HEARD: Final = "webchat:fallback-text"  # what Web Chat has screen readers say
+_MAX_ID: Final = 100  # characters
 
 
 def conversation_key(conversation: ConversationId) -> ConversationKey:
@@ -90,8 +93,42 @@ def _shown(attachment: Attachment) -> Activity:
 
 
 def activity_of_bot(activity: Activity, conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
-    """What the bot sent, as the page is shown it."""
-    return {**activity, **_stamp(conversation, activity_id, parties), "from": parties.bot, "recipient": parties.person}
+    """What the bot sent, as the page is shown it; screen readers are read the summary of a message without a text."""
+    shown = {**activity, **_stamp(conversation, activity_id, parties), "from": parties.bot, "recipient": parties.person}
+    data, summary = activity.get("channelData"), activity.get("summary")
+    if isinstance(summary, str) and summary and not activity.get("text"):
+        shown["channelData"] = {**(data if isinstance(data, dict) else {}), _HEARD: summary}
+    return shown
+
+
+def stream_of(activity: Activity) -> str | None:
+    """The stream that an activity belongs to, empty for the first one of a stream; None where it is no part of one."""
+    data = activity.get("channelData")
+    if not isinstance(data, dict) or data.get("streamType") not in ("informative", "streaming", "final"):
+        return None
+    stream = data.get("streamId", "")
+    return stream if isinstance(stream, str) and len(stream) <= _MAX_ID else ""
+
+
+def feedback_for_bot(
+    rated: str, reaction: str, comment: str, conversation: ConversationId, activity_id: str, parties: Parties
+) -> Activity:
+    """A thumb on one of the bot's messages, as Teams sends it.
+
+    https://learn.microsoft.com/microsoftteams/platform/bots/how-to/bot-messages-ai-generated-content
+    """
+    return {
+        **_stamp(conversation, activity_id, parties),
+        "type": "invoke",
+        "name": "message/submitAction",
+        "replyToId": rated,
+        "value": {
+            "actionName": "feedback",
+            "actionValue": {"reaction": reaction, "feedback": json.dumps({"feedbackText": comment})},
+        },
+        "from": parties.person,
+        "recipient": parties.bot,
+    }
 
 
 def deletion(conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:

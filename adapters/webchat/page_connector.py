@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.webchat.page_access import from_bot, read_object
-from adapters.webchat.page_activities import Parties, activity_of_bot, deletion
+from adapters.webchat.page_activities import Parties, activity_of_bot, deletion, stream_of
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import conversation_id
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
@@ -31,6 +31,7 @@ class ConnectorRoutes:
         self._streams = streams
         self._parties = parties
         self._weather = weather
+        self._growing: dict[ConversationId, Activity] = {}  # the answer that is being streamed, as it was begun
 
     def add_routes(self, app: web.Application) -> None:
         """Serve below `ROOT`."""
@@ -60,10 +61,35 @@ class ConnectorRoutes:
 
     async def _post(self, request: web.Request) -> web.Response:
         conversation = _conversation(request)
-        activity = activity_of_bot(await read_object(request), conversation, uuid.uuid4().hex, self._parties)
+        said = await read_object(request)
+        stream = stream_of(said)
+        if stream is not None:
+            return await self._grow(conversation, said, stream)
+        activity = activity_of_bot(said, conversation, uuid.uuid4().hex, self._parties)
         if activity.get("type") == "typing":
             self._streams.news(conversation, passing=activity)
             return web.Response(status=202)
+        return await self._kept(conversation, activity, status=201)
+
+    async def _grow(self, conversation: ConversationId, said: Activity, stream: str) -> web.Response:
+        """Show the next state of a streamed answer in the place of the one before; keep the last one.
+
+        All have the id of the first and its time, so that the page keeps the answer where it began.
+        """
+        activity = activity_of_bot(said, conversation, stream or uuid.uuid4().hex, self._parties)
+        begun = self._growing.get(conversation)
+        if begun is not None and begun["id"] == activity["id"]:
+            activity["timestamp"] = begun["timestamp"]
+        if activity["type"] == "typing":
+            self._growing[conversation] = activity
+            self._streams.news(conversation, passing=activity)
+            return web.json_response({"id": activity["id"]}, status=201)
+        kept = await self._transcripts.find(conversation, str(activity["id"]))
+        if kept is not None and kept["from"] != self._parties.bot:
+            raise RequestRefusedError(
+                403, "BadArgument", "The stream has the id of something that the bot did not say."
+            )
+        self._growing.pop(conversation, None)
         return await self._kept(conversation, activity, status=201)
 
     async def _put(self, request: web.Request) -> web.Response:
@@ -74,6 +100,11 @@ class ConnectorRoutes:
 
     async def _delete(self, request: web.Request) -> web.Response:
         conversation = _conversation(request)
+        growing = self._growing.get(conversation)
+        if growing is not None and growing["id"] == request.match_info["activity"]:
+            del self._growing[conversation]
+            self._streams.news(conversation, passing=deletion(conversation, str(growing["id"]), self._parties))
+            return web.json_response({"id": growing["id"]})
         before = await self._existing(request, conversation)
         return await self._kept(conversation, deletion(conversation, str(before["id"]), self._parties), status=200)
 

@@ -61,6 +61,7 @@ class TurnRoutes:
 def _turn(line: Timeline, text: str) -> dict[str, Any]:
     return {
         "number": line.number,
+        "message": line.message_id,
         "name": line.name,
         "code": code_of(line.number),
         "text": text if len(text) <= _MAX_TITLE else f"{text[: _MAX_TITLE - 1]}…",

@@ -16,6 +16,7 @@ from adapters.webchat import direct_line, page_connector
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import ChatRoutes, Forget
+from adapters.webchat.message_tools import MessageTools
 from adapters.webchat.page import ChatPage, PageWords
 from adapters.webchat.page_access import KEYS
 from adapters.webchat.page_activities import Parties
@@ -38,7 +39,8 @@ class WebChatSettings:
     key: str
     address: str
     files_url: str
-    bundle: Path
+    bundle: Path  # Web Chat
+    highlighter: Path
     words: PageWords
 
     def __post_init__(self) -> None:
@@ -108,6 +110,7 @@ def _parts(
             words=settings.words,
             picture_sources=(settings.files_url, settings.address),
             bundle=settings.bundle,
+            highlighter=settings.highlighter,
             has_threads=around.read is not None,
         ),
         uploads,
@@ -129,6 +132,7 @@ def _parts(
             make=around.make,
         ),
         TurnRoutes(tokens=tokens, transcripts=transcripts, turns=around.turns, calls=around.calls),
+        MessageTools(transcripts=transcripts, streams=streams, tokens=tokens, bot=bot, parties=parties),
         WeatherRoutes(tokens=tokens, weather=weather, streams=streams, restart=around.restart),
         page_connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties, weather=weather),
     )

@@ -91,9 +91,28 @@ class ChatPage:
         """The list of conversations."""
         return self.page.get_by_role("navigation", name="Chats").get_by_role("listitem")
 
+    @property
+    def answers(self) -> Locator:
+        """All that the bot said, oldest first."""
+        return self.page.locator(".webchat__bubble:not(.webchat__bubble--from-user)")
+
+    @property
+    def step(self) -> Locator:
+        """What the bot is doing, while it works."""
+        return self.page.locator("work-step")
+
+    @property
+    def tools(self) -> Locator:
+        """What can be done with the latest answer."""
+        return self.page.locator("message-tools.latest")
+
+    @property
+    def clipboard(self) -> str:
+        return str(self.page.evaluate("navigator.clipboard.readText()"))
+
     def answer(self, text: str) -> Locator:
         """What the bot said with these words in it."""
-        return self.page.locator(".webchat__bubble:not(.webchat__bubble--from-user)").filter(has_text=text).first
+        return self.answers.filter(has_text=text).first
 
     def said(self, text: str) -> Locator:
         """What the person said with these words in it."""

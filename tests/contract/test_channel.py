@@ -283,10 +283,26 @@ async def test_the_marks_of_an_answer_are_on_the_last_activity_of_its_stream(
     assert last["suggestedActions"]["actions"]
 
 
-async def test_the_chat_page_is_asked_for_no_feedback(teams: StandInConnector, channel: Channel) -> None:
+async def test_feedback_is_asked_for_where_thumbs_are_shown(teams: StandInConnector, channel: Channel) -> None:
     await channel.send(reference(teams, channel="webchat"), MARKED)
+    await channel.send(reference(teams, channel="emulator"), MARKED)
 
-    assert "channelData" not in teams.messages[0].activity
+    assert teams.messages[0].activity["channelData"]["feedbackLoop"] == {"type": "default"}
+    assert "channelData" not in teams.messages[1].activity
+
+
+async def test_on_the_chat_page_the_step_is_told_beside_the_words(teams: StandInConnector, channel: Channel) -> None:
+    to = replace(reference(teams, channel="webchat"), scope=Scope.PERSONAL)
+    async with channel.live(to, MemoryStatus()) as live:
+        await live.begin()
+        await live.status("Running code")
+        await live.text("y = 1 and")
+        await until(lambda: any(posted.stream for posted in teams.posted))
+        await live.finish(MARKED)
+
+    told = next(posted.activity for posted in teams.posted if posted.stream)
+    assert told["text"] == "y = 1 and"
+    assert told["channelData"]["status"].startswith("Running code, ")
 
 
 async def test_a_labelled_answer_may_mention_its_asker_too(teams: StandInConnector, channel: Channel) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class FakeAssistants:
         self.slow_s: dict[Endpoint, float] = {}  # before anything is done, whether the caller waits for it or not
         self.poll_after_ms: str | None = None
         self.streams = False  # whether runs are created as event streams where that is asked for; else it is ignored
+        self.word_pause_s = 0.0  # after each word of a message in a stream; else it comes in two pieces
         self.refuses_streams = False  # with a 400
         self.events_until_cut: int | None = None  # the connection breaks after so many events of a stream
         self.events_until_silence: int | None = None  # nothing more comes after so many
@@ -222,11 +224,15 @@ class FakeAssistants:
             yield "thread.message.created", {**message, "content": []}
             for index, part in enumerate(message["content"]):
                 value = part["text"]["value"] if part["type"] == "text" else None
-                for piece in (value[:2], value[2:]) if value is not None else ():
+                for piece in self._pieces(value) if value is not None else ():
+                    await asyncio.sleep(self.word_pause_s)
                     content = [{"index": index, "type": "text", "text": {"value": piece, "annotations": []}}]
                     yield "thread.message.delta", {"id": message["id"], "delta": {"content": content}}
             yield "thread.message.completed", message
         yield f"thread.run.{run.status}", run.shown()
+
+    def _pieces(self, value: str) -> list[str]:
+        return re.findall(r"\s*\S+", value) if self.word_pause_s else [value[:2], value[2:]]
 
     async def _misbehave(self, fault: Fault, request: web.Request) -> web.StreamResponse:
         match fault:

@@ -177,6 +177,7 @@ async def running_site(
         address=address,
         files_url=address,
         bundle=bundle or folder / "no bundle",
+        highlighter=folder / "no highlighter",
         words=PageWords(
             assistant="Math <Tutor>",
             assistant_id="asst_usual",

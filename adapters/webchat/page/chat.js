@@ -2,6 +2,7 @@
 import { listChats } from "/chat/files/chats.js";
 import { answerTo, byId } from "/chat/files/dom.js";
 import { look, watchLook } from "/chat/files/look.js";
+import { messageColumn } from "/chat/files/messages.js";
 import { showPanel } from "/chat/files/panel.js";
 import { offerStarters } from "/chat/files/starters.js";
 import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
@@ -17,11 +18,13 @@ async function start() {
   const name = await introduce(chat);
   const panel = showPanel(chat);
   const weather = showWeather(chat.token, panel);
-  const store = window.WebChat.createStore({}, () => (next) => (action) => heard(givenFiles(action), next, { chat, name, panel, weather }));
+  const column = await messageColumn(chat);
+  const store = window.WebChat.createStore({}, () => (next) => (action) => heard(givenFiles(action), next, { chat, name, panel, weather, column }));
+  column.use(store);
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
     window.WebChat.renderWebChat(
-      { ...look(), directLine, store, nonce, userID: "user", username: "You", locale: navigator.language },
+      { ...look(), ...column.props, directLine, store, nonce, userID: "user", username: "You", locale: navigator.language },
       byId("chat"),
     );
   render();
@@ -56,17 +59,18 @@ async function introduce({ assistant, usual, token }) {
   return byId("name").textContent;
 }
 
-function heard(action, next, { chat, name, panel, weather }) {
+function heard(action, next, { chat, name, panel, weather, column }) {
   if (action.type === "DIRECT_LINE/CONNECT_FULFILLED") requestAnimationFrame(typeHere);
   if (action.type !== "DIRECT_LINE/INCOMING_ACTIVITY") return next(action);
   const { activity } = action.payload;
   if (activity.name === "webchat/weather") return weather();
-  panel();
+  if (activity.type !== "typing" || !activity.text) panel(); // a stream says nothing that the panel shows
   if (activity.type === "message") {
     byId("starters").hidden = true;
     if (activity.from.role === "user") listChats(chat.conversation, name);
   }
-  if (activity.name !== "webchat/deleted") return next(action);
+  const shown = column.heard(activity);
+  if (activity.name !== "webchat/deleted") return next({ ...action, payload: { ...action.payload, activity: shown } });
   return next({ type: "DIRECT_LINE/DELETE_ACTIVITY", payload: { activityID: activity.value } });
 }
 

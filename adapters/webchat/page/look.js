@@ -58,7 +58,7 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
     timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: storm, connectivityTextSize: "80%", typingAnimationHeight: 20, typingAnimationWidth: 48,
     transcriptActivityVisualKeyboardIndicatorColor: accent, transcriptVisualKeyboardIndicatorColor: accent,
     transcriptOverlayButtonBackground: accent, transcriptOverlayButtonColor: ground,
-    markdownRespectCRLF: true, adaptiveCardsParserMaxVersion: "1.5",
+    suggestedActionLayout: "flow", markdownRespectCRLF: true, adaptiveCardsParserMaxVersion: "1.5",
   };
 }
 

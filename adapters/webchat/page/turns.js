@@ -39,7 +39,7 @@ export function turnList({ token, api }) {
     if (!node.open) return;
     const mine = ++looks;
     const turn = await answerTo(`/chat/turns/${number}`, { token });
-    const runs = await runsOf(turn);
+    const runs = await knownRuns(turn);
     if (mine < node.dataset.look) return; // a later look has overtaken this one
     node.dataset.look = mine;
     const shown = JSON.stringify([turn, runs]);
@@ -50,17 +50,13 @@ export function turnList({ token, api }) {
     for (const one of node.querySelectorAll(".exchange")) one.open = unfolded.includes(one.dataset.call);
   }
 
-  async function runsOf(turn) {
+  async function knownRuns(turn) {
     if (!hasThreads()) return [];
     if (endedRuns.has(turn.name)) return endedRuns.get(turn.name);
-    const lists = await Promise.all(turn.threads.map((thread) => api(`/threads/${thread}/runs?order=desc&limit=100`)));
-    const own = lists.flatMap((list) => list.data).filter((run) => [turn.name, `${turn.name} again`].includes(run.metadata?.turn));
-    const runs = await Promise.all(own.reverse().map(async (run) => ({ run, steps: await stepsOf(run) })));
+    const runs = await runsOf(turn, api);
     if (turn.ended_at_s && runs.every(({ run }) => ENDED.includes(run.status))) endedRuns.set(turn.name, runs);
     return runs;
   }
-
-  const stepsOf = async (run) => (await api(`/threads/${run.thread_id}/runs/${run.id}/steps?order=asc&limit=100`)).data;
 
   function tell(words) {
     byId("no-turns").hidden = false;
@@ -68,6 +64,20 @@ export function turnList({ token, api }) {
   }
 
   return { draw, tell };
+}
+
+async function runsOf(turn, api) {
+  const lists = await Promise.all(turn.threads.map((thread) => api(`/threads/${thread}/runs?order=desc&limit=100`)));
+  const own = lists.flatMap((list) => list.data).filter((run) => [turn.name, `${turn.name} again`].includes(run.metadata?.turn));
+  const stepsOf = async (run) => (await api(`/threads/${run.thread_id}/runs/${run.id}/steps?order=asc&limit=100`)).data;
+  return Promise.all(own.reverse().map(async (run) => ({ run, steps: await stepsOf(run) })));
+}
+
+// What ran for the answer, with what it printed.
+export async function codeOfTurn(turn, api) {
+  const steps = (await runsOf(turn, api)).flatMap((one) => one.steps);
+  const calls = steps.flatMap((step) => step.step_details.tool_calls ?? []).filter((tool) => tool.code_interpreter);
+  return calls.map(({ code_interpreter: { input, outputs } }) => ({ code: input, printed: outputs.map(({ logs }) => logs).filter(Boolean).join("\n") }));
 }
 
 function state({ outcome, attempts, accepted_at_s, ended_at_s }) {

@@ -317,6 +317,14 @@ async def test_the_wait_for_teams_limits_has_an_end(teams: StandInConnector) -> 
     assert len(teams.requests) == 4
 
 
+async def test_teams_limits_do_not_hold_on_the_chat_page(teams: StandInConnector, connector: Connector) -> None:
+    page = replace(at(teams.service_url), is_paced=False)
+    for _ in range(100):  # Teams would take 60 in 30 seconds
+        await connector.send_ephemeral(page, TYPING)
+
+    assert len(teams.requests) == 100
+
+
 async def test_typing_is_never_repeated(teams: StandInConnector, connector: Connector) -> None:
     teams.typing_faults.extend([Fault.named(429, "Throttled")] * 3)
 

@@ -108,7 +108,7 @@ async def place(teams: StandInConnector) -> AsyncIterator[Place]:
 
 def timed(place: Place, **changes: float) -> Place:
     connector = place.channel._connector
-    channel = TeamsChannel(connector=connector, links=PlainLinks(), timing=replace(QUICK, **changes))
+    channel = TeamsChannel(connector=connector, links=PlainLinks(), timing=replace(QUICK, **changes))  # type: ignore[arg-type]
     return replace(place, channel=channel)
 
 

@@ -12,6 +12,8 @@ from scripts.npm_package import NpmPackage
 from scripts.progress import CannotGoOnError
 from tests.support.npm_registry import registry_with, tarball
 
+KEPT = ("package.json", "dist/webchat.js", "dist/webchat.js.LICENSE.txt")
+
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -33,7 +35,7 @@ def test_only_what_the_page_needs_is_kept_and_the_older_one_goes(tmp_path: Path,
     home = cache / "webchat"
     for script in (b"old", b"new"):
         content = web_chat(script)
-        fetch(pin_of(content), registry_with(content, tmp_path), home)
+        fetch(pin_of(content), registry_with(content, tmp_path), home, KEPT)
 
     assert (home / "dist" / "webchat.js").read_bytes() == b"new"
     assert not (home / "dist" / "stats.json").exists()
@@ -42,8 +44,8 @@ def test_only_what_the_page_needs_is_kept_and_the_older_one_goes(tmp_path: Path,
 
 def test_another_package_than_the_pinned_one_leaves_the_page_as_it_was(tmp_path: Path, cache: Path) -> None:
     home, content = cache / "webchat", web_chat(b"good")
-    fetch(pin_of(content), registry_with(content, tmp_path), home)
+    fetch(pin_of(content), registry_with(content, tmp_path), home, KEPT)
     with pytest.raises(CannotGoOnError, match="not what was pinned"):
-        fetch(pin_of(content), registry_with(web_chat(b"evil"), tmp_path), home)
+        fetch(pin_of(content), registry_with(web_chat(b"evil"), tmp_path), home, KEPT)
 
     assert (home / "dist" / "webchat.js").read_bytes() == b"good"

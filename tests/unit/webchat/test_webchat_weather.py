@@ -165,4 +165,12 @@ def test_there_is_no_weather_where_others_can_reach_the_service(tmp_path: Path) 
     words = PageWords(assistant="a", assistant_id="a", speaker="a", can_connect=False)
     for address in ("http://192.0.2.1:3978", "http://0.0.0.0:3978", "https://bot.example.com"):
         with pytest.raises(ValueError, match="this machine alone"):
-            WebChatSettings(key="k", address=address, files_url=address, uploads=tmp_path, bundle=tmp_path, words=words)
+            WebChatSettings(
+                key="k",
+                address=address,
+                files_url=address,
+                uploads=tmp_path,
+                bundle=tmp_path,
+                highlighter=tmp_path,
+                words=words,
+            )

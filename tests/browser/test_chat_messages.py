@@ -1,0 +1,176 @@
+"""The message column of the chat page: words as they are written, and what can be done with an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from scripts.program import Program
+from scripts.progress import CACHE
+from tests.browser.chat_page import ChatPage, page_address
+from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants_state import Plan, text
+from tests.support.service_process import running_bot
+
+pytestmark = pytest.mark.usefixtures("web_chat")
+
+_SCREENSHOTS = CACHE / "screenshots"
+_ASKED = "how are sales?"
+_LONG_S = 120.0
+_WORDS = """**Sales went up**, see https://example.com in March.
+
+| month | sales |
+|---|---:|
+| January | 1,200 |
+| February | 1,340 |
+
+```python
+total = sum([1200, 1340])  # both
+print("total", total)
+```
+
+You could ask next:
+- Why did they?
+- Plot them"""
+
+
+@pytest.fixture(scope="module")
+def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A bot whose service writes word by word: the stand-in runs in a thread, for the browser has a loop of its own."""
+    started, ended = threading.Event(), threading.Event()
+    addresses: list[str] = []
+
+    def plan(said: str) -> Plan:
+        return Plan(run_s=_LONG_S if "long" in said else 0.0, messages=[[text(_WORDS)]])
+
+    async def serve() -> None:
+        async with FakeAssistants() as service:
+            service.state.create_assistant({"name": "writer", "model": "any", "instructions": ""})
+            service.state.plan = plan
+            service.streams, service.word_pause_s = True, 0.1
+            addresses.append(service.base_url)
+            started.set()
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        with running_bot(
+            tmp_path_factory.mktemp("bot"),
+            ASSISTANT_BACKEND="assistants",
+            ASSISTANT_ID="asst_any",
+            OPENAI_BASE_URL=addresses[0],
+            OPENAI_API_KEY=KEY,
+        ) as program:
+            yield program
+    finally:
+        ended.set()
+        thread.join(10)
+
+
+@pytest.fixture
+def chat(page: Page, bot: Program, complaints: list[str]) -> ChatPage:
+    """A new chat, 1280 x 800, without the panel: the stand-in has not all that the panel reads."""
+    assert complaints == []
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.add_init_script("localStorage.setItem('panel', 'closed')")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    chat = ChatPage(page=page, address=page_address(bot))
+    chat.open()
+    return chat
+
+
+def answered(chat: ChatPage, question: str = _ASKED) -> Locator:
+    """The answer, when all of it is there."""
+    chat.say(question)
+    expect(chat.tools.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+    return chat.answer("Sales went up")
+
+
+def test_words_appear_in_one_message_that_grows_and_the_step_stands_below_it(chat: ChatPage) -> None:
+    chat.say(_ASKED)
+    answer = chat.answer("Sales went up")
+    expect(answer).to_be_visible()
+    assert "February" not in answer.inner_text(), "the first words come before the last ones are written"
+    expect(chat.step).to_contain_text("Thinking, ")
+    expect(chat.page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(answer).to_contain_text("February")
+    expect(chat.answers.filter(has_text="Sales")).to_have_count(1)
+    expect(chat.step).to_be_hidden()
+
+    chat.reload()
+    expect(chat.answers.filter(has_text="Sales")).to_have_count(1)
+
+
+def test_stop_ends_the_work_and_the_bot_says_so_once(chat: ChatPage) -> None:
+    chat.say("something long")
+    stop = chat.page.get_by_role("button", name="Stop")
+    stop.focus()
+    chat.page.keyboard.press("Enter")
+    expect(chat.answer("Stopped")).to_be_visible()
+    expect(chat.step).to_be_hidden()
+    expect(chat.box).to_be_focused()
+    expect(chat.said("/stop")).to_have_count(0)
+    expect(chat.answers).to_have_count(1)
+
+
+def test_a_follow_up_is_asked_by_a_press(chat: ChatPage) -> None:
+    answered(chat)
+    chat.page.get_by_role("toolbar", name="Suggested actions").get_by_role("button", name="Why did they?").click()
+    expect(chat.said("Why did they?")).to_be_visible()
+
+
+def test_code_has_colours_and_a_button_to_copy_it(chat: ChatPage) -> None:
+    answer = answered(chat)
+    assert answer.locator("code .hljs-string").first.inner_text() == '"total"'
+    answer.get_by_role("button", name="Copy code").last.click()
+    expect(answer.get_by_role("button", name="Copied")).to_be_visible()
+    assert chat.clipboard == 'total = sum([1200, 1340])  # both\nprint("total", total)'
+
+
+def test_an_answer_is_copied_as_markdown_and_rated_by_keyboard_alone(chat: ChatPage) -> None:
+    answered(chat)
+    chat.tools.get_by_role("button", name="Copy", exact=True).focus()
+    chat.page.keyboard.press("Enter")
+    expect(chat.tools).to_contain_text("Copied")
+    assert chat.clipboard.startswith("**Sales went up**")
+    assert "February" in chat.clipboard
+
+    for _ in range(2):
+        chat.page.keyboard.press("Tab")
+    like = chat.tools.get_by_role("button", name="Good answer")
+    expect(like).to_be_focused()
+    chat.page.keyboard.press("Enter")
+    expect(like).to_have_attribute("aria-pressed", "true")
+    expect(chat.page.get_by_label("What was good?")).to_be_focused()
+    chat.page.keyboard.type("the table")
+    chat.page.keyboard.press("Tab")
+    chat.page.keyboard.press("Enter")
+    expect(chat.tools).to_contain_text("Thank you.")
+    expect(like).to_be_focused()
+
+    chat.reload()
+    expect(chat.tools.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_same_is_asked_again_by_a_press(chat: ChatPage) -> None:
+    answered(chat)
+    chat.tools.get_by_role("button", name="Ask again").click()
+    expect(chat.page.locator(".webchat__bubble--from-user").filter(has_text=_ASKED)).to_have_count(2)
+
+
+@pytest.mark.parametrize(("colours", "width"), [("light", 1280), ("dark", 390)])
+def test_nothing_in_the_column_keeps_people_out(chat: ChatPage, axe: str, colours: str, width: int) -> None:
+    chat.page.emulate_media(color_scheme="dark" if colours == "dark" else "light")
+    chat.page.set_viewport_size({"width": width, "height": 844})
+    answered(chat)
+    chat.tools.get_by_role("button", name="Bad answer").click()
+    expect(chat.page.get_by_label("What was wrong?")).to_be_focused()
+    assert chat.barriers(axe) == []
+    assert chat.page.evaluate("document.documentElement.scrollWidth") == width
+    chat.page.screenshot(path=_SCREENSHOTS / f"chat-messages-{colours}.png")
