@@ -1,4 +1,4 @@
-"""Names of files that people give: they come from outside, and are shown, stored and spoken of."""
+"""Names of files: they come from people and from code, and are shown, stored and spoken of."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ _MAX_ENDING_CHARS = 12
 _HARMLESS = frozenset(" ._-()+,=@")
 
 
+def last_component(name: str) -> str:
+    """A file's own name, without folders of any system, in the one form that equal names share (NFC)."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+
+
 def plain_name(name: str) -> str:
     """Letters, digits and harmless signs: no folder, no leading dot, no markup, no change of direction, never empty.
 
-    The sandbox holds names to the same rule, so a file is called the same in a chat and in the code that reads it.
+    A file is called the same in a chat, in the code that reads it and where it is stored.
     """
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(sign if sign.isalnum() or sign in _HARMLESS else "_" for sign in last)
+    shown = "".join(sign if _is_harmless(sign) else "_" for sign in last_component(name))
     stem, ending = _parted(shown.strip(" ."))
     return stem[: MAX_NAME_CHARS - len(ending)] + ending or "file"
 
@@ -40,6 +44,11 @@ def with_ending(name: str, ending: str) -> str:
 def ending_of(name: str) -> str:
     """What follows the last dot, in small letters with the dot; empty where there is none."""
     return _parted(name)[1].lower()
+
+
+def _is_harmless(sign: str) -> bool:
+    # Vowel signs and accents of Devanagari, Thai, Arabic and others are marks, not letters.
+    return sign.isalnum() or sign in _HARMLESS or unicodedata.category(sign) in {"Mn", "Mc"}
 
 
 def _parted(name: str) -> tuple[str, str]:

@@ -9,13 +9,13 @@ from urllib.parse import quote, unquote
 from bot.conversation import ConversationKey
 from bot.diagnosis import Finding
 from bot.errors import StorageError
+from bot.file_names import plain_name
 from bot.media import picture_type
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.http_headers import content_disposition
 from storage.blob_container import BlobContainer, BlobsRefusedError
 from storage.file_tokens import CHECKED, KEY_BYTES, TOKEN, FileTokens
-from storage.stored_names import safe_name
 
 _KEY_NAME = "link-key"  # not as long as a token, so nobody can fetch it as a file
 _NAME = "name"  # metadata travel as headers, so the name is quoted
@@ -67,7 +67,7 @@ class BlobFiles:
 
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
         """Keep the bytes under a name that nobody can guess, once."""
-        name = safe_name(name)
+        name = plain_name(name)
         tokens = self._tokens = self._tokens or await self._read_key()
         token = tokens.token(key, name, data)
         media_type = picture_type(data) or _ANY_TYPE

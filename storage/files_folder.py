@@ -11,12 +11,12 @@ from pathlib import Path
 from bot.conversation import ConversationKey
 from bot.diagnosis import Finding
 from bot.errors import StorageError
+from bot.file_names import plain_name
 from bot.media import picture_type
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.atomic_write import write_atomically
 from storage.file_tokens import CHECKED, TOKEN, FileTokens
-from storage.stored_names import safe_name
 
 _CONTENT, _NAME = "content", "name"
 
@@ -45,7 +45,7 @@ class FolderFiles:
 
     async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
         """Keep the bytes under a name that nobody can guess, once."""
-        name = safe_name(name)
+        name = plain_name(name)
         token = self._tokens.token(key, name, data)
         try:
             await asyncio.to_thread(_keep, self._folder / token, name, data)

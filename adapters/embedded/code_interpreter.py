@@ -29,10 +29,10 @@ from adapters.embedded.run_objects import (
     CodeLogs,
     GeneratedFile,
     Run,
-    is_picture,
 )
 from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
-from adapters.sandbox.names import clean_name, last_component, unique_name
+from bot.file_names import last_component, plain_name, unlike
+from bot.media import picture_type
 
 
 class WorkspaceEngine(Protocol):
@@ -136,7 +136,7 @@ def thread_files(rows: Rows, run: Run) -> FolderFiles:
         else:
             original = last_component(file.filename)
             known = given.get(file_id) or (None if (group, original) in in_group else called.get(original))
-            name = known or unique_name(clean_name(original), by_name)
+            name = known or unlike(plain_name(original), by_name)
             given[file_id] = name
         if (group, original) not in in_group:
             called[original] = name
@@ -202,7 +202,7 @@ class CodeInterpreter:
         for item in _made(result, figures):
             digest = hashlib.sha256(item.data).hexdigest()
             # A figure that is shown and saved gives the same picture twice.
-            if is_picture(item.data) and digest in seen:
+            if picture_type(item.data) is not None and digest in seen:
                 continue
             seen.add(digest)
             file_id = await self._folder.keep(item.data)
@@ -226,7 +226,7 @@ class CodeInterpreter:
             call_id=call.id,
             filename=item.filename,
             in_folder=item.in_folder,
-            picture=is_picture(item.data),
+            picture=picture_type(item.data) is not None,
             alt_text=item.alt_text,
             sha256=digest,
         )

@@ -29,7 +29,7 @@ from adapters.embedded.run_objects import (
     RunStep,
     ToolChoice,
 )
-from adapters.sandbox.names import clean_name
+from bot.file_names import plain_name
 
 MAX_NAMES = 50
 CHANNEL = "channel"
@@ -152,7 +152,7 @@ def _spoken(context: RunContext, message: Message, shown: Shown) -> ModelMessage
     return ModelMessage(
         speaker=Speaker.USER,
         text=text,
-        file_names=tuple(context.folder.given.get(file.id) or clean_name(file.filename) for file in files),
+        file_names=tuple(context.folder.given.get(file.id) or plain_name(file.filename) for file in files),
         pictures=pictures,
         notes=(UNSEEN_PICTURES,) if len(pictures) < len(given) else (),
     )

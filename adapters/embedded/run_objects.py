@@ -350,11 +350,3 @@ class CodeCallResult:
 
     outputs: tuple[CodeOutput, ...]
     made: tuple[tuple[File, GeneratedFile], ...]
-
-
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
-
-
-def is_picture(data: bytes) -> bool:
-    """Whether these bytes begin like one of the four kinds that are shown inline: PNG, JPEG, GIF, WebP."""
-    return data.startswith(_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.errors import AssistantError, AssistantUnavailableError
+from httpkit.backoff import backoff_s
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -27,8 +27,8 @@ class RetryPolicy:
     first_pause_s: float = 0.25  # doubles with each attempt; the service's own Retry-After wins if it is longer
 
     def pause_s(self, attempts: int) -> float:
-        """The pause after so many attempts, with jitter so that many callers do not come back at once."""
-        return self.first_pause_s * 2.0 ** (attempts - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        """The pause after so many attempts."""
+        return backoff_s(attempts, first_s=self.first_pause_s, jitter=(0.5, 1))
 
 
 class Retrier:

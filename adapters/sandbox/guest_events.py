@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestFile, GuestImage, ProtocolViolationError
-from adapters.sandbox.names import clean_name, unique_name
 from adapters.sandbox.session_limits import Limits
+from bot.file_names import plain_name, unlike
+from bot.media import picture_type
 
 LINE_BYTES = 16 * 1024
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_ALT_TEXT_CHARACTERS = 400
 
 
@@ -116,9 +116,9 @@ class CommandResult:
         """Take an image or a file. Raises ProtocolViolationError when an image is not a PNG."""
         alt_text = printable(alt_text)
         if event == "file":
-            own_name = unique_name(clean_name(name), {file.name for file in self.files})
+            own_name = unlike(plain_name(name), {file.name for file in self.files})
             self.files.append(GuestFile(name=own_name, data=body, alt_text=alt_text))
-        elif body.startswith(PNG_SIGNATURE):
+        elif picture_type(body) == "image/png":
             self.images.append(GuestImage(data=body, alt_text=alt_text or "A plot."))
         else:
             raise ProtocolViolationError("an image is not a PNG")

@@ -16,7 +16,6 @@ from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
 from adapters.sandbox.fair_slots import FairSlots
 from adapters.sandbox.guest_process import Isolation, IsolationLevel
 from adapters.sandbox.isolation import IsolationResult, select_isolation
-from adapters.sandbox.names import is_safe_name
 from adapters.sandbox.orphan_guard import OrphanGuard
 from adapters.sandbox.session import Session
 from adapters.sandbox.session_limits import Limits, in_words
@@ -254,3 +253,9 @@ class _SessionSlot:
     session: Session | None = None
     ending: str = ""  # why it is to be ended, until it is
     user: str = ""  # who ran code in it last
+
+
+def is_safe_name(name: str) -> bool:
+    """Tell whether a file may be put into /mnt/data under this very name."""
+    shape = 0 < len(name.encode("utf-8", "surrogatepass")) <= 255 and not name.startswith(".") and "/" not in name
+    return shape and name.isprintable()

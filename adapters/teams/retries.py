@@ -7,10 +7,11 @@ does not say that a creation has no idempotency key: repeated after a 504 it sta
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from httpkit.backoff import backoff_s
 
 
 class Idempotency(StrEnum):
@@ -58,9 +59,9 @@ class RetryPolicy:
         """How long to wait after this attempt (the first is 1), or None if the connector asks for a longer pause."""
         if retry_after_s is not None and retry_after_s > self.max_pause_s:
             return None
-        backoff_s = min(self.first_pause_s * 2 ** (attempt - 1), self.max_pause_s)
-        pause_s = backoff_s if retry_after_s is None else retry_after_s
-        return pause_s * random.uniform(1.0, 1.25)  # noqa: S311 - spreads load, guards nothing
+        if retry_after_s is not None:
+            return backoff_s(1, first_s=retry_after_s, jitter=(1, 1.25))
+        return backoff_s(attempt, first_s=self.first_pause_s, max_s=self.max_pause_s, jitter=(1, 1.25))
 
 
 class Attempts:

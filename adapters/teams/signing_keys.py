@@ -17,6 +17,7 @@ from jwt.algorithms import RSAAlgorithm
 from yarl import URL
 
 from bot.diagnosis import Finding
+from httpkit.backoff import backoff_s
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class SigningKeys:
             log.info("signing keys fetched", extra={"issuer": self._issuer, "count": len(self._keys)})
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             self._failures += 1
-            pause_s = min(_FIRST_RETRY_S * 2 ** (self._failures - 1), UNKNOWN_KEY_INTERVAL_S)
+            pause_s = backoff_s(self._failures, first_s=_FIRST_RETRY_S, max_s=UNKNOWN_KEY_INTERVAL_S)
             self._retry_at = self._clock() + pause_s
             why = str(error) if type(error) is ValueError else type(error).__name__
             log.warning("signing keys not fetched", extra={"issuer": self._issuer, "why": why, "pause_s": pause_s})

@@ -33,6 +33,7 @@ from adapters.embedded.models.context_window import cut_to_fit
 from adapters.embedded.models.endpoint_capabilities import LIFETIME_S, EndpointCapabilities, Feature
 from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
 from adapters.embedded.models.reply_repair import repair_reply
+from httpkit.backoff import backoff_s
 from httpkit.http_headers import retry_after_s
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ class ChatCompletions:
             try:
                 return await self._ask(body)
             except TransientError as error:
-                pause_s = error.retry_after_s or self._retry_policy.first_pause_s * 2.0 ** (attempt - 1)
+                pause_s = error.retry_after_s or backoff_s(attempt, first_s=self._retry_policy.first_pause_s)
                 if pause_s > self._retry_policy.max_pause_s:
                     raise
                 log.info("model call retried", extra={"pause_s": pause_s, "code": error.code})

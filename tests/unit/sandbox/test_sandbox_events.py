@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sandbox.code_result import GuestEndedError, ProtocolViolationError
-from adapters.sandbox.guest_events import LINE_BYTES, PNG_SIGNATURE, CommandResult, EventReader
+from adapters.sandbox.guest_events import LINE_BYTES, CommandResult, EventReader
 from adapters.sandbox.session_limits import Limits
 
 LIMITS = Limits(image_count=2, image_total_bytes=50, result_file_count=2, result_file_total_bytes=50)
 DONE: dict[str, Any] = {"event": "done", "number": 7, "ending": "ok"}
+
+PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 async def _harvest(raw: bytes) -> CommandResult:
@@ -30,7 +32,7 @@ def _event(body: bytes = b"", **fields: object) -> bytes:
 
 
 async def test_images_and_files_are_gathered_up_to_the_end() -> None:
-    png = PNG_SIGNATURE + b"rest"
+    png = PNG_START + b"rest"
     harvest = await _harvest(
         _event(png, event="image", alt_text=" A\nplot ")
         + _event(b"1", event="file", name="a/x.txt")
@@ -43,13 +45,13 @@ async def test_images_and_files_are_gathered_up_to_the_end() -> None:
 
 
 async def test_an_image_without_words_gets_some() -> None:
-    harvest = await _harvest(_event(PNG_SIGNATURE, event="image") + _event(**DONE))
+    harvest = await _harvest(_event(PNG_START, event="image") + _event(**DONE))
     assert harvest.images[0].alt_text == "A plot."
 
 
 @pytest.mark.parametrize("end", range(0, 60, 7))
 async def test_a_stream_that_ends_early_is_an_ended_guest(end: int) -> None:
-    whole = _event(PNG_SIGNATURE, event="image", alt_text="x" * 30) + _event(**DONE)
+    whole = _event(PNG_START, event="image", alt_text="x" * 30) + _event(**DONE)
     with pytest.raises(GuestEndedError):
         await _harvest(whole[:end])
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sandbox.names import clean_name, is_safe_name, unique_name
+from adapters.sandbox.sandbox import is_safe_name
+from bot.file_names import plain_name, unlike
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,11 @@ from adapters.sandbox.names import clean_name, is_safe_name, unique_name
         ("../../etc/passwd", "passwd"),
         ("C:\\temp\\x.txt", "x.txt"),
         (".env", "env"),
+        ("हिन्दी रिपोर्ट.csv", "हिन्दी रिपोर्ट.csv"),
+        ("รายงานปี.xlsx", "รายงานปี.xlsx"),
+        ("תקציב.pdf", "תקציב.pdf"),
+        ("evil\u202egpj.exe", "evil_gpj.exe"),
+        ("\ud800.csv", "_.csv"),
         ("...", "file"),
         ("", "file"),
         ("a\nb\x1b[0m.txt", "a_b__0m.txt"),
@@ -25,18 +31,18 @@ from adapters.sandbox.names import clean_name, is_safe_name, unique_name
     ],
 )
 def test_a_name_is_made_harmless_and_stays_readable(name: str, clean: str) -> None:
-    assert clean_name(name) == clean
+    assert plain_name(name) == clean
 
 
 @given(st.text())
-def test_a_clean_name_is_safe_and_stays_as_it_is(name: str) -> None:
-    clean = clean_name(name)
+def test_a_plain_name_is_safe_and_stays_as_it_is(name: str) -> None:
+    clean = plain_name(name)
     assert is_safe_name(clean)
-    assert clean_name(clean) == clean
+    assert plain_name(clean) == clean
     assert len(clean) <= 100
 
 
 def test_a_name_that_is_taken_is_numbered() -> None:
-    assert unique_name("a.png", {"b.png"}) == "a.png"
-    assert unique_name("a.png", {"a.png", "a (2).png"}) == "a (3).png"
-    assert unique_name("a", {"a"}) == "a (2)"
+    assert unlike("a.png", {"b.png"}) == "a.png"
+    assert unlike("a.png", {"a.png", "a (2).png"}) == "a (3).png"
+    assert unlike("a", {"a"}) == "a (2)"
