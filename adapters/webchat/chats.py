@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Final
 
 from aiohttp import web
@@ -56,8 +57,13 @@ class ChatRoutes:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        listed = await self._transcripts.conversations(_MAX_LISTED)
-        return web.json_response([{"id": one.id, "title": one.title} for one in listed], headers=ALWAYS)
+        """All chats, or those that hold the words of `find`, the latest first."""
+        words = request.query.get("find", "").strip()[:_MAX_TITLE]
+        if words:
+            listed = await self._transcripts.search(words, _MAX_LISTED)
+        else:
+            listed = await self._transcripts.conversations(_MAX_LISTED)
+        return web.json_response([asdict(one) for one in listed], headers=ALWAYS)
 
     async def _open(self, request: web.Request) -> web.Response:
         """A token for the conversation that the page names, or for a new one."""

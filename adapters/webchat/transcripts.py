@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NewType, TypeVar
 
@@ -48,10 +48,16 @@ CREATE TABLE IF NOT EXISTS undelivered (  -- kept here, and not known to be with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A conversation as the list shows it: by its title, or the first words that a person said in it."""
+    """A conversation as the list shows it: by its title, or the first words that a person said in it.
+
+    `last_at` is when something was said last (ISO 8601), `excerpt` the place where a search found its words, if not in
+    the title.
+    """
 
     id: ConversationId
     title: str
+    last_at: str = ""
+    excerpt: str = ""
 
 
 class Transcripts:
@@ -169,15 +175,37 @@ class Transcripts:
     async def conversations(self, most: int) -> list[Listed]:
         """The conversations in which somebody said something, the latest first."""
         query = """
-            SELECT said.conversation, first.activity, chats.title
+            SELECT said.conversation, first.activity, chats.title, json_extract(latest.activity, '$.timestamp')
             FROM (SELECT conversation, MAX(revision) AS last, MIN(CASE WHEN by_person THEN revision END) AS first
                   FROM activities GROUP BY conversation) AS said
             JOIN activities AS first ON first.revision = said.first
+            JOIN activities AS latest ON latest.revision = said.last
             LEFT JOIN chats ON chats.conversation = said.conversation
             ORDER BY said.last DESC LIMIT ?
         """
         rows = await self._run(lambda db: db.execute(query, (most,)).fetchall())
-        return [Listed(id=ConversationId(row[0]), title=row[2] or _title(orjson.loads(row[1]))) for row in rows]
+        return [
+            Listed(id=ConversationId(row[0]), title=row[2] or _title(orjson.loads(row[1])), last_at=row[3] or "")
+            for row in rows
+        ]
+
+    async def search(self, text: str, most: int) -> list[Listed]:
+        """The listed conversations in whose title and messages each word of `text` occurs, whatever its case."""
+        words = text.casefold().split()
+        query = "SELECT conversation, json_extract(activity, '$.text') FROM activities ORDER BY revision DESC"
+        said: dict[str, list[str]] = {}
+        for conversation, message in await self._run(lambda db: db.execute(query).fetchall()):
+            said.setdefault(conversation, []).append(str(message or ""))
+        found = []
+        for listed in await self.conversations(-1):
+            texts = [listed.title, *said.get(listed.id, ())]
+            folded = [each.casefold() for each in texts]
+            places = [next((nth for nth, each in enumerate(folded) if word in each), None) for word in words]
+            if all(place is not None for place in places):
+                elsewhere = next(((place, word) for place, word in zip(places, words, strict=True) if place), None)
+                excerpt = _excerpt(texts[elsewhere[0] or 0], elsewhere[1]) if elsewhere else ""
+                found.append(replace(listed, excerpt=excerpt))
+        return found[:most]
 
     async def _remember_choices(self) -> None:
         query = "SELECT conversation, assistant FROM chats WHERE assistant IS NOT NULL"
@@ -212,6 +240,14 @@ def _words(activity: Activity) -> str:
     given = activity.get("attachments")
     names = ", ".join(str(file.get("name")) for file in given) if isinstance(given, list) else ""
     return str(activity.get("text") or names)
+
+
+def _excerpt(text: str, word: str) -> str:
+    """Some words around the first place of `word`, which is casefolded."""
+    text = " ".join(text.split())
+    begins = max(0, text.casefold().find(word) - _MAX_TITLE // 3)
+    cut = text[begins : begins + _MAX_TITLE]
+    return f"{'…' if begins else ''}{cut.strip()}{'…' if begins + _MAX_TITLE < len(text) else ''}"
 
 
 def _title(activity: Activity) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -69,6 +72,48 @@ def test_a_theme_is_chosen_by_keyboard_and_remembered_and_followed_by_other_tabs
     box = page.locator(".webchat__send-box__main")
     assert box.evaluate("box => getComputedStyle(box).backgroundColor") == page.evaluate(_GROUND)
     page.evaluate("localStorage.removeItem('theme')")
+
+
+def test_chats_are_found_by_their_words_and_walked_through_by_arrow_keys(chat_page: ChatPage, axe: str) -> None:
+    chat_page.say("What is 111 plus 222?")
+    expect(chat_page.answer("333")).to_be_visible(timeout=_TURN_MS)
+    chat_page.open()
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    expect(chat_page.page.get_by_role("heading", name="Today")).to_be_visible()
+
+    find = chat_page.page.get_by_role("searchbox", name="Search chats")
+    find.fill("333")
+    expect(chat_page.chats).to_have_count(1)
+    expect(chat_page.chats).to_contain_text("333")
+    assert chat_page.barriers(axe) == []
+    find.press("ArrowDown")
+    sum_chat = chat_page.chats.get_by_role("link", name="What is 111 plus 222?")
+    expect(sum_chat).to_be_focused()
+    chat_page.page.keyboard.press("ArrowUp")
+    find.fill("no such word")
+    expect(chat_page.page.get_by_text("No chat has these words.")).to_be_visible()
+    expect(chat_page.page).to_have_title("/help - Math Tutor")
+    find.fill("")
+    expect(sum_chat).to_be_visible()
+    find.press("ArrowDown")
+    chat_page.page.keyboard.press("ArrowDown")
+    expect(sum_chat).to_be_focused()
+    chat_page.page.keyboard.press("Enter")
+    expect(chat_page.said("111 plus 222")).to_be_visible()
+
+
+def test_chats_are_listed_by_the_day_when_something_was_said_last(chat_page: ChatPage) -> None:
+    ages_days = {"now": 0, "a day ago": 1, "days ago": 5, "long ago": 400}
+    now = datetime.now(UTC)
+    chats = [
+        {"id": f"c{nth}", "title": title, "last_at": (now - timedelta(days=days)).isoformat(), "excerpt": ""}
+        for nth, (title, days) in enumerate(ages_days.items())
+    ]
+    chat_page.page.route("**/chat/conversations*", lambda route: route.fulfill(json=chats))
+    chat_page.reload()
+    headings = chat_page.page.get_by_role("navigation", name="Chats").get_by_role("heading", level=3)
+    expect(headings).to_have_text(["Today", "Yesterday", "The last seven days", re.compile(r"^[A-Z]\w+ 20\d\d$")])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -144,8 +144,8 @@ class Site:
             opened = await response.json()
         return Chat(client=self.client, address=self.address, **opened)
 
-    async def chats(self) -> list[dict[str, str]]:
-        async with self.client.get(f"{self.address}/chat/conversations") as response:
+    async def chats(self, **query: str) -> list[dict[str, str]]:
+        async with self.client.get(f"{self.address}/chat/conversations", params=query) as response:
             return list(await response.json())
 
     async def answer(self, chat: Chat, method: str = "POST", activity: str = "", **fields: object) -> tuple[int, Any]:

@@ -1,28 +1,67 @@
-// The list of chats at the side: open, rename, delete; on narrow screens it slides in.
+// The list of chats at the side, by day: open, find, rename, delete; on narrow screens it slides in.
 import { answerTo, asked, byId, el, renew, shieldCovered } from "/chat/files/dom.js";
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+const SEARCH_AFTER_MS = 200; // of no further key
 let latest = 0;
+let draw = () => {};
 
 export async function listChats(open, assistant) {
+  draw = () => listChats(open, assistant);
   const mine = ++latest;
-  const chats = await answerTo("/chat/conversations");
+  const words = byId("find").value.trim();
+  const chats = await answerTo(`/chat/conversations${words && `?find=${encodeURIComponent(words)}`}`);
   if (mine !== latest) return; // a later look has overtaken this one
-  const again = () => listChats(open, assistant);
+  byId("find").hidden = !words && !chats.length;
   byId("no-chats").hidden = chats.length > 0;
-  renew(byId("chats"), chats.map((chat) => entry(chat, open, again)));
+  byId("no-chats").textContent = words ? "No chat has these words." : "They are listed here once you have said something.";
+  byId("found").textContent = words ? `${chats.length} found` : "";
+  renew(byId("chats"), byDay(chats).flatMap(([day, those], nth) => [
+    el("h3", { id: `day-${nth}`, textContent: day }),
+    el("ul", { aria: { labelledby: `day-${nth}` } }, ...those.map((chat) => entry(chat, open))),
+  ]));
+  if (words) return;
   const here = chats.find((chat) => chat.id === open);
   document.title = here ? `${here.title} - ${assistant}` : assistant;
 }
 
-function entry(chat, open, again) {
-  const link = el("a", { id: `open-${chat.id}`, href: `/?chat=${chat.id}`, textContent: chat.title, title: chat.title });
+// [["Today", [chat, ...]], ...], as the chats come: the latest first.
+function byDay(chats) {
+  const days = new Map();
+  for (const chat of chats) {
+    const day = dayOf(new Date(chat.last_at));
+    days.set(day, [...(days.get(day) ?? []), chat]);
+  }
+  return [...days];
+}
+
+function dayOf(date) {
+  const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
+  const ago = Math.round((midnight(Date.now()) - midnight(date)) / DAY_MS); // a day of 23 or 25 hours is a day
+  if (!(ago > 0)) return "Today";
+  if (ago === 1) return "Yesterday";
+  if (ago <= 7) return "The last seven days";
+  return date.toLocaleDateString("en", { month: "long", year: "numeric" });
+}
+
+function entry(chat, open) {
+  const said = new Date(chat.last_at);
+  const link = el("a", { id: `open-${chat.id}`, href: `/?chat=${chat.id}`, title: `${chat.title}\n${said.toLocaleString()}` },
+    el("span", { className: "title", textContent: chat.title }),
+    chat.excerpt ? el("span", { className: "excerpt", textContent: chat.excerpt }) : null);
   if (chat.id === open) link.setAttribute("aria-current", "page");
+  const time = el("time", { dateTime: chat.last_at, textContent: shortTime(said) });
   const rename = el("button", { id: `rename-${chat.id}`, type: "button", textContent: "✎", title: "Rename", aria: { label: `Rename ${chat.title}` } });
   const remove = el("button", { id: `delete-${chat.id}`, type: "button", textContent: "×", title: "Delete", aria: { label: `Delete ${chat.title}` } });
-  rename.addEventListener("click", () => renamed(chat).then((did) => did && again()));
-  remove.addEventListener("click", () => removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : again())));
-  return el("li", {}, link, rename, remove);
+  rename.addEventListener("click", () => renamed(chat).then((did) => did && draw()));
+  remove.addEventListener("click", () => removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : draw())));
+  return el("li", {}, link, time, rename, remove);
 }
+
+const shortTime = (date) =>
+  ["Today", "Yesterday"].includes(dayOf(date))
+    ? date.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" })
+    : date.toLocaleDateString([], { day: "numeric", month: "short" });
 
 async function renamed(chat) {
   byId("new-title").value = chat.title;
@@ -53,5 +92,21 @@ function showSide(shown) {
 byId("menu").addEventListener("click", () => showSide(!document.body.classList.contains("side-open")));
 byId("shade").addEventListener("click", () => showSide(false));
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("side-open")) showSide(false);
+  if (event.key === "Escape" && document.body.classList.contains("side-open") && !event.target.value) showSide(false);
+});
+
+let typed;
+byId("find").addEventListener("input", () => {
+  clearTimeout(typed);
+  typed = setTimeout(() => draw(), SEARCH_AFTER_MS);
+});
+
+// Arrow keys go through the chats, from the search box too.
+byId("side").addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const stops = [byId("find"), ...byId("chats").querySelectorAll("a")];
+  const at = stops.indexOf(event.target);
+  if (!step || at < 0 || !stops[at + step]) return;
+  event.preventDefault();
+  stops[at + step].focus();
 });

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ async def test_a_chat_is_renamed_and_deleted_by_whoever_holds_its_token(tmp_path
         assert [one["title"] for one in await site.chats()] == ["another"]
         assert await chat.transcript() == []
         assert site.api.threads == {}
+
+
+async def test_the_list_tells_when_something_was_said_last_and_is_searched(tmp_path: Path) -> None:
+    async with running_site(tmp_path) as site:
+        chat, other = await site.open(), await site.open()
+        await chat.say("Plot a parabola")
+        await other.say("another")
+        await site.answer(chat, text="Its vertex is (0; 0).")
+
+        assert [one["title"] for one in await site.chats()] == ["Plot a parabola", "another"]
+        latest = max(datetime.fromisoformat(one["last_at"]) for one in await site.chats())
+        assert abs((datetime.now(UTC) - latest).total_seconds()) < 60
+        [found] = await site.chats(find="VERTEX")
+        assert (found["id"], found["excerpt"]) == (chat.conversation, "Its vertex is (0; 0).")
+        assert await site.chats(find="hyperbola") == []
 
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * 101, None, 7])

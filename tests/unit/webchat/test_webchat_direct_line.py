@@ -215,7 +215,7 @@ async def test_a_restart_keeps_conversations_and_tokens(tmp_path: Path) -> None:
         again = await site.open(chat.conversation)
         assert (again.token, again.empty) == (chat.token, False)
         assert [activity["text"] for activity in await again.transcript()] == ["hello   there"]
-        assert await site.chats() == [{"id": chat.conversation, "title": "hello there"}]
+        assert [(one["id"], one["title"]) for one in await site.chats()] == [(chat.conversation, "hello there")]
 
 
 async def test_a_message_that_was_kept_when_a_crash_came_reaches_the_bot_once(tmp_path: Path) -> None:

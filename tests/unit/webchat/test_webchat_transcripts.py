@@ -51,6 +51,28 @@ async def test_conversations_share_no_activity_though_ids_are_the_same(transcrip
     assert (await transcripts.after(THERE, 0))[0] == [{"id": "1", "text": "there"}]
 
 
+async def test_each_word_is_searched_in_titles_and_messages_whatever_its_case(transcripts: Transcripts) -> None:
+    said = "The derivative of x^2 is 2x, and " + "so on " * 40 + "for the GRÖSSE of 100%"
+    await transcripts.put(HERE, {"id": "1", "text": "derivative", "timestamp": "2026-11-28T09:00:00Z"}, by_person=True)
+    await transcripts.put(HERE, {"id": "2", "text": said, "timestamp": "2026-11-28T09:00:05Z"}, by_person=False)
+    await transcripts.put(THERE, {"id": "1", "text": "Plot sin(x)"}, by_person=True)
+    await transcripts.rename(THERE, "Waves")
+
+    async def found(text: str) -> list[tuple[ConversationId, str]]:
+        return [(one.id, one.excerpt) for one in await transcripts.search(text, 9)]
+
+    assert await found("wave") == [(THERE, "")]
+    assert await found("waves PLOT") == [(THERE, "Plot sin(x)")]
+    [(chat, excerpt)] = await found("größe derivative")
+    assert chat == HERE
+    assert excerpt.startswith("…")
+    assert excerpt.endswith("GRÖSSE of 100%")
+    assert [one.last_at for one in await transcripts.search("derivative", 9)] == ["2026-11-28T09:00:05Z"]
+    assert await found("waves derivative") == []
+    assert [chat for chat, _ in await found("%")] == [HERE]
+    assert await found("_") == []
+
+
 async def test_where_only_the_bot_spoke_nothing_is_listed(transcripts: Transcripts) -> None:
     await transcripts.put(HERE, {"id": "1", "text": "welcome"}, by_person=False)
     assert await transcripts.conversations(9) == []
