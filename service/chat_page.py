@@ -22,6 +22,7 @@ from aiohttp import web
 from typing_extensions import override
 
 from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRequest
+from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.openai.assistant_setup import make_assistant
 from adapters.openai.client import Client
 from adapters.sandbox.process_tree import descendants
@@ -33,6 +34,7 @@ from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat, page_url_of, service_url_of
 from bot.conversation import ConversationKey
 from httpkit.peer_user import can_tell_users_apart
+from service.assistant_editor import EmbeddedAssistants
 from service.compose import Bot, Hooks, assistant_profile
 from service.data_dir import kept_key
 from service.greeting import describe_assistant
@@ -107,6 +109,11 @@ class LocalPage:
             read=partial(_read, bot.client) if has_threads else None,
             make=partial(_make, bot.client, self.settings) if has_threads else None,
             forget=bot.forget,
+            editor=EmbeddedAssistants(
+                bot.client, in_settings={bot.assistant_id}, models=(self.settings.model or TUTOR,)
+            )
+            if self.settings.backend is Backend.EMBEDDED
+            else None,
             restart=partial(restart_program, port.getsockname()[1], setting=setting)
             if sys.platform == "linux"
             else None,

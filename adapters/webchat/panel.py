@@ -29,8 +29,8 @@ Make = Callable[[str, str], Awaitable[object]]
 
 _NO_THREADS: Final = "The model's service has no assistants or threads to show. Each turn lists the calls it made."
 _ANSWER_DEADLINE_S: Final = 10.0
-_MAX_NAME: Final = 256  # characters, as the API has it
-_MAX_INSTRUCTIONS: Final = 32_768  # characters, likewise: the longest that all such services take
+MAX_NAME: Final = 256  # characters, as the API has it
+MAX_INSTRUCTIONS: Final = 32_768  # characters, likewise: the longest that all such services take
 _ID = "[A-Za-z0-9_-]+"
 _READABLE: Final = re.compile(
     rf"/assistants(/{_ID})?|/threads/(?P<thread>{_ID})(/messages(/{_ID})?|/runs(/{_ID}(/steps(/{_ID})?)?)?)?", re.ASCII
@@ -89,11 +89,11 @@ class Panel:
             raise RequestRefusedError(404, "NoThreads", _NO_THREADS)
         wish = await read_object(request)
         name, instructions = wish.get("name"), wish.get("instructions")
-        if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME:
-            raise RequestRefusedError(400, "NoName", f"A name has 1 to {_MAX_NAME} characters.")
-        if not isinstance(instructions, str) or len(instructions) > _MAX_INSTRUCTIONS:
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
+            raise RequestRefusedError(400, "NoName", f"A name has 1 to {MAX_NAME} characters.")
+        if not isinstance(instructions, str) or len(instructions) > MAX_INSTRUCTIONS:
             raise RequestRefusedError(
-                400, "NoInstructions", f"Instructions have at most {_MAX_INSTRUCTIONS:,} characters."
+                400, "NoInstructions", f"Instructions have at most {MAX_INSTRUCTIONS:,} characters."
             )
         return web.json_response(await _answer(self._make(" ".join(name.split()), instructions)), status=201)
 

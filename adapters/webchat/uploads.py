@@ -68,11 +68,15 @@ class Uploads:
         url = f"{self._address}{ROOT}/{conversation}/{token}/{quote(name)}"
         return Attachment(name=name, content_type=content_type, url=url, size_bytes=size_bytes)
 
+    def path_of(self, attachment: Attachment) -> Path:
+        """Where the bytes of a file lie that was kept here."""
+        conversation, token, _ = attachment.url.removeprefix(f"{self._address}{ROOT}/").split("/")
+        return self._folder / conversation / token
+
     def drop(self, attachments: Sequence[Attachment]) -> None:
         """Remove the files of a message that was not taken."""
         for attachment in attachments:
-            conversation, token, _ = attachment.url.removeprefix(f"{self._address}{ROOT}/").split("/")
-            (self._folder / conversation / token).unlink(missing_ok=True)
+            self.path_of(attachment).unlink(missing_ok=True)
 
     async def forget(self, conversation: ConversationId) -> None:
         """Remove the files of a conversation. Raises StorageError."""

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from adapters.webchat import direct_line, page_connector
+from adapters.webchat.assistant_editing import AssistantEditor, AssistantRoutes
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import ChatRoutes, Forget
@@ -62,8 +63,8 @@ def page_url_of(address: str, key: str) -> str:
 class Surroundings:
     """What the page's server works with.
 
-    `read` and `make` are None for a service without assistants and threads; `restart` where the program cannot begin
-    again by itself.
+    `read` and `make` are None for a service without assistants and threads, `editor` for one that keeps them itself;
+    `restart` where the program cannot begin again by itself.
     """
 
     session: aiohttp.ClientSession
@@ -75,6 +76,7 @@ class Surroundings:
     read: Read | None
     make: Make | None
     forget: Forget
+    editor: AssistantEditor | None = None
     restart: Callable[[], None] | None = None
 
 
@@ -131,6 +133,7 @@ def _parts(
             read=around.read,
             make=around.make,
         ),
+        AssistantRoutes(tokens=tokens, uploads=uploads, editor=around.editor),
         TurnRoutes(tokens=tokens, transcripts=transcripts, turns=around.turns, calls=around.calls),
         MessageTools(transcripts=transcripts, streams=streams, tokens=tokens, bot=bot, parties=parties),
         WeatherRoutes(tokens=tokens, weather=weather, streams=streams, restart=around.restart),

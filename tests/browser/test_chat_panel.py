@@ -118,6 +118,60 @@ def test_a_chat_with_another_assistant_is_answered_by_it_and_stays_so(chat_page:
     expect(heading).to_have_text("Math Tutor")
 
 
+def test_an_assistant_is_changed_given_a_file_and_deleted_in_its_dialog(
+    chat_page: ChatPage, axe: str, complaints: list[str]
+) -> None:
+    page, made = chat_page.page, chat_page.page.get_by_role("dialog", name="New assistant")
+    chat_page.details.get_by_role("button", name="New assistant").click()
+    made.get_by_label("Name").fill("Rough Draft")
+    made.get_by_label("Name").press("Enter")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Rough Draft")
+
+    chat_page.details.get_by_role("button", name="Edit Rough Draft").click()
+    dialog = page.get_by_role("dialog", name="Edit Rough Draft")
+    dialog.get_by_label("Name").fill("Fair Copy")
+    dialog.get_by_label("Instructions").fill("Be exact.")
+    dialog.get_by_label("Temperature").fill("0.3")
+    dialog.get_by_label("Add files").set_input_files(
+        {"name": "sales.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
+    )
+    assert chat_page.barriers(axe) == []
+    page.screenshot(path=_SCREENSHOTS / "chat-page-assistant.png")
+    dialog.get_by_role("button", name="Save").click()
+    expect(heading).to_have_text("Fair Copy")
+
+    chat_page.details.get_by_role("button", name="Edit Fair Copy").click()
+    dialog = page.get_by_role("dialog", name="Edit Fair Copy")
+    expect(dialog.get_by_label("Temperature")).to_have_value("0.3")
+    expect(dialog.get_by_role("checkbox", name="sales.csv (8 bytes)")).to_be_checked()
+    dialog.get_by_label("Instructions").fill("Be exact.")
+    page.route(
+        "**/chat/assistants/*", lambda route: route.abort() if route.request.method == "PUT" else route.fallback()
+    )
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).not_to_be_empty()
+    complaints.clear()  # the broken connection is told in the console too
+    page.unroute("**/chat/assistants/*")
+
+    dialog.get_by_role("button", name="Delete").click()
+    doomed = page.get_by_role("dialog", name="Delete the assistant?")
+    expect(doomed).to_contain_text("Fair Copy")
+    doomed.get_by_role("button", name="Delete").click()
+    expect(heading).to_have_text("Math Tutor")
+    expect(chat_page.details.locator("#assistants")).not_to_contain_text("Fair Copy")
+
+
+def test_the_assistant_of_the_settings_says_where_it_is_changed(chat_page: ChatPage, axe: str) -> None:
+    chat_page.details.get_by_role("button", name="Edit Math Tutor").click()
+    dialog = chat_page.page.get_by_role("dialog", name="Edit Math Tutor")
+    expect(dialog).to_contain_text("ASSISTANT_INSTRUCTIONS")
+    expect(dialog.get_by_role("button", name="Save")).to_be_hidden()
+    assert chat_page.barriers(axe) == []
+    chat_page.page.keyboard.press("Escape")
+    expect(chat_page.details.get_by_role("button", name="Edit Math Tutor")).to_be_focused()
+
+
 def _expect_to_be_answered_by(chat: ChatPage, assistant: str) -> None:
     started = chat.turns.first.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\S+/runs"))
     started.locator("summary").click()

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
+from adapters.webchat.assistant_editing import AssistantEditor
 from adapters.webchat.page import BUILT_IN_STARTERS, PageWords, Starter
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
@@ -164,6 +165,7 @@ async def running_site(
     key: str = "a key",
     has_threads: bool = True,
     starters: Sequence[Starter] = BUILT_IN_STARTERS,
+    editor: AssistantEditor | None = None,
 ) -> AsyncIterator[Site]:
     """One life of the server; a folder that was used before goes on. `has_threads`: so does the assistant's service."""
     bot, api = Bot(), Api()
@@ -191,7 +193,9 @@ async def running_site(
     async with (
         aiohttp.ClientSession(timeout=limits) as client,
         open_local_page(Settings.read({"DATA_DIR": str(folder)}, Path("no .env file"))) as page,
-        open_web_chat(settings, _around(client, page, api, restarts, has_threads=has_threads), app),
+        open_web_chat(
+            settings, replace(_around(client, page, api, restarts, has_threads=has_threads), editor=editor), app
+        ),
     ):
         runner = HttpRunner(app, shutdown_timeout_s=0.1)
         await runner.setup()

@@ -28,7 +28,8 @@ export const short = (path) => path.replace(/\b([a-z]+[_-][0-9a-z]{4})[0-9a-z]{6
 
 export async function answerTo(path, { token, method, body } = {}) {
   const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { "Content-Type": "application/json" }) };
-  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: body && JSON.stringify(body) });
+  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: body && JSON.stringify(body) })
+    .catch(() => { throw new Error("The bot did not answer"); });
   const answer = response.status === 204 ? null : await response.json();
   if (!response.ok) throw new Error(answer.error?.message ?? `${path} answered ${response.status}`);
   return answer;

@@ -1,5 +1,6 @@
 // The panel: assistants and turns, looked at again whenever something happens in the chat.
 import { answerTo, asked, block, byId, el, renew, shieldCovered, short } from "/chat/files/dom.js";
+import { editAssistant } from "/chat/files/assistants.js";
 import { turnList } from "/chat/files/turns.js";
 
 const SOON_MS = 200;
@@ -14,8 +15,15 @@ export function showPanel({ token, assistant }) {
   async function draw() {
     const [assistants, unfinished] = await Promise.all([hasThreads() ? api("/assistants?limit=100") : { data: [] }, turns.draw()]);
     const hereFirst = [...assistants.data].sort((one, other) => (other.id === assistant) - (one.id === assistant));
-    renew(byId("assistants"), hereFirst.map((one) => assistantEntry(one, one.id === assistant, api)));
+    renew(byId("assistants"), hereFirst.map((one) => assistantEntry(one, one.id === assistant, api, edited)));
     if (unfinished) refresh(AGAIN_MS);
+  }
+
+  async function edited(id, name) {
+    tell("");
+    const outcome = await editAssistant({ token, id, name });
+    if (outcome && id === assistant) location.assign(outcome === "deleted" ? "/" : location.href); // its name stands everywhere
+    refresh();
   }
 
   function refresh(inMs = SOON_MS) {
@@ -24,26 +32,32 @@ export function showPanel({ token, assistant }) {
     waiting = setTimeout(() => draw().catch((error) => { turns.tell(error.message); refresh(LATER_MS); }), inMs);
   }
 
-  byId("new-assistant").addEventListener("click", () => made(token).catch((error) => turns.tell(error.message)));
+  byId("new-assistant").addEventListener("click", () => made(token).catch((error) => tell(error.message)));
   openAndClose(refresh);
   return () => refresh();
 }
 
-function assistantEntry(assistant, answers, api) {
+function assistantEntry(assistant, answers, api, edited) {
   const tools = assistant.tools.map((tool) => tool.function?.name ?? tool.type.replaceAll("_", " ")).join(", ");
   const name = assistant.name ?? assistant.id;
   const known = byId(assistant.id);
   const drawnFrom = JSON.stringify([assistant, answers]);
   if (known?.dataset.drawnFrom === drawnFrom) return known; // what is unfolded in it stays so
+  const edit = el("button", { id: `edit-${assistant.id}`, className: "quiet", type: "button", textContent: "Edit", aria: { label: `Edit ${name}` } });
+  edit.addEventListener("click", () => edited(assistant.id, name).catch((error) => tell(error.message)));
   const entry = el("li", { id: assistant.id },
     el("div", { className: "who" },
-      el("strong", { textContent: name }), answers ? el("span", { className: "tag", textContent: "answers here" }) : null),
+      el("strong", { textContent: name }), answers ? el("span", { className: "tag", textContent: "answers here" }) : null, edit),
     el("p", { textContent: `Model: ${assistant.model}. Tools: ${tools || "none"}.` }),
     el("p", {}, el("a", { href: `/?assistant=${assistant.id}`, textContent: `New chat with ${name}` })),
     readCall(`/assistants/${assistant.id}`, api),
   );
   entry.dataset.drawnFrom = drawnFrom;
   return entry;
+}
+
+function tell(words) {
+  byId("assistants-trouble").textContent = words;
 }
 
 // Whether the assistant's service has assistants, threads and runs to read; the Responses API has none.
@@ -61,6 +75,7 @@ export function readCall(path, api) {
 }
 
 async function made(token) {
+  tell("");
   if (!(await asked(byId("make"))) || !byId("make-name").value.trim()) return;
   const body = { name: byId("make-name").value, instructions: byId("make-instructions").value };
   const { id } = await answerTo("/chat/assistants", { token, body });

@@ -1,0 +1,77 @@
+// The dialog that changes and deletes an assistant. What goes wrong is said in it, and it stays open.
+import { answerTo, asked, byId, el } from "/chat/files/dom.js";
+
+const shown = (name) => byId(`edit-${name}`);
+
+// "saved", "deleted", or undefined when nothing was changed.
+export async function editAssistant({ token, id, name }) {
+  const dialog = byId("edit");
+  const path = `/chat/assistants/${id}`;
+  dialog.querySelector("form").reset();
+  shown("title").textContent = `Edit ${name}`;
+  shown("trouble").textContent = "";
+  const now = await answerTo(path, { token });
+  shown("fixed").hidden = !now.fixed;
+  shown("fixed").textContent = now.fixed ?? "";
+  shown("fields").hidden = shown("save").hidden = shown("delete").hidden = Boolean(now.fixed);
+  if (!now.fixed) fill(now);
+  shown("cancel").textContent = now.fixed ? "Close" : "Cancel";
+
+  let outcome;
+  let busy = false;
+  const attempt = async (work, result) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await work();
+      outcome = result;
+      dialog.close();
+    } catch (error) {
+      shown("trouble").textContent = error.message;
+    }
+    busy = false;
+  };
+  dialog.querySelector("form").onsubmit = (event) => {
+    if (event.submitter !== shown("save")) return; // the others close it
+    event.preventDefault();
+    attempt(async () => {
+      await answerTo(path, { token, method: "PUT", body: wanted() });
+      for (const file of shown("new-files").files) await upload(path, token, file);
+    }, "saved");
+  };
+  shown("delete").onclick = async () => {
+    byId("doomed-assistant").textContent = name;
+    if (await asked(byId("remove-assistant"))) attempt(() => answerTo(path, { token, method: "DELETE" }), "deleted");
+  };
+  await asked(dialog);
+  return outcome;
+}
+
+function fill({ name, instructions, model, models, temperature, runs_code, functions, files }) {
+  shown("name").value = name;
+  shown("instructions").value = instructions;
+  shown("model").replaceChildren(...[...new Set([...models, model])].map((each) => el("option", { textContent: each, selected: each === model })));
+  shown("temperature").value = temperature ?? "";
+  shown("tools").replaceChildren(choice("Code Interpreter", "", runs_code), ...functions.map((each) => choice(`Function ${each}`, each, true)));
+  shown("files").replaceChildren(...files.map(({ id, name, size_bytes }) => choice(`${name} (${size_bytes.toLocaleString("en")} bytes)`, id, true)));
+  shown("no-files").hidden = files.length > 0;
+}
+
+const choice = (words, value, checked) => el("label", { className: "tick" }, el("input", { type: "checkbox", value, checked }), el("span", { textContent: words }));
+
+function wanted() {
+  const ticked = (list) => [...shown(list).querySelectorAll("input:checked")].map((box) => box.value);
+  const temperature = shown("temperature").value;
+  return {
+    name: shown("name").value, instructions: shown("instructions").value, model: shown("model").value,
+    temperature: temperature === "" ? null : Number(temperature),
+    runs_code: shown("tools").querySelector("input").checked, functions: ticked("tools").filter(Boolean), files: ticked("files"),
+  };
+}
+
+async function upload(path, token, file) {
+  const form = new FormData();
+  form.append("file", file, file.name);
+  const response = await fetch(`${path}/files`, { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: form });
+  if (!response.ok) throw new Error((await response.json()).error?.message ?? `The file was not taken (${response.status}).`);
+}
