@@ -11,7 +11,7 @@ WORKERS ?= 4
 once_more = printf '\n== Once more, alone: what failed above\n' && \
 	$(venv)/pytest --need-tools -n 0 --last-failed --last-failed-no-failures none --maxfail 1 $(ARGS)
 
-.PHONY: help run playground test crash bench image test-unit check format-check lint types imports documents tree lock environments-test
+.PHONY: help run playground test crash bench image docs test-unit check format-check lint types imports documents tree lock environments-test
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -38,10 +38,13 @@ bench: environments-test  ## speed and cost beside peers, each bot on a core of 
 image: environments-test  ## build the Dockerfile without an engine, and try it: needs root, buildah, debootstrap
 	@$(venv)/python -m scripts.image_trial
 
+docs: environments-test  ## the documentation as a site, in .cache/site
+	@$(venv)/python -m scripts.docs_site
+
 test-unit: environments-test  ## the fast ring
 	@$(venv)/pytest tests/unit $(ARGS)
 
-check: format-check lint types imports documents tree  ## format, lint, types, architecture, generated pages, addresses in files
+check: format-check lint types imports documents tree docs  ## format, lint, types, architecture, generated pages, addresses in files
 
 format-check: environments-test
 	@$(venv)/ruff format --check --quiet || { $(venv)/ruff format --check; exit 1; }
