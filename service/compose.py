@@ -32,14 +32,13 @@ from adapters.openai.assistants import AssistantsBackend, nobody
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.responses_backend import ResponsesBackend
+from adapters.sandbox.code_result import CodeSandbox
 from adapters.sandbox.confined_pictures import ConfinedPictures
-from adapters.sandbox.guest_process import IsolationLevel
 from adapters.sandbox.picture_header import PictureKind
-from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.teams.authentication import Authentication
 from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
-from bot.errors import BotError, StorageError, StorageInUseError
+from bot.errors import StorageError, StorageInUseError
 from bot.file_offer import FileOffers
 from bot.forgetting import RecordedFiles, forget_conversation
 from bot.functions import FunctionDefinition, NoFunctions
@@ -61,6 +60,7 @@ from bot.ports import (
 from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
 from bot.turn_story import give_up, run_turn
+from service.code_sandbox import open_sandbox
 from service.data_dir import kept_key
 from service.file_storage import FileStorage, open_file_storage
 from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched
@@ -119,15 +119,11 @@ class TurnStores:
     usage: UsageReader
 
 
-class SandboxTooWeakError(BotError):
-    """The machine has no isolation as strong as SANDBOX_AT_LEAST demands."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """What a bot shares with its caller, and how long it may take to end."""
 
-    sandbox: Sandbox
+    sandbox: CodeSandbox
     storage: FileStorage
     drain_s: float
 
@@ -147,7 +143,7 @@ class Bot:
     assistant_id: str
     stores: TurnStores
     session: aiohttp.ClientSession
-    sandbox: Sandbox
+    sandbox: CodeSandbox
     forget: Forget
 
 
@@ -240,25 +236,8 @@ async def open_functions(settings: Settings) -> Functions:
 
 
 @asynccontextmanager
-async def open_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
-    """The sandbox in the best isolation of this machine, or one that refuses to run code and says why.
-
-    Raises SandboxTooWeakError where SANDBOX_AT_LEAST is demanded of a bot with an app id and cannot be had.
-    """
-    at_least, runs_code = settings.sandbox_at_least or IsolationLevel.LANDLOCK, settings.backend is Backend.EMBEDDED
-    sandbox = await Sandbox.open(SandboxSettings(python=settings.sandbox_python, at_least=at_least))
-    try:
-        # On another node the same settings could mean a weaker isolation, which nobody would notice for a long time.
-        if settings.is_public and settings.sandbox_at_least and runs_code and sandbox.isolation is None:
-            raise SandboxTooWeakError(sandbox.reason)
-        yield sandbox
-    finally:
-        await sandbox.close()
-
-
-@asynccontextmanager
 async def open_assistants_server(
-    settings: Settings, sandbox: Sandbox, key: Secret, *, port: int = 0, hooks: Hooks | None = None
+    settings: Settings, sandbox: CodeSandbox, key: Secret, *, port: int = 0, hooks: Hooks | None = None
 ) -> AsyncIterator[AssistantsServer]:
     """The embedded Assistants server on loopback, with the model that the settings name. Raises StorageError."""
     model = (hooks or Hooks()).wrap_model(_model(settings))
@@ -326,7 +305,7 @@ async def find_model_fault(settings: Settings) -> str | None:
 
 
 @asynccontextmanager
-async def open_client(settings: Settings, sandbox: Sandbox, hooks: Hooks) -> AsyncIterator[Client]:
+async def open_client(settings: Settings, sandbox: CodeSandbox, hooks: Hooks) -> AsyncIterator[Client]:
     """A client of the embedded server, which is started for it, or of the service that the settings name."""
     async with AsyncExitStack() as stack:
         if settings.backend is Backend.EMBEDDED:

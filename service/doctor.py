@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters.sandbox.sandbox import Sandbox
+from adapters.sandbox.code_result import CodeSandbox, SandboxError
 from adapters.teams.app_registration import Registration, check_cloud, check_registration
 from adapters.teams.bot_token import BotToken
 from adapters.teams.connector import connector_session
@@ -35,7 +35,8 @@ from adapters.teams.signing_keys import SigningKeys
 from bot.diagnosis import Finding, Status
 from bot.errors import BotError, StorageError
 from bot.media import picture_type
-from service.compose import Shared, open_sandbox
+from service.code_sandbox import open_sandbox
+from service.compose import Shared
 from service.data_dir import prepare_data_dir, room_hint
 from service.file_storage import FileStorage, open_file_storage
 from service.last_request import check_last_request, noted_address, reachable
@@ -244,7 +245,7 @@ class _Examination:
     offline: bool
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _token: BotToken | None = None
-    _sandbox: Sandbox | None = None
+    _sandbox: CodeSandbox | None = None
     _storage: FileStorage | None = None
     _address: str | None = None  # of the running service
 
@@ -358,15 +359,27 @@ class _Examination:
     async def _check_sandbox(self) -> Finding:
         if self.settings.backend is not Backend.EMBEDDED:
             return Finding.passed("the assistant's service runs the code")
+        in_pool = self.settings.dynamic_sessions is not None
+        if in_pool and self.offline:
+            return _OFFLINE
         self._sandbox = sandbox = await self.stack.enter_async_context(open_sandbox(self.settings))
         if sandbox.isolation is None:
             return Finding.failed(sandbox.reason, "docs/sandbox.md says what the sandbox needs of the machine.")
+        if in_pool:
+            try:
+                await sandbox.put("doctor", "check.txt", b"a check")
+            except SandboxError as error:
+                return Finding.failed(str(error), error.fix or "See the session pool in the Azure portal.")
         result = await sandbox.run("doctor", _PLOT)
         if not any(picture_type(image.data) for image in result.images):
             return Finding.failed(
                 f"Code runs, and draws nothing: {result.reason or result.logs[-200:] or result.status}",
-                "Make the sandbox's environment again: remove .sandbox, then run make run.",
+                "Use a session pool of container type PythonLTS."
+                if in_pool
+                else "Make the sandbox's environment again: remove .sandbox, then run make run.",
             )
+        if in_pool:
+            await sandbox.forget("doctor")
         return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}")
 
     async def _check_store(self) -> Finding:

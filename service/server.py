@@ -18,13 +18,13 @@ from httpkit.http_errors import errors_as_json
 from httpkit.http_server import listening, raise_descriptor_limit
 from httpkit.loopback import loopback_only
 from service.chat_page import LocalPage, open_local_page
+from service.code_sandbox import open_sandbox
 from service.compose import (
     Bot,
     Hooks,
     find_model_fault,
     open_assistants_server,
     open_bot,
-    open_sandbox,
     open_turn_stores,
 )
 from service.data_dir import kept_key, prepare_data_dir

@@ -31,7 +31,8 @@ from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
 from bot.turn_story import give_up, run_turn
-from service.compose import Hooks, find_assistant, link_rules, open_client, open_functions, open_sandbox
+from service.code_sandbox import open_sandbox
+from service.compose import Hooks, find_assistant, link_rules, open_client, open_functions
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.terminal_view import TerminalView

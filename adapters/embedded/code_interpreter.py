@@ -60,9 +60,9 @@ class Workspace:
         self._folder = folder
         self._held: dict[ThreadId, dict[str, FileId]] = {}  # by name: what was last put or made there
 
-    async def prepare(self, run: Run) -> list[str]:
+    async def prepare(self, run: Run, session: str) -> list[str]:
         """Lay the files of the thread that are not there yet; returns a sentence on each that could not be."""
-        if not self._engine.alive(run.thread_id):
+        if not self._engine.alive(session):
             self._held.pop(run.thread_id, None)
         held = self._held.setdefault(run.thread_id, {})
         missing = []
@@ -70,7 +70,7 @@ class Workspace:
             if held.get(name) == file_id:
                 continue
             try:
-                await self._engine.put(run.thread_id, name, await self._folder.read(file_id))
+                await self._engine.put(session, name, await self._folder.read(file_id))
             except ApiError:
                 missing.append(f"The file {name} is no longer there.")
             except SandboxError as error:
@@ -78,10 +78,15 @@ class Workspace:
             held[name] = file_id
         return missing
 
-    async def forget(self, thread_id: ThreadId) -> None:
+    async def session_of(self, thread_id: ThreadId) -> str:
+        """What the sandbox calls the session of a thread: its tenant's name comes first."""
+        thread = await self._store.transact(lambda rows: rows.find(Thread, thread_id))
+        return session_name(thread) if thread else thread_id
+
+    async def forget(self, thread: Thread) -> None:
         """End a thread's session."""
-        self._held.pop(thread_id, None)
-        await self._engine.forget(thread_id)
+        self._held.pop(thread.id, None)
+        await self._engine.forget(session_name(thread))
 
     def holds(self, thread_id: ThreadId, made: Mapping[str, FileId]) -> None:
         """Files that the session made itself need not be laid into it."""
@@ -90,6 +95,16 @@ class Workspace:
     async def products(self, thread_id: ThreadId) -> list[GeneratedFile]:
         """What code has made in a thread."""
         return await self._store.transact(lambda rows: rows.products(thread_id))
+
+
+TENANT = "tenant"
+"""The key in a thread's metadata that names whose it is, so that no session is ever another tenant's."""
+
+
+def session_name(thread: Thread) -> str:
+    """What the sandbox calls the session of a thread."""
+    tenant = thread.metadata.get(TENANT)
+    return f"{tenant}/{thread.id}" if tenant else thread.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +168,7 @@ def _code_files(resources: ToolResources | None) -> list[FileId]:
 
 
 LOGS_KEPT_CHARS = 100_000
+EXPIRED = "The session had expired, so this ran in a new one: files are there again, earlier variables are not."
 
 USER = "user"
 """The key in a run's metadata that tells users apart, so that they share the sandbox fairly."""
@@ -185,9 +201,12 @@ class CodeInterpreter:
 
     async def run(self, run: Run, call: CodeCall) -> CodeCallResult:
         """Run a call's code with the thread's files in place. Raises StoreError."""
-        missing = await self._workspace.prepare(run)
-        user = run.metadata.get(USER, "")
-        result = await self._engine.run(run.thread_id, call.code_interpreter.input, user=user)
+        session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
+        missing = await self._workspace.prepare(run, session)
+        result = await self._engine.run(session, call.code_interpreter.input, user=user)
+        if result.status is CodeStatus.EXPIRED:
+            missing = [EXPIRED, *await self._workspace.prepare(run, session)]
+            result = await self._engine.run(session, call.code_interpreter.input, user=user)
         made = await self._keep(run, call, result)
         if not result.session_lost:
             self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})

@@ -62,16 +62,16 @@ class Threads:
     async def _delete(self, request: web.Request) -> web.Response:
         id_ = request.match_info["thread_id"]
 
-        def work(rows: Rows) -> tuple[Run | None, list[str]]:
+        def work(rows: Rows) -> tuple[Thread, Run | None, list[str]]:
             thread, active = rows.get(Thread, id_), rows.active_run(id_)
             made = rows.delete_files_of(id_)
             rows.delete(thread.id)
-            return active, made
+            return thread, active, made
 
-        active, made = await self._store.transact(work)
+        thread, active, made = await self._store.transact(work)
         if active:
             self._tasks.cancel(active)
-        await self._workspace.forget(ThreadId(id_))
+        await self._workspace.forget(thread)
         for file_id in made:
             await self._folder.drop(FileId(file_id))
         return answered(deleted("thread.deleted", id_))

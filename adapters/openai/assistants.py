@@ -66,6 +66,7 @@ _MAX_PAGES: Final = 20  # of one run's messages; a service that always has more 
 _NAME: Final = "turn"  # the key of a run's name in its metadata; the value may have 512 characters
 _CHANNEL: Final = "channel"  # tells the embedded server where the answer is read
 _USER: Final = "user"  # tells it whose code takes a turn in its sandbox
+_TENANT: Final = "tenant"  # of a thread: no session of its sandbox is ever another tenant's
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _MAX_NAMES: Final = 20  # of cited files, as many as a channel shows
 _EXTRA_S: Final = 5.0  # to fetch what an answer can do without
@@ -118,7 +119,8 @@ class AssistantsBackend(Assistant):
 
         `uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
 
-        With `tells_users` a run's metadata has a pseudonym of who asks; the embedded server shares its sandbox by it.
+        With `tells_users` a run's metadata has a pseudonym of who asks, and a thread's its tenant; the embedded server
+        shares and separates its sandbox by them.
 
         With `streaming` runs are followed by their event streams at services that have them. A stream that is silent
         for `max_silence_s` is given up, and its run is polled.
@@ -147,7 +149,8 @@ class AssistantsBackend(Assistant):
     @override
     async def open_thread(self, key: ConversationKey) -> ThreadId:
         # Repeated freely: a thread whose creation was not confirmed stays empty and does no harm.
-        reply = await self._client.post(path_to("threads"), {}, repeatable=True)
+        body = {"metadata": {_TENANT: key.tenant}} if self._tells_users and key.tenant else {}
+        reply = await self._client.post(path_to("threads"), body, repeatable=True)
         return ThreadId(Fields(reply.body, "a thread").text("id"))
 
     @override

@@ -19,8 +19,8 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-from adapters.sandbox.code_result import SandboxError
-from adapters.sandbox.guest_process import GuestDescriptors, Isolation, IsolationLevel
+from adapters.sandbox.code_result import IsolationLevel, SandboxError
+from adapters.sandbox.guest_process import GuestDescriptors, Isolation
 from adapters.sandbox.seccomp import build_filter
 from adapters.sandbox.session_limits import Limits
 from adapters.sandbox.session_usage import NamespaceUsage, SessionUsage

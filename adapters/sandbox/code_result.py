@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class CodeStatus(StrEnum):
@@ -16,6 +17,7 @@ class CodeStatus(StrEnum):
     RAISED = "raised"  # the code raised; the traceback is in the logs
     TIMED_OUT = "timed_out"  # interrupted at its deadline; variables are kept if `session_lost` is false
     KILLED = "killed"  # a limit was broken or the process died; `reason` says which
+    EXPIRED = "expired"  # nothing was run: the session had ended unnoticed; put its files back and run the code again
     UNAVAILABLE = "unavailable"  # nothing was run, mostly because nothing here can isolate it; `reason` names the fix
 
 
@@ -49,7 +51,14 @@ class CodeResult:
 
 
 class SandboxError(Exception):
-    """The sandbox cannot do what was asked; the message is one sentence that a user may read."""
+    """The sandbox cannot do what was asked; the message is one sentence that a user may read.
+
+    `fix` tells an operator what to do, where that is known.
+    """
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 class GuestLostError(SandboxError):
@@ -65,3 +74,48 @@ class GuestEndedError(GuestLostError):
 
 class ProtocolViolationError(GuestLostError):
     """The guest sent something that the runner never sends: the code is forging messages."""
+
+
+class IsolationLevel(StrEnum):
+    """The kinds of isolation, the strongest first."""
+
+    DYNAMIC_SESSIONS = "dynamic-sessions"
+    BUBBLEWRAP = "bubblewrap"
+    LANDLOCK = "landlock"
+
+
+class CodeSandbox(Protocol):
+    """Runs code in sessions: on this machine, or in a pool of Azure Container Apps."""
+
+    reason: str
+    """Why no code can be run, and what would help; empty where it can."""
+
+    @property
+    def isolation(self) -> str | None:
+        """What confines the code, in words; None where nothing does."""
+        ...
+
+    @property
+    def level(self) -> IsolationLevel | None:
+        """Which kind of isolation that is."""
+        ...
+
+    def alive(self, session: str) -> bool:
+        """Whether the session's variables and files are there, as far as is known."""
+        ...
+
+    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+        """Run code in a session, which is started on first use; never raises for what the code does."""
+        ...
+
+    async def put(self, session: str, name: str, data: bytes) -> None:
+        """Write a file into the session's /mnt/data, over one of that name. Raises SandboxError, saying why not."""
+        ...
+
+    async def forget(self, session: str) -> None:
+        """End a session; its variables and files are gone."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import uuid
 
-from adapters.sandbox.code_result import SandboxError
+from adapters.sandbox.code_result import CodeSandbox, SandboxError
 from adapters.sandbox.picture_header import PictureKind, read_picture_header, without_traps
-from adapters.sandbox.sandbox import Sandbox
 from adapters.sandbox.session_limits import MB
 
 MAX_SIDE_PX = 1024
@@ -52,7 +51,7 @@ with open("/mnt/data/fitted", "wb") as file:
 class ConfinedPictures:
     """Fits pictures, each in a session of its own."""
 
-    def __init__(self, *, sandbox: Sandbox, unchanged: frozenset[PictureKind] = frozenset(PictureKind)) -> None:
+    def __init__(self, *, sandbox: CodeSandbox, unchanged: frozenset[PictureKind] = frozenset(PictureKind)) -> None:
         self._sandbox = sandbox
         self._unchanged = unchanged
 

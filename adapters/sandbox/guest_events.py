@@ -34,12 +34,14 @@ class EventReader:
         if head.get("event") != "ready":
             raise ProtocolViolationError("the first word was not `ready`")
 
-    async def read_command(self, number: int, endings: frozenset[str]) -> CommandResult:
+    async def read_command(self, number: int, endings: frozenset[str], *, max_output_bytes: int = 0) -> CommandResult:
         """Read up to the end of the command of this number, which ends in one of `endings`.
+
+        `max_output_bytes`: how much output may come among the events, where it has no pipe of its own.
 
         Raises GuestEndedError when the process ends before, ProtocolViolationError for anything forged.
         """
-        result = CommandResult(limits=self._limits)
+        result = CommandResult(limits=self._limits, output_room_bytes=max_output_bytes)
         while not result.ending:
             head = await self._head()
             if _text(head, "event") == "done":
@@ -100,12 +102,16 @@ class CommandResult:
     limits: Limits
     ending: str = ""
     reason: str = ""
+    output_room_bytes: int = 0  # for the output, which comes once
+    output: bytes = b""
     images: list[GuestImage] = field(default_factory=list)
     files: list[GuestFile] = field(default_factory=list)
 
     def max_body_bytes(self, event: str) -> int:
         """Return how long the next body of this kind may be. Raises ProtocolViolationError when there is no next."""
         limits = self.limits
+        if event == "output" and not self.output:
+            return self.output_room_bytes
         if event == "image" and len(self.images) < limits.image_count:
             return limits.image_total_bytes - sum(len(image.data) for image in self.images)
         if event == "file" and len(self.files) < limits.result_file_count:
@@ -115,7 +121,9 @@ class CommandResult:
     def add(self, event: str, body: bytes, *, name: str, alt_text: str) -> None:
         """Take an image or a file. Raises ProtocolViolationError when an image is not a PNG."""
         alt_text = printable(alt_text)
-        if event == "file":
+        if event == "output":
+            self.output = body
+        elif event == "file":
             own_name = unlike(plain_name(name), {file.name for file in self.files})
             self.files.append(GuestFile(name=own_name, data=body, alt_text=alt_text))
         elif picture_type(body) == "image/png":

@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 
-from adapters.sandbox.code_result import GuestEndedError, GuestLostError, SandboxError
+from adapters.sandbox.code_result import GuestEndedError, GuestLostError, IsolationLevel, SandboxError
 from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
 from adapters.sandbox.output import OutputPipe
@@ -47,13 +46,6 @@ class GuestDescriptors:
     event_fd: int  # what the runner says
     info_fd: int  # what the outermost process says of itself: JSON, with "child-pid" for the first process inside
     filter_fd: int  # the filter of system calls
-
-
-class IsolationLevel(StrEnum):
-    """The kinds of isolation, the strongest first."""
-
-    BUBBLEWRAP = "bubblewrap"
-    LANDLOCK = "landlock"
 
 
 class Isolation(Protocol):

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.sandbox.bubblewrap import SPARE_UID, Bubblewrap, Interpreter, inspect_interpreter
-from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
+from adapters.sandbox.code_result import CodeResult, CodeStatus, IsolationLevel, SandboxError
 from adapters.sandbox.escape_probes import escape_probes, successful_probes
-from adapters.sandbox.guest_process import Isolation, IsolationLevel
+from adapters.sandbox.guest_process import Isolation
 from adapters.sandbox.landlock import Landlock
 from adapters.sandbox.session import Session
 from adapters.sandbox.session_limits import Limits
@@ -70,6 +70,9 @@ def _isolations(
     interpreter: Interpreter, bwrap: Path | None, mark: str, at_least: IsolationLevel, failures: list[str]
 ) -> Iterator[Isolation]:
     """Yield all that may be used, the strongest first; what is missing on this machine is added to the failures."""
+    if at_least is IsolationLevel.DYNAMIC_SESSIONS:
+        failures.append("SANDBOX_AT_LEAST permits nothing weaker than dynamic sessions of Azure Container Apps")
+        return
     found = list(candidates(interpreter, bwrap, mark))
     if not found:
         failures.append("bubblewrap is not installed")

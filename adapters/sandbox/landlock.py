@@ -31,8 +31,8 @@ from adapters.sandbox.bubblewrap import (
     guest_limits,
     math_threads,
 )
-from adapters.sandbox.code_result import SandboxError
-from adapters.sandbox.guest_process import GuestDescriptors, Isolation, IsolationLevel
+from adapters.sandbox.code_result import IsolationLevel, SandboxError
+from adapters.sandbox.guest_process import GuestDescriptors, Isolation
 from adapters.sandbox.landlock_guard import landlock_version
 from adapters.sandbox.process_tree import task_count
 from adapters.sandbox.seccomp import build_filter

@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
+from typing_extensions import override
+
+from adapters.sandbox.code_result import CodeResult, CodeSandbox, CodeStatus, IsolationLevel, SandboxError
 from adapters.sandbox.fair_slots import FairSlots
-from adapters.sandbox.guest_process import Isolation, IsolationLevel
+from adapters.sandbox.guest_process import Isolation
 from adapters.sandbox.isolation import IsolationResult, select_isolation
 from adapters.sandbox.orphan_guard import OrphanGuard
 from adapters.sandbox.session import Session
@@ -51,7 +53,7 @@ class SandboxSettings:
     idle_s: float = 25 * 60.0  # a session that nobody used for so long is ended
 
 
-class Sandbox:
+class Sandbox(CodeSandbox):
     """All sessions of this service.
 
     `reason` is empty where code can be run; else it says why not and what would help, in words for a person.
@@ -83,20 +85,24 @@ class Sandbox:
         return sandbox
 
     @property
+    @override
     def isolation(self) -> str | None:
         """What confines the code, in words; None where nothing does."""
         return self._isolation.name if self._isolation else None
 
     @property
+    @override
     def level(self) -> IsolationLevel | None:
         """Which kind of isolation that is."""
         return self._isolation.level if self._isolation else None
 
+    @override
     def alive(self, session: str) -> bool:
         """Whether the session's variables and files are there; if not, the next run starts with none."""
         slot = self._slots_by_name.get(session)
         return slot is not None and slot.session is not None and slot.session.alive
 
+    @override
     async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
         """Run code in a session, which is started on first use; runs of one session follow one another.
 
@@ -122,6 +128,7 @@ class Sandbox:
         log.info("code ran", extra=ended)
         return result
 
+    @override
     async def put(self, session: str, name: str, data: bytes) -> None:
         """Write a file into the session's /mnt/data, over one of that name. Raises SandboxError, saying why not."""
         if self._isolation is None:
@@ -133,10 +140,12 @@ class Sandbox:
         async with self._entered(session, self._isolation) as entered:
             await entered.put(name, data)
 
+    @override
     async def forget(self, session: str) -> None:
         """End a session, also in the middle of a run; its variables and files are gone."""
         await self._end(session, FORGOTTEN)
 
+    @override
     async def close(self) -> None:
         """End every session and wait for that. Later calls are answered that the service is stopping."""
         self._isolation, self.reason = None, CLOSED

@@ -114,7 +114,7 @@ class Session:
                 raise GuestLostError(f"The code ran longer than {deadline_s:g} s and ended only by being killed.")
             if running.result().ending == "exhausted":
                 raise GuestLostError("The code left too many files open; its session was ended.")
-            return _result(running.result(), guest.output.take(), deadline_s)
+            return result_of(running.result(), guest.output.take(), deadline_s)
         finally:
             running.cancel()
             await asyncio.wait({running})
@@ -188,7 +188,8 @@ class Session:
         self.kill(f"The code printed more than {in_words(self._limits.output_bytes)} and was stopped.")
 
 
-def _result(result: CommandResult, logs: str, deadline_s: float) -> CodeResult:
+def result_of(result: CommandResult, logs: str, deadline_s: float) -> CodeResult:
+    """What a caller of the sandbox gets of a run that came to an end, and was not killed."""
     status, reason = {
         "ok": (CodeStatus.OK, ""),
         "raised": (CodeStatus.RAISED, "The code raised an exception."),

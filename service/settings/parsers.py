@@ -41,6 +41,13 @@ class Backend(StrEnum):
     ASSISTANTS = "assistants"
 
 
+class SandboxKind(StrEnum):
+    """Where the assistant's code runs."""
+
+    LOCAL = "local"
+    DYNAMIC_SESSIONS = "dynamic-sessions"
+
+
 class AppType(StrEnum):
     """How the bot is registered, in Bot Framework's own words."""
 

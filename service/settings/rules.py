@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from adapters.sandbox.code_result import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES
 from service.settings import table
-from service.settings.parsers import AppType, Backend, is_loopback_host
+from service.settings.parsers import AppType, Backend, SandboxKind, is_loopback_host
 from service.settings.sources import Mistake, Reading
 from service.settings.table import AZURE_AI, AZURE_OPENAI, Setting
 
@@ -28,6 +29,7 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
     yield from _check_model_service(reading, backend)
     yield from _check_storage(reading, backend)
     yield from _check_functions(reading, backend)
+    yield from _check_sandbox(reading, backend)
     match backend:
         case Backend.EMBEDDED:
             yield from _check_embedded(reading)
@@ -206,6 +208,23 @@ def _check_functions(reading: Reading, backend: Backend | None) -> Iterator[Mist
             "of Ollama; `teamsbot functions` tries functions without a model",
             example="OPENAI_BASE_URL=http://127.0.0.1:11434/v1",
         )
+
+
+def _check_sandbox(reading: Reading, backend: Backend | None) -> Iterator[Mistake]:
+    endpoint = table.DYNAMIC_SESSIONS_ENDPOINT
+    try:
+        kind, at_least = reading.optional(table.SANDBOX), reading.optional(table.SANDBOX_AT_LEAST)
+    except ValueError:  # already among the mistakes of the reading
+        return
+    if reading.has(endpoint):
+        if backend in (Backend.RESPONSES, Backend.ASSISTANTS):
+            yield _wrong(reading, endpoint, f"would have no effect: the service of {backend} runs the code itself")
+        elif kind is SandboxKind.LOCAL:
+            yield _wrong(reading, endpoint, "would have no effect: SANDBOX is local")
+    elif kind is SandboxKind.DYNAMIC_SESSIONS:
+        yield _missing(endpoint, "must be the management endpoint of the session pool, because of SANDBOX")
+    elif at_least is IsolationLevel.DYNAMIC_SESSIONS:
+        yield _missing(endpoint, "must be the management endpoint of a session pool, because of SANDBOX_AT_LEAST")
 
 
 def _check_embedded(reading: Reading) -> Iterator[Mistake]:

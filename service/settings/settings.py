@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.sandbox.guest_process import IsolationLevel
+from adapters.sandbox.code_result import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
 from bot.limits import Limits
 from bot.reply import Extras
@@ -194,6 +194,7 @@ class Settings:
     endpoint: ModelEndpoint | None
     sandbox_python: Path
     sandbox_at_least: IsolationLevel | None  # as demanded in so many words
+    dynamic_sessions: str | None  # the endpoint of the pool in which code runs; None: it runs on this machine
     run_deadline_s: float
     limits: Limits
     functions: FunctionsSettings | None
@@ -241,6 +242,7 @@ class Settings:
             endpoint=_endpoint(reading),
             sandbox_python=reading.optional(table.TEAMSBOT_SANDBOX_PYTHON) or table.default_sandbox_python(),
             sandbox_at_least=reading.optional(table.SANDBOX_AT_LEAST),
+            dynamic_sessions=reading.optional(table.DYNAMIC_SESSIONS_ENDPOINT),
             run_deadline_s=reading.value(table.TEAMSBOT_RUN_DEADLINE_S),
             limits=_limits(reading),
             functions=_functions(reading, environ),

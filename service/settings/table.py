@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from adapters.sandbox.guest_process import IsolationLevel
+from adapters.sandbox.code_result import IsolationLevel
 from service.settings import parsers
-from service.settings.parsers import AppType, Backend, CloudName, LogFormat, LogLevel
+from service.settings.parsers import AppType, Backend, CloudName, LogFormat, LogLevel, SandboxKind
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -279,10 +279,22 @@ TEAMSBOT_SANDBOX_PYTHON: Final = Setting(
     "Python of the environment in which the assistant's code runs (numpy, matplotlib and the like). It names a "
     "program, so it is taken from the environment only, not from .env.",
     default_doc=".sandbox/bin/python beside the service's own environment", environment_only=True)
+SANDBOX: Final = Setting(
+    "SANDBOX", parsers.one_of(SandboxKind), None, "dynamic-sessions",
+    "Where the assistant's code runs with `ASSISTANT_BACKEND=embedded`: `local`, isolated on this machine, or "
+    "`dynamic-sessions`, in virtual machines of Azure Container Apps: for people whom you do not know.",
+    default_doc="dynamic-sessions with DYNAMIC_SESSIONS_ENDPOINT, else local")
+DYNAMIC_SESSIONS_ENDPOINT: Final = Setting(
+    "DYNAMIC_SESSIONS_ENDPOINT", parsers.secure_url, None,
+    "https://westeurope.dynamicsessions.io/subscriptions/99999999-8888-7777-6666-555555555555/resourceGroups/bot"
+    "/sessionPools/bot-code",
+    "Management endpoint of the pool of sessions (Python code interpreter). The bot proves itself by the credential of "
+    "its app registration, without one by the identity of this process; it needs the role Azure ContainerApps Session "
+    "Executor on the pool.")
 SANDBOX_AT_LEAST: Final = Setting(
     "SANDBOX_AT_LEAST", parsers.one_of(IsolationLevel), None, "bubblewrap",
-    "Weakest isolation in which code may be run: `bubblewrap`, or `landlock`, which also works in most containers. "
-    "Below it no code is run, and a bot with an app id refuses to start.",
+    "Weakest isolation in which code may be run: `dynamic-sessions`, `bubblewrap`, or `landlock`, which also works in "
+    "most containers. Below it no code is run, and a bot with an app id refuses to start.",
     default_doc="`landlock`, and a bot with an app id starts without code if that is missing too")
 TEAMSBOT_RUN_DEADLINE_S: Final = Setting(
     "TEAMSBOT_RUN_DEADLINE_S", parsers.duration_s, "600", "600",
@@ -366,6 +378,7 @@ LINKS: Final = (LINK_SIGNING_KEY, LINK_LIFETIME_S, LINK_HOSTS)
 CHAT: Final = (CHAT_PAGE, CHAT_PAGE_PORT)
 AZURE_OPENAI: Final = (AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY, AZURE_OPENAI_API_VERSION)
 AZURE_AI: Final = (AZURE_AI_PROJECT_ENDPOINT, AZURE_AI_AGENT_NAME)
+RUNNING_CODE: Final = (SANDBOX, DYNAMIC_SESSIONS_ENDPOINT, SANDBOX_AT_LEAST, TEAMSBOT_SANDBOX_PYTHON)
 AZURE_STORAGE: Final = (AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT_URL, AZURE_STORAGE_CONTAINER)
 
 TEAMS_APP: Final = (
@@ -397,7 +410,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
         *AZURE_OPENAI,
         *AZURE_AI,
     ),
-    "Running code": (TEAMSBOT_SANDBOX_PYTHON, SANDBOX_AT_LEAST, TEAMSBOT_RUN_DEADLINE_S),
+    "Running code": (*RUNNING_CODE, TEAMSBOT_RUN_DEADLINE_S),
     "Functions of your own": (FUNCTIONS_DIR, FUNCTIONS_TIMEOUT_S),
     "Limits": (LIMIT_QUESTIONS, LIMIT_TOKENS, LIMIT_TENANT_QUESTIONS, LIMIT_TENANT_TOKENS),
     "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,

@@ -12,16 +12,20 @@ import socket
 import sqlite3
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 
-from adapters.sandbox.code_result import CodeResult, SandboxError
-from adapters.sandbox.guest_process import IsolationLevel
+from adapters.sandbox.code_result import CodeResult, CodeSandbox, IsolationLevel, SandboxError
+from adapters.sandbox.dynamic_sessions import DynamicSessions
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.sandbox.session_limits import MB, Limits
+from adapters.sandbox.session_pool import SessionPool
+from tests.support.dynamic_sessions_service import TOKEN, DynamicSessionsService
 
 SECRET = "canary-7f3a91"
 
@@ -38,10 +42,9 @@ LIMITS = Limits(
 
 async def main() -> None:
     """Serve until standard input ends."""
-    at_least = IsolationLevel(sys.argv[2])
-    settings = SandboxSettings(python=Path(sys.argv[1]), limits=LIMITS, max_running=4, at_least=at_least)
-    sandbox = await Sandbox.open(settings)
-    with tempfile.TemporaryDirectory(prefix="teamsbot-host-") as folder:
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="teamsbot-host-"))
+        sandbox = await _opened(stack, folder)
         targets = await _set_up_targets(folder)
         _say({"isolation": sandbox.isolation, "reason": sandbox.reason, "targets": targets})
         answering = set()
@@ -52,7 +55,25 @@ async def main() -> None:
         await sandbox.close()
 
 
-async def _answer(sandbox: Sandbox, request: dict[str, Any]) -> None:
+async def _opened(stack: AsyncExitStack, folder: str) -> CodeSandbox:
+    python, at_least = Path(sys.argv[1]), IsolationLevel(sys.argv[2])
+    if at_least is not IsolationLevel.DYNAMIC_SESSIONS:
+        return await Sandbox.open(SandboxSettings(python=python, limits=LIMITS, max_running=4, at_least=at_least))
+    service = await stack.enter_async_context(DynamicSessionsService(Path(folder) / "pool", python))
+    http = await stack.enter_async_context(aiohttp.ClientSession())
+    pool = SessionPool(endpoint=service.endpoint, token=_Token(), http=http)
+    return DynamicSessions(pool=pool, key=os.urandom(32), limits=LIMITS)
+
+
+class _Token:
+    async def get(self) -> str:
+        return TOKEN
+
+    async def renew(self, refused: str) -> str:
+        return refused
+
+
+async def _answer(sandbox: CodeSandbox, request: dict[str, Any]) -> None:
     session = request.get("session", "")
     answer: Any = None
     match request["do"]:

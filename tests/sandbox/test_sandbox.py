@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from adapters.sandbox import session_watch
-from adapters.sandbox.code_result import CodeStatus, SandboxError
-from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess, IsolationLevel
+from adapters.sandbox.code_result import CodeStatus, IsolationLevel, SandboxError
+from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.sandbox.session_limits import MB, Limits
 from adapters.sandbox.session_usage import SessionUsage

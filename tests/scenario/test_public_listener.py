@@ -18,7 +18,8 @@ from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
 from httpkit.http_server import listening
 from service import server
-from service.compose import Bot, SandboxTooWeakError
+from service.code_sandbox import SandboxTooWeakError
+from service.compose import Bot
 from service.greeting import Started
 from service.listen_socket import url_of
 from service.settings import Settings

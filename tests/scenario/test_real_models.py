@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from service.compose import open_assistants_server, open_sandbox
+from service.code_sandbox import open_sandbox
+from service.compose import open_assistants_server
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.settings.secret import Secret

@@ -11,6 +11,7 @@ import linecache
 import os
 import signal
 import sys
+import threading
 import tokenize
 import traceback
 import warnings
@@ -36,10 +37,12 @@ class Attempt:
         self.status = OK
 
     def __enter__(self) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         if error is not None and not _is_quiet_exit(error):
             self.status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else RAISED
             _print_exception(error)

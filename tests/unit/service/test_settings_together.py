@@ -296,3 +296,30 @@ def test_limits_are_for_companies_unless_they_are_set() -> None:
     assert read == Limits(tokens_per_day=5, tenant_tokens_per_day=7)
     with pytest.raises(SettingsError, match="must be a whole number above 0, or off"):
         Settings.read({"LIMIT_TOKENS_PER_DAY": "0"}, NO_FILE)
+
+
+POOL = "https://westeurope.dynamicsessions.io/subscriptions/s/resourceGroups/r/sessionPools/p"
+
+
+def test_an_endpoint_alone_puts_code_into_dynamic_sessions() -> None:
+    assert read(DYNAMIC_SESSIONS_ENDPOINT=POOL).dynamic_sessions == POOL
+    assert read(DYNAMIC_SESSIONS_ENDPOINT=POOL, SANDBOX="dynamic-sessions").dynamic_sessions == POOL
+    assert read().dynamic_sessions is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"SANDBOX": "dynamic-sessions"}, "DYNAMIC_SESSIONS_ENDPOINT must be the management endpoint"),
+        ({"SANDBOX_AT_LEAST": "dynamic-sessions"}, "because of SANDBOX_AT_LEAST"),
+        ({"SANDBOX": "local", "DYNAMIC_SESSIONS_ENDPOINT": POOL}, "would have no effect: SANDBOX is local"),
+        ({"DYNAMIC_SESSIONS_ENDPOINT": "http://pool.example.com"}, "must begin with https://"),
+        (
+            {**RESPONSES, "OPENAI_API_KEY": "k", "MODEL": "m", "DYNAMIC_SESSIONS_ENDPOINT": POOL},
+            "the service of responses runs the code itself",
+        ),
+    ],
+)
+def test_settings_of_dynamic_sessions_that_do_not_fit_together(environ: dict[str, str], told: str) -> None:
+    [mistake] = mistakes(**environ)
+    assert told in mistake
