@@ -174,6 +174,12 @@ def _write(path: Path, data: bytes) -> None:
 class GivenPaths(IncomingFiles):
     """A person's own files, read from their paths when the question is asked."""
 
+    looks_for_more = False
+
+    @override
+    async def listed(self, pointer: Attachment, reference: ConversationReference) -> tuple[Attachment, ...]:
+        return ()
+
     @override
     @asynccontextmanager
     async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:

@@ -14,6 +14,10 @@ MAX_FILE_BYTES: Final = 50_000_000
 PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".json", ".txt", ".md", ".pdf", *PICTURE_ENDINGS)
 
+POINTER: Final = "reference"
+POSSIBLE_POINTER: Final = "reference, if any"
+"""Content types of what is no file: the message has files, or may have, and the channel's service knows which."""
+
 TAKEN: Final = N_("tables (csv, tsv, xlsx), text (txt, md, json), pdf, and pictures (png, jpeg, gif, webp)")
 
 
@@ -25,6 +29,11 @@ class Attachment:
     url: str  # where the channel keeps it; only the channel's own adapter opens it
     content_type: str = ""  # what the channel says it is, which need not be true
     size_bytes: int | None = None  # where the channel says it
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether this is no file: `IncomingFiles.listed` finds the files in its place."""
+        return self.content_type in (POINTER, POSSIBLE_POINTER)
 
 
 def objection_to(attachments: Sequence[Attachment]) -> str | None:

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.answer import FileRef
-from bot.attachments import ENDINGS, MAX_FILES, PICTURE_ENDINGS, Attachment, cannot_read, objection_to, too_many
+from bot.attachments import (
+    ENDINGS,
+    MAX_FILES,
+    PICTURE_ENDINGS,
+    POINTER,
+    Attachment,
+    cannot_read,
+    objection_to,
+    too_many,
+)
 from bot.errors import AttachmentError
 from bot.file_names import ending_of, unlike, with_ending
 from bot.media import ending_by_content
@@ -45,27 +54,53 @@ async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant)
     """
     message = turn.message
     uploaded: list[UploadedFile] = []
-    refusals = [too_many()] if len(message.attachments) > MAX_FILES else []
+    attachments, refusals = await _listed(turn, incoming)
+    if len(attachments) > MAX_FILES:
+        refusals.append(too_many())
 
     async def bring(index: int, upload: Callable[[Container[str]], Awaitable[UploadedFile]]) -> None:
         names = {each.name for each in uploaded}
         file: Any = await turn.step(StepKey(StepKind.FILE, index), partial(_tried, upload, names))
         if isinstance(file, list):  # as version 0.1.0 recorded it
-            file = {"ref": file[0], "name": message.attachments[index].name, "is_picture": file[1]}
+            file = {"ref": file[0], "name": attachments[index].name, "is_picture": file[1]}
         if "left_out" in file:
             refusals.append(file["left_out"])
         else:
             name, is_picture = file["name"], file["is_picture"]
             uploaded.append(UploadedFile(ref=FileRef(file["ref"]), name=name, is_picture=is_picture))
 
-    for index, attachment in enumerate(message.attachments[:MAX_FILES]):
+    for index, attachment in enumerate(attachments[:MAX_FILES]):
         await bring(index, partial(_fetched, attachment, turn, incoming, assistant))
     text = message.text
     if len(text) > MAX_PASTED_CHARS:
-        await bring(len(message.attachments), partial(_pasted, text, assistant))
+        await bring(len(attachments), partial(_pasted, text, assistant))
         whole = f"{len(text):,} characters in all, attached as {uploaded[-1].name}"
         text = f"{text[:_BEGINNING_CHARS]} ...\n\n[{whole}]"
     return GivenFiles(text=text, uploaded=tuple(uploaded), refusals=tuple(refusals))
+
+
+async def _listed(turn: Turn, incoming: IncomingFiles) -> tuple[list[Attachment], list[str]]:
+    """The message's files, with those that its pointers lead to, and a sentence for each pointer that leads nowhere."""
+    files: list[Attachment] = []
+    refusals: list[str] = []
+    for index, attachment in enumerate(turn.message.attachments):
+        if not attachment.is_pointer:
+            files.append(attachment)
+        elif incoming.looks_for_more or attachment.content_type == POINTER:
+            # Written down, for the indices of the files below are those of this list.
+            look = partial(_looked_up, attachment, turn, incoming)
+            found: dict[str, Any] = await turn.step(StepKey(StepKind.LISTED, index), look)
+            files.extend(Attachment(**file) for file in found.get("files", ()))
+            refusals.extend(filter(None, (found.get("left_out"),)))
+    return files, refusals
+
+
+async def _looked_up(attachment: Attachment, turn: Turn, incoming: IncomingFiles) -> dict[str, Any]:
+    try:
+        found = await incoming.listed(attachment, turn.message.reference)
+    except AttachmentError as error:
+        return {"left_out": error.apology}
+    return {"files": [{"name": file.name, "url": file.url, "content_type": file.content_type} for file in found]}
 
 
 async def _tried(upload: Callable[[Container[str]], Awaitable[UploadedFile]], names: Container[str]) -> dict[str, Any]:

@@ -120,6 +120,15 @@ class Functions(Protocol):
 class IncomingFiles(Protocol):
     """The way to the files that come with messages. Raises AttachmentError, StorageError and nothing else."""
 
+    @property
+    def looks_for_more(self) -> bool:
+        """Whether `listed` can find files where a message does not say that there are any."""
+        ...
+
+    async def listed(self, pointer: Attachment, reference: ConversationReference) -> tuple[Attachment, ...]:
+        """The files in the place of an attachment that `is_pointer`, as the channel's service names them."""
+        ...
+
     def opened(self, attachment: Attachment, reference: ConversationReference) -> AbstractAsyncContextManager[Path]:
         """The file on this disk, within the limit of size, for as long as the context lasts.
 

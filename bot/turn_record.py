@@ -32,6 +32,7 @@ class StepKind(StrEnum):
     """What a step does. The values are stored."""
 
     FILE = "file"  # bring the attachment of this index to the assistant's service
+    LISTED = "listed"  # ask the channel's service which files the attachment of this index points to
     FILES = "files"  # put the files of a message without words into the thread in `reference`
     RUN = "run"  # start a run in the thread in `reference`; index 1 is the run after a failed one
     TOOLS = "tools"  # give a run the tool outputs of the round of this index; `reference` is the first run of its chain

@@ -38,7 +38,7 @@ from bot.errors import (
     StorageError,
     ThreadGoneError,
 )
-from bot.given_files import bring_files
+from bot.given_files import GivenFiles, bring_files
 from bot.history import PastTurn, shortened
 from bot.language import _, number
 from bot.limits import objection_of_limits
@@ -180,11 +180,15 @@ def _own_answer(turn: Turn) -> str | None:
     """What the bot says to a message that is none for the assistant; None if it is one."""
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
-        return _(sentences.HINT).format(example=_(sentences.STARTERS[0]))
+        return _hint()
     if len(text) > MAX_TEXT_CHARS:
         sentence = _("Your message has {count} characters; I can read at most {limit}.")
         return sentence.format(count=number(len(text)), limit=number(MAX_TEXT_CHARS))
     return None
+
+
+def _hint() -> str:
+    return _(sentences.HINT).format(example=_(sentences.STARTERS[0]))
 
 
 async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
@@ -208,7 +212,8 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
             except ThreadGoneError:
                 await _note(turn, (await _new_thread(turn, outside))[0], ask, outside)
         asked_back = [what_to_do_with([file.name for file in given.uploaded])] if given.uploaded else []
-        return say("\n\n".join((*given.refusals, *asked_back)))
+        sentences_said = (*given.refusals, *asked_back) or (_hint(),)
+        return say("\n\n".join(sentences_said))
     try:
         thread, past = await _thread(turn, outside)
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
@@ -219,16 +224,16 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
         thread, past = await _new_thread(turn, outside)
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
         shown = started_afresh(answer, knows_past=bool(past))
-    await _keep_past(turn, answer, outside)
+    await _keep_past(turn, given, answer, outside)
     return _below(given.refusals, await outside.writer.write(shown, message.key, alone=alone))
 
 
-async def _keep_past(turn: Turn, answer: Answer, outside: Outside) -> None:
+async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, outside: Outside) -> None:
     """Keep what was said, for a thread that is opened later; the answer does not depend on it."""
     past = PastTurn(
         question=shortened(turn.message.text),
         answer=shortened(readable(answer.text)),
-        given=tuple(attachment.name for attachment in turn.message.attachments),
+        given=tuple(file.name for file in given.uploaded),
         made=tuple(file.name for file in answer.files),
     )
     try:

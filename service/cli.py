@@ -354,6 +354,7 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
         public_url=settings.public_url,
         starters=STARTERS,
         reads_all=settings.max_context > 0,
+        reads_files=settings.teams is not None and settings.teams.reads_shared_files,
     )
     try:
         path = write_package(facts, Stage(stage), out)

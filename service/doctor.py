@@ -31,6 +31,7 @@ from adapters.sandbox.code_result import CodeSandbox, SandboxError
 from adapters.teams.app_registration import Registration, check_cloud, check_registration
 from adapters.teams.bot_token import BotToken
 from adapters.teams.connector import connector_session
+from adapters.teams.graph_files import check_graph
 from adapters.teams.signing_keys import SigningKeys
 from bot.diagnosis import Finding, Status
 from bot.errors import BotError, StorageError
@@ -80,6 +81,7 @@ NAMES: Final = (
     "cloud",
     "token",
     "registration",
+    "graph",
     "package",
     "keys",
     "model",
@@ -261,6 +263,7 @@ class _Examination:
             Check(name="cloud", run=self._check_cloud, deadline_s=6),
             Check(name="token", run=self._check_token, deadline_s=10),
             Check(name="registration", run=self._check_registration, deadline_s=15, needs=("token",)),
+            Check(name="graph", run=self._check_graph, deadline_s=15, needs=("token",)),
             Check(name="package", run=self._check_package, deadline_s=3),
             Check(name="keys", run=self._check_keys, deadline_s=8),
             Check(name="model", run=self._check_model, deadline_s=13),
@@ -330,16 +333,30 @@ class _Examination:
             serves_other_tenants=tenants is None or bool(tenants - {teams.login_tenant}),
         )
         graph_url = teams.cloud.graph_url
-        async with open_bot_token(self.settings, scope=f"{graph_url}/.default") as token:
+        async with open_bot_token(self.settings, scope=teams.cloud.graph_scope) as token:
             if token is None:
                 return _NO_APP
             return await check_registration(registration, graph_url=graph_url, token=token)
+
+    async def _check_graph(self) -> Finding:
+        teams = self.settings.teams
+        if teams is None:
+            return _NO_APP
+        if not teams.reads_shared_files:
+            return Finding.skipped("GRAPH_FILES is off: files of channels and group chats are not read")
+        if self.offline:
+            return _OFFLINE
+        async with open_bot_token(self.settings, scope=teams.cloud.graph_scope) as token:
+            if token is None:
+                return _NO_APP
+            return await check_graph(teams.cloud.graph_url, token, teams.app_id)
 
     async def _check_package(self) -> Finding:
         teams = self.settings.teams
         if teams is None:
             return _NO_APP
-        return await asyncio.to_thread(check_packages, Path.cwd(), teams.app_id, self.settings.public_url)
+        look = partial(check_packages, Path.cwd(), teams.app_id, self.settings.public_url)
+        return await asyncio.to_thread(look, reads_messages=teams.reads_shared_files or self.settings.max_context > 0)
 
     async def _check_keys(self) -> Finding:
         teams = self.settings.teams

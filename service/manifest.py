@@ -38,6 +38,14 @@ _READS_ALL = {
     "de": " Er liest auch Nachrichten, in denen er nicht erwähnt wird, als Zusammenhang der nächsten Frage.",
     "nl": " Hij leest ook berichten waarin hij niet wordt vermeld, als context van de volgende vraag.",
 }
+_READS_FILES = {
+    "en": " It gets all messages of the teams and chats that it is added to, and reads those that mention it, with "
+    "their files.",
+    "de": " Er erhält alle Nachrichten der Teams und Chats, zu denen er hinzugefügt wird, und liest die, in denen er "
+    "erwähnt wird, mit ihren Dateien.",
+    "nl": " Hij ontvangt alle berichten van de teams en chats waaraan hij is toegevoegd en leest die waarin hij wordt "
+    "vermeld, met hun bestanden.",
+}
 _MAX_MANIFEST_BYTES = 1_000_000
 _MAKE_AGAIN = "Run `teamsbot manifest` again, raise TEAMS_APP_VERSION, and upload the package in Teams."
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content makes the same zip
@@ -59,7 +67,8 @@ class ManifestError(BotError):
 class AppFacts:
     """What the template is filled with. `starters` are questions that Teams offers in an empty chat.
 
-    `reads_all`: the bot is to get messages that do not mention it, which the owner of a team or chat consents to.
+    `reads_all`: the bot is to read messages that do not mention it, which the owner of a team or chat consents to;
+    `reads_files`: the files of those that do, which needs the same consent.
     """
 
     app_id: str
@@ -72,6 +81,7 @@ class AppFacts:
     public_url: str | None
     starters: Sequence[str]
     reads_all: bool = False
+    reads_files: bool = False
 
 
 def write_package(facts: AppFacts, stage: Stage, folder: Path) -> Path:
@@ -89,8 +99,8 @@ def write_package(facts: AppFacts, stage: Stage, folder: Path) -> Path:
     return path
 
 
-def check_packages(folder: Path, app_id: str, public_url: str | None) -> Finding:
-    """Whether the app packages in a folder are of this bot."""
+def check_packages(folder: Path, app_id: str, public_url: str | None, *, reads_messages: bool = False) -> Finding:
+    """Whether the app packages in a folder are of this bot, and ask for the consent that it needs."""
     paths = sorted(folder.glob("teamsbot-*.zip"))
     for path in paths:
         try:
@@ -98,6 +108,7 @@ def check_packages(folder: Path, app_id: str, public_url: str | None) -> Finding
                 manifest = json.loads(file.read(_MAX_MANIFEST_BYTES))
             bot_ids = [str(bot["botId"]).lower() for bot in manifest["bots"]]
             domains = manifest.get("validDomains", [])
+            asks_consent = "resourceSpecific" in json.dumps(manifest.get("authorization"))
         except (OSError, BadZipFile, KeyError, TypeError, ValueError):
             return Finding.failed(f"{path.name} is no app package for a bot.", _MAKE_AGAIN)
         if bot_ids != [app_id]:
@@ -106,6 +117,9 @@ def check_packages(folder: Path, app_id: str, public_url: str | None) -> Finding
             )
         if public_url is not None and urlsplit(public_url).hostname not in domains:
             return Finding.warned(f"{path.name} does not name the host of PUBLIC_URL.", _MAKE_AGAIN)
+        if reads_messages and not asks_consent:
+            why = "it was made before GRAPH_FILES or CONTEXT_MESSAGES was set"
+            return Finding.warned(f"{path.name} does not ask to read messages: {why}.", _MAKE_AGAIN)
     if not paths:
         return Finding.skipped("there is no app package here; `teamsbot manifest` makes one")
     return Finding.passed(f"{', '.join(path.name for path in paths)}: for this bot")
@@ -131,11 +145,13 @@ def package_files(facts: AppFacts, stage: Stage) -> dict[str, bytes]:
     if facts.public_url is not None:
         manifest["validDomains"] = [urlsplit(facts.public_url).hostname]
     languages = {tag: _language(tag, values, commands) for tag in _LANGUAGES}
-    if facts.reads_all:
+    if facts.reads_all or facts.reads_files:
         manifest |= _consent(facts.app_id)
-        manifest["description"]["full"] += _READS_ALL["en"]
-        for tag, strings in languages.items():
-            strings["description.full"] += _READS_ALL[tag]
+    for reads, said in ((facts.reads_files, _READS_FILES), (facts.reads_all, _READS_ALL)):
+        if reads:
+            manifest["description"]["full"] += said["en"]
+            for tag, strings in languages.items():
+                strings["description.full"] += said[tag]
     if len(name) > _MAX_NAME_CHARS:
         raise ManifestError(
             f"Teams shows at most {_MAX_NAME_CHARS} characters of a name. Set TEAMS_APP_NAME to a shorter one."

@@ -16,11 +16,12 @@ from typing_extensions import override
 from adapters.teams.access_list import AccessList
 from adapters.teams.authentication import Authentication, LoopbackAuthentication, OnVerdict, TokenAuthentication
 from adapters.teams.bot_token import BotToken, TokenCredential
-from adapters.teams.channel import TeamsChannel
+from adapters.teams.channel import TeamsChannel, group_of_team
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.file_places import FilePlaces
 from adapters.teams.file_uploads import TeamsUploads
-from adapters.teams.incoming_files import EgressSessions, TeamsFiles
+from adapters.teams.graph_files import GraphFiles, GroupOf
+from adapters.teams.incoming_files import RETRY_PAUSES_S, EgressSessions, TeamsFiles
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
@@ -56,10 +57,15 @@ async def open_teams(settings: Settings, links: FileLinks) -> AsyncIterator[Team
         authentication = await stack.enter_async_context(open_authentication(settings, on_verdict=requests.note))
         egress = await stack.enter_async_context(EgressSessions.opened())
         places = file_places(settings)
-        incoming = TeamsFiles(folder=settings.data_dir / "incoming", places=places, sessions=egress, token=token)
+        connector = Connector(session=session, services=answering_services(settings), token=token)
+        graph = await stack.enter_async_context(
+            open_graph_files(settings, sessions=egress, group_of=partial(group_of_team, connector))
+        )
+        folder = settings.data_dir / "incoming"
+        incoming = TeamsFiles(folder=folder, places=places, sessions=egress, token=token, graph=graph)
         incoming.open()
         channel = TeamsChannel(
-            connector=Connector(session=session, services=answering_services(settings), token=token),
+            connector=connector,
             links=links,
             streaming=settings.streaming,
             offers_files=partial(offers_files, settings),
@@ -139,21 +145,62 @@ async def open_bot_token(settings: Settings, *, scope: str | None = None) -> Asy
         yield None
         return
     teams = settings.teams
-    token = BotToken(open_credential=partial(_credential, teams), scope=scope or teams.cloud.scope)
+    credential = partial(_credential, teams, teams.login_tenant)
+    token = BotToken(open_credential=credential, scope=scope or teams.cloud.scope)
     try:
         yield token
     finally:
         await token.close()
 
 
-def _credential(teams: TeamsSettings) -> TokenCredential:
+@asynccontextmanager
+async def open_graph_files(
+    settings: Settings, *, sessions: EgressSessions, group_of: GroupOf
+) -> AsyncIterator[GraphFiles | None]:
+    """The way to files of channels and group chats; None where GRAPH_FILES does not switch it on."""
+    teams = settings.teams
+    if teams is None or not teams.reads_shared_files:
+        yield None
+        return
+    tokens: dict[str, BotToken] = {}
+
+    def token_of(tenant: str) -> BotToken:
+        if (known := tokens.get(tenant)) is None:
+            credential = partial(_credential, teams, graph_tenant(teams, tenant))
+            known = tokens[tenant] = BotToken(open_credential=credential, scope=teams.cloud.graph_scope)
+        return known
+
+    try:
+        yield GraphFiles(
+            url=teams.cloud.graph_url,
+            is_named=teams.graph_is_named,
+            session=sessions.named if teams.graph_is_named else sessions.public,
+            token_of=token_of,
+            group_of=group_of,
+            retry_pauses_s=RETRY_PAUSES_S,
+        )
+    finally:
+        for token in tokens.values():
+            await token.close()
+
+
+def graph_tenant(teams: TeamsSettings, tenant: str) -> str:
+    """In which tenant a token is asked for to see the files of a tenant: in that one, which consented.
+
+    A rig's ToChannelFromBotLoginUrl may name another authority, such as `adfs`.
+    """
+    is_authority = teams.login_tenant not in (teams.cloud.shared_tenant, teams.own_tenant)
+    return teams.login_tenant if is_authority or not tenant else tenant
+
+
+def _credential(teams: TeamsSettings, tenant: str) -> TokenCredential:
     """Exactly the credential that the settings name; azure-identity's chains would try a developer's login too."""
     from azure.identity.aio import CertificateCredential, ClientSecretCredential
 
     match teams.credential:
         case ClientSecret(secret=secret):
             return ClientSecretCredential(
-                teams.login_tenant,
+                tenant,
                 teams.app_id,
                 secret.reveal(),
                 authority=teams.login_url,
@@ -162,7 +209,7 @@ def _credential(teams: TeamsSettings) -> TokenCredential:
             )
         case ClientCertificate(path=path):
             return CertificateCredential(
-                teams.login_tenant,
+                tenant,
                 teams.app_id,
                 certificate_path=str(path),
                 authority=teams.login_url,
@@ -170,7 +217,7 @@ def _credential(teams: TeamsSettings) -> TokenCredential:
                 retry_total=1,
             )
         case FederatedIdentity(client_id=client_id):
-            return _FederatedCredential(teams, client_id)
+            return _FederatedCredential(teams, tenant, client_id)
         case _:
             return _managed_identity(teams.app_id)
 
@@ -192,13 +239,13 @@ class _FederatedCredential(TokenCredential):
     each token anew.
     """
 
-    def __init__(self, teams: TeamsSettings, client_id: str) -> None:
+    def __init__(self, teams: TeamsSettings, tenant: str, client_id: str) -> None:
         from azure.identity.aio import ClientAssertionCredential
 
         self._identity = _managed_identity(client_id)
         self._assertion = ""
         self._app = ClientAssertionCredential(
-            teams.login_tenant,
+            tenant,
             teams.app_id,
             lambda: self._assertion,
             authority=teams.login_url,

@@ -132,7 +132,7 @@ def _said(activity: Activity, reference: ConversationReference, mentions: list[M
         _with_quoted(text_without_quotes(text, quotes).strip(), quotes, markup),
         id=_id(activity),
         reference=reference,
-        attachments=attachments_in(activity),
+        attachments=attachments_in(activity, is_shared=reference.scope is not Scope.PERSONAL),
     )
 
 

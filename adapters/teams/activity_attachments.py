@@ -9,26 +9,37 @@ from typing import Final
 from botbuilder.schema import Activity
 from botbuilder.schema import Attachment as ActivityAttachment
 
-from bot.attachments import PICTURE_ENDINGS, Attachment
+from bot.attachments import PICTURE_ENDINGS, POINTER, POSSIBLE_POINTER, Attachment
 from bot.file_names import ending_of, plain_name
 
 DOWNLOAD_INFO: Final = "application/vnd.microsoft.teams.file.download.info"
 _HTML: Final = "text/html"
 _MAX_HTML: Final = 200_000  # characters
-_REFERS: Final = re.compile(r"<attachment\s{1,9}id=", re.IGNORECASE)
-OUT_OF_REACH: Final = Attachment(name="file", url="", content_type="reference")
-"""A file of a channel or group chat: the activity names it in its HTML alone, and what it is Graph knows."""
-
+_MAX_ID: Final = 400  # characters
+# A file's id is a GUID; a quoted message has an id of digits alone.
+_REFERS: Final = re.compile(r"""<attachment\s{1,9}id=(?!["']?[0-9]+["'>\s])""", re.IGNORECASE)
 _NO_FILES = ("text/html", "application/vnd.microsoft.card.", "messageReference")  # quotes, cards, the text once more
 _PICTURE_ENDINGS = {"image/jpeg": ".jpg", "image/jpg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 
 
-def attachments_in(activity: Activity) -> tuple[Attachment, ...]:
-    """The files of a message, with names that may be shown."""
+def attachments_in(activity: Activity, *, is_shared: bool = False) -> tuple[Attachment, ...]:
+    """The files of a message, with names that may be shown, and a pointer where Graph knows of more.
+
+    In a shared place that is always possible: Teams takes the marks of files out of the HTML of group chats
+    (openclaw#101096). The pointer's `url` is the team of a channel: its id in the directory if Teams tells it, else the
+    id of its thread.
+    """
     given_here = [given for given in activity.attachments or [] if given is not None]
     files = tuple(_file(given) for given in given_here if _is_file(given))
-    refers = any(given.content_type == _HTML and _REFERS.search(str(given.content)[:_MAX_HTML]) for given in given_here)
-    return (*files, OUT_OF_REACH) if refers and not files else files
+    html = [str(given.content)[:_MAX_HTML] for given in given_here if given.content_type == _HTML]
+    refers = any(_REFERS.search(text) for text in html)
+    has_links = any(file.content_type == DOWNLOAD_INFO for file in files)
+    if has_links or not (refers or (html and is_shared and activity.channel_id == "msteams")):
+        return files
+    team = (activity.channel_data or {}).get("team")
+    names = [team.get(field) for field in ("aadGroupId", "id")] if isinstance(team, dict) else []
+    known = next((name for name in names if isinstance(name, str) and 0 < len(name) <= _MAX_ID), "")
+    return (*files, Attachment(name="file", url=known, content_type=POINTER if refers else POSSIBLE_POINTER))
 
 
 def _is_file(given: ActivityAttachment) -> bool:

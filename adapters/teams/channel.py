@@ -188,6 +188,11 @@ def _claim(source: Source) -> _Json:
     return {"@type": "Claim", "position": source.position, "appearance": document}
 
 
+async def group_of_team(connector: Connector, reference: ConversationReference, team: str) -> str:
+    """The directory id of the team in which a conversation is. Raises ChannelError."""
+    return await connector.group_of_team(_place(reference), team)
+
+
 def _place(to: ConversationReference) -> Place:
     return Place(
         service_url=to.service_url,

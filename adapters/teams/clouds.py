@@ -12,7 +12,8 @@ class Cloud:
     """The addresses of one cloud. `connector_hosts` are whole names: anybody can register a name below some suffixes.
 
     `shared_tenant` is the tenant in which multi-tenant bots ask for their tokens. Below `file_domains` files lie; there
-    Microsoft alone gives out names, one for each tenant or store. `graph_url` is Microsoft Graph.
+    Microsoft alone gives out names, one for each tenant or store. `graph_url` is Microsoft Graph; a token for
+    `graph_scope` is for it, at whichever address it is reached.
     """
 
     issuer: str
@@ -24,6 +25,7 @@ class Cloud:
     file_domains: frozenset[str]
     offers_files: bool  # whether bots may ask to put files into a person's OneDrive
     graph_url: str
+    graph_scope: str
 
 
 _PUBLIC: Final = Cloud(
@@ -36,6 +38,7 @@ _PUBLIC: Final = Cloud(
     file_domains=frozenset({"sharepoint.com", "svc.ms", "1drv.com"}),
     offers_files=True,
     graph_url="https://graph.microsoft.com",
+    graph_scope="https://graph.microsoft.com/.default",
 )
 _GCC_HIGH: Final = Cloud(
     issuer="https://api.botframework.us",
@@ -47,6 +50,7 @@ _GCC_HIGH: Final = Cloud(
     file_domains=frozenset({"sharepoint.us"}),
     offers_files=False,
     graph_url="https://graph.microsoft.us",
+    graph_scope="https://graph.microsoft.us/.default",
 )
 _CHINA: Final = Cloud(
     issuer="https://api.botframework.azure.cn",
@@ -58,6 +62,7 @@ _CHINA: Final = Cloud(
     file_domains=frozenset({"sharepoint.cn"}),
     offers_files=False,
     graph_url="https://microsoftgraph.chinacloudapi.cn",
+    graph_scope="https://microsoftgraph.chinacloudapi.cn/.default",
 )
 
 # Sources: cloud_environment.py of microsoft-teams-api 2.1.1, proactive_service_endpoints.py of
@@ -71,6 +76,7 @@ CLOUDS: Final[Mapping[str, Cloud]] = {
         connector_hosts=frozenset({"smba.infra.dod.teams.microsoft.us"}),
         file_domains=frozenset({"sharepoint-mil.us"}),
         graph_url="https://dod-graph.microsoft.us",
+        graph_scope="https://dod-graph.microsoft.us/.default",
     ),
     "china": _CHINA,
 }

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -146,6 +147,20 @@ class Connector:
         """Take back an activity of the bot's own."""
         await self._call("DELETE", place, activity_id, Idempotency.IDEMPOTENT, None)
 
+    async def group_of_team(self, place: Place, team: str) -> str:
+        """The directory id of a team by the id of its thread, which is all that some activities tell.
+
+        https://learn.microsoft.com/microsoftteams/platform/bots/how-to/get-teams-context
+        """
+        url = place.url(self._services).origin()
+        path = f"{URL(place.service_url).path.rstrip('/')}/v3/teams/{quote(team, safe='')}"
+        answer = await self._ask_with_token("GET", place, URL(f"{url}{path}", encoded=True), None)
+        match answer:
+            case _Answer(status=200, body={"aadGroupId": str(group)}):
+                return group
+            case _:
+                raise _error("GET", answer)
+
     async def _call(
         self,
         method: str,
@@ -160,7 +175,7 @@ class Connector:
         attempts = Attempts(self._policy, idempotency)
         while True:
             await self._wait_in_line(method, place, attempts.repeat_until_s)
-            answer = await self._ask_with_token(method, place, activity_id, activity)
+            answer = await self._ask_with_token(method, place, place.url(self._services, activity_id), activity)
             if isinstance(answer, _Answer) and answer.status < 300:
                 if (waited_for := self._next_success.pop(place.service_url, None)) is not None:
                     waited_for.set()
@@ -193,10 +208,9 @@ class Connector:
             raise DeliveryError(f"{method}: too many requests wait for Teams' limits", retryable=True) from None
 
     async def _ask_with_token(
-        self, method: str, place: Place, activity_id: str | None, activity: dict[str, object] | None
+        self, method: str, place: Place, url: URL, activity: dict[str, object] | None
     ) -> _Answer | Failure:
         """One request, and a second with another token if the first one's was refused."""
-        url = place.url(self._services, activity_id)
         if self._token is None or not self._services.takes_token(place.service_url):
             return await self._ask(method, url, activity, None)
         try:

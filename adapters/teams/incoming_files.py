@@ -25,16 +25,18 @@ from urllib.parse import unquote_to_bytes, urljoin
 import aiohttp
 from typing_extensions import override
 
-from adapters.teams.activity_attachments import DOWNLOAD_INFO, OUT_OF_REACH
+from adapters.teams.activity_attachments import DOWNLOAD_INFO
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.file_places import FilePlace, FilePlaces
+from adapters.teams.graph_files import FILES_PERMISSION, GRAPH_FILE, MAX_PAUSE_S, GraphFiles
 from bot.attachments import MAX_FILE_BYTES, Attachment, too_large
-from bot.conversation import ConversationReference
+from bot.conversation import ConversationReference, Scope
 from bot.errors import AttachmentError, StorageError
 from bot.language import N_, _
 from bot.ports import IncomingFiles
 from bot.received_file import receive
 from httpkit.egress import AddressRefusedError, egress_session
+from httpkit.http_headers import retry_after_s
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +50,11 @@ _MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _DENIED: Final = frozenset({401, 403})
 _MAY_PASS: Final = frozenset({None, 408, 425, 429, 500, 502, 503, 504})  # None: there was no answer
-_ONE_TO_ONE: Final = N_(
-    "I cannot see files that are attached in channels and group chats. Please send them to me in a one-to-one chat."
+_NOT_SWITCHED_ON: Final = N_(
+    "I cannot see files that are attached in channels and group chats: the administrator of this bot has not switched "
+    "that on (GRAPH_FILES, with the permission Files.Read.All). Please send them to me in a one-to-one chat."
 )
+_NOT_HANDED_OVER: Final = N_("Teams did not give me the file that you attached. Please attach it again.")
 RETRY_PAUSES_S: Final = (0.5, 1.0, 2.0)
 """The connector refuses pictures to the right token now and then (botbuilder-js#4887)."""
 
@@ -79,10 +83,11 @@ class EgressSessions:
 class _StatusError(Exception):
     """An answer that is no file."""
 
-    def __init__(self, status: int, *, had_token: bool) -> None:
+    def __init__(self, status: int, *, had_token: bool, wish_s: float | None) -> None:
         super().__init__(f"status {status}")
         self.status = status
         self.had_token = had_token
+        self.wish_s = wish_s  # how long to wait, as the answer says
 
 
 class TeamsFiles(IncomingFiles):
@@ -95,8 +100,11 @@ class TeamsFiles(IncomingFiles):
         places: FilePlaces,
         sessions: EgressSessions,
         token: BotToken | None = None,
+        graph: GraphFiles | None = None,
         retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S,
     ) -> None:
+        """`graph`: the way to files of channels and group chats, if the operator switched it on."""
+        self._graph = graph
         self._folder = folder
         self._places = places
         self._sessions = sessions
@@ -116,16 +124,32 @@ class TeamsFiles(IncomingFiles):
         except OSError as error:
             raise StorageError(f"files cannot be received in {self._folder}: {error.strerror}") from error
 
+    @property
+    @override
+    def looks_for_more(self) -> bool:
+        return self._graph is not None
+
+    @override
+    async def listed(self, pointer: Attachment, reference: ConversationReference) -> tuple[Attachment, ...]:
+        if reference.scope is Scope.PERSONAL:
+            raise AttachmentError("a file of a personal chat came without a link", apology=_(_NOT_HANDED_OVER))
+        return await self._through_graph().files_of(pointer, reference)
+
+    def _through_graph(self) -> GraphFiles:
+        if self._graph is None:
+            raise AttachmentError("GRAPH_FILES is off", apology=_(_NOT_SWITCHED_ON))
+        return self._graph
+
     @override
     @asynccontextmanager
     async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:
         """Fetch a file; it is gone again afterwards."""
-        if attachment == OUT_OF_REACH:
-            raise AttachmentError("a file of a channel or group chat is out of reach", apology=_(_ONE_TO_ONE))
         path = self._folder / uuid.uuid4().hex
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                if attachment.url.startswith("data:"):
+                if attachment.content_type == GRAPH_FILE:
+                    await self._fetch_through_graph(attachment, reference, path)
+                elif attachment.url.startswith("data:"):
                     await receive(_chunks_in(attachment), path, name=attachment.name)
                 else:
                     await self._fetch(attachment, reference, path)
@@ -145,7 +169,7 @@ class TeamsFiles(IncomingFiles):
         # Teams has been seen to give out an upload at the connector's own address, where it wants the token after all.
         with_token = place.takes_token and attachment.content_type != DOWNLOAD_INFO
         for pause_s in (*self._retry_pauses_s, None):
-            failure = await self._attempt(attachment, place, into, with_token=with_token)
+            failure = await self._attempt(attachment, place, into, self._token if with_token else None)
             if failure is None:
                 return
             is_denied = place.takes_token and _status(failure) in _DENIED
@@ -155,11 +179,26 @@ class TeamsFiles(IncomingFiles):
             log.info("asking for a file again", extra={"why": type(failure).__name__, "pause_s": pause_s})
             await asyncio.sleep(pause_s)
 
+    async def _fetch_through_graph(self, attachment: Attachment, reference: ConversationReference, into: Path) -> None:
+        graph = self._through_graph()
+        place, source, renewed = graph.place_of(attachment), graph.token(reference), False
+        for pause_s in (*self._retry_pauses_s, None):
+            failure = await self._attempt(attachment, place, into, source)
+            if failure is None:
+                return
+            status, wish_s = _status(failure), failure.wish_s if isinstance(failure, _StatusError) else None
+            may_pass = status in _MAY_PASS or (status == 401 and not renewed)  # `_attempt` has renewed the token
+            if pause_s is None or not may_pass or (wish_s or 0) > MAX_PAUSE_S:
+                raise _told_of_graph(attachment, failure)
+            renewed = renewed or status == 401
+            log.info("asking for a file again", extra={"why": str(failure) or type(failure).__name__})
+            await asyncio.sleep(max(pause_s, wish_s or 0))
+
     async def _attempt(
-        self, attachment: Attachment, place: FilePlace, into: Path, *, with_token: bool
+        self, attachment: Attachment, place: FilePlace, into: Path, source: BotToken | None
     ) -> aiohttp.ClientError | _StatusError | None:
-        """Fetch once: what went wrong in a way that may pass or has a sentence of its own, or None."""
-        token = await self._token.get() if self._token is not None and with_token else None
+        """Fetch once, with a token of the source: what went wrong in a way that may pass or has a sentence, or None."""
+        token = await source.get() if source is not None else None
         try:
             async with aclosing(self._chunks(attachment, place, token)) as chunks:
                 await receive(chunks, into, name=attachment.name)
@@ -168,8 +207,8 @@ class TeamsFiles(IncomingFiles):
                 raise _refused(attachment) from None
             return error
         except (aiohttp.ClientError, _StatusError) as error:
-            if self._token is not None and token is not None and _status(error) == 401:
-                await self._token.renew(token)
+            if source is not None and token is not None and _status(error) == 401:
+                await source.renew(token)
             return error
         return None
 
@@ -186,7 +225,8 @@ class TeamsFiles(IncomingFiles):
                     place, token = leads_to, None
                     continue
                 if response.status != 200:
-                    raise _StatusError(response.status, had_token=token is not None)
+                    wish_s = retry_after_s(response.headers)
+                    raise _StatusError(response.status, had_token=token is not None, wish_s=wish_s)
                 if (response.content_length or 0) > MAX_FILE_BYTES:
                     raise AttachmentError("a file is said to be too large", apology=too_large(attachment.name))
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
@@ -232,6 +272,24 @@ def _told(attachment: Attachment, failure: Exception) -> AttachmentError:
         case _:
             return _lost(attachment, str(failure) if isinstance(failure, _StatusError) else type(failure).__name__)
     return AttachmentError(f"a file cannot be fetched: {failure}", apology=sentence)
+
+
+def _told_of_graph(attachment: Attachment, failure: Exception) -> AttachmentError:
+    """The same for a file that Microsoft Graph was asked for."""
+    match failure:
+        case _StatusError(status=401 | 403, had_token=True):
+            sentence = _(
+                "I may not open {name}: an administrator has to give this app the permission {permission}. Until then, "
+                "please send files to me in a one-to-one chat."
+            )
+        case _StatusError(status=429):
+            sentence = _("Microsoft 365 is too busy to give me {name}. Please send it again in a few minutes.")
+        case _StatusError(status=status) if status < 500:
+            return _told(attachment, failure)
+        case _:
+            sentence = _("Microsoft 365 did not give me {name}. Please send it again later.")
+    told = sentence.format(name=attachment.name, permission=FILES_PERMISSION)
+    return AttachmentError(f"a file cannot be fetched through Graph: {failure}", apology=told)
 
 
 def _lost(attachment: Attachment, why: str) -> AttachmentError:

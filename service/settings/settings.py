@@ -129,7 +129,8 @@ BotCredential = ClientSecret | ClientCertificate | FederatedIdentity | ManagedId
 class TeamsSettings:
     """The bot's registration with Microsoft, and who may use it.
 
-    `app_type` is as the settings say it. `login_url` and `login_tenant` are where the bot asks for its own tokens.
+    `app_type` is as the settings say it. `login_url` and `login_tenant` are where the bot asks for its own tokens;
+    `own_tenant` is that of its registration.
     `allowed_tenants` None means everybody, by the operator's own `*`; `allowed_users` None means everybody of those
     tenants.
     """
@@ -138,11 +139,14 @@ class TeamsSettings:
     app_type: AppType
     login_url: str
     login_tenant: str
+    own_tenant: str | None
     credential: BotCredential
     cloud: Cloud
     trusted_service_urls: tuple[str, ...]
     trusted_file_origins: tuple[str, ...]
     offers_files: bool
+    reads_shared_files: bool  # of channels and group chats, through Graph
+    graph_is_named: bool  # by GRAPH_URL
     allowed_tenants: frozenset[str] | None
     allowed_users: frozenset[str] | None
     allow_guests: bool
@@ -326,11 +330,14 @@ def _teams(reading: Reading) -> TeamsSettings:
         app_type=app_type,
         login_url=f"https://{login.netloc}",
         login_tenant=login.path.strip("/") or own_tenant or cloud.shared_tenant,
+        own_tenant=tenant,
         credential=_credential(reading, app_type),
         cloud=cloud,
         trusted_service_urls=reading.optional(table.TRUSTED_SERVICE_URLS) or (),
         trusted_file_origins=reading.optional(table.TRUSTED_FILE_ORIGINS) or (),
         offers_files=reading.value(table.FILE_CONSENT) and cloud.offers_files,
+        reads_shared_files=reading.value(table.GRAPH_FILES),
+        graph_is_named=reading.has(table.GRAPH_URL),
         allowed_tenants=allowed,
         allowed_users=reading.optional(table.ALLOWED_USERS),
         allow_guests=reading.value(table.ALLOW_GUESTS),

@@ -138,8 +138,16 @@ OAUTH_SCOPE: Final = Setting(
     default_doc="that of the cloud")
 GRAPH_URL: Final = Setting(
     "GRAPH_URL", parsers.secure_url, None, "https://graph.microsoft.com",
-    "Microsoft Graph, where `teamsbot doctor` looks at the app registration. For test rigs; the cloud has its own.",
+    "Microsoft Graph, through which files of channels and group chats are read (GRAPH_FILES), and where "
+    "`teamsbot doctor` looks at the app registration. It gets the bot's token for Graph. For test rigs; the cloud has "
+    "its own.",
     default_doc="that of the cloud")
+GRAPH_FILES: Final = Setting(
+    "GRAPH_FILES", parsers.switch, "off", "on",
+    "Whether files that people attach in channels and group chats are read, through Microsoft Graph: `on` or `off`. It "
+    "needs consent: the app package that `teamsbot manifest` builds with `on` asks each team and chat to let the app "
+    "read its messages, and an administrator grants Files.Read.All (docs/operating.md). Files of one-to-one chats need "
+    "none of that.")
 TRUSTED_SERVICE_URLS: Final = Setting(
     "TRUSTED_SERVICE_URLS", parsers.origins, None, "https://smba.example.com",
     "Exact origins, separated by commas, that may receive the bot's answers **and its token**, beside the hosts of the "
@@ -370,6 +378,7 @@ TEAMS: Final = (
     LOGIN_URL,
     OAUTH_SCOPE,
     GRAPH_URL,
+    GRAPH_FILES,
     TRUSTED_SERVICE_URLS,
     TRUSTED_FILE_ORIGINS,
     FILE_CONSENT,

@@ -21,7 +21,7 @@ from tests.support.responses_service import KEY as STAND_IN_KEY
 from tests.support.responses_service import MODEL as STAND_IN_MODEL
 from tests.support.responses_service import Provider, ResponsesService
 from tests.support.responses_tutor import tutor_brain
-from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, key_entry
+from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, key_entry, signed
 
 # ---- the bot's own token ----
 
@@ -172,9 +172,28 @@ async def test_an_app_package_of_another_bot(tmp_path: Path, monkeypatch: pytest
     )
     write_package(facts, Stage.PROD, tmp_path)
     says((await findings(environ, "package"))["package"], "pass", "teamsbot-prod.zip")
+    for setting in ({"GRAPH_FILES": "on"}, {"CONTEXT_MESSAGES": "5"}):
+        says((await findings(environ | setting, "package"))["package"], "warn", "does not ask to read messages")
+    write_package(replace(facts, reads_files=True), Stage.PROD, tmp_path)
+    says((await findings(environ | {"GRAPH_FILES": "on"}, "package"))["package"], "pass", "teamsbot-prod.zip")
     other = "22222222-2222-3333-4444-555555555555"
     write_package(replace(facts, app_id=other), Stage.TEST, tmp_path)
     says((await findings(environ, "package"))["package"], "fail", f"for the bot {other}", "teamsbot manifest")
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_the_permission_to_read_files_of_channels_and_group_chats(entra: EntraServer, tmp_path: Path) -> None:
+    environ = with_entra(entra, DATA_DIR=str(tmp_path / "data"), GRAPH_URL=entra.origin)
+    says((await findings(environ, "graph"))["graph"], "skip", "GRAPH_FILES is off")
+    environ["GRAPH_FILES"] = "on"
+    says((await findings(environ, "graph"))["graph"], "pass", "does not say whether")
+    for roles, status in (([], "fail"), (["User.Read.All"], "fail"), (["Files.Read.All"], "pass")):
+        entra.graph_token = signed({"roles": roles})
+        found = (await findings(environ, "graph"))["graph"]
+        says(found, status, "may", "--api-permissions 01d4889c" if status == "fail" else "")
+    environ["GRAPH_URL"] = f"http://127.0.0.1:{unused_port()}"
+    says((await findings(environ, "graph"))["graph"], "fail", "Graph does not answer", "CLOUD")
+    assert entra.asked[-1][1]["scope"] == "https://graph.microsoft.com/.default"  # wherever Graph is reached
 
 
 # ---- keys and clock ----

@@ -106,6 +106,7 @@ class StandInConnector:
         self.typing_faults: deque[Fault] = deque()
         self.files: dict[str, bytes] = {}  # that people gave, by their names in `file_url`
         self.fetched: list[Posted] = []  # requests for them
+        self.teams: dict[str, str] = {}  # directory ids of teams, by the ids of their threads
         self.weather: Callable[[], Fault | None] = lambda: None  # of requests for which no fault is lined up
         self.weather_of: Callable[[Posted], Fault | None] = lambda _: None  # the same, by what arrived
         self.streams: dict[str, _Stream] = {}  # by id
@@ -171,10 +172,17 @@ class StandInConnector:
         app = web.Application(client_max_size=1_000_000)
         activities = "/_connector/v3/conversations/{conversation}/activities"
         app.router.add_get("/v3/attachments/{name}/views/original", self._serve_file)
+        app.router.add_get("/_connector/v3/teams/{team}", self._team)
         app.router.add_post(activities, self._take)
         app.router.add_put(activities + "/{activity}", self._take)
         app.router.add_delete(activities + "/{activity}", self._take)
         return app
+
+    async def _team(self, request: web.Request) -> web.Response:
+        team = request.match_info["team"]
+        if team not in self.teams:
+            return web.json_response({"error": {"code": "NotFound", "message": "no such team"}}, status=404)
+        return web.json_response({"id": team, "name": "Analytics", "aadGroupId": self.teams[team]})
 
     async def _serve_file(self, request: web.Request) -> web.Response:
         self.fetched.append(Posted(method="GET", conversation="", activity={}, headers=dict(request.headers)))

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from tests.support.certificates import write_certificate
 
 GRAPH_TOKEN = "canary-graph-token"
+GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 BOT_TOKEN = "canary-bot-token"
 
 
@@ -23,6 +24,7 @@ class EntraServer:
         self.certificate, self._key = write_certificate(folder)
         self.error: str | None = None  # a description with which tokens are refused
         self.asked: list[tuple[str, dict[str, str]]] = []  # tenant and form of each request for a token
+        self.graph_token = GRAPH_TOKEN
         self.application: dict[str, Any] | None = None  # what Graph knows of the app; None: the app may not ask
         self.discovery: dict[str, Any] | None = None  # the tenant's OpenID metadata; None: there is no such tenant
         app = web.Application()
@@ -53,7 +55,7 @@ class EntraServer:
         if self.error is not None:
             refusal = {"error": "invalid_client", "error_description": f"{self.error}. Trace ID: canary-trace"}
             return web.json_response(refusal, status=401)
-        token = GRAPH_TOKEN if "graph" in form.get("scope", "") or self.origin in form.get("scope", "") else BOT_TOKEN
+        token = self.graph_token if form.get("scope") == GRAPH_SCOPE else BOT_TOKEN
         return web.json_response({"token_type": "Bearer", "expires_in": 3599, "access_token": token})
 
     async def _discovery(self, request: web.Request) -> web.Response:
@@ -63,7 +65,7 @@ class EntraServer:
         return web.json_response(self.discovery)
 
     async def _graph(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {GRAPH_TOKEN}":
+        if request.headers.get("Authorization") != f"Bearer {self.graph_token}":
             return web.json_response({"error": {"code": "InvalidAuthenticationToken"}}, status=401)
         if self.application is None:
             return web.json_response({"error": {"code": "Authorization_RequestDenied"}}, status=403)

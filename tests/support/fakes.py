@@ -315,9 +315,19 @@ class FakeFunctions:
 class FakeIncoming:
     """Files as their channel keeps them, by address; none at an address that is not there."""
 
+    looks_for_more = True
+
     def __init__(self) -> None:
+        self.listing: tuple[Attachment, ...] | str = ()  # what a pointer leads to, or why not
+        self.listings = 0
         self.kept: dict[str, bytes] = {}
         self.opened_urls: list[str] = []
+
+    async def listed(self, pointer: Attachment, reference: ConversationReference) -> tuple[Attachment, ...]:
+        self.listings += 1
+        if isinstance(self.listing, str):
+            raise AttachmentError("not told", apology=self.listing)
+        return self.listing
 
     @asynccontextmanager
     async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:

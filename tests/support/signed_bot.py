@@ -19,6 +19,7 @@ from service.server import open_service
 from service.settings import Settings
 from tests.support.connector_double import Posted, StandInConnector
 from tests.support.file_host import FileHost
+from tests.support.graph_service import GRAPH, GRAPH_TOKEN, GraphService
 from tests.support.scripted_model import ScriptedModel
 from tests.support.token_issuer import APP_ID, TENANT, TokenIssuer, token
 
@@ -43,6 +44,7 @@ class SignedBot:
     folder: Path
     connector: StandInConnector
     host: FileHost
+    graph: GraphService
     issuer: TokenIssuer
     model: ScriptedModel
     client: aiohttp.ClientSession
@@ -90,7 +92,8 @@ async def signed_bot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
     async def give(request: web.Request) -> web.Response:
         expires_on = str(int(time.time()) + 86_400)
-        given = {"access_token": BOT_TOKEN, "expires_on": expires_on, "resource": "r", "token_type": "Bearer"}
+        token = GRAPH_TOKEN if request.query["resource"] == GRAPH else BOT_TOKEN
+        given = {"access_token": token, "expires_on": expires_on, "resource": "r", "token_type": "Bearer"}
         return web.json_response(given)
 
     app = web.Application()
@@ -100,6 +103,7 @@ async def signed_bot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         issuer = await stack.enter_async_context(TokenIssuer())
         connector = await stack.enter_async_context(StandInConnector())
         host = await stack.enter_async_context(FileHost())
+        graph = await stack.enter_async_context(GraphService(file_host=host.origin))
         model = await stack.enter_async_context(ScriptedModel())
         client = await stack.enter_async_context(aiohttp.ClientSession())
         monkeypatch.setenv("IDENTITY_ENDPOINT", str(identity.make_url("/token")))
@@ -114,6 +118,7 @@ async def signed_bot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             "ToBotFromChannelOpenIdMetadataUrl": issuer.metadata_url,
             "TRUSTED_SERVICE_URLS": connector.service_url.removesuffix("/_connector"),
             "TRUSTED_FILE_ORIGINS": host.origin,
+            "GRAPH_URL": graph.origin,
             "OPENAI_BASE_URL": model.base_url,
             "OPENAI_API_KEY": "sk-test",
             "MODEL": "scripted",
@@ -122,6 +127,7 @@ async def signed_bot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             folder=folder,
             connector=connector,
             host=host,
+            graph=graph,
             issuer=issuer,
             model=model,
             client=client,

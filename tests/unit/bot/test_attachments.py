@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.answer import FileRef
-from bot.attachments import MAX_FILE_BYTES, Attachment, objection_to
+from bot.attachments import MAX_FILE_BYTES, POINTER, POSSIBLE_POINTER, Attachment, objection_to
 from bot.codec import message_from_json, message_to_json
 from bot.conversation import TurnState
 from bot.errors import AssistantUnavailableError, AttachmentError, StorageError
@@ -312,3 +312,37 @@ async def test_a_disk_that_does_not_take_it_is_told_from_a_file_that_is_wrong(tm
 
 def files_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
+
+
+POINTED = Attachment(name="file", url="", content_type=POINTER)
+PERHAPS = Attachment(name="file", url="", content_type=POSSIBLE_POINTER)
+
+
+async def test_files_that_the_channels_service_knows_of_are_brought_too_and_asked_for_once() -> None:
+    world = world_of_files(die_at="file/1")
+    world.incoming.listing = (CSV, PICTURE)
+    with pytest.raises(SystemError):
+        await world.answer("Plot it", POINTED)
+    world.die_at, world.incoming.listing = "", ()
+    assert await world.answer("Plot it", POINTED, attempts=1) == [TextPart(text="You said: Plot it")]
+    assert world.incoming.listings == 1
+    assert world.incoming.opened_urls == ["at/a.csv", "at/b.png", "at/b.png"]
+    assert [file.name for file in world.assistant.asked[0][1].files] == ["a.csv", "b.png"]
+
+
+async def test_a_pointer_that_leads_nowhere_is_told_and_the_words_are_answered() -> None:
+    world = world_of_files()
+    world.incoming.listing = "I may not look."
+    assert await world.answer("Plot it", POINTED) == [TextPart(text="I may not look.\n\nYou said: Plot it")]
+
+
+async def test_where_nobody_can_look_a_possible_pointer_is_nothing_and_one_without_words_is_greeted() -> None:
+    world = world_of_files()
+    [said] = await world.answer("", PERHAPS)
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("Hello! Ask me something")
+    world.incoming.looks_for_more = False
+    world.steps.clear()
+    await world.answer("Plot it", PERHAPS)
+    assert world.incoming.listings == 1
+    assert not [step for step in world.steps if step.startswith("listed")]

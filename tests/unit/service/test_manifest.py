@@ -86,7 +86,11 @@ def test_private_messages_to_the_bot_are_possible() -> None:
 @pytest.mark.parametrize("version", ["1.29", "1.30"])
 def test_consent_to_read_all_messages_is_asked_for_and_told_only_where_the_operator_wants_them(version: str) -> None:
     assert "authorization" not in manifest_of(FACTS)
+    for_files = manifest_of(replace(FACTS, reads_files=True))
+    assert "gets all messages" in for_files["description"]["full"]
+    assert "do not mention it" not in for_files["description"]["full"]
     facts = replace(FACTS, reads_all=True)
+    assert for_files["authorization"] == manifest_of(facts)["authorization"]
     manifest = manifest_of(facts) | {"manifestVersion": version}
     schema = json.loads((SCHEMAS / f"teams-{version}.schema.json").read_text())
     assert not list(Draft4Validator(schema).iter_errors(manifest))
