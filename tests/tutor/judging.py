@@ -193,14 +193,15 @@ async def same_curve(worker: Worker, found: str, expected: str, places: Sequence
 
 
 def draws(functions: Sequence[Fn], *, low: float | None = None, high: float | None = None) -> Judge:
-    """One diagram with title, labels, legend and these curves, point for point, over the range asked for."""
+    """One diagram with title, labels, these curves point for point over the range asked for, a legend for several."""
 
     async def judge(worker: Worker, answered: Answered) -> Verdict:
         if len(answered.figures) != 1:
             return verdict(answered, right=False)
         axes, *lines = answered.figures[0]
         curves = [line for line in lines if len(line["x"]) > 50]
-        right = all(axes[part] for part in ("title", "xlabel", "ylabel", "legend")) and len(curves) == len(functions)
+        right = all(axes[part] for part in ("title", "xlabel", "ylabel")) and len(curves) == len(functions)
+        right = right and axes["legend"] is (len(functions) > 1)
         for function, curve in zip(functions, curves, strict=False):
             right = right and await _follows(worker, function, curve)
             right = right and (low is None or close(min(curve["x"]), low))
