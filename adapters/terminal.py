@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import html
+import io
 import os
 import re
 import shlex
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from typing_extensions import override
@@ -27,6 +30,7 @@ from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 _CHANNEL = "terminal"
 _HELP = N_("- **/file PATH** gives a file with the next question\n- **/quit** leaves")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
+_PIECE_BYTES = 1024 * 1024
 _UNSAFE = {ord(letter): "_" for letter in '/\\\0<>:"|?*\n\r\t\x1b'}
 
 
@@ -134,14 +138,12 @@ class TerminalFiles(FileStore):
         self._folder = folder
 
     @override
-    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+    async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
         safe = printable(name.translate(_UNSAFE)).lstrip(".") or "file"
-        path = self._folder / f"{hashlib.sha256(str(key).encode() + data).hexdigest()[:12]}-{safe}"
         try:
-            await asyncio.to_thread(_write, path, data)
+            return await asyncio.to_thread(_kept, self._folder, key, safe, content)
         except OSError as error:
             raise StorageError(f"a file cannot be stored in {self._folder}: {error.strerror}") from error
-        return StoredFile(token=str(path), name=safe, size_bytes=len(data))
 
     @override
     async def delete(self, token: str) -> None:
@@ -166,9 +168,17 @@ def said_in_terminal(
     return typed(text, id=message_id, reference=reference, attachments=attachments)
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_bytes(data)
+def _kept(folder: Path, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256(str(key).encode())
+    with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as source:
+        for piece in iter(partial(source.read, _PIECE_BYTES), b""):
+            digest.update(piece)
+        path = folder / f"{digest.hexdigest()[:12]}-{name}"
+        source.seek(0)
+        with path.open("wb") as file:
+            shutil.copyfileobj(source, file)
+    return StoredFile(token=str(path), name=name, size_bytes=path.stat().st_size)
 
 
 class GivenPaths(IncomingFiles):

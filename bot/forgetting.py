@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from bot.answer import FileRef
@@ -12,7 +13,7 @@ from bot.belongings import Belonging, BelongingKind
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError, StorageError
 from bot.language import _, ngettext, number
-from bot.media import picture_type
+from bot.media import picture_type_of
 from bot.parts import StoredFile
 from bot.ports import Assistant, Belongings, Conversations, FileStore
 
@@ -42,12 +43,14 @@ class RecordedFiles(FileStore):
         self._files = files
         self._belongings = belongings
 
-    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+    async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
         """Store the bytes, and write down that the conversation has them."""
         # A crash in between leaves a file unrecorded until its turn is resumed, which stores and records it again.
-        file = await self._files.put(key, name, data)
-        kind = BelongingKind.PICTURE if picture_type(data) else BelongingKind.FILE
-        await self._belongings.add(key, Belonging(kind=kind, ref=file.token, name=file.name, size_bytes=len(data)))
+        file = await self._files.put(key, name, content)
+        kind = BelongingKind.PICTURE if picture_type_of(content) else BelongingKind.FILE
+        await self._belongings.add(
+            key, Belonging(kind=kind, ref=file.token, name=file.name, size_bytes=file.size_bytes)
+        )
         return file
 
     async def delete(self, token: str) -> None:

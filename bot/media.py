@@ -25,6 +25,19 @@ def picture_type(data: bytes) -> str | None:
     return next((kind for signature, kind in _SIGNATURES.items() if data.startswith(signature)), None)
 
 
+def picture_type_of(content: bytes | Path) -> str | None:
+    """The same of bytes, or of a file, of which only the first bytes are read. Raises OSError."""
+    if isinstance(content, bytes):
+        return picture_type(content)
+    with content.open("rb") as file:
+        return picture_type(file.read(_SIGNATURE_BYTES))
+
+
+def size_of(content: bytes | Path) -> int:
+    """How many bytes there are. Raises OSError."""
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
 def ending_by_content(path: Path) -> str | None:
     """The ending that a file's first bytes ask for: a picture's, `.pdf`, `.xlsx`, or `.txt` for any text in UTF-8.
 
@@ -43,9 +56,3 @@ def ending_by_content(path: Path) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if _NOT_IN_TEXT.search(text) else ".txt"
-
-
-def picture_type_at(path: Path) -> str | None:
-    """The same of a file, of which only the first bytes are read. Raises OSError."""
-    with path.open("rb") as file:
-        return picture_type(file.read(_SIGNATURE_BYTES))

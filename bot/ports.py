@@ -238,8 +238,11 @@ class Channel(Protocol):
 class FileStore(Protocol):
     """Plots and files of answers. Every method raises StorageError and nothing else."""
 
-    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
-        """Keep the bytes; the same bytes again in the same conversation are the same file with the same token."""
+    async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
+        """Keep the bytes, or those of a file on this disk, which is read piece by piece and left where it is.
+
+        The same bytes again in the same conversation are the same file with the same token.
+        """
         ...
 
     async def delete(self, token: str) -> None:

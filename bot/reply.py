@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
@@ -16,7 +20,7 @@ from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
 from bot.language import N_, _
 from bot.links import NO_LINKS, LinkRules
-from bot.media import picture_type
+from bot.media import picture_type, picture_type_of
 from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Source, StoredFile, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
 
@@ -26,6 +30,9 @@ NO_ANSWER = N_("The assistant ended without an answer. Please ask again, perhaps
 
 MAX_SHOWN_CHARS = 40_000
 """Of an answer's text in a chat: some ten screens in Teams. A longer one comes as a file, with its beginning."""
+
+MAX_PICTURE_BYTES = 32 * 1024 * 1024
+"""Of a picture that is shown. A larger one is a file, which is never in memory as a whole."""
 
 MAX_FOLLOW_UPS = 3
 MAX_FOLLOW_UP_CHARS = 100  # of what stands on a button
@@ -78,9 +85,8 @@ class _Collected:
     names: set[str] = field(default_factory=set)  # of all that came along
     digests: set[bytes] = field(default_factory=set)  # of the same: what a service names in two places is there once
 
-    def has(self, data: bytes) -> bool:
-        """Whether these bytes came along already; from now on they did."""
-        digest = hashlib.sha256(data).digest()
+    def has(self, digest: bytes) -> bool:
+        """Whether the bytes of this digest came along already; from now on they did."""
         was_there = digest in self.digests
         self.digests.add(digest)
         return was_there
@@ -162,16 +168,17 @@ class ReplyWriter:
     async def _show(self, image: AnswerImage, number: int, key: ConversationKey, collected: _Collected) -> None:
         """Keep a picture and show it; what cannot be shown safely is linked like any other file."""
         try:
-            data = await self._read(image.file)
-            collected.names.update(filter(None, [image.name]))
-            if collected.has(data):
-                return
-            fitted = await self.pictures.fit(data) if picture_type(data) else None
-            if fitted is None:
-                await self._keep(image.name or f"picture-{number}", data, key, collected)
-                return
-            if image.name and fitted != data:  # code saved it for the person, so they get it as it is, too
-                await self._keep(image.name, data, key, collected)
+            async with self._fetched(image.file) as (path, digest):
+                collected.names.update(filter(None, [image.name]))
+                if collected.has(digest):
+                    return
+                data = await asyncio.to_thread(_picture_at, path)
+                fitted = await self.pictures.fit(data) if data else None
+                if fitted is None:
+                    await self._keep(image.name or f"picture-{number}", path, key, collected)
+                    return
+                if image.name and fitted != data:  # code saved it for the person, so they get it as it is, too
+                    await self._keep(image.name, path, key, collected)
             stored = await self.files.put(key, f"plot-{number}{_extension(fitted)}", fitted)
         except (AssistantError, StorageError) as error:
             collected.losses.append(_loss(_("Plot {number}").format(number=number), image.file, error))
@@ -183,18 +190,34 @@ class ReplyWriter:
 
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
         try:
-            data = await self._read(file.file)
-            collected.names.add(file.name)
-            await self._keep(file.name, data, key, collected)
+            async with self._fetched(file.file) as (path, _):
+                collected.names.add(file.name)
+                await self._keep(file.name, path, key, collected)
         except (AssistantError, StorageError) as error:
             collected.losses.append(_loss(_("The file {name}").format(name=file.name), file.file, error))
 
-    async def _read(self, file: FileRef) -> bytes:
-        async with self.assistant.open_file(file) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+    @asynccontextmanager
+    async def _fetched(self, file: FileRef) -> AsyncIterator[tuple[Path, bytes]]:
+        """A file of the assistant on this disk, and its SHA-256, for as long as the context lasts."""
+        with tempfile.TemporaryDirectory(prefix="teamsbot-answer-") as folder:
+            path, digest = Path(folder, "file"), hashlib.sha256()
 
-    async def _keep(self, name: str, data: bytes, key: ConversationKey, collected: _Collected) -> None:
-        collected.files.append(await self.files.put(key, name, data))
+            def write(chunk: bytes) -> None:
+                digest.update(chunk)
+                with path.open("ab") as whole:
+                    whole.write(chunk)
+
+            async with self.assistant.open_file(file) as chunks:
+                try:
+                    await asyncio.to_thread(write, b"")
+                    async for chunk in chunks:
+                        await asyncio.to_thread(write, chunk)
+                except OSError as error:
+                    raise StorageError(f"a file of an answer cannot be kept: {error.strerror}") from error
+            yield path, digest.digest()
+
+    async def _keep(self, name: str, content: bytes | Path, key: ConversationKey, collected: _Collected) -> None:
+        collected.files.append(await self.files.put(key, name, content))
 
 
 def say(text: str) -> tuple[Part, ...]:
@@ -335,6 +358,12 @@ def _file_name(address: str) -> str:
     """The name of the file at the end of a path, without a title behind it."""
     path = re.sub(r"\s+\"[^\"]*\"$", "", address.strip()).removesuffix(">")
     return unquote(path).rsplit("/", 1)[-1]
+
+
+def _picture_at(path: Path) -> bytes | None:
+    """The bytes of a picture that is small enough to be shown; None for anything else."""
+    is_shown = path.stat().st_size <= MAX_PICTURE_BYTES and picture_type_of(path)
+    return path.read_bytes() if is_shown else None
 
 
 def _extension(picture: bytes) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,6 +26,7 @@ from azure.storage.blob import ContentSettings, UserDelegationKey
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient, ExponentialRetry
 
 from bot.errors import StorageError
+from bot.media import size_of
 
 log = logging.getLogger(__name__)
 
@@ -151,9 +154,15 @@ class BlobContainer:
             return answer.status == HTTPStatus.OK
 
     async def put(
-        self, name: str, data: bytes, *, metadata: Mapping[str, str], media_type: str, disposition: str | None = None
+        self,
+        name: str,
+        data: bytes | Path,
+        *,
+        metadata: Mapping[str, str],
+        media_type: str,
+        disposition: str | None = None,
     ) -> None:
-        """Keep the bytes under this name, whole or not at all; what is there already is left as it is.
+        """Keep the bytes, or those of a file, under this name, whole or not at all; what is there already stays.
 
         A container that is missing is made. It is not looked for: a signature may forbid that and allow the rest.
         """
@@ -189,12 +198,17 @@ class BlobContainer:
         if self._credential is not None:
             await self._credential.close()
 
-    async def _upload(self, name: str, data: bytes, metadata: Mapping[str, str], content: ContentSettings) -> None:
-        async with self._waited_for(len(data)):
+    async def _upload(
+        self, name: str, data: bytes | Path, metadata: Mapping[str, str], content: ContentSettings
+    ) -> None:
+        # Opening a file that was just written does not wait, and the library reads a block of it at a time.
+        source = data.open("rb") if isinstance(data, Path) else io.BytesIO(data)
+        async with self._waited_for(size_of(data)):
             try:
-                await self._client.upload_blob(
-                    name, data, metadata=dict(metadata), content_settings=content, max_concurrency=_BLOCKS_AT_ONCE
-                )
+                with source:
+                    await self._client.upload_blob(
+                        name, source, metadata=dict(metadata), content_settings=content, max_concurrency=_BLOCKS_AT_ONCE
+                    )
             except ResourceExistsError as error:
                 if _code(error) != "BlobAlreadyExists":
                     raise

@@ -49,8 +49,12 @@ class FileTokens:
             raise StorageError(f"{path} does not hold a link key; restore it, or remove it (old links end then)")
         return cls(key)
 
-    def token(self, key: ConversationKey, name: str, data: bytes) -> str:
-        """24 bytes of keyed hash as 32 characters that need no quoting in an address."""
-        content = hashlib.sha256(data).digest()
-        message = b"\0".join((str(key).encode(), name.encode(), content))
+    def token(self, key: ConversationKey, name: str, content: bytes | Path) -> str:
+        """24 bytes of keyed hash as 32 characters that need no quoting in an address. Raises OSError."""
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+        else:
+            digest = hashlib.sha256(content).digest()
+        message = b"\0".join((str(key).encode(), name.encode(), digest))
         return base64.urlsafe_b64encode(hmac.digest(self.key, message, "sha256")[:24]).decode()

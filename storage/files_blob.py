@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 from bot.conversation import ConversationKey
 from bot.diagnosis import Finding
 from bot.errors import StorageError
 from bot.file_names import plain_name
-from bot.media import picture_type
+from bot.media import picture_type, picture_type_of, size_of
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.http_headers import content_disposition
@@ -65,17 +67,21 @@ class BlobFiles:
         tokens = self._tokens = self._tokens or await self._read_key()
         return tokens.key
 
-    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+    async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
         """Keep the bytes under a name that nobody can guess, once."""
         name = plain_name(name)
         tokens = self._tokens = self._tokens or await self._read_key()
-        token = tokens.token(key, name, data)
-        media_type = picture_type(data) or _ANY_TYPE
+        try:
+            token = await asyncio.to_thread(tokens.token, key, name, content)
+            media_type = picture_type_of(content) or _ANY_TYPE
+            size_bytes = size_of(content)
+        except OSError as error:
+            raise StorageError(f"a file cannot be read: {error.strerror}") from error
         disposition = content_disposition(name, inline=media_type != _ANY_TYPE)  # for those who fetch the blob itself
         await self._container.put(
-            token, data, metadata={_NAME: quote(name)}, media_type=media_type, disposition=disposition
+            token, content, metadata={_NAME: quote(name)}, media_type=media_type, disposition=disposition
         )
-        return StoredFile(token=token, name=name, size_bytes=len(data))
+        return StoredFile(token=token, name=name, size_bytes=size_bytes)
 
     async def delete(self, token: str) -> None:
         """Delete the blob of this token, if there is one."""

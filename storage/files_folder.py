@@ -12,7 +12,7 @@ from bot.conversation import ConversationKey
 from bot.diagnosis import Finding
 from bot.errors import StorageError
 from bot.file_names import plain_name
-from bot.media import picture_type
+from bot.media import picture_type, size_of
 from bot.parts import StoredFile
 from bot.ports import ServedFile
 from httpkit.atomic_write import write_atomically
@@ -43,15 +43,19 @@ class FolderFiles:
         """The key of this installation, from which links may be signed."""
         return self._tokens.key
 
-    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+    async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
         """Keep the bytes under a name that nobody can guess, once."""
         name = plain_name(name)
-        token = self._tokens.token(key, name, data)
+
+        def keep() -> StoredFile:
+            token = self._tokens.token(key, name, content)
+            _keep(self._folder / token, name, content)
+            return StoredFile(token=token, name=name, size_bytes=size_of(content))
+
         try:
-            await asyncio.to_thread(_keep, self._folder / token, name, data)
+            return await asyncio.to_thread(keep)
         except OSError as error:
             raise StorageError(f"a file cannot be stored: {error.strerror}") from error
-        return StoredFile(token=token, name=name, size_bytes=len(data))
 
     async def delete(self, token: str) -> None:
         """Remove the file of this token, if there is one."""
@@ -78,12 +82,12 @@ class FolderFiles:
         return hmac.compare_digest(self._tokens.token(key, file.name, file.data), token)
 
 
-def _keep(folder: Path, name: str, data: bytes) -> None:
+def _keep(folder: Path, name: str, content: bytes | Path) -> None:
     if (folder / _NAME).exists():
         return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        write_atomically(folder / _CONTENT, data)
+        write_atomically(folder / _CONTENT, content)
         write_atomically(folder / _NAME, name.encode())  # last: a file with a name is complete
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)

@@ -372,13 +372,9 @@ class AssistantsBackend(Assistant):
     @override
     @asynccontextmanager
     async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
-        # Read whole before the first chunk: so a connection that breaks halfway is retried.
-        data = await self._client.download(path_to("files", file, "content"), limit_bytes=_MAX_FILE_BYTES)
-
-        async def chunks() -> AsyncIterator[bytes]:
-            yield data
-
-        yield chunks()
+        path = path_to("files", file, "content")
+        async with aclosing(self._client.download(path, limit_bytes=_MAX_FILE_BYTES)) as chunks:
+            yield chunks
 
     async def _fetch(self, thread: ThreadId, run: RunId) -> Run:
         return run_from((await self._client.get(path_to("threads", thread, "runs", run))).body)

@@ -12,7 +12,8 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -158,10 +159,31 @@ class Client:
         """
         return await self._retrier.call(partial(self._make_once, path, body, find, on_stream), retry_on=InDoubtError)
 
-    async def download(self, path: str, *, limit_bytes: int) -> bytes:
-        """The bytes behind a path; AssistantError if there are more than the limit."""
-        do = partial(self._download_once, path, limit_bytes)
-        return await self._retrier.call(do, retry_on=AssistantUnavailableError)
+    async def download(self, path: str, *, limit_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes behind a path as they come; AssistantError once there are more than the limit.
+
+        Where the connection breaks, another one goes on behind what was yielded already.
+        """
+        given_bytes, source = 0, self._download_once(path, skip_bytes=0, limit_bytes=limit_bytes)
+
+        async def next_piece() -> bytes:
+            nonlocal given_bytes, source
+            try:
+                piece = await anext(source, b"")
+            except AssistantUnavailableError:
+                source = self._download_once(path, skip_bytes=given_bytes, limit_bytes=limit_bytes)
+                raise
+            given_bytes += len(piece)
+            return piece
+
+        give_up_at = time.monotonic() + self._retry.download_deadline_s + self._retry.total_deadline_s
+        try:
+            while piece := await self._retrier.call(next_piece, retry_on=AssistantUnavailableError):
+                if time.monotonic() > give_up_at:
+                    raise AssistantUnavailableError("a file of the assistant's service came too slowly")
+                yield piece
+        finally:
+            await source.aclose()
 
     async def upload(self, path: str, *, name: str, content: Path, fields: Mapping[str, str]) -> str:
         """Bring a file, read from disk piece by piece, and its id; done twice it is there twice, which does no harm."""
@@ -250,10 +272,29 @@ class Client:
                 stack.pop_all()  # from here on the stream is closed by the one who follows it
                 return reply, stream
 
-    async def _download_once(self, path: str, limit_bytes: int) -> bytes:
-        within_s = self._retry.download_deadline_s
-        asking, answer = Asking(method="GET", path=path), self._asked(path, None)
-        return (await self._receive(asking, answer, limit_bytes=limit_bytes, within_s=within_s))[1]
+    async def _download_once(self, path: str, *, skip_bytes: int, limit_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Yield what follows the first bytes, over one connection."""
+        ends_at, seen_bytes = time.monotonic() + self._retry.download_deadline_s, 0
+        with translated(), self._recording.of(Asking(method="GET", path=path)) as heard:
+            async with asyncio.timeout(self._retry.download_deadline_s):
+                response = await self._asked(path, None)
+            try:
+                pieces = response.aiter_bytes()
+                # No time limit may stand around a yield: it would cancel the one who uses the bytes.
+                while True:
+                    async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    fresh = piece[max(0, skip_bytes - seen_bytes) :]
+                    seen_bytes += len(piece)
+                    if seen_bytes > limit_bytes:
+                        raise AssistantError(f"the assistant's service sent more than {limit_bytes} bytes")
+                    if fresh:
+                        yield fresh
+            finally:
+                await response.aclose()
+            heard(response.status_code, seen_bytes)
 
     async def _upload_once(self, path: str, name: str, content: Path, fields: Mapping[str, str]) -> str:
         with content.open("rb") as file:

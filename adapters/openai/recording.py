@@ -16,8 +16,8 @@ from bot.exchange import Exchange
 from bot.log_ids import log_ids
 from bot.ports import Exchanges
 
-Heard = Callable[[int, bytes], None]
-"""Told the status and the body of the answer."""
+Heard = Callable[[int, bytes | int], None]
+"""Told the status and the body of the answer; of a body that was not kept, how many bytes it had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Recording:
         if self._listener is None:
             yield lambda _status, _body: None
             return
-        answer: list[tuple[int, bytes]] = []
+        answer: list[tuple[int, bytes | int]] = []
         began_at_s, began = time.time(), time.monotonic()
         try:
             yield lambda status, body: answer.append((status, body))
@@ -64,8 +64,10 @@ class Recording:
             )
             self._listener.note(exchange)
 
-    def _readable(self, body: bytes) -> str:
+    def _readable(self, body: bytes | int) -> str:
         """Text that may be shown: a service that refuses a key likes to quote it."""
+        if isinstance(body, int):
+            return f"{body:,} bytes"
         if body.lstrip()[:1] not in (b"{", b"["):
             return f"{len(body):,} bytes"
         text = body.decode("utf-8", "replace")

@@ -25,7 +25,7 @@ from adapters.webchat.transcripts import ConversationId
 from bot.attachments import Attachment
 from bot.errors import StorageError
 from bot.file_names import plain_name
-from bot.media import picture_type_at
+from bot.media import picture_type_of
 from bot.received_file import receive
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Uploads:
         path = self._folder / conversation / token
         if not await asyncio.to_thread(path.is_file):
             raise web.HTTPNotFound
-        kind = await asyncio.to_thread(picture_type_at, path)
+        kind = await asyncio.to_thread(picture_type_of, path)
         name = quote(plain_name(request.match_info["name"]))
         headers = {**_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return web.FileResponse(path, headers={**headers, "Content-Type": kind or "application/octet-stream"})

@@ -59,6 +59,18 @@ async def test_bytes_of_any_number_come_back_as_they_were(store: FolderFiles | B
     assert served.data == data
 
 
+async def test_a_file_on_disk_is_kept_like_its_bytes_and_stays_where_it_is(
+    store: FolderFiles | BlobFiles, tmp_path: Path
+) -> None:
+    given = tmp_path / "given"
+    given.write_bytes(PNG + b"x" * 3_000_000)
+    stored = await store.put(KEY, "plot.png", given)
+    assert stored == await store.put(KEY, "plot.png", given.read_bytes())
+    served = await store.read(stored.token)
+    assert served is not None
+    assert (served.data, served.picture_type) == (given.read_bytes(), "image/png")
+
+
 async def test_the_same_bytes_in_the_same_conversation_are_one_object(store: FolderFiles | BlobFiles) -> None:
     first, again = await store.put(KEY, "a.csv", b"1"), await store.put(KEY, "a.csv", b"1")
     assert first == again

@@ -79,6 +79,8 @@ class Call:
 
 Handler = Callable[[web.Request, Any], web.Response]
 
+_PIECE_BYTES = 256 * 1024
+
 
 class FakeAssistants:
     """The service."""
@@ -179,6 +181,8 @@ class FakeAssistants:
             if fault is None and endpoint is Endpoint.CREATE_RUN and self.streams and body.get("stream"):
                 run = list(self.state.runs.values())[-1]  # the one that the handler has just made
                 return await self._stream(request, run)
+            if fault is None and endpoint is Endpoint.GET_CONTENT:
+                return await in_pieces(request, self.state.file(_in(request, "file")))
             return answer if fault is None else await self._misbehave(fault, request)
 
         return serve
@@ -356,3 +360,12 @@ def _transport(request: web.Request) -> asyncio.Transport:
     transport = request.transport
     assert isinstance(transport, asyncio.Transport)
     return transport
+
+
+async def in_pieces(request: web.Request, data: bytes) -> web.StreamResponse:
+    """A large body that is not in memory a second time while it is sent."""
+    response = web.StreamResponse(headers={"Content-Length": str(len(data))})
+    await response.prepare(request)
+    for at in range(0, len(data), _PIECE_BYTES):
+        await response.write(data[at : at + _PIECE_BYTES])
+    return response

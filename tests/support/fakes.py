@@ -457,9 +457,10 @@ class MemoryFiles:
         self.kept: dict[str, bytes] = {}
         self.full = False
 
-    async def put(self, key: ConversationKey, name: str, data: bytes) -> StoredFile:
+    async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
         if self.full:
             raise StorageError("disk full")
+        data = content.read_bytes() if isinstance(content, Path) else content  # noqa: ASYNC240
         token = hashlib.sha256(str(key).encode() + data).hexdigest()[:32]
         self.kept[token] = data
         return StoredFile(token=token, name=name, size_bytes=len(data))

@@ -29,6 +29,11 @@ async def calling(service: FakeAssistants, retry: RetryPolicy = RETRY) -> AsyncI
         await client.close()
 
 
+async def whole(chunks: AsyncIterator[bytes]) -> bytes:
+    """All bytes of a download."""
+    return b"".join([chunk async for chunk in chunks])
+
+
 def impatient(client: Client) -> AssistantsBackend:
     """The assistant behind a client."""
     retry = RetryPolicy(max_attempts=5, first_pause_s=0.05)

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.support.fake_assistants import in_pieces
 from tests.support.openai_schemas import description
 from tests.support.responses_state import Json, RefusalError, Response, ResponsesState
 
@@ -363,7 +364,7 @@ class ResponsesService:
 
     async def _get_container_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
         _, data = self.state.container_file(request.match_info["container"], request.match_info["file"])
-        return web.Response(body=data)
+        return await in_pieces(request, data)
 
     async def _upload(self, _request: web.Request, body: Json) -> web.StreamResponse:
         purposes = {"assistants"} if self.provider is not Provider.OPENAI else {"assistants", "user_data", "vision"}
@@ -386,9 +387,8 @@ class ResponsesService:
         return web.json_response(self._file(request)[0])
 
     async def _delete_response(self, request: web.Request, _body: Any) -> web.StreamResponse:
-        response = self.state.response(request.match_info["response"]).shown["id"]
-        del self.state.responses[response]
-        return web.json_response({"id": response, "object": "response", "deleted": True})
+        response = self.state.responses.pop(self.state.response(request.match_info["response"]).shown["id"])
+        return web.json_response({"id": response.shown["id"], "object": "response", "deleted": True})
 
     async def _delete_file(self, request: web.Request, _body: Any) -> web.StreamResponse:
         file = self._file(request)[0]["id"]
@@ -405,15 +405,15 @@ class ResponsesService:
         name = request.match_info["model"]
         if name not in self.models:
             raise RefusalError(404, f"The model '{name}' does not exist.", "model_not_found")
-        shown = {"id": name, "object": "model", "created": 0, "owned_by": "openai", "shutdown_date": self.models[name]}
-        return web.json_response(shown)
+        return web.json_response(self._model(name))
 
     async def _list_models(self, _request: web.Request, _body: Any) -> web.StreamResponse:
-        models = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "openai", "shutdown_date": date}
-            for name, date in self.models.items()
-        ]
+        models = [self._model(name) for name in self.models]
         return web.json_response({"object": "list", "data": models})
+
+    def _model(self, name: str) -> Json:
+        shutdown = self.models[name]
+        return {"id": name, "object": "model", "created": 0, "owned_by": "openai", "shutdown_date": shutdown}
 
 
 def _check(body: object, pointer: str) -> None:

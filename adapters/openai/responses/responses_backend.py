@@ -476,17 +476,18 @@ class ResponsesBackend(Assistant):
     @asynccontextmanager
     async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
         if "#" in file:
-            thread, run, call, number = file.split("#")
-            data = objects.picture_in(await self._response(ThreadId(thread), RunId(run)), call, int(number))
-        else:
-            container, _, name = file.rpartition("/")
-            path = path_to("containers", container, "files", name, "content") if container else ""
-            data = await self._client.download(path or path_to("files", name, "content"), limit_bytes=_MAX_FILE_BYTES)
+            yield self._shown_picture(file)
+            return
+        container, _, name = file.rpartition("/")
+        path = path_to("containers", container, "files", name, "content") if container else ""
+        path = path or path_to("files", name, "content")
+        async with aclosing(self._client.download(path, limit_bytes=_MAX_FILE_BYTES)) as chunks:
+            yield chunks
 
-        async def chunks() -> AsyncIterator[bytes]:
-            yield data
-
-        yield chunks()
+    async def _shown_picture(self, file: FileRef) -> AsyncIterator[bytes]:
+        """A picture that came within a response."""
+        thread, run, call, number = file.split("#")
+        yield objects.picture_in(await self._response(ThreadId(thread), RunId(run)), call, int(number))
 
     def _user_item(self, ask: Ask) -> Item:
         return objects.user_item(ask, pictures=self._pictures, files_as_input=self._assistance.agent is not None)

@@ -15,6 +15,7 @@ from aiohttp import web
 from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.retry import RetryPolicy
 from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
+from tests.support.impatient_client import whole
 
 KEY = "sk-secret"
 BOMB = gzip.compress(b"x" * 5_000_000)
@@ -214,7 +215,7 @@ async def test_every_call_ends_at_its_deadline(answer: Callable[[web.Request], A
         for call in (
             client.get_once("/x", within_s=0.2),
             client.post("/x", {}),
-            client.download("/x", limit_bytes=10_000),
+            whole(client.download("/x", limit_bytes=10_000)),
         ):
             began = time.monotonic()
             with pytest.raises(AssistantUnavailableError):
@@ -234,13 +235,33 @@ async def bomb(_request: web.Request) -> web.Response:
 async def test_a_download_ends_at_its_size(answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
     async with serving(answer) as service, calling(service) as client:
         with pytest.raises(AssistantError, match="more than 1000000 bytes"):
-            await client.download("/files/f/content", limit_bytes=1_000_000)
+            await whole(client.download("/files/f/content", limit_bytes=1_000_000))
         assert len(service.requests) == 1, "it will not be smaller next time"
+
+
+async def test_a_download_goes_on_where_its_connection_broke_and_gives_no_byte_twice() -> None:
+    content = bytes(range(256)) * 2_000
+
+    async def breaking(request: web.Request) -> web.StreamResponse:
+        """Each connection brings more, and the third all."""
+        response = web.StreamResponse(headers={"Content-Length": str(len(content))})
+        await response.prepare(request)
+        ends_at = len(content) * len(service.requests) // 3
+        for at in range(0, ends_at, 10_000):
+            await response.write(content[at : min(at + 10_000, ends_at)])
+        if ends_at < len(content):
+            assert request.transport is not None
+            request.transport.close()
+        return response
+
+    async with serving(breaking) as service, calling(service) as client:
+        assert await whole(client.download("/files/f/content", limit_bytes=1_000_000)) == content
+        assert len(service.requests) == 3
 
 
 async def test_a_download_of_just_the_limit_is_whole() -> None:
     async with serving(flood) as service, calling(service) as client:
-        assert len(await client.download("/files/f/content", limit_bytes=2_000_000)) == 2_000_000
+        assert len(await whole(client.download("/files/f/content", limit_bytes=2_000_000))) == 2_000_000
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000, b"9" * 10_000, b'{"a": '])

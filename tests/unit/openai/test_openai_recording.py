@@ -8,7 +8,7 @@ from bot.errors import AssistantError, AssistantUnavailableError
 from bot.exchange import Exchange
 from bot.log_ids import logging_for
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
-from tests.support.impatient_client import RETRY
+from tests.support.impatient_client import RETRY, whole
 
 
 class Listener:
@@ -88,6 +88,6 @@ async def test_a_file_is_told_by_its_size() -> None:
     async with FakeAssistants() as service:
         service.state.files["file-1"] = b"\x89PNG" * 1000
         client = listened_to(service, listener)
-        await client.download("/files/file-1/content", limit_bytes=10_000)
+        await whole(client.download("/files/file-1/content", limit_bytes=10_000))
         await client.close()
     assert listener.exchanges[-1].answered == "4,000 bytes"
