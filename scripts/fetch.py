@@ -10,6 +10,7 @@ from scripts.chat_bundle import ensure_web_chat
 from scripts.chromium import ensure_chromium
 from scripts.playground import ensure_playground
 from scripts.progress import alone, run_story
+from scripts.second_servers import ensure_second_servers
 
 
 def _fetch() -> None:
@@ -19,6 +20,7 @@ def _fetch() -> None:
         ensure_azurite()
         ensure_playground()
         ensure_chromium()
+        ensure_second_servers()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from scripts.chat_bundle import web_chat_is_here
 from scripts.chromium import find_chromium
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
+from scripts.second_servers import agent_server_is_here, steady_is_here
 from tests.support.azurite_storage import Azurite, running_storage
 from tests.support.postgres_server import PostgresServer, postgres_programs, running_postgres
 
@@ -70,6 +71,20 @@ def web_chat(pytestconfig: pytest.Config) -> None:
 def axe(pytestconfig: pytest.Config) -> str:
     """The script of axe-core."""
     return AXE.read_text("utf-8") if AXE.is_file() else _missing("axe-core", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def agent_server_here(pytestconfig: pytest.Config) -> None:
+    """Microsoft's server of the Responses protocol can be started."""
+    if not agent_server_is_here():
+        _missing("Microsoft's server of the Responses protocol", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def steady_here(pytestconfig: pytest.Config) -> None:
+    """Steady can be started."""
+    if not steady_is_here():
+        _missing("Steady", pytestconfig)
 
 
 @pytest.fixture(scope="session")
