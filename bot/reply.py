@@ -8,7 +8,7 @@ import logging
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -190,7 +190,7 @@ class ReplyWriter:
 
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
         try:
-            async with self._fetched(file.file) as (path, _):
+            async with self._fetched(file.file) as (path, _digest):
                 collected.names.add(file.name)
                 await self._keep(file.name, path, key, collected)
         except (AssistantError, StorageError) as error:
@@ -199,21 +199,22 @@ class ReplyWriter:
     @asynccontextmanager
     async def _fetched(self, file: FileRef) -> AsyncIterator[tuple[Path, bytes]]:
         """A file of the assistant on this disk, and its SHA-256, for as long as the context lasts."""
-        with tempfile.TemporaryDirectory(prefix="teamsbot-answer-") as folder:
-            path, digest = Path(folder, "file"), hashlib.sha256()
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="teamsbot-answer-"))
+                path, digest = Path(folder, "file"), hashlib.sha256()
+                whole = stack.enter_context(await asyncio.to_thread(path.open, "wb"))
 
-            def write(chunk: bytes) -> None:
-                digest.update(chunk)
-                with path.open("ab") as whole:
+                def write(chunk: bytes) -> None:
+                    digest.update(chunk)
                     whole.write(chunk)
 
-            async with self.assistant.open_file(file) as chunks:
-                try:
-                    await asyncio.to_thread(write, b"")
+                async with self.assistant.open_file(file) as chunks:
                     async for chunk in chunks:
                         await asyncio.to_thread(write, chunk)
-                except OSError as error:
-                    raise StorageError(f"a file of an answer cannot be kept: {error.strerror}") from error
+                whole.close()
+            except OSError as error:
+                raise StorageError(f"a file of an answer cannot be kept: {error.strerror}") from error
             yield path, digest.digest()
 
     async def _keep(self, name: str, content: bytes | Path, key: ConversationKey, collected: _Collected) -> None:
