@@ -22,6 +22,7 @@ TECHNICAL = {  # calls whose words people in a chat never read
     "passed", "warned", "failed", "skipped",  # findings of `teamsbot doctor`
 }  # fmt: skip
 NOT_FOR_PEOPLE = {  # files whose words go to a model, or to the operator
+    "adapters/webchat/assistant_editing.py",
     "adapters/webchat/panel.py",
     "adapters/teams/app_registration.py",
     "adapters/teams/bot_token.py",
