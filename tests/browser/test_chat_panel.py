@@ -36,7 +36,7 @@ def test_a_turn_shows_its_time_line_its_code_what_that_printed_and_each_call(cha
     expect(turn.locator("summary").first).to_contain_text("answered, ")
     for moment in (
         "Message received",
-        "Taken up",
+        "Started",
         "Run queued",
         "Code ran",
         "A plot was drawn",

@@ -41,7 +41,7 @@ def test_weather_is_off_until_it_is_ordered_and_is_seen_on_every_page_until_it_i
     chat_page.order("Messages come twice")
 
     for page in (chat_page, other):
-        expect(page.storm).to_contain_text("Bad weather was ordered. Messages come twice, 1")
+        expect(page.storm).to_contain_text("Bad weather is on. Messages come twice, 1")
         assert page.barriers(axe) == []
     chat_page.page.screenshot(path=_SCREENSHOTS / "chat-page-weather.png")
     other.page.get_by_role("button", name="End it now").click()
@@ -105,7 +105,7 @@ def test_a_bot_that_is_killed_in_the_midst_of_a_turn_comes_back_and_answers_it(
     chat_page.details.get_by_role("button", name="Kill the bot and start it again").click()
 
     expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
-    expect(chat_page.turns.first.locator(".line")).to_contain_text(re.compile("Taken up again"))
+    expect(chat_page.turns.first.locator(".line")).to_contain_text(re.compile("Resumed"))
     expect(chat_page.turns).to_have_count(1)
     expect(chat_page.storm).to_be_hidden()
     assert bot.process.poll() is None

@@ -21,7 +21,7 @@ const clock = (at_s) => new Date(at_s * 1000).toLocaleTimeString([], { hour12: f
 
 function momentsOfBot({ accepted_at_s, started_at_s, ended_at_s, steps, outcome, attempts }) {
   const known = [{ at_s: accepted_at_s, words: "Message received" }];
-  if (started_at_s) known.push({ at_s: started_at_s, words: attempts > 1 ? `Taken up again (${attempts - 1})` : "Taken up" });
+  if (started_at_s) known.push({ at_s: started_at_s, words: attempts > 1 ? `Resumed (${attempts - 1})` : "Started" });
   for (const { name, done_at_s } of steps) {
     const words = step(name);
     if (words) known.push({ at_s: done_at_s, words });

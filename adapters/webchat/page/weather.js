@@ -1,11 +1,11 @@
-// Bad weather to order: its switches in the panel, and a line above the chat as long as any of it is on.
+// Simulated faults ("weather"): their switches in the panel, and a line above the chat while any of them is on.
 import { answerTo, byId, el } from "/chat/files/dom.js";
 
 const KINDS = {
   "slow-model": ["Slow model", "Each exchange with the model takes 8 seconds longer."],
-  "model-429": ["Model over its limit", "The model answers 429 and wishes a pause of 5 seconds."],
+  "model-429": ["Model over its limit", "The model answers 429 and asks for a pause of 5 seconds."],
   "connector-502": ["Connector down", "Nothing reaches the chat: the connector answers 502."],
-  redelivery: ["Messages come twice", "What you say is delivered once more after 15 seconds, as Teams does."],
+  redelivery: ["Messages come twice", "What you say is delivered again after 15 seconds, as Teams may do."],
 };
 
 const LOOK_EVERY_S = 5; // while it storms: the bot may be in another life, which knows of no storm
@@ -29,7 +29,7 @@ export function showWeather(token, refreshPanel) {
     const on = Object.keys(KINDS).filter((kind) => ends[kind] > Date.now());
     for (const button of byId("kinds").querySelectorAll("button")) button.setAttribute("aria-checked", String(on.includes(button.value)));
     const names = on.map((kind) => `${KINDS[kind][0]}, ${Math.ceil((ends[kind] - Date.now()) / 1000)} s`).join("; ");
-    if (byId("storm").hidden !== !on.length) byId("storm-word").textContent = on.length ? "Bad weather was ordered." : "";
+    if (byId("storm").hidden !== !on.length) byId("storm-word").textContent = on.length ? "Bad weather is on." : "";
     byId("storm").hidden = !on.length;
     byId("storm-names").textContent = names;
   }
