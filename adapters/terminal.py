@@ -71,7 +71,7 @@ class TerminalChannel(Channel):
         self.heard: asyncio.Queue[Part | Ended] = asyncio.Queue()
 
     @override
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
         return (judged_markdown(text, links),) if text.strip() else ()  # a terminal takes a text of any length
 
     @override

@@ -197,10 +197,10 @@ class Live(Protocol):
 class Channel(Protocol):
     """The way to people. Every method raises ChannelError and nothing else."""
 
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
         """A text as it can be shown here: the Markdown that the channel knows, in pieces that fit one message.
 
-        Only what `links` allow can be clicked in it.
+        Only what `links` allow can be clicked in it. `to`: where it is shown, if that is known.
         """
         ...
 

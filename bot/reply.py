@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
 from bot.attachments import ENDINGS
-from bot.conversation import ConversationKey
+from bot.conversation import ConversationKey, ConversationReference
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
 from bot.language import N_, _
@@ -226,21 +226,23 @@ def say(text: str) -> tuple[Part, ...]:
     return (TextPart(text=text),)
 
 
-def fitting(parts: Iterable[Part], channel: Channel, links: LinkRules = NO_LINKS) -> Iterator[Part]:
+def fitting(
+    parts: Iterable[Part], channel: Channel, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
+) -> Iterator[Part]:
     """The same parts, each text as the channel can show it and cut where the channel must cut it."""
     shown = given = 0
     for part in parts:
         given += 1
-        pieces = _pieces(part, channel, links) if isinstance(part, TextPart) else [part]
+        pieces = _pieces(part, channel, links, to) if isinstance(part, TextPart) else [part]
         yield from pieces
         shown += len(pieces)
     if given and not shown:  # an answer of which nothing can be shown is told, never passed over in silence
         yield from (TextPart(text=piece) for piece in channel.split(_(NO_ANSWER), links))
 
 
-def _pieces(part: TextPart, channel: Channel, links: LinkRules) -> list[TextPart]:
+def _pieces(part: TextPart, channel: Channel, links: LinkRules, to: ConversationReference | None) -> list[TextPart]:
     """A text in pieces: each with the sources that it names, the last with what is asked about the whole."""
-    pieces = channel.split(part.text, links)
+    pieces = channel.split(part.text, links, to)
     if part.marks is None:
         return [TextPart(text=piece) for piece in pieces]
     parts = []

@@ -21,6 +21,7 @@ from bot.commands import carry_out
 from bot.conversation import (
     MAX_TEXT_CHARS,
     Command,
+    ConversationReference,
     FileConsent,
     Incoming,
     Installed,
@@ -81,7 +82,7 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
             reply = await _reply(turn, outside, live)
-            parts = await _fitted(reply.parts, outside.channel, links)
+            parts = await _fitted(reply.parts, outside.channel, links, turn.message.reference)
             if outside.offers is not None:
                 parts = outside.offers.one_by_one(parts, turn.message.reference)
             usage = turn.used.usage if turn.used else None
@@ -99,11 +100,13 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
     return outcome
 
 
-async def _fitted(parts: tuple[Part, ...], channel: Channel, links: LinkRules) -> tuple[Part, ...]:
+async def _fitted(
+    parts: tuple[Part, ...], channel: Channel, links: LinkRules, to: ConversationReference
+) -> tuple[Part, ...]:
     if sum(len(part.text) for part in parts if isinstance(part, TextPart)) <= _MAX_CHARS_IN_LOOP:
-        return tuple(fitting(parts, channel, links))
+        return tuple(fitting(parts, channel, links, to))
     # Hostile texts take a second to convert, and other messages must be acknowledged meanwhile.
-    return await asyncio.to_thread(lambda: tuple(fitting(parts, channel, links)))
+    return await asyncio.to_thread(lambda: tuple(fitting(parts, channel, links, to)))
 
 
 async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:

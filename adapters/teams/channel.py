@@ -70,8 +70,8 @@ class TeamsChannel(Channel):
         self._timing = timing or LiveTiming()
 
     @override
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
-        return teams_markdown(text, links=links)
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
+        return teams_markdown(text, links=links, keeps_tables=to is not None and to.key.channel == _PAGE)
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
@@ -108,7 +108,7 @@ class TeamsChannel(Channel):
             addresses=_addresses(to),
             remembered=status,
             message=partial(self._message, to),
-            markdown=partial(teams_markdown, links=links),
+            markdown=partial(self.split, links=links, to=to),
             streams=self._streaming and to.key.channel in (_TEAMS, _PAGE),
             timing=PAGE_TIMING if to.key.channel == _PAGE else self._timing,
         )

@@ -125,10 +125,12 @@ def test_a_follow_up_is_asked_by_a_press(chat: ChatPage) -> None:
     expect(chat.said("Why did they?")).to_be_visible()
 
 
-def test_code_has_colours_and_a_button_to_copy_it(chat: ChatPage) -> None:
+def test_tables_have_headings_and_code_has_colours_and_a_button_to_copy_it(chat: ChatPage) -> None:
     answer = answered(chat)
+    expect(answer.get_by_role("columnheader")).to_have_text(["month", "sales"])
+    expect(answer.get_by_role("row")).to_have_count(3)
     assert answer.locator("code .hljs-string").first.inner_text() == '"total"'
-    answer.get_by_role("button", name="Copy code").last.click()
+    answer.get_by_role("button", name="Copy code").click()
     expect(answer.get_by_role("button", name="Copied")).to_be_visible()
     assert chat.clipboard == 'total = sum([1200, 1340])  # both\nprint("total", total)'
 
@@ -139,7 +141,7 @@ def test_an_answer_is_copied_as_markdown_and_rated_by_keyboard_alone(chat: ChatP
     chat.page.keyboard.press("Enter")
     expect(chat.tools).to_contain_text("Copied")
     assert chat.clipboard.startswith("**Sales went up**")
-    assert "February" in chat.clipboard
+    assert "| January | 1,200 |" in chat.clipboard
 
     for _ in range(2):
         chat.page.keyboard.press("Tab")

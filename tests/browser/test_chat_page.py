@@ -43,6 +43,19 @@ def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_
     expect(chat.starters.first).to_be_hidden()
 
 
+def test_the_code_that_ran_is_shown_once_below_the_answer(chat: ChatPage) -> None:
+    for question in ("Plot x^2", "What is 6 times 7?"):  # on its card in Teams; on no card at all
+        chat.say(question)
+        shows = chat.tools.get_by_role("button", name="Show code")
+        expect(shows).to_be_visible(timeout=_TURN_MS)
+        expect(chat.page.get_by_role("button", name="Show code").locator("visible=true")).to_have_count(1)
+        shows.click()
+        expect(chat.tools.locator("code").first).to_contain_text("import")
+        expect(chat.tools.locator(".hljs-keyword").first).to_be_visible()
+        chat.tools.get_by_role("button", name="Hide code").click()
+        expect(chat.tools.locator("code").first).to_be_hidden()
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (390, 844)])
 def test_an_answer_is_in_view_from_its_top(chat: ChatPage, width: int, height: int) -> None:
     chat.page.set_viewport_size({"width": width, "height": height})

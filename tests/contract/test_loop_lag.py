@@ -9,6 +9,7 @@ import pytest
 
 from adapters.teams.markdown.pieces import teams_markdown
 from bot.answer import Answer
+from bot.conversation import ConversationReference
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import FilesPart
 from bot.reply import MAX_SHOWN_CHARS
@@ -40,7 +41,7 @@ HOSTILE = {
 
 
 class TeamsLike(FakeChannel):
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
         return teams_markdown(text, links=links)
 
 

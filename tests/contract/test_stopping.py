@@ -201,7 +201,7 @@ class HeldChannel(FakeChannel):
         self._takes = takes
         self.holds = asyncio.Event()
 
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
         return tuple(text.split())
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:

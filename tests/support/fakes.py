@@ -371,7 +371,7 @@ class FakeChannel:
     def said(self) -> list[Part]:
         return [part for part in self.heard if not isinstance(part, str)]
 
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
         return (text,)
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:

@@ -7,8 +7,9 @@ from typing import Final
 
 from adapters.teams.markdown.blocks import written
 from adapters.teams.markdown.inline import escaped
-from adapters.teams.markdown.packing import cut, packed
+from adapters.teams.markdown.packing import cut, packed, units
 from adapters.teams.markdown.parser import parse
+from adapters.teams.markdown.tables import as_markdown
 from bot.links import NO_LINKS, LinkRules
 
 MAX_PIECE_UNITS: Final = 20_000
@@ -22,11 +23,19 @@ _SHAPELESS: Final = ("Cc", "Cf", "Cs")  # controls, format characters, surrogate
 _KEPT: Final = "\n\t\u200c\u200d"  # these matter: the last two within words (Persian) and emoji
 
 
-def teams_markdown(text: str, max_units: int = MAX_PIECE_UNITS, *, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
-    """A text as messages for Teams, in order; none if it holds no words. `links`: what may be clicked in it."""
+def teams_markdown(
+    text: str, max_units: int = MAX_PIECE_UNITS, *, links: LinkRules = NO_LINKS, keeps_tables: bool = False
+) -> tuple[str, ...]:
+    """A text as messages for Teams, in order; none if it holds no words. `links`: what may be clicked in it.
+
+    `keeps_tables`: tables stay tables, for clients that show them; one that is too long for a message does not.
+    """
     cleaned = _without_controls(text)
     head, tail = _parted(cleaned)
-    blocks = [block for node in parse(head) for block in written(node, max_units, links)]
+    blocks: list[str] = []
+    for node in parse(head):
+        table = as_markdown(node, links) if keeps_tables and node.type == "table" else ""
+        blocks += [table] if table and units(table) <= max_units else written(node, max_units, links)
     blocks += [escaped(plain, links) for plain in cut(tail, max_units // 6)]
     return tuple(packed(blocks, max_units))
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.inline import plain
+from adapters.teams.markdown.inline import inline, plain
 from bot.links import LinkRules
 
 WIDEST: Final = 80  # columns of text; on a telephone this scrolls, beyond it nobody finds a cell's row again
@@ -23,6 +23,20 @@ def columns(table: SyntaxTreeNode, links: LinkRules) -> str:
     sides = [_side(cell) for cell in table.children[0].children[0].children]
     lines = [_line(row, widths, sides) for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def as_markdown(table: SyntaxTreeNode, links: LinkRules) -> str:
+    """The table in GitHub's notation, for places that show it: https://github.github.com/gfm/#tables-extension-.
+
+    It says nothing of sides: a browser would be told these by styles in the text, which a strict page forbids.
+    """
+    rows = [[_marked_up(cell, links) for cell in row.children] for part in table.children for row in part.children]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], ["-"] * len(rows[0]), *rows[1:]))
+
+
+def _marked_up(cell: SyntaxTreeNode, links: LinkRules) -> str:
+    words = inline(cell.children[0].children, links) if cell.children else ""
+    return " ".join(words.split()).replace("|", "\\|")
 
 
 def _cell(cell: SyntaxTreeNode, links: LinkRules) -> str:

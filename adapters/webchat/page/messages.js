@@ -294,12 +294,23 @@ function rendered(markdown, options, more) {
   blocks.forEach((pre, nth) => pre.replaceWith(codeBlock(pre.textContent, languages.length === blocks.length ? languages[nth] : "")));
   for (const table of page.querySelectorAll("table")) {
     for (const head of table.querySelectorAll("th")) head.setAttribute("scope", "col");
+    alignNumbers(table);
     const room = el("div", { className: "table", tabIndex: 0, aria: { label: "Table" } });
     room.setAttribute("role", "region");
     table.replaceWith(room);
     room.append(table);
   }
   return page.body.innerHTML;
+}
+
+// Web Chat drops how a table is aligned: columns of numbers stand right all the same.
+function alignNumbers(table) {
+  const rows = [...table.rows];
+  for (let column = 0; column < rows[0]?.cells.length; column++) {
+    const cells = rows.map((row) => row.cells[column]).filter(Boolean);
+    const isNumber = ({ textContent }) => /^[-+−]?[\p{Sc}\d][\d.,\s\u202f\p{Sc}%]*$/u.test(textContent.trim());
+    if (cells.length > 1 && cells.slice(1).every(isNumber)) for (const cell of cells) cell.classList.add("number");
+  }
 }
 
 function codeBlock(text, language) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.conversation import ConversationReference
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import TextPart
 from bot.reply import NO_ANSWER, fitting
@@ -9,7 +10,7 @@ from tests.support.fakes import FakeChannel
 
 
 class ChannelThatDropsDefinitions(FakeChannel):
-    def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
         return () if text.startswith("[") else (text,)
 
 

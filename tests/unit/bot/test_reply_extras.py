@@ -8,6 +8,7 @@ import pytest
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.codec import reply_from_json, reply_to_json
+from bot.conversation import ConversationReference
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Reply, Source, TextPart
 from bot.reply import Extras, ReplyWriter, cited, fitting, parted_explanation, parted_follow_ups, readable
@@ -127,7 +128,9 @@ def test_no_more_sources_are_named_than_teams_takes() -> None:
 
 def test_each_piece_of_a_long_answer_names_its_own_sources_and_the_last_takes_the_rest() -> None:
     class Halving(FakeChannel):
-        def split(self, text: str, links: LinkRules = NO_LINKS) -> tuple[str, ...]:
+        def split(
+            self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
+        ) -> tuple[str, ...]:
             return text[: len(text) // 2], text[len(text) // 2 :]
 
     sources = (Source(position=1, name="a"), Source(position=2, name="b"))

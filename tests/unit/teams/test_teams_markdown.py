@@ -156,6 +156,19 @@ def test_code_may_hold_anything() -> None:
     assert shown(text) == text
 
 
+def test_where_tables_are_shown_a_table_stays_one_with_its_markup() -> None:
+    table = "|n|name|\n|--:|---|\n| 1 | **one** `a\\|b` |\n| 2 | <b> |"
+    [shown] = written(f"See:\n\n{table}", links=LINKS, keeps_tables=True)
+    assert shown == "See:\n\n| n | name |\n| - | - |\n| 1 | **one** `a\\|b` |\n| 2 | &lt;b> |"
+
+
+def test_a_table_that_is_longer_than_a_message_is_cut_as_columns_are() -> None:
+    table = "| n | name |\n|--:|---|\n" + "".join(f"| {n} | row {n} |\n" for n in range(100))
+    pieces = written(table, 400, keeps_tables=True)
+    assert len(pieces) > 1
+    assert all(piece.startswith("```") for piece in pieces)
+
+
 def test_a_table_becomes_columns_aligned_as_it_says() -> None:
     table = "| n | square | name |\n|--:|:-:|---|\n| 1 | 1 | one |\n| 12 | 144 | **twelve** `x` |"
 
