@@ -30,16 +30,27 @@ class Cell:
     peers: tuple[str, ...] = field(default=())
 
 
+_ALL = tuple(peers.PEERS)
+
 CELLS = (
-    Cell(name="C=1", load=Load(conversations=1, messages=10, run_s=2.0), peers=("teams-ai", "echo")),
+    Cell(name="C=1", load=Load(conversations=1, messages=10, run_s=2.0), peers=_ALL),
     Cell(name="C=1, short runs", load=Load(conversations=1, messages=100, run_s=0.2)),  # a p99 that is no maximum
-    Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0), peers=("teams-ai", "echo")),
+    Cell(name="C=50", load=Load(conversations=50, messages=4, run_s=2.0), peers=_ALL),
     Cell(name="C=500", load=Load(conversations=500, messages=1, run_s=2.0)),
     Cell(name="C=2000", load=Load(conversations=2000, messages=1, run_s=2.0)),
     # Teams bears two messages a second in one conversation, and the bot keeps to it: only many of them load it fully.
-    Cell(name="saturated", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), peers=("teams-ai",)),
+    Cell(
+        name="saturated",
+        load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1),
+        peers=("teams-ai", "Teams SDK", "Agents SDK"),
+    ),
     Cell(name="C=1, streamed", load=Load(conversations=1, messages=10, run_s=2.0), streams=True),
-    Cell(name="C=50, streamed", load=Load(conversations=50, messages=4, run_s=2.0), streams=True),
+    Cell(
+        name="C=50, streamed",
+        load=Load(conversations=50, messages=4, run_s=2.0),
+        streams=True,
+        peers=("Agents SDK echo",),  # what a turn costs there without an assistant and without anything durable
+    ),
     Cell(name="saturated, streamed", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), streams=True),
     Cell(
         name="C=50, words",
@@ -96,7 +107,7 @@ async def main(wanted: list[str]) -> list[Result]:
     for cell in CELLS:
         if wanted and cell.name not in wanted:
             continue
-        starts: dict[str, Start] = {"ours": bot.ours, **{name: peers.START[name] for name in cell.peers}}
+        starts: dict[str, Start] = {"ours": bot.ours, **{name: peers.PEERS[name].start for name in cell.peers}}
         for name, start in starts.items():
             result = await measure(cell, name, start, (bot_core, own_core))
             report.show(result)
