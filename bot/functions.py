@@ -22,6 +22,10 @@ INTERRUPTED: Final = (
 """The output of a call that was begun before a crash."""
 
 
+NOTHING_CALLED: Final = "Nothing was called: "
+"""How the output of a call begins that was not made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """For whom a call is made. The bot fills it in; the model can neither see nor change it.

@@ -14,6 +14,7 @@ from bot.ports import UsageReader
 from bot.usage import Usage, UsageSum
 
 MINUTE_S: Final = 60
+HOUR_S: Final = 3_600
 DAY_S: Final = 86_400
 CHART_DAYS: Final = 14
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -22,10 +23,11 @@ _MAX_SHARE_PERCENT: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """None is no limit. Minutes and days are those of the clock, in UTC, so everybody knows when they start anew."""
+    """None is no limit. Minutes, hours and days are those of the clock, in UTC: everybody knows when they start anew."""
 
     questions_per_minute: int | None = None
     tokens_per_day: int | None = None
+    code_s_per_hour: int | None = None
     tenant_questions_per_minute: int | None = None
     tenant_tokens_per_day: int | None = None
 
@@ -38,6 +40,10 @@ _PERSON_MINUTE: Final = N_(
 _PERSON_DAY: Final = N_(
     "You have used your {limit} tokens for today, so I cannot answer this now. Please ask again {reset}. "
     "/usage shows what you used; if you need more, please ask the people who run this bot."
+)
+_PERSON_HOUR: Final = N_(
+    "The code behind your questions has run for a long time in this hour: I run at most {limit} minutes of it for each "
+    "person. Please ask again {reset}."
 )
 _TENANT_MINUTE: Final = N_(
     "Many people are asking at the moment: I answer at most {limit} questions a minute in your organization. "
@@ -59,6 +65,12 @@ async def objection_of_limits(
     """
     minute_s, day_s = math.floor(now_s / MINUTE_S) * MINUTE_S, math.floor(now_s / DAY_S) * DAY_S
     tenant, person = asker.key.tenant, asker.user.key
+    if limits.code_s_per_hour is not None:
+        hour_s = math.floor(now_s / HOUR_S) * HOUR_S
+        used = await usage.used(tenant, hour_s, person)
+        if used.usage.code_ms >= limits.code_s_per_hour * 1000:
+            minutes = number(limits.code_s_per_hour / MINUTE_S, 0 if limits.code_s_per_hour % MINUTE_S == 0 else 1)
+            return _(_PERSON_HOUR).format(limit=minutes, reset=_reset(hour_s + HOUR_S, now_s))
     for limit, since_s, window_s, who, sentence in (
         (limits.questions_per_minute, minute_s, MINUTE_S, person, _PERSON_MINUTE),
         (limits.tokens_per_day, day_s, DAY_S, person, _PERSON_DAY),

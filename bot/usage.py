@@ -8,13 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens and code runs. Each is 0 where the service does not say."""
+    """Tokens and runs of code. Each is 0 where the service does not say."""
 
     input_tokens: int = 0  # the cached ones among them
     cached_tokens: int = 0
     output_tokens: int = 0  # those of reasoning among them
     reasoning_tokens: int = 0
     code_runs: int = 0
+    code_ms: int = 0  # for which code ran; the embedded server says it
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(Usage)})

@@ -19,6 +19,12 @@ _peers: WeakKeyDictionary[asyncio.Transport, PeerUser] = WeakKeyDictionary()
 
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _LOOPBACK_ORIGIN = re.compile(rf"https?://{_LOOPBACK_HOST.pattern}", re.ASCII | re.IGNORECASE)
+# What proxies, tunnels and private networks add (S15). One that adds nothing cannot be told from a local program.
+_OF_PROXIES = re.compile(
+    r"forwarded|x-forwarded(-.*)?|via|x-(real|client|cluster-client)-ip|true-client-ip|cf-.*|fastly-client-ip|"
+    r"x-original-(host|url|for)|x-envoy-.*|x-arr-.*|tailscale-.*",
+    re.IGNORECASE,
+)
 _LOOPBACK_URL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 
 
@@ -47,7 +53,7 @@ def why_not_local(request: web.Request) -> str | None:
         return "the request names another server"
     if not _all_match(_LOOPBACK_HOST, request.headers.getall("Host", [])):
         return "the Host header is not a loopback address"
-    if any(name.lower() == "forwarded" or name.lower().startswith("x-forwarded-") for name in request.headers):
+    if any(_OF_PROXIES.fullmatch(name) for name in request.headers):
         return "it was forwarded by a proxy or tunnel"
     origins = request.headers.getall("Origin", [])
     if origins and not _all_match(_LOOPBACK_ORIGIN, origins):

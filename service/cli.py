@@ -22,6 +22,7 @@ from typing import NoReturn
 import click
 
 from bot.errors import BotError, StorageInUseError
+from bot.functions import NOTHING_CALLED
 from service.data_dir import room_hint
 from service.greeting import Started, assistants_greeting, bot_greeting, describe_assistant
 from service.listen_socket import PortTakenError
@@ -293,20 +294,25 @@ def own_functions(context: click.Context, *, folder: Path | None, as_json: bool)
 def call_function(own: FunctionsSettings, name: str, arguments: str) -> None:
     """Call a function as the model does, with ARGUMENTS as JSON, and print what the model reads.
 
-    What the function prints goes to standard error. You are its caller, without a directory id.
+    What the function prints goes to standard error. You are its caller, without a directory id. The exit code is 1 if
+    nothing was called, as where the arguments do not fit.
     """
     from service import function_trial
 
-    _try(function_trial.called(own, name, arguments))
+    said = _try(function_trial.called(own, name, arguments))
+    if said.startswith(NOTHING_CALLED):
+        sys.exit(_BROKEN)
 
 
-def _try(trial: Coroutine[None, None, str]) -> None:
+def _try(trial: Coroutine[None, None, str]) -> str:
     try:
-        click.echo(asyncio.run(trial))
+        said = asyncio.run(trial)
+        click.echo(said)
     except BotError as error:
         _stop(f"{str(error)[:1].upper()}{str(error)[1:]}")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    return said
 
 
 @main.command()
@@ -396,8 +402,10 @@ def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: b
         sys.exit(_INTERRUPTED)
     if as_json:
         click.echo(diagnosis.as_json())
-    else:
+    elif sys.stdout.isatty():
         diagnosis.show(Console(highlight=False))
+    else:
+        click.echo(diagnosis.as_text())
     sys.exit(_BROKEN if diagnosis.first_broken else 0)
 
 
@@ -429,6 +437,8 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
 
     set_up_logs(level=settings.log_level, form=settings.log_format, no_color=settings.no_color)
     os.umask(0o077)  # what people write is for this user alone, also in files that libraries make
+    for warning in settings.warnings:
+        log.warning(warning)
     try:
         asyncio.run(service)
     except PortTakenError as error:

@@ -126,8 +126,18 @@ class Diagnosis:
         ]
         return json.dumps({"checks": checks, "first_broken": self.first_broken}, indent=2, ensure_ascii=False)
 
+    def as_text(self) -> str:
+        """Each finding on a line of its own, whatever its length, and the next thing to do."""
+        width = max(map(len, self.findings))
+        lines = []
+        for name, finding in self.findings.items():
+            lines.append(f"{finding.status}  {name:{width}}  {finding.cause}")
+            if finding.fix:
+                lines.append(f"{'':{width + 8}}Do: {finding.fix}")
+        return "\n".join((*lines, "", self._verdict()))
+
     def show(self, console: Console) -> None:
-        """A table to read, and the next thing to do."""
+        """The same as a table for a terminal."""
         styles = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
         table = Table.grid(padding=(0, 2), pad_edge=False)
         table.add_column(no_wrap=True)
@@ -234,6 +244,8 @@ def _check_settings(environ: Mapping[str, str], env_file: Path) -> Finding:
     if is_open and any(row.is_secret and row.is_set for row in report.rows):
         return Finding.warned(f"{env_file} holds keys, and other users can read it.", f"Run: chmod 600 {env_file}")
     said = {0: "nothing is set, so the defaults hold", 1: "1 setting, valid"}.get(count, f"{count} settings, all valid")
+    if report.warnings:
+        return Finding.warned(report.warnings[0], "Put both into the same place, or remove the line of the address.")
     if report.ignored:
         said = f"{said}; not settings of this program: {', '.join(report.ignored)}"
     return Finding.passed(said)

@@ -79,11 +79,13 @@ WITH numbered AS MATERIALIZED (
     FROM ended JOIN unnest($10::bigint[], $11::text[]) AS known (number, outcome) USING (number)
     WHERE messages.number = ended.number
 ), used AS (
-    INSERT INTO usage (turn, tenant, person, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs)
-    SELECT turn, tenant, person, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs
+    INSERT INTO usage (
+        turn, tenant, person, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs, code_ms
+    )
+    SELECT turn, tenant, person, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs, code_ms
     FROM json_to_recordset($14::json) AS new (
         turn bigint, tenant text, person text, input_tokens bigint, cached_tokens bigint, output_tokens bigint,
-        reasoning_tokens bigint, code_runs bigint
+        reasoning_tokens bigint, code_runs bigint, code_ms bigint
     ) JOIN ended ON number = turn
     ON CONFLICT DO NOTHING
 ), used_long_ago AS (

@@ -34,9 +34,10 @@ WHERE turn IN (SELECT number FROM turns WHERE done_at IS NULL AND number >= ? AN
 
 _USE = """
 INSERT OR IGNORE INTO usage (
-    turn, tenant, person, ended_at, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs
+    turn, tenant, person, ended_at, input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs, code_ms
 ) VALUES (
-    :turn, :tenant, :person, :ended_at, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens, :code_runs
+    :turn, :tenant, :person, :ended_at, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens, :code_runs,
+    :code_ms
 )"""
 
 

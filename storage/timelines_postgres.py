@@ -28,7 +28,8 @@ _SUM = """
 SELECT count(*) AS turns,
        coalesce(sum(input_tokens), 0)::bigint AS input_tokens, coalesce(sum(cached_tokens), 0)::bigint AS cached_tokens,
        coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
-       coalesce(sum(reasoning_tokens), 0)::bigint AS reasoning_tokens, coalesce(sum(code_runs), 0)::bigint AS code_runs
+       coalesce(sum(reasoning_tokens), 0)::bigint AS reasoning_tokens, coalesce(sum(code_runs), 0)::bigint AS code_runs,
+       coalesce(sum(code_ms), 0)::bigint AS code_ms
 FROM usage WHERE tenant = $1 AND ended_at >= to_timestamp($2) AND ($3::text IS NULL OR person = $3)"""
 _LATEST = f"{_LINES} ORDER BY number DESC LIMIT $1"
 _OF = f"{_LINES} WHERE conversation = $1 ORDER BY number DESC LIMIT $2"

@@ -13,7 +13,7 @@ from bot.timeline import StepDone, Timeline
 from bot.usage import Usage, UsageSum, key_of
 from storage.sqlite import SqliteFile
 
-_USED = "input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs"
+_USED = "input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs, code_ms"
 _LINES = f"""
 SELECT number, message_id, conversation, accepted_at, started_at, attempts, done_at, outcome, {_USED}
 FROM turns LEFT JOIN usage ON turn = number """  # noqa: S608 - constants only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -203,15 +204,18 @@ class CodeInterpreter:
         """Run a call's code with the thread's files in place. Raises StoreError."""
         session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
         missing = await self._workspace.prepare(run, session)
+        began_s = time.monotonic()
         result = await self._engine.run(session, call.code_interpreter.input, user=user)
         if result.status is CodeStatus.EXPIRED:
             missing = [EXPIRED, *await self._workspace.prepare(run, session)]
             result = await self._engine.run(session, call.code_interpreter.input, user=user)
+        took_ms = round((time.monotonic() - began_s) * 1000)
         made = await self._keep(run, call, result)
         if not result.session_lost:
             self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})
         pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
-        return CodeCallResult(outputs=(CodeLogs(logs=_logs(result, missing)), *pictures), made=made)
+        logs = CodeLogs(logs=_logs(result, missing))
+        return CodeCallResult(outputs=(logs, *pictures), took_ms=took_ms, made=made)
 
     async def _keep(self, run: Run, call: CodeCall, result: CodeResult) -> tuple[tuple[File, GeneratedFile], ...]:
         known = await self._workspace.products(run.thread_id)

@@ -25,6 +25,7 @@ _MALFORMED = (ValueError, AssertionError, web.RequestPayloadError, HttpProcessin
 """What aiohttp raises for a body that is no multipart."""
 _LIFETIMES_S = range(3600, 30 * 24 * 3600 + 1)  # as the API has it
 _CHUNK_BYTES = 256 * 1024
+_MAX_PARTS = 20  # each costs time, however small it is (S23)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,11 @@ class Files:
 
     async def _read(self, request: web.Request, upload: _Upload) -> None:
         try:
+            parts = 0
             async for part in await request.multipart():
+                parts += 1
+                if parts > _MAX_PARTS:
+                    raise ApiError(f"An upload has at most {_MAX_PARTS} parts.", status=413)
                 if isinstance(part, BodyPartReader):
                     await self._receive(part, upload)
         except _MALFORMED:

@@ -125,6 +125,7 @@ class CodeInterpreter:
 
     input: str
     outputs: tuple[CodeOutput, ...] = ()
+    took_ms: int = 0  # no field of the protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,4 +350,5 @@ class CodeCallResult:
     """What a call gave: outputs for its step, and the files to be written down with them."""
 
     outputs: tuple[CodeOutput, ...]
+    took_ms: int = 0
     made: tuple[tuple[File, GeneratedFile], ...]

@@ -89,7 +89,9 @@ def record_code(
     for file, product in outcome.made:
         rows.insert(file)
         rows.add_product(product)
-    ran = replace(call, code_interpreter=replace(call.code_interpreter, outputs=outcome.outputs))
+    ran = replace(
+        call, code_interpreter=replace(call.code_interpreter, outputs=outcome.outputs, took_ms=outcome.took_ms)
+    )
     return _answered(rows, now, rows.get(RunStep, step.id), {call.id: ran})
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from bot.errors import FunctionsError
-from bot.functions import Caller, FunctionDefinition, no_such_function
+from bot.functions import NOTHING_CALLED, Caller, FunctionDefinition, no_such_function
 from bot.ports import Functions
 
 log = logging.getLogger(__name__)
@@ -130,13 +130,13 @@ class FunctionFolder(Functions):
             log.warning("the model called a function that does not exist", extra={"call": caller.call})
             return no_such_function(self.definitions)
         if len(arguments) > MAX_ARGUMENTS_CHARS:
-            return f"Nothing was called: the arguments have more than {MAX_ARGUMENTS_CHARS:,} characters."
+            return f"{NOTHING_CALLED}the arguments have more than {MAX_ARGUMENTS_CHARS:,} characters."
         try:
             async with asyncio.timeout(self._deadline_s):
                 await self._places.acquire()
         except TimeoutError:
             log.warning("a call found no free process", extra={"function": name, "call": caller.call})
-            return "Nothing was called: too many other calls are being made. Try again later."
+            return f"{NOTHING_CALLED}too many other calls are being made. Try again later."
         try:
             return await self._call(name, arguments, caller)
         finally:
@@ -163,7 +163,7 @@ class FunctionFolder(Functions):
             )
         except OSError as error:
             log.warning("no process for a call", extra={"function": name, "call": caller.call, "why": error.strerror})
-            return "Nothing was called: the bot cannot start another process now. Try again later."
+            return f"{NOTHING_CALLED}the bot cannot start another process now. Try again later."
         result = work.said("result")
         facts = {
             "function": name,
@@ -184,13 +184,13 @@ class FunctionFolder(Functions):
             case "returned":
                 return output
             case "refused":
-                return f"Nothing was called: the arguments do not fit.\n{output}"
+                return f"{NOTHING_CALLED}the arguments do not fit.\n{output}"
             case "raised":
                 return f"The function failed: {output or work.said('kind')}."
             case "unloadable":
-                return "Nothing was called: the function cannot be loaded. The operator of this bot has to look at it."
+                return f"{NOTHING_CALLED}the function cannot be loaded. The operator of this bot has to look at it."
             case _ if work.said("calling") is None:
-                return f"Nothing was called: the import of the function {_ends(work.end, self._deadline_s)}."
+                return f"{NOTHING_CALLED}the import of the function {_ends(work.end, self._deadline_s)}."
             case _:
                 how = _ends(work.end, self._deadline_s)
                 return f"The function {how}. Whether it did a part of its work is not known."

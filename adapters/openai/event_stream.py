@@ -59,7 +59,7 @@ class RunEventReader:
         self._phase: RunPhase | None = None
         self._texts: dict[tuple[str, str], list[str]] = {}  # the pieces so far, by message and content part
         self._length = self._shown_length = 0  # in characters
-        self._code_runs = 0
+        self._code = Usage()
 
     def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
         """What this event adds; None for nothing, or for too little text to be shown.
@@ -77,17 +77,15 @@ class RunEventReader:
             return self._enter(RunPhase.CODE) if is_code else None
         if name == "thread.run.step.completed":
             if '"code_interpreter"' in sent.data:
-                details = _fields(sent).object_if_any("step_details")
-                calls = details.objects_if_any("tool_calls") if details else ()
-                self._code_runs += sum(call.text_if_any("type") == "code_interpreter" for call in calls)
+                self._code += _code_of(_fields(sent))
             return self._enter(RunPhase.WORKING)
         if name == "error":
             raise AssistantUnavailableError("the event stream of the run reported an error")
         if not name.startswith("thread.run.") or name.startswith("thread.run.step."):
             return None
         event = run_from(_json(sent)).event
-        if isinstance(event, Settled) and self._code_runs:
-            return replace(event, usage=(event.usage or Usage()) + Usage(code_runs=self._code_runs))
+        if isinstance(event, Settled) and self._code.code_runs:
+            return replace(event, usage=(event.usage or Usage()) + self._code)
         return self._enter(event.phase) if isinstance(event, Progress) else event
 
     def _enter(self, phase: RunPhase) -> Progress | None:
@@ -110,6 +108,14 @@ class RunEventReader:
             return None
         self._shown_length = self._length
         return TextSoFar(text="\n\n".join(filter(None, map("".join, self._texts.values()))))
+
+
+def _code_of(step: Fields) -> Usage:
+    """The runs of code in a step; for how long it ran, the embedded server alone says."""
+    details = step.object_if_any("step_details")
+    calls = details.objects_if_any("tool_calls") if details else ()
+    ran = [call.object_if_any("code_interpreter") for call in calls if call.text_if_any("type") == "code_interpreter"]
+    return Usage(code_runs=len(ran), code_ms=sum(code.count_if_any("took_ms") for code in ran if code))
 
 
 def _fields(sent: httpx2.ServerSentEvent) -> Fields:

@@ -25,6 +25,7 @@ from httpkit.http_errors import RequestRefusedError
 
 _MAX_ACTIVITY_BYTES: Final = 2 * 1024 * 1024  # with the small pictures that Web Chat makes of pictures
 _MAX_FORM_BYTES: Final = MAX_FILES * MAX_FILE_BYTES + 4 * 1024 * 1024
+_MAX_PARTS: Final = MAX_FILES + 10  # each costs time, however small it is (S23)
 _CHUNK_BYTES: Final = 256 * 1024
 _MAX_SILENCE_S: Final = 30.0
 _MAX_FORM_S: Final = 15 * 60.0
@@ -55,7 +56,11 @@ async def read_form(request: web.Request, uploads: Uploads, form: UploadForm) ->
         raise AttachmentError("a form is too large", apology=apology)
     try:
         async with asyncio.timeout(_MAX_FORM_S):
+            parts = 0
             async for part in await request.multipart():
+                parts += 1
+                if parts > _MAX_PARTS:
+                    raise RequestRefusedError(413, "TooManyParts", f"A form has at most {_MAX_PARTS} parts.")
                 if not isinstance(part, BodyPartReader):
                     raise RequestRefusedError(400, "NestedForm", "A part of the form is a form itself.")
                 await _read_part(part, uploads, form)

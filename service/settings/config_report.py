@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
-from service.settings.rules import check_together
+from service.settings.rules import check_together, warnings_together
 from service.settings.sources import Mistake, Reading, read_settings
 from service.settings.table import SECTIONS, Setting
 
@@ -34,6 +34,7 @@ class Report:
     rows: tuple[Row, ...]
     mistakes: tuple[Mistake, ...]
     ignored: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, environ: Mapping[str, str], env_file: Path) -> Report:
@@ -46,7 +47,8 @@ class Report:
             for section, settings in SECTIONS.items()
             for setting in settings
         )
-        return cls(rows=rows, mistakes=mistakes, ignored=reading.ignored)
+        warnings = tuple(warnings_together(reading))
+        return cls(rows=rows, mistakes=mistakes, ignored=reading.ignored, warnings=warnings)
 
     def as_text(self) -> str:
         """A list to read, in sections."""
@@ -56,6 +58,7 @@ class Report:
             lines += ["", section, *(f"  {row.name:{width}}  {_shown(row)}" for row in rows)]
         if self.ignored:
             lines += ["", f"In the file, but not settings of this program: {', '.join(self.ignored)}"]
+        lines += ["", *(f"Look at this: {warning}" for warning in self.warnings)] if self.warnings else []
         return "\n".join(lines[1:])
 
     def as_data(self) -> dict[str, object]:
@@ -64,6 +67,7 @@ class Report:
             "settings": [asdict(row) for row in self.rows],
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "ignored": list(self.ignored),
+            "warnings": list(self.warnings),
         }
 
 

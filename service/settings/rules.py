@@ -10,7 +10,7 @@ from adapters.sandbox.code_result import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES
 from service.settings import table
 from service.settings.parsers import AppType, Backend, SandboxKind, is_loopback_host
-from service.settings.sources import Mistake, Reading
+from service.settings.sources import ENVIRONMENT, Mistake, Reading
 from service.settings.table import AZURE_AI, AZURE_OPENAI, Setting
 
 _OPENAI = (table.OPENAI_BASE_URL, table.OPENAI_API_KEY)
@@ -39,6 +39,28 @@ def check_together(reading: Reading) -> Iterator[Mistake]:
             yield from _check_assistants(reading)
         case None:
             return
+
+
+_KEYS_AND_ADDRESSES = (
+    (table.OPENAI_API_KEY, table.OPENAI_BASE_URL),
+    (table.AZURE_OPENAI_API_KEY, table.AZURE_OPENAI_ENDPOINT),
+)
+
+
+def warnings_together(reading: Reading) -> Iterator[str]:
+    """What works, and may not be meant: a .env that lies in a folder could send the shell's own key elsewhere (S12)."""
+    for key, address in _KEYS_AND_ADDRESSES:
+        if reading.has(key) and reading.has(address):
+            its, where = reading.found[key.name].origin, reading.found[address.name].origin
+            if (its == ENVIRONMENT) != (where == ENVIRONMENT):
+                yield (
+                    f"{key.name} is from {_place(its)}, and {address.name}, which decides who gets it, from "
+                    f"{_place(where)}."
+                )
+
+
+def _place(origin: str) -> str:
+    return "the environment" if origin == ENVIRONMENT else origin
 
 
 def _check_network(reading: Reading) -> Iterator[Mistake]:

@@ -13,7 +13,7 @@ from bot.limits import Limits
 from bot.reply import Extras
 from service.settings import table
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
-from service.settings.rules import check_together
+from service.settings.rules import check_together, warnings_together
 from service.settings.secret import Secret
 from service.settings.sources import Mistake, Reading, read_settings
 
@@ -24,6 +24,7 @@ _FOR_ANY_PROGRAM = frozenset(
 _OPENAI_URL = "https://api.openai.com/v1"
 _QUESTIONS_PER_MINUTE = 60  # of a person, in a company
 _TOKENS_PER_DAY = 10_000_000
+_CODE_S_PER_HOUR = 1_800
 
 
 class SettingsError(ValueError):
@@ -206,6 +207,7 @@ class Settings:
     log_level: LogLevel | None  # None: by where the log goes
     log_format: LogFormat
     no_color: bool
+    warnings: tuple[str, ...] = ()  # about what works, and may not be meant
 
     @classmethod
     def read(cls, environ: Mapping[str, str], env_file: Path) -> Settings:
@@ -254,6 +256,7 @@ class Settings:
             log_level=reading.optional(table.LOG_LEVEL),
             log_format=reading.value(table.LOG_FORMAT),
             no_color=reading.optional(table.NO_COLOR) is not None,
+            warnings=tuple(warnings_together(reading)),
         )
 
 
@@ -286,9 +289,11 @@ def _limits(reading: Reading) -> Limits:
     """As they are set. By default people of a company share generously, and a bot for this machine has no limit."""
     is_public = reading.has(table.MICROSOFT_APP_ID)
     questions, tokens = reading.optional(table.LIMIT_QUESTIONS), reading.optional(table.LIMIT_TOKENS)
+    code_s = reading.optional(table.LIMIT_CODE)
     return Limits(
         questions_per_minute=(_QUESTIONS_PER_MINUTE * is_public if questions is None else questions) or None,
         tokens_per_day=(_TOKENS_PER_DAY * is_public if tokens is None else tokens) or None,
+        code_s_per_hour=(_CODE_S_PER_HOUR * is_public if code_s is None else code_s) or None,
         tenant_questions_per_minute=reading.value(table.LIMIT_TENANT_QUESTIONS) or None,
         tenant_tokens_per_day=reading.value(table.LIMIT_TENANT_TOKENS) or None,
     )

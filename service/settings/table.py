@@ -325,6 +325,11 @@ LIMIT_TOKENS: Final = Setting(
     "LIMIT_TOKENS_PER_DAY", parsers.limit, None, "500000",
     "How many tokens, read and written, a person may use in a day (UTC); `off` for no limit.",
     default_doc="10000000 with MicrosoftAppId, else off")
+LIMIT_CODE: Final = Setting(
+    "LIMIT_CODE_SECONDS_PER_HOUR", parsers.limit, None, "600",
+    "How many seconds of an hour the code behind a person's questions may run; `off` for no limit. It is counted with "
+    "`ASSISTANT_BACKEND=embedded`, whose sandbox is yours.",
+    default_doc="1800 with MicrosoftAppId, else off")
 LIMIT_TENANT_QUESTIONS: Final = Setting(
     "LIMIT_TENANT_QUESTIONS_PER_MINUTE", parsers.limit, "off", "2000",
     "The same for all people of a tenant together: questions a minute.")
@@ -421,7 +426,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     ),
     "Running code": (*RUNNING_CODE, TEAMSBOT_RUN_DEADLINE_S),
     "Functions of your own": (FUNCTIONS_DIR, FUNCTIONS_TIMEOUT_S),
-    "Limits": (LIMIT_QUESTIONS, LIMIT_TOKENS, LIMIT_TENANT_QUESTIONS, LIMIT_TENANT_TOKENS),
+    "Limits": (LIMIT_QUESTIONS, LIMIT_TOKENS, LIMIT_CODE, LIMIT_TENANT_QUESTIONS, LIMIT_TENANT_TOKENS),
     "The app package for Teams (`teamsbot manifest`)": TEAMS_APP,
     "Logs": (LOG_LEVEL, LOG_FORMAT, NO_COLOR),
 }

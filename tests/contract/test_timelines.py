@@ -121,7 +121,7 @@ async def test_the_turns_of_one_conversation_come_without_those_of_others(book: 
     assert await book.own.of(ConversationKey(channel="webchat", tenant="", conversation="none"), 3) == []
 
 
-SPENT = Usage(input_tokens=100, cached_tokens=40, output_tokens=20, reasoning_tokens=5, code_runs=1)
+SPENT = Usage(input_tokens=100, cached_tokens=40, output_tokens=20, reasoning_tokens=5, code_runs=1, code_ms=1_250)
 
 
 async def test_a_time_line_says_what_the_turn_consumed(book: Book) -> None:

@@ -168,7 +168,10 @@ async def test_what_a_turn_consumed_is_counted_with_its_code_runs(own: Rig, mode
     async with own.started() as person:
         await person.ask("What is 1?")
         line = await last_turn(own)
-    assert line.usage == Usage(input_tokens=14, cached_tokens=10, output_tokens=6, reasoning_tokens=2, code_runs=1)
+    assert line.usage is not None
+    counted = Usage(input_tokens=14, cached_tokens=10, output_tokens=6, reasoning_tokens=2, code_runs=1)
+    assert line.usage == replace(counted, code_ms=line.usage.code_ms)
+    assert line.usage.code_ms > 0
 
 
 async def last_turn(rig: Rig) -> Timeline:

@@ -37,7 +37,9 @@ def test_a_function_is_called_and_prints_what_the_model_would_read(tmp_path: Pat
     arguments = json.dumps({"first": "2026-12-21", "last": "2026-12-27"})
     done = teamsbot(tmp_path, "--dir", str(EXAMPLES), "call", "business_days", arguments)
     assert json.loads(done.stdout) == {"business_days": 4, "holidays": ["2026-12-25"]}
+    assert done.returncode == 0
     wrong = teamsbot(tmp_path, "--dir", str(EXAMPLES), "call", "business_days")
+    assert wrong.returncode == 1
     assert wrong.stdout.startswith("Nothing was called: the arguments do not fit.\nfirst: Field required")
 
 

@@ -90,6 +90,14 @@ async def test_a_body_that_is_no_multipart_is_refused(base_url: str, body: bytes
         assert (await got.json())["error"]["type"] == "invalid_request_error"
 
 
+async def test_a_form_of_very_many_parts_is_not_read_to_its_end(base_url: str) -> None:  # S23
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Authorization": f"Bearer {KEY}"}
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 2_000
+    async with aiohttp.ClientSession() as session, session.post(f"{base_url}/files", data=body, headers=headers) as got:
+        assert got.status == 413
+        assert "at most 20 parts" in (await got.json())["error"]["message"]
+
+
 async def test_a_multipart_without_boundary_is_refused(base_url: str) -> None:
     headers = {"Content-Type": "multipart/form-data", "Authorization": f"Bearer {KEY}"}
     async with aiohttp.ClientSession() as session, session.post(f"{base_url}/files", data=b"x", headers=headers) as got:

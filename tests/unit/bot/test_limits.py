@@ -14,7 +14,7 @@ from tests.support.fakes import message
 from tests.support.turn_fixtures import World, texts
 
 NOW_S = 1_800_000_005.0  # 2027-01-15 08:00:05 UTC
-SPENT = Usage(input_tokens=900, output_tokens=100, code_runs=2)
+SPENT = Usage(input_tokens=900, output_tokens=100, code_runs=2, code_ms=45_000)
 TODAY_S = NOW_S - 3_600
 
 
@@ -42,6 +42,12 @@ def world_with(limits: Limits, *spent: tuple[float, str]) -> World:
             ["Many people", "in 55 seconds"],
         ),
         (Limits(tenant_tokens_per_day=2_000), [(TODAY_S, "bob")] * 2, ["Your organization", "00:00 UTC"]),
+        (
+            Limits(code_s_per_hour=90),
+            [(NOW_S - 1, "ada")] * 2,
+            ["at most 1.5 minutes", "60 minutes, at 09:00"],
+        ),
+        (Limits(code_s_per_hour=60), [(NOW_S - 1, "ada")] * 2, ["at most 1 minutes"]),
     ],
 )
 async def test_at_a_limit_people_are_told_until_when_and_nothing_is_asked(
@@ -62,6 +68,7 @@ async def test_at_a_limit_people_are_told_until_when_and_nothing_is_asked(
         (Limits(questions_per_minute=2, tokens_per_day=2_000), [(NOW_S - 1, "bob")] * 5),
         (Limits(questions_per_minute=2), [(NOW_S - 70, "ada")] * 5),
         (Limits(tokens_per_day=2_000), [(NOW_S - 9 * 3_600, "ada")] * 5),
+        (Limits(code_s_per_hour=90), [(NOW_S - 1, "ada"), (NOW_S - 10, "ada"), (NOW_S - 1, "bob")]),
     ],
 )
 async def test_below_the_limits_and_after_the_reset_people_are_answered(

@@ -72,9 +72,14 @@ async def test_ambiguous_requests_are_refused(door: Door, head: str, status: int
 
 
 @pytest.mark.parametrize(
-    "header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything"]
+    "header",
+    [
+        *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-anything"),
+        *("X-Real-IP", "Via", "CF-Connecting-IP", "X-Original-Host", "X-Forwarded", "True-Client-IP", "X-Client-IP"),
+        "Tailscale-User-Login",
+    ],
 )
-async def test_what_a_tunnel_or_proxy_passed_on_is_refused(door: Door, header: str) -> None:
+async def test_what_a_tunnel_or_proxy_passed_on_is_refused(door: Door, header: str) -> None:  # S15
     status, answer = await door.post(recorded("personal"), **{header: "127.0.0.1"})
 
     assert status == 403

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings, SettingsError
+from service.settings.config_report import Report
 from service.settings.env_file import read_env_file
 
 
@@ -50,3 +51,30 @@ def test_the_program_that_runs_code_is_named_by_the_environment_only(tmp_path: P
     with pytest.raises(SettingsError, match="must be set in the environment"):
         Settings.read({}, path)
     assert Settings.read({"TEAMSBOT_SANDBOX_PYTHON": "/bin/sh"}, tmp_path / "none").sandbox_python == Path("/bin/sh")
+
+
+@pytest.mark.parametrize(
+    ("environ", "line", "told"),
+    [
+        (
+            {"OPENAI_API_KEY": "sk-of-the-shell"},
+            "OPENAI_BASE_URL=https://evil.example/v1",
+            "OPENAI_API_KEY is from the environment, and OPENAI_BASE_URL, which decides who gets it, from .env line 1.",
+        ),
+        (
+            {"AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com"},
+            "AZURE_OPENAI_API_KEY=k",
+            "AZURE_OPENAI_API_KEY is from .env line 1, and AZURE_OPENAI_ENDPOINT, which decides who gets it, from the "
+            "environment.",
+        ),
+    ],
+)
+def test_a_key_and_its_address_from_two_places_are_told(
+    tmp_path: Path, environ: dict[str, str], line: str, told: str
+) -> None:  # S12
+    path = env_file(tmp_path, f"{line}\n")
+    settings = Settings.read({**environ, "MODEL": "m"}, path)
+    assert settings.warnings == (told,)
+    assert told in Report.read({**environ, "MODEL": "m"}, path).as_text()
+    name, _, value = line.partition("=")
+    assert Settings.read({**environ, "MODEL": "m", name: value}, path).warnings == ()

@@ -175,6 +175,7 @@ async def test_an_empty_file_is_refused(site: Site, tmp_path: Path) -> None:
 
 
 NESTED = b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n"
+PART = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n'
 FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\n'
 
 
@@ -203,9 +204,14 @@ FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\
             b'--b\r\nContent-Disposition: form-data; name="activity"\r\n\r\n{}\r\n--b--\r\n',
             400,
         ),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n' * 2_000,
+            413,
+        ),
     ],
 )
-async def test_a_body_that_is_no_such_form_is_refused_and_leaves_nothing(
+async def test_a_body_that_is_no_such_form_is_refused_and_leaves_nothing(  # the last: S23
     site: Site, tmp_path: Path, content_type: str, body: bytes, status: int
 ) -> None:
     chat = await site.open()
