@@ -23,7 +23,7 @@ _MAX_SHARE_PERCENT: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """None is no limit. Minutes, hours and days are those of the clock, in UTC: everybody knows when they start anew."""
+    """None is no limit. Minutes, hours and days are those of the clock, in UTC: everybody knows when they begin."""
 
     questions_per_minute: int | None = None
     tokens_per_day: int | None = None
