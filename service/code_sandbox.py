@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import aiohttp
 from typing_extensions import override
@@ -13,10 +14,18 @@ from adapters.sandbox.dynamic_sessions import DynamicSessions
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.sandbox.session_pool import SCOPE, SessionPool, SessionsToken
 from adapters.teams.bot_token import BotToken, TokenCredential, TokenUnavailableError
+from bot.diagnosis import Finding
 from bot.errors import BotError
+from bot.media import picture_type
 from service.data_dir import kept_key, prepare_data_dir
 from service.settings import Backend, Settings
 from service.teams_edge import open_bot_token
+
+_PLOT: Final = """
+import matplotlib.pyplot as plt
+plt.plot([-2, -1, 0, 1, 2], [4, 1, 0, 1, 4])
+plt.show()
+"""
 
 
 class SandboxTooWeakError(BotError):
@@ -42,6 +51,28 @@ async def open_sandbox(settings: Settings) -> AsyncIterator[CodeSandbox]:
         yield sandbox
     finally:
         await sandbox.close()
+
+
+async def check_sandbox(sandbox: CodeSandbox, *, in_pool: bool) -> Finding:
+    """Whether code runs in it and draws a plot."""
+    if sandbox.isolation is None:
+        return Finding.failed(sandbox.reason, "docs/sandbox.md says what the sandbox needs of the machine.")
+    if in_pool:
+        try:
+            await sandbox.put("doctor", "check.txt", b"a check")
+        except SandboxError as error:
+            return Finding.failed(str(error), error.fix or "See the session pool in the Azure portal.")
+    result = await sandbox.run("doctor", _PLOT)
+    if in_pool:
+        await sandbox.forget("doctor")
+    if not any(picture_type(image.data) for image in result.images):
+        return Finding.failed(
+            f"Code runs, and draws nothing: {result.reason or result.logs[-200:] or result.status}",
+            "Use a session pool of container type PythonLTS."
+            if in_pool
+            else "Make the sandbox's environment again: remove .sandbox, then run make run.",
+        )
+    return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}")
 
 
 @asynccontextmanager

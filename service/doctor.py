@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adapters.sandbox.code_result import CodeSandbox, SandboxError
+from adapters.sandbox.code_result import CodeSandbox
 from adapters.teams.app_registration import Registration, check_cloud, check_registration
 from adapters.teams.bot_token import BotToken
 from adapters.teams.connector import connector_session
@@ -35,8 +35,7 @@ from adapters.teams.graph_files import check_graph
 from adapters.teams.signing_keys import SigningKeys
 from bot.diagnosis import Finding, Status
 from bot.errors import BotError, StorageError
-from bot.media import picture_type
-from service.code_sandbox import open_sandbox
+from service.code_sandbox import check_sandbox, open_sandbox
 from service.compose import Shared
 from service.data_dir import prepare_data_dir, room_hint
 from service.file_storage import FileStorage, open_file_storage
@@ -60,11 +59,6 @@ _CLOSE_S: Final = 1.5
 _SKEW_S: Final = 300.0  # tokens are refused beyond it
 _CLOCK_WARN_S: Final = 60.0
 _MIN_FREE_BYTES: Final = 200_000_000
-_PLOT: Final = """
-import matplotlib.pyplot as plt
-plt.plot([-2, -1, 0, 1, 2], [4, 1, 0, 1, 4])
-plt.show()
-"""
 # One grey pixel.
 _PICTURE: Final = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -392,24 +386,7 @@ class _Examination:
         if in_pool and self.offline:
             return _OFFLINE
         self._sandbox = sandbox = await self.stack.enter_async_context(open_sandbox(self.settings))
-        if sandbox.isolation is None:
-            return Finding.failed(sandbox.reason, "docs/sandbox.md says what the sandbox needs of the machine.")
-        if in_pool:
-            try:
-                await sandbox.put("doctor", "check.txt", b"a check")
-            except SandboxError as error:
-                return Finding.failed(str(error), error.fix or "See the session pool in the Azure portal.")
-        result = await sandbox.run("doctor", _PLOT)
-        if not any(picture_type(image.data) for image in result.images):
-            return Finding.failed(
-                f"Code runs, and draws nothing: {result.reason or result.logs[-200:] or result.status}",
-                "Use a session pool of container type PythonLTS."
-                if in_pool
-                else "Make the sandbox's environment again: remove .sandbox, then run make run.",
-            )
-        if in_pool:
-            await sandbox.forget("doctor")
-        return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}")
+        return await check_sandbox(sandbox, in_pool=in_pool)
 
     async def _check_store(self) -> Finding:
         folder = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
