@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from benchmarks import bot, peers, report
+from benchmarks import bot, peers, report, signed
 from benchmarks.load import Load, apply
 from benchmarks.report import Result
 from benchmarks.stand_ins import StandIns, listening
@@ -28,6 +28,7 @@ class Cell:
     openai_faults: float = 0.0
     connector_faults: float = 0.0
     peers: tuple[str, ...] = field(default=())
+    signed: bool = False  # measured again with an app id: authentication, allow-list, signed links
 
 
 _ALL = tuple(peers.PEERS)
@@ -59,6 +60,13 @@ CELLS = (
         words_s=5.0,
     ),
     Cell(name="C=50, channels", load=Load(conversations=50, messages=2, run_s=6.0, scope="channel"), streams=True),
+    Cell(name="C=50, on and off", load=Load(conversations=50, messages=4, run_s=2.0), streams=True, signed=True),
+    Cell(
+        name="saturated, on and off",
+        load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1),
+        streams=True,
+        signed=True,
+    ),
     Cell(name="long runs", load=Load(conversations=50, messages=1, run_s=10.0)),
     Cell(name="one tenant", load=Load(conversations=500, messages=1, run_s=2.0, tenants=1)),
     Cell(
@@ -78,12 +86,15 @@ async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -
         openai_faults=cell.openai_faults,
         connector_faults=cell.connector_faults,
     )
-    runner, port = await listening(outside.app())
+    app = outside.app()
+    signed.add_routes(app)
+    runner, port = await listening(app)
     try:
         async with start(f"http://127.0.0.1:{port}/v1", cores[0]) as process:
             cpu_before_s = process.cpu_s()
             service_url = f"http://127.0.0.1:{port}/connector"
-            figures = await apply(cell.load, outside, process.messages_url, service_url)
+            bearer = signed.token(service_url) if start is signed.ours else ""
+            figures = await apply(cell.load, outside, process.messages_url, service_url, bearer=bearer)
             cpu_s = process.cpu_s() - cpu_before_s
             answered = max(1, figures.asked - figures.lost)
             return Result(
@@ -99,7 +110,8 @@ async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -
 
 async def main(wanted: list[str]) -> list[Result]:
     """All cells, ours and the peers' side by side."""
-    peers.prepare()
+    if any(cell.peers for cell in CELLS if not wanted or cell.name in wanted):
+        peers.prepare()
     cores = sorted(os.sched_getaffinity(0))[:2]
     bot_core, own_core = cores[0], cores[-1]
     os.sched_setaffinity(0, {own_core})
@@ -108,6 +120,8 @@ async def main(wanted: list[str]) -> list[Result]:
         if wanted and cell.name not in wanted:
             continue
         starts: dict[str, Start] = {"ours": bot.ours, **{name: peers.PEERS[name].start for name in cell.peers}}
+        if cell.signed:
+            starts["ours, signed"] = signed.ours
         for name, start in starts.items():
             result = await measure(cell, name, start, (bot_core, own_core))
             report.show(result)

@@ -37,8 +37,8 @@ class Process:
 
 
 @asynccontextmanager
-async def ours(service_url: str, core: int) -> AsyncIterator[Process]:
-    """`teamsbot serve` with a fresh data folder."""
+async def ours(service_url: str, core: int, settings: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+    """`teamsbot serve` with a fresh data folder, and further settings."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         environ = {
@@ -50,6 +50,7 @@ async def ours(service_url: str, core: int) -> AsyncIterator[Process]:
             "ASSISTANT_ID": "asst_bench",
             "OPENAI_BASE_URL": service_url,
             "OPENAI_API_KEY": "key-of-the-bench",
+            **(settings or {}),
         }
         program = str(Path(sys.executable).with_name("teamsbot"))
         async with started([program, "serve"], environ, core, f"http://127.0.0.1:{port}/api/messages") as process:

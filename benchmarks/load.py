@@ -7,7 +7,7 @@ import itertools
 import random
 import statistics
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -58,13 +58,23 @@ class Figures:
     updates_peak_per_s: int  # of one chat, its answers left out
 
 
-async def apply(load: Load, outside: StandIns, bot_url: str, service_url: str, seed: int = 1) -> Figures:
-    """Talk to the bot until everything is answered, or the deadline has passed."""
+def tenant_id(number: int) -> str:
+    """The id of a tenant."""
+    return f"99999999-8888-7777-6666-{number:012d}"
+
+
+async def apply(
+    load: Load, outside: StandIns, bot_url: str, service_url: str, *, bearer: str = "", seed: int = 1
+) -> Figures:
+    """Talk to the bot until everything is answered, or the deadline has passed; with a token if there is one."""
     dice = random.Random(seed)  # noqa: S311 - replays the run
     limits = aiohttp.ClientTimeout(total=load.deadline_s)
     began_s = time.monotonic()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limits) as session:
-        crowd = _Crowd(session=session, load=load, outside=outside, bot_url=bot_url, service_url=service_url)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
+        crowd = _Crowd(
+            session=session, load=load, outside=outside, bot_url=bot_url, service_url=service_url, headers=headers
+        )
         people = [
             crowd.person(number, dice.uniform(0, load.within_s), dice.random()) for number in range(load.conversations)
         ]
@@ -84,6 +94,7 @@ class _Crowd:
     outside: StandIns
     bot_url: str
     service_url: str
+    headers: Mapping[str, str]
 
     async def person(self, number: int, pause_s: float, share: float) -> None:
         """Say one thing after another, each when the one before was answered."""
@@ -101,8 +112,7 @@ class _Crowd:
                 await asyncio.sleep(0.01)
 
     async def _say(self, body: bytes) -> int:
-        headers = {"Content-Type": "application/json"}
-        async with self.session.post(self.bot_url, data=body, headers=headers) as response:
+        async with self.session.post(self.bot_url, data=body, headers=self.headers) as response:
             await response.read()
             return response.status
 
@@ -117,12 +127,12 @@ def _activity(tag: str, run_s: float, conversation: int, tenant: int, crowd: _Cr
         "id": f"m{tag}",
         "channelId": "msteams",
         "serviceUrl": crowd.service_url,
-        "conversation": {"id": f"c{conversation}", "conversationType": scope, "tenantId": f"t{tenant}"},
+        "conversation": {"id": f"c{conversation}", "conversationType": scope, "tenantId": tenant_id(tenant)},
         "from": {"id": f"u{conversation}", "name": "U"},
         "recipient": {"id": "bot", "name": "Bot"},
         "text": f"{'<at>Bot</at> ' if is_shared else ''}{tag} {run_s:.3f}",
         "textFormat": "plain",
-        "channelData": {"tenant": {"id": f"t{tenant}"}},
+        "channelData": {"tenant": {"id": tenant_id(tenant)}},
         "timestamp": "2026-01-01T00:00:00.000Z",
         "locale": "en-US",
     }

@@ -65,7 +65,7 @@ def write(results: Sequence[Result]) -> None:
     lines = [f"| {HEAD} |", "|" + "---|" * columns, *(f"| {row(result)} |" for result in results)]
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
     sys.stdout.write(f"\nThe table is in {TABLE}.\n")
-    if {result.bot for result in results} > {"ours"}:
+    if {result.bot for result in results} - {"ours", "ours, signed"}:
         _draw(results)
         sys.stdout.write(f"The picture beside peers is in {PICTURE}.\n")
 

@@ -290,8 +290,11 @@ def test_limits_are_for_companies_unless_they_are_set() -> None:
         "PUBLIC_URL": "https://bot.contoso.example",
     }
     assert Settings.read({}, NO_FILE).limits == Limits()
-    assert Settings.read(teams, NO_FILE).limits == Limits(questions_per_minute=60, tokens_per_day=10_000_000)
+    assert Settings.read(teams, NO_FILE).limits == Limits(
+        questions_per_minute=60, tokens_per_day=10_000_000, code_s_per_hour=1_800
+    )
     chosen = {"LIMIT_QUESTIONS_PER_MINUTE": "off", "LIMIT_TOKENS_PER_DAY": "5", "LIMIT_TENANT_TOKENS_PER_DAY": "7"}
+    chosen["LIMIT_CODE_SECONDS_PER_HOUR"] = "off"
     read = Settings.read({**teams, **chosen}, NO_FILE).limits
     assert read == Limits(tokens_per_day=5, tenant_tokens_per_day=7)
     with pytest.raises(SettingsError, match="must be a whole number above 0, or off"):
