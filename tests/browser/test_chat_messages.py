@@ -107,6 +107,16 @@ def test_words_appear_in_one_message_that_grows_and_the_step_stands_below_it(cha
     expect(chat.answers.filter(has_text="Sales")).to_have_count(1)
 
 
+def test_an_answer_takes_the_place_of_words_that_a_killed_bot_had_begun(chat: ChatPage) -> None:
+    conversation = chat.page.evaluate("new URLSearchParams(location.search).get('chat')")
+    url = f"{chat.address}webchat/connector/v3/conversations/{conversation}/activities"
+    for kind, words in (("typing", "Sales went"), ("message", "Sales went up.")):
+        data = {"streamType": "streaming"} if kind == "typing" else {}
+        activity = {"type": kind, "text": words, "replyToId": "asked", "channelData": data, "from": {"id": "bot"}}
+        assert chat.page.context.request.post(url, data=activity).status == 201
+        expect(chat.answers).to_have_text([words])
+
+
 def test_stop_ends_the_work_and_the_bot_says_so_once(chat: ChatPage) -> None:
     chat.say("something long")
     stop = chat.page.get_by_role("button", name="Stop")

@@ -23,6 +23,7 @@ export async function messageColumn({ token }) {
     props: { activityMiddleware: withTools, typingIndicatorMiddleware: withStep, renderMarkdown: rendered },
     heard: (activity) => {
       noteWork(activity);
+      dropLeftOver(activity);
       return activity.type === "message" ? withoutCode(activity) : activity;
     },
     use: (store) => { column.store = store; },
@@ -91,6 +92,14 @@ customElements.define("work-step", class extends HTMLElement {
 // ---- What can be done with an answer
 
 const activities = () => column.store.getState().activities;
+
+// A bot that was killed in mid-stream may not know what it had begun to show: its answer takes the place of that all the same.
+function dropLeftOver({ id, type, from, replyToId }) {
+  if (type !== "message" || from.role !== "bot" || !replyToId) return;
+  for (const other of activities())
+    if (other.type === "typing" && other.text && other.replyToId === replyToId && other.id !== id)
+      column.store.dispatch({ type: "DIRECT_LINE/DELETE_ACTIVITY", payload: { activityID: other.id } });
+}
 
 // All parts of the answer that this message belongs to, in order.
 function partsOf(id) {

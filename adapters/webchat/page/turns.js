@@ -9,9 +9,14 @@ export function turnList({ token, api }) {
   const drawings = new Map(); // number of a turn -> its drawing
   const endedRuns = new Map(); // name of a turn -> its runs with their steps
   let looks = 0;
+  let asked = 0;
+  let drawnAs = 0;
 
   async function draw() {
+    const mine = ++asked;
     const turns = await answerTo("/chat/turns", { token });
+    if (mine < drawnAs) return false; // a later list has overtaken this one, and knows more turns
+    drawnAs = mine;
     const drawn = turns.map((turn, nth) => drawing(turn, nth === 0));
     for (const node of byId("turns").children) if (!drawn.includes(node)) node.remove();
     drawn.forEach((node, nth) => byId("turns").children[nth] === node || byId("turns").insertBefore(node, byId("turns").children[nth] ?? null));
