@@ -151,6 +151,11 @@ class TerminalFiles(FileStore):
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
+def place_of(file: StoredFile) -> str:
+    """The path of a file that is listed; the name alone of one that lies at the assistant's service."""
+    return (file.link or file.name) if file.is_given else file.token
+
+
 def said_in_terminal(
     text: str, *, conversation: str, number: int, attachments: tuple[Attachment, ...] = ()
 ) -> Question | Command:
@@ -223,7 +228,7 @@ def _file_at(said: str) -> Attachment:
         raise _refused(_("{path} is not a file.").format(path=said))
     if not os.access(path, os.R_OK):
         raise _refused(_("{path} cannot be read: you may not read it.").format(path=said))
-    attachment = Attachment(name=name, url=str(path), size_bytes=size_bytes)
+    attachment = Attachment(name=name, url=str(path), size_bytes=size_bytes, link=str(path))
     objection = objection_to([attachment])
     if objection is not None:
         raise _refused(objection)

@@ -29,6 +29,7 @@ class Attachment:
     url: str  # where the channel keeps it; only the channel's own adapter opens it
     content_type: str = ""  # what the channel says it is, which need not be true
     size_bytes: int | None = None  # where the channel says it
+    link: str = ""  # where people open it themselves, if the channel says so
 
     @property
     def is_pointer(self) -> bool:

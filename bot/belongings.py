@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bot.file_names import unlike
 from bot.parts import StoredFile
 
 
@@ -26,18 +27,26 @@ class Belonging:
     ref: str
     name: str = ""
     size_bytes: int = 0
+    link: str = ""  # of a person's file: where people open it themselves, if that is known
 
     @property
-    def is_stored(self) -> bool:
-        """Whether it lies in the file store, where people can fetch it."""
-        return self.kind in {BelongingKind.PICTURE, BelongingKind.FILE}
-
-    @property
-    def stored_file(self) -> StoredFile:
-        """Its file in the store, if it `is_stored`."""
-        return StoredFile(token=self.ref, name=self.name, size_bytes=self.size_bytes)
+    def as_file(self) -> StoredFile:
+        """It as a file for a list of files, if it is one."""
+        return StoredFile(
+            token=self.ref,
+            name=self.name,
+            size_bytes=self.size_bytes,
+            is_given=self.kind is BelongingKind.UPLOAD,
+            link=self.link,
+        )
 
 
 def newest_files(belongings: Sequence[Belonging]) -> list[Belonging]:
-    """The plots and files that people can fetch, the newest first."""
-    return [each for each in reversed(belongings) if each.is_stored]
+    """Plots, files and what people gave, the newest first; where names are the same, the later ones are numbered."""
+    files: list[Belonging] = []
+    names: set[str] = set()
+    for each in belongings:
+        if each.kind is not BelongingKind.THREAD:
+            files.append(replace(each, name=unlike(each.name, names)))
+            names.add(files[-1].name)
+    return files[::-1]

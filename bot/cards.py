@@ -25,6 +25,25 @@ MAX_CARD_BYTES: Final = 24_000  # of JSON; Teams takes 28 KB everywhere, and the
 MAX_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
 
 
+# Where a sign is a mark in CommonMark, in a table or in a line that is struck through; DATE and TIME are Teams'.
+_MARK: Final = re.compile(
+    r"""\\(?=[!-/:-@\[-`{-~\s]|$)   # a backslash that would escape something
+      | `
+      | \*(?!\s) | (?<!\s)\*        # but not 2 * 3
+      | (?<![^\W_])_ | _(?![^\W_])   # but not snake_case
+      | ~(?=~|$) | (?<=~)~
+      | \](?=\s*[(\[:]|$)            # an address or a definition would follow
+      | <(?=[a-z/!?]) | &(?=\#?\w+;)
+      | \{(?=\{) | (?<=\{)\{""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_MARK_IN_LABEL: Final = re.compile(rf"{_MARK.pattern} | [\[\]]", _MARK.flags)
+_LINE_START: Final = re.compile(
+    r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|\#{1,6}(?:\s|$)|[-+](?:\s|$)|=+\s*$|[-:|][-:| ]*$))", re.MULTILINE
+)
+_INDENTATION: Final = re.compile(r"^[ \t]+", re.MULTILINE)
+
+
 class _Toggled(NamedTuple):
     """What is hidden at first, and the button that shows it."""
 
@@ -66,7 +85,7 @@ def _details(details: Details, max_chars: int) -> list[_Toggled]:
     if details.explanation:
         paragraphs = _plain(details.explanation)[:max_chars].split("\n\n")
         shown.append(
-            _toggled("explanation", _("How I worked this out"), [_line(_escaped(words)) for words in paragraphs])
+            _toggled("explanation", _("How I worked this out"), [_line(_paragraph(words)) for words in paragraphs])
         )
     if details.code:
         items: list[Card] = []
@@ -96,7 +115,7 @@ def _code(code: str, language: str) -> Card:
 
     https://adaptivecards.microsoft.com/?topic=CodeBlock
     """
-    lines = "\n\n".join(_escaped(line).replace(" ", "\u00a0") for line in code.splitlines())
+    lines = "\n\n".join(_paragraph(line).replace(" ", "\u00a0") for line in code.splitlines())
     fallback: Card = {"type": "TextBlock", "text": lines, "wrap": True, "fontType": "Monospace", "size": "Small"}
     return {"type": "CodeBlock", "codeSnippet": code, "language": language, "fallback": fallback}
 
@@ -124,7 +143,7 @@ def apology_card(part: ApologyPart, mention: Card | None = None) -> Card:
 
     The question stands in the card itself, which lives in the chat where it was asked: nothing of it is kept here.
     """
-    lines = [_line(_escaped(words)) for words in part.text.split("\n\n")]
+    lines = [_line(_paragraph(words)) for words in part.text.split("\n\n")]
     asker = [] if mention is None else [_line(str(mention["text"]))]
     code = _line(_("Code {code}.").format(code=part.code))
     card = _card([*asker, *lines, code], fallback=part.words)
@@ -150,6 +169,23 @@ def _with_marks(line: str) -> str:
     """A line of the bot's own words: a list's mark and what is bold stay Markdown, which a card's text knows."""
     mark, words = ("- ", line[2:]) if line.startswith("- ") else ("", line)
     return mark + "**".join(map(_escaped, words.split("**")))
+
+
+def feedback_card(longest: int) -> Card:
+    """A form for a comment of so many characters, for the dialog in which Teams shows one.
+
+    https://learn.microsoft.com/microsoftteams/platform/bots/how-to/bot-messages-ai-generated-content: what is typed
+    comes back as JSON under the `id` of its field, by the name that Teams' own form gives it.
+    """
+    label = _("What was good, and what was not?")
+    field: Card = {
+        "type": "Input.Text",
+        "id": "feedbackText",
+        "label": label,
+        "isMultiline": True,
+        "maxLength": longest,
+    }
+    return {**_card([field], fallback=label), "actions": [{"type": "Action.Submit", "title": _("Send")}]}
 
 
 def question_in(value: object) -> str | None:
@@ -181,7 +217,7 @@ def _card(body: list[Card], *, fallback: str) -> Card:
         "type": "AdaptiveCard",
         "version": "1.5",
         "msteams": {"width": "Full"},
-        "fallbackText": _escaped(fallback),
+        "fallbackText": _paragraph(fallback),
         "body": body,
     }
 
@@ -198,7 +234,7 @@ def _starter(question: str) -> Card:
     """
     data = {"teamsbot": "ask", "question": question}
     action = {"type": "Action.Submit", "title": question, "data": data}
-    return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [_line(_escaped(question))]}
+    return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [_line(_paragraph(question))]}
 
 
 def _deletion(file: StoredFile) -> Card:
@@ -221,7 +257,10 @@ def _with_button(line: Card, action: Card) -> Card:
 
 
 def _link(file: StoredFile, url: str) -> str:
-    return f"[{_escaped(_name(file))}]({_web_address(url)}) ({size(file.size_bytes)})"
+    name = _name(file)
+    named = f"[{_label(name)}]({_web_address(url)})" if url or not file.is_given else _paragraph(name)
+    told = f" ({size(file.size_bytes)})" if file.size_bytes or not file.is_given else ""
+    return _("{file}, attached here").format(file=named + told) if file.is_given else named + told
 
 
 def _name(file: StoredFile) -> str:
@@ -236,8 +275,22 @@ def _one_line(text: str, longest: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    r"""Words in a TextBlock, which reads Markdown, and `{{DATE(...)}}` and `{{TIME(...)}}` as functions."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&-])", r"\\\1", text)
+    """Words within a line of a TextBlock, which reads Markdown, and `{{DATE(...)}}` and `{{TIME(...)}}` as functions.
+
+    Nothing is escaped that is no mark where it stands: some clients show the backslash.
+    """
+    return _MARK.sub(lambda found: "\\" + found[0], text)
+
+
+def _paragraph(text: str) -> str:
+    """Whole lines, of which none becomes a list, a heading, a quote, a rule, a table or code."""
+    marked = _LINE_START.sub(lambda found: f"{found[1] or ''}\\", _escaped(text))
+    return _INDENTATION.sub(lambda found: "\u00a0" * len(found[0]), marked)
+
+
+def _label(text: str) -> str:
+    """Words of a link, which end at a bracket."""
+    return _MARK_IN_LABEL.sub(lambda found: "\\" + found[0], text)
 
 
 def _web_address(url: str) -> str:

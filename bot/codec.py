@@ -228,7 +228,10 @@ def _details(row: dict[str, Any] | None) -> Details | None:
 
 def _file(row: dict[str, Any]) -> StoredFile:
     if "token" in row:
-        return StoredFile(token=row["token"], name=row["name"], size_bytes=row["size_bytes"])
+        is_given, link = row.get("is_given", False), row.get("link", "")
+        return StoredFile(
+            token=row["token"], name=row["name"], size_bytes=row["size_bytes"], is_given=is_given, link=link
+        )
     # Version 0.1.0 kept the address, which is .../files/<token>/<name>, or a path on this disk for a terminal.
     address = _OLD_ADDRESS.search(row["url"])
     token, name = address.groups() if address else (row["url"], row["url"].rpartition("/")[2])

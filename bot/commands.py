@@ -7,7 +7,8 @@ import logging
 from typing import Final
 
 from bot import sentences
-from bot.belongings import Belonging, newest_files
+from bot.answer import FileRef
+from bot.belongings import Belonging, BelongingKind, newest_files
 from bot.conversation import Command, CommandName
 from bot.errors import AssistantError
 from bot.forgetting import forget_conversation, receipt
@@ -76,16 +77,22 @@ async def _files(command: Command, outside: Outside) -> tuple[Part, ...]:
     text = heading.format(count=number(len(files)))
     if len(files) > MAX_FILES_SHOWN:
         text = _("{text} The newest {count} are shown.").format(text=text, count=number(MAX_FILES_SHOWN))
-    shown = tuple(file.stored_file for file in files[:MAX_FILES_SHOWN])
+    shown = tuple(file.as_file for file in files[:MAX_FILES_SHOWN])
     return (TextPart(text=text), FilesPart(files=shown, as_links=True, can_be_deleted=True))
 
 
 async def _deleted(wanted: str, files: list[Belonging], command: Command, outside: Outside) -> str:
-    """Delete the file of this token or, said by a person, the newest one of this name."""
+    """Delete the file of this token or, said by a person, the one that `/files` shows under this name."""
     chosen = next((file for file in files if wanted == file.ref), None)
     chosen = chosen or next((file for file in files if wanted.casefold() == file.name.casefold()), None)
     if chosen is None:
         return _("There is no such file in this conversation. /files lists those that there are.")
+    if chosen.kind is BelongingKind.UPLOAD:
+        await outside.assistant.delete_file(FileRef(chosen.ref))
+        await outside.belongings.remove(command.key, chosen)
+        return _("Deleted: {name}. The assistant no longer has it; the one who attached it still does.").format(
+            name=chosen.name
+        )
     await outside.writer.files.delete(chosen.ref)
     await outside.belongings.remove(command.key, chosen)
     return _("Deleted: {name}. Its link no longer works.").format(name=chosen.name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NewType
@@ -115,6 +117,10 @@ _OTHER_WORDS: Final = {  # without a slash, in German, in Dutch
 }
 
 
+_MAX_WORDS_OF_COMMAND: Final = 3
+_LIKE_A_COMMAND: Final = re.compile(r"/[^\W\d_][\w-]{0,30}")
+
+
 def command_in(text: str) -> tuple[CommandName, str] | None:
     """The command that this text is, and its argument: one of the words alone, in any case, or one that takes more."""
     word, *rest = text.strip().split(maxsplit=1) or [""]
@@ -123,6 +129,24 @@ def command_in(text: str) -> tuple[CommandName, str] | None:
     if name is None or (rest and name not in _WITH_ARGUMENT):
         return None
     return name, "".join(rest)
+
+
+def mistaken_command(text: str) -> tuple[str, str] | None:
+    """A word that was meant for a command, and the command most like it (empty if none is); None for a question.
+
+    Meant is a word after a slash, alone or with two more. A path or a fraction has other signs, and a sentence is
+    longer or ends in a question mark: those are for the assistant.
+    """
+    words = text.split(maxsplit=_MAX_WORDS_OF_COMMAND)
+    if not words or len(words) > _MAX_WORDS_OF_COMMAND or words[-1].endswith("?") or command_in(text) is not None:
+        return None
+    if _LIKE_A_COMMAND.fullmatch(words[0]) is None:
+        return None
+    word = words[0].lower()
+    translated = [other for other in _OTHER_WORDS if other.startswith("/")]
+    near = [found for known in (list(CommandName), translated) for found in difflib.get_close_matches(word, known, n=1)]
+    exact = [name for name in near if name == word]
+    return words[0], str((*exact, *near, "")[0])
 
 
 class TurnState(StrEnum):

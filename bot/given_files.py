@@ -6,7 +6,7 @@ import asyncio
 import mimetypes
 import tempfile
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from bot.attachments import (
     objection_to,
     too_many,
 )
+from bot.belongings import Belonging, BelongingKind
 from bot.errors import AttachmentError
 from bot.file_names import ending_of, unlike, with_ending
 from bot.media import ending_by_content
@@ -36,6 +37,9 @@ MAX_PASTED_CHARS: Final = 50_000
 _BEGINNING_CHARS: Final = 1_000
 _PASTED: Final = "message.txt"
 
+_Upload = Callable[[Container[str]], Awaitable[dict[str, Any]]]
+"""Uploads under a name unlike those given; the step's result. Raises AttachmentError."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenFiles:
@@ -44,6 +48,7 @@ class GivenFiles:
     text: str
     uploaded: tuple[UploadedFile, ...]
     refusals: tuple[str, ...]
+    belongings: tuple[Belonging, ...] = ()  # the same files, as the conversation has them
 
 
 async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant) -> GivenFiles:
@@ -54,11 +59,12 @@ async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant)
     """
     message = turn.message
     uploaded: list[UploadedFile] = []
+    belongings: list[Belonging] = []
     attachments, refusals = await _listed(turn, incoming)
     if len(attachments) > MAX_FILES:
         refusals.append(too_many())
 
-    async def bring(index: int, upload: Callable[[Container[str]], Awaitable[UploadedFile]]) -> None:
+    async def bring(index: int, upload: _Upload) -> None:
         names = {each.name for each in uploaded}
         file: Any = await turn.step(StepKey(StepKind.FILE, index), partial(_tried, upload, names))
         if isinstance(file, list):  # as version 0.1.0 recorded it
@@ -66,8 +72,12 @@ async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant)
         if "left_out" in file:
             refusals.append(file["left_out"])
         else:
-            name, is_picture = file["name"], file["is_picture"]
-            uploaded.append(UploadedFile(ref=FileRef(file["ref"]), name=name, is_picture=is_picture))
+            name, ref = file["name"], FileRef(file["ref"])
+            uploaded.append(UploadedFile(ref=ref, name=name, is_picture=file["is_picture"]))
+            size_bytes, link = file.get("size_bytes", 0), file.get("link", "")
+            belongings.append(
+                Belonging(kind=BelongingKind.UPLOAD, ref=ref, name=name, size_bytes=size_bytes, link=link)
+            )
 
     for index, attachment in enumerate(attachments[:MAX_FILES]):
         await bring(index, partial(_fetched, attachment, turn, incoming, assistant))
@@ -76,7 +86,7 @@ async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant)
         await bring(len(attachments), partial(_pasted, text, assistant))
         whole = f"{len(text):,} characters in all, attached as {uploaded[-1].name}"
         text = f"{text[:_BEGINNING_CHARS]} ...\n\n[{whole}]"
-    return GivenFiles(text=text, uploaded=tuple(uploaded), refusals=tuple(refusals))
+    return GivenFiles(text=text, uploaded=tuple(uploaded), refusals=tuple(refusals), belongings=tuple(belongings))
 
 
 async def _listed(turn: Turn, incoming: IncomingFiles) -> tuple[list[Attachment], list[str]]:
@@ -100,29 +110,29 @@ async def _looked_up(attachment: Attachment, turn: Turn, incoming: IncomingFiles
         found = await incoming.listed(attachment, turn.message.reference)
     except AttachmentError as error:
         return {"left_out": error.apology}
-    return {"files": [{"name": file.name, "url": file.url, "content_type": file.content_type} for file in found]}
+    return {"files": [asdict(file) for file in found]}
 
 
-async def _tried(upload: Callable[[Container[str]], Awaitable[UploadedFile]], names: Container[str]) -> dict[str, Any]:
+async def _tried(upload: _Upload, names: Container[str]) -> dict[str, Any]:
     """The result of a step: where the file is, or why it was left out."""
     try:
-        file = await upload(names)
+        return await upload(names)
     except AttachmentError as error:
         return {"left_out": error.apology}
-    return {"ref": file.ref, "name": file.name, "is_picture": file.is_picture}
 
 
 async def _fetched(
     attachment: Attachment, turn: Turn, incoming: IncomingFiles, assistant: Assistant, names: Container[str]
-) -> UploadedFile:
+) -> dict[str, Any]:
     if (objection := objection_to([attachment])) is not None:
         raise AttachmentError("a file is not of a kind that is taken", apology=objection)
     async with incoming.opened(attachment, turn.message.reference) as path:
         # A service may refuse a whole message for a picture that is none, so nothing is believed but bytes.
-        content = await asyncio.to_thread(ending_by_content, path)
+        content, size_bytes = await asyncio.to_thread(lambda: (ending_by_content(path), path.stat().st_size))
         name = unlike(_name(attachment, content), names)
         ref = await assistant.upload(name, path)
-    return UploadedFile(ref=ref, name=name, is_picture=content in PICTURE_ENDINGS)
+    is_picture = content in PICTURE_ENDINGS
+    return {"ref": ref, "name": name, "is_picture": is_picture, "size_bytes": size_bytes, "link": attachment.link}
 
 
 def _name(attachment: Attachment, content: str | None) -> str:
@@ -141,10 +151,10 @@ def _name(attachment: Attachment, content: str | None) -> str:
     return attachment.name if is_right else with_ending(attachment.name, content)
 
 
-async def _pasted(text: str, assistant: Assistant, names: Container[str]) -> UploadedFile:
-    name = unlike(_PASTED, names)
+async def _pasted(text: str, assistant: Assistant, names: Container[str]) -> dict[str, Any]:
+    name, data = unlike(_PASTED, names), text.encode(errors="replace")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _PASTED
-        await asyncio.to_thread(path.write_bytes, text.encode(errors="replace"))
+        await asyncio.to_thread(path.write_bytes, data)
         ref = await assistant.upload(name, path)
-    return UploadedFile(ref=ref, name=name, is_picture=False)
+    return {"ref": ref, "name": name, "is_picture": False, "size_bytes": len(data)}

@@ -13,10 +13,11 @@ from bot.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file that a text refers to as `[position]`."""
+    """A file that a text refers to as `[position]`, and where people open it, if that is known."""
 
     position: int
     name: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,16 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file in the store. `token` finds it there, and cannot be guessed; an address is made of it when it is sent."""
+    """A file in the store. `token` finds it there, and cannot be guessed; an address is made of it when it is sent.
+
+    One that `is_given` lies at the assistant's service, where `token` is its id, and for people at `link` if anywhere.
+    """
 
     token: str
     name: str
     size_bytes: int
+    is_given: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,6 +64,9 @@ _MAX_LINK_CHARS = 400  # of a label, or of a path: without a bound, a text of no
 _BARE_PATH = re.compile(r"/?[^\s)>\]\"'`]*")
 
 
+_NO_LINKS: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """What an answer shows beside its words, pictures and files."""
@@ -102,10 +105,13 @@ class ReplyWriter:
     max_text_chars: int | None = MAX_SHOWN_CHARS  # of an answer in a message; None where people read text of any length
     extras: Extras = Extras()
 
-    async def write(self, answer: Answer, key: ConversationKey, *, alone: bool = True) -> tuple[Part, ...]:
+    async def write(
+        self, answer: Answer, key: ConversationKey, *, alone: bool = True, opened_at: Mapping[str, str] = _NO_LINKS
+    ) -> tuple[Part, ...]:
         """The text first, each picture a part of its own, then all other files as one part.
 
-        `alone`: nobody else reads along, so a question may be asked by a press.
+        `alone`: nobody else reads along, so a question may be asked by a press. `opened_at`: where people open the
+        files that they gave, by name.
         """
         collected = _Collected()
         for number, image in enumerate(answer.images, start=1):
@@ -114,6 +120,7 @@ class ReplyWriter:
             await self._link(file, key, collected)
         text = _without_sandbox_links(answer.text, known={file.name for file in collected.files} | collected.names)
         text, sources = cited(text, answer.citations if self.extras.citations else ())
+        sources = tuple(replace(source, link=opened_at.get(source.name, "")) for source in sources)
         text, follow_ups = parted_follow_ups(text.strip()) if self.extras.follow_ups and alone else (text.strip(), ())
         if self.extras.details and collected.pictures:
             text, explanation = parted_explanation(text)

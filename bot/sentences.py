@@ -13,6 +13,9 @@ NOT_READ = N_(
     "Too many messages were waiting here, so I did not read this one, nor any that came right after it. "
     "Please send again later what you still need."
 )
+NO_COMMAND = N_("I do not know the command {word}. {command} lists those that I know.")
+COMMAND_MEANT = N_("I do not know the command {word}. Did you mean {command}?")
+COMMAND_ALONE = N_("Please send {command} alone, without other words.")
 PRESSED = N_("I am on it.")
 NOT_SERVED = N_(
     "Sorry, I am not set up to answer you here. If you think I should be, please ask the people who run this bot."

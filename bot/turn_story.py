@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +22,7 @@ from bot.commands import carry_out
 from bot.conversation import (
     MAX_TEXT_CHARS,
     Command,
+    CommandName,
     ConversationReference,
     FileConsent,
     Incoming,
@@ -29,6 +31,7 @@ from bot.conversation import (
     Scope,
     ThreadId,
     TurnState,
+    mistaken_command,
 )
 from bot.delivery import deliver, deliver_unless_stopped, shown_live
 from bot.errors import (
@@ -184,6 +187,12 @@ def _own_answer(turn: Turn) -> str | None:
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
         return _hint()
+    if isinstance(turn.message, Question) and not attachments and (mistaken := mistaken_command(text)) is not None:
+        word, command = mistaken
+        if word.lower() == command:
+            return _(sentences.COMMAND_ALONE).format(command=command)
+        sentence = _(sentences.COMMAND_MEANT if command else sentences.NO_COMMAND)
+        return sentence.format(word=word, command=command or CommandName.HELP)
     if len(text) > MAX_TEXT_CHARS:
         sentence = _("Your message has {count} characters; I can read at most {limit}.")
         return sentence.format(count=number(len(text)), limit=number(MAX_TEXT_CHARS))
@@ -198,8 +207,8 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
     message = turn.message
     alone = message.reference.scope is Scope.PERSONAL
     given = await bring_files(turn, outside.files, outside.assistant)
-    for file in given.uploaded:
-        await outside.belongings.add(message.key, Belonging(kind=BelongingKind.UPLOAD, ref=file.ref, name=file.name))
+    for belonging in given.belongings:
+        await outside.belongings.add(message.key, belonging)
     ask = Ask(
         conversation=message.key,
         text=_with_context(message, given.text),
@@ -228,7 +237,15 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
         shown = started_afresh(answer, knows_past=bool(past))
     await _keep_past(turn, given, answer, outside)
-    return _below(given.refusals, await outside.writer.write(shown, message.key, alone=alone))
+    parts = await outside.writer.write(shown, message.key, alone=alone, opened_at=await _links(answer, turn, outside))
+    return _below(given.refusals, parts)
+
+
+async def _links(answer: Answer, turn: Turn, outside: Outside) -> Mapping[str, str]:
+    """Where people open the files that they gave, by name, if the answer cites any."""
+    if not answer.citations:
+        return {}
+    return {each.name: each.link for each in await outside.belongings.of(turn.message.key) if each.link}
 
 
 async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, outside: Outside) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from adapters.sandbox.confined_pictures import ConfinedPictures
-from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, said_in_terminal
+from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, place_of, said_in_terminal
 from bot.attachments import MAX_FILES, Attachment, join_names, too_many
 from bot.conversation import CommandName, command_in
 from bot.engine import Engine
@@ -79,13 +79,13 @@ class CollectedReply:
     def as_text(self) -> str:
         """Plain lines, without colour."""
         pictures = [f"[picture] {picture.file.token}\n          {picture.alt_text}" for picture in self.pictures]
-        files = [f"[file] {file.token}" for file in self.files]
+        files = [f"[file] {place_of(file)}" for file in self.files]
         return "\n".join([*filter(None, [self.text]), *pictures, *files])
 
     def as_json(self) -> str:
         """One line of JSON, for programs."""
         pictures = [{"path": picture.file.token, "alt_text": picture.alt_text} for picture in self.pictures]
-        files = [{"path": file.token, "name": file.name, "size_bytes": file.size_bytes} for file in self.files]
+        files = [{"path": place_of(file), "name": file.name, "size_bytes": file.size_bytes} for file in self.files]
         row = {"question": self.question, "text": self.text, "pictures": pictures, "files": files}
         return json.dumps(row, ensure_ascii=False)
 

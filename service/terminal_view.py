@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.terminal import place_of
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TerminalView:
                 self.console.print(f"[file] {part.url}", markup=False, highlight=False, soft_wrap=True)
             case FilesPart():
                 for file in part.files:
-                    self.console.print(f"[file] {file.token}", markup=False, highlight=False, soft_wrap=True)
+                    self.console.print(f"[file] {place_of(file)}", markup=False, highlight=False, soft_wrap=True)
 
     def _draw(self, path: Path) -> None:
         if self.draws in _DRAW:

@@ -13,10 +13,10 @@ from storage.postgres import PostgresSession
 from storage.postgres_connection import Connection
 
 _ADD = """
-INSERT INTO belongings (conversation, kind, ref, name, size_bytes)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) ON CONFLICT DO NOTHING"""
+INSERT INTO belongings (conversation, kind, ref, name, size_bytes, link)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[]) ON CONFLICT DO NOTHING"""
 _OF = """
-SELECT conversation, kind, ref, name, size_bytes FROM belongings
+SELECT conversation, kind, ref, name, size_bytes, link FROM belongings
 WHERE conversation = ANY ($1::text[]) ORDER BY number"""
 _REMOVE = """
 DELETE FROM belongings USING unnest($1::text[], $2::text[], $3::text[]) AS gone (conversation, kind, ref)
@@ -61,7 +61,7 @@ class PostgresBelongings(Belongings):
 
     async def _add(self, connection: Connection, rows: Sequence[_Row]) -> list[None]:
         names, sizes = [each.name for _, each in rows], [each.size_bytes for _, each in rows]
-        await connection.fetch(_ADD, *_keys(rows), names, sizes)
+        await connection.fetch(_ADD, *_keys(rows), names, sizes, [each.link for _, each in rows])
         return [None] * len(rows)
 
     async def _of(self, connection: Connection, conversations: Sequence[str]) -> list[list[Belonging]]:
@@ -69,7 +69,11 @@ class PostgresBelongings(Belongings):
         for row in await connection.fetch(_OF, list(conversations)):
             found.setdefault(row["conversation"], []).append(
                 Belonging(
-                    kind=BelongingKind(row["kind"]), ref=row["ref"], name=row["name"], size_bytes=row["size_bytes"]
+                    kind=BelongingKind(row["kind"]),
+                    ref=row["ref"],
+                    name=row["name"],
+                    size_bytes=row["size_bytes"],
+                    link=row["link"],
                 )
             )
         return [found.get(conversation, []) for conversation in conversations]

@@ -14,9 +14,10 @@ from bot.ports import Belongings
 from storage.sqlite import SqliteFile
 
 _ADD = (
-    "INSERT OR IGNORE INTO belongings (conversation, kind, ref, name, size_bytes, added_at) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO belongings (conversation, kind, ref, name, size_bytes, link, added_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_OF = "SELECT kind, ref, name, size_bytes FROM belongings WHERE conversation = ? ORDER BY added_at, rowid"
+_OF = "SELECT kind, ref, name, size_bytes, link FROM belongings WHERE conversation = ? ORDER BY added_at, rowid"
 _REMOVE = "DELETE FROM belongings WHERE conversation = ? AND kind = ? AND ref = ?"
 _ENDED = "conversation = ? AND done_at IS NOT NULL"
 
@@ -30,15 +31,15 @@ class SqliteBelongings(Belongings):
 
     @override
     async def add(self, key: ConversationKey, belonging: Belonging) -> None:
-        row = (str(key), belonging.kind, belonging.ref, belonging.name, belonging.size_bytes, self._clock())
-        await self._file.run(lambda db: _do(db, _ADD, *row))
+        row = (belonging.kind, belonging.ref, belonging.name, belonging.size_bytes, belonging.link)
+        await self._file.run(lambda db: _do(db, _ADD, str(key), *row, self._clock()))
 
     @override
     async def of(self, key: ConversationKey) -> list[Belonging]:
         rows = await self._file.run(lambda db: db.execute(_OF, (str(key),)).fetchall())
         return [
-            Belonging(kind=BelongingKind(kind), ref=ref, name=name, size_bytes=size_bytes)
-            for kind, ref, name, size_bytes in rows
+            Belonging(kind=BelongingKind(kind), ref=ref, name=name, size_bytes=size_bytes, link=link)
+            for kind, ref, name, size_bytes, link in rows
         ]
 
     @override

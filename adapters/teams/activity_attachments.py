@@ -5,10 +5,12 @@ from __future__ import annotations
 import mimetypes
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from botbuilder.schema import Activity
 from botbuilder.schema import Attachment as ActivityAttachment
 
+from adapters.teams.clouds import CLOUDS
 from bot.attachments import PICTURE_ENDINGS, POINTER, POSSIBLE_POINTER, Attachment
 from bot.file_names import ending_of, plain_name
 
@@ -16,6 +18,9 @@ DOWNLOAD_INFO: Final = "application/vnd.microsoft.teams.file.download.info"
 _HTML: Final = "text/html"
 _MAX_HTML: Final = 200_000  # characters
 _MAX_ID: Final = 400  # characters
+_SUFFIXES: Final = tuple(f".{domain}" for cloud in CLOUDS.values() for domain in cloud.file_domains)
+PAGE: Final = "webchat"
+"""The channel of the local chat page."""
 # A file's id is a GUID; a quoted message has an id of digits alone.
 _REFERS: Final = re.compile(r"""<attachment\s{1,9}id=(?!["']?[0-9]+["'>\s])""", re.IGNORECASE)
 _NO_FILES = ("text/html", "application/vnd.microsoft.card.", "messageReference")  # quotes, cards, the text once more
@@ -30,7 +35,8 @@ def attachments_in(activity: Activity, *, is_shared: bool = False) -> tuple[Atta
     id of its thread.
     """
     given_here = [given for given in activity.attachments or [] if given is not None]
-    files = tuple(_file(given) for given in given_here if _is_file(given))
+    is_page = activity.channel_id == PAGE
+    files = tuple(_file(given, is_page=is_page) for given in given_here if _is_file(given))
     html = [str(given.content)[:_MAX_HTML] for given in given_here if given.content_type == _HTML]
     refers = any(_REFERS.search(text) for text in html)
     has_links = any(file.content_type == DOWNLOAD_INFO for file in files)
@@ -53,7 +59,7 @@ def _address(given: ActivityAttachment) -> str:
     return told if isinstance(told, str) else given.content_url or ""
 
 
-def _file(given: ActivityAttachment) -> Attachment:
+def _file(given: ActivityAttachment, *, is_page: bool) -> Attachment:
     content_type = given.content_type or ""
     name = given.name or "file"
     if content_type.startswith("image/") and ending_of(name) not in PICTURE_ENDINGS:
@@ -61,4 +67,24 @@ def _file(given: ActivityAttachment) -> Attachment:
         name = (given.name or "picture") + _PICTURE_ENDINGS.get(content_type, ".png")
     elif not given.name:
         name += mimetypes.guess_extension(content_type) or ""
-    return Attachment(name=plain_name(name), url=_address(given), content_type=content_type)
+    return Attachment(
+        name=plain_name(name), url=_address(given), content_type=content_type, link=_link(given, is_page=is_page)
+    )
+
+
+def _link(given: ActivityAttachment, *, is_page: bool) -> str:
+    """Where people open a file themselves: in SharePoint with their own rights, or on the chat page."""
+    url = given.content_url or ""
+    if is_page:
+        return url if url.startswith(("http://", "https://")) else ""
+    return url if given.content_type == DOWNLOAD_INFO and is_in_sharepoint(url) else ""
+
+
+def is_in_sharepoint(url: str) -> bool:
+    """Whether an address is of SharePoint or OneDrive, in whichever cloud: a card must lead nowhere else."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return parts.scheme == "https" and port in (None, 443) and "@" not in parts.netloc and host.endswith(_SUFFIXES)

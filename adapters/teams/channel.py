@@ -146,7 +146,8 @@ class TeamsChannel(Channel):
             case SavedFilePart():
                 return info_card(part)
             case FilesPart():
-                urls = [await self._links.url(file) for file in part.files[:MAX_LINKS]]
+                shown = part.files[:MAX_LINKS]
+                urls = [file.link if file.is_given else await self._links.url(file) for file in shown]
                 return _card(files_card(part, urls), summary=", ".join(file.name for file in part.files))
             case ApologyPart():
                 mention = mention_of(to.user) if part.to_asker else None
@@ -185,6 +186,8 @@ def _marked(marks: Marks, to: ConversationReference) -> _Json:
 def _claim(source: Source) -> _Json:
     name = source.name if len(source.name) <= _MAX_SOURCE_NAME else source.name[: _MAX_SOURCE_NAME - 1] + "…"
     document = {"@type": "DigitalDocument", "name": name, "abstract": name}
+    if source.link:
+        document["url"] = source.link
     return {"@type": "Claim", "position": source.position, "appearance": document}
 
 

@@ -22,6 +22,7 @@ import jwt
 import orjson
 from yarl import URL
 
+from adapters.teams.activity_attachments import is_in_sharepoint
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.file_places import FilePlace
 from bot.attachments import MAX_FILES, POSSIBLE_POINTER, Attachment
@@ -232,7 +233,12 @@ def _references(message: object) -> tuple[Attachment, ...]:
     match message:
         case {"attachments": list(given)}:
             return tuple(
-                Attachment(name=plain_name(str(each.get("name") or "file")), url=_text(each), content_type=GRAPH_FILE)
+                Attachment(
+                    name=plain_name(str(each.get("name") or "file")),
+                    url=(url := _text(each)),
+                    content_type=GRAPH_FILE,
+                    link=url if is_in_sharepoint(url) else "",
+                )
                 for each in given
                 if isinstance(each, dict) and each.get("contentType") == "reference"
             )

@@ -22,9 +22,10 @@ from adapters.teams.activities import (
     read_reference,
 )
 from adapters.teams.file_uploads import read_consent
+from bot.cards import feedback_card
 from bot.conversation import ActivityId, ConversationReference, Incoming
 from bot.errors import UnreadableMessageError
-from bot.feedback import Feedback
+from bot.feedback import MAX_COMMENT_CHARS, Feedback
 from bot.language import _, speaking
 from bot.sentences import PRESSED
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_CARD: Final = "application/vnd.microsoft.card.adaptive"
 _MESSAGE_RESPONSE: Final = "application/vnd.microsoft.activity.message"
 
 
@@ -137,6 +139,9 @@ class TeamsDispatch(TeamsActivityHandler):
             case "message/submitAction" if (feedback := read_feedback(activity)) is not None:
                 await self._receiver.rate(feedback)
                 return InvokeResponse(status=HTTPStatus.OK, body={})  # Teams takes any other body for a failure
+            case "message/fetchTask" if _asks_for_form(activity.value):
+                with speaking(activity.locale or ""):
+                    return InvokeResponse(status=HTTPStatus.OK, body=_form())
             case "fileConsent/invoke" if (consent := read_consent(activity, read_reference(activity))) is not None:
                 await self._receiver.accept(consent)
                 return InvokeResponse(status=HTTPStatus.OK, body={})
@@ -162,6 +167,21 @@ class TeamsDispatch(TeamsActivityHandler):
     on_end_of_conversation_activity = _let_go
     on_typing_activity = _let_go
     on_unrecognized_activity_type = _let_go
+
+
+def _asks_for_form(value: object) -> bool:
+    match value:
+        case {"data": {"actionName": "feedback", "actionValue": {"reaction": "like" | "dislike"}}}:
+            return True
+        case _:
+            return False
+
+
+def _form() -> dict[str, object]:
+    """The dialog for a comment: clients ask for it where a message takes feedback of the type `custom`."""
+    card = {"contentType": _CARD, "content": feedback_card(MAX_COMMENT_CHARS)}
+    size = {"height": "small", "width": "small"}
+    return {"task": {"type": "continue", "value": {"title": _("Your feedback"), "card": card, **size}}}
 
 
 def _read_or_none(read: Callable[[Activity], T], activity: Activity) -> T | None:

@@ -29,6 +29,8 @@ OTHER = ConversationKey(channel="msteams", tenant="t", conversation="d")
 THREAD = Belonging(kind=BelongingKind.THREAD, ref="thread_1")
 PLOT = Belonging(kind=BelongingKind.PICTURE, ref="token", name="Übersicht.png", size_bytes=3_000_000_000)
 
+GIVEN = Belonging(kind=BelongingKind.UPLOAD, ref="file_1", name="a.csv", link="https://a.sharepoint.com/a.csv")
+
 
 @dataclass
 class Store:
@@ -52,10 +54,11 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def test_belongings_are_kept_once_in_their_order_and_removed(store: Store) -> None:
-    for each in (THREAD, PLOT, THREAD):
+    for each in (THREAD, PLOT, GIVEN, THREAD):
         await store.belongings.add(KEY, each)
     await store.belongings.add(OTHER, THREAD)
-    assert await store.belongings.of(KEY) == [THREAD, PLOT]
+    assert await store.belongings.of(KEY) == [THREAD, PLOT, GIVEN]
+    await store.belongings.remove(KEY, GIVEN)
     for _ in range(2):
         await store.belongings.remove(KEY, THREAD)
     assert await store.belongings.of(KEY) == [PLOT]

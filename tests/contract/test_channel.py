@@ -239,7 +239,7 @@ MARKED = TextPart(
     marks=Marks(
         is_ai_generated=True,
         takes_feedback=True,
-        sources=(Source(position=1, name="r" * 90),),
+        sources=(Source(position=1, name="r" * 90, link="https://a.sharepoint.com/r.pdf"),),
         follow_ups=("Why?", "And x^3?"),
     ),
 )
@@ -257,6 +257,7 @@ async def test_an_answer_is_labelled_takes_feedback_names_its_sources_and_offers
     [claim] = entity["citation"]
     assert claim["position"] == 1
     assert claim["appearance"]["name"] == "r" * 79 + "…"
+    assert claim["appearance"]["url"] == "https://a.sharepoint.com/r.pdf"
     assert posted.activity["channelData"] == {"feedbackLoop": {"type": "default"}}
     actions = posted.activity["suggestedActions"]
     assert actions["to"] == ["29:ada"]

@@ -43,7 +43,7 @@ class Cell:
     session: aiohttp.ClientSession
     environ: dict[str, str]
 
-    async def say(self, said: str, conversation: str, by: BotProcess) -> None:
+    async def say(self, said: str, conversation: str, by: BotProcess, **fields: object) -> None:
         activity = {
             "type": "message",
             "id": f"m{next(_IDS)}",
@@ -54,6 +54,7 @@ class Cell:
             "recipient": {"id": "28:bot", "name": "Bot"},
             "text": said,
             "channelData": {"tenant": {"id": "t"}},
+            **fields,
         }
         async with self.session.post(f"{by.url}/api/messages", json=activity) as answer:
             assert answer.status == 202, await answer.text()
@@ -124,6 +125,23 @@ async def test_one_replica_is_killed_and_the_other_answers_for_both(cell: Cell) 
     assert len(cell.service.called(Endpoint.CREATE_THREAD)) == len(CONVERSATIONS)
     assert len(cell.service.called(Endpoint.CREATE_RUN)) == 2 * len(CONVERSATIONS)
     assert await two.stop() == 0
+
+
+async def test_a_plot_is_deleted_by_one_replica_from_the_storage_of_all(cell: Cell) -> None:
+    one, two = cell.replicas
+    cell.service.state.plan = answering
+    await cell.say("draw", "a:1", one)
+    _, plot = await cell.heard("a:1", 2)
+    url = plot.cards[0]["body"][0]["url"]
+    await cell.say("/files", "a:1", two)
+    *_, card = await cell.heard("a:1", 4)
+    delete = card.cards[0]["body"][0]["columns"][1]["items"][0]["actions"][0]
+    await cell.say("", "a:1", one, value=delete["data"])
+    *_, deleted = await cell.heard("a:1", 5)
+    assert deleted.text.startswith("Deleted: plot-1.png")
+    for replica in cell.replicas:
+        async with cell.session.get(url.replace(two.url, replica.url)) as served:
+            assert served.status == 404
 
 
 async def test_turns_are_looked_up_wherever_the_database_is_reached(cell: Cell) -> None:

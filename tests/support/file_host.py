@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import deque
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class FileHost:
     files: dict[str, bytes] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     wants_token: str | None = None  # without it: 401
+    said_sizes: dict[str, int | None] = field(default_factory=dict)  # of files that never end; None: it says none
+    sent_bytes: int = 0  # of those
     statuses: deque[int] = field(default_factory=deque)  # of the next requests
     asked: list[Asked] = field(default_factory=list)
     _server: TestServer | None = None
@@ -52,6 +55,16 @@ class FileHost:
         assert self._server is not None
         await self._server.close()
 
+    async def _endless(self, request: web.Request, said_size: int | None) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = said_size
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while self.sent_bytes < 1_000_000_000:
+                await response.write(b"x" * 1_000_000)
+                self.sent_bytes += 1_000_000
+        return response
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         headers = request.headers
         body = await request.read()
@@ -67,6 +80,7 @@ class FileHost:
             return web.Response(status=201 if end + 1 == total else 202)
         if (target := self.redirects.get(request.path)) is not None:
             return web.Response(status=302, headers={"Location": target})
-        if (data := self.files.get(request.path)) is None:
-            return web.Response(status=404)
-        return web.Response(body=data)
+        if request.path in self.said_sizes:
+            return await self._endless(request, self.said_sizes[request.path])
+        data = self.files.get(request.path)
+        return web.Response(status=404) if data is None else web.Response(body=data)

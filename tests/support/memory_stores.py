@@ -22,7 +22,8 @@ class MemoryBelongings:
         return list(self.kept.get(key, []))
 
     async def remove(self, key: ConversationKey, belonging: Belonging) -> None:
-        self.kept[key].remove(belonging)
+        kept = self.kept.get(key, [])
+        self.kept[key] = [each for each in kept if (each.kind, each.ref) != (belonging.kind, belonging.ref)]
 
     async def forget_turns(self, key: ConversationKey) -> int:
         return self.ended_turns.pop(key, 0)

@@ -40,8 +40,7 @@ def derivative(script: Script, task: Derivative) -> None:
     script.section(
         "Differentiate.",
         f"""
-        plain = sp.diff({name}, {variable}{order})
-        derivative = min(sp.simplify(plain), sp.factor(plain), key=sp.count_ops)
+        derivative = sp.simplify(sp.diff({name}, {variable}{order}))
         if isinstance(derivative, sp.Piecewise) and isinstance(derivative.args[0].cond, sp.Eq):
             derivative = derivative.args[1].expr  # the first piece is a single place, where there is no slope
         print("Derivative:", derivative)

@@ -6,7 +6,10 @@ from importlib.resources import files
 from typing import Any, cast
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft6Validator
+from markdown_it import MarkdownIt
 
 from bot.answer import CodeCell
 from bot.apology import MAX_REPEATED
@@ -15,6 +18,7 @@ from bot.cards import (
     MAX_CARD_BYTES,
     MAX_LINKS,
     apology_card,
+    feedback_card,
     files_card,
     picture_card,
     question_in,
@@ -125,11 +129,13 @@ def test_files_are_links_with_their_sizes() -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("a_b.csv", r"a\_b.csv"),
-        ("x](https://evil.example).csv", r"x\]\(https://evil.example\).csv"),
-        ("![x](y)", r"\!\[x\]\(y\)"),
-        ("<at>Ada</at>", r"\<at\>Ada\</at\>"),
-        ("{{DATE(2026-11-24T00:00:00Z)}}", r"\{\{DATE\(2026\-11\-24T00:00:00Z\)\}\}"),
+        ("a_b.csv", "a_b.csv"),
+        ("_b_.csv", r"\_b\_.csv"),
+        ("Hello! (1-2) #3 + 4.csv", "Hello! (1-2) #3 + 4.csv"),
+        ("x](https://evil.example).csv", r"x\](https://evil.example).csv"),
+        ("![x](y)", r"!\[x\](y)"),
+        ("<at>Ada</at>", r"\<at>Ada\</at>"),
+        ("{{DATE(2026-11-24T00:00:00Z)}}", r"\{\{DATE(2026-11-24T00:00:00Z)}}"),
         ("a\nb.csv", "a b.csv"),
         ("fdp\u202egpj.exe", "fdpgpj.exe"),
         ("a\u200bb", "ab"),
@@ -179,7 +185,7 @@ def apology(
 
 
 def test_an_apology_says_why_in_plain_words_and_ends_in_the_code() -> None:
-    assert lines(apology()) == ["It broke.", r"The service says: \[x\]\(http://evil\)", "Code T-7F3K."]
+    assert lines(apology()) == ["It broke.", r"The service says: [x\](http://evil)", "Code T-7F3K."]
     assert faults(apology()) == []
 
 
@@ -230,7 +236,7 @@ def test_the_help_is_a_list_with_the_commands_in_bold_and_everything_else_as_it_
     assert faults(card) == []
     sentence, commands = cast(list[dict[str, Any]], card["body"])
     assert sentence["text"] == "Ask me."
-    assert commands["text"] == "- **/new** starts \\*a\\_new\\*\n- **/help** shows this"
+    assert commands["text"] == "- **/new** starts \\*a_new\\*\n- **/help** shows this"
 
 
 def test_no_button_bears_what_the_agents_playground_fails_at() -> None:
@@ -289,3 +295,64 @@ def test_a_card_with_endless_code_fits_a_message_and_says_that_it_is_cut(letter:
 )
 def test_a_card_with_details_is_valid(details: Details) -> None:
     assert faults(detailed(details)) == []
+
+
+def rendered(text: str) -> str:
+    """The words that a reader of Markdown sees in a paragraph, or what it makes of it instead."""
+    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text)
+    inner = [child for token in tokens for child in token.children or []]
+    kinds = {token.type for token in tokens} | {child.type for child in inner}
+    if kinds - {"paragraph_open", "inline", "paragraph_close", "text", "softbreak", "hardbreak"}:
+        return f"not words: {sorted(kinds)}"
+    return "".join(child.content or ("\n" if child.type.endswith("break") else "") for child in inner)
+
+
+def spaced(text: str) -> str:
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(st.sampled_from("ab1 \n\\`*_{}[]()<>#+!|~&-.=:;/?\"'at"), max_size=25))
+@example("- a\n- b")
+@example("a\n===")
+@example("| a |\n|---|")
+@example("[a]: http://evil\n\n[a]")
+@example("    code")
+@example("&lt;b&gt; <b>")
+@example("~~a~~ **b** __c__ `d`")
+def test_words_on_a_card_are_read_as_nothing_but_words(text: str) -> None:
+    card = apology(text=text.replace("\n\n", "\n"))
+    [words, _code] = card["body"]
+    assert spaced(rendered(words["text"])) == spaced(text)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(st.sampled_from("ab1 \\`*_{}[]()<>#+!|~&-.=:;/?\"'"), min_size=1, max_size=25))
+@example("x](https://evil.example)")
+@example("a\\")
+def test_a_name_in_a_link_is_read_as_nothing_but_words(name: str) -> None:
+    [line] = lines(listing(name))
+    [paragraph] = [token for token in MarkdownIt("commonmark").parse(line) if token.type == "inline"]
+    kinds = [child.type for child in paragraph.children or []]
+    assert (kinds[0], kinds.count("link_open"), kinds[-1]) == ("link_open", 1, "text")
+    assert set(kinds) == {"link_open", "text", "link_close"}
+    shown = "".join(child.content for child in (paragraph.children or [])[:-1])
+    assert spaced(shown) == (spaced(name) or "file")
+
+
+def test_what_people_gave_is_marked_and_linked_only_where_they_can_open_it() -> None:
+    files = [
+        StoredFile(token="f1", name="a.csv", size_bytes=8, is_given=True, link="https://a.sharepoint.com/a.csv"),
+        StoredFile(token="f2", name="b.csv", size_bytes=0, is_given=True),
+    ]
+    card = files_card(FilesPart(files=tuple(files), can_be_deleted=True), [file.link for file in files])
+    assert faults(card) == []
+    texts = [row["columns"][0]["items"][0]["text"] for row in cast(list[dict[str, Any]], card["body"])]
+    assert texts == ["[a.csv](https://a.sharepoint.com/a.csv) (8 bytes), attached here", "b.csv, attached here"]
+
+
+def test_the_form_for_feedback_is_a_valid_card_with_one_field() -> None:
+    card = feedback_card(100)
+    assert faults(card) == []
+    [field] = cast(list[dict[str, Any]], card["body"])
+    assert (field["id"], field["maxLength"]) == ("feedbackText", 100)

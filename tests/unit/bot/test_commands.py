@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.attachments import Attachment
-from bot.belongings import BelongingKind
+from bot.belongings import Belonging, BelongingKind
 from bot.conversation import Command, CommandName, Question
 from bot.language import speaking
 from bot.parts import FilesPart, Part, WelcomePart
@@ -69,10 +71,69 @@ async def test_help_offers_commands_to_press() -> None:
 async def test_files_lists_what_the_conversation_has_the_newest_first() -> None:
     world = await world_with_files()
     words, listed = await tell(world, "/files")
-    assert texts([words]) == "This conversation has 2 files:"
+    assert texts([words]) == "This conversation has 3 files:"
     assert isinstance(listed, FilesPart)
     assert listed.can_be_deleted
-    assert [file.name for file in listed.files] == ["table.csv", "plot-1.png"]
+    assert [file.name for file in listed.files] == ["table.csv", "plot-1.png", "given.csv"]
+
+
+async def test_two_plots_of_one_name_are_told_apart_and_what_people_gave_is_listed_and_deleted_too() -> None:
+    world = await world_with_files()
+    key = message().key
+    given = await world.assistant.upload("data.csv", Path(__file__))
+    more = [
+        Belonging(kind=BelongingKind.PICTURE, ref="other", name="plot-1.png", size_bytes=5),
+        Belonging(
+            kind=BelongingKind.UPLOAD, ref=given, name="data.csv", size_bytes=8, link="https://a.sharepoint.com/d"
+        ),
+    ]
+    for each in more:
+        await world.belongings.add(key, each)
+    _, listed = await tell(world, "/files")
+    assert isinstance(listed, FilesPart)
+    shown = [(file.name, file.is_given, file.link) for file in listed.files]
+    assert shown[:2] == [("data.csv", True, "https://a.sharepoint.com/d"), ("plot-1 (2).png", False, "")]
+    assert "Deleted: plot-1 (2).png" in texts(await tell(world, "/files delete plot-1 (2).png"))
+    assert "The assistant no longer has it" in texts(await tell(world, f"/files delete {given}"))
+    assert given not in world.assistant.uploaded
+    assert not {each.ref for each in more} & {each.ref for each in await world.belongings.of(key)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/fiels", "I do not know the command /fiels. Did you mean /files?"),
+        ("/HLEP", "I do not know the command /HLEP. Did you mean /help?"),
+        ("/dateein", "I do not know the command /dateein. Did you mean /dateien?"),
+        ("/xyzzy", "I do not know the command /xyzzy. /help lists those that I know."),
+        ("/new please", "Please send /new alone, without other words."),
+        ("/plot sin(x)", "I do not know the command /plot. /help lists those that I know."),
+        ("/ 3", ""),
+        ("/3", ""),
+        ("/usr/bin", ""),
+        ("/etc/hosts please", ""),
+        ("/notes.txt", ""),
+        ("/usage?", ""),
+        ("/foo is what?", ""),
+        ("/help me with this equation", ""),
+        ("3 /foo", ""),
+        ("//foo", ""),
+        ("/", ""),
+    ],
+)
+async def test_an_unknown_command_is_answered_with_the_nearest_one_and_a_question_is_asked(
+    text: str, said: str
+) -> None:
+    world = World()
+    [answer] = await tell(world, text)
+    assert texts([answer]) == (said or f"You said: {text}")
+    assert len(world.assistant.asked) == (not said)
+
+
+async def test_a_word_with_a_slash_beside_a_file_is_a_question() -> None:
+    world = World()
+    world.incoming.kept = {"at/a.csv": b"a"}
+    assert "You said: /foo" in texts(await world.answer("/foo", Attachment(name="a.csv", url="at/a.csv")))
 
 
 async def test_a_conversation_without_files_says_so() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -98,6 +99,25 @@ async def test_feedback_is_answered_with_an_empty_object_and_kept(door: Door, co
     assert await door.post(feedback("dislike", comment)) == (200, {})
     [rated] = door.accepted.rated
     assert (rated.rated, rated.reaction, rated.comment) == ("answer-1", "dislike", heard)
+
+
+FORM = {name: recorded("feedback_form")[name] for name in ("name", "value")}
+
+
+async def test_the_form_of_custom_feedback_is_a_dialog_and_what_is_typed_there_is_kept(door: Door) -> None:
+    for locale, title in (("en-GB", "Your feedback"), ("de-DE", "Deine Rückmeldung"), ("xx-XX", "Your feedback")):
+        status, answer = await door.post(recorded("invoke_feedback", **FORM, locale=locale))
+        assert (status, answer["task"]["type"]) == (200, "continue")
+        assert answer["task"]["value"]["title"] == title
+        [typed] = answer["task"]["value"]["card"]["content"]["body"]
+    comment = json.dumps({typed["id"]: "Well done"})
+    assert await door.post(feedback(comment=comment)) == (200, {})
+    assert door.accepted.rated[-1].comment == "Well done"
+
+
+@pytest.mark.parametrize("value", [None, {}, {"data": {"actionName": "x"}}, {"data": {"actionName": "feedback"}}, "x"])
+async def test_a_dialog_that_is_none_of_feedback_is_not_implemented(door: Door, value: object) -> None:
+    assert (await door.post(recorded("invoke_feedback", name=FORM["name"], value=value)))[0] == 501
 
 
 async def test_feedback_that_cannot_be_stored_is_to_be_sent_again(door: Door) -> None:

@@ -101,6 +101,13 @@ async def test_a_file_beyond_the_limit_is_refused_and_gone(world: World) -> None
     )
 
 
+@pytest.mark.parametrize("said_size", [1_000_000_000, None], ids=["as it says", "as it turns out"])
+async def test_a_file_of_a_gigabyte_is_not_read_to_its_end(world: World, said_size: int | None) -> None:
+    world.host.said_sizes["/a.csv"] = said_size
+    assert "larger than 50 MB" in await world.refusal(f"{world.host.origin}/a.csv")
+    assert world.host.sent_bytes < 200_000_000
+
+
 @pytest.mark.parametrize("path", ["/elsewhere", "/gone"])
 async def test_what_is_not_there_or_points_elsewhere_is_not_followed(world: World, path: str) -> None:
     world.host.redirects["/elsewhere"] = "/a.csv"
