@@ -41,6 +41,7 @@ _MARK_IN_LABEL: Final = re.compile(rf"{_MARK.pattern} | [\[\]]", _MARK.flags)
 _LINE_START: Final = re.compile(
     r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|\#{1,6}(?:\s|$)|[-+](?:\s|$)|=+\s*$|[-:|][-:| ]*$))", re.MULTILINE
 )
+_LIST_MARK: Final = re.compile(r"\s*(?:[-*+]|(?P<number>[0-9]{1,3}\.))\s+(?=\S)")
 _INDENTATION: Final = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
@@ -85,7 +86,7 @@ def _details(details: Details, max_chars: int) -> list[_Toggled]:
     if details.explanation:
         paragraphs = _plain(details.explanation)[:max_chars].split("\n\n")
         shown.append(
-            _toggled("explanation", _("How I worked this out"), [_line(_paragraph(words)) for words in paragraphs])
+            _toggled("explanation", _("How I worked this out"), [_line(_with_lists(words)) for words in paragraphs])
         )
     if details.code:
         items: list[Card] = []
@@ -108,6 +109,18 @@ def _toggled(name: str, title: str, items: list[Card]) -> _Toggled:
     container: Card = {"type": "Container", "id": name, "isVisible": False, "separator": True, "items": items}
     button: Card = {"type": "Action.ToggleVisibility", "title": title, "targetElements": [name]}
     return _Toggled(container, button)
+
+
+def _with_lists(words: str) -> str:
+    """Words of which a card shows the lists as lists; everything else is words and nothing but words."""
+
+    def shown(line: str) -> str:
+        mark = _LIST_MARK.match(line)
+        if mark is None:
+            return _paragraph(line)
+        return f"{mark['number'] or '-'} {_escaped(line[mark.end() :])}"
+
+    return "\n".join(map(shown, words.split("\n")))
 
 
 def _code(code: str, language: str) -> Card:

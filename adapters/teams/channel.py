@@ -185,7 +185,7 @@ def _marked(marks: Marks, to: ConversationReference) -> _Json:
 
 def _claim(source: Source) -> _Json:
     name = source.name if len(source.name) <= _MAX_SOURCE_NAME else source.name[: _MAX_SOURCE_NAME - 1] + "…"
-    document = {"@type": "DigitalDocument", "name": name, "abstract": name}
+    document = {"@type": "DigitalDocument", "name": name, "abstract": _("A file of this conversation")}
     if source.link:
         document["url"] = source.link
     return {"@type": "Claim", "position": source.position, "appearance": document}

@@ -258,6 +258,8 @@ def test_the_code_and_the_explanation_of_a_plot_are_hidden_until_a_button_is_pre
     assert not explanation["isVisible"]
     assert not code["isVisible"]
     assert explanation["items"][0]["text"] == "How the code works. It adds."
+    card = detailed(Details(explanation="So:\n\n* one_1\n  + *two*\n3. [x](y)\n# no"))
+    assert [line["text"] for line in card["body"][1]["items"]] == ["So:", "- one_1\n- two\n3. [x\\](y)\nno"]
     block, _, output = code["items"]
     assert (block["codeSnippet"], block["language"]) == (cell.code, "Python")
     assert output["codeSnippet"] == "3.14"
