@@ -72,7 +72,7 @@ async def check_sandbox(sandbox: CodeSandbox, *, in_pool: bool) -> Finding:
             if in_pool
             else "Make the sandbox's environment again: remove .sandbox, then run make run.",
         )
-    return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}")
+    return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}; {sandbox.counted_by}")
 
 
 @asynccontextmanager

@@ -100,6 +100,11 @@ class CodeSandbox(Protocol):
         """Which kind of isolation that is."""
         ...
 
+    @property
+    def counted_by(self) -> str:
+        """What counts the memory and processes of a session, in half a sentence."""
+        ...
+
     def alive(self, session: str) -> bool:
         """Whether the session's variables and files are there, as far as is known."""
         ...

@@ -88,6 +88,11 @@ class DynamicSessions(CodeSandbox):
     def level(self) -> IsolationLevel | None:
         return IsolationLevel.DYNAMIC_SESSIONS
 
+    @property
+    @override
+    def counted_by(self) -> str:
+        return "memory and processes are limited by the pool"
+
     def identifier(self, session: str) -> str:
         """What the pool calls a session."""
         digest = hmac.digest(self._key, session.encode("utf-8", "surrogatepass"), "sha256")

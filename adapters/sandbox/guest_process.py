@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestLostError, IsolationLevel, SandboxError
+from adapters.sandbox.control_groups import ControlGroup, ControlGroups
 from adapters.sandbox.guest_events import LINE_BYTES, EventReader
 from adapters.sandbox.kill_orphans import kill_orphans
 from adapters.sandbox.output import OutputPipe
@@ -98,12 +99,19 @@ class GuestProcess:
     runner_fd: int = -1  # a descriptor of the runner's process, for signals
     uid: int = 0  # of the runner
     usage: SessionUsage | None = None
+    group: ControlGroup | None = None
     free_before_bytes: int = 0
     frozen: dict[int, int] = field(default_factory=dict)  # processor time of each stopped process, by its pid
     killed: bool = False
 
     @classmethod
-    async def start(cls, isolation: Isolation, limits: Limits, on_flood: Callable[[], None]) -> GuestProcess:
+    async def start(
+        cls,
+        isolation: Isolation,
+        limits: Limits,
+        on_flood: Callable[[], None],
+        groups: ControlGroups | None = None,
+    ) -> GuestProcess:
         """Start a runner and wait until it is ready.
 
         Must be called on the event loop's own thread: the kernel kills the guest when the thread that started it ends.
@@ -126,6 +134,8 @@ class GuestProcess:
                 end_signal=isolation.end_signal,
             )
             await guest._wait_until_ready(isolation, pipes.info_fd, limits.start_s)
+            if groups is not None:  # no code has run yet, and all that it starts will be in the group
+                guest.group = groups.add(descendants(guest.init_pid), limits)
         except BaseException:
             await _kill_start(mark)
             raise
@@ -209,6 +219,8 @@ class GuestProcess:
             self.output.close()
             if self.usage is not None:
                 self.usage.close()
+            if self.group is not None:
+                await self.group.remove()
             for fd in {self.outer_fd, self.runner_fd} - {-1}:
                 os.close(fd)
             self.outer_fd, self.runner_fd = -1, -1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from adapters.sandbox.code_result import CodeResult, CodeSandbox, CodeStatus, IsolationLevel, SandboxError
+from adapters.sandbox.control_groups import ControlGroups
 from adapters.sandbox.fair_slots import FairSlots
 from adapters.sandbox.guest_process import Isolation
 from adapters.sandbox.isolation import IsolationResult, select_isolation
@@ -59,9 +60,12 @@ class Sandbox(CodeSandbox):
     `reason` is empty where code can be run; else it says why not and what would help, in words for a person.
     """
 
-    def __init__(self, settings: SandboxSettings, found: IsolationResult, guard: OrphanGuard | None) -> None:
+    def __init__(
+        self, settings: SandboxSettings, found: IsolationResult, guard: OrphanGuard | None, groups: ControlGroups | None
+    ) -> None:
         """For `open` only."""
         self._guard = guard
+        self._groups = groups
         self.reason = found.reason
         self._isolation = found.isolation
         self._settings = settings
@@ -73,10 +77,12 @@ class Sandbox(CodeSandbox):
     @classmethod
     async def open(cls, settings: SandboxSettings) -> Sandbox:
         """Select an isolation. Never raises: where none holds, code is answered as UNAVAILABLE."""
+        groups = ControlGroups.of_this_process()  # before there are children
         found, guard = await _open_isolation(settings)
         isolation = found.isolation.name if found.isolation else None
-        log.info("sandbox opened", extra={"isolation": isolation, "why": found.reason})
-        sandbox = cls(settings, found, guard)
+        cgroup = groups.name if groups else None
+        log.info("sandbox opened", extra={"isolation": isolation, "why": found.reason, "cgroup": cgroup})
+        sandbox = cls(settings, found, guard, groups)
         if found.isolation:
             sandbox._tasks = [
                 asyncio.create_task(sandbox._reap(), name="sandbox reaper"),
@@ -95,6 +101,13 @@ class Sandbox(CodeSandbox):
     def level(self) -> IsolationLevel | None:
         """Which kind of isolation that is."""
         return self._isolation.level if self._isolation else None
+
+    @property
+    @override
+    def counted_by(self) -> str:
+        if self._groups is None:
+            return "memory is counted ten times a second, for no cgroup can be written"
+        return f"memory and processes are limited by {self._groups.name}"
 
     @override
     def alive(self, session: str) -> bool:
@@ -167,7 +180,7 @@ class Sandbox(CodeSandbox):
                 slot.session = None
             if slot.session is None:
                 await self._make_room()
-                slot.session = await Session.start(isolation, self._settings.limits, self._fonts)
+                slot.session = await Session.start(isolation, self._settings.limits, self._fonts, self._groups)
             if slot.ending:  # it came while the session was being started
                 slot.session.kill(slot.ending)
             try:

@@ -17,6 +17,7 @@ from adapters.sandbox.code_result import (
     ProtocolViolationError,
     SandboxError,
 )
+from adapters.sandbox.control_groups import ControlGroups
 from adapters.sandbox.guest_events import CommandResult
 from adapters.sandbox.guest_process import GuestProcess, Isolation
 from adapters.sandbox.session_limits import Limits, in_words
@@ -46,10 +47,16 @@ class Session:
         self.used_at_s = time.monotonic()
 
     @classmethod
-    async def start(cls, isolation: Isolation, limits: Limits, fonts: Mapping[str, bytes]) -> Session:
+    async def start(
+        cls,
+        isolation: Isolation,
+        limits: Limits,
+        fonts: Mapping[str, bytes],
+        groups: ControlGroups | None = None,
+    ) -> Session:
         """Start a guest; `fonts` are matplotlib's cache files, by name. Raises SandboxError."""
         session = cls(limits)
-        session._guest = await GuestProcess.start(isolation, limits, session._flooded)
+        session._guest = await GuestProcess.start(isolation, limits, session._flooded, groups)
         try:
             for name, data in fonts.items():
                 await session._send_file("seed_fonts", name, data)

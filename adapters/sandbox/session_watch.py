@@ -1,6 +1,6 @@
 """The watch that enforces what no resource limit of the kernel covers.
 
-Neither a cgroup nor the right to make one is needed.
+Neither a cgroup nor the right to make one is needed; where there is one (`control_groups.py`), it is a second fence.
 """
 
 from __future__ import annotations
