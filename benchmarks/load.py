@@ -204,7 +204,8 @@ def _typing_after_answer(outside: StandIns, answered: Sequence[Seen]) -> int:
 
 
 def _place(tag: str) -> int:
-    return int(tag.split(".")[1]) if "." in tag else -1
+    number = tag.partition(".")[2]
+    return int(number) if number.isdigit() else -1  # an apology has no place
 
 
 def _peak(times_s: Sequence[float]) -> int:
