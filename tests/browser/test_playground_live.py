@@ -61,9 +61,6 @@ def test_a_personal_chat_shows_what_is_done_and_then_one_answer_with_its_marks(c
     expect(chat.answers.filter(has_text="Thinking, ")).to_have_count(0)
     expect(chat.page.get_by_role("button", name="AI generated")).to_have_count(1)
     expect(chat.page.get_by_role("button", name="Like", exact=True)).to_have_count(1)
-    answer.locator(".fai-Citation").press("Enter")  # the Playground shows a source in a dialog, also by keyboard
-    expect(chat.page.get_by_role("dialog").filter(has_text="A file of this conversation")).to_be_visible()
-    chat.page.keyboard.press("Escape")
     chat.page.get_by_role("button", name="Why did they?").click()
     expect(answer).to_have_count(2, timeout=_TURN_MS)
 
