@@ -59,6 +59,10 @@ def test_a_call_shows_what_was_asked_and_answered_and_a_reading_one_is_made_agai
 
     turn = chat_page.turns.first
     expect(turn.locator("summary").first).to_contain_text("answered, ")
+    expect(turn.locator(".line")).to_contain_text("Answered")  # drawn after the summary
+    moments = turn.locator(".line .words").all_inner_texts()
+    known = [moments.index(words) for words in ("Run queued", "Code ran", "Answer written", "Answer ready", "Answered")]
+    assert known == sorted(known), moments
     started = turn.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\S+/runs"))
     expect(started).to_contain_text("200, ")
     started.locator("summary").click()
@@ -197,6 +201,30 @@ def test_the_details_are_closed_at_first_and_stay_as_the_person_leaves_them(brow
     chat_page.reload()
     expect(chat_page.details).to_be_hidden()
     chat_page.page.close()
+
+
+def test_the_details_are_made_wider_by_keyboard_and_pointer_and_stay_so(chat_page: ChatPage, axe: str) -> None:
+    def width() -> float:
+        place = chat_page.details.bounding_box()
+        assert place is not None
+        return place["width"]
+
+    grip = chat_page.page.get_by_role("separator", name="Width of the details")
+    usual = width()
+    grip.press("ArrowLeft")
+    assert width() > usual
+    assert chat_page.barriers(axe) == []
+    grip.hover()
+    chat_page.page.mouse.down()
+    chat_page.page.mouse.move(1280 - 500, 400)
+    chat_page.page.mouse.up()
+    assert abs(width() - 500) < 5
+    chat_page.reload()
+    assert abs(width() - 500) < 5
+    chat_page.page.set_viewport_size({"width": 390, "height": 844})
+    chat_page.open_details()
+    assert width() == 390
+    expect(grip).to_be_hidden()
 
 
 def test_two_hundred_turns_are_listed_at_once_and_looked_into_one_by_one(chat_page: ChatPage) -> None:

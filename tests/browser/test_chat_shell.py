@@ -103,6 +103,20 @@ def test_chats_are_found_by_their_words_and_walked_through_by_arrow_keys(chat_pa
     expect(chat_page.said("111 plus 222")).to_be_visible()
 
 
+def test_what_keeps_a_chat_from_being_renamed_is_said_at_the_list(
+    chat_page: ChatPage, axe: str, complaints: list[str]
+) -> None:
+    page = chat_page.page
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    page.route("**/chat/conversations/*", lambda route: route.abort())
+    chat_page.chats.get_by_role("button", name="Rename /help").first.click()
+    page.get_by_role("dialog").get_by_label("Title").press("Enter")
+    expect(page.get_by_role("navigation", name="Chats").get_by_role("alert")).to_have_text("The bot did not answer")
+    assert chat_page.barriers(axe) == []
+    complaints.clear()  # the broken connection is told in the console too
+
+
 def test_chats_are_listed_by_the_day_when_something_was_said_last(chat_page: ChatPage) -> None:
     ages_days = {"now": 0, "a day ago": 1, "days ago": 5, "long ago": 400}
     now = datetime.now(UTC)

@@ -70,6 +70,7 @@ async def test_what_was_once_answered_wrong_is_right_or_declined(tmp_path: Path)
             (("integral of 1/x",), "ln(|x|)"),
             (("integral of ln x",), "x·ln(x) − x"),
             (("derivative of ln|x|",), "**1/x**"),
+            (("derivative of sin(x)*e^x",), "**(sin(x) + cos(x))·e^x**"),  # and not √2·e^x·sin(x + π/4)
             (("is cbrt(x) odd",), "cannot do"),
             (("is x^2 - 4x + 3 symmetric",), "about the line **x = 2**"),
             (("f(x) = x^2 - 4, shade it", "and the vertex?"), "(0; −4)"),

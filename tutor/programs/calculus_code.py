@@ -40,7 +40,8 @@ def derivative(script: Script, task: Derivative) -> None:
     script.section(
         "Differentiate.",
         f"""
-        derivative = sp.simplify(sp.diff({name}, {variable}{order}))
+        plain = sp.diff({name}, {variable}{order})
+        derivative = min(sp.simplify(plain), sp.factor(plain), key=sp.count_ops)
         if isinstance(derivative, sp.Piecewise) and isinstance(derivative.args[0].cond, sp.Eq):
             derivative = derivative.args[1].expr  # the first piece is a single place, where there is no slope
         print("Derivative:", derivative)

@@ -40,7 +40,7 @@ function watchTheBot() {
   setInterval(async () => {
     const runs = await fetch("/healthz", { signal: AbortSignal.timeout(HEALTH_MS) }).then((answer) => answer.ok, () => false);
     if (byId("offline").hidden === runs) return;
-    byId("offline").textContent = runs ? "" : "The bot is not running. Start it with `make run`: this page goes on by itself.";
+    byId("offline").textContent = runs ? "" : "The bot is not running. Start it with make run; this page then goes on by itself.";
     byId("offline").hidden = runs;
   }, HEALTH_MS);
 }

@@ -8,6 +8,16 @@ let draw = () => {};
 
 export async function listChats(open, assistant) {
   draw = () => listChats(open, assistant);
+  await told(show(open, assistant));
+}
+
+// Says below the list what kept something from being done.
+async function told(work) {
+  byId("chats-trouble").textContent = "";
+  return work.catch((error) => { byId("chats-trouble").textContent = error.message; });
+}
+
+async function show(open, assistant) {
   const mine = ++latest;
   const words = byId("find").value.trim();
   const chats = await answerTo(`/chat/conversations${words && `?find=${encodeURIComponent(words)}`}`);
@@ -53,8 +63,8 @@ function entry(chat, open) {
   const time = el("time", { dateTime: chat.last_at, textContent: shortTime(said) });
   const rename = el("button", { id: `rename-${chat.id}`, type: "button", textContent: "✎", title: "Rename", aria: { label: `Rename ${chat.title}` } });
   const remove = el("button", { id: `delete-${chat.id}`, type: "button", textContent: "×", title: "Delete", aria: { label: `Delete ${chat.title}` } });
-  rename.addEventListener("click", () => renamed(chat).then((did) => did && draw()));
-  remove.addEventListener("click", () => removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : draw())));
+  rename.addEventListener("click", () => told(renamed(chat).then((did) => did && draw())));
+  remove.addEventListener("click", () => told(removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : draw()))));
   return el("li", {}, link, time, rename, remove);
 }
 

@@ -5,6 +5,7 @@ import { turnList } from "/chat/files/turns.js";
 
 const SOON_MS = 200;
 const LATER_MS = 5000; // after trouble
+const USUAL_WIDTH = 380, MIN_WIDTH = 320, MIN_ROOM_LEFT = 272 + 420, STEP = 24; // pixels
 const AGAIN_MS = 1000; // while a turn is being worked on
 
 export function showPanel({ token, assistant }) {
@@ -34,6 +35,7 @@ export function showPanel({ token, assistant }) {
 
   byId("new-assistant").addEventListener("click", () => made(token).catch((error) => tell(error.message)));
   openAndClose(refresh);
+  resize();
   return () => refresh();
 }
 
@@ -100,4 +102,25 @@ function openAndClose(refresh) {
   byId("close-panel").addEventListener("click", () => choose(false));
   byId("panel").addEventListener("keydown", (event) => event.key === "Escape" && choose(false));
   show(innerWidth >= 1200 && localStorage.getItem("panel") === "open"); // over a narrow chat it opens on a click only
+}
+
+// The panel's left edge is drawn by pointer or arrow keys, and stays where it was left.
+function resize() {
+  const grip = byId("grip");
+  const set = (wanted) => {
+    const most = Math.max(MIN_WIDTH, innerWidth - MIN_ROOM_LEFT);
+    const width = Math.round(Math.min(Math.max(wanted, MIN_WIDTH), most));
+    document.body.style.setProperty("--panel", `${width}px`);
+    for (const [name, value] of Object.entries({ valuenow: width, valuemin: MIN_WIDTH, valuemax: most })) grip.setAttribute(`aria-${name}`, value);
+    return width;
+  };
+  let width = set(Number(localStorage.getItem("panel-width")) || USUAL_WIDTH);
+  const keep = (wanted) => localStorage.setItem("panel-width", (width = set(wanted)));
+  grip.addEventListener("pointerdown", ({ pointerId }) => grip.setPointerCapture(pointerId));
+  grip.addEventListener("pointermove", ({ pointerId, clientX }) => grip.hasPointerCapture(pointerId) && keep(innerWidth - clientX));
+  grip.addEventListener("keydown", ({ key }) => {
+    const step = { ArrowLeft: STEP, ArrowRight: -STEP }[key];
+    if (step) keep(width + step);
+  });
+  addEventListener("resize", () => set(width));
 }

@@ -46,8 +46,9 @@ function momentsOfRun(run, steps, turn) {
   const second = run.metadata.turn.endsWith(" again");
   const started = turn.steps.find(({ name }) => name.startsWith(second ? "run/1/" : "run/0/"))?.done_at_s ?? turn.accepted_at_s;
   const ready = turn.steps.find(({ name }) => name === "reply/0")?.done_at_s ?? Infinity;
+  const margin = Math.min(0.001, (ready - started) / 4); // a moment at the very time of the bot's would come before it
   const known = [];
-  const at = (time_s, words) => time_s && known.push({ at_s: Math.min(Math.max(time_s + 0.5, started), ready), words, about: true });
+  const at = (time_s, words) => time_s && known.push({ at_s: Math.min(Math.max(time_s + 0.5, started + margin), ready - margin), words, about: true });
   for (const { completed_at, step_details, type } of steps) {
     const code = (step_details.tool_calls ?? []).filter((call) => call.code_interpreter);
     const pictures = code.flatMap((call) => call.code_interpreter.outputs).filter((output) => output.type === "image");
