@@ -44,11 +44,15 @@ def test_the_articles_two_questions_are_answered_with_a_plot_and_a_reload_shows_
 
 
 def test_the_code_that_ran_is_shown_once_below_the_answer(chat: ChatPage) -> None:
-    for question in ("Plot x^2", "What is 6 times 7?"):  # on its card in Teams; on no card at all
+    # The first has it on its card in Teams, the second on no card at all.
+    for answers, (question, words) in enumerate((("Plot x^2", "drawn"), ("What is 6 times 7?", "42")), start=1):
         chat.say(question)
+        expect(chat.answer(words)).to_be_visible(
+            timeout=_TURN_MS
+        )  # until then the tools are those of the answer before
         shows = chat.tools.get_by_role("button", name="Show code")
         expect(shows).to_be_visible(timeout=_TURN_MS)
-        expect(chat.page.get_by_role("button", name="Show code").locator("visible=true")).to_have_count(1)
+        expect(chat.page.get_by_role("button", name="Show code").locator("visible=true")).to_have_count(answers)
         shows.click()
         expect(chat.tools.locator("code").first).to_contain_text("import")
         expect(chat.tools.locator(".hljs-keyword").first).to_be_visible()
