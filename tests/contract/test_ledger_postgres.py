@@ -101,7 +101,7 @@ async def test_a_message_accepted_anywhere_reaches_the_owner_of_its_conversation
     one, two = await join(), await join()
     await until(lambda: shared_fairly(one, two))
     number = await accepted(one.ledger, two.owned(), "m1", "hello")
-    await until(lambda: two.adopted.ids == ["m1"], deadline_s=0.5)
+    await until(lambda: two.adopted.ids == ["m1"])
     assert two.adopted[0].number == number
     assert two.adopted[0].payload == "hello"
     assert one.adopted == []

@@ -40,7 +40,7 @@ from tests.support.waiting import until
 
 T = TypeVar("T")
 
-MANY = settings(max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=200, stateful_step_count=50, suppress_health_check=list(HealthCheck))
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=20)
 MESSAGE = st.tuples(st.sampled_from("abc"), st.sampled_from("123456789"), TEXT)
 STEP = st.sampled_from(["run/0/thread_1", "part/0", "part/1"])

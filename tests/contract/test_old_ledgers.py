@@ -214,7 +214,7 @@ async def test_every_turn_that_was_left_half_done_is_finished_and_nothing_done_i
     await engine.start()
     for old in HALF_DONE:
         assert await store.ledger.add(old.conversation, old.name, "again") is None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (lines := await told(store)) and not all(line.outcome for line in lines.values()):
             await asyncio.sleep(0.02)
     await engine.stop()

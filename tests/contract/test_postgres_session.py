@@ -58,7 +58,7 @@ async def test_an_address_that_cannot_work_is_refused_at_once_and_not_quoted(
     postgres: PostgresServer, url: str, told: str
 ) -> None:
     session = PostgresSession(url.format(port=postgres.port))
-    async with asyncio.timeout(10):  # and not until the session gives up waiting
+    async with asyncio.timeout(30):  # and not until the session gives up waiting
         reason = await refused(started(PostgresLedger(session)), StorageError)
     assert told in reason
     assert "hunter2" not in reason + repr(session)

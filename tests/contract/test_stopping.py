@@ -38,7 +38,7 @@ from tests.support.fakes import (
 from tests.support.memory_stores import MemoryBelongings, MemoryUsage
 from tests.support.waiting import until
 
-SOON_S = 1.0
+SOON_S = 15.0  # alone it takes some hundredths; a service that is down is waited for up to 90 s
 FILE = Attachment(name="a.csv", url="there")
 
 
@@ -70,7 +70,7 @@ class Talk:
     async def ask(self, words: str) -> list[str]:
         before = len(self.channel.said)
         working = self.begin(message(words))
-        await asyncio.wait_for(working, 10)
+        await asyncio.wait_for(working, 30)
         return said(self.channel.said[before:])
 
     def _outside(self) -> Outside:
@@ -159,7 +159,7 @@ async def test_a_stop_is_heard_at_once_and_leaves_the_thread_free(talk: Talk, ph
     await until(lambda: bool(talk.channel.said))
     assert time.monotonic() - stopped_s < SOON_S
     assert said(talk.channel.said) == [TurnStoppedError.apology]
-    assert await asyncio.wait_for(working, 10) == STOPPED
+    assert await asyncio.wait_for(working, 30) == STOPPED
     assert [run.is_active for run in service.state.runs.values()].count(True) == 0
     assert talk.answered_stops == [(7, STOP_HEARD, "true")]
 
@@ -181,14 +181,14 @@ async def test_a_stop_is_heard_while_someone_elses_run_holds_the_thread(talk: Ta
     stopped_s = time.monotonic()
     await until(lambda: TurnStoppedError.apology in said(talk.channel.said))
     assert time.monotonic() - stopped_s < SOON_S
-    await asyncio.wait_for(working, 10)
+    await asyncio.wait_for(working, 30)
     assert others.is_active, "it is not ours to cancel"
 
 
 async def test_a_turn_that_is_stopped_before_it_is_resumed_makes_no_call_that_starts_anything(talk: Talk) -> None:
     working = talk.begin(message("long"))
     talk.signals.send(STOP)
-    await asyncio.wait_for(working, 2)
+    await asyncio.wait_for(working, 30)
     assert said(talk.channel.said) == [TurnStoppedError.apology]
     assert talk.service.calls == []
 
@@ -214,7 +214,7 @@ class HeldChannel(FakeChannel):
 async def test_a_stop_in_the_midst_of_an_answer_leaves_out_its_rest(talk: Talk) -> None:
     channel = talk.channel = HeldChannel(takes=2)
     working = talk.begin(message("hi"))
-    await asyncio.wait_for(channel.holds.wait(), 5)
+    await asyncio.wait_for(channel.holds.wait(), 30)
     talk.signals.send(STOP, 7)
     assert await asyncio.wait_for(working, SOON_S) == STOPPED
     assert said(channel.said) == ["You", "said:"]

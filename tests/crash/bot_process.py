@@ -81,7 +81,7 @@ class BotProcess:
     async def ended(self) -> int:
         """Wait for its end; the exit code."""
         assert self._process is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             return await self._process.wait()
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

@@ -62,7 +62,7 @@ async def test_a_full_disk_refuses_new_messages_and_takes_them_once_there_is_roo
         accepted = [f"m{n}" for n, status in enumerate(statuses) if status == 202]
         assert set(statuses) <= {202, 503}
         assert statuses[-1] == 503
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await talk.say("there is room", conversation="c", id="last") != 202:
             await asyncio.sleep(0.2)
         while "there is room" not in talk.heard("c"):
@@ -81,7 +81,7 @@ async def test_a_plot_that_finds_no_room_is_told_and_the_text_comes_all_the_same
     with (small_disk / "ballast").open("wb", buffering=0) as ballast:
         free = shutil.disk_usage(small_disk).free
         ballast.write(b"0" * max(0, free - 300_000))  # room for the ledger, none for the plot
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not talk.heard("c"):
             await asyncio.sleep(0.05)
     assert "y = 12" in talk.heard("c")[0]

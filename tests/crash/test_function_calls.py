@@ -132,7 +132,7 @@ def is_there(pid: int) -> bool:
 
 async def gone(pid: int) -> None:
     """Wait until a process has ended: its end follows that of the bot at once."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while is_there(pid):
             await asyncio.sleep(0.02)
 

@@ -72,7 +72,7 @@ async def one_death(talk: Talk, conversation: str, trap: Trap, parts: int) -> bo
     outside.trap = trap
     runs_before = len(outside.service.called(Endpoint.CREATE_RUN))
     assert await talk.say(f"question in {conversation}", conversation=conversation) == 202
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while talk.bot.is_alive and len(talk.heard(conversation)) < parts:
             await asyncio.sleep(0.01)
     if not outside.fired and len(talk.heard(conversation)) >= parts:
@@ -84,7 +84,7 @@ async def one_death(talk: Talk, conversation: str, trap: Trap, parts: int) -> bo
     await asyncio.sleep(0.05)  # for what the dead had sent
     was_sending = outside.was_sending
     await talk.bot.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(set(talk.heard(conversation))) < parts:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.2)  # for anything that would be said too much

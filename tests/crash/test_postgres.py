@@ -27,10 +27,10 @@ async def test_a_replica_killed_for_good_is_replaced_by_the_other_within_five_se
     doomed, other = await fleet.start("doomed"), await fleet.start("other")
     people = People(fleet)
     async with people.talking():
-        await until(lambda: len(fleet.outside.in_hand(doomed.name)) >= 10, deadline_s=20)
+        await until(lambda: len(fleet.outside.in_hand(doomed.name)) >= 10)
         await doomed.kill()
         left, at_s = fleet.outside.in_hand(doomed.name), time.monotonic()
-        await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left, deadline_s=10)
+        await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left)
         delays = [when_s - at_s for when_s in fleet.outside.taken_over(left, other.name).values()]
         print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")
     assert max(delays) < 5
@@ -41,9 +41,9 @@ async def test_a_replica_that_leaves_politely_cuts_nothing_off(fleet: Fleet) -> 
     leaving, other = await fleet.start("leaving"), await fleet.start("other")
     people = People(fleet)
     async with people.talking():
-        await until(lambda: len(fleet.outside.in_hand(leaving.name)) >= 10, deadline_s=20)
+        await until(lambda: len(fleet.outside.in_hand(leaving.name)) >= 10)
         assert await leaving.leave(deadline_s=30) == 0
-        await until(lambda: not fleet.outside.in_hand(leaving.name), deadline_s=30)
+        await until(lambda: not fleet.outside.in_hand(leaving.name))
         assert fleet.outside.taken_over(fleet.outside.begun(leaving.name), other.name), "void: nothing was in hand"
     assert "cut off" not in leaving.log
     await people.judge(least=40)
@@ -58,10 +58,10 @@ async def test_a_stop_reaches_the_turn_in_hand_through_any_replica_and_through_a
     assert not fleet.outside.acts
     for talk in talks[:5]:
         await fleet.tell(two, talk, f"{talk}-stop", "/stop")
-    await until(lambda: {f"{talk}-stop" for talk in talks[:5]} <= fleet.outside.answered(), deadline_s=10)
+    await until(lambda: {f"{talk}-stop" for talk in talks[:5]} <= fleet.outside.answered())
     await asyncio.gather(*(fleet.tell(two, talk, f"{talk}-stop", "/stop") for talk in talks[5:]))
     await one.kill()
-    await until(lambda: {f"{talk}-stop" for talk in talks} <= fleet.outside.answered(), deadline_s=20)
+    await until(lambda: {f"{talk}-stop" for talk in talks} <= fleet.outside.answered())
     assert all(fleet.outside.order(talk) == [f"{talk}-long", f"{talk}-stop"] for talk in talks)
     assert fleet.outside.doubled() == []
 
@@ -88,7 +88,7 @@ async def crash_the_server(fleet: Fleet, postgres: PostgresServer, *, times: int
             await asyncio.sleep(chance.uniform(0, 1))
             await asyncio.to_thread(postgres.start)
             acts = len(fleet.outside.acts)
-            took_s = await until(lambda acts=acts: len(fleet.outside.acts) > acts, deadline_s=10)  # type: ignore[misc]
+            took_s = await until(lambda acts=acts: len(fleet.outside.acts) > acts)  # type: ignore[misc]
             print(f"went on {took_s:.1f} s after the server was back")
         await asyncio.sleep(2)
     await people.judge(least=40)
@@ -110,7 +110,7 @@ async def kill_at_random(fleet: Fleet, *, replicas: int, kills: int) -> None:
         await fleet.start(f"replica {n}")
     people = People(fleet)
     async with people.talking():
-        await until(lambda: len(fleet.outside.acts) > 50, deadline_s=20)
+        await until(lambda: len(fleet.outside.acts) > 50)
         for n in range(kills):
             await asyncio.sleep(chance.uniform(0.3, 2))
             victim = chance.choice([each for each in fleet.replicas if each.alive])
@@ -127,16 +127,16 @@ async def test_a_replica_frozen_for_thirty_seconds_has_no_late_effect(fleet: Fle
     frozen, other = await fleet.start("frozen"), await fleet.start("other")
     people = People(fleet)
     async with people.talking():
-        await until(lambda: len(fleet.outside.in_hand(frozen.name)) >= 10, deadline_s=20)
+        await until(lambda: len(fleet.outside.in_hand(frozen.name)) >= 10)
         frozen.freeze()
         left, at_s = fleet.outside.in_hand(frozen.name), time.monotonic()
-        await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left, deadline_s=25)
+        await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left)
         delays = [when_s - at_s for when_s in fleet.outside.taken_over(left, other.name).values()]
         print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")
         await asyncio.sleep(30 - (time.monotonic() - at_s))
         frozen.thaw()
         acts = len(fleet.outside.acts)
-        await until(lambda: any(act.by == frozen.name for act in fleet.outside.acts[acts:]), deadline_s=20)
+        await until(lambda: any(act.by == frozen.name for act in fleet.outside.acts[acts:]))
     assert max(delays) < 20
     await people.judge(least=80)
 
@@ -150,19 +150,19 @@ async def test_a_replica_cut_off_from_the_database_without_a_word_has_no_late_ef
         alone, other = await fleet.start("alone", by_port=proxy.port), await fleet.start("other")
         people = People(fleet)
         async with people.talking():
-            await until(lambda: len(fleet.outside.in_hand(alone.name)) >= 10, deadline_s=20)
+            await until(lambda: len(fleet.outside.in_hand(alone.name)) >= 10)
             proxy.cut()
             at_s = time.monotonic()
             await asyncio.sleep(1)  # what it was doing ends; it cannot begin anything
             left = fleet.outside.in_hand(alone.name)
             assert left
-            await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left, deadline_s=25)
+            await until(lambda: set(fleet.outside.taken_over(left, other.name)) == left)
             delays = [when_s - at_s for when_s in fleet.outside.taken_over(left, other.name).values()]
             print(f"{len(left)} turns went on after {min(delays):.1f} to {max(delays):.1f} s")
             assert not [act for act in fleet.outside.acts if act.by == alone.name and act.at_s > at_s + 1]
             await asyncio.sleep(max(0, 30 - (time.monotonic() - at_s)))
             proxy.heal()
             acts = len(fleet.outside.acts)
-            await until(lambda: any(act.by == alone.name for act in fleet.outside.acts[acts:]), deadline_s=20)
+            await until(lambda: any(act.by == alone.name for act in fleet.outside.acts[acts:]))
     assert max(delays) < 20
     await people.judge(least=80)

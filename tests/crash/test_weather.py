@@ -84,6 +84,6 @@ async def tried(talk: Talk, *, times: int) -> None:
         return Counter(posted.conversation for posted in sent)
 
     before = tries()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while min(tries()[conversation] - before[conversation] for conversation in ("a", "b")) < times:
             await asyncio.sleep(0.02)

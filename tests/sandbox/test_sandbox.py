@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox import session_watch
+from adapters.sandbox import guest_process, session_watch
 from adapters.sandbox.code_result import CodeStatus, IsolationLevel, SandboxError
 from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
@@ -66,7 +66,7 @@ async def test_forgetting_a_session_ends_a_run_in_the_middle(sandbox: Sandbox) -
 async def test_forgetting_a_session_that_is_just_starting_ends_it_too(sandbox: Sandbox) -> None:
     running = asyncio.create_task(sandbox.run("one", "while True: pass"))
     await asyncio.sleep(0)
-    await asyncio.wait_for(sandbox.forget("one"), 5)
+    await asyncio.wait_for(sandbox.forget("one"), 30)
     assert (await running).reason == "The session was ended."
 
 
@@ -203,12 +203,13 @@ async def test_code_that_is_too_long_is_not_run(sandbox: Sandbox) -> None:
     assert (result.status, result.reason) == (CodeStatus.RAISED, "The code is longer than 1 MB.")
 
 
-async def test_a_kill_is_reported_soon(sandbox: Sandbox) -> None:
+async def test_a_kill_is_reported_soon(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest_process, "END_DEADLINE_S", 60.0)
     await sandbox.run("one", "import signal")
     began_s = time.monotonic()
     result = await sandbox.run("one", "signal.signal(2, signal.SIG_IGN)\nwhile True: pass", deadline_s=0.2)
     assert result.status is CodeStatus.KILLED
-    assert time.monotonic() - began_s < 4.5  # and not END_DEADLINE_S later
+    assert time.monotonic() - began_s < 30  # and not END_DEADLINE_S later
 
 
 async def test_memory_is_looked_at_before_a_result_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:  # S2

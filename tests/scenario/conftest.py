@@ -49,7 +49,7 @@ class Person:
             await response.read()
             return response
 
-    async def ask(self, text: str, *, parts: int = 1, deadline_s: float = 30.0) -> list[Posted]:
+    async def ask(self, text: str, *, parts: int = 1, deadline_s: float = 60.0) -> list[Posted]:
         """Say something and wait for that many messages in answer."""
         before = len([posted for posted in self.connector.messages if posted.conversation == self.conversation])
         response = await self.say(text)

@@ -127,9 +127,9 @@ async def test_turns_that_were_stored_are_judged_again_when_they_start(
         model.may_answer.clear()
         for text in ("first secret", "second secret", "third secret"):
             assert await teams.say(text) == 202
-        await until(lambda: model.requests != [], deadline_s=20)
+        await until(lambda: model.requests != [])
     async with bot.life(ALLOWED_USERS=SOMEBODY_ELSE):
-        await until(lambda: NOT_SERVED in teams.heard(), deadline_s=20)
+        await until(lambda: NOT_SERVED in teams.heard())
         model.may_answer.set()
         other: Any = {"from": {"id": "29:else", "name": "Else", "aadObjectId": SOMEBODY_ELSE}}
         await teams.ask("hello", **other)
@@ -157,10 +157,10 @@ async def test_a_refusal_that_cannot_be_delivered_yet_is_delivered_by_the_next_l
     teams.connector.weather = lambda: Fault(status=503)
     async with bot.life():
         assert await teams.say("hello", tenant=FOREIGN) == 403
-        await until(lambda: teams.connector.requests != [], deadline_s=20)
+        await until(lambda: teams.connector.requests != [])
     teams.connector.weather = lambda: None
     async with bot.life():
-        await until(lambda: teams.heard() == [NOT_SERVED], deadline_s=20)
+        await until(lambda: teams.heard() == [NOT_SERVED])
 
 
 async def test_beside_the_chat_page_nobody_on_this_machine_speaks_without_a_token(

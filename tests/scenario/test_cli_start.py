@@ -20,7 +20,7 @@ import pytest
 from service.settings.table import SETTINGS
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
-START_DEADLINE_S = 60
+START_DEADLINE_S = 180
 _OURS = {name for spec in SETTINGS for name in spec.names}
 
 

@@ -50,7 +50,7 @@ async def test_forget_leaves_nothing_of_what_was_said_on_the_disk(rig: Rig, mode
         assert "- 1 thread" in receipt.text
         assert {await status(person, link) for link in links} == {404}
         await person.ask("a new beginning")
-    await until(lambda: not holders(rig.data_dir), deadline_s=5)
+    await until(lambda: not holders(rig.data_dir))
 
 
 async def test_a_limit_holds_after_a_restart_and_is_told_with_the_time_of_reset(rig: Rig, model: ScriptedModel) -> None:

@@ -40,7 +40,7 @@ async def test_a_bot_that_works_passes_every_check_and_ends_with_a_real_plot(tut
 async def test_a_bot_that_is_not_running_is_checked_as_far_as_that_goes_and_in_time(tmp_path: Path) -> None:
     began_s = time.monotonic()
     code, found = await doctor({"PORT": str(unused_port())}, tmp_path)
-    assert time.monotonic() - began_s < 25  # 20 on a machine that does nothing else
+    assert time.monotonic() - began_s < 60
     assert code == 0, found
     says(found["service"], "warn", "not running", "teamsbot serve")
     assert not [check for check in found.values() if check["status"] == "fail"]

@@ -90,13 +90,13 @@ async def test_a_stop_ends_the_call_and_the_next_question_is_answered(
     model.script.append(CallFunctions(calls=stock("slow")))
     async with own.started() as person:
         await person.say("What do we have?")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not (functions / "asked.txt").exists():
                 await asyncio.sleep(0.05)
         await person.say("/stop")
         [stopped] = await person.connector.wait_for_messages(1)
         assert "Stopped" in stopped.text
-        [answer] = await person.ask("And now?", deadline_s=10)
+        [answer] = await person.ask("And now?", deadline_s=30)
     assert answer.text == "You said: And now?"
 
 
@@ -177,7 +177,7 @@ async def test_what_a_turn_consumed_is_counted_with_its_code_runs(own: Rig, mode
 async def last_turn(rig: Rig) -> Timeline:
     """The time line of the last turn of a running bot, once it has ended."""
     settings = Settings.read({**rig.environ, "DATA_DIR": str(rig.data_dir)}, Path("no .env file"))
-    async with asyncio.timeout(20), open_timelines(settings) as timelines:
+    async with asyncio.timeout(30), open_timelines(settings) as timelines:
         while (line := (await timelines.latest(1))[0]).ended_at_s is None:
             await asyncio.sleep(0.02)
     return line

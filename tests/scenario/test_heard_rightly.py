@@ -114,18 +114,18 @@ async def test_an_edit_of_the_latest_question_asks_it_again_and_stops_what_was_b
         edit["channelData"]["eventType"] = "editMessage"
         for _ in range(2):
             assert (await teams.post(edit))[0] == 202
-        await until(lambda: len(teams.heard()) == 2, deadline_s=20)
+        await until(lambda: len(teams.heard()) == 2)
         assert teams.connector.messages[-1].activity["replyToId"] == "q1"
 
         model.may_answer.clear()
         assert await teams.say("slow question", id="q2") == 202
-        await until(lambda: "slow question" in said_to_model(model), deadline_s=20)
+        await until(lambda: "slow question" in said_to_model(model))
         late = teams.activity("quick question", type="messageUpdate", id="q2")
         assert (await teams.post(late))[0] == 202
         old = teams.activity("too old", type="messageUpdate", id="q1")
         assert (await teams.post(old))[0] == 202
         model.may_answer.set()
-        await until(lambda: any("quick question" in words for words in teams.heard()), deadline_s=20)
+        await until(lambda: any("quick question" in words for words in teams.heard()))
     assert "helo" in first.text
     assert [words for words in teams.heard() if "slow" in words or "too old" in words or "topped" in words] == []
     assert len(teams.heard()) == 3
@@ -137,7 +137,7 @@ async def test_a_question_that_is_deleted_while_it_is_answered_gets_no_answer(
     async with life(teams, environ):
         model.may_answer.clear()
         assert await teams.say("a mistake", id="q1") == 202
-        await until(lambda: model.requests != [], deadline_s=20)
+        await until(lambda: model.requests != [])
         assert (await teams.post(teams.activity(type="messageDelete", id="q1")))[0] == 202
         model.may_answer.set()
         await teams.ask("hello")
@@ -153,11 +153,11 @@ async def test_what_was_shown_of_an_answer_goes_with_the_question_that_is_delete
     model.may_answer.clear()
     async with life(teams, environ):
         assert await teams.say("how are sales?", scope=scope, id="q1") == 202
-        await until(lambda: teams.connector.chat(place) != [], deadline_s=20)  # a stream, or the status of a channel
+        await until(lambda: teams.connector.chat(place) != [])  # a stream, or the status of a channel
         deleted = {"eventType": "softDeleteMessage", "tenant": {"id": TENANT}}
         gone = teams.activity(type="messageDelete", id="q1", text=None, scope=scope, channelData=deleted)
         assert (await teams.post(gone))[0] == 202
-        await until(lambda: teams.connector.chat(place) == [], deadline_s=20)
+        await until(lambda: teams.connector.chat(place) == [])
         model.may_answer.set()
 
 

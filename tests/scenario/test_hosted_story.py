@@ -124,7 +124,7 @@ async def test_the_chat_page_of_a_hosted_bot_shows_turns_and_calls_and_claims_no
             async with person.session.get(f"{url}/chat/turns{number}", headers=allowed) as response:
                 return await response.json()
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not (listed := await turns()) or not listed[0]["ended_at_s"]:
                 await asyncio.sleep(0.05)
         [turn] = listed

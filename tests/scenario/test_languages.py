@@ -30,7 +30,7 @@ async def test_the_language_of_a_message_is_kept_over_a_restart(rig: Rig, model:
     async with rig.started() as person:
         model.delay_s = 20
         await person.say("eine lange Frage", locale="de-DE")
-        await until(lambda: model.requests != [], deadline_s=20)
+        await until(lambda: model.requests != [])
     async with rig.started() as person:
         await person.say("/stop", locale="en-US")
         [stopped] = await person.connector.wait_for_messages(1)

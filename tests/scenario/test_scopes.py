@@ -98,7 +98,7 @@ async def test_an_edit_counts_until_a_turn_begins_and_a_deleted_message_is_not_a
     async with rig.started() as person:
         model.may_answer.clear()
         await person.say("first", id="m1")
-        await until(lambda: model.requests != [], deadline_s=20)
+        await until(lambda: model.requests != [])
         await person.say("secnd", id="m2")
         await person.say("third", id="m3")
         for id_, text in [("m1", "first, too late"), ("m2", "second")]:
@@ -106,7 +106,7 @@ async def test_an_edit_counts_until_a_turn_begins_and_a_deleted_message_is_not_a
         await person.say("", id="m3", type="messageDelete", channelData={"eventType": "softDeleteMessage"})
         model.may_answer.set()
         await person.say("fourth", id="m4")
-        await until(lambda: "You said: fourth" in texts(person), deadline_s=20)
+        await until(lambda: "You said: fourth" in texts(person))
         answers = [text for text in texts(person) if text.startswith("You said")]
         assert answers == ["You said: first", "You said: second", "You said: fourth"]
 

@@ -76,7 +76,7 @@ async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[
     try:
         yield type_and_wait
         os.write(ours, b"/quit\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
     finally:
         if process.returncode is None:

@@ -61,7 +61,7 @@ async def test_the_code_of_an_apology_is_explained_while_the_bot_runs_and_after(
 async def test_turns_are_followed_as_they_come_and_go(rig: Rig) -> None:
     async with rig.started() as person:
         await person.ask("one")
-        async with teamsbot(rig, "turns", "--follow", "--json") as program, asyncio.timeout(20):
+        async with teamsbot(rig, "turns", "--follow", "--json") as program, asyncio.timeout(30):
             assert program.stdout is not None
             first = json.loads(await program.stdout.readline())
             await person.ask("two")

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.timeout(900)  # some 30 s of work on a machine that does nothing else
 async def test_of_200_drawn_questions_95_percent_are_right_and_none_is_wrong(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

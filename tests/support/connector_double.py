@@ -146,7 +146,7 @@ class StandInConnector:
             if stream.conversation == conversation and not stream.ended:
                 stream.ended = CANCELLED
 
-    async def wait_for_messages(self, count: int, *, deadline_s: float = 20.0, conversation: str = "") -> list[Posted]:
+    async def wait_for_messages(self, count: int, *, deadline_s: float = 60.0, conversation: str = "") -> list[Posted]:
         """The first `count` messages, of one conversation if it is named, as soon as they are there."""
 
         def there() -> list[Posted]:

@@ -139,14 +139,14 @@ def serving(
             portal.call(server.stop)
 
 
-def ended(client: Any, run: Any, *, within_s: float = 10) -> Any:
+def ended(client: Any, run: Any, *, within_s: float = 30) -> Any:
     """The run once it has ended or waits for its client."""
     return seen(
         client, run, "completed", "failed", "cancelled", "expired", "incomplete", "requires_action", within_s=within_s
     )
 
 
-def seen(client: Any, run: Any, *statuses: str, within_s: float = 10) -> Any:
+def seen(client: Any, run: Any, *statuses: str, within_s: float = 30) -> Any:
     """The run once it is in one of these."""
     give_up_at = time.monotonic() + within_s
     while time.monotonic() < give_up_at:

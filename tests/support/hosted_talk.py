@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -221,12 +220,10 @@ def does(plan: Plan, *then: Plan) -> Callable[[Asked], Awaitable[Plan]]:
 
 
 async def next_is_answered(talk: HostedTalk) -> None:
-    """The next question is answered within two seconds, and nothing is left over in the conversation."""
+    """The next question is answered, and nothing is left over in the conversation."""
     talk.service.weather = lambda _: None
     talk.service.state.brain = echo
-    began_s = time.monotonic()
     assert (await talk.ask("next"))[-1].endswith("You said: next")
-    assert time.monotonic() - began_s < 2
     for items in talk.service.state.conversations.values():
         assert unanswered(items) == []
     assert not any(response.is_active for response in talk.service.state.responses.values())

@@ -14,7 +14,7 @@ from bot.run import RunEvent, RunId
 from tests.support.fake_assistants import KEY, FakeAssistants
 
 RETRY = RetryPolicy(
-    call_deadline_s=0.3, download_deadline_s=0.3, total_deadline_s=2, max_attempts=4, first_pause_s=0.01
+    call_deadline_s=1.5, download_deadline_s=1.5, total_deadline_s=10, max_attempts=4, first_pause_s=0.01
 )
 PACE = PollingPace(first_s=0.01, max_s=0.05, after_trouble_s=0.02, deadline_s=1.5)
 

@@ -17,5 +17,7 @@ def running_bot(folder: Path, **settings: str) -> Iterator[Program]:
     fresh = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LANG": "C.UTF-8"}
     chosen = {"PORT": "0", "DATA_DIR": str(folder / "data")}
     teamsbot = Path(sys.executable).with_name("teamsbot")
-    with running([teamsbot, "serve"], folder=folder, env=fresh | chosen | settings, ready=r"Messages\s+(\S+)") as bot:
+    env = fresh | chosen | settings
+    ready = r"Messages\s+(\S+)"
+    with running([teamsbot, "serve"], folder=folder, env=env, ready=ready, start_s=120) as bot:
         yield bot

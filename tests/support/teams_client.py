@@ -111,7 +111,7 @@ class Door:
             text = await response.text()
             return response.status, json.loads(text) if text else None
 
-    async def raw(self, *chunks: bytes, pause_s: float = 0.02, patience_s: float = 5.0) -> bytes:
+    async def raw(self, *chunks: bytes, pause_s: float = 0.02, patience_s: float = 30.0) -> bytes:
         """Speak whatever over a bare connection: all that was answered until the server closed it."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:

@@ -32,9 +32,9 @@ async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
     working = asyncio.create_task(run_turn(turn, world.outside))
     while world.channel.failures:
         await asyncio.sleep(0)
-    await asyncio.wait_for(turn.between_steps.wait(), 1)  # nor does the end of the process wait for it
+    await asyncio.wait_for(turn.between_steps.wait(), 30)  # nor does the end of the process wait for it
     world.stop()
-    assert await asyncio.wait_for(working, 1) == STOPPED
+    assert await asyncio.wait_for(working, 30) == STOPPED
     assert world.channel.said == []
 
 
@@ -93,7 +93,7 @@ async def test_a_delivery_that_waits_is_woken_by_the_first_success_of_anything()
     working = asyncio.create_task(run_turn(world.turn("hi"), outside))
     await until(lambda: not world.channel.failures)
     world.channel.success.set()
-    await asyncio.wait_for(working, 5)
+    await asyncio.wait_for(working, 30)
     assert texts(world.channel.said) == "You said: hi"
 
 
@@ -182,7 +182,7 @@ async def test_the_stop_button_of_a_channel_does_what_the_stop_command_does() ->
     working = asyncio.create_task(run_turn(world.turn(), world.outside))
     await until(lambda: bool(world.assistant.runs))
     world.channel.lives[0].remembered.stop_turn()
-    assert await asyncio.wait_for(working, 1) == STOPPED
+    assert await asyncio.wait_for(working, 30) == STOPPED
     assert world.assistant.cancelled == ["run_1"]
 
 
@@ -192,7 +192,7 @@ async def test_a_delivery_that_is_stopped_takes_back_what_was_shown() -> None:
     working = asyncio.create_task(run_turn(world.turn(), world.outside))
     await until(lambda: not world.channel.failures)
     world.stop()
-    assert await asyncio.wait_for(working, 1) == STOPPED
+    assert await asyncio.wait_for(working, 30) == STOPPED
     assert world.channel.heard == ["typing", "cleared"]
 
 

@@ -12,6 +12,7 @@ from bot.parts import TextPart
 from bot.turn import Turn
 from bot.turn_record import ANSWERED, Outcome
 from tests.support.fakes import FakeChannel, MemoryFeedback, MemoryLedger, NoTurns, message
+from tests.support.waiting import settled
 
 
 async def nothing(turn: Turn, error: Exception) -> Outcome:
@@ -35,7 +36,7 @@ async def accepted(*messages: str, scope: Scope = Scope.PERSONAL, channel: FakeC
     for number, text in enumerate(messages):
         incoming = message(text, id=f"m{number}")
         await intake.accept(replace(incoming, reference=replace(incoming.reference, scope=scope)))
-    await asyncio.sleep(0.01)
+    await settled()
     await intake.stop()
     await engine.stop()
     return [part.text for part in channel.said if isinstance(part, TextPart)]

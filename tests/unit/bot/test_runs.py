@@ -43,6 +43,7 @@ from tests.support.fakes import (
     ended,
 )
 from tests.support.turn_fixtures import World, texts
+from tests.support.waiting import settled
 
 
 async def test_a_run_that_does_not_end_is_cancelled() -> None:
@@ -90,9 +91,9 @@ async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
     task = asyncio.create_task(run_turn(turn, world.outside))
     while world.assistant.ends:
         await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
+    await settled()
     world.stop()
-    assert (await asyncio.wait_for(task, 1), len(world.assistant.runs)) == (STOPPED, 1)
+    assert (await asyncio.wait_for(task, 30), len(world.assistant.runs)) == (STOPPED, 1)
 
 
 @pytest.mark.parametrize("step", ["run/1/thread_1", "reply/0"])
@@ -192,7 +193,7 @@ async def test_a_stop_ends_the_calls_that_are_being_made() -> None:
     while len(world.functions.calls) < 2:
         await asyncio.sleep(0)
     world.stop()
-    assert await asyncio.wait_for(task, 1) == STOPPED
+    assert await asyncio.wait_for(task, 30) == STOPPED
     assert (world.functions.ended, world.assistant.submitted, world.assistant.cancelled) == (2, [], ["run_1"])
 
 

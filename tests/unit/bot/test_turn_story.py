@@ -33,6 +33,7 @@ from tests.support.fakes import (
     ended,
 )
 from tests.support.turn_fixtures import World, texts
+from tests.support.waiting import settled
 
 
 async def test_a_question_is_answered_after_typing() -> None:
@@ -174,7 +175,7 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     while not world.assistant.runs:
         await asyncio.sleep(0)
     world.stop()
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 30)
     assert world.assistant.cancelled == ["run_1"]
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
 
@@ -190,14 +191,15 @@ async def test_a_stop_is_answered_once(heard: bool | None, words: list[str]) -> 
     assert world.channel.said == [TextPart(text=each) for each in words]
 
 
-async def test_a_turn_that_is_given_up_leaves_no_run_behind() -> None:
+async def test_a_turn_that_is_given_up_leaves_no_run_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     # S8: the run of a turn that killed the process went on at each start of the assistant's service
+    monkeypatch.setattr("bot.runs._FIND_PAUSES_S", (0.0, 0.01))
     world = World()
     world.assistant.never_settles = True
     task = asyncio.create_task(run_turn(world.turn(), world.outside))
     while not world.assistant.runs:
         await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
+    await settled()
     task.cancel()
     await asyncio.wait({task})
     world.assistant.cancelled.clear()
@@ -218,7 +220,7 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
     while not world.assistant.runs:
         await asyncio.sleep(0)
     world.stop()
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 30)
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
 
 
@@ -299,8 +301,9 @@ async def test_a_question_too_long_for_a_card_is_not_repeated_by_a_button() -> N
     ],
 )
 async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(
-    ends: list[RunEvent | Exception], outcome: str
+    ends: list[RunEvent | Exception], outcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.runs._FIND_PAUSES_S", (0.0, 0.01))
     world = World()
     world.assistant.ends = ends
     world.die_at = "part/0"

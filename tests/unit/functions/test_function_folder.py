@@ -286,7 +286,7 @@ def text_of(file: Path) -> str:
 
 
 async def written(file: Path) -> int:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not text_of(file):
             await asyncio.sleep(0.02)
     return int(text_of(file))
@@ -315,7 +315,7 @@ async def test_a_cancelled_call_is_over_with_all_it_started(write: Write, tmp_pa
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await calling
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 30  # and not the 60 of the function
     assert not is_alive(pid)
 
 
@@ -356,22 +356,25 @@ async def test_an_output_is_bounded(write: Write) -> None:
     assert len(await call(functions, "big", count=MAX_OUTPUT_CHARS, letter="é")) == MAX_OUTPUT_CHARS
 
 
-async def test_calls_run_side_by_side_in_processes_of_their_own(write: Write) -> None:
+async def test_calls_run_side_by_side_in_processes_of_their_own(write: Write, tmp_path: Path) -> None:
     functions = await opened(
         write(
             own='''
             import os, time
-            def process(seconds: float) -> int:
-                """Return the number of the process."""
-                time.sleep(seconds)
+            from pathlib import Path
+            def meet(others: int, place: str) -> int:
+                """Wait until so many others are here, and return the number of the process."""
+                Path(place, str(os.getpid())).touch()
+                while len(os.listdir(place)) <= others:
+                    time.sleep(0.02)
                 return os.getpid()
             '''
         )
     )
-    began_s = time.monotonic()
-    pids = await asyncio.gather(*(call(functions, "process", seconds=3) for _ in range(4)))
+    place = tmp_path / "place"
+    place.mkdir()
+    pids = await asyncio.gather(*(call(functions, "meet", others=3, place=str(place)) for _ in range(4)))
     assert len({*pids, str(os.getpid())}) == 5
-    assert time.monotonic() - began_s < 9
 
 
 async def test_a_call_that_finds_no_free_process_in_time_is_not_made(

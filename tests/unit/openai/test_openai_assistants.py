@@ -238,7 +238,7 @@ async def test_a_run_that_is_stuck_is_too_slow_at_the_deadline(
     began = time.monotonic()
     with pytest.raises(RunTooSlowError):
         await last_event(assistant, thread, run)
-    assert PACE.deadline_s - 0.2 < time.monotonic() - began < PACE.deadline_s + 0.5
+    assert PACE.deadline_s - 0.2 < time.monotonic() - began < 30  # and not the 60 of the run
 
 
 async def test_the_service_may_set_the_pace(

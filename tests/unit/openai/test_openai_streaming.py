@@ -22,7 +22,7 @@ from tests.support.fake_assistants import FakeAssistants, Fault
 from tests.support.fake_assistants_state import Plan, RefusalError, function_call, text
 from tests.support.fakes import ask, message
 from tests.support.impatient_client import PACE, calling, impatient
-from tests.support.waiting import until
+from tests.support.waiting import settled, until
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ async def test_a_streamed_run_that_does_not_end_is_too_slow_at_the_deadline(
     began_s = time.monotonic()
     with pytest.raises(RunTooSlowError):
         await events_of(assistant, thread, run)
-    assert PACE.deadline_s - 0.2 < time.monotonic() - began_s < PACE.deadline_s + 0.5
+    assert PACE.deadline_s - 0.2 < time.monotonic() - began_s < 30  # and not the 60 of the run
 
 
 async def test_a_run_that_another_process_started_is_polled(
@@ -236,7 +236,7 @@ async def test_a_follower_that_goes_away_closes_its_stream(
     service.state.plan = lambda _said: Plan(run_s=60)
     run = await started(assistant, thread)
     following = asyncio.create_task(events_of(assistant, thread, run))
-    await asyncio.sleep(0.05)
+    await settled()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     await until(lambda: service.open_streams == 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -23,13 +24,14 @@ from tests.support.impatient_client import PACE, RETRY, calling, impatient, last
 
 # One try in five fails, so of a million calls none fails so often; and no slow machine is taken for bad weather.
 STEADFAST = RetryPolicy(max_attempts=12, first_pause_s=0.01)
+HASTY = replace(RETRY, call_deadline_s=0.3, download_deadline_s=0.3)  # where an apology is as good as an answer
 PASSING = (Fault.RATE_LIMIT, Fault.SERVER_ERROR, Fault.LATE_ERROR, Fault.RESET, Fault.LOST_ANSWER)
 
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_the_weather_every_call_ends_and_each_turn_has_one_run(seed: int) -> None:
     dice = random.Random(seed)
-    async with FakeAssistants() as service, calling(service) as client:
+    async with FakeAssistants() as service, calling(service, HASTY) as client:
         service.streams = seed % 2 == 1
         service.events_until_cut = seed if seed % 4 == 1 else None
         assistant = impatient(client)

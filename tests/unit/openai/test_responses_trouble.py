@@ -382,7 +382,7 @@ async def test_a_stop_leaves_no_locked_conversation(talk: HostedTalk, moment: st
     talk.stop()
     stopped_s = time.monotonic()
     await until(lambda: bool(talk.channel.said))
-    assert time.monotonic() - stopped_s < 1
-    await asyncio.wait_for(working, 10)
+    assert time.monotonic() - stopped_s < 15  # and not the 60 of the response
+    await asyncio.wait_for(working, 30)
     service.slow_s = {}
     await next_is_answered(talk)

@@ -117,5 +117,5 @@ async def test_a_run_that_is_cancelled_while_another_serves_it_leaves_the_slot_t
     await _settled()
     await holding.__aexit__(None, None, None)  # gives the slot to the first
     first.cancel()  # which has not heard of it
-    await asyncio.wait_for(second, 5)
-    await asyncio.wait_for(wait("c"), 5)
+    await asyncio.wait_for(second, 30)
+    await asyncio.wait_for(wait("c"), 30)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import os
 
 from hypothesis import given
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from adapters.sandbox.output import KeptText, OutputPipe
 from adapters.sandbox.session_limits import Limits, in_words
+from tests.support.waiting import settled
 
 LIMITS = Limits(log_bytes=100, output_bytes=1000)
 
@@ -51,7 +51,7 @@ async def test_reading_never_waits_and_each_take_starts_afresh() -> None:
     os.write(writing, b"one")
     assert pipe.take() == "one"
     os.write(writing, b"two")
-    await asyncio.sleep(0.01)
+    await settled()
     os.close(writing)
     assert pipe.take() == "two"
     pipe.close()
@@ -63,9 +63,9 @@ async def test_a_flood_is_told_once_and_read_no_further() -> None:
     floods: list[None] = []
     pipe = OutputPipe(reading, limits=LIMITS, on_flood=lambda: floods.append(None))
     os.write(writing, b"x" * 1001)
-    await asyncio.sleep(0.01)
+    await settled()
     os.write(writing, b"more")
-    await asyncio.sleep(0.01)
+    await settled()
     assert len(floods) == 1
     assert "more" not in pipe.take()
     os.close(writing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 import pytest
@@ -11,7 +10,7 @@ from service.hosted_assistants import days_left, shutdown_watched
 from service.settings import Settings
 from tests.support.hosted_talk import calling
 from tests.support.responses_service import KEY, MODEL, ResponsesService, To
-from tests.support.waiting import until
+from tests.support.waiting import settled, until
 from tests.unit.service.test_settings_together import NO_FILE
 
 
@@ -41,5 +40,5 @@ async def test_a_model_that_will_be_switched_off_is_told_in_the_log(
         with caplog.at_level(logging.WARNING):
             async with shutdown_watched(Settings.read(environ, NO_FILE), client):
                 await until(lambda: bool(service.called(To.GET_MODEL)))
-                await asyncio.sleep(0.1)
+                await settled()
     assert any("switched off" in record.message for record in caplog.records) is warned

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.settings import parsers
@@ -149,7 +149,6 @@ def test_an_interpreter_keeps_the_link_that_makes_it_an_environments(tmp_path: P
     assert parsers.interpreter(str(link)) == link
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_every_setting_reads_any_text_or_says_what_is_wrong(text: str) -> None:
     for spec in SETTINGS:

@@ -17,7 +17,7 @@ from adapters.teams.place import Place
 from adapters.teams.trusted_services import TrustedServices
 from bot.errors import DeliveryError
 from tests.support.connector_double import Fault, StandInConnector
-from tests.support.waiting import until
+from tests.support.waiting import settled, until
 
 
 class Entra:
@@ -70,10 +70,10 @@ async def test_a_token_is_renewed_ahead_of_time_and_nobody_waits_for_that() -> N
     token = entra.token()
     assert await token.get() == "token-1"
     entra.now += 3350
-    entra.slow_s = 0.2
+    entra.slow_s = 0.02
     assert await token.get() == "token-1"
     await until(lambda: len(entra.asked) == 2)
-    await asyncio.sleep(0.3)
+    await settled()
     assert await token.get() == "token-2"
     await token.close()
 

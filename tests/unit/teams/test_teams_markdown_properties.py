@@ -77,7 +77,7 @@ def tokens(piece: str) -> Iterator[Token]:
         yield from block.children or ()
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(texts)
 def test_no_picture_no_html_and_no_link_with_data_ever_leaves(text: str) -> None:
     for token in (token for piece in teams_markdown(text, LIMIT) for token in tokens(piece)):
@@ -86,7 +86,7 @@ def test_no_picture_no_html_and_no_link_with_data_ever_leaves(text: str) -> None
             assert re.fullmatch(r"https?://[^?#@\\\s]+", str(token.attrs["href"]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(texts, st.integers(60, 300))
 def test_every_piece_fits_and_holds_words(text: str, limit: int) -> None:
     pieces = teams_markdown(text, limit)
@@ -95,7 +95,7 @@ def test_every_piece_fits_and_holds_words(text: str, limit: int) -> None:
     assert all(piece.strip() for piece in pieces)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(texts)
 def test_no_piece_needs_its_neighbours_to_be_read(text: str) -> None:
     """A fence that is opened is closed in the same piece, or the next piece would be read as its code."""
@@ -107,7 +107,7 @@ def test_no_piece_needs_its_neighbours_to_be_read(text: str) -> None:
 plain_markup = st.sampled_from([*"*_~#-+=.|>&:\n ", "**", "\n\n", "\n- ", "\n1. ", "\n> ", "\n# ", " word ", " a_b "])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(plain_markup | st.integers(0, 999).map(lambda number: f" w{number} "), max_size=80).map("".join))
 def test_no_word_is_lost_and_none_changes_its_place(text: str) -> None:
     said = " ".join(teams_markdown(text, LIMIT))
@@ -122,7 +122,7 @@ words_like_markup = st.text("*_`~[]()<>!#|\\&;-+=.ab1 \n", max_size=60) | st.lis
 ).map("".join)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(words_like_markup)
 def test_escaped_words_are_read_as_the_very_same_words(text: str) -> None:
     tokens_read = READER.parse(escaped(text, LINKS))
@@ -136,7 +136,7 @@ def test_escaped_words_are_read_as_the_very_same_words(text: str) -> None:
     assert seen.split() == text.split()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts)
 def test_writing_a_text_twice_brings_no_address_back(text: str) -> None:
     once = "\n\n".join(teams_markdown(text))
@@ -182,7 +182,7 @@ _FRAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(_FRAMES, max_size=14))
 def test_nothing_of_an_answer_vanishes_and_nothing_is_said_twice(frames: list[str]) -> None:
     """F3, F6."""
@@ -197,7 +197,7 @@ def test_nothing_of_an_answer_vanishes_and_nothing_is_said_twice(frames: list[st
     assert all(found.count(word) == 1 for word in set(found) - repeated_heads)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(["a", "- b", "> c", "1. d", "e<br>f", "g  ", "**h**", ""]), min_size=2, max_size=10))
 def test_no_line_end_within_a_paragraph_is_bare(lines: list[str]) -> None:
     """F6: each one is a hard break, which a reader of Markdown sees as that."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ import pytest_asyncio
 
 from adapters.teams.signing_keys import MAX_AGE_S, KeysUnavailableError, SigningKeys
 from tests.support.token_issuer import ISSUER, TokenIssuer, key_entry
-from tests.support.waiting import until
+from tests.support.waiting import settled, until
 
 
 @dataclass
@@ -63,17 +62,16 @@ async def test_a_key_rotated_in_a_flood_works_within_a_minute_after_it(rig: Rig)
 
 async def test_known_keys_go_on_while_the_key_server_hangs(rig: Rig) -> None:
     assert await rig.keys.find("one")
-    rig.issuer.hangs_s = 10.0
+    rig.issuer.hangs_s = 60.0
     waiting = asyncio.create_task(rig.keys.find("forged"))
     await until(lambda: rig.issuer.fetches == 2)
-    begun = time.monotonic()
     assert all([await rig.keys.find("one") for _ in range(100)])
-    assert time.monotonic() - begun < 0.1
+    assert not waiting.done()
     waiting.cancel()
 
 
 async def test_only_so_many_requests_wait_for_a_fetch(rig: Rig) -> None:
-    rig.issuer.hangs_s = 10.0
+    rig.issuer.hangs_s = 60.0
     waiting = [asyncio.create_task(rig.keys.find("one")) for _ in range(200)]
     await until(lambda: rig.issuer.fetches == 1)
     with pytest.raises(KeysUnavailableError):
@@ -109,7 +107,7 @@ async def test_old_keys_are_renewed_in_the_background_and_end_after_a_day(rig: R
     rig.now[0] += 3601
     assert await rig.keys.find("one")
     await until(lambda: rig.issuer.fetches == 2)
-    await asyncio.sleep(0.05)
+    await settled()
     rig.issuer.status = 500
     rig.now[0] += MAX_AGE_S + 1
     with pytest.raises(KeysUnavailableError):

@@ -64,13 +64,13 @@ async def program_for(*messages: str) -> str | None:
     return json.loads(reply.tool_calls[0].arguments)["code"] if reply.tool_calls else None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=200))
 async def test_any_text_gets_an_answer(text: str) -> None:
     await program_for(text)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(SENTENCES, min_size=1, max_size=3))
 async def test_any_sentence_gets_an_answer_and_only_plain_formulas_reach_sympy(messages: list[str]) -> None:
     code = await program_for(*messages)
