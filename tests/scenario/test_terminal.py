@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.support.fakes import PNG
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
+PROMPT = "> "
 
 
 async def piped(folder: Path, text: str, *options: str) -> str:
@@ -37,8 +38,8 @@ async def piped(folder: Path, text: str, *options: str) -> str:
 
 
 @asynccontextmanager
-async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[[str, str], Awaitable[str]]]:
-    """Types a line and waits for words; gives everything that was on the screen until then."""
+async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[..., Awaitable[str]]]:
+    """Types a line, and waits for words and for what the screen ends with; gives all that was shown until then."""
     ours, theirs = pty.openpty()
     environ = {
         "PATH": os.environ["PATH"],
@@ -61,11 +62,11 @@ async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[
     os.close(theirs)
     os.set_blocking(ours, False)
 
-    async def type_and_wait(line: str, words: str) -> str:
+    async def type_and_wait(line: str, words: str, end: str = "") -> str:
         os.write(ours, f"{line}\n".encode())
         screen = ""
         async with asyncio.timeout(60):
-            while words not in screen:
+            while words not in screen or not screen.endswith(end):
                 await asyncio.sleep(0.05)
                 try:
                     screen += os.read(ours, 65536).decode("utf-8", "replace")
@@ -111,7 +112,7 @@ async def test_a_person_at_a_narrow_terminal_gets_answers_and_a_new_conversation
 async def test_a_word_that_is_no_command_is_told_so_and_asked_of_nobody(tmp_path: Path) -> None:
     async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
         assert "I did not" not in await type_and_wait("/bogus", "There is no such command.")
-        assert await type_and_wait("2 + 2", "4")
+        assert await type_and_wait("2 + 2", "2 + 2 = 4")
 
 
 async def test_stop_is_heard_during_an_answer_and_other_lines_wait_for_its_end(tmp_path: Path) -> None:
@@ -189,9 +190,9 @@ async def test_one_question_on_the_command_line_is_answered_and_can_be_continued
 
 async def test_ctrl_c_at_the_prompt_gives_a_new_line_and_the_second_one_leaves(tmp_path: Path) -> None:
     async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
-        await type_and_wait("2 + 2", "4")
-        assert "once more" in await type_and_wait("\x03", "once more leaves")
-        assert await type_and_wait("2 + 3", "5")
+        await type_and_wait("2 + 2", "2 + 2 = 4", PROMPT)
+        assert "once more" in await type_and_wait("\x03", "once more leaves", PROMPT)
+        assert await type_and_wait("2 + 3", "2 + 3 = 5")
 
 
 async def test_a_pipe_knows_the_words_that_a_terminal_knows(tmp_path: Path) -> None:
