@@ -173,10 +173,10 @@ class TeamsLive(Live):
         if self._task is None:
             return
         try:
-            async with asyncio.timeout(_POST_DEADLINE_S if self._is_posting else _STOP_DEADLINE_S):
-                await asyncio.shield(self._task)
-        except TimeoutError:
-            log.info("what is shown of the work was slow to end")
+            # `wait` raises nothing of the task's own: one that an earlier call cancelled must not cancel the turn too.
+            await asyncio.wait({self._task}, timeout=_POST_DEADLINE_S if self._is_posting else _STOP_DEADLINE_S)
+            if not self._task.done():
+                log.info("what is shown of the work was slow to end")
         finally:
             self._task.cancel()
             [fault] = await asyncio.gather(self._task, return_exceptions=True)
