@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
-import aiohttp
 import pytest
 
 from adapters.teams.channel import TeamsChannel
@@ -22,14 +22,7 @@ from bot.errors import DeliveryError
 from bot.parts import ApologyPart, Part, PicturePart, StoredFile, TextPart
 from bot.ports import Live
 from bot.turn_code import TurnCode
-from tests.support.connector_double import (
-    COMPLETED,
-    NOT_A_PREFIX,
-    TOO_LONG,
-    Fault,
-    Posted,
-    StandInConnector,
-)
+from tests.support.connector_double import COMPLETED, NOT_A_PREFIX, TOO_LONG, Fault, Posted, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks, message
 from tests.support.waiting import until
 
@@ -101,13 +94,10 @@ async def teams() -> AsyncIterator[StandInConnector]:
 @pytest.fixture
 async def place(teams: StandInConnector) -> AsyncIterator[Place]:
     async with connector_session(answer_s=2.0) as session:
-        yield Place(teams=teams, channel=channel_by(session), scope=Scope.PERSONAL)
-
-
-def channel_by(session: aiohttp.ClientSession) -> TeamsChannel:
-    policy = RetryPolicy(attempts=2, first_pause_s=0.01)
-    connector = Connector(session=session, policy=policy, pace=NoLimits())
-    return TeamsChannel(connector=connector, links=PlainLinks(), timing=QUICK)
+        policy = RetryPolicy(attempts=2, first_pause_s=0.01)
+        connector = Connector(session=session, policy=policy, pace=NoLimits())
+        channel = TeamsChannel(connector=connector, links=PlainLinks(), timing=QUICK)
+        yield Place(teams=teams, channel=channel, scope=Scope.PERSONAL)
 
 
 def timed(place: Place, **changes: float) -> Place:
@@ -221,9 +211,8 @@ async def test_no_more_is_streamed_than_one_update_in_its_interval(place: Place)
         while place.kinds.count("streaming") < 4:
             await live.text("word " * int(1000 * (time.monotonic() - begun_s)))
             await asyncio.sleep(0.005)
-        took_s = time.monotonic() - begun_s
+        assert time.monotonic() - begun_s >= 3 * 0.2
         await live.finish(ANSWER)
-    assert took_s >= 3 * 0.2
 
 
 async def test_an_update_always_begins_with_the_words_before_it(place: Place) -> None:
@@ -345,19 +334,19 @@ async def test_an_update_that_is_lost_late_or_out_of_order_does_not_disturb_the_
 
 
 async def test_an_answer_does_not_wait_for_an_update_that_is_never_taken(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("adapters.teams.live._STOP_DEADLINE_S", 0.2)
-    async with connector_session(answer_s=60.0) as session, replace(place, channel=channel_by(session)).live() as live:
+    monkeypatch.setattr("adapters.teams.live._STOP_DEADLINE_S", 0.2)  # shorter than the wait for an answer
+    caplog.set_level(logging.INFO)
+    async with place.live() as live:
         await live.begin()
         await live.status("Running code")
         await place.until_shown("informative")
-        place.teams.typing_faults.append(Fault(status=202, after_s=90))
+        place.teams.typing_faults.append(Fault(status=202, after_s=60))
         await live.text("y =")
         await until(lambda: not place.teams.typing_faults)
-        begun_s = time.monotonic()
         await live.finish(ANSWER)
-    assert time.monotonic() - begun_s < 30  # and not 60 for its answer
+    assert "what is shown of the work was slow to end" in caplog.messages
     assert place.standing == ["y = 12"]
 
 
