@@ -6,6 +6,9 @@ venv = .venv/bin
 # Tests mostly wait, for processes and browsers, so they share two cores well: WORKERS=0 runs them one after another.
 WORKERS ?= 4
 
+# Fixtures of a file are made once, so a file stays with one worker; tests/conftest.py says which are begun first.
+by_file = --dist loadfile --no-loadscope-reorder
+
 # Tests start real servers and browsers, and a deadline can pass while other tests hold both cores. What failed runs once more,
 # alone, and must pass there: a busy machine is forgiven and named in the output, a fault fails again.
 once_more = printf '\n== Once more, alone: what failed above\n' && \
@@ -27,7 +30,7 @@ playground:  ## chat with the running bot in Microsoft's Agents Playground: make
 
 test: environments-test  ## all tests, the browser's too; fetches what they need: make test [ARGS="-k plot"] [WORKERS=0]
 	@$(venv)/python -m scripts.fetch
-	@$(venv)/pytest --need-tools -n $(WORKERS) --dist loadfile $(ARGS) || { [ $$? = 1 ] && $(once_more); }
+	@$(venv)/pytest --need-tools -n $(WORKERS) $(by_file) $(ARGS) || { [ $$? = 1 ] && $(once_more); }
 
 crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill --seed 7"]
 	@$(venv)/pytest -m "crash or not crash" -v -s tests/crash $(ARGS)
@@ -42,7 +45,7 @@ docs: environments-test  ## the documentation as a site, in .cache/site
 	@$(venv)/python -m scripts.docs_site
 
 test-unit: environments-test  ## the fast ring
-	@$(venv)/pytest tests/unit $(ARGS)
+	@$(venv)/pytest tests/unit -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: format-check lint types imports documents tree docs  ## format, lint, types, architecture, generated pages, addresses in files
 

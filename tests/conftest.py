@@ -25,6 +25,16 @@ _HOW = "`make test` fetches it"
 settings.register_profile("teamsbot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("teamsbot")
 
+# Files are begun in this order (`--dist loadfile --no-loadscope-reorder`): those that kill and restart processes take a
+# minute each with few tests, and one of them begun last would have the other workers wait for it.
+_LONGEST_FIRST = ("crash", "browser", "scenario", "sandbox", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {ring: rank for rank, ring in enumerate(_LONGEST_FIRST)}
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: ranks.get(item.path.relative_to(tests).parts[0], len(ranks)))
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=20261124, help="what the tests of destruction draw from")

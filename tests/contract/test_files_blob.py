@@ -158,7 +158,9 @@ async def test_a_wrong_key_is_refused_and_told_without_it(storage: Azurite, name
     await container.close()
 
 
-async def test_storage_that_is_not_there_costs_seconds_and_then_less(files: BlobFiles, own_storage: Azurite) -> None:
+async def test_storage_that_is_not_there_costs_seconds_and_then_less(
+    files: BlobFiles, own_storage: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await files.put(KEY, "a.csv", b"1")
     own_storage.kill()
     began_s = time.monotonic()
@@ -166,9 +168,11 @@ async def test_storage_that_is_not_there_costs_seconds_and_then_less(files: Blob
     assert time.monotonic() - began_s < TOO_LONG_S
     assert "cannot be reached" in reason
     assert "b.csv" not in reason
+    monkeypatch.setattr("storage.blob_container._IMPATIENCE_S", 0.1)
     began_s = time.monotonic()
     await refused(files.put(KEY, "c.csv", b"3"), StorageError)
-    assert time.monotonic() - began_s < 7.0, "no longer than needed to see that it is still down"
+    assert time.monotonic() - began_s < 5.0, "no longer than needed to see that it is still down; the first took 8 s"
+    monkeypatch.undo()
     own_storage.start_again()
     stored = await files.put(KEY, "b.csv", b"2")
     assert await files.read(stored.token) is not None
@@ -185,14 +189,21 @@ async def test_storage_that_is_frozen_costs_seconds_and_not_a_minute(files: Blob
     assert await files.read(stored.token) is not None
 
 
-async def test_storage_that_is_away_for_a_moment_is_waited_for(files: BlobFiles, own_storage: Azurite) -> None:
+async def test_storage_that_is_away_for_a_moment_is_waited_for(
+    own_storage: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.blob_container._REQUEST_S", 2.0)
+    monkeypatch.setattr("storage.blob_container._PATIENCE_S", 60.0)
+    container = BlobContainer.by_connection_string(own_storage.connection_string, name="plots")
+    files = BlobFiles(container)
     await files.put(KEY, "a.csv", b"1")
     own_storage.freeze()
     putting = asyncio.create_task(files.put(KEY, "b.csv", b"2"))
-    await asyncio.sleep(4.5)  # longer than one request is waited for
+    await asyncio.sleep(2.5)  # longer than one request is waited for
     assert not putting.done()
     own_storage.thaw()
     assert await files.read((await putting).token) is not None
+    await container.close()
 
 
 @pytest.mark.parametrize("fate", ["frozen", "killed"])

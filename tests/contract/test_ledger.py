@@ -169,7 +169,7 @@ async def test_a_signalled_turn_is_handed_over_again_at_once(request: pytest.Fix
         await ledger.begin(number)
         await ledger.add("c", "stop", "x", signal="stop", hears_signals=False)
         await ledger.signal(number, "approve", "true")
-        await until(lambda adopted=adopted: len(adopted[-1].steps) == 2, deadline_s=2)  # type: ignore[misc]
+        await until(lambda adopted=adopted: len(adopted[-1].steps) == 2)  # type: ignore[misc]
         assert set(adopted[-1].steps) == {"signal/0/stop", "signal/0/approve"}
         await ledger.stop()
 

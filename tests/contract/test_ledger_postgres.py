@@ -12,6 +12,7 @@ import pytest
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
+from storage import postgres
 from storage.conversations_postgres import PostgresConversations
 from storage.ledger_postgres import PostgresLedger
 from storage.partitions import PARTITIONS, partition_of
@@ -97,9 +98,19 @@ async def test_replicas_share_the_conversations_fairly_as_they_come_and_go(join:
     await until(lambda: shared_fairly(two, three))
 
 
-async def test_a_message_accepted_anywhere_reaches_the_owner_of_its_conversation(join: Join) -> None:
+async def without_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens from now on within half a minute was told by the database, and not found by looking again."""
+    seconds = postgres.POLL_S
+    monkeypatch.setattr(postgres, "POLL_S", 60.0)
+    await asyncio.sleep(1.1 * seconds)  # the looks that were due
+
+
+async def test_a_message_accepted_anywhere_reaches_the_owner_of_its_conversation(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = await join(), await join()
     await until(lambda: shared_fairly(one, two))
+    await without_polls(monkeypatch)
     number = await accepted(one.ledger, two.owned(), "m1", "hello")
     await until(lambda: two.adopted.ids == ["m1"])
     assert two.adopted[0].number == number
@@ -135,14 +146,17 @@ async def test_news_that_cannot_be_read_are_found_by_the_next_session(
     assert two.adopted.drops == 1
 
 
-async def test_what_a_polite_replica_leaves_goes_on_at_another_at_once(join: Join) -> None:
+async def test_what_a_polite_replica_leaves_goes_on_at_another_at_once(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = await join(), await join()
     await until(lambda: shared_fairly(one, two))
+    await without_polls(monkeypatch)
     number = await accepted(one.ledger, one.owned(), "m1")
     await one.ledger.begin(number)
     await one.ledger.save(number, "run", '"run_1"')
     await one.ledger.stop()
-    await until(lambda: two.adopted.ids == ["m1"], deadline_s=0.5)
+    await until(lambda: two.adopted.ids == ["m1"])
     assert (two.adopted[0].attempts, two.adopted[0].steps) == (1, {"run": '"run_1"'})
 
 
@@ -166,7 +180,7 @@ async def test_a_conversation_with_a_turn_in_hand_moves_only_when_the_turn_has_e
 
 
 async def test_a_running_turn_hears_a_signal_from_another_replica_also_while_its_conversation_moves_away(
-    join: Join,
+    join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = await join()
     number = await accepted(one.ledger, "c", "long")
@@ -177,9 +191,10 @@ async def test_a_running_turn_hears_a_signal_from_another_replica_also_while_its
     two = await join()
     await until(lambda: one.partitions == PARTITIONS // 2)
     moving = next(conversation for conversation in CONVERSATIONS if not one.ledger.owns(conversation))
+    await without_polls(monkeypatch)
     for conversation in ("c", moving):
         await two.ledger.add(conversation, "stop", "x", signal="stop", hears_signals=False)
-        await until(lambda where=conversation: heard_a_stop(one.adopted, where), deadline_s=0.5)  # type: ignore[misc]
+        await until(lambda where=conversation: heard_a_stop(one.adopted, where))  # type: ignore[misc]
 
 
 def heard_a_stop(adopted: Adopted, conversation: str) -> bool:
