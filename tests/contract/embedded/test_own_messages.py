@@ -26,7 +26,7 @@ from tests.support.chat_endpoint import completion
 from tests.support.embedded_server import KEY, RememberingSandbox
 
 SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
-QUICK = RetryPolicy(call_deadline_s=5, first_pause_s=0.01, max_pause_s=0.2)
+QUICK = RetryPolicy(call_deadline_s=30, first_pause_s=0.01, max_pause_s=0.2)
 Messages = list[dict[str, Any]]
 Check = Callable[[dict[str, Any], Messages], bool]
 

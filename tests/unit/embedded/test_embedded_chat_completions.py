@@ -25,7 +25,7 @@ from tests.support.chat_endpoint import Endpoint, completion
 SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
 AZURE_SETTINGS = SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL")
 KEY = "sk-secret"
-QUICK = RetryPolicy(call_deadline_s=10, first_pause_s=0.01, max_pause_s=0.2)
+QUICK = RetryPolicy(call_deadline_s=30, first_pause_s=0.01, max_pause_s=0.2)
 HELLO = ModelRequest(instructions="", messages=(ModelMessage(speaker=Speaker.USER, text="hello"),))
 
 

@@ -28,7 +28,7 @@ SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODE
 SHAPES = {
     path.stem: json.loads(path.read_text("utf-8")) for path in (Path(__file__).parents[2] / "model_shapes").glob("*")
 }
-QUICK = RetryPolicy(call_deadline_s=2, first_pause_s=0.01, max_pause_s=0.2)
+QUICK = RetryPolicy(call_deadline_s=30, first_pause_s=0.01, max_pause_s=0.2)
 PICTURE = ModelPicture(media_type="image/png", data=b"\x89PNG")
 EVERYTHING = ModelRequest(
     instructions="Be a tutor.",

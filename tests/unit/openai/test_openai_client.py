@@ -7,6 +7,7 @@ import gzip
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import openai
 import pytest
@@ -19,9 +20,8 @@ from tests.support.impatient_client import whole
 
 KEY = "sk-secret"
 BOMB = gzip.compress(b"x" * 5_000_000)
-QUICK = RetryPolicy(
-    call_deadline_s=0.4, download_deadline_s=0.4, total_deadline_s=5, max_attempts=3, first_pause_s=0.01
-)
+QUICK = RetryPolicy(max_attempts=3, first_pause_s=0.01)
+IMPATIENT = replace(QUICK, call_deadline_s=0.4, download_deadline_s=0.4, total_deadline_s=5)
 
 
 class Service:
@@ -54,9 +54,9 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def calling(service: Service, **settings: object) -> AsyncIterator[Client]:
+async def calling(service: Service, retry: RetryPolicy = QUICK, **settings: object) -> AsyncIterator[Client]:
     endpoint = {"base_url": service.url, "api_key": KEY, **settings}
-    client = Client(endpoint=Endpoint(**endpoint), retry=QUICK)  # type: ignore[arg-type]  # from keywords of tests
+    client = Client(endpoint=Endpoint(**endpoint), retry=retry)  # type: ignore[arg-type]  # from keywords of tests
     try:
         yield client
     finally:
@@ -211,7 +211,7 @@ async def silent(_request: web.Request) -> web.Response:
 
 @pytest.mark.parametrize("answer", [drip, silent])
 async def test_every_call_ends_at_its_deadline(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
-    async with serving(answer) as service, calling(service) as client:
+    async with serving(answer) as service, calling(service, IMPATIENT) as client:
         for call in (
             client.get_once("/x", within_s=0.2),
             client.post("/x", {}),
