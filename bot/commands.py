@@ -58,7 +58,10 @@ async def _begin_anew(turn: Turn, outside: Outside) -> None:
     if thread is not None:
         try:
             async with asyncio.timeout(_FORGET_DEADLINE_S):
-                await outside.assistant.forget(thread)
+                gone = await outside.assistant.forget(thread)
+            for belonging in await outside.belongings.of(turn.message.key):
+                if belonging.ref in gone and belonging.kind in {BelongingKind.THREAD, BelongingKind.UPLOAD}:
+                    await outside.belongings.remove(turn.message.key, belonging)
         except (AssistantError, TimeoutError) as error:
             why = str(error) or "no answer in time"
             log.warning("thread not deleted at the service", extra={"turn": turn.id, "why": why})

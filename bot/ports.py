@@ -92,8 +92,11 @@ class Assistant(Protocol):
         """
         ...
 
-    async def forget(self, thread: ThreadId) -> None:
-        """Delete what the service keeps of a thread: its words, and the files that people gave. As far as it can."""
+    async def forget(self, thread: ThreadId) -> frozenset[str]:
+        """Delete what the service keeps of a thread: its words, and the files that people gave. As far as it can.
+
+        Returns what is gone then: the thread, and files.
+        """
         ...
 
 

@@ -95,6 +95,7 @@ class RunPhase(StrEnum):
     WORKING = "working"
     CODE = "code"  # runs code in the Code Interpreter
     FUNCTIONS = "functions"  # waits for functions of the operator
+    UNKNOWN = "unknown"  # the service does not answer; it is asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

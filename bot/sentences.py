@@ -54,6 +54,7 @@ PHASES = {
     RunPhase.WORKING: N_("Thinking"),
     RunPhase.CODE: N_("Running code"),
     RunPhase.FUNCTIONS: N_("Looking something up"),
+    RunPhase.UNKNOWN: N_("The assistant's service is not answering; trying again"),
 }
 """What a person sees while a run is in a phase, where the channel shows it."""
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,7 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.event_stream import EventStream, RunEventReader
+from adapters.openai.event_stream import RunEventReader, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
     Run,
@@ -54,10 +53,12 @@ from bot.run import (
     RunEvent,
     RunId,
     RunName,
+    Settled,
     TextSoFar,
     ToolOutput,
     ToolsWanted,
 )
+from bot.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -73,18 +74,8 @@ _EXTRA_S: Final = 5.0  # to fetch what an answer can do without
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
-_MAX_STREAMS: Final = 500  # half of the client's connections; the runs beyond are polled
-_MAX_UNCLAIMED_S: Final = 60.0
 _LAST_MOMENT_S: Final = 0.05  # with less time left, a run is not polled
 _MAX_SILENCE_S: Final = 60.0  # the embedded server sends a sign of life every 15 seconds
-
-
-class Streaming(Enum):
-    """Whether the service sends events of a run."""
-
-    UNKNOWN = auto()
-    YES = auto()
-    NO = auto()
 
 
 Chosen = Callable[[ConversationKey], str | None]
@@ -135,16 +126,13 @@ class AssistantsBackend(Assistant):
         self._pace = pace or PollingPace()
         self._clock = clock
         self._max_silence_s = max_silence_s
-        self._streaming = Streaming.UNKNOWN if streaming else Streaming.NO
-        self._unclaimed: dict[RunId, tuple[float, EventStream]] = {}  # by run, with the time of its start
-        self._followed = 0  # streams
+        self._streams = StreamShelf(wanted=streaming, clock=clock)
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
 
     async def close(self) -> None:
         """Close the streams of runs that nobody follows."""
-        for run in list(self._unclaimed):
-            await self._close_stream(run)
+        await self._streams.close_all()
 
     @override
     async def open_thread(self, key: ConversationKey) -> ThreadId:
@@ -174,9 +162,9 @@ class AssistantsBackend(Assistant):
         await self._retrier.call(add, retry_on=ThreadBusyError)
 
     @override
-    async def forget(self, thread: ThreadId) -> None:
+    async def forget(self, thread: ThreadId) -> frozenset[str]:
         # Kept: the panel of the chat page shows earlier threads, and the embedded server deletes files by their age.
-        pass
+        return frozenset()
 
     @override
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
@@ -196,41 +184,21 @@ class AssistantsBackend(Assistant):
         }
         find = partial(self._run_named, thread, name)
         make = partial(self._client.make, path_to("threads", thread, "runs"), body, find=find)
-        await self._close_old_streams()
-        streams = self._streaming is not Streaming.NO and self._open_streams < _MAX_STREAMS
+        asks_for_stream = await self._streams.is_open()
         try:
             try:
-                return RunId(await make(on_stream=self._keep_stream if streams else None))
+                return RunId(await make(on_stream=self._streams.put if asks_for_stream else None))
             except BadRequestError:
-                if not streams or self._streaming is Streaming.YES:
+                if not asks_for_stream or self._streams.offered:
                     raise
                 run = RunId(await make())  # a service that refuses `stream`, or anything else: the second call tells
-                self._streaming = Streaming.NO
+                self._streams.offered = False
                 return run
         except ThreadBusyError:
             found = await find()  # the run that holds the thread may be this one: its start was not confirmed
             if found is None:
                 raise
             return found
-
-    def _keep_stream(self, run: str, stream: EventStream | None) -> None:
-        self._streaming = Streaming.NO if stream is None else Streaming.YES
-        if stream is not None:
-            self._unclaimed[RunId(run)] = (self._clock(), stream)
-
-    async def _close_old_streams(self) -> None:
-        """Close the streams of runs that nobody began to follow: their turn was stopped, or waits for its ledger."""
-        oldest = self._clock() - _MAX_UNCLAIMED_S
-        for run in [run for run, (opened_at, _) in self._unclaimed.items() if opened_at < oldest]:
-            await self._close_stream(run)
-
-    async def _close_stream(self, run: RunId) -> None:
-        if run in self._unclaimed:
-            await self._unclaimed.pop(run)[1].close()
-
-    @property
-    def _open_streams(self) -> int:
-        return len(self._unclaimed) + self._followed
 
     @override
     async def find(self, thread: ThreadId, name: RunName) -> FindResult:
@@ -261,17 +229,23 @@ class AssistantsBackend(Assistant):
 
         async with aclosing(self._poller.follow(fetch, give_up_at=give_up_at)) as events:
             async for event in events:
-                yield event
+                yield await self._counted(thread, run, event) if isinstance(event, Settled) else event
+
+    async def _counted(self, thread: ThreadId, run: RunId, settled: Settled) -> Settled:
+        """With the runs of code, which a run object does not count; a stream does."""
+        code_runs = len(await self._code(thread, run))
+        return replace(settled, usage=(settled.usage or Usage()) + Usage(code_runs=code_runs)) if code_runs else settled
 
     async def _streamed(self, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
         """Yield what the stream says that the run was started with. Ends early where there is none, or it breaks.
 
         Raises RunTooSlowError at the deadline.
         """
-        if run not in self._unclaimed:
+        stream = self._streams.take(run)
+        if stream is None:
             return
-        stream, reader, is_last = self._unclaimed.pop(run)[1], RunEventReader(), False
-        self._followed += 1
+        reader, is_last = RunEventReader(), False
+        self._streams.followed += 1
         try:
             while not is_last and (left_s := give_up_at - self._clock()) > 0:
                 sent = await stream.next(within_s=min(left_s, self._max_silence_s))
@@ -288,7 +262,7 @@ class AssistantsBackend(Assistant):
                 return
             raise RunTooSlowError(f"run {run} was still at work at its deadline") from None
         finally:
-            self._followed -= 1
+            self._streams.followed -= 1
             await stream.close(after_last=is_last)
 
     @override
@@ -316,7 +290,7 @@ class AssistantsBackend(Assistant):
 
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
-        await self._close_stream(run)
+        await self._streams.close(run)
         try:
             await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
         except ThreadGoneError:

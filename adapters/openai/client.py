@@ -254,21 +254,25 @@ class Client:
             headers={**await self._headers(), "Accept": "text/event-stream, application/json"},
             json=asking.body,
         )
-        with translated(), self._recording.of(asking) as heard:
+        call = self._recording.begin(asking)
+        with translated():
             async with AsyncExitStack() as stack, asyncio.timeout(self._retry.call_deadline_s):
-                response = await self._sent(request)
+                stack.callback(call.end)
+                try:
+                    response = await self._sent(request)
+                except openai.APIStatusError as error:
+                    call.hear(error.status_code, error.message.encode())
+                    raise
                 stack.push_async_callback(response.aclose)
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     data = await _read(response, _JSON_LIMIT_BYTES)
-                    heard(response.status_code, data)
+                    call.hear(response.status_code, data)
                     return _reply(response.headers, data), None
-                stream = EventStream(response)
+                stream = EventStream(response, call)
                 first = await stream.next(within_s=self._retry.call_deadline_s)
                 if first is None:
                     raise AssistantUnavailableError("the assistant's service sent a stream without an event")
-                data = first.data.encode()
-                heard(response.status_code, data)
-                reply = _reply(response.headers, data)
+                reply = _reply(response.headers, first.data.encode())
                 stack.pop_all()  # from here on the stream is closed by the one who follows it
                 return reply, stream
 

@@ -14,6 +14,7 @@ from typing import Final
 import httpx2
 
 from adapters.openai.protocol import run_from
+from adapters.openai.recording import Call
 from adapters.openai.service_errors import translated
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
@@ -27,17 +28,22 @@ _DRAIN_S: Final = 0.2
 
 
 class EventStream:
-    """The events of one response, in order. Its receiver closes it."""
+    """The events of one response, in order. Its receiver closes it; then `call` ends, answered by the last event."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, call: Call) -> None:
         self._response = response
+        self._call = call
+        self._last = ""  # the data of the last event that was JSON
         self._events = aiter(httpx2.EventSource(response))
 
     async def next(self, *, within_s: float) -> httpx2.ServerSentEvent | None:
         """The next event; None at the end. Raises AssistantError when the stream breaks or is silent for too long."""
         with translated():
             async with asyncio.timeout(within_s):
-                return await anext(self._events, None)
+                event = await anext(self._events, None)
+        if event is not None and event.data.startswith("{"):
+            self._last = event.data
+        return event
 
     async def close(self, *, after_last: bool = False) -> None:
         """Close the response. `after_last`: nothing but its end is still to come.
@@ -49,6 +55,8 @@ class EventStream:
                 pass
         except AssistantError:
             pass  # everything that mattered has been read
+        self._call.hear(self._response.status_code, self._last.encode())
+        self._call.end()
         await self._response.aclose()
 
 
@@ -129,24 +137,33 @@ def _json(sent: httpx2.ServerSentEvent) -> object:
         raise AssistantUnavailableError("the assistant's service sent an event that is no JSON") from None
 
 
-class StreamShelf:
-    """Streams between the start of a run and the one who follows it. Its owner closes what nobody came for."""
+MAX_STREAMS: Final = 500  # half of the client's connections; the runs beyond are polled
+_MAX_UNCLAIMED_S: Final = 60.0
 
-    def __init__(self, *, max_streams: int, max_unclaimed_s: float, clock: Callable[[], float]) -> None:
+
+class StreamShelf:
+    """Streams between the start of a run and the one who follows it. Its owner closes what nobody came for.
+
+    `offered` says whether the service sends streams where it is asked for them; None while that is not known.
+    """
+
+    def __init__(self, *, wanted: bool, clock: Callable[[], float], max_streams: int = MAX_STREAMS) -> None:
+        self.offered: bool | None = None if wanted else False
         self._max_streams = max_streams
-        self._max_unclaimed_s = max_unclaimed_s
         self._clock = clock
         self._unclaimed: dict[str, tuple[float, EventStream]] = {}  # by run, with the time of its start
         self.followed = 0
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more stream may be opened."""
-        return len(self._unclaimed) + self.followed < self._max_streams
+    async def is_open(self) -> bool:
+        """Whether a run that is started now is to be asked for its stream. Closes old ones first."""
+        await self.close_old()
+        return self.offered is not False and len(self._unclaimed) + self.followed < self._max_streams
 
-    def put(self, run: str, stream: EventStream) -> None:
-        """Keep the stream of a run that was just started."""
-        self._unclaimed[run] = (self._clock(), stream)
+    def put(self, run: str, stream: EventStream | None) -> None:
+        """Keep the stream of a run that was just started; None where the service gave none."""
+        self.offered = stream is not None
+        if stream is not None:
+            self._unclaimed[run] = (self._clock(), stream)
 
     def take(self, run: str) -> EventStream | None:
         """The stream of a run, for the one who follows it; None if there is none."""
@@ -161,6 +178,11 @@ class StreamShelf:
 
     async def close_old(self) -> None:
         """Close the streams of runs that nobody began to follow: their turn was stopped, or waits for its ledger."""
-        oldest = self._clock() - self._max_unclaimed_s
+        oldest = self._clock() - _MAX_UNCLAIMED_S
         for run in [run for run, (opened_at, _) in self._unclaimed.items() if opened_at < oldest]:
+            await self.close(run)
+
+    async def close_all(self) -> None:
+        """Close the streams of runs that nobody follows."""
+        for run in list(self._unclaimed):
             await self.close(run)

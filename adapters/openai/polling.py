@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from adapters.openai.retry import Clock, Sleep
-from bot.errors import AssistantUnavailableError, RunTooSlowError
-from bot.run import Progress, RunEvent, RunId
+from bot.errors import AssistantError, AssistantUnavailableError, RunTooSlowError
+from bot.run import Progress, RunEvent, RunId, RunPhase
 
 log = logging.getLogger(__name__)
+
+_TOLD_AFTER_S: Final = 5.0  # a person is told after this time that the service does not answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,31 @@ class PollResult:
     poll_after_s: float | None = None
 
 
+class _Outage:
+    """A service that does not answer: logged once, and told to the person once it lasts."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self.is_told = False
+
+    def goes_on(self, error: AssistantError, *, asked_at: float, now: float) -> bool:
+        """Note one more failure; whether the person is to be told now."""
+        log.log(
+            logging.WARNING if self._since is None else logging.DEBUG,
+            "run not fetched; trying again",
+            extra={"why": str(error)},
+        )
+        self._since = asked_at if self._since is None else self._since
+        is_news = not self.is_told and now - self._since >= _TOLD_AFTER_S
+        self.is_told = self.is_told or is_news
+        return is_news
+
+    def ended(self) -> bool:
+        """Note an answer; whether the person was told that there was none."""
+        was_told, self._since, self.is_told = self.is_told, None, False
+        return was_told
+
+
 class Poller:
     """Fetches runs until they have ended or want tools."""
 
@@ -77,30 +104,34 @@ class Poller:
         try:
             interval_s = self._pace.first_s
             seen: Polled | None = None
-            is_failing = False
+            outage = _Outage()
             retry_after_s: float | None
             trouble = AssistantUnavailableError("there was no time to fetch the run")
             while (left_s := give_up_at - self._clock()) > 0:
+                asked_at, following = self._clock(), self._following
+                fetching = asyncio.ensure_future(fetch(left_s))
                 try:
-                    result = await fetch(left_s)
+                    if not outage.is_told and not (await asyncio.wait({fetching}, timeout=_TOLD_AFTER_S))[0]:
+                        outage.is_told = True
+                        yield Progress(phase=RunPhase.UNKNOWN)
+                    result = await fetching
                 except AssistantUnavailableError as error:
                     trouble, retry_after_s = error, error.retry_after_s or self._pace.after_trouble_s
-                    level = logging.DEBUG if is_failing else logging.WARNING  # an outage is told once, not each second
-                    log.log(level, "run not fetched; trying again", extra={"why": str(error)})
-                    is_failing = True
+                    if outage.goes_on(error, asked_at=asked_at, now=self._clock()):
+                        yield Progress(phase=RunPhase.UNKNOWN)
                 else:
-                    is_failing = False
                     previous, seen, retry_after_s = seen, result.run, result.poll_after_s
-                    if previous is None or seen.event != previous.event:
+                    if outage.ended() or previous is None or seen.event != previous.event:
                         yield seen.event
                     if not isinstance(seen.event, Progress):
                         return
+                finally:
+                    fetching.cancel()
                 pause_s = interval_s if retry_after_s is None else min(retry_after_s, self._pace.max_retry_after_s)
-                pause_s = max(pause_s, self._following / self._pace.max_fetches_per_s)
+                pause_s = max(pause_s, following / self._pace.max_fetches_per_s)
                 await self._sleep(max(0.0, min(pause_s, give_up_at - self._clock())))
                 interval_s = min(interval_s * self._pace.factor, self._pace.max_s)
-            if seen is None:
-                raise trouble
-            raise RunTooSlowError(f"run {seen.id} was still {seen.status} at its deadline")
+            late = seen and RunTooSlowError(f"run {seen.id} was still {seen.status} at its deadline")
+            raise late or trouble
         finally:
             self._following -= 1

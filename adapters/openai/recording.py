@@ -30,6 +30,40 @@ class Asking:
     body: Mapping[str, object] | None = None
 
 
+class Call:
+    """A call that is under way. What was heard last is what is told of its answer."""
+
+    def __init__(self, asking: Asking, listener: Exchanges | None, readable: Callable[[bytes | int], str]) -> None:
+        self._asking = asking
+        self._listener = listener
+        self._readable = readable
+        self._turn = log_ids().get("turn", "")
+        self._began_at_s, self._began = time.time(), time.monotonic()
+        self._answer: tuple[int | None, bytes | int | None] = (None, None)
+
+    def hear(self, status: int, body: bytes | int) -> None:
+        """Add what was answered; what was heard before is forgotten."""
+        self._answer = (status, body)
+
+    def end(self) -> None:
+        """Nothing more is answered. Told once, however often it is said."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        asking, (status, body) = self._asking, self._answer
+        exchange = Exchange(
+            turn=self._turn,
+            method=asking.method,
+            path=asking.path + (f"?{urlencode(dict(asking.query))}" if asking.query else ""),
+            asked=None if asking.body is None else json.dumps(asking.body, ensure_ascii=False, default=str),
+            status=status,
+            answered=None if body is None else self._readable(body),
+            began_at_s=self._began_at_s,
+            took_s=time.monotonic() - self._began,
+        )
+        listener.note(exchange)
+
+
 class Recording:
     """Tells `listener` of each call as it ends, however it ends."""
 
@@ -40,29 +74,18 @@ class Recording:
     @contextmanager
     def of(self, asking: Asking) -> Iterator[Heard]:
         """Around a call; the caller adds what was answered."""
-        if self._listener is None:
-            yield lambda _status, _body: None
-            return
-        answer: list[tuple[int, bytes | int]] = []
-        began_at_s, began = time.time(), time.monotonic()
+        call = self.begin(asking)
         try:
-            yield lambda status, body: answer.append((status, body))
+            yield call.hear
         except openai.APIStatusError as error:
-            answer.append((error.status_code, _body_of(error)))
+            call.hear(error.status_code, _body_of(error))
             raise
         finally:
-            status, body = answer[-1] if answer else (None, None)
-            exchange = Exchange(
-                turn=log_ids().get("turn", ""),
-                method=asking.method,
-                path=asking.path + (f"?{urlencode(dict(asking.query))}" if asking.query else ""),
-                asked=None if asking.body is None else json.dumps(asking.body, ensure_ascii=False, default=str),
-                status=status,
-                answered=None if body is None else self._readable(body),
-                began_at_s=began_at_s,
-                took_s=time.monotonic() - began,
-            )
-            self._listener.note(exchange)
+            call.end()
+
+    def begin(self, asking: Asking) -> Call:
+        """A call begins, whose end is told by `Call.end`."""
+        return Call(asking, self._listener, self._readable)
 
     def _readable(self, body: bytes | int) -> str:
         """Text that may be shown: a service that refuses a key likes to quote it."""

@@ -53,6 +53,7 @@ class World(Protocol):
     tells_alt_text: bool  # whether it says what a picture shows
     locks: bool  # whether a thread takes nothing while a run is at work in it
     code_sees_pictures: bool  # whether pictures that people give are files for its code
+    counts_code: bool  # whether it says how often code ran
 
     def assistant(self, pace: PollingPace = QUICK) -> Assistant:
         """The assistant, polled at this pace."""
@@ -79,6 +80,7 @@ def backend(client: Client, assistant_id: str, pace: PollingPace, *, streaming: 
 
 
 class StandInWorld:
+    counts_code = False
     tells_alt_text = True
     locks = True
     code_sees_pictures = True
@@ -123,6 +125,7 @@ class StandInWorld:
 class EmbeddedWorld:
     """The embedded server, with the script as its model and its sandbox."""
 
+    counts_code = True
     tells_alt_text = True
     locks = True
     code_sees_pictures = True
@@ -176,6 +179,7 @@ class EmbeddedWorld:
 class ResponsesWorld:
     """The strict stand-in of the Responses API, with the script as its model."""
 
+    counts_code = True
     tells_alt_text = False
 
     def __init__(self, service: ResponsesService, client: Client) -> None:

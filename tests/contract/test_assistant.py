@@ -112,6 +112,15 @@ async def test_a_picture_comes_with_its_words_and_its_bytes(world: World) -> Non
     assert await content_of(assistant, answer.images[0].file) == PNG
 
 
+async def test_runs_of_code_are_counted_however_a_run_is_followed(world: World) -> None:
+    world.script = Script(picture=PNG)
+    assistant = world.assistant()
+    thread = await thread_of(assistant)
+    run = await assistant.start(thread, long_question(), RunName("turn"))
+    usage = (await end_of(assistant, thread, run)).usage
+    assert (usage.code_runs if usage else 0) == int(world.counts_code)
+
+
 async def test_a_written_file_comes_with_the_words_that_stand_for_it(world: World) -> None:
     world.script = Script(text="All values:", file=b"x,y\n1,2\n")
     assistant = world.assistant()

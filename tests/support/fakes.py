@@ -221,8 +221,9 @@ class FakeAssistant:
         self.uploaded[file] = (name, await asyncio.to_thread(content.read_bytes))
         return file
 
-    async def forget(self, thread: ThreadId) -> None:
+    async def forget(self, thread: ThreadId) -> frozenset[str]:
         self.forgotten.append(thread)
+        return frozenset()
 
     async def delete_thread(self, thread: ThreadId) -> None:
         if self.cannot_delete:

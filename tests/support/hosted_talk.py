@@ -15,6 +15,7 @@ from adapters.openai.retry import RetryPolicy
 from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import ThreadId, TurnState
+from bot.forgetting import RecordedFiles
 from bot.functions import FunctionDefinition
 from bot.outside import Outside
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
@@ -115,6 +116,7 @@ class HostedTalk:
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
     files: MemoryFiles = field(default_factory=MemoryFiles)
+    belongings: MemoryBelongings = field(default_factory=MemoryBelongings)
     functions: FakeFunctions = field(default_factory=FakeFunctions)
     to_operator: bool = False  # the person runs the bot
     turns: int = 0
@@ -185,10 +187,14 @@ class HostedTalk:
             assistant=self.backend,
             channel=self.channel,
             conversations=self.conversations,
-            belongings=MemoryBelongings(),
+            belongings=self.belongings,
             usage=MemoryUsage(),
             files=self.incoming,
-            writer=ReplyWriter(assistant=self.backend, files=self.files, pictures=FakePictures()),
+            writer=ReplyWriter(
+                assistant=self.backend,
+                files=RecordedFiles(self.files, self.belongings),
+                pictures=FakePictures(),
+            ),
             functions=self.functions,
             asker_is_operator=self.to_operator,
         )

@@ -148,21 +148,28 @@ class Threads:
                 return found
         return None
 
-    async def delete(self, thread: ThreadId) -> None:
-        """Delete what the service keeps of a thread, files of people too. Raises AssistantUnavailableError."""
+    async def delete(self, thread: ThreadId) -> frozenset[str]:
+        """Delete what the service keeps of a thread, files of people too; the ids of what is gone then.
+
+        Raises AssistantUnavailableError.
+        """
         state = await self.load(thread)
-        paths = [path_to("files", file) for file in state.files]
+        paths = {path_to("files", file): file for file in state.files}
         if is_chain(thread):
-            paths += [path_to("responses", run) for _, run in state.runs]
+            paths |= {path_to("responses", run): run for _, run in state.runs}
         else:
-            paths.append(path_to("conversations", thread))
-        for path in paths:
+            paths[path_to("conversations", thread)] = thread
+        gone: set[str] = {thread} if is_chain(thread) else set()
+        for path, id_ in paths.items():
             try:
                 await self._client.delete(path)
             except AssistantUnavailableError:
                 raise
-            except AssistantError as error:  # it is not there any more, or is deleted by nobody
+            except AssistantError as error:  # the service lets nobody delete it
                 log.info("not deleted at the service", extra={"why": str(error)})
+            else:
+                gone.add(id_)
+        return frozenset(gone)
 
     async def check(self, thread: ThreadId) -> None:
         """Raise ThreadGoneError if a conversation is not there any more."""

@@ -78,8 +78,6 @@ _CLOCK_SKEW_S: Final = 5.0
 _MAX_RECONNECTS: Final = 5
 _LAST_MOMENT_S: Final = 0.05  # with less time left, nothing more is tried
 _MAX_SILENCE_S: Final = 60.0
-_MAX_STREAMS: Final = 500
-_MAX_UNCLAIMED_S: Final = 60.0
 _KEPT_RESPONSES: Final = 8  # those of runs that have just ended, until their answers are read
 _KEPT_PICTURES: Final = 16
 
@@ -108,14 +106,13 @@ class ResponsesBackend(Assistant):
         self._threads = Threads(client=client, states=states, busy_patience_s=busy_patience_s, clock=clock, sleep=sleep)
         self._creating: set[asyncio.Task[RunId]] = set()
         self._file_rules = files or FileRules()
-        self._streaming: bool | None = None if streaming else False  # None: not known yet
         self._max_silence_s = max_silence_s
         self._busy_patience_s = busy_patience_s
         self._pace = pace or PollingPace(first_s=0.5, max_s=3.0)
         self._clock = clock
         self._sleep = sleep
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
-        self._streams = StreamShelf(max_streams=_MAX_STREAMS, max_unclaimed_s=_MAX_UNCLAIMED_S, clock=clock)
+        self._streams = StreamShelf(wanted=streaming, clock=clock)
         self._readers: dict[RunId, ResponseEventReader] = {}
         self._ended: OrderedDict[RunId, Response] = OrderedDict()
         self._pictures: OrderedDict[str, str] = OrderedDict()  # data URLs of uploaded pictures, by file
@@ -125,6 +122,7 @@ class ResponsesBackend(Assistant):
         for creating in self._creating:
             creating.cancel()
         await asyncio.gather(*self._creating, return_exceptions=True)
+        await self._streams.close_all()
 
     @override
     async def open_thread(self, key: ConversationKey) -> ThreadId:
@@ -163,8 +161,8 @@ class ResponsesBackend(Assistant):
         await self._threads.save(thread, state)
 
     @override
-    async def forget(self, thread: ThreadId) -> None:
-        await self._threads.delete(thread)
+    async def forget(self, thread: ThreadId) -> frozenset[str]:
+        return await self._threads.delete(thread)
 
     @override
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
@@ -280,28 +278,25 @@ class ResponsesBackend(Assistant):
         return body
 
     async def _post(self, body: dict[str, Any]) -> RunId:
-        await self._streams.close_old()
         path = path_to("responses")
-        if self._streaming is False or not self._streams.has_room:
+        if not await self._streams.is_open():
             return RunId(Fields((await self._client.post(path, body)).body, "a response").text("id"))
         try:
             reply, stream = await self._client.post_for_stream(path, body)
         except BadRequestError:
-            if self._streaming:
+            if self._streams.offered:
                 raise
             reply, stream = await self._client.post(path, body), None  # whether it was the stream, this call tells
         return self._kept(reply, stream)
 
     def _kept(self, reply: JsonReply, stream: EventStream | None) -> RunId:
         """The id of a response that was just created; its stream waits for the one who follows it."""
-        self._streaming = stream is not None
-        if stream is None:
-            return RunId(Fields(reply.body, "a response").text("id"))
-        run = RunId(Fields(reply.body, "an event").object("response").text("id"))
-        reader = ResponseEventReader()
-        reader.read_json(reply.body)
-        self._readers[run] = reader
+        fields = Fields(reply.body, "what was made")
+        run = RunId((fields.object("response") if stream is not None else fields).text("id"))
         self._streams.put(run, stream)
+        if stream is not None:
+            reader = self._readers[run] = ResponseEventReader()
+            reader.read_json(reply.body)
         return run
 
     @override

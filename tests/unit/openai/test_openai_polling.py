@@ -138,6 +138,27 @@ async def test_a_fetch_is_told_how_much_time_is_left() -> None:
     assert time.now_s == pytest.approx(1100.0)
 
 
+async def test_a_service_that_stays_away_is_told_once_and_so_is_that_it_is_back() -> None:
+    events = await follow(Time(), [WORKING, *[UNWELL] * 9, WORKING, DONE])
+    away = Progress(phase=RunPhase.UNKNOWN)
+    assert events == [WORKING.run.event, away, WORKING.run.event, DONE.run.event]
+    assert await follow(Time(), [WORKING, UNWELL, UNWELL, DONE]) == [WORKING.run.event, DONE.run.event]
+
+
+async def test_a_service_that_is_silent_is_told_before_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.openai.polling._TOLD_AFTER_S", 0.01)
+    answered = asyncio.Event()
+
+    async def fetch(_: float) -> PollResult:
+        await answered.wait()
+        return DONE
+
+    async with aclosing(Poller(pace=PollingPace()).follow(fetch, give_up_at=1e9)) as events:
+        assert await anext(events) == Progress(phase=RunPhase.UNKNOWN)
+        answered.set()
+        assert await anext(events) == DONE.run.event
+
+
 async def test_no_time_at_all_is_an_error_and_no_fetch() -> None:
     with pytest.raises(AssistantUnavailableError):
         await follow(Time(), [], deadline_s=0.0)

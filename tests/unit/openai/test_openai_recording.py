@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from contextlib import aclosing
+
 import pytest
 
 from adapters.openai.client import Client, path_to
@@ -7,8 +10,13 @@ from adapters.openai.client import Endpoint as Address
 from bot.errors import AssistantError, AssistantUnavailableError
 from bot.exchange import Exchange
 from bot.log_ids import logging_for
+from bot.run import RunName
 from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.support.fakes import ask
+from tests.support.hosted_talk import MemoryStates, hosted_backend
 from tests.support.impatient_client import RETRY, whole
+from tests.support.responses_service import KEY as RESPONSES_KEY
+from tests.support.responses_service import ResponsesService
 
 
 class Listener:
@@ -81,6 +89,26 @@ async def test_a_key_is_told_nowhere_even_where_the_service_quotes_it() -> None:
         await client.close()
     answers = "".join(exchange.answered or "" for exchange in listener.exchanges)
     assert "sk-quoted-key" not in answers
+
+
+async def test_a_stream_is_told_at_its_end_with_its_last_event() -> None:
+    listener = Listener()
+    async with ResponsesService() as service:
+        client = Client(endpoint=Address(base_url=service.base_url, api_key=RESPONSES_KEY, beta=""), listener=listener)
+        backend = hosted_backend(service, client, MemoryStates())
+        with logging_for(turn="1-m", conversation="c"):
+            thread = await backend.open_thread(ask().conversation)
+            run = await backend.start(thread, ask("hello"), RunName("turn 1"))
+            assert [call.path for call in listener.exchanges] == ["/conversations"], "it is under way"
+            async with aclosing(backend.follow(thread, run)) as events:
+                assert [event async for event in events]
+        await client.close()
+    streamed = listener.exchanges[-1]
+    assert (streamed.turn, streamed.method, streamed.path, streamed.status) == ("1-m", "POST", "/responses", 200)
+    assert streamed.answered is not None
+    last = json.loads(streamed.answered)
+    assert (last["type"], last["response"]["status"]) == ("response.completed", "completed")
+    assert "You said: hello" in streamed.answered
 
 
 async def test_a_file_is_told_by_its_size() -> None:

@@ -18,7 +18,7 @@ from bot.run import RunName
 from tests.support.fakes import PNG, ask
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking
 from tests.support.responses_service import Fault, Provider, ResponsesService, To
-from tests.support.responses_state import Plan
+from tests.support.responses_state import Plan, echo
 from tests.support.waiting import until
 
 CSV = b"x,y\n1,2\n"
@@ -335,6 +335,29 @@ async def test_new_deletes_the_conversation_and_the_files_of_people_at_the_servi
     assert not talk.service.state.files
     assert not talk.service.state.conversations
     await next_is_answered(talk)
+
+
+async def test_forget_after_new_counts_what_there_is_and_not_what_new_deleted(talk: HostedTalk) -> None:
+    talk.incoming.kept["there"] = CSV
+    talk.service.state.brain = does(Plan(text="Here.", saved={"t.csv": CSV}))
+    await talk.ask("read it", Attachment(name="a.csv", url="there"))
+    await talk.ask("/new")
+    talk.service.state.brain = echo
+    await talk.ask("next")
+    [receipt] = await talk.ask("/forget")
+    assert "- 1 thread\n" in receipt
+    assert "file that you gave" not in receipt
+    assert "- 1 file that I made" in receipt
+
+
+async def test_what_new_could_not_delete_is_left_to_forget(talk: HostedTalk) -> None:
+    await talk.ask("first")
+    talk.service.weather = lambda to: Fault.SERVER_ERROR if to is To.DELETE_CONVERSATION else None
+    await talk.ask("/new")
+    talk.service.weather = lambda _: None
+    [receipt] = await talk.ask("/forget")
+    assert "- 1 thread\n" in receipt
+    assert not talk.service.state.conversations
 
 
 async def test_new_is_confirmed_although_the_service_cannot_be_reached(talk: HostedTalk) -> None:
