@@ -93,10 +93,7 @@ class Assistant(Protocol):
         ...
 
     async def forget(self, thread: ThreadId) -> frozenset[str]:
-        """Delete what the service keeps of a thread: its words, and the files that people gave. As far as it can.
-
-        Returns what is gone then: the thread, and files.
-        """
+        """Delete, as far as it can, a thread's words and the files that people gave; the ids of what is gone then."""
         ...
 
 
