@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks import bot, peers, report, signed
 from benchmarks.load import Load, apply
 from benchmarks.report import Result
+from benchmarks.responses_stand_in import ResponsesStandIn
 from benchmarks.stand_ins import StandIns, listening
 
 Start = Callable[[str, int], AbstractAsyncContextManager[bot.Process]]
@@ -29,6 +31,7 @@ class Cell:
     connector_faults: float = 0.0
     peers: tuple[str, ...] = field(default=())
     signed: bool = False  # measured again with an app id: authentication, allow-list, signed links
+    beside_responses: bool = False  # our bot with the Responses API too
 
 
 _ALL = tuple(peers.PEERS)
@@ -53,6 +56,18 @@ CELLS = (
         peers=("Agents SDK echo",),  # what a turn costs there without an assistant and without anything durable
     ),
     Cell(name="saturated, streamed", load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1), streams=True),
+    Cell(
+        name="C=50, both backends",
+        load=Load(conversations=50, messages=4, run_s=2.0),
+        streams=True,
+        beside_responses=True,
+    ),
+    Cell(
+        name="saturated, both backends",
+        load=Load(conversations=300, messages=6, run_s=0.05, within_s=0.1),
+        streams=True,
+        beside_responses=True,
+    ),
     Cell(
         name="C=50, words",
         load=Load(conversations=50, messages=2, run_s=8.0),
@@ -88,6 +103,7 @@ async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -
     )
     app = outside.app()
     signed.add_routes(app)
+    ResponsesStandIn(outside.seen, streams=cell.streams, words_s=cell.words_s).add_to(app, outside.around)
     runner, port = await listening(app)
     try:
         async with start(f"http://127.0.0.1:{port}/v1", cores[0]) as process:
@@ -110,18 +126,19 @@ async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -
 
 async def main(wanted: list[str]) -> list[Result]:
     """All cells, ours and the peers' side by side."""
-    if any(cell.peers for cell in CELLS if not wanted or cell.name in wanted):
+    chosen = [cell for cell in CELLS if not wanted or cell.name in wanted]
+    if any(cell.peers for cell in chosen):
         peers.prepare()
     cores = sorted(os.sched_getaffinity(0))[:2]
     bot_core, own_core = cores[0], cores[-1]
     os.sched_setaffinity(0, {own_core})
     results = []
-    for cell in CELLS:
-        if wanted and cell.name not in wanted:
-            continue
+    for cell in chosen:
         starts: dict[str, Start] = {"ours": bot.ours, **{name: peers.PEERS[name].start for name in cell.peers}}
         if cell.signed:
             starts["ours, signed"] = signed.ours
+        if cell.beside_responses:
+            starts["ours, responses"] = partial(bot.ours, settings=bot.RESPONSES)
         for name, start in starts.items():
             result = await measure(cell, name, start, (bot_core, own_core))
             report.show(result)

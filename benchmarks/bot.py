@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_READY_S = 30.0
+_READY_S = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,10 @@ class Process:
         """The most memory it ever held."""
         lines = Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+RESPONSES = {"ASSISTANT_BACKEND": "responses", "ASSISTANT_ID": "", "MODEL": "gpt-6-luna"}
+"""Settings that take the Responses API in the place of the Assistants API."""
 
 
 @asynccontextmanager

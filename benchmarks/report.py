@@ -65,8 +65,8 @@ def write(results: Sequence[Result]) -> None:
     lines = [f"| {HEAD} |", "|" + "---|" * columns, *(f"| {row(result)} |" for result in results)]
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
     sys.stdout.write(f"\nThe table is in {TABLE}.\n")
-    if {result.bot for result in results} - {"ours", "ours, signed"}:
-        _draw(results)
+    if {result.bot for result in results} - {"ours", "ours, signed", "ours, responses"}:
+        _draw([result for result in results if result.bot != "ours, responses"])
         sys.stdout.write(f"The picture beside peers is in {PICTURE}.\n")
 
 

@@ -17,7 +17,7 @@ from aiohttp import web
 
 _WORD_S = 0.2
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -82,20 +82,20 @@ class StandIns:
         """Routes of both."""
         app = web.Application(client_max_size=10_000_000)
         add = app.router.add_route
-        add("POST", "/v1/threads", self._openai(self._thread))
-        add("POST", "/v1/threads/{thread}/runs", self._openai(self._start))
-        add("GET", "/v1/threads/{thread}/runs", self._openai(self._list))
-        add("GET", "/v1/threads/{thread}/runs/{run}", self._openai(self._look))
-        add("GET", "/v1/threads/{thread}/messages", self._openai(self._messages))
-        add("POST", "/v1/threads/{thread}/messages", self._openai(self._message))
+        add("POST", "/v1/threads", self.around(self._thread))
+        add("POST", "/v1/threads/{thread}/runs", self.around(self._start))
+        add("GET", "/v1/threads/{thread}/runs", self.around(self._list))
+        add("GET", "/v1/threads/{thread}/runs/{run}", self.around(self._look))
+        add("GET", "/v1/threads/{thread}/messages", self.around(self._messages))
+        add("POST", "/v1/threads/{thread}/messages", self.around(self._message))
         add("POST", "/connector/v3/conversations/{conversation}/activities", self._post)
         add("POST", "/connector/v3/conversations/{conversation}/activities/{reply}", self._post)
         add("PUT", "/connector/v3/conversations/{conversation}/activities/{activity}", self._post)
         return app
 
-    def _openai(
-        self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> Callable[..., Awaitable[web.StreamResponse]]:
+    def around(self, handler: Serve) -> Serve:
+        """The handler of a call of the assistant's service, counted, and with the faults that are due."""
+
         async def serve(request: web.Request) -> web.StreamResponse:
             self.calls += 1
             if self._dice.random() < self._openai_faults:

@@ -21,7 +21,7 @@ from tests.scenario.test_managed_identity import HEADER, IdentityEndpoint
 from tests.scenario.test_story import CONCAVE, SOLVE, fetch_picture
 from tests.support.connector_double import StandInConnector
 from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService, To
-from tests.support.responses_state import Brain
+from tests.support.responses_state import Asked, Brain, Plan
 from tests.support.responses_tutor import tutor_brain
 from tests.support.waiting import until
 
@@ -137,6 +137,27 @@ async def test_the_chat_page_of_a_hosted_bot_shows_turns_and_calls_and_claims_no
         async with person.session.get(url) as response:
             assert 'data-threads="no"' in await response.text()
         assert len(service.calls) == called, "nothing is asked of a service that does not have it"
+
+
+async def test_a_hosted_run_ends_at_the_deadline_of_the_settings(
+    tmp_path: Path, connector: StandInConnector, session: aiohttp.ClientSession
+) -> None:
+    async def ponder(_: Asked) -> Plan:
+        return Plan(takes_s=600)
+
+    async with ResponsesService() as service:
+        service.state.brain = ponder
+        environ = {
+            "ASSISTANT_BACKEND": "responses",
+            "OPENAI_BASE_URL": service.base_url,
+            "OPENAI_API_KEY": KEY,
+            "MODEL": MODEL,
+            "TEAMSBOT_RUN_DEADLINE_S": "1",
+        }
+        async with Rig(data_dir=tmp_path, connector=connector, session=session, environ=environ).started() as person:
+            [told] = await person.ask("Think.")
+            assert "longer than I may wait" in told.words
+        assert len(service.called(To.CANCEL)) == 1
 
 
 CODE = """```python

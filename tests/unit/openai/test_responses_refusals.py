@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking, words_in
-from tests.support.responses_service import Fault, Provider, ResponsesService, To
+from tests.support.responses_service import KEY, MODEL, SHUTDOWN, Fault, Provider, ResponsesService, To
 from tests.support.responses_state import Plan, echo
 
 
@@ -80,6 +80,8 @@ async def test_what_only_the_operator_can_mend_is_told_to_the_operator(
             words == "The assistant is not available at the moment. The operator of this bot has been told the reason."
         )
         assert len(azure.called(To.CREATE_RESPONSE)) == 1, "asking again would not help"
+        azure.key, azure.models = KEY, {MODEL: SHUTDOWN}
+        await next_is_answered(talk)
     [told] = [record for record in caplog.records if record.getMessage() == "turn ends in an apology"]
     assert told.levelname == "ERROR"
     assert fix in told.fix  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from bot.run import RunName
 from tests.support.fakes import PNG, ask
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking
 from tests.support.responses_service import Fault, Provider, ResponsesService, To
-from tests.support.responses_state import Plan, echo
+from tests.support.responses_state import Container, Plan, echo
 from tests.support.waiting import until
 
 CSV = b"x,y\n1,2\n"
@@ -65,6 +65,21 @@ async def test_a_file_arrives_from_whichever_place_names_it(talk: HostedTalk, ci
     assert await talk.ask("go") == ["See a.csv and ."]
     assert talk.linked == {name: data for name, data in saved.items() if name != "plot.png"}
     assert [talk.files.kept[picture.file.token] for picture in talk.pictures] == [PNG]
+
+
+@pytest.mark.parametrize("indexes", [(11, 38), (0, 0), (13, 40), (900, 100), (5, 9_000)])
+async def test_indexes_that_count_otherwise_cost_no_file(talk: HostedTalk, indexes: tuple[int, int]) -> None:
+    text = "📈📈 and [t](sandbox:/mnt/data/table.csv)."
+    container = talk.service.state.containers["cntr_1"] = Container(id="cntr_1")
+    file = talk.service.state.save(container, "table.csv", CSV)
+    citation = {"type": "container_file_citation", "container_id": "cntr_1", "file_id": file, "filename": "table.csv"}
+    annotation = {**citation, "start_index": indexes[0], "end_index": indexes[1]}
+    part = {"type": "output_text", "text": text, "annotations": [annotation], "logprobs": []}
+    message = {"type": "message", "id": "m1", "role": "assistant", "status": "completed", "content": [part]}
+    talk.service.state.brain = does(Plan(extra={"output": [message]}))
+    [words] = await talk.ask("go")
+    assert words.endswith("and t.")
+    assert talk.linked == {"table.csv": CSV}
 
 
 async def test_a_picture_that_code_showed_arrives_without_any_annotation(talk: HostedTalk) -> None:
@@ -273,6 +288,14 @@ async def test_where_the_conversation_shows_the_answer_there_is_no_second_respon
     assert talk.linked == {"t.csv": CSV}
     assert len(talk.pictures) == 1
     await next_is_answered(talk)
+
+
+async def test_the_conversation_is_looked_at_before_a_second_response(talk: HostedTalk) -> None:
+    talk.service.fail(To.CREATE_RESPONSE, Fault.RESET)
+    assert await talk.ask("go") == ["You said: go"]
+    calls = [call.to for call in talk.service.calls]
+    first, second = (place for place, to in enumerate(calls) if to is To.CREATE_RESPONSE)
+    assert To.LIST_ITEMS in calls[first:second]
 
 
 async def test_a_start_that_did_nothing_is_made_once_more(talk: HostedTalk) -> None:
