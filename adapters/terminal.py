@@ -24,7 +24,17 @@ from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.language import N_, _
 from bot.links import NO_LINKS, LinkRules, judged_markdown
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    ChoicePart,
+    FilesPart,
+    Part,
+    PicturePart,
+    SavedFilePart,
+    StoredFile,
+    TextPart,
+    WelcomePart,
+)
 from bot.ports import Channel, FileStore, IncomingFiles, Live, StatusMessage
 
 _CHANNEL = "terminal"
@@ -56,6 +66,8 @@ def _printable_part(part: Part) -> Part:
             return replace(part, text=printable(part.text))
         case WelcomePart():  # the answer to /help: nobody adds the bot to a terminal
             return replace(part, text=f"{printable(part.text)}\n{_(_HELP)}")
+        case ChoicePart():
+            return TextPart(text=printable(part.words))
         case PicturePart():
             return replace(part, alt_text=printable(part.alt_text))
         case SavedFilePart():

@@ -87,6 +87,12 @@ def moved_over(answer: Answer) -> Answer:
     return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 
+def assistant_removed(removed: str, now: str) -> str:
+    """What is told once, when the operator took the chosen assistant away."""
+    note = _("{removed} is not available any more, so {now} answers from now on, and knows what we said last.")
+    return note.format(removed=removed, now=now)
+
+
 def ended_badly(run: RunId, outcome: RunOutcome, *, to_operator: bool = False) -> AssistantError:
     """Why a run gave no answer, in a sentence that says what the person can do.
 

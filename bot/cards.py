@@ -14,12 +14,13 @@ from urllib.parse import quote, urlsplit
 
 from bot.conversation import CommandName
 from bot.language import _, ngettext, number
-from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
+from bot.parts import ApologyPart, Choice, ChoicePart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
 
 Card = dict[str, object]
 
 MAX_ALT_TEXT: Final = 1_000  # characters
 MAX_NAME: Final = 100  # characters
+MAX_CHOICE: Final = 256  # characters
 MAX_CODE_CHARS: Final = 6_000  # shown of code and its output, and of an explanation
 MAX_CARD_BYTES: Final = 24_000  # of JSON; Teams takes 28 KB everywhere, and the addresses come on top
 MAX_LINKS: Final = 50  # some 15 KB, far below the 80 KB that Teams takes
@@ -176,6 +177,23 @@ def welcome_card(part: WelcomePart) -> Card:
     rows = [_starter(question) for question in part.starters]
     paragraphs = ["\n".join(map(_with_marks, words.splitlines())) for words in part.text.split("\n\n")]
     return _card([*map(_line, paragraphs), *rows], fallback=part.text)
+
+
+def choice_card(part: ChoicePart) -> Card:
+    """A sentence, and each choice as a row to press, with what it is; the one that holds now is marked."""
+    rows = [_choice(choice) for choice in part.choices]
+    return _card([*map(_line, part.text.split("\n\n")), *rows], fallback=part.words)
+
+
+def _choice(choice: Choice) -> Card:
+    name = _one_line(choice.name, MAX_CHOICE)
+    heading = {**_line(_escaped(name)), **({"weight": "Bolder"} if choice.says != choice.name else {})}
+    if choice.is_present:
+        heading["text"] = f"✓ {heading['text']} ({_escaped(_('answers here'))})"
+    about = [{**_line(_escaped(choice.description)), "isSubtle": True, "spacing": "None"}] if choice.description else []
+    data = {"teamsbot": "ask", "question": choice.says}
+    action = {"type": "Action.Submit", "title": name, "data": data}
+    return {"type": "Container", "style": "emphasis", "selectAction": action, "items": [heading, *about]}
 
 
 def _with_marks(line: str) -> str:

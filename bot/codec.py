@@ -38,6 +38,8 @@ from bot.errors import UnreadableMessageError
 from bot.history import PastTurn
 from bot.parts import (
     ApologyPart,
+    Choice,
+    ChoicePart,
     Details,
     FilesPart,
     Marks,
@@ -71,6 +73,7 @@ _PART_KINDS: Final[dict[type[Part], str]] = {
     SavedFilePart: "saved file",
     ApologyPart: "error",
     WelcomePart: "welcome",
+    ChoicePart: "choice",
 }
 
 # The first version of the program had one field, "standing", for the kind of a message and the state of its turn.
@@ -175,7 +178,7 @@ def _parts(rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
     return tuple(_part(row) for row in rows)
 
 
-def _part(row: dict[str, Any]) -> Part:
+def _part(row: dict[str, Any]) -> Part:  # noqa: PLR0911 - one case for each kind
     match _OLD_PART_KINDS.get(row["kind"], row["kind"]):
         case "text":
             return TextPart(text=row["text"], to_asker=row.get("to_asker", False), marks=_marks(row.get("marks")))
@@ -205,6 +208,8 @@ def _part(row: dict[str, Any]) -> Part:
             )
         case "welcome":
             return WelcomePart(text=row["text"], starters=tuple(row["starters"]))
+        case "choice":
+            return ChoicePart(text=row["text"], choices=tuple(Choice(**choice) for choice in row["choices"]))
         case kind:
             raise ValueError(f"a reply part of kind {kind!r} is not known to this version")
 
@@ -247,6 +252,7 @@ def past_to_json(turn: PastTurn) -> str:
             "answer": turn.answer,
             "given": list(turn.given),
             "made": list(turn.made),
+            "assistant": turn.assistant,
         },
         ensure_ascii=False,
     )
@@ -255,7 +261,13 @@ def past_to_json(turn: PastTurn) -> str:
 def past_from_json(text: str) -> PastTurn:
     """The same, read again."""
     row = json.loads(text)
-    return PastTurn(question=row["question"], answer=row["answer"], given=tuple(row["given"]), made=tuple(row["made"]))
+    return PastTurn(
+        question=row["question"],
+        answer=row["answer"],
+        given=tuple(row["given"]),
+        made=tuple(row["made"]),
+        assistant=row.get("assistant", ""),
+    )
 
 
 def call_to_json(function: str, output: str | None = None) -> dict[str, object]:

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from bot import sentences
 from bot.answer import FileRef
 from bot.belongings import Belonging, BelongingKind, newest_files
-from bot.conversation import Command, CommandName
+from bot.conversation import Command, CommandName, ConversationKey
 from bot.errors import AssistantError
 from bot.forgetting import forget_conversation, receipt
 from bot.language import _, ngettext, number
 from bot.limits import usage_report
 from bot.outside import Outside
-from bot.parts import FilesPart, Part, TextPart, WelcomePart
+from bot.parts import Choice, ChoicePart, FilesPart, Part, TextPart, WelcomePart
+from bot.profiles import Profile
 from bot.turn import STOP_HEARD, Turn
 
 log = logging.getLogger(__name__)
 
 MAX_FILES_SHOWN: Final = 15
+_MAX_NAME: Final = 64  # characters that are repeated of a name that is none
 _FORGET_DEADLINE_S: Final = 5.0
 _DELETE: Final = "delete"
 
 
-async def carry_out(turn: Turn, command: Command, outside: Outside) -> tuple[Part, ...]:
+async def carry_out(turn: Turn, command: Command, outside: Outside) -> tuple[Part, ...]:  # noqa: PLR0911 - one case each
     """Do what the command says; what the person is told. Everything may be done again after a crash.
 
     Raises StorageError, AssistantError.
     """
     match command.name:
         case CommandName.HELP:
-            return (WelcomePart(text=_(sentences.HELP), starters=sentences.COMMANDS_OFFERED),)
+            several = (CommandName.ASSISTANT,) if outside.profiles.are_several else ()
+            return (WelcomePart(text=_(sentences.HELP), starters=(*several, *sentences.COMMANDS_OFFERED)),)
         case CommandName.NEW:
             await _begin_anew(turn, outside)
             return (TextPart(text=_(sentences.NEW_DONE)),)
@@ -41,6 +45,8 @@ async def carry_out(turn: Turn, command: Command, outside: Outside) -> tuple[Par
             return (TextPart(text=_(done)),)
         case CommandName.FILES:
             return await _files(command, outside)
+        case CommandName.ASSISTANT:
+            return await _assistant(command, outside)
         case CommandName.USAGE:
             asker = command.reference
             report = await usage_report(asker, outside.usage, outside.limits, now_s=outside.now_s())
@@ -66,6 +72,70 @@ async def _begin_anew(turn: Turn, outside: Outside) -> None:
             why = str(error) or "no answer in time"
             log.warning("thread not deleted at the service", extra={"turn": turn.id, "why": why})
     await outside.conversations.forget(turn.message.key)
+
+
+async def _assistant(command: Command, outside: Outside) -> tuple[Part, ...]:
+    """The assistants to choose from; or, with a name, who answers from now on.
+
+    The conversation goes on in a thread of its own: an assistant's files and instructions are not for the next one.
+    """
+    profiles, asker, key = outside.profiles, command.reference, command.key
+    present = await present_assistant(key, outside)
+
+    def offer(text: str, choices: Sequence[Profile]) -> tuple[Part, ...]:
+        rows = tuple(
+            Choice(
+                name=each.name,
+                description=each.description,
+                says=f"{CommandName.ASSISTANT} {each.name}",
+                is_present=present is each,
+            )
+            for each in choices
+        )
+        return (ChoicePart(text=text, choices=rows),) if rows else (TextPart(text=text),)
+
+    if not command.argument:
+        others = [each for each in profiles.open_to(asker) if each is not present]
+        if not others:
+            name = (present or profiles.default).name
+            return (TextPart(text=_("{name} answers here. There is no other to choose.").format(name=name)),)
+        return offer(_("Who shall answer in this conversation?"), profiles.open_to(asker))
+    wanted = profiles.named(command.argument)
+    if wanted is None:
+        guesses = profiles.like(command.argument, asker)
+        if guesses:
+            sentence = _("There is no assistant called {name}. Did you mean this?")
+        else:
+            sentence, guesses = _("There is no assistant called {name}. These are the ones:"), profiles.open_to(asker)
+        return offer(sentence.format(name=" ".join(command.argument.split())[:_MAX_NAME]), guesses)
+    if not wanted.admits(asker):
+        return (TextPart(text=not_for_you(wanted.name)),)
+    has_past = bool(await outside.past.past(key))
+    if wanted is not present:
+        await outside.conversations.choose_assistant(key, wanted.name)
+    # After a crash all this may be done again, so the sentence is the same for the one who answers already.
+    sentence = _("{name} answers here now, and knows what we said last.") if has_past else _("{name} answers here now.")
+    text = sentence.format(name=wanted.name)
+    starters = tuple(Choice(name=each, description="", says=each) for each in wanted.questions)
+    return (ChoicePart(text=text, choices=starters),) if starters else (TextPart(text=text),)
+
+
+async def present_assistant(key: ConversationKey, outside: Outside) -> Profile | None:
+    """The assistant that answers in the conversation; None for one that was made and chosen on the chat page."""
+    chosen = await outside.conversations.chosen_assistant(key)
+    if chosen is not None:
+        return outside.profiles.named(chosen) or outside.profiles.default
+    begun_with = outside.begun_with(key)
+    return outside.profiles.default if begun_with is None else outside.profiles.named(begun_with)
+
+
+def not_for_you(name: str) -> str:
+    """What a person reads who may not use an assistant."""
+    sentence = _(
+        "{name} is not open to you. /assistant shows those that you can choose; if you need this one, please ask the "
+        "people who run this bot."
+    )
+    return sentence.format(name=name)
 
 
 async def _files(command: Command, outside: Outside) -> tuple[Part, ...]:

@@ -17,6 +17,9 @@ ActivityId = NewType("ActivityId", str)
 
 ThreadId = NewType("ThreadId", str)
 
+OWN_CHANNELS: Final = ("webchat", "terminal")
+"""Channels of this program's own: a message from outside never belongs to one."""
+
 MAX_TEXT_CHARS = 100_000
 """The longest message that is answered by more than a sentence about its length."""
 
@@ -95,11 +98,12 @@ class CommandName(StrEnum):
     NEW = "/new"
     STOP = "/stop"
     FILES = "/files"
+    ASSISTANT = "/assistant"
     USAGE = "/usage"
     FORGET = "/forget"
 
 
-_WITH_ARGUMENT: Final = frozenset({CommandName.FILES})
+_WITH_ARGUMENT: Final = frozenset({CommandName.FILES, CommandName.ASSISTANT})
 _OTHER_WORDS: Final = {  # without a slash, in German, in Dutch
     "help": CommandName.HELP,
     "/hilfe": CommandName.HELP,
@@ -110,6 +114,8 @@ _OTHER_WORDS: Final = {  # without a slash, in German, in Dutch
     "/stopp": CommandName.STOP,
     "/dateien": CommandName.FILES,
     "/bestanden": CommandName.FILES,
+    "/assistants": CommandName.ASSISTANT,
+    "/assistent": CommandName.ASSISTANT,
     "/verbrauch": CommandName.USAGE,
     "/verbruik": CommandName.USAGE,
     "/vergessen": CommandName.FORGET,

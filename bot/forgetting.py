@@ -88,6 +88,7 @@ async def forget_conversation(
     deleted = dict(zip(threads, await asyncio.gather(*map(delete, threads)), strict=True))
     deleted |= zip(others, await asyncio.gather(*map(delete, others)), strict=True)
     await conversations.forget(key)
+    await conversations.choose_assistant(key, None)
 
     def count(kind: BelongingKind) -> int:
         return sum(each.kind is kind and is_gone for each, is_gone in deleted.items())

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from bot.ports import Functions
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -67,6 +70,29 @@ def no_such_function(offered: Sequence[FunctionDefinition]) -> str:
     """The output of a call to a function that does not exist."""
     names = ", ".join(definition.name for definition in offered)
     return f"This function is not available. The functions on offer are: {names or 'none'}."
+
+
+class OnlyFunctions:
+    """Implements `bot.ports.Functions` with some of the operator's: the others do not exist for this assistant."""
+
+    def __init__(self, functions: Functions, names: Sequence[str]) -> None:
+        self._functions = functions
+        self._names = frozenset(names)
+
+    @property
+    def definitions(self) -> tuple[FunctionDefinition, ...]:
+        """Those of these names."""
+        return tuple(each for each in self._functions.definitions if each.name in self._names)
+
+    def may_repeat(self, name: str) -> bool:
+        """As the function says; true for one that is not among them."""
+        return name not in self._names or self._functions.may_repeat(name)
+
+    async def call(self, name: str, arguments: str, caller: Caller) -> str:
+        """Make the call, or say which functions there are."""
+        if name not in self._names:
+            return no_such_function(self.definitions)
+        return await self._functions.call(name, arguments, caller)
 
 
 class NoFunctions:

@@ -25,6 +25,7 @@ class PastTurn:
     answer: str
     given: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    assistant: str = ""  # the name of the one that answered, where one was chosen
 
     @property
     def asked(self) -> str:

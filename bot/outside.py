@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bot.conversation import ConversationKey
 from bot.delivery import SEND_PAUSES_S
 from bot.file_offer import FileOffers
 from bot.functions import NoFunctions
@@ -22,6 +23,7 @@ from bot.ports import (
     PastTurns,
     UsageReader,
 )
+from bot.profiles import ONLY_DEFAULT, Profiles
 from bot.reply import ReplyWriter
 
 
@@ -38,6 +40,8 @@ class Outside:
     writer: ReplyWriter
     functions: Functions = field(default_factory=NoFunctions)
     past: PastTurns = field(default_factory=NoPast)
+    profiles: Profiles = ONLY_DEFAULT
+    begun_with: Callable[[ConversationKey], str | None] = lambda _: None  # the assistant of a chat page's chat, by name
     links: LinkRules = NO_LINKS  # besides those to hosts that a person names
     offers: FileOffers | None = None  # None: files are links everywhere
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S

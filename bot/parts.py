@@ -115,7 +115,36 @@ class WelcomePart:
     starters: tuple[str, ...]
 
 
-Part = TextPart | PicturePart | FilesPart | SavedFilePart | ApologyPart | WelcomePart
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of several things to choose by a press; `says` is what the person says by it."""
+
+    name: str
+    description: str
+    says: str
+    is_present: bool = False  # the one that holds now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicePart:
+    """What there is to choose from, below a sentence."""
+
+    text: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def words(self) -> str:
+        """All of it as Markdown, where nothing can be pressed."""
+        rows = [f"- {_choice_line(choice)}" for choice in self.choices]
+        return "\n\n".join((self.text, "\n".join(rows))) if rows else self.text
+
+
+def _choice_line(choice: Choice) -> str:
+    name = f"**{choice.name}**" + (f" ({_('answers here')})" if choice.is_present else "")
+    return f"{name}: {choice.description}" if choice.description else name
+
+
+Part = TextPart | PicturePart | FilesPart | SavedFilePart | ApologyPart | WelcomePart | ChoicePart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

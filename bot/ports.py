@@ -301,19 +301,25 @@ class Pictures(Protocol):
 
 
 class Conversations(Protocol):
-    """Which thread a conversation has. Every method raises StorageError and nothing else."""
+    """Which thread and which assistant a conversation has. Every method raises StorageError and nothing else."""
 
     async def thread_of(self, key: ConversationKey) -> ThreadId | None:
         """The thread, if one was remembered for this backend."""
-        ...
 
     async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
         """From now on this conversation has this thread."""
-        ...
 
     async def forget(self, key: ConversationKey) -> None:
-        """From now on this conversation has no thread, and nothing is known of what was said in it."""
-        ...
+        """From now on this conversation has no thread, and nothing is known of what was said in it.
+
+        The assistant that was chosen stays.
+        """
+
+    async def chosen_assistant(self, key: ConversationKey) -> str | None:
+        """The name of the assistant that was chosen for this conversation; None if none was."""
+
+    async def choose_assistant(self, key: ConversationKey, name: str | None) -> None:
+        """From now on this conversation has this assistant, or none of its own, and no thread. What was said stays."""
 
 
 class PastTurns(Protocol):
@@ -321,11 +327,9 @@ class PastTurns(Protocol):
 
     async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
         """The latest turns, oldest first, whichever backend answered them; at most MAX_PAST_TURNS."""
-        ...
 
     async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
         """Keep what was said in the turn of this number; again changes nothing."""
-        ...
 
 
 class ThreadStates(Protocol):
@@ -333,11 +337,9 @@ class ThreadStates(Protocol):
 
     async def state_of(self, thread: ThreadId) -> str:
         """The text that was kept last; empty if there is none."""
-        ...
 
     async def keep_state(self, thread: ThreadId, state: str) -> None:
         """Keep this text as long as a conversation has the thread; dropped where no conversation has it."""
-        ...
 
 
 class Belongings(Protocol):
@@ -345,23 +347,18 @@ class Belongings(Protocol):
 
     async def add(self, key: ConversationKey, belonging: Belonging) -> None:
         """From now on the conversation has this too. Nothing happens if it has it already."""
-        ...
 
     async def of(self, key: ConversationKey) -> list[Belonging]:
         """All that the conversation has, in the order in which it came."""
-        ...
 
     async def remove(self, key: ConversationKey, belonging: Belonging) -> None:
         """The conversation no longer has this."""
-        ...
 
     async def forget_turns(self, key: ConversationKey) -> int:
         """Delete the records of the conversation's ended turns, and return how many there were."""
-        ...
 
     async def forget_feedback(self, key: ConversationKey) -> int:
         """Delete what people thought of answers in this conversation, and return how many opinions there were."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

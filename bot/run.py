@@ -37,6 +37,7 @@ class Ask:
     speaker: str | None = None  # the display name, where several people write in the conversation; else None
     user: str = ""  # the same text for the same person, without saying who it is: for fair shares
     files: tuple[UploadedFile, ...] = ()
+    assistant: str = ""  # the name of the one that was chosen to answer; empty where none was
     past: tuple[PastTurn, ...] = ()  # what was said before the thread was opened, oldest first; for its first question
 
 

@@ -27,6 +27,7 @@ STARTERS = (
 )
 """Questions to begin with."""
 HINT = N_("Hello! Ask me something, for example: *{example}*")
+HINT_ALONE = N_("Hello! Ask me something.")
 WELCOME = N_(
     "Hello! I compute, plot and work with data, and I show how. "
     "Ask me in plain words, or begin with one of these; /help tells more."
@@ -42,13 +43,15 @@ HELP = N_(
     "Files may come along, such as csv, Excel or pictures, where you can attach some.\n\n"
     "- **/new** starts afresh, without what was said before\n"
     "- **/stop** stops the answer I am working on\n"
+    "- **/assistant** shows who answers here, and lets you choose another\n"
     "- **/files** lists the plots and files of this conversation\n"
     "- **/usage** shows what you used, in questions and tokens\n"
     "- **/forget** deletes what is kept of this conversation\n"
     "- **/help** shows this"
 )
 COMMANDS_OFFERED = (CommandName.NEW, CommandName.FILES, CommandName.USAGE, CommandName.FORGET)
-"""Those that `/help` offers to press. `/stop` is of no use beside it: help is given when no answer is worked on."""
+"""Those that `/help` offers to press, beside `/assistant` where there are several.
+ `/stop` is of no use beside it: help is given when no answer is worked on."""
 PHASES = {
     RunPhase.QUEUED: N_("Waiting for the assistant"),
     RunPhase.WORKING: N_("Thinking"),

@@ -15,7 +15,7 @@ ANSWERED: Final = Outcome("answered")
 STOPPED: Final = Outcome("stopped")  # by the person
 DELETED: Final = Outcome("deleted")  # the person deleted the message before the turn started
 REJECTED: Final = Outcome("rejected")  # too many messages were waiting
-REFUSED: Final = Outcome("refused")  # the person is not served: ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS
+REFUSED: Final = Outcome("refused")  # the person is not served (ALLOWED_...), or not by the assistant that answers here
 WELCOMED: Final = Outcome("welcomed")  # the bot was added, and introduced itself
 LIMITED: Final = Outcome("limited")  # a limit of questions or tokens was reached
 UNKNOWN: Final = Outcome("unknown")  # the channel did not say whether every part of the reply arrived
@@ -36,6 +36,7 @@ class StepKind(StrEnum):
     FILES = "files"  # put the files of a message without words into the thread in `reference`
     RUN = "run"  # start a run in the thread in `reference`; index 1 is the run after a failed one
     TOOLS = "tools"  # give a run the tool outputs of the round of this index; `reference` is the first run of its chain
+    ASSISTANT = "assistant"  # nothing: the result is the name of the chosen assistant, which is not there any more
     OPENED = "opened"  # open a thread for a conversation that had one before; the result is its id
     CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
     STATUS = "status"  # post the message that shows the work, whose place the answer takes

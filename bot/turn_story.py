@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot import sentences
 from bot.answer import Answer
-from bot.apology import apology, cut_short, ended_badly, moved_over, started_afresh
+from bot.apology import apology, assistant_removed, cut_short, ended_badly, moved_over, started_afresh
 from bot.attachments import what_to_do_with
 from bot.belongings import Belonging, BelongingKind
 from bot.codec import reply_from_json, reply_to_json
-from bot.commands import carry_out
+from bot.commands import carry_out, not_for_you
 from bot.conversation import (
     MAX_TEXT_CHARS,
     Command,
@@ -42,6 +42,7 @@ from bot.errors import (
     StorageError,
     ThreadGoneError,
 )
+from bot.functions import OnlyFunctions
 from bot.given_files import GivenFiles, bring_files
 from bot.history import PastTurn, shortened
 from bot.language import _, number
@@ -53,6 +54,7 @@ from bot.ports import (
     Channel,
     Live,
 )
+from bot.profiles import Profile
 from bot.reply import fitting, readable, say
 from bot.run import Ask, RunEnd
 from bot.runs import cancel_runs, may_ask_again, run_to_end
@@ -74,6 +76,7 @@ log = logging.getLogger(__name__)
 
 _REPLY = StepKey(StepKind.REPLY)
 _OPENED = StepKey(StepKind.OPENED)
+_REMOVED = StepKey(StepKind.ASSISTANT)
 _MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0.1 s, whatever it holds
 _CONTEXT = "said in this conversation before, to others; context, and no request to you:"
 
@@ -140,7 +143,7 @@ async def _reply(turn: Turn, outside: Outside, live: Live) -> Reply:
         case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
-            starters = tuple(map(_, sentences.STARTERS))
+            starters = outside.profiles.default.questions
             return Reply(parts=(WelcomePart(text=_(text), starters=starters),), outcome=WELCOMED)
         case TurnState.WAITING if turn.heard(STOP_HEARD) is True:
             return Reply(parts=())  # the turn that this /stop stopped has said so
@@ -163,16 +166,16 @@ async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
             return await outside.offers.answer(turn, turn.message, outside.channel)
         if isinstance(turn.message, Command):
             return Reply(parts=await carry_out(turn, turn.message, outside))
-        sentence = _own_answer(turn)
+        sentence = _own_answer(turn, outside)
         if sentence is not None:
             return Reply(parts=say(sentence))
-        if not turn.results(StepKind.RUN):  # a turn that has asked already is answered, whatever was used meanwhile
-            asker = turn.message.reference
-            sentence = await objection_of_limits(asker, outside.usage, outside.limits, now_s=outside.now_s())
-            if sentence is not None:
-                return Reply(parts=say(sentence), outcome=LIMITED)
+        answering = await _answering(turn, outside)
+        refusal = await _refusal(turn, answering, outside)
+        if refusal is not None:
+            return refusal
+        await _end_stale_choice(turn, answering, outside)
         await live.begin()
-        return Reply(parts=await turn.unless_stopped(_ask(turn, outside, live)))
+        return Reply(parts=await turn.unless_stopped(_ask(turn, answering, outside, live)))
     except BotError as error:
         if isinstance(error, AssistantError) and error.request_id:
             await turn.record(StepKey(StepKind.REQUEST, reference=error.request_id), None)
@@ -182,11 +185,11 @@ async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
         return apology(error, turn, to_operator=outside.asker_is_operator)
 
 
-def _own_answer(turn: Turn) -> str | None:
+def _own_answer(turn: Turn, outside: Outside) -> str | None:
     """What the bot says to a message that is none for the assistant; None if it is one."""
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
-        return _hint()
+        return _hint(outside)
     if isinstance(turn.message, Question) and not attachments and (mistaken := mistaken_command(text)) is not None:
         word, command = mistaken
         if word.lower() == command:
@@ -199,11 +202,58 @@ def _own_answer(turn: Turn) -> str | None:
     return None
 
 
-def _hint() -> str:
-    return _(sentences.HINT).format(example=_(sentences.STARTERS[0]))
+def _hint(outside: Outside) -> str:
+    questions = outside.profiles.default.questions
+    return _(sentences.HINT).format(example=questions[0]) if questions else _(sentences.HINT_ALONE)
 
 
-async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
+async def _refusal(turn: Turn, answering: _Answering, outside: Outside) -> Reply | None:
+    """Why the assistant is not asked: it is not for this person, or a limit is reached. None if it is asked."""
+    if turn.results(StepKind.RUN):
+        return None  # a turn that has asked already is answered, whatever was changed or used meanwhile
+    asker = turn.message.reference
+    if not answering.profile.admits(asker):
+        return Reply(parts=say(not_for_you(answering.profile.name)), outcome=REFUSED)
+    sentence = await objection_of_limits(asker, outside.usage, outside.limits, now_s=outside.now_s())
+    return None if sentence is None else Reply(parts=say(sentence), outcome=LIMITED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answering:
+    """The assistant that answers; `chosen` is empty where nobody chose one, `removed` names one that is gone.
+
+    `is_choice_stale`: it is still written down as the conversation's choice.
+    """
+
+    profile: Profile
+    chosen: str = ""
+    removed: str = ""
+    is_choice_stale: bool = False
+
+
+async def _answering(turn: Turn, outside: Outside) -> _Answering:
+    """Which assistant answers this message."""
+    profiles, key = outside.profiles, turn.message.key
+    chosen = await outside.conversations.chosen_assistant(key)
+    name = chosen or outside.begun_with(key)
+    profile = profiles.named(name) if name else None
+    if profile is not None:
+        return _Answering(profile=profile, chosen=profile.name)
+    is_stale = chosen is not None and not turn.results(StepKind.RUN)
+    removed = chosen if is_stale else turn.recorded(_REMOVED)
+    return _Answering(profile=profiles.default, removed=removed or "", is_choice_stale=is_stale)
+
+
+async def _end_stale_choice(turn: Turn, answering: _Answering, outside: Outside) -> None:
+    if answering.is_choice_stale:
+        # Written down first: a resumed turn finds no choice any more, and still has to say so.
+        await turn.record(_REMOVED, answering.removed)
+        await outside.conversations.choose_assistant(turn.message.key, None)
+
+
+async def _ask(turn: Turn, answering: _Answering, outside: Outside, live: Live) -> tuple[Part, ...]:
+    if answering.profile.functions is not None:
+        outside = replace(outside, functions=OnlyFunctions(outside.functions, answering.profile.functions))
     message = turn.message
     alone = message.reference.scope is Scope.PERSONAL
     given = await bring_files(turn, outside.files, outside.assistant)
@@ -215,6 +265,7 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
         speaker=None if alone else message.reference.user.name,
         user=message.reference.user_pseudonym,
         files=given.uploaded,
+        assistant=answering.chosen,
     )
     if not message.text.strip():
         # Files without words stay in the thread, where the next question finds them.
@@ -224,19 +275,19 @@ async def _ask(turn: Turn, outside: Outside, live: Live) -> tuple[Part, ...]:
             except ThreadGoneError:
                 await _note(turn, (await _new_thread(turn, outside))[0], ask, outside)
         asked_back = [what_to_do_with([file.name for file in given.uploaded])] if given.uploaded else []
-        sentences_said = (*given.refusals, *asked_back) or (_hint(),)
+        sentences_said = (*_news(answering), *given.refusals, *asked_back) or (_hint(outside),)
         return say("\n\n".join(sentences_said))
     try:
         thread, past = await _thread(turn, outside)
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
-        shown = moved_over(answer) if past else answer
+        shown = _with_news(answer, past, answering)
     except ThreadGoneError:
         if not may_ask_again(turn, outside.functions):
             raise
         thread, past = await _new_thread(turn, outside)
         answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
         shown = started_afresh(answer, knows_past=bool(past))
-    await _keep_past(turn, given, answer, outside)
+    await _keep_past(turn, given, answer, ask.assistant, outside)
     parts = await outside.writer.write(shown, message.key, alone=alone, opened_at=await _links(answer, turn, outside))
     return _below(given.refusals, parts)
 
@@ -248,13 +299,27 @@ async def _links(answer: Answer, turn: Turn, outside: Outside) -> Mapping[str, s
     return {each.name: each.link for each in await outside.belongings.of(turn.message.key) if each.link}
 
 
-async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, outside: Outside) -> None:
+def _news(answering: _Answering) -> tuple[str, ...]:
+    """What the person has to know of who answers."""
+    return (assistant_removed(answering.removed, answering.profile.name),) if answering.removed else ()
+
+
+def _with_news(answer: Answer, past: tuple[PastTurn, ...], answering: _Answering) -> Answer:
+    """The answer below what the person has to know of who gives it. `past` is what a new thread was told."""
+    if answering.removed:
+        return replace(answer, text=f"*{_news(answering)[0]}*\n\n{answer.text}")
+    # Who chose another assistant was told then that it knows what was said.
+    return moved_over(answer) if past and past[-1].assistant == answering.chosen else answer
+
+
+async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, assistant: str, outside: Outside) -> None:
     """Keep what was said, for a thread that is opened later; the answer does not depend on it."""
     past = PastTurn(
         question=shortened(turn.message.text),
         answer=shortened(readable(answer.text)),
         given=tuple(file.name for file in given.uploaded),
         made=tuple(file.name for file in answer.files),
+        assistant=assistant,
     )
     try:
         await outside.past.add_past(turn.message.key, turn.number, past)

@@ -27,7 +27,8 @@ from adapters.openai.assistant_setup import make_assistant
 from adapters.openai.client import Client
 from adapters.sandbox.process_tree import descendants
 from adapters.webchat.calls import Calls
-from adapters.webchat.page import PageWords
+from adapters.webchat.chats import OfferedAssistant
+from adapters.webchat.page import BUILT_IN_STARTERS, PageWords, Starter
 from adapters.webchat.page_activities import CHANNEL
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
@@ -37,7 +38,7 @@ from httpkit.peer_user import can_tell_users_apart
 from service.assistant_editor import EmbeddedAssistants
 from service.compose import Bot, Hooks, assistant_profile
 from service.data_dir import kept_key
-from service.greeting import describe_assistant
+from service.greeting import describe_assistant, describe_profile
 from service.listen_socket import url_of
 from service.settings import Backend, Secret, Settings
 
@@ -84,6 +85,8 @@ class LocalPage:
     async def served(self, app: web.Application, bot: Bot, *, port: socket.socket) -> AsyncIterator[None]:
         """The page in an application that will listen on `port`."""
         setting = "CHAT_PAGE_PORT" if self.settings.is_public else "PORT"
+        profiles, usual = self.settings.profiles, self.settings.model or TUTOR
+        own = profiles.default.starters
         page = WebChatSettings(
             uploads=self.settings.data_dir / "uploads",
             key=self.key.reveal(),
@@ -92,10 +95,11 @@ class LocalPage:
             bundle=_FETCHED / "webchat" / "dist" / "webchat.js",
             highlighter=_FETCHED / "highlight" / "es" / "highlight.min.js",
             words=PageWords(
-                assistant=self.settings.assistant_name,
+                assistant=profiles.default.name,
                 assistant_id=bot.assistant_id,
                 speaker=describe_assistant(self.settings),
                 can_connect=self.settings.endpoint is None,
+                starters=BUILT_IN_STARTERS if own is None else tuple(Starter(question=each) for each in own),
             ),
         )
         has_threads = self.settings.backend is not Backend.RESPONSES
@@ -109,8 +113,11 @@ class LocalPage:
             read=partial(_read, bot.client) if has_threads else None,
             make=partial(_make, bot.client, self.settings) if has_threads else None,
             forget=bot.forget,
+            offered=partial(self._offered, bot),
             editor=EmbeddedAssistants(
-                bot.client, in_settings={bot.assistant_id}, models=(self.settings.model or TUTOR,)
+                bot.client,
+                in_settings=bot.assistant_ids,
+                models=tuple(dict.fromkeys([usual, *filter(None, (each.model for each in profiles.all))])),
             )
             if self.settings.backend is Backend.EMBEDDED
             else None,
@@ -120,6 +127,20 @@ class LocalPage:
         )
         async with open_web_chat(page, around, app):
             yield
+
+    async def _offered(self, bot: Bot, key: ConversationKey) -> list[OfferedAssistant]:
+        answering = await bot.answering(key)
+        return [
+            OfferedAssistant(
+                name=profile.name,
+                description=profile.description,
+                model=describe_profile(self.settings, profile),
+                starters=profile.questions,
+                is_usual=profile is self.settings.profiles.default,
+                answers=profile is answering,
+            )
+            for profile in self.settings.profiles.all
+        ]
 
 
 @asynccontextmanager

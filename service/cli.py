@@ -332,7 +332,6 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
 
     Its texts come from the settings TEAMS_...; it is validated against Microsoft's schemas.
     """
-    from bot.sentences import STARTERS
     from service.manifest import AppFacts, ManifestError, Stage, write_package
 
     settings = _settings(env_file)
@@ -358,7 +357,7 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
         privacy_url=app.privacy_url or "",
         terms_url=app.terms_url or "",
         public_url=settings.public_url,
-        starters=STARTERS,
+        starters=settings.profiles.default.questions,
         reads_all=settings.max_context > 0,
         reads_files=settings.teams is not None and settings.teams.reads_shared_files,
     )

@@ -22,13 +22,13 @@ from adapters.embedded.assistants_server import AssistantsServer, open_server
 from adapters.embedded.models.chat_completions import ChatCompletions
 from adapters.embedded.models.chat_errors import SettingNames
 from adapters.embedded.models.endpoint_check import find_endpoint_fault
-from adapters.embedded.models.port import Model
+from adapters.embedded.models.port import Model, NamedModels
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.embedded.models.tutor_model import TutorModel
 from adapters.embedded.object_store import StoreError, StoreInUseError
 from adapters.functions.function_folder import FunctionFolder
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant, tools_with
-from adapters.openai.assistants import AssistantsBackend, nobody
+from adapters.openai.assistants import AssistantsBackend, ServedAssistant, nobody
 from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.responses_backend import ResponsesBackend
@@ -36,12 +36,13 @@ from adapters.sandbox.code_result import CodeSandbox
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind
 from adapters.teams.authentication import Authentication
+from bot.commands import present_assistant
 from bot.conversation import ConversationKey
 from bot.engine import Engine, everybody
 from bot.errors import StorageError, StorageInUseError
 from bot.file_offer import FileOffers
 from bot.forgetting import RecordedFiles, forget_conversation
-from bot.functions import FunctionDefinition, NoFunctions
+from bot.functions import NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
 from bot.outside import Outside
@@ -57,13 +58,21 @@ from bot.ports import (
     TurnsOfConversation,
     UsageReader,
 )
+from bot.profiles import Profile
 from bot.reply import ReplyWriter
 from bot.runs import cancel_runs
 from bot.turn_story import give_up, run_turn
 from service.code_sandbox import open_sandbox
 from service.data_dir import kept_key
 from service.file_storage import FileStorage, open_file_storage
-from service.hosted_assistants import open_service_endpoint, responses_backend, shutdown_watched
+from service.hosted_assistants import (
+    instructions_of,
+    offered,
+    open_service_endpoint,
+    responses_backend,
+    shutdown_watched,
+    upload_knowledge,
+)
 from service.listen_socket import LOOPBACK
 from service.settings import (
     AzureEndpoint,
@@ -141,6 +150,8 @@ class Bot:
     storage: FileStorage
     client: Client
     assistant_id: str
+    answering: Callable[[ConversationKey], Awaitable[Profile | None]]  # None: one that was made on the chat page
+    assistant_ids: frozenset[str]  # of all that the operator describes, where the service knows them by ids
     stores: TurnStores
     session: aiohttp.ClientSession
     sandbox: CodeSandbox
@@ -172,6 +183,8 @@ async def open_bot(
             channel=teams.channel,
             conversations=stores.conversations,
             past=stores.conversations,
+            profiles=settings.profiles,
+            begun_with=begun_with(assistant, hooks),
             belongings=stores.belongings,
             files=teams.incoming,
             writer=ReplyWriter(assistant=assistant, files=files, pictures=pictures, extras=settings.extras),
@@ -218,6 +231,8 @@ async def open_bot(
             storage=storage,
             client=client,
             assistant_id=assistant.assistant_id,
+            answering=partial(present_assistant, outside=outside),
+            assistant_ids=frozenset() if isinstance(assistant, ResponsesBackend) else assistant.named_ids,
             stores=stores,
             session=teams.session,
             sandbox=sandbox,
@@ -240,7 +255,7 @@ async def open_assistants_server(
     settings: Settings, sandbox: CodeSandbox, key: Secret, *, port: int = 0, hooks: Hooks | None = None
 ) -> AsyncIterator[AssistantsServer]:
     """The embedded Assistants server on loopback, with the model that the settings name. Raises StorageError."""
-    model = (hooks or Hooks()).wrap_model(_model(settings))
+    model = (hooks or Hooks()).wrap_model(_models(settings))
     try:
         server = await open_server(
             data_dir=settings.data_dir / "assistants",
@@ -263,7 +278,15 @@ async def open_assistants_server(
         await model.close()
 
 
-def _model(settings: Settings) -> Model:
+def _models(settings: Settings) -> Model:
+    """The model that the settings name, and those that assistants name."""
+    usual = _model(settings, settings.model or "")
+    names = {profile.model for profile in settings.profiles.all} - {None, settings.model}
+    named = {name: TutorModel() if name == TUTOR else _model(settings, name) for name in names if name}
+    return NamedModels(usual, named) if named else usual
+
+
+def _model(settings: Settings, model: str) -> Model:
     match settings.endpoint:
         case None:
             return TutorModel()
@@ -271,7 +294,7 @@ def _model(settings: Settings) -> Model:
             return ChatCompletions(
                 base_url=url,
                 api_key=key.reveal() if key else "none",
-                model=settings.model or "",
+                model=model,
                 settings=SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL"),
             )
         case AzureEndpoint(url=url, api_key=key, api_version=version):
@@ -279,7 +302,7 @@ def _model(settings: Settings) -> Model:
                 endpoint=url,
                 api_key=key.reveal() if key else "none",
                 api_version=version,
-                model=settings.model or "",
+                model=model,
                 settings=SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL"),
             )
         case FoundryEndpoint():
@@ -322,24 +345,37 @@ async def open_client(settings: Settings, sandbox: CodeSandbox, hooks: Hooks) ->
 async def find_assistant(
     client: Client, settings: Settings, states: ThreadStates, functions: Functions, hooks: Hooks | None = None
 ) -> AssistantsBackend | ResponsesBackend:
-    """The assistant that the settings name, which is created if there is none. Raises AssistantError."""
+    """The assistants that the operator describes, which are made if they are not there.
+
+    Raises AssistantError, FunctionsError, StorageError.
+    """
     if settings.backend is Backend.RESPONSES:
-        return responses_backend(settings, client, states, functions.definitions)
-    tools: list[object] = []
-    if settings.assistant_id is None:
-        profile = assistant_profile(
-            settings, settings.assistant_name, settings.assistant_instructions, functions.definitions
+        return await responses_backend(settings, client, states, functions.definitions)
+    knowledge = await upload_knowledge(settings, client)
+    named: dict[str, ServedAssistant] = {}
+    for profile in settings.profiles.all:
+        may_call = offered(profile, functions.definitions)
+        if profile.service_id is not None:
+            tools = await tools_with(client, profile.service_id, may_call) if may_call else []
+            named[profile.name] = ServedAssistant(id=profile.service_id, tools=tuple(tools))
+            continue
+        wanted = AssistantProfile(
+            name=profile.name,
+            instructions=instructions_of(profile),
+            model=profile.model or settings.model or TUTOR,
+            functions=may_call,
+            runs_code=profile.runs_code,
+            files=tuple(knowledge[path] for path in profile.files),
         )
-        assistant_id = await ensure_assistant(client, profile)
+        assistant_id = await ensure_assistant(client, wanted)
         # With each run too: assistants that were made on the chat page have the functions of that day.
-        tools = [*profile.tools] if functions.definitions else []
-    else:
-        assistant_id = settings.assistant_id
-        tools = await tools_with(client, assistant_id, functions.definitions) if functions.definitions else []
+        named[profile.name] = ServedAssistant(id=assistant_id, tools=tuple(wanted.tools) if may_call else ())
+    usual = named[settings.profiles.default.name]
     return AssistantsBackend(
-        assistant_id=assistant_id,
+        assistant_id=usual.id,
         client=client,
-        tools=tools,
+        named=named,
+        tools=usual.tools,
         chosen=(hooks or Hooks()).assistant_of,
         uploads_kept_s=UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
         tells_users=settings.backend is Backend.EMBEDDED,
@@ -347,11 +383,18 @@ async def find_assistant(
     )
 
 
-def assistant_profile(
-    settings: Settings, name: str, instructions: str, functions: tuple[FunctionDefinition, ...] = ()
-) -> AssistantProfile:
+def assistant_profile(settings: Settings, name: str, instructions: str) -> AssistantProfile:
     """What an assistant with the model of this service is created from."""
-    return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR, functions=functions)
+    return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
+
+
+def begun_with(
+    assistant: AssistantsBackend | ResponsesBackend, hooks: Hooks
+) -> Callable[[ConversationKey], str | None]:
+    """The assistant that a chat of the chat page was begun with, by its name; an id where it was made there."""
+    if isinstance(assistant, ResponsesBackend):
+        return nobody
+    return lambda key: assistant.name_of(hooks.assistant_of(key))
 
 
 @asynccontextmanager

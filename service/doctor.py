@@ -240,6 +240,8 @@ def _check_settings(environ: Mapping[str, str], env_file: Path) -> Finding:
     said = {0: "nothing is set, so the defaults hold", 1: "1 setting, valid"}.get(count, f"{count} settings, all valid")
     if report.warnings:
         return Finding.warned(report.warnings[0], "Put both into the same place, or remove the line of the address.")
+    if report.profiles is not None:
+        said = f"{said}; {len(report.profiles.all)} assistants in {Path(report.profiles_file).name}"
     if report.ignored:
         said = f"{said}; not settings of this program: {', '.join(report.ignored)}"
     return Finding.passed(said)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.profiles import Profile
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
+from service.settings.assistants_file import BUILT_IN_TUTOR
 from service.settings.secret import Secret
 
 _CONNECT = """\
@@ -61,15 +63,21 @@ def assistants_greeting(settings: Settings, started: Started, *, on_terminal: bo
 
 
 def describe_assistant(settings: Settings) -> str:
-    """The model or assistant that answers, in words."""
+    """The model or assistant that answers where no other was chosen, in words."""
+    return describe_profile(settings, settings.profiles.default)
+
+
+def describe_profile(settings: Settings, profile: Profile) -> str:
+    """The model or assistant of the service behind one of the assistants."""
     if settings.backend is Backend.ASSISTANTS:
-        assistant = settings.assistant_id or f'"{settings.assistant_name}"'
+        assistant = profile.service_id or f'"{profile.name}"'
         return f"assistant {assistant} at {_address(settings)}"
-    if isinstance(settings.endpoint, FoundryEndpoint) and settings.endpoint.agent:
-        return f"agent {settings.endpoint.agent} at {_address(settings)}"
-    if settings.model is None:
+    if profile.agent is not None:
+        return f"agent {profile.agent} at {_address(settings)}"
+    model = profile.model or settings.model
+    if model in {None, BUILT_IN_TUTOR}:
         return "the built-in tutor: mathematics only, no language model, no account"
-    return f"{settings.model} at {_address(settings)}"
+    return f"{model} at {_address(settings)}"
 
 
 def _api_key(settings: Settings, started: Started, *, on_terminal: bool) -> str:
@@ -83,6 +91,11 @@ def _api_key(settings: Settings, started: Started, *, on_terminal: bool) -> str:
 def _common(settings: Settings, started: Started, *, data: str) -> tuple[str, ...]:
     return (
         f"  Assistant          {describe_assistant(settings)}",
+        *(
+            [f"                     one of {len(settings.profiles.all)}: people choose by /assistant"]
+            if settings.profiles.are_several
+            else []
+        ),
         *([f"                     WARNING: {started.model_fault}"] if started.model_fault else []),
         f"  Sandbox            {_sandbox(settings, started)}",
         f"  Data directory     {data}",

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import logging
 import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from azure.core.exceptions import AzureError
 
+from adapters.openai.assistant_setup import upload_once
 from adapters.openai.client import Client, Endpoint, TokenSource, path_to
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.response_objects import Assistance, FileRules
 from adapters.openai.responses.responses_backend import ResponsesBackend
 from adapters.openai.service_errors import refused
-from bot.errors import AssistantError, AssistantUnavailableError, Refusal
+from bot.errors import AssistantError, AssistantUnavailableError, FunctionsError, Refusal
 from bot.functions import FunctionDefinition
 from bot.ports import ThreadStates
+from bot.profiles import Profile
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
+from service.settings.assistants_file import CODE_INTERPRETER
 
 log = logging.getLogger(__name__)
 
@@ -56,35 +61,85 @@ async def open_service_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
             raise AssertionError("the settings demand an address for this backend")
 
 
-def responses_backend(
+async def responses_backend(
     settings: Settings, client: Client, states: ThreadStates, functions: tuple[FunctionDefinition, ...]
 ) -> ResponsesBackend:
-    """The assistant of the `responses` backend, as the settings describe it."""
-    agent = settings.endpoint.agent if isinstance(settings.endpoint, FoundryEndpoint) else None
+    """The assistants of the `responses` backend, as the operator describes them.
+
+    Raises AssistantError, FunctionsError, StorageError.
+    """
     is_openai = isinstance(settings.endpoint, OpenAIEndpoint)
+    rules = FileRules() if is_openai else FileRules(purpose="assistants", pictures_inline=True)
+    knowledge = await upload_knowledge(settings, client, purpose=rules.purpose)
+    named = {
+        profile.name: Assistance(
+            model=profile.model or settings.model,
+            instructions=instructions_of(profile),
+            agent=profile.agent,
+            functions=offered(profile, functions),
+            runs_code=profile.runs_code,
+            knowledge=tuple(knowledge[path] for path in profile.files),
+        )
+        for profile in settings.profiles.all
+    }
     return ResponsesBackend(
-        assistance=Assistance(
-            model=settings.model, instructions=settings.assistant_instructions, agent=agent, functions=functions
-        ),
+        assistance=named[settings.profiles.default.name],
+        named=named,
         client=client,
         states=states,
-        files=FileRules() if is_openai else FileRules(purpose="assistants", pictures_inline=True),
+        files=rules,
         pace=PollingPace(first_s=0.5, max_s=3.0, deadline_s=settings.run_deadline_s),
     )
+
+
+async def upload_knowledge(settings: Settings, client: Client, *, purpose: str = "assistants") -> dict[Path, str]:
+    """The files of all assistants, by their ids at the service. Raises AssistantError, StorageError."""
+    files = [path for profile in settings.profiles.all for path in profile.files]
+    # Of each backend: an id of one service says nothing at another.
+    memory = settings.data_dir / f"knowledge-{settings.backend}.json"
+    return await upload_once(client, files, memory, purpose=purpose) if files or memory.exists() else {}
+
+
+def offered(profile: Profile, functions: tuple[FunctionDefinition, ...]) -> tuple[FunctionDefinition, ...]:
+    """The functions that an assistant may call. Raises FunctionsError for one that does not exist."""
+    if profile.functions is None:
+        return functions
+    known = {function.name: function for function in functions}
+    for name in profile.functions:
+        if name not in known:
+            close = difflib.get_close_matches(name, [CODE_INTERPRETER, *known], n=1)
+            guess = f' Did you mean "{close[0]}"?' if close else ""
+            raise FunctionsError(
+                f'the assistant {profile.name} has the tool "{name}", which is no function of FUNCTIONS_DIR.{guess}'
+            )
+    return tuple(known[name] for name in profile.functions)
+
+
+def instructions_of(profile: Profile) -> str:
+    """What an assistant is told to do, and which files it has."""
+    if not profile.files:
+        return profile.instructions
+    names = ", ".join(path.name for path in profile.files)
+    return f"{profile.instructions}\n\nThese files are yours; code finds them in /mnt/data: {names}"
 
 
 @asynccontextmanager
 async def shutdown_watched(settings: Settings, client: Client) -> AsyncIterator[None]:
     """Log once a week, from the start on, if the service says that the model will be switched off soon."""
-    if settings.backend is not Backend.RESPONSES or settings.model is None:
-        yield
-        return
-    watching = asyncio.create_task(_watch_shutdown(client, settings.model), name="shutdown date of the model")
+    models = {profile.model or settings.model for profile in settings.profiles.all if profile.agent is None}
+    if settings.backend is not Backend.RESPONSES:
+        models = set()
+    watching = [
+        asyncio.create_task(_watch_shutdown(client, model), name="shutdown date of a model")
+        for model in models
+        if model
+    ]
     try:
         yield
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
 
 
 async def _watch_shutdown(client: Client, model: str) -> None:

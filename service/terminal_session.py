@@ -26,7 +26,17 @@ from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.forgetting import RecordedFiles
 from bot.outside import Outside
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, StoredFile, TextPart, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    ChoicePart,
+    FilesPart,
+    Part,
+    PicturePart,
+    SavedFilePart,
+    StoredFile,
+    TextPart,
+    WelcomePart,
+)
 from bot.reply import ReplyWriter
 from bot.turn import Turn
 from bot.turn_record import Outcome
@@ -67,7 +77,7 @@ class CollectedReply:
         match part:
             case TextPart() | WelcomePart():
                 self.text = f"{self.text}\n\n{part.text}".strip()
-            case ApologyPart():
+            case ApologyPart() | ChoicePart():
                 self.text = f"{self.text}\n\n{part.words}".strip()
             case PicturePart():
                 self.pictures.append(part)
@@ -152,6 +162,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             channel=channel,
             conversations=conversations,
             past=conversations,
+            profiles=settings.profiles,
             belongings=belongings,
             files=GivenPaths(),
             usage=SqliteTimelines(database),

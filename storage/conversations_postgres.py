@@ -1,4 +1,4 @@
-"""Which thread a conversation has, in the same PostgreSQL database as the turns, and through the same session.
+"""Which thread and assistant a conversation has, in the PostgreSQL database of the turns and through the same session.
 
 So a process that lost its session cannot put an old thread over a new one.
 """
@@ -25,6 +25,16 @@ WHERE threads.thread = new.thread AND backend = $1"""
 _FORGET = """
 WITH gone AS (DELETE FROM past_turns WHERE conversation = ANY ($1::text[]))
 DELETE FROM threads WHERE conversation = ANY ($1::text[])"""
+_READ_CHOICE = "SELECT conversation, assistant FROM choices WHERE conversation = ANY ($1::text[])"
+_WRITE_CHOICE = """
+WITH thread AS (DELETE FROM threads WHERE conversation = ANY ($1::text[])),
+gone AS (
+    DELETE FROM choices USING unnest($1::text[], $2::text[]) AS new (conversation, assistant)
+    WHERE choices.conversation = new.conversation AND new.assistant IS NULL
+)
+INSERT INTO choices (conversation, assistant)
+SELECT * FROM unnest($1::text[], $2::text[]) AS new (conversation, assistant) WHERE new.assistant IS NOT NULL
+ON CONFLICT (conversation) DO UPDATE SET assistant = excluded.assistant"""
 _PAST = """
 SELECT conversation, said FROM past_turns
 WHERE conversation = ANY ($1::text[]) AND at > now() - make_interval(secs => $2) ORDER BY number"""
@@ -62,6 +72,14 @@ class PostgresConversations:
     async def forget(self, key: ConversationKey) -> None:
         """Take all threads from this conversation, those of other backends too, and what was said."""
         await self._session.send(self._forget, str(key))
+
+    async def chosen_assistant(self, key: ConversationKey) -> str | None:
+        """The name that was chosen last, by any process."""
+        return await self._session.send(self._read_choice, str(key))
+
+    async def choose_assistant(self, key: ConversationKey, name: str | None) -> None:
+        """Replace the name, and take all threads from this conversation; what was said stays."""
+        await self._session.send(self._write_choice, (str(key), name))
 
     async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
         """What was said last, of the last days."""
@@ -102,6 +120,16 @@ class PostgresConversations:
     async def _forget(self, connection: Connection, conversations: Sequence[str]) -> list[None]:
         await connection.fetch(_FORGET, list(conversations))
         return [None] * len(conversations)
+
+    async def _read_choice(self, connection: Connection, conversations: Sequence[str]) -> list[str | None]:
+        rows = await connection.fetch(_READ_CHOICE, list(conversations))
+        chosen = {row["conversation"]: str(row["assistant"]) for row in rows}
+        return [chosen.get(conversation) for conversation in conversations]
+
+    async def _write_choice(self, connection: Connection, pairs: Sequence[tuple[str, str | None]]) -> list[None]:
+        latest = dict(pairs)  # one row is written once in a statement
+        await connection.fetch(_WRITE_CHOICE, list(latest), list(latest.values()))
+        return [None] * len(pairs)
 
     async def _past(self, connection: Connection, conversations: Sequence[str]) -> list[tuple[PastTurn, ...]]:
         rows = await connection.fetch(_PAST, list(conversations), float(KEPT_S))

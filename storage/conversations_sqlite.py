@@ -1,4 +1,4 @@
-"""Which thread a conversation has, and what its backend keeps with it, in the same SQLite file as the turns."""
+"""Which thread and assistant a conversation has, what its backend keeps with it, in the SQLite file of the turns."""
 
 from __future__ import annotations
 
@@ -49,6 +49,26 @@ class SqliteConversations:
             db.execute("DELETE FROM past_turns WHERE conversation = ?", (str(key),))
 
         await self._file.run(delete)
+
+    async def chosen_assistant(self, key: ConversationKey) -> str | None:
+        """The name that was chosen last."""
+
+        def read(db: sqlite3.Connection) -> str | None:
+            row = db.execute("SELECT assistant FROM choices WHERE conversation = ?", (str(key),)).fetchone()
+            return str(row[0]) if row else None
+
+        return await self._file.run(read)
+
+    async def choose_assistant(self, key: ConversationKey, name: str | None) -> None:
+        """Replace the name, and take all threads from this conversation; what was said stays."""
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM choices WHERE conversation = ?", (str(key),))
+            if name is not None:
+                db.execute("INSERT INTO choices VALUES (?, ?)", (str(key), name))
+            db.execute("DELETE FROM threads WHERE conversation = ?", (str(key),))
+
+        await self._file.run(write)
 
     async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
         """What was said last, of the last days."""

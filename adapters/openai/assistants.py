@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -87,6 +87,14 @@ def nobody(_: ConversationKey) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedAssistant:
+    """An assistant of the service, and what its runs are offered instead of its own tools, if anything."""
+
+    id: str
+    tools: tuple[object, ...] = ()
+
+
 class AssistantsBackend(Assistant):
     """The assistants of one service. One of them answers where no other was chosen."""
 
@@ -95,6 +103,7 @@ class AssistantsBackend(Assistant):
         *,
         assistant_id: str,
         client: Client,
+        named: Mapping[str, ServedAssistant] | None = None,
         chosen: Chosen = nobody,
         tools: Sequence[object] = (),
         uploads_kept_s: int | None = None,
@@ -106,7 +115,9 @@ class AssistantsBackend(Assistant):
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`tools`: what every run is offered instead of its assistant's own tools; those where it is empty.
+        """`named`: the assistants that a question may name. `chosen`: the one that answers where it names none.
+
+        `tools`: what every other run is offered instead of its assistant's own tools; those where it is empty.
 
         `uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
 
@@ -117,8 +128,9 @@ class AssistantsBackend(Assistant):
         for `max_silence_s` is given up, and its run is polled.
         """
         self.assistant_id = assistant_id
+        self._named = named or {}
         self._chosen = chosen
-        self._tools = {"tools": list(tools)} if tools else {}
+        self._tools = tuple(tools)
         self._tells_users = tells_users
         self._client = client
         kept = {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(uploads_kept_s)}
@@ -129,6 +141,16 @@ class AssistantsBackend(Assistant):
         self._streams = StreamShelf(wanted=streaming, clock=clock)
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
+
+    @property
+    def named_ids(self) -> frozenset[str]:
+        """The ids at the service of all assistants that a question may name."""
+        return frozenset(served.id for served in self._named.values())
+
+    def name_of(self, assistant_id: str | None) -> str | None:
+        """The name by which a question asks for this assistant of the service; the id itself where there is none."""
+        names = {served.id: name for name, served in self._named.items()}
+        return None if assistant_id is None else names.get(assistant_id, assistant_id)
 
     async def close(self) -> None:
         """Close the streams of runs that nobody follows."""
@@ -172,15 +194,17 @@ class AssistantsBackend(Assistant):
         return await self._retrier.call(partial(self._start_once, thread, ask, name), retry_on=ThreadBusyError)
 
     async def _start_once(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
+        named = self._named.get(ask.assistant)
+        tools = named.tools if named else self._tools
         body = {
-            "assistant_id": self._chosen(ask.conversation) or self.assistant_id,
+            "assistant_id": named.id if named else self._chosen(ask.conversation) or self.assistant_id,
             "additional_messages": [*past_bodies(ask), message_body(ask)],
             "metadata": {
                 _NAME: name,
                 _CHANNEL: ask.conversation.channel,
                 **({_USER: ask.user} if self._tells_users else {}),
             },
-            **self._tools,
+            **({"tools": list(tools)} if tools else {}),
         }
         find = partial(self._run_named, thread, name)
         make = partial(self._client.make, path_to("threads", thread, "runs"), body, find=find)

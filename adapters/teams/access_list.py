@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from bot.conversation import ConversationReference
+from bot.conversation import OWN_CHANNELS, ConversationReference
 from httpkit.json_body import Json
-
-OWN_CHANNELS: Final = ("webchat", "terminal")
-"""Channels of this program's own: a message from outside never belongs to one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

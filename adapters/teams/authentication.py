@@ -13,10 +13,11 @@ from typing import Final, Protocol
 from aiohttp import hdrs, web
 from typing_extensions import override
 
-from adapters.teams.access_list import OWN_CHANNELS, AccessList
+from adapters.teams.access_list import AccessList
 from adapters.teams.signing_keys import KeysUnavailableError
 from adapters.teams.token_verifier import TokenRefusedError, TokenVerifier, VerifiedToken
 from adapters.teams.trusted_services import TrustedServices
+from bot.conversation import OWN_CHANNELS
 from httpkit.http_errors import RequestRefusedError
 from httpkit.json_body import Json
 from httpkit.loopback import is_loopback_url

@@ -17,13 +17,14 @@ from adapters.teams.live import PAGE_TIMING, LiveTiming, TeamsLive
 from adapters.teams.markdown.pieces import teams_markdown
 from adapters.teams.mentions import mention_of
 from adapters.teams.place import Place
-from bot.cards import MAX_LINKS, apology_card, files_card, picture_card, welcome_card
+from bot.cards import MAX_LINKS, apology_card, choice_card, files_card, picture_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError
 from bot.language import _
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import (
     ApologyPart,
+    ChoicePart,
     FilesPart,
     Marks,
     Part,
@@ -152,6 +153,8 @@ class TeamsChannel(Channel):
             case ApologyPart():
                 mention = mention_of(to.user) if part.to_asker else None
                 return _card(apology_card(part, mention), summary=part.words)
+            case ChoicePart():
+                return _card(choice_card(part), summary=part.text)
             case WelcomePart():
                 return _card(welcome_card(part), summary=part.text.partition("\n\n")[0])
 

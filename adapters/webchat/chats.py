@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from aiohttp import web
@@ -23,6 +23,22 @@ _MAX_TITLE: Final = 100  # characters
 Forget = Callable[[ConversationKey], Awaitable[None]]
 """Ends the bot's work on a conversation, and deletes all that it has. Raises StorageError."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedAssistant:
+    """An assistant that `/assistant` offers in a chat; `model` is what answers, in words."""
+
+    name: str
+    description: str
+    model: str
+    starters: Sequence[str]
+    is_usual: bool
+    answers: bool  # in this chat, now
+
+
+Offered = Callable[[ConversationKey], Awaitable[Sequence[OfferedAssistant]]]
+"""The assistants of a chat, in the operator's order. Raises StorageError."""
+
 _ASSISTANT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
@@ -37,12 +53,14 @@ class ChatRoutes:
         tokens: Tokens,
         forget: Forget,
         usual_assistant: str,
+        offered: Offered,
     ) -> None:
         self._transcripts = transcripts
         self._uploads = uploads
         self._tokens = tokens
         self._forget = forget
         self._usual_assistant = usual_assistant
+        self._offered = offered
 
     def add_routes(self, app: web.Application) -> None:
         """Serve below `/chat`."""
@@ -79,6 +97,7 @@ class ChatRoutes:
             "empty": not said,
             "assistant": self._transcripts.assistant_of(conversation) or self._usual_assistant,
             "usual": self._usual_assistant,
+            "assistants": [asdict(each) for each in await self._offered(conversation_key(conversation))],
         }
         return web.json_response(opened, headers=ALWAYS)
 

@@ -16,7 +16,7 @@ from adapters.webchat import direct_line, page_connector
 from adapters.webchat.assistant_editing import AssistantEditor, AssistantRoutes
 from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
-from adapters.webchat.chats import ChatRoutes, Forget
+from adapters.webchat.chats import ChatRoutes, Forget, Offered
 from adapters.webchat.message_tools import MessageTools
 from adapters.webchat.page import ChatPage, PageWords
 from adapters.webchat.page_access import KEYS
@@ -76,6 +76,7 @@ class Surroundings:
     read: Read | None
     make: Make | None
     forget: Forget
+    offered: Offered
     editor: AssistantEditor | None = None
     restart: Callable[[], None] | None = None
 
@@ -121,6 +122,7 @@ def _parts(
             uploads=uploads,
             tokens=tokens,
             forget=around.forget,
+            offered=around.offered,
             usual_assistant=settings.words.assistant_id,
         ),
         direct_line.DirectLine(

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
+from bot.profiles import Profile, Profiles
+from service.settings.assistants_file import CODE_INTERPRETER, file_of, read_profiles
 from service.settings.rules import check_together, warnings_together
 from service.settings.sources import Mistake, Reading, read_settings
 from service.settings.table import SECTIONS, Setting
@@ -35,6 +37,8 @@ class Report:
     mistakes: tuple[Mistake, ...]
     ignored: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    profiles: Profiles | None = None  # all assistants, where a file describes them
+    profiles_file: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str], env_file: Path) -> Report:
@@ -48,7 +52,18 @@ class Report:
             for setting in settings
         )
         warnings = tuple(warnings_together(reading))
-        return cls(rows=rows, mistakes=mistakes, ignored=reading.ignored, warnings=warnings)
+        profiles, file = None, None
+        if not mistakes:  # what is wrong with assistants depends on the settings
+            file = file_of(reading, env_file)
+            profiles, mistakes = read_profiles(reading, env_file)
+        return cls(
+            rows=rows,
+            mistakes=mistakes,
+            ignored=reading.ignored,
+            warnings=warnings,
+            profiles=profiles if file and not mistakes else None,
+            profiles_file=str(file or ""),
+        )
 
     def as_text(self) -> str:
         """A list to read, in sections."""
@@ -56,10 +71,35 @@ class Report:
         lines: list[str] = []
         for section, rows in groupby(self.rows, key=lambda row: row.section):
             lines += ["", section, *(f"  {row.name:{width}}  {_shown(row)}" for row in rows)]
+        if self.profiles is not None:
+            lines += [
+                "",
+                f"Assistants ({self.profiles_file})",
+                *(f"  {row}" for row in map(self._described, self.profiles.all)),
+            ]
         if self.ignored:
             lines += ["", f"In the file, but not settings of this program: {', '.join(self.ignored)}"]
         lines += ["", *(f"Look at this: {warning}" for warning in self.warnings)] if self.warnings else []
         return "\n".join(lines[1:])
+
+    def _described(self, profile: Profile) -> str:
+        facts = [f"{key} {value}" for key, value in self._facts(profile).items() if value]
+        return f"{profile.name}: {'; '.join(facts)}"
+
+    def _facts(self, profile: Profile) -> dict[str, str]:
+        """What tells one assistant from another, in words."""
+        tools = [CODE_INTERPRETER] if profile.runs_code else []
+        tools += ["all functions"] if profile.functions is None else profile.functions
+        limits = (("users", profile.users), ("tenants", profile.tenants))
+        return {
+            "id": profile.service_id or "",
+            "agent": profile.agent or "",
+            "model": "" if profile.service_id or profile.agent else profile.model or "as MODEL says",
+            "tools": "" if profile.service_id or profile.agent else ", ".join(tools) or "none",
+            "files": ", ".join(path.name for path in profile.files),
+            "for": ", ".join(f"{len(ids)} {kind}" for kind, ids in limits if ids is not None) or "everybody",
+            "default": "yes" if self.profiles and profile is self.profiles.default else "",
+        }
 
     def as_data(self) -> dict[str, object]:
         """The report as JSON."""
@@ -68,6 +108,10 @@ class Report:
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "ignored": list(self.ignored),
             "warnings": list(self.warnings),
+            "assistants": [
+                {"name": profile.name, **self._facts(profile)}
+                for profile in (self.profiles.all if self.profiles else ())
+            ],
         }
 
 

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from adapters.sandbox.code_result import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
 from bot.limits import Limits
+from bot.profiles import Profiles
 from bot.reply import Extras
 from service.settings import table
+from service.settings.assistants_file import read_profiles
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
 from service.settings.rules import check_together, warnings_together
 from service.settings.secret import Secret
@@ -193,6 +195,7 @@ class Settings:
     assistant_id: str | None
     assistant_name: str
     assistant_instructions: str
+    profiles: Profiles  # all assistants
     assistants_api_version: str | None
     assistants_api_key: Secret | None
     model: str | None
@@ -214,6 +217,9 @@ class Settings:
         """Read all settings; the environment overrides the file. Raises SettingsError."""
         reading = read_settings(environ, env_file)
         mistakes = (*reading.mistakes, *check_together(reading))
+        if mistakes:
+            raise SettingsError(mistakes)
+        profiles, mistakes = read_profiles(reading, env_file)
         if mistakes:
             raise SettingsError(mistakes)
         return cls(
@@ -242,6 +248,7 @@ class Settings:
             assistant_id=reading.optional(table.ASSISTANT_ID),
             assistant_name=reading.value(table.ASSISTANT_NAME),
             assistant_instructions=reading.value(table.ASSISTANT_INSTRUCTIONS),
+            profiles=profiles,
             assistants_api_version=reading.optional(table.ASSISTANTS_API_VERSION),
             assistants_api_key=reading.optional(table.ASSISTANTS_API_KEY),
             model=reading.optional(table.MODEL),

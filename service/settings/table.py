@@ -236,6 +236,11 @@ ASSISTANT_INSTRUCTIONS: Final = Setting(
     "ASSISTANT_INSTRUCTIONS", parsers.prose, _INSTRUCTIONS,
     "You are a patient statistics tutor. Use code to calculate.",
     "The assistant's instructions (system prompt).")
+ASSISTANTS_FILE: Final = Setting(
+    "ASSISTANTS_FILE", parsers.path, None, "/etc/teamsbot/assistants.toml",
+    "File that describes several assistants, from which people choose by `/assistant` (docs/assistants.md). Without "
+    "one there is the assistant that the settings here describe.",
+    default_doc="assistants.toml beside .env, if there is one")
 ASSISTANTS_API_VERSION: Final = Setting(
     "ASSISTANTS_API_VERSION", parsers.line, None, "2025-05-01",
     "API version that the service of `ASSISTANT_BACKEND=assistants` wants in each address (`?api-version=`).",
@@ -414,6 +419,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
         ASSISTANT_ID,
         ASSISTANT_NAME,
         ASSISTANT_INSTRUCTIONS,
+        ASSISTANTS_FILE,
         ASSISTANTS_API_VERSION,
         ASSISTANTS_API_KEY,
     ),

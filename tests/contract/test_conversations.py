@@ -109,3 +109,25 @@ async def test_what_was_said_is_kept_once_in_order_bounded_and_until_it_is_forgo
     assert await conversations.past(KEY) == tuple(said[12 - MAX_PAST_TURNS :])
     await conversations.forget(KEY)
     assert await conversations.past(KEY) == ()
+
+
+async def test_a_choice_outlives_a_new_beginning_and_takes_the_thread_but_not_what_was_said(
+    conversations: Everything,
+) -> None:
+    other = replace(KEY, tenant="u")
+    assert await conversations.chosen_assistant(KEY) is None
+    await conversations.remember(KEY, ThreadId("thread_1"))
+    await conversations.remember(other, ThreadId("thread_2"))
+    await conversations.add_past(KEY, 1, PastTurn(question="q", answer="a", assistant="Statistics"))
+    await conversations.choose_assistant(KEY, "Statistics")
+    await conversations.choose_assistant(KEY, "Ünï 'quoted'")
+    assert await conversations.chosen_assistant(KEY) == "Ünï 'quoted'"
+    assert await conversations.chosen_assistant(other) is None
+    assert await conversations.thread_of(KEY) is None
+    assert await conversations.thread_of(other) == "thread_2"
+    assert [turn.assistant for turn in await conversations.past(KEY)] == ["Statistics"]
+    await conversations.forget(KEY)
+    assert await conversations.chosen_assistant(KEY) == "Ünï 'quoted'"
+    await conversations.choose_assistant(KEY, None)
+    await conversations.choose_assistant(KEY, None)
+    assert await conversations.chosen_assistant(KEY) is None

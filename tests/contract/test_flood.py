@@ -27,12 +27,10 @@ from tests.support.fakes import (
     FakeIncoming,
     FakePictures,
     MemoryConversations,
-    MemoryFeedback,
     MemoryFiles,
-    NoTurns,
     message,
 )
-from tests.support.memory_stores import MemoryBelongings, MemoryUsage
+from tests.support.memory_stores import MemoryBelongings, MemoryFeedback, MemoryUsage, NoTurns
 from tests.support.waiting import until
 
 FLOOD = 10_000

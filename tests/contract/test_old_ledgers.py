@@ -19,7 +19,7 @@ from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.engine import Engine
 from bot.errors import TurnGivenUpError
 from bot.outside import Outside
-from bot.parts import ApologyPart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
+from bot.parts import ApologyPart, ChoicePart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
 from bot.ports import Conversations, Ledger, Timelines
 from bot.reply import ReplyWriter
 from bot.run import FailureCode, RunEnd, RunEvent, RunId, RunName, RunOutcome, Settled
@@ -175,7 +175,7 @@ class People(FakeChannel):
         return await super().send(to, part)
 
 
-def as_words(part: Part) -> str:  # noqa: PLR0911 - one for each kind
+def as_words(part: Part) -> str:  # noqa: C901, PLR0911 - one for each kind
     match part:
         case TextPart():
             return part.text
@@ -185,6 +185,8 @@ def as_words(part: Part) -> str:  # noqa: PLR0911 - one for each kind
             return ", ".join(f"{file.name}: {file.token}, {file.size_bytes} bytes" for file in part.files)
         case SavedFilePart():
             return f"{part.name}: {part.url}"
+        case ChoicePart():
+            return part.words
         case WelcomePart():
             return f"{part.text} {' '.join(part.starters)}"
         case ApologyPart(text=TurnGivenUpError.apology):

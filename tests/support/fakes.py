@@ -25,7 +25,6 @@ from bot.conversation import (
     typed,
 )
 from bot.errors import AssistantUnavailableError, AttachmentError, StorageError, ThreadGoneError
-from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.history import MAX_PAST_TURNS, PastTurn
 from bot.links import NO_LINKS, LinkRules
@@ -46,7 +45,6 @@ from bot.run import (
     ToolOutput,
     Unknowable,
 )
-from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
 from bot.usage import TurnUsage
 
@@ -150,30 +148,6 @@ class MemoryLedger:
         await asyncio.sleep(0)
         if self.full:
             raise StorageError("disk full")
-
-
-class NoTurns:
-    """Knows no turn."""
-
-    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
-        return []
-
-
-class MemoryFeedback:
-    """Keeps what is said of any message."""
-
-    def __init__(self) -> None:
-        self.kept: list[Feedback] = []
-
-    async def keep(self, feedback: Feedback) -> bool:
-        self.kept.append(feedback)
-        return True
-
-    async def page(self, after: int, limit: int) -> list[FeedbackRecord]:
-        return []
-
-    async def forget(self, key: ConversationKey) -> int:
-        return 0
 
 
 COMPLETED = Settled(outcome=RunOutcome(end=RunEnd.COMPLETED))
@@ -400,8 +374,7 @@ class FakeChannel:
 
 class FakeLive:
     def __init__(self, channel: FakeChannel, to: ConversationReference, status: StatusMessage) -> None:
-        self._channel = channel
-        self._to = to
+        self._channel, self._to = channel, to
         self.remembered = status
         self.finished: list[Part] = []
 
@@ -428,6 +401,14 @@ class MemoryConversations:
         self.threads: dict[ConversationKey, ThreadId] = {}
         self.states: dict[ThreadId, str] = {}
         self.said: dict[ConversationKey, dict[int, PastTurn]] = {}
+        self.choices: dict[ConversationKey, str] = {}
+
+    async def chosen_assistant(self, key: ConversationKey) -> str | None:
+        return self.choices.get(key)
+
+    async def choose_assistant(self, key: ConversationKey, name: str | None) -> None:
+        self.choices = {each: kept for each, kept in {**self.choices, key: name}.items() if kept}
+        self.threads.pop(key, None)
 
     async def thread_of(self, key: ConversationKey) -> ThreadId | None:
         return self.threads.get(key)
@@ -446,8 +427,7 @@ class MemoryConversations:
         self.said.pop(key, None)
 
     async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
-        said = self.said.get(key, {})
-        return tuple(said[number] for number in sorted(said))[-MAX_PAST_TURNS:]
+        return tuple(turn for _, turn in sorted(self.said.get(key, {}).items()))[-MAX_PAST_TURNS:]
 
     async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
         self.said.setdefault(key, {})[number] = turn
@@ -474,8 +454,7 @@ class PlainLinks(FileLinks):
     """Addresses in which a test can see the token; fails while `broken`."""
 
     def __init__(self, origin: str = "http://127.0.0.1:3978") -> None:
-        self._origin = origin
-        self.broken = False
+        self._origin, self.broken = origin, False
 
     @property
     def origin(self) -> str:

@@ -1,9 +1,11 @@
-"""Stores in memory: what conversations have, and what people used."""
+"""Stores in memory: what conversations have, what people used and think of it."""
 
 from __future__ import annotations
 
 from bot.belongings import Belonging
 from bot.conversation import ConversationKey
+from bot.feedback import Feedback, FeedbackRecord
+from bot.timeline import Timeline
 from bot.usage import Usage, UsageSum
 
 
@@ -41,3 +43,27 @@ class MemoryUsage:
     async def used(self, tenant: str, since_s: float, person: str | None = None) -> UsageSum:
         found = [spent for at_s, who, spent in self.spent if at_s >= since_s and person in (None, who)]
         return UsageSum(turns=len(found), usage=sum(found, Usage()))
+
+
+class NoTurns:
+    """Knows no turn."""
+
+    async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
+        return []
+
+
+class MemoryFeedback:
+    """Keeps what is said of any message."""
+
+    def __init__(self) -> None:
+        self.kept: list[Feedback] = []
+
+    async def keep(self, feedback: Feedback) -> bool:
+        self.kept.append(feedback)
+        return True
+
+    async def page(self, after: int, limit: int) -> list[FeedbackRecord]:
+        return []
+
+    async def forget(self, key: ConversationKey) -> int:
+        return 0

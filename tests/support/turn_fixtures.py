@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.attachments import Attachment
 from bot.codec import message_to_json
-from bot.conversation import TurnState
+from bot.conversation import Party, TurnState
 from bot.forgetting import RecordedFiles
 from bot.limits import NO_LIMITS, Limits
 from bot.outside import Outside
@@ -46,6 +46,8 @@ class World:
     steps: dict[str, str] = field(default_factory=dict)  # what a disk would hold of the turn
     signals: Signals = field(default_factory=Signals)
     signalled: list[tuple[int, str, str]] = field(default_factory=list)  # turn, name and value of each
+    number: int = 1  # of the turn
+    asker: Party | None = None  # who asks, if it is not Ada
     die_at: str = ""  # the step whose result never reaches the disk
 
     @property
@@ -71,8 +73,10 @@ class World:
     ) -> Turn:
         """The turn in its next attempt, after so many that died."""
         asked = replace(message(text), attachments=attachments)
+        if self.asker is not None:
+            asked = replace(asked, reference=replace(asked.reference, user=self.asker))
         entry = LedgerEntry(
-            number=1,
+            number=self.number,
             conversation="c",
             id="m1",
             payload=message_to_json(asked),

@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from adapters.webchat.assistant_editing import AssistantEditor
+from adapters.webchat.chats import OfferedAssistant
 from adapters.webchat.page import BUILT_IN_STARTERS, PageWords, Starter
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
@@ -68,6 +69,15 @@ class Api:
     async def forget(self, key: ConversationKey) -> None:
         self.threads.pop(key.conversation, None)
 
+    async def chosen_assistant(self, key: ConversationKey) -> str | None:
+        return None
+
+    async def choose_assistant(self, key: ConversationKey, name: str | None) -> None:
+        raise NotImplementedError
+
+    async def offered(self, key: ConversationKey) -> list[OfferedAssistant]:
+        return []
+
     async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
         return self.turns.get(key.conversation, [])[-limit:]
 
@@ -95,6 +105,7 @@ class Chat:
     empty: bool
     assistant: str
     usual: str
+    assistants: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -219,5 +230,6 @@ def _around(
         read=api.read if has_threads else None,
         make=api.make if has_threads else None,
         forget=api.forget,
+        offered=api.offered,
         restart=lambda: restarts.append(time.monotonic()),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from typing_extensions import override
+
 CODE_INTERPRETER = "code_interpreter"
 """The function name under which Code Interpreter is offered to a model; its one argument is `code`, a string."""
 
@@ -168,3 +170,25 @@ class Model(Protocol):
     async def close(self) -> None:
         """Close connections."""
         ...
+
+
+class NamedModels(Model):
+    """Several models: a request is for the one that it names, or for the usual one where it names no other."""
+
+    def __init__(self, usual: Model, named: Mapping[str, Model]) -> None:
+        self._usual = usual
+        self._named = named
+
+    @property
+    @override
+    def sees(self) -> bool:
+        return any(model.sees for model in (self._usual, *self._named.values()))
+
+    @override
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        return await self._named.get(request.model, self._usual).complete(request)
+
+    @override
+    async def close(self) -> None:
+        for model in (self._usual, *self._named.values()):
+            await model.close()

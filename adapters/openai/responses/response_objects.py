@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
-from adapters.openai.responses.thread_state import Item
+from adapters.openai.responses.thread_state import MAX_FILES, Item
 from adapters.openai.service_errors import FIXES, context_error, refusal_of
 from adapters.openai.wire import Fields
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
@@ -59,16 +59,21 @@ class Assistance:
     instructions: str
     agent: str | None = None  # its version at the service has model, instructions and tools: none are sent
     functions: tuple[FunctionDefinition, ...] = ()
+    runs_code: bool = True
+    knowledge: tuple[str, ...] = ()  # files of its own, by their ids at the service
 
     def request(self, files: Sequence[str]) -> dict[str, Any]:
         """What a request says of it."""
         if self.agent is not None:
             return {"agent_reference": {"type": "agent_reference", "name": self.agent}}
-        container = {"type": "auto", **({"file_ids": list(files)} if files else {})}
+        # Its own files go first, and stay when a thread has more files than a container takes.
+        in_container = [*self.knowledge, *files[max(0, len(files) - (MAX_FILES - len(self.knowledge))) :]]
+        container = {"type": "auto", **({"file_ids": in_container} if in_container else {})}
+        code = [{"type": "code_interpreter", "container": container}] if self.runs_code else []
         return {
             "model": self.model,
             "instructions": self.instructions,
-            "tools": [{"type": "code_interpreter", "container": container}, *map(_function_tool, self.functions)],
+            "tools": [*code, *map(_function_tool, self.functions)],
             "truncation": "auto",
         }
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -83,12 +83,13 @@ _KEPT_PICTURES: Final = 16
 
 
 class ResponsesBackend(Assistant):
-    """One assistant of one service."""
+    """The assistants of one service. One of them answers where no other was chosen."""
 
     def __init__(  # noqa: PLR0913 - clock and sleep are the tests'
         self,
         *,
         assistance: Assistance,
+        named: Mapping[str, Assistance] | None = None,
         client: Client,
         states: ThreadStates,
         files: FileRules | None = None,
@@ -99,9 +100,9 @@ class ResponsesBackend(Assistant):
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """With `streaming` responses are followed by their events, at services that have them."""
+        """`named`: those that a question may ask for, else `assistance`. With `streaming`, events follow a response."""
         self.assistant_id = assistance.agent or assistance.model or ""
-        self._assistance = assistance
+        self._assistances = defaultdict(lambda: assistance, named or {})
         self._client = client
         self._threads = Threads(client=client, states=states, busy_patience_s=busy_patience_s, clock=clock, sleep=sleep)
         self._creating: set[asyncio.Task[RunId]] = set()
@@ -174,7 +175,7 @@ class ResponsesBackend(Assistant):
             if state == ThreadState():
                 state = ThreadState(pending=objects.past_items(ask))
             state = await self._threads.mended(thread, state, asked_again=objects.text_of(item))
-        start = Start(name=name, items=(item,), question=(item,))
+        start = Start(name=name, items=(item,), question=(item,), assistant=ask.assistant)
         state = replace(state, files=state.with_files(objects.refs_of(ask)), start=start)
         return await self._create(thread, state, previous=state.head)
 
@@ -183,8 +184,8 @@ class ResponsesBackend(Assistant):
         state = await self._threads.load(thread)
         if resumed := state.run_of(name):
             return resumed
-        question = state.start.question if state.start else ()
-        start = Start(name=name, items=tuple(map(objects.output_item, outputs)), question=question)
+        items = tuple(map(objects.output_item, outputs))
+        start = replace(state.start or Start(name=name, items=()), name=name, items=items, run=None)
         return await self._create(thread, replace(state, start=start), previous=run)
 
     @override
@@ -264,7 +265,7 @@ class ResponsesBackend(Assistant):
     def _body(self, thread: ThreadId, state: ThreadState, previous: str) -> dict[str, Any]:
         assert state.start is not None  # noqa: S101 - written down by the callers
         body: dict[str, Any] = {
-            **self._assistance.request(state.files),
+            **self._assistances[state.start.assistant].request(state.files),
             "input": [*state.pending, *state.start.items],
             "background": True,
             "store": True,
@@ -485,7 +486,8 @@ class ResponsesBackend(Assistant):
         yield objects.picture_in(await self._response(ThreadId(thread), RunId(run)), call, int(number))
 
     def _user_item(self, ask: Ask) -> Item:
-        return objects.user_item(ask, pictures=self._pictures, files_as_input=self._assistance.agent is not None)
+        is_agent = self._assistances[ask.assistant].agent is not None
+        return objects.user_item(ask, pictures=self._pictures, files_as_input=is_agent)
 
 
 def _note_failure(creating: asyncio.Task[RunId]) -> None:

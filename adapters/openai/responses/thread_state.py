@@ -28,6 +28,7 @@ class Start:
     items: tuple[Item, ...]  # what was sent for this turn
     run: RunId | None = None  # None while the service has not confirmed it
     question: tuple[Item, ...] = ()  # the words of the person among them, also where `items` are tool outputs
+    assistant: str = ""  # the name of the one that was asked, where one was chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,13 @@ class ThreadState:
                 "pending": self.pending,
                 "runs": self.runs,
                 "start": start
-                and {"name": start.name, "items": start.items, "run": start.run, "question": start.question},
+                and {
+                    "name": start.name,
+                    "items": start.items,
+                    "run": start.run,
+                    "question": start.question,
+                    "assistant": start.assistant,
+                },
             },
             ensure_ascii=False,
         )
@@ -84,6 +91,7 @@ class ThreadState:
                 items=tuple(start["items"]),
                 run=RunId(start["run"]) if start["run"] else None,
                 question=tuple(start["question"]),
+                assistant=start.get("assistant", ""),
             )
             if start
             else None,

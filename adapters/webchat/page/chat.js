@@ -29,7 +29,7 @@ async function start() {
     );
   render();
   watchLook(render);
-  offerStarters(store, chat.empty);
+  offerStarters(store, chat);
   takeDroppedFiles(store);
   listChats(chat.conversation, name);
   watchTheBot();
@@ -46,8 +46,12 @@ function watchTheBot() {
 }
 
 // Who answers here; the page came with the name of the usual assistant.
-async function introduce({ assistant, usual, token }) {
-  if (assistant !== usual)
+async function introduce({ assistant, assistants, usual, token }) {
+  const chosen = assistants.find((one) => one.answers && !one.is_usual);
+  if (chosen) {
+    byId("name").textContent = chosen.name;
+    byId("speaker").textContent = `Answered by ${chosen.model}`;
+  } else if (assistant !== usual && !assistants.some((one) => one.answers))
     try {
       const { name, model } = await answerTo(`/chat/api/assistants/${assistant}`, { token });
       byId("name").textContent = name ?? assistant;

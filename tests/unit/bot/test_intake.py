@@ -11,7 +11,8 @@ from bot.intake import Intake
 from bot.parts import TextPart
 from bot.turn import Turn
 from bot.turn_record import ANSWERED, Outcome
-from tests.support.fakes import FakeChannel, MemoryFeedback, MemoryLedger, NoTurns, message
+from tests.support.fakes import FakeChannel, MemoryLedger, message
+from tests.support.memory_stores import MemoryFeedback, NoTurns
 from tests.support.waiting import settled
 
 

@@ -34,6 +34,10 @@ class Ledger:
 
     async def forget(self, key: ConversationKey) -> None: ...
 
+    async def chosen_assistant(self, key: ConversationKey) -> str | None: ...
+
+    async def choose_assistant(self, key: ConversationKey, name: str | None) -> None: ...
+
 
 async def serve(aiohttp_client: Any, ledger: Ledger, now: list[float]) -> TestClient[web.Request, web.Application]:
     app = web.Application()
