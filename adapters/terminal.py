@@ -32,6 +32,7 @@ from bot.parts import (
     PicturePart,
     SavedFilePart,
     StoredFile,
+    TablePart,
     TextPart,
     WelcomePart,
 )
@@ -60,8 +61,10 @@ def printable(text: str) -> str:
     return _ENTITY.sub(lambda found: found[0] if html.unescape(found[0]).isprintable() else "", seen)
 
 
-def _printable_part(part: Part) -> Part:
+def _printable_part(part: Part) -> Part:  # noqa: PLR0911 - one case for each kind
     match part:
+        case TablePart():
+            return replace(part, table=replace(part.table, block=printable(part.table.block)))
         case TextPart() | ApologyPart():
             return replace(part, text=printable(part.text))
         case WelcomePart():  # the answer to /help: nobody adds the bot to a terminal

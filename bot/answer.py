@@ -16,6 +16,7 @@ class AnswerImage:
     file: FileRef
     alt_text: str = ""  # what was drawn, in words; empty where the backend does not say
     name: str = ""  # of the file it was saved as; empty where it was only shown
+    data: FileRef | None = None  # a csv file of the points in it, where the backend has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,19 @@ from urllib.parse import quote, urlsplit
 
 from bot.conversation import CommandName
 from bot.language import _, ngettext, number
-from bot.parts import ApologyPart, Choice, ChoicePart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    Chart,
+    ChartKind,
+    Choice,
+    ChoicePart,
+    Details,
+    FilesPart,
+    PicturePart,
+    StoredFile,
+    Table,
+    WelcomePart,
+)
 
 Card = dict[str, object]
 
@@ -71,14 +83,37 @@ def picture_card(part: PicturePart, url: str, data_url: str = "") -> Card:
     links = [button]
     if data_url:
         links.append({"type": "Action.OpenUrl", "title": _("Data (csv)"), "url": _web_address(data_url)})
+    plot = _chart(part.chart, image) if part.chart else image
     details, max_chars = part.details or Details(), MAX_CODE_CHARS
     while True:
         shown = _details(details, max_chars)
-        body, actions = [image, *(each.container for each in shown)], [*links, *(each.button for each in shown)]
+        body, actions = [plot, *(each.container for each in shown)], [*links, *(each.button for each in shown)]
         card = {**_card(body, fallback=alt_text), "actions": actions}
-        if len(json.dumps(card, ensure_ascii=False).encode(errors="replace")) <= MAX_CARD_BYTES or max_chars < 2:
+        if _size_bytes(card) <= MAX_CARD_BYTES or max_chars < 2:
             return card
         max_chars //= 2
+
+
+def _chart(chart: Chart, picture: Card) -> Card:
+    """The same as an element that Teams draws; the picture where a client cannot.
+
+    https://adaptivecards.microsoft.com/?topic=Chart.Line and Chart.VerticalBar.Grouped
+    """
+    names = chart.kind is ChartKind.BARS
+    data = [
+        {
+            "legend": series.name,
+            "values": [{"x": str(place) if names else place, "y": height} for place, height in series.points],
+        }
+        for series in chart.series
+    ]
+    return {
+        "type": "Chart.VerticalBar.Grouped" if names else "Chart.Line",
+        "xAxisTitle": chart.across,
+        "colorSet": "categorical",
+        "data": data,
+        "fallback": picture,
+    }
 
 
 def _details(details: Details, max_chars: int) -> list[_Toggled]:
@@ -129,9 +164,17 @@ def _code(code: str, language: str) -> Card:
 
     https://adaptivecards.microsoft.com/?topic=CodeBlock
     """
-    lines = "\n\n".join(_paragraph(line).replace(" ", "\u00a0") for line in code.splitlines())
-    fallback: Card = {"type": "TextBlock", "text": lines, "wrap": True, "fontType": "Monospace", "size": "Small"}
-    return {"type": "CodeBlock", "codeSnippet": code, "language": language, "fallback": fallback}
+    return {
+        "type": "CodeBlock",
+        "codeSnippet": code,
+        "language": language,
+        "fallback": _fixed_width(code.splitlines()),
+    }
+
+
+def _fixed_width(lines: Sequence[str]) -> Card:
+    text = "\n\n".join(_paragraph(line).replace(" ", "\u00a0") for line in lines)
+    return {"type": "TextBlock", "text": text, "wrap": True, "fontType": "Monospace", "size": "Small"}
 
 
 def _plain(markdown: str) -> str:
@@ -150,6 +193,34 @@ def files_card(part: FilesPart, urls: Sequence[str]) -> Card:
     if left := len(part.files) - len(shown):
         lines.append(_line(_("and {count} more").format(count=number(left))))
     return _card(lines, fallback=", ".join(_name(file) for file in shown))
+
+
+def table_card(table: Table) -> Card:
+    """A table as such, each column as wide as its words want; its text where a client knows no tables."""
+    widths = [max(len(row[at]) for row in (table.header, *table.rows)) for at in range(len(table.header))]
+    columns = [
+        {"width": min(4, 1 + width // 10), "horizontalCellContentAlignment": side.capitalize()}
+        for width, side in zip(widths, table.sides, strict=True)
+    ]
+    rows = [
+        {"type": "TableRow", "cells": [_cell(words, is_header=number == 0) for words in row]}
+        for number, row in enumerate((table.header, *table.rows))
+    ]
+    lines, words = table.block.strip("`\n").splitlines(), "; ".join(map(", ".join, (table.header, *table.rows)))
+    element: Card = {"type": "Table", "columns": columns, "rows": rows}
+    card = _card([{**element, "fallback": _fixed_width(lines)}], fallback=_one_line(words, MAX_NAME))
+    if _size_bytes(card) > MAX_CARD_BYTES:
+        card["body"] = [element]
+    return card
+
+
+def _cell(words: str, *, is_header: bool) -> Card:
+    line = _line(_paragraph(words) or "\u00a0")
+    return {"type": "TableCell", "items": [{**line, "weight": "Bolder"} if is_header else line]}
+
+
+def _size_bytes(card: Card) -> int:
+    return len(json.dumps(card, ensure_ascii=False).encode(errors="replace"))
 
 
 def apology_card(part: ApologyPart, mention: Card | None = None) -> Card:

@@ -38,6 +38,9 @@ from bot.errors import UnreadableMessageError
 from bot.history import PastTurn
 from bot.parts import (
     ApologyPart,
+    Chart,
+    ChartKind,
+    ChartSeries,
     Choice,
     ChoicePart,
     Details,
@@ -49,6 +52,8 @@ from bot.parts import (
     SavedFilePart,
     Source,
     StoredFile,
+    Table,
+    TablePart,
     TextPart,
     WelcomePart,
 )
@@ -68,6 +73,7 @@ _MESSAGE_KINDS: Final[dict[type[IncomingMessage], str]] = {
 }
 _PART_KINDS: Final[dict[type[Part], str]] = {
     TextPart: "text",
+    TablePart: "table",
     PicturePart: "picture",
     FilesPart: "files",
     SavedFilePart: "saved file",
@@ -178,14 +184,19 @@ def _parts(rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
     return tuple(_part(row) for row in rows)
 
 
-def _part(row: dict[str, Any]) -> Part:  # noqa: PLR0911 - one case for each kind
+def _part(row: dict[str, Any]) -> Part:  # noqa: C901, PLR0911 - one case for each kind
     match _OLD_PART_KINDS.get(row["kind"], row["kind"]):
         case "text":
             return TextPart(text=row["text"], to_asker=row.get("to_asker", False), marks=_marks(row.get("marks")))
+        case "table":
+            return TablePart(
+                table=_table(row["table"]), as_block=row.get("as_block", False), marks=_marks(row.get("marks"))
+            )
         case "picture":
             return PicturePart(
                 file=_file(row.get("file", row)),
                 alt_text=row["alt_text"],
+                chart=_chart(row.get("chart")),
                 details=_details(row.get("details")),
                 marks=_marks(row.get("marks")),
             )
@@ -219,6 +230,22 @@ def _marks(row: dict[str, Any] | None) -> Marks | None:
         return None
     sources = tuple(Source(**source) for source in row["sources"])
     return Marks(**{**row, "sources": sources, "follow_ups": tuple(row["follow_ups"])})
+
+
+def _chart(row: dict[str, Any] | None) -> Chart | None:
+    if row is None:
+        return None
+    series = tuple(
+        ChartSeries(name=each["name"], points=tuple((place, height) for place, height in each["points"]))
+        for each in row["series"]
+    )
+    return Chart(kind=ChartKind(row["kind"]), across=row["across"], series=series)
+
+
+def _table(row: dict[str, Any]) -> Table:
+    return Table(
+        header=tuple(row["header"]), rows=tuple(map(tuple, row["rows"])), sides=tuple(row["sides"]), block=row["block"]
+    )
 
 
 def _details(row: dict[str, Any] | None) -> Details | None:

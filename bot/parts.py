@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.answer import CodeCell
 from bot.language import _
@@ -62,14 +63,66 @@ class Details:
     data: StoredFile | None = None  # a csv file of what was drawn
 
 
+class ChartKind(StrEnum):
+    """What a chart that a client draws looks like."""
+
+    LINE = "line"
+    BARS = "bars"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartSeries:
+    """One line, or one set of bars; each point is a place (a number, a date or a name) and a height."""
+
+    name: str
+    points: tuple[tuple[float | str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What a picture shows, for a client that draws charts itself."""
+
+    kind: ChartKind
+    across: str  # what the places are
+    series: tuple[ChartSeries, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PicturePart:
-    """A plot, shown as a card."""
+    """A plot, shown as a card. `chart` is shown in its place by a client that can."""
 
     file: StoredFile
     alt_text: str
+    chart: Chart | None = None
     details: Details | None = None
     marks: Marks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of an answer, its cells without markup, every row as long as the header."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    sides: tuple[str, ...]  # of each column: left, center or right
+    block: str  # the same in Markdown that shows everywhere: columns in a fixed-width font
+
+
+class TableForm(StrEnum):
+    """How Teams shows the tables of answers."""
+
+    CARD = "card"
+    BLOCK = "block"
+    EXTENDED_MARKDOWN = "extendedmarkdown"  # Markdown with tables, in public developer preview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePart:
+    """A table of its own, where the channel has something for tables."""
+
+    table: Table
+    marks: Marks | None = None
+    as_block: bool = False  # also where tables are shown as such
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +197,7 @@ def _choice_line(choice: Choice) -> str:
     return f"{name}: {choice.description}" if choice.description else name
 
 
-Part = TextPart | PicturePart | FilesPart | SavedFilePart | ApologyPart | WelcomePart | ChoicePart
+Part = TextPart | TablePart | PicturePart | FilesPart | SavedFilePart | ApologyPart | WelcomePart | ChoicePart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition
 from bot.history import PastTurn
 from bot.links import NO_LINKS, LinkRules
-from bot.parts import Part, StoredFile
+from bot.parts import Part, StoredFile, Table
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
@@ -197,18 +197,19 @@ class Live(Protocol):
 class Channel(Protocol):
     """The way to people. Every method raises ChannelError and nothing else."""
 
-    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
-        """A text as it can be shown here: the Markdown that the channel knows, in pieces that fit one message.
+    def split(
+        self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
+    ) -> tuple[str | Table, ...]:
+        """A text in the Markdown that the channel knows, in pieces that fit a message; `links` say what can be clicked.
 
-        Only what `links` allow can be clicked in it. `to`: where it is shown, if that is known.
+        A table is a piece of its own where the conversation `to` has something for tables.
         """
         ...
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
         """Say one part as one message; None where the channel gives no id.
 
-        Raises DeliveryUnknownError where the channel does not say whether the message was taken; it is not to be sent
-        again then.
+        Raises DeliveryUnknownError where it is not known whether the message was taken; it is not to be sent again.
         """
         ...
 

@@ -21,7 +21,8 @@ from bot.file_names import plain_name, unlike
 from bot.language import N_, _
 from bot.links import NO_LINKS, LinkRules
 from bot.media import picture_type, picture_type_of
-from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Source, StoredFile, TextPart
+from bot.native_charts import chart_of
+from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Source, StoredFile, Table, TablePart, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ MAX_SHOWN_CHARS = 40_000
 
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
 """Of a picture that is shown. A larger one is a file, which is never in memory as a whole."""
+
+MAX_POINTS_BYTES = 4 * 1024 * 1024
+"""Of the csv that comes with a picture; one that is longer is not shown with it."""
 
 MAX_FOLLOW_UPS = 3
 MAX_FOLLOW_UP_CHARS = 100  # of what stands on a button
@@ -74,7 +78,8 @@ class Extras:
     ai_label: bool = False
     feedback: bool = False
     follow_ups: bool = False
-    details: bool = False  # the code, and the explanation behind a button
+    details: bool = False  # the code, the points of plots, and the explanation, each behind a button
+    charts: bool = False  # drawn by Teams in the place of a plot
     citations: bool = False
 
 
@@ -114,8 +119,11 @@ class ReplyWriter:
         files that they gave, by name.
         """
         collected = _Collected()
+        saves_data = any(file.name.lower().endswith(".csv") for file in answer.files)
         for number, image in enumerate(answer.images, start=1):
-            await self._show(image, number, key, collected)
+            # A file that the code saved is the data of the last plot: the points in it would be the same again.
+            has_own = saves_data and number == len(answer.images)
+            await self._show(replace(image, data=None) if has_own else image, number, key, collected)
         for file in answer.files:
             await self._link(file, key, collected)
         text = _without_sandbox_links(answer.text, known={file.name for file in collected.files} | collected.names)
@@ -127,9 +135,11 @@ class ReplyWriter:
             data = next((file for file in collected.files if file.name.lower().endswith(".csv")), None)
             if data is not None:
                 collected.files.remove(data)
-            details = Details(explanation=explanation, code=answer.code, data=data)
+            last = collected.pictures[-1]
+            points = last.details.data if last.details else None
+            details = Details(explanation=explanation, code=answer.code, data=data or points)
             if details != Details():
-                collected.pictures[-1] = replace(collected.pictures[-1], details=details)
+                collected.pictures[-1] = replace(last, details=details)
         text = await self._beginning(text, key, collected)
         text = "\n\n".join(filter(None, (text, *collected.losses)))
         if not text and not collected.pictures and not collected.files:
@@ -193,7 +203,24 @@ class ReplyWriter:
             alt_text = image.alt_text or _("Plot {number}, drawn by the assistant's code for this question.").format(
                 number=number
             )
-            collected.pictures.append(PicturePart(file=stored, alt_text=alt_text))
+            part = PicturePart(file=stored, alt_text=alt_text)
+            collected.pictures.append(await self._with_points(part, image, number, key))
+
+    async def _with_points(
+        self, part: PicturePart, image: AnswerImage, number: int, key: ConversationKey
+    ) -> PicturePart:
+        """The picture with what is drawn in it, as a file and as a chart; without, where that cannot be had."""
+        if image.data is None or not (self.extras.details or self.extras.charts):
+            return part
+        try:
+            async with self._fetched(image.data) as (path, _digest):
+                points = await asyncio.to_thread(path.read_bytes) if path.stat().st_size <= MAX_POINTS_BYTES else b""
+            if points and self.extras.details:
+                part = replace(part, details=Details(data=await self.files.put(key, f"plot-{number}.csv", points)))
+        except (AssistantError, OSError, StorageError) as error:
+            log.warning("the points of a picture are lost", extra={"file": image.data, "why": str(error)})
+            return part
+        return replace(part, chart=chart_of(part.alt_text, points)) if self.extras.charts else part
 
     async def _link(self, file: AnswerFile, key: ConversationKey, collected: _Collected) -> None:
         try:
@@ -236,7 +263,10 @@ def say(text: str) -> tuple[Part, ...]:
 def fitting(
     parts: Iterable[Part], channel: Channel, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
 ) -> Iterator[Part]:
-    """The same parts, each text as the channel can show it and cut where the channel must cut it."""
+    """The same parts, each text as the channel can show it and cut where the channel must cut it.
+
+    A table of a text is a part of its own where the conversation has something for tables.
+    """
     shown = given = 0
     for part in parts:
         given += 1
@@ -244,22 +274,27 @@ def fitting(
         yield from pieces
         shown += len(pieces)
     if given and not shown:  # an answer of which nothing can be shown is told, never passed over in silence
-        yield from (TextPart(text=piece) for piece in channel.split(_(NO_ANSWER), links))
+        yield from (_piece(piece) for piece in channel.split(_(NO_ANSWER), links))
 
 
-def _pieces(part: TextPart, channel: Channel, links: LinkRules, to: ConversationReference | None) -> list[TextPart]:
+def _pieces(
+    part: TextPart, channel: Channel, links: LinkRules, to: ConversationReference | None
+) -> list[TextPart | TablePart]:
     """A text in pieces: each with the sources that it names, the last with what is asked about the whole."""
-    pieces = channel.split(part.text, links, to)
+    pieces = [_piece(piece) for piece in channel.split(part.text, links, to)]
     if part.marks is None:
-        return [TextPart(text=piece) for piece in pieces]
+        return pieces
     parts = []
     for piece in pieces:
-        marks = replace(part.marks, sources=tuple(s for s in part.marks.sources if f"[{s.position}]" in piece))
+        words = piece.text if isinstance(piece, TextPart) else piece.table.block
+        marks = replace(part.marks, sources=tuple(s for s in part.marks.sources if f"[{s.position}]" in words))
         is_last = piece is pieces[-1]
-        parts.append(
-            TextPart(text=piece, marks=marks if is_last else replace(marks, takes_feedback=False, follow_ups=()))
-        )
+        parts.append(replace(piece, marks=marks if is_last else replace(marks, takes_feedback=False, follow_ups=())))
     return parts
+
+
+def _piece(piece: str | Table) -> TextPart | TablePart:
+    return TablePart(table=piece) if isinstance(piece, Table) else TextPart(text=piece)
 
 
 def cited(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, ...]]:

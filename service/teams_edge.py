@@ -68,6 +68,7 @@ async def open_teams(settings: Settings, links: FileLinks) -> AsyncIterator[Team
             connector=connector,
             links=links,
             streaming=settings.streaming,
+            tables=settings.tables,
             offers_files=partial(offers_files, settings),
         )
         yield TeamsEdge(

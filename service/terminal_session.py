@@ -34,6 +34,7 @@ from bot.parts import (
     PicturePart,
     SavedFilePart,
     StoredFile,
+    TablePart,
     TextPart,
     WelcomePart,
 )
@@ -77,6 +78,8 @@ class CollectedReply:
         match part:
             case TextPart() | WelcomePart():
                 self.text = f"{self.text}\n\n{part.text}".strip()
+            case TablePart():
+                self.text = f"{self.text}\n\n{part.table.block}".strip()
             case ApologyPart() | ChoicePart():
                 self.text = f"{self.text}\n\n{part.words}".strip()
             case PicturePart():

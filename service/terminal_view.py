@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.terminal import place_of
-from bot.parts import ApologyPart, ChoicePart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    ChoicePart,
+    FilesPart,
+    Part,
+    PicturePart,
+    SavedFilePart,
+    TablePart,
+    TextPart,
+    WelcomePart,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +39,8 @@ class TerminalView:
             case TextPart() | WelcomePart():
                 # A link shows its whole address: one that is hidden behind words may lead anywhere.
                 self.console.print(Markdown(part.text, hyperlinks=False))
+            case TablePart():
+                self.console.print(Markdown(part.table.block, hyperlinks=False))
             case ApologyPart() | ChoicePart():
                 self.console.print(part.words, markup=False, highlight=False)
             case PicturePart():

@@ -18,9 +18,9 @@ from tutor.answers.told import Explanation
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer
-from tutor.data.data_reader import data_tasks
 from tutor.data.file_mentions import asks_for_table, is_about_table, table_in
 from tutor.data.programs import data_program, look
+from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
 from tutor.formulas.expression import Symbol
@@ -54,6 +54,21 @@ _SPEAKS_OF_PLOT: Final = re.compile(
     r"|bigger|smaller|linien?|kurven?|diagramm|bild|achsen?|farbe|dicker|breiter)\b",
     re.IGNORECASE,
 )
+_WANTS_IT_OTHERWISE: Final = re.compile(
+    r"\A\s*(?:(?:please|now|and|then|but|can you|could you|i want to|bitte|kannst du|jetzt|und)\b[\s,]*)*"
+    r"(?:(?:make|turn|draw|show|render|animate|decorate|style|give|rotate|mach|mache|animiere|drehe|verziere)"
+    r" (?:it|this|that|them|es|ihn|sie|das)\b|(?:make|mach|mache) (?:the|den|die|das) \w+)",
+    re.IGNORECASE,
+)
+"""A wish about what was drawn last: `make it sparkle`."""
+
+_CIRCLE: Final = re.compile(
+    r"\A[\w\s,']*\b(?:plot|draw|add|show|graph|sketch|zeichne|plotte|zeig|zeige|skizziere)\b"
+    r"(?:\s+(?:me|us|a|another|the|also|mir|uns|auch|noch|einen?|den))*\s+(?:circle|kreis)\b",
+    re.IGNORECASE,
+)
+"""A circle to be drawn; one with a radius was read as its equation before."""
+
 _ADDS: Final = re.compile(
     r"\A\s*(?:please |now |and |can you |could you )*(?:add|put|include|draw in) (?P<what>(?=.*[a-z(|])[^?!]+?)"
     r"(?: (?:in|to it|to the (?:plot|graph|picture|diagram)|into it|there))*"
@@ -140,6 +155,11 @@ def _understood(heard: Sequence[UserMessage]) -> _Understood:
 def _read(text: str, language: Language, context: Context) -> _Understood:
     """The message as a whole, else sentence by sentence: the mean of some numbers, then a plot."""
     whole = _read_whole(text, language, context)
+    reason = (
+        whole.plan.reason if isinstance(whole.plan, Refusal) else Reason.NO_DEMAND if not whole.plan.tasks else None
+    )
+    if context.plot is not None and reason in (*_NOT_UNDERSTOOD, Reason.NO_DEMAND) and _WANTS_IT_OTHERWISE.match(text):
+        return replace(whole, plan=Refusal(Reason.PLOT_CHANGE))
     sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
     if isinstance(whole.plan, Plan):
         return whole
@@ -169,6 +189,8 @@ def _read(text: str, language: Language, context: Context) -> _Understood:
 def _read_whole(text: str, language: Language, context: Context) -> _Understood:
     """As written; where a word is strange, with misspelt words put right."""
     written = _read_as_written(text, language, context)
+    if isinstance(written.plan, Refusal) and written.plan.reason in _NOT_UNDERSTOOD and _CIRCLE.match(text):
+        return replace(written, plan=Refusal(Reason.NO_RADIUS))
     if not isinstance(written.plan, Refusal) or written.plan.reason is not Reason.STRANGE:
         return written
     right, corrections = corrected(text, written.question.language)
@@ -245,8 +267,10 @@ def _next_step(
     """What to do after these outputs of code."""
     plan = understood.plan
     table = table_in(heard)
-    if table is not None and is_about_table(understood.question, plan, heard[-1]):
-        return _next_step_with_table(understood.question, heard[-1].text, table, outputs, manner)
+    if table is not None and (
+        is_about_table(understood.question, plan, heard[-1]) or is_table_follow_up(heard[-1].text)
+    ):
+        return _next_step_with_table(understood.question, [message.text for message in heard], table, outputs, manner)
     if isinstance(plan, Plan) and not plan.tasks:
         return Words(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
     if isinstance(plan, Refusal):
@@ -272,7 +296,7 @@ def _next_step(
 
 def _next_step_with_table(
     question: Question,
-    text: str,
+    texts: Sequence[str],
     table: str,
     outputs: Sequence[str],
     manner: _Manner,
@@ -287,13 +311,13 @@ def _next_step_with_table(
     columns = columns_in(looked[0])
     corrections: tuple[tuple[str, str], ...] = ()
     try:
-        tasks = data_tasks(text, columns, question.language)
+        tasks = data_tasks_in_thread(texts, columns, question.language)
     except Refusal as refusal:
-        text, corrections = corrected(text, question.language, names_of(columns))
+        text, corrections = corrected(texts[-1], question.language, names_of(columns))
         try:
             if not corrections:
                 raise
-            tasks = data_tasks(text, columns, question.language)
+            tasks = data_tasks_in_thread([*texts[:-1], text], columns, question.language)
         except Refusal:
             return Words(_declined(question, refusal, manner))
     if len(outputs) == 1:

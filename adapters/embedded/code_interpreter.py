@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from adapters.embedded.api_errors import ApiError
@@ -189,6 +190,7 @@ class _Made:
     filename: str
     in_folder: bool
     alt_text: str = ""
+    points: bytes = b""
 
 
 class CodeInterpreter:
@@ -230,6 +232,10 @@ class CodeInterpreter:
             seen.add(digest)
             file_id = await self._folder.keep(item.data)
             kept.append(self._described(run, call, item, file_id, digest))
+            if item.points and kept[-1][1].picture:
+                of_points = _Made(data=item.points, filename=f"{Path(item.filename).stem}.csv", in_folder=False)
+                csv_id = await self._folder.keep(item.points)
+                kept.append(self._described(run, call, of_points, csv_id, hashlib.sha256(item.points).hexdigest()))
         return tuple(kept)
 
     def _described(
@@ -259,9 +265,13 @@ class CodeInterpreter:
 def _made(result: CodeResult, figures_before: int) -> Iterator[_Made]:
     """Figures are numbered through the thread: `plot-1.png`, `plot-2.png`."""
     for number, image in enumerate(result.images, figures_before + 1):
-        yield _Made(data=image.data, filename=f"plot-{number}.png", in_folder=False, alt_text=plain(image.alt_text))
+        alt_text = plain(image.alt_text)
+        yield _Made(
+            data=image.data, filename=f"plot-{number}.png", in_folder=False, alt_text=alt_text, points=image.points
+        )
     for file in result.files:
-        yield _Made(data=file.data, filename=plain(file.name), in_folder=True, alt_text=plain(file.alt_text))
+        alt_text = plain(file.alt_text)
+        yield _Made(data=file.data, filename=plain(file.name), in_folder=True, alt_text=alt_text, points=file.points)
 
 
 def _logs(result: CodeResult, missing: list[str]) -> str:

@@ -175,7 +175,7 @@ def _told(call: CodeCall | FunctionCall, products: Sequence[GeneratedFile], max_
         return cut_in_the_middle(call.function.output or "", max_chars)
     outputs = call.code_interpreter.outputs
     logs = [cut_in_the_middle(output.logs, max_chars) for output in outputs if isinstance(output, CodeLogs)]
-    made = [_presented(product) for product in products if product.call_id == call.id]
+    made = [_presented(product) for product in products if product.call_id == call.id and not product.holds_points]
     return "\n".join(part for part in (*logs, *made) if part) or "The code ran and printed nothing."
 
 

@@ -317,7 +317,10 @@ CODE_FOLDER = "/mnt/data"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedFile:
-    """One generated file; `in_folder` unless it is a figure that was shown, which has no place in /mnt/data."""
+    """One generated file; `in_folder` unless it is a figure that was shown, which has no place in /mnt/data.
+
+    One that is neither in the folder nor a picture holds the points of the picture before it.
+    """
 
     file_id: FileId
     thread_id: ThreadId
@@ -328,6 +331,11 @@ class GeneratedFile:
     picture: bool
     alt_text: str
     sha256: str
+
+    @property
+    def holds_points(self) -> bool:
+        """Whether these are the points of a picture, which only those who show the picture need to know of."""
+        return not self.picture and not self.in_folder
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> GeneratedFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from urllib.parse import quote
 
 from adapters.embedded.api_objects import (
@@ -122,19 +123,24 @@ MAX_TEXT_CHARS = 200_000
 def final_message(run: Run, reply: ModelReply, products: list[GeneratedFile], now: int) -> Message | None:
     """The message that ends a run, if there is anything to say. `products` are those of the thread, for mentions.
 
-    Pictures come before the words, as from OpenAI. The alternative text of a picture has no place in the API, so it
-    travels in the message's metadata under `alt:<file id>`.
+    Pictures come before the words, as from OpenAI. The alternative text of a picture, and the file that holds its
+    points, have no place in the API: they travel in the message's metadata, under `alt:<file id>` and `data:<file id>`.
     """
     new = _latest([product for product in products if product.run_id == run.id])
     pictures = [product for product in new if product.picture]
-    text = _with_links(_words(reply), [product for product in new if not product.picture])
+    text = _with_links(_words(reply), [product for product in new if product.in_folder and not product.picture])
     shown = tuple(ImageFilePart(image_file=ImageFile(file_id=picture.file_id)) for picture in pictures)
     content: tuple[Part, ...] = (*shown, *_text_part(text, _latest(products)))
     if not content:
         return None
     message = _message(run, content, now)
     alts = {f"alt:{p.file_id}": p.alt_text[:MAX_VALUE_CHARS] for p in pictures if p.alt_text}
-    message = replace(message, metadata=dict(list(alts.items())[:MAX_PAIRS]))
+    data = {
+        f"data:{before.file_id}": product.file_id
+        for before, product in pairwise(products)
+        if product.holds_points and before in pictures
+    }
+    message = replace(message, metadata=dict(list((alts | data).items())[:MAX_PAIRS]))
     if reply.finish is not ModelFinish.LENGTH:
         return message
     cut = IncompleteMessage(reason="max_tokens")

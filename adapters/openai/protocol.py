@@ -203,6 +203,7 @@ def try_again_in_s(sentence: str) -> float | None:
 
 
 _ALT_TEXT: Final = "alt:"  # and the file's id: metadata in which the embedded server says what a picture shows
+_DATA: Final = "data:"  # likewise: the id of a csv file of the points in that picture
 
 
 def answer_from(messages: Iterable[Fields]) -> Answer:
@@ -228,7 +229,12 @@ def answer_from(messages: Iterable[Fields]) -> Answer:
                     texts.append(content.text_if_any("refusal"))
                 case "image_file":
                     ref = FileRef(content.object("image_file").text("file_id"))
-                    images[ref] = AnswerImage(file=ref, alt_text=metadata.get(f"{_ALT_TEXT}{ref}", ""))
+                    data = metadata.get(f"{_DATA}{ref}")
+                    images[ref] = AnswerImage(
+                        file=ref,
+                        alt_text=metadata.get(f"{_ALT_TEXT}{ref}", ""),
+                        data=FileRef(data) if data else None,
+                    )
                 case _:
                     log.warning("a content part of an unknown type was left out")
     return Answer(

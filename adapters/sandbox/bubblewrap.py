@@ -235,6 +235,7 @@ def guest_limits(limits: Limits, processes: int) -> str:
         "file_count",
         "image_count",
         "image_total_bytes",
+        "points_bytes",
         "result_file_count",
         "result_file_total_bytes",
     )

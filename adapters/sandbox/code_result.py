@@ -27,6 +27,7 @@ class GuestImage:
 
     data: bytes
     alt_text: str  # built from what was drawn: title, axes, series, range; never empty
+    points: bytes = b""  # what was drawn, as csv; unchecked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class GuestFile:
     name: str
     data: bytes
     alt_text: str = ""  # where the code saved a figure as a picture: what it shows
+    points: bytes = b""  # the same as of an image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,6 +227,7 @@ _TOLD_LIMITS: Final = (
     "file_count",
     "image_count",
     "image_total_bytes",
+    "points_bytes",
     "result_file_count",
     "result_file_total_bytes",
 )

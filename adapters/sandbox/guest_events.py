@@ -7,7 +7,7 @@ runner never sends it, so model-written code did.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -106,12 +106,15 @@ class CommandResult:
     output: bytes = b""
     images: list[GuestImage] = field(default_factory=list)
     files: list[GuestFile] = field(default_factory=list)
+    _latest: list[GuestImage] | list[GuestFile] | None = None  # the list that grew last: points belong to its end
 
     def max_body_bytes(self, event: str) -> int:
         """Return how long the next body of this kind may be. Raises ProtocolViolationError when there is no next."""
         limits = self.limits
         if event == "output" and not self.output:
             return self.output_room_bytes
+        if event == "points" and self._latest is not None and not self._latest[-1].points:
+            return limits.points_bytes
         if event == "image" and len(self.images) < limits.image_count:
             return limits.image_total_bytes - sum(len(image.data) for image in self.images)
         if event == "file" and len(self.files) < limits.result_file_count:
@@ -123,13 +126,23 @@ class CommandResult:
         alt_text = printable(alt_text)
         if event == "output":
             self.output = body
+        elif event == "points":
+            self._add_points(body)
         elif event == "file":
             own_name = unlike(plain_name(name), {file.name for file in self.files})
             self.files.append(GuestFile(name=own_name, data=body, alt_text=alt_text))
+            self._latest = self.files
         elif picture_type(body) == "image/png":
             self.images.append(GuestImage(data=body, alt_text=alt_text or "A plot."))
+            self._latest = self.images
         else:
             raise ProtocolViolationError("an image is not a PNG")
+
+    def _add_points(self, body: bytes) -> None:
+        if self._latest is self.files:
+            self.files[-1] = replace(self.files[-1], points=body)
+        else:
+            self.images[-1] = replace(self.images[-1], points=body)
 
 
 def printable(text: str) -> str:

@@ -32,6 +32,7 @@ class Limits:
     output_bytes: int = 64 * MB  # output of one run after which the session is killed
     image_count: int = 20  # figures of one run
     image_total_bytes: int = 40 * MB
+    points_bytes: int = 1 * MB  # of what is drawn in one picture, as csv; without it beyond that
     result_file_count: int = 20  # new or changed files of one run that are handed out
     result_file_total_bytes: int = 64 * MB
 

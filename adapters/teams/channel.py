@@ -14,10 +14,11 @@ from typing_extensions import override
 from adapters.teams.connector import ActivityRefusedError, Connector
 from adapters.teams.file_uploads import consent_card, info_card
 from adapters.teams.live import PAGE_TIMING, LiveTiming, TeamsLive
-from adapters.teams.markdown.pieces import teams_markdown
+from adapters.teams.markdown.pieces import teams_markdown, teams_pieces
+from adapters.teams.markdown.tables import extended_markdown
 from adapters.teams.mentions import mention_of
 from adapters.teams.place import Place
-from bot.cards import MAX_LINKS, apology_card, choice_card, files_card, picture_card, welcome_card
+from bot.cards import MAX_LINKS, apology_card, choice_card, files_card, picture_card, table_card, welcome_card
 from bot.conversation import ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError
 from bot.language import _
@@ -31,6 +32,9 @@ from bot.parts import (
     PicturePart,
     SavedFilePart,
     Source,
+    Table,
+    TableForm,
+    TablePart,
     TextPart,
     WelcomePart,
 )
@@ -59,11 +63,13 @@ class TeamsChannel(Channel):
         streaming: bool = True,
         timing: LiveTiming | None = None,
         offers_files: Callable[[ConversationReference], bool] = lambda _: False,
+        tables: TableForm = TableForm.CARD,
     ) -> None:
         """`streaming`: whether answers are streamed where Teams can do that. `offers_files`: where files are offered.
 
         Elsewhere they are links.
         """
+        self._tables = tables
         self._offers_files = offers_files
         self._connector = connector
         self._links = links
@@ -71,18 +77,24 @@ class TeamsChannel(Channel):
         self._timing = timing or LiveTiming()
 
     @override
-    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
-        return teams_markdown(text, links=links, keeps_tables=to is not None and to.key.channel == _PAGE)
+    def split(
+        self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
+    ) -> tuple[str | Table, ...]:
+        place = to.key.channel if to is not None else ""
+        if place == _TEAMS and self._tables is not TableForm.BLOCK:
+            return teams_pieces(text, links=links)
+        return teams_markdown(text, links=links, keeps_tables=place == _PAGE)
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
         try:
             sent = await self._connector.create(_place(to), await self._message(to, part))
         except ActivityRefusedError as refused:
-            if not isinstance(part, FilesPart) or part.as_links:
+            plainer = _plainer(part)
+            if plainer is None:
                 raise
-            log.warning("a file is linked, since offering it was refused", extra={"why": str(refused)})
-            sent = await self._connector.create(_place(to), await self._message(to, replace(part, as_links=True)))
+            log.warning("a part is sent in a plainer way, since it was refused", extra={"why": str(refused)})
+            sent = await self._connector.create(_place(to), await self._message(to, plainer))
         return ActivityId(sent) if sent else None
 
     @override
@@ -109,7 +121,7 @@ class TeamsChannel(Channel):
             addresses=_addresses(to),
             remembered=status,
             message=partial(self._message, to),
-            markdown=partial(self.split, links=links, to=to),
+            markdown=partial(teams_markdown, links=links, keeps_tables=to.key.channel == _PAGE),
             streams=self._streaming and to.key.channel in (_TEAMS, _PAGE),
             timing=PAGE_TIMING if to.key.channel == _PAGE else self._timing,
         )
@@ -123,7 +135,7 @@ class TeamsChannel(Channel):
             content = await self._content(to, part)
         except StorageError as error:  # the key of the links is not to be had; the part is sent once it is
             raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
-        marks = part.marks if isinstance(part, TextPart | PicturePart | FilesPart) else None
+        marks = part.marks if isinstance(part, TextPart | TablePart | PicturePart | FilesPart) else None
         marked = _marked(marks, to) if marks else {}
         if entities := [*content.pop("entities", []), *marked.pop("entities", [])]:
             content["entities"] = entities
@@ -137,6 +149,12 @@ class TeamsChannel(Channel):
                 return {"text": words, "textFormat": "markdown", "entities": [mention]}
             case TextPart():
                 return {"text": part.text, "textFormat": "markdown"}
+            case TablePart(as_block=True):
+                return {"text": part.table.block, "textFormat": "markdown"}
+            case TablePart() if self._tables is TableForm.EXTENDED_MARKDOWN:
+                return {"text": extended_markdown(part.table), "textFormat": "extendedmarkdown"}
+            case TablePart():
+                return _card(table_card(part.table), summary=", ".join(part.table.header))
             case PicturePart():
                 data = part.details.data if part.details else None
                 data_url = await self._links.url(data) if data else ""
@@ -157,6 +175,17 @@ class TeamsChannel(Channel):
                 return _card(choice_card(part), summary=part.text)
             case WelcomePart():
                 return _card(welcome_card(part), summary=part.text.partition("\n\n")[0])
+
+
+def _plainer(part: Part) -> Part | None:
+    """The same in a way that every client takes, where there is one."""
+    match part:
+        case FilesPart(as_links=False):
+            return replace(part, as_links=True)
+        case TablePart(as_block=False):
+            return replace(part, as_block=True)
+        case _:
+            return None
 
 
 def _marked(marks: Marks, to: ConversationReference) -> _Json:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from adapters.sandbox.code_result import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES, CLOUDS, Cloud
 from bot.limits import Limits
+from bot.parts import TableForm
 from bot.profiles import Profiles
 from bot.reply import Extras
 from service.settings import table
@@ -185,6 +186,7 @@ class Settings:
     link_hosts: frozenset[str]
     chat_page_port: int | None
     teams: TeamsSettings | None
+    tables: TableForm  # of answers in Teams
     streaming: bool
     max_context: int
     extras: Extras
@@ -233,12 +235,14 @@ class Settings:
             chat_page_port=chat_page_port(reading),
             teams=_teams(reading) if reading.has(table.MICROSOFT_APP_ID) else None,
             streaming=reading.value(table.STREAMING),
+            tables=reading.value(table.TABLES),
             max_context=reading.value(table.CONTEXT_MESSAGES),
             extras=Extras(
                 ai_label=reading.value(table.AI_LABEL),
                 feedback=reading.value(table.FEEDBACK_BUTTONS),
                 follow_ups=reading.value(table.FOLLOW_UPS),
                 details=reading.value(table.SHOW_CODE),
+                charts=reading.value(table.NATIVE_CHARTS),
                 citations=reading.value(table.CITATIONS),
             ),
             data_dir=reading.value(table.DATA_DIR),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from adapters.sandbox.code_result import IsolationLevel
+from bot.parts import TableForm
 from service.settings import parsers
 from service.settings.parsers import AppType, Backend, CloudName, LogFormat, LogLevel, SandboxKind
 
@@ -194,8 +195,17 @@ FOLLOW_UPS: Final = Setting(
     "`on` or `off`.")
 SHOW_CODE: Final = Setting(
     "SHOW_CODE", parsers.switch, "on", "off",
-    "Whether a plot's card has buttons that show the code behind it and how the result was worked out: `on` or "
-    "`off`. With `off` the explanation stays in the text.")
+    "Whether a plot's card has buttons for the code behind it, its points as a csv file and how the result was worked "
+    "out: `on` or `off`. With `off` the explanation stays in the text.")
+NATIVE_CHARTS: Final = Setting(
+    "NATIVE_CHARTS", parsers.switch, "off", "on",
+    "Whether a line or bar chart of few points is drawn by Teams itself, with the plot as its fallback: `on` or `off`. "
+    "Some clients are reported to show nothing in the place of such charts.")
+TABLES: Final = Setting(
+    "TABLES", parsers.one_of(TableForm), TableForm.CARD, "block",
+    "How Teams shows small tables of answers: `card` (a table on a card), `block` (columns in a fixed-width font, in "
+    "the text) or `extendedmarkdown` (Teams' Markdown with tables, in public developer preview; where it is refused, "
+    "the block is sent). Larger tables are blocks.")
 CITATIONS: Final = Setting(
     "CITATIONS", parsers.switch, "on", "off",
     "Whether files that an answer cites are shown as numbered sources: `on` or `off`.")
@@ -373,7 +383,17 @@ NO_COLOR: Final = Setting("NO_COLOR", parsers.given, None, "1", "Any value switc
 # fmt: on
 
 TEAMS_CREDENTIALS: Final = (MICROSOFT_APP_PASSWORD, MICROSOFT_APP_CERTIFICATE, MICROSOFT_APP_FEDERATED_IDENTITY)
-ANSWERS: Final = (STREAMING, SHOW_CODE, CITATIONS, FOLLOW_UPS, AI_LABEL, FEEDBACK_BUTTONS, CONTEXT_MESSAGES)
+ANSWERS: Final = (
+    STREAMING,
+    TABLES,
+    NATIVE_CHARTS,
+    SHOW_CODE,
+    CITATIONS,
+    FOLLOW_UPS,
+    AI_LABEL,
+    FEEDBACK_BUTTONS,
+    CONTEXT_MESSAGES,
+)
 TEAMS_ACCESS: Final = (ALLOWED_TENANTS, ALLOWED_USERS, ALLOW_GUESTS)
 TEAMS: Final = (
     MICROSOFT_APP_ID,

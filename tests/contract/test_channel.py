@@ -13,8 +13,19 @@ from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, Party, Scope
 from bot.errors import ChannelError, ConversationGoneError, DeliveryError
-from bot.parts import ApologyPart, FilesPart, Marks, Part, PicturePart, Source, StoredFile, TextPart
+from bot.parts import (
+    ApologyPart,
+    FilesPart,
+    Marks,
+    Part,
+    PicturePart,
+    Source,
+    StoredFile,
+    TableForm,
+    TextPart,
+)
 from bot.ports import Channel
+from bot.reply import fitting
 from bot.turn_code import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks
@@ -110,6 +121,74 @@ async def test_a_part_whose_link_cannot_be_made_is_sent_later(
     assert len(teams.messages) == 1
 
 
+TABLE = "| city | km |\n|:-|-:|\n| Bonn | 12 |\n| **Kiel** | 7 |"
+
+
+async def sent_with(teams: StandInConnector, form: TableForm, text: str, *, where: str = "msteams") -> None:
+    async with connector_session(answer_s=2.0) as session:
+        policy = RetryPolicy(attempts=3, first_pause_s=0.01)
+        channel = TeamsChannel(connector=Connector(session=session, policy=policy), links=PlainLinks(), tables=form)
+        to = reference(teams, channel=where)
+        for part in fitting([TextPart(text=text)], channel, to=to):
+            await channel.send(to, part)
+
+
+async def test_a_small_table_is_a_card_between_the_words_around_it(teams: StandInConnector) -> None:
+    await sent_with(teams, TableForm.CARD, f"Before:\n\n{TABLE}\n\nAfter.")
+
+    first, table, last = teams.messages
+    assert (first.text, last.text) == ("Before:", "After.")
+    [card] = table.cards
+    [element] = card["body"]
+    assert element["type"] == "Table"
+    assert [[cell["items"][0]["text"] for cell in row["cells"]] for row in element["rows"]] == [
+        ["city", "km"],
+        ["Bonn", "12"],
+        ["Kiel", "7"],
+    ]
+    assert [column["horizontalCellContentAlignment"] for column in element["columns"]] == ["Left", "Right"]
+    assert "Bonn\u00a0" in element["fallback"]["text"]
+    assert "text" not in table.activity
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "where"),
+    [
+        (TableForm.BLOCK, TABLE, "msteams"),
+        (TableForm.CARD, TABLE, "emulator"),
+        (TableForm.CARD, "| only |\n|-|\n| one |", "msteams"),
+        (TableForm.CARD, "|a|b|c|d|e|f|\n|-|-|-|-|-|-|\n|1|2|3|4|5|6|", "msteams"),
+        (TableForm.CARD, "|a|b|\n|-|-|\n" + "|1|2|\n" * 26, "msteams"),
+        (TableForm.CARD, f"|a|b|\n|-|-|\n|{'word ' * 25}|2|", "msteams"),
+        (TableForm.CARD, f"- an item\n\n  {TABLE.replace(chr(10), chr(10) + '  ')}", "msteams"),
+        (TableForm.CARD, f"{TABLE}\n\nand\n\n" * 4, "msteams"),
+    ],
+)
+async def test_a_table_beyond_the_limits_or_elsewhere_stays_a_block_in_the_text(
+    teams: StandInConnector, form: TableForm, text: str, where: str
+) -> None:
+    await sent_with(teams, form, text, where=where)
+
+    [posted] = teams.messages
+    assert "```" in posted.text
+    assert posted.cards == []
+
+
+async def test_extended_markdown_is_sent_where_it_is_chosen_and_a_block_where_it_is_refused(
+    teams: StandInConnector,
+) -> None:
+    await sent_with(teams, TableForm.EXTENDED_MARKDOWN, f"{TABLE}\n| a\\|b | $5 |")
+    [posted] = teams.messages
+    assert posted.activity["textFormat"] == "extendedmarkdown"
+    assert posted.text.splitlines()[0:3] == ["| city | km |", "| :- | -: |", "| Bonn | 12 |"]
+    assert posted.text.splitlines()[-1] == r"| a\|b | \$5 |"
+
+    teams.faults.append(Fault(status=400))
+    await sent_with(teams, TableForm.EXTENDED_MARKDOWN, TABLE)
+    assert teams.messages[-1].activity["textFormat"] == "markdown"
+    assert teams.messages[-1].text.startswith("```")
+
+
 async def test_files_go_as_one_card(teams: StandInConnector, channel: Channel) -> None:
     await channel.send(reference(teams), FILES)
 
@@ -129,7 +208,7 @@ async def test_nothing_in_an_activity_is_null(teams: StandInConnector, channel: 
 
 async def test_no_entity_leaves_so_nobody_can_be_mentioned(teams: StandInConnector, channel: Channel) -> None:
     for piece in channel.split("<at>CEO</at> look"):
-        await channel.send(reference(teams), TextPart(text=piece))
+        await channel.send(reference(teams), TextPart(text=str(piece)))
 
     [posted] = teams.messages
     assert not posted.activity.get("entities")
@@ -219,7 +298,7 @@ async def test_a_long_text_fits_the_connector_piece_by_piece(teams: StandInConne
     for number, piece in enumerate(piece for text in texts for piece in channel.split(text)):
         to = reference(teams)
         to = replace(to, key=replace(to.key, conversation=f"c{number}"))  # limits of one conversation cost seconds
-        await channel.send(to, TextPart(text=piece))
+        await channel.send(to, TextPart(text=str(piece)))
 
     assert len(teams.messages) > 4
     assert all(int(posted.headers["Content-Length"]) < 100_000 for posted in teams.messages)
@@ -227,7 +306,7 @@ async def test_a_long_text_fits_the_connector_piece_by_piece(teams: StandInConne
 
 async def test_broken_letters_of_a_model_do_not_keep_an_answer_back(teams: StandInConnector, channel: Channel) -> None:
     for piece in channel.split("y = 12 \ud83d\x00\x1b[31m"):
-        await channel.send(reference(teams), TextPart(text=piece))
+        await channel.send(reference(teams), TextPart(text=str(piece)))
     await channel.send(reference(teams), PicturePart(file=PLOT, alt_text="plot \ud83d"))
     await channel.send(reference(teams), FilesPart(files=(replace(PLOT, name="\ud83d"),)))
 

@@ -19,7 +19,17 @@ from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.engine import Engine
 from bot.errors import TurnGivenUpError
 from bot.outside import Outside
-from bot.parts import ApologyPart, ChoicePart, FilesPart, Part, PicturePart, SavedFilePart, TextPart, WelcomePart
+from bot.parts import (
+    ApologyPart,
+    ChoicePart,
+    FilesPart,
+    Part,
+    PicturePart,
+    SavedFilePart,
+    TablePart,
+    TextPart,
+    WelcomePart,
+)
 from bot.ports import Conversations, Ledger, Timelines
 from bot.reply import ReplyWriter
 from bot.run import FailureCode, RunEnd, RunEvent, RunId, RunName, RunOutcome, Settled
@@ -179,6 +189,8 @@ def as_words(part: Part) -> str:  # noqa: C901, PLR0911 - one for each kind
     match part:
         case TextPart():
             return part.text
+        case TablePart():
+            return part.table.block
         case PicturePart():
             return f"{part.alt_text}: {part.file.token}"
         case FilesPart():

@@ -94,7 +94,8 @@ async def _answer(sandbox: CodeSandbox, request: dict[str, Any]) -> None:
 def _as_json(result: CodeResult) -> dict[str, Any]:
     fields = asdict(result)
     for item in (*fields["images"], *fields["files"]):
-        item["data"] = base64.b64encode(item["data"]).decode()
+        for name in ("data", "points"):
+            item[name] = base64.b64encode(item[name]).decode()
     return fields
 
 

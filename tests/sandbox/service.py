@@ -112,4 +112,4 @@ def reachable_paths() -> list[str]:
 
 
 def _decoded(fields: dict[str, Any]) -> dict[str, Any]:
-    return fields | {"data": base64.b64decode(fields["data"])}
+    return fields | {name: base64.b64decode(fields[name]) for name in ("data", "points")}

@@ -195,3 +195,34 @@ def test_a_blank_picture_that_was_saved_is_left_out_and_the_code_is_told(host: H
     result = host.run(drawing, f"plt.plot([1, 2]); {before}; plt.savefig('/mnt/data/late.png')")
     assert result.files == ()
     assert "late.png is blank" in result.logs
+
+
+CSV = {
+    "plt.plot([0, 0.5, 1], [0, 0.25, 1], label='x²'); plt.plot([0, 0.5, 1], [0, -1, -2], label='-2x'); plt.xlabel('t')": "t,x²,'-2x\r\n0,0,0\r\n0.5,0.25,-1\r\n1,1,-2\r\n",
+    "plt.plot([0, 1], [1, 2]); plt.plot(1, 2, 'o'); plt.axhline(0)": "x,y\r\n0,1\r\n1,2\r\n",
+    "plt.plot([0, 1], [1, 2], label='a'); plt.plot([5, 6], [np.nan, 3], label='b')": "series,x,y\r\na,0,1\r\na,1,2\r\nb,5,\r\nb,6,3\r\n",
+    "plt.bar(['N', '=1+1'], [1, 2], label='sold')": "x,sold\r\nN,1\r\n'=1+1,2\r\n",
+    "plt.barh(['N', 'S'], [1, 2])": "x,y\r\nN,1\r\nS,2\r\n",
+    "pd.DataFrame({'rev': [1, 2], 'cost': [3, 4]}, index=['N', 'S']).plot.bar()": "x,rev,cost\r\nN,1,3\r\nS,2,4\r\n",
+    "plt.plot(pd.date_range('2024-01-01', periods=2), [1, 2])": "x,y\r\n2024-01-01,1\r\n2024-01-02,2\r\n",
+    "pd.Series([1, 2], index=pd.date_range('2024-01-01', periods=2, freq='MS'), name='rev').plot(legend=True)": "x,rev\r\n2024-01,1\r\n2024-02,2\r\n",
+    "plt.hist([1, 2, 2, 3, 3, 3, 4, 9], bins=4); plt.xlabel('score')": "score from,count\r\n1,3\r\n3,4\r\n5,0\r\n7,1\r\n",
+    "plt.scatter([1, 2], [3, 4]); plt.ylabel('rev')": "x,rev\r\n1,3\r\n2,4\r\n",
+    "plt.pie([1, 3], labels=['a', 'b'])": "part,share\r\na,0.25\r\nb,0.75\r\n",
+    "plt.plot(np.ma.masked_array([1.0, 2], [0, 1]), [1, 2])": "x,y\r\n1,1\r\n,2\r\n",
+    "plt.imshow(np.eye(3))": "",
+    "plt.plot(np.arange(30_000), np.arange(30_000))": "",
+    "plt.plot([1, 2]); plt.gca().get_legend_handles_labels = lambda: 1 / 0": "x,y\r\n0,1\r\n1,2\r\n",
+    "plt.plot([1, 2]); plt.gca().containers = 3": "",
+}
+
+
+@pytest.mark.parametrize("code", CSV)
+def test_the_points_of_a_figure_come_with_it_as_csv(host: Host, drawing: str, code: str) -> None:
+    result = host.run(drawing, f"{code}\nplt.show()")
+    assert [image.points.decode() for image in result.images] == [CSV[code]], result.logs
+
+
+def test_a_picture_that_was_saved_has_the_points_of_its_figure(host: Host, drawing: str) -> None:
+    result = host.run(drawing, "plt.plot([1, 2]); plt.savefig('h.png'); plt.show(); open('i.txt', 'w').write('x');")
+    assert {file.name: file.points for file in result.files} == {"h.png": b"x,y\r\n0,1\r\n1,2\r\n", "i.txt": b""}

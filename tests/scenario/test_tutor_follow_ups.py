@@ -83,6 +83,12 @@ async def test_a_wish_about_a_plot_that_cannot_be_placed_is_asked_about(tmp_path
             (("plot x^2", "remove sin(x)"), "which curve"),
             (("plot x^2", "remove x^2"), "only curve"),
             (("plot x^2", "make the line thicker"), "what to change"),
+            (("plot x^2", "make it sparkle"), "what to change"),
+            (("plot x^2", "can you make it 3d?"), "what to change"),
+            (("plot x^2 with glitter",), "“glitter”"),
+            (("draw a circle",), "radius"),
+            (("plot x^2", "add a circle"), "radius"),
+            (("zeichne einen Kreis",), "Radius"),
             (("derivative of x^2", "and 20%?"), "what you mean"),
             (("is 97 prime", "plot x^2", "and 5?"), "what you mean"),
         ):
@@ -195,6 +201,21 @@ async def test_a_table_is_described_ranked_and_shared_out(tmp_path: Path) -> Non
         ):
             answered = await Chat(sandbox).ask(message, file_names=("given.csv",))
             assert all(each in answered.text for each in words), (message, answered.text)
+
+
+async def test_a_follow_up_on_a_table_is_answered_by_the_question_before_it(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": SALES}})
+        for thread, words in (
+            (("sum of revenue", "and by product?", "only the top 2"), "**Coffee**: 140\n- **Tea**: 70"),
+            (("sum of revenue by product", "just the bottom 1"), "**Milk**"),
+            (("sum of revenue", "and by rhubarb?"), "rhubarb"),
+        ):
+            chat = Chat(sandbox)
+            answered = [
+                await chat.ask(message, file_names=("given.csv",) * (not at)) for at, message in enumerate(thread)
+            ]
+            assert words in answered[-1].text, (thread, answered[-1].text)
 
 
 async def test_a_line_over_time_has_one_value_a_day(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from bot.errors import AssistantUnavailableError, AttachmentError, StorageError,
 from bot.functions import Caller, FunctionDefinition, no_such_function
 from bot.history import MAX_PAST_TURNS, PastTurn
 from bot.links import NO_LINKS, LinkRules
-from bot.parts import Part, StoredFile
+from bot.parts import Part, StoredFile, Table
 from bot.ports import FileLinks, LedgerEntry, Live, StatusMessage
 from bot.run import (
     Absent,
@@ -346,7 +346,9 @@ class FakeChannel:
     def said(self) -> list[Part]:
         return [part for part in self.heard if not isinstance(part, str)]
 
-    def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
+    def split(
+        self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
+    ) -> tuple[str | Table, ...]:
         return (text,)
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:

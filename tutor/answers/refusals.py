@@ -31,6 +31,7 @@ _ASKS_BACK: Final = frozenset(
         Reason.STRANGE_IN_TABLE,
         Reason.WHICH_NUMBERS,
         Reason.FOLLOW_UP,
+        Reason.NO_RADIUS,
         Reason.NO_PLOT,
         Reason.PLOT_CHANGE,
         Reason.WHICH_CURVE,

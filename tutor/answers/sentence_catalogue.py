@@ -373,6 +373,7 @@ class Sentence(StrEnum):
     REFUSAL_NO_COLUMN = "refusal no column"
     REFUSAL_NOT_NUMERIC = "refusal not numeric"
     REFUSAL_FOLLOW_UP = "refusal follow up"
+    REFUSAL_NO_RADIUS = "refusal no radius"
     REFUSAL_NO_PLOT = "refusal no plot"
     REFUSAL_PLOT_CHANGE = "refusal plot change"
     REFUSAL_WHICH_CURVE = "refusal which curve"

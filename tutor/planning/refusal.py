@@ -25,6 +25,7 @@ class Reason(StrEnum):
     SEVERAL_UNKNOWNS = "several_unknowns"
     NO_TOOL = "no_tool"
     FOLLOW_UP = "follow_up"  # "and 5?", and it is not clear what about 5
+    NO_RADIUS = "no_radius"  # "draw a circle"
     NO_PLOT = "no_plot"  # "make it red", and nothing was drawn
     PLOT_CHANGE = "plot_change"  # a wish about the plot that it does not know
     WHICH_CURVE = "which_curve"  # details: the curves there are

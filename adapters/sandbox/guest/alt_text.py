@@ -38,7 +38,7 @@ def describe(figure: Any) -> str:
 
 def _describe(figure: Any) -> str:
     plots = [_describe_axes(axes) for axes in figure.axes if axes.get_visible() and _is_plot(axes)]
-    title = _plain(figure.get_suptitle()) if hasattr(figure, "get_suptitle") else ""
+    title = plain(figure.get_suptitle()) if hasattr(figure, "get_suptitle") else ""
     titled = f' titled "{title}"' if title else ""
     if not plots:
         return f"Figure{titled}."
@@ -54,7 +54,7 @@ def _is_plot(axes: Any) -> bool:
 
 
 def _describe_axes(axes: Any) -> str:
-    title = _plain(axes.get_title() or axes.get_title("left") or axes.get_title("right"))
+    title = plain(axes.get_title() or axes.get_title("left") or axes.get_title("right"))
     shares = _pie_shares(axes)
     details = shares or _ranges(axes)
     names = [] if shares else _series(axes)
@@ -88,8 +88,8 @@ def _kind_of_each(axes: Any) -> Iterator[str]:
         yield "histogram"
     if axes.images:
         yield "image"
-    if _data_lines(axes):
-        yield "line" if any(line.get_linestyle() not in ("None", "", " ") for line in _data_lines(axes)) else "point"
+    if data_lines(axes):
+        yield "line" if any(line.get_linestyle() not in ("None", "", " ") for line in data_lines(axes)) else "point"
 
 
 _COLLECTIONS = {
@@ -114,14 +114,14 @@ def is_histogram(container: Any) -> bool:
     )
 
 
-def _data_lines(axes: Any) -> list[Any]:
+def data_lines(axes: Any) -> list[Any]:
     """Lines drawn in data coordinates: not those that mark a level across the whole plot."""
     return [line for line in axes.lines if line.get_transform() == axes.transData and len(line.get_xdata()) > 0]
 
 
 def _pie_shares(axes: Any) -> list[str]:
     wedges = [patch for patch in axes.patches if type(patch).__name__ == "Wedge"]
-    return _first(f"{_plain(wedge.get_label())} {(wedge.theta2 - wedge.theta1) / 3.6:.3g}%" for wedge in wedges)
+    return _first(f"{plain(wedge.get_label())} {(wedge.theta2 - wedge.theta1) / 3.6:.3g}%" for wedge in wedges)
 
 
 def _ranges(axes: Any) -> list[str]:
@@ -133,12 +133,12 @@ def _ranges(axes: Any) -> list[str]:
 
 
 def _axis_name(axis: Any, name: str) -> str:
-    label = _plain(axis.get_label_text())
+    label = plain(axis.get_label_text())
     return f"{name} ({label})" if label and label != name else name
 
 
 def _extent(axes: Any, axis: Any, name: str) -> str:
-    categories = _categories(axis)
+    categories = categories_of(axis)
     if categories:
         return "for " + ", ".join(categories)
     low, high = _seen(_data_range(axes, name), getattr(axes, f"get_{name}lim")())
@@ -154,11 +154,11 @@ def _seen(data: Range | None, limits: Range) -> Range:
     return max(data[0], first), min(data[1], last)
 
 
-def _categories(axis: Any) -> list[str]:
+def categories_of(axis: Any) -> list[str]:
     """Return the names along an axis that has names instead of numbers."""
     if type(axis.get_major_formatter()).__name__ not in ("StrCategoryFormatter", "FixedFormatter", "FuncFormatter"):
         return []
-    names = [name for label in axis.get_ticklabels() if (name := _plain(label.get_text()))]
+    names = [name for label in axis.get_ticklabels() if (name := plain(label.get_text()))]
     return [] if all(_is_number(name) for name in names) else _first(names)
 
 
@@ -170,9 +170,9 @@ def _data_range(axes: Any, name: str) -> Range | None:
     """Return the least and greatest finite coordinate of all lines, or what matplotlib took in of everything drawn."""
     if hasattr(axes, "zz_dataLim"):
         return _finite_range(axes.zz_dataLim.intervalx if name == "z" else getattr(axes.xy_dataLim, f"interval{name}"))
-    if _data_lines(axes) and not axes.collections and not axes.containers:
+    if data_lines(axes) and not axes.collections and not axes.containers:
         return _finite_range(
-            value for line in _data_lines(axes) for value in getattr(line, f"get_{name}data")(orig=False)
+            value for line in data_lines(axes) for value in getattr(line, f"get_{name}data")(orig=False)
         )
     low, high = getattr(axes.dataLim, f"interval{name}")
     return _finite_range([low, high])
@@ -196,7 +196,7 @@ def _number(axis: Any, value: float) -> str:
 def _series(axes: Any) -> list[str]:
     """Return the names that the legend shows or would show."""
     _, labels = axes.get_legend_handles_labels()
-    return _first(dict.fromkeys(name for name in map(_plain, labels) if name))
+    return _first(dict.fromkeys(name for name in map(plain, labels) if name))
 
 
 def _first(names: Iterable[str]) -> list[str]:
@@ -204,7 +204,7 @@ def _first(names: Iterable[str]) -> list[str]:
     return [*short[:MAX_SERIES], "…"] if len(short) > MAX_SERIES else short
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text without the marks of TeX, on one line; x^2 becomes x²."""
     text = re.sub(r"\^\{?(-?[0-9n]+)\}?", lambda power: power[1].translate(SUPERSCRIPTS), text)
     text = MATH.sub("", text).replace("\\", "")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.sandbox.guest.alt_text import describe
+from adapters.sandbox.guest.plot_points import points_of
 from adapters.sandbox.guest.plot_style import prepare, uncover
 
 _agg: Any = importlib.import_module("matplotlib.backends.backend_agg")
@@ -37,6 +38,7 @@ class Drawing:
 
     png: bytes
     alt_text: str
+    points: bytes = b""  # csv; empty where there are none
 
     @property
     def digest(self) -> bytes:
@@ -79,8 +81,8 @@ class Album:
         """Close what is open, unseen: it is half of what failed code wanted to draw."""
         _open_figures.destroy_all()
 
-    def take(self, delivered: set[str]) -> tuple[list[Drawing], dict[str, str], set[str]]:
-        """Return the figures to send, the alt text of each saved picture among `delivered`, and which are blank.
+    def take(self, delivered: set[str]) -> tuple[list[Drawing], dict[str, Drawing], set[str]]:
+        """Return the figures to send, each saved picture among `delivered`, and which are blank.
 
         Forget them all.
         """
@@ -89,7 +91,7 @@ class Album:
         images = [drawing for drawing in self.shown if drawing.digest not in known]
         blank = self.blank & delivered
         self.shown, self.saved, self.blank = [], {}, set()
-        return images, {path: drawing.alt_text for path, drawing in saved.items()}, blank
+        return images, saved, blank
 
 
 album = Album()
@@ -128,7 +130,7 @@ def draw(figure: Any) -> Drawing:
     while max_px > MAX_SIDE_PX:  # what stands outside the figure's own frame made it wider
         dpi *= 0.98 * MAX_SIDE_PX / max_px  # a little less, for text does not shrink evenly
         png, max_px = _render(figure, dpi)
-    return Drawing(png=png, alt_text=describe(figure))
+    return Drawing(png=png, alt_text=describe(figure), points=points_of(figure))
 
 
 def _render(figure: Any, dpi: float) -> tuple[bytes, int]:

@@ -122,7 +122,7 @@ class Runner:
     def _send_results(self) -> None:
         files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
         files, left = files[: self._limits["result_file_count"]], files[self._limits["result_file_count"] :]
-        images, alt_texts, blank = _take_figures(
+        images, saved, blank = _take_figures(
             {path for file in files if file.body is not None for path in (file.path, self._known_as(file.path))}
         )
         for file in files:
@@ -133,14 +133,17 @@ class Runner:
             elif file.body is None:
                 print(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]")  # noqa: T201
             else:
-                self._pipes.send("file", file.body, name=file.name, alt_text=self._alt_text(file.path, alt_texts))
+                alt_text, points = saved.get(file.path) or saved.get(self._known_as(file.path)) or ("", b"")
+                self._pipes.send("file", file.body, name=file.name, alt_text=alt_text)
+                self._send_points(points)
         if left:
             print(f"[{len(left)} more files were not handed over]")  # noqa: T201
         room_bytes = self._limits["image_total_bytes"]
-        for png, alt_text in images[: self._limits["image_count"]]:
+        for png, alt_text, points in images[: self._limits["image_count"]]:
             room_bytes -= len(png)
             if room_bytes >= 0:
                 self._pipes.send("image", png, alt_text=alt_text)
+                self._send_points(points)
         if len(images) > self._limits["image_count"] or room_bytes < 0:
             print(f"[only the first of {len(images)} figures were handed over]")  # noqa: T201
 
@@ -148,8 +151,10 @@ class Runner:
         """Return the path by which code speaks of a file of the folder."""
         return DATA + path.removeprefix(self._path)
 
-    def _alt_text(self, path: str, alt_texts: Mapping[str, str]) -> str:
-        return alt_texts.get(path) or alt_texts.get(self._known_as(path), "")
+    def _send_points(self, points: bytes) -> None:
+        """Say what was drawn in the picture that was sent last."""
+        if 0 < len(points) <= self._limits["points_bytes"]:
+            self._pipes.send("points", points)
 
     def _put(self, command: Command) -> None:
         try:
@@ -180,13 +185,18 @@ def _close_open_figures() -> None:
         album.close_all()
 
 
-def _take_figures(delivered: set[str]) -> tuple[list[tuple[bytes, str]], dict[str, str], set[str]]:
+def _take_figures(
+    delivered: set[str],
+) -> tuple[list[tuple[bytes, str, bytes]], dict[str, tuple[str, bytes]], set[str]]:
+    """Return each picture with its alt text and points, the same of each saved one by its path, and which are blank."""
+    pictures = [(png, alt_text, b"") for png, alt_text in take_pictures()]
     if "adapters.sandbox.guest.mpl_backend" not in sys.modules:
-        return take_pictures(), {}, set()
+        return pictures, {}, set()
     from adapters.sandbox.guest.mpl_backend import album
 
-    drawings, alt_texts, blank = album.take(delivered)
-    return [*((drawing.png, drawing.alt_text) for drawing in drawings), *take_pictures()], alt_texts, blank
+    drawings, saved, blank = album.take(delivered)
+    shown = [(drawing.png, drawing.alt_text, drawing.points) for drawing in drawings]
+    return shown + pictures, {path: (each.alt_text, each.points) for path, each in saved.items()}, blank
 
 
 def _may_open_files() -> bool:

@@ -9,18 +9,47 @@ from adapters.teams.markdown.blocks import written
 from adapters.teams.markdown.inline import escaped
 from adapters.teams.markdown.packing import cut, packed, units
 from adapters.teams.markdown.parser import parse
-from adapters.teams.markdown.tables import as_markdown
+from adapters.teams.markdown.tables import as_markdown, native
 from bot.links import NO_LINKS, LinkRules
+from bot.parts import Table
 
 MAX_PIECE_UNITS: Final = 20_000
 """UTF-16 units of one message. Teams takes 40,000 and people read less; as JSON in UTF-8, three bytes each at worst,
 this stays below the 100 KB that the connector takes as a body."""
+
+MAX_TABLES: Final = 3  # of an answer that are messages of their own
 
 MAX_PARSED: Final = 50_000
 """Characters read as Markdown: 0.3 s for a normal text, 0.8 s for nothing but brackets. The rest is plain text."""
 
 _SHAPELESS: Final = ("Cc", "Cf", "Cs")  # controls, format characters, surrogates: they can hide or reorder words
 _KEPT: Final = "\n\t\u200c\u200d"  # these matter: the last two within words (Persian) and emoji
+
+
+def teams_pieces(text: str, *, links: LinkRules = NO_LINKS) -> tuple[str | Table, ...]:
+    """A text as `teams_markdown` has it, and tables that are small enough as such, each between the words around it.
+
+    With more than MAX_TABLES tables all of them stay in the text: each one is a message of its own.
+    """
+    head, tail = _parted(_without_controls(text))
+    blocks: list[str | Table] = []
+    for node in parse(head):
+        pieces = list(written(node, MAX_PIECE_UNITS, links))
+        table = native(node, links, pieces[0]) if node.type == "table" and len(pieces) == 1 else None
+        blocks += pieces if table is None else [table]
+    if not 0 < sum(isinstance(block, Table) for block in blocks) <= MAX_TABLES:
+        return teams_markdown(text, links=links)
+    blocks += [escaped(plain, links) for plain in cut(tail, MAX_PIECE_UNITS // 6)]
+    messages: list[str | Table] = []
+    words: list[str] = []
+    for block in [*blocks, None]:
+        if isinstance(block, str):
+            words.append(block)
+            continue
+        messages += packed(words, MAX_PIECE_UNITS)
+        words = []
+        messages += [] if block is None else [block]
+    return tuple(messages)
 
 
 def teams_markdown(

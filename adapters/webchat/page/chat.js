@@ -4,6 +4,7 @@ import { answerTo, byId } from "/chat/files/dom.js";
 import { look, watchLook } from "/chat/files/look.js";
 import { messageColumn } from "/chat/files/messages.js";
 import { showPanel } from "/chat/files/panel.js";
+import { watchPlots } from "/chat/files/plots.js";
 import { offerStarters } from "/chat/files/starters.js";
 import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
@@ -29,6 +30,7 @@ async function start() {
     );
   render();
   watchLook(render);
+  watchPlots(byId("chat"));
   offerStarters(store, chat);
   takeDroppedFiles(store);
   listChats(chat.conversation, name);

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from openai import OpenAI
+from openai import NotFoundError, OpenAI
 
 from adapters.embedded.models.port import Speaker
 from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, SandboxError
@@ -73,6 +73,27 @@ def test_a_figure_is_shown_before_the_words_and_described_in_the_metadata(
     assert [client.files.retrieve(id_).filename for id_ in ids] == ["plot-1.png", "plot-2.png"]
     assert {client.files.retrieve(id_).purpose for id_ in ids} == {"assistants_output"}
     assert message.metadata == {f"alt:{ids[0]}": "Line plot of y = x²", f"alt:{ids[1]}": "Bars"}
+
+
+def test_the_points_of_a_picture_are_a_file_that_only_the_metadata_names(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("plot()"), says("Here it is.")]
+    drawn = GuestImage(data=PNG, alt_text="Bars", points=b"x,y\r\n1,2\r\n")
+    saved = GuestFile(name="chart.png", data=PNG + b"2", alt_text="Line plot", points=b"x,y\r\n3,4\r\n")
+    sandbox.results = [CodeResult(status=OK, images=(figure(PNG + b"3"), drawn), files=(saved,))]
+    run = ended(client, asked(client, tools=[CODE]))
+    message = answer(client, run)
+    _, two, three, text = message.content
+    assert text.text.value == "Here it is."
+    assert ".csv" not in told(model)
+    points = [client.files.retrieve(message.metadata[f"data:{part.image_file.file_id}"]) for part in (two, three)]
+    assert [file.filename for file in points] == ["plot-2.csv", "chart.csv"]
+    assert client.files.content(points[1].id).read() == b"x,y\r\n3,4\r\n"
+    assert len(message.metadata) == 5
+    client.beta.threads.delete(run.thread_id)
+    with pytest.raises(NotFoundError):
+        client.files.retrieve(points[0].id)
 
 
 def test_a_saved_picture_is_shown_and_the_same_one_only_once(

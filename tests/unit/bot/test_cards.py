@@ -24,14 +24,32 @@ from bot.cards import (
     picture_card,
     question_in,
     size,
+    table_card,
     welcome_card,
 )
-from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
+from bot.native_charts import MAX_POINTS_SHOWN, MAX_SERIES
+from bot.parts import (
+    ApologyPart,
+    Chart,
+    ChartKind,
+    ChartSeries,
+    Details,
+    FilesPart,
+    PicturePart,
+    StoredFile,
+    Table,
+    WelcomePart,
+)
 from bot.turn_code import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
 TEAMS_OWN = "msteams"  # Teams' fields, which the official schema does not know
-TEAMS_ELEMENTS = {"CodeBlock": {"codeSnippet", "language", "fallback"}}  # and its elements, with their fields
+CHART = {"xAxisTitle", "colorSet", "data", "fallback"}
+TEAMS_ELEMENTS = {  # and its elements, with their fields
+    "CodeBlock": {"codeSnippet", "language", "fallback"},
+    "Chart.Line": CHART,
+    "Chart.VerticalBar.Grouped": CHART,
+}
 
 
 def faults(card: Any) -> list[str]:
@@ -360,3 +378,44 @@ def test_the_form_for_feedback_is_a_valid_card_with_one_field() -> None:
     assert faults(card) == []
     [field] = cast(list[dict[str, Any]], card["body"])
     assert (field["id"], field["maxLength"]) == ("feedbackText", 100)
+
+
+def table(*rows: tuple[str, ...], sides: tuple[str, ...] = ("left", "right")) -> Table:
+    block = "\n".join("  ".join(row) for row in rows)
+    return Table(header=rows[0], rows=rows[1:], sides=sides, block=f"```\n{block}\n```")
+
+
+def test_a_table_is_a_table_of_the_official_schema_and_its_words_are_words() -> None:
+    card = table_card(table(("city", "a*b*"), ("Bonn", "[x](http://evil.example)"), ("", "{{DATE(1)}}")))
+    assert faults(card) == []
+    [element] = cast("Any", card["body"])
+    cells = [[cell["items"][0] for cell in row["cells"]] for row in element["rows"]]
+    assert [cell["text"] for cell in cells[0]] == ["city", "a\\*b\\*"]
+    assert cells[0][0]["weight"] == "Bolder"
+    assert cells[1][1]["text"].startswith("[x\\](")
+    assert cells[2][0]["text"] == "\u00a0"
+    assert cells[2][1]["text"].startswith("\\{\\{")
+
+
+def test_the_largest_table_of_its_own_fits_a_card() -> None:
+    cell = "*" * 23
+    widest = table(*[(cell,) * 5] * 26, sides=("left",) * 5)
+    card = table_card(widest)
+    assert len(json.dumps(card, ensure_ascii=False).encode()) <= MAX_CARD_BYTES
+    assert faults(card) == []
+
+
+@pytest.mark.parametrize("kind", ChartKind)
+def test_a_chart_has_the_picture_as_its_fallback_and_fits_a_card(kind: ChartKind) -> None:
+    points = tuple((float(place), 0.1 + place / 3) for place in range(MAX_POINTS_SHOWN))
+    chart = Chart(kind=kind, across="x", series=(ChartSeries(name="n" * 60, points=points),) * MAX_SERIES)
+    plot = StoredFile(token="t", name="plot.png", size_bytes=1234)
+    cell = CodeCell(code="print(1)\n" * 1_000)
+    part = PicturePart(file=plot, alt_text="Line plot", chart=chart, details=Details(code=(cell,)))
+    card = picture_card(part, "https://bot.example/p.png")
+    [element, *_] = cast("Any", card["body"])
+    assert element["type"].startswith("Chart.")
+    assert element["fallback"]["type"] == "Image"
+    assert element["data"][0]["values"][1]["x"] == ("1.0" if kind is ChartKind.BARS else 1.0)
+    assert len(json.dumps(card, ensure_ascii=False).encode()) <= MAX_CARD_BYTES
+    assert faults(card) == []

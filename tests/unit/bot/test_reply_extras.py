@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.codec import reply_from_json, reply_to_json
 from bot.conversation import ConversationReference
+from bot.errors import AssistantUnavailableError
 from bot.links import NO_LINKS, LinkRules
-from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Reply, Source, TextPart
+from bot.native_charts import MAX_POINTS_SHOWN, chart_of
+from bot.parts import (
+    Chart,
+    ChartKind,
+    ChartSeries,
+    Details,
+    FilesPart,
+    Marks,
+    Part,
+    PicturePart,
+    Reply,
+    Source,
+    Table,
+    TablePart,
+    TextPart,
+)
 from bot.reply import Extras, ReplyWriter, cited, fitting, parted_explanation, parted_follow_ups, readable
 from tests.support.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryFiles, message
 
@@ -22,7 +42,7 @@ TEXT = "y = **12**\n\n**How the code works.** It solves.\n\n**Why I used code.**
 
 def written(answer: Answer, *, extras: Extras = ALL, alone: bool = True) -> tuple[Part, ...]:
     assistant = FakeAssistant()
-    assistant.files |= {FileRef("f1"): PNG, FileRef("f2"): b"x,y\n1,2\n"}
+    assistant.files |= {FileRef("f1"): PNG, FileRef("f2"): b"x,y\n1,2\n", FileRef("f3"): b"x,y\n0,1\n"}
     writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures(), extras=extras)
     return asyncio.run(writer.write(answer, message().key, alone=alone))
 
@@ -175,3 +195,97 @@ def test_questions_that_may_become_buttons_are_held_back_while_an_answer_grows()
 )
 def test_words_that_only_look_like_such_questions_are_shown(text: str) -> None:
     assert readable(text) == text
+
+
+def test_a_table_that_is_a_part_of_its_own_is_marked_and_stored_like_any_other() -> None:
+    table = Table(header=("a", "b"), rows=(("1", "[1]"),), sides=("left", "right"), block="```\na  b\n1  [1]\n```")
+
+    class WithTables(FakeChannel):
+        def split(
+            self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
+        ) -> tuple[str | Table, ...]:
+            return ("Before", table)
+
+    source = Source(position=1, name="a.csv")
+    marks = Marks(is_ai_generated=True, takes_feedback=True, sources=(source,), follow_ups=("Why?",))
+    parts = tuple(fitting([TextPart(text="", marks=marks)], WithTables()))
+    assert parts == (
+        TextPart(text="Before", marks=Marks(is_ai_generated=True)),
+        TablePart(table=table, marks=marks),
+    )
+    assert reply_from_json(json.loads(json.dumps(reply_to_json(Reply(parts=parts))))) == Reply(parts=parts)
+
+
+DRAWN = AnswerImage(file=FileRef("f1"), alt_text="Line plot: x from 0 to 1", data=FileRef("f3"))
+
+
+def test_the_points_of_a_plot_are_its_data_unless_the_code_saved_a_file_of_its_own() -> None:
+    for files, name, size_bytes in (((), "plot-1.csv", 8), ((TABLE,), "points.csv", 8)):
+        _, plot = written(Answer(text="Here", images=(DRAWN,), files=files))
+        assert isinstance(plot, PicturePart)
+        assert plot.details is not None
+        assert plot.details.data is not None
+        assert (plot.details.data.name, plot.details.data.size_bytes) == (name, size_bytes)
+    _, plot = written(Answer(text="Here", images=(DRAWN,)), extras=Extras())
+    assert isinstance(plot, PicturePart)
+    assert (plot.details, plot.chart) == (None, None)
+
+
+def test_a_plot_whose_points_cannot_be_had_is_shown_without_them() -> None:
+    class Forgetful(FakeAssistant):
+        @asynccontextmanager
+        async def open_file(self, file: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+            if file == "gone":
+                raise AssistantUnavailableError("gone")
+            async with super().open_file(file) as chunks:
+                yield chunks
+
+    assistant = Forgetful()
+    assistant.files[FileRef("f1")] = PNG
+    writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures(), extras=ALL)
+    answer = Answer(text="Here", images=(replace(DRAWN, data=FileRef("gone")),))
+    _, plot = asyncio.run(writer.write(answer, message().key))
+    assert isinstance(plot, PicturePart)
+    assert plot.details is None
+
+
+def test_a_chart_goes_with_a_plot_where_it_is_switched_on_and_is_stored_with_it() -> None:
+    parts = written(Answer(text="Here", images=(DRAWN,)), extras=Extras(charts=True))
+    _, plot = parts
+    assert isinstance(plot, PicturePart)
+    assert plot.chart == Chart(kind=ChartKind.LINE, across="x", series=(ChartSeries(name="y", points=((0.0, 1.0),)),))
+    assert reply_from_json(json.loads(json.dumps(reply_to_json(Reply(parts=parts))))) == Reply(parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("alt_text", "points", "shown"),
+    [
+        ("Line plot", "x,a,a\n0,1,2\n1,2,3\n", [("a", ((0.0, 1.0), (1.0, 2.0))), ("a", ((0.0, 2.0), (1.0, 3.0)))]),
+        ("Line plot", "series,t,y\na,0,1\nb,5,2\n", [("a", ((0.0, 1.0),)), ("b", ((5.0, 2.0),))]),
+        ("Bar chart", "x,sold\nN,1\nS,2\n", [("sold", (("N", 1.0), ("S", 2.0)))]),
+        ("Line plot", "x,y\n2024-01-01,1\n2024-01-02,2\n", [("y", (("2024-01-01", 1.0), ("2024-01-02", 2.0)))]),
+        ("Line plot", "x,y\n0,1\n1,\n", None),
+        ("Line plot", "x,y\n,1\n", None),
+        ("Line plot", "x,y\n0,nan\n", None),
+        ("Line plot", "x\n0\n", None),
+        ("Line plot", "x,y\n0,1,2\n", None),
+        ("Line plot", "", None),
+        ("Line plot", "x,1,2,3,4,5,6,7\n0,1,2,3,4,5,6,7\n", None),
+        ("Bar chart", "x,y\n" + "a,1\n" * 41, None),
+        ("Scatter plot", "x,y\n0,1\n", None),
+        ("Histogram", "x from,count\n0,1\n", None),
+    ],
+)
+def test_only_lines_and_bars_of_few_points_without_gaps_are_charts(
+    alt_text: str, points: str, shown: list[tuple[str, object]] | None
+) -> None:
+    chart = chart_of(alt_text, points.encode())
+    assert (chart and [(series.name, series.points) for series in chart.series]) == shown
+
+
+def test_a_long_line_is_shown_by_few_of_its_points_with_both_ends() -> None:
+    chart = chart_of("Line plot", ("x,y\n" + "".join(f"{n},{n * n}\n" for n in range(1001))).encode())
+    assert chart is not None
+    [series] = chart.series
+    assert len(series.points) <= MAX_POINTS_SHOWN + 1
+    assert (series.points[0], series.points[-1]) == ((0.0, 0.0), (1000.0, 1_000_000.0))

@@ -35,10 +35,11 @@ def test_a_refusal_is_what_the_assistant_says() -> None:
     assert answer(said({"type": "refusal", "refusal": "I cannot help with that."})).text == "I cannot help with that."
 
 
-def test_pictures_come_once_each_with_the_words_for_what_was_drawn() -> None:
-    first = said(image("file-1"), image("file-2"), **{"alt:file-1": "A parabola"})
-    assert answer(first, said(image("file-1"), **{"alt:file-1": "A parabola"})).images == (
-        AnswerImage(file=FileRef("file-1"), alt_text="A parabola"),
+def test_pictures_come_once_each_with_the_words_for_what_was_drawn_and_its_points() -> None:
+    words = {"alt:file-1": "A parabola", "data:file-1": "file-3"}
+    first = said(image("file-1"), image("file-2"), **words)
+    assert answer(first, said(image("file-1"), **words)).images == (
+        AnswerImage(file=FileRef("file-1"), alt_text="A parabola", data=FileRef("file-3")),
         AnswerImage(file=FileRef("file-2")),
     )
 

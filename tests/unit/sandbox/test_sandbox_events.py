@@ -44,6 +44,25 @@ async def test_images_and_files_are_gathered_up_to_the_end() -> None:
     assert harvest.ending == "ok"
 
 
+async def test_points_belong_to_the_picture_before_them() -> None:
+    harvest = await _harvest(
+        _event(PNG_START, event="image")
+        + _event(b"x,y", event="points")
+        + _event(b"1", event="file", name="a.png")
+        + _event(b"2", event="file", name="b.png")
+        + _event(b"u,v", event="points")
+        + _event(**DONE)
+    )
+    assert [image.points for image in harvest.images] == [b"x,y"]
+    assert [file.points for file in harvest.files] == [b"", b"u,v"]
+
+
+@pytest.mark.parametrize("before", [b"", _event(PNG_START, event="image") + _event(b"x,y", event="points")])
+async def test_points_of_nothing_or_twice_of_one_picture_are_forged(before: bytes) -> None:
+    with pytest.raises(ProtocolViolationError):
+        await _harvest(before + _event(b"x,y", event="points") + _event(**DONE))
+
+
 async def test_an_image_without_words_gets_some() -> None:
     harvest = await _harvest(_event(PNG_START, event="image") + _event(**DONE))
     assert harvest.images[0].alt_text == "A plot."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 
@@ -16,12 +17,14 @@ from tutor.data.requests import (
     CountRows,
     DataTask,
     Describe,
+    FindTop,
     Overview,
     ShowChart,
     Statistic,
     TellCorrelation,
     TellStatistics,
 )
+from tutor.data.table_follow_ups import data_tasks_in_thread
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Refusal
 
@@ -111,3 +114,44 @@ def test_a_columns_name_stays_a_name_in_the_program(name: str) -> None:
     assert modules == {"io", "json", "matplotlib.pyplot", "numpy", "pandas"}
     assert any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(tree))
     ast.parse(look(name))
+
+
+TOTAL_BY_REGION = TellStatistics(statistics=(Statistic.TOTAL,), columns=(SALES,), by=REGION)
+TOP_3 = FindTop(column=SALES, count=3, is_lowest=False, by=REGION)
+
+
+@pytest.mark.parametrize(
+    ("thread", "task"),
+    [
+        (("sum of total_sales", "and by region?"), TOTAL_BY_REGION),
+        (("sum of total_sales", "by region please"), TOTAL_BY_REGION),
+        (("Summe von total_sales", "und nach region?"), TOTAL_BY_REGION),
+        (("sum of total_sales by region", "only the top 3"), TOP_3),
+        (("sum of total_sales", "and by region?", "only the top 3"), TOP_3),
+        (("sum of total_sales", "and by region?", "just the bottom 3"), replace(TOP_3, is_lowest=True)),
+        (("sum of total_sales", "rhubarb", "and by region?"), TOTAL_BY_REGION),
+        (("bar chart of total_sales by region", "only the top 3"), TOP_3),
+        (
+            ("plot price over time", "and by region?"),
+            ShowChart(chart=Chart.BARS, ys=(PRICE,), by=REGION, statistic=Statistic.TOTAL),
+        ),
+    ],
+)
+def test_a_follow_up_on_a_table_goes_on_with_the_question_before(thread: tuple[str, ...], task: DataTask) -> None:
+    language = Language.GERMAN if "Summe" in thread[0] else Language.ENGLISH
+    assert data_tasks_in_thread(thread, COLUMNS, language) == (task,)
+
+
+@pytest.mark.parametrize(
+    "thread",
+    [
+        ("only the top 3",),
+        ("correlation between a and b", "and by region?"),
+        ("sum of price", "only the top 3"),
+        ("sum of price", "and by rhubarb?"),
+        ("How many rows are there?", "only the top 3"),
+    ],
+)
+def test_a_follow_up_on_a_table_that_cannot_be_placed_is_refused(thread: tuple[str, ...]) -> None:
+    with pytest.raises(Refusal):
+        data_tasks_in_thread(thread, COLUMNS, Language.ENGLISH)
