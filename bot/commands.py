@@ -19,13 +19,15 @@ from bot.outside import Outside
 from bot.parts import Choice, ChoicePart, FilesPart, Part, TextPart, WelcomePart
 from bot.profiles import Profile
 from bot.turn import STOP_HEARD, Turn
+from bot.turn_record import StepKey, StepKind
 
 log = logging.getLogger(__name__)
 
 MAX_FILES_SHOWN: Final = 15
 _MAX_NAME: Final = 64  # characters that are repeated of a name that is none
 _FORGET_DEADLINE_S: Final = 5.0
-_DELETE: Final = "delete"
+_DELETE: Final = frozenset({"delete", "löschen", "verwijderen"})
+_CHOSEN: Final = StepKey(StepKind.CHOSEN)
 
 
 async def carry_out(turn: Turn, command: Command, outside: Outside) -> tuple[Part, ...]:  # noqa: PLR0911 - one case each
@@ -44,7 +46,7 @@ async def carry_out(turn: Turn, command: Command, outside: Outside) -> tuple[Par
             done = sentences.STOP_DONE if turn.heard(STOP_HEARD) is None else sentences.STOP_CUT
             return (TextPart(text=_(done)),)
         case CommandName.FILES:
-            return await _files(command, outside)
+            return await _files(turn, command, outside)
         case CommandName.ASSISTANT:
             return await _assistant(command, outside)
         case CommandName.USAGE:
@@ -138,12 +140,13 @@ def not_for_you(name: str) -> str:
     return sentence.format(name=name)
 
 
-async def _files(command: Command, outside: Outside) -> tuple[Part, ...]:
+async def _files(turn: Turn, command: Command, outside: Outside) -> tuple[Part, ...]:
     """The list of the conversation's files, or what became of one that is to be deleted."""
     files = newest_files(await outside.belongings.of(command.key))
     verb, *rest = command.argument.split(maxsplit=1) or [""]
-    if verb.lower() == _DELETE and rest:
-        return (TextPart(text=await _deleted(rest[0], files, command, outside)),)
+    if verb.lower() in _DELETE and rest:
+        chosen = await _chosen(rest[0], files, turn)
+        return (TextPart(text=await _deleted(chosen, command, outside)),)
     if not files:
         return (TextPart(text=_("There are no plots or files in this conversation yet.")),)
     heading = ngettext("This conversation has {count} file:", "This conversation has {count} files:", len(files))
@@ -154,10 +157,23 @@ async def _files(command: Command, outside: Outside) -> tuple[Part, ...]:
     return (TextPart(text=text), FilesPart(files=shown, as_links=True, can_be_deleted=True))
 
 
-async def _deleted(wanted: str, files: list[Belonging], command: Command, outside: Outside) -> str:
-    """Delete the file of this token or, said by a person, the one that `/files` shows under this name."""
+async def _chosen(wanted: str, files: list[Belonging], turn: Turn) -> Belonging | None:
+    """The file of this token or, said by a person, the one that `/files` shows under this name.
+
+    Written down before anything is deleted: after a crash the same name may be another file's, or nobody's.
+    """
+    recorded = turn.recorded(_CHOSEN)
+    if recorded is not None:
+        return Belonging(kind=BelongingKind(recorded["kind"]), ref=recorded["ref"], name=recorded["name"])
     chosen = next((file for file in files if wanted == file.ref), None)
     chosen = chosen or next((file for file in files if wanted.casefold() == file.name.casefold()), None)
+    if chosen is not None:
+        await turn.record(_CHOSEN, {"kind": chosen.kind, "ref": chosen.ref, "name": chosen.name})
+    return chosen
+
+
+async def _deleted(chosen: Belonging | None, command: Command, outside: Outside) -> str:
+    """Delete a file of the conversation, if it has it."""
     if chosen is None:
         return _("There is no such file in this conversation. /files lists those that there are.")
     if chosen.kind is BelongingKind.UPLOAD:

@@ -39,6 +39,7 @@ class StepKind(StrEnum):
     ASSISTANT = "assistant"  # nothing: the result is the name of the chosen assistant, which is not there any more
     OPENED = "opened"  # open a thread for a conversation that had one before; the result is its id
     CALL = "call"  # a call of a function in the round of this index; `reference` is the chain's first run and the call
+    CHOSEN = "chosen"  # nothing: which file a person wants deleted, as it was called then
     STATUS = "status"  # post the message that shows the work, whose place the answer takes
     REQUEST = "request"  # nothing: `reference` is the id by which the service knows the request or run that failed
     REPLY = "reply"  # what the person will be told, and the outcome

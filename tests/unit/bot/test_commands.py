@@ -152,6 +152,25 @@ async def test_a_file_is_deleted_by_its_name_or_its_token_and_by_nobody_elses_to
     assert list(world.files.kept) == [foreign.token]
 
 
+@pytest.mark.parametrize(
+    "said", ["/files delete plot-1.png", "/dateien löschen plot-1.png", "/bestanden Verwijderen plot-1.png"]
+)
+async def test_a_crash_after_a_file_is_deleted_deletes_no_other_one_of_its_name(said: str) -> None:
+    world = await world_with_files()
+    later = await world.files.put(KEY, "plot-1.png", b"later")
+    await world.belongings.add(KEY, Belonging(kind=BelongingKind.PICTURE, ref=later.token, name="plot-1.png"))
+    world.steps.clear()
+    world.die_at = "reply/0"
+    with pytest.raises(SystemError):
+        await run_turn(world.turn(said), world.outside)
+    world.die_at = ""
+    before = len(world.channel.said)
+    await run_turn(world.turn(said, attempts=1), world.outside)
+    assert "Deleted: plot-1.png" in texts(world.channel.said[before:])
+    assert later.token in world.files.kept
+    assert later.token in [each.ref for each in await world.belongings.of(KEY)]
+
+
 async def test_forget_deletes_threads_files_plots_and_records_and_says_so() -> None:
     # S14: after "delete chat" plots, files, messages and the thread were still there
     world = await world_with_files()
