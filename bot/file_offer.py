@@ -15,7 +15,7 @@ from bot.conversation import ConversationReference, FileConsent, consent_prefix
 from bot.errors import ChannelError, UploadError
 from bot.language import N_, _
 from bot.parts import FilesPart, Part, Reply, SavedFilePart, StoredFile, TextPart
-from bot.ports import Channel, FileReader, FileUploads, ServedFile, TurnsOfConversation
+from bot.ports import Channel, FileReader, FileUploads, TurnsOfConversation
 from bot.turn import Turn
 from bot.turn_record import ANSWERED, StepKey, StepKind
 
@@ -69,9 +69,15 @@ class FileOffers:
             return _say(GONE if consent.token else NOT_OFFERED, name)
 
         async def save() -> bool:
-            return await self._save(consent, file)
+            await self.uploads.upload(consent.upload_url, file.data)
+            return True
 
-        if not await turn.step(_UPLOAD, save):
+        try:
+            saved_it = await turn.step(_UPLOAD, save)
+        except UploadError as error:  # no step is recorded, so that a later press may succeed
+            log.warning("file not saved for a person", extra={"why": str(error)})
+            saved_it = False
+        if not saved_it:
             stored = StoredFile(token=consent.token, name=file.name, size_bytes=len(file.data))
             return Reply(parts=(*_say(NOT_SAVED, name).parts, FilesPart(files=(stored,), as_links=True)))
         await _take_back(consent, channel)
@@ -93,14 +99,6 @@ class FileOffers:
             and any(step.name.startswith(f"{StepKind.UPLOAD}/") for step in line.steps)
             for line in lines
         )
-
-    async def _save(self, consent: FileConsent, file: ServedFile) -> bool:
-        try:
-            await self.uploads.upload(consent.upload_url, file.data)
-        except UploadError as error:
-            log.warning("file not saved for a person", extra={"why": str(error)})
-            return False
-        return True
 
 
 def _say(sentence: str, name: str) -> Reply:

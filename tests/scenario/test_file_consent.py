@@ -104,6 +104,17 @@ async def test_a_second_press_is_told_that_the_file_is_there(bot: SignedBot) -> 
     assert len(bot.host.asked) == 1
 
 
+async def test_a_press_after_a_failed_one_brings_the_file(bot: SignedBot) -> None:
+    async with bot.started():
+        context, card = await offered(bot)
+        failed = await decide(bot, context, card, upload_url="https://elsewhere.example.com/upload/1")
+        assert "could not save out.csv" in failed[0].text
+        await bot.connector.wait_for_messages(4)
+        [said] = await decide(bot, context, card, upload_url=f"{bot.host.origin}/upload/2")
+    assert said.activity["attachments"][0]["contentType"] == INFO
+    assert len(bot.host.asked) == 1
+
+
 @pytest.mark.parametrize(
     "context",
     [None, "x", {}, {"teamsbot": "file"}, {"teamsbot": "file", "token": "../../etc", "name": "a"}, {"token": "A" * 32}],
