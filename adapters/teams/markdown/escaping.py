@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 # What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
-# for this program's markup may follow: an exclamation mark before a link makes a picture of it.
+# for this program's markup may follow.
 _MARKUP: Final = re.compile(
     r"""\\(?=[!-/:-@\[-`{-~\s]|$)  # a backslash that would escape something
       | `
       | \*(?!\s) | (?<!\s)\*       # but not 2 * 3
       | (?<!\w)_ | _(?!\w)         # but not snake_case
       | ~(?=~|$) | (?<=~)~ | ^~
-      | !(?=\[|$)
+      | !(?=\[)
       | \](?=\s*[(\[:])            # an address or a definition would follow
     """,
     re.VERBOSE,
@@ -29,6 +30,14 @@ def escaped_within(text: str) -> str:
     """A run of words within a line."""
     marked = _MARKUP.sub(lambda found: "\\" + found[0], text)
     return _TAG_OR_ENTITY.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", marked)
+
+
+def joined(runs: Iterable[str]) -> str:
+    """Runs of one line after each other. An exclamation mark before a link would make a picture of it."""
+    line = ""
+    for run in runs:
+        line = f"{line[:-1]}\\!{run}" if line.endswith("!") and run.startswith("[") else line + run
+    return line
 
 
 def line_starts_escaped(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.escaping import code, escaped_within, line_starts_escaped
+from adapters.teams.markdown.escaping import code, escaped_within, joined, line_starts_escaped
 from adapters.teams.markdown.formulas import readable
 from bot.links import BARE_ADDRESS, Link, LinkRules, trimmed
 
@@ -27,7 +27,7 @@ class _Text:
 
 def inline(nodes: Sequence[SyntaxTreeNode], links: LinkRules, *, bold: bool = False) -> str:
     """Markdown of one run of text; within something bold, bold is not marked again."""
-    line = "".join(_written(item, links, bold=bold) for item in _merged(nodes, links))
+    line = joined(_written(item, links, bold=bold) for item in _merged(nodes, links))
     return _with_hard_breaks(line_starts_escaped(line.strip()))
 
 
@@ -86,7 +86,7 @@ def _written(item: SyntaxTreeNode | _Text, links: LinkRules, *, bold: bool) -> s
         return _text(item.words, links)
     match item.type:
         case "strong" if bold:
-            return "".join(_written(inner, links, bold=True) for inner in _merged(item.children, links))
+            return joined(_written(inner, links, bold=True) for inner in _merged(item.children, links))
         case "strong" | "em" | "s":
             return _marked(_MARKS[item.type], item, links, bold=bold or item.type == "strong")
         case "link":
@@ -99,7 +99,7 @@ def _written(item: SyntaxTreeNode | _Text, links: LinkRules, *, bold: bool) -> s
 
 def _marked(mark: str, node: SyntaxTreeNode, links: LinkRules, *, bold: bool) -> str:
     """Marks stick to the words: a space inside them would make them plain characters."""
-    words = "".join(_written(inner, links, bold=bold) for inner in _merged(node.children, links))
+    words = joined(_written(inner, links, bold=bold) for inner in _merged(node.children, links))
     core = words.strip()
     if not core:
         return words
@@ -144,7 +144,7 @@ def _text(words: str, links: LinkRules) -> str:
         if link.address is None:
             run += link.host
         else:
-            written += escaped_within(run) + _anchor(address, link)
+            written = joined((written, escaped_within(run), _anchor(address, link)))
             run = ""
     return written + escaped_within(run + words[position:])
 

@@ -346,6 +346,33 @@ def test_words_before_a_link_cannot_make_a_picture_of_it() -> None:
     assert "Look\\![a](https://a.example/p)" in shown(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello!",
+        "**Done!**",
+        "Yes! *Of course!*\n\n- one!\n- two!",
+        "Ah! `code`",
+        "Look! [a.example](https://a.example)",
+    ],
+)
+def test_an_exclamation_mark_that_no_link_follows_has_no_backslash(text: str) -> None:
+    assert "\\" not in shown(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&#92;&#33;[a](https://a.example/p)",
+        "**Look&#33;[a](https://a.example/p)**",
+        "*a&#33;***[a](https://a.example/p)**",
+        "&#33;**[a](https://a.example/p)**",
+    ],
+)
+def test_wherever_a_link_follows_an_exclamation_mark_it_is_no_picture(text: str) -> None:
+    assert "image" not in {inner.type for token in READER.parse(shown(text)) for inner in token.children or ()}
+
+
 def test_hidden_and_reordering_letters_are_dropped_and_joined_ones_kept() -> None:
     assert shown("a\u202eb\u2066c\ufeffd\u200be\x07") == "abcde"
     assert shown("👩\u200d👩\u200d👧 می\u200cخواهم 🫨") == "👩\u200d👩\u200d👧 می\u200cخواهم 🫨"
