@@ -27,6 +27,7 @@ from bot.conversation import (
     Scope,
     command_in,
     installed,
+    mistaken_command,
     pressed,
     typed,
 )
@@ -140,7 +141,7 @@ def _with_quoted(words: str, quotes: list[Quote], markup: MessageHtml) -> str:
     """A person's words under the messages that they quote, which "and why?" is about."""
     quoted = [f"{quote.sender}: {quote.preview}".removeprefix(": ") for quote in quotes if quote.preview]
     quoted = quoted or ([markup.quoted] if markup.quoted else [])
-    if not words or not quoted or command_in(words) is not None:
+    if not words or not quoted or command_in(words) is not None or mistaken_command(words) is not None:
         return words
     lines = "\n".join(quoted).split("\n")
     return "\n".join(f"> {line}" for line in lines if line.strip()) + f"\n\n{words}"

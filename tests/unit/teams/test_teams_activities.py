@@ -209,8 +209,9 @@ def test_the_preview_of_a_quoted_message_is_heard_with_the_reply_and_only_once()
     assert words({**activity, "attachments": html(_REPLY)}) == "> Ada: The mean is 5\n\nand why?"
 
 
-def test_a_command_under_a_quote_is_a_command() -> None:
-    assert words(recorded("personal", text="/new", attachments=html(_REPLY.replace("and why?", "/new")))) == "/new"
+@pytest.mark.parametrize("command", ["/new", "/hlep"])
+def test_a_command_under_a_quote_is_a_command_though_it_is_mistyped(command: str) -> None:
+    assert words(recorded("personal", text=command, attachments=html(_REPLY.replace("and why?", command)))) == command
 
 
 @pytest.mark.parametrize(
