@@ -195,6 +195,13 @@ class Question(IncomingMessage):
     context: tuple[Overheard, ...] = ()  # what was said to others before, oldest first
 
 
+def is_for_assistant(question: Question) -> bool:
+    """Whether it asks something: not where the bot answers by itself that nothing was said, or no known command."""
+    if question.attachments:
+        return True
+    return bool(question.text.strip()) and mistaken_command(question.text) is None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardPressed(IncomingMessage):
     """The question on one of the bot's own cards, which a person pressed instead of typing it."""

@@ -22,6 +22,7 @@ from bot.conversation import (
     Question,
     Scope,
     TurnState,
+    is_for_assistant,
     is_persons,
 )
 from bot.engine import Engine
@@ -110,7 +111,7 @@ class Intake:
         A /stop acts as soon as the engine that works on the conversation has it. Raises StorageError if the message
         could not be stored.
         """
-        if isinstance(message, Question) and message.reference.is_shared:
+        if isinstance(message, Question) and message.reference.is_shared and is_for_assistant(message):
             message = replace(message, context=self._overheard.taken(message.key))
         waiting = self._engine.waiting(message.key)
         state = TurnState.REJECTED if self._engine.is_full_for(message) else TurnState.WAITING

@@ -42,8 +42,8 @@ _PERSON_DAY: Final = N_(
     "/usage shows what you used; if you need more, please ask the people who run this bot."
 )
 _PERSON_HOUR: Final = N_(
-    "The code behind your questions has run for a long time in this hour: I run at most {limit} minutes of it for each "
-    "person. Please ask again {reset}."
+    "The code behind your questions has run for a long time in this hour: I run at most {limit} of it for each person. "
+    "Please ask again {reset}."
 )
 _TENANT_MINUTE: Final = N_(
     "Many people are asking at the moment: I answer at most {limit} questions a minute in your organization. "
@@ -69,8 +69,7 @@ async def objection_of_limits(
         hour_s = math.floor(now_s / HOUR_S) * HOUR_S
         used = await usage.used(tenant, hour_s, person)
         if used.usage.code_ms >= limits.code_s_per_hour * 1000:
-            minutes = number(limits.code_s_per_hour / MINUTE_S, 0 if limits.code_s_per_hour % MINUTE_S == 0 else 1)
-            return _(_PERSON_HOUR).format(limit=minutes, reset=_reset(hour_s + HOUR_S, now_s))
+            return _(_PERSON_HOUR).format(limit=_duration(limits.code_s_per_hour), reset=_reset(hour_s + HOUR_S, now_s))
     for limit, since_s, window_s, who, sentence in (
         (limits.questions_per_minute, minute_s, MINUTE_S, person, _PERSON_MINUTE),
         (limits.tokens_per_day, day_s, DAY_S, person, _PERSON_DAY),
@@ -89,6 +88,15 @@ async def objection_of_limits(
 
 def _tokens(usage: Usage) -> int:
     return usage.input_tokens + usage.output_tokens
+
+
+def _duration(seconds: int) -> str:
+    """A limit of time as people say it: `1 minute`, `1.5 minutes`, or `30 seconds`."""
+    if seconds < MINUTE_S:
+        return ngettext("{count} second", "{count} seconds", seconds).format(count=number(seconds))
+    minutes = seconds / MINUTE_S
+    told = number(minutes, 0 if seconds % MINUTE_S == 0 else 1)
+    return ngettext("{count} minute", "{count} minutes", math.ceil(minutes)).format(count=told)
 
 
 def _reset(reset_s: float, now_s: float) -> str:

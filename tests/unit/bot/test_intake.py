@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from bot.codec import message_from_json
-from bot.conversation import Scope, TurnState
+from bot.conversation import Question, Scope, TurnState
 from bot.engine import MAX_WAITING, Engine
 from bot.errors import DeliveryError
 from bot.intake import Intake
@@ -100,3 +100,21 @@ async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_bu
     assert read == [*texts[: MAX_WAITING + 1], "/new", "elsewhere"]
     assert rejected == [""]
     assert list(ledger.outcomes.values()) == ["rejected"]  # the second one is told with the first
+
+
+async def test_what_was_said_to_others_waits_for_a_question_and_not_for_a_mistyped_command() -> None:
+    ledger = MemoryLedger()
+    engine = busy_engine(ledger)
+    await engine.start()
+    intake = Intake(
+        engine=engine, channel=FakeChannel(), turns=NoTurns(), feedback=MemoryFeedback(), patience_s=0.0, max_context=5
+    )
+    said = [message(text, id=f"m{number}") for number, text in enumerate(["it is 42", "/hlep", " ", "so?"])]
+    shared = [replace(each, reference=replace(each.reference, scope=Scope.GROUP)) for each in said]
+    intake.overhear(shared[0])
+    for each in shared[1:]:
+        await intake.accept(each)
+    await intake.stop()
+    await engine.stop()
+    stored = [message_from_json(entry.payload) for entry in ledger.entries.values()]
+    assert [len(each.context) for each, _ in stored if isinstance(each, Question)] == [0, 0, 1]

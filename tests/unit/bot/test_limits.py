@@ -47,7 +47,8 @@ def world_with(limits: Limits, *spent: tuple[float, str]) -> World:
             [(NOW_S - 1, "ada")] * 2,
             ["at most 1.5 minutes", "60 minutes, at 09:00"],
         ),
-        (Limits(code_s_per_hour=60), [(NOW_S - 1, "ada")] * 2, ["at most 1 minutes"]),
+        (Limits(code_s_per_hour=60), [(NOW_S - 1, "ada")] * 2, ["at most 1 minute of it"]),
+        (Limits(code_s_per_hour=1), [(NOW_S - 1, "ada")] * 2, ["at most 1 second of it"]),
     ],
 )
 async def test_at_a_limit_people_are_told_until_when_and_nothing_is_asked(
