@@ -345,7 +345,7 @@ def with_stream_info(activity: Activity, kind: str, *, stream: str | None, seque
 
 _FENCE: Final = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _WHOLE: Final = re.compile(r"\*\*[^*\n]+\*\*|\*[^*\s][^*\n]*\*|`[^`\n]+`|\[[^\]\n]*\]\([^)\s]*\)|\$[^$\n]+\$")
-_OPENING: Final = re.compile(r"[*_`$~\[\\<#|]|!$")
+_OPENING: Final = re.compile(r"[*_`$~\[\\<#|]|!(?:\[|$)")
 _LIST_MARK: Final = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s")
 
 

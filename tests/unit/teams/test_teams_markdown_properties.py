@@ -216,6 +216,8 @@ def test_no_line_end_within_a_paragraph_is_bare(lines: list[str]) -> None:
         ("- one\n- tw", "- one\n- tw"),
         ("# Tit", ""),
         ("so $$x = ", "so "),
+        ("Look!", "Look"),
+        ("Look![a", "Look"),
         ("2 * 3 = 6\n", "2 * 3 = 6\n"),
     ],
 )
