@@ -247,7 +247,7 @@ def welcome_card(part: WelcomePart) -> Card:
     """
     rows = [_starter(question) for question in part.starters]
     paragraphs = ["\n".join(map(_with_marks, words.splitlines())) for words in part.text.split("\n\n")]
-    return _card([*map(_line, paragraphs), *rows], fallback=part.text)
+    return {**_card([*map(_line, paragraphs), *rows], fallback=""), "fallbackText": "\n\n".join(paragraphs)}
 
 
 def choice_card(part: ChoicePart) -> Card:

@@ -419,3 +419,8 @@ def test_a_chart_has_the_picture_as_its_fallback_and_fits_a_card(kind: ChartKind
     assert element["data"][0]["values"][1]["x"] == ("1.0" if kind is ChartKind.BARS else 1.0)
     assert len(json.dumps(card, ensure_ascii=False).encode()) <= MAX_CARD_BYTES
     assert faults(card) == []
+
+
+def test_where_no_card_is_drawn_the_introduction_has_its_marks_and_no_backslashes() -> None:
+    card = welcome_card(WelcomePart(text="Ask me.\n\n- **/new** begins anew\n- **/help** shows this", starters=()))
+    assert card["fallbackText"] == "Ask me.\n\n- **/new** begins anew\n- **/help** shows this"
