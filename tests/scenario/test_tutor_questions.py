@@ -113,6 +113,19 @@ async def test_a_table_is_read_whatever_its_encoding_and_separator(
     assert "**2.0**" in said(answered) or "**2**" in said(answered)
 
 
+async def test_numbers_with_points_between_thousands_are_read_and_dates_and_names_stay_what_they_are(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "given.csv").write_text(
+        "Tag;Umsatz;Version\n01.02.2026;1.234,5;1.2\n02.02.2026;-2.000,1;1.3\n03.02.2026;;1.10\n"
+    )
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        answered = await chat.ask("Was ist die Summe von Umsatz?", file_names=("given.csv",))
+        assert "**-765.6**" in said(answered)
+        assert "keine Zahlen" in said(await chat.ask("Was ist die Summe von Version?", file_names=("given.csv",)))
+
+
 async def test_a_table_of_a_million_rows_is_worked_on(tmp_path: Path) -> None:
     (tmp_path / "given.csv").write_text("a,b\n" + "1,2\n3,4\n" * 500_000)
     async with worker(tmp_path) as sandbox:

@@ -49,7 +49,20 @@ def load(path):
         text = data.decode("latin-1")
     separator = max(",;\\t|", key=text.split("\\n", 1)[0].count)
     decimal = "," if separator == ";" else "."
-    return pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
+    table = pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
+    return with_thousands(table) if decimal == "," else table
+
+
+def with_thousands(table):
+    """Columns of text that are numbers such as 1.234,5 made so."""
+    for name in table.columns:
+        if table[name].dtype.kind not in "biufM":
+            texts = table[name].dropna().astype(str).str.strip()
+            is_number = texts.str.fullmatch(r"[+-]?(\\d{1,3}(\\.\\d{3})+|\\d+)(,\\d+)?")
+            if texts.str.contains(",").any() and is_number.all():
+                plain = texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+                table[name] = pd.to_numeric(plain).reindex(table.index)
+    return table
 
 
 def with_dates(table):
