@@ -54,9 +54,16 @@ class BotEndpoint:
 
     async def _post(self, activity: Activity) -> None:
         try:
-            async with self._session.post(self._url, json=activity, timeout=_ANSWER_DEADLINE) as response:
-                status = response.status
+            try:
+                status = await self._status(activity)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientConnectionResetError):
+                # An idle connection that the bot closed in this moment; it knows a message that it has already.
+                status = await self._status(activity)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NotTakenError(type(error).__name__) from error
         if status not in (HTTPStatus.ACCEPTED, HTTPStatus.OK):  # OK for an invoke
             raise NotTakenError(f"the bot answered {status}")
+
+    async def _status(self, activity: Activity) -> int:
+        async with self._session.post(self._url, json=activity, timeout=_ANSWER_DEADLINE) as response:
+            return response.status
