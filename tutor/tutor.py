@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tutor.answers.refusals import declined, failed, greeting, is_small_talk, nothing_to_explain
-from tutor.answers.results import results_in
+from tutor.answers.results import Result, results_in
 from tutor.answers.say import Say
 from tutor.answers.told import Explanation
 from tutor.answers.whole_answer import answer
@@ -20,6 +20,7 @@ from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer
 from tutor.data.file_mentions import asks_for_table, is_about_table, table_in
 from tutor.data.programs import data_program, look
+from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
@@ -32,6 +33,7 @@ from tutor.planning.context import Context
 from tutor.planning.number_plans import planned_numbers
 from tutor.planning.planning import Plan, planned, planned_changes, planned_data, with_looks
 from tutor.planning.refusal import Reason, Refusal
+from tutor.programs.result_keys import Key
 from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
 from tutor.reading.number_wording import number_follow_up, number_tasks
@@ -311,13 +313,13 @@ def _next_step_with_table(
     columns = columns_in(looked[0])
     corrections: tuple[tuple[str, str], ...] = ()
     try:
-        tasks = data_tasks_in_thread(texts, columns, question.language)
+        tasks = _tasks_in(looked[0], texts, question.language)
     except Refusal as refusal:
         text, corrections = corrected(texts[-1], question.language, names_of(columns))
         try:
             if not corrections:
                 raise
-            tasks = data_tasks_in_thread([*texts[:-1], text], columns, question.language)
+            tasks = _tasks_in(looked[0], [*texts[:-1], text], question.language)
         except Refusal:
             return Words(_declined(question, refusal, manner))
     if len(outputs) == 1:
@@ -327,6 +329,14 @@ def _next_step_with_table(
         return Words(failed(say.language, _last_line(outputs[-1])))
     told = data_answer(say, tasks, results, explanation=manner.explanation, corrections=corrections)
     return Words(_with_code(told, data_program(table, tasks, say), manner))
+
+
+def _tasks_in(looked: Result, texts: Sequence[str], language: Language) -> tuple[DataTask, ...]:
+    """What is asked of a file that has rows. Raises Refusal."""
+    columns = columns_in(looked)
+    if looked.get(Key.ROWS) == 0:
+        raise Refusal(Reason.NO_ROWS, tuple(column.name for column in columns))
+    return data_tasks_in_thread(texts, columns, language)
 
 
 def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on: bool) -> _Manner:

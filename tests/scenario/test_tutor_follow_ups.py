@@ -218,6 +218,30 @@ async def test_a_follow_up_on_a_table_is_answered_by_the_question_before_it(tmp_
             assert words in answered[-1].text, (thread, answered[-1].text)
 
 
+async def test_a_table_is_known_to_its_last_column_and_what_is_not_shown_is_counted(tmp_path: Path) -> None:
+    wide = ",".join(f"col{n}" for n in range(200)) + "\n" + ",".join(map(str, range(200))) + "\n"
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": wide}})
+        for message, words in (
+            ("mean of col150", ("col150 is **150**",)),
+            ("which columns are there?", ("200 columns: col0,", "col59 and 140 more.")),
+            ("show the first rows", ("| col11 |\n", "first 12 of 200 columns", "mean of col199")),
+            ("what is in this file?", ("**200 columns**",)),
+            ("mean of colour", ("col59, ….",)),
+        ):
+            answered = await Chat(sandbox).ask(message, file_names=("given.csv",))
+            assert all(each in answered.text for each in words), (message, answered.text)
+
+
+async def test_a_table_without_rows_is_called_so(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": "a,b,c\n"}})
+        answered = await Chat(sandbox).ask("plot b against a", file_names=("given.csv",))
+        german = await Chat(sandbox).ask("Zeichne b gegen a", file_names=("given.csv",))
+    assert "(a, b, c), but no rows" in answered.text
+    assert "keine Zeilen" in german.text
+
+
 async def test_a_line_over_time_has_one_value_a_day(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         await sandbox.ask({"files": {"given.csv": SALES, "given_months.csv": "Monat;Umsatz\nMrz;3\nApr;9\nMai;5\n"}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tutor.answers.sentence_catalogue import Sentence, catalogue
@@ -38,11 +38,13 @@ _ASKS_BACK: Final = frozenset(
         Reason.ONLY_CURVE,
         Reason.BOTH,
         Reason.NOT_NUMERIC,
+        Reason.NO_ROWS,
     }
 )
 """Reasons that the person can put right in a word, without examples."""
 
 _MAX_DETAIL_CHARS: Final = 40
+_MAX_DETAILS: Final = 60  # a table can have hundreds of columns
 
 
 def declined(question: Question, refusal: Refusal, *, place: Place = Place.THIS_MACHINE, is_first: bool = True) -> str:
@@ -84,18 +86,23 @@ def _sentence(say: Mapping[Sentence, str], refusal: Refusal) -> str:
     kind = f"ambiguous {refusal.details[0]}" if refusal.reason is Reason.AMBIGUOUS else refusal.reason
     key = Sentence(f"refusal {kind.replace('_', ' ')}")
     quoted = refusal.reason in {Reason.STRANGE, Reason.STRANGE_IN_TABLE}
-    details = ", ".join(_plain(each, quoted=quoted) for each in refusal.details)
     return say[key].format(
-        details=details,
+        details=_some(refusal.details, quoted=quoted),
         last=_plain(refusal.details[-1], quoted=False) if refusal.details else "",
-        choices=", ".join(_plain(each, quoted=False) for each in refusal.choices),
+        choices=_some(refusal.choices, quoted=False),
     )
+
+
+def _some(details: Sequence[str], *, quoted: bool) -> str:
+    shown = [_plain(each, quoted=quoted) for each in details[:_MAX_DETAILS]]
+    return ", ".join([*shown, "…"] if len(details) > _MAX_DETAILS else shown)
 
 
 def _plain(detail: str, *, quoted: bool) -> str:
     """The user's own word, cut short and without the signs of Markdown and markup."""
     detail = detail.replace("_", " ")
     shown = "".join(character for character in detail[:_MAX_DETAIL_CHARS] if character not in "*_`[]<>\\{}")
+    shown += "…" if len(detail) > _MAX_DETAIL_CHARS else ""
     return f"“{shown or '…'}”" if quoted else shown
 
 

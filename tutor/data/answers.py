@@ -157,8 +157,7 @@ def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
 
 def _describe(told: Told, _: Describe, result: Result) -> None:
     say = told.say
-    columns = [_plain(name) for name in texts_of(result, Key.COLUMNS)]
-    told.line(Sentence.DESCRIBED, rows=_whole(result, Key.ROWS), columns=say.listed(columns))
+    told.line(Sentence.DESCRIBED, rows=_whole(result, Key.ROWS), columns=_names(say, result))
     figures = named_of(result, Key.FIGURES)
     if figures:
         lines = (f"- **{_plain(name)}**: {_figures(say, named_in(figures, name))}" for name in figures)
@@ -205,6 +204,9 @@ def _rows(told: Told, _: ShowRows, result: Result) -> None:
     rows = [[_plain(str(value)) if value else "" for value in row] for row in cells] if isinstance(cells, list) else []
     lines = [header, ["---"] * len(header), *rows]
     told.lines.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    if (width := _whole(result, Key.WIDTH)) > len(header):
+        last = _plain(text_of(result, Key.NAME))
+        told.line(Sentence.COLUMNS_SHOWN, shown=len(header), count=width, name=last)
     told.step(Sentence.HOW_LOOK)
 
 
@@ -320,9 +322,15 @@ def _row_count(told: Told, _: CountRows, result: Result) -> None:
 
 
 def _columns(told: Told, _: ListColumns, result: Result) -> None:
-    names = [_plain(name) for name in texts_of(result, Key.COLUMNS)]
-    told.line(Sentence.COLUMNS, columns=told.say.listed(names), count=_whole(result, Key.COUNT))
+    told.line(Sentence.COLUMNS, columns=_names(told.say, result), count=_whole(result, Key.COUNT))
     told.step(Sentence.HOW_LOOK)
+
+
+def _names(say: Say, result: Result) -> str:
+    """Of the columns, and how many more there are."""
+    names = [_plain(name) for name in texts_of(result, Key.COLUMNS)]
+    more = _whole(result, Key.COUNT) - len(names)
+    return say.listed([*names, say(Sentence.MORE_COLUMNS, count=more)] if more > 0 else names)
 
 
 _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from tutor.data.python_text import FIGURES, names, quoted, result
 from tutor.data.requests import (
@@ -19,6 +20,10 @@ from tutor.data.requests import (
     TellStatistics,
 )
 from tutor.programs.result_keys import Key
+
+_NAMES_SHOWN: Final = 60
+_CELLS_ACROSS: Final = 12
+_NAMES: Final = {Key.COLUMNS: f"list(table.columns[:{_NAMES_SHOWN}])", Key.COUNT: "len(table.columns)"}
 
 
 def statistics(task: TellStatistics) -> str:
@@ -82,7 +87,7 @@ if len(numbers.columns):
     figures = numbers.agg(["count", "mean", "std", "min", "median", "max"])
     print(figures.to_string())
     told = {{name: {{key: float(figures[name][key]) for key in figures.index}} for name in figures.columns[:12]}}
-{result({Key.ROWS: "len(table)", Key.COLUMNS: "list(table.columns[:60])", Key.FIGURES: "told"})}"""
+{result({Key.ROWS: "len(table)", **_NAMES, Key.FIGURES: "told"})}"""
 
 
 def count_rows(_: CountRows) -> str:
@@ -112,14 +117,22 @@ def cell(value):
 
 cells = [[cell(value) for value in row] for row in shown.astype(object).values]
 """
-_SHOWN = result({Key.HEADER: "list(shown.columns)", Key.ROWS: "cells", Key.COUNT: "len(table)"})
+_SHOWN = result(
+    {
+        Key.HEADER: "list(shown.columns)",
+        Key.ROWS: "cells",
+        Key.WIDTH: "len(table.columns)",
+        Key.NAME: "table.columns[-1]",
+        Key.COUNT: "len(table)",
+    }
+)
 
 
 def rows(task: ShowRows) -> str:
     """As they stand in the file."""
     return f"""
 # The {"last" if task.is_last else "first"} rows.
-shown = table.{"tail" if task.is_last else "head"}({task.count}).iloc[:, :12]
+shown = table.{"tail" if task.is_last else "head"}({task.count}).iloc[:, :{_CELLS_ACROSS}]
 print(shown.to_string())
 {_CELLS}{_SHOWN}"""
 
@@ -128,7 +141,7 @@ def overview(_: Overview) -> str:
     """The first rows."""
     return f"""
 # The first rows.
-shown = table.head(3).iloc[:, :12]
+shown = table.head(3).iloc[:, :{_CELLS_ACROSS}]
 print(shown.to_string())
 {_CELLS}{_SHOWN}"""
 
@@ -139,7 +152,7 @@ def top(task: FindTop) -> str:
     if task.by is None:
         return f"""
 # The rows with the {"lowest" if task.is_lowest else "highest"} values.
-shown = table.{pick}({task.count}, {column}).iloc[:, :12]
+shown = table.{pick}({task.count}, {column}).iloc[:, :{_CELLS_ACROSS}]
 print(shown.to_string())
 {_CELLS}{_SHOWN}"""
     return f"""
@@ -170,7 +183,7 @@ def columns(_: ListColumns) -> str:
     """Their names."""
     return f"""
 print("Columns:", list(table.columns))
-{result({Key.COLUMNS: "list(table.columns[:60])", Key.COUNT: "len(table.columns)"})}"""
+{result(_NAMES)}"""
 
 
 def leader(task: FindGroup) -> str:

@@ -83,16 +83,19 @@ def group_name(group):
 table = with_dates(load(Path({path})))
 table.columns = [str(name).strip() for name in table.columns]
 '''
+MAX_COLUMNS: Final = 500
+"""How many columns of a file are looked at. What others hold, nothing can be asked about."""
+
 _LOOK: Final = f"""
 # A first look: which columns there are, and what they hold.
 kinds = {{"i": "number", "u": "number", "f": "number", "M": "date"}}
 columns = []
-for name in table.columns[:60]:
+for name in table.columns[:{MAX_COLUMNS}]:
     values, kind = table[name].dropna(), kinds.get(table[name].dtype.kind, "text")
     about = {{"{Key.NAME}": name, "{Key.KIND}": kind, "{Key.MISSING}": int(table[name].isna().sum())}}
     if kind == "text":
         few = values.astype(str).value_counts().index[:31]
-        about["{Key.VALUES}"] = [value[:40] for value in few] if len(few) <= 30 else []
+        about["{Key.VALUES}"] = [value[:40] for value in few] if len(few) <= 30 and len(columns) < 60 else []
     elif len(values):
         about |= {{"{Key.LOW}": str(values.min()), "{Key.HIGH}": str(values.max())}}
     columns.append(about)

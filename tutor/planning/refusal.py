@@ -34,6 +34,7 @@ class Reason(StrEnum):
     WHICH_NUMBERS = "which_numbers"  # details: the columns of numbers there are
     STRANGE_IN_TABLE = "strange_in_table"  # details: words; choices: the columns
     NO_FILE = "no_file"
+    NO_ROWS = "no_rows"  # details: the columns there are
     NO_COLUMN = "no_column"  # details: the columns there are
     NOT_NUMERIC = "not_numeric"
 

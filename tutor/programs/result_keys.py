@@ -82,6 +82,7 @@ class Key(StrEnum):
     VALUE = "value"
     VALUES = "values"
     VERTICAL = "vertical"
+    WIDTH = "width"
     WINDOW = "window"
     X = "x"
     Y = "y"
