@@ -23,6 +23,7 @@ ConversationId = NewType("ConversationId", str)
 Activity = dict[str, object]
 
 _MAX_TITLE = 60  # characters
+_LEAD = 10
 _LOCK_WAIT_S = 1.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS activities (
@@ -245,7 +246,9 @@ def _words(activity: Activity) -> str:
 def _excerpt(text: str, word: str) -> str:
     """Some words around the first place of `word`, which is casefolded."""
     text = " ".join(text.split())
-    begins = max(0, text.casefold().find(word) - _MAX_TITLE // 3)
+    place = max(0, text.casefold().find(word))
+    before = text.rfind(" ", 0, max(0, place - 1)) + 1  # a word, or its end: the list shows some 20 characters
+    begins = max(before, place - _LEAD)
     cut = text[begins : begins + _MAX_TITLE]
     return f"{'…' if begins else ''}{cut.strip()}{'…' if begins + _MAX_TITLE < len(text) else ''}"
 
