@@ -161,6 +161,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
         conversations = SqliteConversations(database, backend=settings.backend)
         assistant = await find_assistant(client, settings, conversations, functions)
         outside = Outside(
+            asker_is_operator=True,
             assistant=assistant,
             channel=channel,
             conversations=conversations,

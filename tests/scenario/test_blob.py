@@ -40,7 +40,9 @@ async def test_the_plot_lies_in_the_container_and_comes_from_the_bot(blob_rig: R
     async with ContainerClient.from_connection_string(azurite.connection_string, "plots") as container:
         blobs = [blob async for blob in container.list_blobs()]
         token = card["body"][0]["url"].split("/")[-2].partition(".")[0]
-        assert {blob.name for blob in blobs} == {"link-key", token}
+        [points] = {blob.name for blob in blobs} - {"link-key", token}  # the plot's points, as csv
+        assert (await (await container.download_blob(points)).readall()).startswith(b"x,")
+        assert token in {blob.name for blob in blobs}
     assert not (blob_rig.data_dir / "files").exists()
 
 

@@ -18,6 +18,7 @@ import json
 import numpy as np
 import matplotlib.pyplot as plt
 
+plt.style.use("default")  # whose frame and colour the test looks for
 k = {k}
 x = np.linspace(0, 10, 5)
 y = k * x**2 + k
