@@ -23,6 +23,7 @@ from tests.support.fake_assistants_state import Plan, image, text
 from tests.support.postgres_server import PostgresServer
 from tests.support.round_robin_proxy import RoundRobinProxy
 from tests.support.token_issuer import APP_ID, TENANT, TokenIssuer, token
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 ANSWERED_S = 90.0
@@ -66,6 +67,10 @@ class Company:
 
     def answers(self) -> list[Posted]:
         return [posted for posted in self.connector.messages if posted.text.startswith("You said: ")]
+
+    def pictures(self) -> list[str]:
+        blocks = [block for posted in self.connector.messages for card in posted.cards for block in card["body"]]
+        return [block["url"] for block in blocks if block["type"] == "Image"]
 
     async def all_answered(self) -> Counter[str]:
         """How often each acknowledged message was answered, once each was."""
@@ -136,8 +141,8 @@ async def test_a_rolling_restart_under_load_loses_nothing(company: Company) -> N
     assert set(heard.values()) == {1}, "an orderly stop repeats nothing"
     assert all(company.proxy.passed.get(bot.url) for bot in company.replicas)
     assert {posted.headers["Authorization"] for posted in company.answers()} == {f"Bearer {BOT_TOKEN}"}
-    blocks = [block for posted in company.connector.messages for card in posted.cards for block in card["body"]]
-    pictures = [block["url"] for block in blocks if block["type"] == "Image"]
+    await until(lambda: len(company.pictures()) >= len(company.acked))  # each comes after its words
+    pictures = company.pictures()
     assert len(pictures) == len(company.acked)
     for url in pictures[-4:]:  # from whichever replica the load balancer chooses
         assert url.startswith(company.proxy.url)
