@@ -14,13 +14,23 @@ PANELS = {
     "CPU ms per turn": "less is better",
     "turns per second": "more is better",
 }
-COLOURS = {"ours": "#0072b2", "teams-ai": "#d55e00", "echo": "#999999"}  # told apart by colour-blind people too
+COLOURS = {  # told apart by colour-blind people too
+    "ours": "#0072b2",
+    "teams-ai": "#d55e00",
+    "Teams SDK": "#e69f00",
+    "Agents SDK": "#cc79a7",
+    "echo": "#999999",
+    "Agents SDK echo": "#c8c8c8",
+}
 LEGEND = {
     "ours": "this bot",
     "teams-ai": "teams-ai 1.8.2, AssistantsPlanner",
+    "Teams SDK": "Teams SDK 2.1.1",
+    "Agents SDK": "Agents SDK 1.9.0",
     "echo": "botbuilder CloudAdapter, echo only",
+    "Agents SDK echo": "Agents SDK, echo only",
 }
-WIDTH = 0.27
+WIDTH = 0.14
 
 
 def main(rows: list[dict[str, Any]], file: str) -> None:
@@ -30,7 +40,7 @@ def main(rows: list[dict[str, Any]], file: str) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    cells = [cell for cell in dict.fromkeys(row["cell"] for row in rows) if sum(r["cell"] == cell for r in rows) > 1]
+    cells = list(dict.fromkeys(row["cell"] for row in rows if row["bot"] == "teams-ai"))
     figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 4.2), layout="constrained")
     for panel, (name, note) in zip(axes, PANELS.items(), strict=True):
         _panel(panel, [row for row in rows if row["cell"] in cells], cells, name)
@@ -43,9 +53,9 @@ def main(rows: list[dict[str, Any]], file: str) -> None:
 def _panel(panel: Any, rows: list[dict[str, Any]], cells: list[str], name: str) -> None:
     for place, (bot, colour) in enumerate(COLOURS.items()):
         of_bot = [row for row in rows if row["bot"] == bot]
-        x = [cells.index(row["cell"]) + (place - 1) * WIDTH for row in of_bot]
+        x = [cells.index(row["cell"]) + (place - (len(COLOURS) - 1) / 2) * WIDTH for row in of_bot]
         bars = panel.bar(x, [row[name] for row in of_bot], WIDTH, color=colour, label=LEGEND[bot])
-        panel.bar_label(bars, fmt=lambda value: f"{value:,.3g}" if value < 1000 else f"{value:,.0f}", fontsize=8)
+        panel.bar_label(bars, fmt=lambda value: f"{value:,.3g}" if value < 1000 else f"{value:,.0f}", fontsize=7)
     panel.set_yscale("log")
     panel.set_xticks(range(len(cells)), cells)
     panel.margins(y=0.15)
