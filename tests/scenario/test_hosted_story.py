@@ -17,6 +17,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.scenario.conftest import Rig
+from tests.scenario.test_files import CSV
+from tests.scenario.test_files import ask as give
 from tests.scenario.test_managed_identity import HEADER, IdentityEndpoint
 from tests.scenario.test_story import CONCAVE, SOLVE, fetch_picture
 from tests.support.connector_double import StandInConnector
@@ -170,6 +172,22 @@ plt.savefig("/mnt/data/report.pdf")
 plt.savefig("/mnt/data/plot.png")
 plt.close()
 ```"""
+
+
+READ = """```python
+import matplotlib.pyplot as plt, pandas as pd
+frame = pd.read_csv("/mnt/data/data.csv")
+assert (frame.a.sum(), frame.b.sum()) == (10, 20)  # else there is no plot
+plt.plot(frame.a, frame.b)
+plt.savefig("/mnt/data/plot.png")
+plt.close()
+```"""
+
+
+async def test_a_csv_that_a_person_gives_is_read_by_code_and_plotted(hosted: Rig) -> None:
+    async with hosted.started() as person:
+        _, plot = await give(person, f"Plot it. {READ}", ("data.csv", CSV), parts=2)
+        assert (await fetch_picture(person, plot.cards[0])).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("scope", ["personal", "groupChat", "channel"])
