@@ -1,4 +1,4 @@
-"""Files that come with a message: which are taken, and what people are told of the others."""
+"""Files that come with a message: which are taken, and what people read about the others."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class _ConversationQueue:
         return sum(queued.number < own.number for queued in self._turns.values())
 
     def ends_rejected(self) -> bool:
-        """Whether the last turn is a rejected one that the person has not been told of yet."""
+        """Whether the last turn is a rejected one that the person does not know of yet."""
         last = max(self._turns.values(), key=lambda queued: queued.number, default=None)
         return last is not None and last.is_unread
 

@@ -31,7 +31,7 @@ class Asking:
 
 
 class Call:
-    """A call that is under way. What was heard last is what is told of its answer."""
+    """A call that is under way. Its answer is described by what was heard last."""
 
     def __init__(self, asking: Asking, listener: Exchanges | None, readable: Callable[[bytes | int], str]) -> None:
         self._asking = asking

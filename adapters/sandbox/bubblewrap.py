@@ -227,7 +227,7 @@ def math_threads() -> dict[str, str]:
 
 
 def guest_limits(limits: Limits, processes: int) -> str:
-    """Return what the runner is told of the limits; `processes` is the number that the kernel is to refuse."""
+    """Return the limits as the runner gets them; `processes` is the number that the kernel is to refuse."""
     names = (
         "memory_bytes",
         "data_bytes",

@@ -26,7 +26,7 @@ _ANSWER_FIRST_S: Final = 0.1
 
 
 class WeatherRoutes:
-    """Routes below `/chat/weather`, for pages that hold a token. Every open page is told of every change."""
+    """Routes below `/chat/weather`, for pages that hold a token. Every open page hears each change."""
 
     def __init__(
         self, *, tokens: Tokens, weather: Weather, streams: Streams, restart: Callable[[], None] | None

@@ -36,7 +36,7 @@ OTHER = AssistantProfile(name="Other", instructions="Be different.", model="othe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A backend with two assistants, and what its service was told of the one that answered last."""
+    """A backend with two assistants, and what its service got to know about the one that answered last."""
 
     assistant: Assistant
     told: Callable[[], tuple[str, str, bool]]  # instructions, model, whether it runs code

@@ -1,4 +1,4 @@
-"""`assistants.toml`: what it may say, and what is told of each mistake in it."""
+"""`assistants.toml`: what it may say, and what is said about each mistake in it."""
 
 from __future__ import annotations
 

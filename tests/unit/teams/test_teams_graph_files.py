@@ -1,4 +1,4 @@
-"""What Microsoft Graph may answer for a file of a channel or group chat, and what people are told of it."""
+"""What Microsoft Graph may answer for a file of a channel or group chat, and what people read then."""
 
 from __future__ import annotations
 
