@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import jwt
 
-from adapters.teams.signing_keys import SigningKeys
+from adapters.teams.signing_keys import SigningKey, SigningKeys
 
 MAX_TOKEN_CHARS: Final = 6_000  # real ones have about 1,200
 SKEW_S: Final = 300  # between the issuer's clock and ours
 MAX_LIFETIME_S: Final = 24 * 3600  # real ones are valid for about an hour
+MAX_CACHED: Final = 1_024  # tokens; Teams sends one and the same for about an hour
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _MAX_KEY_ID_CHARS: Final = 200
@@ -65,25 +68,74 @@ class VerifiedToken:
     endorsements: frozenset[str]
 
 
-class TokenVerifier:
-    """Verifies signature, issuer, audience and times. No verdict is kept: a token can end, and a key be withdrawn."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SignedToken:
+    """A token whose signature is right; its times, in unix seconds, are judged each time it comes."""
 
-    def __init__(self, *, app_id: str, issuers: Sequence[Issuer]) -> None:
+    keys: SigningKeys
+    key_id: str
+    key: SigningKey
+    begins_s: int
+    expires_s: int
+    token: VerifiedToken
+
+
+class TokenVerifier:
+    """Verifies signature, issuer, audience and times.
+
+    A token that comes again is known by its hash and not verified anew, as long as its issuer has the very key that it
+    was verified with (a fetch replaces all keys). Its times are judged each time. Refusals are not kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        issuers: Sequence[Issuer],
+        max_cached: int = MAX_CACHED,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._app_id = app_id.lower()
         # Never `https://api.botframework.com`: that is the audience of every bot's own outbound token.
         self._audiences = frozenset({self._app_id, f"api://{self._app_id}", f"api://botid-{self._app_id}"})
         self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._max_cached = max_cached
+        self._clock = clock
+        self._cache: dict[bytes, _SignedToken] = {}  # by SHA-256, oldest first
+
+    def __len__(self) -> int:
+        """How many tokens are cached."""
+        return len(self._cache)
 
     async def verify(self, token: str) -> VerifiedToken:
         """Raises TokenRefusedError, KeysUnavailableError."""
         if len(token) > MAX_TOKEN_CHARS or not _TOKEN.fullmatch(token):
             raise TokenRefusedError("MalformedToken", "The bearer token is not a signed JSON Web Token.")
+        digest = hashlib.sha256(token.encode()).digest()
+        signed = self._cache.get(digest)
+        if signed is None or await signed.keys.find(signed.key_id) is not signed.key:
+            self._cache.pop(digest, None)
+            signed = await self._verify_signature(token)
+        now_s = self._clock()
+        if now_s >= signed.expires_s + SKEW_S:
+            self._cache.pop(digest, None)
+            raise TokenRefusedError("ExpiredToken", "The token has expired.")
+        if now_s < signed.begins_s - SKEW_S:
+            raise TokenRefusedError("TokenNotYetValid", "The token is not valid yet.")
+        if digest not in self._cache:
+            if len(self._cache) >= self._max_cached:
+                del self._cache[next(iter(self._cache))]
+            self._cache[digest] = signed
+        return signed.token
+
+    async def _verify_signature(self, token: str) -> _SignedToken:
+        """Judge everything but whether now is within the token's time."""
         encoded_header, encoded_claims, _ = token.split(".")
         key_id = _key_id(_json_part(encoded_header))
         claims = _json_part(encoded_claims)
         issuer = self._issuer(claims)
         audience = self._audience(claims)
-        _check_times(claims)
+        begins_s, expires_s = _times(claims)
         # Everything so far only refuses. It comes first so that a token of another issuer never costs a key fetch.
         key = await issuer.keys.find(key_id)
         if key is None:
@@ -97,21 +149,31 @@ class TokenVerifier:
                 algorithms=["RS256"],
                 audience=audience,
                 issuer=issuer.name,
-                leeway=SKEW_S,
-                options={"require": ["exp", "nbf", "iss", "aud"], "verify_sub": False, "verify_jti": False},
+                options={
+                    "require": ["exp", "nbf", "iss", "aud"],
+                    # `verify` compares them with the clock, also for a token that is not decoded again.
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_sub": False,
+                    "verify_jti": False,
+                },
             )
-        except jwt.ExpiredSignatureError:
-            raise TokenRefusedError("ExpiredToken", "The token has expired.") from None
-        except jwt.ImmatureSignatureError:
-            raise TokenRefusedError("TokenNotYetValid", "The token is not valid yet.") from None
         except jwt.InvalidSignatureError:
             raise TokenRefusedError("WrongSignature", "The token's signature is wrong.") from None
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise TokenRefusedError("MalformedToken", "The token is malformed.", type(error).__name__) from None
-        return VerifiedToken(
-            service_url=_optional_text(verified, "serviceurl"),
-            tenant=_optional_text(verified, "tid"),
-            endorsements=key.endorsements,
+        return _SignedToken(
+            keys=issuer.keys,
+            key_id=key_id,
+            key=key,
+            begins_s=begins_s,
+            expires_s=expires_s,
+            token=VerifiedToken(
+                service_url=_optional_text(verified, "serviceurl"),
+                tenant=_optional_text(verified, "tid"),
+                endorsements=key.endorsements,
+            ),
         )
 
     def _issuer(self, claims: dict[str, object]) -> Issuer:
@@ -180,15 +242,19 @@ def _key_id(header: dict[str, object]) -> str:
     return key_id
 
 
-def _check_times(claims: dict[str, object]) -> None:
-    for name in ("exp", "nbf"):
-        if type(claims.get(name)) is not int:  # no bool, which is an int to Python, and no text
+def _times(claims: dict[str, object]) -> tuple[int, int]:
+    """From when and until when a token is meant to be valid."""
+    times_s: dict[str, int] = {}
+    for name in ("exp", "nbf", "iat"):
+        value = claims.get(name)
+        if type(value) is int:  # no bool, which is an int to Python, and no text
+            times_s[name] = value
+        elif name != "iat" or name in claims:
             raise TokenRefusedError("MissingClaim", f"The token's `{name}` must be a whole number.")
-    if "iat" in claims and type(claims["iat"]) is not int:
-        raise TokenRefusedError("MissingClaim", "The token's `iat` must be a whole number.")
-    expires, begins = claims["exp"], claims["nbf"]
-    if isinstance(expires, int) and isinstance(begins, int) and not 0 < expires - begins <= MAX_LIFETIME_S:
+    begins_s, expires_s = times_s["nbf"], times_s["exp"]
+    if not 0 < expires_s - begins_s <= MAX_LIFETIME_S:
         raise TokenRefusedError("WrongLifetime", "The token's time of validity is implausible.")
+    return max(begins_s, times_s.get("iat", begins_s)), expires_s
 
 
 def _optional_text(claims: dict[str, object], name: str) -> str | None:

@@ -46,6 +46,7 @@ ONE_USER = AccessList(tenants=frozenset({TENANT}), users=frozenset({APP_ID}))
 class Rig:
     door: Door
     issuer: TokenIssuer
+    verifier: TokenVerifier
 
     async def post(self, token: str | None, activity: dict[str, Any] | None = None) -> tuple[int, str]:
         """Status, and the code of a refusal."""
@@ -66,7 +67,7 @@ async def rig() -> AsyncIterator[Rig]:
         async with open_door(
             authentication=TokenAuthentication(verifier=verifier, services=services, access=ACCESS)
         ) as door:
-            yield Rig(door=door, issuer=issuer)
+            yield Rig(door=door, issuer=issuer, verifier=verifier)
         await keys.close()
 
 
@@ -221,6 +222,7 @@ async def test_any_other_token_is_refused_at_once_and_named(rig: Rig, wrong: Cal
     assert await rig.post(wrong()) == (401, code)
     assert rig.issuer.fetches - fetches <= 1  # for a key that is not known
     assert len(rig.door.accepted.messages) == 1
+    assert len(rig.verifier) == 1  # and a refusal is not kept
 
 
 def test_there_are_at_least_seventy_wrong_tokens_and_forty_hostile_addresses() -> None:
@@ -425,7 +427,7 @@ async def test_invokes_and_installations_need_a_token_too(rig: Rig) -> None:
         assert (await rig.post(None, recorded(shape)))[0] == 401
 
 
-async def test_a_token_is_no_help_once_its_key_is_withdrawn(rig: Rig) -> None:  # trap 10: no verdict is kept
+async def test_a_token_is_no_help_once_its_key_is_withdrawn(rig: Rig) -> None:  # trap 10
     good = token()
     assert await rig.post(good) == (202, "")
     rig.issuer.keys = [key_entry("new")]
@@ -485,7 +487,7 @@ async def test_the_same_key_id_of_another_issuer_is_another_key() -> None:  # tr
         async with open_door(
             authentication=TokenAuthentication(verifier=verifier, services=services, access=ACCESS)
         ) as door:
-            rig = Rig(door=door, issuer=ours)
+            rig = Rig(door=door, issuer=ours, verifier=verifier)
             assert await rig.post(token(iss=other)) == (401, "WrongSignature")
             assert await rig.post(signed(claims(iss=other), key="two")) == (202, "")
             assert await rig.post(signed(claims(), key="two")) == (401, "WrongSignature")
