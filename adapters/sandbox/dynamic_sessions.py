@@ -37,7 +37,7 @@ from adapters.sandbox.guest.remote import RESULT
 from adapters.sandbox.guest_events import LINE_BYTES, CommandResult, EventReader
 from adapters.sandbox.output import KeptText
 from adapters.sandbox.sandbox import is_safe_name
-from adapters.sandbox.session import FORGED, RUN_EXITS, result_of
+from adapters.sandbox.session import FORGED, RUN_EXITS, USED_UP, result_of
 from adapters.sandbox.session_limits import Limits, in_words
 from adapters.sandbox.session_pool import MAX_RUN_S, SessionPool, UnknownOutcomeError
 
@@ -177,9 +177,12 @@ class DynamicSessions(CodeSandbox):
         except GuestLostError:
             await self._end(session, known)
             return CodeResult(status=CodeStatus.KILLED, reason=FORGED, session_lost=True)
-        known.is_open = True
         output = KeptText(limits.log_bytes + _OVERHEAD_BYTES)
         output.add(result.output)
+        if why := USED_UP.get(result.ending):
+            await self._end(session, known)
+            return CodeResult(status=CodeStatus.KILLED, logs=output.text(), reason=why, session_lost=True)
+        known.is_open = True
         return result_of(result, output.text(), deadline_s)
 
     def _opening(self) -> str:

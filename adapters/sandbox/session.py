@@ -28,9 +28,13 @@ log = logging.getLogger(__name__)
 STANDING_PERIOD_S = 1.0  # between looks at a session that stands still
 COMMAND_DEADLINE_S = 30.0  # for handing in a file
 FORGED = "The code interfered with the sandbox itself and was stopped."
+USED_UP = {
+    "exhausted": "The code left too many files open; its session was ended.",
+    "out of memory": "The code left hardly any memory free; its session was ended.",
+}
 EXIT_DEADLINE_S = 1.0  # between the guest's last word and its exit code
 
-RUN_EXITS = frozenset({"ok", "raised", "interrupted", "exhausted"})
+RUN_EXITS = frozenset({"ok", "raised", "interrupted", *USED_UP})
 PUT_EXITS = frozenset({"ok", "refused"})
 
 
@@ -114,14 +118,18 @@ class Session:
         running = asyncio.create_task(self._command(guest, "run", "", code, RUN_EXITS))
         try:
             await asyncio.wait({running}, timeout=deadline_s)
-            if not running.done():
+            is_late = not running.done()
+            if is_late:
                 guest.interrupt()
                 await asyncio.wait({running}, timeout=self._limits.interrupt_grace_s)
             if not running.done():
                 raise GuestLostError(f"The code ran longer than {deadline_s:g} s and ended only by being killed.")
-            if running.result().ending == "exhausted":
-                raise GuestLostError("The code left too many files open; its session was ended.")
-            return result_of(running.result(), guest.output.take(), deadline_s)
+            result = running.result()
+            if why := USED_UP.get(result.ending):
+                raise GuestLostError(why)
+            if result.ending == "interrupted" and not is_late:
+                result.ending = "raised"  # a KeyboardInterrupt of the code's own
+            return result_of(result, guest.output.take(), deadline_s)
         finally:
             running.cancel()
             await asyncio.wait({running})

@@ -9,6 +9,8 @@ from tests.sandbox.service import Host
 
 IMPORTS = "import numpy as np, matplotlib.pyplot as plt, pandas as pd\nx = np.linspace(-10, 10, 201)\n"
 
+OTHER = "from PIL import Image; Image.new('RGB', (9, 9), 'red')"
+
 DESCRIBED = {
     'plt.plot(x, x**2 + 3, label="y = x² + 3"); plt.title("y = x² + 3")': 'Line plot titled "y = x² + 3": x from -10 to 10, y from 3 to 103; series: y = x² + 3.',
     'plt.plot(x, x**2, label="$x^{2}$"); plt.axhline(500); plt.xlabel("time (s)")': "Line plot: x (time (s)) from -10 to 10, y from 0 to 100; series: x².",
@@ -86,6 +88,22 @@ def test_no_side_is_longer_than_1024_px(host: Host, drawing: str, size: str) -> 
         ("plt.plot(x, x); plt.savefig('f.pdf'); plt.show()", 1, {"f.pdf": False}),
         ("plt.plot(x, x); plt.savefig('/tmp/g.png'); plt.show()", 1, {}),
         ("import io; plt.plot(x, x); plt.savefig(io.BytesIO()); plt.show()", 1, {}),
+        (
+            "import os; plt.plot(x, x); plt.savefig('i.png'); os.rename('i.png', 'j.png'); plt.show()",
+            0,
+            {"j.png": True},
+        ),
+        ("with open('k.png', 'wb') as file: plt.plot(x, x); plt.savefig(file)", 0, {"k.png": True}),
+        (f"plt.plot(x, x); plt.savefig('l.png'); plt.show()\n{OTHER}.save('l.png')", 1, {"l.png": False}),
+        (f"plt.figure(); plt.savefig('m.png')\n{OTHER}.save('m.png')", 0, {"m.png": False}),
+        ("import os; plt.plot(x, x); plt.savefig('n.png'); os.remove('n.png'); plt.show()", 1, {}),
+        (
+            "from matplotlib.animation import FuncAnimation; line, = plt.plot(x, x)\n"
+            "moving = FuncAnimation(plt.gcf(), lambda n: line.set_ydata(x * n), frames=2)\n"
+            "moving.save('o.gif', writer='pillow')",
+            0,
+            {"o.gif": True},
+        ),
     ],
 )
 def test_the_same_drawing_arrives_once(
@@ -100,6 +118,15 @@ def test_only_the_first_20_figures_are_handed_over(host: Host, drawing: str) -> 
     result = host.run(drawing, "for n in range(22):\n    plt.figure(figsize=(1, 1)); plt.plot([n, 1])\n    plt.show()")
     assert len(result.images) == 20
     assert result.logs == "[only the first of 22 figures were handed over]\n"
+
+
+def test_figures_beyond_those_that_can_be_handed_over_are_counted_and_not_drawn(host: Host, drawing: str) -> None:
+    shows = "for n in range(120):\n    plt.figure(figsize=(1, 1)); plt.plot([n, 1])"
+    counts = "import adapters.sandbox.guest.mpl_backend as b; drawn = []; draw = b.draw\n"
+    result = host.run(drawing, f"{counts}b.draw = lambda figure: drawn.append(1) or draw(figure)\n{shows}\nplt.show()")
+    assert (result.status, len(result.images)) == ("ok", 20)
+    assert result.logs.endswith("[only the first of 120 figures were handed over]\n")
+    assert host.run(drawing, "b.draw = draw; len(drawn)").logs == "40\n"
 
 
 def test_a_figure_that_cannot_be_drawn_is_an_error_of_the_code(host: Host, drawing: str) -> None:

@@ -32,6 +32,9 @@ def host(service_of_a_plain_user: Host) -> Host:
         ("%pwd", "'/mnt/data'\n"),
         ("text = '''\n!ls\n%time\n'''\ntext", "'\\n!ls\\n%time\\n'\n"),
         ("a = 7\nb = (a\n%4)\nb", "3\n"),
+        ("%env NAME=value\n%env NAME\nimport os; os.environ['NAME']", "'value'\n"),
+        (">>> x = 2\n>>> print(x)\n2", "2\n"),
+        ("\ufeffif True:\n\u00a0\u00a0\u00a0\u00a0print('\u00a0'.isspace())", "True\n"),
     ],
 )
 def test_lines_of_a_notebook_are_run_or_answered(host: Host, session: str, code: str, logs: str) -> None:  # F10
@@ -47,6 +50,11 @@ def test_who_wants_to_install_a_package_is_told_which_there_are(host: Host, sess
     assert result.logs.startswith("[Nothing can be installed: there is no network here. Installed are ")
     assert ", pandas, " in result.logs
     assert result.logs.endswith("goes on\n")
+
+
+def test_a_file_is_run_among_the_variables_of_the_notebook(host: Host, session: str) -> None:  # F10
+    host.run(session, "%%writefile s.py\nthere = 40 + here")
+    assert host.run(session, "here = 2\n%run s.py\nthere").logs == "42\n"
 
 
 def test_code_that_is_neither_python_nor_magic_is_told_its_own_error(host: Host, session: str) -> None:

@@ -179,6 +179,41 @@ def test_code_that_leaves_too_many_files_open_ends_its_session_and_the_next_run_
     assert host.put(session, "y.txt", b"y") is None
 
 
+def test_code_that_leaves_no_memory_ends_its_session_and_the_next_run_works(host: Host, session: str) -> None:  # S18
+    code = "kept = []\ntry:\n    while True: kept.append(bytearray(1 << 20))\nexcept MemoryError: print('full')"
+    result = host.run(session, code)
+    assert (result.status, result.session_lost, result.logs) == (CodeStatus.KILLED, True, "full\n")
+    assert result.reason == "The code left hardly any memory free; its session was ended."
+    assert host.run(session, "1 + 1").logs == "2\n"
+
+
+def test_memory_that_no_name_holds_any_more_costs_no_session(host: Host, session: str) -> None:  # S18
+    code = "import gc\ngc.disable()\nclass Ring: pass\ntry:\n    while True:\n        ring = Ring(); ring.self = ring\n"
+    result = host.run(session, f"{code}        ring.data = bytearray(1 << 20)\nexcept MemoryError: del ring")
+    assert (result.status, result.reason) == (CodeStatus.OK, "")
+
+
+@pytest.mark.parametrize(
+    "loses_it",
+    [
+        "import sys; sys.stdout = sys.stderr = None",
+        "import io, sys; sys.stdout = io.StringIO()",
+        "import sys; sys.stdout.close(); sys.stderr.close()",
+        "import os; os.close(1); os.close(2)",
+        "import os; os.dup2(os.open('/dev/null', os.O_WRONLY), 1)",
+    ],
+)
+def test_output_that_code_led_elsewhere_comes_again_in_the_next_run(host: Host, session: str, loses_it: str) -> None:
+    # S18
+    assert host.run(session, loses_it).status is CodeStatus.OK
+    assert host.run(session, "import sys; print('out'); print('error', file=sys.stderr); 7").logs == "out\nerror\n7\n"
+
+
+def test_a_keyboard_interrupt_of_the_code_s_own_is_an_exception_and_no_deadline(host: Host, session: str) -> None:
+    result = host.run(session, "raise KeyboardInterrupt")
+    assert (result.status, result.reason) == (CodeStatus.RAISED, "The code raised an exception.")
+
+
 def _md5(data: bytes) -> str:
     import hashlib
 

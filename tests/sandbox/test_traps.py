@@ -18,7 +18,7 @@ for fd in range(3, 256):
     except OSError:
         continue
     import fcntl
-    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY and not os.path.sameopenfile(fd, 1):
         fds.append(fd)
 event_fd, = fds
 def say(raw):

@@ -12,6 +12,9 @@ from typing import NewType
 Signature = NewType("Signature", tuple[int, int, int, int])
 """Inode, size and times in nanoseconds: changes whenever the file's bytes may have changed."""
 
+Content = NewType("Content", tuple[int, int, int])
+"""Inode, size and time of the last write: stays when a file is renamed, and changes when it is written again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
@@ -20,6 +23,7 @@ class FoundFile:
     path: str
     name: str  # with folders joined by "-"; always valid Unicode
     size_bytes: int
+    content: Content
     body: bytes | None
 
 
@@ -97,10 +101,20 @@ class DataFolder:
             info = os.fstat(fd)
             if not stat.S_ISREG(info.st_mode):
                 return None
-            body = file.read(min(info.st_size, max_bytes) + 1)  # a buffer of that size is made before anything is read
-        fits = len(body) <= max_bytes
+            try:
+                # A buffer of that size is made before anything is read.
+                body = file.read(min(info.st_size, max_bytes) + 1)
+                fits = len(body) <= max_bytes
+            except MemoryError:  # the code left too little
+                body, fits = b"", False
         name = os.fsencode(os.path.relpath(path, self._path)).decode("utf-8", "replace").replace("/", "-")
-        return FoundFile(path=path, name=name, size_bytes=info.st_size, body=body if fits else None)
+        content = content_of(info)
+        return FoundFile(path=path, name=name, size_bytes=info.st_size, content=content, body=body if fits else None)
+
+
+def content_of(info: os.stat_result) -> Content:
+    """What tells whether a file still holds what was written to it."""
+    return Content((info.st_ino, info.st_size, info.st_mtime_ns))
 
 
 def _signature(info: os.stat_result) -> Signature:

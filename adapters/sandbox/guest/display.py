@@ -78,11 +78,8 @@ def _show_figure(figure: Any) -> bool:
     manager = getattr(figure.canvas, "manager", None)
     if manager is not None and manager in backend._open_figures.get_all_fig_managers():  # noqa: SLF001
         backend.album.show(manager)
-    elif not backend.is_blank(figure):
-        backend.album.shown.append(backend.draw(figure))
-    else:
-        return False
-    return True
+        return True
+    return bool(backend.album.add(figure))
 
 
 def _keep(image: Any) -> None:

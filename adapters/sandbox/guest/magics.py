@@ -1,5 +1,7 @@
 """Reads code as notebooks take it: uniformly indented, with `%` and `!` lines, or with `?` behind a name.
 
+Also as it is copied: behind the prompts of a Python console, or with blanks that only look like blanks.
+
 Only code that is no Python as it stands is touched, so an operator or a string that looks like a magic stays what it
 is. Each such line becomes a call of a function below; line numbers stay as they are.
 """
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +28,12 @@ LINE = re.compile(
     r"(?P<indent>\s*)(?:(?P<target>[A-Za-z_][\w.,\[\] ]*?)\s*=\s*)?(?P<sign>%|!!?)\s*(?P<rest>\S.*)", re.DOTALL
 )
 HELP = re.compile(r"(?P<indent>\s*)\?{0,2}(?P<name>[A-Za-z_][\w.]*)\?{0,2}\s*")
-CELL = re.compile(r"\s*%%(?P<name>\w+)[ \t]*(?P<rest>[^\n]*)\n?(?P<body>.*)", re.DOTALL)
+CELL = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*\s*%%(?P<name>\w+)[ \t]*(?P<rest>[^\n]*)\n?(?P<body>.*)", re.DOTALL)
 TIMED = re.compile(r"(?:time|timeit|prun)(?:\s+-\S+(?:\s+\d+)?)*\s+(?P<statement>.*)", re.DOTALL)
 
 BODY_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
+STRANGE_BLANKS = "\u00a0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"  # as in code copied from a web page
+PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
 SHELL_MAGICS = frozenset({"bash", "sh", "shell", "script", "system", "sx"})
 NEEDLESS = frozenset({"matplotlib", "config", "load_ext", "reload_ext", "autoreload", "pylab", "precision", "xmode"})
 SHELL_COMMANDS = frozenset({"ls", "ll", "cat", "mkdir", "rmdir", "rm", "cp", "mv", "head", "tail", "man", "more"})
@@ -45,12 +49,12 @@ def as_python(source: str) -> str:
     """Return the source as Python. Raises SyntaxError, that of the source as it was, where no reading helps."""
     if _error_in(source) is None:
         return source
-    read = _cell_magic(_dedented(source))
+    read = _cell_magic(_without_prompts(_dedented(source)))
     for _ in range(MAX_MAGIC_LINES):
         error = _error_in(read)
         if error is None:
             return read
-        changed = _without_magic(read, error.lineno or 0)
+        changed = _without_magic(read, error.lineno or 0) or _without_strange_blanks(read, error)
         if changed is None:
             break
         read = changed
@@ -73,6 +77,28 @@ def _dedented(source: str) -> str:
     first = next((line for line in lines if line.strip()), "")
     indent = first[: len(first) - len(first.lstrip())]
     return "".join(line.removeprefix(indent) for line in lines) if indent else source
+
+
+def _without_prompts(source: str) -> str:
+    """Take away the prompts of a Python console, and the lines between them, which are its output."""
+    if not source.lstrip().startswith(">>>"):
+        return source
+    lines = source.split("\n")
+    return "\n".join(line[4:] if PROMPT.match(line) else "" for line in lines)
+
+
+def _without_strange_blanks(source: str, error: SyntaxError) -> str | None:
+    """Make the characters at which Python stopped blanks, or nothing, if nobody can see them; else return None."""
+    lines, number = source.split("\n"), (error.lineno or 0) - 1
+    if not 0 <= number < len(lines):
+        return None
+    line, at = lines[number], (error.offset or 0) - 1
+    behind = line[max(at, 0) :]
+    strange = len(behind) - len(behind.lstrip(STRANGE_BLANKS))
+    if at < 0 or not strange:
+        return None
+    blanks = "".join(" " if sign.isspace() else "" for sign in behind[:strange])
+    return "\n".join([*lines[:number], line[:at] + blanks + behind[strange:], *lines[number + 1 :]])
 
 
 def _cell_magic(source: str) -> str:
@@ -124,16 +150,40 @@ def run_magic(name: str, rest: str) -> object:
         return None
     if name in SHELL_COMMANDS or INSTALLERS.match(name):
         return run_shell(f"{name} {rest}")
-    if name == "cd":
-        os.chdir(Path(rest.strip("'\"") or "/mnt/data").expanduser())
-        return None
-    if name == "pwd":
-        return str(Path.cwd())
+    if name in OWN_MAGICS:
+        return OWN_MAGICS[name](rest)
     if name.startswith("%"):
         print(f"[{name} cells do not exist here; nothing of this cell was run]")  # noqa: T201
     else:
         print(f"[%{name} does not exist here; the line was left out]")  # noqa: T201
     return None
+
+
+def _change_folder(rest: str) -> None:
+    os.chdir(Path(rest.strip("'\"") or "/mnt/data").expanduser())
+
+
+def _variable(rest: str) -> str | None:
+    """Read a variable of the environment by its name, or write it: `NAME=value` or `NAME value`."""
+    name, _, value = rest.replace("=", " ", 1).partition(" ")
+    if value:
+        os.environ[name] = value.strip()
+        return None
+    return os.environ.get(name)
+
+
+def _run_file(rest: str) -> None:
+    path = Path(rest.partition(" ")[0].strip("'\""))
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(sys.modules["__main__"]))  # noqa: S102
+
+
+OWN_MAGICS: dict[str, Callable[[str], object]] = {
+    "cd": _change_folder,
+    "pwd": lambda _: str(Path.cwd()),
+    "env": _variable,
+    "set_env": _variable,
+    "run": _run_file,
+}
 
 
 def run_shell(command: str, *, captured: bool = False) -> list[str] | None:

@@ -3,7 +3,7 @@
 A figure is taken when the code shows it, and every figure still open is taken when the code ends; then it is closed,
 drawn or not: a figure belongs to the run that drew it. What failed code left open is closed unseen, and a blank figure
 is no picture. A figure that the code also saved as a picture in /mnt/data arrives as that file only: the same drawing
-is never handed out twice.
+is never handed out twice. Files are known by what is in them, for code may rename them, or write others in their place.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ import hashlib
 import importlib
 import io
 import os
+import sys
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
+from adapters.sandbox.guest.after_import import after_import
 from adapters.sandbox.guest.alt_text import describe
+from adapters.sandbox.guest.data_folder import Content, content_of
 from adapters.sandbox.guest.plot_points import points_of
 from adapters.sandbox.guest.plot_style import prepare, uncover
 
@@ -29,6 +33,7 @@ _savefig = _figure_class.savefig
 
 MAX_SIDE_PX = 1024
 SHARP_DPI = 160
+MAX_DRAWN = 40  # figures of one run: as many as are handed out, and as many again that were also saved
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
@@ -48,11 +53,12 @@ class Drawing:
 
 @dataclass(slots=True)
 class Album:
-    """The figures of one run: those shown, and those saved, by absolute path."""
+    """The figures of one run: those shown, and those saved."""
 
     shown: list[Drawing] = field(default_factory=list)
-    saved: dict[str, Drawing] = field(default_factory=dict)
-    blank: set[str] = field(default_factory=set)  # saved with nothing in them, by absolute path
+    saved: dict[Content, Drawing] = field(default_factory=dict)
+    blank: set[Content] = field(default_factory=set)  # saved with nothing in them
+    left_out: int = 0  # shown, and not drawn any more
 
     def show_all(self) -> None:
         """Take every open figure of pyplot, in the order of their numbers, and close it.
@@ -72,26 +78,42 @@ class Album:
         """Take one figure and close it, also where it cannot be drawn: it would fail again after each later run."""
         figure = manager.canvas.figure
         try:
-            if not is_blank(figure):
-                self.shown.append(draw(figure))
+            self.add(figure)
         finally:
             _open_figures.destroy(manager)
+
+    def add(self, figure: Any) -> bool:
+        """Take a figure as it is now. Returns False if it is blank."""
+        if is_blank(figure):
+            return False
+        if len(self.shown) < MAX_DRAWN:
+            self.shown.append(draw(figure))
+        else:
+            self.left_out += 1
+        return True
+
+    def note_saved(self, figure: Any, info: os.stat_result) -> None:
+        """Remember that this file shows the figure as it is now."""
+        if is_blank(figure):
+            self.blank.add(content_of(info))
+        else:
+            self.saved[content_of(info)] = draw(figure)
 
     def close_all(self) -> None:
         """Close what is open, unseen: it is half of what failed code wanted to draw."""
         _open_figures.destroy_all()
 
-    def take(self, delivered: set[str]) -> tuple[list[Drawing], dict[str, Drawing], set[str]]:
-        """Return the figures to send, each saved picture among `delivered`, and which are blank.
+    def take(self, delivered: set[Content]) -> tuple[list[Drawing], dict[Content, Drawing], set[Content], int]:
+        """Return the figures to send, each saved picture among `delivered`, which are blank, and how many are left out.
 
         Forget them all.
         """
-        saved = {path: drawing for path, drawing in self.saved.items() if path in delivered}
+        saved = {content: drawing for content, drawing in self.saved.items() if content in delivered}
         known = {drawing.digest for drawing in saved.values()}
         images = [drawing for drawing in self.shown if drawing.digest not in known]
-        blank = self.blank & delivered
-        self.shown, self.saved, self.blank = [], {}, set()
-        return images, saved, blank
+        blank, left_out = self.blank & delivered, self.left_out
+        self.shown, self.saved, self.blank, self.left_out = [], {}, set(), 0
+        return images, saved, blank, left_out
 
 
 album = Album()
@@ -149,18 +171,37 @@ def _noted_savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
     if isinstance(fname, str | os.PathLike):
         if uncover(figure):
             result = _savefig(figure, fname, *args, **kwargs)
-        path = os.path.abspath(os.fspath(fname))  # noqa: PTH100
+        path = os.fspath(fname)
         path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
         if path.lower().endswith(PICTURE_ENDINGS):
-            if is_blank(figure):
-                album.blank.add(path)
-            else:
-                album.blank.discard(path)
-                album.saved[path] = draw(figure)
+            album.note_saved(figure, os.stat(path))  # noqa: PTH116
+    elif str(getattr(fname, "name", "")).lower().endswith(PICTURE_ENDINGS):
+        fname.flush()
+        album.note_saved(figure, os.fstat(fname.fileno()))
     return result
 
 
 _figure_class.savefig = _noted_savefig
+
+
+def _note_animations(module: ModuleType) -> None:
+    """Have an animation that was saved as a picture described, and its last frame not shown besides."""
+    save = module.Animation.save
+
+    @functools.wraps(save)
+    def noted_save(animation: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
+        result = save(animation, filename, *args, **kwargs)
+        if os.fspath(filename).lower().endswith(PICTURE_ENDINGS):
+            album.note_saved(animation._fig, os.stat(filename))  # noqa: PTH116, SLF001
+        return result
+
+    module.Animation.save = noted_save
+
+
+if "matplotlib.animation" in sys.modules:
+    _note_animations(sys.modules["matplotlib.animation"])
+else:
+    after_import("matplotlib.animation", _note_animations)
 
 
 class FigureManager(_bases.FigureManagerBase):  # type: ignore[misc]

@@ -6,7 +6,9 @@ input. FOLDER is where /mnt/data really lies, if it is only a link to the workin
 
 from __future__ import annotations
 
+import gc
 import json
+import mmap
 import os
 import resource
 import signal
@@ -17,13 +19,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from adapters.sandbox.guest.cell import OK, Attempt, Notebook
-from adapters.sandbox.guest.data_folder import DataFolder
+from adapters.sandbox.guest.data_folder import Content, DataFolder
 from adapters.sandbox.guest.display import take_pictures
 
 DATA = "/mnt/data"
 NICENESS = 5
-EXHAUSTED = "exhausted"
+EXHAUSTED, OUT_OF_MEMORY = "exhausted", "out of memory"
 MIN_FREE_DESCRIPTORS = 8
+MIN_FREE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +89,12 @@ class Runner:
 
     def serve(self) -> None:
         """Work until the service closes the pipe."""
+        output = StandardOutput()
         self._pipes.send("ready")
         while (command := self._pipes.next_command()) is not None:
             match command.do:
                 case "run":
+                    output.restore()
                     self.run(command)
                 case "put":
                     self._put(command)
@@ -114,42 +119,42 @@ class Runner:
                 _show_open_figures()
         if attempt.status != OK:
             _close_open_figures()
+        has_memory = _has_memory()
         self._send_results()
         _flush()
-        ending = attempt.status if _may_open_files() else EXHAUSTED
+        ending = attempt.status
+        if not _may_open_files():
+            ending = EXHAUSTED
+        elif not has_memory:
+            ending = OUT_OF_MEMORY
         self._pipes.send("done", number=command.number, ending=ending)
 
     def _send_results(self) -> None:
         files = list(self._folder.take_changes(max_bytes=self._limits["result_file_total_bytes"]))
         files, left = files[: self._limits["result_file_count"]], files[self._limits["result_file_count"] :]
-        images, saved, blank = _take_figures(
-            {path for file in files if file.body is not None for path in (file.path, self._known_as(file.path))}
-        )
+        figures = _take_figures({file.content for file in files if file.body is not None})
         for file in files:
-            if {file.path, self._known_as(file.path)} & blank:
+            if file.content in figures.blank:
                 print(  # noqa: T201
                     f"[{file.name} is blank and was not handed over: plt.show() closes a figure, so save it before]"
                 )
             elif file.body is None:
                 print(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]")  # noqa: T201
             else:
-                alt_text, points = saved.get(file.path) or saved.get(self._known_as(file.path)) or ("", b"")
+                alt_text, points = figures.saved.get(file.content, ("", b""))
                 self._pipes.send("file", file.body, name=file.name, alt_text=alt_text)
                 self._send_points(points)
         if left:
             print(f"[{len(left)} more files were not handed over]")  # noqa: T201
         room_bytes = self._limits["image_total_bytes"]
-        for png, alt_text, points in images[: self._limits["image_count"]]:
+        for png, alt_text, points in figures.shown[: self._limits["image_count"]]:
             room_bytes -= len(png)
             if room_bytes >= 0:
                 self._pipes.send("image", png, alt_text=alt_text)
                 self._send_points(points)
-        if len(images) > self._limits["image_count"] or room_bytes < 0:
-            print(f"[only the first of {len(images)} figures were handed over]")  # noqa: T201
-
-    def _known_as(self, path: str) -> str:
-        """Return the path by which code speaks of a file of the folder."""
-        return DATA + path.removeprefix(self._path)
+        count = len(figures.shown) + figures.left_out
+        if count > self._limits["image_count"] or room_bytes < 0:
+            print(f"[only the first of {count} figures were handed over]")  # noqa: T201
 
     def _send_points(self, points: bytes) -> None:
         """Say what was drawn in the picture that was sent last."""
@@ -185,18 +190,29 @@ def _close_open_figures() -> None:
         album.close_all()
 
 
-def _take_figures(
-    delivered: set[str],
-) -> tuple[list[tuple[bytes, str, bytes]], dict[str, tuple[str, bytes]], set[str]]:
-    """Return each picture with its alt text and points, the same of each saved one by its path, and which are blank."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a run has drawn."""
+
+    shown: list[tuple[bytes, str, bytes]]  # PNG, alt text and points of each picture
+    saved: dict[Content, tuple[str, bytes]]  # alt text and points of those that are files
+    blank: set[Content]  # files with nothing drawn in them
+    left_out: int  # figures that were not drawn, for there are too many
+
+
+def _take_figures(delivered: set[Content]) -> Figures:
     pictures = [(png, alt_text, b"") for png, alt_text in take_pictures()]
     if "adapters.sandbox.guest.mpl_backend" not in sys.modules:
-        return pictures, {}, set()
+        return Figures(shown=pictures, saved={}, blank=set(), left_out=0)
     from adapters.sandbox.guest.mpl_backend import album
 
-    drawings, saved, blank = album.take(delivered)
-    shown = [(drawing.png, drawing.alt_text, drawing.points) for drawing in drawings]
-    return shown + pictures, {path: (each.alt_text, each.points) for path, each in saved.items()}, blank
+    drawings, saved, blank, left_out = album.take(delivered)
+    return Figures(
+        shown=[(drawing.png, drawing.alt_text, drawing.points) for drawing in drawings] + pictures,
+        saved={content: (drawing.alt_text, drawing.points) for content, drawing in saved.items()},
+        blank=blank,
+        left_out=left_out,
+    )
 
 
 def _may_open_files() -> bool:
@@ -211,6 +227,39 @@ def _may_open_files() -> bool:
         for fd in opened:
             os.close(fd)
     return True
+
+
+def _has_memory() -> bool:
+    """Tell whether the code left memory for the next command, which would say MemoryError and nothing else (S18)."""
+    for _ in range(2):
+        try:
+            mmap.mmap(-1, MIN_FREE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        except OSError:
+            gc.collect()  # figures and frames that refer to one another may still lie about
+        else:
+            return True
+    return False
+
+
+class StandardOutput:
+    """Standard output and error as they were at the start.
+
+    Code may leave them replaced, closed or led into a file; what later code prints would be lost without a word.
+    """
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)  # both are the same pipe
+        self._streams = [sys.stdout, sys.stderr]
+
+    def restore(self) -> None:
+        """Make them so again. Raises OSError when the code has closed what they are made from."""
+        for at, fd in enumerate((1, 2)):
+            os.dup2(self._fd, fd)
+            if self._streams[at].closed:
+                self._streams[at] = open(  # noqa: SIM115 - lives as long as the process
+                    fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+                )
+        sys.stdout, sys.stderr = self._streams
 
 
 def _flush() -> None:

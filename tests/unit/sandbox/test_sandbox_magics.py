@@ -32,6 +32,10 @@ def test_python_is_left_as_it_is(source: str) -> None:
         ("?a.b", "help(a.b)"),
         ("%%time\nx", "\nx"),
         ("    x = 1\n    %time y", "x = 1\nwith _timed(): y"),
+        ("# slow\n\n%%time\nx", "\n\n\nx"),
+        (">>> x = 1\n>>> if x:\n...     y\n...\n1", "x = 1\nif x:\n    y\n\n"),
+        ("\ufeffif x:\u00a0\n\u00a0\u00a0y", "if x: \n  y"),
+        ("x = '\u00a0'\u200b", "x = '\u00a0'"),
     ],
 )
 def test_a_line_of_a_notebook_becomes_a_call_on_the_same_line(source: str, read: str) -> None:
