@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 from aiohttp import web
 from typing_extensions import override
 
-from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRequest
+from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRequest, OnWords
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.openai.assistant_setup import make_assistant
 from adapters.openai.client import Client
@@ -176,13 +176,13 @@ class FaultyModel(Model):
         return self._model.sees
 
     @override
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         if self._weather.strikes(Kind.SLOW_MODEL, f"The model takes {MODEL_PAUSE_S:g} seconds longer."):
             await asyncio.sleep(min(MODEL_PAUSE_S, self._weather.left_s(Kind.SLOW_MODEL)))
         if self._weather.strikes(Kind.MODEL_LIMIT, f"The model answers 429: try again in {MODEL_WISH_S:g} seconds."):
             words = f"The model's endpoint is over its rate limit or its quota (429); try again in {MODEL_WISH_S:g}s."
             raise ModelError(words, code="rate_limit_exceeded", retry_after_s=MODEL_WISH_S)
-        return await self._model.complete(request)
+        return await self._model.complete(request, on_words)
 
     @override
     async def close(self) -> None:

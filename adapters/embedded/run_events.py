@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from aiohttp import web
 
-from adapters.embedded.api_objects import Message, RunId, dump
+from adapters.embedded.api_objects import Message, RunId, Text, TextPart, dump
 from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_objects import ACTIVE, Run, RunStatus, RunStep, StepStatus, ToolCalls
 
@@ -39,6 +39,10 @@ class EventBroker:
         for queue in self._listeners.get(run_id, ()) if events else ():
             queue.put_nowait(events)
 
+    def is_followed(self, run_id: RunId) -> bool:
+        """Whether anybody hears the events of a run."""
+        return run_id in self._listeners
+
     def close(self) -> None:
         """End all subscriptions: an empty batch is the last one."""
         for listeners in self._listeners.values():
@@ -59,11 +63,26 @@ class EventBroker:
                 self._listeners.pop(run_id, None)
 
 
-def message_events(step: RunStep, message: Message) -> list[Event]:
-    """The events of a message. It is written in one go, so its one delta is the whole of it."""
+def message_events(step: RunStep, message: Message, streamed: str = "") -> list[Event]:
+    """The events of a message that is stored. Its one delta is the whole of it, or what was not streamed before."""
+    end = [
+        Event(name=f"thread.message.{message.status}", data=message),
+        Event(name="thread.run.step.completed", data=step),
+    ]
     content = [{"index": index, **asdict(part)} for index, part in enumerate(message.content)]
-    delta = {"id": message.id, "object": "thread.message.delta", "delta": {"role": message.role, "content": content}}
-    empty = replace(message, status="in_progress", content=(), completed_at=None)
+    if not streamed:
+        return [*opening_events(step, message), _delta(message, content), *end]
+    last, text = content[-1], message.content[-1].text if isinstance(message.content[-1], TextPart) else None
+    if text is None or not text.value.startswith(streamed):
+        return end  # what was streamed is no beginning of the answer: the message itself has its words
+    rest = text.value[len(streamed) :]
+    more = {**last, "text": {**last["text"], "value": rest}}
+    return [*([_delta(message, [more])] if rest or text.annotations else []), *end]
+
+
+def opening_events(step: RunStep, message: Message) -> list[Event]:
+    """The events of a message that is begun."""
+    empty = replace(message, status="in_progress", content=(), completed_at=None, metadata={})
     empty = replace(empty, incomplete_at=None, incomplete_details=None)
     started = replace(step, status=StepStatus.IN_PROGRESS, completed_at=None, usage=None)
     return [
@@ -71,10 +90,23 @@ def message_events(step: RunStep, message: Message) -> list[Event]:
         Event(name="thread.run.step.in_progress", data=started),
         Event(name="thread.message.created", data=empty),
         Event(name="thread.message.in_progress", data=empty),
-        Event(name="thread.message.delta", data=delta),
-        Event(name=f"thread.message.{message.status}", data=message),
-        Event(name="thread.run.step.completed", data=step),
     ]
+
+
+def picture_events(message: Message) -> list[Event]:
+    """The event of the pictures in a message that is being written; they come before its words."""
+    content = [{"index": index, **asdict(part)} for index, part in enumerate(message.content)]
+    return [_delta(message, content)] if content else []
+
+
+def words_event(message: Message, index: int, words: str) -> Event:
+    """The event of further words in a message that is being written; `index` is the place of its text."""
+    return _delta(message, [{"index": index, **asdict(TextPart(text=Text(value=words)))}])
+
+
+def _delta(message: Message, content: list[dict[str, Any]]) -> Event:
+    delta = {"id": message.id, "object": "thread.message.delta", "delta": {"role": message.role, "content": content}}
+    return Event(name="thread.message.delta", data=delta)
 
 
 def call_events(step: RunStep) -> list[Event]:
@@ -110,6 +142,14 @@ class RunJournal:
         """Apply a transition of `run_transitions`. Raises what it raises, and StoreError; then nothing has changed."""
         now = self.now()
         events = await self._store.transact(lambda rows: transition(rows, now, run_id, *args, **kwargs))
+        self._events.publish(run_id, events)
+
+    def is_followed(self, run_id: RunId) -> bool:
+        """Whether anybody hears the events of a run."""
+        return self._events.is_followed(run_id)
+
+    def tell(self, run_id: RunId, events: Sequence[Event]) -> None:
+        """Publish events of something that is not stored before it is complete."""
         self._events.publish(run_id, events)
 
     async def run(self, run_id: RunId) -> Run:

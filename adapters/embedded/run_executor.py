@@ -17,7 +17,7 @@ from adapters.embedded.code_interpreter import CodeInterpreter
 from adapters.embedded.model_prompt import request_of
 from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
 from adapters.embedded.object_store import Rows, Store, StoreError
-from adapters.embedded.run_context import Pictures, read_context
+from adapters.embedded.run_context import Pictures, RunContext, read_context
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import (
     ACTIVE,
@@ -30,7 +30,14 @@ from adapters.embedded.run_objects import (
     RunStep,
     ToolCalls,
 )
-from adapters.embedded.run_output import MAX_CALLS, calls_step, final_message, interim_message, message_step
+from adapters.embedded.run_output import (
+    MAX_CALLS,
+    MessageDraft,
+    calls_step,
+    final_message,
+    interim_message,
+    message_step,
+)
 from adapters.embedded.run_transitions import RunInterruptedError
 
 log = logging.getLogger(__name__)
@@ -87,37 +94,44 @@ class RunLoop:
         return await self._exchange(run)
 
     async def _exchange(self, run: Run) -> bool:
-        request = await self._request(run)
+        context = await self._store.transact(lambda rows: read_context(rows, run))
+        request = await self._request(context)
         if request.max_completion_tokens is not None and request.max_completion_tokens <= 0:
             await self._journal.write(run_transitions.end, run.id, status=RunStatus.INCOMPLETE)
             return True
-        reply = await self._model.complete(request)
+        draft = MessageDraft(run, self._journal, context.products)
+        # Where nobody hears the words, the whole answer costs less.
+        reply = await self._model.complete(request, draft.add if self._journal.is_followed(run.id) else None)
         if reply.tool_calls:
-            await self._open_calls(run, reply)
+            await self._open_calls(run, reply, draft)
             return False
-        await self._answer(run, reply)
+        await self._answer(run, reply, draft)
         return True
 
-    async def _request(self, run: Run) -> ModelRequest:
-        context = await self._store.transact(lambda rows: read_context(rows, run))
+    async def _request(self, context: RunContext) -> ModelRequest:
         if self._pictures is None or not self._model.sees:
             return request_of(context, {})
         return request_of(context, await self._pictures.shown(context.pictures))
 
-    async def _open_calls(self, run: Run, reply: ModelReply) -> None:
+    async def _open_calls(self, run: Run, reply: ModelReply, draft: MessageDraft) -> None:
         now = self._journal.now()
-        message = interim_message(run, reply, now)
-        said = (message_step(run, message, None, now), message) if message else None
-        step = calls_step(run, reply, now)
-        await self._journal.write(run_transitions.open_calls, run.id, step=step, said=said, original=reply.original)
+        message = interim_message(run, reply, now, draft)
+        await self._journal.write(
+            run_transitions.open_calls,
+            run.id,
+            step=calls_step(run, reply, now),
+            said=(message_step(run, message, None, now, draft), message) if message else None,
+            streamed=draft.told,
+            original=reply.original,
+        )
 
-    async def _answer(self, run: Run, reply: ModelReply) -> None:
+    async def _answer(self, run: Run, reply: ModelReply, draft: MessageDraft) -> None:
         if reply.finish is ModelFinish.CONTENT_FILTER:
             raise ModelError("The model's content filter stopped this answer.", code="invalid_prompt")
         products, now = await self._store.transact(lambda rows: rows.products(run.thread_id)), self._journal.now()
-        message = final_message(run, reply, products, now)
+        message = final_message(run, reply, products, now, draft)
         if message:
-            step = message_step(run, message, reply.usage, now)
+            step = message_step(run, message, reply.usage, now, draft)
             await self._journal.write(
                 run_transitions.complete,
                 run.id,
@@ -125,6 +139,7 @@ class RunLoop:
                 message=message,
                 model=plain(reply.model),
                 original=reply.original,
+                streamed=draft.told,
             )
         elif reply.finish is ModelFinish.LENGTH:
             await self._journal.write(

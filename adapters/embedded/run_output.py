@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from adapters.embedded.api_objects import (
 )
 from adapters.embedded.models.argument_repair import fault_in
 from adapters.embedded.models.port import CODE_INTERPRETER, ModelFinish, ModelReply, ModelToolCall, ModelUsage
+from adapters.embedded.run_events import RunJournal, opening_events, picture_events, words_event
 from adapters.embedded.run_objects import (
     CODE_FOLDER,
     CodeCall,
@@ -49,10 +51,44 @@ MAX_CALLS = 50
 """In a run; what a model asks for beyond them in one exchange is not made."""
 
 
-def message_step(run: Run, message: Message, usage: ModelUsage | None, now: int) -> RunStep:
-    """The step of a message, which is written in one go."""
+class MessageDraft:
+    """The message that a model may write in one exchange. Its words go to those who follow the run as they come.
+
+    Nothing of it is stored before it is complete: after a crash the exchange is made again.
+    """
+
+    def __init__(self, run: Run, journal: RunJournal, products: Sequence[GeneratedFile]) -> None:
+        self.id, self.step_id = MessageId(new_id("msg")), StepId(new_id("step"))
+        self._run = run
+        self._journal = journal
+        self._pictures = _picture_parts(_new_pictures(run, products))
+        self._told: list[str] = []
+        self._told_chars = 0
+
+    @property
+    def told(self) -> str:
+        """The words so far."""
+        return "".join(self._told)
+
+    def add(self, words: str) -> None:
+        """Tell the next words."""
+        words = plain(words)[: MAX_TEXT_CHARS - self._told_chars]
+        if not words:
+            return
+        message = _message(self._run, self._pictures, self._journal.now(), self)
+        events = [words_event(message, len(self._pictures), words)]
+        if not self._told:
+            step = message_step(self._run, message, None, message.created_at, self)
+            events = [*opening_events(step, message), *picture_events(message), *events]
+        self._told.append(words)
+        self._told_chars += len(words)
+        self._journal.tell(self._run.id, events)
+
+
+def message_step(run: Run, message: Message, usage: ModelUsage | None, now: int, draft: MessageDraft) -> RunStep:
+    """The step of a message, when it is complete."""
     details = MessageCreation(message_creation=CreatedMessage(message_id=message.id))
-    return replace(_step(run, details, usage, now), status=StepStatus.COMPLETED, completed_at=now)
+    return replace(_step(run, details, usage, now), id=draft.step_id, status=StepStatus.COMPLETED, completed_at=now)
 
 
 def calls_step(run: Run, reply: ModelReply, now: int) -> RunStep:
@@ -120,20 +156,20 @@ MAX_VALUE_CHARS = 512
 MAX_TEXT_CHARS = 200_000
 
 
-def final_message(run: Run, reply: ModelReply, products: list[GeneratedFile], now: int) -> Message | None:
+def final_message(
+    run: Run, reply: ModelReply, products: list[GeneratedFile], now: int, draft: MessageDraft
+) -> Message | None:
     """The message that ends a run, if there is anything to say. `products` are those of the thread, for mentions.
 
     Pictures come before the words, as from OpenAI. The alternative text of a picture, and the file that holds its
     points, have no place in the API: they travel in the message's metadata, under `alt:<file id>` and `data:<file id>`.
     """
-    new = _latest([product for product in products if product.run_id == run.id])
-    pictures = [product for product in new if product.picture]
+    new, pictures = _new_products(run, products), _new_pictures(run, products)
     text = _with_links(_words(reply), [product for product in new if product.in_folder and not product.picture])
-    shown = tuple(ImageFilePart(image_file=ImageFile(file_id=picture.file_id)) for picture in pictures)
-    content: tuple[Part, ...] = (*shown, *_text_part(text, _latest(products)))
+    content: tuple[Part, ...] = (*_picture_parts(pictures), *_text_part(text, _latest(products)))
     if not content:
         return None
-    message = _message(run, content, now)
+    message = _message(run, content, now, draft)
     alts = {f"alt:{p.file_id}": p.alt_text[:MAX_VALUE_CHARS] for p in pictures if p.alt_text}
     data = {
         f"data:{before.file_id}": product.file_id
@@ -147,15 +183,27 @@ def final_message(run: Run, reply: ModelReply, products: list[GeneratedFile], no
     return replace(message, status="incomplete", incomplete_details=cut, incomplete_at=now, completed_at=None)
 
 
-def interim_message(run: Run, reply: ModelReply, now: int) -> Message | None:
+def interim_message(run: Run, reply: ModelReply, now: int, draft: MessageDraft) -> Message | None:
     """What a model said together with calls it asked for; as at OpenAI a message of its own."""
     content = _text_part(_words(reply), [])
-    return _message(run, content, now) if content else None
+    return _message(run, content, now, draft) if content else None
 
 
-def _message(run: Run, content: tuple[Part, ...], now: int) -> Message:
+def _new_products(run: Run, products: Sequence[GeneratedFile]) -> list[GeneratedFile]:
+    return _latest([product for product in products if product.run_id == run.id])
+
+
+def _new_pictures(run: Run, products: Sequence[GeneratedFile]) -> list[GeneratedFile]:
+    return [product for product in _new_products(run, products) if product.picture]
+
+
+def _picture_parts(pictures: list[GeneratedFile]) -> tuple[ImageFilePart, ...]:
+    return tuple(ImageFilePart(image_file=ImageFile(file_id=picture.file_id)) for picture in pictures)
+
+
+def _message(run: Run, content: tuple[Part, ...], now: int, draft: MessageDraft) -> Message:
     return Message(
-        id=MessageId(new_id("msg")),
+        id=draft.id,
         created_at=now,
         completed_at=now,
         thread_id=run.thread_id,

@@ -63,18 +63,22 @@ def begin(rows: Rows, now: int, run_id: RunId) -> list[Event]:
     return _updated(rows, replace(run, status=RunStatus.IN_PROGRESS, started_at=run.started_at or now))
 
 
-def open_calls(
+def open_calls(  # noqa: PLR0913 - an exchange with all that is remembered of it
     rows: Rows,
     now: int,
     run_id: RunId,
     *,
     step: RunStep,
     said: tuple[RunStep, Message] | None = None,
+    streamed: str = "",
     original: OriginalMessage | None = None,
 ) -> list[Event]:
-    """Add the step of an exchange in which the model asked for calls, and before it what it said with them."""
+    """Add the step of an exchange in which the model asked for calls, and before it what it said with them.
+
+    `streamed` is how much of that was told while it came.
+    """
     _working(rows, run_id)
-    told = _say(rows, *said) if said else []
+    told = _say(rows, *said, streamed) if said else []
     rows.insert(step)
     if original:
         rows.keep_original(step, original)
@@ -135,10 +139,14 @@ def complete(  # noqa: PLR0913 - an answer with all that is remembered of it
     message: Message,
     model: str,
     original: OriginalMessage | None = None,
+    streamed: str = "",
 ) -> list[Event]:
-    """Put the answer into the thread and end the run: completed, or incomplete when the message stops short."""
+    """Put the answer into the thread and end the run: completed, or incomplete when the message stops short.
+
+    `streamed` is how much of the answer was told while it came.
+    """
     run = _working(rows, run_id)
-    told = _say(rows, step, message)
+    told = _say(rows, step, message, streamed)
     if original:
         rows.keep_original(step, original)
     status = RunStatus.INCOMPLETE if message.status == "incomplete" else RunStatus.COMPLETED
@@ -196,10 +204,10 @@ def _answered(rows: Rows, now: int, step: RunStep, answers: Mapping[str, CodeCal
     return [Event(name="thread.run.step.completed", data=step)] if done else []
 
 
-def _say(rows: Rows, step: RunStep, message: Message) -> list[Event]:
+def _say(rows: Rows, step: RunStep, message: Message, streamed: str) -> list[Event]:
     rows.insert(message)
     rows.insert(step)
-    return message_events(step, message)
+    return message_events(step, message, streamed)
 
 
 def _end(rows: Rows, now: int, run: Run, status: RunStatus) -> list[Event]:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.embedded.assistants_server import open_server
-from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelReply, ModelRequest, ModelToolCall, Speaker
+from adapters.embedded.models.port import (
+    CODE_INTERPRETER,
+    ModelError,
+    ModelReply,
+    ModelRequest,
+    ModelToolCall,
+    OnWords,
+    Speaker,
+)
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import PollingPace
@@ -146,7 +154,7 @@ class EmbeddedWorld:
     async def hold(self, thread: ThreadId) -> None:
         await self.assistant().start(thread, ask(), RunName("somebody else's"))
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         self.heard = [message.text for message in request.messages if message.speaker is Speaker.USER][-1]
         await asyncio.sleep(self.script.takes_s)
         if self.script.error_code:

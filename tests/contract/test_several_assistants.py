@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.embedded.assistants_server import open_server
-from adapters.embedded.models.port import ModelReply, ModelRequest, NamedModels
+from adapters.embedded.models.port import ModelReply, ModelRequest, NamedModels, OnWords
 from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant, upload_once
 from adapters.openai.assistants import AssistantsBackend, ServedAssistant
 from adapters.openai.client import Client, Endpoint
@@ -51,7 +51,7 @@ class NotedModel(EmbeddedWorld):
         super().__init__()
         self._asked, self._name = asked, name
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         self._asked.append((self._name, request))
         return ModelReply(text="fine")
 

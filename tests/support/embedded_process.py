@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from adapters.embedded.assistants_server import open_server
-from adapters.embedded.models.port import ModelReply, ModelRequest, Speaker
+from adapters.embedded.models.port import ModelReply, ModelRequest, OnWords, Speaker
 from tests.support.embedded_server import KEY, RememberingSandbox, calls, runs_code, says
 
 
@@ -22,8 +22,11 @@ class SlowModel:
         self._mode = mode
         self.sees = False
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         outputs = [message for message in request.messages if message.speaker is Speaker.TOOL]
+        if self._mode == "slow in its words" and on_words:
+            on_words("after ")
+            await asyncio.sleep(60)
         if self._mode == "slow at first" or (outputs and self._mode == "slow after code"):
             await asyncio.sleep(60)
         if self._mode == "brief":

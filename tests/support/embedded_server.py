@@ -23,6 +23,7 @@ from adapters.embedded.models.port import (
     ModelRequest,
     ModelToolCall,
     ModelUsage,
+    OnWords,
 )
 from adapters.embedded.run_context import PictureFitter
 from adapters.sandbox.code_result import CodeResult, CodeStatus
@@ -58,16 +59,22 @@ def runs_code(code: str, text: str = "") -> ModelReply:
 
 
 class ScriptedModel:
-    """Replies as told, in order, then says "ok"; remembers what it was asked. While `held` it does not answer."""
+    """Replies as told, in order, then says "ok"; remembers what it was asked. While `held` it does not answer.
+
+    Before its next reply it tells the `words` up to an empty one, if someone hears them.
+    """
 
     def __init__(self, *replies: ModelReply | ModelError | Exception) -> None:
         self.replies = list(replies)
         self.requests: list[ModelRequest] = []
         self.held = False
         self.sees = True
+        self.words: list[str] = []
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         self.requests.append(request)
+        while self.words and on_words and (said := self.words.pop(0)):
+            on_words(said)
         while self.held:
             await asyncio.sleep(0.005)
         reply = self.replies.pop(0) if self.replies else says("ok")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,6 +66,10 @@ class ScriptedModel:
         self.weather: Callable[[Exchange], Trouble | None] = lambda _exchange: None  # a status of 0 hangs up
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.streams = False  # word by word, where it is asked to; else it knows no streams and sends all at once
+        self.words_before_pause = 0  # of each streamed answer; 0 for no pause
+        self.may_go_on = asyncio.Event()  # after it
+        self.hung_up = asyncio.Event()  # a client has closed its connection in the midst of a stream
         self._server = TestServer(self._app())
         self._call_numbers = itertools.count(1)
         self._functions: dict[tuple[tuple[str, str], ...], Callable[[list[str]], str | CallFunctions]] = {}  # by calls
@@ -93,8 +98,34 @@ class ScriptedModel:
         app.router.add_post("/v1/chat/completions", self._complete)
         return app
 
-    async def _complete(self, request: web.Request) -> web.Response:
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
         exchange = await request.json()
+        response = await self._answer(request, exchange)
+        if self.streams and exchange.get("stream") and response.status == 200:
+            return await self._stream(request, json.loads(response.text or ""))
+        return response
+
+    async def _stream(self, request: web.Request, whole: dict[str, Any]) -> web.StreamResponse:
+        choice = whole["choices"][0]
+        words = re.findall(r"\s*\S+", choice["message"]["content"] or "")
+        calls = [{"index": index, **call} for index, call in enumerate(choice["message"].get("tool_calls", []))]
+        deltas = [{"role": "assistant"}, *({"content": word} for word in words), *({"tool_calls": [c]} for c in calls)]
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            for number, delta in enumerate(deltas):
+                if number > self.words_before_pause > 0:
+                    await self.may_go_on.wait()
+                await response.write(_event(model=whole["model"], choices=[{"index": 0, "delta": delta}]))
+                await asyncio.sleep(self.delay_s)
+            end = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
+            await response.write(_event(choices=[end]) + _event(choices=[], usage=whole["usage"]) + b"data: [DONE]\n\n")
+        except (asyncio.CancelledError, ConnectionResetError):
+            self.hung_up.set()
+            raise
+        return response
+
+    async def _answer(self, request: web.Request, exchange: Exchange) -> web.Response:
         self.requests.append(exchange)
         await asyncio.sleep(self.delay_s)
         if (trouble := self.weather(exchange)) is not None:
@@ -134,6 +165,10 @@ class ScriptedModel:
     def _call(self, exchange: Exchange, *functions: dict[str, str]) -> web.Response:
         calls = [{"id": f"call_{next(self._call_numbers)}", "type": "function", "function": it} for it in functions]
         return _completion(exchange, {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls")
+
+
+def _event(**chunk: Any) -> bytes:
+    return b"data: " + json.dumps({"object": "chat.completion.chunk", **chunk}).encode() + b"\n\n"
 
 
 def _completion(exchange: Exchange, message: dict[str, Any], finish: str) -> web.Response:

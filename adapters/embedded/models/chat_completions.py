@@ -1,7 +1,7 @@
 """A model behind any Chat Completions endpoint: OpenAI, Azure OpenAI, Ollama, vLLM, LM Studio.
 
-One POST and one JSON answer: aiohttp does that by itself, and unlike the openai package it takes nothing from the
-environment.
+One POST, and one JSON answer or an event stream: aiohttp does that by itself, and unlike the openai package it takes
+nothing from the environment.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -27,29 +29,73 @@ from adapters.embedded.models.chat_errors import (
     unreadable,
     untrusted,
 )
-from adapters.embedded.models.chat_reply import UnreadableReplyError, disguised_status, reply_of
+from adapters.embedded.models.chat_reply import (
+    UnreadableReplyError,
+    completion_of,
+    disguised_status,
+    has_unmarked_thought,
+    reply_of,
+)
 from adapters.embedded.models.chat_request import body_of
+from adapters.embedded.models.chat_stream import (
+    ChunkError,
+    ReplyAssembly,
+    ReplyStream,
+    UnreadableChunkError,
+    is_event_stream,
+)
 from adapters.embedded.models.context_window import cut_to_fit
 from adapters.embedded.models.endpoint_capabilities import LIFETIME_S, EndpointCapabilities, Feature
-from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
-from adapters.embedded.models.reply_repair import repair_reply
+from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelReply, ModelRequest, OnWords
+from adapters.embedded.models.reply_repair import may_run, program_in, repair_reply
+from adapters.embedded.models.word_filter import WordFilter
 from httpkit.backoff import backoff_s
 from httpkit.http_headers import retry_after_s
 
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024
+LAST_EVENTS_S = 2.0
+"""How long the tokens and the end of a stream are waited for, once the answer is there."""
+END_S = 0.05
+"""How long the end of the response is waited for after `[DONE]`, so that the connection can be used again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How long an exchange may take. A small model on a plain machine needs minutes for a long answer."""
 
-    call_deadline_s: float = 240.0
+    call_deadline_s: float = 240.0  # of an answer that comes whole, and of the first piece of one that streams
+    silence_deadline_s: float = 120.0  # between two pieces; some servers hold a call back until it is complete
+    stream_deadline_s: float = 600.0  # of all pieces together
     connect_deadline_s: float = 10.0
     max_attempts: int = 4  # one exchange in five may fail without a failed run
     first_pause_s: float = 0.5  # doubles with each attempt, unless the endpoint names a pause
     max_pause_s: float = 20.0
+
+
+class _Hearing:
+    """The words of one exchange, on their way to the one who hears them."""
+
+    def __init__(self, tell: OnWords, words: WordFilter) -> None:
+        self._tell = tell
+        self._words = words
+        self._told: list[str] = []
+        self.may_stream = True  # until something has come: a second stream could say something else
+        self.came_whole = False  # though it was to be streamed
+
+    @property
+    def told(self) -> str:
+        return "".join(self._told)
+
+    def hear(self, assembly: ReplyAssembly, text: str) -> None:
+        """Take what a piece of the stream has added."""
+        if assembly.thinks_apart:
+            self._words.think_apart()
+        self._words.meet(assembly.model)
+        if text and (words := self._words.add(text)):
+            self._told.append(words)
+            self._tell(words)
 
 
 class ChatCompletions:
@@ -109,22 +155,27 @@ class ChatCompletions:
         """True until the endpoint has refused a picture."""
         return Feature.PICTURES not in self._current_capabilities().without
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        """Make one exchange. Raises ModelError, whose sentence names the settings to check."""
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
+        """Make one exchange. Raises ModelError, whose sentence names the settings to check.
+
+        The answer is streamed if someone hears its words and the endpoint can.
+        """
         known = capabilities = self._current_capabilities()
         has_called = self._has_called or any(
             message.original and message.original.sender == self._sender and message.original.fields.get("tool_calls")
             for message in request.messages
         )
+        hearing = self._hearing(request, on_words, known) if on_words else None
         while True:
-            body = self._body(request, capabilities)
             try:
-                reply = await self._with_retries(body)
+                reply = await self._with_retries(request, capabilities, hearing)
             except RefusedError as refusal:
-                without = capabilities.without
+                may_stream = hearing is not None and hearing.may_stream
+                body = self._body(request, capabilities, may_stream=may_stream)
 
-                def matters(part: Feature, without: frozenset[Feature] = without, body: bytes = body) -> bool:
-                    return self._body(request, replace(capabilities, without=without | {part})) != body  # noqa: B023
+                def matters(part: Feature, with_part: EndpointCapabilities = capabilities, body: bytes = body) -> bool:
+                    less = replace(with_part, without=with_part.without | {part})
+                    return self._body(request, less, may_stream=may_stream) != body  # noqa: B023
 
                 less = capabilities.after(refusal, request, matters=matters, has_called=bool(has_called))
                 if less is None:
@@ -132,11 +183,18 @@ class ChatCompletions:
                 log.info("model request reduced", extra={"without": sorted(less.without), "max_chars": less.max_chars})
                 capabilities = less
             else:
+                repaired = repair_reply(reply, request, hearing.told if hearing else "")
+                if hearing and hearing.came_whole:
+                    capabilities = replace(capabilities, without=capabilities.without | {Feature.STREAM})
+                capabilities = capabilities.having_seen(
+                    thinks_first=has_unmarked_thought(reply.text) if reply.text.strip() else None,
+                    writes_programs=bool(repaired.tool_calls and not reply.tool_calls and program_in(reply.text)),
+                )
                 if capabilities.kept() != known:
                     self._capabilities = capabilities.kept()
                     self._learned_at_s = self._learned_at_s or self._clock_s()
                 self._has_called = self._has_called or bool(reply.tool_calls)
-                return repair_reply(reply, request)
+                return repaired
 
     async def close(self) -> None:
         """Close the connections."""
@@ -148,65 +206,141 @@ class ChatCompletions:
             self._capabilities, self._learned_at_s = EndpointCapabilities(), None
         return self._capabilities
 
-    def _body(self, request: ModelRequest, capabilities: EndpointCapabilities) -> bytes:
+    def _hearing(self, request: ModelRequest, tell: OnWords, known: EndpointCapabilities) -> _Hearing | None:
+        """Who hears the words of this exchange; None where nothing can be said of them before all have come."""
+        offered = frozenset(tool.name for tool in request.tools) if request.tool_choice != "none" else frozenset()
+        runs_programs = CODE_INTERPRETER in offered and may_run(request)
+        if runs_programs and (known.writes_programs or Feature.TOOLS in known.without):
+            return None
+        words = WordFilter(offered=offered, runs_programs=runs_programs, thinks_first=known.thinks_first)
+        words.meet(self._model)
+        return _Hearing(tell, words)
+
+    def _body(self, request: ModelRequest, capabilities: EndpointCapabilities, *, may_stream: bool) -> bytes:
         if capabilities.max_chars is not None:
             room = capabilities.max_chars - len(request.instructions) - len(request.briefing)
             request = replace(request, messages=cut_to_fit(request.messages, room))
-        return orjson.dumps(body_of(request, self._model, capabilities.without, sender=self._sender))
+        streams = may_stream and Feature.STREAM not in capabilities.without
+        return orjson.dumps(body_of(request, self._model, capabilities.without, sender=self._sender, streams=streams))
 
-    async def _with_retries(self, body: bytes) -> ModelReply:
-        """Call the endpoint, again after a transient error."""
-        for attempt in range(1, self._retry_policy.max_attempts):
+    async def _with_retries(
+        self, request: ModelRequest, capabilities: EndpointCapabilities, hearing: _Hearing | None
+    ) -> ModelReply:
+        """Call the endpoint, again after a transient error: for the whole answer, where a stream of it broke off."""
+        attempt = 0
+        while True:
+            attempt += 1
+            streamed_to = hearing if hearing and hearing.may_stream else None
+            body = self._body(request, capabilities, may_stream=streamed_to is not None)
             try:
-                return await self._ask(body)
+                return await self._ask(body, None if Feature.STREAM in capabilities.without else streamed_to)
             except TransientError as error:
                 pause_s = error.retry_after_s or backoff_s(attempt, first_s=self._retry_policy.first_pause_s)
-                if pause_s > self._retry_policy.max_pause_s:
+                if attempt >= self._retry_policy.max_attempts or pause_s > self._retry_policy.max_pause_s:
                     raise
                 log.info("model call retried", extra={"pause_s": pause_s, "code": error.code})
                 await asyncio.sleep(pause_s)
-        return await self._ask(body)
 
-    async def _ask(self, body: bytes) -> ModelReply:
+    async def _ask(self, body: bytes, hearing: _Hearing | None) -> ModelReply:
         headers = {**self._headers, "Content-Type": "application/json"}
+        post = self._client_session().post
+        with self._told_in_words(hearing):
+            async with (
+                asyncio.timeout(self._retry_policy.call_deadline_s) as deadline,
+                post(self._url, data=body, headers=headers, allow_redirects=False) as response,
+            ):
+                # What is no event stream is read as a whole answer: its first bytes tell.
+                begin = await response.content.readany()
+                if hearing and response.status == HTTPStatus.OK and begin and is_event_stream(begin):
+                    return self._reply(await self._receive(response, begin, hearing, deadline))
+                data = await _read(response, begin)
+        status = response.status if response.status != HTTPStatus.OK else disguised_status(data) or HTTPStatus.OK
+        if status != HTTPStatus.OK:
+            raise status_error(status, data, retry_after_s(response.headers), self._names)
+        if hearing:
+            hearing.came_whole = True
+        return self._reply(data)
+
+    @contextmanager
+    def _told_in_words(self, hearing: _Hearing | None) -> Iterator[None]:
+        """Turn what goes wrong with a connection into a ModelError."""
         try:
-            async with self._client_session().post(
-                self._url, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                data = await _read(response)
+            yield
         except aiohttp.ConnectionTimeoutError:
             raise unreachable(self._names) from None
         except TimeoutError:
-            said = f"The model gave no answer within {self._retry_policy.call_deadline_s:g} s."
             # The endpoint is overloaded: a second attempt would wait as long again.
-            raise ModelError(said, code="rate_limit_exceeded") from None
+            raise ModelError(self._silence(hearing), code="rate_limit_exceeded") from None
         except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
             raise untrusted(self._names) from None
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError) as error:
             log.info("model connection lost", extra={"error": type(error).__name__})
+            if hearing and isinstance(error, aiohttp.ClientPayloadError):
+                hearing.may_stream = False
             raise broken_off() from None
         except (aiohttp.ClientError, OSError) as error:
             log.info("model endpoint unreachable", extra={"error": type(error).__name__})
             raise unreachable(self._names) from None
-        status = response.status if response.status != 200 else disguised_status(data) or 200
-        if status != 200:
-            raise status_error(status, data, retry_after_s(response.headers), self._names)
+
+    def _silence(self, hearing: _Hearing | None) -> str:
+        if hearing is None or hearing.may_stream:
+            return f"The model gave no answer within {self._retry_policy.call_deadline_s:g} s."
+        return f"The model fell silent in the middle of its answer, for {self._retry_policy.silence_deadline_s:g} s."
+
+    def _reply(self, answer: bytes | ReplyAssembly) -> ModelReply:
         try:
-            return reply_of(data, sender=self._sender)
+            value = completion_of(answer) if isinstance(answer, bytes) else answer.completion()
+            return reply_of(value, sender=self._sender)
         except UnreadableReplyError:
             raise unreadable(self._names) from None
 
+    async def _receive(
+        self, response: aiohttp.ClientResponse, begin: bytes, hearing: _Hearing, deadline: asyncio.Timeout
+    ) -> ReplyAssembly:
+        """Read an event stream to its end, and pass its words on. Raises ModelError and aiohttp's errors."""
+        stream, piece, now_s = ReplyStream(), begin, asyncio.get_running_loop().time
+        ends_at_s = now_s() + self._retry_policy.stream_deadline_s
+        while True:
+            try:
+                words = stream.feed(piece)
+            except ChunkError as error:
+                hearing.may_stream = not stream.has_begun
+                raise status_error(error.status, error.data, None, self._names) from None
+            except UnreadableChunkError:
+                hearing.may_stream = False
+                raise broken_off() from None
+            hearing.may_stream = hearing.may_stream and not stream.has_begun
+            hearing.hear(stream.assembly, words)
+            if not piece:
+                break
+            if stream.assembly.has_begun:
+                deadline.reschedule(min(now_s() + self._retry_policy.silence_deadline_s, ends_at_s))
+            piece = await _next_piece(response, stream)
+        if not stream.is_whole:
+            hearing.may_stream = False
+            raise broken_off()
+        return stream.assembly
+
     def _client_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            limits = aiohttp.ClientTimeout(
-                total=self._retry_policy.call_deadline_s, sock_connect=self._retry_policy.connect_deadline_s
-            )
+            limits = aiohttp.ClientTimeout(total=None, sock_connect=self._retry_policy.connect_deadline_s)
             self._session = aiohttp.ClientSession(timeout=limits)
         return self._session
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    data = bytearray()
+async def _next_piece(response: aiohttp.ClientResponse, stream: ReplyStream) -> bytes:
+    """The next bytes of a stream; none at its end, and where all that is missing of a whole answer does not come."""
+    try:
+        async with asyncio.timeout(END_S if stream.is_done else LAST_EVENTS_S if stream.is_whole else None):
+            return await response.content.readany()
+    except (TimeoutError, aiohttp.ClientPayloadError, ConnectionResetError):
+        if stream.is_whole:
+            return b""
+        raise
+
+
+async def _read(response: aiohttp.ClientResponse, begin: bytes) -> bytes:
+    data = bytearray(begin)
     async for piece in response.content.iter_chunked(64 * 1024):
         data += piece
         if len(data) > MAX_REPLY_BYTES:

@@ -122,7 +122,8 @@ _NAMES_A_PART = re.compile(
     r"support.{0,40}(?:image|tool|function|vision)|(?:image|tool|multi-?modal).{0,60}(?:support|requires|missing)|"
     r"missing data required|mmproj|--jinja|context size|roles must alternate|system role|"
     r"call[ _]?ids?\b|alphanumeric|length of 9|content.{0,40}(?:string|null|none|nil)|<nil>|none_?type|"
-    r"reasoning_content|thought_signature|enable_thinking|template"
+    r"reasoning_content|thought_signature|enable_thinking|template|"
+    r"stream_options|\bstream(?:ing)?\b.{0,40}(?:support|implement|allow)|support.{0,40}\bstream(?:ing)?\b"
 )
 
 

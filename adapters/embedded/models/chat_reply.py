@@ -33,10 +33,17 @@ class UnreadableReplyError(Exception):
     """What came is no chat completion."""
 
 
-def reply_of(data: bytes, *, sender: str = "") -> ModelReply:
+def completion_of(data: bytes) -> Any:
+    """The JSON of an answer that came whole. Raises UnreadableReplyError."""
+    try:
+        return from_json(data)
+    except ValueError:
+        raise UnreadableReplyError from None
+
+
+def reply_of(value: Any, *, sender: str = "") -> ModelReply:
     """What the endpoint said. Raises UnreadableReplyError, and ModelError where it says that there is no answer."""
     try:
-        value = from_json(data)
         completion = _codec().validate_python(value)
         choice = completion.choices[0]
     except (ValueError, IndexError):  # ValidationError is a ValueError
@@ -168,18 +175,41 @@ def _call(call: _ToolCall) -> ModelToolCall:
     return ModelToolCall(id=call.id or "", name=call.function.name or "", arguments=text)
 
 
-_REASONING = re.compile(
-    r"\s*(?:<((?:seed:)?think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)|"
-    r"<\|channel>thought.*?(?:<channel\|>|\Z)|<unused94>thought.*?(?:<unused95>|\Z)|◁think▷.*?(?:◁/think▷|\Z)|"
-    r"<\|(begin_of_thought|START_THINKING)\|>.*?(?:<\|(?:end_of_thought|END_THINKING)\|>|\Z))",
-    re.S | re.I,
+_THOUGHT = re.compile(
+    r"<(?P<tag>(?:seed:)?think|thinking|thought|reasoning)>|\[THINK\]|<\|channel>thought|<unused94>thought|◁think▷|"
+    r"<\|(?:begin_of_thought|START_THINKING)\|>",
+    re.I,
 )
+_THOUGHT_ENDS = {
+    "[think]": "[/think]",
+    "<|channel>thought": "<channel|>",
+    "<unused94>thought": "<unused95>",
+    "◁think▷": "◁/think▷",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|start_thinking|>": "<|end_thinking|>",
+}
 _OPENED = re.compile(r"<(?:seed:)?think(?:ing)?>", re.I)
-_CLOSED = re.compile(r"</(?:seed:)?think(?:ing)?>", re.I)
+UNMARKED_THOUGHT_END = re.compile(r"</(?:seed:)?think(?:ing)?>", re.I)
+"""Some templates open the thinking in the prompt, so that only its end is in the answer."""
 # gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>...<|return|>
 _CHANNEL = "<|channel|>"
 _FINAL = re.compile(r".*<\|channel\|>final[^<]*<\|message\|>(.*?)(?:<\|(?:end|return)\|>|\Z)", re.S)
 _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)", re.S)
+
+
+def thought_at(text: str) -> tuple[re.Pattern[str], int] | None:
+    """If a text begins with thinking: what ends it, and where it begins behind its mark."""
+    opening = _THOUGHT.match(text)
+    if opening is None:
+        return None
+    end = _THOUGHT_ENDS.get(opening[0].lower()) or f"</{opening['tag']}>"
+    return re.compile(re.escape(end), re.I), opening.end()
+
+
+def has_unmarked_thought(text: str) -> bool:
+    """Whether a text begins with thinking of which only the end is marked."""
+    closed = UNMARKED_THOUGHT_END.search(text)
+    return closed is not None and not _OPENED.search(text, 0, closed.start())
 
 
 def without_reasoning(text: str) -> str:
@@ -187,12 +217,11 @@ def without_reasoning(text: str) -> str:
     if _CHANNEL in text:
         final = _FINAL.match(text)
         return final[1] if final else _ANALYSIS.sub("", text)
-    closed = _CLOSED.search(text)
-    # Some templates open the thinking in the prompt, so that only its end is in the answer.
-    if closed and not _OPENED.search(text, 0, closed.start()):
-        return text[closed.end() :]
-    while thought := _REASONING.match(text):
-        text = text[thought.end() :]
+    if has_unmarked_thought(text):
+        return UNMARKED_THOUGHT_END.split(text, maxsplit=1)[1]
+    while thought := thought_at(text.lstrip()):
+        ends, begin = thought
+        text = ends.split(text.lstrip()[begin:], maxsplit=1)[-1] if ends.search(text) else ""
     return text
 
 
@@ -206,7 +235,8 @@ _TURN_END = (
     r"<\|im_end\|>|<\|eo[mt]_id\|>|<\|eot\|>|<end_of_turn>|<turn\|>|<\|end_?of_?(?:text|turn|sentence|solution)\|>|"
     r"<｜end▁of▁sentence｜>|<\|(?:end|return|call|eom)\|>|<\|END_(?:RESPONSE|OF_TURN_TOKEN|TEXT)\|>|<eos>"
 )
-_LEADING = re.compile(rf"\s*(?:{_TURN_START})[ \t]*\n?")
+LEADING_MARK = re.compile(rf"\s*(?:{_TURN_START})[ \t]*\n?")
+"""What a template writes before the words of a turn."""
 _QUOTED_OR_MARK = re.compile(
     # Code comes first: who asks what these marks mean gets them in code, and is to read them.
     r"(?P<fence>`{3,}|~{3,})[^\n]*\n(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`|"
@@ -218,7 +248,7 @@ _QUOTED_OR_MARK = re.compile(
 
 def without_turn_marks(text: str) -> str:
     """The model's own turn: without its template's marks, and without the turns that it made up after it."""
-    while opening := _LEADING.match(text):
+    while opening := LEADING_MARK.match(text):
         text = text[opening.end() :]
     for found in _QUOTED_OR_MARK.finditer(text):
         if found["mark"]:

@@ -32,7 +32,12 @@ _WITHOUT_TOOLS = (
 
 
 def body_of(
-    request: ModelRequest, model: str, without: frozenset[Feature] = frozenset(), *, sender: str = ""
+    request: ModelRequest,
+    model: str,
+    without: frozenset[Feature] = frozenset(),
+    *,
+    sender: str = "",
+    streams: bool = False,
 ) -> dict[str, Any]:
     """The JSON object to send; settings that were not made are left out, since not every endpoint knows them.
 
@@ -52,6 +57,8 @@ def body_of(
         "tool_choice": _tool_choice(request, without) if tools else None,
         "parallel_tool_calls": _parallel(request, without) if tools else None,
         "enable_thinking": False if Feature.THINKING in without else None,
+        "stream": True if streams else None,
+        "stream_options": {"include_usage": True} if streams and Feature.STREAM_USAGE not in without else None,
     }
     return {name: value for name, value in body.items() if value is not None}
 

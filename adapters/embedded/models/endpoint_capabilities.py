@@ -1,4 +1,4 @@
-"""What a model's endpoint takes: learned from what it refuses, and asked anew after an hour.
+"""What a model's endpoint takes and how its model writes: learned from refusals and answers, anew after an hour.
 
 There is no common way to ask a server whether its model sees pictures or calls tools. So it is asked as if it could,
 and again without the part that it refuses. The patterns are words of real refusals; tests/model_shapes holds them with
@@ -26,6 +26,8 @@ LIFETIME_S = 3600.0
 class Feature(StrEnum):
     """A part of a request that may be left out, or said in another way. The order is that in which it is tried."""
 
+    STREAM_USAGE = "stream_options"  # the tokens of a streamed answer
+    STREAM = "stream"  # the answer comes whole
     PICTURES = "pictures"
     TOOL_CHOICE = "tool_choice"  # the model is left to choose
     PARALLEL = "parallel_tool_calls"
@@ -49,6 +51,9 @@ class EndpointCapabilities:
     max_chars: int | None = None  # of all messages together
     once: frozenset[Feature] = frozenset()  # left out for one request only
     shortened: bool = False  # for the current request
+    # How its model writes, which shows only when an answer is whole.
+    thinks_first: bool | None = None  # in words that begin with thinking of which only the end is marked
+    writes_programs: bool = False  # as Markdown, where it was to call
 
     def after(
         self, refusal: RefusedError, request: ModelRequest, *, matters: Callable[[Feature], bool], has_called: bool
@@ -81,18 +86,27 @@ class EndpointCapabilities:
             shapes = [Feature.NULL_CONTENT, Feature.MODEL_IDS, Feature.EXTRAS, Feature.CALLS]
             holds_calls = any(message.speaker is Speaker.TOOL for message in request.messages)
             last_resort = [Feature.TOOLS] if _REFUSALS[Feature.TOOLS].search(words) else []
-            rest = [part for part in (shapes if holds_calls else []) + last_resort if can_leave_out(part)]
+            candidates = [*(shapes if holds_calls else []), Feature.STREAM_USAGE, Feature.STREAM, *last_resort]
+            rest = [part for part in candidates if can_leave_out(part)]
             if not rest:
                 return None
-            part, lasting = rest[0], rest[0] in {Feature.NULL_CONTENT, Feature.MODEL_IDS}
+            part, lasting = rest[0], rest[0] in _LASTING
         return replace(self, without=self.without | {part}, once=self.once | (frozenset() if lasting else {part}))
 
     def kept(self) -> EndpointCapabilities:
         """Return what the next request starts with."""
-        return EndpointCapabilities(without=self.without - self.once, max_chars=self.max_chars)
+        return replace(self, without=self.without - self.once, once=frozenset(), shortened=False)
+
+    def having_seen(self, *, thinks_first: bool | None, writes_programs: bool) -> EndpointCapabilities:
+        """Return what is known after an answer; a habit that showed once is one. None: it did not show either way."""
+        if thinks_first is None or self.thinks_first:
+            thinks_first = self.thinks_first
+        return replace(self, thinks_first=thinks_first, writes_programs=self.writes_programs or writes_programs)
 
 
 _REFUSALS = {
+    Feature.STREAM_USAGE: re.compile(r"stream_options|include_usage"),
+    Feature.STREAM: re.compile(r"\bstream(?:ing|ed)?\b"),
     Feature.PICTURES: re.compile(r"image|picture|multi-?modal|vision|content.{0,40}(?:string|text)|mmproj"),
     Feature.TOOL_CHOICE: re.compile(r"tool[_ ]choice"),
     Feature.PARALLEL: re.compile(r"parallel[_ ]tool"),
@@ -110,6 +124,8 @@ _REFUSALS = {
     Feature.ROLES: re.compile(r"alternat|system role|role.{0,20}system|roles must"),
     Feature.TOOLS: re.compile(r"tool|function"),
 }
+_LASTING = frozenset({Feature.NULL_CONTENT, Feature.MODEL_IDS, Feature.STREAM_USAGE, Feature.STREAM})
+"""Left out for good where it helped, whatever the refusal said: nothing is lost but speed."""
 _DEMANDS_EXTRAS = re.compile(r"must be passed|is missing|are missing|missing a|is required|required field")
 # What tells a model that cannot from one picture or one call that was wrong.
 _INABILITY = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -155,6 +155,10 @@ class ModelError(Exception):
         self.refusal = refusal
 
 
+OnWords = Callable[[str], None]
+"""Takes the next words of an answer while it is being written; must be quick."""
+
+
 class Model(Protocol):
     """A language model, or a program in the place of one."""
 
@@ -163,8 +167,12 @@ class Model(Protocol):
         """Whether pictures are worth preparing."""
         ...
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        """One exchange. Raises ModelError; is bounded in time by its own deadline."""
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
+        """One exchange. Raises ModelError; is bounded in time by its own deadline.
+
+        A model that can tells `on_words` the beginning of the reply's text, piece by piece, as far as it is certain: no
+        thinking, no call, no mark. A model that answers in one piece ignores it.
+        """
         ...
 
     async def close(self) -> None:
@@ -185,8 +193,8 @@ class NamedModels(Model):
         return any(model.sees for model in (self._usual, *self._named.values()))
 
     @override
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        return await self._named.get(request.model, self._usual).complete(request)
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
+        return await self._named.get(request.model, self._usual).complete(request, on_words)
 
     @override
     async def close(self) -> None:

@@ -22,8 +22,11 @@ from adapters.embedded.models.port import (
 log = logging.getLogger(__name__)
 
 
-def repair_reply(reply: ModelReply, request: ModelRequest) -> ModelReply:
-    """Help a model that does not keep to the protocol; one that does is left as it is."""
+def repair_reply(reply: ModelReply, request: ModelRequest, shown: str = "") -> ModelReply:
+    """Help a model that does not keep to the protocol; one that does is left as it is.
+
+    `shown` is the beginning of its words that was passed on while they came.
+    """
     offered = frozenset(tool.name for tool in request.tools)
     answer = without_reasoning(reply.text)
     words = replace(reply, text=without_turn_marks(answer))
@@ -42,8 +45,9 @@ def repair_reply(reply: ModelReply, request: ModelRequest) -> ModelReply:
     if program is None:
         return words
     log.info("a block of code in a model's words is run", extra={"size_chars": len(program)})
-    # What stands round the code is dropped: it was written before there was an output, or makes one up.
-    return replace(reply, text="", tool_calls=(code_call(program),), finish=ModelFinish.TOOL_CALLS)
+    # What stands round the code is dropped: it was written before there was an output, or makes one up. What a person
+    # has read stays.
+    return replace(reply, text=shown, tool_calls=(code_call(program),), finish=ModelFinish.TOOL_CALLS)
 
 
 MAX_PROGRAMS = 3

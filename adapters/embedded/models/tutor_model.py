@@ -14,6 +14,7 @@ from adapters.embedded.models.port import (
     ModelReply,
     ModelRequest,
     ModelToolCall,
+    OnWords,
     Speaker,
 )
 from tutor.dialogue import CodeUse, Place, RunCode, Thread, UserMessage, Words
@@ -31,7 +32,7 @@ class TutorModel:
         """The tutor reads words only."""
         return False
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         """Ask the tutor; the run loop runs the program it may want and calls again with the output."""
         match reply_to(_thread(request)):
             case Words(text):

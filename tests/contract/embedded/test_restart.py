@@ -185,3 +185,18 @@ def test_orderly_stops_do_not_count_against_a_run(
     model.held = False
     with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:
         assert ended(client, run).status == "completed"
+
+
+def test_a_server_that_is_killed_in_the_midst_of_an_answer_gives_it_once_after_a_restart(tmp_path: Path) -> None:
+    with until_killed(tmp_path, "slow in its words") as client:
+        assistant = client.beta.assistants.create(model="m")
+        thread = client.beta.threads.create(messages=[{"role": "user", "content": "hi"}])
+        with client.beta.threads.runs.create(thread.id, assistant_id=assistant.id, stream=True) as stream:
+            told = next(event for event in stream if event.event == "thread.message.delta")
+        (run,) = client.beta.threads.runs.list(thread.id).data
+        assert [message.role for message in client.beta.threads.messages.list(thread.id).data] == ["user"]
+    model = ScriptedModel(says("after all"))
+    with serving(tmp_path, model, RememberingSandbox()) as url, OpenAI(api_key=KEY, base_url=url) as client:
+        assert ended(client, run).status == "completed"
+        assert words(client, run) == ["after all"]
+        assert told.data.id not in {message.id for message in client.beta.threads.messages.list(thread.id).data}

@@ -11,11 +11,13 @@ from openai import APIError, OpenAI
 
 from adapters.embedded.assistants_server import SHUTDOWN_S
 from adapters.embedded.models.port import ModelError
-from adapters.sandbox.code_result import CodeResult, CodeStatus
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage
 from tests.support.embedded_server import (
     KEY,
+    PNG,
     RememberingSandbox,
     ScriptedModel,
+    asked,
     calls,
     ended,
     runs_code,
@@ -173,3 +175,96 @@ def test_a_server_that_stops_ends_its_streams_at_once_and_the_run_goes_on_at_the
         OpenAI(api_key=KEY, base_url=base_url, max_retries=0) as client,
     ):
         assert ended(client, run).status == "completed"
+
+
+def deltas(events: list[Any]) -> list[str]:
+    return [
+        part.text.value
+        for event in events
+        if event.event == "thread.message.delta"
+        for part in event.data.delta.content
+        if part.type == "text"
+    ]
+
+
+def test_the_words_of_a_model_are_told_as_they_come_and_are_one_message(client: OpenAI, model: ScriptedModel) -> None:
+    model.words, model.replies = ["It", " is", " 1"], [says("It is 1, I think.")]
+    thread_id, events = streamed(client, [])
+    assert names(events)[3:] == [
+        "thread.run.step.created",
+        "thread.run.step.in_progress",
+        "thread.message.created",
+        "thread.message.in_progress",
+        *["thread.message.delta"] * 4,
+        "thread.message.completed",
+        "thread.run.step.completed",
+        "thread.run.completed",
+    ]
+    assert deltas(events) == ["It", " is", " 1", ", I think."]
+    (stored,) = client.beta.threads.messages.list(thread_id, run_id=events[0].data.id).data
+    assert {event.data.id for event in events if event.event.startswith("thread.message")} == {stored.id}
+    assert stored.content[0].to_dict()["text"] == {"value": "It is 1, I think.", "annotations": []}
+    (step,) = client.beta.threads.runs.steps.list(events[0].data.id, thread_id=thread_id).data
+    assert {event.data.id for event in events if event.event.startswith("thread.run.step")} == {step.id}
+
+
+def test_the_event_handler_of_the_package_adds_streamed_words_up_beside_pictures(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("plot()"), says("Here is the plot: [t](sandbox:/mnt/data/t.csv).")]
+    model.words = ["", "Here is ", "the plot"]
+    sandbox.results = [
+        CodeResult(
+            status=CodeStatus.OK,
+            images=(GuestImage(data=PNG, alt_text="A plot."),),
+            files=(GuestFile(name="t.csv", data=b"1"),),
+        )
+    ]
+    assistant = client.beta.assistants.create(model="m", tools=[{"type": "code_interpreter"}])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "hi"}])
+    with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
+        texts = list(stream.text_deltas)
+    assert texts == ["Here is ", "the plot", ": [t](sandbox:/mnt/data/t.csv)."]
+    (message,) = client.beta.threads.messages.list(thread.id, order="desc", limit=1).data
+    assert [part.type for part in message.content] == ["image_file", "text"]
+
+
+def test_words_before_calls_are_streamed_as_a_message_of_their_own(client: OpenAI, model: ScriptedModel) -> None:
+    model.words, model.replies = ["Let me", " see."], [calls(("weather", {}), text="Let me see.")]
+    thread_id, events = streamed(client, [WEATHER])
+    assert deltas(events) == ["Let me", " see."]
+    assert names(events)[-1] == "thread.run.requires_action"
+    said, _ = client.beta.threads.messages.list(thread_id).data
+    assert said.content[0].to_dict()["text"] == {"value": "Let me see.", "annotations": []}
+
+
+def test_words_that_the_answer_does_not_begin_with_are_replaced_by_the_message(
+    client: OpenAI, model: ScriptedModel
+) -> None:
+    model.words, model.replies = ["Thirteen"], [says("Twelve.")]
+    thread_id, events = streamed(client, [])
+    assert deltas(events) == ["Thirteen"]
+    (done,) = [event for event in events if event.event == "thread.message.completed"]
+    assert done.data.content[0].text.value == "Twelve."
+    stored, _ = client.beta.threads.messages.list(thread_id).data
+    assert stored.content[0].to_dict()["text"] == {"value": "Twelve.", "annotations": []}
+
+
+def test_a_model_that_fails_in_the_midst_of_its_words_leaves_no_message(client: OpenAI, model: ScriptedModel) -> None:
+    model.words, model.replies = ["Twel"], [ModelError("The model fell silent.")]
+    thread_id, events = streamed(client, [])
+    assert events[-1].event == "thread.run.failed"
+    assert [message.role for message in client.beta.threads.messages.list(thread_id).data] == ["user"]
+
+
+def test_words_are_bounded_as_the_message_is(client: OpenAI, model: ScriptedModel) -> None:
+    answer = "word " * 60_000
+    model.words, model.replies = [answer[:150_000], answer[150_000:]], [says(answer)]
+    _, events = streamed(client, [])
+    assert "".join(deltas(events)) == answer[:200_000]
+
+
+def test_where_nobody_follows_a_run_no_words_are_asked_for(client: OpenAI, model: ScriptedModel) -> None:
+    model.words = ["unheard"]
+    assert ended(client, asked(client)).status == "completed"
+    assert model.words == ["unheard"]

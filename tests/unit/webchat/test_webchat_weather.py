@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest
+from adapters.embedded.models.port import ModelError, ModelReply, ModelRequest, OnWords
 from adapters.webchat import bot_endpoint
 from adapters.webchat.weather import LASTS_S, Kind, Weather
 from service import chat_page
@@ -125,7 +125,7 @@ class Prompt:
 
     sees = True
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
         return ModelReply(text="42")
 
     async def close(self) -> None:

@@ -1,0 +1,323 @@
+"""An answer that an endpoint streams: server-sent events in, the same completion out as if it had come whole.
+
+https://platform.openai.com/docs/api-reference/chat-streaming. Servers differ here too: ids and indexes of calls are
+missing or repeated, a call comes whole or in fragments, `[DONE]` never comes, comments keep the connection alive.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from adapters.embedded.models.port import ModelError
+
+MAX_CALLS: Final = 200
+"""Of one answer; what comes beyond them is dropped."""
+MAX_STREAM_BYTES: Final = 64 * 1024 * 1024
+"""A stream takes some 200 bytes for each word."""
+
+
+class UnreadableChunkError(Exception):
+    """An event holds something else than a chunk of an answer."""
+
+
+class ChunkError(Exception):
+    """An event says that the endpoint failed: with this status, in these words."""
+
+    def __init__(self, status: int, data: bytes) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+        self.data = data
+
+
+def is_event_stream(begin: bytes) -> bool:
+    """Whether a body that begins like this is an event stream: servers that cannot stream send JSON, or a page."""
+    return begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"[", b"<"}
+
+
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+
+
+class EventReader:
+    """Takes the bytes of an event stream as they come, and gives the data of its events."""
+
+    def __init__(self) -> None:
+        self._line: list[bytes] = []  # the beginning of a line whose end has not come
+        self._data: list[bytes] = []  # of the event whose end has not come
+        self._ends_in_cr = False
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The data of the events that this piece completes."""
+        if self._ends_in_cr and piece.startswith(b"\n"):
+            piece = piece[1:]
+        self._ends_in_cr = piece.endswith(b"\r")
+        *lines, rest = _LINE_END.split(piece)
+        for line in lines:
+            self._line.append(line)
+            yield from self._take(b"".join(self._line))
+            self._line.clear()
+        if rest:
+            self._line.append(rest)
+
+    def end(self) -> Iterator[bytes]:
+        """The data of what was begun when the stream ended."""
+        yield from self._take(b"".join(self._line))
+        yield from self._take(b"")
+
+    def _take(self, line: bytes) -> Iterator[bytes]:
+        field, _, value = line.removeprefix(b"\xef\xbb\xbf").partition(b":")
+        if not line or (field == b"data" and self._data and self._data[-1].endswith((b"}", b"[DONE]"))):
+            # Some servers leave out the empty line between two events.
+            if self._data:
+                yield b"\n".join(self._data)
+            self._data.clear()
+        if field == b"data":
+            self._data.append(value.strip(b" "))
+
+
+class ReplyAssembly:
+    """Puts the chunks of one answer together."""
+
+    def __init__(self) -> None:
+        self.model = ""
+        self.is_finished = False  # the endpoint has said why it stopped
+        self.has_begun = False  # to say, think or call something
+        self.thinks_apart = False  # in fields of their own, so that no thought is among the words
+        self._finish: str | None = None
+        self._usage: Any = None
+        self._has_choice = False
+        self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
+        self._half = ""  # the first half of a letter that was cut in two
+        self._fields: dict[str, Any] = {}
+        self._calls: list[_Call] = []
+        self._legacy: _Call | None = None
+
+    def add(self, data: bytes) -> str:
+        """Take the data of one event; returns the words that it adds. Raises ChunkError, UnreadableChunkError."""
+        chunk = _parsed(data)
+        if error := chunk.get("error"):
+            code = error.get("code") if isinstance(error, dict) else None
+            raise ChunkError(code if isinstance(code, int) and 400 <= code < 600 else 500, data)
+        self.model = self.model or _text(chunk.get("model"))
+        self._usage = chunk.get("usage") or self._usage
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict) and not choice.get("index"):
+                return self._add_choice(choice)
+        return ""
+
+    def completion(self) -> dict[str, Any]:
+        """The answer, in the shape in which it would have come whole."""
+        message = {"role": "assistant", **self._fields, "content": "".join(self._texts["content"]) or None}
+        if refusal := "".join(self._texts["refusal"]):
+            message["refusal"] = refusal
+        if calls := [call.written() for call in self._calls if call.is_call]:
+            message["tool_calls"] = calls
+        elif self._legacy is not None and self._legacy.is_call:
+            message["function_call"] = self._legacy.written()["function"]
+        choices = [{"index": 0, "message": message, "finish_reason": self._finish}] if self._has_choice else []
+        return {"model": self.model, "choices": choices, "usage": self._usage}
+
+    def _add_choice(self, choice: dict[str, Any]) -> str:
+        self._has_choice = True
+        if finish := _text(choice.get("finish_reason")):
+            self._finish, self.is_finished = finish, True
+        self._usage = choice.get("usage") or self._usage  # Moonshot puts it here
+        # Some servers call the delta a message, as in an answer that comes whole.
+        delta = choice.get("delta") or choice.get("message")
+        if not isinstance(delta, dict):
+            return ""
+        return "".join([self._take(name, value) for name, value in delta.items() if value is not None and value != ""])
+
+    def _take(self, name: str, value: Any) -> str:
+        self.has_begun = self.has_begun or name != "role"
+        match name, value:
+            case "role", _:
+                pass
+            case "content", _:
+                words = self._whole_letters(_words(value))
+                self._texts["content"].append(words)
+                return words
+            case "refusal", str():
+                self._texts["refusal"].append(value)
+            case "tool_calls", list():
+                for entry in value:
+                    self._add_call(entry)
+            case "function_call", dict():
+                self._legacy = self._legacy or _Call(index=0)
+                self._legacy.add({"function": value})
+            case _:
+                self.thinks_apart = self.thinks_apart or name.startswith("reasoning")
+                self._fields[name] = _merged(self._fields.get(name), value)
+        return ""
+
+    def _whole_letters(self, text: str) -> str:
+        """With the two halves of a letter beyond U+FFFF in one piece, where a server cut it into two events."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _add_call(self, entry: Any) -> None:
+        if not isinstance(entry, dict):
+            return
+        index = entry.get("index")
+        call = next((call for call in reversed(self._calls) if index is None or call.index == index), None)
+        if call is None or call.is_followed_by(entry):
+            if len(self._calls) >= MAX_CALLS:
+                return
+            call = _Call(index=len(self._calls) if index is None else index)
+            self._calls.append(call)
+        call.add(entry)
+
+
+class ReplyStream:
+    """An answer as its bytes come in."""
+
+    def __init__(self) -> None:
+        self.assembly = ReplyAssembly()
+        self.has_begun = False  # to send events
+        self.is_done = False  # by `[DONE]`
+        self._events = EventReader()
+        self._size_bytes = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer has ended: what may still come are its tokens."""
+        return self.is_done or self.assembly.is_finished
+
+    def feed(self, piece: bytes) -> str:
+        """Take the next bytes, none at the end; returns the words in them.
+
+        Raises ChunkError, UnreadableChunkError, and ModelError where the answer is too large.
+        """
+        self._size_bytes += len(piece)
+        if self._size_bytes > MAX_STREAM_BYTES:
+            raise ModelError("The model's endpoint sent an answer that is too large.")
+        words = []
+        for data in self._events.feed(piece) if piece else self._events.end():
+            self.is_done = self.is_done or data == b"[DONE]"
+            if not self.is_done and data:
+                words.append(self.assembly.add(data))
+                self.has_begun = True
+        return "".join(words)
+
+
+class _Call:
+    """One call, as far as it has come."""
+
+    def __init__(self, *, index: Any) -> None:
+        self.index = index
+        self._id = self._name = ""
+        self._arguments: list[str] = []
+        self._rest: dict[str, Any] = {}
+        self._function: dict[str, Any] = {}
+
+    @property
+    def is_call(self) -> bool:
+        return bool(self._name or self._arguments)
+
+    def is_followed_by(self, entry: dict[str, Any]) -> bool:
+        """Whether an entry under the same index begins another call: Gemini and older Ollama number all calls 0."""
+        name = _text(_function(entry).get("name"))
+        if not name or not self._name:
+            return False
+        id_ = _text(entry.get("id"))
+        if id_ and self._id:
+            return id_ != self._id
+        # A name that is repeated with each fragment begins nothing; one after whole arguments does.
+        return bool(self._arguments) and self._arguments[-1].rstrip().endswith("}") and _is_json(self._joined())
+
+    def add(self, entry: dict[str, Any]) -> None:
+        function = _function(entry)
+        self._id = self._id or _text(entry.get("id"))
+        name, arguments = _text(function.get("name")), function.get("arguments")
+        if name != self._name:
+            self._name += name
+        if isinstance(arguments, dict):
+            self._arguments = [json.dumps(arguments, ensure_ascii=False)]
+        elif isinstance(arguments, str) and arguments:
+            self._arguments.append(arguments)
+        for given, kept, known in (
+            (entry, self._rest, {"index", "id", "function"}),
+            (function, self._function, {"name", "arguments"}),
+        ):
+            kept |= {key: _merged(kept.get(key), value) for key, value in given.items() if key not in known and value}
+
+    def written(self) -> dict[str, Any]:
+        function = {**self._function, "name": self._name, "arguments": self._joined()}
+        return {**self._rest, **({"id": self._id} if self._id else {}), "type": "function", "function": function}
+
+    def _joined(self) -> str:
+        self._arguments = ["".join(self._arguments)]
+        return self._arguments[0]
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        # orjson refuses half letters, which come where a server cuts a text without looking.
+        chunk = json.loads(data) if b"\\ud" in data.lower() else orjson.loads(data)
+    except (ValueError, RecursionError):
+        raise UnreadableChunkError from None
+    if not isinstance(chunk, dict):
+        raise UnreadableChunkError
+    return chunk
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _words(content: Any) -> str:
+    """Mistral's thinking models send a list: parts of type `thinking`, and of type `text`."""
+    if isinstance(content, list):
+        parts = [part for part in content if isinstance(part, dict) and part.get("type") in {"text", None}]
+        return "".join(_text(part.get("text")) for part in parts)
+    return _text(content)
+
+
+def _function(entry: dict[str, Any]) -> dict[str, Any]:
+    function = entry.get("function")
+    return function if isinstance(function, dict) else {}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+_SAID_ONCE: Final = frozenset({"type", "id", "index", "format", "name", "role"})
+
+
+def _merged(before: Any, piece: Any) -> Any:
+    """Fields that nobody here knows, put together as the openai package does: texts grow, lists by their `index`."""
+    match before, piece:
+        case str(), str():
+            return before + piece
+        case dict(), dict():
+            return before | {
+                key: value if key in _SAID_ONCE else _merged(before.get(key), value) for key, value in piece.items()
+            }
+        case list(), list():
+            merged = list(before)
+            for entry in piece:
+                index = entry.get("index") if isinstance(entry, dict) else None
+                at = next(
+                    (at for at, old in enumerate(merged) if index is not None and old.get("index") == index), None
+                )
+                if at is None:
+                    merged.append(entry)
+                else:
+                    merged[at] = _merged(merged[at], entry)
+            return merged
+        case _, None:
+            return before
+        case _:
+            return piece
