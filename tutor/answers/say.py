@@ -91,7 +91,7 @@ class Say:
     def localised(self, text: str) -> str:
         """With the language's decimal sign and a real minus."""
         text = text.replace("-", "−")
-        return text.replace(".", ",") if self.language is Language.GERMAN else text
+        return text.replace(".", ",") if self.language.has_decimal_comma else text
 
     def formula(self, expression: Expression) -> str:
         """The user's expression in everyday notation."""

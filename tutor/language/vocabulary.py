@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 from tutor.formulas.formula_tokens import FUNCTIONS
-from tutor.language import english_words, german_words
+from tutor.language import dutch_words, english_words, german_words
 from tutor.language.cues import Cue
 
 
@@ -19,6 +19,12 @@ class Language(StrEnum):
 
     ENGLISH = "en"
     GERMAN = "de"
+    DUTCH = "nl"
+
+    @property
+    def has_decimal_comma(self) -> bool:
+        """Whether `1,5` is one number."""
+        return self is not Language.ENGLISH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,16 @@ def vocabulary(language: Language) -> Vocabulary:
                 numbers=german_words.NUMBERS,
                 articles=frozenset(),
             )
+        case Language.DUTCH:
+            return Vocabulary(
+                cues=_by_phrase(dutch_words.CUES),
+                operators=dutch_words.OPERATORS,
+                postfixes=dutch_words.POSTFIXES,
+                prefixes=dutch_words.PREFIXES,
+                formulas=dutch_words.FORMULAS,
+                numbers=dutch_words.NUMBERS,
+                articles=frozenset(),
+            )
 
 
 def _by_phrase(lines: Mapping[Cue, str]) -> Mapping[str, Cue]:
@@ -83,9 +99,7 @@ _WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 
 
 def language_of(text: str, otherwise: Language) -> Language:
-    """The language whose vocabulary knows more of the words; `otherwise` where both know as many."""
+    """The language whose vocabulary knows most of the words; `otherwise` where it knows as many as any other."""
     words = [word.lower() for word in _WORDS.findall(text) if word.lower() not in FUNCTIONS]
-    english_words, german_words = (sum(word in _words(language) for word in words) for language in Language)
-    if english_words == german_words:
-        return otherwise
-    return Language.ENGLISH if english_words > german_words else Language.GERMAN
+    known = {language: sum(word in _words(language) for word in words) for language in Language}
+    return max(known, key=lambda language: (known[language], language is otherwise))

@@ -135,9 +135,9 @@ AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
 
 def number_tasks(text: str, language: Language, before: tuple[Expression, ...]) -> tuple[NumberTask, ...]:
     """What is asked of which numbers; empty where it is another question. `before` are those of the last question."""
-    if len(text) > MAX_CHARACTERS or (language is Language.ENGLISH and AMBIGUOUS_COMMA.search(text)):
+    if len(text) > MAX_CHARACTERS or (not language.has_decimal_comma and AMBIGUOUS_COMMA.search(text)):
         return ()
-    text = with_decimal_points(plain(text), decimal_comma=language is Language.GERMAN).lower()
+    text = with_decimal_points(plain(text), decimal_comma=language.has_decimal_comma).lower()
     text = re.sub(r"\s+", " ", text).strip()
     text = CLOSING.sub("", OPENING.sub("", text)).strip()
     for pattern, asked, roles in _SHAPES:
@@ -182,7 +182,7 @@ def number_follow_up(  # noqa: C901, PLR0911 - one case a form of question
     """`and 20%?` after `15% of 240`, `and 91?` after `is 97 prime`; empty where the words can mean several things."""
     if len(text) > _MAX_FOLLOW_UP_CHARS:
         return ()
-    text = with_decimal_points(plain(text), decimal_comma=language is Language.GERMAN).lower()
+    text = with_decimal_points(plain(text), decimal_comma=language.has_decimal_comma).lower()
     text = CLOSING.sub("", re.sub(r"\s+", " ", text).strip())
     said = _FOLLOWS.sub("", text).strip()
     last, is_open = before.task, said != text

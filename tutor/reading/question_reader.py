@@ -98,7 +98,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_CURVES, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)
     text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
-    decimal_comma = language is Language.GERMAN
+    decimal_comma = language.has_decimal_comma
     found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))
     if len(found) > MAX_TOKENS:
         return Question(language=language, clauses=(), is_too_long=True)

@@ -67,10 +67,10 @@ def typed_data(text: str, language: Language, before: tuple[Expression, ...] = (
     `before` are those of the last question, for `histogram of them`.
     """
     if len(text) > MAX_CHARACTERS or (
-        language is Language.ENGLISH and AMBIGUOUS_COMMA.search(_COMMA_IN_PAIR.sub("", text))
+        not language.has_decimal_comma and AMBIGUOUS_COMMA.search(_COMMA_IN_PAIR.sub("", text))
     ):
         return None
-    text = with_decimal_points(plain(text), decimal_comma=language is Language.GERMAN).lower()
+    text = with_decimal_points(plain(text), decimal_comma=language.has_decimal_comma).lower()
     text = CLOSING.sub("", re.sub(r"\s+", " ", text)).strip()
     for said in dict.fromkeys((text, OPENING.sub("", text).strip())):
         task = _points(said) or _values(said)
