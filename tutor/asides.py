@@ -12,7 +12,7 @@ from tutor.language.vocabulary import Language
 from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_ASIDE_CHARS: Final = 120
-_POLITE: Final = r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again)"
+_POLITE: Final = r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again|en|dan|nu|alsjeblieft|graag|eens)"
 _CODE: Final = (
     r"(?:(?:can|could|may) (?:you|i) )?(?:show|give|see|print|display|post|share)?(?: me)?(?: us)?"
     r" ?(?:the |your )?(?:python )?(?:code|program|source|source code|script)"
@@ -21,6 +21,7 @@ _CODE: Final = (
     r"|how does the code (?:look|work)|explain the code"
     r"|(?:zeig|zeige|gib|kannst du)?(?: mir)?(?: uns)? ?(?:den|deinen) (?:python-?)?(?:code|quellcode)(?: zeigen)?"
     r"|wie sieht der code aus|wie (?:geht|funktioniert|arbeitet) der code|erkläre? (?:mir )?den code"
+    r"|(?:toon|geef|laat)(?: me| mij)? ?(?:de |je )?(?:python-?)?code(?: zien)?|hoe werkt de code|leg de code uit"
 )
 _WHY: Final = (
     r"why|why(?: is)? (?:that|this|so)|how|how come|explain|explain (?:that|this|it|yourself)(?: to me)?|how so"
@@ -31,17 +32,20 @@ _WHY: Final = (
     r"|wie (?:hast du das|kommst du darauf|kommt man darauf|geht das)"
     r"(?: gemacht| berechnet| gerechnet| gelöst)?|erkläre?(?: mir)?(?: das| es)?|erklär(?:e)? das(?: mir)?"
     r"|kannst du (?:mir )?das erklären|bist du sicher|warum (?:hast du )?code(?: benutzt| verwendet)?"
+    r"|waarom|waarom (?:is dat|dan)(?: zo)?|hoe|hoezo|hoe kom je daar(?:aan| aan|op)?|hoe heb je dat (?:gedaan|berekend|gevonden)"
+    r"|leg (?:dat|het) uit|leg uit|kun je dat uitleggen|hoe werkt dat|weet je het zeker|leg (?:dat|het) eens uit"
 )
 _AGAIN: Final = (
     r"(?:as|in) (?:a )?decimals?(?: number)?|numerically|as a number|als dezimalzahl|repeat(?: that)?|once more"
-    r"|noch ?mal|what|sorry|wie bitte"
+    r"|noch ?mal|what|sorry|wie bitte|herhaal dat|nog een keer|als decimaal getal|als kommagetal|wat zeg je"
 )
 _IN: Final = (
     r"(?:(?:can|could) you )?(?:say|answer|repeat|tell me|explain|write|sag|antworte|wiederhole?)?(?: me)?"
     r"(?: that| it| this| das)? ?"
 )
-_GERMAN: Final = rf"{_IN}(?:in german|auf deutsch|deutsch|german)"
-_ENGLISH: Final = rf"{_IN}(?:in english|auf englisch|englisch|english)"
+_GERMAN: Final = rf"{_IN}(?:in german|auf deutsch|deutsch|german|in het duits)"
+_ENGLISH: Final = rf"{_IN}(?:in english|auf englisch|englisch|english|in het engels)"
+_DUTCH: Final = rf"{_IN}(?:in dutch|auf niederländisch|in het nederlands|dutch|nederlands)"
 _ENDS: Final = re.compile(rf"\A(?:{_POLITE}[\s,]+)+|(?:[\s,]+{_POLITE})+\Z")
 _LANGUAGE_ASKED: Final = tuple(
     (re.compile(rf"[,;.]?\s{{0,3}}\b(?:{words})\b(?: please| bitte)?", re.IGNORECASE), language)
@@ -50,6 +54,8 @@ _LANGUAGE_ASKED: Final = tuple(
         ("(?:bitte )?antworte (?:bitte )?auf deutsch", Language.GERMAN),
         ("(?:please )?(?:answer |reply )in english", Language.ENGLISH),
         ("(?:bitte )?(?:antworte )?auf englisch", Language.ENGLISH),
+        ("(?:please )?(?:answer |reply |explain )?in dutch", Language.DUTCH),
+        ("(?:antwoord )?in het nederlands", Language.DUTCH),
     )
 )
 
@@ -70,7 +76,7 @@ def without_asides(heard: Sequence[UserMessage]) -> tuple[list[UserMessage], Wis
     wishes = Wishes()
     for message in heard:
         aside = _aside(message.text)
-        if aside is not None and questions and not message.file_names:
+        if aside is not None and questions and not (message.file_names or message.pasted):
             wishes = replace(aside, language=aside.language or wishes.language, of_answer=True)
         else:
             text, language = _told_apart(message.text)
@@ -92,6 +98,8 @@ def _aside(text: str) -> Wishes | None:
         return Wishes()
     if re.fullmatch(_GERMAN, said):
         return Wishes(language=Language.GERMAN)
+    if re.fullmatch(_DUTCH, said):
+        return Wishes(language=Language.DUTCH)
     return Wishes(language=Language.ENGLISH) if re.fullmatch(_ENGLISH, said) else None
 
 

@@ -11,6 +11,7 @@ class UserMessage:
     """One message of the person who asks."""
 
     text: str
+    pasted: str = ""  # a table that stood in the text, as csv; the tutor takes it out itself
     file_names: tuple[str, ...] = ()  # files attached to it; programs find them in /mnt/data
 
 

@@ -18,7 +18,7 @@ from tutor.answers.told import Explanation
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer
-from tutor.data.file_mentions import asks_for_table, is_about_table, table_in
+from tutor.data.file_mentions import Table, asks_for_table, is_about_table, table_in, without_pasted_table
 from tutor.data.programs import data_program, look
 from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
@@ -53,20 +53,20 @@ _MAX_SENTENCES: Final = 6
 _NOT_UNDERSTOOD: Final = frozenset({Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_MATHEMATICS})
 _SPEAKS_OF_PLOT: Final = re.compile(
     r"\b(?:zoom\w*|lines?|curves?|plot|graph|diagram|picture|ax[ie]s|range|scale|thick\w*|dashed|dotted|colou?r|title|label"
-    r"|bigger|smaller|linien?|kurven?|diagramm|bild|achsen?|farbe|dicker|breiter)\b",
+    r"|bigger|smaller|linien?|kurven?|diagramm|bild|achsen?|farbe|dicker|breiter|lijn|grafiek|kromme|kleur|assen|dikker)\b",
     re.IGNORECASE,
 )
 _WANTS_IT_OTHERWISE: Final = re.compile(
-    r"\A\s*(?:(?:please|now|and|then|but|can you|could you|i want to|bitte|kannst du|jetzt|und)\b[\s,]*)*"
-    r"(?:(?:make|turn|draw|show|render|animate|decorate|style|give|rotate|mach|mache|animiere|drehe|verziere)"
-    r" (?:it|this|that|them|es|ihn|sie|das)\b|(?:make|mach|mache) (?:the|den|die|das) \w+)",
+    r"\A\s*(?:(?:please|now|and|then|but|can you|could you|i want to|bitte|kannst du|jetzt|und|kun je|nu|en)\b[\s,]*)*"
+    r"(?:(?:make|turn|draw|show|render|animate|decorate|style|give|rotate|mach|mache|animiere|drehe|verziere|maak|draai)"
+    r" (?:it|this|that|them|es|ihn|sie|das|het|hem|dat)\b|(?:make|mach|mache|maak) (?:the|den|die|das|de|het) \w+)",
     re.IGNORECASE,
 )
 """A wish about what was drawn last: `make it sparkle`."""
 
 _CIRCLE: Final = re.compile(
-    r"\A[\w\s,']*\b(?:plot|draw|add|show|graph|sketch|zeichne|plotte|zeig|zeige|skizziere)\b"
-    r"(?:\s+(?:me|us|a|another|the|also|mir|uns|auch|noch|einen?|den))*\s+(?:circle|kreis)\b",
+    r"\A[\w\s,']*\b(?:plot|draw|add|show|graph|sketch|zeichne|plotte|zeig|zeige|skizziere|teken)\b"
+    r"(?:\s+(?:me|us|a|another|the|also|mir|uns|auch|noch|einen?|den|een|nog|ook))*\s+(?:circle|kreis|cirkel)\b",
     re.IGNORECASE,
 )
 """A circle to be drawn; one with a radius was read as its equation before."""
@@ -80,11 +80,11 @@ _ADDS: Final = re.compile(
 """With a plot before, what is added goes into it."""
 
 _SPEAKS_OF_LOOKS: Final = re.compile(
-    r"\b(?:colou?r|red|blue|green|title|grid|legend|zoom|bigger|larger|smaller|farbe|rot|blau|grün|titel|gitter|größer)\b",
+    r"\b(?:colou?r|red|blue|green|title|grid|legend|zoom|bigger|larger|smaller|farbe|rot|blau|grün|titel|gitter|größer|kleur|rood|blauw|groen|rooster|groter)\b",
     re.IGNORECASE,
 )
 _BRIEF: Final = re.compile(
-    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp"
+    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp|kort|beknopt|alleen het antwoord"
     r"|nur das ergebnis|(?:do not|don't|don’t|never|not|no need to|without)(?: \w+){0,2} expla(?:in|ining|nations?)"
     r"|no explanations?|(?:nicht|nie|ohne|keine)(?: \w+){0,2} erklär\w*|erklär\w*(?: \w+){0,3} (?:nicht|nie))\b",
     re.IGNORECASE,
@@ -92,6 +92,10 @@ _BRIEF: Final = re.compile(
 _GERMAN: Final = re.compile(
     r"\b(?:auf deutsch|in german|(?:speak|use|write|reply|respond)(?: only)? german"
     r"|antworte(?: immer)? (?:auf )?deutsch|in deutscher sprache)\b",
+    re.IGNORECASE,
+)
+_DUTCH: Final = re.compile(
+    r"\b(?:in dutch|in het nederlands|(?:speak|use|write|reply|respond)(?: only)? dutch|antwoord(?: altijd)? nederlands)\b",
     re.IGNORECASE,
 )
 _ENGLISH: Final = re.compile(
@@ -104,7 +108,7 @@ def reply_to(thread: Thread) -> Reply:
     """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
     if not thread.messages:
         return Words(greeting(Language.ENGLISH))
-    questions, wishes = without_asides(thread.messages[-MESSAGES_READ:])
+    questions, wishes = without_asides([*map(without_pasted_table, thread.messages[-MESSAGES_READ:])])
     understood = _understood(questions)
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
@@ -299,7 +303,7 @@ def _next_step(
 def _next_step_with_table(
     question: Question,
     texts: Sequence[str],
-    table: str,
+    table: Table,
     outputs: Sequence[str],
     manner: _Manner,
 ) -> Reply:
@@ -370,6 +374,8 @@ def _with_code(told: str, code: str, manner: _Manner) -> str:
 def _language(spoken: Language, instructions: str) -> Language:
     if _GERMAN.search(instructions):
         return Language.GERMAN
+    if _DUTCH.search(instructions):
+        return Language.DUTCH
     return Language.ENGLISH if _ENGLISH.search(instructions) else spoken
 
 

@@ -52,7 +52,7 @@ _OF_ANY_FILE: Final = frozenset(
      Cue.EXPLAIN, Cue.DESCRIBE, Cue.AGAIN, Cue.THANKS, Cue.FOR, Cue.AND, Cue.FROM, Cue.HELP}
 )  # fmt: skip
 _CALENDAR: Final = re.compile(
-    r"\b(?:month|year|quarter|week|day|date|time|monat|jahr|quartal|woche|tag|datum|zeit)", re.IGNORECASE
+    r"\b(?:month|year|quarter|week|day|date|time|monat|jahr|quartal|woche|tag|datum|zeit|maand|jaar|kwartaal|dag|tijd)", re.IGNORECASE
 )
 _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
     {
@@ -123,7 +123,7 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
     statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
     if Cue.EXTREMA in cues:
         statistics = (*statistics, Statistic.MINIMUM, Statistic.MAXIMUM)
-    whole = _date_of(question, statistics) if question.says("when", "wann") else of_whole_file(question, statistics)
+    whole = _date_of(question, statistics) if question.says("when", "wann", "wanneer") else of_whole_file(question, statistics)
     if whole is not None:
         return [whole]
     if Cue.CORRELATION in cues:
@@ -134,7 +134,7 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
         return [_statistics(question, statistics or (Statistic.TOTAL,))]
     if question.cells:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
-    if Cue.DESCRIBE in cues and not question.says("overview", "überblick"):
+    if Cue.DESCRIBE in cues and not question.says("overview", "überblick", "overzicht"):
         return [Describe(columns=tuple(question.named))]
     asks_nothing = not (question.named or question.amounts or question.groups or cues - _OF_ANY_FILE)
     return [Overview(columns=tuple(question.columns))] if asks_nothing else []
@@ -210,7 +210,7 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
 
 def _time(question: DataQuestion) -> Column | None:
     """`over time`, and a trend of a single column, mean the column of dates without its name."""
-    spoken = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe"} for word in question.words)
+    spoken = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe", "over de tijd", "door de tijd", "tijdreeks"} for word in question.words)
     trend_of_one = Cue.TREND in question.cues and Cue.SCATTER not in question.cues and len(question.named) == 1
     dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
     return dates[0] if (spoken or trend_of_one) and dates else None

@@ -1,8 +1,12 @@
-"""Whether a message is about a file, and which."""
+"""The table that a message is about: an attached file, or lines that were pasted into a message."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tutor.dialogue import UserMessage
@@ -35,16 +39,105 @@ _ABOUT_FILES: Final = (
         }
     )
 )
+_MAX_PASTED_CHARS: Final = 100_000
+_SEPARATORS: Final = ("\t", "|", ";", ",", " ")
+_MIN_ROWS: Final = 2  # without the header
+_NUMBER_CELL: Final = re.compile(
+    r"[-+(]?\s?(?:[€$£¥]\s?)?[-+]?\d[\d.,'’ ]*\)?\s?(?:[€$£¥%]|eur|usd|gbp|chf|euro)?", re.IGNORECASE
+)
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+_FORMULA: Final = re.compile(r"[=^()√∫<>]|\d\s?[xy]\b|\b[xy]\d")
+_RULE: Final = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+\s*(?::?-{2,}:?)?\s*")
+"""The line below the header of a Markdown table."""
 
 
-def table_in(heard: Sequence[UserMessage]) -> str | None:
-    """The table that was attached last."""
-    names = [name for message in heard for name in message.file_names if name.lower().endswith(_READABLE)]
-    return names[-1] if names else None
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file by its name, or the csv text of a pasted table."""
+
+    file_name: str = ""
+    pasted: str = ""
+
+
+def table_in(heard: Sequence[UserMessage]) -> Table | None:
+    """The table that was given last."""
+    for message in reversed(heard):
+        if message.pasted:
+            return Table(pasted=message.pasted)
+        names = [name for name in message.file_names if name.lower().endswith(_READABLE)]
+        if names:
+            return Table(file_name=names[-1])
+    return None
+
+
+def without_pasted_table(message: UserMessage) -> UserMessage:
+    """The message with the table's lines taken out of its words."""
+    if "\n" not in message.text.strip() or len(message.text) > _MAX_PASTED_CHARS:
+        return message
+    lines = [line for line in message.text.splitlines() if not _RULE.fullmatch(line)]
+    for separator in _SEPARATORS:
+        start, rows = _longest_block(lines, separator)
+        if rows and _is_table(rows, separator):
+            words = "\n".join([*lines[:start], *lines[start + len(rows) :]]).strip()
+            return replace(message, text=words.rstrip(":").strip(), pasted=_as_csv(rows))
+    return message
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if separator == " ":
+        return line.split()
+    if separator == "|":
+        line = line.strip().strip("|")
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+
+
+def _longest_block(lines: Sequence[str], separator: str) -> tuple[int, list[list[str]]]:
+    """The longest run of lines with as many cells as each other, and at least two."""
+    best: tuple[int, list[list[str]]] = (0, [])
+    start, rows = 0, list[list[str]]()
+    for at, line in enumerate([*lines, ""]):
+        cells = _cells(line, separator) if separator in line.strip() else []
+        if rows and len(cells) != len(rows[0]):
+            best = max(best, (start, rows), key=lambda block: len(block[1]))
+            rows = []
+        if len(cells) > 1:
+            start = start if rows else at
+            rows.append(cells)
+    return best
+
+
+def _is_table(rows: Sequence[Sequence[str]], separator: str) -> bool:
+    """Whether rows of numbers, perhaps below a header, stand here rather than sentences or formulas."""
+    body = rows[1:] if _has_header(rows) else rows
+    if len(body) < _MIN_ROWS or any(_FORMULA.search(cell) for row in rows for cell in row if not _is_number(cell)):
+        return False
+    if separator == " ":  # words are separated by blanks too
+        return all(_is_number(cell) for row in body for cell in row)
+    return all(any(map(_is_number, row)) for row in body)
+
+
+def _has_header(rows: Sequence[Sequence[str]]) -> bool:
+    first = rows[0]
+    years = all(_YEAR.fullmatch(cell) for cell in first[1:]) and not _is_number(first[0])
+    return years or not any(map(_is_number, first))
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER_CELL.fullmatch(cell.strip()) is not None
+
+
+def _as_csv(rows: Sequence[Sequence[str]]) -> str:
+    width = len(rows[0])
+    header = [] if _has_header(rows) else [["x", "y"] if width == 2 else [f"column {n + 1}" for n in range(width)]]
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([*header, *rows])
+    return text.getvalue()
 
 
 def is_about_table(question: Question, plan: object, message: UserMessage) -> bool:
     """Whether the message asks of the table rather than of a formula that it spells out."""
+    if message.pasted:
+        return True
     if not isinstance(plan, Refusal):
         parts = [part for clause in question.clauses for each in clause.subjects for part in each.parts]
         if isinstance(plan, Plan) and not plan.tasks:  # "sum of a and b": two columns

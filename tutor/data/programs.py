@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tutor.answers.say import Say
 from tutor.data import charts, figures
+from tutor.data.file_mentions import Table
 from tutor.data.python_text import quoted, result
 from tutor.data.requests import (
     Chart,
@@ -40,7 +41,7 @@ import pandas as pd
 def load(path):
     """Read a csv or Excel file, whatever its encoding and separator."""
     if path.suffix.lower() in {".xlsx", ".xls"}:
-        return pd.read_excel(path)
+        return with_dates(pd.read_excel(path), day_first=False)
     data = path.read_bytes()
     encoding = "utf-16" if data[:2] in (b"\\xff\\xfe", b"\\xfe\\xff") else "utf-8-sig"
     try:
@@ -48,30 +49,56 @@ def load(path):
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     separator = max(",;\\t|", key=text.split("\\n", 1)[0].count)
-    decimal = "," if separator == ";" else "."
-    table = pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal, skipinitialspace=True)
-    return with_thousands(table) if decimal == "," else table
+    return read(text, separator)
 
 
-def with_thousands(table):
-    """Columns of text that are numbers such as 1.234,5 made so."""
+def read(text, separator):
+    """A table in the notation of its country: a semicolon goes with decimal commas and with the day before the month."""
+    comma = separator == ";"
+    table = pd.read_csv(io.StringIO(text), sep=separator, decimal="," if comma else ".", skipinitialspace=True)
+    return with_dates(with_numbers(table, decimal_comma=comma), day_first=comma)
+
+
+def with_numbers(table, decimal_comma):
+    """Columns of text that are numbers such as 1.234,5 or $1,200 or 15 % made so."""
     for name in table.columns:
         if table[name].dtype.kind not in "biufM":
             texts = table[name].dropna().astype(str).str.strip()
-            is_number = texts.str.fullmatch(r"[+-]?(\\d{1,3}(\\.\\d{3})+|\\d+)(,\\d+)?")
-            if texts.str.contains(",").any() and is_number.all():
-                plain = texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-                table[name] = pd.to_numeric(plain).reindex(table.index)
+            plain = texts.str.replace(r"[€$£¥%\\s'’]|EUR|USD|GBP|CHF", "", regex=True)
+            plain = plain[~plain.isin(["", "-", "–", "—"])]
+            dots, commas = plain.str.contains(".", regex=False), plain.str.contains(",", regex=False)
+            in_threes = plain.str.fullmatch(r"[+-]?\\d{1,3}([.,]\\d{3})+")
+            both = plain[dots & commas]
+            if len(both):
+                comma = (both.str.rfind(",") > both.str.rfind(".")).all()
+            elif commas.any():
+                comma = decimal_comma or not in_threes[commas].all()
+            else:
+                comma = decimal_comma and bool(dots.any()) and bool(in_threes[dots].all())
+            point, thousands = (",", ".") if comma else (".", ",")
+            plain = plain.str.replace(thousands, "", regex=False).str.replace(point, ".", regex=False)
+            is_number = texts.str.fullmatch(
+                r"[^\\w+-]*[+-]?[^\\w]*(\\d{1,3}([.,'’\\s]\\d{3})+|\\d+)([.,]\\d+)?\\s*([€$£¥%]|EUR|USD|GBP|CHF)?"
+            ).loc[plain.index]
+            if len(plain) and is_number.all():
+                table[name] = pd.to_numeric(plain, errors="coerce").reindex(table.index)
     return table
 
 
-def with_dates(table):
+def with_dates(table, day_first):
     """Columns of text that are dates made so."""
     for name in table.columns:
         if table[name].dtype.kind not in "biufM":
-            dates = pd.to_datetime(table[name].head(1000), errors="coerce", format="mixed")
+            texts = table[name].dropna().astype(str)
+            ends = texts.str.extract(r"^\\s*(\\d{1,2})([./-])(\\d{1,2})[./-]\\d{2,4}\\b").dropna()
+            first, second = ends[0].astype(int), ends[2].astype(int)
+            days = (first > 12).any() or (not (second > 12).any() and (day_first or (ends[1] == ".").any()))
+            with_year = texts.head(1000).str.contains(r"\\d{4}|\\d{1,2}[./-]\\d{1,2}[./-]\\d{2}")
+            if not with_year.mean() > 0.9:  # "May" is no date
+                continue
+            dates = pd.to_datetime(texts.head(1000), errors="coerce", format="mixed", dayfirst=bool(days))
             if dates.notna().mean() > 0.9:
-                table[name] = pd.to_datetime(table[name], errors="coerce", format="mixed")
+                table[name] = pd.to_datetime(table[name], errors="coerce", format="mixed", dayfirst=bool(days))
     return table
 
 
@@ -80,7 +107,7 @@ def group_name(group):
     return str(group).removesuffix(" 00:00:00")
 
 
-table = with_dates(load(Path({path})))
+table = {table}
 table.columns = [str(name).strip() for name in table.columns]
 '''
 MAX_COLUMNS: Final = 500
@@ -123,15 +150,15 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
 }
 
 
-def look(file_name: str) -> str:
+def look(table: Table) -> str:
     """Columns and their kinds, before anything else."""
-    return _loaded(file_name) + _LOOK + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)"})
+    return _loaded(table) + _LOOK + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)"})
 
 
-def data_program(file_name: str, tasks: Sequence[DataTask], say: Say) -> str:
+def data_program(table: Table, tasks: Sequence[DataTask], say: Say) -> str:
     """The figures and diagrams, one result line for each task; titles in the language of the question."""
     return (
-        _loaded(file_name)
+        _loaded(table)
         + "".join(dict.fromkeys(map(_made_columns, tasks)))
         + "".join(
             _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task)
@@ -151,5 +178,7 @@ def _made_columns(task: DataTask) -> str:
     return f"\n# The period that each date falls into.\ntable[{quoted(by.name)}] = {made}\n"
 
 
-def _loaded(file_name: str) -> str:
-    return _LOAD.lstrip().replace("{path}", quoted(file_name))
+def _loaded(table: Table) -> str:
+    """The table's reading; a pasted one stands in the program as quoted text."""
+    loaded = f"load(Path({quoted(table.file_name)}))" if table.file_name else f'read({quoted(table.pasted)}, "\\t")'
+    return _LOAD.lstrip().replace("{table}", loaded)

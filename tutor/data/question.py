@@ -9,7 +9,7 @@ from tutor.data.requests import Cell, Column, ColumnKind
 from tutor.data.words import Amount, Named, Part
 from tutor.language.cues import Cue, Word
 
-_HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})  # German "gegen" is the latter
+_HORIZONTAL: Final = frozenset({Cue.AGAINST, Cue.OVER, Cue.APPROACHES})  # German "gegen" is the last one
 _GROUPING: Final = frozenset({Cue.BY, Cue.RESPECT})  # German "nach" is the latter
 _ENDS_ROLE: Final = frozenset({Cue.AND, Cue.OF, Cue.FOR, Cue.BETWEEN, Cue.FROM})
 _PERIODS: Final = {
@@ -28,6 +28,12 @@ _PERIODS: Final = {
     "wöch": "W",
     "tag": "D",
     "tägl": "D",
+    "maand": "M",
+    "jaar": "Y",
+    "kwartaal": "Q",
+    "week": "W",
+    "wekelijks": "W",
+    "dag": "D",
 }
 """What the words of a period hold, and pandas' letter for it."""
 

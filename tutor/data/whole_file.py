@@ -25,6 +25,7 @@ _ROWS_SHOWN: Final = 5
 _RANKING: Final = (
     *("most", "fewest", "best", "worst", "top", "bottom", "leading"),
     *("meisten", "wenigsten", "beste", "besten", "schlechteste", "schlechtesten"),
+    *("meeste", "minste", "beste", "slechtste", "het meest", "meest", "het minst", "minst"),
 )
 """Words that rank groups by their sums."""
 
@@ -48,9 +49,9 @@ def of_whole_file(question: DataQuestion, statistics: tuple[Statistic, ...]) -> 
 
 def _rows_or_columns(question: DataQuestion, statistics: tuple[Statistic, ...]) -> DataTask | None:
     """Where no column is named."""
-    cues, is_last = question.cues, question.says("last", "letzte", "letzten")
+    cues, is_last = question.cues, question.says("last", "letzte", "letzten", "laatste")
     if Cue.ROWS in cues and (Cue.FIRST in cues or is_last):
-        otherwise = 1 if question.says("row", "zeile") else _ROWS_SHOWN
+        otherwise = 1 if question.says("row", "zeile", "rij") else _ROWS_SHOWN
         return ShowRows(count=min(question.take_amount() or otherwise, _MAX_ROWS_SHOWN), is_last=is_last)
     if Cue.COLUMN in cues and Cue.ROWS in cues:
         return Overview(columns=tuple(question.columns))  # both are asked for

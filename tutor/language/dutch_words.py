@@ -104,13 +104,13 @@ CUES: Final = {
     Cue.TO: "tot | tot en met | t/m | to | tot aan",
     Cue.BETWEEN: "tussen",
     Cue.FOR: "voor | als | indien | waarbij | zodat | gegeven | stel | met de waarde | neem | gesteld",
-    Cue.AT: "bij | in het punt | op het punt | in punt",
+    Cue.AT: "bij | aan | in het punt | op het punt | in punt",
     Cue.ON: "op | in | op het interval | in het interval | binnen | interval | op het domein | met grenzen",
     Cue.OF: "of the",
     Cue.BE: "is | zijn | heeft | hebben | was | wordt | worden | bestaat | ben",
     Cue.RESPECT: "naar | naar de variabele | met betrekking tot | ten opzichte van | wrt",
     Cue.UNKNOWN: "variabele | variabelen | onbekende | onbekenden | parameter | parameters | constante",
-    Cue.APPROACHES: "gaat naar | nadert | nadert tot | naar toe gaat | gaat | streeft naar",
+    Cue.APPROACHES: "gaat naar | naar oneindig | nadert | nadert tot | naar toe gaat | gaat | streeft naar",
     Cue.THEN: "dan | daarna | vervolgens | eerst | ten slotte | tenslotte",
     Cue.ALSO: "ook | tevens | daarnaast | erbij | voeg | toe | voeg toe | en ook | ook nog | daarbij",
     Cue.FIRST: "eerste | 1e",
@@ -156,7 +156,7 @@ CUES: Final = {
     " | assen | titel | raster | rooster | legenda | in één diagram | in één grafiek | in een figuur | in dezelfde grafiek"
     " | in hetzelfde diagram | samen | tegelijk | bestaan | gegeven door | genaamd | lineaire | kwadratische"
     " | moet | moeten | mag | nog | wel | hoor | dank alvast | maken | krijg | krijgen | ding | verloop | vorm"
-    " | juist | klopt | echt | eigenlijk | geven | zeg | zeggen | laten | klaar",
+    " | staat | staan | erin | vertel | juist | klopt | echt | eigenlijk | geven | zeg | zeggen | laten | klaar",
     Cue.HELLO: "hallo | hoi | hey | dag | goedemorgen | goedemiddag | goedenavond | goedendag | hoe gaat het"
     " | hoe gaat het met je",
     Cue.THANKS: "bedankt | dank je | dank je wel | dankjewel | dank u | dank u wel | dankuwel | merci | super | top bedankt"

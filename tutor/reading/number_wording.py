@@ -16,42 +16,42 @@ from tutor.reading.number_tasks import NumberTask, OfNumbers
 from tutor.reading.question_reader import MAX_CHARACTERS
 
 _FIGURES: Final = {
-    "(?:arithmetic )?mean(?: value)?|average|durchschnitt|mittelwert|arithmetische[sn]? mittel": OfNumbers.MEAN,
-    "median|zentralwert": OfNumbers.MEDIAN,
-    "(?:population |sample )?standard deviation|std(?:ev)?|standardabweichung": OfNumbers.DEVIATION,
-    "variance|varianz": OfNumbers.VARIANCE,
-    "sum|total|summe": OfNumbers.TOTAL,
+    "(?:arithmetic )?mean(?: value)?|average|durchschnitt|mittelwert|arithmetische[sn]? mittel|(?:rekenkundig )?gemiddelde": OfNumbers.MEAN,
+    "median|zentralwert|mediaan": OfNumbers.MEDIAN,
+    "(?:population |sample )?standard deviation|std(?:ev)?|standardabweichung|standaardafwijking|standaarddeviatie": OfNumbers.DEVIATION,
+    "variance|varianz|variantie": OfNumbers.VARIANCE,
+    "sum|total|summe|som|totaal": OfNumbers.TOTAL,
     "product|produkt": OfNumbers.PRODUCT,
-    "minimum|min|smallest(?: number| value)?|kleinste(?: zahl)?": OfNumbers.MINIMUM,
-    "maximum|max|largest(?: number| value)?|biggest(?: number)?|größte(?: zahl)?": OfNumbers.MAXIMUM,
-    "range|spannweite": OfNumbers.SPREAD,
+    "minimum|min|smallest(?: number| value)?|kleinste(?: zahl| getal)?": OfNumbers.MINIMUM,
+    "maximum|max|largest(?: number| value)?|biggest(?: number)?|größte(?: zahl)?|grootste(?: getal)?": OfNumbers.MAXIMUM,
+    "range|spannweite|spreidingsbreedte": OfNumbers.SPREAD,
     "mode|modus|modalwert": OfNumbers.MODE,
-    "greatest common (?:divisor|factor)|highest common factor|gcd|gcf|hcf|ggt|größte[rn]? gemeinsame[rn]? teiler":
+    "greatest common (?:divisor|factor)|highest common factor|gcd|gcf|hcf|ggt|größte[rn]? gemeinsame[rn]? teiler|ggd|grootste gemene deler":
         OfNumbers.DIVISOR,
-    "(?:least|lowest|smallest) common multiple|lcm|kgv|kleinste[sn]? gemeinsame[sn]? vielfache[sn]?":
+    "(?:least|lowest|smallest) common multiple|lcm|kgv|kleinste[sn]? gemeinsame[sn]? vielfache[sn]?|kleinste gemene veelvoud":
         OfNumbers.MULTIPLE,
 }  # fmt: skip
 _FIGURE: Final = "|".join(_FIGURES)
 NUMBER: Final = r"-?\s?\d{1,40}(?:\.\d{1,40})?(?:/\d{1,20})?"
 _WHOLE: Final = r"\d{1,25}"
-JOINT: Final = r"\s*(?:[,;]\s*(?:and |und )?|\s(?:and|und|,)\s+|\s+)"
+JOINT: Final = r"\s*(?:[,;]\s*(?:and |und |en )?|\s(?:and|und|en|,)\s+|\s+)"
 _LIST: Final = rf"[\[({{]?\s*(?P<list>{NUMBER}(?:{JOINT}{NUMBER})+)\s*[\])}}]?"
 SET: Final = (
     r"(?: ?(?:the|these|this|following|numbers?|values?|data|set|list|integers?|figures?|der|die|den|dem|diesen|dieser"
-    r"|folgenden?|zahlen|werten?|liste|datensatz|whole|natural|ganzen|natürlichen|:))*"
+    r"|folgenden?|zahlen|werten?|liste|datensatz|whole|natural|ganzen|natürlichen|de|het|deze|volgende|getallen|getal|waarden|reeks|lijst|:))*"
 )
-_OF: Final = rf"(?: ?(?:of|from|for|in|von|aus|für)\b)?{SET}\s*:?\s*"
-_ASKED: Final = rf"(?:(?:the |der |die |das |den )?(?:{_FIGURE}))"
+_OF: Final = rf"(?: ?(?:of|from|for|in|von|aus|für|van|uit|voor)\b)?{SET}\s*:?\s*"
+_ASKED: Final = rf"(?:(?:the |der |die |das |den |de |het )?(?:{_FIGURE}))"
 OPENING: Final = re.compile(
     r"\A(?:(?:hi|hello|hey|please|pls|can you|could you|would you|can i get|i need|tell me|what is|what's|whats"
     r"|what are|what was|calculate|compute|find|find out|give me|determine|work out|show me|get|list|name|evaluate"
     r"|print|and|all|the|so|then|me|a|an|hallo|bitte|kannst du|was ist|was sind|wie groß ist|wie lautet|wie lauten"
     r"|wie hoch ist|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige|sag mir|und|alle|mir|der|die"
-    r"|das|den)\b[\s,!]*)+"
+    r"|das|den|hallo|hoi|wat is|wat zijn|hoeveel is|hoeveel zijn|bereken|bepaal|vind|geef|geef me|noem|en|de|het|kun je|kan je|alsjeblieft)\b[\s,!]*)+"
 )
-CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to)[\s?.!]*)?\Z")
+CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to|alsjeblieft|aub)[\s?.!]*)?\Z")
 
-_PERCENT: Final = r"\s?(?:%|percent|per cent|prozent)"
+_PERCENT: Final = r"\s?(?:%|percent|per cent|prozent|procent)"
 _A: Final = rf"(?P<a>{NUMBER})"
 _B: Final = rf"(?P<b>{NUMBER})"
 _N: Final = rf"(?P<a>{_WHOLE})"
@@ -62,29 +62,29 @@ _MINIMUM: Final = {OfNumbers.PRIMES: Number("2")}
 _FIRST_SECOND: Final = ("a", "b")
 _SECOND_FIRST: Final = ("b", "a")
 _WHAT_PERCENT: Final = (
-    r"(?:what|which|how many|wie ?viele?|welcher)\s?(?:%|percent(?:age)?|per cent|prozent(?:satz)?)"
+    r"(?:what|which|how many|wie ?viele?|welcher|hoeveel|welk)\s?(?:%|percent(?:age)?|per cent|prozent(?:satz)?|procent)"
     r"(?: (?:is|are|sind|ist))?"
 )
 _SHAPES: Final = tuple(
     (re.compile(pattern), asked, roles)
     for pattern, asked, roles in (
-        (rf"(?:is|ist) (?:the number |die zahl )?{_N} (?:a |an |eine )?(?:prime|prim|prime number|primzahl)",
+        (rf"(?:is|ist) (?:the number |die zahl |het getal )?{_N} (?:a |an |eine |een )?(?:prime|prim|prime number|primzahl|priemgetal|priem)",
          OfNumbers.IS_PRIME, ("a",)),
         (rf"(?:check|test|prüfe|teste),? (?:if|whether|ob) {_N} (?:is )?(?:a |eine )?(?:prime|prime number|primzahl)"
          r"(?: ist)?", OfNumbers.IS_PRIME, ("a",)),
         (r"(?:prime )?(?:factori[sz]ation|factors|factor|factori[sz]e|decomposition)(?: of)?(?: the number)? ?" + _N
          + r"(?: into primes?(?: factors)?)?", OfNumbers.FACTORS, ("a",)),
-        (r"(?:primfaktorzerlegung|primfaktoren|faktorisiere|faktorisierung|zerlege)(?: von| der)?(?: zahl)? ?" + _N
-         + r"(?: in primfaktoren)?", OfNumbers.FACTORS, ("a",)),
-        (rf"(?:divisors|teiler) (?:of|von) {_N}", OfNumbers.DIVISORS, ("a",)),
-        (r"(?:prime numbers|primes|primzahlen) (?:up to|until|below or equal to|bis|bis zu|to) " + _N,
+        (r"(?:primfaktorzerlegung|primfaktoren|faktorisiere|faktorisierung|zerlege|ontbind|priemfactoren|priemfactorisatie)(?: von| der| van)?(?: zahl)? ?" + _N
+         + r"(?: in primfaktoren| in (?:priem)?factoren)?", OfNumbers.FACTORS, ("a",)),
+        (rf"(?:divisors|teiler|delers) (?:of|von|van) {_N}", OfNumbers.DIVISORS, ("a",)),
+        (r"(?:prime numbers|primes|primzahlen|priemgetallen) (?:up to|until|below or equal to|bis|bis zu|to|tot|tot en met) " + _N,
          OfNumbers.PRIMES, ("", "a")),
-        (r"(?:prime numbers|primes|primzahlen) (?:between|from|zwischen|von) " + _N + r" (?:and|to|und|bis) " + _M,
+        (r"(?:prime numbers|primes|primzahlen|priemgetallen) (?:between|from|zwischen|von|tussen|van) " + _N + r" (?:and|to|und|bis|en|tot) " + _M,
          OfNumbers.PRIMES, _FIRST_SECOND),
         (rf"(?:remainder|rest)(?: of| when| von| bei)? ?(?:dividing )?{_N}"
          rf" ?(?:(?:is )?divided by|/|by|geteilt durch|durch) ?{_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
         (rf"{_N} (?:mod|modulo) {_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
-        (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von) (?:what|which|welcher|welche)(?: number| amount| zahl)?",
+        (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von|van) (?:what|which|welcher|welche|welk|hoeveel)(?: number| amount| zahl| getal)?",
          OfNumbers.WHOLE, _FIRST_SECOND),
         (rf"{_B}{_PERCENT} (?:of|von) (?:what|which|welcher)(?: number| amount| zahl)? (?:is|ist) {_A}",
          OfNumbers.WHOLE, _FIRST_SECOND),
@@ -96,39 +96,39 @@ _SHAPES: Final = tuple(
         (rf"{_N} (?:choose|über|ncr) {_M}", OfNumbers.CHOICES, _FIRST_SECOND),
         (rf"binomial(?: coefficient)? ?(?:of )?\(?{_N}(?: ?, ?| and | over | choose ){_M}\)?",
          OfNumbers.CHOICES, _FIRST_SECOND),
-        (rf"{_WHAT_PERCENT} (?:of|von) {_A} (?:is|are|sind|ist) {_B}", OfNumbers.SHARE, _SECOND_FIRST),
-        (rf"{_WHAT_PERCENT} {_A} (?:out )?(?:of|von) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
-        (rf"{_A} (?:is|are|sind|ist) {_WHAT_PERCENT} (?:of|von) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
+        (rf"{_WHAT_PERCENT} (?:of|von|van) {_A} (?:is|are|sind|ist) {_B}", OfNumbers.SHARE, _SECOND_FIRST),
+        (rf"{_WHAT_PERCENT} {_A} (?:out )?(?:of|von|van) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
+        (rf"{_A} (?:is|are|sind|ist) {_WHAT_PERCENT} (?:of|von|van) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
         (rf"{_A} (?:out of|of|von) {_B} (?:as a|in) (?:percentage|percent|prozent)", OfNumbers.SHARE, _FIRST_SECOND),
         (rf"(?:percent(?:age)? (?:change|increase|decrease)|prozentuale (?:änderung|veränderung)) (?:from|von) {_A}"
          rf" (?:to|auf) {_B}", OfNumbers.CHANGE, _FIRST_SECOND),
-        (rf"(?:increase|raise|erhöhe|steigere) {_A} (?:by|um) {_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
+        (rf"(?:increase|raise|erhöhe|steigere|verhoog) {_A} (?:by|um|met) {_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
         (rf"{_A} (?:increased by|raised by|plus|\+|erhöht um) ?{_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
-        (rf"{_A}{_PERCENT} (?:more than|mehr als) {_B}", OfNumbers.RAISED, _SECOND_FIRST),
-        (rf"{_A}{_PERCENT} (?:less than|weniger als) {_B}", OfNumbers.LOWERED, _SECOND_FIRST),
+        (rf"{_A}{_PERCENT} (?:more than|mehr als|meer dan) {_B}", OfNumbers.RAISED, _SECOND_FIRST),
+        (rf"{_A}{_PERCENT} (?:less than|weniger als|minder dan) {_B}", OfNumbers.LOWERED, _SECOND_FIRST),
         (
-            rf"(?:sum|total|summe) (?:of the first|der ersten) {_N}"
-            r" (?:natural numbers|positive integers|integers|numbers|whole numbers|natürlichen zahlen|zahlen)",
+            rf"(?:sum|total|summe|som) (?:of the first|der ersten|van de eerste) {_N}"
+            r" (?:natural numbers|positive integers|integers|numbers|whole numbers|natürlichen zahlen|zahlen|natuurlijke getallen|getallen)",
             OfNumbers.RANGE_TOTAL,
             ("", "a"),
         ),
         (rf"add {_A}{_PERCENT} to {_B}", OfNumbers.RAISED, _SECOND_FIRST),
-        (rf"(?:decrease|reduce|lower|senke|reduziere|verringere|vermindere) {_A} (?:by|um) {_B}{_PERCENT}",
+        (rf"(?:decrease|reduce|lower|senke|reduziere|verringere|vermindere|verlaag|verminder) {_A} (?:by|um|met) {_B}{_PERCENT}",
          OfNumbers.LOWERED, _FIRST_SECOND),
         (rf"{_A} (?:decreased by|reduced by|less|minus|-|vermindert um|reduziert um) ?{_B}{_PERCENT}",
          OfNumbers.LOWERED, _FIRST_SECOND),
-        (rf"(?:take |subtract )?{_A}{_PERCENT} (?:off|discount on|off of|rabatt auf|from) {_B}",
+        (rf"(?:take |subtract )?{_A}{_PERCENT} (?:off|discount on|off of|rabatt auf|from|korting op) {_B}",
          OfNumbers.LOWERED, _SECOND_FIRST),
-        (rf"(?:sum|total|summe|add up|add)(?: ?(?:of|von|aus|from))?{SET} ?(?:from |von )?{_N}"
-         rf" (?:to|through|bis) {_M}",
+        (rf"(?:sum|total|summe|som|add up|add)(?: ?(?:of|von|aus|from|van))?{SET} ?(?:from |von |van )?{_N}"
+         rf" (?:to|through|bis|tot|tot en met) {_M}",
          OfNumbers.RANGE_TOTAL, _FIRST_SECOND),
     )
 )  # fmt: skip
-_LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |, ){_ASKED})*){_OF}{_LIST}")
+_LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |,? en |, ){_ASKED})*){_OF}{_LIST}")
 _AGAIN: Final = re.compile(
-    rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann))?"
+    rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann|daarvan|ook))?"
 )
-_ADDED: Final = re.compile(rf"(?:add|addiere|add up)(?: up)?{SET} ?{_LIST}")
+_ADDED: Final = re.compile(rf"(?:add|addiere|add up|tel)(?: up)?{SET} ?{_LIST}")
 _MAX_FOLLOW_UP_CHARS: Final = 200
 AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
 
@@ -163,14 +163,14 @@ class NumbersBefore:
 
 
 _FOLLOWS: Final = re.compile(
-    r"\A(?:(?:and|what about|how about|and what about|now|then|und|was ist mit|wie ist es mit|und was ist mit|what is"
+    r"\A(?:(?:and|what about|how about|and what about|now|then|und|was ist mit|wie ist es mit|und was ist mit|en|nu|en wat is|hoe zit het met|what is"
     r"|what's)\b\s*)+"
 )
-_OF_IT: Final = r"(?: (?:of (?:it|that|this|the same|them)|davon))?"
-_BARE: Final = re.compile(rf"(?P<of>(?:of|from|for|von|für|with|mit) )?{_A}")
+_OF_IT: Final = r"(?: (?:of (?:it|that|this|the same|them)|davon|daarvan))?"
+_BARE: Final = re.compile(rf"(?P<of>(?:of|from|for|von|für|with|mit|van|voor|met) )?{_A}")
 _BARE_PERCENT: Final = re.compile(rf"{_A}{_PERCENT}{_OF_IT}")
-_MORE_OR_LESS: Final = re.compile(rf"{_A}{_PERCENT} (?P<word>more|less|off|extra|on top|mehr|weniger)")
-_BARE_LIST: Final = re.compile(rf"(?:of|from|for|von|für)? ?{_LIST}")
+_MORE_OR_LESS: Final = re.compile(rf"{_A}{_PERCENT} (?P<word>more|less|off|extra|on top|mehr|weniger|meer|minder|korting)")
+_BARE_LIST: Final = re.compile(rf"(?:of|from|for|von|für|van|voor)? ?{_LIST}")
 _OF_ONE: Final = frozenset(
     {OfNumbers.IS_PRIME, OfNumbers.FACTORS, OfNumbers.DIVISORS, OfNumbers.ORDERS, OfNumbers.NEXT_PRIME}
 )
@@ -187,7 +187,7 @@ def number_follow_up(  # noqa: C901, PLR0911 - one case a form of question
     said = _FOLLOWS.sub("", text).strip()
     last, is_open = before.task, said != text
     if before.value is not None and (found := _MORE_OR_LESS.fullmatch(said)):
-        less = found["word"] in {"less", "off", "weniger"}
+        less = found["word"] in {"less", "off", "weniger", "minder", "korting"}
         asked = OfNumbers.LOWERED if less else OfNumbers.RAISED
         return (NumberTask(asked=asked, numbers=(before.value, number(found["a"]))),)
     if found := _BARE_PERCENT.fullmatch(said):

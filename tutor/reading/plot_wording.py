@@ -96,40 +96,41 @@ class PlotWording:
 
 
 _COLOURS: Final = {
-    "red": "red|rot|rote[rn]?",
-    "blue": "blue|blau|blaue[rn]?",
-    "green": "green|grün|grüne[rn]?",
-    "darkorange": "orange",
-    "purple": "purple|violet|violett|lila",
-    "black": "black|schwarz",
-    "gray": "gr[ae]y|grau",
-    "saddlebrown": "brown|braun",
-    "hotpink": "pink|rosa",
-    "gold": "yellow|gelb|gold",
-    "teal": "teal|turquoise|türkis",
+    "red": "red|rot|rote[rn]?|rood|rode",
+    "blue": "blue|blau|blaue[rn]?|blauwe?",
+    "green": "green|grün|grüne[rn]?|groene?",
+    "darkorange": "orange|oranje",
+    "purple": "purple|violet|violett|lila|paarse?",
+    "black": "black|schwarz|zwarte?",
+    "gray": "gr[ae]y|grau|grijze?",
+    "saddlebrown": "brown|braun|bruine?",
+    "hotpink": "pink|rosa|roze",
+    "gold": "yellow|gelb|gold|geel|gele",
+    "teal": "teal|turquoise|türkis|turkoois",
     "cyan": "cyan",
     "magenta": "magenta",
-    "navy": "navy|dark blue|dunkelblau",
+    "navy": "navy|dark blue|dunkelblau|donkerblauw",
 }
 _COLOUR: Final = "(?:" + "|".join(_COLOURS.values()) + ")"
 _ENDS: Final = re.compile(
     r"\A(?:(?:please|pls|can you|could you|would you|will you|now|and|then|but|ok|okay|so|i want to|i'd like to|let's"
-    r"|bitte|kannst du|könntest du|jetzt|und|aber|nun|mal)\b[\s,]*)+"
-    r"|(?:[\s,]*\b(?:please|pls|now|instead|again|bitte|jetzt|nochmal|thanks)\b|[\s?.!]+)+\Z",
+    r"|bitte|kannst du|könntest du|jetzt|und|aber|nun|mal|kun je|kan je|wil je|nu|en|maar|graag)\b[\s,]*)+"
+    r"|(?:[\s,]*\b(?:please|pls|now|instead|again|bitte|jetzt|nochmal|thanks|alsjeblieft|aub|graag|nu|maar)\b|[\s?.!]+)+\Z",
     re.IGNORECASE,
 )
 _PLOT: Final = r"(?:it|this|that|them|the (?:plot|graph|chart|diagram|figure|picture|image|drawing)|es|sie|ihn" \
-    r"|den (?:plot|graphen)|das (?:diagramm|bild|schaubild)|die (?:grafik|zeichnung))"  # fmt: skip
+    r"|den (?:plot|graphen)|das (?:diagramm|bild|schaubild)|die (?:grafik|zeichnung)"  \
+    r"|hem|het|dit|ze|de (?:grafiek|plot|tekening|figuur)|het (?:diagram|plaatje))"  # fmt: skip
 _ONE_COLOUR: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?:(?:use|with|in|try|as|mit) )?(?:the colou?r )?(?P<colour>{_COLOUR})(?: colou?r)?",
+        rf"(?:(?:use|with|in|try|as|mit|met|het) )?(?:the colou?r |de kleur )?(?P<colour>{_COLOUR})(?: colou?r)?",
         rf"(?:use|try) (?:the colou?r )?(?P<colour>{_COLOUR}) (?:for|on) (?P<curve>.+)",
-        rf"(?:make|colou?r|paint|turn|set|mach|mache|färbe) (?P<curve>.+?) (?:in |to |into )?(?P<colour>{_COLOUR})(?: ein)?",
-        rf"(?:change|set|switch) (?:the )?colou?r(?: of (?P<curve>.+?))? (?:to|into) (?P<colour>{_COLOUR})",
-        rf"(?:i want|i'd like|show|draw|plot|zeichne|zeige|male) (?P<curve>{_PLOT}|the (?:curve|line|function)"
+        rf"(?:make|colou?r|paint|turn|set|mach|mache|färbe|maak|kleur) (?P<curve>.+?) (?:in |to |into |het )?(?P<colour>{_COLOUR})(?: ein)?",
+        rf"(?:change|set|switch|verander) (?:the |de )?(?:colou?r|kleur)(?: (?:of|van) (?P<curve>.+?))? (?:to|into|naar|in) (?P<colour>{_COLOUR})",
+        rf"(?:i want|i'd like|show|draw|plot|zeichne|zeige|male|teken|toon) (?P<curve>{_PLOT}|the (?:curve|line|function)|de (?:kromme|lijn|functie)"
         rf"|die (?:kurve|linie|funktion)) in (?P<colour>{_COLOUR})",
-        rf"(?P<curve>.+?) (?:should|shall|must|soll) (?:be |in )?(?P<colour>{_COLOUR})(?: sein| werden)?",
+        rf"(?P<curve>.+?) (?:should|shall|must|soll|moet) (?:be |in |het )?(?P<colour>{_COLOUR})(?: sein| werden| zijn| worden)?",
     )
 )
 _SEVERAL_COLOURS: Final = re.compile(
@@ -145,22 +146,22 @@ _TWO_OF_COLOURS: Final = re.compile(
 _TITLE: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?:title|call|name|rename|entitle|nenne|betitle) {_PLOT}(?: to| as|:)? (?P<title>.+)",
-        rf"(?:(?:add|give|set|use|put|change|make|with|insert|gib|setze|füge|ändere) )?(?:{_PLOT} )?(?:on )?"
-        r"(?:a |an |the |den |einen )?(?:title|titel|heading|headline|überschrift)(?: of " + _PLOT + r")?"
-        r"(?:\s*:\s*| to | as | of | called | named | saying | is | be | auf |\s+(?=[\"“„'‘]))(?P<title>.+?)(?: hinzu| ein)?",
+        rf"(?:title|call|name|rename|entitle|nenne|betitle|noem) {_PLOT}(?: to| as|:)? (?P<title>.+)",
+        rf"(?:(?:add|give|set|use|put|change|make|with|insert|gib|setze|füge|ändere|voeg|geef|zet|verander) )?(?:{_PLOT} )?(?:on )?"
+        r"(?:a |an |the |den |einen |een |de |als )?(?:title|titel|heading|headline|überschrift)(?: of " + _PLOT + r")?"
+        r"(?:\s*:\s*| to | as | of | called | named | saying | is | be | auf | in | naar |\s+(?=[\"“„'‘]))(?P<title>.+?)(?: hinzu| ein| toe)?",
     )
 )  # fmt: skip
-_ON: Final = r"(?:(?:add|show|with|turn on|switch on|put|draw|enable|include|use|i want|mit|zeige|zeichne) )?(?:a |the |ein |das |eine |die )?"
-_OFF: Final = r"(?:remove|without|hide|turn off|switch off|drop|no|delete|disable|take away|ohne|kein|keine|entferne) (?:a |the |any |ein |das |eine |die )?"
-_GRID: Final = r"(?:grid ?lines?|grid|gitter|raster|gitternetz)"
-_LEGEND: Final = r"(?:legend|legende)"
+_ON: Final = r"(?:(?:add|show|with|turn on|switch on|put|draw|enable|include|use|i want|mit|zeige|zeichne|met|toon|voeg|teken) )?(?:a |the |ein |das |eine |die |een |het |de )?"
+_OFF: Final = r"(?:remove|without|hide|turn off|switch off|drop|no|delete|disable|take away|ohne|kein|keine|entferne|zonder|geen|verwijder|haal) (?:a |the |any |ein |das |eine |die |een |het |de )?"
+_GRID: Final = r"(?:grid ?lines?|grid|gitter|raster|gitternetz|rooster|rasterlijnen)"
+_LEGEND: Final = r"(?:legend|legende|legenda)"
 _PI_TICKS: Final = (
     r"(?:(?:pi|π)[- ]?(?:ticks?|axis|marks?|labels?|scale|steps|teilung|achse|schritten?)"
     r"|(?:ticks?|marks?|labels?|axis)(?: at| in| as)(?: the)?(?: multiples of| units of| steps of)? (?:pi|π)"
     r"|vielfachen? von (?:pi|π))"
 )
-_TO_PLOT: Final = r"(?: (?:on|off|to|in|from|of) ?(?:" + _PLOT + r")?| hinzu| weg)?"
+_TO_PLOT: Final = r"(?: (?:on|off|to|in|from|of) ?(?:" + _PLOT + r")?| hinzu| weg| toe| eruit)?"
 _SWITCHES: Final = tuple(
     (re.compile(words + what + _TO_PLOT, re.IGNORECASE), change)
     for words, what, change in (
@@ -172,52 +173,53 @@ _SWITCHES: Final = tuple(
         (_OFF, _PI_TICKS, PiTicks(shown=False)),
     )
 )
-_MORE: Final = r"(?: (?:more|further|a bit|a little|some more|again|weiter|etwas))*"
+_MORE: Final = r"(?: (?:more|further|a bit|a little|some more|again|weiter|etwas|verder|een beetje|iets|nog))*"
 _FACTORS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), change)
     for pattern, change in (
-        (rf"zoom(?: {_PLOT})? in{_MORE}|(?:go |come )?closer|zoom{_MORE}|zoome{_MORE} (?:hinein|rein|heran|ran)", Zoom(0.5)),
-        (rf"zoom(?: {_PLOT})? out{_MORE}|(?:go )?further out|zoome{_MORE} (?:heraus|raus)", Zoom(2.0)),
-        (rf"(?:(?:make|draw|show|mach|mache|zeichne) {_PLOT} )?(?:bigger|larger|größer)", Size(1.5)),
-        (rf"(?:(?:make|draw|show|mach|mache|zeichne) {_PLOT} )?(?:smaller|kleiner)", Size(0.7)),
+        (rf"zoom(?: {_PLOT})? in{_MORE}|(?:go |come )?closer|zoom{_MORE}|zoome?{_MORE} (?:hinein|rein|heran|ran)|kom dichterbij", Zoom(0.5)),
+        (rf"zoom(?: {_PLOT})? out{_MORE}|(?:go )?further out|zoome?{_MORE} (?:heraus|raus|uit){_MORE}", Zoom(2.0)),
+        (rf"(?:(?:make|draw|show|mach|mache|zeichne|maak|teken) {_PLOT} )?(?:bigger|larger|größer|groter)", Size(1.5)),
+        (rf"(?:(?:make|draw|show|mach|mache|zeichne|maak|teken) {_PLOT} )?(?:smaller|kleiner)", Size(0.7)),
     )
 )  # fmt: skip
 _REMOVE: Final = re.compile(
-    rf"(?:(?:remove|delete|erase|hide|drop|leave out|get rid of|take (?:away|out|off)|without|entferne|lösche|streiche|ohne)"
-    rf" (?P<curve>.+?)(?: (?:from|in|of|off|out of|aus|von|im) (?:{_PLOT}|dem (?:plot|diagramm|bild)))?"
-    r"|(?:take|nimm|nehme) (?P<taken>.+?) (?:away|out|off|weg|raus|heraus)(?: of| from)?(?: the plot| the graph| it)?)",
+    rf"(?:(?:remove|delete|erase|hide|drop|leave out|get rid of|take (?:away|out|off)|without|entferne|lösche|streiche|ohne|verwijder|zonder|wis)"
+    rf" (?P<curve>.+?)(?: (?:from|in|of|off|out of|aus|von|im|uit|van) (?:{_PLOT}|dem (?:plot|diagramm|bild)))?"
+    r"|(?:take|nimm|nehme|haal) (?P<taken>.+?) (?:away|out|off|weg|raus|heraus|eruit)(?: of| from)?(?: the plot| the graph| it)?)",
     re.IGNORECASE,
 )
 _KEEP: Final = re.compile(
-    rf"(?:(?:show|plot|draw|keep|leave|zeige|zeichne) )?(?:only|just|nur) (?P<curve>.+?)(?: in {_PLOT})?"
+    rf"(?:(?:show|plot|draw|keep|leave|zeige|zeichne|teken|toon) )?(?:only|just|nur|alleen) (?P<curve>.+?)(?: in {_PLOT})?"
     rf"|(?:keep|leave) only (?P<kept>.+)",
     re.IGNORECASE,
 )
 _END_OF_RANGE: Final = r"-?\s?(?:\d+(?:[.,]\d+)?\s?(?:pi|π)?|pi|π)(?:/\d+)?"
 _ZOOMED: Final = re.compile(
-    rf"(?:zoom|zoome|focus)(?: {_PLOT})?(?: in| out| rein| hinein)?(?: more| closer)?(?: (?:on|to|into|in|onto|auf|at))?"
-    r"(?: the| den| das)?(?: (?:range|interval|part|area|region|section|bereich|intervall))?"
-    rf"(?: (?:from|between|of|for|von|zwischen))?(?: x ?=)? ?[\[(]?\s*(?P<low>{_END_OF_RANGE})\s*"
-    rf"(?:to|and|until|bis|und|,|;|\.\.+|-|–)\s*(?:x ?= ?)?(?P<high>{_END_OF_RANGE})\s*[\])]?(?: rein| hinein)?",
+    rf"(?:zoom|zoome|focus)(?: {_PLOT})?(?: in| out| rein| hinein)?(?: more| closer)?(?: (?:on|to|into|in|onto|auf|at|in op|op|naar))?"
+    r"(?: the| den| das| de| het)?(?: (?:range|interval|part|area|region|section|bereich|intervall|bereik|gebied))?"
+    rf"(?: (?:from|between|of|for|von|zwischen|van|tussen))?(?: x ?=)? ?[\[(]?\s*(?P<low>{_END_OF_RANGE})\s*"
+    rf"(?:to|and|until|bis|und|tot|en|,|;|\.\.+|-|–)\s*(?:x ?= ?)?(?P<high>{_END_OF_RANGE})\s*[\])]?(?: rein| hinein)?",
     re.IGNORECASE,
 )
 _IN_COLOUR: Final = re.compile(
-    rf"\s+in (?:the colou?r |der farbe )?(?P<colour>{_COLOUR})\b(?! ?[-+*/^=])", re.IGNORECASE
+    rf"\s+in (?:the colou?r |der farbe |de kleur |het )?(?P<colour>{_COLOUR})\b(?! ?[-+*/^=])", re.IGNORECASE
 )
 _WITH_TITLE: Final = re.compile(
-    r",?\s+(?:(?:with|and|mit|und)(?: the| a| dem)? (?:title|titel)|titled|entitled|called)\s*:?\s*"
+    r",?\s+(?:(?:with|and|mit|und|met|en)(?: the| a| dem| de| een| als)? (?:title|titel)|titled|entitled|called)\s*:?\s*"
     r"[\"“„'‘](?P<title>[^\"”“'’]{1,80})[\"”“'’]",
     re.IGNORECASE,
 )
 _WITHOUT: Final = tuple(
-    (re.compile(rf",?\s+(?:without|with no|and no|ohne)(?: a| the| any)? {what}\b", re.IGNORECASE), change)
+    (re.compile(rf",?\s+(?:without|with no|and no|ohne|zonder)(?: a| the| any| een)? {what}\b", re.IGNORECASE), change)
     for what, change in ((_GRID, Grid(shown=False)), (_LEGEND, Legend(shown=False)))
 )
 _WITH_PI_TICKS: Final = re.compile(rf",?\s+(?:with|using|mit|in)(?: a| the)? {_PI_TICKS}\b", re.IGNORECASE)
 _DRAWS: Final = re.compile(
-    r"\b(?:plot|draw|graph|sketch|chart|show|zeichne|plotte|skizziere|zeig|zeige)\b", re.IGNORECASE
+    r"\b(?:plot|draw|graph|sketch|chart|show|zeichne|plotte|skizziere|zeig|zeige|teken|schets|toon)\b", re.IGNORECASE
 )
-_IS_GERMAN: Final = re.compile(r"\b(?:zoome|bis|auf|und|bereich|von)\b", re.IGNORECASE)
+_IS_GERMAN: Final = re.compile(r"\b(?:zoome|bis|auf|und|bereich|von|rein)\b", re.IGNORECASE)
+_IS_DUTCH: Final = re.compile(r"\b(?:op|tot|en|bereik|van|tussen|naar)\b", re.IGNORECASE)
 _MAX_TITLE_CHARS: Final = 80
 
 
@@ -231,6 +233,8 @@ def plot_wording(text: str) -> PlotWording:
     if zoomed := _ZOOMED.fullmatch(asked):
         if _IS_GERMAN.search(asked):
             return PlotWording(rest=f"zeichne es von {zoomed['low']} bis {zoomed['high']}")
+        if _IS_DUTCH.search(asked):
+            return PlotWording(rest=f"teken het van {zoomed['low']} tot {zoomed['high']}")
         return PlotWording(rest=f"plot it from {zoomed['low']} to {zoomed['high']}")
     change = _whole(asked)
     if change is not None:

@@ -19,14 +19,14 @@ MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
 
 _CIRCLE: Final = (
-    r"\b(?:an? |the |einen? |den )?(?:circle|kreis) (?:with|of|mit)(?: the| dem| a)? radius (?:of )?(\d+(?:\.\d+)?)"
+    r"\b(?:an? |the |einen? |den |een |de )?(?:circle|kreis|cirkel) (?:with|of|mit|met)(?: the| dem| a| een)? (?:radius|straal) (?:of |van )?(\d+(?:\.\d+)?)"
 )
-_NAMED_CURVE_ENDS: Final = r"(?=\s*(?:[?.!,]|\Z|(?:and|und|from|von|in|with|mit|please|bitte|too|also|auch)\b))"
+_NAMED_CURVE_ENDS: Final = r"(?=\s*(?:[?.!,]|\Z|(?:and|und|from|von|in|with|mit|please|bitte|too|also|auch|en|van|met|ook)\b))"
 _NAMED_CURVES: Final = tuple(
-    (re.compile(rf"\b(?:an?|einen?) (?:{words}){_NAMED_CURVE_ENDS}", re.IGNORECASE), formula)
+    (re.compile(rf"\b(?:an?|einen?|een) (?:{words}){_NAMED_CURVE_ENDS}", re.IGNORECASE), formula)
     for words, formula in (
-        ("(?:simple |standard |normal |einfache )?(?:parabola|parabel)", "y = x^2"),
-        ("(?:simple |einfache )?(?:hyperbola|hyperbel)", "y = 1/x"),
+        ("(?:simple |standard |normal |einfache |eenvoudige )?(?:parabola|parabel|parabool)", "y = x^2"),
+        ("(?:simple |einfache |eenvoudige )?(?:hyperbola|hyperbel|hyperbool)", "y = 1/x"),
         ("(?:simple )?(?:cubic(?: function| curve)?|kubische funktion)", "y = x^3"),
         ("(?:simple )?exponential(?: function| curve)?", "y = e^x"),
         ("logarithm(?:ic)?(?: function| curve)?", "y = ln(x)"),
@@ -34,8 +34,9 @@ _NAMED_CURVES: Final = tuple(
 )
 _ABBREVIATIONS: Final = (
     (re.compile(r"\A\s*help(?: please)?[\s?!.]*\Z", re.IGNORECASE), "what can you do"),
-    (re.compile(r"\A\s*hilfe(?: bitte)?[\s?!.]*\Z", re.IGNORECASE), "was kannst du"),
-    (re.compile(r"\A\s*(?:and |und )?(?:together with|with|mit)\s+(?!respect|dem|den|der)", re.IGNORECASE), "also "),
+    (re.compile(r"\A\s*(?:ik heb )?hulp(?: nodig)?(?: alsjeblieft| aub)?[\s?!.]*\Z", re.IGNORECASE), "wat kun je doen"),
+    (re.compile(r"\A\s*(?:ich brauche )?hilfe(?: bitte)?[\s?!.]*\Z", re.IGNORECASE), "was kannst du"),
+    (re.compile(r"\A\s*(?:and |und )?(?:together with|with|mit|met)\s+(?!respect|dem|den|der|de )", re.IGNORECASE), "also "),
     (re.compile(_CIRCLE, re.IGNORECASE), r"x^2 + y^2 = \1^2"),
     (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
@@ -47,27 +48,27 @@ _ABBREVIATIONS: Final = (
     ),
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
-    (re.compile(r"\b(vs|bzgl|bzw)\.", re.IGNORECASE), r"\1"),
+    (re.compile(r"\b(vs|bzgl|bzw|resp)\.", re.IGNORECASE), r"\1"),
     (re.compile(r"\bHoch-\s?und Tiefpunkten?\b", re.IGNORECASE), "Extrempunkte"),
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
-_PAIR: Final = rf"{_OPERAND} (?:and|und) {_OPERAND}"
+_PAIR: Final = rf"{_OPERAND} (?:and|und|en) {_OPERAND}"
 _NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
     (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result)
     for words, operands, result in (
         ("square", r"(\d+)", r"((\1)^2)"),
         ("cube", r"(\d+)", r"((\1)^3)"),
-        ("square of|Quadrat von", _OPERAND, r"((\1)^2)"),
+        ("square of|Quadrat von|kwadraat van", _OPERAND, r"((\1)^2)"),
         ("cube of|dritte Potenz von", _OPERAND, r"((\1)^3)"),
-        ("(?:a )?half of|Hälfte von", _OPERAND, r"((\1)/2)"),
-        ("sum of|Summe (?:von|aus)", _PAIR, r"((\1) + (\2))"),
-        ("product of|Produkt (?:von|aus)", _PAIR, r"((\1) * (\2))"),
-        ("difference (?:of|between)|Differenz (?:von|aus|zwischen)", _PAIR, r"((\1) - (\2))"),
-        ("quotient of|Quotient (?:von|aus)", _PAIR, r"((\1) / (\2))"),
+        ("(?:a )?half of|Hälfte von|helft van", _OPERAND, r"((\1)/2)"),
+        ("sum of|Summe (?:von|aus)|som van", _PAIR, r"((\1) + (\2))"),
+        ("product of|Produkt (?:von|aus)|product van", _PAIR, r"((\1) * (\2))"),
+        ("difference (?:of|between)|Differenz (?:von|aus|zwischen)|verschil (?:van|tussen)", _PAIR, r"((\1) - (\2))"),
+        ("quotient of|Quotient (?:von|aus)|quotiënt van", _PAIR, r"((\1) / (\2))"),
     )
 )
-_COUNTS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ein": 1, "zwei": 2, "drei": 3}
+_COUNTS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ein": 1, "zwei": 2, "drei": 3, "een": 1, "twee": 2}
 _PARTS: Final = {
     "half": 2,
     "third": 3,
@@ -82,8 +83,13 @@ _PARTS: Final = {
     "fünftel": 5,
     "achtel": 8,
     "zehntel": 10,
+    "derde": 3,
+    "kwart": 4,
+    "vijfde": 5,
+    "achtste": 8,
+    "tiende": 10,
 }
-_SHARE: Final = re.compile(rf"\b({'|'.join(_COUNTS)})[ -]({'|'.join(_PARTS)})s? (of|von)\b", re.IGNORECASE)
+_SHARE: Final = re.compile(rf"\b({'|'.join(_COUNTS)})[ -]({'|'.join(_PARTS)})s? (of|von|van)\b", re.IGNORECASE)
 _AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,.\[({;])\b\d+,\d{1,2}(?![\d,])(?!\s*[\])}])|\b\d+,\d{4,}(?![\d,])")
 
 

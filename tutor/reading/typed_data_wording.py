@@ -17,47 +17,47 @@ from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_VALUES: Final = 200
 _CHARTS: Final = {
-    "histogram|histogramm|distribution|verteilung": TypedChart.HISTOGRAM,
-    "bar(?: |-)?(?:chart|plot|graph|diagram)|bars|column chart|balkendiagramm|säulendiagramm": TypedChart.BARS,
+    "histogram|histogramm|distribution|verteilung|verdeling": TypedChart.HISTOGRAM,
+    "bar(?: |-)?(?:chart|plot|graph|diagram)|bars|column chart|balkendiagramm|säulendiagramm|staafdiagram|staafgrafiek": TypedChart.BARS,
     "box(?: |-)?(?:plot|chart|diagram)": TypedChart.BOXES,
-    "line (?:chart|plot|graph|diagram)|liniendiagramm|graph|plot|chart|diagram|diagramm": TypedChart.LINES,
-    "(?:scatter ?(?:plot|chart|diagram|graph)?|streudiagramm|punktdiagramm)": TypedChart.POINTS,
+    "line (?:chart|plot|graph|diagram)|liniendiagramm|lijndiagram|lijngrafiek|grafiek|graph|plot|chart|diagram|diagramm": TypedChart.LINES,
+    "(?:scatter ?(?:plot|chart|diagram|graph)?|streudiagramm|punktdiagramm|spreidingsdiagram|puntenwolk)": TypedChart.POINTS,
 }
 _CHART: Final = "|".join(_CHARTS)
 _VERB: Final = (
-    r"(?:(?:draw|plot|graph|sketch|show|make|create|visuali[sz]e|zeichne|plotte|erstelle|mach|zeige|male)(?: me| mir)?"
-    r"(?: a| an| the| ein| eine| einen| das| den)? ?)"
+    r"(?:(?:draw|plot|graph|sketch|show|make|create|visuali[sz]e|zeichne|plotte|erstelle|mach|zeige|male|teken|maak|toon|laat)(?: me| mir)?"
+    r"(?: a| an| the| ein| eine| einen| das| den| een| de| het)? ?)"
 )
-_OF: Final = rf"(?: ?(?:of|for|from|with|aus|von|für|mit|über|as)\b)?{SET}\s*:?\s*"
+_OF: Final = rf"(?: ?(?:of|for|from|with|aus|von|für|mit|über|as|van|voor|met)\b)?{SET}\s*:?\s*"
 _LIST: Final = rf"[\[({{]?\s*(?P<list>{NUMBER}(?:{JOINT}{NUMBER}){{2,}})\s*[\])}}]?"
-_AS_CHART: Final = rf" (?:as|in|als) (?:a |an |ein |eine |einen )?(?P<as>{_CHART})"
+_AS_CHART: Final = rf" (?:as|in|als) (?:a |an |ein |eine |einen |een )?(?P<as>{_CHART})"
 _VALUES: Final = (
     re.compile(rf"{_VERB}?(?P<chart>{_CHART}){_OF}{_LIST}"),
     re.compile(rf"{_VERB}{SET}\s*:?\s*{_LIST}(?:{_AS_CHART})?"),
     re.compile(rf"{_LIST}{_AS_CHART}"),
 )
-_THEM: Final = r"(?:them|it|these|those|that|these numbers|the numbers|davon|sie|diese)"
+_THEM: Final = r"(?:them|it|these|those|that|these numbers|the numbers|davon|sie|diese|daarvan|ze|deze|die)"
 _OF_THEM: Final = re.compile(
-    rf"{_VERB}?(?:(?P<chart>{_CHART})(?: of| for| von)? {_THEM}|{_THEM}{_AS_CHART})(?: too| as well)?"
+    rf"{_VERB}?(?:(?P<chart>{_CHART})(?: of| for| von| van)? {_THEM}|{_THEM}{_AS_CHART})(?: too| as well)?"
 )
 _PAIR: Final = rf"\(\s*{NUMBER}\s*[,;|]\s*{NUMBER}\s*\)"
-_PAIRS: Final = rf"(?P<pairs>{_PAIR}(?:\s*(?:[,;]|and|und)?\s*(?:and |und )?{_PAIR})*)"
+_PAIRS: Final = rf"(?P<pairs>{_PAIR}(?:\s*(?:[,;]|and|und|en)?\s*(?:and |und |en )?{_PAIR})*)"
 _COMMA_IN_PAIR: Final = re.compile(r"\([^()]*\)")
-_POINTS: Final = r"(?:the |these |those |following |data |die |der |den |diese |two |beiden? |zwei )*(?:points?|punkten?|data|dots)?\s*:?\s*"
+_POINTS: Final = r"(?:the |these |those |following |data |die |der |den |diese |two |beiden? |zwei |de |deze |twee )*(?:points?|punkten?|punten|data|dots)?\s*:?\s*"
 _LINE: Final = (
     r"(?:(?:linear )?(?:regression|fit)(?: line)?|(?:straight |best fit |fitted )?line(?: of best fit| that fits(?: best)?)?"
-    r"|best fit|trend ?line|ausgleichsgerade|regressionsgerade|gerade|equation of the(?: straight)? line"
+    r"|best fit|trend ?line|ausgleichsgerade|regressionsgerade|gerade|regressielijn|trendlijn|rechte lijn|lijn|rechte|equation of the(?: straight)? line"
     r"|line of best fit)"
 )
 _AND_LINE: Final = (
-    rf"[\s,]*(?:and|with|mit|und) (?:then )?(?:fit |draw |add |lege )?(?:a |the |eine |die )?{_LINE}"
-    r"(?: (?:through|to|for|durch) (?:them|it|these|sie|the points))?"
+    rf"[\s,]*(?:and|with|mit|und|en|met) (?:then )?(?:fit |draw |add |lege |teken )?(?:a |the |eine |die |een |de )?{_LINE}"
+    r"(?: (?:through|to|for|durch|door) (?:them|it|these|sie|the points|de punten))?"
 )
 _PLOTTED: Final = re.compile(rf"(?:{_VERB}|(?P<chart>{_CHART}))?{_OF}{_POINTS}{_PAIRS}(?P<line>{_AND_LINE})?")
 _FITTED: Final = re.compile(
-    rf"(?:(?:fit|draw|plot|find|put|lege|zeichne|finde)(?: me)? )?(?:the |a |eine |die )?{_LINE}"
-    rf"(?: (?:that |which )?(?:goes |going |passes |passing )?(?:through|to|for|of|by|between|durch|zu|für))?(?: the)?"
-    rf" ?{_POINTS}{_PAIRS}(?P<shown>[\s,]*(?:and|und) (?:plot|draw|show|zeichne) (?:it|them|everything|sie|es))?"
+    rf"(?:(?:fit|draw|plot|find|put|lege|zeichne|finde|teken|vind)(?: me)? )?(?:the |a |eine |die |een |de )?{_LINE}"
+    rf"(?: (?:that |which )?(?:goes |going |passes |passing )?(?:through|to|for|of|by|between|durch|zu|für|door|voor))?(?: the| de)?"
+    rf" ?{_POINTS}{_PAIRS}(?P<shown>[\s,]*(?:and|und|en) (?:plot|draw|show|zeichne|teken) (?:it|them|everything|sie|es|die|ze|hem))?"
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tutor.answers.say import Say
 from tutor.data.data_reader import data_tasks
+from tutor.data.file_mentions import Table
 from tutor.data.programs import data_program, look
 from tutor.data.requests import (
     Chart,
@@ -109,11 +110,12 @@ def test_a_columns_name_stays_a_name_in_the_program(name: str) -> None:
         TellCorrelation(first=column, second=column),
         Describe(columns=(column,)),
     ]
-    tree = ast.parse(data_program(f"{name}.csv", tasks, Say(language=Language.GERMAN)))
+    tree = ast.parse(data_program(Table(file_name=f"{name}.csv"), tasks, Say(language=Language.GERMAN)))
     modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert modules == {"io", "json", "matplotlib.pyplot", "numpy", "pandas"}
     assert any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(tree))
-    ast.parse(look(name))
+    ast.parse(look(Table(file_name=name)))
+    ast.parse(look(Table(pasted=f"{name}\t2\n1\t2\n")))
 
 
 TOTAL_BY_REGION = TellStatistics(statistics=(Statistic.TOTAL,), columns=(SALES,), by=REGION)
