@@ -12,7 +12,10 @@ from tutor.language.vocabulary import Language
 from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_ASIDE_CHARS: Final = 120
-_POLITE: Final = r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again|en|dan|nu|alsjeblieft|graag|eens)"
+_POLITE: Final = (
+    r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again|en|dan|nu"
+    r"|alsjeblieft|graag|eens)"
+)
 _CODE: Final = (
     r"(?:(?:can|could|may) (?:you|i) )?(?:show|give|see|print|display|post|share)?(?: me)?(?: us)?"
     r" ?(?:the |your )?(?:python )?(?:code|program|source|source code|script)"
@@ -32,7 +35,8 @@ _WHY: Final = (
     r"|wie (?:hast du das|kommst du darauf|kommt man darauf|geht das)"
     r"(?: gemacht| berechnet| gerechnet| gelöst)?|erkläre?(?: mir)?(?: das| es)?|erklär(?:e)? das(?: mir)?"
     r"|kannst du (?:mir )?das erklären|bist du sicher|warum (?:hast du )?code(?: benutzt| verwendet)?"
-    r"|waarom|waarom (?:is dat|dan)(?: zo)?|hoe|hoezo|hoe kom je daar(?:aan| aan|op)?|hoe heb je dat (?:gedaan|berekend|gevonden)"
+    r"|waarom|waarom (?:is dat|dan)(?: zo)?|hoe|hoezo|hoe kom je daar(?:aan| aan|op)?|hoe heb je dat (?:gedaan"
+    r"|berekend|gevonden)"
     r"|leg (?:dat|het) uit|leg uit|kun je dat uitleggen|hoe werkt dat|weet je het zeker|leg (?:dat|het) eens uit"
 )
 _AGAIN: Final = (
@@ -96,11 +100,9 @@ def _aside(text: str) -> Wishes | None:
         return Wishes(explained=True)
     if re.fullmatch(_AGAIN, said):
         return Wishes()
-    if re.fullmatch(_GERMAN, said):
-        return Wishes(language=Language.GERMAN)
-    if re.fullmatch(_DUTCH, said):
-        return Wishes(language=Language.DUTCH)
-    return Wishes(language=Language.ENGLISH) if re.fullmatch(_ENGLISH, said) else None
+    spoken = {Language.GERMAN: _GERMAN, Language.DUTCH: _DUTCH, Language.ENGLISH: _ENGLISH}
+    asked = next((language for language, words in spoken.items() if re.fullmatch(words, said)), None)
+    return Wishes(language=asked) if asked is not None else None
 
 
 def _told_apart(text: str) -> tuple[str, Language | None]:

@@ -84,7 +84,8 @@ _SPEAKS_OF_LOOKS: Final = re.compile(
     re.IGNORECASE,
 )
 _BRIEF: Final = re.compile(
-    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp|kort|beknopt|alleen het antwoord"
+    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp"
+    r"|kort|beknopt|alleen het antwoord"
     r"|nur das ergebnis|(?:do not|don't|don’t|never|not|no need to|without)(?: \w+){0,2} expla(?:in|ining|nations?)"
     r"|no explanations?|(?:nicht|nie|ohne|keine)(?: \w+){0,2} erklär\w*|erklär\w*(?: \w+){0,3} (?:nicht|nie))\b",
     re.IGNORECASE,
@@ -95,7 +96,8 @@ _GERMAN: Final = re.compile(
     re.IGNORECASE,
 )
 _DUTCH: Final = re.compile(
-    r"\b(?:in dutch|in het nederlands|(?:speak|use|write|reply|respond)(?: only)? dutch|antwoord(?: altijd)? nederlands)\b",
+    r"\b(?:in dutch|in het nederlands|(?:speak|use|write|reply|respond)(?: only)? dutch"
+    r"|antwoord(?: altijd)? nederlands)\b",
     re.IGNORECASE,
 )
 _ENGLISH: Final = re.compile(
@@ -130,6 +132,7 @@ class _Understood:
     corrections: tuple[tuple[str, str], ...] = ()  # misspelt words as written and as read
     answered_before: bool = False  # an earlier message of the thread was answered by code
     refused_before: bool = False
+    is_about_looks: bool = False  # of a plot, and no formula was drawn: of a chart of the table, perhaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,8 @@ def _understood(heard: Sequence[UserMessage]) -> _Understood:
         plan = understood.plan
         context = plan.context if isinstance(plan, Plan) else _stated(understood.question, context)
         of_table = table_in(heard[: number + 1]) is not None and is_about_table(understood.question, plan, message)
+        if of_table:  # "make it red" is about its chart from now on
+            context = replace(context, plot=None)
         answered |= of_table or (isinstance(plan, Plan) and bool(plan.tasks))
         refused |= not of_table and isinstance(plan, Refusal) and not is_small_talk(understood.question, plan)
     last = _read(heard[-1].text, language, context)
@@ -223,8 +228,10 @@ def _read_as_written(text: str, language: Language, context: Context) -> _Unders
             plan = with_looks(plan, wording.changes)
         return _Understood(question=question, plan=plan)
     except Refusal as refusal:
-        no_plot = wording.changes and not wording.rest and not about_plot and _SPEAKS_OF_LOOKS.search(text)
-        return _Understood(question=question, plan=Refusal(Reason.NO_PLOT) if no_plot else refusal)
+        is_about_looks = bool(wording.changes) and not wording.rest and not about_plot
+        no_plot = is_about_looks and _SPEAKS_OF_LOOKS.search(text)
+        reason = Refusal(Reason.NO_PLOT) if no_plot else refusal
+        return _Understood(question=question, plan=reason, is_about_looks=is_about_looks)
 
 
 def _planned(text: str, question: Question, context: Context) -> Plan:
@@ -274,9 +281,14 @@ def _next_step(
     plan = understood.plan
     table = table_in(heard)
     if table is not None and (
-        is_about_table(understood.question, plan, heard[-1]) or is_table_follow_up(heard[-1].text)
+        is_about_table(understood.question, plan, heard[-1])
+        or is_table_follow_up(heard[-1].text)
+        or understood.is_about_looks
     ):
-        return _next_step_with_table(understood.question, [message.text for message in heard], table, outputs, manner)
+        with_table = _next_step_with_table(understood, [message.text for message in heard], table, outputs, manner)
+        if with_table is not None:
+            return with_table
+        outputs = outputs[1:]  # the first look found no such column
     if isinstance(plan, Plan) and not plan.tasks:
         return Words(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
     if isinstance(plan, Refusal):
@@ -301,31 +313,28 @@ def _next_step(
 
 
 def _next_step_with_table(
-    question: Question,
+    understood: _Understood,
     texts: Sequence[str],
     table: Table,
     outputs: Sequence[str],
     manner: _Manner,
-) -> Reply:
-    """First a look at the columns, then the program for what was asked, then the answer."""
+) -> Reply | None:
+    """First a look at the columns, then the program for what was asked, then the answer.
+
+    None where the columns have no answer, and the words have one without them.
+    """
+    question, plan = understood.question, understood.plan
     if not outputs:
         return RunCode(look(table))
     say = Say(language=manner.language)
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
         return Words(failed(say.language, _last_line(outputs[0])))
-    columns = columns_in(looked[0])
-    corrections: tuple[tuple[str, str], ...] = ()
-    try:
-        tasks = _tasks_in(looked[0], texts, question.language)
-    except Refusal as refusal:
-        text, corrections = corrected(texts[-1], question.language, names_of(columns))
-        try:
-            if not corrections:
-                raise
-            tasks = _tasks_in(looked[0], [*texts[:-1], text], question.language)
-        except Refusal:
-            return Words(_declined(question, refusal, manner))
+    asked = _tasks_in(looked[0], texts, question.language)
+    if isinstance(asked, Refusal):
+        has_answer = isinstance(plan, Plan) and plan.tasks
+        return None if has_answer else Words(_declined(question, asked, manner))
+    tasks, corrections = asked
     if len(outputs) == 1:
         return RunCode(data_program(table, tasks, say))
     results = results_in(outputs[-1])
@@ -335,12 +344,23 @@ def _next_step_with_table(
     return Words(_with_code(told, data_program(table, tasks, say), manner))
 
 
-def _tasks_in(looked: Result, texts: Sequence[str], language: Language) -> tuple[DataTask, ...]:
-    """What is asked of a file that has rows. Raises Refusal."""
+def _tasks_in(
+    looked: Result, texts: Sequence[str], language: Language
+) -> tuple[tuple[DataTask, ...], tuple[tuple[str, str], ...]] | Refusal:
+    """What is asked of a file that has rows, and the misspelt words that were put right for it."""
     columns = columns_in(looked)
     if looked.get(Key.ROWS) == 0:
-        raise Refusal(Reason.NO_ROWS, tuple(column.name for column in columns))
-    return data_tasks_in_thread(texts, columns, language)
+        return Refusal(Reason.NO_ROWS, tuple(column.name for column in columns))
+    try:
+        return data_tasks_in_thread(texts, columns, language), ()
+    except Refusal as refusal:
+        text, corrections = corrected(texts[-1], language, names_of(columns))
+        if not corrections:
+            return refusal
+        try:
+            return data_tasks_in_thread([*texts[:-1], text], columns, language), corrections
+        except Refusal:
+            return refusal
 
 
 def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on: bool) -> _Manner:

@@ -43,6 +43,8 @@ async def test_a_curve_that_is_asked_for_too_joins_the_plot_before_and_none_is_d
             (("plot x^2 and find its minimum", "add the line y = 3"), ["x²", "y = 3"]),
             (("plot |x|", "tangent at 2", "plot that too"), ["|x|", "tangent"]),
             (("plot cos(x)", "put sin(x) in too"), ["cos(x)", "sin(x)"]),
+            (("plot sin(x)", "the same for cos"), ["cos(x)"]),
+            (("teken x^2", "teken ook x^3", "zoom uit"), ["x²", "x³"]),
             (("plot sin(x) and cos(x)", "remove the second one", "zoom in on 0 to 2"), ["sin(x)"]),
         ):
             chat = Chat(sandbox)
@@ -182,6 +184,57 @@ async def test_a_curve_with_nothing_to_see_is_named(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         answered = await Chat(sandbox).ask("plot ln(x) and x^2 from -3 to -1")
     assert "Nothing of ln(x) is to be seen" in answered.text
+
+
+PASTED = "Month\tTea\tCoffee\nJan\t1.200,50 €\t10\nFeb\t800,25 €\t14\nApr\t900 €\t9"
+
+
+async def test_a_table_pasted_into_a_message_is_a_table(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for thread, words, figures in (
+            (("plot csv data\nmonth,sales,costs\n1,10,5\n2,14,8\n3,9,7",), "sales and costs over month", 1),
+            ((PASTED, "sum of Tea"), "**2900.75**", 0),
+            ((f"{PASTED}\nbar chart of Coffee by Month",), "3 groups", 1),
+            (("| name | points |\n|---|---|\n| Ann | 3 |\n| Bob | 5 |\ntotal points?",), "**8**", 0),
+            (("plot this data\n1 2\n2 4\n3 9",), "y against x, with 3 points", 1),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread]
+            assert words in said(answered[-1]), thread
+            assert len(answered[-1].figures) == figures, thread
+        for message in ("solve\n2x + y = 5\nx - y = 1", "mean of\n3 4 5"):
+            assert "pd.read_csv" not in "".join((await Chat(sandbox).ask(message)).codes), message
+
+
+DUTCH_SALES = "datum;winkel;omzet\n03-04-2024;Breda;1.200,50\n04-04-2024;Delft;10,25\n25-04-2024;Breda;5,00\n"
+
+
+async def test_a_table_is_read_in_the_notation_of_its_country(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": DUTCH_SALES}})
+        overview = await Chat(sandbox).ask("wat staat er in dit bestand?", file_names=("given.csv",))
+        total = await Chat(sandbox).ask("totale omzet per winkel", file_names=("given.csv",))
+        await sandbox.ask({"files": {"given.csv": 'day,paid\n03/04/2024,"$1,200"\n03/25/2024,$80\n'}})
+        american = await Chat(sandbox).ask("what is in it?", file_names=("given.csv",))
+    assert "datums van 2024-04-03 tot 2024-04-25" in overview.text
+    assert "Breda: som omzet **1205,5**" in total.text
+    assert "2024-03-04 to 2024-03-25" in american.text
+    assert "numbers from 80 to 1200" in american.text
+
+
+async def test_a_dutch_question_is_answered_and_declined_in_dutch(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for message, words in (
+            ("wat is de afgeleide van x^2?", "De afgeleide van x² is **2x**"),
+            ("hoeveel is 15% van 240", "36"),
+            ("los 2x + 3 = 7 op", "De oplossing"),
+            ("gemiddelde van 3, 4 en 8", "Het gemiddelde"),
+            ("is 97 een priemgetal?", "**Ja**"),
+            ("wat is 1,5 + 2,5", "= 4**"),
+            ("wat vind je van voetbal", "niet begrepen"),
+            ("bedankt!", "Graag gedaan"),
+        ):
+            assert words in (await Chat(sandbox).ask(message)).text, message
 
 
 async def test_a_table_is_described_ranked_and_shared_out(tmp_path: Path) -> None:

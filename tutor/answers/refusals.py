@@ -33,6 +33,8 @@ _ASKS_BACK: Final = frozenset(
         Reason.FOLLOW_UP,
         Reason.NO_RADIUS,
         Reason.NO_PLOT,
+        Reason.NO_PIE,
+        Reason.CHART_CHANGE,
         Reason.PLOT_CHANGE,
         Reason.WHICH_CURVE,
         Reason.ONLY_CURVE,

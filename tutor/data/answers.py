@@ -12,6 +12,7 @@ from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Explanation, Told
 from tutor.answers.whole_answer import corrected_words
 from tutor.data.requests import (
+    Chart,
     Column,
     ColumnKind,
     CountMissing,
@@ -24,6 +25,7 @@ from tutor.data.requests import (
     Overview,
     ShowChart,
     ShowRows,
+    Statistic,
     TellCorrelation,
     TellShare,
     TellStatistics,
@@ -78,11 +80,20 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
         "x": _plain(task.x.name) if task.x else say(Sentence.ROW),
         "by": _plain(task.by.name) if task.by else "",
     }
+    if result.get(Key.EMPTY) is True:
+        told.line(Sentence.NO_PIE_OF_NEGATIVES, **said)
+        return
     key = f"{task.chart} by" if task.by else str(task.chart)
     key = key if task.ys else "counts"
+    if task.chart is Chart.LINES and task.statistic not in {None, Statistic.TOTAL}:
+        key = "lines of figure"
+    if task.chart is Chart.PIE:
+        key = "pie" if task.ys else "pie counts"
     statistic = say(Sentence(task.statistic)) if task.statistic else ""
     told.line(Sentence(f"chart {key}"), count=_whole(result, Key.COUNT), statistic=statistic, **said)
-    if result.get(Key.ADDED_UP) is True and task.x is not None:
+    if (count := _whole(result, Key.WIDTH)) > _whole(result, Key.COUNT):
+        told.line(Sentence.ONLY_SOME_SHOWN, shown=_whole(result, Key.COUNT), count=count)
+    if result.get(Key.ADDED_UP) is True and task.x is not None and task.statistic in {None, Statistic.TOTAL}:
         told.line(Sentence.ADDED_UP, x=said["x"])
     for fit in parts_of(result, Key.FITS):
         x = say(Sentence.DAYS) if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]

@@ -7,16 +7,34 @@ from typing import Final
 
 from tutor.answers.say import Say
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.data.python_text import FIGURES, names, quoted, result, shown
+from tutor.data.python_text import FIGURES, in_calendar_order, names, quoted, result, shown
 from tutor.data.requests import Column, ColumnKind, ShowChart, Statistic
 from tutor.programs.result_keys import Key
 
-_OPEN: Final = "plt.figure()\n"
+_MAX_BARS: Final = 40
+_MAX_SLICES: Final = 10
 _LEGEND: Final = "if len(plt.gca().get_legend_handles_labels()[1]) > 1:\n    plt.legend()\n"
 
 
-def _finished(title: str, x: str, y: str, *, fields: Mapping[Key, str]) -> str:
-    return f"""plt.title({shown(title)})
+def _opened(task: ShowChart) -> str:
+    scale = task.looks.scale
+    return (
+        f'plt.figure(figsize={scale:g} * np.array(plt.rcParams["figure.figsize"]))\n'
+        if scale != 1
+        else "plt.figure()\n"
+    )
+
+
+def _finished(task: ShowChart, title: str, x: str, y: str, *, fields: Mapping[Key, str]) -> str:
+    looks = task.looks
+    colour = ""
+    if looks.colour:
+        colour = f"""for artist in [*plt.gca().lines, *plt.gca().patches, *plt.gca().collections]:
+    artist.set_color({quoted(looks.colour)})
+"""
+    legend = {None: "", True: "plt.legend()\n", False: "plt.legend().remove()\n"}[looks.legend]
+    grid = "" if looks.grid is None else f"plt.grid({looks.grid})\n"
+    return f"""{colour}{legend}{grid}plt.title({shown(looks.title or title)})
 plt.xlabel({shown(x)})
 plt.ylabel({shown(y)})
 plt.show()
@@ -40,10 +58,14 @@ def histogram(task: ShowChart, say: Say) -> str:
     bins = task.bins or '"auto" if len(values) < 100_000 else 60'
     return f"""
 # How the values are spread: how many fall into each of the bins.
-{_groups(task)}{_OPEN}for name, values in groups.items():
+{_groups(task)}{_opened(task)}for name, values in groups.items():
     plt.hist(values, bins={bins}, alpha=0.7, label=name)
 {_LEGEND}""" + _finished(
-        title, _listed(task), say(Sentence.COUNT), fields={Key.COUNT: "sum(len(values) for values in groups.values())"}
+        task,
+        title,
+        _listed(task),
+        say(Sentence.COUNT),
+        fields={Key.COUNT: "sum(len(values) for values in groups.values())"},
     )
 
 
@@ -52,8 +74,8 @@ def boxes(task: ShowChart, say: Say) -> str:
     title, by = say(Sentence.TITLE_BOXES, ys=_listed(task)), task.by.name if task.by else ""
     return f"""
 # How the values are spread: median, quartiles, and what lies far outside.
-{_groups(task)}{_OPEN}plt.boxplot(list(groups.values()), tick_labels=list(groups))
-""" + _finished(title, by, _listed(task), fields={Key.COUNT: "sum(len(values) for values in groups.values())"})
+{_groups(task)}{_opened(task)}plt.boxplot(list(groups.values()), tick_labels=list(groups))
+""" + _finished(task, title, by, _listed(task), fields={Key.COUNT: "sum(len(values) for values in groups.values())"})
 
 
 def scatter(task: ShowChart, say: Say) -> str:
@@ -65,10 +87,11 @@ def scatter(task: ShowChart, say: Say) -> str:
     return f"""
 # One dot for each row{", and the straight line that fits best" if task.trend else ""}.
 across, fits = {quoted(x.name)}, []
-{_OPEN}for name in {names(task.ys)}:
+{_opened(task)}for name in {names(task.ys)}:
     rows = table[[across, name]].dropna() if name != across else table[[name]].dropna()
     plt.scatter(rows[across], rows[name], s=18 if len(rows) > 300 else None, alpha=0.8, label=name){trend}
 {_LEGEND}""" + _finished(
+        task,
         say(Sentence.TITLE_AGAINST, ys=_listed(task), x=x.name),
         x.name,
         _listed(task),
@@ -96,25 +119,34 @@ def lines(task: ShowChart, say: Say) -> str:
         added_up = f"""
 added_up = bool(rows[{x}].duplicated().any())
 if added_up:  # several rows share a place: a line needs one value there
-    in_order = {task.x.kind is not ColumnKind.TEXT}
-    rows = rows.groupby({x}, as_index=False, sort=in_order)[{names(task.ys)}].sum(min_count=1)"""
-        if task.x.kind is ColumnKind.TEXT:
+    in_order = {task.x.kind is not ColumnKind.TEXT or bool(task.x.period)}
+    rows = rows.groupby({x}, as_index=False, sort=in_order)[{names(task.ys)}].{_added_up(task)}"""
+        if task.x.kind is ColumnKind.TEXT and not task.x.period:
             rows = "table"  # in the order of the file: the alphabet knows no months
     across = "rows.index" if task.x is None else f"rows[{quoted(task.x.name)}]"
     over = say(Sentence.ROW) if task.x is None else task.x.name
+    what = _listed(task)
+    if task.statistic not in {None, Statistic.TOTAL}:
+        what = say(Sentence.TITLE_FIGURE, figure=say(Sentence(str(task.statistic))), ys=what)
     trend = _TREND.format(numbers=_numbers(task.x), places=across, trend=say(Sentence.TREND)) if task.trend else ""
     rotated = "plt.gcf().autofmt_xdate()\n" if task.x is not None and task.x.kind is ColumnKind.DATE else ""
     return f"""
 # The values in order, joined to lines.
 rows, fits = {rows}, []{added_up}
-{_OPEN}for name in {names(task.ys)}:
+{_opened(task)}for name in {names(task.ys)}:
     plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
 {_LEGEND}{rotated}""" + _finished(
-        say(Sentence.TITLE_OVER, ys=_listed(task), x=over),
+        task,
+        say(Sentence.TITLE_OVER, ys=what, x=over),
         over,
-        _listed(task),
+        what,
         fields={Key.COUNT: "len(rows)", Key.FITS: "fits"} | ({Key.ADDED_UP: "added_up"} if added_up else {}),
     )
+
+
+def _added_up(task: ShowChart) -> str:
+    statistic = task.statistic or Statistic.TOTAL
+    return "sum(min_count=1)" if statistic is Statistic.TOTAL else f"{FIGURES[statistic]}()"
 
 
 def _numbers(x: Column | None) -> str:
@@ -134,20 +166,64 @@ def bars(task: ShowChart, say: Say) -> str:
         return f"""
 # One bar for each column.
 heights = table[{names(task.ys)}].{figure}()
-{_OPEN}plt.bar([str(name) for name in heights.index], heights.to_numpy(), label={shown(word)})
-""" + _finished(say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)), "", word, fields={Key.COUNT: "len(heights)"})
+{_opened(task)}plt.bar([str(name) for name in heights.index], heights.to_numpy(), label={shown(word)})
+""" + _finished(
+            task,
+            say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)),
+            "",
+            word,
+            fields={Key.COUNT: "len(heights)"},
+        )
     by = quoted(task.by.name)
     heights = (
-        f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}()"
+        f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}(){in_calendar_order(task.by)}"
         if task.ys
         else f'table[{by}].value_counts().to_frame("count")'
     )
+    pick = "nsmallest" if task.is_lowest else "nlargest"
+    shown_part = f".{pick}({task.top}, heights.columns[0])" if task.top else f".head({_MAX_BARS})"
     what = say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)) if task.ys else word
     return f"""
-# One bar for each group, at most 40 of them.
-heights = {heights}.head(40)
+# One bar for each group, at most {task.top or _MAX_BARS} of them.
+heights = {heights}
+count = len(heights)
+heights = heights{shown_part}
 print(heights.to_string())
-heights.plot.bar(rot=45 if len(heights) > 6 else 0, width=0.7, legend=len(heights.columns) > 1)
+axes = {_opened(task).strip()}.gca()
+heights.plot.bar(rot=45 if len(heights) > 6 else 0, width=0.7, legend=len(heights.columns) > 1, ax=axes)
 """ + _finished(
-        say(Sentence.TITLE_BY, what=what, by=task.by.name), task.by.name, what, fields={Key.COUNT: "len(heights)"}
+        task,
+        say(Sentence.TITLE_BY, what=what, by=task.by.name),
+        task.by.name,
+        what,
+        fields={Key.COUNT: "len(heights)", Key.WIDTH: "count"},
     )
+
+
+def pie(task: ShowChart, say: Say) -> str:
+    """The part of the whole that each group has; the smallest groups are one slice."""
+    group = task.by.name if task.by else ""
+    by, ys = quoted(group), task.ys
+    parts = f"table.groupby({by})[{quoted(ys[0].name)}].sum()" if ys else f"table[{by}].value_counts()"
+    what = say(Sentence.TITLE_FIGURE, figure=say(Sentence.TOTAL), ys=_listed(task)) if ys else say(Sentence.COUNT)
+    pick = "ascending=True" if task.is_lowest else "ascending=False"
+    kept = task.top or _MAX_SLICES - 1
+    full = task.top or _MAX_SLICES
+    return f"""
+# What part of the whole each group has.
+parts = {parts}.sort_values({pick})
+if len(parts) > {full}:  # the rest is one slice, so that the parts add up to the whole
+    rest = pd.Series({{{quoted(say(Sentence.OTHERS))}: parts.iloc[{kept}:].sum()}})
+    parts = pd.concat([parts.head({kept}), rest])
+drawn = bool((parts >= 0).all() and parts.sum() > 0)
+print(parts.to_string())
+{_opened(task)}if drawn:
+    labels = [group_name(group) for group in parts.index]
+    plt.pie(parts, labels=labels, autopct="%.1f%%", startangle=90, counterclock=False)
+""" + _finished(
+        task,
+        say(Sentence.TITLE_BY, what=what, by=group),
+        "",
+        "",
+        fields={Key.COUNT: "len(parts)", Key.EMPTY: "not drawn"},
+    ).replace("plt.show()", "plt.show() if drawn else plt.close()")

@@ -37,14 +37,16 @@ _STATISTICS: Final = {
     Cue.MAXIMUM: Statistic.MAXIMUM,
     Cue.COUNT: Statistic.COUNT,
 }
-_CHARTS: Final = {
+CHARTS: Final = {
     Cue.HISTOGRAM: Chart.HISTOGRAM,
     Cue.SCATTER: Chart.SCATTER,
     Cue.BARS: Chart.BARS,
     Cue.LINES: Chart.LINES,
     Cue.BOXES: Chart.BOXES,
+    Cue.PIE: Chart.PIE,
     Cue.TREND: Chart.SCATTER,
 }
+_MAX_USUAL_CURVES: Final = 4
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
 _OF_ANY_FILE: Final = frozenset(
@@ -52,7 +54,9 @@ _OF_ANY_FILE: Final = frozenset(
      Cue.EXPLAIN, Cue.DESCRIBE, Cue.AGAIN, Cue.THANKS, Cue.FOR, Cue.AND, Cue.FROM, Cue.HELP}
 )  # fmt: skip
 _CALENDAR: Final = re.compile(
-    r"\b(?:month|year|quarter|week|day|date|time|monat|jahr|quartal|woche|tag|datum|zeit|maand|jaar|kwartaal|dag|tijd)", re.IGNORECASE
+    r"\b(?:month|year|quarter|week|day|date|time|monat|jahr|quartal|woche|tag|datum|zeit|maand|jaar|kwartaal|dag"
+    r"|tijd)",
+    re.IGNORECASE,
 )
 _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
     {
@@ -123,12 +127,22 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
     statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
     if Cue.EXTREMA in cues:
         statistics = (*statistics, Statistic.MINIMUM, Statistic.MAXIMUM)
-    whole = _date_of(question, statistics) if question.says("when", "wann", "wanneer") else of_whole_file(question, statistics)
+    whole = (
+        _date_of(question, statistics)
+        if question.says("when", "wann", "wanneer")
+        else of_whole_file(question, statistics)
+    )
     if whole is not None:
         return [whole]
     if Cue.CORRELATION in cues:
         return [_correlation(question)]
-    if cues & CHART_CUES or Cue.PLOT in cues or Cue.GRAPH in cues or question.xs:
+    if (
+        cues & CHART_CUES
+        or Cue.PLOT in cues
+        or Cue.GRAPH in cues
+        or question.xs
+        or (question.named and _time(question))
+    ):
         return [_chart(question, statistics)]
     if statistics or (question.named and (question.groups or question.cells)):
         return [_statistics(question, statistics or (Statistic.TOTAL,))]
@@ -184,11 +198,15 @@ def _numeric(column: Column) -> Column:
     return column
 
 
-def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowChart:
-    asked = [_CHARTS[cue] for cue in _CHARTS if cue in question.cues]
+def _chart(  # noqa: C901 - one case a kind of chart
+    question: DataQuestion, statistics: tuple[Statistic, ...]
+) -> ShowChart:
+    asked = [CHARTS[cue] for cue in CHARTS if cue in question.cues]
     trend = Cue.TREND in question.cues
     x = question.xs[0] if question.xs else _time(question)
     ys, group = list(question.named), _group(question)
+    if not (ys or group or question.xs or question.cells or statistics or question.amounts):
+        return _usual_chart(question, asked[0] if asked else None)
     chart = asked[0] if asked else _fitting(ys, x, group)
     if trend and Cue.SCATTER not in question.cues and x is not None and x.kind is ColumnKind.DATE:
         chart = Chart.LINES
@@ -201,6 +219,8 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
             return _lines(question, ys, x, group, trend=trend)
         case Chart.BARS:
             return _bars(ys, x or group, statistics)
+        case Chart.PIE:
+            return _pie(ys, x or group, statistics)
         case Chart.HISTOGRAM | Chart.BOXES:
             if x is not None:
                 raise Refusal(Reason.LEFT_OVER, (x.name,))
@@ -208,9 +228,47 @@ def _chart(question: DataQuestion, statistics: tuple[Statistic, ...]) -> ShowCha
             return ShowChart(chart=chart, ys=tuple(map(_numeric, ys)), by=group, bins=bins)
 
 
+def _usual_chart(question: DataQuestion, chart: Chart | None) -> ShowChart:
+    """`plot the data`, where no column is named: its numbers over dates, by names, or against each other."""
+    numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
+    groups = [column for column in question.columns if column.kind is ColumnKind.TEXT and len(column.values) > 1]
+    times = [column for column in question.columns if column.kind is ColumnKind.DATE]
+    times += [column for column in numbers if _CALENDAR.search(column.name)]
+    if chart is None:
+        chart = Chart.LINES if times else Chart.BARS if groups else Chart.SCATTER if len(numbers) > 1 else Chart.LINES
+    across = times[0] if times else numbers[0] if len(numbers) > 1 and not groups else None
+    ys = tuple(column for column in numbers if column != across)[: 1 if chart is Chart.PIE else _MAX_USUAL_CURVES]
+    match chart:
+        case Chart.BARS | Chart.PIE if groups or across:
+            statistic = Statistic.TOTAL if ys else Statistic.COUNT
+            return ShowChart(chart=chart, ys=ys, by=groups[0] if groups else across, statistic=statistic)
+        case Chart.SCATTER if len(numbers) > 1:
+            return ShowChart(chart=chart, ys=tuple(numbers[1 : 1 + _MAX_USUAL_CURVES]), x=numbers[0])
+        case Chart.LINES if ys:
+            return ShowChart(chart=chart, ys=ys, x=across or next(iter(groups), None))
+        case Chart.HISTOGRAM | Chart.BOXES if ys:
+            return ShowChart(chart=chart, ys=ys)
+        case _:
+            raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+
+
+def _pie(ys: Sequence[Column], group: Column | None, statistics: tuple[Statistic, ...]) -> ShowChart:
+    """The parts of one column's sum, or of the rows."""
+    if set(statistics) - {Statistic.TOTAL, Statistic.COUNT}:
+        raise Refusal(Reason.NO_PIE)
+    drawn = _bars(ys, group, statistics)
+    if drawn.by is None or len(drawn.ys) > 1:
+        raise Refusal(Reason.LEFT_OVER, tuple(column.name for column in ys))
+    return ShowChart(chart=Chart.PIE, ys=drawn.ys, by=drawn.by, statistic=drawn.statistic)
+
+
 def _time(question: DataQuestion) -> Column | None:
     """`over time`, and a trend of a single column, mean the column of dates without its name."""
-    spoken = any(word.text in {"over time", "über die zeit", "time series", "zeitreihe", "over de tijd", "door de tijd", "tijdreeks"} for word in question.words)
+    spoken = any(
+        word.text
+        in {"over time", "über die zeit", "time series", "zeitreihe", "over de tijd", "door de tijd", "tijdreeks"}
+        for word in question.words
+    )
     trend_of_one = Cue.TREND in question.cues and Cue.SCATTER not in question.cues and len(question.named) == 1
     dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
     return dates[0] if (spoken or trend_of_one) and dates else None

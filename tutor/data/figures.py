@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from tutor.data.python_text import FIGURES, names, quoted, result
+from tutor.data.python_text import FIGURES, in_calendar_order, names, quoted, result
 from tutor.data.requests import (
     CountMissing,
     CountRows,
@@ -44,7 +44,7 @@ told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} 
 {result({Key.FIGURES: "told"})}"""
     by = quoted(task.by.name)
     worked = (
-        f"{rows}.groupby({by})[{names(task.columns)}].agg({figures})"
+        f"{rows}.groupby({by})[{names(task.columns)}].agg({figures}){in_calendar_order(task.by)}"
         if task.columns
         else f'{rows}.groupby({by}).size().to_frame("count")'
     )

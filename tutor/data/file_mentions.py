@@ -11,6 +11,7 @@ from typing import Final
 
 from tutor.dialogue import UserMessage
 from tutor.formulas.expression import Operation, Symbol, walk
+from tutor.formulas.formula_tokens import is_glued_formula
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue
 from tutor.planning.planning import Plan
 from tutor.planning.refusal import Refusal
@@ -136,8 +137,8 @@ def _as_csv(rows: Sequence[Sequence[str]]) -> str:
 
 def is_about_table(question: Question, plan: object, message: UserMessage) -> bool:
     """Whether the message asks of the table rather than of a formula that it spells out."""
-    if message.pasted:
-        return True
+    if message.pasted or any(map(is_glued_formula, re.findall(r"[^\W\d_]{3,}", message.text.lower()))):
+        return True  # "plot cost" need not mean cos(t)
     if not isinstance(plan, Refusal):
         parts = [part for clause in question.clauses for each in clause.subjects for part in each.parts]
         if isinstance(plan, Plan) and not plan.tasks:  # "sum of a and b": two columns

@@ -53,7 +53,7 @@ def load(path):
 
 
 def read(text, separator):
-    """A table in the notation of its country: a semicolon goes with decimal commas and with the day before the month."""
+    """A table in its country's notation: a semicolon goes with decimal commas and the day before the month."""
     comma = separator == ";"
     table = pd.read_csv(io.StringIO(text), sep=separator, decimal="," if comma else ".", skipinitialspace=True)
     return with_dates(with_numbers(table, decimal_comma=comma), day_first=comma)
@@ -134,6 +134,7 @@ _CHARTS: Final[Mapping[Chart, Callable[[ShowChart, Say], str]]] = {
     Chart.SCATTER: charts.scatter,
     Chart.LINES: charts.lines,
     Chart.BARS: charts.bars,
+    Chart.PIE: charts.pie,
 }
 _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
     TellStatistics: figures.statistics,
@@ -172,6 +173,8 @@ def _made_columns(task: DataTask) -> str:
     by: Column | None = (
         task.by if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | TellShare) else None
     )
+    if by is None and isinstance(task, ShowChart):
+        by = task.x
     if by is None or not by.period:
         return ""
     made = f'table[{quoted(by.dates)}].dt.to_period("{by.period}").astype(str).where(table[{quoted(by.dates)}].notna())'

@@ -33,6 +33,28 @@ def shown(text: str) -> str:
     return quoted(text.replace("$", r"\$"))
 
 
+_CALENDAR: Final = (
+    "jan feb mar apr may jun jul aug sep oct nov dec",
+    "jan feb mär apr mai jun jul aug sep okt nov dez",
+    "jan feb maa apr mei jun jul aug sep okt nov dec",
+    "mon tue wed thu fri sat sun",
+    "mo di mi do fr sa so",
+    "ma di wo do vr za zo",
+)
+
+
+def in_calendar_order(by: Column) -> str:
+    """Groups that are months or weekdays, brought into their order; empty where they are none."""
+    values = [value.strip().lower() for value in by.values]
+    for line in _CALENDAR:
+        order = line.split()
+        places = [next((at for at, start in enumerate(order) if value.startswith(start)), None) for value in values]
+        if values and None not in places and len(set(places)) == len(places):
+            in_order = sorted(by.values, key=lambda value: places[by.values.index(value)] or 0)
+            return f".reindex({json.dumps(in_order, ensure_ascii=False)})"
+    return ""
+
+
 def names(columns: Sequence[Column]) -> str:
     """A list of columns' names."""
     return "[" + ", ".join(quoted(column.name) for column in columns) + "]"

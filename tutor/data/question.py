@@ -31,7 +31,6 @@ _PERIODS: Final = {
     "maand": "M",
     "jaar": "Y",
     "kwartaal": "Q",
-    "week": "W",
     "wekelijks": "W",
     "dag": "D",
 }

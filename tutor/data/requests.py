@@ -36,6 +36,7 @@ class Chart(StrEnum):
     BARS = "bars"
     LINES = "lines"
     BOXES = "boxes"
+    PIE = "pie"
 
 
 class Statistic(StrEnum):
@@ -52,6 +53,17 @@ class Statistic(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChartLooks:
+    """What a chart looks like, beside its columns."""
+
+    title: str = ""  # empty for the one that names the columns
+    colour: str = ""  # matplotlib's name; empty for the usual one
+    grid: bool | None = None  # None: as the style has it
+    legend: bool | None = None
+    scale: float = 1.0  # of the picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowChart:
     """One diagram of columns: `ys` over `x`, or by the groups of `by`."""
 
@@ -60,8 +72,11 @@ class ShowChart:
     x: Column | None = None
     by: Column | None = None
     bins: int | None = None  # of a histogram
-    statistic: Statistic | None = None  # of each group, in a bar chart
+    statistic: Statistic | None = None  # of each group, in a bar chart; of rows that share a place, in a line chart
     trend: bool = False
+    top: int | None = None  # how many groups are shown, the highest first
+    is_lowest: bool = False  # the lowest first instead
+    looks: ChartLooks = ChartLooks()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

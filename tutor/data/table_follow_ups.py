@@ -12,7 +12,6 @@ from tutor.data.question import DataQuestion
 from tutor.data.requests import (
     Cell,
     Chart,
-    ChartLooks,
     Column,
     ColumnKind,
     DataTask,
@@ -28,7 +27,7 @@ from tutor.data.words import parts_of
 from tutor.language.cues import CHART_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
-from tutor.reading.plot_wording import Colour, Grid, Legend, PlotChange, Size, Title, plot_wording
+from tutor.reading.plot_wording import Colour, Grid, Keep, Legend, PlotChange, Remove, Size, Title, plot_wording
 
 _MAX_COUNT: Final = 30
 _BY_WORDS: Final = {Language.ENGLISH: "by", Language.GERMAN: "nach", Language.DUTCH: "per"}
@@ -40,7 +39,8 @@ _BY: Final = re.compile(
     re.IGNORECASE,
 )
 _TOP: Final = re.compile(
-    r"\A\s*(?:and|now|but|show|give me|und|jetzt|zeig|en|nu|geef|toon)?,?\s*(?:only|just|nur|alleen)?\s*(?:the|die|de)?\s*"
+    r"\A\s*(?:and|now|but|show|give me|und|jetzt|zeig|en|nu|geef|toon)?,?\s*(?:only|just|nur|alleen)?\s*(?:the|die"
+    r"|de)?\s*"
     r"(?P<end>top|first|best|highest|bottom|worst|lowest|besten|höchsten|schlechtesten|niedrigsten|beste|hoogste|slechtste"
     r"|laagste)\s+(?P<count>\d{1,3})(?: of (?:them|these|those)| please| bitte| graag)?[\s?!.]*\Z",
     re.IGNORECASE,
@@ -55,7 +55,8 @@ _LOWEST: Final = frozenset({"bottom", "worst", "lowest", "schlechtesten", "niedr
 _SAYS_CHART: Final = CHART_CUES | {Cue.PLOT, Cue.GRAPH}
 _BESIDE_CHART: Final = _SAYS_CHART | frozenset(
     {Cue.IT, Cue.PRONOUN, Cue.FILLER, Cue.FIND, Cue.AND, Cue.ALSO, Cue.AGAIN, Cue.FOR, Cue.OF, Cue.FROM, Cue.ON, Cue.TO,
-     Cue.THEN, Cue.BE, Cue.FILE, Cue.TABLE, Cue.THANKS, Cue.BOTH, Cue.WITHOUT, Cue.HELLO, Cue.AT, Cue.RESPECT, Cue.DESCRIBE}
+     Cue.THEN, Cue.BE, Cue.FILE, Cue.TABLE, Cue.THANKS, Cue.BOTH, Cue.WITHOUT, Cue.HELLO, Cue.AT, Cue.RESPECT,
+     Cue.DESCRIBE}
 )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def data_tasks_in_thread(texts: Sequence[str], columns: Sequence[Column], langua
     """The tasks of the last of these messages, which may go on with the one before. Raises Refusal."""
     *before, last = texts
     changes = plot_wording(last)
-    looks = changes.changes if not changes.rest else ()
+    looks = [each for each in changes.changes if not changes.rest and not isinstance(each, Keep | Remove)]
     question = DataQuestion(parts_of(last, columns, language), columns)
     goes_on = is_table_follow_up(last) or looks or _is_about_chart(question) or _is_short(last, question)
     for end in range(len(before), 0, -1) if goes_on else ():
@@ -80,6 +81,8 @@ def data_tasks_in_thread(texts: Sequence[str], columns: Sequence[Column], langua
         if placed is not None:
             return (placed,)
         break
+    if looks:
+        raise Refusal(Reason.NO_PLOT)
     return data_tasks(last, columns, language)
 
 
@@ -116,7 +119,7 @@ def _placed(
     return _of_column(task, question.named[0])
 
 
-def _by_group(task: DataTask, by: Column) -> DataTask | None:
+def _by_group(task: DataTask, by: Column) -> DataTask | None:  # noqa: PLR0911 - one case a kind of task
     match task:
         case TellStatistics(only=None) if by not in task.columns:
             return replace(task, by=by)
@@ -148,7 +151,7 @@ def _top(task: DataTask, count: int, *, is_lowest: bool) -> DataTask | None:
 
 
 def _only(task: DataTask, cell: Cell) -> DataTask | None:
-    """`and for Tea?`"""
+    """The same of the rows with this value: `and for Tea?`."""
     match task:
         case TellStatistics() if task.by != cell.column and cell.column not in task.columns:
             return replace(task, only=cell)
@@ -161,7 +164,7 @@ def _only(task: DataTask, cell: Cell) -> DataTask | None:
 
 
 def _of_column(task: DataTask, column: Column) -> DataTask | None:
-    """`and costs?`"""
+    """The same of another column: `and costs?`."""
     is_number = column.kind is ColumnKind.NUMBER
     match task:
         case TellStatistics(columns=(_,)) if is_number and column != task.by:
@@ -224,7 +227,8 @@ def _redrawn(task: ShowChart, chart: Chart) -> ShowChart | None:
     if chart in {Chart.BARS, Chart.PIE, Chart.LINES} and by is not None and task.chart is not Chart.SCATTER:
         if by.kind is ColumnKind.DATE:
             by = by if chart is Chart.LINES else Column(name="month", kind=ColumnKind.TEXT, dates=by.name, period="M")
-        return _of_groups(chart, task.ys, by, task.statistic or Statistic.TOTAL)
+        drawn = _of_groups(chart, task.ys, by, task.statistic or Statistic.TOTAL)
+        return replace(drawn, top=task.top, is_lowest=task.is_lowest, looks=replace(task.looks, colour=""))
     return None
 
 

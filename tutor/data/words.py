@@ -9,11 +9,14 @@ from typing import Final
 
 from tutor.data.requests import Cell, Column
 from tutor.formulas.formula_tokens import TokenKind, tokens
-from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue, Word
+from tutor.language.cues import CHART_CUES, STATISTICS_CUES, TRAIT_CUES, Cue, Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, vocabulary
 
 _MIN_WORD_CHARS: Final = 3
+_OF_MATHEMATICS: Final = TRAIT_CUES | frozenset(
+    {Cue.INTERVAL, Cue.UNABLE, Cue.FUNCTION, Cue.EQUATION, Cue.SYSTEM, Cue.ROOTS, Cue.LIMIT, Cue.INTEGRAL, Cue.SOLVE}
+)
 _IGNORED: Final = frozenset({TokenKind.SEMICOLON, TokenKind.STOP, TokenKind.PRIME})
 
 
@@ -78,9 +81,17 @@ def _spellings(columns: Sequence[Column]) -> dict[str, Column]:
         for other in {form for name in others for form in _numbers_of(name)}:
             loose.setdefault(other, set()).add(spelling)
     unique = {
-        other: exact[next(iter(names))] for other, names in loose.items() if len(names) == 1 and not is_word(other)
+        other: exact[next(iter(names))]
+        for other, names in loose.items()
+        if len(names) == 1 and (not is_word(other) or _is_mathematics(other))
     }
     return {**unique, **exact}
+
+
+def _is_mathematics(word: str) -> bool:
+    """`regions`, `roots`: words that mean nothing in a question about a table, unless a column is called so."""
+    cues = {vocabulary(language).cues.get(word) for language in Language} - {None}
+    return bool(cues) and cues <= _OF_MATHEMATICS
 
 
 def _numbers_of(name: str) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class Cue(Enum):
     BARS = auto()
     LINES = auto()
     BOXES = auto()
+    PIE = auto()
     TREND = auto()
     AGAINST = auto()
     BY = auto()
@@ -158,7 +159,7 @@ STATISTICS_CUES: Final = frozenset(
         Cue.DESCRIBE,
     }
 )
-CHART_CUES: Final = frozenset({Cue.HISTOGRAM, Cue.SCATTER, Cue.BARS, Cue.LINES, Cue.BOXES, Cue.TREND})
+CHART_CUES: Final = frozenset({Cue.HISTOGRAM, Cue.SCATTER, Cue.BARS, Cue.LINES, Cue.BOXES, Cue.PIE, Cue.TREND})
 TRAIT_CUES: Final = frozenset(
     {Cue.DOMAIN, Cue.VALUES_TAKEN, Cue.PARITY, Cue.INVERSE, Cue.ASYMPTOTES, Cue.PERIODIC}
 )  # fmt: skip

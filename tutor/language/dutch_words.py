@@ -81,6 +81,7 @@ CUES: Final = {
     Cue.BARS: "staafdiagram | balkdiagram | staafgrafiek | kolomdiagram | staven | staafjes | balkgrafiek",
     Cue.LINES: "lijndiagram | lijngrafiek | tijdreeks | lijn | lijnen | als lijn",
     Cue.BOXES: "boxplot | boxplots | box plot",
+    Cue.PIE: "taartdiagram | cirkeldiagram | taartgrafiek | taartpunt",
     Cue.TREND: "trend | trendlijn | regressie | regressielijn | lineaire regressie | best passende lijn",
     Cue.AGAINST: "tegen | tegenover | versus | vs | uitgezet tegen | afgezet tegen",
     Cue.BY: "per | gegroepeerd per | voor elke | voor elk | voor iedere | uitgesplitst naar | gesplitst naar",

@@ -107,6 +107,7 @@ CUES: Final = {
     Cue.BARS: "bar | bars | bar chart | barchart | bar plot | bar graph | column chart | bar diagram",
     Cue.LINES: "line chart | line plot | line graph | line diagram | time series | lines | as a line",
     Cue.BOXES: "box plot | boxplot | box plots | boxplots | box-and-whisker plot",
+    Cue.PIE: "pie | pie chart | piechart | pie graph | pie diagram | pie plot | donut chart | doughnut chart",
     Cue.TREND: "trend | trend line | trendline | regression | regression line | linear regression | linear fit"
     " | best fit | best fit line | line of best fit | fitted line | linear trend | trend-line",
     Cue.AGAINST: "against | versus | vs",

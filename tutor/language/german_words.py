@@ -88,6 +88,7 @@ CUES: Final = {
     Cue.BARS: "balkendiagramm | säulendiagramm | balken | balkengrafik",
     Cue.LINES: "liniendiagramm | zeitreihe | linie | linien | zeitverlauf",
     Cue.BOXES: "boxplot | box-plot | kastengrafik",
+    Cue.PIE: "kreisdiagramm | tortendiagramm | kuchendiagramm | torte",
     Cue.TREND: "trend | trendlinie | regression | regressionsgerade | ausgleichsgerade | lineare regression"
     " | trendgerade",
     Cue.AGAINST: "versus | vs",

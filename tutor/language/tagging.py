@@ -18,7 +18,7 @@ _OPERANDS: Final = frozenset({TokenKind.NUMBER, TokenKind.LETTER, TokenKind.CONS
 _SIGNS: Final = frozenset({TokenKind.OPERATOR, TokenKind.FUNCTION, TokenKind.RELATION})
 _COPULAS: Final = frozenset({"is", "are", "be", "ist", "sind", "sei", "gleich", "has the value", "den wert hat"})
 _NEGATIVES: Final = frozenset({"negative", "minus"})
-_SHARE_OF: Final = frozenset({"of", "von"})
+_SHARE_OF: Final = frozenset({"of", "von", "van"})
 _AFTER_VARIABLE: Final = frozenset(
     {
         Cue.FOR,

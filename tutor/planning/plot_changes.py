@@ -33,7 +33,8 @@ _MAX_SCALE: Final = 2.5
 _MIN_SCALE: Final = 0.4
 _ARTICLES: Final = re.compile(
     r"\A(?:the|my|its|of|plot of|graph of|line of|curve|graph|line|function|plot|lines|curves|die|den|das|der|kurve"
-    r"|linie|funktion|graphen|graph|de|het|kromme|lijn|functie|grafiek van|grafiek)\b\s*|\s*\b(?:curve|line|graph|function|one|kurve|linie|again|kromme|lijn|grafiek)\Z",
+    r"|linie|funktion|graphen|graph|de|het|kromme|lijn|functie|grafiek van|grafiek)\b\s*|\s*\b(?:curve|line|graph"
+    r"|function|one|kurve|linie|again|kromme|lijn|grafiek)\Z",
     re.IGNORECASE,
 )
 _ALL: Final = frozenset(
@@ -43,7 +44,8 @@ _ALL: Final = frozenset(
 )  # fmt: skip
 _PLACES: Final = {
     "first": 0, "1st": 0, "erste": 0, "ersten": 0, "second": 1, "2nd": 1, "zweite": 1, "zweiten": 1, "third": 2,
-    "3rd": 2, "dritte": 2, "dritten": 2, "last": -1, "latest": -1, "letzte": -1, "letzten": -1, "eerste": 0, "tweede": 1, "derde": 2, "laatste": -1,
+    "3rd": 2, "dritte": 2, "dritten": 2, "last": -1, "latest": -1, "letzte": -1, "letzten": -1,
+    "eerste": 0, "tweede": 1, "derde": 2, "laatste": -1,
 }  # fmt: skip
 _DERIVED: Final = frozenset({"derivative", "slope", "ableitung", "afgeleide"})
 

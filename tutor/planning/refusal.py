@@ -33,6 +33,8 @@ class Reason(StrEnum):
     BOTH = "both"  # "plot both", and only one is known
     WHICH_NUMBERS = "which_numbers"  # details: the columns of numbers there are
     STRANGE_IN_TABLE = "strange_in_table"  # details: words; choices: the columns
+    NO_PIE = "no_pie"  # a pie of means
+    CHART_CHANGE = "chart_change"  # a wish about a chart of columns that it does not know
     NO_FILE = "no_file"
     NO_ROWS = "no_rows"  # details: the columns there are
     NO_COLUMN = "no_column"  # details: the columns there are

@@ -16,19 +16,24 @@ from tutor.reading.number_tasks import NumberTask, OfNumbers
 from tutor.reading.question_reader import MAX_CHARACTERS
 
 _FIGURES: Final = {
-    "(?:arithmetic )?mean(?: value)?|average|durchschnitt|mittelwert|arithmetische[sn]? mittel|(?:rekenkundig )?gemiddelde": OfNumbers.MEAN,
+    "(?:arithmetic )?mean(?: value)?|average|durchschnitt|mittelwert|arithmetische[sn]? mittel"
+    "|(?:rekenkundig )?gemiddelde": OfNumbers.MEAN,
     "median|zentralwert|mediaan": OfNumbers.MEDIAN,
-    "(?:population |sample )?standard deviation|std(?:ev)?|standardabweichung|standaardafwijking|standaarddeviatie": OfNumbers.DEVIATION,
+    "(?:population |sample )?standard deviation|std(?:ev)?|standardabweichung|standaardafwijking"
+    "|standaarddeviatie": OfNumbers.DEVIATION,
     "variance|varianz|variantie": OfNumbers.VARIANCE,
     "sum|total|summe|som|totaal": OfNumbers.TOTAL,
     "product|produkt": OfNumbers.PRODUCT,
     "minimum|min|smallest(?: number| value)?|kleinste(?: zahl| getal)?": OfNumbers.MINIMUM,
-    "maximum|max|largest(?: number| value)?|biggest(?: number)?|größte(?: zahl)?|grootste(?: getal)?": OfNumbers.MAXIMUM,
+    "maximum|max|largest(?: number| value)?|biggest(?: number)?|größte(?: zahl)?"
+    "|grootste(?: getal)?": OfNumbers.MAXIMUM,
     "range|spannweite|spreidingsbreedte": OfNumbers.SPREAD,
     "mode|modus|modalwert": OfNumbers.MODE,
-    "greatest common (?:divisor|factor)|highest common factor|gcd|gcf|hcf|ggt|größte[rn]? gemeinsame[rn]? teiler|ggd|grootste gemene deler":
+    "greatest common (?:divisor|factor)|highest common factor|gcd|gcf|hcf|ggt|größte[rn]? gemeinsame[rn]? teiler|ggd"
+    "|grootste gemene deler":
         OfNumbers.DIVISOR,
-    "(?:least|lowest|smallest) common multiple|lcm|kgv|kleinste[sn]? gemeinsame[sn]? vielfache[sn]?|kleinste gemene veelvoud":
+    "(?:least|lowest|smallest) common multiple|lcm|kgv|kleinste[sn]? gemeinsame[sn]? vielfache[sn]?"
+    "|kleinste gemene veelvoud":
         OfNumbers.MULTIPLE,
 }  # fmt: skip
 _FIGURE: Final = "|".join(_FIGURES)
@@ -47,7 +52,8 @@ OPENING: Final = re.compile(
     r"|what are|what was|calculate|compute|find|find out|give me|determine|work out|show me|get|list|name|evaluate"
     r"|print|and|all|the|so|then|me|a|an|hallo|bitte|kannst du|was ist|was sind|wie groß ist|wie lautet|wie lauten"
     r"|wie hoch ist|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige|sag mir|und|alle|mir|der|die"
-    r"|das|den|hallo|hoi|wat is|wat zijn|hoeveel is|hoeveel zijn|bereken|bepaal|vind|geef|geef me|noem|en|de|het|kun je|kan je|alsjeblieft)\b[\s,!]*)+"
+    r"|das|den|hallo|hoi|wat is|wat zijn|hoeveel is|hoeveel zijn|bereken|bepaal|vind|geef|geef me|noem|en|de|het"
+    r"|kun je|kan je|alsjeblieft)\b[\s,!]*)+"
 )
 CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to|alsjeblieft|aub)[\s?.!]*)?\Z")
 
@@ -62,29 +68,35 @@ _MINIMUM: Final = {OfNumbers.PRIMES: Number("2")}
 _FIRST_SECOND: Final = ("a", "b")
 _SECOND_FIRST: Final = ("b", "a")
 _WHAT_PERCENT: Final = (
-    r"(?:what|which|how many|wie ?viele?|welcher|hoeveel|welk)\s?(?:%|percent(?:age)?|per cent|prozent(?:satz)?|procent)"
+    r"(?:what|which|how many|wie ?viele?|welcher|hoeveel|welk)\s?(?:%|percent(?:age)?|per cent|prozent(?:satz)?"
+    r"|procent)"
     r"(?: (?:is|are|sind|ist))?"
 )
 _SHAPES: Final = tuple(
     (re.compile(pattern), asked, roles)
     for pattern, asked, roles in (
-        (rf"(?:is|ist) (?:the number |die zahl |het getal )?{_N} (?:a |an |eine |een )?(?:prime|prim|prime number|primzahl|priemgetal|priem)",
+        (rf"(?:is|ist) (?:the number |die zahl |het getal )?{_N} (?:a |an |eine |een )?(?:prime|prim|prime number"
+            rf"|primzahl|priemgetal|priem)",
          OfNumbers.IS_PRIME, ("a",)),
         (rf"(?:check|test|prüfe|teste),? (?:if|whether|ob) {_N} (?:is )?(?:a |eine )?(?:prime|prime number|primzahl)"
          r"(?: ist)?", OfNumbers.IS_PRIME, ("a",)),
         (r"(?:prime )?(?:factori[sz]ation|factors|factor|factori[sz]e|decomposition)(?: of)?(?: the number)? ?" + _N
          + r"(?: into primes?(?: factors)?)?", OfNumbers.FACTORS, ("a",)),
-        (r"(?:primfaktorzerlegung|primfaktoren|faktorisiere|faktorisierung|zerlege|ontbind|priemfactoren|priemfactorisatie)(?: von| der| van)?(?: zahl)? ?" + _N
+        (r"(?:primfaktorzerlegung|primfaktoren|faktorisiere|faktorisierung|zerlege|ontbind|priemfactoren"
+            r"|priemfactorisatie)(?: von| der| van)?(?: zahl)? ?" + _N
          + r"(?: in primfaktoren| in (?:priem)?factoren)?", OfNumbers.FACTORS, ("a",)),
         (rf"(?:divisors|teiler|delers) (?:of|von|van) {_N}", OfNumbers.DIVISORS, ("a",)),
-        (r"(?:prime numbers|primes|primzahlen|priemgetallen) (?:up to|until|below or equal to|bis|bis zu|to|tot|tot en met) " + _N,
+        (r"(?:prime numbers|primes|primzahlen|priemgetallen) (?:up to|until|below or equal to|bis|bis zu|to|tot"
+            r"|tot en met) " + _N,
          OfNumbers.PRIMES, ("", "a")),
-        (r"(?:prime numbers|primes|primzahlen|priemgetallen) (?:between|from|zwischen|von|tussen|van) " + _N + r" (?:and|to|und|bis|en|tot) " + _M,
+        (r"(?:prime numbers|primes|primzahlen|priemgetallen) (?:between|from|zwischen|von|tussen"
+            r"|van) " + _N + r" (?:and|to|und|bis|en|tot) " + _M,
          OfNumbers.PRIMES, _FIRST_SECOND),
         (rf"(?:remainder|rest)(?: of| when| von| bei)? ?(?:dividing )?{_N}"
          rf" ?(?:(?:is )?divided by|/|by|geteilt durch|durch) ?{_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
         (rf"{_N} (?:mod|modulo) {_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
-        (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von|van) (?:what|which|welcher|welche|welk|hoeveel)(?: number| amount| zahl| getal)?",
+        (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von|van) (?:what|which|welcher|welche|welk"
+            rf"|hoeveel)(?: number| amount| zahl| getal)?",
          OfNumbers.WHOLE, _FIRST_SECOND),
         (rf"{_B}{_PERCENT} (?:of|von) (?:what|which|welcher)(?: number| amount| zahl)? (?:is|ist) {_A}",
          OfNumbers.WHOLE, _FIRST_SECOND),
@@ -102,18 +114,21 @@ _SHAPES: Final = tuple(
         (rf"{_A} (?:out of|of|von) {_B} (?:as a|in) (?:percentage|percent|prozent)", OfNumbers.SHARE, _FIRST_SECOND),
         (rf"(?:percent(?:age)? (?:change|increase|decrease)|prozentuale (?:änderung|veränderung)) (?:from|von) {_A}"
          rf" (?:to|auf) {_B}", OfNumbers.CHANGE, _FIRST_SECOND),
-        (rf"(?:increase|raise|erhöhe|steigere|verhoog) {_A} (?:by|um|met) {_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
+        (rf"(?:increase|raise|erhöhe|steigere|verhoog) {_A} (?:by|um"
+            rf"|met) {_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
         (rf"{_A} (?:increased by|raised by|plus|\+|erhöht um) ?{_B}{_PERCENT}", OfNumbers.RAISED, _FIRST_SECOND),
         (rf"{_A}{_PERCENT} (?:more than|mehr als|meer dan) {_B}", OfNumbers.RAISED, _SECOND_FIRST),
         (rf"{_A}{_PERCENT} (?:less than|weniger als|minder dan) {_B}", OfNumbers.LOWERED, _SECOND_FIRST),
         (
             rf"(?:sum|total|summe|som) (?:of the first|der ersten|van de eerste) {_N}"
-            r" (?:natural numbers|positive integers|integers|numbers|whole numbers|natürlichen zahlen|zahlen|natuurlijke getallen|getallen)",
+            r" (?:natural numbers|positive integers|integers|numbers|whole numbers|natürlichen zahlen|zahlen"
+            r"|natuurlijke getallen|getallen)",
             OfNumbers.RANGE_TOTAL,
             ("", "a"),
         ),
         (rf"add {_A}{_PERCENT} to {_B}", OfNumbers.RAISED, _SECOND_FIRST),
-        (rf"(?:decrease|reduce|lower|senke|reduziere|verringere|vermindere|verlaag|verminder) {_A} (?:by|um|met) {_B}{_PERCENT}",
+        (rf"(?:decrease|reduce|lower|senke|reduziere|verringere|vermindere|verlaag|verminder) {_A} (?:by|um"
+            rf"|met) {_B}{_PERCENT}",
          OfNumbers.LOWERED, _FIRST_SECOND),
         (rf"{_A} (?:decreased by|reduced by|less|minus|-|vermindert um|reduziert um) ?{_B}{_PERCENT}",
          OfNumbers.LOWERED, _FIRST_SECOND),
@@ -126,7 +141,8 @@ _SHAPES: Final = tuple(
 )  # fmt: skip
 _LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |,? en |, ){_ASKED})*){_OF}{_LIST}")
 _AGAIN: Final = re.compile(
-    rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann|daarvan|ook))?"
+    rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann|daarvan"
+    rf"|ook))?"
 )
 _ADDED: Final = re.compile(rf"(?:add|addiere|add up|tel)(?: up)?{SET} ?{_LIST}")
 _MAX_FOLLOW_UP_CHARS: Final = 200
@@ -163,13 +179,17 @@ class NumbersBefore:
 
 
 _FOLLOWS: Final = re.compile(
-    r"\A(?:(?:and|what about|how about|and what about|now|then|und|was ist mit|wie ist es mit|und was ist mit|en|nu|en wat is|hoe zit het met|what is"
+    r"\A(?:(?:and|what about|how about|and what about|now|then|und|was ist mit|wie ist es mit|und was ist mit|en|nu"
+    r"|en wat is|hoe zit het met|what is"
     r"|what's)\b\s*)+"
 )
 _OF_IT: Final = r"(?: (?:of (?:it|that|this|the same|them)|davon|daarvan))?"
 _BARE: Final = re.compile(rf"(?P<of>(?:of|from|for|von|für|with|mit|van|voor|met) )?{_A}")
 _BARE_PERCENT: Final = re.compile(rf"{_A}{_PERCENT}{_OF_IT}")
-_MORE_OR_LESS: Final = re.compile(rf"{_A}{_PERCENT} (?P<word>more|less|off|extra|on top|mehr|weniger|meer|minder|korting)")
+_MORE_OR_LESS: Final = re.compile(
+    rf"{_A}{_PERCENT} (?P<word>more|less|off|extra|on top|mehr|weniger|meer|minder"
+    rf"|korting)"
+)
 _BARE_LIST: Final = re.compile(rf"(?:of|from|for|von|für|van|voor)? ?{_LIST}")
 _OF_ONE: Final = frozenset(
     {OfNumbers.IS_PRIME, OfNumbers.FACTORS, OfNumbers.DIVISORS, OfNumbers.ORDERS, OfNumbers.NEXT_PRIME}

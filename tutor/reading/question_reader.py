@@ -19,9 +19,13 @@ MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
 
 _CIRCLE: Final = (
-    r"\b(?:an? |the |einen? |den |een |de )?(?:circle|kreis|cirkel) (?:with|of|mit|met)(?: the| dem| a| een)? (?:radius|straal) (?:of |van )?(\d+(?:\.\d+)?)"
+    r"\b(?:an? |the |einen? |den |een |de )?(?:circle|kreis|cirkel) (?:with|of|mit|met)(?: the| dem| a"
+    r"| een)? (?:radius|straal) (?:of |van )?(\d+(?:\.\d+)?)"
 )
-_NAMED_CURVE_ENDS: Final = r"(?=\s*(?:[?.!,]|\Z|(?:and|und|from|von|in|with|mit|please|bitte|too|also|auch|en|van|met|ook)\b))"
+_NAMED_CURVE_ENDS: Final = (
+    r"(?=\s*(?:[?.!,]|\Z|(?:and|und|from|von|in|with|mit|please|bitte|too|also|auch|en|van|met"
+    r"|ook)\b))"
+)
 _NAMED_CURVES: Final = tuple(
     (re.compile(rf"\b(?:an?|einen?|een) (?:{words}){_NAMED_CURVE_ENDS}", re.IGNORECASE), formula)
     for words, formula in (
@@ -36,7 +40,14 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"\A\s*help(?: please)?[\s?!.]*\Z", re.IGNORECASE), "what can you do"),
     (re.compile(r"\A\s*(?:ik heb )?hulp(?: nodig)?(?: alsjeblieft| aub)?[\s?!.]*\Z", re.IGNORECASE), "wat kun je doen"),
     (re.compile(r"\A\s*(?:ich brauche )?hilfe(?: bitte)?[\s?!.]*\Z", re.IGNORECASE), "was kannst du"),
-    (re.compile(r"\A\s*(?:and |und )?(?:together with|with|mit|met)\s+(?!respect|dem|den|der|de )", re.IGNORECASE), "also "),
+    (
+        re.compile(
+            r"\A\s*(?:and |und )?(?:together with|with|mit|met)\s+(?!respect|dem|den|der"
+            r"|de )",
+            re.IGNORECASE,
+        ),
+        "also ",
+    ),
     (re.compile(_CIRCLE, re.IGNORECASE), r"x^2 + y^2 = \1^2"),
     (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
@@ -46,12 +57,22 @@ _ABBREVIATIONS: Final = (
         re.compile(r"\brange\b(?=\s*(?:[,;?]|\.?\s*\Z|and\s+(?:the\s+)?[a-z]{3}))", re.IGNORECASE),
         "value range",
     ),
+    (re.compile(r"\b([a-z]) naar (?=[-+]?\d|oneindig|min oneindig|pi\b|oo\b)"), r"\1 nadert "),
+    (re.compile(r"\b(?:plus )?oneindig\b", re.IGNORECASE), "oo"),
     (re.compile(r"\bw\.\s?r\.\s?t\.?", re.IGNORECASE), "wrt"),
     (re.compile(r"\b(?:e\.g\.|i\.e\.|z\.\s?B\.|d\.\s?h\.|etc\.|usw\.)", re.IGNORECASE), ","),
     (re.compile(r"\b(vs|bzgl|bzw|resp)\.", re.IGNORECASE), r"\1"),
     (re.compile(r"\bHoch-\s?und Tiefpunkten?\b", re.IGNORECASE), "Extrempunkte"),
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
+_BARE_FUNCTION: Final = re.compile(
+    r"\b(sin|cos|tan|cot|arcsin|arccos|arctan|sinh|cosh|tanh|exp|ln|sqrt)"
+    r"(?=\s*(?:[?.!,;]|\Z|(?:and|und|en|or|oder|of|too|also|auch|ook|instead|please|bitte|from|von|van|between|zwischen"
+    r"|tussen|in|on|with|mit|met|vs)\b))",
+    re.IGNORECASE,
+)
+"""`the same for cos`: the function of x."""
+
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
 _PAIR: Final = rf"{_OPERAND} (?:and|und|en) {_OPERAND}"
 _NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
@@ -68,7 +89,19 @@ _NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
         ("quotient of|Quotient (?:von|aus)|quotiënt van", _PAIR, r"((\1) / (\2))"),
     )
 )
-_COUNTS: Final = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ein": 1, "zwei": 2, "drei": 3, "een": 1, "twee": 2}
+_COUNTS: Final = {
+    "a": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "ein": 1,
+    "zwei": 2,
+    "drei": 3,
+    "een": 1,
+    "twee": 2,
+}
 _PARTS: Final = {
     "half": 2,
     "third": 3,
@@ -103,6 +136,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     language = language_of(text, otherwise)
     for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_CURVES, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)
+    text = _BARE_FUNCTION.sub(r"\1(x)", text)
     text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
     decimal_comma = language.has_decimal_comma
     found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))

@@ -13,6 +13,7 @@ from tutor.data.file_mentions import Table
 from tutor.data.programs import data_program, look
 from tutor.data.requests import (
     Chart,
+    ChartLooks,
     Column,
     ColumnKind,
     CountRows,
@@ -101,7 +102,7 @@ def test_a_columns_name_stays_a_name_in_the_program(name: str) -> None:
                 chart=chart,
                 ys=(column,),
                 x=column if chart is Chart.SCATTER else None,
-                by=other if chart is Chart.BARS else None,
+                by=other if chart in {Chart.BARS, Chart.PIE} else None,
                 trend=True,
             )
             for chart in Chart
@@ -122,6 +123,11 @@ TOTAL_BY_REGION = TellStatistics(statistics=(Statistic.TOTAL,), columns=(SALES,)
 TOP_3 = FindTop(column=SALES, count=3, is_lowest=False, by=REGION)
 
 
+BARS_BY_REGION = ShowChart(chart=Chart.BARS, ys=(SALES,), by=REGION, statistic=Statistic.TOTAL)
+RED = ChartLooks(colour="red")
+MEAN_BY_REGION = ShowChart(chart=Chart.BARS, ys=(SALES,), by=REGION, statistic=MEAN)
+
+
 @pytest.mark.parametrize(
     ("thread", "task"),
     [
@@ -132,11 +138,18 @@ TOP_3 = FindTop(column=SALES, count=3, is_lowest=False, by=REGION)
         (("sum of total_sales", "and by region?", "only the top 3"), TOP_3),
         (("sum of total_sales", "and by region?", "just the bottom 3"), replace(TOP_3, is_lowest=True)),
         (("sum of total_sales", "rhubarb", "and by region?"), TOTAL_BY_REGION),
-        (("bar chart of total_sales by region", "only the top 3"), TOP_3),
+        (("bar chart of total_sales by region", "only the top 3"), replace(BARS_BY_REGION, top=3)),
         (
             ("plot price over time", "and by region?"),
             ShowChart(chart=Chart.BARS, ys=(PRICE,), by=REGION, statistic=Statistic.TOTAL),
         ),
+        (("top 3 regions by total_sales", "make it a bar chart"), replace(BARS_BY_REGION, top=3)),
+        (("mean of total_sales by region", "can you plot that?"), MEAN_BY_REGION),
+        (("mean of total_sales by region", "as a bar chart", "make it red"), replace(MEAN_BY_REGION, looks=RED)),
+        (("sum of total_sales by region", "as a pie chart please"), replace(BARS_BY_REGION, chart=Chart.PIE)),
+        (("sum of total_sales by region", "and price?"), replace(TOTAL_BY_REGION, columns=(PRICE,))),
+        (("correlation of a and b", "plot it"), ShowChart(chart=Chart.SCATTER, ys=(B,), x=A, trend=True)),
+        (("Summe von total_sales nach region", "als Kreisdiagramm"), replace(BARS_BY_REGION, chart=Chart.PIE)),
     ],
 )
 def test_a_follow_up_on_a_table_goes_on_with_the_question_before(thread: tuple[str, ...], task: DataTask) -> None:
@@ -151,6 +164,8 @@ def test_a_follow_up_on_a_table_goes_on_with_the_question_before(thread: tuple[s
         ("correlation between a and b", "and by region?"),
         ("sum of price", "only the top 3"),
         ("sum of price", "and by rhubarb?"),
+        ("mean of price by region", "as a pie chart"),
+        ("sum of price", "make it red"),
         ("How many rows are there?", "only the top 3"),
     ],
 )
