@@ -269,9 +269,12 @@ def _made(result: CodeResult, figures_before: int) -> Iterator[_Made]:
         yield _Made(
             data=image.data, filename=f"plot-{number}.png", in_folder=False, alt_text=alt_text, points=image.points
         )
-    for file in result.files:
+    names: set[str] = set()
+    for file in result.files:  # different files whose names are the same once they are harmless: `a/b.csv`, `a-b.csv`
+        name = unlike(plain(file.name), names)
+        names.add(name)
         alt_text = plain(file.alt_text)
-        yield _Made(data=file.data, filename=plain(file.name), in_folder=True, alt_text=alt_text, points=file.points)
+        yield _Made(data=file.data, filename=name, in_folder=True, alt_text=alt_text, points=file.points)
 
 
 def _logs(result: CodeResult, missing: list[str]) -> str:

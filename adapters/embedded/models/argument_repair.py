@@ -19,9 +19,22 @@ MAX_CHECKED_CHARS = 20_000
 """Of a source that is parsed to choose between two readings."""
 MAX_WRAPPINGS = 4
 
-CODE_KEYS = ("code", "source", "python", "python_code", "script", "program", "input", "cmd", "command", "content")
-_WRAPPERS = ("arguments", "parameters", "args")
+CODE_KEYS = (
+    "code",
+    "source",
+    "source_code",
+    "python",
+    "python_code",
+    "script",
+    "program",
+    "input",
+    "cmd",
+    "command",
+    "content",
+)
+_WRAPPERS = ("arguments", "parameters", "args", "kwargs", "value")
 _FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?\1\s*", re.DOTALL)
+_TAGGED = re.compile(r"\s*<(code|python)>\n?(.*?)\n?</\1>\s*", re.DOTALL)
 _BAD_ESCAPE = re.compile(r'(?<!\\)((?:\\\\)*)\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _LINE_END = re.compile(r"(?<!\\)((?:\\\\)*)\\n")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]]\s*)\Z")
@@ -51,7 +64,18 @@ def code_in(arguments: str) -> str | None:
     if first is not None:
         return first
     # Bare source, as some servers pass it on. What begins like an object is one that was cut off.
-    return None if text.startswith("{") or _is_json(text, dict | list) else text
+    return None if text.startswith("{") or _is_json(text, dict | list) else _bare(text)
+
+
+def _bare(text: str) -> str:
+    """Source without an object round it: as it is, in tags, or as a Python keyword, `code="print(1)"`."""
+    if tagged := _TAGGED.fullmatch(text):
+        return tagged[2]
+    tree = _tree(text)
+    match tree.body if tree else []:
+        case [ast.Assign(targets=[ast.Name(id=key)], value=ast.Constant(value=str(code)))] if key in CODE_KEYS:
+            return code
+    return text
 
 
 def object_in(arguments: str) -> dict[str, Any] | None:
@@ -135,6 +159,8 @@ def _source(value: Any, depth: int = 0) -> str | None:
             return value
         case [str(), *_] if all(isinstance(line, str) for line in value):
             return "\n".join(value)
+        case [dict() as only] if depth < MAX_WRAPPINGS:
+            return _source(only, depth + 1)
         case dict() if depth < MAX_WRAPPINGS:
             found = next((value[key] for key in (*CODE_KEYS, *_WRAPPERS) if value.get(key)), None)
             if isinstance(found, str) and isinstance(inner := _parsed(found), dict):

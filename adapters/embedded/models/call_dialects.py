@@ -65,7 +65,7 @@ class TextWithCalls:
 _WRAPPING = re.compile(
     r"</?(?:\w+:)?(?:tool_calls?|function_calls?|TOOLCALL)>|<end_function_call>|<\|/?tool_calls?\|?>|<tool_call\|>|<\|tool_calls?_(?:section_)?end\|>|"
     r"<\|tool_call_(?:begin|end)\|>|<｜tool[▁_]calls?[▁_](?:begin|end)｜>|<\|END_ACTION\|>|<\|tools_suffix\|>|"
-    r"<\|action_end\|>|<\|python_end\|>|</?｜DSML｜function_calls>|<\|(?:im_end|eo[mt](?:_id)?|call|end)\|>|"
+    r"\[/(?:tool_call|TOOL_CALL)\]|<\|action_end\|>|<\|python_end\|>|</?｜DSML｜function_calls>|<\|(?:im_end|eo[mt](?:_id)?|call|end)\|>|"
     r"<end_of_turn>|<turn\|>|<｜end▁of▁sentence｜>|</s>"
 )
 # Each begins the payload of one call, or of a list of calls.
@@ -75,7 +75,7 @@ _OPENING = re.compile(
     r"<\|tool_calls?(?:_section_begin|_begin|_start)?\|?>|"  # Kimi, Granite, Phi, LFM2, Gemma 4
     r"<｜tool[▁_]calls?[▁_]begin｜>|"  # DeepSeek, Step
     r"<\|START_ACTION\|>|<\|tools_prefix\|>|<\|action_start\|>(?:<\|plugin\|>)?|"  # Cohere, Apertus, InternLM
-    r"<\|python_start\|>|\bfunctools(?=\[)|"  # Llama 4, Phi-4-mini
+    r"<\|python_start\|>|\bfunctools(?=\[)|\[(?:tool_call|TOOL_CALL)\]|"  # Llama 4, Phi-4-mini
     r"(?=<(?:\w+:|｜DSML｜)?invoke name=)"  # MiniMax, DeepSeek V3.2, Step
 )
 
@@ -97,7 +97,7 @@ def _marked_calls(text: str, offered: Collection[str]) -> Iterator[ModelToolCall
     """The calls behind opening marks, each payload in the first notation that can be read in it."""
     for piece in _OPENING.split(text):
         payload = _WRAPPING.sub("", piece).strip()
-        for read in (_json_payload, _tagged_payload, _named_payload, _pythonic_payload):
+        for read in (_json_payload, _tagged_payload, _named_payload, _interpreter_payload, _pythonic_payload):
             calls = list(read(payload, offered))
             if calls:
                 yield from calls
@@ -114,12 +114,12 @@ def _json_payload(payload: str, offered: Collection[str]) -> Iterator[ModelToolC
 
 
 _INVOKED = re.compile(
-    r"<(?:\w+:|｜DSML｜)?(?:invoke name=|function=)[\"']?(?P<name>[\w.-]+)[\"']?>"
+    r"<(?:\w+:|｜DSML｜)?(?:invoke name=|function ?= ?)[\"']?(?P<name>[\w.-]+)[\"']?>"
     r"(?P<tags>.*?)(?:</(?:\w+:|｜DSML｜)?(?:invoke|function)>|\Z)",
     re.DOTALL,
 )
 _PARAMETER = re.compile(
-    r"<(?P<tag>(?:\w+:|｜DSML｜)?parameter)(?:=| name=)[\"']?(?P<key>[\w-]+)[\"']?[^>]*>"
+    r"<(?P<tag>(?:\w+:|｜DSML｜)?parameter)(?: ?= ?| name=)[\"']?(?P<key>[\w-]+)[\"']?[^>]*>"
     r"\n?(?P<value>.*?)\n?</(?P=tag)>",
     re.DOTALL,
 )
@@ -163,6 +163,13 @@ def _named_payload(payload: str, offered: Collection[str]) -> Iterator[ModelTool
         yield normalized_call(ModelToolCall(id="", name=name, arguments=json.dumps(value)), offered)
     else:  # an object that needs a repair
         yield normalized_call(ModelToolCall(id="", name=name, arguments=text.strip().rstrip("`").strip()), offered)
+
+
+def _interpreter_payload(payload: str, offered: Collection[str]) -> Iterator[ModelToolCall]:
+    """InternLM marks source itself: `<|action_start|><|interpreter|>print(1)`."""
+    code = payload.removeprefix("<|interpreter|>").strip()
+    if payload.startswith("<|interpreter|>") and code and CODE_INTERPRETER in offered:
+        yield code_call(code)
 
 
 _GEMMA_TEXT = re.compile(r'(?:<\|"\|>|<escape>)(.*?)(?:<\|"\|>|<escape>)', re.DOTALL)
@@ -262,11 +269,14 @@ def _json_calls(match: re.Match[str], offered: Collection[str]) -> Iterator[Mode
 
 
 def _named_call(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
-    """A name outside the JSON, and the arguments as an object."""
+    """A name outside the JSON, and the arguments as an object; or the source itself, which needs no object."""
     name = tool_named(match["name"], offered)
-    values = list(_values(match["json"]))
+    text = unfenced(match["json"]).strip()
+    values = list(_values(text))
     if name and values and isinstance(values[0], dict):
         yield normalized_call(ModelToolCall(id="", name=name, arguments=json.dumps(values[0])), offered)
+    elif name == CODE_INTERPRETER and text and not text.startswith("{"):
+        yield code_call(text)
 
 
 def _tagged_call(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
@@ -280,6 +290,13 @@ def _tagged_code(match: re.Match[str], offered: Collection[str]) -> Iterator[Mod
         yield from calls
     elif CODE_INTERPRETER in offered and match["json"].strip():
         yield code_call(match["json"].strip())
+
+
+def _tagged_program(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
+    """Source in tags that say what it is for: run it if it is a program."""
+    code = code_in(match["code"])
+    if CODE_INTERPRETER in offered and code and "(" in code:
+        yield code_call(code)
 
 
 def _pythonic_text(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
@@ -310,5 +327,25 @@ _FORMS: Sequence[tuple[re.Pattern[str], Any]] = (
     ),
     (re.compile(r"```(?:json|tool_call|tool)?[ \t]*\n(?P<json>\s*[{\[].*?)\n?```", re.DOTALL), _json_calls),
     (re.compile(r"\A\s*(?P<list>\[[\w.]+\(.*\)\])\s*\Z", re.DOTALL), _pythonic_text),
+    (
+        re.compile(r"\A\s*(?:(?:tool|function)[ _]call:?\s*)?(?P<list>[\w.]+\(.*\))\s*\Z", re.DOTALL | re.IGNORECASE),
+        _pythonic_text,
+    ),
+    (  # ReAct: LangChain, Qwen
+        re.compile(
+            r"^[ \t]*Action:[ \t]*(?P<name>[\w.-]+)[ \t]*\n[ \t]*Action Input:[ \t]*\n?"
+            r"(?P<json>.*?)(?:\n[ \t]*Observation:|\Z)",
+            re.DOTALL | re.MULTILINE,
+        ),
+        _named_call,
+    ),
+    (  # CodeAct
+        re.compile(
+            r"^[ \t]*<(?P<tag>execute(?:_i?python)?|i?python|code_interpreter)>[ \t]*\n"
+            r"(?P<code>.*?)(?:</(?P=tag)>|\Z)",
+            re.DOTALL | re.MULTILINE,
+        ),
+        _tagged_program,
+    ),
     (re.compile(r"(?:\A|\n)(?P<json>[ \t]*[{\[].*)", re.DOTALL), _json_calls),
 )

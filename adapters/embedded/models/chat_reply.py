@@ -193,7 +193,9 @@ UNMARKED_THOUGHT_END = re.compile(r"</(?:seed:)?think(?:ing)?>", re.I)
 """Some templates open the thinking in the prompt, so that only its end is in the answer."""
 # gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>...<|return|>
 _CHANNEL = "<|channel|>"
-_FINAL = re.compile(r".*<\|channel\|>final[^<]*<\|message\|>(.*?)(?:<\|(?:end|return)\|>|\Z)", re.S)
+_FINAL = re.compile(
+    r".*<\|channel\|>final[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>(.*?)(?:<\|(?:end|return)\|>|\Z)", re.S
+)
 _ANALYSIS = re.compile(r"<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)", re.S)
 
 
@@ -226,21 +228,22 @@ def without_reasoning(text: str) -> str:
 
 
 _TURN_START = (
-    r"<\|im_start\|>(?:assistant|user|system|tool)?|<\|start_header_id\|>\w+<\|end_header_id\|>|"
+    r"<\|im_start\|>(?:assistant|user|system|tool)?(?:<\|im_sep\|>)?|<\|start_of_role\|>\w+<\|end_of_role\|>|<\|start_header_id\|>\w+<\|end_header_id\|>|"
     r"<start_of_turn>(?:model|user)?|<\|turn>(?:model|user)?|<\|header_start\|>\w+<\|header_end\|>|"
     r"<\|start\|>assistant|<\|(?:assistant|user)\|>|<｜(?:Assistant|User)｜>|<\|begin_of_(?:text|solution)\|>|"
     r"<\|START_(?:RESPONSE|OF_TURN_TOKEN)\|>|<\|START_TEXT\|>|<bos>"
 )
 _TURN_END = (
     r"<\|im_end\|>|<\|eo[mt]_id\|>|<\|eot\|>|<end_of_turn>|<turn\|>|<\|end_?of_?(?:text|turn|sentence|solution)\|>|"
-    r"<｜end▁of▁sentence｜>|<\|(?:end|return|call|eom)\|>|<\|END_(?:RESPONSE|OF_TURN_TOKEN|TEXT)\|>|<eos>"
+    r"<｜end▁of▁sentence｜>|<\|(?:end|return|call|eom|user|observation)\|>|<\|END_(?:RESPONSE|OF_TURN_TOKEN|TEXT)\|>|<eos>"
 )
 LEADING_MARK = re.compile(rf"\s*(?:{_TURN_START})[ \t]*\n?")
 """What a template writes before the words of a turn."""
 _QUOTED_OR_MARK = re.compile(
     # Code comes first: who asks what these marks mean gets them in code, and is to read them.
     r"(?P<fence>`{3,}|~{3,})[^\n]*\n(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`|"
-    rf"(?P<mark></s>(?=\s*\Z)|(?:{_TURN_END})(?=\s*\Z|[ \t]*\n|\s*(?:{_TURN_START}|{_TURN_END}))|"
+    rf"(?P<mark></s>(?=\s*\Z|\s*(?:<s>)?\s*\[INST\])|"
+    rf"(?:{_TURN_END})(?=\s*\Z|[ \t]*\n|\s*(?:{_TURN_START}|{_TURN_END}))|"
     r"(?<=\n)(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>)(?:user|assistant|model))",
     re.M,
 )

@@ -237,6 +237,7 @@ def test_a_fence_round_the_source_is_taken_off() -> None:
             "Twelve.",
         ),
         ("<|channel|>analysis<|message|>cut off", ""),
+        ("<|channel|>final <|constrain|>text<|message|>Twelve.", "Twelve."),
     ],
 )
 def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
@@ -255,11 +256,54 @@ def test_no_person_reads_what_a_model_thought(text: str, answer: str) -> None:
         ("Write `<|im_end|>`\nlike so.", "Write `<|im_end|>`\nlike so."),
         ("```\n<|im_end|>\n```\nends it.", "```\n<|im_end|>\n```\nends it."),
         ("HTML: <s>old</s>\nnew", "HTML: <s>old</s>\nnew"),
+        ("<|im_start|>assistant<|im_sep|>4.<|im_end|><|im_start|>user<|im_sep|>thanks", "4."),  # Phi-4
+        ("<|start_of_role|>assistant<|end_of_role|>4.<|end_of_text|>", "4."),  # Granite
+        ("4.<|user|>\nthanks", "4."),  # GLM
+        ("4.</s><s>[INST] thanks", "4."),  # Llama 2, Mistral
     ],
 )
 def test_marks_of_turns_reach_nobody_unless_they_are_spoken_of(text: str, shown: str) -> None:
     # F11
     assert repair_reply(ModelReply(text=text), asking()).text == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'code_interpreter(code="print(6*7)")',
+        'Tool call: functions.code_interpreter({"code": "print(6*7)"})',
+        'python("""print(6*7)""")',
+        'Thought: compute\nAction: code_interpreter\nAction Input: {"code": "print(6*7)"}\nObservation: 41',  # ReAct
+        "Action: python\nAction Input:\n```python\nprint(6*7)\n```",
+        "Let us see.\n<execute>\nprint(6*7)\n</execute>\nThis prints 42.",  # CodeAct
+        "<code_interpreter>\n<code>print(6*7)</code>\n</code_interpreter>",
+        '[tool_call]{"name": "python", "arguments": {"code": "print(6*7)"}}[/tool_call]',
+        "<|action_start|><|interpreter|>\nprint(6*7)<|action_end|>",  # InternLM
+        "<tool_call>\n<function = python>\n<parameter = code>\nprint(6*7)\n</parameter>\n</function>\n</tool_call>",
+        "<|channel|>analysis to=python code<|message|>print(6*7)<|call|>",  # gpt-oss
+        "<function=python>print(6*7)</function>",
+    ],
+)
+def test_a_call_in_words_is_made_in_whichever_notation(text: str) -> None:
+    # F11
+    (call,) = repair_reply(ModelReply(text=text), asking()).tool_calls
+    assert (call.name, json.loads(call.arguments)) == (CODE_INTERPRETER, {"code": "print(6*7)"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sorted(values)",
+        "Call: me(maybe)",
+        "Action: buy\nAction Input: milk",
+        "<execute>\n</execute>",
+        "<python>3.11</python>",
+        "Run `code_interpreter(code='x')` for that.",
+        "<table>\n(a)\n</table>",
+    ],
+)
+def test_words_that_only_look_like_a_call_stay_words(text: str) -> None:
+    assert repair_reply(ModelReply(text=text), asking()) == ModelReply(text=text)
 
 
 def test_a_model_that_calls_may_show_a_block_of_code() -> None:
@@ -286,6 +330,12 @@ def test_a_model_that_calls_may_show_a_block_of_code() -> None:
         ('{"name": "python", "arguments": "{\\"code\\": \\"print(1)\\"}"}', "print(1)"),
         ('{"code":"print(1)"}<|im_end|>', "print(1)"),
         ('{"code":"# first\\nprint(\'\\\\n\')"}', "# first\nprint('\\n')"),
+        ('[{"code": "print(1)"}]', "print(1)"),
+        ('{"language": "python", "source_code": "print(1)"}', "print(1)"),
+        ('{"code": {"type": "string", "value": "print(1)"}}', "print(1)"),
+        ('code="print(1)"', "print(1)"),
+        ("<code>print(1)</code>", "print(1)"),
+        ("code = 'print(1)'; print(code)", "code = 'print(1)'; print(code)"),
     ],
 )
 def test_arguments_that_need_one_repair_are_understood(arguments: str, code: str) -> None:
@@ -321,6 +371,11 @@ def test_the_arguments_of_any_function_are_repaired() -> None:
         "`a\n" * 100_000,
         '<|tool_call>call:python{code:<|"|>' * 10_000,
         "[python(" * 10_000,
+        "python(" * 10_000 + ")",
+        "Action: python\nAction Input: " * 10_000,
+        "Action: python\nAction Input:" + "\n " * 40_000,
+        "<execute>\n" * 40_000,
+        "</s> <s> " * 40_000,
         "[code_interpreter(code=" + "-" * 19_000 + "1)]",
     ],
 )
