@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
@@ -12,11 +13,14 @@ from adapters.teams.markdown.packing import cut, cut_lines, packed, units
 from adapters.teams.markdown.tables import columns
 from bot.links import LinkRules
 
+_UNSEEN: Final = " \t\n\u00a0\u2800\u3164\u115f\u1160\uffa0"
+"""What shows nothing; the last ones are blanks, though Unicode counts them among the letters."""
+
 
 def written(node: SyntaxTreeNode, max_units: int, links: LinkRules) -> Iterator[str]:
     """A block as Markdown, nothing if no words are left of it, in pieces if it is longer than a message."""
     whole = _block(node, links)
-    if not whole:
+    if not whole.strip(_UNSEEN):
         return
     if units(whole) <= max_units:
         yield whole
@@ -32,11 +36,14 @@ def _block(node: SyntaxTreeNode, links: LinkRules) -> str:
         case "hr":
             return ""
         case "fence" | "code_block" | "table":
-            return _fenced(*_verbatim(node, links))
+            text, language = _verbatim(node, links)
+            unseen = f"{_UNSEEN}-" if node.type == "table" else _UNSEEN
+            return _fenced(text, language) if text.strip(unseen) else ""
         case "blockquote":
             return _indented(_blocks(node.children, links), first="> ", rest="> ")
         case "bullet_list" | "ordered_list":
-            return ("\n" if _is_tight(node) else "\n\n").join(_items(node, links))
+            has_words = any(item.children for item in node.children)
+            return ("\n" if _is_tight(node) else "\n\n").join(_items(node, links)) if has_words else ""
         case _:
             return inline(_words(node), links)
 

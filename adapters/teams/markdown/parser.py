@@ -10,6 +10,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
 
+from adapters.teams.markdown.escaping import line_starts_escaped
+
 # The ways in which models set formulas off, and what such a one must hold to be a formula: an escaped bracket is mostly
 # a bracket, a dollar sign mostly money.
 _FORMULAS: Final = tuple(
@@ -23,6 +25,7 @@ _FORMULAS: Final = tuple(
 )
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#|www\.", re.IGNORECASE)
 _MAX_READINGS: Final = 3  # a second one finds what the first took for definitions
+_MAX_NESTING: Final = 20  # of quotes and lists: what is nested deeper the parser drops, words and all
 MAX_FORMULA: Final = 2_000  # characters, beyond which it is read as text
 
 
@@ -33,6 +36,8 @@ def parse(text: str) -> Sequence[SyntaxTreeNode]:
         env: dict[str, object] = {"references": definitions}
         tokens = _PARSER.parse(text, env)
         again = _words_again(text, definitions, cast("list[_Definition]", env.get("duplicate_refs", [])))
+        if any(token.level >= _MAX_NESTING - 1 for token in tokens):
+            again = line_starts_escaped(text)
         if again == text:
             break
         text = again
@@ -100,7 +105,7 @@ def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdo
 
 
 def _parser() -> _Parser:
-    parser = _Parser("commonmark", {"html": False})
+    parser = _Parser("commonmark", {"html": False, "maxNesting": _MAX_NESTING})
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("escape", "formula", _formula)
     return parser

@@ -150,6 +150,22 @@ def test_what_looks_like_a_definition_that_no_link_needs_is_said(text: str, expe
     assert shown(text) == expected
 
 
+@pytest.mark.parametrize("text", [f"{'>' * 200} 42", *(f"{mark * 30}42" for mark in ("> ", "- ", "1. ", "* > "))])
+def test_what_is_nested_too_deep_for_the_parser_is_said_as_plain_words(text: str) -> None:
+    """F3."""
+    assert "42" in shown(text)
+    assert "42" in shown("\n".join(f"{'  ' * depth}- w{depth}" for depth in range(60)).replace("w59", "42"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```\n```", "```python", "|  |\n|---|\n|  |", "- \n- ", "1.\n2.", "\u3164\u115f", "\u2800", "&nbsp;", "---"],
+)
+def test_a_text_that_shows_nothing_is_no_message(text: str) -> None:
+    """F3: it is told that there is no answer."""
+    assert teams_markdown(text) == ()
+
+
 def test_code_may_hold_anything() -> None:
     text = "```html\n<at>x</at> ![p](http://evil.example/?d=1) **not bold**\n```"
 
