@@ -377,7 +377,7 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
 def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: bool) -> None:
     """Find out why there is no answer, or no plot.
 
-    Walks the way of a message from the settings to a plot in its link, beside the running service, in at most 20 s.
+    Follows the path of a message from the settings to a plot in its link, beside the running service, in at most 20 s.
     With names of CHECKS, makes only these. The exit code is 1 if something is broken, else 0.
     """
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""`teamsbot doctor`: walks the way of a message, asks each part on it for its check, and names the first broken link.
+"""`teamsbot doctor`: follows the path of a message, runs the check of each part, and names the first broken link.
 
 It runs beside the service, with the same settings and DATA_DIR. Checks run together where they do not need one another,
 each with a deadline of its own. Nothing of what it reports is secret.
