@@ -12,8 +12,9 @@ from playwright.sync_api import Locator, Page, expect
 from scripts.program import Program
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage, page_address
-from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fake_assistants_state import Plan, text
+from tests.support.openai_stand_in import KEY
 from tests.support.service_process import running_bot
 
 pytestmark = pytest.mark.usefixtures("web_chat")

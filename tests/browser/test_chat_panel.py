@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from scripts.program import Program, running
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage, page_address
-from tests.support.responses_service import KEY, MODEL
+from tests.support.openai_stand_in import KEY
+from tests.support.responses_service import MODEL
 from tests.support.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"

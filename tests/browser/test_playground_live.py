@@ -11,8 +11,9 @@ from playwright.sync_api import expect
 
 from scripts.program import Program
 from tests.browser.chat import Chat
-from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fake_assistants_state import Plan, citation, text
+from tests.support.openai_stand_in import KEY
 from tests.support.service_process import running_bot
 
 _TURN_MS = 60_000

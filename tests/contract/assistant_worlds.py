@@ -27,10 +27,11 @@ from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, Gues
 from bot.conversation import ThreadId
 from bot.ports import Assistant
 from bot.run import RunName
-from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
 from tests.support.fakes import ask
 from tests.support.hosted_talk import LOOK_UP, MemoryStates, calling, hosted_backend
+from tests.support.openai_stand_in import KEY
 from tests.support.responses_service import Provider, ResponsesService
 from tests.support.responses_state import Asked
 from tests.support.responses_state import Plan as ResponsePlan

@@ -21,10 +21,11 @@ from bot.ports import Assistant
 from bot.run import RunEnd, RunName, ToolOutput, ToolsWanted
 from tests.contract.assistant_worlds import QUICK, EmbeddedWorld
 from tests.contract.test_assistant import end_of
-from tests.support.fake_assistants import KEY, FakeAssistants
 from tests.support.fake_assistants import Endpoint as To
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fakes import ask, message
 from tests.support.hosted_talk import LOOK_UP, MemoryStates, calling
+from tests.support.openai_stand_in import KEY
 from tests.support.responses_service import MODEL, Provider, ResponsesService
 from tests.support.responses_service import To as Hosted
 from tests.support.responses_state import Asked

@@ -25,7 +25,7 @@ from bot.reply import ReplyWriter
 from bot.turn import STOP, STOP_HEARD, Signals, Turn
 from bot.turn_record import STOPPED, Outcome
 from bot.turn_story import run_turn
-from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.support.fake_assistants import Endpoint, FakeAssistants
 from tests.support.fake_assistants_state import Plan, function_call, text
 from tests.support.fakes import (
     FakeChannel,
@@ -36,6 +36,7 @@ from tests.support.fakes import (
     message,
 )
 from tests.support.memory_stores import MemoryBelongings, MemoryUsage
+from tests.support.openai_stand_in import KEY, Fault
 from tests.support.waiting import until
 
 SOON_S = 15.0  # alone it takes some hundredths; a service that is down is waited for up to 90 s

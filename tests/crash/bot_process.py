@@ -10,8 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.support.fake_assistants import KEY
 from tests.support.free_ports import lasting_port
+from tests.support.openai_stand_in import KEY
 
 _READY_S = 60.0
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.crash.conftest import Talk
 from tests.support.connector_double import Fault
-from tests.support.fake_assistants import Fault as ServiceFault
 from tests.support.fake_assistants_state import Plan, function_call, text
+from tests.support.openai_stand_in import Fault as ServiceFault
 
 pytestmark = pytest.mark.timeout(300)
 

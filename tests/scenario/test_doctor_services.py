@@ -17,7 +17,7 @@ from aiohttp.test_utils import unused_port
 from service.manifest import AppFacts, Stage, write_package
 from tests.support.doctor_runs import KEY, SECRET, TEAMS, doctor, findings, says, serving, with_issuer
 from tests.support.entra_server import EntraServer
-from tests.support.responses_service import KEY as STAND_IN_KEY
+from tests.support.openai_stand_in import KEY as STAND_IN_KEY
 from tests.support.responses_service import MODEL as STAND_IN_MODEL
 from tests.support.responses_service import Provider, ResponsesService
 from tests.support.responses_tutor import tutor_brain

@@ -13,7 +13,8 @@ from tests.scenario.test_teams_files import uploaded
 from tests.support.doctor_runs import findings, says
 from tests.support.dynamic_sessions_service import DynamicSessionsService, refusal
 from tests.support.scripted_model import RunCode
-from tests.support.signed_bot import BOT_TOKEN, PERSONAL, SignedBot, signed_bot
+from tests.support.signed_bot import PERSONAL, SignedBot, signed_bot
+from tests.support.signed_teams import BOT_TOKEN
 
 TUTOR = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": "", "MODEL": ""}
 SOLVE = "Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."
@@ -42,7 +43,7 @@ async def bot(
 
 async def picture(bot: SignedBot, url: str) -> bytes:
     """The bytes behind a link, which begins with the public address."""
-    async with bot.client.get(url.replace("https://bot.example.com", bot.url)) as response:
+    async with bot.teams.client.get(url.replace("https://bot.example.com", bot.url)) as response:
         assert response.status == 200
         return await response.read()
 
@@ -50,7 +51,7 @@ async def picture(bot: SignedBot, url: str) -> bytes:
 async def test_the_article_s_story_and_that_of_a_table(bot: SignedBot, pool: DynamicSessionsService) -> None:
     bot.host.files["/download.aspx"] = CSV
     async with bot.started(**TUTOR):
-        async with bot.client.get(f"{bot.url}/readyz") as ready:
+        async with bot.teams.client.get(f"{bot.url}/readyz") as ready:
             assert await ready.json() == {"status": "ready", "sandbox": IsolationLevel.DYNAMIC_SESSIONS}
         text, plot = await bot.say(SOLVE, parts=2)
         assert "12" in text.text

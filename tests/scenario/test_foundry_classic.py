@@ -15,8 +15,9 @@ from aiohttp.test_utils import TestServer
 from bot.errors import AssistantRefusedError
 from tests.scenario.conftest import Rig
 from tests.support.connector_double import StandInConnector
-from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fake_assistants_state import Plan, function_call, text
+from tests.support.openai_stand_in import KEY
 
 HEADER = "known-to-this-machine-alone"
 

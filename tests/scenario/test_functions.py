@@ -17,7 +17,8 @@ from bot.usage import Usage
 from service.settings import Settings
 from service.turn_lookup import open_timelines
 from tests.scenario.conftest import Rig
-from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService
+from tests.support.openai_stand_in import KEY
+from tests.support.responses_service import MODEL, Provider, ResponsesService
 from tests.support.responses_state import Asked, Plan
 from tests.support.scripted_model import CallFunctions, RunCode, ScriptedModel
 

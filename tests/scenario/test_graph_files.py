@@ -14,7 +14,8 @@ from tests.support.free_ports import lasting_port
 from tests.support.graph_service import GRAPH_TOKEN, GraphFault
 from tests.support.scripted_model import RunCode
 from tests.support.service_process import running_bot
-from tests.support.signed_bot import BOT_TOKEN, CHANNEL, GROUP, MENTION, PERSONAL, SignedBot, signed_bot
+from tests.support.signed_bot import CHANNEL, GROUP, MENTION, PERSONAL, SignedBot, signed_bot
+from tests.support.signed_teams import BOT_TOKEN
 from tests.support.waiting import until
 
 CSV = b"a,b\n1,2\n2,4\n"
@@ -141,10 +142,9 @@ async def test_each_file_is_fetched_once_though_the_process_is_killed_in_between
     # The second file is held back until the process is dead.
     bot.graph.file_faults.extend([None, GraphFault(after_s=5)])
     bot.model.script.append(READ)
-    environ = bot.environ | {name: os.environ[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
-    environ["PORT"] = str(lasting_port())
+    environ = bot.environ | {"PORT": str(lasting_port())}
     with running_bot(bot.folder, **environ) as first:
-        bot.url = f"http://127.0.0.1:{environ['PORT']}"
+        bot.teams.bot_url = f"http://127.0.0.1:{environ['PORT']}"
         fields = {"id": "f1", "conversation": GROUP, "entities": [MENTION]}
         status, _ = await bot.post(text="<at>Data Bot</at> Read it", attachments=[MARKED], **fields)
         assert status == 202

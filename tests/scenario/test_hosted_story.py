@@ -22,7 +22,8 @@ from tests.scenario.test_files import ask as give
 from tests.scenario.test_managed_identity import HEADER, IdentityEndpoint
 from tests.scenario.test_story import CONCAVE, SOLVE, fetch_picture
 from tests.support.connector_double import StandInConnector
-from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService, To
+from tests.support.openai_stand_in import KEY
+from tests.support.responses_service import MODEL, Provider, ResponsesService, To
 from tests.support.responses_state import Asked, Brain, Plan
 from tests.support.responses_tutor import tutor_brain
 from tests.support.waiting import until

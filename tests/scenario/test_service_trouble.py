@@ -10,8 +10,9 @@ import pytest
 
 from tests.scenario.conftest import Rig
 from tests.support.connector_double import StandInConnector
-from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.support.fake_assistants import Endpoint, FakeAssistants
 from tests.support.fake_assistants_state import Plan, echo, function_call, text
+from tests.support.openai_stand_in import KEY, Fault
 
 RUN_DEADLINE_S = 1
 

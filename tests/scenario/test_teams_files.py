@@ -10,7 +10,8 @@ import pytest
 
 from tests.scenario.test_files import png
 from tests.support.scripted_model import RunCode
-from tests.support.signed_bot import BOT_TOKEN, SignedBot, signed_bot
+from tests.support.signed_bot import SignedBot, signed_bot
+from tests.support.signed_teams import BOT_TOKEN
 
 CSV = b"a,b\n1,2\n2,4\n"
 READ = RunCode(code="print(open('/mnt/data/data.csv').read())", then=lambda output: f"It says {output}")

@@ -8,16 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Json = dict[str, Any]
-
-
-class RefusalError(Exception):
-    """The service says no, in its own words."""
-
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
+from tests.support.openai_stand_in import Json, RefusalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,8 @@ from tests.support.fakes import (
     message,
 )
 from tests.support.memory_stores import MemoryBelongings, MemoryUsage
-from tests.support.responses_service import KEY, MODEL, Provider, ResponsesService
+from tests.support.openai_stand_in import KEY
+from tests.support.responses_service import MODEL, Provider, ResponsesService
 from tests.support.responses_state import Asked, Plan, echo, unanswered
 
 LOOK_UP = FunctionDefinition(name="look_up", description="Looks up.", parameters={"type": "object", "properties": {}})

@@ -11,7 +11,8 @@ from adapters.openai.polling import PollingPace
 from adapters.openai.retry import RetryPolicy
 from bot.conversation import ThreadId
 from bot.run import RunEvent, RunId
-from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants import FakeAssistants
+from tests.support.openai_stand_in import KEY
 
 RETRY = RetryPolicy(
     call_deadline_s=1.5, download_deadline_s=1.5, total_deadline_s=10, max_attempts=4, first_pause_s=0.01

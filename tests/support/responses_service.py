@@ -12,22 +12,31 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from typing_extensions import override
 
-from tests.support.fake_assistants import in_pieces
 from tests.support.openai_schemas import description
-from tests.support.responses_state import Json, RefusalError, Response, ResponsesState
+from tests.support.openai_stand_in import (
+    KEY,
+    Handler,
+    Json,
+    RefusalError,
+    StandIn,
+    in_pieces,
+    listed,
+    page,
+    send_event,
+    transport_of,
+)
+from tests.support.responses_state import Response, ResponsesState
 
-KEY = "key-of-the-stand-in"
 MODEL = "gpt-6-luna"
 SHUTDOWN = "2028-03-31"
 
@@ -66,81 +75,18 @@ class To(StrEnum):
     GET_MODEL = "get model"
 
 
-class Fault(StrEnum):
-    """What can go wrong with a call."""
-
-    RATE_LIMIT = "429"
-    NO_QUOTA = "429 for good"
-    SERVER_ERROR = "500"
-    RESET = "reset before anything is done"
-    LOST_ANSWER = "done, then reset"
-    LATE_ERROR = "done, then 500"
-    GARBAGE = "done, then an answer that is no JSON"
-    WRONG_SHAPE = "done, then JSON of another shape"
-    SILENCE = "no answer"
-    REDIRECT = "302 to another host"
-    NOT_FOUND = "404 of a web server"
-    FORBIDDEN = "403"
-    CONTENT_FILTER = "400 of Azure's filter"
-    LOCKED = "400 conversation_locked"
-    IN_PROGRESS = "400 another response in progress"
-    CONTAINER_EXPIRED = "400 container is expired"
-    EXPECTED_CONTAINER = "400 expected container_id"
-    NO_TOOL_OUTPUT = "400 no tool output found"
-
-
-_DONE_BEFORE = frozenset({Fault.LOST_ANSWER, Fault.LATE_ERROR, Fault.GARBAGE, Fault.WRONG_SHAPE})
-_SENTENCES: dict[Fault, tuple[int, str, str | None]] = {
-    Fault.RATE_LIMIT: (429, "Rate limit reached", "rate_limit_exceeded"),
-    Fault.NO_QUOTA: (429, "You exceeded your current quota, please check your plan.", "insufficient_quota"),
-    Fault.SERVER_ERROR: (500, "The server had an error processing your request", None),
-    Fault.LATE_ERROR: (500, "The server had an error processing your request", None),
-    Fault.CONTENT_FILTER: (400, "The response was filtered due to the prompt triggering the policy.", "content_filter"),
-    Fault.FORBIDDEN: (403, "The principal lacks the required data action.", "PermissionDenied"),
-    Fault.LOCKED: (400, "Another process is currently operating on this conversation.", "conversation_locked"),
-    Fault.IN_PROGRESS: (400, "Another response is already in progress for this conversation.", None),
-    Fault.CONTAINER_EXPIRED: (400, "Container is expired.", None),
-    Fault.EXPECTED_CONTAINER: (400, "Expected container_id: cntr_000001", None),
-    Fault.NO_TOOL_OUTPUT: (400, "No tool output found for function call call_gone.", None),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call as it arrived, and what went wrong with it."""
-
-    to: To
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: Any
-    fault: Fault | None
-    at_s: float
-
-
-Handler = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
-
-
-class ResponsesService:
+class ResponsesService(StandIn[To]):
     """The service."""
 
-    def __init__(self, provider: Provider = Provider.OPENAI) -> None:
+    def __init__(self, provider: Provider = Provider.OPENAI, *, port: int = 0) -> None:
         self.provider = provider
         self.state = ResponsesState()
-        self.address = ""
-        self.weather: Callable[[To], Fault | None] = lambda _to: None
-        self.slow_s: dict[To, float] = {}  # before anything is done
+        super().__init__()
         self.key = KEY
-        self.streams = True  # whether events are sent where they are asked for; else that is ignored
-        self.events_until_cut: int | None = None  # the connection breaks after so many events, once
+        self.streams = True
         self.resumes_streams = True
         self.models = {MODEL: SHUTDOWN}
-        self.calls: list[Call] = []
-        self.open_streams = 0
-        self._planned: dict[To, list[Fault]] = {}
-        self._closing = asyncio.Event()
-        self._runner = web.AppRunner(self._application(), shutdown_timeout=0.1)
-        self._port = 0
+        self._port = port
 
     @property
     def base_url(self) -> str:
@@ -148,36 +94,28 @@ class ResponsesService:
         path = {Provider.OPENAI: "/v1", Provider.AZURE: "", Provider.FOUNDRY: "/api/projects/tutors"}[self.provider]
         return f"{self.address}{path}"
 
-    def fail(self, to: To, *faults: Fault) -> None:
-        """The next calls of this kind go wrong in these ways, one each."""
-        self._planned.setdefault(to, []).extend(faults)
-
-    def called(self, to: To) -> list[Call]:
-        """The calls of one kind, those that went wrong too."""
-        return [call for call in self.calls if call.to is to]
-
+    @override
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(description)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
+        return await super().__aenter__()
 
+    @override
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.set()
+        self.closing.set()
         tasks = [response.task for response in self.state.responses.values() if response.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._runner.cleanup()
+        await super().__aexit__(kind, error, trace)
 
+    @override
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=2**27)
         root = {Provider.OPENAI: "/v1", Provider.AZURE: "/openai/v1", Provider.FOUNDRY: "/api/projects/{p}/openai/v1"}
         for method, path, to, handler in self._routes():
-            app.router.add_route(method, f"{root[self.provider]}/{path}", self._serve(to, handler))
+            app.router.add_route(method, f"{root[self.provider]}/{path}", self.serve(to, handler))
         return app
 
     def _routes(self) -> Sequence[tuple[str, str, To, Handler]]:
@@ -205,56 +143,14 @@ class ResponsesService:
             ]
         return routes
 
-    def _serve(self, to: To, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            body = await _body(request)
-            planned = self._planned.get(to)
-            fault = planned.pop(0) if planned else self.weather(to)
-            self.calls.append(
-                Call(
-                    to=to,
-                    path=request.path,
-                    query=dict(request.query),
-                    headers=dict(request.headers),
-                    body=body,
-                    fault=fault,
-                    at_s=time.monotonic(),
-                )
-            )
-            await asyncio.sleep(self.slow_s.get(to, 0))
-            try:
-                self._authenticate(request)
-                if fault is None:
-                    return await handler(request, body)
-                if fault in _DONE_BEFORE and to is To.CREATE_RESPONSE:
-                    self._checked_response(body)
-                elif fault in _DONE_BEFORE:
-                    await handler(request, body)
-            except RefusalError as refusal:
-                return _error(refusal.status, str(refusal), refusal.code, param=refusal.param)
-            return await self._misbehave(fault, request)
+    @override
+    async def _do_unseen(self, to: To, handler: Handler, request: web.Request, body: Any) -> None:
+        if to is To.CREATE_RESPONSE:
+            self._checked_response(body)
+        else:
+            await super()._do_unseen(to, handler, request, body)
 
-        return serve
-
-    async def _misbehave(self, fault: Fault, request: web.Request) -> web.StreamResponse:
-        if sentence := _SENTENCES.get(fault):
-            status, words, code = sentence
-            return _error(status, words, code, headers={"retry-after-ms": "20", "x-request-id": "req_123"})
-        match fault:
-            case Fault.GARBAGE:
-                return web.Response(text="<html>It works!</html>", content_type="text/html")
-            case Fault.WRONG_SHAPE:
-                return web.json_response({"id": 7, "status": None, "data": "none"})
-            case Fault.SILENCE:
-                await self._closing.wait()
-            case Fault.NOT_FOUND:
-                return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
-            case Fault.REDIRECT:
-                return web.Response(status=302, headers={"Location": f"{self.address}/elsewhere"})
-            case _:
-                _transport(request).abort()
-        return web.Response()
-
+    @override
     def _authenticate(self, request: web.Request) -> None:
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self.provider is Provider.FOUNDRY:
@@ -301,14 +197,8 @@ class ResponsesService:
         return web.json_response((await self.state.cancel(request.match_info["response"])).shown)
 
     async def _stream(self, request: web.Request, response: Response, *, after: int) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-        await stream.prepare(request)
-        self.open_streams += 1
-        try:
-            with suppress(ConnectionResetError):  # the client went away
-                await self._send_events(request, stream, response, after)
-        finally:
-            self.open_streams -= 1
+        async with self.event_stream(request) as stream:
+            await self._send_events(request, stream, response, after)
         return stream
 
     async def _send_events(
@@ -325,10 +215,10 @@ class ResponsesService:
                 continue
             if sent == self.events_until_cut:
                 self.events_until_cut = None
-                _transport(request).abort()
+                transport_of(request).abort()
                 return
             event = response.events[at]
-            await stream.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            await send_event(stream, event["type"], event)
             sent, at = sent + 1, at + 1
 
     # -------------------------------------------------------------------------------------------------- conversations
@@ -354,7 +244,7 @@ class ResponsesService:
     async def _add_items(self, request: web.Request, body: Json) -> web.StreamResponse:
         _check(body, _CREATE_ITEMS)
         added = self.state.add_items(request.match_info["conversation"], body["items"])
-        return web.json_response(_list(added, has_more=False))
+        return web.json_response(listed(added, has_more=False))
 
     # ---------------------------------------------------------------------------------------------------------- files
 
@@ -429,56 +319,16 @@ def _with_included(shown: Json, include: list[str]) -> Json:
     return {**shown, "output": output}
 
 
-async def _body(request: web.Request) -> Any:
-    if not request.can_read_body:
-        return None
-    if not request.content_type.startswith("multipart/"):
-        return await request.json()
-    posted = await request.post()
-    file = posted["file"]
-    assert isinstance(file, web.FileField)
-    with file.file:
-        return {"purpose": posted["purpose"], "name": file.filename, "content": file.file.read()}
-
-
-def _list(data: Sequence[Json], *, has_more: bool) -> Json:
-    first, last = (data[0]["id"], data[-1]["id"]) if data else ("", "")
-    return {"object": "list", "data": list(data), "first_id": first, "last_id": last, "has_more": has_more}
-
-
 def _page(request: web.Request, items: Sequence[Json]) -> web.Response:
-    limit = int(request.query.get("limit", 20))
-    if not 1 <= limit <= _MAX_PAGE:
+    if not 1 <= int(request.query.get("limit", 20)) <= _MAX_PAGE:
         raise RefusalError(400, f"Invalid 'limit': integer above maximum value of {_MAX_PAGE}.")
-    ordered = list(items) if request.query.get("order") == "asc" else list(reversed(items))
-    if after := request.query.get("after"):
-        ordered = ordered[[item["id"] for item in ordered].index(after) + 1 :]
-    return web.json_response(_list(ordered[:limit], has_more=len(ordered) > limit))
-
-
-def _error(
-    status: int,
-    message: str,
-    code: str | None = None,
-    *,
-    param: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> web.Response:
-    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return web.json_response({"error": error}, status=status, headers=headers)
-
-
-def _transport(request: web.Request) -> asyncio.Transport:
-    transport = request.transport
-    assert isinstance(transport, asyncio.Transport)
-    return transport
+    return page(request, items)
 
 
 async def _serve_by_hand(port: int, provider: Provider) -> None:
     from tests.support.responses_tutor import tutor_brain
 
-    service = ResponsesService(provider)
-    service._port = port
+    service = ResponsesService(provider, port=port)
     async with tutor_brain() as brain, service:
         service.state.brain = brain
         url, key, model = service.base_url, KEY, MODEL

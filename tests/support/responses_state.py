@@ -10,19 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Json = dict[str, Any]
+from tests.support.openai_stand_in import Json, RefusalError
 
 ENDED = frozenset({"completed", "failed", "cancelled", "incomplete"})
-
-
-class RefusalError(Exception):
-    """The service refuses a request."""
-
-    def __init__(self, status: int, message: str, code: str | None = None, *, param: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.param = param
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from tests.support.connector_double import Posted, StandInConnector
+from tests.support.graph_service import GRAPH, GRAPH_TOKEN
 from tests.support.teams_client import recorded
 from tests.support.token_issuer import APP_ID, TENANT, TokenIssuer, token
 
@@ -131,5 +132,6 @@ class SignedTeams:
 
 
 async def _give_token(request: web.Request) -> web.Response:
+    token = GRAPH_TOKEN if request.query["resource"] == GRAPH else BOT_TOKEN
     expires = {"expires_on": str(int(time.time()) + 86_400), "resource": request.query["resource"]}
-    return web.json_response({"access_token": BOT_TOKEN, "token_type": "Bearer", **expires})
+    return web.json_response({"access_token": token, "token_type": "Bearer", **expires})

@@ -17,10 +17,11 @@ from bot.ports import Assistant
 from bot.reply import ReplyWriter
 from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
-from tests.support.fake_assistants import KEY, FakeAssistants
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fakes import FakePictures, message
 from tests.support.hosted_talk import MemoryStates, calling, hosted_backend
 from tests.support.impatient_client import impatient
+from tests.support.openai_stand_in import KEY
 from tests.support.responses_service import ResponsesService
 from tests.support.responses_state import Container
 

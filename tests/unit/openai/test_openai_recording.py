@@ -11,11 +11,12 @@ from bot.errors import AssistantError, AssistantUnavailableError
 from bot.exchange import Exchange
 from bot.log_ids import logging_for
 from bot.run import RunName
-from tests.support.fake_assistants import KEY, Endpoint, FakeAssistants, Fault
+from tests.support.fake_assistants import Endpoint, FakeAssistants
 from tests.support.fakes import ask
 from tests.support.hosted_talk import MemoryStates, hosted_backend
 from tests.support.impatient_client import RETRY, whole
-from tests.support.responses_service import KEY as RESPONSES_KEY
+from tests.support.openai_stand_in import KEY, Fault
+from tests.support.openai_stand_in import KEY as RESPONSES_KEY
 from tests.support.responses_service import ResponsesService
 
 

@@ -18,10 +18,11 @@ from bot.conversation import ThreadId
 from bot.errors import AssistantRefusedError, RunTooSlowError
 from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
 from tests.support.fake_assistants import Endpoint as To
-from tests.support.fake_assistants import FakeAssistants, Fault
-from tests.support.fake_assistants_state import Plan, RefusalError, function_call, text
+from tests.support.fake_assistants import FakeAssistants
+from tests.support.fake_assistants_state import Plan, function_call, text
 from tests.support.fakes import ask, message
 from tests.support.impatient_client import PACE, calling, impatient
+from tests.support.openai_stand_in import Fault, RefusalError
 from tests.support.waiting import settled, until
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import pytest
 
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking, words_in
-from tests.support.responses_service import KEY, MODEL, SHUTDOWN, Fault, Provider, ResponsesService, To
+from tests.support.openai_stand_in import KEY, Fault
+from tests.support.responses_service import MODEL, SHUTDOWN, Provider, ResponsesService, To
 from tests.support.responses_state import Plan, echo
 
 

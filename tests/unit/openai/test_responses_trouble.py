@@ -17,7 +17,8 @@ from bot.errors import AssistantUnavailableError
 from bot.run import RunName
 from tests.support.fakes import PNG, ask
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking
-from tests.support.responses_service import Fault, Provider, ResponsesService, To
+from tests.support.openai_stand_in import Fault
+from tests.support.responses_service import Provider, ResponsesService, To
 from tests.support.responses_state import Container, Plan, echo
 from tests.support.waiting import until
 

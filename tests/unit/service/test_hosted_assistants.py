@@ -9,7 +9,8 @@ import pytest
 from service.hosted_assistants import days_left, shutdown_watched
 from service.settings import Settings
 from tests.support.hosted_talk import calling
-from tests.support.responses_service import KEY, MODEL, ResponsesService, To
+from tests.support.openai_stand_in import KEY
+from tests.support.responses_service import MODEL, ResponsesService, To
 from tests.support.waiting import settled, until
 from tests.unit.service.test_settings_together import NO_FILE
 
