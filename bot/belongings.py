@@ -42,11 +42,15 @@ class Belonging:
 
 
 def newest_files(belongings: Sequence[Belonging]) -> list[Belonging]:
-    """Plots, files and what people gave, the newest first; where names are the same, the later ones are numbered."""
-    files: list[Belonging] = []
-    names: set[str] = set()
-    for each in belongings:
-        if each.kind is not BelongingKind.THREAD:
-            files.append(replace(each, name=unlike(each.name, names)))
-            names.add(files[-1].name)
-    return files[::-1]
+    """Plots, files and what people gave, the newest first; where names are the same, the later ones are numbered.
+
+    A number never makes a name that a file has of its own: `a (2).csv` is the file that was called so.
+    """
+    own = [each for each in belongings if each.kind is not BelongingKind.THREAD]
+    taken = {each.name for each in own}
+    files: dict[str, Belonging] = {}
+    for each in own:
+        name = unlike(each.name, taken) if each.name in files else each.name
+        files[name] = replace(each, name=name)
+        taken.add(name)
+    return list(files.values())[::-1]

@@ -52,7 +52,7 @@ _MARK: Final = re.compile(
 )
 _MARK_IN_LABEL: Final = re.compile(rf"{_MARK.pattern} | [\[\]]", _MARK.flags)
 _LINE_START: Final = re.compile(
-    r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|\#{1,6}(?:\s|$)|[-+](?:\s|$)|=+\s*$|[-:|][-:| ]*$))", re.MULTILINE
+    r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|\#{1,6}(?:\s|$)|[-+*](?:\s|$)|=+\s*$|[-:|][-:| ]*$))", re.MULTILINE
 )
 _LIST_MARK: Final = re.compile(r"\s*(?:[-*+]|(?P<number>[0-9]{1,3}\.))\s+(?=\S)")
 _INDENTATION: Final = re.compile(r"^[ \t]+", re.MULTILINE)

@@ -11,6 +11,7 @@ from typing import Final
 from bot.conversation import ConversationReference
 from bot.language import N_, _, ngettext, number
 from bot.ports import UsageReader
+from bot.run import CodeBudget
 from bot.usage import Usage, UsageSum
 
 MINUTE_S: Final = 60
@@ -55,21 +56,34 @@ _TENANT_DAY: Final = N_(
 )
 
 
-async def objection_of_limits(
+async def code_budget(
     asker: ConversationReference, usage: UsageReader, limits: Limits, *, now_s: float
+) -> CodeBudget | None:
+    """How much of the hour's code is left to this person; None without a limit. Raises StorageError."""
+    if limits.code_s_per_hour is None:
+        return None
+    hour_s = math.floor(now_s / HOUR_S) * HOUR_S
+    used = await usage.used(asker.key.tenant, hour_s, asker.user.key)
+    left_ms = max(0, limits.code_s_per_hour * 1000 - used.usage.code_ms)
+    return CodeBudget(left_ms=left_ms, resets_at_s=hour_s + HOUR_S)
+
+
+async def objection_of_limits(
+    asker: ConversationReference, usage: UsageReader, limits: Limits, *, now_s: float, code_alone: bool = False
 ) -> str | None:
     """Why this person has to wait, and until when, as a sentence for them; None if they may ask. StorageError.
+
+    With `code_alone` the limit of code is no reason: the assistant's service refuses code then, and answers in words.
 
     What was consumed is read from the ledger, so it is the same for all replicas and after a restart. Turns that are
     still being answered count when they have ended.
     """
     minute_s, day_s = math.floor(now_s / MINUTE_S) * MINUTE_S, math.floor(now_s / DAY_S) * DAY_S
     tenant, person = asker.key.tenant, asker.user.key
-    if limits.code_s_per_hour is not None:
-        hour_s = math.floor(now_s / HOUR_S) * HOUR_S
-        used = await usage.used(tenant, hour_s, person)
-        if used.usage.code_ms >= limits.code_s_per_hour * 1000:
-            return _(_PERSON_HOUR).format(limit=_duration(limits.code_s_per_hour), reset=_reset(hour_s + HOUR_S, now_s))
+    budget = None if code_alone else await code_budget(asker, usage, limits, now_s=now_s)
+    if budget is not None and budget.left_ms == 0 and limits.code_s_per_hour is not None:
+        told, reset = _duration(limits.code_s_per_hour), _reset(budget.resets_at_s, now_s)
+        return _(_PERSON_HOUR).format(limit=told, reset=reset)
     for limit, since_s, window_s, who, sentence in (
         (limits.questions_per_minute, minute_s, MINUTE_S, person, _PERSON_MINUTE),
         (limits.tokens_per_day, day_s, DAY_S, person, _PERSON_DAY),
@@ -90,10 +104,11 @@ def _tokens(usage: Usage) -> int:
     return usage.input_tokens + usage.output_tokens
 
 
-def _duration(seconds: int) -> str:
-    """A limit of time as people say it: `1 minute`, `1.5 minutes`, or `30 seconds`."""
+def _duration(seconds: float) -> str:
+    """A time as people say it: `1 minute`, `1.5 minutes`, or `30 seconds`."""
     if seconds < MINUTE_S:
-        return ngettext("{count} second", "{count} seconds", seconds).format(count=number(seconds))
+        whole = math.ceil(seconds)
+        return ngettext("{count} second", "{count} seconds", whole).format(count=number(whole))
     minutes = seconds / MINUTE_S
     told = number(minutes, 0 if seconds % MINUTE_S == 0 else 1)
     return ngettext("{count} minute", "{count} minutes", math.ceil(minutes)).format(count=told)
@@ -130,6 +145,13 @@ async def usage_report(asker: ConversationReference, usage: UsageReader, limits:
         sentence = _("That is {percent} % of your {limit} tokens a day, which start anew {reset}.")
         reset = _reset(today_s + DAY_S, now_s)
         rows.append(sentence.format(percent=number(percent, 1), limit=number(limits.tokens_per_day), reset=reset))
+    budget = await code_budget(asker, usage, limits, now_s=now_s)
+    if budget is not None and limits.code_s_per_hour is not None:
+        sentence = _("Code in this hour: {used} of {limit} used, {left} left; the next hour begins {reset}.")
+        used_s, left_s = limits.code_s_per_hour - budget.left_ms / 1000, budget.left_ms / 1000
+        reset = _reset(budget.resets_at_s, now_s)
+        told = {"used": _duration(used_s), "limit": _duration(limits.code_s_per_hour), "left": _duration(left_s)}
+        rows.append(sentence.format(**told, reset=reset))
     heading = _("Your use of this bot")
     report = [f"**{heading}**", "\n".join(f"- {row}" for row in rows)]
     if not any(a_day):  # the built-in tutor uses no tokens

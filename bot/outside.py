@@ -46,6 +46,7 @@ class Outside:
     offers: FileOffers | None = None  # None: files are links everywhere
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
     limits: Limits = NO_LIMITS
+    refuses_code: bool = False  # whether the assistant's service keeps to `Ask.code_budget`
     now_s: Callable[[], float] = time.time
     service_keeps: bool = False  # whether people's words go to a provider that may keep logs of its own
     asker_is_operator: bool = False  # whether the person runs this bot: it is on their own machine

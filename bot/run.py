@@ -29,6 +29,14 @@ class UploadedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBudget:
+    """For how long code may still run for a person, and when that starts anew."""
+
+    left_ms: int
+    resets_at_s: int  # unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What a person asks the assistant."""
 
@@ -39,6 +47,7 @@ class Ask:
     files: tuple[UploadedFile, ...] = ()
     assistant: str = ""  # the name of the one that was chosen to answer; empty where none was
     past: tuple[PastTurn, ...] = ()  # what was said before the thread was opened, oldest first; for its first question
+    code_budget: CodeBudget | None = None  # None: as long as it takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from bot.run import (
     Ask,
     Found,
     Progress,
+    RunEnd,
     RunId,
     RunName,
     RunOutcome,
@@ -59,6 +60,7 @@ class EndedRuns:
 
     chain: tuple[RunId, ...]
     outcome: RunOutcome
+    waited_for_tools: bool = False  # whether it was given tool outputs: its time ran while this program had its turn
 
 
 def _first_runs(turn: Turn, thread: ThreadId) -> tuple[tuple[StepKey, RunName], tuple[StepKey, RunName]]:
@@ -74,12 +76,14 @@ async def run_to_end(
 ) -> EndedRuns:
     """Ask, and follow the run to its end. A run that fails for a passing reason is followed by one more.
 
-    Raises AssistantError.
+    So is one that expired after it had waited for tool outputs: they came late because a function was slow or this
+    program was down, which a second run need not meet. Raises AssistantError.
     """
     turn.use(Usage())  # it counts, whatever the service says of its tokens
     (first_step, first_name), (second_step, second_name) = _first_runs(turn, thread)
     runs = await _run_chain(turn, thread, ask, first_step, first_name, assistant, functions, live)
-    pause_s = pause_before_second_run(runs.outcome)
+    is_late = runs.outcome.end is RunEnd.EXPIRED and runs.waited_for_tools
+    pause_s = 0.0 if is_late else pause_before_second_run(runs.outcome)
     if pause_s is None or not may_ask_again(turn, functions, runs.chain[0]):
         return runs
     log.warning("starting a second run", extra={"turn": turn.id, "run": runs.chain[-1], "pause_s": pause_s})
@@ -117,7 +121,7 @@ async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
             if last.usage is not None:
                 turn.use(last.usage)
             if isinstance(last, Settled):
-                return EndedRuns(chain=tuple(chain), outcome=last.outcome)
+                return EndedRuns(chain=tuple(chain), outcome=last.outcome, waited_for_tools=tool_round > 0)
             await live.status(_(PHASES[RunPhase.FUNCTIONS]))
             tools_name = RunName(f"{name} tools {tool_round}")
             tools_step = _tools_step(tool_round, chain[0])

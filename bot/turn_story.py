@@ -46,7 +46,7 @@ from bot.functions import OnlyFunctions
 from bot.given_files import GivenFiles, bring_files
 from bot.history import PastTurn, shortened
 from bot.language import _, number
-from bot.limits import objection_of_limits
+from bot.limits import code_budget, objection_of_limits
 from bot.links import LinkRules
 from bot.outside import Outside
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
@@ -214,7 +214,9 @@ async def _refusal(turn: Turn, answering: _Answering, outside: Outside) -> Reply
     asker = turn.message.reference
     if not answering.profile.admits(asker):
         return Reply(parts=say(not_for_you(answering.profile.name)), outcome=REFUSED)
-    sentence = await objection_of_limits(asker, outside.usage, outside.limits, now_s=outside.now_s())
+    sentence = await objection_of_limits(
+        asker, outside.usage, outside.limits, now_s=outside.now_s(), code_alone=outside.refuses_code
+    )
     return None if sentence is None else Reply(parts=say(sentence), outcome=LIMITED)
 
 
@@ -266,6 +268,7 @@ async def _ask(turn: Turn, answering: _Answering, outside: Outside, live: Live) 
         user=message.reference.user_pseudonym,
         files=given.uploaded,
         assistant=answering.chosen,
+        code_budget=await code_budget(message.reference, outside.usage, outside.limits, now_s=outside.now_s()),
     )
     if not message.text.strip():
         # Files without words stay in the thread, where the next question finds them.

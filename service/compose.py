@@ -190,6 +190,7 @@ async def open_bot(
             writer=ReplyWriter(assistant=assistant, files=files, pictures=pictures, extras=settings.extras),
             usage=stores.usage,
             limits=settings.limits,
+            refuses_code=settings.backend is Backend.EMBEDDED,
             service_keeps=settings.endpoint is not None,
             asker_is_operator=not settings.is_public,
             functions=functions,

@@ -46,6 +46,7 @@ from service.code_sandbox import open_sandbox
 from service.compose import Hooks, find_assistant, link_rules, open_client, open_functions
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
+from service.settings.parsers import Backend
 from service.terminal_view import TerminalView
 from storage.belongings_sqlite import SqliteBelongings
 from storage.conversations_sqlite import SqliteConversations
@@ -171,6 +172,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             files=GivenPaths(),
             usage=SqliteTimelines(database),
             limits=settings.limits,
+            refuses_code=settings.backend is Backend.EMBEDDED,
             service_keeps=settings.endpoint is not None,
             writer=ReplyWriter(
                 assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox), max_text_chars=None

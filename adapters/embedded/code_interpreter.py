@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -170,10 +171,29 @@ def _code_files(resources: ToolResources | None) -> list[FileId]:
 
 
 LOGS_KEPT_CHARS = 100_000
+_MAX_TIME_DIGITS = 11
 EXPIRED = "The session had expired, so this ran in a new one: files are there again, earlier variables are not."
 
 USER = "user"
 """The key in a run's metadata that tells users apart, so that they share the sandbox fairly."""
+
+CODE_LEFT, CODE_AGAIN = "code_left_ms", "code_again_at"
+"""The keys in a run's metadata that limit for how long its code may run, and say (unix seconds) until when."""
+
+_NO_TIME_LEFT = (
+    "This code was not run: the time for code of the person who asks is used up{until}. Do not call code again. "
+    "Answer in words as well as you can without code, and tell the person that no code runs for them{until}."
+)
+
+
+def no_time_left(run: Run, used_ms: int) -> str:
+    """What a model is told instead of an output if the run's time for code is used up; empty if it is not."""
+    left, again = run.metadata.get(CODE_LEFT, ""), run.metadata.get(CODE_AGAIN, "")
+    if not left.isdecimal() or used_ms < int(left):
+        return ""
+    is_known = again.isdecimal() and len(again) <= _MAX_TIME_DIGITS
+    until = f" until {datetime.fromtimestamp(int(again), UTC):%H:%M} UTC" if is_known else ""
+    return _NO_TIME_LEFT.format(until=until)
 
 
 class CodeEngine(WorkspaceEngine, Protocol):
@@ -202,8 +222,13 @@ class CodeInterpreter:
         self._workspace = workspace
         self._journal = journal
 
-    async def run(self, run: Run, call: CodeCall) -> CodeCallResult:
-        """Run a call's code with the thread's files in place. Raises StoreError."""
+    async def run(self, run: Run, call: CodeCall, *, used_ms: int = 0) -> CodeCallResult:
+        """Run a call's code with the thread's files in place. Raises StoreError.
+
+        `used_ms`: for how long the run's earlier code ran. If the run has no time left, nothing is run.
+        """
+        if told := no_time_left(run, used_ms):
+            return CodeCallResult(outputs=(CodeLogs(logs=told),), made=())
         session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
         missing = await self._workspace.prepare(run, session)
         began_s = time.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -81,7 +82,7 @@ class RunLoop:
             return False
         steps = await self._journal.steps(run_id)
         if steps and (calls := _open_calls(steps[-1])):
-            await self._do(run, steps[-1], calls)
+            await self._do(run, steps, calls)
             return False
         # A model that only ever asks for calls would run, and cost, without end.
         calls_made = sum(
@@ -148,11 +149,13 @@ class RunLoop:
         else:
             raise ModelError("The model gave an empty answer.")
 
-    async def _do(self, run: Run, step: RunStep, calls: list[CodeCall | FunctionCall]) -> None:
-        """Run the code that was asked for; what is then open is for the client."""
+    async def _do(self, run: Run, steps: Sequence[RunStep], calls: list[CodeCall | FunctionCall]) -> None:
+        """Run the code that the last step asks for; what is then open is for the client."""
+        step, used_ms = steps[-1], sum(map(_code_ms, steps))
         for call in calls:
             if isinstance(call, CodeCall):
-                outcome = await self._code.run(run, call)
+                outcome = await self._code.run(run, call, used_ms=used_ms)
+                used_ms += outcome.took_ms
                 await self._journal.write(run_transitions.record_code, run.id, step=step, call=call, outcome=outcome)
         if any(isinstance(call, FunctionCall) for call in calls):
             await self._journal.write(run_transitions.require_action, run.id, step=step)
@@ -161,6 +164,12 @@ class RunLoop:
 def _open_calls(step: RunStep) -> list[CodeCall | FunctionCall]:
     details = step.step_details
     return [call for call in details.tool_calls if not call.answered] if isinstance(details, ToolCalls) else []
+
+
+def _code_ms(step: RunStep) -> int:
+    """For how long the code of a step ran."""
+    calls = step.step_details.tool_calls if isinstance(step.step_details, ToolCalls) else ()
+    return sum(call.code_interpreter.took_ms for call in calls if isinstance(call, CodeCall))
 
 
 MAX_STARTS = 5

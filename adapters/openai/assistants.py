@@ -67,6 +67,8 @@ _MAX_PAGES: Final = 20  # of one run's messages; a service that always has more 
 _NAME: Final = "turn"  # the key of a run's name in its metadata; the value may have 512 characters
 _CHANNEL: Final = "channel"  # tells the embedded server where the answer is read
 _USER: Final = "user"  # tells it whose code takes a turn in its sandbox
+_CODE_LEFT: Final = "code_left_ms"  # tells it for how long code may run,
+_CODE_AGAIN: Final = "code_again_at"  # and in unix seconds when there is new time for it
 _TENANT: Final = "tenant"  # of a thread: no session of its sandbox is ever another tenant's
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _MAX_NAMES: Final = 20  # of cited files, as many as a channel shows
@@ -121,8 +123,8 @@ class AssistantsBackend(Assistant):
 
         `uploads_kept_s`: how long the service keeps people's files, where that can be asked for; None for ever.
 
-        With `tells_users` a run's metadata has a pseudonym of who asks, and a thread's its tenant; the embedded server
-        shares and separates its sandbox by them.
+        With `tells_users` a run's metadata has a pseudonym of who asks and for how long their code may run, and a
+        thread's its tenant; the embedded server shares and separates its sandbox by them.
 
         With `streaming` runs are followed by their event streams at services that have them. A stream that is silent
         for `max_silence_s` is given up, and its run is polled.
@@ -196,14 +198,11 @@ class AssistantsBackend(Assistant):
     async def _start_once(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:
         named = self._named.get(ask.assistant)
         tools = named.tools if named else self._tools
+        metadata: dict[str, str] = {_NAME: name, _CHANNEL: ask.conversation.channel}
         body = {
             "assistant_id": named.id if named else self._chosen(ask.conversation) or self.assistant_id,
             "additional_messages": [*past_bodies(ask), message_body(ask)],
-            "metadata": {
-                _NAME: name,
-                _CHANNEL: ask.conversation.channel,
-                **({_USER: ask.user} if self._tells_users else {}),
-            },
+            "metadata": metadata | _for_sandbox(ask) if self._tells_users else metadata,
             **({"tools": list(tools)} if tools else {}),
         }
         find = partial(self._run_named, thread, name)
@@ -376,3 +375,11 @@ class AssistantsBackend(Assistant):
 
     async def _fetch(self, thread: ThreadId, run: RunId) -> Run:
         return run_from((await self._client.get(path_to("threads", thread, "runs", run))).body)
+
+
+def _for_sandbox(ask: Ask) -> dict[str, str]:
+    """What a run's metadata tells the embedded server's sandbox."""
+    budget = ask.code_budget
+    if budget is None:
+        return {_USER: ask.user}
+    return {_USER: ask.user, _CODE_LEFT: str(budget.left_ms), _CODE_AGAIN: str(budget.resets_at_s)}

@@ -342,8 +342,8 @@ LIMIT_TOKENS: Final = Setting(
     default_doc="10000000 with MicrosoftAppId, else off")
 LIMIT_CODE: Final = Setting(
     "LIMIT_CODE_SECONDS_PER_HOUR", parsers.limit, None, "600",
-    "How many seconds of an hour the code behind a person's questions may run; `off` for no limit. It is counted with "
-    "`ASSISTANT_BACKEND=embedded`, whose sandbox is yours.",
+    "How many seconds of an hour the code behind a person's questions may run; `off` for no limit. Then questions are "
+    "answered in words until the next hour. It is counted with `ASSISTANT_BACKEND=embedded`, whose sandbox is yours.",
     default_doc="1800 with MicrosoftAppId, else off")
 LIMIT_TENANT_QUESTIONS: Final = Setting(
     "LIMIT_TENANT_QUESTIONS_PER_MINUTE", parsers.limit, "off", "2000",

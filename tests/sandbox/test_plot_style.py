@@ -137,6 +137,51 @@ def test_letters_are_readable_in_a_column_of_320_px(host: Host, session: str) ->
     assert float(printed.logs) >= 8.0, printed.logs
 
 
+WIDE = "figure = plt.figure(figsize=(10, 6.25)); plt.plot([1, 3, 2]); plt.title('Visitors')\n"
+
+
+def test_a_figure_of_more_inches_has_letters_of_the_same_size(host: Host, session: str) -> None:
+    usual = drawn(host, session, IMPORTS + WIDE.replace("figsize=(10, 6.25)", "") + "plt.show()")
+    wide = drawn(host, session, f"{IMPORTS}{WIDE}plt.show()")
+    assert difference(wide, usual) < 1.0
+    saved = host.run(session, f"{IMPORTS}{WIDE}plt.savefig('wide.png', dpi=100); print(figure.get_figwidth())")
+    [file] = saved.files
+    picture = Image.open(io.BytesIO(file.data))
+    assert difference(picture, usual) < 2.0
+    assert 850 < picture.width < 1_100, "as many pixels as the code asked for"
+    assert saved.logs == "10.0\n", "the code's own figure stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("drawing", "least", "most"),
+    [
+        ("plt.plot([1, 3, 2])", 6.4, 6.4),
+        ("plt.plot([1, 3, 2]); plt.tick_params(labelsize=18)", 9.6, 9.6),
+        ("plt.bar([f'department {n}' for n in range(9)], range(9))", 11.0, 16.0),
+        (
+            "figure, both = plt.subplots(1, 2, figsize=(16, 6)); both[1].set_ylabel('in tons'); both[0].plot([1, 2])",
+            6.4,
+            13.0,
+        ),
+    ],
+)
+def test_letters_grow_as_far_as_no_words_lie_on_others(
+    host: Host, session: str, drawing: str, least: float, most: float
+) -> None:
+    code = f"""{IMPORTS}import matplotlib.text
+class Probe(matplotlib.text.Text):
+    def draw(self, renderer):
+        widths.append(self.figure.get_figwidth())
+widths = []
+figure = plt.figure(figsize=(16, 6))
+{drawing}
+plt.gcf().add_artist(Probe(0, 0, " "))
+plt.show()
+print(widths[-2])  # the last time it is drawn without its margins"""
+    width = float(host.run(session, code).logs.split()[-1])
+    assert least <= round(width, 1) <= most, width
+
+
 def test_a_legend_that_would_cover_curves_goes_below_them(host: Host, session: str) -> None:
     result = host.run(
         session,

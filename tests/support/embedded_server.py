@@ -90,6 +90,7 @@ class RememberingSandbox:
 
     def __init__(self, *results: CodeResult) -> None:
         self.results = list(results)
+        self.takes_s = 0.0  # for each code
         self.ran: list[tuple[str, str]] = []
         self.users: list[str] = []
         self.files: dict[str, dict[str, bytes]] = {}
@@ -99,6 +100,7 @@ class RememberingSandbox:
     async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
         self.ran.append((session, code))
         self.users.append(user)
+        await asyncio.sleep(self.takes_s)
         result = self.results.pop(0) if self.results else CodeResult(status=CodeStatus.OK)
         held = self.files.setdefault(session, {})
         held.update({file.name: file.data for file in result.files})

@@ -37,6 +37,7 @@ class World:
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     usage: MemoryUsage = field(default_factory=MemoryUsage)
     limits: Limits = NO_LIMITS
+    refuses_code: bool = False  # whether the assistant's service keeps to the limit of code
     now_s: float = 1_800_000_000.0  # 2027-01-15 08:00 UTC
     belongings: MemoryBelongings = field(default_factory=MemoryBelongings)
     incoming: FakeIncoming = field(default_factory=FakeIncoming)
@@ -59,6 +60,7 @@ class World:
             belongings=self.belongings,
             usage=self.usage,
             limits=self.limits,
+            refuses_code=self.refuses_code,
             now_s=lambda: self.now_s,
             files=self.incoming,
             writer=ReplyWriter(

@@ -14,6 +14,7 @@ import importlib
 import io
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -22,8 +23,9 @@ from adapters.sandbox.guest.after_import import after_import
 from adapters.sandbox.guest.alt_text import describe
 from adapters.sandbox.guest.data_folder import Content, content_of
 from adapters.sandbox.guest.plot_points import points_of
-from adapters.sandbox.guest.plot_style import prepare, uncover
+from adapters.sandbox.guest.plot_style import prepare, readable, uncover
 
+_matplotlib: Any = importlib.import_module("matplotlib")
 _agg: Any = importlib.import_module("matplotlib.backends.backend_agg")
 _bases: Any = importlib.import_module("matplotlib.backend_bases")
 _open_figures: Any = importlib.import_module("matplotlib._pylab_helpers").Gcf
@@ -144,14 +146,15 @@ def _says_something(artist: Any) -> bool:
 
 def draw(figure: Any) -> Drawing:
     """Render a figure so that its longest side has at most MAX_SIDE_PX pixels."""
-    dpi = min(SHARP_DPI, MAX_SIDE_PX / max(figure.get_size_inches()))
     prepare(figure)
-    png, max_px = _render(figure, dpi)
-    if uncover(figure):
+    with readable(figure):
+        dpi = min(SHARP_DPI, MAX_SIDE_PX / max(figure.get_size_inches()))
         png, max_px = _render(figure, dpi)
-    while max_px > MAX_SIDE_PX:  # what stands outside the figure's own frame made it wider
-        dpi *= 0.98 * MAX_SIDE_PX / max_px  # a little less, for text does not shrink evenly
-        png, max_px = _render(figure, dpi)
+        if uncover(figure):
+            png, max_px = _render(figure, dpi)
+        while max_px > MAX_SIDE_PX:  # what stands outside the figure's own frame made it wider
+            dpi *= 0.98 * MAX_SIDE_PX / max_px  # a little less, for text does not shrink evenly
+            png, max_px = _render(figure, dpi)
     return Drawing(png=png, alt_text=describe(figure), points=points_of(figure))
 
 
@@ -167,18 +170,29 @@ def _render(figure: Any, dpi: float) -> tuple[bytes, int]:
 def _noted_savefig(figure: Any, fname: Any, *args: Any, **kwargs: Any) -> Any:
     """Save as always, and remember what was saved as a picture."""
     prepare(figure)
-    result = _savefig(figure, fname, *args, **kwargs)
-    if isinstance(fname, str | os.PathLike):
-        if uncover(figure):
+    is_file = isinstance(fname, str | os.PathLike)
+    name = os.fspath(fname) if is_file else ""
+    is_picture = name.lower().endswith(PICTURE_ENDINGS) or (is_file and not os.path.splitext(name)[1])  # noqa: PTH122
+    with readable(figure) if is_picture else nullcontext(1.0) as shrunk:
+        if shrunk != 1:
+            kwargs["dpi"] = shrunk * _dpi(figure, kwargs.get("dpi"))  # as many pixels as the code asks for
+        result = _savefig(figure, fname, *args, **kwargs)
+        if is_file and uncover(figure):
             result = _savefig(figure, fname, *args, **kwargs)
-        path = os.fspath(fname)
-        path = path if os.path.exists(path) else f"{path.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
+    if is_file:
+        path = name if os.path.exists(name) else f"{name.rstrip('.')}.png"  # noqa: PTH110 - as matplotlib names it
         if path.lower().endswith(PICTURE_ENDINGS):
             album.note_saved(figure, os.stat(path))  # noqa: PTH116
     elif str(getattr(fname, "name", "")).lower().endswith(PICTURE_ENDINGS):
         fname.flush()
         album.note_saved(figure, os.fstat(fname.fileno()))
     return result
+
+
+def _dpi(figure: Any, asked: Any) -> float:
+    """The resolution at which a figure is saved, by matplotlib's own rules."""
+    chosen = _matplotlib.rcParams["savefig.dpi"] if asked is None else asked
+    return float(figure.dpi if chosen == "figure" else chosen)
 
 
 _figure_class.savefig = _noted_savefig

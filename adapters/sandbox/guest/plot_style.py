@@ -6,6 +6,8 @@ the code gave. So the Noto fonts of the sandbox's environment stand at the end o
 
 Legends and labels that cover no curve: where matplotlib finds no free place for a legend, it goes below the plot; the
 label of a point goes to the side of the point that is free.
+
+Letters of one size in the column of a chat, however large a figure the code asks for.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import importlib.util
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +31,8 @@ FONT_ENDINGS = (".ttf", ".otf", ".ttc")
 
 MAX_OUTLINED_BARS = 60  # more of them would be nothing but outlines
 MEASURED_PX = 1024
+COLUMN_INCHES, COLUMN_PT = 6.4, 12.0  # of `matplotlibrc`: the width, and the letters of the axes, readable at 320 px
+MAX_WORDS = 200  # of a figure that are kept off each other
 ABOVE_GRID = 0.6  # the grid is drawn at 0.5, curves at 2
 MAX_LABELS = 40  # that are moved; beyond, a plot is full of them
 MAX_POINTS = 20_000  # of a curve that labels are kept off
@@ -81,6 +87,65 @@ def _outline(bars: list[Any]) -> None:
     for bar in bars if len(bars) <= MAX_OUTLINED_BARS else []:
         if not any(bar.get_edgecolor()):
             bar.set(edgecolor="white", linewidth=0.8)
+
+
+@contextmanager
+def readable(figure: Any) -> Iterator[float]:
+    """While a figure is rendered, have letters that are read in a chat's column, though the code asked for more inches.
+
+    A figure of 10 inches has the same letters as one of 6.4, so in the column they are smaller by a third. It is drawn
+    on fewer inches instead, at the same shape, as far as no words come to lie on others. Yields by how much it shrank.
+    """
+    own, own_dpi = tuple(figure.get_size_inches()), figure.dpi
+    shrunk = own
+    try:
+        widths = _narrower_widths(figure)
+        crowded = _touching_words(figure) if widths else 0
+        for width in widths:
+            figure.set_size_inches(width, own[1] * width / own[0], forward=False)
+            if _touching_words(figure) <= crowded:
+                shrunk = tuple(figure.get_size_inches())
+                break
+    except ODD_ARTIST:
+        shrunk = own
+    finally:
+        figure.set_dpi(own_dpi)
+    try:
+        figure.set_size_inches(*shrunk, forward=False)
+        yield own[0] / shrunk[0]
+    finally:
+        figure.set_size_inches(*own, forward=False)
+
+
+def _narrower_widths(figure: Any) -> list[float]:
+    """The widths to try, the narrowest first; none where the letters are large enough."""
+    width, height = figure.get_size_inches()
+    ticks = [tick for axes in figure.axes for tick in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+    if not ticks or width < height:  # a tall picture is scaled by its height
+        return []
+    smallest_pt = min(tick.get_size() for tick in ticks)
+    best = max(COLUMN_INCHES, COLUMN_INCHES * smallest_pt / COLUMN_PT)
+    return [best + (width - best) * part for part in (0, 0.35, 0.65)] if width > 1.05 * best else []
+
+
+def _touching_words(figure: Any) -> int:
+    """How many pairs of words lie on each other, or plots with all that is around them, and how many are too wide."""
+    figure.set_dpi(MEASURED_PX / max(figure.get_size_inches()))
+    figure.draw_without_rendering()
+    axis_of = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    # Ticks beyond the ends of an axis have words too, and are not drawn.
+    seen = {tick for axis in axis_of for tick in axis._update_ticks()}  # noqa: SLF001 - the only place that knows
+    unseen = {tick for axis in axis_of for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())} - seen
+    hidden = {label for tick in unseen for label in (tick.label1, tick.label2)}
+    words = [
+        text.get_window_extent()
+        for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize") and hasattr(artist, "get_text"))
+        if text not in hidden and text.get_visible() and text.get_text().strip()
+    ][:MAX_WORDS]
+    plots = [box for axes in figure.axes if axes.get_visible() and (box := axes.get_tightbbox()) is not None]
+    pairs = (pair for boxes in (words, plots) for pair in combinations(boxes, 2))
+    touching = [pair for pair in pairs if pair[0].overlaps(pair[1])]
+    return len(touching) + len([box for box in words if box.width > figure.bbox.width])
 
 
 def uncover(figure: Any) -> bool:

@@ -52,6 +52,30 @@ def test_code_runs_in_the_threads_session_and_its_output_is_a_step(
     assert client.files.content(image["image"]["file_id"]).read() == PNG
 
 
+def test_when_the_time_for_code_is_used_up_the_model_is_told_so_and_answers_in_words(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    limited = {"code_left_ms": "0", "code_again_at": "1800003600"}
+    model.replies = [runs_code("print(1)"), says("in words")]
+    run = ended(client, asked(client, tools=[CODE], metadata=limited))
+    assert (run.status, sandbox.ran) == ("completed", [])
+    assert told(model).startswith("This code was not run")
+    assert "until 09:00 UTC" in told(model)
+
+
+def test_time_for_code_counts_within_a_run_and_what_is_no_number_limits_nothing(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("1"), runs_code("2"), says("done")]
+    sandbox.takes_s = 0.05
+    ended(client, asked(client, tools=[CODE], metadata={"code_left_ms": "1"}))
+    assert [code for _, code in sandbox.ran] == ["1"]
+    for left in ("", "-1", "much", "1e9"):
+        model.replies = [runs_code("3"), says("done")]
+        ended(client, asked(client, tools=[CODE], metadata={"code_left_ms": left, "code_again_at": "9" * 40}))
+    assert [code for _, code in sandbox.ran] == ["1", "3", "3", "3", "3"]
+
+
 def test_the_sandbox_is_told_the_user_that_the_run_names(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
 ) -> None:  # S10

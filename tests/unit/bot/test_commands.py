@@ -212,3 +212,17 @@ async def test_a_receipt_is_in_the_persons_language() -> None:
     world = await world_with_files()
     with speaking("de-DE"):
         assert "1 Diagramm" in texts(await tell(world, "/vergessen"))
+
+
+async def test_a_file_that_is_called_like_the_second_of_two_is_meant_by_its_name() -> None:
+    world = World()
+    for ref, name in (("first", "a.csv"), ("second", "a.csv"), ("own", "a (2).csv")):
+        await world.belongings.add(KEY, Belonging(kind=BelongingKind.UPLOAD, ref=ref, name=name, size_bytes=1))
+    world.assistant.uploaded = {FileRef(ref): (ref, b"") for ref in ("first", "second", "own")}
+    said = await tell(world, "/files")
+    assert isinstance(said[1], FilesPart)
+    assert [file.name for file in said[1].files] == ["a (2).csv", "a (3).csv", "a.csv"]
+    await tell(world, "/files delete a (2).csv")
+    assert set(world.assistant.uploaded) == {"first", "second"}
+    await tell(world, "/files delete a (2).csv")  # of two again, the second
+    assert set(world.assistant.uploaded) == {"first"}

@@ -7,6 +7,7 @@ import pytest
 from bot.language import speaking
 from bot.limits import Limits, bars
 from bot.parts import TextPart
+from bot.run import CodeBudget
 from bot.turn_record import ANSWERED, LIMITED, Outcome
 from bot.turn_story import run_turn
 from bot.usage import Usage
@@ -115,6 +116,29 @@ async def test_usage_shows_today_the_last_days_the_limit_and_a_chart() -> None:
     assert "Last 14 days: 2 questions, 2,000 tokens" in told
     assert "10.0 % of your 10,000 tokens a day, which start anew in about 16 hours, at 00:00 UTC" in told
     assert "`▁▁▁▁▁▁▁▁▁▁█▁▁█`" in told
+
+
+async def test_where_the_service_refuses_code_alone_a_question_is_asked_with_what_is_left_of_the_hour() -> None:
+    for spent, left_ms in ((1, 45_000), (2, 0), (3, 0)):
+        world = world_with(Limits(code_s_per_hour=90), *[(NOW_S - 1, "ada")] * spent)
+        world.refuses_code = True
+        assert (await ask(world))[0] == ANSWERED
+        assert world.assistant.asked[-1][1].code_budget == CodeBudget(left_ms=left_ms, resets_at_s=1_800_003_600)
+    world = world_with(Limits(), (NOW_S - 1, "ada"))
+    await ask(world)
+    assert world.assistant.asked[-1][1].code_budget is None
+
+
+async def test_usage_shows_what_is_left_of_the_hours_code() -> None:
+    world = world_with(Limits(code_s_per_hour=600), (NOW_S - 1, "ada"), (NOW_S - 2, "ada"), (NOW_S - 3, "bob"))
+    told = (await ask(world, "/usage"))[1]
+    assert (
+        "- Code in this hour: 1.5 minutes of 10 minutes used, 8.5 minutes left; the next hour begins in about" in told
+    )
+    assert "60 minutes, at 09:00 UTC" in told
+    with speaking("de"):
+        assert "1,5 Minuten von 10 Minuten verbraucht, 8,5 Minuten übrig" in (await ask(world, "/usage"))[1]
+    assert "Code in this hour" not in (await ask(world_with(Limits()), "/usage"))[1]
 
 
 def test_a_chart_of_nothing_is_flat() -> None:

@@ -209,6 +209,28 @@ async def test_a_run_that_fails_after_a_call_is_followed_by_another_only_if_the_
     assert len(world.assistant.runs) == runs
 
 
+@pytest.mark.parametrize(("may_repeat", "runs"), [(True, 2), (False, 1)])
+async def test_a_run_that_expired_while_functions_ran_is_followed_by_another_if_the_calls_may_be_made_again(
+    *, may_repeat: bool, runs: int
+) -> None:
+    world = World()
+    world.functions.outputs = {"weather": "warm"}
+    world.functions.repeatable = {"weather"} if may_repeat else set()
+    expired = ended(RunEnd.EXPIRED)
+    world.assistant.ends = [wanting("call_1"), expired]
+    told = texts(await world.answer())
+    assert len(world.assistant.runs) == runs
+    assert ("You said" in told) is may_repeat
+    assert ("longer than" in told) is not may_repeat
+
+
+async def test_a_run_that_expired_by_itself_is_not_asked_again() -> None:
+    world = World()
+    world.assistant.ends = [ended(RunEnd.EXPIRED)]
+    assert "longer than" in texts(await world.answer())
+    assert len(world.assistant.runs) == 1
+
+
 async def test_a_second_run_is_taken_up_after_a_crash_although_it_made_a_call() -> None:
     world = World()
     world.functions.outputs = {"weather": "warm"}
