@@ -12,12 +12,17 @@ import aiohttp
 
 from tests.support.free_ports import lasting_port
 from tests.support.openai_stand_in import KEY
+from tests.support.preloaded_service import ForkedProcess, start_preloaded
 
 _READY_S = 60.0
 
 
 class BotProcess:
-    """`teamsbot serve`, which may have many lives in one data folder and at one port."""
+    """`teamsbot serve`, which may have many lives in one data folder and at one port.
+
+    Its lives are forked from a process that has made the imports; one in a wrapper starts by the command line, as
+    those of tests/scenario/test_cli_start.py do.
+    """
 
     def __init__(self, *, data_dir: Path, service_address: str, **environ: str) -> None:
         self.port = lasting_port()
@@ -33,7 +38,7 @@ class BotProcess:
             "LOG_FORMAT": "json",
             **environ,
         }
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | ForkedProcess | None = None
 
     @property
     def url(self) -> str:
@@ -110,10 +115,14 @@ class BotProcess:
 
     async def _spawn(self, *wrapper: str) -> None:
         program = str(Path(sys.executable).with_name("teamsbot"))
+        folder = self._log.parent
         with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *wrapper, program, "serve", env=self.environ, stdout=log, stderr=log, cwd=self._log.parent
-            )
+            if wrapper:
+                self._process = await asyncio.create_subprocess_exec(
+                    *wrapper, program, "serve", env=self.environ, stdout=log, stderr=log, cwd=folder
+                )
+            else:
+                self._process = await start_preloaded(["serve"], env=self.environ, log=log.fileno(), folder=folder)
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:
         try:

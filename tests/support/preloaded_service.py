@@ -1,0 +1,155 @@
+"""`teamsbot` without its second of imports: one process has made them, and forks a child for each start.
+
+The child is what a start by the command line is: the same code in a process of its own, with the environment, folder
+and log that it is given; it can be killed, and its exit code is its own. The process of the imports is started as
+`python -m tests.support.preloaded_service FD` and ends with the tests, which hold the other end of the socket FD.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[2]
+_lock = threading.Lock()
+_requests: socket.socket | None = None
+
+
+class ForkedProcess:
+    """As much of `asyncio.subprocess.Process` as tests of a bot need."""
+
+    def __init__(self, pid: int, status: int) -> None:
+        self.pid = pid
+        self._status = status
+        self._returncode: int | None = None
+
+    @property
+    def returncode(self) -> int | None:
+        """As of this moment; negative where a signal ended it."""
+        if self._returncode is None:
+            try:
+                told = os.read(self._status, 16)
+            except BlockingIOError:
+                return None
+            os.close(self._status)
+            self._returncode = os.waitstatus_to_exitcode(int(told))
+        return self._returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    async def wait(self) -> int:
+        while (code := self.returncode) is None:
+            await asyncio.sleep(0.005)
+        return code
+
+
+async def start_preloaded(arguments: Sequence[str], *, env: Mapping[str, str], log: int, folder: Path) -> ForkedProcess:
+    """Run `teamsbot` with these arguments in a folder; `log` is the file that it writes to."""
+    request = json.dumps({"arguments": arguments, "env": dict(env), "folder": str(folder)}).encode()
+    return await asyncio.to_thread(_ask, request, log)
+
+
+def _ask(request: bytes, log: int) -> ForkedProcess:
+    global _requests  # noqa: PLW0603 - one for all tests of this process
+    status, told = os.pipe()
+    os.set_blocking(status, False)
+    with _lock:
+        _requests = _requests or _start()
+        socket.send_fds(_requests, [request], [log, told])
+        os.close(told)
+        pid = _requests.recv(16)
+    assert pid, "the preloaded service has ended; its error is above"
+    return ForkedProcess(int(pid), status)
+
+
+def _start() -> socket.socket:
+    mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.preloaded_service", str(its.fileno())],
+            pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=_ROOT,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+        )  # fmt: skip
+
+    def end() -> None:
+        mine.close()  # which it reads as the end
+        process.wait(30)
+
+    atexit.register(end)
+    return mine
+
+
+def _serve(requests: socket.socket) -> dict[str, Any] | None:
+    """Fork for each request. Returns in the child, with what it is to be; None once there are no more requests."""
+    ended, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    statuses: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([requests, ended], [], [])
+        if ended in ready:
+            ended.recv(4096)
+            _tell_ends(statuses)
+        if requests in ready:
+            request, files, _, _ = socket.recv_fds(requests, 1 << 16, 2)
+            if not request:
+                return None
+            log, status = files
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                for each in (requests, ended, wake):
+                    each.detach()  # so that nothing of the service is closed in their name
+                os.closerange(3, 256)
+                return dict(json.loads(request))
+            statuses[pid] = status
+            os.close(log)
+            requests.send(str(pid).encode())
+
+
+def _tell_ends(statuses: dict[int, int]) -> None:
+    while statuses:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        os.write(statuses[pid], str(status).encode())
+        os.close(statuses.pop(pid))
+
+
+def main() -> None:
+    """Import what `teamsbot serve` imports, and become it in each child."""
+    import service.server  # noqa: F401
+    from service.cli import main as teamsbot
+
+    gc.collect()
+    gc.freeze()
+    start = _serve(socket.socket(fileno=int(sys.argv[1])))
+    if start is None:
+        os._exit(0)
+    os.chdir(start["folder"])
+    os.environ.clear()
+    os.environ.update(start["env"])
+    sys.argv = [str(Path(sys.executable).with_name("teamsbot")), *start["arguments"]]
+    teamsbot()
+
+
+if __name__ == "__main__":
+    main()
