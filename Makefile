@@ -6,6 +6,9 @@ venv = .venv/bin
 # Tests mostly wait, for processes and browsers, so they share two cores well: WORKERS=0 runs them one after another.
 WORKERS ?= 4
 
+# Test files are compiled once, and not by each worker of each run, whatever the shell says about it.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Fixtures of a file are made once, so a file stays with one worker; tests/conftest.py says which are begun first.
 by_file = --dist loadfile --no-loadscope-reorder
 
@@ -14,7 +17,11 @@ by_file = --dist loadfile --no-loadscope-reorder
 once_more = printf '\n== Once more, alone: what failed above\n' && \
 	$(venv)/pytest --need-tools -n 0 --last-failed --last-failed-no-failures none --maxfail 1 $(ARGS)
 
-.PHONY: help run playground test crash bench image docs test-unit check format-check lint types imports documents tree lock environments-test
+# What reaches every branch of bot/ and storage/ in one process; the other tests pass through the same code from outside.
+covering = tests/unit/bot tests/unit/storage $(addprefix tests/contract/test_,ledger.py ledger_sqlite.py ledger_postgres.py \
+	old_ledgers.py postgres_session.py timelines.py conversations.py feedback.py belongings.py files.py files_blob.py)
+
+.PHONY: help run playground test coverage crash bench image docs test-unit check format-check lint types imports documents tree lock environments-test
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -31,6 +38,11 @@ playground:  ## chat with the running bot in Microsoft's Agents Playground: make
 test: environments-test  ## all tests, the browser's too; fetches what they need: make test [ARGS="-k plot"] [WORKERS=0]
 	@$(venv)/python -m scripts.fetch
 	@$(venv)/pytest --need-tools -n $(WORKERS) $(by_file) $(ARGS) || { [ $$? = 1 ] && $(once_more); }
+
+coverage: environments-test  ## branch coverage of bot/ and storage/: at least 95 %, or it fails and names the lines
+	@$(venv)/python -m scripts.fetch
+	@$(venv)/coverage run -m pytest --need-tools -q $(covering) $(ARGS)
+	@$(venv)/coverage report
 
 crash: environments-test  ## destruction that takes minutes: kills, full disks, machines that vanish: make crash [ARGS="-k kill --seed 7"]
 	@$(venv)/pytest -m "crash or not crash" -v -s tests/crash $(ARGS)
