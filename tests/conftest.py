@@ -26,14 +26,21 @@ settings.register_profile("teamsbot", deadline=None, suppress_health_check=[Heal
 settings.load_profile("teamsbot")
 
 # Files are begun in this order (`--dist loadfile --no-loadscope-reorder`): those that kill and restart processes take a
-# minute each with few tests, and one of them begun last would have the other workers wait for it.
-_LONGEST_FIRST = ("crash", "browser", "scenario", "sandbox", "contract")
+# minute each with few tests, and one of them begun last would have the other workers wait for it. Of the unit tests,
+# those come first that wait for deadlines.
+_LONGEST_FIRST = (
+    "crash", "browser", "scenario", "sandbox", "contract", "unit/openai", "unit/teams", "unit/functions", "",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ranks = {ring: rank for rank, ring in enumerate(_LONGEST_FIRST)}
     tests = Path(__file__).parent
-    items.sort(key=lambda item: ranks.get(item.path.relative_to(tests).parts[0], len(ranks)))
+
+    def rank(item: pytest.Item) -> int:
+        place = item.path.relative_to(tests).as_posix()
+        return next(rank for rank, folder in enumerate(_LONGEST_FIRST) if place.startswith(folder))
+
+    items.sort(key=rank)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
