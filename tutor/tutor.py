@@ -24,11 +24,12 @@ from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
+from tutor.formulas.everyday import pretty_expression
 from tutor.formulas.expression import Symbol
 from tutor.formulas.statements import Relation
 from tutor.language.cues import Cue
 from tutor.language.spelling import corrected
-from tutor.language.vocabulary import Language
+from tutor.language.vocabulary import Language, language_of
 from tutor.planning.context import Context
 from tutor.planning.number_plans import planned_numbers
 from tutor.planning.planning import Plan, planned, planned_changes, planned_data, with_looks
@@ -39,6 +40,7 @@ from tutor.reading.clause import Clause, Question
 from tutor.reading.number_wording import number_follow_up, number_tasks
 from tutor.reading.plot_wording import plot_wording
 from tutor.reading.question_reader import read
+from tutor.reading.rewording import answers_to, without_units, written_out
 from tutor.reading.typed_data_wording import typed_data
 
 MESSAGES_READ: Final = 30
@@ -51,6 +53,10 @@ NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message."
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
 _NOT_UNDERSTOOD: Final = frozenset({Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_MATHEMATICS})
+_WAITS_FOR_MORE: Final = frozenset(
+    {Reason.NO_POINT, Reason.NO_RANGE, Reason.PARAMETERS, Reason.NO_RADIUS, Reason.SEVERAL_UNKNOWNS}
+)
+_MAX_ANSWER_CHARS: Final = 80
 _SPEAKS_OF_PLOT: Final = re.compile(
     r"\b(?:zoom\w*|lines?|curves?|plot|graph|diagram|picture|ax[ie]s|range|scale|thick\w*|dashed|dotted|colou?r|title|label"
     r"|bigger|smaller|linien?|kurven?|diagramm|bild|achsen?|farbe|dicker|breiter|lijn|grafiek|kromme|kleur|assen|dikker)\b",
@@ -79,6 +85,12 @@ _ADDS: Final = re.compile(
 )
 """With a plot before, what is added goes into it."""
 
+_TITLE_ALONE: Final = re.compile(
+    r"\A\s*(?:(?:please|now|and|can you|could you|bitte|und|kun je|en|nu)\b[\s,]*)*"
+    r"(?:add|give it|put|set|insert|füge|gib ihm|voeg|geef het)? ?(?:a|the|an|einen|den|een)? ?(?:title|titel|heading|caption)"
+    r"(?: (?:to|on) (?:it|the (?:plot|graph|chart))| hinzu| toe)?(?: please| bitte| graag)?[\s.?!]*\Z",
+    re.IGNORECASE,
+)
 _SPEAKS_OF_LOOKS: Final = re.compile(
     r"\b(?:colou?r|red|blue|green|title|grid|legend|zoom|bigger|larger|smaller|farbe|rot|blau|grün|titel|gitter|größer|kleur|rood|blauw|groen|rooster|groter)\b",
     re.IGNORECASE,
@@ -149,8 +161,10 @@ def _understood(heard: Sequence[UserMessage]) -> _Understood:
     context = Context()
     language = Language.ENGLISH
     answered = refused = False
+    asked = ""  # the question that the tutor could not answer without a further word
     for number, message in enumerate(heard[:-1]):
-        understood = _read(message.text, language, context)
+        understood = _read_after(asked, message.text, language, context)
+        asked = _asked_back(asked, message.text, understood)
         language = understood.question.language
         plan = understood.plan
         context = plan.context if isinstance(plan, Plan) else _stated(understood.question, context)
@@ -159,8 +173,29 @@ def _understood(heard: Sequence[UserMessage]) -> _Understood:
             context = replace(context, plot=None)
         answered |= of_table or (isinstance(plan, Plan) and bool(plan.tasks))
         refused |= not of_table and isinstance(plan, Refusal) and not is_small_talk(understood.question, plan)
-    last = _read(heard[-1].text, language, context)
+    last = _read_after(asked, heard[-1].text, language, context)
     return replace(last, answered_before=answered, refused_before=refused)
+
+
+def _asked_back(asked: str, text: str, understood: _Understood) -> str:
+    """The question that waits for a point, a range or a value; empty where none does."""
+    plan = understood.plan
+    return text if isinstance(plan, Refusal) and plan.reason in _WAITS_FOR_MORE else ""
+
+
+def _read_after(asked: str, text: str, language: Language, context: Context) -> _Understood:
+    """The message as the answer to what the tutor asked back, where it holds no question of its own."""
+    alone = _read(text, language, context)
+    clauses = alone.question.clauses
+    if not asked or len(text) > _MAX_ANSWER_CHARS or any(set(each.demands) - {Cue.FIND} for each in clauses):
+        return alone
+    if any(relation.letters and relation.is_bare for each in clauses for relation in each.subjects):
+        return alone
+    for question in answers_to(asked, text, alone.question.language):
+        together = _read(question, alone.question.language, context)
+        if isinstance(together.plan, Plan) and together.plan.tasks:
+            return together
+    return alone
 
 
 def _read(text: str, language: Language, context: Context) -> _Understood:
@@ -214,7 +249,12 @@ def _read_whole(text: str, language: Language, context: Context) -> _Understood:
 
 
 def _read_as_written(text: str, language: Language, context: Context) -> _Understood:
+    value = pretty_expression(context.numbers.value) if context.numbers.value is not None else ""
+    spoken = language_of(text, language)
+    text = written_out(without_units(text), spoken, value=value, has_plot=context.plot is not None)
     wording = plot_wording(text)
+    if context.plot is not None and _TITLE_ALONE.match(text):
+        return _Understood(question=read(text, otherwise=language), plan=Refusal(Reason.NO_TITLE))
     if context.plot is not None and not wording.changes and not text.strip().lower().startswith("add up"):
         text = _ADDS.sub(lambda added: f"also plot {added['what']}", text)
         wording = plot_wording(text)

@@ -34,6 +34,7 @@ _ASKS_BACK: Final = frozenset(
         Reason.NO_RADIUS,
         Reason.NO_PLOT,
         Reason.NO_PIE,
+        Reason.NO_TITLE,
         Reason.CHART_CHANGE,
         Reason.PLOT_CHANGE,
         Reason.WHICH_CURVE,
@@ -89,23 +90,22 @@ def _sentence(say: Mapping[Sentence, str], refusal: Refusal) -> str:
     key = Sentence(f"refusal {kind.replace('_', ' ')}")
     quoted = refusal.reason in {Reason.STRANGE, Reason.STRANGE_IN_TABLE}
     return say[key].format(
-        details=_some(refusal.details, quoted=quoted),
-        last=_plain(refusal.details[-1], quoted=False) if refusal.details else "",
-        choices=_some(refusal.choices, quoted=False),
+        details=_some(refusal.details, quote=say[Sentence.QUOTED] if quoted else "{}"),
+        last=_plain(refusal.details[-1]) if refusal.details else "",
+        choices=_some(refusal.choices, quote="{}"),
     )
 
 
-def _some(details: Sequence[str], *, quoted: bool) -> str:
-    shown = [_plain(each, quoted=quoted) for each in details[:_MAX_DETAILS]]
+def _some(details: Sequence[str], *, quote: str) -> str:
+    shown = [quote.format(_plain(each)) for each in details[:_MAX_DETAILS]]
     return ", ".join([*shown, "…"] if len(details) > _MAX_DETAILS else shown)
 
 
-def _plain(detail: str, *, quoted: bool) -> str:
+def _plain(detail: str) -> str:
     """The user's own word, cut short and without the signs of Markdown and markup."""
     detail = detail.replace("_", " ")
     shown = "".join(character for character in detail[:_MAX_DETAIL_CHARS] if character not in "*_`[]<>\\{}")
-    shown += "…" if len(detail) > _MAX_DETAIL_CHARS else ""
-    return f"“{shown or '…'}”" if quoted else shown
+    return shown + "…" if len(detail) > _MAX_DETAIL_CHARS else shown or "…"
 
 
 def failed(language: Language, details: str) -> str:

@@ -357,6 +357,7 @@ class Sentence(StrEnum):
     NOTE_DEGREES = "note degrees"
 
     # refusals
+    QUOTED = "quoted"
     REFUSAL_STRANGE = "refusal strange"
     REFUSAL_TOO_LONG = "refusal too long"
     REFUSAL_NO_MATHEMATICS = "refusal no mathematics"
@@ -386,6 +387,7 @@ class Sentence(StrEnum):
     REFUSAL_FOLLOW_UP = "refusal follow up"
     REFUSAL_NO_RADIUS = "refusal no radius"
     REFUSAL_NO_PLOT = "refusal no plot"
+    REFUSAL_NO_TITLE = "refusal no title"
     REFUSAL_PLOT_CHANGE = "refusal plot change"
     REFUSAL_WHICH_CURVE = "refusal which curve"
     REFUSAL_ONLY_CURVE = "refusal only curve"

@@ -73,7 +73,7 @@ CUES: Final = {
     " | anschauen | nenne | suche | was kommt raus bei | wann ist | wo liegt | wo liegen | wo hat | wo | wann"
     " | wie hoch ist | bilde | erstelle | was | an welchen stellen | an welcher stelle | welchen | wie ist"
     " | in welchen punkten | in welchem punkt | an welchen punkten",
-    Cue.MEAN: "mittelwert | durchschnitt | mittelwerte | durchschnittlich | arithmetisches mittel",
+    Cue.MEAN: "mittelwert | durchschnitt | mittelwerte | durchschnittlich | durchschnittliche | durchschnittlicher | durchschnittlichen | durchschnittliches | im schnitt | im durchschnitt | schnitt | mittlere | mittlerer | arithmetisches mittel",
     Cue.MEDIAN: "median | zentralwert",
     Cue.DEVIATION: "standardabweichung | streuung",
     Cue.VARIANCE: "varianz",
@@ -183,7 +183,7 @@ CUES: Final = {
     " | markieren",
     Cue.HELLO: "hallo | guten tag | guten morgen | guten abend | hi | moin | servus | grüß gott | grüezi"
     " | wie geht es dir | wie gehts",
-    Cue.THANKS: "danke | vielen dank | dankeschön | danke schön | super | toll | prima | merci | danke sehr | klasse"
+    Cue.THANKS: "danke | danke dir | dank dir | danke dir vielmals | vielen dank | dankeschön | danke schön | super | toll | prima | merci | danke sehr | klasse"
     " | perfekt",
     Cue.HELP: "hilf mir | was kannst du | wer bist du | wie kannst du helfen | was machst du | was kannst du alles"
     " | was kannst du für mich tun | wie funktionierst du | was kann ich fragen | was kann ich dich fragen",

@@ -126,7 +126,8 @@ def _demanded(clause: Clause, last: Clause, *, opens: bool) -> Clause:
     if clause.demands == (Cue.PLOT,) and Cue.ALSO in clause.cues:  # "plot that too": what the last answer was about
         of = next((each for each in (Cue.TANGENT, Cue.DERIVATIVE) if each in last.demands), clause.of)
         clause = replace(clause, of=of, cues=clause.cues | (last.cues & _ORDINALS))
-    drawn = Cue.TANGENT in {clause.of, *clause.demands} and Cue.TANGENT in last.demands
+    lines = {Cue.TANGENT, Cue.NORMAL}
+    drawn = bool(lines & {clause.of, *clause.demands} and lines & set(last.demands))
     if drawn and not (clause.values or clause.points):  # "draw the tangent": the one of before
         clause = replace(clause, values=last.values, points=last.points)
     bounds = clause.bounds or (last.bounds if clause.demands == (Cue.AREA,) else None)

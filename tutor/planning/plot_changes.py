@@ -191,6 +191,8 @@ def added(
             normal_at=new.normal_at or plot.normal_at,
         )
     equations = tuple(dict.fromkeys((*_equations(plot), *_equations(new))))
+    if looks.colours:  # one for each curve: the new ones have the usual colours
+        looks = replace(looks, colours=tuple([*looks.colours, *[""] * len(equations)][: len(equations)]))
     return CurveOfEquation(equations=equations, bounds=bounds, looks=looks)
 
 

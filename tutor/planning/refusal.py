@@ -27,6 +27,7 @@ class Reason(StrEnum):
     FOLLOW_UP = "follow_up"  # "and 5?", and it is not clear what about 5
     NO_RADIUS = "no_radius"  # "draw a circle"
     NO_PLOT = "no_plot"  # "make it red", and nothing was drawn
+    NO_TITLE = "no_title"  # "add a title": which?
     PLOT_CHANGE = "plot_change"  # a wish about the plot that it does not know
     WHICH_CURVE = "which_curve"  # details: the curves there are
     ONLY_CURVE = "only_curve"  # "remove x^2", and nothing else is drawn

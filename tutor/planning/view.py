@@ -110,6 +110,9 @@ class ClauseView:
             function = self.function(relation)
             if function is not None:
                 found += self.family(self._of(function))
+            elif relation.is_equation and len(relation.letters) == 1 and Number("0") in relation.parts and not sides:
+                [side] = [part for part in relation.parts if part != Number("0")][:1] or [Number("0")]
+                found += self.family(self._of(self._side(side, relation.letters[0])))
             elif sides and len(relation.parts) == 2 and len(relation.letters) == 1:
                 found += [self._side(part, relation.letters[0]) for part in relation.parts]
             else:

@@ -100,7 +100,10 @@ _SHAPES: Final = tuple(
          OfNumbers.WHOLE, _FIRST_SECOND),
         (rf"{_B}{_PERCENT} (?:of|von) (?:what|which|welcher)(?: number| amount| zahl)? (?:is|ist) {_A}",
          OfNumbers.WHOLE, _FIRST_SECOND),
-        (rf"{_A}{_PERCENT} (?:tip|tax|vat|mwst|trinkgeld) (?:on|of|auf|von) {_B}",
+        (rf"{_A}{_PERCENT} (?:of|von|van) {_B}", OfNumbers.PART, _FIRST_SECOND),
+        (rf"{_A}{_PERCENT} (?:tip|tax|vat|gst|mwst|ust|trinkgeld|btw|discount|rabatt|korting) (?:of|von|van) {_B}",
+         OfNumbers.PART, _FIRST_SECOND),
+        (rf"{_A}{_PERCENT} (?:tip|tax|vat|gst|mwst|ust|trinkgeld|btw|fooi) (?:on|auf|over|op) {_B}",
          OfNumbers.PART, _FIRST_SECOND),
         (r"(?:number of |how many )?(?:permutations|anordnungen|permutationen) (?:of|von|are there of) " + _N
          + r"(?: items| things| objects| elements| elementen| dingen)?", OfNumbers.ORDERS, ("a",)),

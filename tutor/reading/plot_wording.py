@@ -169,6 +169,7 @@ _SWITCHES: Final = tuple(
         (_OFF, _GRID, Grid(shown=False)),
         (_ON, _LEGEND, Legend(shown=True)),
         (_OFF, _LEGEND, Legend(shown=False)),
+        (_OFF, r"(?:title|titel|heading|überschrift)", Title(" ")),
         (_ON, _PI_TICKS, PiTicks(shown=True)),
         (_OFF, _PI_TICKS, PiTicks(shown=False)),
     )
