@@ -11,13 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tutor.answers.refusals import declined, failed, greeting, is_small_talk, nothing_to_explain
+from tutor.answers.refusals import (
+    declined,
+    failed,
+    greeting,
+    is_small_talk,
+    nothing_to_explain,
+    reason_in_words,
+)
 from tutor.answers.results import Result, results_in
 from tutor.answers.say import Say
 from tutor.answers.told import Explanation
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
-from tutor.data.answers import columns_in, data_answer
+from tutor.data.answers import columns_in, data_answer, data_refusal
 from tutor.data.file_mentions import Table, asks_for_table, is_about_table, table_in, without_pasted_table
 from tutor.data.programs import data_program, look
 from tutor.data.requests import DataTask
@@ -39,7 +46,7 @@ from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
 from tutor.reading.number_wording import number_follow_up, number_tasks
 from tutor.reading.plot_wording import plot_wording
-from tutor.reading.question_reader import read
+from tutor.reading.question_reader import MAX_CHARACTERS, read
 from tutor.reading.rewording import answers_to, without_units, written_out
 from tutor.reading.typed_data_wording import typed_data
 
@@ -53,6 +60,10 @@ NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message."
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
 _NOT_UNDERSTOOD: Final = frozenset({Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_MATHEMATICS})
+_NAMES_NO_QUESTION: Final = frozenset({Reason.NO_COLUMN, Reason.STRANGE_IN_TABLE, Reason.LEFT_OVER})
+_PERHAPS_OF_FILE: Final = frozenset(
+    {Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_SUBJECT, Reason.NO_DEMAND}
+)
 _WAITS_FOR_MORE: Final = frozenset(
     {Reason.NO_POINT, Reason.NO_RANGE, Reason.PARAMETERS, Reason.NO_RADIUS, Reason.SEVERAL_UNKNOWNS}
 )
@@ -87,7 +98,8 @@ _ADDS: Final = re.compile(
 
 _TITLE_ALONE: Final = re.compile(
     r"\A\s*(?:(?:please|now|and|can you|could you|bitte|und|kun je|en|nu)\b[\s,]*)*"
-    r"(?:add|give it|put|set|insert|füge|gib ihm|voeg|geef het)? ?(?:a|the|an|einen|den|een)? ?(?:title|titel|heading|caption)"
+    r"(?:add|give it|put|set|insert|füge|gib ihm|voeg|geef het)? ?(?:a|the|an|einen|den|een)? ?(?:title|titel|heading"
+    r"|caption)"
     r"(?: (?:to|on) (?:it|the (?:plot|graph|chart))| hinzu| toe)?(?: please| bitte| graag)?[\s.?!]*\Z",
     re.IGNORECASE,
 )
@@ -161,10 +173,10 @@ def _understood(heard: Sequence[UserMessage]) -> _Understood:
     context = Context()
     language = Language.ENGLISH
     answered = refused = False
-    asked = ""  # the question that the tutor could not answer without a further word
+    asked = ("", "")  # the question that the tutor could not answer without a further word
     for number, message in enumerate(heard[:-1]):
         understood = _read_after(asked, message.text, language, context)
-        asked = _asked_back(asked, message.text, understood)
+        asked = _asked_back(message.text, understood)
         language = understood.question.language
         plan = understood.plan
         context = plan.context if isinstance(plan, Plan) else _stated(understood.question, context)
@@ -177,21 +189,24 @@ def _understood(heard: Sequence[UserMessage]) -> _Understood:
     return replace(last, answered_before=answered, refused_before=refused)
 
 
-def _asked_back(asked: str, text: str, understood: _Understood) -> str:
-    """The question that waits for a point, a range or a value; empty where none does."""
+def _asked_back(text: str, understood: _Understood) -> tuple[str, str]:
+    """The question that waits for a point, a range or a value, and the letter that has none; empty where none does."""
     plan = understood.plan
-    return text if isinstance(plan, Refusal) and plan.reason in _WAITS_FOR_MORE else ""
+    if not isinstance(plan, Refusal) or plan.reason not in _WAITS_FOR_MORE:
+        return "", ""
+    return text, plan.details[0] if plan.reason is Reason.PARAMETERS and len(plan.details) == 1 else ""
 
 
-def _read_after(asked: str, text: str, language: Language, context: Context) -> _Understood:
+def _read_after(waiting: tuple[str, str], text: str, language: Language, context: Context) -> _Understood:
     """The message as the answer to what the tutor asked back, where it holds no question of its own."""
+    asked, letter = waiting
     alone = _read(text, language, context)
     clauses = alone.question.clauses
     if not asked or len(text) > _MAX_ANSWER_CHARS or any(set(each.demands) - {Cue.FIND} for each in clauses):
         return alone
     if any(relation.letters and relation.is_bare for each in clauses for relation in each.subjects):
         return alone
-    for question in answers_to(asked, text, alone.question.language):
+    for question in answers_to(asked, text, alone.question.language, letter=letter):
         together = _read(question, alone.question.language, context)
         if isinstance(together.plan, Plan) and together.plan.tasks:
             return together
@@ -250,6 +265,8 @@ def _read_whole(text: str, language: Language, context: Context) -> _Understood:
 
 def _read_as_written(text: str, language: Language, context: Context) -> _Understood:
     value = pretty_expression(context.numbers.value) if context.numbers.value is not None else ""
+    if len(text) > MAX_CHARACTERS:
+        return _Understood(question=read(text, otherwise=language), plan=Refusal(Reason.TOO_LONG))
     spoken = language_of(text, language)
     text = written_out(without_units(text), spoken, value=value, has_plot=context.plot is not None)
     wording = plot_wording(text)
@@ -332,7 +349,7 @@ def _next_step(
     if isinstance(plan, Plan) and not plan.tasks:
         return Words(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
     if isinstance(plan, Refusal):
-        no_file = plan.reason is not Reason.NO_MATHEMATICS and asks_for_table(understood.question)
+        no_file = plan.reason in _PERHAPS_OF_FILE and asks_for_table(understood.question)
         return Words(_declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan, manner))
     if not outputs:
         return RunCode(program(plan.tasks))
@@ -352,7 +369,7 @@ def _next_step(
     return Words(_with_code(told, program(plan.tasks), manner))
 
 
-def _next_step_with_table(
+def _next_step_with_table(  # noqa: PLR0911 - one case a step
     understood: _Understood,
     texts: Sequence[str],
     table: Table,
@@ -373,7 +390,11 @@ def _next_step_with_table(
     asked = _tasks_in(looked[0], texts, question.language)
     if isinstance(asked, Refusal):
         has_answer = isinstance(plan, Plan) and plan.tasks
-        return None if has_answer else Words(_declined(question, asked, manner))
+        if has_answer:
+            return None
+        if asked.reason not in _NAMES_NO_QUESTION:
+            return Words(_declined(question, asked, manner))
+        return Words(data_refusal(say, _reason(question, asked, manner), columns_in(looked[0])))
     tasks, corrections = asked
     if len(outputs) == 1:
         return RunCode(data_program(table, tasks, say))
@@ -425,6 +446,10 @@ def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on:
 def _declined(question: Question, refusal: Refusal, manner: _Manner) -> str:
     spoken = replace(question, language=manner.language)
     return declined(spoken, refusal, place=manner.place, is_first=not manner.refused_before)
+
+
+def _reason(question: Question, refusal: Refusal, manner: _Manner) -> str:
+    return reason_in_words(replace(question, language=manner.language), refusal)
 
 
 def _with_code(told: str, code: str, manner: _Manner) -> str:

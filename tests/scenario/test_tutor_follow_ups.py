@@ -222,6 +222,62 @@ async def test_a_table_is_read_in_the_notation_of_its_country(tmp_path: Path) ->
     assert "numbers from 80 to 1200" in american.text
 
 
+async def test_rows_with_several_values_are_picked_out(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": SALES}})
+        for thread, words in (
+            (("sum of revenue for Tea in North",), ("product = Tea and region = North", "**30**")),
+            (("sum of revenue for Tea", "and Coffee?"), ("product = Coffee", "**140**")),
+            (("revenue of Tea and Coffee",), ("Tea: sum revenue **70**", "Coffee: sum revenue **140**")),
+            (("how many rows are from North?",), ("region = North", "**3 rows**")),
+            (("plot revenue over time for Tea",), ("product = Tea", "revenue over date")),
+            (("how many units were sold",), ("**14**",)),
+            (("what is the highest revenue and when?",), ("**100**, on **2024-01-01**",)),
+            (("top 2 products share of revenue",), ("Coffee: **59.5745 %**", "Together they have **89.3617 %**")),
+            (("units",), ("You can ask, for example:\n- revenue by region",)),
+        ):
+            chat = Chat(sandbox)
+            answered = [
+                await chat.ask(message, file_names=() if place else ("given.csv",))
+                for place, message in enumerate(thread)
+            ]
+            assert all(each in answered[-1].text for each in words), (thread, answered[-1].text)
+
+
+async def test_the_answer_to_what_the_tutor_asked_back_completes_the_question(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for thread, words in (
+            (("tangent of x^2", "at 1"), "**y = 2x - 1**"),
+            (("plot y = mx + b", "with m=2 and b=1"), "y = 2x + 1"),
+            (("plot a*x^2", "3"), "3x²"),
+            (("area under x^2", "0 to 3"), "**9**"),
+            (("draw a circle", "3"), "x² + y² = 3²"),
+            (("integrate x^2", "no I meant x^3"), "**x⁴/4**"),
+            (("1/2 + 1/3", "times 6"), "= 5**"),
+            (("plot x^2", "compare it to x^3"), "x² and x³"),
+            (("plot x^3 - x", "where is it negative?"), "x < -1 or 0 < x < 1"),
+            (("what's 20% of 85 euros", "and 15%?"), "12.75**"),
+            (("plot a circle with radius 2", "add y=x", "where do they cross"), "x = √2"),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread]
+            assert words in said(answered[-1]), (thread, said(answered[-1]))
+
+
+async def test_amounts_of_two_units_and_a_plot_without_a_title_are_asked_about(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        for thread, words in (
+            (("what is 5 km in miles",), "“miles”"),
+            (("5 euro + 3 dollar",), "“euro”, “dollar”"),
+            (("plot x^2", "add a title"), "Which title"),
+            (("plotte sin(x)", "mach die linie dicker"), "was ich am Diagramm"),
+        ):
+            chat = Chat(sandbox)
+            answered = [await chat.ask(message) for message in thread]
+            assert words in answered[-1].text, thread
+            assert not answered[-1].codes, thread
+
+
 async def test_a_dutch_question_is_answered_and_declined_in_dutch(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         for message, words in (

@@ -74,6 +74,11 @@ def declined(question: Question, refusal: Refusal, *, place: Place = Place.THIS_
     )
 
 
+def reason_in_words(question: Question, refusal: Refusal) -> str:
+    """The reason alone, where the examples are others than those of formulas."""
+    return _sentence(catalogue(question.language), refusal)
+
+
 def is_small_talk(question: Question, refusal: Refusal) -> bool:
     """Whether a message without mathematics is a greeting or the like, which is answered, not refused."""
     return refusal.reason in {Reason.NO_MATHEMATICS, Reason.NO_SUBJECT} and bool(_SMALL_TALK.keys() & question.cues)
@@ -91,6 +96,7 @@ def _sentence(say: Mapping[Sentence, str], refusal: Refusal) -> str:
     quoted = refusal.reason in {Reason.STRANGE, Reason.STRANGE_IN_TABLE}
     return say[key].format(
         details=_some(refusal.details, quote=say[Sentence.QUOTED] if quoted else "{}"),
+        example=", ".join(f"{_plain(each)} = 2" for each in refusal.details),
         last=_plain(refusal.details[-1]) if refusal.details else "",
         choices=_some(refusal.choices, quote="{}"),
     )

@@ -12,11 +12,13 @@ from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Explanation, Told
 from tutor.answers.whole_answer import corrected_words
 from tutor.data.requests import (
+    Cell,
     Chart,
     Column,
     ColumnKind,
     CountMissing,
     CountRows,
+    CountValues,
     DataTask,
     Describe,
     FindGroup,
@@ -33,6 +35,12 @@ from tutor.data.requests import (
 from tutor.programs.result_keys import Key
 
 _MARKUP = str.maketrans(dict.fromkeys("*_`[]<>\\|~", " "))
+
+
+def data_refusal(say: Say, words: str, columns: Sequence[Column]) -> str:
+    """The refusal, and questions that these columns have an answer to."""
+    questions = _questions(say, columns)
+    return "\n\n".join([words, "\n".join([say(Sentence.CAN_ASK), *(f"- {each}" for each in questions)])])
 
 
 def columns_in(result: Result) -> tuple[Column, ...]:
@@ -74,6 +82,7 @@ def data_answer(
 
 def _chart(told: Told, task: ShowChart, result: Result) -> None:
     say = told.say
+    _told_rows(told, task.only)
     ys = say.listed([_plain(column.name) for column in task.ys]) or say(Sentence.COUNT)
     said = {
         "ys": ys,
@@ -85,7 +94,7 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
         return
     key = f"{task.chart} by" if task.by else str(task.chart)
     key = key if task.ys else "counts"
-    if task.chart is Chart.LINES and task.statistic not in {None, Statistic.TOTAL}:
+    if task.chart is Chart.LINES and not task.by and task.statistic not in {None, Statistic.TOTAL}:
         key = "lines of figure"
     if task.chart is Chart.PIE:
         key = "pie" if task.ys else "pie counts"
@@ -108,10 +117,19 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
     told.step(Sentence.HOW_CHART)
 
 
+def _told_rows(told: Told, cells: Sequence[Cell]) -> None:
+    """Which rows the answer is about, where it is not about all."""
+    values: dict[str, list[str]] = {}
+    for cell in cells:
+        values.setdefault(_plain(cell.column.name), []).append(_plain(cell.value))
+    if values:
+        conditions = [f"{name} = {told.say(Sentence.OR).join(each)}" for name, each in values.items()]
+        told.line(Sentence.ONLY_ROWS, conditions=told.say.listed(conditions))
+
+
 def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
     say = told.say
-    if task.only is not None:
-        told.line(Sentence.ONLY_ROWS, column=_plain(task.only.column.name), value=_plain(task.only.value))
+    _told_rows(told, task.only)
     if task.by is None:
         figures = named_of(result, Key.FIGURES)
         for column in figures:
@@ -223,6 +241,7 @@ def _rows(told: Told, _: ShowRows, result: Result) -> None:
 
 def _top(told: Told, task: FindTop, result: Result) -> None:
     say = told.say
+    _told_rows(told, task.only)
     order = say(Sentence.LOWEST_FIRST if task.is_lowest else Sentence.HIGHEST_FIRST)
     if task.by is None:
         told.line(Sentence.TOP_ROWS, column=_plain(task.column.name), order=order)
@@ -253,6 +272,9 @@ def _share(told: Told, task: TellShare, result: Result) -> None:
         told.line(Sentence.SHARES, by=_plain(task.by.name), what=what)
         lines = (f"- {_plain(name)}: **{_number(say, value)} %**" for name, value in shares.items())
         told.lines.append("\n".join(lines))
+        if task.top:
+            together = sum(value for value in shares.values() if isinstance(value, int | float))
+            told.line(Sentence.SHARES_TOGETHER, value=_number(say, together))
     told.step(Sentence.HOW_FIGURES)
 
 
@@ -309,6 +331,16 @@ def _questions(say: Say, columns: Sequence[Column]) -> list[str]:
 
 def _leader(told: Told, task: FindGroup, result: Result) -> None:
     say = told.say
+    _told_rows(told, task.only)
+    if task.by.kind is ColumnKind.DATE:
+        told.line(
+            Sentence.LOWEST_DATE if task.is_lowest else Sentence.HIGHEST_DATE,
+            column=_plain(task.column.name),
+            value=_number(say, result.get(Key.VALUE)),
+            dates=say.listed([_plain(name) for name in texts_of(result, Key.LEADERS)]),
+        )
+        told.step(Sentence.HOW_FIGURES)
+        return
     told.line(
         Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
         figure=say(Sentence(task.statistic)),
@@ -327,8 +359,23 @@ def _leader(told: Told, task: FindGroup, result: Result) -> None:
     told.step(Sentence.HOW_FIGURES)
 
 
-def _row_count(told: Told, _: CountRows, result: Result) -> None:
-    told.line(Sentence.ROWS, count=_whole(result, Key.ROWS))
+def _row_count(told: Told, task: CountRows, result: Result) -> None:
+    _told_rows(told, task.only)
+    told.line(Sentence.ROWS_CHOSEN if task.only else Sentence.ROWS, count=_whole(result, Key.ROWS))
+    told.step(Sentence.HOW_COUNT)
+
+
+def _value_count(told: Told, task: CountValues, result: Result) -> None:
+    values, count = named_of(result, Key.VALUES), _whole(result, Key.COUNT)
+    told.line(Sentence.DIFFERENT_VALUES, column=_plain(task.column.name), count=count)
+    told.lines.append(
+        "\n".join(
+            f"- {_plain(name)}: {told.say(Sentence.ROW_COUNT, count=_number(told.say, each))}"
+            for name, each in values.items()
+        )
+    )
+    if count > len(values):
+        told.line(Sentence.ONLY_SOME_SHOWN, shown=len(values), count=count)
     told.step(Sentence.HOW_COUNT)
 
 
@@ -350,6 +397,7 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     TellCorrelation: _correlation,
     Describe: _describe,
     CountRows: _row_count,
+    CountValues: _value_count,
     CountMissing: _missing,
     ShowRows: _rows,
     ListColumns: _columns,

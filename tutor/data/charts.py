@@ -108,8 +108,32 @@ _TREND: Final = f"""
                  "{Key.R}": float(np.corrcoef(numbers[known], rows[name][known])[0, 1])}}}})"""
 
 
+def _lines_by_group(task: ShowChart, x: Column, by: Column, say: Say) -> str:
+    """One line for each group."""
+    [y] = task.ys
+    figure = FIGURES[task.statistic or Statistic.TOTAL]
+    return f"""
+# One line for each group, at most {_MAX_SLICES} of them, the largest.
+rows = table.pivot_table(index={quoted(x.name)}, columns={quoted(by.name)}, values={quoted(y.name)}, aggfunc="{figure}")
+count = len(rows.columns)
+rows = rows[rows.sum().nlargest({_MAX_SLICES}).index]
+{_opened(task)}for group in rows.columns:
+    drawn = rows[group].dropna()
+    plt.plot(drawn.index, drawn, marker="." if len(rows) < 60 else None, label=group_name(group))
+plt.legend()
+""" + _finished(
+        task,
+        say(Sentence.TITLE_BY, what=say(Sentence.TITLE_OVER, ys=y.name, x=x.name), by=by.name),
+        x.name,
+        y.name,
+        fields={Key.COUNT: "len(rows.columns)", Key.WIDTH: "count"},
+    )
+
+
 def lines(task: ShowChart, say: Say) -> str:
     """The values in the order of dates, of another column, or of the rows."""
+    if task.by is not None and task.x is not None:
+        return _lines_by_group(task, task.x, task.by, say)
     rows = "table" if task.x is None else f"table.sort_values({quoted(task.x.name)})"
     added_up = ""
     if task.x is not None and task.x.kind is not ColumnKind.TEXT:

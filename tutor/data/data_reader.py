@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from tutor.data.question import DataQuestion
@@ -27,7 +28,7 @@ from tutor.language.cues import CHART_CUES, TRAIT_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
 
-_STATISTICS: Final = {
+STATISTICS: Final = {
     Cue.MEAN: Statistic.MEAN,
     Cue.MEDIAN: Statistic.MEDIAN,
     Cue.DEVIATION: Statistic.DEVIATION,
@@ -46,6 +47,7 @@ CHARTS: Final = {
     Cue.PIE: Chart.PIE,
     Cue.TREND: Chart.SCATTER,
 }
+_HOW_MANY: Final = ("how many", "number of", "wie viele", "wieviele", "hoeveel")
 _MAX_USUAL_CURVES: Final = 4
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
@@ -124,7 +126,7 @@ def _of_sentence(
 
 def _tasks(question: DataQuestion) -> list[DataTask]:
     cues = question.cues
-    statistics = tuple(statistic for cue, statistic in _STATISTICS.items() if cue in cues)
+    statistics = tuple(statistic for cue, statistic in STATISTICS.items() if cue in cues)
     if Cue.EXTREMA in cues:
         statistics = (*statistics, Statistic.MINIMUM, Statistic.MAXIMUM)
     whole = (
@@ -143,11 +145,11 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
         or question.xs
         or (question.named and _time(question))
     ):
-        return [_chart(question, statistics)]
+        return [replace(_chart(question, statistics), only=tuple(question.cells))]
     if statistics or (question.named and (question.groups or question.cells)):
         return [_statistics(question, statistics or (Statistic.TOTAL,))]
-    if question.cells:
-        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+    if question.cells and not question.named:
+        raise Refusal(Reason.WHICH_NUMBERS, _numbers_in(question))
     if Cue.DESCRIBE in cues and not question.says("overview", "überblick", "overzicht"):
         return [Describe(columns=tuple(question.named))]
     asks_nothing = not (question.named or question.amounts or question.groups or cues - _OF_ANY_FILE)
@@ -169,21 +171,29 @@ def _date_of(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindG
 
 def _correlation(question: DataQuestion) -> TellCorrelation:
     both = [*question.named, *question.xs]
+    numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
+    both = numbers if not both and len(numbers) == 2 else both
     if len(both) != 2:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     return TellCorrelation(first=_numeric(both[0]), second=_numeric(both[1]))
 
 
+def _numbers_in(question: DataQuestion) -> tuple[str, ...]:
+    return tuple(column.name for column in question.columns if column.kind is ColumnKind.NUMBER)
+
+
 def _statistics(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellStatistics:
     if not question.named and statistics != (Statistic.COUNT,):
-        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
-    if len(question.cells) > 1:
-        raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
-    of_rows = statistics == (Statistic.COUNT,)
-    named = [column for column in question.named if not (question.cells and column == question.cells[0].column)]
-    columns = tuple(named if of_rows else map(_numeric, named))
-    only = question.cells[0] if question.cells else None
-    return TellStatistics(statistics=statistics, columns=columns, by=_group(question), only=only)
+        raise Refusal(Reason.WHICH_NUMBERS, _numbers_in(question))
+    chosen = [cell.column for cell in question.cells]
+    named = [column for column in question.named if column not in chosen]
+    if statistics == (Statistic.COUNT,) and named and question.says(*_HOW_MANY):
+        statistics = (Statistic.TOTAL,)  # "how many units were sold?"
+    columns = tuple(named if statistics == (Statistic.COUNT,) else map(_numeric, named))
+    by = _group(question)
+    if by is None and len(chosen) > len(set(chosen)):  # "North and South": one beside the other
+        by = next(column for column in chosen if chosen.count(column) > 1)
+    return TellStatistics(statistics=statistics, columns=columns, by=by, only=tuple(question.cells))
 
 
 def _group(question: DataQuestion) -> Column | None:
@@ -205,18 +215,22 @@ def _chart(  # noqa: C901 - one case a kind of chart
     trend = Cue.TREND in question.cues
     x = question.xs[0] if question.xs else _time(question)
     ys, group = list(question.named), _group(question)
-    if not (ys or group or question.xs or question.cells or statistics or question.amounts):
+    named = ys or group or question.xs or question.cells or statistics or question.amounts
+    if not named and asked != [Chart.SCATTER] and not trend:
         return _usual_chart(question, asked[0] if asked else None)
     chart = asked[0] if asked else _fitting(ys, x, group)
     if trend and Cue.SCATTER not in question.cues and x is not None and x.kind is ColumnKind.DATE:
         chart = Chart.LINES
-    if len(question.xs) > 1 or len(statistics) > 1 or (not ys and group is None) or question.cells:
+    ys = [column for column in ys if column not in [cell.column for cell in question.cells]]
+    if len(question.xs) > 1 or len(statistics) > 1 or (not ys and group is None):
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     match chart:
         case Chart.SCATTER:
             return _scatter(ys, x, trend=trend)
         case Chart.LINES:
-            return _lines(question, ys, x, group, trend=trend)
+            return _lines(question, ys, x, group, trend=trend, statistic=next(iter(statistics), None))
+        case Chart.BARS | Chart.PIE if x is not None and group is not None:
+            raise Refusal(Reason.LEFT_OVER, (x.name, group.name))
         case Chart.BARS:
             return _bars(ys, x or group, statistics)
         case Chart.PIE:
@@ -276,6 +290,8 @@ def _time(question: DataQuestion) -> Column | None:
 
 def _fitting(ys: Sequence[Column], x: Column | None, group: Column | None) -> Chart:
     """The chart for a plain `plot`: lines over dates, dots for two numbers, bars for groups."""
+    if x is not None and x.kind is ColumnKind.DATE:
+        return Chart.LINES
     if group is not None or (x is not None and x.kind is ColumnKind.TEXT) or any(y.kind is ColumnKind.TEXT for y in ys):
         return Chart.BARS
     if x is not None and x.kind is ColumnKind.NUMBER:
@@ -299,13 +315,19 @@ def _lines(
     group: Column | None,
     *,
     trend: bool,
+    statistic: Statistic | None,
 ) -> ShowChart:
-    if group is not None:
-        raise Refusal(Reason.LEFT_OVER, (group.name,))
-    others = [column for column in question.columns if column not in ys]
+    others = [column for column in question.columns if column not in (*ys, group)]
     dates = [column for column in others if column.kind is ColumnKind.DATE]
+    if group is not None and (group.kind is not ColumnKind.TEXT or group.period or not (x or dates)):
+        if x is not None:
+            raise Refusal(Reason.LEFT_OVER, (group.name,))
+        x, group = group, None
+    if group is not None and len(ys) != 1:
+        raise Refusal(Reason.LEFT_OVER, (group.name,))
     x = x or next(iter([*dates, *(column for column in others if _CALENDAR.search(column.name))]), None)
-    return ShowChart(chart=Chart.LINES, ys=tuple(_numeric(y) for y in ys if y != x), x=x, trend=trend)
+    drawn = tuple(_numeric(y) for y in ys if y != x)
+    return ShowChart(chart=Chart.LINES, ys=drawn, x=x, by=group, trend=trend and group is None, statistic=statistic)
 
 
 def _bars(ys: Sequence[Column], group: Column | None, statistics: tuple[Statistic, ...]) -> ShowChart:

@@ -9,6 +9,7 @@ from tutor.data.python_text import FIGURES, in_calendar_order, names, quoted, re
 from tutor.data.requests import (
     CountMissing,
     CountRows,
+    CountValues,
     Describe,
     FindGroup,
     FindTop,
@@ -29,24 +30,19 @@ _NAMES: Final = {Key.COLUMNS: f"list(table.columns[:{_NAMES_SHOWN}])", Key.COUNT
 def statistics(task: TellStatistics) -> str:
     """Of whole columns, or of each group."""
     figures = json.dumps([FIGURES[statistic] for statistic in task.statistics])
-    rows = (
-        "table"
-        if task.only is None
-        else f"table[table[{quoted(task.only.column.name)}].astype(str) == {quoted(task.only.value)}]"
-    )
     if task.by is None:
         columns = names(task.columns) if task.columns else "list(table.columns)"
         return f"""
 # The figures of each column; missing values are left out.
-figures = {rows}[{columns}].agg({figures})
+figures = table[{columns}].agg({figures})
 print(figures.to_string())
 told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
 {result({Key.FIGURES: "told"})}"""
     by = quoted(task.by.name)
     worked = (
-        f"{rows}.groupby({by})[{names(task.columns)}].agg({figures}){in_calendar_order(task.by)}"
+        f"table.groupby({by})[{names(task.columns)}].agg({figures}){in_calendar_order(task.by)}"
         if task.columns
-        else f'{rows}.groupby({by}).size().to_frame("count")'
+        else f'table.groupby({by}).size().to_frame("count")'
     )
     return f"""
 # The figures of each group; missing values are left out.
@@ -95,6 +91,16 @@ def count_rows(_: CountRows) -> str:
     return f"""
 print("Rows:", len(table))
 {result({Key.ROWS: "len(table)"})}"""
+
+
+def count_values(task: CountValues) -> str:
+    """Each different value with its number of rows, the most frequent first."""
+    return f"""
+# How often each value occurs.
+counts = table[{quoted(task.column.name)}].value_counts()
+print(counts.to_string())
+values = {{group_name(value): int(count) for value, count in counts.head(30).items()}}
+{result({Key.VALUES: "values", Key.COUNT: "len(counts)"})}"""
 
 
 def missing(task: CountMissing) -> str:
@@ -175,7 +181,7 @@ figures = {figures}
 whole = float(figures.sum())
 shares = (100 * figures / whole).sort_values(ascending=False) if whole and (figures >= 0).all() else figures.iloc[:0]
 print(shares.to_string())
-shown = {{group_name(group): float(value) for group, value in shares.head(30).items()}}
+shown = {{group_name(group): float(value) for group, value in shares.head({task.top or 30}).items()}}
 {result({Key.SHARES: "shown", Key.COUNT: "len(figures)"})}"""
 
 

@@ -40,7 +40,7 @@ _ABOUT_FILES: Final = (
         }
     )
 )
-_MAX_PASTED_CHARS: Final = 100_000
+_MAX_PASTED_CHARS: Final = 20_000
 _SEPARATORS: Final = ("\t", "|", ";", ",", " ")
 _MIN_ROWS: Final = 2  # without the header
 _NUMBER_CELL: Final = re.compile(

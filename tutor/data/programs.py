@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from tutor.data.requests import (
     Column,
     CountMissing,
     CountRows,
+    CountValues,
     DataTask,
     Describe,
     FindGroup,
@@ -141,6 +143,7 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
     TellCorrelation: figures.correlation,
     Describe: figures.describe,
     CountRows: figures.count_rows,
+    CountValues: figures.count_values,
     CountMissing: figures.missing,
     ShowRows: figures.rows,
     ListColumns: figures.columns,
@@ -162,23 +165,46 @@ def data_program(table: Table, tasks: Sequence[DataTask], say: Say) -> str:
         _loaded(table)
         + "".join(dict.fromkeys(map(_made_columns, tasks)))
         + "".join(
-            _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task)
+            _among(task, _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task))
             for task in tasks
         )
     )
 
 
+def _among(task: DataTask, code: str) -> str:
+    """The code run on the rows that the question is about."""
+    cells = task.only if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | CountRows) else ()
+    if not cells:
+        return code
+    values: dict[str, list[str]] = {}
+    for cell in cells:
+        values.setdefault(cell.column.name, []).append(cell.value)
+    chosen = " & ".join(
+        f"everything[{quoted(name)}].astype(str).str.strip().isin({json.dumps(each, ensure_ascii=False)})"
+        for name, each in values.items()
+    )
+    return f"""
+# Only the rows that were asked about.
+everything = table
+table = everything[{chosen}]
+{code}table = everything
+"""
+
+
 def _made_columns(task: DataTask) -> str:
     """The month, year or the like of a column of dates, as a column of its own."""
-    by: Column | None = (
-        task.by if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | TellShare) else None
-    )
-    if by is None and isinstance(task, ShowChart):
-        by = task.x
-    if by is None or not by.period:
-        return ""
-    made = f'table[{quoted(by.dates)}].dt.to_period("{by.period}").astype(str).where(table[{quoted(by.dates)}].notna())'
-    return f"\n# The period that each date falls into.\ntable[{quoted(by.name)}] = {made}\n"
+    columns: list[Column | None] = []
+    if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | TellShare):
+        columns.append(task.by)
+    if isinstance(task, ShowChart):
+        columns.append(task.x)
+    return "".join(_made(column) for column in columns if column is not None and column.period)
+
+
+def _made(column: Column) -> str:
+    dates = f"table[{quoted(column.dates)}]"
+    made = f'{dates}.dt.to_period("{column.period}").astype(str).where({dates}.notna())'
+    return f"\n# The period that each date falls into.\ntable[{quoted(column.name)}] = {made}\n"
 
 
 def _loaded(table: Table) -> str:

@@ -28,6 +28,14 @@ class Column:
     missing: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A value of a column of text: `Tea`."""
+
+    column: Column
+    value: str
+
+
 class Chart(StrEnum):
     """A diagram."""
 
@@ -76,6 +84,7 @@ class ShowChart:
     trend: bool = False
     top: int | None = None  # how many groups are shown, the highest first
     is_lowest: bool = False  # the lowest first instead
+    only: tuple[Cell, ...] = ()
     looks: ChartLooks = ChartLooks()
 
 
@@ -86,7 +95,7 @@ class TellStatistics:
     statistics: tuple[Statistic, ...]
     columns: tuple[Column, ...]
     by: Column | None = None
-    only: Cell | None = None  # of the rows with this value
+    only: tuple[Cell, ...] = ()  # of the rows with these values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +121,6 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """A value of a column of text: `Tea`."""
-
-    column: Column
-    value: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FindTop:
     """The first or last few by a figure: rows, or groups by their sum."""
 
@@ -128,6 +129,7 @@ class FindTop:
     is_lowest: bool
     by: Column | None = None
     statistic: Statistic = Statistic.TOTAL
+    only: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +139,21 @@ class TellShare:
     by: Column
     column: Column | None
     only: str = ""
+    top: int | None = None  # the largest only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountRows:
-    """How many rows the file has."""
+    """How many rows the file has, or how many have these values."""
+
+    only: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountValues:
+    """How many different values a column has, and which."""
+
+    column: Column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +186,7 @@ class FindGroup:
     column: Column
     statistic: Statistic
     is_lowest: bool
+    only: tuple[Cell, ...] = ()
     with_totals: bool = False  # `highest sales` of a region can mean the highest single row, or all added up
 
 
@@ -183,6 +196,7 @@ DataTask = (
     | TellCorrelation
     | Describe
     | CountRows
+    | CountValues
     | CountMissing
     | ShowRows
     | ListColumns

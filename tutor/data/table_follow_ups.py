@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from tutor.data.data_reader import CHARTS, data_tasks
+from tutor.data.data_reader import CHARTS, STATISTICS, data_tasks
 from tutor.data.question import DataQuestion
 from tutor.data.requests import (
     Cell,
     Chart,
     Column,
     ColumnKind,
+    CountRows,
     DataTask,
     FindGroup,
     FindTop,
@@ -52,6 +54,9 @@ _FOR: Final = re.compile(
     re.IGNORECASE,
 )
 _LOWEST: Final = frozenset({"bottom", "worst", "lowest", "schlechtesten", "niedrigsten", "slechtste", "laagste"})
+_BESIDE_MATTER: Final = frozenset(
+    {Cue.AND, Cue.AGAIN, Cue.FOR, Cue.FILLER, Cue.ON, Cue.OF, Cue.FROM, Cue.ALSO, Cue.PRONOUN, Cue.BY, Cue.RESPECT}
+)
 _SAYS_CHART: Final = CHART_CUES | {Cue.PLOT, Cue.GRAPH}
 _BESIDE_CHART: Final = _SAYS_CHART | frozenset(
     {Cue.IT, Cue.PRONOUN, Cue.FILLER, Cue.FIND, Cue.AND, Cue.ALSO, Cue.AGAIN, Cue.FOR, Cue.OF, Cue.FROM, Cue.ON, Cue.TO,
@@ -72,6 +77,14 @@ def data_tasks_in_thread(texts: Sequence[str], columns: Sequence[Column], langua
     looks = [each for each in changes.changes if not changes.rest and not isinstance(each, Keep | Remove)]
     question = DataQuestion(parts_of(last, columns, language), columns)
     goes_on = is_table_follow_up(last) or looks or _is_about_chart(question) or _is_short(last, question)
+    goes_on = goes_on or _is_statistic(question)
+    if (
+        before
+        and question.named
+        and _is_short(last, question)
+        and (completed := _completed(before[-1], question.named[0], columns, language))
+    ):
+        return completed
     for end in range(len(before), 0, -1) if goes_on else ():
         try:
             earlier = data_tasks_in_thread(before[:end], columns, language)[-1]
@@ -86,6 +99,20 @@ def data_tasks_in_thread(texts: Sequence[str], columns: Sequence[Column], langua
     return data_tasks(last, columns, language)
 
 
+def _completed(
+    asked: str, column: Column, columns: Sequence[Column], language: Language
+) -> tuple[DataTask, ...] | None:
+    """The question before, where it lacked no more than the column that is named now."""
+    try:
+        data_tasks(asked, columns, language)
+    except Refusal as refusal:
+        if refusal.reason is not Reason.WHICH_NUMBERS:
+            return None
+        with suppress(Refusal):
+            return data_tasks(f"{asked.rstrip('?.! ')} {column.name}", columns, language)
+    return None
+
+
 def _is_about_chart(question: DataQuestion) -> bool:
     """`make it a bar chart`: a chart is named, and no column."""
     names_matter = question.named or question.groups or question.xs or question.cells or question.amounts
@@ -95,12 +122,19 @@ def _is_about_chart(question: DataQuestion) -> bool:
 
 def _is_short(text: str, question: DataQuestion) -> bool:
     """`and costs?`, `only for Tea`: a column or a value, and no demand."""
-    matter = len(question.named) + len(question.cells)
-    beside = {Cue.AND, Cue.AGAIN, Cue.FOR, Cue.FILLER, Cue.ON, Cue.OF, Cue.FROM, Cue.ALSO, Cue.PRONOUN}
-    return matter == 1 and question.cues <= beside and not question.amounts and _FOR.match(text) is not None
+    matter = len(question.named) + len(question.cells) + len(question.groups)
+    known = all(word.cue in _BESIDE_MATTER for word in question.words)
+    return matter == 1 and known and not question.amounts and _FOR.match(text) is not None
 
 
-def _placed(
+def _is_statistic(question: DataQuestion) -> bool:
+    """`and the average?`: a figure, and no column."""
+    named = question.named or question.groups or question.xs or question.cells or question.amounts
+    known = all(word.cue in _BESIDE_MATTER | set(STATISTICS) | {Cue.BE, Cue.FIND, Cue.IT} for word in question.words)
+    return bool(question.cues & set(STATISTICS)) and Cue.COUNT not in question.cues and known and not named
+
+
+def _placed(  # noqa: C901, PLR0911 - one case a kind of follow-up
     text: str, question: DataQuestion, task: DataTask, columns: Sequence[Column], language: Language
 ) -> DataTask | None:
     """The earlier task changed in this way; None where the two do not fit each other. Raises Refusal."""
@@ -112,16 +146,22 @@ def _placed(
     if found := _TOP.match(text):
         return _top(task, int(found["count"]), is_lowest=found["end"].lower() in _LOWEST)
     if _is_about_chart(question):
+        if question.cues & CHART_CUES == {Cue.TREND} and isinstance(task, ShowChart):
+            return _with_trend(task)
         named = next((CHARTS[cue] for cue in CHARTS if cue in question.cues), None)
         return charted(task, named)
     if question.cells:
         return _only(task, question.cells[0])
+    if question.groups:
+        return _by_group(task, question.groups[0])
+    if not question.named:
+        return _of_statistics(task, tuple(STATISTICS[cue] for cue in STATISTICS if cue in question.cues))
     return _of_column(task, question.named[0])
 
 
 def _by_group(task: DataTask, by: Column) -> DataTask | None:  # noqa: PLR0911 - one case a kind of task
     match task:
-        case TellStatistics(only=None) if by not in task.columns:
+        case TellStatistics() if by not in task.columns:
             return replace(task, by=by)
         case FindTop() | FindGroup():
             return replace(task, by=by)
@@ -132,6 +172,8 @@ def _by_group(task: DataTask, by: Column) -> DataTask | None:  # noqa: PLR0911 -
         case ShowChart(chart=Chart.LINES, trend=False) if by.kind is ColumnKind.TEXT and by not in task.ys:
             if by.period:
                 return replace(task, x=by)
+            if task.x is not None and task.x.kind is not ColumnKind.TEXT and len(task.ys) == 1:
+                return replace(task, by=by)
             return ShowChart(chart=Chart.BARS, ys=task.ys, by=by, statistic=Statistic.TOTAL)
         case _:
             return None
@@ -142,8 +184,8 @@ def _top(task: DataTask, count: int, *, is_lowest: bool) -> DataTask | None:
     match task:
         case FindTop():
             return replace(task, count=shown, is_lowest=is_lowest)
-        case TellStatistics(statistics=(statistic,), columns=(column,), by=Column() as by, only=None):
-            return FindTop(column=column, count=shown, is_lowest=is_lowest, by=by, statistic=statistic)
+        case TellStatistics(statistics=(statistic,), columns=(column,), by=Column() as by, only=only):
+            return FindTop(column=column, count=shown, is_lowest=is_lowest, by=by, statistic=statistic, only=only)
         case ShowChart(chart=Chart.BARS | Chart.PIE, ys=(_,), by=Column()):
             return replace(task, top=shown, is_lowest=is_lowest)
         case _:
@@ -152,13 +194,29 @@ def _top(task: DataTask, count: int, *, is_lowest: bool) -> DataTask | None:
 
 def _only(task: DataTask, cell: Cell) -> DataTask | None:
     """The same of the rows with this value: `and for Tea?`."""
+    kept = tuple(each for each in getattr(task, "only", ()) if isinstance(each, Cell) and each.column != cell.column)
     match task:
-        case TellStatistics() if task.by != cell.column and cell.column not in task.columns:
-            return replace(task, only=cell)
-        case TellStatistics(by=Column()) if cell.column not in task.columns:
-            return replace(task, only=cell, by=None)
+        case TellStatistics(by=by):
+            return replace(task, only=(*kept, cell), by=None if by == cell.column else by)
+        case FindTop(by=by) | FindGroup(by=by) | ShowChart(by=by) if by != cell.column:
+            return replace(task, only=(*kept, cell))
+        case CountRows():
+            return replace(task, only=(*kept, cell))
         case TellShare() if cell.column == task.by:
             return replace(task, only=cell.value)
+        case _:
+            return None
+
+
+def _of_statistics(task: DataTask, statistics: tuple[Statistic, ...]) -> DataTask | None:
+    """Another figure of the same column."""
+    match task:
+        case TellStatistics():
+            return replace(task, statistics=statistics)
+        case (
+            FindTop(column=column, only=only) | FindGroup(column=column, only=only) | ShowChart(ys=(column,), only=only)
+        ):
+            return TellStatistics(statistics=statistics, columns=(column,), only=only)
         case _:
             return None
 
@@ -182,17 +240,17 @@ def _of_column(task: DataTask, column: Column) -> DataTask | None:
 def charted(task: DataTask, chart: Chart | None) -> DataTask | None:  # noqa: C901, PLR0911 - one case a kind of task
     """What was told as a chart; None where nothing of it can be drawn. Raises Refusal where the chart would mislead."""
     match task:
-        case TellStatistics(statistics=(statistic,), columns=columns, by=Column() as by, only=None):
-            return _of_groups(chart, columns, by, statistic)
-        case TellStatistics(statistics=(statistic,), columns=columns, by=None, only=None) if len(columns) > 1:
-            return ShowChart(chart=Chart.BARS, ys=columns, statistic=statistic)
-        case TellStatistics(columns=(column,), by=None, only=None) if chart in {Chart.HISTOGRAM, Chart.BOXES}:
-            return ShowChart(chart=chart or Chart.HISTOGRAM, ys=(column,))
+        case TellStatistics(statistics=(statistic,), columns=columns, by=Column() as by, only=only):
+            return replace(_of_groups(chart, columns, by, statistic), only=only)
+        case TellStatistics(statistics=(statistic,), columns=columns, by=None, only=only) if len(columns) > 1:
+            return ShowChart(chart=Chart.BARS, ys=columns, statistic=statistic, only=only)
+        case TellStatistics(columns=(column,), by=None, only=only) if chart in {Chart.HISTOGRAM, Chart.BOXES}:
+            return ShowChart(chart=chart or Chart.HISTOGRAM, ys=(column,), only=only)
         case FindTop(by=Column() as by):
             drawn = _of_groups(chart, (task.column,), by, task.statistic)
-            return replace(drawn, top=task.count, is_lowest=task.is_lowest)
+            return replace(drawn, top=task.count, is_lowest=task.is_lowest, only=task.only)
         case FindGroup(by=by) if by.kind is not ColumnKind.DATE:
-            return _of_groups(chart, (task.column,), by, task.statistic)
+            return replace(_of_groups(chart, (task.column,), by, task.statistic), only=task.only)
         case TellShare():
             columns = () if task.column is None else (task.column,)
             statistic = Statistic.COUNT if task.column is None else Statistic.TOTAL
@@ -200,9 +258,18 @@ def charted(task: DataTask, chart: Chart | None) -> DataTask | None:  # noqa: C9
         case TellCorrelation():
             return ShowChart(chart=Chart.SCATTER, ys=(task.second,), x=task.first, trend=True)
         case ShowChart() if chart is not None:
-            return _redrawn(task, chart)
+            redrawn = _redrawn(task, chart)
+            return replace(redrawn, only=task.only) if redrawn is not None else None
         case _:
             return None
+
+
+def _with_trend(task: ShowChart) -> ShowChart:
+    """The straight line that fits best, too. Raises Refusal where the axis has no numbers."""
+    has_numbers = task.x is not None and task.x.kind is not ColumnKind.TEXT and task.by is None
+    if task.chart not in {Chart.LINES, Chart.SCATTER} or not has_numbers:
+        raise Refusal(Reason.CHART_CHANGE)
+    return replace(task, trend=True)
 
 
 def _of_groups(chart: Chart | None, ys: tuple[Column, ...], by: Column, statistic: Statistic) -> ShowChart:
@@ -228,7 +295,9 @@ def _redrawn(task: ShowChart, chart: Chart) -> ShowChart | None:
         if by.kind is ColumnKind.DATE:
             by = by if chart is Chart.LINES else Column(name="month", kind=ColumnKind.TEXT, dates=by.name, period="M")
         drawn = _of_groups(chart, task.ys, by, task.statistic or Statistic.TOTAL)
-        return replace(drawn, top=task.top, is_lowest=task.is_lowest, looks=replace(task.looks, colour=""))
+        return replace(
+            drawn, top=task.top, is_lowest=task.is_lowest, only=task.only, looks=replace(task.looks, colour="")
+        )
     return None
 
 

@@ -95,12 +95,13 @@ def _is_mathematics(word: str) -> bool:
 
 
 def _numbers_of(name: str) -> tuple[str, ...]:
-    """Singular and plural, as English makes them."""
+    """Singular and plural, as English makes them; the plural as German and Dutch do."""
     if len(name) < _MIN_WORD_CHARS:
         return (name,)
+    foreign = (f"{name}n",) if name.endswith("e") else (f"{name}en", f"{name}e", f"{name}er")
     singular = [f"{name[:-3]}y"] if name.endswith("ies") else [name[:-1]] if name.endswith("s") else []
     plural = [] if name.endswith("s") else [f"{name[:-1]}ies"] if name.endswith("y") else [f"{name}s"]
-    return (name, *singular, *plural)
+    return (name, *singular, *plural, *foreign)
 
 
 def _spelling(name: str) -> str:

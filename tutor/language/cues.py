@@ -73,6 +73,7 @@ class Cue(Enum):
     BINS = auto()
     HIGHEST = auto()
     LOWEST = auto()
+    DISTINCT = auto()  # different values
     SHARE = auto()  # of a column's sum
 
     # how the parts of the sentence hang together

@@ -63,7 +63,7 @@ CUES: Final = {
     Cue.ASYMPTOTES: "asymptoot | asymptoten | verticale asymptoot | verticale asymptoten | horizontale asymptoot"
     " | horizontale asymptoten | scheve asymptoot",
     Cue.PERIODIC: "periode | periode van | periodiek",
-    Cue.FIND: "schrijf | bereken | berekenen | bepaal | bepalen | vind | vinden | wat is | wat zijn | wat wordt | geef"
+    Cue.FIND: "vergelijk | vergelijking van | schrijf | bereken | berekenen | bepaal | bepalen | vind | vinden | wat is | wat zijn | wat wordt | geef"
     " | geef me | reken | reken uit | uitrekenen | hoeveel is | hoeveel zijn | waar is | waar zijn | waar ligt"
     " | waar liggen | welke | welk | voor welke | toon | laat zien | laat | laat me zien | noem | zoek | wanneer is"
     " | wanneer | waar | wat | wat krijg je voor | hoe groot is | hoe hoog is | hoe luidt | wat levert | in welke punten"
@@ -95,8 +95,9 @@ CUES: Final = {
     Cue.PERIOD: "maand | maanden | maandelijks | per maand | jaar | jaarlijks | per jaar | kwartaal | per kwartaal"
     " | per week | wekelijks | per dag | dagelijks",
     Cue.BINS: "klassen | bakken",
-    Cue.HIGHEST: "hoogste | grootste | meeste | top | beste | het meest | meest",
-    Cue.LOWEST: "laagste | kleinste | minste | slechtste | het minst | minst",
+    Cue.DISTINCT: "verschillende | unieke",
+    Cue.HIGHEST: "sorteer | gesorteerd | sorteren | het best | het beste | het hoogst | hoogste | grootste | meeste | top | beste | het meest | meest",
+    Cue.LOWEST: "het slechtst | het laagst | laagste | kleinste | minste | slechtste | het minst | minst",
     Cue.SHARE: "hoeveel procent | welk percentage | welk aandeel | welk deel | aandeel | aandelen | procent"
     " | percentage | percentages",
     Cue.AND: "en | samen met | met | evenals | plus nog",
@@ -157,7 +158,7 @@ CUES: Final = {
     " | assen | titel | raster | rooster | legenda | in één diagram | in één grafiek | in een figuur | in dezelfde grafiek"
     " | in hetzelfde diagram | samen | tegelijk | bestaan | gegeven door | genaamd | lineaire | kwadratische"
     " | moet | moeten | mag | nog | wel | hoor | dank alvast | maken | krijg | krijgen | ding | verloop | vorm"
-    " | staat | staan | erin | vertel | juist | klopt | echt | eigenlijk | geven | zeg | zeggen | laten | klaar",
+    " | verkoopt | verkocht | verkochte | staat | staan | erin | vertel | juist | klopt | echt | eigenlijk | geven | zeg | zeggen | laten | klaar",
     Cue.HELLO: "hallo | hoi | hey | dag | goedemorgen | goedemiddag | goedenavond | goedendag | hoe gaat het"
     " | hoe gaat het met je",
     Cue.THANKS: "bedankt | dank je | dank je wel | dankjewel | dank u | dank u wel | dankuwel | merci | super | top bedankt"

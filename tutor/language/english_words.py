@@ -86,7 +86,7 @@ CUES: Final = {
     Cue.ASYMPTOTES: "asymptote | asymptotes | vertical asymptote | vertical asymptotes | horizontal asymptote"
     " | horizontal asymptotes | slant asymptote | slant asymptotes | oblique asymptote | oblique asymptotes",
     Cue.PERIODIC: "period of | period | periodic | periodicity | fundamental period",
-    Cue.FIND: "find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
+    Cue.FIND: "compare | comparison of | comparison | find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
     " | whats | what are | give | give me | show | show me | tell me | get | obtain | work out | how much is"
     " | what do you get for | which is | state | where is | where are | what will be | what would be"
     " | evaluate the integral | list | report | where does | where do | at which | at which points | at what points"
@@ -123,8 +123,9 @@ CUES: Final = {
     " | by year | each year | quarter | quarterly | per quarter | by quarter | weekly | per week | by week | daily"
     " | per day | by day | annual | annually",
     Cue.BINS: "bins | buckets | classes",
-    Cue.HIGHEST: "highest | largest | biggest | greatest | most | top | best | leading",
-    Cue.LOWEST: "lowest | smallest | fewest | least | bottom | worst",
+    Cue.DISTINCT: "unique | distinct | how many different | how many unique",
+    Cue.HIGHEST: "sort | sorted | rank | ranked | order by | descending | highest | largest | biggest | greatest | most | top | best | leading",
+    Cue.LOWEST: "ascending | lowest | smallest | fewest | least | bottom | worst",
     Cue.SHARE: "what percent of | what percentage of | what share of | which percentage of | how much of | what percent"
     " | what percentage | what share | what proportion of | share | shares | proportion | percent | percentage",
     Cue.AND: "and | as well as | along with | together with | together | with",

@@ -8,7 +8,7 @@ from typing import Final
 
 from tutor.formulas.expression import Applied, Constant, Expression, Negative, Number, Operation, Symbol, is_constant
 from tutor.formulas.statements import Relation
-from tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, Cue
+from tutor.language.cues import EXTREMA_CUES, MONOTONY_CUES, SHAPE_CUES, SIGN_CUES, Cue
 from tutor.planning.function_plans import Definitions
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import CurveOfEquation, Function, Plot
@@ -49,7 +49,9 @@ class Context:
     mentioned: tuple[Function, ...] = ()  # what the last answers were about, the latest last
 
 
-def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
+def completed(  # noqa: C901 - one case a kind of gap
+    clause: Clause, context: Context, *, opens: bool
+) -> Clause:
     """The clause with what it leaves out taken from the one before: `plot it`, `and from 0 to 10?`, `and x^3?`.
 
     `opens` is true for the first clause of a message.
@@ -66,6 +68,8 @@ def completed(clause: Clause, context: Context, *, opens: bool) -> Clause:
         last = replace(last, subjects=tuple(Relation((Symbol(name),)) for name in context.definitions))
     elif Cue.BOTH in clause.cues and not clause.subjects and len(last.subjects) == 1 and context.earlier is not None:
         last = replace(last, subjects=context.earlier.subjects + last.subjects)
+    if not clause.subjects and clause.cues & SIGN_CUES and set(clause.demands) <= {Cue.FIND}:
+        return replace(clause, subjects=last.subjects)  # "where is it negative?"
     if clause.demands and clause.demands != (Cue.FIND,):
         return clause if clause.subjects else _demanded(clause, last, opens=opens)
     if clause.subjects:

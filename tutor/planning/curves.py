@@ -36,6 +36,7 @@ from tutor.planning.tasks import (
     Rewriting,
     Roots,
     Shape,
+    SolveSystem,
     Table,
     Tangent,
     Task,
@@ -164,6 +165,9 @@ def roots(view: ClauseView) -> list[Task]:
 
 def intersection(view: ClauseView) -> list[Task]:
     """Where two curves meet."""
+    equations = _curves_of_equations(view)
+    if len(equations) == 2:
+        return [SolveSystem(equations=equations, unknowns=("x", "y"))]
     functions = view.drawable(view.functions(sides=True))
     if len(functions) != 2:
         raise Refusal(Reason.NO_SUBJECT)

@@ -51,7 +51,8 @@ OPENING: Final = re.compile(
     r"\A(?:(?:hi|hello|hey|please|pls|can you|could you|would you|can i get|i need|tell me|what is|what's|whats"
     r"|what are|what was|calculate|compute|find|find out|give me|determine|work out|show me|get|list|name|evaluate"
     r"|print|and|all|the|so|then|me|a|an|hallo|bitte|kannst du|was ist|was sind|wie groß ist|wie lautet|wie lauten"
-    r"|wie hoch ist|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige|sag mir|und|alle|mir|der|die"
+    r"|wie hoch ist|wie ?viel ist|wie ?viel sind|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige"
+    r"|sag mir|und|alle|mir|der|die"
     r"|das|den|hallo|hoi|wat is|wat zijn|hoeveel is|hoeveel zijn|bereken|bepaal|vind|geef|geef me|noem|en|de|het"
     r"|kun je|kan je|alsjeblieft)\b[\s,!]*)+"
 )

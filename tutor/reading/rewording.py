@@ -1,4 +1,4 @@
-"""Messages that lean on the conversation, written out: `times 6`, `no, I meant x^3`, `compare it to x^2`, `20% of 80 €`.
+"""Messages that lean on the conversation, written out: `times 6`, `no, I meant x^3`, `compare it to x^2`.
 
 Each pattern describes a whole message, so that no word of it is passed over.
 """
@@ -26,19 +26,22 @@ _CORRECTION: Final = re.compile(
     r"\A\s*(?:(?:no|nope|wait|sorry|oops|ups|nein|halt|nee|nein nein|ach nein|oh|actually|hmm)\b[\s,.!;:-]*)*"
     r"(?:i (?:actually )?(?:meant|mean|wanted)(?: to (?:say|write|type))?|it(?:'s| is| should be) actually|make that"
     r"|(?:that|it) should (?:be|have been)|i misspelled,? it(?:'s| is)|ich (?:meinte|meine|wollte)(?: eigentlich)?"
-    r"|ich hab(?:e)? mich vertippt,?|gemeint (?:war|ist)|ik (?:bedoelde|bedoel|wilde)(?: eigenlijk)?|correction:?|korrektur:?)"
+    r"|ich hab(?:e)? mich vertippt,?|gemeint (?:war|ist)|ik (?:bedoelde|bedoel|wilde)(?: eigenlijk)?|correction:?"
+    r"|korrektur:?)"
     r"[\s,:]+(?P<what>.+)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _COMPARED: Final = re.compile(
     r"\A\s*(?:(?:can|could) you |please |now |and |bitte |jetzt |und |nu |en )*"
-    r"(?:compare|vergleiche?|vergelijk)(?: (?:it|this|that|the (?:graph|plot|curve)|es|sie|ihn|das|den graphen|het|dit|dat"
+    r"(?:compare|vergleiche?|vergelijk)(?: (?:it|this|that|the (?:graph|plot|curve)|es|sie|ihn|das|den graphen|het"
+    r"|dit|dat"
     r"|die))? (?:to|with|against|mit|met) (?P<what>[^?!]+?)(?: please| bitte)?[\s.?!]*\Z",
     re.IGNORECASE,
 )
 _COMPARE_BOTH: Final = re.compile(
     r"\A\s*(?:(?:can|could) you |please |now |and |bitte |und |en )*"
-    r"(?:compare|vergleiche?|vergelijk)(?: the graphs of)? (?P<first>[^?!]+?) (?:to|with|and|mit|und|met|en) (?P<second>[^?!]+?)"
+    r"(?:compare|vergleiche?|vergelijk)(?: the graphs of)? (?P<first>[^?!]+?) (?:to|with|and|mit|und|met"
+    r"|en) (?P<second>[^?!]+?)"
     r"[\s.?!]*\Z",
     re.IGNORECASE,
 )
@@ -72,7 +75,8 @@ _BEFORE_NUMBER: Final = re.compile(r"(?:(?<=\s)|\A|(?<=\())[€$£]\s?(?=\d)")
 def without_units(text: str) -> str:
     """Amounts without their unit, where there is one unit only: `20% of 80 €`, but not `5 km in miles`."""
     found = {
-        unit: list(re.finditer(rf"(?<=\d)\s?(?:{words})(?![\w^$])", text, re.IGNORECASE)) for unit, words in _UNITS.items()
+        unit: list(re.finditer(rf"(?<=\d)\s?(?:{words})(?![\w^$])", text, re.IGNORECASE))
+        for unit, words in _UNITS.items()
     }
     signs = set(re.findall(r"[€$£]", " ".join(_BEFORE_NUMBER.findall(text))))
     used = signs | {unit for unit, places in found.items() if places}
@@ -103,7 +107,8 @@ def written_out(text: str, language: Language, *, value: str = "", has_plot: boo
 
 _BARE_ANSWER: Final = re.compile(r"\A\s*(?:x\s*=\s*)?(?P<number>-?[\w.,/]*\d[\w.,/]*|-?pi|e)[\s.!]*\Z", re.IGNORECASE)
 _RADIUS: Final = re.compile(
-    r"\A\s*(?:(?:the |a |with |of |mit |met |r\s*=\s*|radius|straal|der |ein |een )\s*)*(?P<radius>\d+(?:[.,]\d+)?)[\s.!]*\Z",
+    r"\A\s*(?:(?:the |a |with |of |mit |met |r\s*=\s*|radius|straal|der |ein "
+    r"|een )\s*)*(?P<radius>\d+(?:[.,]\d+)?)[\s.!]*\Z",
     re.IGNORECASE,
 )
 _AT: Final = {Language.ENGLISH: "at", Language.GERMAN: "bei", Language.DUTCH: "bij"}
@@ -117,11 +122,16 @@ _WITH_RADIUS: Final = {
 _RANGE: Final = re.compile(r"\A\s*-?[\w.,/]+\s*(?:to|bis|tot|-|–|and|und|en)\s*-?[\w.,/]+[\s.!]*\Z", re.IGNORECASE)
 
 
-def answers_to(question: str, answer: str, language: Language) -> list[str]:
-    """How the answer to what the tutor asked back completes the question, the likeliest first."""
+def answers_to(question: str, answer: str, language: Language, *, letter: str = "") -> list[str]:
+    """How the answer to what the tutor asked back completes the question, likeliest first. `letter` has no value."""
     question = question.strip().rstrip("?.! ")
+    if letter and (found := _BARE_ANSWER.match(answer)):
+        return [f"{question} {_FOR[language]} {letter} = {found['number']}"]
     if found := _RADIUS.match(answer):
-        return [f"{question} {_WITH_RADIUS[language]} {found['radius']}", f"{question} {_AT[language]} {found['radius']}"]
+        return [
+            f"{question} {_WITH_RADIUS[language]} {found['radius']}",
+            f"{question} {_AT[language]} {found['radius']}",
+        ]
     if found := _BARE_ANSWER.match(answer):
         return [f"{question} {_AT[language]} {found['number']}"]
     if _RANGE.match(answer):

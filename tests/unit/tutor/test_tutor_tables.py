@@ -17,8 +17,10 @@ from tutor.data.requests import (
     Column,
     ColumnKind,
     CountRows,
+    CountValues,
     DataTask,
     Describe,
+    FindGroup,
     FindTop,
     Overview,
     ShowChart,
@@ -63,6 +65,11 @@ READ: list[tuple[str, DataTask]] = [
     ("Mittelwert von price nach region", TellStatistics(statistics=(MEAN,), columns=(PRICE,), by=REGION)),
     ("correlation between a and b", TellCorrelation(first=A, second=B)),
     ("How many rows are there?", CountRows()),
+    ("how many regions are there?", CountValues(column=REGION)),
+    ("which regions are there", CountValues(column=REGION)),
+    ("how many price were sold", TellStatistics(statistics=(Statistic.TOTAL,), columns=(PRICE,))),
+    ("sort by price", FindTop(column=PRICE, count=5, is_lowest=False)),
+    ("price over time by region", ShowChart(chart=Chart.LINES, ys=(PRICE,), x=DATE, by=REGION)),
     ("Describe the data", Describe(columns=())),
     ("", Overview(columns=tuple(COLUMNS))),
 ]
@@ -124,6 +131,8 @@ TOP_3 = FindTop(column=SALES, count=3, is_lowest=False, by=REGION)
 
 
 BARS_BY_REGION = ShowChart(chart=Chart.BARS, ys=(SALES,), by=REGION, statistic=Statistic.TOTAL)
+FIRST_REGION = FindGroup(by=REGION, column=SALES, statistic=Statistic.TOTAL, is_lowest=False)
+PRICE_OVER_DATE = ShowChart(chart=Chart.LINES, ys=(PRICE,), x=DATE)
 RED = ChartLooks(colour="red")
 MEAN_BY_REGION = ShowChart(chart=Chart.BARS, ys=(SALES,), by=REGION, statistic=MEAN)
 
@@ -141,7 +150,7 @@ MEAN_BY_REGION = ShowChart(chart=Chart.BARS, ys=(SALES,), by=REGION, statistic=M
         (("bar chart of total_sales by region", "only the top 3"), replace(BARS_BY_REGION, top=3)),
         (
             ("plot price over time", "and by region?"),
-            ShowChart(chart=Chart.BARS, ys=(PRICE,), by=REGION, statistic=Statistic.TOTAL),
+            ShowChart(chart=Chart.LINES, ys=(PRICE,), x=DATE, by=REGION),
         ),
         (("top 3 regions by total_sales", "make it a bar chart"), replace(BARS_BY_REGION, top=3)),
         (("mean of total_sales by region", "can you plot that?"), MEAN_BY_REGION),
@@ -149,6 +158,11 @@ MEAN_BY_REGION = ShowChart(chart=Chart.BARS, ys=(SALES,), by=REGION, statistic=M
         (("sum of total_sales by region", "as a pie chart please"), replace(BARS_BY_REGION, chart=Chart.PIE)),
         (("sum of total_sales by region", "and price?"), replace(TOTAL_BY_REGION, columns=(PRICE,))),
         (("correlation of a and b", "plot it"), ShowChart(chart=Chart.SCATTER, ys=(B,), x=A, trend=True)),
+        (("plot price over date", "with a trend line"), replace(PRICE_OVER_DATE, trend=True)),
+        (("plot price over date", "and by region?"), replace(PRICE_OVER_DATE, by=REGION)),
+        (("sum of total_sales", "average?"), replace(TOTAL_BY_REGION, by=None, statistics=(MEAN,))),
+        (("which region has the most?", "total_sales"), FIRST_REGION),
+        (("which region has the most?", "what about total sales?"), FIRST_REGION),
         (("Summe von total_sales nach region", "als Kreisdiagramm"), replace(BARS_BY_REGION, chart=Chart.PIE)),
     ],
 )
