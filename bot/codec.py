@@ -187,7 +187,12 @@ def _parts(rows: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
 def _part(row: dict[str, Any]) -> Part:  # noqa: C901, PLR0911 - one case for each kind
     match _OLD_PART_KINDS.get(row["kind"], row["kind"]):
         case "text":
-            return TextPart(text=row["text"], to_asker=row.get("to_asker", False), marks=_marks(row.get("marks")))
+            return TextPart(
+                text=row["text"],
+                to_asker=row.get("to_asker", False),
+                marks=_marks(row.get("marks")),
+                code=_code(row.get("code", ())),
+            )
         case "table":
             return TablePart(
                 table=_table(row["table"]), as_block=row.get("as_block", False), marks=_marks(row.get("marks"))
@@ -253,9 +258,13 @@ def _details(row: dict[str, Any] | None) -> Details | None:
         return None
     return Details(
         explanation=row["explanation"],
-        code=tuple(CodeCell(**cell) for cell in row["code"]),
+        code=_code(row["code"]),
         data=_file(row["data"]) if row["data"] is not None else None,
     )
+
+
+def _code(rows: Sequence[dict[str, Any]]) -> tuple[CodeCell, ...]:
+    return tuple(CodeCell(**row) for row in rows)
 
 
 def _file(row: dict[str, Any]) -> StoredFile:

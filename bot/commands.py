@@ -17,7 +17,7 @@ from bot.language import _, ngettext, number
 from bot.limits import usage_report
 from bot.outside import Outside
 from bot.parts import Choice, ChoicePart, FilesPart, Part, TextPart, WelcomePart
-from bot.profiles import Profile
+from bot.profiles import Profile, same_name
 from bot.turn import STOP_HEARD, Turn
 from bot.turn_record import StepKey, StepKind
 
@@ -77,49 +77,79 @@ async def _begin_anew(turn: Turn, outside: Outside) -> None:
 
 
 async def _assistant(command: Command, outside: Outside) -> tuple[Part, ...]:
-    """The assistants to choose from; or, with a name, who answers from now on.
+    """The assistants to choose from; or, with a name, who answers from now on."""
+    profiles, asker = outside.profiles, command.reference
+    present = await present_assistant(command.key, outside)
+    made = await _made_on_page(command.key, outside)
+    if command.argument:
+        return await _choose_assistant(command, outside, present, made)
+    others = [each for each in profiles.open_to(asker) if each is not present]
+    if not others and made is None:
+        name = (present or profiles.default).name
+        return (TextPart(text=_("{name} answers here. There is no other to choose.").format(name=name)),)
+    return _offer(_("Who shall answer in this conversation?"), profiles.open_to(asker), present, made)
+
+
+def _offer(text: str, choices: Sequence[Profile], present: Profile | None, made: str | None) -> tuple[Part, ...]:
+    """Assistants to choose by a press; `made` is the one that was made on the chat page, present where no other is."""
+    rows = [
+        Choice(
+            name=each.name,
+            description=each.description,
+            says=f"{CommandName.ASSISTANT} {each.name}",
+            is_present=present is each,
+        )
+        for each in choices
+    ]
+    if made is not None:
+        says = f"{CommandName.ASSISTANT} {made}"
+        rows.insert(0, Choice(name=made, description="", says=says, is_present=present is None))
+    return (ChoicePart(text=text, choices=tuple(rows)),) if rows else (TextPart(text=text),)
+
+
+async def _choose_assistant(
+    command: Command, outside: Outside, present: Profile | None, made: str | None
+) -> tuple[Part, ...]:
+    """Who answers from now on.
 
     The conversation goes on in a thread of its own: an assistant's files and instructions are not for the next one.
     """
     profiles, asker, key = outside.profiles, command.reference, command.key
-    present = await present_assistant(key, outside)
-
-    def offer(text: str, choices: Sequence[Profile]) -> tuple[Part, ...]:
-        rows = tuple(
-            Choice(
-                name=each.name,
-                description=each.description,
-                says=f"{CommandName.ASSISTANT} {each.name}",
-                is_present=present is each,
-            )
-            for each in choices
-        )
-        return (ChoicePart(text=text, choices=rows),) if rows else (TextPart(text=text),)
-
-    if not command.argument:
-        others = [each for each in profiles.open_to(asker) if each is not present]
-        if not others:
-            name = (present or profiles.default).name
-            return (TextPart(text=_("{name} answers here. There is no other to choose.").format(name=name)),)
-        return offer(_("Who shall answer in this conversation?"), profiles.open_to(asker))
     wanted = profiles.named(command.argument)
+    if wanted is None and made is not None and same_name(command.argument) == same_name(made):
+        if present is not None:
+            await outside.conversations.choose_assistant(key, None)
+        return (TextPart(text=await _answers_now(made, key, outside)),)
     if wanted is None:
         guesses = profiles.like(command.argument, asker)
         if guesses:
             sentence = _("There is no assistant called {name}. Did you mean this?")
         else:
             sentence, guesses = _("There is no assistant called {name}. These are the ones:"), profiles.open_to(asker)
-        return offer(sentence.format(name=" ".join(command.argument.split())[:_MAX_NAME]), guesses)
+        text = sentence.format(name=" ".join(command.argument.split())[:_MAX_NAME])
+        return _offer(text, guesses, present, made)
     if not wanted.admits(asker):
         return (TextPart(text=not_for_you(wanted.name)),)
-    has_past = bool(await outside.past.past(key))
     if wanted is not present:
         await outside.conversations.choose_assistant(key, wanted.name)
-    # After a crash all this may be done again, so the sentence is the same for the one who answers already.
-    sentence = _("{name} answers here now, and knows what we said last.") if has_past else _("{name} answers here now.")
-    text = sentence.format(name=wanted.name)
+    text = await _answers_now(wanted.name, key, outside)
     starters = tuple(Choice(name=each, description="", says=each) for each in wanted.questions)
     return (ChoicePart(text=text, choices=starters),) if starters else (TextPart(text=text),)
+
+
+async def _answers_now(name: str, key: ConversationKey, outside: Outside) -> str:
+    """After a crash all may be done again, so the sentence is the same for the one who answers already."""
+    has_past = bool(await outside.past.past(key))
+    sentence = _("{name} answers here now, and knows what we said last.") if has_past else _("{name} answers here now.")
+    return sentence.format(name=name)
+
+
+async def _made_on_page(key: ConversationKey, outside: Outside) -> str | None:
+    """The name of the assistant that was made on the chat page and that this chat was begun with, if there is one."""
+    begun_with = outside.begun_with(key)
+    if begun_with is None or outside.profiles.named(begun_with) is not None:
+        return None
+    return await outside.name_at_service(begun_with)
 
 
 async def present_assistant(key: ConversationKey, outside: Outside) -> Profile | None:

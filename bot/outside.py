@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot.conversation import ConversationKey
@@ -27,6 +27,11 @@ from bot.profiles import ONLY_DEFAULT, Profiles
 from bot.reply import ReplyWriter
 
 
+async def itself(assistant_id: str) -> str:
+    """The name of an assistant where no service is asked for it."""
+    return assistant_id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """Everything a turn touches outside itself."""
@@ -42,6 +47,7 @@ class Outside:
     past: PastTurns = field(default_factory=NoPast)
     profiles: Profiles = ONLY_DEFAULT
     begun_with: Callable[[ConversationKey], str | None] = lambda _: None  # the assistant of a chat page's chat, by name
+    name_at_service: Callable[[str], Awaitable[str]] = itself  # of an assistant of no profile, by its id
     links: LinkRules = NO_LINKS  # besides those to hosts that a person names
     offers: FileOffers | None = None  # None: files are links everywhere
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S

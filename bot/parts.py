@@ -38,6 +38,9 @@ class TextPart:
     text: str
     to_asker: bool = False  # mentions the person who asked, for others read along
     marks: Marks | None = None
+    code: tuple[
+        CodeCell, ...
+    ] = ()  # that ran for it, where no card shows the code; for a client that shows it by a text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

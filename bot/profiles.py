@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,24 @@ class Profile:
     def questions(self) -> tuple[str, ...]:
         """Questions to begin with, in the person's language where they are the shipped ones."""
         return tuple(map(_, STARTERS)) if self.starters is None else self.starters
+
+
+class SpeakerKind(StrEnum):
+    """What answers for an assistant."""
+
+    TUTOR = "tutor"  # the built-in one, which is no language model
+    MODEL = "model"
+    ASSISTANT = "assistant"  # of a service with the Assistants API
+    AGENT = "agent"  # of Microsoft Foundry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """What answers, by its name at an address."""
+
+    kind: SpeakerKind
+    name: str
+    address: str = ""
 
 
 def same_name(name: str) -> str:

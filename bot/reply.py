@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
+from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import ENDINGS
 from bot.conversation import ConversationKey, ConversationReference
 from bot.errors import AssistantError, BotError, StorageError
@@ -37,6 +37,9 @@ MAX_PICTURE_BYTES = 32 * 1024 * 1024
 
 MAX_POINTS_BYTES = 4 * 1024 * 1024
 """Of the csv that comes with a picture; one that is longer is not shown with it."""
+
+MAX_SHOWN_CODE_CHARS = 20_000
+"""Of the code, and as much of its output, that comes with a text."""
 
 MAX_FOLLOW_UPS = 3
 MAX_FOLLOW_UP_CHARS = 100  # of what stands on a button
@@ -145,7 +148,9 @@ class ReplyWriter:
         if not text and not collected.pictures and not collected.files:
             return say(_(NO_ANSWER))
         files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
-        return self._marked((*(say(text) if text else ()), *collected.pictures, *files), sources, follow_ups)
+        ran = _beginning_of(answer.code) if self.extras.details and not collected.pictures else ()
+        words = (TextPart(text=text, code=ran),) if text else ()
+        return self._marked((*words, *collected.pictures, *files), sources, follow_ups)
 
     def _marked(
         self, parts: tuple[Part, ...], sources: tuple[Source, ...], follow_ups: tuple[str, ...]
@@ -260,6 +265,18 @@ def say(text: str) -> tuple[Part, ...]:
     return (TextPart(text=text),)
 
 
+def _beginning_of(code: Iterable[CodeCell]) -> tuple[CodeCell, ...]:
+    """As much of the code as comes with a text, and of what it printed."""
+    shown = []
+    left = MAX_SHOWN_CODE_CHARS
+    for cell in code:
+        if left <= 0:
+            break
+        shown.append(CodeCell(code=cell.code[:left], output=cell.output[:left]))
+        left -= max(len(cell.code), len(cell.output))
+    return tuple(shown)
+
+
 def fitting(
     parts: Iterable[Part], channel: Channel, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
 ) -> Iterator[Part]:
@@ -282,6 +299,10 @@ def _pieces(
 ) -> list[TextPart | TablePart]:
     """A text in pieces: each with the sources that it names, the last with what is asked about the whole."""
     pieces = [_piece(piece) for piece in channel.split(part.text, links, to)]
+    for at, piece in reversed(list(enumerate(pieces))):
+        if part.code and isinstance(piece, TextPart):
+            pieces[at] = replace(piece, code=part.code)
+            break
     if part.marks is None:
         return pieces
     parts = []

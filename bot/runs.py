@@ -41,7 +41,7 @@ from bot.run import (
     Unknowable,
     pause_before_second_run,
 )
-from bot.sentences import PHASES
+from bot.sentences import PHASES, WRITING
 from bot.turn import Turn
 from bot.turn_record import StepKey, StepKind
 from bot.usage import Usage
@@ -143,11 +143,16 @@ def _tools_step(tool_round: int, first_run: RunId) -> StepKey:
 
 async def _last_event(assistant: Assistant, thread: ThreadId, run: RunId, live: Live) -> Settled | ToolsWanted:
     async with aclosing(assistant.follow(thread, run)) as events:
+        writes = False
         async for event in events:
             match event:
                 case Progress(phase=phase):
+                    writes = False
                     await live.status(_(PHASES[phase]))
                 case TextSoFar(text=text):
+                    if not writes:
+                        writes = True
+                        await live.status(_(WRITING))
                     await live.text(readable(text))
                 case Settled() | ToolsWanted():
                     return event

@@ -60,6 +60,8 @@ PHASES = {
     RunPhase.UNKNOWN: N_("The assistant's service is not answering; trying again"),
 }
 """What a person sees while a run is in a phase, where the channel shows it."""
+WRITING = N_("Writing")
+"""The same once there are words of the answer."""
 
 
 def working_on_it(status: str) -> str:

@@ -28,7 +28,7 @@ from adapters.openai.client import Client
 from adapters.sandbox.process_tree import descendants
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import OfferedAssistant
-from adapters.webchat.page import BUILT_IN_STARTERS, PageWords, Starter
+from adapters.webchat.page import PageFacts, Starter
 from adapters.webchat.page_activities import CHANNEL
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
@@ -38,7 +38,7 @@ from httpkit.peer_user import can_tell_users_apart
 from service.assistant_editor import EmbeddedAssistants
 from service.compose import Bot, Hooks, assistant_profile
 from service.data_dir import kept_key
-from service.greeting import describe_assistant, describe_profile
+from service.greeting import speaker_of
 from service.listen_socket import url_of
 from service.settings import Backend, Secret, Settings
 
@@ -94,12 +94,12 @@ class LocalPage:
             files_url=bot.storage.links.origin,
             bundle=_FETCHED / "webchat" / "dist" / "webchat.js",
             highlighter=_FETCHED / "highlight" / "es" / "highlight.min.js",
-            words=PageWords(
+            facts=PageFacts(
                 assistant=profiles.default.name,
                 assistant_id=bot.assistant_id,
-                speaker=describe_assistant(self.settings),
+                speaker=speaker_of(self.settings, profiles.default),
                 can_connect=self.settings.endpoint is None,
-                starters=BUILT_IN_STARTERS if own is None else tuple(Starter(question=each) for each in own),
+                starters=None if own is None else tuple(Starter(question=each) for each in own),
             ),
         )
         has_threads = self.settings.backend is not Backend.RESPONSES
@@ -134,7 +134,7 @@ class LocalPage:
             OfferedAssistant(
                 name=profile.name,
                 description=profile.description,
-                model=describe_profile(self.settings, profile),
+                speaker=speaker_of(self.settings, profile),
                 starters=profile.questions,
                 is_usual=profile is self.settings.profiles.default,
                 answers=profile is answering,
@@ -177,9 +177,9 @@ class FaultyModel(Model):
 
     @override
     async def complete(self, request: ModelRequest, on_words: OnWords | None = None) -> ModelReply:
-        if self._weather.strikes(Kind.SLOW_MODEL, f"The model takes {MODEL_PAUSE_S:g} seconds longer."):
+        if self._weather.strikes(Kind.SLOW_MODEL):
             await asyncio.sleep(min(MODEL_PAUSE_S, self._weather.left_s(Kind.SLOW_MODEL)))
-        if self._weather.strikes(Kind.MODEL_LIMIT, f"The model answers 429: try again in {MODEL_WISH_S:g} seconds."):
+        if self._weather.strikes(Kind.MODEL_LIMIT):
             words = f"The model's endpoint is over its rate limit or its quota (429); try again in {MODEL_WISH_S:g}s."
             raise ModelError(words, code="rate_limit_exceeded", retry_after_s=MODEL_WISH_S)
         return await self._model.complete(request, on_words)

@@ -45,7 +45,7 @@ from bot.forgetting import RecordedFiles, forget_conversation
 from bot.functions import NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
-from bot.outside import Outside
+from bot.outside import Outside, itself
 from bot.ports import (
     Belongings,
     Conversations,
@@ -185,6 +185,7 @@ async def open_bot(
             past=stores.conversations,
             profiles=settings.profiles,
             begun_with=begun_with(assistant, hooks),
+            name_at_service=assistant.shown_name if isinstance(assistant, AssistantsBackend) else itself,
             belongings=stores.belongings,
             files=teams.incoming,
             writer=ReplyWriter(assistant=assistant, files=files, pictures=pictures, extras=settings.extras),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.profiles import Profile
+from bot.profiles import Profile, Speaker, SpeakerKind
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
 from service.settings.assistants_file import BUILT_IN_TUTOR
 from service.settings.secret import Secret
@@ -69,15 +69,27 @@ def describe_assistant(settings: Settings) -> str:
 
 def describe_profile(settings: Settings, profile: Profile) -> str:
     """The model or assistant of the service behind one of the assistants."""
+    speaker = speaker_of(settings, profile)
+    match speaker.kind:
+        case SpeakerKind.TUTOR:
+            return "the built-in tutor: mathematics only, no language model, no account"
+        case SpeakerKind.MODEL:
+            return f"{speaker.name} at {speaker.address}"
+        case SpeakerKind.ASSISTANT | SpeakerKind.AGENT:
+            return f"{speaker.kind.value} {speaker.name} at {speaker.address}"
+
+
+def speaker_of(settings: Settings, profile: Profile) -> Speaker:
+    """The same for programs."""
     if settings.backend is Backend.ASSISTANTS:
-        assistant = profile.service_id or f'"{profile.name}"'
-        return f"assistant {assistant} at {_address(settings)}"
+        name = profile.service_id or f'"{profile.name}"'
+        return Speaker(kind=SpeakerKind.ASSISTANT, name=name, address=_address(settings))
     if profile.agent is not None:
-        return f"agent {profile.agent} at {_address(settings)}"
+        return Speaker(kind=SpeakerKind.AGENT, name=profile.agent, address=_address(settings))
     model = profile.model or settings.model
-    if model in {None, BUILT_IN_TUTOR}:
-        return "the built-in tutor: mathematics only, no language model, no account"
-    return f"{model} at {_address(settings)}"
+    if model is None or model == BUILT_IN_TUTOR:
+        return Speaker(kind=SpeakerKind.TUTOR, name=BUILT_IN_TUTOR)
+    return Speaker(kind=SpeakerKind.MODEL, name=model, address=_address(settings))
 
 
 def _api_key(settings: Settings, started: Started, *, on_terminal: bool) -> str:

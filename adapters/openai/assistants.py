@@ -154,6 +154,15 @@ class AssistantsBackend(Assistant):
         names = {served.id: name for name, served in self._named.items()}
         return None if assistant_id is None else names.get(assistant_id, assistant_id)
 
+    async def shown_name(self, assistant_id: str) -> str:
+        """The name that an assistant has at the service; the id where that is not to be had now, or it has none."""
+        try:
+            reply = await self._client.get_once(path_to("assistants", assistant_id), within_s=_EXTRA_S)
+            return Fields(reply.body, "an assistant").text_if_any("name") or assistant_id
+        except AssistantError as error:
+            log.info("the name of an assistant is not known", extra={"assistant": assistant_id, "why": str(error)})
+            return assistant_id
+
     async def close(self) -> None:
         """Close the streams of runs that nobody follows."""
         await self._streams.close_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
@@ -137,6 +137,9 @@ class TeamsChannel(Channel):
             raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
         marks = part.marks if isinstance(part, TextPart | TablePart | PicturePart | FilesPart) else None
         marked = _marked(marks, to) if marks else {}
+        if isinstance(part, TextPart) and part.code and to.key.channel == _PAGE:
+            data = {"code": [asdict(cell) for cell in part.code]}
+            marked["channelData"] = {**marked.get("channelData", {}), **data}
         if entities := [*content.pop("entities", []), *marked.pop("entities", [])]:
             content["entities"] = entities
         return {"type": "message", **_addresses(to), **content, **marked}

@@ -127,7 +127,8 @@ class AssistantRoutes:
         allowed(request, self._tokens)
         assistant_id = request.match_info["id"]
         if self._editor is None or self._editor.is_in_settings(assistant_id):
-            return web.json_response({"fixed": _ELSEWHERE if self._editor is None else _IN_SETTINGS})
+            code, message = ("KeptElsewhere", _ELSEWHERE) if self._editor is None else ("InSettings", _IN_SETTINGS)
+            return web.json_response({"fixed": {"code": code, "message": message}})
         now = await _done(self._editor.read(assistant_id))
         files = [asdict(file) for file in now.files]
         return web.json_response(asdict(now.current) | {"files": files, "models": list(self._editor.models)})

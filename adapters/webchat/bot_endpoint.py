@@ -46,7 +46,7 @@ class BotEndpoint:
 
     async def _deliver_again(self, activity: Activity) -> None:
         await asyncio.sleep(REDELIVERED_AFTER_S)
-        if self._weather.strikes(Kind.REDELIVERY, "The same message is delivered once more."):
+        if self._weather.strikes(Kind.REDELIVERY):
             try:
                 await self._post(activity)
             except NotTakenError as error:

@@ -12,10 +12,13 @@ from aiohttp import web
 from adapters.webchat.page import ALWAYS
 from adapters.webchat.page_access import allowed, from_own_page, read_object
 from adapters.webchat.page_activities import conversation_key
+from adapters.webchat.page_words import language_for
 from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from adapters.webchat.uploads import Uploads
 from bot.conversation import ConversationKey
+from bot.language import speaking
+from bot.profiles import Speaker
 from httpkit.http_errors import RequestRefusedError
 
 _MAX_LISTED: Final = 200
@@ -26,11 +29,11 @@ Forget = Callable[[ConversationKey], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedAssistant:
-    """An assistant that `/assistant` offers in a chat; `model` is what answers, in words."""
+    """An assistant that `/assistant` offers in a chat; `speaker` is what answers for it."""
 
     name: str
     description: str
-    model: str
+    speaker: Speaker
     starters: Sequence[str]
     is_usual: bool
     answers: bool  # in this chat, now
@@ -91,13 +94,15 @@ class ChatRoutes:
             conversation = new_conversation()
             await self._choose(conversation, wish.get("assistant"))
         said, _ = await self._transcripts.after(conversation, 0)
+        with speaking(language_for(request)):  # the built-in questions to begin with are sentences of the bot
+            offered = await self._offered(conversation_key(conversation))
         opened = {
             "conversation": conversation,
             "token": self._tokens.issue(conversation),
             "empty": not said,
             "assistant": self._transcripts.assistant_of(conversation) or self._usual_assistant,
             "usual": self._usual_assistant,
-            "assistants": [asdict(each) for each in await self._offered(conversation_key(conversation))],
+            "assistants": [asdict(each) for each in offered],
         }
         return web.json_response(opened, headers=ALWAYS)
 

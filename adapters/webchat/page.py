@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from adapters.webchat.page_access import KEYS, cookie_name, has_page_key, same_text
+from adapters.webchat.page_words import CATALOGUES, as_html, as_script, chosen_language, language_for
 from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES
+from bot.language import _, speaking
+from bot.profiles import Speaker
 from bot.sentences import STARTERS
 
 _FILES: Final = Path(__file__).parent / "page"
@@ -41,27 +44,34 @@ class Starter:
     file: str = ""
 
 
-BUILT_IN_STARTERS: Final = (
-    Starter(kind="A function", question=STARTERS[0]),
-    Starter(
-        kind="Your data",
-        question="Which month had the highest revenue? Plot revenue over the months.",
-        file="sales-by-month.csv",
-    ),
-    Starter(kind="Numbers", question="What are the mean and the standard deviation of 12, 15, 9, 22 and 17?"),
-    Starter(kind="Getting started", question="What can you do?"),
-)
+def built_in_starters(language: str) -> tuple[Starter, ...]:
+    """Four kinds of questions: a function, data, numbers, and what there is."""
+    words = CATALOGUES[language]
+    with speaking(language):
+        function = _(STARTERS[0])
+    return (
+        Starter(kind=words["starter-function"], question=function),
+        Starter(kind=words["starter-data"], question=words["starter-data-question"], file=words["starter-data-file"]),
+        Starter(kind=words["starter-numbers"], question=words["starter-numbers-question"]),
+        Starter(kind=words["starter-help"], question=words["starter-help-question"]),
+    )
+
+
+class PageTemplate(Template):
+    """index.html: `${a-sentence}` of the catalogue, `$a_value` of this service."""
+
+    braceidpattern = "[a-z][a-z0-9-]*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageWords:
-    """What the page says about this very service."""
+class PageFacts:
+    """What the page says about this very service. `starters` are the operator's, None for the built-in ones."""
 
     assistant: str
     assistant_id: str
-    speaker: str  # the model or assistant that answers, in words
+    speaker: Speaker
     can_connect: bool  # no model was chosen yet, so the page says how to
-    starters: Sequence[Starter] = BUILT_IN_STARTERS
+    starters: Sequence[Starter] | None = None
 
 
 class ChatPage:
@@ -70,7 +80,7 @@ class ChatPage:
     def __init__(
         self,
         *,
-        words: PageWords,
+        facts: PageFacts,
         picture_sources: Sequence[str],
         bundle: Path,
         highlighter: Path,
@@ -80,12 +90,12 @@ class ChatPage:
 
         `has_threads`: the assistant's service can be asked for its assistants, threads and runs.
         """
-        self._words = words
+        self._facts = facts
         self._picture_sources = picture_sources
         self._bundle = bundle
         self._highlighter = highlighter
         self._has_threads = has_threads
-        self._page = Template((_FILES / "index.html").read_text("utf-8"))
+        self._page = PageTemplate((_FILES / "index.html").read_text("utf-8"))
 
     def add_routes(self, app: web.Application) -> None:
         """Serve `/` and what belongs to it."""
@@ -104,23 +114,30 @@ class ChatPage:
         if not has_page_key(request):
             return web.Response(status=403, text=_NEEDS_KEY, headers=ALWAYS)
         nonce = secrets.token_urlsafe(16)
-        words = self._words
+        facts, language = self._facts, language_for(request)
+        words = CATALOGUES[language]
+        starters = built_in_starters(language) if facts.starters is None else facts.starters
         html = self._page.substitute(
+            as_html(words),
+            page_language=language,
+            languages="\n".join(_languages(words, chosen_language(request))),
+            words=as_script(words),
             nonce=nonce,
-            assistant=escape(words.assistant),
-            speaker=escape(words.speaker),
-            starters="\n".join(map(_item, words.starters)),
+            assistant=escape(facts.assistant),
+            speaker=escape(words[f"answered-by-{facts.speaker.kind}"].format_map(asdict(facts.speaker))),
+            starters="\n".join(_item(starter, words) for starter in starters),
             takes=",".join(ENDINGS),
             max_bytes=MAX_FILE_BYTES,
             max_files=MAX_FILES,
             threads="yes" if self._has_threads else "no",
             threads_hidden="" if self._has_threads else "hidden",
             no_threads_hidden="hidden" if self._has_threads else "",
-            connect_hidden="" if words.can_connect else "hidden",
+            connect_hidden="" if facts.can_connect else "hidden",
             missing_hidden="hidden" if self._bundle.is_file() else "",
         )
         policy = _policy(nonce, request.host, self._picture_sources)
-        return web.Response(text=html, content_type="text/html", headers={**ALWAYS, "Content-Security-Policy": policy})
+        headers = {**ALWAYS, "Content-Security-Policy": policy, "Vary": "Accept-Language, Cookie"}
+        return web.Response(text=html, content_type="text/html", headers=headers)
 
     def _let_in(self, request: web.Request) -> web.Response:
         """Move the key from the address, which histories keep, into a cookie that only this page's requests carry."""
@@ -138,12 +155,21 @@ class ChatPage:
         return web.FileResponse(_FILES / name, headers=ALWAYS)
 
 
-def _item(starter: Starter) -> str:
+def _languages(words: Mapping[str, str], chosen: str) -> Iterator[str]:
+    """The choices of the menu, each language by its own name."""
+    names = {"": words["language-browser"]} | {tag: each["language-name"] for tag, each in CATALOGUES.items()}
+    for tag, name in names.items():
+        attributes = f'value="{tag}"' + (" checked" if tag == chosen else "")
+        lang = f' lang="{tag}"' if tag else ""
+        yield f'        <label{lang}><input type="radio" name="language" {attributes}> {escape(name)}</label>'
+
+
+def _item(starter: Starter, words: Mapping[str, str]) -> str:
     question, file = escape(starter.question), escape(starter.file)
     lines = [f"<b>{escape(starter.kind)}</b>"] if starter.kind else []
     lines.append(f"<span>{question}</span>")
     if file:
-        lines.append(f'<span class="sample">with {file}</span>')
+        lines.append(f'<span class="sample">{escape(words["with-file"]).format(name=file)}</span>')
     data = f'data-question="{question}"' + (f' data-file="{file}"' if file else "")
     return f'      <li><button type="button" {data}>{"".join(lines)}</button></li>'
 

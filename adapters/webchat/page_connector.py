@@ -53,7 +53,7 @@ class ConnectorRoutes:
 
         @functools.wraps(handler)
         async def served(request: web.Request) -> web.StreamResponse:
-            if self._weather.strikes(Kind.CONNECTOR_DOWN, "The connector answers 502."):
+            if self._weather.strikes(Kind.CONNECTOR_DOWN):
                 raise RequestRefusedError(502, "BadGateway", "The chat page has ordered bad weather.")
             return await handler(request)
 

@@ -37,10 +37,10 @@ REDELIVERED_AFTER_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something the weather did; `at_s` is in unix seconds."""
+    """A fault that struck; `at_s` is in unix seconds."""
 
     at_s: float
-    words: str
+    kind: Kind
 
 
 class Weather:
@@ -70,17 +70,13 @@ class Weather:
         """How long it goes on; 0 when it is off."""
         return max(0.0, self._ends_at.get(kind, 0.0) - self._clock())
 
-    def strikes(self, kind: Kind, words: str) -> bool:
-        """Whether this kind is on; if so, `words` tell what it is about to do."""
+    def strikes(self, kind: Kind) -> bool:
+        """Whether this kind is on; if so, the page is told that it strikes."""
         if not self.left_s(kind):
             return False
-        self.note(words)
-        return True
-
-    def note(self, words: str) -> None:
-        """Tell what happened."""
-        self._notes.append(Note(at_s=time.time(), words=words))
+        self._notes.append(Note(at_s=time.time(), kind=kind))
         self.changed()
+        return True
 
     def to_json(self) -> dict[str, Any]:
         """For the page: the seconds that are left of each kind that is on, and what happened, the latest first."""
@@ -89,5 +85,5 @@ class Weather:
         return {
             "possible": possible,
             "left_s": left,
-            "notes": [{"at_s": n.at_s, "words": n.words} for n in reversed(self._notes)],
+            "notes": [{"at_s": note.at_s, "kind": note.kind.value} for note in reversed(self._notes)],
         }

@@ -18,7 +18,7 @@ from adapters.webchat.bot_endpoint import BotEndpoint
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import ChatRoutes, Forget, Offered
 from adapters.webchat.message_tools import MessageTools
-from adapters.webchat.page import ChatPage, PageWords
+from adapters.webchat.page import ChatPage, PageFacts
 from adapters.webchat.page_access import KEYS
 from adapters.webchat.page_activities import Parties
 from adapters.webchat.panel import Make, Panel, Read
@@ -42,7 +42,7 @@ class WebChatSettings:
     files_url: str
     bundle: Path  # Web Chat
     highlighter: Path
-    words: PageWords
+    facts: PageFacts
 
     def __post_init__(self) -> None:
         if urlsplit(self.address).hostname not in ("127.0.0.1", "::1", "localhost"):
@@ -105,12 +105,12 @@ def _parts(
     settings: WebChatSettings, around: Surroundings, streams: Streams, bot: BotEndpoint, tokens: Tokens
 ) -> tuple[_Part, ...]:
     transcripts, weather = around.transcripts, around.weather
-    parties = Parties(bot_name=settings.words.assistant, service_url=service_url_of(settings.address, settings.key))
+    parties = Parties(bot_name=settings.facts.assistant, service_url=service_url_of(settings.address, settings.key))
     uploads = Uploads(folder=settings.uploads, address=settings.address)
     uploads.open()
     return (
         ChatPage(
-            words=settings.words,
+            facts=settings.facts,
             picture_sources=(settings.files_url, settings.address),
             bundle=settings.bundle,
             highlighter=settings.highlighter,
@@ -123,7 +123,7 @@ def _parts(
             tokens=tokens,
             forget=around.forget,
             offered=around.offered,
-            usual_assistant=settings.words.assistant_id,
+            usual_assistant=settings.facts.assistant_id,
         ),
         direct_line.DirectLine(
             transcripts=transcripts, streams=streams, tokens=tokens, uploads=uploads, bot=bot, parties=parties

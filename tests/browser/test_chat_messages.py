@@ -98,7 +98,7 @@ def test_words_appear_in_one_message_that_grows_and_the_step_stands_below_it(cha
     answer = chat.answer("Sales went up")
     expect(answer).to_be_visible()
     assert "February" not in answer.inner_text(), "the first words come before the last ones are written"
-    expect(chat.step).to_contain_text("Thinking, ")
+    expect(chat.step).to_contain_text("Writing, ")
     expect(chat.page.get_by_role("button", name="Stop")).to_be_visible()
     expect(answer).to_contain_text("February")
     expect(chat.answers.filter(has_text="Sales")).to_have_count(1)

@@ -8,11 +8,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from adapters.file_links import SignedLinks
 from adapters.webchat.page_activities import conversation_key
+from adapters.webchat.page_words import CATALOGUES
 from adapters.webchat.transcripts import ConversationId
+from scripts.program import Program
 from scripts.progress import CACHE
 from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
@@ -94,6 +96,52 @@ def test_who_is_at_a_list_by_keyboard_stays_there_while_it_is_drawn_anew(chat_pa
 
 def _chat_of(page: ChatPage) -> str:
     return parse_qs(urlsplit(page.page.url).query)["chat"][0]
+
+
+_SEEN_AND_HEARD = """() => {
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true });
+  const texts = (element) => [...element.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE);
+  const own = (element) => texts(element).map(({ data }) => data.trim());
+  return [...document.querySelectorAll("body *")].filter(shown).flatMap((element) => [
+    ...own(element), ...["aria-label", "title", "placeholder"].map((name) => element.getAttribute(name)),
+  ]).filter(Boolean);
+}"""
+
+
+@pytest.mark.usefixtures("web_chat")
+def test_page_and_bot_speak_the_browsers_language_until_another_is_chosen(
+    browser: Browser, bot: Program, axe: str
+) -> None:
+    context = browser.new_context(locale="de-AT", viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(_TURN_MS)
+    chat = ChatPage(page=page, address=page_address(bot))
+    page.goto(chat.address)
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(chat.box).to_have_attribute("placeholder", "Nachricht eingeben")
+    chat.starters.filter(has_text="umsatz-nach-monat.csv").click()
+    chat.picture(timeout_ms=_TURN_MS)
+    chat.say("/hilfe")
+    expect(chat.answer("beginnt neu")).to_be_visible()
+    page.get_by_role("button", name="Details", exact=True).click()
+    expect(page.locator(".turn").first).to_contain_text("beantwortet, 0,")
+    page.locator("#weather > summary").click()
+    german, english = CATALOGUES["de"], CATALOGUES["en"]
+    foreign = {text for key, text in english.items() if text != german[key] and text not in german.values()}
+    assert foreign.intersection(page.evaluate(_SEEN_AND_HEARD)) == set()
+    assert chat.barriers(axe) == []
+    page.screenshot(path=_SCREENSHOTS / "chat-page-german.png")
+
+    chat.box.fill("half a question")
+    page.get_by_role("button", name="Einstellungen").press("Enter")
+    page.get_by_role("radio", name="Wie der Browser").focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("html")).to_have_attribute("lang", "nl")
+    expect(page.get_by_role("link", name="Nieuwe chat")).to_be_visible()
+    expect(chat.box).to_have_value("half a question")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("lang", "nl")
+    context.close()
 
 
 def test_nothing_moves_for_those_who_do_not_want_it(chat_page: ChatPage) -> None:

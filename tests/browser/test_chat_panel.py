@@ -113,6 +113,8 @@ def test_a_chat_with_another_assistant_is_answered_by_it_and_stays_so(chat_page:
     expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
     _expect_to_be_answered_by(chat_page, str(card.get_attribute("id")))
 
+    chat_page.say("/assistant")
+    expect(chat_page.answer("Second Tutor (answers here)")).to_be_visible(timeout=_TURN_MS)
     chat_page.reload()
     expect(heading).to_have_text("Second Tutor")
     chat_page.say("What is 5 times 5?")
@@ -294,4 +296,7 @@ def test_a_hosted_chat_shows_time_lines_and_calls_and_says_that_there_are_no_thr
                 call.click()
             expect(turn.get_by_label("Request of POST /responses")).to_contain_text("What is 6 times 7?")
             expect(turn.locator("button.call")).to_have_count(0)
+            chat.reload()  # what ran came with the answer: it is still known
+            chat.tools.get_by_role("button", name="Show code").click()
+            expect(chat.tools.locator("code").first).to_contain_text("import")
             assert chat.barriers(axe) == []

@@ -53,7 +53,7 @@ def test_a_theme_is_chosen_by_keyboard_and_remembered_and_followed_by_other_tabs
     other = page.context.new_page()
     other.goto(page.url)
 
-    page.get_by_role("button", name="Theme").focus()
+    page.get_by_role("button", name="Settings").focus()
     page.keyboard.press("Enter")
     system = page.get_by_role("radio", name="As the system")
     expect(system).to_be_visible()
@@ -141,7 +141,7 @@ def test_with_little_room_all_is_reached_and_nothing_scrolls_sideways(
     page.set_viewport_size({"width": width, "height": height})
     chat_page.open()
     assert chat_page.barriers(axe) == []
-    for name in ("Chats", "Connect a model", "Details", "Theme"):
+    for name in ("Chats", "Connect a model", "Details", "Settings"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
     expect(chat_page.box).to_be_in_viewport(ratio=1)
     for starter in chat_page.starters.all():

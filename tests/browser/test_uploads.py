@@ -68,6 +68,9 @@ def test_a_table_is_given_plotted_and_there_after_a_reload(chat: ChatPage, tmp_p
     expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
     chat.picture(timeout_ms=_TURN_MS)
     expect(chat.page.get_by_text("With your next message")).to_be_hidden()
+    names = chat.page.locator("[id^=webchat__basic-transcript__active-descendant-label]").all_text_contents()
+    assert any(f"{QUESTION} data.csv, red.png" in name for name in names), names
+    assert not any("attachment" in name for name in names), names
 
     chat.reload()
 

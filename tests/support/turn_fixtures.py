@@ -49,6 +49,7 @@ class World:
     signalled: list[tuple[int, str, str]] = field(default_factory=list)  # turn, name and value of each
     number: int = 1  # of the turn
     asker: Party | None = None  # who asks, if it is not Ada
+    names_at_service: dict[str, str] = field(default_factory=dict)  # of assistants made on the chat page, by id
     die_at: str = ""  # the step whose result never reaches the disk
 
     @property
@@ -67,8 +68,13 @@ class World:
                 assistant=self.assistant, files=RecordedFiles(self.files, self.belongings), pictures=self.pictures
             ),
             functions=self.functions,
+            begun_with=lambda _: next(iter(self.names_at_service), None),
+            name_at_service=self._name_at_service,
             send_pauses_s=(0, 0, 0),
         )
+
+    async def _name_at_service(self, assistant_id: str) -> str:
+        return self.names_at_service[assistant_id]
 
     def turn(
         self, text: str = "hello", *attachments: Attachment, attempts: int = 0, state: TurnState = TurnState.WAITING

@@ -15,10 +15,11 @@ from aiohttp import web
 
 from adapters.webchat.assistant_editing import AssistantEditor
 from adapters.webchat.chats import OfferedAssistant
-from adapters.webchat.page import BUILT_IN_STARTERS, PageWords, Starter
+from adapters.webchat.page import PageFacts, Starter
 from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError
+from bot.profiles import Speaker, SpeakerKind
 from bot.timeline import Timeline
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import HttpRunner
@@ -175,7 +176,7 @@ async def running_site(
     bundle: Path | None = None,
     key: str = "a key",
     has_threads: bool = True,
-    starters: Sequence[Starter] = BUILT_IN_STARTERS,
+    starters: Sequence[Starter] | None = None,
     editor: AssistantEditor | None = None,
 ) -> AsyncIterator[Site]:
     """One life of the server; a folder that was used before goes on. `has_threads`: so does the assistant's service."""
@@ -191,10 +192,10 @@ async def running_site(
         files_url=address,
         bundle=bundle or folder / "no bundle",
         highlighter=folder / "no highlighter",
-        words=PageWords(
+        facts=PageFacts(
             assistant="Math <Tutor>",
             assistant_id="asst_usual",
-            speaker="a model & more",
+            speaker=Speaker(kind=SpeakerKind.MODEL, name="a model & more", address="http://model"),
             can_connect=True,
             starters=starters,
         ),

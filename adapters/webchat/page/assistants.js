@@ -1,5 +1,6 @@
 // The dialog that changes and deletes an assistant. What goes wrong is said in it, and it stays open.
-import { answerTo, asked, byId, el } from "/chat/files/dom.js";
+import { answerTo, asked, byId, el, refusal } from "/chat/files/dom.js";
+import { say } from "/chat/files/words.js";
 
 const shown = (name) => byId(`edit-${name}`);
 
@@ -8,14 +9,14 @@ export async function editAssistant({ token, id, name }) {
   const dialog = byId("edit");
   const path = `/chat/assistants/${id}`;
   dialog.querySelector("form").reset();
-  shown("title").textContent = `Edit ${name}`;
+  shown("title").textContent = say("edit-assistant", { name });
   shown("trouble").textContent = "";
   const now = await answerTo(path, { token });
   shown("fixed").hidden = !now.fixed;
-  shown("fixed").textContent = now.fixed ?? "";
+  shown("fixed").textContent = now.fixed ? refusal({ error: now.fixed }) : "";
   shown("fields").hidden = shown("save").hidden = shown("delete").hidden = Boolean(now.fixed);
   if (!now.fixed) fill(now);
-  shown("cancel").textContent = now.fixed ? "Close" : "Cancel";
+  shown("cancel").textContent = say(now.fixed ? "close" : "cancel");
 
   let outcome;
   let busy = false;
@@ -40,7 +41,7 @@ export async function editAssistant({ token, id, name }) {
     }, "saved");
   };
   shown("delete").onclick = async () => {
-    byId("doomed-assistant").textContent = name;
+    byId("doomed-assistant").textContent = say("remove-assistant-warning", { name });
     if (await asked(byId("remove-assistant"))) attempt(() => answerTo(path, { token, method: "DELETE" }), "deleted");
   };
   await asked(dialog);
@@ -52,8 +53,8 @@ function fill({ name, instructions, model, models, temperature, runs_code, funct
   shown("instructions").value = instructions;
   shown("model").replaceChildren(...[...new Set([...models, model])].map((each) => el("option", { textContent: each, selected: each === model })));
   shown("temperature").value = temperature ?? "";
-  shown("tools").replaceChildren(choice("Code Interpreter", "", runs_code), ...functions.map((each) => choice(`Function ${each}`, each, true)));
-  shown("files").replaceChildren(...files.map(({ id, name, size_bytes }) => choice(`${name} (${size_bytes.toLocaleString("en")} bytes)`, id, true)));
+  shown("tools").replaceChildren(choice(say("code-interpreter"), "", runs_code), ...functions.map((each) => choice(say("function", { name: each }), each, true)));
+  shown("files").replaceChildren(...files.map(({ id, name, size_bytes }) => choice(say("file-and-size", { name, size: say("bytes", { count: size_bytes }) }), id, true)));
   shown("no-files").hidden = files.length > 0;
 }
 
@@ -73,5 +74,5 @@ async function upload(path, token, file) {
   const form = new FormData();
   form.append("file", file, file.name);
   const response = await fetch(`${path}/files`, { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: form });
-  if (!response.ok) throw new Error((await response.json()).error?.message ?? `The file was not taken (${response.status}).`);
+  if (!response.ok) throw new Error(refusal(await response.json()) ?? say("file-not-taken", { status: response.status }));
 }

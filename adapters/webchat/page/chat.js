@@ -8,6 +8,7 @@ import { watchPlots } from "/chat/files/plots.js";
 import { offerStarters } from "/chat/files/starters.js";
 import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
+import { answeredBy, locale, say, watchLanguage } from "/chat/files/words.js";
 
 const HEALTH_MS = 2000;
 const nonce = document.querySelector("script[nonce]").nonce;
@@ -25,11 +26,13 @@ async function start() {
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
     window.WebChat.renderWebChat(
-      { ...look(), ...column.props, directLine, store, nonce, userID: "user", username: "You", locale: navigator.language },
+      { ...look(), ...column.props, overrideLocalizedStrings: withoutCounts, directLine, store, nonce, userID: "user", username: say("you"), locale },
       byId("chat"),
     );
   render();
+  keepDraft(store, chat.conversation);
   watchLook(render);
+  watchLanguage();
   watchPlots(byId("chat"));
   offerStarters(store, chat);
   takeDroppedFiles(store);
@@ -37,12 +40,29 @@ async function start() {
   watchTheBot();
 }
 
+// What stands in the box is there again after a reload, such as the one for another language.
+function keepDraft(store, conversation) {
+  const place = `draft-${conversation}`;
+  const text = sessionStorage.getItem(place);
+  sessionStorage.removeItem(place);
+  if (text) store.dispatch({ type: "WEB_CHAT/SET_SEND_BOX", payload: { text } });
+  addEventListener("pagehide", () => {
+    const left = store.getState().sendBoxValue;
+    if (left) sessionStorage.setItem(place, left);
+  });
+}
+
+// How many attachments there are is said by their names (messages.js), and by what a plot shows. An empty string would
+// bring the English one back.
+const withoutCounts = (strings) =>
+  Object.fromEntries(Object.entries(strings).map(([key, text]) => [key, key.startsWith("ACTIVITY_NUM_ATTACHMENTS_") ? " " : text]));
+
 // Web Chat takes 20 seconds to notice that nobody is there any more, and says so to nobody who looks.
 function watchTheBot() {
   setInterval(async () => {
     const runs = await fetch("/healthz", { signal: AbortSignal.timeout(HEALTH_MS) }).then((answer) => answer.ok, () => false);
     if (byId("offline").hidden === runs) return;
-    byId("offline").textContent = runs ? "" : "The bot is not running. Start it with make run; this page then goes on by itself.";
+    byId("offline").textContent = runs ? "" : say("offline");
     byId("offline").hidden = runs;
   }, HEALTH_MS);
 }
@@ -52,15 +72,15 @@ async function introduce({ assistant, assistants, usual, token }) {
   const chosen = assistants.find((one) => one.answers && !one.is_usual);
   if (chosen) {
     byId("name").textContent = chosen.name;
-    byId("speaker").textContent = `Answered by ${chosen.model}`;
+    byId("speaker").textContent = answeredBy(chosen.speaker);
   } else if (assistant !== usual && !assistants.some((one) => one.answers))
     try {
       const { name, model } = await answerTo(`/chat/api/assistants/${assistant}`, { token });
       byId("name").textContent = name ?? assistant;
-      byId("speaker").textContent = `Answered by ${model}`;
+      byId("speaker").textContent = say("answered-by", { name: model });
     } catch {
-      byId("name").textContent = "An assistant that is not there";
-      byId("speaker").textContent = `The service does not know ${assistant} any more. Begin a new chat.`;
+      byId("name").textContent = say("assistant-is-gone");
+      byId("speaker").textContent = say("assistant-is-gone-hint", { id: assistant });
     }
   return byId("name").textContent;
 }
@@ -88,6 +108,6 @@ byId("connect").addEventListener("click", () => byId("how").showModal());
 
 if (window.WebChat)
   start().catch((error) => {
-    byId("trouble").textContent = `The chat could not be opened: ${error.message}. Is the bot running? Reload to try again.`;
+    byId("trouble").textContent = say("not-opened", { reason: error.message });
     byId("trouble").hidden = false;
   });

@@ -1,5 +1,6 @@
 // The list of chats at the side, by day: open, find, rename, delete; on narrow screens it slides in.
 import { answerTo, asked, byId, el, renew, shieldCovered } from "/chat/files/dom.js";
+import { locale, say } from "/chat/files/words.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SEARCH_AFTER_MS = 200; // of no further key
@@ -24,8 +25,8 @@ async function show(open, assistant) {
   if (mine !== latest) return; // a later look has overtaken this one
   byId("find").hidden = !words && !chats.length;
   byId("no-chats").hidden = chats.length > 0;
-  byId("no-chats").textContent = words ? "No chat has these words." : "They are listed here once you have said something.";
-  byId("found").textContent = words ? `${chats.length} found` : "";
+  byId("no-chats").textContent = say(words ? "no-chats-found" : "no-chats");
+  byId("found").textContent = words ? say("chats-found", { count: chats.length }) : "";
   renew(byId("chats"), byDay(chats).flatMap(([day, those], nth) => [
     el("h3", { id: `day-${nth}`, textContent: day }),
     el("ul", { aria: { labelledby: `day-${nth}` } }, ...those.map((chat) => entry(chat, open))),
@@ -45,33 +46,35 @@ function byDay(chats) {
   return [...days];
 }
 
-function dayOf(date) {
+function daysAgo(date) {
   const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
-  const ago = Math.round((midnight(Date.now()) - midnight(date)) / DAY_MS); // a day of 23 or 25 hours is a day
-  if (!(ago > 0)) return "Today";
-  if (ago === 1) return "Yesterday";
-  if (ago <= 7) return "The last seven days";
-  return date.toLocaleDateString("en", { month: "long", year: "numeric" });
+  return Math.round((midnight(Date.now()) - midnight(date)) / DAY_MS); // a day of 23 or 25 hours is a day
+}
+
+function dayOf(date) {
+  const ago = daysAgo(date);
+  if (!(ago > 0)) return say("today");
+  if (ago === 1) return say("yesterday");
+  if (ago <= 7) return say("last-seven-days");
+  return date.toLocaleDateString(locale, { month: "long", year: "numeric" });
 }
 
 function entry(chat, open) {
   const said = new Date(chat.last_at);
-  const link = el("a", { id: `open-${chat.id}`, href: `/?chat=${chat.id}`, title: `${chat.title}\n${said.toLocaleString()}` },
+  const link = el("a", { id: `open-${chat.id}`, href: `/?chat=${chat.id}`, title: `${chat.title}\n${said.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" })}` },
     el("span", { className: "title", textContent: chat.title }),
     chat.excerpt ? el("span", { className: "excerpt", textContent: chat.excerpt }) : null);
   if (chat.id === open) link.setAttribute("aria-current", "page");
   const time = el("time", { dateTime: chat.last_at, textContent: shortTime(said) });
-  const rename = el("button", { id: `rename-${chat.id}`, type: "button", textContent: "✎", title: "Rename", aria: { label: `Rename ${chat.title}` } });
-  const remove = el("button", { id: `delete-${chat.id}`, type: "button", textContent: "×", title: "Delete", aria: { label: `Delete ${chat.title}` } });
+  const rename = el("button", { id: `rename-${chat.id}`, type: "button", textContent: "✎", title: say("rename"), aria: { label: say("rename-chat", { title: chat.title }) } });
+  const remove = el("button", { id: `delete-${chat.id}`, type: "button", textContent: "×", title: say("delete"), aria: { label: say("delete-chat", { title: chat.title }) } });
   rename.addEventListener("click", () => told(renamed(chat).then((did) => did && draw())));
   remove.addEventListener("click", () => told(removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : draw()))));
   return el("li", {}, link, time, rename, remove);
 }
 
 const shortTime = (date) =>
-  ["Today", "Yesterday"].includes(dayOf(date))
-    ? date.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" })
-    : date.toLocaleDateString([], { day: "numeric", month: "short" });
+  daysAgo(date) > 1 ? date.toLocaleDateString(locale, { day: "numeric", month: "short" }) : date.toLocaleTimeString(locale, { timeStyle: "short" });
 
 async function renamed(chat) {
   byId("new-title").value = chat.title;
@@ -81,7 +84,7 @@ async function renamed(chat) {
 }
 
 async function removed(chat) {
-  byId("doomed").textContent = chat.title;
+  byId("doomed").textContent = say("remove-warning", { title: chat.title });
   if (!(await asked(byId("remove")))) return false;
   await change(chat, { method: "DELETE" });
   return true;

@@ -1,4 +1,6 @@
 // Elements, and answers of the bot's own routes.
+import { isSaid, say } from "/chat/files/words.js";
+
 export const byId = (id) => document.getElementById(id);
 
 export function el(tag, props = {}, ...children) {
@@ -29,11 +31,14 @@ export const short = (path) => path.replace(/\b([a-z]+[_-][0-9a-z]{4})[0-9a-z]{6
 export async function answerTo(path, { token, method, body } = {}) {
   const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { "Content-Type": "application/json" }) };
   const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: body && JSON.stringify(body) })
-    .catch(() => { throw new Error("The bot did not answer"); });
+    .catch(() => { throw new Error(say("no-answer")); });
   const answer = response.status === 204 ? null : await response.json();
-  if (!response.ok) throw new Error(answer.error?.message ?? `${path} answered ${response.status}`);
+  if (!response.ok) throw new Error(refusal(answer) ?? say("answered-with", { path, status: response.status }));
   return answer;
 }
+
+// Why the server refused, in the language of the page where its code is known here.
+export const refusal = ({ error }) => (error && isSaid(`error-${error.code}`) ? say(`error-${error.code}`) : error?.message);
 
 const narrow = matchMedia("(max-width: 760px)");
 

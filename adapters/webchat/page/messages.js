@@ -2,6 +2,7 @@
 import { answerTo, byId, el } from "/chat/files/dom.js";
 import { hasThreads } from "/chat/files/panel.js";
 import { codeOfTurn } from "/chat/files/turns.js";
+import { locale, say } from "/chat/files/words.js";
 
 const SILENT_MS = 7000; // the bot shows a sign of work at least every three seconds
 const SOON_MS = 1000;
@@ -24,7 +25,7 @@ export async function messageColumn({ token }) {
     heard: (activity) => {
       noteWork(activity);
       dropLeftOver(activity);
-      return activity.type === "message" ? withoutCode(activity) : activity;
+      return activity.type === "message" ? heardRightly(withoutCode(activity)) : activity;
     },
     use: (store) => { column.store = store; },
   };
@@ -54,7 +55,7 @@ function noteWork({ type, name, from, channelData }) {
   if (!isSign && type !== "message" && name !== "webchat/deleted") return;
   const [, step, seconds] = /^(.*?)(, \d+ s)?$/.exec(channelData?.status ?? "");
   if (!isSign) Object.assign(work, { step: "", seconds: "", until: 0, stopping: false });
-  else Object.assign(work, { step: step || work.step || "Working on it", seconds: seconds ?? work.seconds, until: Date.now() + SILENT_MS });
+  else Object.assign(work, { step: step || work.step || say("working"), seconds: seconds ?? work.seconds, until: Date.now() + SILENT_MS });
   drawWork();
   clearTimeout(work.timer);
   if (isSign) work.timer = setTimeout(drawWork, SILENT_MS + 1);
@@ -68,7 +69,7 @@ function drawWork() {
   here.hidden = !works;
   if (here.step.textContent !== work.step) here.step.textContent = work.step;
   here.seconds.textContent = work.seconds;
-  here.stop.textContent = work.stopping ? "Stopping…" : "Stop";
+  here.stop.textContent = say(work.stopping ? "stopping" : "stop");
   if (hadFocus && !works) document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
 }
 
@@ -82,7 +83,7 @@ customElements.define("work-step", class extends HTMLElement {
       if (work.stopping) return;
       work.stopping = true;
       drawWork();
-      answerTo("/chat/stop", { token: column.token, body: { locale: navigator.language } }).catch(() => { work.stopping = false; drawWork(); });
+      answerTo("/chat/stop", { token: column.token, body: { locale } }).catch(() => { work.stopping = false; drawWork(); });
     });
     this.replaceChildren(el("span", { className: "words" }, this.step, this.seconds), this.stop);
     drawWork();
@@ -128,6 +129,20 @@ function withoutCode(activity) {
     return { ...attachment, content };
   });
   return code ? { ...activity, attachments, channelData: { ...activity.channelData, code } } : activity;
+}
+
+// Code that came with a card is in pieces already; that of a text, or of the API, is a cell with what it printed.
+function shownCell(cell) {
+  if (cell.language !== undefined || cell.words !== undefined) return cell;
+  return [{ code: cell.code, language: "python" }, ...(cell.output?.trim() ? [{ words: say("output") }, { code: cell.output.trim(), language: "" }] : [])];
+}
+
+// Web Chat has screen readers say how many attachments there are, after whatever else is said: their names say more.
+function heardRightly(activity) {
+  const names = (activity.attachments ?? []).map(({ name }) => name).filter(Boolean).join(", ");
+  if (!names || activity.from.role === "bot") return activity;
+  const heard = [activity.text, names].filter(Boolean).join(" ");
+  return { ...activity, channelData: { ...activity.channelData, "webchat:fallback-text": heard } };
 }
 
 let turnsByMessage; // of one look at the turns
@@ -191,15 +206,15 @@ customElements.define("message-tools", class extends HTMLElement {
   }
 
   build() {
-    this.copy = tool("Copy", "copy", () => this.copyAll());
-    this.code = el("button", { type: "button", className: "word", textContent: "Show code", hidden: true, aria: { expanded: "false" } });
+    this.copy = tool(say("copy"), "copy", () => this.copyAll());
+    this.code = el("button", { type: "button", className: "word", textContent: say("show-code"), hidden: true, aria: { expanded: "false" } });
     this.code.addEventListener("click", () => this.toggleCode());
-    this.again = tool("Ask again", "again", () => this.askAgain());
-    this.thumbs = { like: tool("Good answer", "like", () => this.rate("like")), dislike: tool("Bad answer", "dislike", () => this.rate("dislike")) };
-    this.label = el("span", { className: "label", textContent: "AI generated", hidden: true });
+    this.again = tool(say("ask-again"), "again", () => this.askAgain());
+    this.thumbs = { like: tool(say("good-answer"), "like", () => this.rate("like")), dislike: tool(say("bad-answer"), "dislike", () => this.rate("dislike")) };
+    this.label = el("span", { className: "label", textContent: say("ai-generated"), hidden: true });
     this.told = el("span", { className: "told" });
     this.told.setAttribute("role", "status");
-    const bar = el("div", { className: "bar", aria: { label: "Answer" } }, this.copy, this.code, this.again, this.thumbs.like, this.thumbs.dislike, this.told, this.label);
+    const bar = el("div", { className: "bar", aria: { label: say("answer") } }, this.copy, this.code, this.again, this.thumbs.like, this.thumbs.dislike, this.told, this.label);
     bar.setAttribute("role", "group");
     this.ran = el("div", { className: "ran", hidden: true });
     this.opinion = this.opinionForm();
@@ -220,7 +235,7 @@ customElements.define("message-tools", class extends HTMLElement {
   }
 
   copyAll() {
-    navigator.clipboard.writeText(markdownOf(this.parts)).then(() => this.tell("Copied"), () => this.tell("The browser does not allow copying."));
+    navigator.clipboard.writeText(markdownOf(this.parts)).then(() => this.tell(say("copied")), () => this.tell(say("not-copied")));
   }
 
   askAgain() {
@@ -237,17 +252,17 @@ customElements.define("message-tools", class extends HTMLElement {
     this.reaction = reaction;
     for (const [name, button] of Object.entries(this.thumbs)) button.setAttribute("aria-pressed", String(name === reaction));
     this.opinion.hidden = Boolean(comment);
-    this.opinion.querySelector("label").textContent = reaction === "like" ? "What was good? (if you like)" : "What was wrong? (if you like)";
-    if (comment) this.tell("Thank you.");
+    this.opinion.querySelector("label").textContent = say(reaction === "like" ? "what-was-good" : "what-was-wrong");
+    if (comment) this.tell(say("thank-you"));
     else this.opinion.querySelector("textarea").focus();
   }
 
   opinionForm() {
     const id = `opinion-${this.getAttribute("activity")}`;
     const words = el("textarea", { id, rows: 2, maxLength: 4000 });
-    const leave = el("button", { type: "button", textContent: "No comment" });
+    const leave = el("button", { type: "button", textContent: say("no-comment") });
     const form = el("form", { className: "opinion", hidden: true }, el("label", { htmlFor: id }), words,
-      el("div", { className: "choice" }, el("button", { type: "submit", textContent: "Send" }), leave));
+      el("div", { className: "choice" }, el("button", { type: "submit", textContent: say("send") }), leave));
     const close = () => { form.hidden = true; this.thumbs[this.reaction].focus(); };
     leave.addEventListener("click", close);
     form.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
@@ -260,15 +275,15 @@ customElements.define("message-tools", class extends HTMLElement {
   }
 
   async findCode() {
-    const inCard = this.parts.flatMap(({ channelData }) => channelData?.code ?? []);
-    if (inCard.length) {
-      this.cells = () => inCard;
+    const brought = this.parts.flatMap(({ channelData }) => channelData?.code ?? []).flatMap(shownCell);
+    if (brought.length) {
+      this.cells = () => brought;
       this.code.hidden = false;
     } else if (!this.cells && hasThreads() && this.question()) {
       this.cells = () => []; // looked for once
       const turn = await turnOf(this.parts[0].replyToId).catch(() => undefined);
       if (!turn?.usage?.code_runs) return;
-      this.cells = async () => (await codeOfTurn(turn, column.api)).flatMap(({ code, printed }) => [{ code, language: "python" }, ...(printed ? [{ words: "Output:" }, { code: printed, language: "" }] : [])]);
+      this.cells = async () => (await codeOfTurn(turn, column.api)).flatMap(shownCell);
       this.code.hidden = false;
     }
   }
@@ -278,11 +293,11 @@ customElements.define("message-tools", class extends HTMLElement {
     if (shows) {
       const cells = await Promise.resolve(this.cells()).catch((error) => [{ words: error.message }]);
       this.ran.replaceChildren(...cells.map(({ words, code, language }) => (words ? el("p", { textContent: words }) : codeBlock(code, language))));
-      if (!cells.length) this.ran.replaceChildren(el("p", { textContent: "The assistant's service does not keep this code any more." }));
+      if (!cells.length) this.ran.replaceChildren(el("p", { textContent: say("code-is-gone") }));
     }
     this.ran.hidden = !shows;
     this.code.setAttribute("aria-expanded", String(shows));
-    this.code.textContent = shows ? "Hide code" : "Show code";
+    this.code.textContent = say(shows ? "hide-code" : "show-code");
     if (shows) this.ran.scrollIntoView({ block: "nearest" });
   }
 });
@@ -304,7 +319,7 @@ function rendered(markdown, options, more) {
   for (const table of page.querySelectorAll("table")) {
     for (const head of table.querySelectorAll("th")) head.setAttribute("scope", "col");
     alignNumbers(table);
-    const room = el("div", { className: "table", tabIndex: 0, aria: { label: "Table" } });
+    const room = el("div", { className: "table", tabIndex: 0, aria: { label: say("table") } });
     room.setAttribute("role", "region");
     table.replaceWith(room);
     room.append(table);
@@ -326,10 +341,10 @@ function codeBlock(text, language) {
   const shown = text.replace(/\n$/, "");
   const code = el("code", { textContent: shown });
   if (column.colours?.getLanguage(language)) code.innerHTML = column.colours.highlight(shown, { language, ignoreIllegals: true }).value;
-  const pre = el("pre", { tabIndex: 0, aria: { label: "Code" } }, code);
+  const pre = el("pre", { tabIndex: 0, aria: { label: say("code") } }, code);
   pre.setAttribute("role", "region");
   // No words in the button: Web Chat would have screen readers say them in the middle of the answer.
-  const copy = el("button", { type: "button", className: "copy-code", title: "Copy code", innerHTML: `<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">${ICONS.copy}</svg>`, aria: { label: "Copy code" } });
+  const copy = el("button", { type: "button", className: "copy-code", title: say("copy-code"), innerHTML: `<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">${ICONS.copy}</svg>`, aria: { label: say("copy-code") } });
   return el("div", { className: "code-block" }, pre, copy);
 }
 
@@ -352,7 +367,7 @@ byId("chat").addEventListener("click", (event) => {
   if (!button) return;
   navigator.clipboard.writeText(button.parentNode.querySelector("code").textContent).then(() => {
     button.classList.add("copied");
-    button.setAttribute("aria-label", "Copied");
-    setTimeout(() => { button.classList.remove("copied"); button.setAttribute("aria-label", "Copy code"); }, 2000);
+    button.setAttribute("aria-label", say("copied"));
+    setTimeout(() => { button.classList.remove("copied"); button.setAttribute("aria-label", say("copy-code")); }, 2000);
   }, () => {});
 });

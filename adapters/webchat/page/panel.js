@@ -2,6 +2,7 @@
 import { answerTo, asked, block, byId, el, renew, shieldCovered, short } from "/chat/files/dom.js";
 import { editAssistant } from "/chat/files/assistants.js";
 import { turnList } from "/chat/files/turns.js";
+import { say } from "/chat/files/words.js";
 
 const SOON_MS = 200;
 const LATER_MS = 5000; // after trouble
@@ -45,13 +46,13 @@ function assistantEntry(assistant, answers, api, edited) {
   const known = byId(assistant.id);
   const drawnFrom = JSON.stringify([assistant, answers]);
   if (known?.dataset.drawnFrom === drawnFrom) return known; // what is unfolded in it stays so
-  const edit = el("button", { id: `edit-${assistant.id}`, className: "quiet", type: "button", textContent: "Edit", aria: { label: `Edit ${name}` } });
+  const edit = el("button", { id: `edit-${assistant.id}`, className: "quiet", type: "button", textContent: say("edit"), aria: { label: say("edit-assistant", { name }) } });
   edit.addEventListener("click", () => edited(assistant.id, name).catch((error) => tell(error.message)));
   const entry = el("li", { id: assistant.id },
     el("div", { className: "who" },
-      el("strong", { textContent: name }), answers ? el("span", { className: "tag", textContent: "answers here" }) : null, edit),
-    el("p", { textContent: `Model: ${assistant.model}. Tools: ${tools || "none"}.` }),
-    el("p", {}, el("a", { href: `/?assistant=${assistant.id}`, textContent: `New chat with ${name}` })),
+      el("strong", { textContent: name }), answers ? el("span", { className: "tag", textContent: say("answers-here") }) : null, edit),
+    el("p", { textContent: say("model-and-tools", { model: assistant.model, tools: tools || say("none") }) }),
+    el("p", {}, el("a", { href: `/?assistant=${assistant.id}`, textContent: say("new-chat-with", { name }) })),
     readCall(`/assistants/${assistant.id}`, api),
   );
   entry.dataset.drawnFrom = drawnFrom;
@@ -71,7 +72,7 @@ export function readCall(path, api) {
   const button = el("button", { type: "button", className: "call", title: path }, el("b", { textContent: "GET" }), ` ${short(path)}`);
   button.addEventListener("click", async () => {
     const answer = await api(path).then((json) => JSON.stringify(json, null, 2), (error) => error.message);
-    result.replaceChildren(block(answer, `Answer to GET ${path}`));
+    result.replaceChildren(block(answer, say("answer-to", { call: `GET ${path}` })));
   });
   return el("div", {}, button, result);
 }

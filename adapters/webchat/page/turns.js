@@ -2,6 +2,7 @@
 import { answerTo, block, byId, el, renew, short } from "/chat/files/dom.js";
 import { hasThreads, readCall } from "/chat/files/panel.js";
 import { timeLine } from "/chat/files/timeline.js";
+import { isSaid, number, say, seconds } from "/chat/files/words.js";
 
 const ENDED = ["completed", "failed", "cancelled", "expired", "incomplete"];
 
@@ -82,13 +83,14 @@ async function runsOf(turn, api) {
 export async function codeOfTurn(turn, api) {
   const steps = (await runsOf(turn, api)).flatMap((one) => one.steps);
   const calls = steps.flatMap((step) => step.step_details.tool_calls ?? []).filter((tool) => tool.code_interpreter);
-  return calls.map(({ code_interpreter: { input, outputs } }) => ({ code: input, printed: outputs.map(({ logs }) => logs).filter(Boolean).join("\n") }));
+  return calls.map(({ code_interpreter: { input, outputs } }) => ({ code: input, output: outputs.map(({ logs }) => logs).filter(Boolean).join("\n") }));
 }
 
 function state({ outcome, attempts, accepted_at_s, ended_at_s }) {
-  if (!ended_at_s) return attempts ? "working" : "waiting";
-  const word = (outcome ?? "done").split(":")[0].replace("_", " ");
-  return `${word}, ${(ended_at_s - accepted_at_s).toFixed(1)} s`;
+  if (!ended_at_s) return say(attempts ? "state-working" : "state-waiting");
+  const word = (outcome ?? "done").split(":")[0];
+  const key = `outcome-${word.replace("_", "-")}`;
+  return `${isSaid(key) ? say(key) : word}, ${seconds(ended_at_s - accepted_at_s, 1)}`;
 }
 
 function inside(turn, runs, api) {
@@ -99,18 +101,18 @@ function inside(turn, runs, api) {
       run.last_error ? el("p", { className: "bad", textContent: run.last_error.message }) : null,
       ...steps.flatMap((step) => step.step_details.tool_calls ?? []).flatMap(toolCall),
     ]).filter(Boolean),
-    el("h4", { textContent: "API calls" }),
+    el("h4", { textContent: say("api-calls") }),
     ...(turn.calls.length ? turn.calls.map((call) => recorded(turn.number, call, api)) : [el("p", { textContent: none(turn) })]),
-    ...(runs.length ? [el("h4", { textContent: "Read now" })] : []),
+    ...(runs.length ? [el("h4", { textContent: say("read-now") })] : []),
     ...runs.flatMap(({ run }) => further(run)).map((path) => readCall(path, api)),
-    el("p", { className: "code" }, `Turn ${turn.code}: `, el("code", { textContent: `teamsbot explain ${turn.code}` })),
+    el("p", { className: "code" }, `${say("turn", { code: turn.code })} `, el("code", { textContent: `teamsbot explain ${turn.code}` })),
   ];
 }
 
 const used = ({ input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs }) =>
-  `Tokens: ${input_tokens} in (${cached_tokens} cached), ${output_tokens} out (${reasoning_tokens} for reasoning). Code runs: ${code_runs}.`;
+  `${say("tokens-used", { in: input_tokens, cached: cached_tokens, out: output_tokens, reasoning: reasoning_tokens })} ${say("code-runs", { count: code_runs })}`;
 
-const none = (turn) => (turn.threads.length ? "They are remembered until the bot ends." : "The bot answered this itself, without the assistant.");
+const none = (turn) => say(turn.threads.length ? "calls-are-forgotten" : "answered-by-bot");
 
 function further({ id, thread_id }) {
   const path = `/threads/${thread_id}`;
@@ -118,26 +120,26 @@ function further({ id, thread_id }) {
 }
 
 function toolCall(tool) {
-  if (tool.function) return [el("h4", { textContent: `Function ${tool.function.name}` }), block(tool.function.arguments, "Arguments")];
+  if (tool.function) return [el("h4", { textContent: say("function", { name: tool.function.name }) }), block(tool.function.arguments, say("arguments"))];
   if (!tool.code_interpreter) return [];
   const printed = tool.code_interpreter.outputs.map((output) => output.logs).filter(Boolean).join("\n");
   return [
-    el("h4", { textContent: "Code" }), block(tool.code_interpreter.input, "Code"),
-    ...(printed ? [el("h4", { textContent: "Output" }), block(printed, "Output")] : []),
+    el("h4", { textContent: say("code") }), block(tool.code_interpreter.input, say("code")),
+    ...(printed ? [el("h4", { textContent: say("output-title") }), block(printed, say("output-title"))] : []),
   ];
 }
 
-function recorded(number, { method, path, asked, status, answered, took_s, times }, api) {
-  const facts = [status ?? "no answer", `${Math.round(took_s * 1000)} ms`, times > 1 ? `${times} times` : null].filter(Boolean).join(", ");
+function recorded(turn, { method, path, asked, status, answered, took_s, times }, api) {
+  const facts = [status ?? say("no-status"), `${number(took_s * 1000)} ms`, times > 1 ? say("times", { count: times }) : null].filter(Boolean).join(", ");
   const readable = hasThreads() && method === "GET" && !path.startsWith("/files");
   const node = el("details", { className: "exchange" },
-    el("summary", { id: `turn-${number}-${method}-${path}` }, el("span", { title: path }, el("b", { textContent: method }), ` ${short(path)}`), el("span", { className: "facts", textContent: facts })));
+    el("summary", { id: `turn-${turn}-${method}-${path}` }, el("span", { title: path }, el("b", { textContent: method }), ` ${short(path)}`), el("span", { className: "facts", textContent: facts })));
   node.dataset.call = `${method} ${path}`;
   node.addEventListener("toggle", () => { // the JSON is drawn when it is wanted
     if (!node.open || node.childElementCount > 1) return;
-    if (asked) node.append(el("h5", { textContent: "Request" }), block(pretty(asked), `Request of ${method} ${path}`));
-    node.append(el("h5", { textContent: times > 1 ? "Last answer" : "Answer" }), block(pretty(answered ?? "none"), `Answer to ${method} ${path}`));
-    if (readable) node.append(el("h5", { textContent: "Again" }), readCall(path, api));
+    if (asked) node.append(el("h5", { textContent: say("request") }), block(pretty(asked), say("request-of", { call: `${method} ${path}` })));
+    node.append(el("h5", { textContent: say(times > 1 ? "last-answer" : "answer") }), block(pretty(answered ?? say("nothing")), say("answer-to", { call: `${method} ${path}` })));
+    if (readable) node.append(el("h5", { textContent: say("again") }), readCall(path, api));
   });
   return node;
 }

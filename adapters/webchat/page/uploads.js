@@ -1,5 +1,6 @@
 // Files that go with the next message: chosen or dropped, named below the box, held to the limits before they are read.
 import { byId, el } from "/chat/files/dom.js";
+import { number, say } from "/chat/files/words.js";
 
 const CHOSEN = "WEB_CHAT/SET_SEND_BOX_ATTACHMENTS";
 const { takes, maxBytes, maxFiles } = document.body.dataset;
@@ -12,7 +13,7 @@ export function givenFiles(action) {
   const fits = given.filter(({ blob }) => !objectionTo(blob));
   const kept = fits.slice(0, maxFiles);
   const objections = given.map(({ blob }) => objectionTo(blob)).filter(Boolean);
-  if (kept.length < fits.length) objections.push(`I can take at most ${maxFiles} files with one message.`);
+  if (kept.length < fits.length) objections.push(say("too-many-files", { count: Number(maxFiles) }));
   show(kept, objections);
   return { ...action, payload: { attachments: Object.freeze(kept) } };
 }
@@ -33,9 +34,9 @@ export function takeDroppedFiles(store) {
 }
 
 function objectionTo({ name, size }) {
-  if (!endings.some((ending) => name.toLowerCase().endsWith(ending))) return `I cannot read ${name}. I take ${endings.join(" ")}.`;
-  if (size === 0) return `${name} is empty.`;
-  return size > maxBytes && `${name} is larger than ${maxBytes / 1e6} MB, the most that I can take.`;
+  if (!endings.some((ending) => name.toLowerCase().endsWith(ending))) return say("not-readable", { name, endings: endings.join(" ") });
+  if (size === 0) return say("is-empty", { name });
+  return size > maxBytes && say("is-too-large", { name, size: `${number(maxBytes / 1e6)} MB` });
 }
 
 function show(kept, objections) {
@@ -44,6 +45,6 @@ function show(kept, objections) {
   byId("let-go").hidden = !names;
   byId("given-words").replaceChildren(
     ...objections.map((words) => el("span", { className: "objection", textContent: words })),
-    ...(names ? [el("span", { textContent: `With your next message: ${names}` })] : []),
+    ...(names ? [el("span", { textContent: say("with-next-message", { names }) })] : []),
   );
 }

@@ -1,12 +1,8 @@
 // Simulated faults ("weather"): their switches in the panel, and a line above the chat while any of them is on.
 import { answerTo, byId, el } from "/chat/files/dom.js";
+import { clock, say, seconds } from "/chat/files/words.js";
 
-const KINDS = {
-  "slow-model": ["Slow model", "Each exchange with the model takes 8 seconds longer."],
-  "model-429": ["Model over its limit", "The model answers 429 and asks for a pause of 5 seconds."],
-  "connector-502": ["Connector down", "Nothing reaches the chat: the connector answers 502."],
-  redelivery: ["Messages come twice", "What you say is delivered again after 15 seconds, as Teams may do."],
-};
+const KINDS = ["slow-model", "model-429", "connector-502", "redelivery"];
 
 const LOOK_EVERY_S = 5; // while it storms: the bot may be in another life, which knows of no storm
 const BACK_WITHIN_S = 60;
@@ -20,30 +16,31 @@ export function showWeather(token, refreshPanel) {
     ends = Object.fromEntries(Object.entries(left_s).map(([kind, left]) => [kind, Date.now() + 1000 * left]));
     byId("kill").hidden = !can_restart;
     for (const item of byId("kinds").children) item.hidden = !possible.includes(item.firstChild.value);
-    byId("weather-notes").replaceChildren(...notes.map(({ at_s, words }) => el("li", {}, el("time", { textContent: new Date(1000 * at_s).toLocaleTimeString() }), ` ${words}`)));
+    byId("weather-notes").replaceChildren(...notes.map(({ at_s, kind }) => el("li", {}, el("time", { textContent: clock(new Date(1000 * at_s)) }), ` ${say(`${kind}-note`)}`)));
     byId("weather-trouble").textContent = "";
     draw();
   }
 
   function draw() {
-    const on = Object.keys(KINDS).filter((kind) => ends[kind] > Date.now());
+    const on = KINDS.filter((kind) => ends[kind] > Date.now());
     for (const button of byId("kinds").querySelectorAll("button")) button.setAttribute("aria-checked", String(on.includes(button.value)));
-    const names = on.map((kind) => `${KINDS[kind][0]}, ${Math.ceil((ends[kind] - Date.now()) / 1000)} s`).join("; ");
-    if (byId("storm").hidden !== !on.length) byId("storm-word").textContent = on.length ? "Bad weather is on." : "";
+    const names = on.map((kind) => `${say(kind)}, ${seconds(Math.ceil((ends[kind] - Date.now()) / 1000))}`).join("; ");
+    if (byId("storm").hidden !== !on.length) byId("storm-word").textContent = on.length ? say("bad-weather") : "";
     byId("storm").hidden = !on.length;
     byId("storm-names").textContent = names;
   }
 
-  for (const [kind, [name, words]] of Object.entries(KINDS)) {
-    const button = el("button", { type: "button", value: kind, aria: { checked: "false", describedby: `about-${kind}` } }, name);
+  for (const kind of KINDS) {
+    const button = el("button", { type: "button", value: kind, aria: { checked: "false", describedby: `about-${kind}` } }, say(kind));
+    Object.assign(button.dataset, { on: say("on"), off: say("off") });
     button.setAttribute("role", "switch");
     button.addEventListener("click", () => post("/chat/weather", { kind, on: button.getAttribute("aria-checked") !== "true" }));
-    byId("kinds").append(el("li", {}, button, el("p", { id: `about-${kind}`, textContent: words })));
+    byId("kinds").append(el("li", {}, button, el("p", { id: `about-${kind}`, textContent: say(`${kind}-about`) })));
   }
   byId("end-storm").addEventListener("click", () => Object.keys(ends).forEach((kind) => post("/chat/weather", { kind, on: false })));
   byId("kill").addEventListener("click", async () => {
     byId("kill").disabled = true;
-    byId("weather-trouble").textContent = "The bot was killed. It comes back in a moment.";
+    byId("weather-trouble").textContent = say("killed");
     await post("/chat/restart", {});
     for (let tries = 0; tries < 2 * BACK_WITHIN_S && byId("kill").disabled; tries++) {
       await new Promise((later) => setTimeout(later, 500));

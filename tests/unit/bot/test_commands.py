@@ -11,7 +11,7 @@ from bot.attachments import Attachment
 from bot.belongings import Belonging, BelongingKind
 from bot.conversation import Command, CommandName, Question
 from bot.language import speaking
-from bot.parts import FilesPart, Part, WelcomePart
+from bot.parts import ChoicePart, FilesPart, Part, WelcomePart
 from bot.turn_story import run_turn
 from tests.support.fakes import PNG, message
 from tests.support.turn_fixtures import World, texts
@@ -66,6 +66,22 @@ async def test_help_offers_commands_to_press() -> None:
     assert isinstance(card, WelcomePart)
     assert all(name in card.text for name in CommandName)
     assert {"/new", "/files", "/forget"} <= set(card.starters)
+
+
+async def test_the_assistant_that_a_chat_was_begun_with_is_the_present_one_and_can_be_chosen_again() -> None:
+    world = World(names_at_service={"asst_made": "Rough Draft"})
+    usual = world.outside.profiles.default.name
+    [offered] = await tell(world, "/assistant")
+    assert isinstance(offered, ChoicePart)
+    assert [(each.name, each.is_present) for each in offered.choices] == [("Rough Draft", True), (usual, False)]
+
+    await tell(world, f"/assistant {usual}")
+    [offered] = await tell(world, "/assistant")
+    assert isinstance(offered, ChoicePart)
+    assert [(each.name, each.is_present) for each in offered.choices] == [("Rough Draft", False), (usual, True)]
+
+    assert "Rough Draft answers here now" in texts(await tell(world, offered.choices[0].says.lower()))
+    assert await world.outside.conversations.chosen_assistant(KEY) is None
 
 
 async def test_files_lists_what_the_conversation_has_the_newest_first() -> None:

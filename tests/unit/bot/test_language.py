@@ -18,7 +18,7 @@ MARKS = {"_", "N_", "ngettext"}
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 TECHNICAL = {  # calls whose words people in a chat never read
     "RequestRefusedError", "TokenRefusedError", "error_response", "error_body", "RefusedError", "compile",
-    "debug", "info", "warning", "error", "exception", "critical", "strikes", "ValueError", "TypeVar", "NewType",
+    "debug", "info", "warning", "error", "exception", "critical", "ValueError", "TypeVar", "NewType",
     "passed", "warned", "failed", "skipped",  # findings of `teamsbot doctor`
 }  # fmt: skip
 NOT_FOR_PEOPLE = {  # files whose words go to a model, or to the operator

@@ -31,7 +31,16 @@ from bot.parts import (
     TablePart,
     TextPart,
 )
-from bot.reply import Extras, ReplyWriter, cited, fitting, parted_explanation, parted_follow_ups, readable
+from bot.reply import (
+    MAX_SHOWN_CODE_CHARS,
+    Extras,
+    ReplyWriter,
+    cited,
+    fitting,
+    parted_explanation,
+    parted_follow_ups,
+    readable,
+)
 from tests.support.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryFiles, message
 
 ALL = Extras(ai_label=True, feedback=True, follow_ups=True, details=True, citations=True)
@@ -77,6 +86,26 @@ def test_an_explanation_stays_in_the_text_where_there_is_no_card_for_it() -> Non
     [part] = written(Answer(text=TEXT))
     assert isinstance(part, TextPart)
     assert part.text == TEXT
+
+
+def test_the_code_of_an_answer_without_a_plot_comes_with_its_text_within_limits_and_is_kept() -> None:
+    cells = (
+        CodeCell(code="print(12)", output="12"),
+        CodeCell(code="x" * 30_000, output="y" * 90_000),
+        CodeCell(code="z"),
+    )
+    [part] = parts = written(Answer(text="12", code=cells))
+    assert isinstance(part, TextPart)
+    [first, cut] = part.code
+    assert first == cells[0]
+    assert len(cut.code) == len(cut.output) == MAX_SHOWN_CODE_CHARS - len("print(12)")
+    reply = Reply(parts=parts)
+    assert reply_from_json(reply_to_json(reply)) == reply
+    [last] = [piece for piece in fitting(parts, FakeChannel()) if isinstance(piece, TextPart) and piece.code]
+    assert last.code == part.code
+
+    [silent] = written(Answer(text="12", code=cells), extras=replace(ALL, details=False))
+    assert silent == replace(part, code=())
 
 
 def test_the_data_of_a_plot_goes_with_it_and_is_linked_once() -> None:

@@ -58,7 +58,12 @@ async def test_what_a_run_does_is_shown_while_it_works() -> None:
     phases = [Progress(phase=RunPhase.QUEUED), Progress(phase=RunPhase.CODE)]
     world.assistant.on_the_way = [*phases, TextSoFar(text="y ="), TextSoFar(text="y = 12")]
     await world.answer()
-    assert world.channel.shown == [*(sentences.PHASES[event.phase] for event in phases), "y =", "y = 12"]
+    assert world.channel.shown == [
+        *(sentences.PHASES[event.phase] for event in phases),
+        sentences.WRITING,
+        "y =",
+        "y = 12",
+    ]
 
 
 def test_every_phase_of_a_run_has_words() -> None:

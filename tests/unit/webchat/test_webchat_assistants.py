@@ -157,7 +157,7 @@ async def test_an_assistant_has_no_more_files_than_the_api_takes(desk: Desk) -> 
 
 async def test_what_the_settings_describe_is_changed_there_and_the_dialog_says_so(desk: Desk) -> None:
     status, answer = await desk.ask("GET", SETTINGS)
-    assert (status, "ASSISTANT_INSTRUCTIONS" in answer["fixed"]) == (200, True)
+    assert (status, "ASSISTANT_INSTRUCTIONS" in answer["fixed"]["message"]) == (200, True)
     assert (await desk.ask("PUT", SETTINGS, wish()))[0] == 409
     assert (await desk.ask("DELETE", SETTINGS))[0] == 409
     assert (await desk.give(SETTINGS, "a.csv", b"a\n"))[0] == 409
@@ -168,7 +168,7 @@ async def test_where_the_service_keeps_assistants_the_dialog_says_that_they_are_
         chat = await site.open()
         url = f"{site.address}/chat/assistants/asst_1"
         async with site.client.get(url, headers=chat.allowed) as response:
-            assert "service's portal" in (await response.json())["fixed"]
+            assert "service's portal" in (await response.json())["fixed"]["message"]
         for method in ("PUT", "DELETE"):
             async with site.client.request(method, url, json=wish(), headers=chat.allowed) as response:
                 assert response.status == 409

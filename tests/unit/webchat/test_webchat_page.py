@@ -32,7 +32,7 @@ async def test_the_page_names_the_assistant_and_who_answers_and_is_not_led_astra
     page, _ = await page_of(site)
 
     assert '<h1 id="name">Math &lt;Tutor&gt;</h1>' in page
-    assert "Answered by a model &amp; more" in page
+    assert "Answered by a model &amp; more at http://model" in page
     assert "needs JavaScript" in page
 
 
@@ -154,4 +154,4 @@ async def test_starters_of_the_settings_are_shown_in_place_of_the_built_in_ones_
     question = "Is &quot;a&quot; &lt; &quot;b&quot;?"
     assert f'data-question="{question}"><span>{question}</span></button>' in page
     assert "<b>&lt;Doubt&gt;</b><span>Why?</span>" in page
-    assert page.count("data-question") == 2
+    assert page.count('data-question="') == 2

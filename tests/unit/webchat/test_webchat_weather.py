@@ -38,11 +38,11 @@ def test_each_kind_ends_by_itself() -> None:
         assert weather.left_s(kind) == 0
         weather.begin(kind)
         now[0] += LASTS_S[kind] - 0.1
-        assert weather.strikes(kind, "it strikes")
+        assert weather.strikes(kind)
         now[0] += 0.2
-        assert not weather.strikes(kind, "it does not")
+        assert not weather.strikes(kind)
     assert weather.to_json()["left_s"] == {}
-    assert {note["words"] for note in weather.to_json()["notes"]} == {"it strikes"}
+    assert {note["kind"] for note in weather.to_json()["notes"]} == set(Kind)
 
 
 async def test_a_switch_turns_a_kind_on_and_off_and_nothing_else(site: Site) -> None:
@@ -159,10 +159,12 @@ async def test_a_slow_model_answers_after_its_pause(monkeypatch: pytest.MonkeyPa
 
 
 def test_there_is_no_weather_where_others_can_reach_the_service(tmp_path: Path) -> None:
-    from adapters.webchat.page import PageWords
+    from adapters.webchat.page import PageFacts
     from adapters.webchat.web_chat import WebChatSettings
+    from bot.profiles import Speaker, SpeakerKind
 
-    words = PageWords(assistant="a", assistant_id="a", speaker="a", can_connect=False)
+    speaker = Speaker(kind=SpeakerKind.TUTOR, name="tutor")
+    facts = PageFacts(assistant="a", assistant_id="a", speaker=speaker, can_connect=False)
     for address in ("http://192.0.2.1:3978", "http://0.0.0.0:3978", "https://bot.example.com"):
         with pytest.raises(ValueError, match="this machine alone"):
             WebChatSettings(
@@ -172,5 +174,5 @@ def test_there_is_no_weather_where_others_can_reach_the_service(tmp_path: Path) 
                 uploads=tmp_path,
                 bundle=tmp_path,
                 highlighter=tmp_path,
-                words=words,
+                facts=facts,
             )
