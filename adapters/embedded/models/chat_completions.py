@@ -75,9 +75,9 @@ class RetryPolicy:
 
 
 class _Hearing:
-    """The words of one exchange, on their way to the one who hears them."""
+    """The words of one exchange, on their way to the one who hears them, if anybody does."""
 
-    def __init__(self, tell: OnWords, words: WordFilter) -> None:
+    def __init__(self, tell: OnWords | None = None, words: WordFilter | None = None) -> None:
         self._tell = tell
         self._words = words
         self._told: list[str] = []
@@ -90,6 +90,8 @@ class _Hearing:
 
     def hear(self, assembly: ReplyAssembly, text: str) -> None:
         """Take what a piece of the stream has added."""
+        if self._tell is None or self._words is None:
+            return
         if assembly.thinks_apart:
             self._words.think_apart()
         self._words.meet(assembly.model)
@@ -249,10 +251,10 @@ class ChatCompletions:
                 asyncio.timeout(self._retry_policy.call_deadline_s) as deadline,
                 post(self._url, data=body, headers=headers, allow_redirects=False) as response,
             ):
-                # What is no event stream is read as a whole answer: its first bytes tell.
                 begin = await response.content.readany()
-                if hearing and response.status == HTTPStatus.OK and begin and is_event_stream(begin):
-                    return self._reply(await self._receive(response, begin, hearing, deadline))
+                is_stream = begin and is_event_stream(begin, response.content_type)
+                if is_stream and response.status == HTTPStatus.OK:
+                    return self._reply(await self._receive(response, begin, hearing or _Hearing(), deadline))
                 data = await _read(response, begin)
         status = response.status if response.status != HTTPStatus.OK else disguised_status(data) or HTTPStatus.OK
         if status != HTTPStatus.OK:

@@ -34,9 +34,15 @@ class ChunkError(Exception):
         self.data = data
 
 
-def is_event_stream(begin: bytes) -> bool:
-    """Whether a body that begins like this is an event stream: servers that cannot stream send JSON, or a page."""
-    return begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"[", b"<"}
+def is_event_stream(begin: bytes, content_type: str) -> bool:
+    """Whether a body that begins like this is an event stream, whatever was asked for.
+
+    Some servers send JSON, or a page, as an event stream, and others an event stream as plain text.
+    """
+    begin = begin.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if content_type == "text/event-stream":
+        return not begin.startswith((b"{", b"[", b"<"))
+    return begin.startswith((b"data:", b"event:", b"id:", b":"))
 
 
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")

@@ -224,6 +224,16 @@ async def test_a_server_that_answers_a_stream_with_json_is_understood_and_rememb
     assert ["stream" in body for body in endpoint.bodies] == [True, False]
 
 
+@pytest.mark.parametrize("content_type", ["text/event-stream", "text/plain"])
+async def test_a_server_that_always_streams_is_understood(
+    endpoint: Endpoint, model: ChatCompletions, content_type: str
+) -> None:
+    endpoint.answers = [replace(told("Twelve", "."), content_type=content_type) for _ in range(2)]
+    assert (await model.complete(HELLO)).text == "Twelve."
+    assert (await heard(model))[1].text == "Twelve."
+    assert "stream" not in endpoint.bodies[0]
+
+
 async def test_an_error_with_status_200_is_the_error_that_it_says(endpoint: Endpoint, model: ChatCompletions) -> None:
     endpoint.answers = [web.json_response({"error": {"message": "no such model", "code": 404}})]
     with pytest.raises(ModelError, match="no such address or model"):
