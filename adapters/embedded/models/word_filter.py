@@ -12,7 +12,7 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import Final
 
-from adapters.embedded.models.call_dialects import calls_in_text
+from adapters.embedded.models.call_dialects import calls_in_text, tool_named
 from adapters.embedded.models.chat_reply import LEADING_MARK, UNMARKED_THOUGHT_END, thought_at
 
 _FIRST_LOOK_CHARS: Final = 64
@@ -23,21 +23,37 @@ _CARRIED_CHARS: Final = 32  # longer than any mark that ends a thought
 _NAMED_FOR_THINKING: Final = re.compile(r"think|reason|(?:\b|[-_])r1(?:\b|[-_])|qwq|minimax-m\d", re.IGNORECASE)
 """Models whose template may open the thinking in the prompt, so that nothing in their words says where it begins."""
 
+
+def _begun(word: str) -> str:
+    """A pattern of the beginnings of a word, and the word."""
+    return "".join(f"(?:{letter}" for letter in word) + ")?" * (len(word) - 1) + ")"
+
+
 _SUSPECT: Final = re.compile(
     # What no answer is shown beyond, for it is part of a call, a thought or a template.
     r"(?P<mark><[|｜]|◁|</?(?:\w{1,12}:)?(?:tool_calls?|function_calls?|toolcall|think(?:ing)?|thought|reasoning)>|"
-    r"<start_function_call>|<(?:\w{1,12}:)?invoke name=|<function=|<unused\d|<(?:start|end)_of_turn>|"
-    r"<(?:turn|channel|tool_call)\|>|</s>|<[be]os>|\[TOOL_CALLS\]|\[THINK\]|\bfunctools\[|"
+    r"<start_function_call>|<(?:\w{1,12}:)?invoke name=|<function ?=|<unused\d|<(?:start|end)_of_turn>|"
+    r"<(?:turn|channel|tool_call)\|>|</s>|<[be]os>|\[tool_calls?\]|\[THINK\]|\bfunctools\[|"
+    r"(?<=\n)[ \t]*<(?:execute(?:_i?python)?|i?python|code_interpreter)>|"
+    r"(?<=\n)[ \t]*Action:[ \t]*[\w.-]+[ \t]*\n[ \t]*Action Input:|"
     r"\bto=[\w.-]{1,80}[^{]{0,80}<\|)|"
     r"(?P<program>(?<=\n)[ \t]*(?:`{3}|~{3})[ \t]*(?:i?python3?|py|tool_code)\b)|"
     r"(?P<json>(?:```(?:json|tool_call|tool)?[ \t]*\n\s*|(?<=\n)[ \t]*)(?:\{\s*[\"']|\[\s*[{\[]))|"
     # The beginning of one of them, at the end of what has come.
-    r"(?P<unfinished>(?:<[^\s<>]{0,40}|<[\w:]{0,13}invoke [name]{0,4}|\[[A-Z_]{0,10}|"
-    r"\bf(?:u(?:n(?:c(?:t(?:o(?:o(?:ls?)?)?)?)?)?)?)?|\bt(?:o(?:=[^{\n]{0,160})?)?|`{1,2}|"
-    r"```[ \t]*\w{0,9}[ \t]*(?:\n\s*(?:[{\[]\s*)?)?|(?<=\n)[ \t]*(?:[{\[]\s*|~{1,3}[ \t]*\w{0,9}))\Z)",
+    r"(?P<unfinished>(?:<[^\s<>]{0,40}|<[\w:]{0,13}invoke [name]{0,4}|<function |\[[A-Z_]{0,10}|"
+    rf"\b{_begun('functools')}|\b{_begun('to')}|\bto=[^{{\n]{{0,160}}|`{{1,2}}|"
+    r"```[ \t]*\w{0,9}[ \t]*(?:\n\s*(?:[{\[]\s*)?)?|"
+    rf"(?<=\n)[ \t]*(?:[{{\[]\s*|~{{1,3}}[ \t]*\w{{0,9}}|{_begun('Action')}|"
+    rf"Action:[ \t]*[\w.-]{{0,80}}(?:[ \t]*(?:\n[ \t]*(?:{_begun('Action Input')})?)?)))\Z)",
     re.IGNORECASE,
 )
-_WHOLE_TEXT_CALL: Final = re.compile(r"\[[\w.]{0,100}(?:\(|\Z)")  # [code_interpreter(code=...)]
+# [code_interpreter(code=...)], with and without the brackets
+_CALL_ALONE: Final = re.compile(
+    r"(?:(?:tool|function)[ _]call:?\s*)?\[?(?P<name>[\w.]{1,100})(?P<opened>\()?|\[", re.IGNORECASE
+)
+_CALL_BEGUN: Final = re.compile(
+    rf"(?:tool|function)[ _](?:{_begun('call')}:?\s*)?(?:\[?[\w.]{{0,100}})?\Z|\[?[\w.]{{0,100}}\Z", re.IGNORECASE
+)
 _UNFINISHED_MARK: Final = re.compile(r"(?:<[^\s>]{0,40}|<unused\d+>\w{0,6}|\[[A-Z]{0,6}|◁[a-z/]{0,6})\Z")
 
 
@@ -135,11 +151,11 @@ class WordFilter:
             text = self._text = text[opening.end() :].lstrip()
         if not text or _may_be_a_mark(text):
             return
-        call = _WHOLE_TEXT_CALL.match(text)
-        if call is None:
-            self._place = _Place.WORDS
-        elif call[0].endswith("("):
-            self._place = _Place.HELD
+        if _CALL_BEGUN.match(text):
+            return
+        call = _CALL_ALONE.match(text)
+        is_call = call and call["opened"] and tool_named(call["name"], self._offered)
+        self._place = _Place.HELD if is_call else _Place.WORDS
 
     def _pass_words(self) -> str:
         text = self._before + self._text

@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 
-from adapters.embedded.models.chat_reply import reply_of
+from adapters.embedded.models.chat_reply import has_unmarked_thought, reply_of
 from adapters.embedded.models.chat_stream import ReplyStream
-from adapters.embedded.models.port import CODE_INTERPRETER, ModelError, ModelMessage, ModelRequest, ModelTool, Speaker
+from adapters.embedded.models.port import (
+    CODE_INTERPRETER,
+    ModelError,
+    ModelMessage,
+    ModelReply,
+    ModelRequest,
+    ModelTool,
+    Speaker,
+)
 from adapters.embedded.models.reply_repair import may_run, repair_reply
 from adapters.embedded.models.word_filter import WordFilter
 from tests.support.chat_endpoint import DONE, event, split
+from tests.unit.embedded import test_embedded_model_help
 
 SHAPES = {
     path.stem: json.loads(path.read_text("utf-8"))
@@ -96,10 +105,35 @@ def test_a_streamed_answer_is_the_answer_that_comes_whole_and_nothing_else_of_it
         assert shown == repair_reply(whole, REQUEST, told).text
 
 
+def texts_of_the_repair_tests() -> list[str]:
+    """All texts that tests of a model's habits know: what is learned there is to be held back here."""
+    tests = [test for name, test in vars(test_embedded_model_help).items() if name.startswith("test")]
+    marks = [mark for test in tests for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+    rows = [getattr(row, "values", row) for mark in marks for row in mark.args[1]]
+    cells = [cell for row in rows for cell in (row if isinstance(row, list | tuple) else [row])]
+    return sorted({cell for cell in cells if isinstance(cell, str) and 8 < len(cell) < 2_000})
+
+
+@pytest.mark.parametrize("text", texts_of_the_repair_tests())
+def test_no_habit_that_is_repaired_is_seen_before_it_is(text: str) -> None:
+    for question in ("What is y at 3?", "Write a Python script."):
+        asking = ModelMessage(speaker=Speaker.USER, text=question)
+        request = ModelRequest(instructions="", tools=REQUEST.tools, messages=(asking,))
+        for size in (1, 2, 5, 1000):
+            told = told_of(new_filter(request, thinks_first=has_unmarked_thought(text)), text, size)
+            assert repair_reply(ModelReply(text=text), request, told).text.strip().startswith(told), size
+
+
+def test_the_texts_of_the_repair_tests_are_found() -> None:
+    assert len(texts_of_the_repair_tests()) > 60
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "For x = 3, y = 12.",
+        "f(x) = x^2 is convex. Action: none is needed.\nAction: rest\nand so on.",
+        "[1] and [2] are notes; tools call for care, and functional programs do too.",
         "If a < b and b > c then a<b. See [it](sandbox:/mnt/data/a.csv), [1], $\\{1, 2\\}$.\n\n- [ ] one\n- two\n",
         "| a | b |\n|---|---|\n| 1 | 2 |\n\nto be, or not to be; functools is a module, and to=5 a text.",
         "So:\n\n```c\nint main()\n{\n    return 0;\n}\n```\n\nThat is all.",
