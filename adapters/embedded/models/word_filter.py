@@ -49,10 +49,11 @@ _SUSPECT: Final = re.compile(
 )
 # [code_interpreter(code=...)], with and without the brackets
 _CALL_ALONE: Final = re.compile(
-    r"(?:(?:tool|function)[ _]call:?\s*)?\[?(?P<name>[\w.]{1,100})(?P<opened>\()?|\[", re.IGNORECASE
+    r"(?:(?:tool|function)[ _]call:?\s*)?\[?(?P<name>[\w.]{1,100})(?P<opened>\()?|\[", re.IGNORECASE | re.ASCII
 )
 _CALL_BEGUN: Final = re.compile(
-    rf"(?:tool|function)[ _](?:{_begun('call')}:?\s*)?(?:\[?[\w.]{{0,100}})?\Z|\[?[\w.]{{0,100}}\Z", re.IGNORECASE
+    rf"(?:tool|function)[ _](?:{_begun('call')}:?\s*)?(?:\[?[\w.]{{0,100}})?\Z|\[?[\w.]{{0,100}}\Z",
+    re.IGNORECASE | re.ASCII,
 )
 _UNFINISHED_MARK: Final = re.compile(r"(?:<[^\s>]{0,40}|<unused\d+>\w{0,6}|\[[A-Z]{0,6}|◁[a-z/]{0,6})\Z")
 

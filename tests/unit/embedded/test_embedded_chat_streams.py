@@ -79,7 +79,7 @@ async def heard(model: ChatCompletions, request: ModelRequest = HELLO) -> tuple[
 async def test_words_are_heard_as_they_come_and_the_tokens_are_those_of_the_last_chunk(
     endpoint: Endpoint, model: ChatCompletions
 ) -> None:
-    endpoint.answers = [told("Hello", ", ", "world", "."), told("Hi.", finish="length")]
+    endpoint.answers = [told("Hello", ", ", "world", "."), told("Hi there.", finish="length")]
     words, reply = await heard(model)
     assert "".join(words) == reply.text == "Hello, world."
     assert len(words) > 1
@@ -164,14 +164,14 @@ async def test_thinking_in_fields_of_its_own_is_not_shown_and_goes_back_as_it_ca
     details: list[dict[str, Any]] = [
         {"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": text}]} for text in ("I ", "think.")
     ]
-    pieces = [{"reasoning_content": "I "}, {"reasoning_content": "think."}, *details, {"content": "Twelve."}]
+    pieces = [{"reasoning_content": "I "}, {"reasoning_content": "think."}, *details, {"content": "Twelve it is."}]
     endpoint.answers = [streamed(*map(chunk, pieces), chunk({}, "stop"), DONE)]
     words, reply = await heard(model)
-    assert "".join(words) == "Twelve."
+    assert "".join(words) == "Twelve it is."
     assert reply.original is not None
     assert reply.original.fields == {
         "role": "assistant",
-        "content": "Twelve.",
+        "content": "Twelve it is.",
         "reasoning_content": "I think.",
         "reasoning_details": [{"type": "reasoning.text", "index": 0, "text": "I think."}],
     }
@@ -206,8 +206,8 @@ async def test_a_server_that_refuses_a_stream_is_asked_for_one_piece_from_then_o
     for body in others[refusals - 1 :]:
         assert set(first) - set(body) == left_out
     now_s = LIFETIME_S + 1
-    endpoint.answers = [told("Hi.")]
-    assert (await heard(model))[0] == ["Hi."]
+    endpoint.answers = [told("Hi ", "there.")]
+    assert (await heard(model))[0] == ["Hi", " there."]
     assert endpoint.bodies[-1].keys() == first.keys()
 
 
@@ -282,9 +282,9 @@ async def test_a_stream_that_breaks_is_asked_for_again_in_one_piece_and_nothing_
 async def test_an_answer_ends_with_its_reason_or_with_done(
     endpoint: Endpoint, model: ChatCompletions, end: list[Any]
 ) -> None:
-    endpoint.answers = [streamed(chunk({"content": "Twelve."}), *end)]
+    endpoint.answers = [streamed(chunk({"content": "Twelve it is."}), *end)]
     words, reply = await heard(model)
-    assert "".join(words) == reply.text == "Twelve."
+    assert "".join(words) == reply.text == "Twelve it is."
     assert len(endpoint.bodies) == 1
 
 
