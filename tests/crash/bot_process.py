@@ -87,7 +87,9 @@ class BotProcess:
         """Wait for its end; the exit code."""
         assert self._process is not None
         async with asyncio.timeout(30):
-            return await self._process.wait()
+            while (code := self._process.returncode) is None:
+                await asyncio.sleep(0.005)
+        return code
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop, and wait."""
@@ -114,15 +116,15 @@ class BotProcess:
         await self.ended()
 
     async def _spawn(self, *wrapper: str) -> None:
-        program = str(Path(sys.executable).with_name("teamsbot"))
+        command = (*wrapper, str(Path(sys.executable).with_name("teamsbot")), "serve")
         folder = self._log.parent
         with self._log.open("ab") as log:
             if wrapper:
                 self._process = await asyncio.create_subprocess_exec(
-                    *wrapper, program, "serve", env=self.environ, stdout=log, stderr=log, cwd=folder
+                    *command, env=self.environ, stdout=log, stderr=log, cwd=folder
                 )
             else:
-                self._process = await start_preloaded(["serve"], env=self.environ, log=log.fileno(), folder=folder)
+                self._process = await asyncio.to_thread(start_preloaded, command, folder, self.environ, log)
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:
         try:

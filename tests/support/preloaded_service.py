@@ -7,7 +7,6 @@ and log that it is given; it can be killed, and its exit code is its own. The pr
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import gc
 import json
@@ -18,9 +17,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from scripts.child_commands import Command
 
 _ROOT = Path(__file__).parents[2]
 _lock = threading.Lock()
@@ -28,7 +29,7 @@ _requests: socket.socket | None = None
 
 
 class ForkedProcess:
-    """As much of `asyncio.subprocess.Process` as tests of a bot need."""
+    """As much of `subprocess.Popen` as tests of a bot need."""
 
     def __init__(self, pid: int, status: int) -> None:
         self.pid = pid
@@ -47,29 +48,36 @@ class ForkedProcess:
             self._returncode = os.waitstatus_to_exitcode(int(told))
         return self._returncode
 
-    def send_signal(self, number: int) -> None:
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None and not select.select([self._status], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired("teamsbot", timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, sig: int) -> None:
         if self.returncode is None:
-            os.kill(self.pid, number)
+            os.kill(self.pid, sig)
 
-    async def wait(self) -> int:
-        while (code := self.returncode) is None:
-            await asyncio.sleep(0.005)
-        return code
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
 
-
-async def start_preloaded(arguments: Sequence[str], *, env: Mapping[str, str], log: int, folder: Path) -> ForkedProcess:
-    """Run `teamsbot` with these arguments in a folder; `log` is the file that it writes to."""
-    request = json.dumps({"arguments": arguments, "env": dict(env), "folder": str(folder)}).encode()
-    return await asyncio.to_thread(_ask, request, log)
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
-def _ask(request: bytes, log: int) -> ForkedProcess:
+def start_preloaded(command: Command, folder: Path, env: Mapping[str, str], log: BinaryIO) -> ForkedProcess:
+    """Run `teamsbot` with the arguments of the command, in a folder, with an environment and an open log."""
     global _requests  # noqa: PLW0603 - one for all tests of this process
+    arguments = [str(word) for word in command]
+    request = json.dumps({"arguments": arguments, "env": dict(env), "folder": str(folder)}).encode()
     status, told = os.pipe()
     os.set_blocking(status, False)
     with _lock:
         _requests = _requests or _start()
-        socket.send_fds(_requests, [request], [log, told])
+        socket.send_fds(_requests, [request], [log.fileno(), told])
         os.close(told)
         pid = _requests.recv(16)
     assert pid, "the preloaded service has ended; its error is above"
@@ -147,7 +155,8 @@ def main() -> None:
     os.chdir(start["folder"])
     os.environ.clear()
     os.environ.update(start["env"])
-    sys.argv = [str(Path(sys.executable).with_name("teamsbot")), *start["arguments"]]
+    sys.argv = start["arguments"]
+    sys.orig_argv = [sys.executable, *sys.argv]  # what the chat page's restart runs
     teamsbot()
 
 

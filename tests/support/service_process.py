@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.program import Program, running
+from tests.support.preloaded_service import start_preloaded
 
 
 @contextmanager
@@ -19,5 +20,5 @@ def running_bot(folder: Path, **settings: str) -> Iterator[Program]:
     teamsbot = Path(sys.executable).with_name("teamsbot")
     env = fresh | chosen | settings
     ready = r"Messages\s+(\S+)"
-    with running([teamsbot, "serve"], folder=folder, env=env, ready=ready, start_s=120) as bot:
+    with running([teamsbot, "serve"], folder=folder, env=env, ready=ready, start_s=120, start=start_preloaded) as bot:
         yield bot
