@@ -75,8 +75,10 @@ def with_numbers(table, decimal_comma):
                 comma = (both.str.rfind(",") > both.str.rfind(".")).all()
             elif commas.any():
                 comma = decimal_comma or not in_threes[commas].all()
+            elif decimal_comma and not in_threes[dots].all():
+                continue  # 1.2 and 1.10 are versions there
             else:
-                comma = decimal_comma and bool(dots.any()) and bool(in_threes[dots].all())
+                comma = decimal_comma
             point, thousands = (",", ".") if comma else (".", ",")
             plain = plain.str.replace(thousands, "", regex=False).str.replace(point, ".", regex=False)
             is_number = texts.str.fullmatch(

@@ -50,6 +50,10 @@ _ABBREVIATIONS: Final = (
     ),
     (re.compile(_CIRCLE, re.IGNORECASE), r"x^2 + y^2 = \1^2"),
     (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
+    (
+        re.compile(r"(?:\bdivided by|\bgeteilt durch|\bgedeeld door|÷)\s*(\d+\s?/\s?\d+)(?![\d^])", re.IGNORECASE),
+        r"/ (\1)",
+    ),
     (re.compile(r"=\s*\??\s*$"), ""),  # 2 + 2 = ?
     (re.compile(r"\b(can|could|would|will|do|are) u\b", re.IGNORECASE), r"\1 you"),
     (re.compile(r"\bin (\d+(?:,\d+)?)er[- ]?Schritten\b", re.IGNORECASE), r"mit Schrittweite \1"),
@@ -66,7 +70,7 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
 _BARE_FUNCTION: Final = re.compile(
-    r"\b(sin|cos|tan|cot|arcsin|arccos|arctan|sinh|cosh|tanh|exp|ln|sqrt)"
+    r"\b(sin|cos|tan|cot|arcsin|arccos|arctan|sinh|cosh|tanh|exp|ln|sqrt)\b"
     r"(?=\s*(?:[?.!,;]|\Z|(?:and|und|en|or|oder|of|too|also|auch|ook|instead|please|bitte|from|von|van|between|zwischen"
     r"|tussen|in|on|with|mit|met|vs)\b))",
     re.IGNORECASE,
