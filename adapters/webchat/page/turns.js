@@ -41,10 +41,10 @@ export function turnList({ token, api }) {
     return node;
   }
 
-  async function unfold(node, number) {
+  async function unfold(node, which) {
     if (!node.open) return;
     const mine = ++looks;
-    const turn = await answerTo(`/chat/turns/${number}`, { token });
+    const turn = await answerTo(`/chat/turns/${which}`, { token });
     const runs = await knownRuns(turn);
     if (mine < node.dataset.look) return; // a later look has overtaken this one
     node.dataset.look = mine;

@@ -48,11 +48,11 @@ export function showWeather(token, refreshPanel) {
     }
     refreshPanel();
   });
-  let seconds = 0;
+  let beats = 0;
   setInterval(() => {
     if (byId("storm").hidden) return;
     draw();
-    if (++seconds % LOOK_EVERY_S === 0) quietly();
+    if (++beats % LOOK_EVERY_S === 0) quietly();
   }, 1000);
   const quietly = () => look().catch(() => {}); // the bot is away, and will be asked again
   quietly();

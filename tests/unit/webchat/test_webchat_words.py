@@ -122,6 +122,15 @@ def test_no_words_stand_in_the_pages_scripts(script: Path) -> None:
     assert [text for text in literals(script.read_text("utf-8")) if is_for_people(text)] == []
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_no_name_in_a_script_hides_one_that_it_imports(script: Path) -> None:
+    text = script.read_text("utf-8")
+    imported = {name.strip() for names in re.findall(r"(?m)^import \{([^}]*)\}", text) for name in names.split(",")}
+    declared = re.findall(r"\b(?:let|const)\s+(\w+)", text)
+    declared += [name for names in re.findall(r"function \w*\(([^)]*)\)", text) for name in re.findall(r"\w+", names)]
+    assert imported.intersection(declared) == set()
+
+
 @pytest.mark.parametrize("text", ["Stop", "The bot did not answer", "${count} found here", 'aria "Copy code"'])
 def test_words_in_a_script_would_be_found(text: str) -> None:
     assert any(map(is_for_people, literals(f"tell(`{text}`);\n")))
