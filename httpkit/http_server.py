@@ -132,6 +132,9 @@ class _Connection(web.RequestHandler):
             log.info("malformed request refused", extra={"error": type(exc).__name__})
             body = error_body("MalformedRequest", "This is not a well-formed HTTP request.")
         else:
+            if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
+                log.info("client left before the end of its answer")
+                raise exc
             self.log_exception(exc_info=exc)
             body = error_body("InternalError", "Something broke while answering. The log of this service says more.")
         if request.writer.output_size > 0:

@@ -128,7 +128,9 @@ def read_press(activity: Activity) -> CardPressed | Command | None:
 def _said(activity: Activity, reference: ConversationReference, mentions: list[Mention]) -> Question | Command:
     markup, quotes = html_of(activity), quotes_in(activity)
     # Some clients send formatted words as HTML alone.
-    text = text_without((activity.text or "").strip() or markup.words, mentions, bot=reference.bot.id)
+    words = (activity.text or "").strip() or markup.words
+    bot_name = reference.bot.name if reference.is_shared else ""
+    text = text_without(words, mentions, bot=reference.bot.id, bot_name=bot_name)
     return typed(
         _with_quoted(text_without_quotes(text, quotes).strip(), quotes, markup),
         id=_id(activity),

@@ -22,6 +22,30 @@ log = logging.getLogger(__name__)
 _RETRY_AFTER_S: Final = 5
 _INVOKE_RESPONSE: Final = "InvokeResponse"
 
+# What this program reads of an activity. A person's words are not refused for the form of a field that is not read.
+_READ: Final = frozenset(
+    {
+        "action",
+        "attachments",
+        "channelData",
+        "channelId",
+        "conversation",
+        "deliveryMode",
+        "entities",
+        "from",
+        "id",
+        "locale",
+        "membersAdded",
+        "name",
+        "recipient",
+        "replyToId",
+        "serviceUrl",
+        "text",
+        "type",
+        "value",
+    }
+)
+
 
 class MessagesEndpoint:
     """Answers each activity as soon as it is stored: Teams sends it again after some 15 s, the work may take longer."""
@@ -65,9 +89,11 @@ class MessagesEndpoint:
 
 def _activity(fields: dict[str, object]) -> Activity:
     try:
-        activity = cast(Activity, Activity().deserialize(fields))
+        read = {name: value for name, value in fields.items() if name in _READ}
+        activity = cast(Activity, Activity().deserialize(read))
     except DeserializationError:
         raise RequestRefusedError(400, "NotAnActivity", "The body does not have the shape of an activity.") from None
+    activity.timestamp = fields.get("timestamp")  # as it came: it tells one edit from another, and is no time here
     if activity.delivery_mode == "expectReplies":
         raise RequestRefusedError(
             501,

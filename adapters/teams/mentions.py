@@ -15,6 +15,7 @@ from bot.conversation import Party
 _TAG: Final = re.compile(r"</?at[^<>]*>")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
+_MAX_MENTION: Final = 1_000  # characters of its text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,18 @@ def mention_of(person: Party) -> dict[str, object] | None:
 
 
 def mentions_in(activity: Activity) -> list[Mention]:
-    """The mentions of an activity in order; a malformed one is none."""
-    return [mention for fields in _entities(activity, "mention") if (mention := _mention(fields)) is not None]
+    """The mentions of an activity in order; a malformed one is none. Of very many, those of the bot come first."""
+    read = (_mention(fields) for fields in _entities(activity, "mention"))
+    mentions = [mention for mention in read if mention is not None]
+    if len(mentions) > _MAX_ENTITIES:
+        bot = activity.recipient.id if activity.recipient is not None else ""
+        mentions.sort(key=lambda mention: mention.id != bot)
+    return mentions[:_MAX_ENTITIES]
+
+
+def _tag_of(name: str) -> str:
+    names = "|".join(map(re.escape, dict.fromkeys((name, html.escape(name, quote=False)))))
+    return rf"<at(?:\s[^<>]*)?>(?:{names})</at>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +66,7 @@ class Quote:
 
 def quotes_in(activity: Activity) -> list[Quote]:
     """The messages that a person quoted."""
-    quotes = [fields.get("quotedReply") for fields in _entities(activity, "quotedReply")]
+    quotes = [fields.get("quotedReply") for fields in _entities(activity, "quotedReply")[:_MAX_ENTITIES]]
     return [_quote(quote) for quote in quotes if isinstance(quote, dict) and isinstance(quote.get("messageId"), str)]
 
 
@@ -74,14 +85,15 @@ def _mention(fields: dict[str, object]) -> Mention | None:
             name, text = account.get("name"), fields.get("text", "")
             if not isinstance(text, str):
                 return None
-            return Mention(id=id_, name=name if isinstance(name, str) else "", text=text)
+            is_short = len(text) <= _MAX_MENTION
+            return Mention(id=id_, name=name if isinstance(name, str) else "", text=text if is_short else "")
         case _:
             return None
 
 
 def _entities(activity: Activity, kind: str) -> list[dict[str, object]]:
     found = [entity for entity in activity.entities or [] if entity is not None and entity.type == kind]
-    return [entity.additional_properties for entity in found[:_MAX_ENTITIES]]
+    return [entity.additional_properties for entity in found]
 
 
 def text_without_quotes(text: str, quotes: list[Quote]) -> str:
@@ -91,22 +103,27 @@ def text_without_quotes(text: str, quotes: list[Quote]) -> str:
     return text
 
 
-def text_without(text: str, mentions: list[Mention], *, bot: str) -> str:
+def text_without(text: str, mentions: list[Mention], *, bot: str, bot_name: str = "") -> str:
     """The text with the bot's mentions gone and other people's as plain names; nothing else in it is touched.
 
     Each mention stands for one occurrence of its own text, so a bot named AI leaves MAIN alone
-    (botbuilder's `remove_recipient_mention` does not).
+    (botbuilder's `remove_recipient_mention` does not). If none of them is the bot's, a tag of its name is one.
     """
+    is_bot_gone = False
     for mention in mentions:
         if mention.text and (span := _span(text, mention)) is not None:
-            before, after = text[: span[0]], text[span[1] :]
-            if mention.id != bot:
-                text = before + (mention.name or _TAG.sub("", mention.text)) + after
-            elif before.endswith(" ") and after.startswith(" "):
-                text = before + after[1:]
-            else:
-                text = before + after
+            is_bot_gone |= mention.id == bot
+            name = "" if mention.id == bot else mention.name or _TAG.sub("", mention.text)
+            text = _with_instead(text, span, name)
+    if not is_bot_gone and bot_name and (found := re.search(_tag_of(bot_name), text)) is not None:
+        text = _with_instead(text, found.span(), "")
     return text
+
+
+def _with_instead(text: str, span: tuple[int, int], name: str) -> str:
+    before, after = text[: span[0]], text[span[1] :]
+    between_spaces = not name and before.endswith(" ") and after.startswith(" ")
+    return before + name + (after[1:] if between_spaces else after)
 
 
 def _span(text: str, mention: Mention) -> tuple[int, int] | None:

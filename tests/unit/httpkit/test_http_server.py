@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
+from httpkit.http_server import HttpRunner
 from tests.support.teams_client import Door, open_door, recorded
+from tests.support.waiting import until
 
 SECRET = b"Bearer SECRET"
 
@@ -137,6 +140,34 @@ async def test_what_breaks_inside_is_logged_by_kind_and_place_without_its_words(
     assert vars(failed)["error"] == "LookupError"
     assert any(step.startswith("broken:") for step in vars(failed)["where"])
     assert "the user's words" not in caplog.text
+
+
+async def test_a_client_that_leaves_within_its_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "httpkit")
+    has_begun = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            has_begun.set()
+            await response.write(b"x")
+            await asyncio.sleep(0.01)
+
+    app = web.Application()
+    app.router.add_get("/", endless)
+    runner = HttpRunner(app, shutdown_timeout_s=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        _, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await has_begun.wait()
+        writer.transport.abort()
+        await until(lambda: "client left before the end of its answer" in caplog.text)
+    finally:
+        await runner.cleanup()
+    assert "request failed" not in caplog.text
 
 
 async def test_half_open_connections_make_room_for_whole_requests(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,6 +264,29 @@ def test_thousands_of_mentions_do_not_keep_the_bot_busy() -> None:
     assert time.process_time() - before < 2.0
 
 
+def test_the_bot_is_heard_though_it_is_mentioned_after_very_many_others() -> None:
+    others = [(f"29:{number}", f"P{number}", f"<at>P{number}</at>") for number in range(200)]
+    text = "".join(f"{tag} " for _, _, tag in others) + "<at>Bot</at> hi"
+    activity = mentioning(text, *others, (BOT, "Bot", "<at>Bot</at>"))
+    said = words({**activity, "conversation": recorded("group")["conversation"]})
+    assert said is not None
+    assert said.startswith("P0 P1 P2 ")
+    assert said.endswith(" hi")
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [{}, {"text": "<at>another name</at>"}, {"text": f"<at>{'x' * 5_000}</at>"}],
+    ids=["none", "other", "long"],
+)
+def test_where_a_mention_is_not_the_text_of_its_entity_the_tag_of_the_bots_name_goes(entity: dict[str, str]) -> None:
+    mention = {"type": "mention", "mentioned": {"id": BOT, "name": "Bot"}, **entity}
+    recipient = {"id": BOT, "name": "R&D Bot"}
+    for tag in ("<at>R&D Bot</at>", '<at id="0">R&amp;D Bot</at>'):
+        activity = recorded("group", text=f"{tag} /help", entities=[mention], recipient=recipient)
+        assert words(activity) == "/help"
+
+
 def test_a_card_button_or_a_lone_attachment_is_a_message_without_words() -> None:
     assert words(recorded("card_submit")) == ""
 
