@@ -112,6 +112,12 @@ class _Connection(web.RequestHandler):
         """Whether no whole header has arrived for the request that is to come next."""
         return self._current_request is None and not self._messages
 
+    @override
+    async def start(self) -> None:
+        """Serve, unless the connection is gone already: aiohttp would log an assertion for each one that was cut."""
+        if self._manager is not None:
+            await super().start()
+
     def data_received(self, data: bytes) -> None:
         """Tell the reader of a body when its framing breaks: aiohttp keeps that for the next request, and both wait."""
         super().data_received(data)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import TextIO
+from collections import Counter
+from typing import Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -13,6 +14,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from bot.log_ids import log_ids
 from service.redaction import redact_field, redact_text
 from service.settings.parsers import LogFormat, LogLevel
+
+MALFORMED: Final = "malformed request refused"
+"""What is logged of bytes that are no HTTP."""
 
 # Libraries that tell each request, and in doing so the address of it.
 _QUIET = (
@@ -38,7 +42,7 @@ def set_up_logs(*, level: LogLevel | None, form: LogFormat, no_color: bool, stre
     as_text = form is LogFormat.TEXT or (form is LogFormat.AUTO and out.isatty())
     handler = logging.StreamHandler(out)
     handler.addFilter(without_request_line)
-    handler.addFilter(DescriptorsAlarm())
+    handler.addFilter(LinesOfStrangers())
     handler.setFormatter(_text_lines(colors=out.isatty() and not no_color) if as_text else _json_lines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -54,29 +58,37 @@ def without_request_line(record: logging.LogRecord) -> bool:
     """
     kind = record.exc_info[0] if record.exc_info else None
     if kind is not None and kind.__module__ == "aiohttp.http_exceptions":
-        record.msg, record.args, record.exc_info, record.exc_text = "malformed request refused", (), None, None
+        record.msg, record.args, record.exc_info, record.exc_text = MALFORMED, (), None, None
         record.levelno, record.levelname = logging.INFO, "INFO"
         record.error = kind.__name__
     return True
 
 
-class DescriptorsAlarm:
-    """Passes asyncio's complaint that no descriptor is left, which it makes per connection, once a minute."""
+class LinesOfStrangers:
+    """Passes once a minute what anybody can have logged by a connection: a flood of them must not fill a disk.
+
+    `more` in such a line is how many like it were left out before.
+    """
 
     def __init__(self, period_s: float = 60.0) -> None:
         self._period_s = period_s
-        self._quiet_until_s = 0.0
+        self._quiet_until_s: dict[str, float] = {}
+        self._left_out: Counter[str] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every other record through. This one loses its traceback, which says nothing more."""
-        if record.name != "asyncio" or not record.getMessage().startswith("socket.accept() out of system resource"):
+        """Let every other record through. asyncio's complaint loses its traceback, which says nothing more."""
+        if record.name == "asyncio" and record.getMessage().startswith("socket.accept() out of system resource"):
+            record.exc_info = record.exc_text = None
+            record.msg, record.args = "no file descriptors left for new connections; raise `ulimit -n`", ()
+        elif record.msg != MALFORMED:
             return True
-        record.exc_info = record.exc_text = None
-        record.msg, record.args = "no file descriptors left for new connections; raise `ulimit -n`", ()
-        due = record.created >= self._quiet_until_s
-        if due:
-            self._quiet_until_s = record.created + self._period_s
-        return due
+        if record.created < self._quiet_until_s.get(record.msg, 0.0):
+            self._left_out[record.msg] += 1
+            return False
+        self._quiet_until_s[record.msg] = record.created + self._period_s
+        if more := self._left_out.pop(record.msg, 0):
+            record.more = more
+        return True
 
 
 def _json_lines() -> logging.Formatter:

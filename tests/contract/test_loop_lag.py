@@ -35,6 +35,10 @@ HOSTILE = {
     "backticks": "".join("`" * length + " " for length in range(300)),
     "definitions": "".join(f"[a{number}]: http://x.example/{number}\n" for number in range(5_000)),
     "sandbox paths": "[a](sandbox:/mnt/data/x.csv) " * 5_000,
+    "many tables": "|a|b|\n|-|-|\n" * 8_000,
+    "many lists": "1)\n" * 30_000,
+    "raised and lowered": "_{^{" * 25_000,
+    "pictures": "![" * 50_000,
     "emoji": "👩\u200d" * 50_000,
     "plain words": "word " * 1_000_000,
 }

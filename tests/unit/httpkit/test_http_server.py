@@ -184,3 +184,16 @@ async def test_half_open_connections_make_room_for_whole_requests(monkeypatch: p
         assert answer.startswith(b"HTTP/1.1 404")
         for _, writer in half_open:
             writer.close()
+
+
+async def test_a_connection_that_is_lost_before_its_turn_raises_nothing() -> None:
+    """S6: cut connections by the hundred were as many tracebacks in the log."""
+    runner = HttpRunner(web.Application())
+    await runner.setup()
+    assert runner.server is not None
+    connection = runner.server()
+    connection.connection_lost(None)
+
+    await connection.start()
+
+    await runner.cleanup()

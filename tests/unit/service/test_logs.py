@@ -105,6 +105,20 @@ def test_a_lack_of_descriptors_is_logged_once_a_minute_and_without_a_traceback()
     assert "exception" not in only_line(out)
 
 
+def test_malformed_requests_are_logged_once_a_minute_with_their_number() -> None:
+    """S6: whoever can connect can send as many as they like."""
+    out = io.StringIO()
+    set_up_logs(level=LogLevel.INFO, form=LogFormat.JSON, no_color=True, stream=out)
+    server = logging.getLogger("httpkit.http_server")
+    for second in range(100):
+        record = server.makeRecord(server.name, logging.INFO, "", 0, "malformed request refused", (), None)
+        record.created = 1_000.0 + second
+        server.handle(record)
+    first, second_line = map(json.loads, out.getvalue().splitlines())
+    assert "more" not in first
+    assert second_line["more"] == 59
+
+
 def test_auto_is_text_on_a_terminal_and_json_elsewhere(log: logging.Logger) -> None:
     out = text_lines()
     log.info("run finished", extra={"run": "run_1"})
