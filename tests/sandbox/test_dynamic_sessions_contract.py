@@ -17,6 +17,9 @@ LOCAL = {  # of what the kernel of this machine does, its limits, and the packag
     "test_threads_between_runs_stand_still",
     "test_a_file_that_does_not_fit_is_refused_and_the_session_lives_on",
     "test_code_that_leaves_too_many_files_open_ends_its_session_and_the_next_run_works",
+    "test_code_that_leaves_no_memory_ends_its_session_and_the_next_run_works",
+    "test_memory_that_no_name_holds_any_more_costs_no_session",
+    "test_a_keyboard_interrupt_of_the_code_s_own_is_an_exception_and_no_deadline",
 }
 ALSO = (
     test_figures.test_figures_come_at_show_and_at_the_end_and_are_then_closed,
