@@ -62,6 +62,20 @@ def main(context: click.Context, env_file: Path) -> None:
     context.obj = env_file
 
 
+@main.command("help", hidden=True)
+@click.pass_context
+def show_help(context: click.Context) -> None:
+    """Show what --help shows."""
+    click.echo(context.find_root().get_help())
+
+
+@main.command("version", hidden=True)
+@click.pass_context
+def show_version(context: click.Context) -> None:
+    """Show what --version shows."""
+    main.main(["--version"], prog_name=context.find_root().info_name)
+
+
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of the setting PORT; 0 takes a free port.")
 @click.pass_obj

@@ -13,6 +13,7 @@ from service.settings.parsers import AppType, Backend, SandboxKind, is_loopback_
 from service.settings.sources import ENVIRONMENT, Mistake, Reading
 from service.settings.table import AZURE_AI, AZURE_OPENAI, Setting
 
+_OF_THE_PAGE = ("127.0.0.1", "::1", "localhost")
 _OPENAI = (table.OPENAI_BASE_URL, table.OPENAI_API_KEY)
 # The Assistants API at these addresses was switched off on 2026-08-26.
 _WITHOUT_ASSISTANTS = ("api.openai.com", ".openai.azure.com")
@@ -75,6 +76,13 @@ def _check_network(reading: Reading) -> Iterator[Mistake]:
             table.HOST,
             "must be a loopback address as long as MicrosoftAppId is not set: callers are not authenticated then, "
             "so only this machine may reach the bot",
+            example="HOST=127.0.0.1",
+        )
+    elif not is_public and host not in _OF_THE_PAGE:
+        yield _wrong(
+            reading,
+            table.HOST,
+            "must be 127.0.0.1, ::1 or localhost as long as MicrosoftAppId is not set: the chat page is served there",
             example="HOST=127.0.0.1",
         )
     by_storage = reading.has(table.AZURE_STORAGE_CONNECTION_STRING) or reading.has(table.AZURE_STORAGE_ACCOUNT_URL)

@@ -32,6 +32,12 @@ def test_the_version_is_told() -> None:
     assert result.stdout.startswith("teamsbot, version 0.")
 
 
+def test_version_and_help_may_be_asked_for_without_dashes() -> None:  # ux 3.21
+    for word in ("version", "help"):
+        asked, expected = teamsbot(word), teamsbot(f"--{word}")
+        assert (asked.exit_code, asked.stdout) == (0, expected.stdout)
+
+
 def test_help_names_the_commands() -> None:
     result = teamsbot("--help")
     for command in ("serve", "assistants", "config"):

@@ -106,7 +106,7 @@ def test_a_lack_of_descriptors_is_logged_once_a_minute_and_without_a_traceback()
 
 
 def test_malformed_requests_are_logged_once_a_minute_with_their_number() -> None:
-    """S6: whoever can connect can send as many as they like."""
+    """S6: anybody who can connect can send as many as they like."""
     out = io.StringIO()
     set_up_logs(level=LogLevel.INFO, form=LogFormat.JSON, no_color=True, stream=out)
     server = logging.getLogger("httpkit.http_server")

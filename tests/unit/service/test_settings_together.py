@@ -188,6 +188,7 @@ def test_the_chat_page_is_at_the_port_of_the_bot_until_there_is_an_app_id(
     [
         ({"HOST": "0.0.0.0"}, "HOST (environment) must be a loopback address as long as MicrosoftAppId"),  # noqa: S104
         ({"HOST": "::"}, "HOST (environment) must be a loopback address as long as MicrosoftAppId"),
+        ({"HOST": "127.0.0.2"}, "HOST (environment) must be 127.0.0.1, ::1 or localhost as long as"),  # F16
         ({"CHAT_PAGE": "on", "DATABASE_URL": "postgresql://db/x"}, "CHAT_PAGE (environment) and DATABASE_URL"),
         ({"CHAT_PAGE_PORT": "4000"}, "CHAT_PAGE_PORT (environment) would have no effect"),
         ({"MicrosoftAppId": "1", "CHAT_PAGE_PORT": "4000"}, "CHAT_PAGE_PORT (environment) would have no effect"),
