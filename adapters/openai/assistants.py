@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.event_stream import RunEventReader, StreamShelf
+from adapters.openai.event_stream import MAX_STREAMS, RunEventReader, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
     Run,
@@ -141,6 +143,7 @@ class AssistantsBackend(Assistant):
         self._clock = clock
         self._max_silence_s = max_silence_s
         self._streams = StreamShelf(wanted=streaming, clock=clock)
+        self._written: OrderedDict[RunId, list[Fields]] = OrderedDict()  # by streamed runs, until the answer is read
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
 
@@ -287,6 +290,8 @@ class AssistantsBackend(Assistant):
                 event = reader.read(sent)
                 if event is not None:
                     is_last = not isinstance(event, Progress | TextSoFar)
+                    if isinstance(event, Settled):
+                        self._keep_written(run, reader.messages)
                     yield event
         except AssistantError as error:
             if give_up_at - self._clock() > _LAST_MOMENT_S:
@@ -296,6 +301,11 @@ class AssistantsBackend(Assistant):
         finally:
             self._streams.followed -= 1
             await stream.close(after_last=is_last)
+
+    def _keep_written(self, run: RunId, messages: list[Fields]) -> None:
+        self._written[run] = messages
+        if len(self._written) > MAX_STREAMS:  # a turn that was stopped does not read its answer
+            self._written.popitem(last=False)
 
     @override
     async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
@@ -334,7 +344,8 @@ class AssistantsBackend(Assistant):
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
-        answer = answer_from([message for run in runs for message in await self._messages(thread, run)])
+        written = [self._written.pop(run, []) or await self._messages(thread, run) for run in runs]
+        answer = answer_from(chain.from_iterable(written))
         names = {citation.file: "" for citation in answer.citations}
         for file in list(names)[:_MAX_NAMES]:
             names[file] = await self._name_of(file)

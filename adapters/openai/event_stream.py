@@ -25,6 +25,12 @@ MIN_GROWTH: Final = 0.02
 """The share by which a text has to grow before it is shown again."""
 
 _DRAIN_S: Final = 0.2
+_MESSAGE_EVENTS: Final = {
+    "thread.message.created": False,
+    "thread.message.completed": True,
+    "thread.message.incomplete": True,
+}
+"""Whether the message in such an event is all that will be written of it."""
 
 
 class EventStream:
@@ -67,7 +73,14 @@ class RunEventReader:
         self._phase: RunPhase | None = None
         self._texts: dict[tuple[str, str], list[str]] = {}  # the pieces so far, by message and content part
         self._length = self._shown_length = 0  # in characters
+        self._messages: dict[str, Fields | None] = {}  # by id; None while one is being written
         self._code = Usage()
+
+    @property
+    def messages(self) -> list[Fields]:
+        """The assistant's messages, oldest first; none unless the stream told all of each that it began."""
+        whole = [message for message in self._messages.values() if message is not None]
+        return whole if len(whole) == len(self._messages) else []
 
     def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
         """What this event adds; None for nothing, or for too little text to be shown.
@@ -76,8 +89,29 @@ class RunEventReader:
         """
         # Most events repeat whole objects that nobody here needs, so only those of use are parsed.
         name = sent.event
+        if name.startswith("thread.message."):
+            return self._read_message(name, sent)
+        if name.startswith("thread.run.step."):
+            return self._read_step(name, sent)
+        if name == "error":
+            raise AssistantUnavailableError("the event stream of the run reported an error")
+        if not name.startswith("thread.run."):
+            return None
+        event = run_from(_json(sent)).event
+        if isinstance(event, Settled) and self._code.code_runs:
+            return replace(event, usage=(event.usage or Usage()) + self._code)
+        return self._enter(event.phase) if isinstance(event, Progress) else event
+
+    def _read_message(self, name: str, sent: httpx2.ServerSentEvent) -> TextSoFar | None:
         if name == "thread.message.delta":
             return self._read_text(_fields(sent))
+        if name in _MESSAGE_EVENTS:
+            message = _fields(sent)
+            if message.text_if_any("role") == "assistant":  # some services tell of the question too
+                self._messages[message.text("id")] = message if _MESSAGE_EVENTS[name] else None
+        return None
+
+    def _read_step(self, name: str, sent: httpx2.ServerSentEvent) -> Progress | None:
         if name == "thread.run.step.delta" and self._phase is not RunPhase.CODE:
             details = _fields(sent).object("delta").object_if_any("step_details")
             calls = details.objects_if_any("tool_calls") if details else ()
@@ -87,14 +121,7 @@ class RunEventReader:
             if '"code_interpreter"' in sent.data:
                 self._code += _code_of(_fields(sent))
             return self._enter(RunPhase.WORKING)
-        if name == "error":
-            raise AssistantUnavailableError("the event stream of the run reported an error")
-        if not name.startswith("thread.run.") or name.startswith("thread.run.step."):
-            return None
-        event = run_from(_json(sent)).event
-        if isinstance(event, Settled) and self._code.code_runs:
-            return replace(event, usage=(event.usage or Usage()) + self._code)
-        return self._enter(event.phase) if isinstance(event, Progress) else event
+        return None
 
     def _enter(self, phase: RunPhase) -> Progress | None:
         if phase is self._phase:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, JsonReply, path_to
-from adapters.openai.event_stream import EventStream, StreamShelf
+from adapters.openai.event_stream import MAX_STREAMS, EventStream, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_events import ResponseEventReader
@@ -78,7 +78,6 @@ _CLOCK_SKEW_S: Final = 5.0
 _MAX_RECONNECTS: Final = 5
 _LAST_MOMENT_S: Final = 0.05  # with less time left, nothing more is tried
 _MAX_SILENCE_S: Final = 60.0
-_KEPT_RESPONSES: Final = 8  # those of runs that have just ended, until their answers are read
 _KEPT_PICTURES: Final = 16
 
 
@@ -115,7 +114,7 @@ class ResponsesBackend(Assistant):
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._streams = StreamShelf(wanted=streaming, clock=clock)
         self._readers: dict[RunId, ResponseEventReader] = {}
-        self._ended: OrderedDict[RunId, Response] = OrderedDict()
+        self._ended: OrderedDict[RunId, Response] = OrderedDict()  # until their answers are read
         self._pictures: OrderedDict[str, str] = OrderedDict()  # data URLs of uploaded pictures, by file
 
     async def close(self) -> None:
@@ -393,7 +392,7 @@ class ResponsesBackend(Assistant):
         if fault is not None and type(fault) is not ContainerGoneError:  # that one may be mended by a second run
             raise ThreadGoneError(f"response {response.id} failed: {fault}")
         self._ended[response.id] = response
-        while len(self._ended) > _KEPT_RESPONSES:
+        while len(self._ended) > MAX_STREAMS:
             self._ended.popitem(last=False)
         state = await self._threads.load(thread)
         if state.start is None or state.start.run not in {None, response.id}:
@@ -437,7 +436,7 @@ class ResponsesBackend(Assistant):
 
     async def _response(self, thread: ThreadId, run: RunId) -> Response:
         """A response that has ended: as it was seen last, or fetched again."""
-        kept = self._ended.get(run)
+        kept = self._ended.pop(run, None)
         if kept is not None:
             return kept
         if not run.startswith(LANDED):

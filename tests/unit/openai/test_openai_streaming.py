@@ -19,7 +19,7 @@ from bot.errors import AssistantRefusedError, RunTooSlowError
 from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants
-from tests.support.fake_assistants_state import Plan, function_call, text
+from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
 from tests.support.fakes import ask, message
 from tests.support.impatient_client import PACE, calling, impatient
 from tests.support.openai_stand_in import Fault, RefusalError
@@ -74,6 +74,23 @@ async def test_a_streamed_run_is_followed_without_a_request(
     ]
     assert service.called(To.GET_RUN) == []
     assert (await assistant.answer(thread, [run])).text == "You said: hi"
+    assert service.called(To.LIST_MESSAGES) == []
+
+
+async def test_an_answer_that_was_streamed_is_the_one_that_the_service_keeps(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    file = file_path("sandbox:/mnt/data/a.csv", "file_csv")
+    service.state.plan = lambda _said: Plan(
+        messages=[[text("First"), image("file_png")], [text("See [it](sandbox:/mnt/data/a.csv)", file)]]
+    )
+    run = await started(assistant, thread)
+    await events_of(assistant, thread, run)
+    streamed = await assistant.answer(thread, [run])
+    assert service.called(To.LIST_MESSAGES) == []
+    assert streamed == await assistant.answer(thread, [run])
+    assert len(service.called(To.LIST_MESSAGES)) == 1  # what the stream told is kept for one reading
+    assert (len(streamed.images), len(streamed.files)) == (1, 1)
 
 
 async def test_the_id_of_a_run_is_known_before_it_has_done_anything(
@@ -94,6 +111,7 @@ async def test_a_stream_that_breaks_after_any_event_is_followed_by_polling(
     assert isinstance(last, Settled)
     assert len(service.called(To.CREATE_RUN)) == 1
     assert len(service.called(To.GET_RUN)) >= 1
+    assert (await assistant.answer(thread, [run])).text == "You said: hi"
 
 
 async def test_a_stream_that_breaks_before_its_first_event_leaves_a_run_that_is_found(
@@ -197,6 +215,7 @@ async def test_a_run_that_wants_tools_says_so_in_its_stream_and_is_polled_afterw
     outputs = [ToolOutput(call=call.id, output="sunny") for call in wanted.calls]
     assert await assistant.resume(thread, run, outputs, RunName("turn, tools")) == run
     assert isinstance((await events_of(assistant, thread, run))[-1], Settled)
+    assert (await assistant.answer(thread, [run])).text == "hi"
 
 
 async def test_a_connection_serves_the_next_request_when_its_stream_has_ended(
@@ -241,6 +260,22 @@ async def test_a_follower_that_goes_away_closes_its_stream(
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     await until(lambda: service.open_streams == 0)
+
+
+def test_messages_of_which_the_stream_told_a_part_are_not_taken_for_the_answer() -> None:
+    reader = RunEventReader()
+
+    def read(event: str, **message: object) -> None:
+        reader.read(httpx2.ServerSentEvent(event=f"thread.message.{event}", data=json.dumps(message)))
+
+    read("created", id="msg_0", role="user")  # some services tell of the question too
+    read("created", id="msg_1", role="assistant")
+    read("completed", id="msg_1", role="assistant", content=[])
+    assert [message.text("id") for message in reader.messages] == ["msg_1"]
+    read("created", id="msg_2", role="assistant")
+    assert reader.messages == []
+    read("incomplete", id="msg_2", role="assistant", content=[])
+    assert [message.text("id") for message in reader.messages] == ["msg_1", "msg_2"]
 
 
 def test_the_work_for_a_long_text_in_small_pieces_is_in_proportion_to_it() -> None:
