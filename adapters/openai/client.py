@@ -1,7 +1,7 @@
-"""Calls to the service, through the openai package's low-level client.
+"""Calls to the service, by aiohttp.
 
-Its `beta.*` methods warn on each call and may vanish; `post` does neither. Reading goes to the package's HTTP client
-directly: a turn that polls is mostly that, and the package's own `get` costs twice the CPU (docs/performance.md).
+The openai package's client, which says the same on the wire, costs three to four times the CPU of a call: a turn is
+mostly calls (docs/performance.md). Its errors are used, which read what services say of their refusals.
 What this adds: a deadline and a size for every answer, repetition only where it can do no harm, and the application's
 errors.
 """
@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
+from weakref import WeakSet
 
+import aiohttp
 import httpx2
 import openai
+from yarl import URL
 
 from adapters.openai.event_stream import EventStream
 from adapters.openai.recording import Asking, Recording
@@ -42,10 +45,9 @@ log = logging.getLogger(__name__)
 
 _JSON_LIMIT_BYTES = 16 * 1024 * 1024
 _ERROR_LIMIT_BYTES = 1024 * 1024
-_SDK_HEADERS = {
-    "Content-Type": "application/json",
-    "X-Stainless-Raw-Response": "stream",  # the package hands the answer over before its body is read
-}
+_MAX_CONNECTIONS = 1000
+_IDLE_S = 5.0  # for which a connection is kept
+_CONNECT_S = 5.0
 
 
 TokenSource = Callable[[], Awaitable[str]]
@@ -70,25 +72,6 @@ class JsonReply:
 
     body: object
     poll_after_s: float | None = None  # when the service wants a run to be fetched again (header openai-poll-after-ms)
-
-
-class _Sdk(openai.AsyncOpenAI):
-    """The package's client, deaf to the environment: it would take organization, project and other headers there."""
-
-    @property
-    def default_headers(self) -> dict[str, str | openai.Omit]:
-        return {}
-
-
-def _sdk(endpoint: Endpoint, http: openai.DefaultAioHttpClient, call_deadline_s: float) -> _Sdk:
-    return _Sdk(
-        api_key=endpoint.api_key or "none",  # the package wants one; it is never sent (see `_SDK_HEADERS`)
-        base_url=endpoint.base_url,
-        max_retries=0,
-        default_query={"api-version": endpoint.api_version} if endpoint.api_version else None,
-        timeout=httpx2.Timeout(call_deadline_s, connect=5.0),
-        http_client=http,
-    )
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
@@ -118,9 +101,8 @@ class Client:
         self._query = {"api-version": endpoint.api_version} if endpoint.api_version else {}
         self._fixed_headers = _headers(endpoint)
         self._token = endpoint.token
-        # No redirects: a redirected `api-key` would go to any server that asks for it. trust_env would obey HTTP_PROXY.
-        self._http = openai.DefaultAioHttpClient(trust_env=False, follow_redirects=False)
-        self._sdk = _sdk(endpoint, self._http, self._retry.call_deadline_s)
+        self._session: aiohttp.ClientSession | None = None  # opened by the first call
+        self._streamed: WeakSet[aiohttp.ClientResponse] = WeakSet()  # answers whose events may still come
 
     async def _headers(self) -> dict[str, str]:
         if self._token is None:
@@ -136,8 +118,9 @@ class Client:
         """Read something, once."""
         within_s = min(within_s, self._retry.call_deadline_s)
         asking = Asking(method="GET", path=path, query=query)
-        answer = self._asked(path, query)
-        return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+        return _reply(
+            *await self._receive(asking, self._sent(asking), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s)
+        )
 
     async def post(self, path: str, body: Mapping[str, object], *, repeatable: bool = False) -> JsonReply:
         """Have something done: once, unless it is certain that nothing was done, or it may be done twice."""
@@ -197,18 +180,17 @@ class Client:
             await self._retrier.call(do, retry_on=AssistantUnavailableError)
 
     async def close(self) -> None:
-        """Let go of the connections."""
-        await self._sdk.close()
+        """Let go of the connections, those of streams that nobody closed too."""
+        for response in list(self._streamed):
+            response.release()
+        if self._session is not None:
+            await self._session.close()
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> JsonReply:
-        headers: dict[str, str | openai.Omit] = {
-            "Authorization": openai.Omit(),
-            **await self._headers(),
-            **_SDK_HEADERS,
-        }
-        answer = self._sdk.post(path, cast_to=httpx2.Response, body=body, options={"headers": headers})
         asking, within_s = Asking(method="POST", path=path, body=body), self._retry.call_deadline_s
-        return _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
+        return _reply(
+            *await self._receive(asking, self._sent(asking), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s)
+        )
 
     async def _make_once(
         self,
@@ -246,44 +228,38 @@ class Client:
         return await self._stream_once(Asking(method="GET", path=path, query=query))
 
     async def _stream_once(self, asking: Asking) -> tuple[JsonReply, EventStream | None]:
-        parameters = {name: str(value) for name, value in {**self._query, **(asking.query or {})}.items()}
-        request = self._http.build_request(
-            asking.method,
-            f"{self._base_url}{asking.path}",
-            params=parameters or None,
-            headers={**await self._headers(), "Accept": "text/event-stream, application/json"},
-            json=asking.body,
-        )
         call = self._recording.begin(asking)
         with translated():
             async with AsyncExitStack() as stack, asyncio.timeout(self._retry.call_deadline_s):
                 stack.callback(call.end)
                 try:
-                    response = await self._sent(request)
+                    response = await self._sent(asking, accept="text/event-stream, application/json")
                 except openai.APIStatusError as error:
                     call.hear(error.status_code, error.message.encode())
                     raise
-                stack.push_async_callback(response.aclose)
-                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                stack.callback(response.release)
+                if response.content_type != "text/event-stream":
                     data = await _read(response, _JSON_LIMIT_BYTES)
-                    call.hear(response.status_code, data)
+                    call.hear(response.status, data)
                     return _reply(response.headers, data), None
                 stream = EventStream(response, call)
                 first = await stream.next(within_s=self._retry.call_deadline_s)
                 if first is None:
                     raise AssistantUnavailableError("the assistant's service sent a stream without an event")
                 reply = _reply(response.headers, first.data.encode())
+                self._streamed.add(response)
                 stack.pop_all()  # from here on the stream is closed by the one who follows it
                 return reply, stream
 
     async def _download_once(self, path: str, *, skip_bytes: int, limit_bytes: int) -> AsyncGenerator[bytes, None]:
         """Yield what follows the first bytes, over one connection."""
         ends_at, seen_bytes = time.monotonic() + self._retry.download_deadline_s, 0
-        with translated(), self._recording.of(Asking(method="GET", path=path)) as heard:
+        asking = Asking(method="GET", path=path)
+        with translated(), self._recording.of(asking) as heard:
             async with asyncio.timeout(self._retry.download_deadline_s):
-                response = await self._asked(path, None)
+                response = await self._sent(asking)
             try:
-                pieces = response.aiter_bytes()
+                pieces = response.content.iter_any()
                 # No time limit may stand around a yield: it would cancel the one who uses the bytes.
                 while True:
                     async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
@@ -297,51 +273,50 @@ class Client:
                     if fresh:
                         yield fresh
             finally:
-                await response.aclose()
-            heard(response.status_code, seen_bytes)
+                response.release()
+            heard(response.status, seen_bytes)
 
     async def _upload_once(self, path: str, name: str, content: Path, fields: Mapping[str, str]) -> str:
         with content.open("rb") as file:
-            request = self._http.build_request(
-                "POST",
-                f"{self._base_url}{path}",
-                params=self._query or None,
-                headers=await self._headers(),
-                data=dict(fields),
-                files={"file": (name, file, "application/octet-stream")},
-            )
+            form = aiohttp.FormData(dict(fields), quote_fields=False)
+            form.add_field("file", file, filename=name, content_type="application/octet-stream")
             asking = Asking(method="POST", path=path, body={**fields, "file": name})
-            answer, within_s = self._sent(request), self._retry.download_deadline_s
+            answer, within_s = self._sent(asking, form=form), self._retry.download_deadline_s
             reply = _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
             return Fields(reply.body, "a file").text("id")
 
     async def _delete_once(self, path: str) -> None:
-        request = self._http.build_request(
-            "DELETE", f"{self._base_url}{path}", params=self._query or None, headers=await self._headers()
-        )
-        asking, answer = Asking(method="DELETE", path=path), self._sent(request)
-        await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=self._retry.call_deadline_s)
+        asking, within_s = Asking(method="DELETE", path=path), self._retry.call_deadline_s
+        await self._receive(asking, self._sent(asking), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s)
 
-    async def _asked(self, path: str, query: Mapping[str, object] | None) -> httpx2.Response:
-        parameters = {name: str(value) for name, value in {**self._query, **(query or {})}.items()}
-        headers = await self._headers()
-        return await self._sent(
-            self._http.build_request("GET", f"{self._base_url}{path}", params=parameters or None, headers=headers)
+    async def _sent(
+        self, asking: Asking, *, accept: str = "application/json", form: aiohttp.FormData | None = None
+    ) -> aiohttp.ClientResponse:
+        """The answer, whose body is still to be read. Raises openai.APIStatusError if it is no success."""
+        if self._session is None:
+            self._session = _session()
+        headers = {**await self._headers(), "Accept": accept}
+        data: bytes | aiohttp.FormData | None = form
+        if form is None and asking.body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(asking.body, ensure_ascii=False).encode(errors="replace")
+        parameters = {name: str(value) for name, value in {**self._query, **(asking.query or {})}.items()}
+        url = URL(f"{self._base_url}{asking.path}", encoded=True)
+        # No redirects: a redirected `api-key` would go to any server that asks for it.
+        response = await self._session.request(
+            asking.method, url, params=parameters or None, headers=headers, data=data, allow_redirects=False
         )
-
-    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
-        response = await self._http.send(request, stream=True)
-        if response.is_success:
+        if 200 <= response.status < 300:
             return response
         try:
             raise status_error(response, await _read(response, _ERROR_LIMIT_BYTES))
         finally:
-            await response.aclose()
+            response.release()
 
     async def _receive(
         self,
         asking: Asking,
-        answer: Awaitable[httpx2.Response],
+        answer: Awaitable[aiohttp.ClientResponse],
         *,
         limit_bytes: int,
         within_s: float,
@@ -352,14 +327,25 @@ class Client:
                 try:
                     data = await _read(response, limit_bytes)
                 finally:
-                    await response.aclose()
-            heard(response.status_code, data)
+                    response.release()
+            heard(response.status, data)
             return response.headers, data
 
 
-async def _read(answer: httpx2.Response, limit_bytes: int) -> bytes:
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_S, ssl=httpx2.create_ssl_context(trust_env=False)
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),  # each call has a deadline of its own
+        trust_env=False,  # it would obey HTTP_PROXY
+    )
+
+
+async def _read(answer: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     data = bytearray()
-    async for piece in answer.aiter_bytes():
+    async for piece in answer.content.iter_any():
         data += piece
         if len(data) > limit_bytes:
             raise AssistantError(f"the assistant's service sent more than {limit_bytes} bytes")

@@ -6,11 +6,15 @@ https://platform.openai.com/docs/api-reference/assistants-streaming/events
 from __future__ import annotations
 
 import asyncio
+import codecs
+import io
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+import aiohttp
 import httpx2
 
 from adapters.openai.protocol import run_from
@@ -25,6 +29,7 @@ MIN_GROWTH: Final = 0.02
 """The share by which a text has to grow before it is shown again."""
 
 _DRAIN_S: Final = 0.2
+_MAX_EVENT_CHARS: Final = 16 * 1024 * 1024
 _MESSAGE_EVENTS: Final = {
     "thread.message.created": False,
     "thread.message.completed": True,
@@ -33,21 +38,65 @@ _MESSAGE_EVENTS: Final = {
 """Whether the message in such an event is all that will be written of it."""
 
 
+class EventParser:
+    """Splits bytes as they come into server-sent events: their names and data; ids and retry times are of no use here.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    def __init__(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
+        self._line: list[str] = []  # the pieces of one that has not ended yet
+        self._name, self._data = "", list[str]()
+        self._size = 0  # of the event that has not ended yet, in characters
+
+    def feed(self, chunk: bytes) -> list[httpx2.ServerSentEvent]:
+        """The events that end in these bytes. Raises AssistantError where one is larger than any real one."""
+        text = self._decoder.decode(chunk)
+        self._line.append(text)
+        if "\n" not in text:
+            lines: list[str] = []
+        else:
+            *lines, rest = "".join(self._line).split("\n")
+            self._line = [rest]
+        self._size += len(text)
+        events: list[httpx2.ServerSentEvent] = []
+        for line in lines:
+            field, _, value = line.partition(":")
+            if field == "event":
+                self._name = value.removeprefix(" ")
+            elif field == "data":
+                self._data.append(value.removeprefix(" "))
+            elif not line and (self._name or self._data):
+                events.append(httpx2.ServerSentEvent(event=self._name, data="\n".join(self._data)))
+                self._name, self._data, self._size = "", [], sum(map(len, self._line))
+        if self._size > _MAX_EVENT_CHARS:
+            raise AssistantError("the assistant's service sent an event that is too large")
+        return events
+
+
 class EventStream:
     """The events of one response, in order. Its receiver closes it; then `call` ends, answered by the last event."""
 
-    def __init__(self, response: httpx2.Response, call: Call) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, call: Call) -> None:
         self._response = response
         self._call = call
         self._last = ""  # the data of the last event that was JSON
-        self._events = aiter(httpx2.EventSource(response))
+        self._parser = EventParser()
+        self._events: deque[httpx2.ServerSentEvent] = deque()  # that came, and were not asked for yet
 
     async def next(self, *, within_s: float) -> httpx2.ServerSentEvent | None:
         """The next event; None at the end. Raises AssistantError when the stream breaks or is silent for too long."""
-        with translated():
-            async with asyncio.timeout(within_s):
-                event = await anext(self._events, None)
-        if event is not None and event.data.startswith("{"):
+        if not self._events:
+            with translated():
+                async with asyncio.timeout(within_s):
+                    while not self._events and (chunk := await self._response.content.readany()):
+                        self._events.extend(self._parser.feed(chunk))
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        if event.data.startswith("{"):
             self._last = event.data
         return event
 
@@ -61,9 +110,9 @@ class EventStream:
                 pass
         except AssistantError:
             pass  # everything that mattered has been read
-        self._call.hear(self._response.status_code, self._last.encode())
+        self._call.hear(self._response.status, self._last.encode())
         self._call.end()
-        await self._response.aclose()
+        self._response.release()
 
 
 class RunEventReader:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import httpx2
 import openai
 
 from bot.exchange import Exchange
@@ -78,7 +77,7 @@ class Recording:
         try:
             yield call.hear
         except openai.APIStatusError as error:
-            call.hear(error.status_code, _body_of(error))
+            call.hear(error.status_code, error.response.content)
             raise
         finally:
             call.end()
@@ -95,10 +94,3 @@ class Recording:
             return f"{len(body):,} bytes"
         text = body.decode("utf-8", "replace")
         return text.replace(self._key, "[key]") if self._key else text
-
-
-def _body_of(error: openai.APIStatusError) -> bytes:
-    try:
-        return error.response.content
-    except httpx2.ResponseNotRead:  # then we read it ourselves, and `status_error` put it into the message
-        return error.message.encode()

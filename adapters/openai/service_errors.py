@@ -134,18 +134,22 @@ def translated() -> Iterator[None]:
     except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
         raise assistant_error(error) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        # The aiohttp transport translates most of these, but not an answer that is no HTTP (ClientResponseError).
+        if _was_never_connected(error):
+            raise NotDoneError("the assistant's service cannot be reached") from None
         raise AssistantUnavailableError(f"the connection to the assistant's service broke: {_name(error)}") from None
 
 
-def status_error(response: httpx2.Response, data: bytes) -> openai.APIStatusError:
+def status_error(response: aiohttp.ClientResponse, data: bytes) -> openai.APIStatusError:
     """The package's error for an answer that it did not read itself."""
     try:
         body: object = json.loads(data)
     except (ValueError, RecursionError):
         body = None
     told = body.get("error", body) if isinstance(body, dict) else None
-    return openai.APIStatusError(data.decode("utf-8", "replace"), response=response, body=told)
+    headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
+    request = httpx2.Request(response.method, str(response.url))
+    answer = httpx2.Response(response.status, headers=headers, content=data, request=request)
+    return openai.APIStatusError(data.decode("utf-8", "replace"), response=answer, body=told)
 
 
 def assistant_error(error: Exception) -> AssistantError:

@@ -147,6 +147,7 @@ async def test_a_stop_is_heard_at_once_and_leaves_the_thread_free(talk: Talk, ph
     service = talk.service
     service.weather = lambda endpoint: phase.fault if endpoint is phase.at else None
     service.slow_s = {phase.at: phase.slow_s}
+    service.tells_whole_messages = phase.at is not Endpoint.LIST_MESSAGES  # else the answer is not fetched
     service.state.plan = lambda _: phase.plan
     asked = replace(message(phase.text), attachments=(FILE,) if phase.files else ())
     talk.incoming.kept[FILE.url] = b"1"

@@ -61,6 +61,7 @@ class FakeAssistants(StandIn[Endpoint]):
         super().__init__()
         self.poll_after_ms: str | None = None
         self.word_pause_s = 0.0  # after each word of a message in a stream; else it comes in two pieces
+        self.tells_whole_messages = True  # in a stream; else only their pieces
         self.refuses_streams = False  # with a 400
         self.events_until_silence: int | None = None  # nothing more comes after so many
         self.garbled_events = False
@@ -146,7 +147,8 @@ class FakeAssistants(StandIn[Endpoint]):
                     await asyncio.sleep(self.word_pause_s)
                     content = [{"index": index, "type": "text", "text": {"value": piece, "annotations": []}}]
                     yield "thread.message.delta", {"id": message["id"], "delta": {"content": content}}
-            yield "thread.message.completed", message
+            if self.tells_whole_messages:
+                yield "thread.message.completed", message
         yield f"thread.run.{run.status}", run.shown()
 
     def _pieces(self, value: str) -> list[str]:

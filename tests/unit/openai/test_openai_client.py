@@ -123,7 +123,7 @@ async def test_a_redirect_is_not_followed_for_it_would_carry_the_key_away() -> N
 async def test_a_name_stays_one_name_whatever_it_holds() -> None:
     async with serving(fine) as service, calling(service) as client:
         await client.get(path_to("files", "../../admin?x=1#y z", "content"))
-    assert service.requests[0].raw_path == "/v1/files/..%2F..%2Fadmin%3Fx=1%23y%20z/content"
+    assert service.requests[0].raw_path == "/v1/files/..%2F..%2Fadmin%3Fx%3D1%23y%20z/content"
 
 
 async def test_reading_is_repeated_while_the_service_is_unwell() -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
-from adapters.openai.event_stream import RunEventReader
+from adapters.openai.event_stream import EventParser, RunEventReader
 from bot.conversation import ThreadId
-from bot.errors import AssistantRefusedError, RunTooSlowError
+from bot.errors import AssistantError, AssistantRefusedError, RunTooSlowError
 from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants
@@ -260,6 +260,49 @@ async def test_a_follower_that_goes_away_closes_its_stream(
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     await until(lambda: service.open_streams == 0)
+
+
+@pytest.mark.parametrize("by", ["backend", "client"])
+async def test_what_is_closed_closes_the_streams_that_nobody_follows(
+    by: str, service: FakeAssistants, client: Client, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60)
+    await started(assistant, thread)
+    await until(lambda: service.open_streams == 1)
+    await (assistant if by == "backend" else client).close()
+    await until(lambda: service.open_streams == 0)
+
+
+async def test_an_answer_is_fetched_where_the_stream_leaves_it_out(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    service.tells_whole_messages = False
+    run = await started(assistant, thread)
+    await events_of(assistant, thread, run)
+    assert (await assistant.answer(thread, [run])).text == "You said: hi"
+    assert len(service.called(To.LIST_MESSAGES)) == 1
+
+
+EVENTS = (
+    "\ufeff: a comment\nevent: one\ndata: {\ndata: }\n\nevent:two\nid: 7\nretry: 1\ndata:  ä€😀\n\n\n"
+    "data: no name\n\nevent: no data\n\ndata\n\nevent: cut off\ndata: x\n"
+)
+READ = [("one", "{\n}"), ("two", " ä€😀"), ("", "no name"), ("no data", ""), ("", "")]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+def test_events_are_the_same_in_whatever_pieces_they_come(size: int, line_end: str) -> None:
+    data, parser = EVENTS.replace("\n", line_end).encode(), EventParser()
+    events = [event for at in range(0, len(data), size) for event in parser.feed(data[at : at + size])]
+    assert [(event.event, event.data) for event in events] == READ
+
+
+def test_an_event_without_end_is_refused_and_ordinary_ones_do_not_add_up() -> None:
+    parser, mebibyte = EventParser(), b"data: " + b"x" * 2**20
+    assert [len(parser.feed(mebibyte + b"\n\n")) for _ in range(20)] == [1] * 20
+    with pytest.raises(AssistantError):
+        parser.feed(mebibyte * 20)
 
 
 def test_messages_of_which_the_stream_told_a_part_are_not_taken_for_the_answer() -> None:
