@@ -22,6 +22,7 @@ from service.data_dir import prepare_data_dir
 from service.settings import Settings
 from service.settings.secret import Secret
 from tests.support.fakes import PNG
+from tests.support.preloaded_service import run_preloaded
 from tests.support.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
@@ -49,19 +50,11 @@ async def chat(folder: Path, base_url: str, *questions: str) -> list[Any]:
         "OPENAI_API_KEY": KEY,
         "MODEL": "tiny",
     }
-    process = await asyncio.create_subprocess_exec(
-        TEAMSBOT,
-        "chat",
-        "--json",
-        env=environ,
-        cwd=folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     async with asyncio.timeout(90):
-        out, err = await process.communicate("\n".join(questions).encode())
-    assert process.returncode == 0, err.decode()
+        code, out, err = await run_preloaded(
+            [TEAMSBOT, "chat", "--json"], folder=folder, env=environ, typed="\n".join(questions).encode()
+        )
+    assert code == 0, err.decode()
     assert KEY not in out.decode() + err.decode()
     return [json.loads(line) for line in out.decode().splitlines()]
 

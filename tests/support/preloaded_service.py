@@ -7,6 +7,7 @@ and log that it is given; it can be killed, and its exit code is its own. The pr
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import gc
 import json
@@ -17,9 +18,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
 
 from scripts.child_commands import Command
 
@@ -70,6 +72,30 @@ class ForkedProcess:
 
 def start_preloaded(command: Command, folder: Path, env: Mapping[str, str], log: BinaryIO) -> ForkedProcess:
     """Run `teamsbot` with the arguments of the command, in a folder, with an environment and an open log."""
+    with Path(os.devnull).open("rb") as nothing:
+        return _fork(command, folder, env, (nothing, log, log))
+
+
+async def run_preloaded(
+    command: Command, *, folder: Path, env: Mapping[str, str], typed: bytes
+) -> tuple[int, bytes, bytes]:
+    """Run `teamsbot` to its end with this input; its exit code, its output and its errors."""
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as errors:
+        given.write(typed)
+        given.seek(0)
+        process = await asyncio.to_thread(_fork, command, folder, env, (given, out, errors))
+        try:
+            while (code := process.returncode) is None:
+                await asyncio.sleep(0.005)
+        finally:
+            process.kill()
+        for each in (out, errors):
+            each.seek(0)
+        return code, out.read(), errors.read()
+
+
+def _fork(command: Command, folder: Path, env: Mapping[str, str], files: Iterable[IO[bytes]]) -> ForkedProcess:
+    """`files` become its standard input, output and errors."""
     global _requests  # noqa: PLW0603 - one for all tests of this process
     arguments = [str(word) for word in command]
     request = json.dumps({"arguments": arguments, "env": dict(env), "folder": str(folder)}).encode()
@@ -77,7 +103,7 @@ def start_preloaded(command: Command, folder: Path, env: Mapping[str, str], log:
     os.set_blocking(status, False)
     with _lock:
         _requests = _requests or _start()
-        socket.send_fds(_requests, [request], [log.fileno(), told])
+        socket.send_fds(_requests, [request], [*(file.fileno() for file in files), told])
         os.close(told)
         pid = _requests.recv(16)
     assert pid, "the preloaded service has ended; its error is above"
@@ -114,23 +140,29 @@ def _serve(requests: socket.socket) -> dict[str, Any] | None:
             ended.recv(4096)
             _tell_ends(statuses)
         if requests in ready:
-            request, files, _, _ = socket.recv_fds(requests, 1 << 16, 2)
+            request, files, _, _ = socket.recv_fds(requests, 1 << 16, 4)
             if not request:
                 return None
-            log, status = files
+            *standard, status = files
             pid = os.fork()
             if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                os.dup2(log, 1)
-                os.dup2(log, 2)
                 for each in (requests, ended, wake):
                     each.detach()  # so that nothing of the service is closed in their name
-                os.closerange(3, 256)
+                _settle(standard)
                 return dict(json.loads(request))
             statuses[pid] = status
-            os.close(log)
+            for file in standard:
+                os.close(file)
             requests.send(str(pid).encode())
+
+
+def _settle(standard: list[int]) -> None:
+    """Have nothing of the parent in a child but these files, as its standard input, output and errors."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, file in enumerate(standard):
+        os.dup2(file, number)
+    os.closerange(3, 256)
 
 
 def _tell_ends(statuses: dict[int, int]) -> None:
