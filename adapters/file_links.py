@@ -8,6 +8,7 @@ picture types are shown, and everything else goes out as a download whose type n
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import html
 import logging
@@ -17,13 +18,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from itsdangerous import BadSignature, TimestampSigner
 from typing_extensions import override
 
 from bot.errors import StorageError
 from bot.parts import StoredFile
-from bot.ports import FileLinks, FileReader, ServedFile
+from bot.ports import FileLinks, FileReader, OpenFile
 from httpkit.http_headers import content_disposition
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ LINK: Final = r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{4,8}\.[A-Za-z0-9_-]{43}"
 _SALT: Final = b"teamsbot file link"  # a key signs other things too; what one purpose signed opens no other
 _MAX_AHEAD_S: Final = 86_400  # a link from the future was made by a clock that was wrong; beyond a day it never ends
 _MAX_AGE_S: Final = 300  # browsers and image proxies keep a copy this long, also of a link that was called back
+_MAX_WRITE_S: Final = 60.0  # for one chunk: a client that takes less would hold its connection for ever
 _ALWAYS: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",  # chat clients show pictures in pages of their own origin
@@ -119,24 +121,42 @@ class _Signer(TimestampSigner):
 def add_file_routes(app: web.Application, files: FileReader, links: SignedLinks) -> None:
     """Serve stored files, by GET and HEAD. The name in the address is for people; the signed token alone decides."""
 
-    async def serve(request: web.Request) -> web.Response:
+    async def serve(request: web.Request) -> web.StreamResponse:
         try:
             token = await links.token(request.match_info["link"])
-            file = await files.read(token)
+            async with files.opened(token) as file:
+                return _error(request, *_NOT_FOUND) if file is None else await _send(request, file)
         except LinkRefusedError as refusal:
             return _error(request, *(_EXPIRED if refusal.expired else _NOT_FOUND))
         except StorageError as error:
             log.warning("file was not readable", extra={"why": str(error)})
             return _error(request, *_DOWN, headers={"Retry-After": "10"})
-        if file is None:
-            return _error(request, *_NOT_FOUND)
-        return web.Response(body=file.data, headers=_headers(file))
 
     for prefix in sorted({"", links.path}):  # a proxy may take the prefix away or leave it
         app.router.add_get(prefix + "/files/{link}/{name}", serve)
 
 
-def _headers(file: ServedFile) -> dict[str, str]:
+async def _send(request: web.Request, file: OpenFile) -> web.StreamResponse:
+    """Send chunk by chunk: each is read when the client has taken most of those before it."""
+    response = web.StreamResponse(headers=_headers(file))
+    response.content_length = file.size_bytes
+    await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return response
+    try:
+        async for chunk in file.chunks:
+            async with asyncio.timeout(_MAX_WRITE_S):
+                await response.write(chunk)
+    except ConnectionError:
+        log.debug("file not fetched to its end")  # the client is gone, and the rest of the file is not read
+    except (StorageError, TimeoutError) as error:
+        log.warning("file not sent to its end", extra={"why": str(error) or "the client took nothing for a minute"})
+        if request.transport is not None:
+            request.transport.abort()  # a client that sees a broken connection takes no half for the whole
+    return response
+
+
+def _headers(file: OpenFile) -> dict[str, str]:
     return {
         **_ALWAYS,
         "Cache-Control": f"private, max-age={_MAX_AGE_S}",

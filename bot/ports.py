@@ -260,11 +260,28 @@ class ServedFile:
     picture_type: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFile:
+    """A stored file that is open for reading; `picture_type` as of `ServedFile`.
+
+    `chunks` are its bytes, once, each read when it is asked for. They raise StorageError.
+    """
+
+    name: str
+    size_bytes: int
+    picture_type: str | None
+    chunks: AsyncIterator[bytes]
+
+
 class FileReader(Protocol):
-    """The reading side of a file store, for the route that serves files."""
+    """The reading side of a file store."""
+
+    def opened(self, token: str) -> AbstractAsyncContextManager[OpenFile | None]:
+        """The file of this token, read in chunks, or None; StorageError if the store is down."""
+        ...
 
     async def read(self, token: str) -> ServedFile | None:
-        """The file of this token, or None; StorageError if the store is down."""
+        """The whole file of this token, or None; StorageError if the store is down."""
         ...
 
     async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:

@@ -72,11 +72,13 @@ class BlobsRefusedError(StorageError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """What a container holds under one name."""
+class OpenBlob:
+    """What a container holds under one name. `chunks` are its bytes, once, each fetched when it is asked for."""
 
-    data: bytes
+    size_bytes: int
+    first: bytes  # of `chunks` too
     metadata: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
 
 
 class BlobContainer:
@@ -174,15 +176,33 @@ class BlobContainer:
             await self.make()
             await self._upload(name, data, metadata, content)
 
-    async def read(self, name: str) -> Blob | None:
-        """What is kept under this name, if anything is."""
+    async def open(self, name: str) -> OpenBlob | None:
+        """What is kept under this name, if anything is. Nothing has to be closed: each chunk is a request of its own.
+
+        The chunks raise StorageError.
+        """
         try:
-            async with self._waited_for(0):
+            async with self._waited_for(_BLOCK_BYTES):
                 download = await self._client.download_blob(name)
-            async with self._waited_for(download.size):
-                return Blob(data=await download.readall(), metadata=download.properties.metadata or {})
+                fetched = aiter(download.chunks())
+                first = await anext(fetched, b"")  # came with the answer
         except _NotThereError:
             return None
+
+        async def chunks() -> AsyncIterator[bytes]:
+            chunk = first
+            while chunk:
+                yield chunk
+                async with self._waited_for(_BLOCK_BYTES):
+                    chunk = await anext(fetched, b"")
+
+        metadata = download.properties.metadata or {}
+        return OpenBlob(size_bytes=download.size, first=first, metadata=metadata, chunks=chunks())
+
+    async def read(self, name: str) -> bytes | None:
+        """All bytes that are kept under this name, if any are."""
+        blob = await self.open(name)
+        return None if blob is None else b"".join([chunk async for chunk in blob.chunks])
 
     async def delete(self, name: str) -> None:
         """Delete what is kept under this name, if anything is."""
@@ -251,6 +271,8 @@ def _limits() -> dict[str, Any]:
         "read_timeout": _REQUEST_S,
         "max_single_put_size": _BLOCK_BYTES,
         "max_block_size": _BLOCK_BYTES,
+        "max_single_get_size": _BLOCK_BYTES,
+        "max_chunk_get_size": _BLOCK_BYTES,
     }
 
 

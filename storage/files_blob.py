@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -14,7 +16,7 @@ from bot.errors import StorageError
 from bot.file_names import plain_name
 from bot.media import picture_type, picture_type_of, size_of
 from bot.parts import StoredFile
-from bot.ports import ServedFile
+from bot.ports import OpenFile, ServedFile
 from httpkit.http_headers import content_disposition
 from storage.blob_container import BlobContainer, BlobsRefusedError
 from storage.file_tokens import CHECKED, KEY_BYTES, TOKEN, FileTokens
@@ -88,13 +90,27 @@ class BlobFiles:
         if TOKEN.fullmatch(token):
             await self._container.delete(token)
 
-    async def read(self, token: str) -> ServedFile | None:
-        """The file of this token, if there is one."""
-        blob = await self._container.read(token) if TOKEN.fullmatch(token) else None
+    @asynccontextmanager
+    async def opened(self, token: str) -> AsyncIterator[OpenFile | None]:
+        """The file of this token, if there is one. Deleted meanwhile, it ends in StorageError."""
+        blob = await self._container.open(token) if TOKEN.fullmatch(token) else None
         if blob is None:
-            return None
-        name = unquote(blob.metadata.get(_NAME, "file"))
-        return ServedFile(name=name, data=blob.data, picture_type=picture_type(blob.data))
+            yield None
+            return
+        yield OpenFile(
+            name=unquote(blob.metadata.get(_NAME, "file")),
+            size_bytes=blob.size_bytes,
+            picture_type=picture_type(blob.first),
+            chunks=blob.chunks,
+        )
+
+    async def read(self, token: str) -> ServedFile | None:
+        """The whole file of this token, if there is one."""
+        async with self.opened(token) as file:
+            if file is None:
+                return None
+            data = b"".join([chunk async for chunk in file.chunks])
+            return ServedFile(name=file.name, data=data, picture_type=file.picture_type)
 
     async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
         """Whether a file that was read by this token was stored for this conversation."""
@@ -107,6 +123,6 @@ class BlobFiles:
             fresh = secrets.token_bytes(KEY_BYTES)
             await self._container.put(_KEY_NAME, fresh, metadata={}, media_type=_ANY_TYPE)
             key = await self._container.read(_KEY_NAME)  # another process may have been faster
-        if key is None or len(key.data) != KEY_BYTES:
+        if key is None or len(key) != KEY_BYTES:
             raise StorageError(f"the blob {_KEY_NAME} holds no link key; restore it, or remove it (old links end then)")
-        return FileTokens(key.data)
+        return FileTokens(key)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import os
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from bot.conversation import ConversationKey
 from bot.diagnosis import Finding
@@ -14,11 +18,12 @@ from bot.errors import StorageError
 from bot.file_names import plain_name
 from bot.media import picture_type, size_of
 from bot.parts import StoredFile
-from bot.ports import ServedFile
+from bot.ports import OpenFile, ServedFile
 from httpkit.atomic_write import write_atomically
 from storage.file_tokens import CHECKED, TOKEN, FileTokens
 
 _CONTENT, _NAME = "content", "name"
+_CHUNK_BYTES = 256 * 1024
 
 
 class FolderFiles:
@@ -66,16 +71,32 @@ class FolderFiles:
         except OSError as error:
             raise StorageError(f"a file cannot be deleted: {error.strerror}") from error
 
+    @asynccontextmanager
+    async def opened(self, token: str) -> AsyncIterator[OpenFile | None]:
+        """The file of this token, if there is one. It can be read to its end even if it is deleted meanwhile."""
+        content = None
+        if TOKEN.fullmatch(token):
+            try:
+                name, size_bytes, first, content = await asyncio.to_thread(_open, self._folder / token)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise _unreadable(error) from error
+        if content is None:
+            yield None
+            return
+        with content:
+            yield OpenFile(
+                name=name, size_bytes=size_bytes, picture_type=picture_type(first), chunks=_chunks(first, content)
+            )
+
     async def read(self, token: str) -> ServedFile | None:
-        """The file of this token, if there is one."""
-        if not TOKEN.fullmatch(token):
-            return None
-        try:
-            return await asyncio.to_thread(_load, self._folder / token)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StorageError(f"a file cannot be read: {error.strerror}") from error
+        """The whole file of this token, if there is one."""
+        async with self.opened(token) as file:
+            if file is None:
+                return None
+            data = b"".join([chunk async for chunk in file.chunks])
+            return ServedFile(name=file.name, data=data, picture_type=file.picture_type)
 
     async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
         """Whether a file that was read by this token was stored for this conversation."""
@@ -101,6 +122,29 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _load(folder: Path) -> ServedFile:
-    name, data = (folder / _NAME).read_text("utf-8"), (folder / _CONTENT).read_bytes()
-    return ServedFile(name=name, data=data, picture_type=picture_type(data))
+def _open(folder: Path) -> tuple[str, int, bytes, BinaryIO]:
+    """Name, size, first chunk, and the file that gives the rest."""
+    name = (folder / _NAME).read_text("utf-8")
+    content = (folder / _CONTENT).open("rb")
+    try:
+        return name, os.fstat(content.fileno()).st_size, content.read(_CHUNK_BYTES), content
+    except OSError:
+        content.close()
+        raise
+
+
+async def _chunks(first: bytes, content: BinaryIO) -> AsyncIterator[bytes]:
+    chunk = first
+    while chunk:
+        yield chunk
+        # A file that ended with its first chunk, as nearly every plot does, costs no second visit to a thread.
+        if len(chunk) < _CHUNK_BYTES:
+            return
+        try:
+            chunk = await asyncio.to_thread(content.read, _CHUNK_BYTES)
+        except OSError as error:
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> StorageError:
+    return StorageError(f"a file cannot be read: {error.strerror}")

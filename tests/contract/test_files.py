@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,33 @@ async def test_bytes_of_any_number_come_back_as_they_were(store: FolderFiles | B
     served = await store.read((await store.put(KEY, "a.bin", data)).token)
     assert served is not None
     assert served.data == data
+
+
+async def test_a_large_file_is_read_in_pieces_of_at_most_a_megabyte(store: FolderFiles | BlobFiles) -> None:
+    data = bytes(range(256)) * 120_000  # 30 MB
+    stored = await store.put(KEY, "large.bin", data)
+    async with store.opened(stored.token) as file:
+        assert file is not None
+        assert (file.name, file.size_bytes, file.picture_type) == ("large.bin", len(data), None)
+        chunks = [chunk async for chunk in file.chunks]
+    assert max(map(len, chunks)) <= 1024 * 1024
+    assert b"".join(chunks) == data
+    async with store.opened("a" * 32) as nothing:
+        assert nothing is None
+
+
+async def test_a_file_that_is_deleted_while_it_is_read_comes_whole_or_breaks_off(
+    store: FolderFiles | BlobFiles,
+) -> None:
+    data = bytes(3_000_000)
+    stored = await store.put(KEY, "large.bin", data)
+    async with store.opened(stored.token) as file:
+        assert file is not None
+        got = len(await anext(file.chunks))
+        await store.delete(stored.token)
+        with suppress(StorageError):
+            got += sum([len(chunk) async for chunk in file.chunks])
+            assert got == len(data)
 
 
 async def test_a_file_on_disk_is_kept_like_its_bytes_and_stays_where_it_is(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientPayloadError, ClientSession, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
@@ -13,14 +15,17 @@ from adapters.file_links import LINK, LinkRefusedError, SignedLinks, add_file_ro
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.parts import StoredFile
-from bot.ports import ServedFile
+from bot.ports import OpenFile, ServedFile
 from service.redaction import redact_text
+from tests.support.waiting import settled
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 TOKEN = "abcdefghijklmnopqrstuvwxyz-_0123"
 PLOT = StoredFile(token=TOKEN, name="plot.png", size_bytes=len(PNG))
 OLD_KEY, NEW_KEY = b"o" * 32, b"n" * 32
 DAY_S = 86_400.0
+CHUNK_BYTES = 256 * 1024
+LARGE = bytes(30_000_000)
 
 
 class Clock:
@@ -53,6 +58,8 @@ class Shelf:
         self.files: dict[str, ServedFile] = {}
         self.asked: list[str] = []
         self.broken = False
+        self.breaks_at: int | None = None
+        self.chunks_read = 0
 
     async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
         return True
@@ -62,6 +69,23 @@ class Shelf:
         if self.broken:
             raise StorageError("the disk is gone")
         return self.files.get(token)
+
+    @asynccontextmanager
+    async def opened(self, token: str) -> AsyncIterator[OpenFile | None]:
+        file = await self.read(token)
+        if file is None:
+            yield None
+            return
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for begin in range(0, len(file.data), CHUNK_BYTES):
+                if begin == self.breaks_at:
+                    raise StorageError("the disk is gone")
+                self.chunks_read += 1
+                yield file.data[begin : begin + CHUNK_BYTES]
+
+        size_bytes = len(file.data)
+        yield OpenFile(name=file.name, size_bytes=size_bytes, picture_type=file.picture_type, chunks=chunks())
 
 
 @pytest.fixture
@@ -139,7 +163,66 @@ async def test_head_tells_the_size_and_sends_no_bytes(
     async with client.head(f"{address}/{await signed(links)}") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Length"] == str(len(PNG))
+        assert answer.headers["Content-Type"] == "image/png"
         assert await answer.read() == b""
+    assert shelf.chunks_read == 0
+
+
+async def test_a_large_file_arrives_whole_with_its_length(
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
+) -> None:
+    shelf.files[TOKEN] = ServedFile(name="large.bin", data=LARGE, picture_type=None)
+    async with client.get(f"{address}/{await signed(links)}") as answer:
+        assert answer.headers["Content-Length"] == str(len(LARGE))
+        assert "Transfer-Encoding" not in answer.headers
+        assert await answer.read() == LARGE
+
+
+async def test_a_file_is_read_only_as_fast_as_it_is_taken_and_no_further_when_the_client_goes(
+    shelf: Shelf, links: SignedLinks, address: str
+) -> None:
+    shelf.files[TOKEN] = ServedFile(name="large.bin", data=LARGE, picture_type=None)
+    all_chunks = len(LARGE) // CHUNK_BYTES
+    host, port = urlsplit(address).netloc.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    path = f"{urlsplit(address).path}/{await signed(links)}"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert await reader.read(100)
+
+    held_up_at = -1
+    while held_up_at < shelf.chunks_read:
+        held_up_at = shelf.chunks_read
+        await settled(turns=40)
+    assert held_up_at < all_chunks / 2  # what the kernel holds, and no more
+    writer.transport.abort()
+    await settled(turns=40)
+    assert shelf.chunks_read == held_up_at
+
+
+async def test_a_client_that_takes_nothing_is_let_go(
+    shelf: Shelf, links: SignedLinks, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.file_links._MAX_WRITE_S", 0.1)
+    shelf.files[TOKEN] = ServedFile(name="large.bin", data=LARGE, picture_type=None)
+    host, port = urlsplit(address).netloc.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    path = f"{urlsplit(address).path}/{await signed(links)}"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    await settled(turns=200)
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await reader.readexactly(len(LARGE))
+    writer.close()
+
+
+async def test_a_store_that_breaks_in_the_middle_of_a_file_ends_the_connection(
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
+) -> None:
+    shelf.files[TOKEN] = ServedFile(name="large.bin", data=LARGE, picture_type=None)
+    shelf.breaks_at = 4 * CHUNK_BYTES
+    async with client.get(f"{address}/{await signed(links)}") as answer:
+        assert answer.status == 200
+        with pytest.raises(ClientPayloadError):  # half a file never looks like a whole one
+            await answer.read()
 
 
 async def test_a_name_in_any_script_arrives_whole_and_breaks_no_header(
