@@ -408,7 +408,7 @@ def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: b
     os.umask(0o077)
     try:
         within_s = TOTAL_S - (time.monotonic() - _STARTED_S)  # on a busy machine the imports alone take seconds
-        diagnosis = asyncio.run(
+        diagnosis = asyncio.Runner().run(
             diagnose(os.environ, env_file, offline=offline, only=checks, within_s=max(5.0, within_s))
         )
     except KeyboardInterrupt:
@@ -419,7 +419,9 @@ def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: b
         diagnosis.show(Console(highlight=False))
     else:
         click.echo(diagnosis.as_text())
-    sys.exit(_BROKEN if diagnosis.first_broken else 0)
+    sys.stdout.flush()
+    # Not by sys.exit, which waits for threads: one that looks up a name may hang for longer than all checks may take.
+    os._exit(_BROKEN if diagnosis.first_broken else 0)
 
 
 @main.command()

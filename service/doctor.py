@@ -52,10 +52,12 @@ from service.turn_lookup import open_timelines
 from storage.file_tokens import CHECKED
 from storage.network_disk import network_disk
 
-TOTAL_S: Final = 17.0
+TOTAL_S: Final = 16.0
 """From the start of the command to the last finding; what was opened is closed within 20 s."""
 
 _CLOSE_S: Final = 1.5
+_MIN_CHECK_S: Final = 1.0
+_PATIENCE_S: Final = 5.0  # a service that is silent for less may be well, and this machine busy
 _SKEW_S: Final = 300.0  # tokens are refused beyond it
 _CLOCK_WARN_S: Final = 60.0
 _MIN_FREE_BYTES: Final = 200_000_000
@@ -93,12 +95,13 @@ NAMES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One link of the chain. It is skipped where one of `needs` is broken or was skipped itself."""
+    """One link of the chain. It is skipped where one of `needs` is broken, came to no end, or was skipped itself."""
 
     name: str
     run: Callable[[], Awaitable[Finding]]
     deadline_s: float = math.inf  # beside that of all together
     needs: tuple[str, ...] = ()
+    asks: str = ""  # the service that is to blame if it takes longer; without one the machine may be busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +178,8 @@ async def diagnose(
     stack = AsyncExitStack()
     examination = _Examination(settings, offline=offline, stack=stack)
     try:
-        findings |= await _run(_wanted(examination.checks(), only), total_s=within_s)
+        walk = _Walk(end_s=asyncio.get_running_loop().time() + within_s)
+        findings |= await walk.all(_wanted(examination.checks(), only))
     finally:
         with contextlib.suppress(TimeoutError):  # what is left then ends with this process
             async with asyncio.timeout(_CLOSE_S):
@@ -191,24 +195,31 @@ def _wanted(checks: Sequence[Check], only: Collection[str]) -> list[Check]:
     return [check for check in checks if not only or check.name in wanted]
 
 
-async def _run(checks: Sequence[Check], *, total_s: float) -> dict[str, Finding]:
-    """All findings, in the order of the checks."""
-    end_s = asyncio.get_running_loop().time() + total_s
-    tasks: dict[str, asyncio.Task[Finding]] = {}
+@dataclass(slots=True)
+class _Walk:
+    """Runs checks together, each when those that it needs have ended."""
 
-    async def run(check: Check) -> Finding:
-        for name in check.needs:
-            found = await asyncio.shield(tasks[name])
-            if found.status in {Status.FAIL, Status.SKIP}:
-                why = "is broken" if found.status is Status.FAIL else "was skipped"
-                return Finding.skipped(f"not tried, because `{name}` {why}")
+    end_s: float  # by the clock of the event loop
+    tasks: dict[str, asyncio.Task[Finding]] = field(default_factory=dict)
+    unended: set[str] = field(default_factory=set)  # checks that others cannot build upon, whatever they found
+
+    async def all(self, checks: Sequence[Check]) -> dict[str, Finding]:
+        """All findings, in the order of the checks."""
+        async with asyncio.TaskGroup() as group:
+            for check in checks:  # in an order in which nobody needs a later one
+                self.tasks[check.name] = group.create_task(self._run(check), name=f"check {check.name}")
+        return {name: _clean(task.result()) for name, task in self.tasks.items()}
+
+    async def _run(self, check: Check) -> Finding:
+        if (skipped := await self._skipped(check)) is not None:
+            return skipped
         began_s = time.monotonic()
         try:
-            async with asyncio.timeout_at(min(end_s, asyncio.get_running_loop().time() + check.deadline_s)):
+            async with asyncio.timeout_at(min(self.end_s, asyncio.get_running_loop().time() + check.deadline_s)):
                 return await check.run()
         except TimeoutError:
-            took = f"It was not done within {time.monotonic() - began_s:.0f} s."
-            return Finding.warned(took, "Try again while the machine and its network are idle.")
+            self.unended.add(check.name)
+            return _without_an_end(check, time.monotonic() - began_s)
         except StorageError as error:
             return Finding.failed(
                 f"{error}".rstrip(".") + ".", error.fix or room_hint(error) or "See where DATA_DIR and the stores lie."
@@ -216,10 +227,26 @@ async def _run(checks: Sequence[Check], *, total_s: float) -> dict[str, Finding]
         except (BotError, OSError, ValueError, aiohttp.ClientError) as error:
             return Finding.failed(str(error) or type(error).__name__, "The log of teamsbot may say more.")
 
-    async with asyncio.TaskGroup() as group:
-        for check in checks:  # in an order in which nobody needs a later one
-            tasks[check.name] = group.create_task(run(check), name=f"check {check.name}")
-    return {name: _clean(task.result()) for name, task in tasks.items()}
+    async def _skipped(self, check: Check) -> Finding | None:
+        for name in check.needs:
+            found = await asyncio.shield(self.tasks[name])
+            if found.status in {Status.FAIL, Status.SKIP} or name in self.unended:
+                why = {Status.FAIL: "is broken", Status.SKIP: "was skipped"}.get(found.status, "came to no end")
+                return Finding.skipped(f"not tried, because `{name}` {why}")
+        if self.end_s - asyncio.get_running_loop().time() < _MIN_CHECK_S:
+            return Finding.skipped(f"no time was left for it; run `teamsbot doctor {check.name}`")
+        return None
+
+
+def _without_an_end(check: Check, waited_s: float) -> Finding:
+    if check.asks and waited_s >= _PATIENCE_S:
+        return Finding.failed(
+            f"{check.asks} did not answer within {waited_s:.0f} s.",
+            "Let this machine reach it: look at the address, name resolution, firewall and proxy.",
+        )
+    return Finding.warned(
+        f"It was not done within {waited_s:.0f} s.", "Try again while the machine and its network are idle."
+    )
 
 
 def _clean(finding: Finding) -> Finding:
@@ -266,19 +293,23 @@ class _Examination:
 
     def checks(self) -> tuple[Check, ...]:
         """In the order of a message's way, so that the first broken one is the one to mend first."""
+        known = self._settings
+        pool = "The session pool, or the service that gives its token," if known and known.dynamic_sessions else ""
+        database = "PostgreSQL" if known and known.database_url else ""
+        blobs = "Azure Blob Storage" if known and known.blobs else ""
         return (
             Check(name="clock", run=self._check_clock, deadline_s=6),
             Check(name="cloud", run=self._check_cloud, deadline_s=6),
-            Check(name="token", run=self._check_token, deadline_s=10),
-            Check(name="registration", run=self._check_registration, deadline_s=15, needs=("token",)),
-            Check(name="graph", run=self._check_graph, deadline_s=15, needs=("token",)),
+            Check(name="token", run=self._check_token, deadline_s=8, asks="The login service"),
+            Check(name="registration", run=self._check_registration, deadline_s=12, needs=("token",)),
+            Check(name="graph", run=self._check_graph, deadline_s=12, needs=("token",), asks="Microsoft Graph"),
             Check(name="package", run=self._check_package, deadline_s=3),
             Check(name="keys", run=self._check_keys, deadline_s=8),
             Check(name="model", run=self._check_model, deadline_s=13),
-            Check(name="sandbox", run=self._check_sandbox),
-            Check(name="store", run=self._check_store, deadline_s=8),
+            Check(name="sandbox", run=self._check_sandbox, asks=pool),
+            Check(name="store", run=self._check_store, deadline_s=8, asks=database),
             Check(name="service", run=self._check_service, deadline_s=5),
-            Check(name="files", run=self._check_files, deadline_s=12, needs=("store", "service")),
+            Check(name="files", run=self._check_files, deadline_s=12, needs=("store", "service"), asks=blobs),
             Check(name="endpoint", run=self._check_endpoint, deadline_s=9),
             Check(name="link", run=self._check_link, deadline_s=9, needs=("files",)),
             Check(name="turn", run=self._check_turn, needs=("model", "sandbox", "files")),

@@ -1,10 +1,10 @@
-"""Asks the model's service one small question, as `teamsbot doctor` does, and reads what its refusal means."""
+"""Asks each model one small question, as `teamsbot doctor` does, and reads what its service's refusal means."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,10 +15,11 @@ import aiohttp
 import orjson
 
 from adapters.embedded.models.endpoint_check import find_endpoint_fault
-from bot.diagnosis import Finding
+from bot.diagnosis import Finding, Status
 from bot.errors import AssistantError
 from service.hosted_assistants import open_service_endpoint
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
+from service.settings.assistants_file import BUILT_IN_TUTOR
 
 _ANSWER_S: Final = 8.0
 _TOTAL_S: Final = 12.0
@@ -37,6 +38,7 @@ SHUTDOWNS: Final[Mapping[str, date]] = {
     "gpt-4.1": date(2027, 1, 14),
     "gpt-5.1": date(2027, 4, 1),
 }
+_UNKNOWN: Final = re.compile(r"not.?found|not exist|not have access|unknown|invalid model|valid model")
 _SNAPSHOT: Final = re.compile(r"-20\d\d-\d\d-\d\d$")
 
 # How keys of services look; only the kind of a key is ever shown.
@@ -71,6 +73,14 @@ class _Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """A model, or an assistant of the service, that the settings name; `by` is where it is written."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     status: int
     body: object
@@ -81,7 +91,7 @@ class _Answer:
         match self.body:
             case {"error": {**fields}}:
                 return f"{fields.get('code')} {fields.get('message')}".lower()
-            case {"error": str(text)} | {"message": str(text)}:
+            case {"error": str(text)} | {"message": str(text)} | {"detail": str(text)}:
                 return text.lower()
             case _:
                 return ""
@@ -90,7 +100,10 @@ class _Answer:
 async def check_model(  # noqa: PLR0911 - one for each fault
     settings: Settings, *, today: Callable[[], date] = date.today
 ) -> Finding:
-    """Whether the model or assistant that the settings name answers, and how long it will be there."""
+    """Whether each model or assistant that the settings name answers, and how long it will be there.
+
+    Where several do not, it names the first.
+    """
     if settings.endpoint is None:
         return Finding.passed("the built-in tutor answers: mathematics only, no language model")
     try:
@@ -103,27 +116,61 @@ async def check_model(  # noqa: PLR0911 - one for each fault
             async with aiohttp.ClientSession(timeout=timeout, headers=service.headers) as session:
                 if settings.backend is Backend.ASSISTANTS:
                     return await _check_assistants(session, service, settings)
-                if settings.model is None:
+                models = _models(settings)
+                if not models:
                     return await _check_agent(session, service)
-                asked, shown = await asyncio.gather(
-                    _ask(session, service, settings.model),
-                    _get(session, service, f"/models/{quote(settings.model, safe='')}"),
+                return _worst(
+                    await asyncio.gather(*(_check_one(session, service, model, today()) for model in models)),
+                    passed=f"{' and '.join(model.name for model in models)} at {service.host} "
+                    f"{'answers' if len(models) == 1 else 'answer'}",
                 )
-                refusal = await _refusal(session, service, settings.model, asked)
-                return refusal or _lifetime(service, settings.model, shown, today())
     except AssistantError as error:  # no token of an identity
         return Finding.failed(
             f"{error}.", "Give this machine a managed identity that may use the model's service, or set a key."
         )
     except TimeoutError:
         return Finding.warned(
-            f"The model did not answer a small question within {_ANSWER_S:g} s.",
-            "Wait if the model is being loaded; else look at its server.",
+            f"The model's service did not answer within {_TOTAL_S:g} s.", "Look at its server, and try again."
         )
     except (aiohttp.ClientError, OSError) as error:
         return Finding.failed(
             f"The model's server broke off without an answer ({type(error).__name__}).", "Look at its log."
         )
+
+
+def _models(settings: Settings) -> tuple[_Named, ...]:
+    """Each model once: that of the settings first, then those of assistants that have one of their own."""
+    found = {settings.model: _Named(name=settings.model, by="MODEL")} if settings.model else {}
+    for profile in settings.profiles.all:
+        if profile.model and profile.model != BUILT_IN_TUTOR:
+            found.setdefault(profile.model, _Named(name=profile.model, by=_of(profile.name, "model")))
+    return tuple(found.values())
+
+
+def _of(assistant: str, key: str) -> str:
+    return f"`{key}` of the assistant {assistant}"
+
+
+def _worst(findings: Sequence[Finding], *, passed: str) -> Finding:
+    """The first that failed, else the first that warned, else that all is well."""
+    for status in (Status.FAIL, Status.WARN):
+        for finding in findings:
+            if finding.status is status:
+                return finding
+    return Finding.passed(passed)
+
+
+async def _check_one(session: aiohttp.ClientSession, service: _Service, model: _Named, today: date) -> Finding:
+    try:
+        asked, shown = await asyncio.gather(
+            _ask(session, service, model.name), _get(session, service, f"/models/{quote(model.name, safe='')}")
+        )
+    except TimeoutError:
+        return Finding.warned(
+            f"{model.name} at {service.host} did not answer a small question within {_ANSWER_S:g} s.",
+            "Wait if the model is being loaded; else look at its server.",
+        )
+    return await _refusal(session, service, model, asked) or _lifetime(service, model, shown, today)
 
 
 @asynccontextmanager
@@ -198,41 +245,49 @@ async def _read(response: aiohttp.ClientResponse) -> _Answer:
 
 
 async def _check_assistants(session: aiohttp.ClientSession, service: _Service, settings: Settings) -> Finding:
-    path = f"/assistants/{quote(settings.assistant_id, safe='')}" if settings.assistant_id else "/assistants"
-    answer = await _get(session, service, path)
-    if answer.status in {401, 403}:
-        return _wrong_key(service, answer)
-    if answer.status == 404 and settings.assistant_id:
-        return Finding.failed(
-            f"{service.host} has no assistant {settings.assistant_id}.",
-            "Correct ASSISTANT_ID, or leave it unset: teamsbot then makes one with MODEL.",
+    """That the service is one, and has each assistant whose id is written down."""
+    named = {
+        profile.service_id: _Named(
+            name=profile.service_id,
+            by="ASSISTANT_ID" if profile.service_id == settings.assistant_id else _of(profile.name, "id"),
         )
-    if answer.status != 200 or not isinstance(answer.body, dict):
-        return Finding.failed(
-            f"{service.host} serves no Assistants API ({answer.status}).", f"Correct {service.url_setting}."
-        )
-    return Finding.passed(f"the Assistants service at {service.host} answers")
+        for profile in settings.profiles.all
+        if profile.service_id
+    }
+
+    async def check(assistant: _Named | None) -> Finding:
+        path = f"/assistants/{quote(assistant.name, safe='')}" if assistant else "/assistants"
+        answer = await _get(session, service, path)
+        if answer.status in {401, 403}:
+            return _wrong_key(service, answer)
+        if answer.status == 404 and assistant:
+            return Finding.failed(
+                f"{service.host} has no assistant {assistant.name}.",
+                f"Correct {assistant.by}, or leave it out: teamsbot then makes one with MODEL.",
+            )
+        if answer.status != 200 or not isinstance(answer.body, dict):
+            return Finding.failed(
+                f"{service.host} serves no Assistants API ({answer.status}).", f"Correct {service.url_setting}."
+            )
+        return Finding.passed("")
+
+    found = await asyncio.gather(*map(check, named.values() or (None,)))
+    return _worst(found, passed=f"the Assistants service at {service.host} answers")
 
 
 async def _refusal(  # noqa: PLR0911 - one for each fault
-    session: aiohttp.ClientSession, service: _Service, name: str, answer: _Answer
+    session: aiohttp.ClientSession, service: _Service, model: _Named, answer: _Answer
 ) -> Finding | None:
     """What an answer to the small question says is wrong; None if the model answered."""
-    if answer.status in {401, 403}:
+    is_unknown = re.search(r"model|deployment", answer.error) and _UNKNOWN.search(answer.error)
+    if answer.status == 401 or (answer.status == 403 and not is_unknown):
         return _wrong_key(service, answer)
-    is_unknown = re.search(r"model|deployment", answer.error) and re.search(
-        r"not.?found|not exist|unknown", answer.error
-    )
-    if answer.status == 404 or (answer.status == 400 and is_unknown):
-        if service.has_deployments:
-            return Finding.failed(
-                f"{service.host} has no deployment called {name}.",
-                "Set MODEL to the name of a deployment of that resource (not of a model), or deploy it.",
-            )
-        return Finding.failed(f"{service.host} has no model called {name}.", await _known_models(session, service))
+    if answer.status == 404 or (answer.status in {400, 403} and is_unknown):
+        return await _missing(session, service, model, is_told=bool(is_unknown))
+    is_rate = re.search(r"\brate\b|per.minute|per.second", answer.error)
+    if answer.status == 402 or (answer.status == 429 and "quota" in answer.error and not is_rate):
+        return Finding.failed(f"The quota at {service.host} is used up.", "Raise the quota or pay the bill there.")
     if answer.status == 429:
-        if "quota" in answer.error:
-            return Finding.failed(f"The quota at {service.host} is used up.", "Raise the quota or pay the bill there.")
         return Finding.warned(f"{service.host} limits the rate just now (429).", "Raise the rate limit there.")
     if answer.status >= 500:
         return Finding.failed(
@@ -240,10 +295,26 @@ async def _refusal(  # noqa: PLR0911 - one for each fault
         )
     if answer.status != 200 or not (isinstance(answer.body, dict) and answer.body.keys() & {"choices", "output"}):
         return Finding.warned(
-            f"{service.host} answered a small question with {answer.status} and no text.",
-            f"Check that {service.url_setting} is a service of chat models and that MODEL is one.",
+            f"{service.host} answered a small question to {model.name} with {answer.status} and no text.",
+            f"Check that {service.url_setting} is a service of chat models and that {model.by} is one.",
         )
     return None
+
+
+async def _missing(session: aiohttp.ClientSession, service: _Service, model: _Named, *, is_told: bool) -> Finding:
+    """No model, or no address of models: `is_told` where the service says that it is the model."""
+    if service.has_deployments:
+        return Finding.failed(
+            f"{service.host} has no deployment called {model.name}.",
+            f"Set {model.by} to the name of a deployment of that resource (not of a model), or deploy it.",
+        )
+    listed = await _get(session, service, "/models")
+    if listed.status == 404 and not is_told:
+        return Finding.failed(
+            f"{service.url} is no address of models: it has no /models, and nothing that answers questions.",
+            f"Correct {service.url_setting}: such addresses mostly end in /v1.",
+        )
+    return Finding.failed(f"{service.host} has no model called {model.name}.", _known_models(listed, model))
 
 
 def _wrong_key(service: _Service, answer: _Answer) -> Finding:
@@ -258,25 +329,24 @@ def _wrong_key(service: _Service, answer: _Answer) -> Finding:
     )
 
 
-async def _known_models(session: aiohttp.ClientSession, service: _Service) -> str:
-    listed = (await _get(session, service, "/models")).body
-    rows = listed.get("data") if isinstance(listed, dict) else None
+def _known_models(listed: _Answer, model: _Named) -> str:
+    rows = listed.body.get("data") if isinstance(listed.body, dict) else None
     names = [row["id"] for row in rows or () if isinstance(row, dict) and isinstance(row.get("id"), str)]
     if not names:
-        return "Set MODEL to a model that the service has."
+        return f"Set {model.by} to a model that the service has."
     more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return f"Set MODEL to one that it has: {', '.join(names[:_MAX_LISTED])}{more}."
+    return f"Set {model.by} to one that it has: {', '.join(names[:_MAX_LISTED])}{more}."
 
 
-def _lifetime(service: _Service, name: str, shown: _Answer, today: date) -> Finding:
+def _lifetime(service: _Service, model: _Named, shown: _Answer, today: date) -> Finding:
     body = shown.body if isinstance(shown.body, dict) else {}
     ends = _date(body.get("shutdown_date"))
     if ends is None and service.host.endswith("api.openai.com"):
-        ends = SHUTDOWNS.get(_SNAPSHOT.sub("", name))
+        ends = SHUTDOWNS.get(_SNAPSHOT.sub("", model.name))
     if ends is not None and ends - today <= _WARN_AHEAD:
         when = f"is switched off on {ends:%Y-%m-%d}" if ends >= today else f"was to be switched off on {ends:%Y-%m-%d}"
-        return Finding.warned(f"{name} answers, but {when}.", "Choose its successor, and set MODEL to it.")
-    return Finding.passed(f"{name} at {service.host} answers")
+        return Finding.warned(f"{model.name} answers, but {when}.", f"Choose its successor, and set {model.by} to it.")
+    return Finding.passed(f"{model.name} at {service.host} answers")
 
 
 def _date(value: object) -> date | None:

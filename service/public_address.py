@@ -29,11 +29,8 @@ class _UnreachableError(Exception):
 
 async def check_endpoint(public_url: str) -> Finding:  # noqa: PLR0911 - one for each fault
     """Whether this bot answers at `/api/messages` below its public address, to a caller without a token."""
-    if not public_url.startswith("https://") and not is_loopback_url(public_url):
-        return Finding.failed(
-            "PUBLIC_URL begins with http://: Teams calls and shows https addresses only.",
-            "Put a proxy that ends TLS before the bot, and let PUBLIC_URL begin with https://.",
-        )
+    if (wrong := _wrong_address(public_url)) is not None:
+        return wrong
     try:
         status, body = await _fetch("POST", f"{public_url}/api/messages")
     except _UnreachableError as error:
@@ -53,7 +50,28 @@ async def check_endpoint(public_url: str) -> Finding:  # noqa: PLR0911 - one for
             f"A proxy answers at {public_url}, and nobody behind it ({status}).",
             "Start teamsbot, and check to which host and port the proxy passes requests.",
         )
+    if status in {401, 403}:
+        return Finding.failed(
+            f"{public_url} is not this bot: something else demands a sign-in there ({status}).",
+            "Let PUBLIC_URL lead to this service, and exempt /api/messages and /files from a proxy's sign-in.",
+        )
     return Finding.failed(f"{public_url} is not this bot: /api/messages is answered {status}.", _PROXY)
+
+
+def _wrong_address(public_url: str) -> Finding | None:
+    """What can be told without a request."""
+    if not public_url.startswith("https://") and not is_loopback_url(public_url):
+        return Finding.failed(
+            "PUBLIC_URL begins with http://: Teams calls and shows https addresses only.",
+            "Put a proxy that ends TLS before the bot, and let PUBLIC_URL begin with https://.",
+        )
+    base = public_url.rstrip("/")
+    if base.endswith("/api/messages"):
+        return Finding.failed(
+            "PUBLIC_URL ends in /api/messages, which is the endpoint below it.",
+            f"Set PUBLIC_URL={base.removesuffix('/api/messages')}.",
+        )
+    return None
 
 
 async def check_link(link: str, picture: bytes) -> Finding:

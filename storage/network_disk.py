@@ -10,7 +10,8 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _KINDS = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
+    # A program's own file system without a subtype is one, such as blobfuse2's; those of local disks are "fuseblk".
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 )
 
 

@@ -174,7 +174,9 @@ def _credential(registration: Registration, application: dict[str, object], now:
     if last <= now:
         return Finding.failed(f"The {kind} expired on {last:%Y-%m-%d}.", fix)
     if last - now <= _WARN_AHEAD:
-        return Finding.warned(f"The {kind} ends on {last:%Y-%m-%d}, in {(last - now).days} days.", fix)
+        days = (last - now).days
+        when = {0: "in less than a day", 1: "in 1 day"}.get(days, f"in {days} days")
+        return Finding.warned(f"The {kind} ends on {last:%Y-%m-%d}, {when}.", fix)
     return Finding.passed(f"the registration fits the settings; its {kind} lasts until {last:%Y-%m-%d}")
 
 

@@ -42,6 +42,10 @@ _REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
         "Compare MicrosoftAppId and MicrosoftAppTenantId with the app registration. If it belongs to one tenant, "
         "MicrosoftAppType must be SingleTenant.",
     ),
+    "AADSTS50194": (
+        "the app is for one tenant, and its token is asked for many",
+        "Set MicrosoftAppType=SingleTenant and MicrosoftAppTenantId.",
+    ),
     "AADSTS90002": (
         "there is no such tenant in this cloud",
         "Correct MicrosoftAppTenantId, or name the tenant's cloud in CLOUD.",

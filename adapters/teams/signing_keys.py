@@ -108,10 +108,11 @@ class SigningKeys:
             )
         if not any(channel in key.endorsements for key in keys.values()):
             return Finding.failed(
-                f"None of the {len(keys)} keys is endorsed for {channel}, so no message is taken.",
+                f"No key of {self._issuer} is endorsed for {channel}, so no message is taken.",
                 "Check CLOUD: the keys are those of another service.",
             )
-        return Finding.passed(f"{len(keys)} signing keys of {self._issuer} fetched")
+        count = "1 signing key" if len(keys) == 1 else f"{len(keys)} signing keys"
+        return Finding.passed(f"{count} of {self._issuer} fetched")
 
     async def find(self, key_id: str) -> SigningKey | None:
         """The key of this id; None if the issuer has none. Raises KeysUnavailableError."""

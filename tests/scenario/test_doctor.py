@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -214,6 +215,52 @@ def test_a_public_url_on_http_is_found_without_a_request(tmp_path: Path) -> None
 async def test_an_endpoint_that_cannot_be_reached(tmp_path: Path) -> None:
     environ = TEAMS | {"PUBLIC_URL": f"http://127.0.0.1:{unused_port()}", "DATA_DIR": str(tmp_path / "data")}
     says((await findings(environ, "endpoint"))["endpoint"], "fail", "Nobody can be reached", "proxy")
+
+
+async def test_a_public_url_that_ends_in_the_endpoint_or_leads_to_a_sign_in(tmp_path: Path) -> None:
+    environ = TEAMS | {"PUBLIC_URL": "https://bot.example.com/api/messages", "DATA_DIR": str(tmp_path / "data")}
+    found = await findings(environ, "endpoint")
+    says(found["endpoint"], "fail", "ends in /api/messages", "PUBLIC_URL=https://bot.example.com.")
+
+    async def demand(_: web.Request) -> web.Response:
+        return web.Response(status=401, text="Sign in")
+
+    async with serving(demand) as url:
+        found = await findings(environ | {"PUBLIC_URL": url}, "endpoint")
+    says(found["endpoint"], "fail", "something else demands a sign-in there (401)", "exempt /api/messages")
+
+
+async def test_services_that_accept_and_never_answer_are_named_in_time(tmp_path: Path) -> None:
+    with socket.socket() as silent:  # the kernel accepts, and nobody reads
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(100)
+        port = silent.getsockname()[1]
+        hole, tls = f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}"
+        environ = TEAMS | {
+            "DATA_DIR": str(tmp_path / "data"),
+            "PUBLIC_URL": tls,
+            "ToChannelFromBotLoginUrl": tls,
+            "ToBotFromChannelOpenIdMetadataUrl": f"{tls}/metadata",
+            "GRAPH_URL": tls,
+            "GRAPH_FILES": "on",
+            "OPENAI_BASE_URL": f"{hole}/v1",
+            "OPENAI_API_KEY": KEY,
+            "MODEL": "m",
+            "AZURE_STORAGE_CONNECTION_STRING": f"AccountName=a;AccountKey=a2V5;BlobEndpoint={hole}/a;",
+            "PORT": str(port),
+            "SANDBOX": "dynamic-sessions",
+            "DYNAMIC_SESSIONS_ENDPOINT": f"{tls}/pool",
+        }
+        diagnosis = await diagnose(environ, NO_FILE, within_s=8)
+    found = {name: (finding.status, finding.cause) for name, finding in diagnosis.findings.items()}
+    assert tuple(found) == ("settings", *NAMES)
+    assert diagnosis.first_broken == "token"
+    assert found["token"][1].startswith("The login service did not answer within")
+    assert found["sandbox"][1].startswith("The session pool, or the service that gives its token, did not answer")
+    assert found["registration"] == found["graph"] == ("skip", "not tried, because `token` is broken")
+    assert found["files"][0] == "warn"  # it began when nobody had answered at the service's own port
+    assert found["link"] == ("skip", "not tried, because `files` came to no end")
+    assert "pass" not in {found[name][0] for name in ("cloud", "keys", "model", "service", "endpoint", "turn")}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, key_
 REFUSALS = {
     "AADSTS7000215: Invalid client secret provided": ("the client secret is wrong", "MicrosoftAppPassword"),
     "AADSTS7000222: The provided client secret keys are expired": ("has expired", "new secret"),
+    "AADSTS50194: Application is not configured as multi-tenant": ("for one tenant", "MicrosoftAppType=SingleTenant"),
     "AADSTS90002: Tenant not found": ("no such tenant", "MicrosoftAppTenantId"),
     "AADSTS700016: Application was not found in the directory": ("not registered in this tenant", "MicrosoftAppType"),
     "AADSTS7000229: missing service principal": ("no service principal", "az ad sp create"),
@@ -203,7 +204,7 @@ async def test_the_keys_of_teams_are_fetched_and_judged(tmp_path: Path) -> None:
     async with TokenIssuer() as issuer:
         environ = with_issuer(issuer, tmp_path / "data")
         found = await findings(environ, "keys", "clock")
-        says(found["keys"], "pass", f"1 signing keys of {ISSUER}")
+        says(found["keys"], "pass", f"1 signing key of {ISSUER} fetched")
         says(found["clock"], "pass", "is right")
         issuer.keys = [key_entry("one", ["webchat"])]
         says((await findings(environ, "keys"))["keys"], "fail", "endorsed for msteams", "CLOUD")
@@ -265,6 +266,63 @@ async def test_a_model_that_answers(tmp_path: Path) -> None:
 
 async def test_a_model_that_is_not_deployed_and_those_that_are(tmp_path: Path) -> None:
     says(await model(ModelServer(), tmp_path, MODEL="gpt-10"), "fail", "no model called gpt-10", "gpt-9")
+
+
+ASSISTANTS = """
+[[assistant]]
+name = "Statistics Tutor"
+instructions = "Teach statistics."
+model = "{statistics}"
+
+[[assistant]]
+name = "Speller"
+instructions = "Spell."
+"""
+
+
+async def test_the_model_of_each_assistant_is_asked_and_named(tmp_path: Path) -> None:
+    file, asked = tmp_path / "bots.toml", []
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 20 * 86_400))
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            asked.append(name := (await request.json())["model"])
+            known = {"choices": [{"message": {"content": "yes"}}]}
+            return web.json_response(known, status=200 if name in {"gpt-9", "gpt-9-mini", "old"} else 404)
+        if request.path == "/v1/models/old":
+            return web.json_response({"id": "old", "shutdown_date": day})
+        return web.json_response({"data": [{"id": "gpt-9"}]})
+
+    async def found(statistics: str) -> dict[str, str]:
+        asked.clear()
+        file.write_text(ASSISTANTS.format(statistics=statistics))
+        async with serving(answer) as url:
+            environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "gpt-9"}
+            environ |= {"ASSISTANTS_FILE": str(file), "DATA_DIR": str(tmp_path / "data")}
+            return (await findings(environ, "model"))["model"]
+
+    says(await found("gpt-9-mini"), "pass", "gpt-9 and gpt-9-mini at 127.0.0.1")
+    assert sorted(asked) == ["gpt-9", "gpt-9-mini"]
+    says(await found("gpt-9"), "pass", "gpt-9 at 127.0.0.1")
+    assert asked == ["gpt-9"]
+    says(await found("gtp-9"), "fail", "no model called gtp-9", "Set `model` of the assistant Statistics Tutor to one")
+    says(await found("old"), "warn", f"old answers, but is switched off on {day}", "assistant Statistics Tutor")
+    says(await found("built-in tutor"), "pass", "gpt-9 at 127.0.0.1")
+
+
+async def test_each_assistant_of_the_service_is_looked_for_and_named(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        is_known = request.path in {"/v1/assistants/asst_1", "/v1/models"}
+        return web.json_response({"object": "list", "data": []}, status=200 if is_known else 404)
+
+    file = tmp_path / "assistants.toml"
+    file.write_text('[[assistant]]\nname = "One"\nid = "asst_1"\n[[assistant]]\nname = "Two"\nid = "asst_2"\n')
+    async with serving(answer) as url:
+        environ = {"ASSISTANT_BACKEND": "assistants", "OPENAI_BASE_URL": f"{url}/v1", "ASSISTANT_ID": "asst_1"}
+        environ |= {"ASSISTANTS_FILE": str(file), "DATA_DIR": str(tmp_path / "data")}
+        says((await findings(environ, "model"))["model"], "fail", "no assistant asst_2", "`id` of the assistant Two")
+        file.write_text('[[assistant]]\nname = "One"\nid = "asst_1"\n')
+        says((await findings(environ, "model"))["model"], "pass", "the Assistants service at 127.0.0.1")
 
 
 async def test_a_hosted_model_is_asked_by_the_responses_api(tmp_path: Path) -> None:
@@ -336,6 +394,36 @@ async def test_a_key_for_another_service(key: str, kind: str, tmp_path: Path) ->
 
 async def test_an_address_without_v1(tmp_path: Path) -> None:
     says(await model(ModelServer(), tmp_path, OPENAI_BASE_URL="URL"), "fail", "lacks /v1", "OPENAI_BASE_URL")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (
+            403,
+            {"code": "model_not_found", "message": "Project `p` does not have access to model `m`"},
+            "no model called",
+        ),
+        (400, {"code": "400", "message": "Invalid model name passed in model=m. Call `/v1/models`"}, "no model called"),
+        (400, "m is not a valid model ID", "no model called"),
+        (402, {"message": "Insufficient credits"}, "quota"),
+        (429, {"message": "Rate limit: quota of tokens per minute is used up"}, "limits the rate"),
+    ],
+)
+async def test_refusals_in_words_of_other_services(status: int, body: object, cause: str, tmp_path: Path) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        if request.path == "/v1/models":
+            return web.json_response({"data": [{"id": "gpt-9"}]})
+        return web.json_response({"error": body}, status=status)
+
+    async with serving(refuse) as url:
+        environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "m", "DATA_DIR": str(tmp_path)}
+        says((await findings(environ, "model"))["model"], "warn" if "rate" in cause else "fail", cause)
+
+
+async def test_an_address_that_has_no_models_at_all(tmp_path: Path) -> None:
+    found = await model(ModelServer(), tmp_path, OPENAI_BASE_URL="URL/api")
+    says(found, "fail", "/api is no address of models", "mostly end in /v1")
 
 
 async def test_a_service_in_trouble_and_one_whose_quota_is_used_up(tmp_path: Path) -> None:
