@@ -23,8 +23,8 @@ from itsdangerous import BadSignature, TimestampSigner
 from typing_extensions import override
 
 from bot.errors import StorageError
-from bot.parts import StoredFile
-from bot.ports import FileLinks, FileReader, OpenFile
+from bot.parts import OpenFile, StoredFile
+from bot.ports import FileLinks, FileReader
 from httpkit.http_headers import content_disposition
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,6 +56,28 @@ class StoredFile:
     size_bytes: int
     is_given: bool = False
     link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFile:
+    """A stored file as it goes out again; `picture_type` is its media type if it may be shown, else None."""
+
+    name: str
+    data: bytes
+    picture_type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFile:
+    """A stored file that is open for reading; `picture_type` as of `ServedFile`.
+
+    `chunks` are its bytes, once, each read when it is asked for. They raise StorageError.
+    """
+
+    name: str
+    size_bytes: int
+    picture_type: str | None
+    chunks: AsyncIterator[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

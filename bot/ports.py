@@ -17,7 +17,7 @@ from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition
 from bot.history import PastTurn
 from bot.links import NO_LINKS, LinkRules
-from bot.parts import Part, StoredFile, Table
+from bot.parts import OpenFile, Part, ServedFile, StoredFile, Table
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
@@ -249,28 +249,6 @@ class FileStore(Protocol):
     async def delete(self, token: str) -> None:
         """Delete a file, so that its links end. Nothing happens if there is none."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedFile:
-    """A stored file as it goes out again; `picture_type` is its media type if it may be shown, else None."""
-
-    name: str
-    data: bytes
-    picture_type: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenFile:
-    """A stored file that is open for reading; `picture_type` as of `ServedFile`.
-
-    `chunks` are its bytes, once, each read when it is asked for. They raise StorageError.
-    """
-
-    name: str
-    size_bytes: int
-    picture_type: str | None
-    chunks: AsyncIterator[bytes]
 
 
 class FileReader(Protocol):

@@ -16,8 +16,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -32,7 +30,7 @@ from adapters.teams.app_registration import Registration, check_cloud, check_reg
 from adapters.teams.bot_token import BotToken
 from adapters.teams.connector import connector_session
 from adapters.teams.graph_files import check_graph
-from adapters.teams.signing_keys import SigningKeys
+from adapters.teams.signing_keys import SigningKeys, check_clock
 from bot.diagnosis import Finding, Status
 from bot.errors import BotError, StorageError
 from service.code_sandbox import check_sandbox, open_sandbox
@@ -58,8 +56,6 @@ TOTAL_S: Final = 16.0
 _CLOSE_S: Final = 1.5
 _MIN_CHECK_S: Final = 1.0
 _PATIENCE_S: Final = 5.0  # a service that is silent for less may be well, and this machine busy
-_SKEW_S: Final = 300.0  # tokens are refused beyond it
-_CLOCK_WARN_S: Final = 60.0
 _MIN_FREE_BYTES: Final = 200_000_000
 # One grey pixel.
 _PICTURE: Final = bytes.fromhex(
@@ -322,23 +318,7 @@ class _Examination:
             return _NO_APP
         if self.offline:
             return _OFFLINE
-        timeout = aiohttp.ClientTimeout(total=5)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(teams.cloud.metadata_url, allow_redirects=False) as response,
-            ):
-                theirs = parsedate_to_datetime(response.headers.get("Date", ""))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return Finding.skipped("nobody told the time; see the check `keys`")
-        apart_s = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
-        said = f"The clock of this machine is {abs(apart_s):.0f} s {'ahead' if apart_s > 0 else 'behind'}"
-        fix = "Set the clock by NTP (timedatectl set-ntp true)."
-        if abs(apart_s) > _SKEW_S:
-            return Finding.failed(f"{said}: tokens of Teams and Microsoft count as expired or not yet valid.", fix)
-        if abs(apart_s) > _CLOCK_WARN_S:
-            return Finding.warned(f"{said}; beyond {_SKEW_S:.0f} s tokens are refused.", fix)
-        return Finding.passed("the clock is right")
+        return await check_clock(teams.cloud.metadata_url)
 
     async def _check_token(self) -> Finding:
         if self.settings.teams is None:

@@ -15,8 +15,7 @@ from bot.diagnosis import Finding
 from bot.errors import StorageError
 from bot.file_names import plain_name
 from bot.media import picture_type, picture_type_of, size_of
-from bot.parts import StoredFile
-from bot.ports import OpenFile, ServedFile
+from bot.parts import OpenFile, ServedFile, StoredFile
 from httpkit.http_headers import content_disposition
 from storage.blob_container import BlobContainer, BlobsRefusedError
 from storage.file_tokens import CHECKED, KEY_BYTES, TOKEN, FileTokens

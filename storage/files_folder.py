@@ -17,8 +17,7 @@ from bot.diagnosis import Finding
 from bot.errors import StorageError
 from bot.file_names import plain_name
 from bot.media import picture_type, size_of
-from bot.parts import StoredFile
-from bot.ports import OpenFile, ServedFile
+from bot.parts import OpenFile, ServedFile, StoredFile
 from httpkit.atomic_write import write_atomically
 from storage.file_tokens import CHECKED, TOKEN, FileTokens
 

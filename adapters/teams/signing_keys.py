@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
@@ -218,3 +220,27 @@ def _signing_key(entry: dict[str, object]) -> SigningKey | None:
     endorsements = entry.get("endorsements")
     named = endorsements if isinstance(endorsements, list) else []
     return SigningKey(public_key=public_key, endorsements=frozenset(each for each in named if isinstance(each, str)))
+
+
+_SKEW_S: Final = 300.0  # tokens are refused beyond it
+_CLOCK_WARN_S: Final = 60.0
+
+
+async def check_clock(metadata_url: str) -> Finding:
+    """Whether the clock of this machine agrees with that of the issuer of Teams' tokens."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+            session.get(metadata_url, allow_redirects=False) as response,
+        ):
+            theirs = parsedate_to_datetime(response.headers.get("Date", ""))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return Finding.skipped("nobody told the time; see the check `keys`")
+    apart_s = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
+    said = f"The clock of this machine is {abs(apart_s):.0f} s {'ahead' if apart_s > 0 else 'behind'}"
+    fix = "Set the clock by NTP (timedatectl set-ntp true)."
+    if abs(apart_s) > _SKEW_S:
+        return Finding.failed(f"{said}: tokens of Teams and Microsoft count as expired or not yet valid.", fix)
+    if abs(apart_s) > _CLOCK_WARN_S:
+        return Finding.warned(f"{said}; beyond {_SKEW_S:.0f} s tokens are refused.", fix)
+    return Finding.passed("the clock is right")

@@ -14,8 +14,7 @@ from yarl import URL
 from adapters.file_links import LINK, LinkRefusedError, SignedLinks, add_file_routes
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
-from bot.parts import StoredFile
-from bot.ports import OpenFile, ServedFile
+from bot.parts import OpenFile, ServedFile, StoredFile
 from service.redaction import redact_text
 from tests.support.waiting import settled
 
