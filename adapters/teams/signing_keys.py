@@ -237,10 +237,16 @@ async def check_clock(metadata_url: str) -> Finding:
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return Finding.skipped("nobody told the time; see the check `keys`")
     apart_s = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
-    said = f"The clock of this machine is {abs(apart_s):.0f} s {'ahead' if apart_s > 0 else 'behind'}"
-    fix = "Set the clock by NTP (timedatectl set-ntp true)."
+    side = "ahead" if apart_s > 0 else "behind"
     if abs(apart_s) > _SKEW_S:
-        return Finding.failed(f"{said}: tokens of Teams and Microsoft count as expired or not yet valid.", fix)
+        return Finding.failed(
+            f"The clock of this machine is {abs(apart_s):.0f} s {side}: tokens of Teams and Microsoft count as expired or "
+            "not yet valid.",
+            "Set the clock by NTP (timedatectl set-ntp true).",
+        )
     if abs(apart_s) > _CLOCK_WARN_S:
-        return Finding.warned(f"{said}; beyond {_SKEW_S:.0f} s tokens are refused.", fix)
+        return Finding.warned(
+            f"The clock of this machine is {abs(apart_s):.0f} s {side}; beyond {_SKEW_S:.0f} s tokens are refused.",
+            "Set the clock by NTP (timedatectl set-ntp true).",
+        )
     return Finding.passed("the clock is right")
