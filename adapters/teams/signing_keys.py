@@ -240,8 +240,8 @@ async def check_clock(metadata_url: str) -> Finding:
     side = "ahead" if apart_s > 0 else "behind"
     if abs(apart_s) > _SKEW_S:
         return Finding.failed(
-            f"The clock of this machine is {abs(apart_s):.0f} s {side}: tokens of Teams and Microsoft count as expired or "
-            "not yet valid.",
+            f"The clock of this machine is {abs(apart_s):.0f} s {side}: tokens of Teams and Microsoft count as "
+            "expired or not yet valid.",
             "Set the clock by NTP (timedatectl set-ntp true).",
         )
     if abs(apart_s) > _CLOCK_WARN_S:
