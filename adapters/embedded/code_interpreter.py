@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from adapters.embedded import run_transitions
 from adapters.embedded.api_errors import ApiError
 from adapters.embedded.api_objects import (
     Assistant,
@@ -33,7 +34,7 @@ from adapters.embedded.run_objects import (
     GeneratedFile,
     Run,
 )
-from adapters.sandbox.code_result import CodeResult, CodeStatus, SandboxError
+from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution, SandboxError
 from bot.file_names import last_component, plain_name, unlike
 from bot.media import picture_type
 
@@ -199,8 +200,20 @@ def no_time_left(run: Run, used_ms: int) -> str:
 class CodeEngine(WorkspaceEngine, Protocol):
     """Runs code, one session for each thread; `adapters.sandbox` is the real one."""
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+    async def run(
+        self,
+        session: str,
+        code: str,
+        *,
+        deadline_s: float | None = None,
+        user: str = "",
+        note: NoteExecution | None = None,
+    ) -> CodeResult:
         """Run code to its end, its deadline or its limits; never raises for what the code does. Users take turns."""
+        ...
+
+    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+        """What became of code that `note` was called for in an earlier process; it is not run again."""
         ...
 
 
@@ -223,19 +236,28 @@ class CodeInterpreter:
         self._journal = journal
 
     async def run(self, run: Run, call: CodeCall, *, used_ms: int = 0) -> CodeCallResult:
-        """Run a call's code with the thread's files in place. Raises StoreError.
+        """Run a call's code with the thread's files in place, once. Raises StoreError, RunInterruptedError.
 
         `used_ms`: for how long the run's earlier code ran. If the run has no time left, nothing is run.
         """
         if told := no_time_left(run, used_ms):
             return CodeCallResult(outputs=(CodeLogs(logs=told),), made=())
         session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
-        missing = await self._workspace.prepare(run, session)
+        missing: list[str] = []
         began_s = time.monotonic()
-        result = await self._engine.run(session, call.code_interpreter.input, user=user)
+
+        async def note(number: int) -> None:
+            await self._journal.write(run_transitions.note_execution, run.id, call=call, number=number)
+
+        if (noted := await self._journal.execution(call.id)) is not None:
+            number, at_s = noted
+            result = await self._engine.recall(session, number, age_s=self._journal.now() - at_s)
+        else:
+            missing = await self._workspace.prepare(run, session)
+            result = await self._engine.run(session, call.code_interpreter.input, user=user, note=note)
         if result.status is CodeStatus.EXPIRED:
             missing = [EXPIRED, *await self._workspace.prepare(run, session)]
-            result = await self._engine.run(session, call.code_interpreter.input, user=user)
+            result = await self._engine.run(session, call.code_interpreter.input, user=user, note=note)
         took_ms = round((time.monotonic() - began_s) * 1000)
         made = await self._keep(run, call, result)
         if not result.session_lost:

@@ -88,6 +88,7 @@ class Rows:
         self._sql.execute("DELETE FROM products WHERE thread_id = ?", (id_,))
         self._sql.execute("DELETE FROM originals WHERE thread_id = ?", (id_,))
         self._sql.execute("DELETE FROM restarts WHERE thread_id = ?", (id_,))
+        self._sql.execute("DELETE FROM executions WHERE thread_id = ?", (id_,))
 
     def all(self, kind: type[Stored], **where: str) -> list[Stored]:
         """Objects in order of creation, filtered by the columns of `schema.sql`."""
@@ -145,6 +146,16 @@ class Rows:
             "ON CONFLICT (run_id) DO UPDATE SET count = count + excluded.count RETURNING count"
         )
         return int(self._sql.execute(query, (run.id, run.thread_id, change)).fetchone()[0])
+
+    def note_execution(self, call_id: str, thread_id: str, number: int, at_s: int) -> None:
+        """Remember that the code of a call is about to be run elsewhere."""
+        query = "INSERT OR REPLACE INTO executions (call_id, thread_id, number, at) VALUES (?, ?, ?, ?)"
+        self._sql.execute(query, (call_id, thread_id, number, at_s))
+
+    def execution(self, call_id: str) -> tuple[int, int] | None:
+        """The number of a call's execution, and when it was noted, if it was."""
+        row = self._sql.execute("SELECT number, at FROM executions WHERE call_id = ?", (call_id,)).fetchone()
+        return (int(row[0]), int(row[1])) if row else None
 
     def expire(self, file_id: str, at_s: int) -> None:
         """Let a file go at a time in unix seconds."""

@@ -156,6 +156,10 @@ class RunJournal:
         """Read a run. Raises ApiError (404)."""
         return await self._store.transact(lambda rows: rows.get(Run, run_id))
 
+    async def execution(self, call_id: str) -> tuple[int, int] | None:
+        """The number under which the code of a call was run, and when, if it may have outlived its process."""
+        return await self._store.transact(lambda rows: rows.execution(call_id))
+
     async def steps(self, run_id: RunId) -> list[RunStep]:
         """Read the steps of a run so far, oldest first."""
         return await self._store.transact(lambda rows: rows.all(RunStep, run_id=run_id))

@@ -85,6 +85,13 @@ def open_calls(  # noqa: PLR0913 - an exchange with all that is remembered of it
     return [*told, *call_events(step), *_answered(rows, now, step, {})]
 
 
+def note_execution(rows: Rows, now: int, run_id: RunId, *, call: CodeCall, number: int) -> list[Event]:
+    """Write down that a piece of code is about to be run where it may outlive this process."""
+    run = _working(rows, run_id)
+    rows.note_execution(call.id, run.thread_id, number, now)
+    return []
+
+
 def record_code(
     rows: Rows, now: int, run_id: RunId, *, step: RunStep, call: CodeCall, outcome: CodeCallResult
 ) -> list[Event]:

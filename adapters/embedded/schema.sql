@@ -50,6 +50,16 @@ CREATE TABLE IF NOT EXISTS restarts (
 
 CREATE INDEX IF NOT EXISTS restarts_in_thread ON restarts (thread_id);
 
+-- Code that was handed to where it may outlive this process, by the number under which its result is found there.
+CREATE TABLE IF NOT EXISTS executions (
+    call_id   TEXT PRIMARY KEY,
+    thread_id TEXT NOT NULL,
+    number    INTEGER NOT NULL,
+    at        INTEGER NOT NULL  -- unix seconds
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS executions_in_thread ON executions (thread_id);
+
 -- Uploads that are not kept for ever; `at` is in unix seconds.
 CREATE TABLE IF NOT EXISTS expiries (
     file_id TEXT PRIMARY KEY,

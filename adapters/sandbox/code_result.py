@@ -5,9 +5,14 @@ Everything in a result is hostile until checked, and is data here, never a path.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+UNKNOWN_OUTCOME: Final = (
+    "The service was interrupted while this code ran, and it is not known what became of it. It was not run again."
+)
 
 
 class CodeStatus(StrEnum):
@@ -86,6 +91,10 @@ class IsolationLevel(StrEnum):
     LANDLOCK = "landlock"
 
 
+NoteExecution = Callable[[int], Awaitable[None]]
+"""Writes the number of an execution down. Awaited right before code goes to where it may outlive this process."""
+
+
 class CodeSandbox(Protocol):
     """Runs code in sessions: on this machine, or in a pool of Azure Container Apps."""
 
@@ -111,8 +120,23 @@ class CodeSandbox(Protocol):
         """Whether the session's variables and files are there, as far as is known."""
         ...
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
-        """Run code in a session, which is started on first use; never raises for what the code does."""
+    async def run(
+        self,
+        session: str,
+        code: str,
+        *,
+        deadline_s: float | None = None,
+        user: str = "",
+        note: NoteExecution | None = None,
+    ) -> CodeResult:
+        """Run code in a session, which is started on first use; never raises for what the code does.
+
+        `note` is not called where code ends with this process. Raises what `note` raises, and then runs nothing.
+        """
+        ...
+
+    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+        """What became of an execution that an earlier process noted so long ago. Runs nothing, whatever it finds."""
         ...
 
     async def put(self, session: str, name: str, data: bytes) -> None:

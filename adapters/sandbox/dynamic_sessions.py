@@ -25,11 +25,13 @@ from typing_extensions import override
 
 from adapters.sandbox.bubblewrap import GUEST_FOLDER, GUEST_MODULE
 from adapters.sandbox.code_result import (
+    UNKNOWN_OUTCOME,
     CodeResult,
     CodeSandbox,
     CodeStatus,
     GuestLostError,
     IsolationLevel,
+    NoteExecution,
     SandboxError,
 )
 from adapters.sandbox.fair_slots import FairSlots
@@ -47,6 +49,8 @@ MIN_KEY_BYTES: Final = 32
 _KEY_PURPOSE: Final = b"teamsbot names of dynamic sessions"
 _MAX_RUNNING: Final = 50  # pools have up to 600 sessions; more than these would fill this service's memory
 _MAX_KNOWN: Final = 5_000
+_MAX_NUMBER: Final = 2**48
+_RECALL_PAUSE_S: Final = 1.0
 _GRACE_S: Final = 15  # for the code that interrupts itself, and for handing over what it made
 _OVERHEAD_BYTES: Final = 1024 * 1024  # of the lines around files and figures
 _IS_NEW: Final = "teamsbot: this session has begun anew"
@@ -104,7 +108,15 @@ class DynamicSessions(CodeSandbox):
         return known is not None and known.is_open
 
     @override
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+    async def run(
+        self,
+        session: str,
+        code: str,
+        *,
+        deadline_s: float | None = None,
+        user: str = "",
+        note: NoteExecution | None = None,
+    ) -> CodeResult:
         """Run code in a session. EXPIRED if the pool has ended it meanwhile: then nothing was run."""
         if self.reason:
             return CodeResult(status=CodeStatus.UNAVAILABLE, reason=self.reason)
@@ -113,8 +125,11 @@ class DynamicSessions(CodeSandbox):
             return CodeResult(status=CodeStatus.RAISED, reason=too_long)
         deadline_s = min(self._limits.run_s if deadline_s is None else deadline_s, MAX_RUN_S - _GRACE_S)
         async with self._entered(session) as known, self._slots.slot(user or session, session):
+            number = 1 + secrets.randbelow(_MAX_NUMBER)  # of this execution and no other, in any life of the service
+            if note is not None:
+                await note(number)
             try:
-                result = await self._run(session, known, code, deadline_s)
+                result = await self._run(session, known, code, deadline_s, number)
             except (UnknownOutcomeError, asyncio.CancelledError) as error:
                 # The code may be running still, and would change files under the next one.
                 await self._end(session, known)
@@ -127,6 +142,34 @@ class DynamicSessions(CodeSandbox):
         ended = {"session": session, "status": result.status, "lost": result.session_lost, "why": result.reason}
         log.info("code ran", extra=ended)
         return result
+
+    @override
+    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+        """Its result lies in the session until the next code runs there: it is waited for as long as it may come.
+
+        The API tells of an execution by an id that comes with its answer, so one without an answer cannot be asked for.
+        """
+        if self.reason:
+            return CodeResult(status=CodeStatus.UNAVAILABLE, reason=self.reason)
+        name, limits = self.identifier(session), self._limits
+        left_s = max(0.0, limits.run_s + _GRACE_S - age_s)
+        async with self._entered(session) as known:
+            try:
+                for _ in range(1 + round(left_s / _RECALL_PAUSE_S)):
+                    bundle = await self._pool.download(name, RESULT, max_bytes=_max_bundle_bytes(limits))
+                    with suppress(GuestLostError):  # nothing yet, or what an earlier execution left
+                        result = await _read(bundle or b"", number, limits)
+                        log.info("code had run", extra={"session": session})
+                        return await self._told(session, known, result, limits.run_s)
+                    await self._pool.pause(_RECALL_PAUSE_S)
+            except asyncio.CancelledError:
+                await self._end(session, known)
+                raise
+            except SandboxError as error:
+                log.warning("code not recalled", extra={"session": session, "why": str(error)})
+            log.warning("code of unknown outcome not run again", extra={"session": session})
+            await self._end(session, known)
+        return CodeResult(status=CodeStatus.KILLED, reason=UNKNOWN_OUTCOME, session_lost=True)
 
     @override
     async def put(self, session: str, name: str, data: bytes) -> None:
@@ -152,8 +195,8 @@ class DynamicSessions(CodeSandbox):
         # The sessions stay as they are: the next start goes on with them, or the pool ends them.
         self.reason = _CLOSED
 
-    async def _run(self, session: str, known: _RemoteSession, code: str, deadline_s: float) -> CodeResult:
-        name, number = self.identifier(session), known.number + 1
+    async def _run(self, session: str, known: _RemoteSession, code: str, deadline_s: float, number: int) -> CodeResult:
+        name = self.identifier(session)
         check = _CHECK.format(module=_MODULE, life=self._life, is_new=_IS_NEW)
         source = check if known.is_open else self._opening()
         order = {"number": number, "deadline_s": deadline_s, "placed": known.placed}
@@ -164,25 +207,27 @@ class DynamicSessions(CodeSandbox):
             log.info("session had expired", extra={"session": session})
             known.is_open, known.placed = False, []
             return CodeResult(status=CodeStatus.EXPIRED, session_lost=True)
-        known.number, known.placed = number, []
+        known.placed = []
         if not execution.succeeded:
             log.warning("execution failed", extra={"session": session, "why": execution.error})
             await self._end(session, known)
             return CodeResult(status=CodeStatus.KILLED, reason=_ENDED, session_lost=True)
         limits = self._limits
-        max_bytes = limits.image_total_bytes + limits.result_file_total_bytes + limits.log_bytes + _OVERHEAD_BYTES
         try:
-            bundle = await self._pool.download(name, RESULT, max_bytes=max_bytes)
+            bundle = await self._pool.download(name, RESULT, max_bytes=_max_bundle_bytes(limits))
             result = await _read(bundle or b"", number, limits)
         except GuestLostError:
             await self._end(session, known)
             return CodeResult(status=CodeStatus.KILLED, reason=FORGED, session_lost=True)
-        output = KeptText(limits.log_bytes + _OVERHEAD_BYTES)
+        known.is_open = True
+        return await self._told(session, known, result, deadline_s)
+
+    async def _told(self, session: str, known: _RemoteSession, result: CommandResult, deadline_s: float) -> CodeResult:
+        output = KeptText(self._limits.log_bytes + _OVERHEAD_BYTES)
         output.add(result.output)
         if why := USED_UP.get(result.ending):
             await self._end(session, known)
             return CodeResult(status=CodeStatus.KILLED, logs=output.text(), reason=why, session_lost=True)
-        known.is_open = True
         return result_of(result, output.text(), deadline_s)
 
     def _opening(self) -> str:
@@ -212,8 +257,11 @@ class _RemoteSession:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_open: bool = False  # our runner was in it, with the variables of the last run
-    number: int = 0  # of the last run
     placed: list[tuple[str, str]] = field(default_factory=list)  # files uploaded since: as what, and their names
+
+
+def _max_bundle_bytes(limits: Limits) -> int:
+    return limits.image_total_bytes + limits.result_file_total_bytes + limits.log_bytes + _OVERHEAD_BYTES
 
 
 async def _read(bundle: bytes, number: int, limits: Limits) -> CommandResult:

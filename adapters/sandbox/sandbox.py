@@ -14,7 +14,15 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from adapters.sandbox.code_result import CodeResult, CodeSandbox, CodeStatus, IsolationLevel, SandboxError
+from adapters.sandbox.code_result import (
+    UNKNOWN_OUTCOME,
+    CodeResult,
+    CodeSandbox,
+    CodeStatus,
+    IsolationLevel,
+    NoteExecution,
+    SandboxError,
+)
 from adapters.sandbox.control_groups import ControlGroups
 from adapters.sandbox.fair_slots import FairSlots
 from adapters.sandbox.guest_process import Isolation
@@ -116,7 +124,20 @@ class Sandbox(CodeSandbox):
         return slot is not None and slot.session is not None and slot.session.alive
 
     @override
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+        """It ran elsewhere: code on this machine ends with its service, and is never noted."""
+        return CodeResult(status=CodeStatus.KILLED, reason=UNKNOWN_OUTCOME, session_lost=True)
+
+    @override
+    async def run(
+        self,
+        session: str,
+        code: str,
+        *,
+        deadline_s: float | None = None,
+        user: str = "",
+        note: NoteExecution | None = None,
+    ) -> CodeResult:
         """Run code in a session, which is started on first use; runs of one session follow one another.
 
         Where more code waits than may run at once, users take turns, and so do the sessions of each. `user` is any

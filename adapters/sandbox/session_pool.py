@@ -161,6 +161,10 @@ class SessionPool:
         """End a session with all that is in it. Nothing happens if there is none."""
         await self._answer(_Request(method="DELETE", path="session", session=session), missing_is_none=True)
 
+    async def pause(self, seconds: float) -> None:
+        """Wait before the pool is asked again."""
+        await self._sleep(seconds)
+
     async def _answer(self, request: _Request, *, missing_is_none: bool = False) -> _Answer | None:
         """The answer to a request that was carried out."""
         end_s, tried, renewed = self._clock() + _MAX_WAIT_S, 0, False

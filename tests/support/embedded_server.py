@@ -26,7 +26,7 @@ from adapters.embedded.models.port import (
     OnWords,
 )
 from adapters.embedded.run_context import PictureFitter
-from adapters.sandbox.code_result import CodeResult, CodeStatus
+from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution
 
 KEY = "key-of-the-tests"
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
@@ -97,7 +97,18 @@ class RememberingSandbox:
         self.put_names: list[str] = []
         self.forgotten: list[str] = []
 
-    async def run(self, session: str, code: str, *, deadline_s: float | None = None, user: str = "") -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+        raise AssertionError("nothing was noted")
+
+    async def run(
+        self,
+        session: str,
+        code: str,
+        *,
+        deadline_s: float | None = None,
+        user: str = "",
+        note: NoteExecution | None = None,
+    ) -> CodeResult:
         self.ran.append((session, code))
         self.users.append(user)
         await asyncio.sleep(self.takes_s)

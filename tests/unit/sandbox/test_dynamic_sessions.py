@@ -16,6 +16,7 @@ from adapters.sandbox.dynamic_sessions import DynamicSessions
 from adapters.sandbox.session_pool import SessionPool
 from service.settings.table import default_sandbox_python
 from tests.support.dynamic_sessions_service import TOKEN, DynamicSessionsService, refusal
+from tests.support.waiting import until
 
 KEY = b"a key of at least thirty-two bytes."
 _numbers = itertools.count(1)
@@ -263,3 +264,48 @@ async def test_a_run_that_is_cancelled_ends_its_session(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert sandbox.identifier(session) not in pool.sessions
+
+
+async def test_code_that_outlives_its_service_is_found_again_and_not_run_twice(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, token: Token, session: str
+) -> None:
+    noted: list[int] = []
+
+    async def note(number: int) -> None:
+        assert pool.code == []  # it is written down before anything is sent
+        noted.append(number)
+
+    code = "import time\ntime.sleep(1)\nx = 6 * 7\nprint(x)"
+    forgotten = asyncio.create_task(sandbox.run(session, code, note=note))
+    await until(lambda: len(pool.code) == 1)
+    async with aiohttp.ClientSession() as http:
+        client = SessionPool(endpoint=pool.endpoint, token=token, http=http)
+        again = DynamicSessions(pool=client, key=KEY)  # another life of the service, while the code runs
+        result = await again.recall(session, noted[0], age_s=0.0)
+        assert (result.status, result.logs, result.session_lost) == (CodeStatus.OK, "42\n", False)
+        assert len(pool.code) == 1
+        assert (await again.run(session, "print(x + 1)")).logs == "43\n"
+    await forgotten
+
+
+async def test_code_of_which_nothing_is_left_is_not_run_again_and_its_session_is_ended(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, paused: list[float], session: str
+) -> None:
+    await sandbox.run(session, "x = 1")
+    ran = len(pool.code)
+    result = await sandbox.recall(session, 12345, age_s=50.0)  # what lies there is of another execution
+    assert (result.status, result.session_lost) == (CodeStatus.KILLED, True)
+    assert "It was not run again" in result.reason
+    assert sum(paused) == pytest.approx(26)  # of the 75 s in which it may come
+    assert (len(pool.code), pool.sessions) == (ran, {})
+
+
+async def test_code_that_cannot_be_written_down_is_not_run(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, session: str
+) -> None:
+    async def full(_: int) -> None:
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        await sandbox.run(session, "x = 1", note=full)
+    assert pool.code == []
