@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from bot.errors import StorageError
 from bot.parts import OpenFile, StoredFile
-from bot.ports import FileLinks, FileReader
+from bot.ports import FileLinks, FileOpener
 from httpkit.http_headers import content_disposition
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class _Signer(TimestampSigner):
         return int(self._clock())
 
 
-def add_file_routes(app: web.Application, files: FileReader, links: SignedLinks) -> None:
+def add_file_routes(app: web.Application, files: FileOpener, links: SignedLinks) -> None:
     """Serve stored files, by GET and HEAD. The name in the address is for people; the signed token alone decides."""
 
     async def serve(request: web.Request) -> web.StreamResponse:

@@ -251,12 +251,16 @@ class FileStore(Protocol):
         ...
 
 
-class FileReader(Protocol):
-    """The reading side of a file store."""
+class FileOpener(Protocol):
+    """A file store for the route that serves files, of any size."""
 
     def opened(self, token: str) -> AbstractAsyncContextManager[OpenFile | None]:
         """The file of this token, read in chunks, or None; StorageError if the store is down."""
         ...
+
+
+class FileReader(Protocol):
+    """A file store for those who need a whole file."""
 
     async def read(self, token: str) -> ServedFile | None:
         """The whole file of this token, or None; StorageError if the store is down."""

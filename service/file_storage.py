@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from adapters.file_links import SignedLinks
 from bot.diagnosis import Finding
 from bot.errors import StorageError
-from bot.ports import FileLinks, FileReader, FileStore
+from bot.ports import FileLinks, FileOpener, FileReader, FileStore
 from service.settings import Blobs, BlobsByIdentity, BlobsByKey, Settings
 from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 _STORAGE_CHECK_S: Final = 4.0  # turns that were interrupted wait for this check
 
 
-class KeyedFiles(FileStore, FileReader, Protocol):
-    """Both sides of a file store, and the key of the installation that lies with the files."""
+class KeyedFiles(FileStore, FileOpener, FileReader, Protocol):
+    """All sides of a file store, and the key of the installation that lies with the files."""
 
     async def link_key(self) -> bytes:
         """The key from which links are signed where no setting gives one. Raises StorageError."""

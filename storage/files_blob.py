@@ -26,7 +26,7 @@ _ANY_TYPE = "application/octet-stream"
 
 
 class BlobFiles:
-    """Implements `bot.ports.FileStore` and `bot.ports.FileReader`.
+    """Implements `bot.ports.FileStore`, `FileOpener` and `FileReader`.
 
     The key that makes the tokens lies in the container too: all processes have the same, and who can read it there can
     read the files anyway.

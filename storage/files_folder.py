@@ -26,7 +26,7 @@ _CHUNK_BYTES = 256 * 1024
 
 
 class FolderFiles:
-    """Implements `bot.ports.FileStore` and `bot.ports.FileReader`."""
+    """Implements `bot.ports.FileStore`, `FileOpener` and `FileReader`."""
 
     def __init__(self, folder: Path, *, tokens: FileTokens) -> None:
         self._folder = folder

@@ -12,7 +12,6 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from adapters.file_links import LINK, LinkRefusedError, SignedLinks, add_file_routes
-from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.parts import OpenFile, ServedFile, StoredFile
 from service.redaction import redact_text
@@ -59,9 +58,6 @@ class Shelf:
         self.broken = False
         self.breaks_at: int | None = None
         self.chunks_read = 0
-
-    async def is_of(self, key: ConversationKey, token: str, file: ServedFile) -> bool:
-        return True
 
     async def read(self, token: str) -> ServedFile | None:
         self.asked.append(token)

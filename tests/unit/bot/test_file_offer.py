@@ -9,8 +9,7 @@ import pytest
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, FileConsent
 from bot.errors import DeliveryError, UploadError
 from bot.file_offer import FileOffers
-from bot.parts import FilesPart, Part, Reply, SavedFilePart, StoredFile, TextPart
-from bot.ports import ServedFile
+from bot.parts import FilesPart, Part, Reply, SavedFilePart, ServedFile, StoredFile, TextPart
 from bot.timeline import StepDone, Timeline
 from bot.turn_record import ANSWERED
 from tests.support.fakes import FakeChannel, message
