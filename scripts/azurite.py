@@ -52,6 +52,12 @@ def running_azurite(node: Node, *, folder: Path, port: int = 0, options: Command
         yield program
 
 
+def azurite_command(node: Node) -> Command:
+    """What starts its blobs, without options. Raises CannotGoOnError where it cannot be fetched."""
+    ensure_azurite()
+    return [node.node, _BLOBS]
+
+
 def _fetch(node: Node) -> None:
     """Whole or not at all; npm judges each package by its hash."""
     CACHE.mkdir(exist_ok=True)

@@ -30,7 +30,7 @@ def postgres_programs() -> Path | None:
 class PostgresServer:
     """PostgreSQL refuses to run as root, so root runs it as nobody."""
 
-    def __init__(self, programs: Path, folder: Path, *, synced: bool) -> None:
+    def __init__(self, programs: Path, folder: Path, *, synced: bool, port: int | None = None) -> None:
         self._folder = folder
         self._synced = synced
         self._programs = programs
@@ -41,7 +41,7 @@ class PostgresServer:
             os.chown(folder, _NOBODY, _NOBODY)
             if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
                 self._programs = _readable_copy(programs, folder / "install")
-        self.port = lasting_port()
+        self.port = port or lasting_port()
 
     def prepare(self) -> None:
         self._run(
@@ -51,6 +51,12 @@ class PostgresServer:
     def start(self) -> None:
         options = f"{'' if self._synced else '-F'} -h 127.0.0.1 -p {self.port} -k {self._folder}"
         self._run("pg_ctl", "start", "-w", "-t", str(_START_S), "-o", options, "-l", str(self._folder / "log"))
+
+    def demand_passwords(self) -> None:
+        """From now on every connection by TCP needs its user's password."""
+        rule = "host all all 127.0.0.1/32 scram-sha-256\n"
+        (self._folder / "data" / "pg_hba.conf").write_text(rule)
+        self._run("pg_ctl", "reload")
 
     def kill(self) -> None:
         """As if it had crashed: nothing is written, nobody is told."""
@@ -103,11 +109,11 @@ def _readable_copy(programs: Path, to: Path) -> Path:
 
 
 @contextmanager
-def running_postgres(programs: Path, *, synced: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(programs: Path, *, synced: bool = False, port: int | None = None) -> Iterator[PostgresServer]:
     """Without `synced` nothing is forced to disk: tests kill processes, not machines, and share a disk."""
     # Root's own temporary folder may be closed to the user that the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="teamsbot-postgres-", dir="/tmp" if os.geteuid() == 0 else None))  # noqa: S108
-    server = PostgresServer(programs, folder, synced=synced)
+    server = PostgresServer(programs, folder, synced=synced, port=port)
     with ended_with_this_process(folder):
         server.prepare()
         server.start()

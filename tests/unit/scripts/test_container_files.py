@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts.compose_trial import interpolated, service
 from scripts.progress import ROOT
 from service.settings import Settings
 
@@ -59,15 +60,37 @@ HOSTED = {
     "OPENAI_API_KEY": "sk-1",
     "ASSISTANT_ID": "asst_1",
 }
-EMBEDDED = {"DATABASE_URL": ""}
+EMBEDDED = {"BOT_DATABASE_URL": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "filled"),
+    [
+        ("${A}:${B}", {"A": "1"}, "1:"),
+        ("${A-x}", {"A": ""}, ""),
+        ("${A:-x}", {"A": ""}, "x"),
+        ("${A-db://u:${B:?set it}@h}", {"B": "p"}, "db://u:p@h"),
+        ("${A-db://u:${B:?set it}@h}", {"A": "", "B": "p"}, ""),
+        ("$$A $${B}", {"A": "1", "B": "2"}, "$A ${B}"),
+    ],
+)
+def test_variables_of_the_compose_file_are_filled_in_as_compose_does(
+    text: str, values: dict[str, str], filled: str
+) -> None:
+    assert interpolated(text, values) == filled
+
+
+def test_a_variable_that_must_be_set_is_demanded() -> None:
+    with pytest.raises(ValueError, match="POSTGRES_PASSWORD: write one"):
+        service("postgres", {})
+    assert service("postgres", {"POSTGRES_PASSWORD": "p"})["environment"]["POSTGRES_PASSWORD"] == "p"
 
 
 @pytest.mark.parametrize("backend", [HOSTED, EMBEDDED], ids=["hosted", "embedded"])
 def test_the_settings_of_the_compose_file_are_valid(backend: dict[str, str]) -> None:
-    named = COMPOSE["services"]["bot"]["environment"]
-    database = re.sub(r"^\$\{BOT_DATABASE_URL-(.*)\}$", r"\1", named["DATABASE_URL"])
-    database = re.sub(r"\$\{POSTGRES_PASSWORD:[^}]*\}", "chosen", database)
-    given = {**named, "DATABASE_URL": database, **REGISTRATION, **backend}
+    values = {"POSTGRES_PASSWORD": "chosen", **REGISTRATION, **backend}
+    given = {**values, **service("bot", values)["environment"]}
+    assert given.pop("POSTGRES_PASSWORD") == "chosen"
     settings = Settings.read(given, Path("no .env file"))
     assert settings.is_public
     assert settings.chat_page_port is None
