@@ -3,8 +3,9 @@
 # Relative paths only, so that a folder with spaces in its name works.
 venv = .venv/bin
 
-# Tests mostly wait, for processes and browsers, so they share two cores well: WORKERS=0 runs them one after another.
-WORKERS ?= 4
+# Tests wait, for processes, browsers and deadlines, half of their time, so six share two cores: WORKERS=0 runs them one after
+# another.
+WORKERS ?= 6
 
 # Test files are compiled once, and not by each worker of each run, whatever the shell says about it.
 unexport PYTHONDONTWRITEBYTECODE
