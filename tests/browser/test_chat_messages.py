@@ -137,6 +137,7 @@ def test_a_follow_up_is_asked_by_a_press(chat: ChatPage) -> None:
 
 
 def test_tables_have_headings_and_code_has_colours_and_a_button_to_copy_it(chat: ChatPage) -> None:
+    # ux 3.16
     answer = answered(chat)
     expect(answer.get_by_role("columnheader")).to_have_text(["month", "sales"])
     expect(answer.get_by_role("row")).to_have_count(3)

@@ -62,6 +62,7 @@ def test_the_code_that_ran_is_shown_once_below_the_answer(chat: ChatPage) -> Non
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (390, 844)])
 def test_an_answer_is_in_view_from_its_top(chat: ChatPage, width: int, height: int) -> None:
+    # ux 3.1: the result was scrolled out of sight
     chat.page.set_viewport_size({"width": width, "height": height})
     chat.open()
     chat.starters.first.click()
@@ -188,6 +189,7 @@ def test_the_other_name_of_this_machine_serves_as_well(page: Page, bot: Program,
 
 
 def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_path: Path) -> None:
+    # ux 3.8: the page looked healthy while the bot was gone
     port = str(lasting_port())
     with running_bot(tmp_path, PORT=port) as bot:
         chat = ChatPage(page=page, address=page_address(bot))

@@ -28,6 +28,7 @@ def chat_page(chat_page: ChatPage) -> ChatPage:
 
 
 def test_a_turn_shows_its_time_line_its_code_what_that_printed_and_each_call(chat_page: ChatPage, axe: str) -> None:
+    # ux 3.13
     expect(chat_page.details.locator("#assistants")).to_contain_text("Math Tutor")
     expect(chat_page.details.locator("#assistants")).to_contain_text("Model: built-in tutor. Tools: code interpreter.")
     chat_page.say(SOLVE)
@@ -192,6 +193,7 @@ def test_a_chat_whose_assistant_is_gone_says_so(chat_page: ChatPage, bot: Progra
 
 
 def test_the_details_are_closed_at_first_and_stay_as_the_person_leaves_them(browser: Browser, bot: Program) -> None:
+    # ux 4
     chat_page = ChatPage(page=browser.new_page(), address=page_address(bot))
     chat_page.open()
     expect(chat_page.details).to_be_hidden()

@@ -20,6 +20,7 @@ _LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
 def test_the_header_shows_the_product_with_its_mark_and_leads_to_a_new_chat(chat_page: ChatPage) -> None:
+    # ux 4
     brand = chat_page.page.get_by_role("banner").get_by_role("link", name="Teams Assistants Bot")
     expect(brand).to_be_visible()
     assert brand.locator("img").evaluate(_LOADED)
@@ -118,6 +119,7 @@ def test_what_keeps_a_chat_from_being_renamed_is_said_at_the_list(
 
 
 def test_chats_are_listed_by_the_day_when_something_was_said_last(chat_page: ChatPage) -> None:
+    # ux 4
     ages_days = {"now": 0, "a day ago": 1, "days ago": 5, "long ago": 400}
     now = datetime.now(UTC)
     chats = [
@@ -135,6 +137,7 @@ def test_chats_are_listed_by_the_day_when_something_was_said_last(chat_page: Cha
 def test_with_little_room_all_is_reached_and_nothing_scrolls_sideways(
     chat_page: ChatPage, axe: str, width: int, height: int, theme: str
 ) -> None:
+    # ux 3.11
     """320 x 256 is what a page of 1280 x 1024 has at a zoom of 400 %."""
     page = chat_page.page
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")

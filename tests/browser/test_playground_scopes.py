@@ -18,6 +18,7 @@ def welcome_in(chat: Chat) -> Locator:
 
 
 def test_the_welcome_stands_there_once_and_its_first_question_is_asked_by_a_press(chat: Chat) -> None:
+    # ux 3.26
     expect(welcome_in(chat)).to_have_count(1)
     chat.page.get_by_role("button", name="Mock an Activity").click()
     chat.page.get_by_role("menu").get_by_text("Install application", exact=True).click()

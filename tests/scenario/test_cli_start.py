@@ -95,6 +95,7 @@ def test_the_data_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_busy_port_is_told_with_another_to_take(tmp_path: Path) -> None:
+    # ux 3.20
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, talk = ended(tmp_path, "serve", PORT=str(port))

@@ -20,6 +20,7 @@ from tests.support.waiting import until
     ],
 )
 async def test_an_answer_of_the_bot_is_in_the_language_of_the_activity(rig: Rig, locale: str, words: str) -> None:
+    # ux 3.24
     async with rig.started() as person:
         await person.say("/new", locale=locale)
         [answer] = await person.connector.wait_for_messages(1)

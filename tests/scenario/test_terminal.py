@@ -183,16 +183,25 @@ async def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path) -> None
 
 
 async def test_one_question_on_the_command_line_is_answered_and_can_be_continued(tmp_path: Path) -> None:
+    # ux 3.10, 3.21
     assert "12" in await piped(tmp_path, "", "y = x^2 + 3, what is y for x = 3?")
     assert "[picture]" in await piped(tmp_path, "", "--continue", "plot it")
     assert "[picture]" not in await piped(tmp_path, "", "plot it")
 
 
 async def test_ctrl_c_at_the_prompt_gives_a_new_line_and_the_second_one_leaves(tmp_path: Path) -> None:
+    # ux 3.6
     async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
         await type_and_wait("2 + 2", "2 + 2 = 4", PROMPT)
         assert "once more" in await type_and_wait("\x03", "once more leaves", PROMPT)
         assert await type_and_wait("2 + 3", "2 + 3 = 5")
+
+
+async def test_arrow_up_brings_the_last_line_back(tmp_path: Path) -> None:
+    # ux 3.9
+    async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
+        await type_and_wait("2 + 3", "2 + 3 = 5", PROMPT)
+        assert await type_and_wait("\x1b[A + 4", "2 + 3 + 4 = 9", PROMPT)
 
 
 async def test_a_pipe_knows_the_words_that_a_terminal_knows(tmp_path: Path) -> None:

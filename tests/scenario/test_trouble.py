@@ -48,6 +48,7 @@ async def test_a_model_that_does_not_answer_costs_one_sentence_and_the_next_ques
 async def test_people_read_no_names_of_settings_where_a_key_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # ux 4
     async with signed_bot(tmp_path, monkeypatch) as bot, bot.started():
         bot.model.script.append(Trouble(status=401, body='{"error": {"message": "bad key sk-test"}}'))
         [apology] = await bot.say("anyone there?")

@@ -64,6 +64,7 @@ async def test_questions_that_it_was_not_tuned_for_are_answered_or_declined(tmp_
 
 
 async def test_what_was_once_answered_wrong_is_right_or_declined(tmp_path: Path) -> None:
+    # ux 2
     async with worker(tmp_path) as sandbox:
         for messages, expected in (
             (("tangent to |x| at x = 0",), "no tangent"),

@@ -244,6 +244,7 @@ async def test_a_link_whose_file_is_gone_is_not_found_in_json(
 async def test_a_browser_is_shown_a_sentence_where_a_link_opens_nothing(
     links: SignedLinks, address: str, client: ClientSession
 ) -> None:
+    # ux 3.23
     accept = {"Accept": "text/html,application/xhtml+xml;q=0.9"}
     async with client.get(f"{address}/{await signed(links)}", headers=accept) as answer:
         assert answer.status == 404

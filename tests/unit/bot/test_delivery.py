@@ -87,6 +87,7 @@ async def test_a_part_whose_arrival_is_unknown_is_remembered_as_that_by_a_later_
 
 
 async def test_a_delivery_that_waits_is_woken_by_the_first_success_of_anything() -> None:
+    # ux 3.12
     world = World()
     world.channel.failures = [DeliveryError("502", retryable=True)]
     outside = replace(world.outside, send_pauses_s=(60,))

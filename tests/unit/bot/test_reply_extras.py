@@ -109,6 +109,7 @@ def test_the_code_of_an_answer_without_a_plot_comes_with_its_text_within_limits_
 
 
 def test_the_data_of_a_plot_goes_with_it_and_is_linked_once() -> None:
+    # ux 3.27
     _, plot = written(Answer(text="Here", images=(PLOT,), files=(TABLE,)))
     assert isinstance(plot, PicturePart)
     assert plot.details is not None

@@ -182,6 +182,7 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
 
 @pytest.mark.parametrize(("heard", "words"), [(None, [sentences.STOP_DONE]), (True, []), (False, [sentences.STOP_CUT])])
 async def test_a_stop_is_answered_once(heard: bool | None, words: list[str]) -> None:
+    # ux 3.7
     # Issue 9, item 12: "Stopped" came together with "There is nothing left to stop"
     world = World()
     turn = world.turn("/stop")

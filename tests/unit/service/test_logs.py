@@ -86,6 +86,7 @@ def test_less_important_lines_are_left_out(log: logging.Logger) -> None:
 
 
 def test_without_a_level_a_terminal_shows_warnings_and_a_file_what_the_service_does(log: logging.Logger) -> None:
+    # ux 3.25
     for out, shown in ((Terminal(), False), (io.StringIO(), True)):
         set_up_logs(level=None, form=LogFormat.AUTO, no_color=True, stream=out)
         log.info("ready")

@@ -110,6 +110,7 @@ def test_an_unknown_name_like_ours_is_a_mistake_in_the_environment(
     [("port", "PORT"), ("PROT", "PORT"), ("OPENAI_API_KEYS", "OPENAI_API_KEY"), ("OPENAI_API_BASE", "OPENAI_BASE_URL")],
 )
 def test_a_misspelt_name_in_the_file_is_a_mistake(tmp_path: Path, name: str, meant: str) -> None:
+    # ux 3.22
     [told] = mistakes(tmp_path, f"{name}=x\n")
     assert f"Did you mean {meant}?" in told
 

@@ -90,6 +90,7 @@ def test_a_question_about_numbers_is_taken_whole_or_not_at_all(text: str) -> Non
 
 @pytest.mark.parametrize(("channel", "names_settings"), [("", True), ("webchat", True), ("msteams", False)])
 async def test_only_on_this_machine_a_refusal_names_the_settings(channel: str, *, names_settings: bool) -> None:
+    # ux 3.3
     request = ModelRequest(instructions="", messages=(user("What is love?"),), channel=channel)
     refused = (await TutorModel().complete(request)).text
     assert (".env" in refused) is names_settings

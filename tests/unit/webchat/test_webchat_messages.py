@@ -79,6 +79,7 @@ async def test_a_stream_never_takes_the_place_of_what_a_person_said(site: Site) 
 
 
 async def test_a_card_is_heard_by_what_its_picture_shows(site: Site) -> None:
+    # ux 3.17
     chat = await site.open()
     await chat.say("plot")
     await site.answer(chat, summary="Line plot of y = x", attachments=[{"contentType": "x", "content": {}}])
