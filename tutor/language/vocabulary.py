@@ -95,7 +95,7 @@ def is_word(text: str) -> bool:
     return any(text in _words(language) for language in Language)
 
 
-_WORDS: Final = re.compile(r"[^\W\d_]{2,}")
+_WORDS: Final = re.compile(r"[^\W\d_]{3,}")  # "es" and "de" are Spanish too
 
 
 def language_of(text: str, otherwise: Language) -> Language:

@@ -12,7 +12,7 @@ from tests.unit.tutor.test_tutor_model import ran, reply_to, user
 from tutor.asides import without_asides
 from tutor.dialogue import UserMessage
 from tutor.language.spelling import corrected
-from tutor.language.vocabulary import Language
+from tutor.language.vocabulary import Language, language_of
 from tutor.reading.number_wording import number_tasks
 from tutor.reading.plot_wording import Colour, Colours, Grid, PlotChange, Title, plot_wording
 
@@ -123,3 +123,11 @@ def test_only_a_word_with_one_neighbour_that_means_something_is_put_right() -> N
 )
 def test_wishes_about_the_looks_of_a_plot_are_read(text: str, changes: tuple[PlotChange, ...]) -> None:
     assert plot_wording(text).changes == changes
+
+
+@pytest.mark.parametrize(
+    "text", ["¿cuál es la derivada de x^2?", "quelle est la dérivée de x^2 ?", "qual è la derivata di x^2?"]
+)
+def test_a_question_in_a_language_that_nobody_speaks_here_is_refused_in_the_one_before(text: str) -> None:
+    # ux 2: it was refused in German
+    assert {language_of(text, language) for language in Language} == set(Language)
