@@ -20,7 +20,8 @@ once_more = printf '\n== Once more, alone: what failed above\n' && \
 
 # What reaches every branch of bot/ and storage/ in one process; the other tests pass through the same code from outside.
 covering = tests/unit/bot tests/unit/storage $(addprefix tests/contract/test_,ledger.py ledger_sqlite.py ledger_postgres.py \
-	old_ledgers.py postgres_session.py timelines.py conversations.py feedback.py belongings.py files.py files_blob.py)
+	old_ledgers.py postgres_session.py timelines.py conversations.py feedback.py belongings.py files.py files_blob.py channel.py) \
+	tests/unit/adapters tests/unit/teams/test_teams_incoming_files.py
 
 .PHONY: help run playground test coverage crash bench image docs test-unit check format-check lint types imports documents tree lock environments-test
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 FLOOD_S = 30.0
 FORGED_PER_S = 1_000
+AT_LEAST = int(FLOOD_S * FORGED_PER_S * 0.2)  # fewer are no flood: a machine that is busy takes longer for them
 _CONNECTIONS = 16
 
 
@@ -56,12 +57,13 @@ class Flood:
         self.sent = 0
         self.statuses: set[int] = set()
 
-    async def run(self, seconds: float) -> None:
+    async def run(self, seconds: float, at_least: int) -> float:
+        """So long, and until so many were sent; how long it took."""
         began_s = time.monotonic()
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as client:
 
             async def one() -> None:
-                while (now_s := time.monotonic() - began_s) < seconds:
+                while (now_s := time.monotonic() - began_s) < seconds or self.sent < at_least:
                     if self.sent > now_s * FORGED_PER_S:
                         await asyncio.sleep(0.005)
                         continue
@@ -71,6 +73,7 @@ class Flood:
                         self.statuses.add(response.status)
 
             await asyncio.gather(*(one() for _ in range(_CONNECTIONS)))
+        return time.monotonic() - began_s
 
 
 async def latencies_s(teams: SignedTeams, seconds: float, name: str) -> list[float]:
@@ -93,18 +96,17 @@ async def test_a_flood_of_forged_tokens_costs_one_key_fetch_a_minute_and_signed_
     await bot.start()
     fetches = teams.issuer.fetches
     flood = Flood(f"{bot.url}/api/messages")
-    flooding = asyncio.create_task(flood.run(FLOOD_S))
+    flooding = asyncio.create_task(flood.run(FLOOD_S, AT_LEAST))
     in_flood_s = await latencies_s(teams, FLOOD_S - 1.0, "in the flood")
-    await flooding
+    took_s = await flooding
     assert flood.statuses <= {401, 503}  # 503: for the moment of the one fetch
-    assert flood.sent > FLOOD_S * FORGED_PER_S * 0.2, f"{flood.sent} forged tokens are no flood"
-    assert teams.issuer.fetches - fetches <= 1
+    assert teams.issuer.fetches - fetches <= 1 + took_s // 60
     # The figure is printed and not asserted: client, flood, bot and other tests share two cores. What would delay a
     # signed request, a fetch of keys for each forged token, is counted above; waiting for such a fetch takes seconds.
     print(f"{flood.sent} forged; slowest signed request {in_flood_s[-1] * 1000:.0f} ms")
     assert in_flood_s[len(in_flood_s) // 2] < 1.0
     lines = [line for line in bot.log.splitlines() if "request refused" in line]
-    assert len(lines) <= 30 * (FLOOD_S / 60 + 2)  # trap 8: bounded, however many there were
+    assert len(lines) <= 30 * (took_s / 60 + 2)  # trap 8: bounded, however many there were
 
 
 async def test_signed_traffic_goes_on_by_cached_keys_while_the_key_server_hangs(
