@@ -23,6 +23,7 @@ from itsdangerous import BadSignature, TimestampSigner
 from typing_extensions import override
 
 from bot.errors import StorageError
+from bot.file_names import shortened
 from bot.parts import OpenFile, StoredFile
 from bot.ports import FileLinks, FileOpener
 from httpkit.http_headers import content_disposition
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 LINK: Final = r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{4,8}\.[A-Za-z0-9_-]{43}"
 """A signed link, as a regular expression: what the route serves and what logs hide."""
 
+_MAX_NAME: Final = 24  # characters beyond ASCII, each of which is up to twelve in an address
 _SALT: Final = b"teamsbot file link"  # a key signs other things too; what one purpose signed opens no other
 _MAX_AHEAD_S: Final = 86_400  # a link from the future was made by a clock that was wrong; beyond a day it never ends
 _MAX_AGE_S: Final = 300  # browsers and image proxies keep a copy this long, also of a link that was called back
@@ -87,7 +89,9 @@ class SignedLinks(FileLinks):
     @override
     async def url(self, file: StoredFile) -> str:
         link = (await self._signer()).sign(file.token).decode()
-        return f"{self._public_url}/files/{link}/{quote(file.name, safe='', errors='replace')}"
+        # The token alone finds the file. A hundred letters beyond ASCII would be 900 characters in each line of a card.
+        name = file.name if file.name.isascii() else shortened(file.name, _MAX_NAME)
+        return f"{self._public_url}/files/{link}/{quote(name, safe='', errors='replace')}"
 
     async def token(self, link: str) -> str:
         """The token in a link. Raises LinkRefusedError, StorageError."""

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -185,14 +186,18 @@ def _plain(markdown: str) -> str:
 
 
 def files_card(part: FilesPart, urls: Sequence[str]) -> Card:
-    """Files by name and size, each name a link to its address in `urls`."""
-    shown = part.files[:MAX_LINKS]
-    lines = [_line(_link(file, url)) for file, url in zip(shown, urls, strict=False)]
-    if part.can_be_deleted:
-        lines = [_with_button(line, _deletion(file)) for line, file in zip(lines, shown, strict=True)]
-    if left := len(part.files) - len(shown):
-        lines.append(_line(_("and {count} more").format(count=number(left))))
-    return _card(lines, fallback=", ".join(_name(file) for file in shown))
+    """Files by name and size, each name a link to its address in `urls`. Many long names are cut."""
+    for longest in (MAX_NAME, 40, 20):
+        shown = [replace(file, name=_name(file, longest)) for file in part.files[:MAX_LINKS]]
+        lines = [_line(_link(file, url)) for file, url in zip(shown, urls, strict=False)]
+        if part.can_be_deleted:
+            lines = [_with_button(line, _deletion(file)) for line, file in zip(lines, shown, strict=True)]
+        if left := len(part.files) - len(shown):
+            lines.append(_line(_("and {count} more").format(count=number(left))))
+        card = _card(lines, fallback=_one_line(", ".join(file.name for file in shown), MAX_ALT_TEXT))
+        if _size_bytes(card) <= MAX_CARD_BYTES:
+            break
+    return card
 
 
 def table_card(table: Table) -> Card:
@@ -251,9 +256,16 @@ def welcome_card(part: WelcomePart) -> Card:
 
 
 def choice_card(part: ChoicePart) -> Card:
-    """A sentence, and each choice as a row to press, with what it is; the one that holds now is marked."""
-    rows = [_choice(choice) for choice in part.choices]
-    return _card([*map(_line, part.text.split("\n\n")), *rows], fallback=part.words)
+    """A sentence, and each choice as a row to press, with what it is; the one that holds now is marked.
+
+    Many long descriptions are cut.
+    """
+    for longest in (MAX_CHOICE, 80, 0):
+        rows = [_choice(replace(each, description=_one_line(each.description, longest))) for each in part.choices]
+        card = _card([*map(_line, part.text.split("\n\n")), *rows], fallback=_one_line(part.words, MAX_ALT_TEXT))
+        if _size_bytes(card) <= MAX_CARD_BYTES:
+            break
+    return card
 
 
 def _choice(choice: Choice) -> Card:
@@ -365,15 +377,15 @@ def _link(file: StoredFile, url: str) -> str:
     return _("{file}, attached here").format(file=named + told) if file.is_given else named + told
 
 
-def _name(file: StoredFile) -> str:
-    return _one_line(file.name, MAX_NAME) or _("file")
+def _name(file: StoredFile, longest: int = MAX_NAME) -> str:
+    return _one_line(file.name, longest) or _("file")
 
 
 def _one_line(text: str, longest: int) -> str:
     """No line ends, no characters without a shape: one of those turns the words around it to look like others."""
     spaced = " ".join(text.split())
     seen = "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"))
-    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+    return seen if len(seen) <= longest else seen[: longest - 1] + "…" if longest else ""
 
 
 def _escaped(text: str) -> str:

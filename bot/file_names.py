@@ -35,6 +35,12 @@ def unlike(name: str, others: Container[str]) -> str:
     return candidate
 
 
+def shortened(name: str, longest: int) -> str:
+    """The beginning of a name, with its ending: at most so many characters."""
+    stem, ending = _parted(name)
+    return f"{stem[: longest - len(ending)]}{ending}"
+
+
 def with_ending(name: str, ending: str) -> str:
     """The name with this ending in the place of its own."""
     stem, _ = _parted(name)

@@ -23,6 +23,7 @@ from adapters.embedded.api_objects import (
     plain,
 )
 from adapters.embedded.blob_folder import FileFolder
+from adapters.embedded.models.port import NO_MORE_CODE
 from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import (
@@ -182,8 +183,9 @@ CODE_LEFT, CODE_AGAIN = "code_left_ms", "code_again_at"
 """The keys in a run's metadata that limit for how long its code may run, and say (unix seconds) until when."""
 
 _NO_TIME_LEFT = (
-    "This code was not run: the time for code of the person who asks is used up{until}. Do not call code again. "
-    "Answer in words as well as you can without code, and tell the person that no code runs for them{until}."
+    f"{NO_MORE_CODE}{{until}}: the time for it is used up.\n"
+    "This code was not run. Do not call code again. Answer in words as well as you can without it, and tell the person "
+    "that no code runs for them{until}."
 )
 
 

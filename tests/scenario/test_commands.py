@@ -65,6 +65,21 @@ async def test_a_limit_holds_after_a_restart_and_is_told_with_the_time_of_reset(
         assert len(model.requests) == 1
 
 
+async def test_when_the_hours_code_is_used_up_code_alone_is_refused_and_questions_are_answered(
+    rig: Rig, model: ScriptedModel
+) -> None:
+    limited = replace(rig, environ={**rig.environ, "LIMIT_CODE_SECONDS_PER_HOUR": "1"})
+    model.script.append(RunCode(code="import time; time.sleep(1.5); print(42)", then=lambda output: output))
+    model.script.append(RunCode(code="print(43)", then=lambda output: output))
+    async with limited.started() as person:
+        assert (await person.ask("compute"))[0].text == "42"
+        [told] = await person.ask("compute again")
+        assert told.text.startswith("No code runs for you until ")
+        assert (await person.ask("just words"))[0].text == "You said: just words"
+        [usage] = await person.ask("/usage")
+        assert "1 second of 1 second used, 0 seconds left" in usage.text
+
+
 def holders(folder: Path) -> list[Path]:
     """Files that still hold the canary."""
     return [file for file in folder.rglob("*") if file.is_file() and CANARY.encode() in file.read_bytes()]

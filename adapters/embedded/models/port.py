@@ -13,6 +13,9 @@ from typing_extensions import override
 CODE_INTERPRETER = "code_interpreter"
 """The function name under which Code Interpreter is offered to a model; its one argument is `code`, a string."""
 
+NO_MORE_CODE = "No code runs for you"
+"""How the first line of an output begins where the time for code is used up. It may be shown to a person."""
+
 UNSEEN_PICTURES = "Pictures came with this message; you cannot see them, but code can open the files."
 """The note on a message whose pictures are not shown to the model."""
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
+    NO_MORE_CODE,
     SAYS_WHO,
     ModelFinish,
     ModelMessage,
@@ -68,7 +69,8 @@ def _outputs_since_question(messages: Sequence[ModelMessage]) -> list[str]:
         if message.speaker is Speaker.USER:
             outputs = []
         elif message.speaker is Speaker.TOOL:
-            outputs.append(message.text)
+            told = message.text  # what follows the first line of this one is for language models
+            outputs.append(told.partition("\n")[0] if told.startswith(NO_MORE_CODE) else told)
     return outputs
 
 

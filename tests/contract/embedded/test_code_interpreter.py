@@ -59,8 +59,9 @@ def test_when_the_time_for_code_is_used_up_the_model_is_told_so_and_answers_in_w
     model.replies = [runs_code("print(1)"), says("in words")]
     run = ended(client, asked(client, tools=[CODE], metadata=limited))
     assert (run.status, sandbox.ran) == ("completed", [])
-    assert told(model).startswith("This code was not run")
-    assert "until 09:00 UTC" in told(model)
+    first, instruction = told(model).split("\n")
+    assert first == "No code runs for you until 09:00 UTC: the time for it is used up."
+    assert "Answer in words" in instruction
 
 
 def test_time_for_code_counts_within_a_run_and_what_is_no_number_limits_nothing(

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -303,6 +304,15 @@ async def test_a_public_address_with_a_path_is_served_with_it_and_without(
         for each in (path, path.removeprefix("/math/bot")):
             async with client.get(URL(f"http://127.0.0.1:{server.port}{each}", encoded=True)) as answer:
                 assert (answer.status, await answer.read()) == (200, PNG)
+
+
+async def test_a_long_name_beyond_ascii_is_cut_in_its_link_which_opens_its_file(
+    links: SignedLinks,
+) -> None:
+    url = await links.url(replace(PLOT, name="表" * 96 + ".csv"))
+    assert len(url) < 400
+    assert url.endswith(".csv")
+    assert await links.token(url.split("/")[-2]) == PLOT.token
 
 
 async def test_a_link_opens_its_file_until_its_lifetime_ends(

@@ -19,6 +19,7 @@ from bot.cards import (
     MAX_CARD_BYTES,
     MAX_LINKS,
     apology_card,
+    choice_card,
     feedback_card,
     files_card,
     picture_card,
@@ -27,12 +28,15 @@ from bot.cards import (
     table_card,
     welcome_card,
 )
+from bot.commands import MAX_FILES_SHOWN
 from bot.native_charts import MAX_POINTS_SHOWN, MAX_SERIES
 from bot.parts import (
     ApologyPart,
     Chart,
     ChartKind,
     ChartSeries,
+    Choice,
+    ChoicePart,
     Details,
     FilesPart,
     PicturePart,
@@ -191,10 +195,27 @@ def test_very_many_files_are_counted_rather_than_listed() -> None:
 
 
 def test_a_card_stays_far_below_what_teams_takes() -> None:
-    file = StoredFile(token="t", name="表" * 300, size_bytes=1)
-    worst = files_card(FilesPart(files=(file,) * 500), ["https://bot.example/files/" + "t" * 200] * MAX_LINKS)
+    url = "https://bot.example.com/" + "t" * 200
+    for name in ("表" * 300, "\u202e" + "محمد" * 60, "𝑥" * 100, "*_[]()`" * 14):
+        file = StoredFile(token="t" * 43, name=name, size_bytes=1)
+        for worst in (
+            files_card(FilesPart(files=(file,) * 500), [url] * MAX_LINKS),
+            files_card(FilesPart(files=(file,) * MAX_FILES_SHOWN, can_be_deleted=True), [url] * MAX_FILES_SHOWN),
+        ):
+            assert len(json.dumps(worst, ensure_ascii=False).encode()) < 28_000
+            assert faults(worst) == []
+            assert worst["fallbackText"]
 
-    assert len(json.dumps(worst, ensure_ascii=False).encode()) < 80_000
+
+@pytest.mark.parametrize("letter", ["x", "表", "م", "🧮", "*"])
+def test_twenty_assistants_with_the_longest_names_fit_a_card(letter: str) -> None:
+    name = letter * 64
+    choices = (Choice(name=name, description=letter * 200, says=f"/assistant {name}"),) * 20
+    card: dict[str, Any] = choice_card(ChoicePart(text="Who shall answer?", choices=choices))
+    assert len(json.dumps(card, ensure_ascii=False).encode()) < 28_000
+    assert faults(card) == []
+    assert [question_in(row["selectAction"]["data"]) for row in card["body"][1:]] == [f"/assistant {name}"] * 20
+    assert len(card["fallbackText"]) <= 2 * 1_000
 
 
 def apology(
