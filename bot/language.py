@@ -44,6 +44,11 @@ def speaking(locale: str) -> Iterator[None]:
         _language.reset(token)
 
 
+def spoken() -> str:
+    """The language of the work at hand."""
+    return _language.get()
+
+
 def _(sentence: str) -> str:
     """The sentence in the language that is spoken; one that has no translation stays as it is."""
     return _catalogue(_language.get()).gettext(sentence) if sentence else ""

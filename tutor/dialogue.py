@@ -39,6 +39,7 @@ class Thread:
     instructions: str = ""  # of the assistant; they may set the language and ask for brevity
     code_use: CodeUse = CodeUse.ALLOWED
     place: Place = Place.THIS_MACHINE
+    language: str = ""  # of the person's client, such as de; questions in another language are answered in theirs
 
 
 @dataclass(frozen=True, slots=True)

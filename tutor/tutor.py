@@ -47,7 +47,7 @@ from tutor.reading.clause import Clause, Question
 from tutor.reading.number_wording import number_follow_up, number_tasks
 from tutor.reading.plot_wording import plot_wording
 from tutor.reading.question_reader import MAX_CHARACTERS, read
-from tutor.reading.rewording import answers_to, without_units, written_out
+from tutor.reading.rewording import answers_to, is_operation, without_units, written_out
 from tutor.reading.typed_data_wording import typed_data
 
 MESSAGES_READ: Final = 30
@@ -96,6 +96,11 @@ _ADDS: Final = re.compile(
 )
 """With a plot before, what is added goes into it."""
 
+_VERTICAL_LINE: Final = re.compile(
+    r"\A\s*(?:please |now |bitte |nu )?(?:plot|draw|graph|zeichne|plotte|teken)(?: the line| die gerade"
+    r"| de lijn)?\s+x\s*=\s*-?[\d.,/]+[\s.]*\Z",
+    re.IGNORECASE,
+)
 _TITLE_ALONE: Final = re.compile(
     r"\A\s*(?:(?:please|now|and|can you|could you|bitte|und|kun je|en|nu)\b[\s,]*)*"
     r"(?:add|give it|put|set|insert|füge|gib ihm|voeg|geef het)? ?(?:a|the|an|einen|den|een)? ?(?:title|titel|heading"
@@ -133,9 +138,9 @@ _ENGLISH: Final = re.compile(
 def reply_to(thread: Thread) -> Reply:
     """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
     if not thread.messages:
-        return Words(greeting(Language.ENGLISH))
+        return Words(greeting(_language_named(thread.language)))
     questions, wishes = without_asides([*map(without_pasted_table, thread.messages[-MESSAGES_READ:])])
-    understood = _understood(questions)
+    understood = _understood(questions, _language_named(thread.language))
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
     if wishes.of_answer and not thread.outputs and _is_refused(understood, questions):
@@ -168,10 +173,13 @@ class _Manner:
     refused_before: bool
 
 
-def _understood(heard: Sequence[UserMessage]) -> _Understood:
+def _language_named(name: str) -> Language:
+    return next((language for language in Language if language == name), Language.ENGLISH)
+
+
+def _understood(heard: Sequence[UserMessage], language: Language) -> _Understood:
     """The last message, read after those before it."""
     context = Context()
-    language = Language.ENGLISH
     answered = refused = False
     asked = ("", "")  # the question that the tutor could not answer without a further word
     for number, message in enumerate(heard[:-1]):
@@ -263,12 +271,18 @@ def _read_whole(text: str, language: Language, context: Context) -> _Understood:
     return replace(read_right, corrections=corrections)
 
 
-def _read_as_written(text: str, language: Language, context: Context) -> _Understood:
+def _read_as_written(  # noqa: C901 - one case a form of message
+    text: str, language: Language, context: Context
+) -> _Understood:
     value = pretty_expression(context.numbers.value) if context.numbers.value is not None else ""
     if len(text) > MAX_CHARACTERS:
         return _Understood(question=read(text, otherwise=language), plan=Refusal(Reason.TOO_LONG))
     spoken = language_of(text, language)
     text = written_out(without_units(text), spoken, value=value, has_plot=context.plot is not None)
+    if not value and is_operation(text):
+        return _Understood(question=read(text, otherwise=language), plan=Refusal(Reason.FOLLOW_UP))
+    if _VERTICAL_LINE.match(text):
+        context = replace(context, last=None)  # no point of the curve before
     wording = plot_wording(text)
     if context.plot is not None and _TITLE_ALONE.match(text):
         return _Understood(question=read(text, otherwise=language), plan=Refusal(Reason.NO_TITLE))

@@ -35,6 +35,9 @@ MAX_NAMES = 50
 CHANNEL = "channel"
 """The key in a run's metadata that names the channel where the answer is read."""
 
+LANGUAGE = "language"
+"""The key in a run's metadata that names the language of the person's client: de, nl."""
+
 SPEAKER = "speaker"
 """The key in a message's metadata that names its author in a conversation of several people; see
 `docs/assistants-server.md`."""
@@ -101,6 +104,7 @@ def request_of(context: RunContext, shown: Shown) -> ModelRequest:
         top_p=run.top_p,
         max_completion_tokens=_tokens_left(run, context.steps[run.id]),
         channel=run.metadata.get(CHANNEL, ""),
+        language=run.metadata.get(LANGUAGE, ""),
         response_format=run.response_format if isinstance(run.response_format, dict) else None,
     )
 

@@ -45,6 +45,7 @@ from bot.errors import (
     ThreadBusyError,
     ThreadGoneError,
 )
+from bot.language import ENGLISH, spoken
 from bot.ports import Assistant
 from bot.run import (
     Absent,
@@ -68,6 +69,7 @@ _PAGE: Final = 100  # the most that a list gives at once
 _MAX_PAGES: Final = 20  # of one run's messages; a service that always has more would keep us reading for ever
 _NAME: Final = "turn"  # the key of a run's name in its metadata; the value may have 512 characters
 _CHANNEL: Final = "channel"  # tells the embedded server where the answer is read
+_LANGUAGE: Final = "language"  # and in which language, where the person's client says so and it is not English
 _USER: Final = "user"  # tells it whose code takes a turn in its sandbox
 _CODE_LEFT: Final = "code_left_ms"  # tells it for how long code may run,
 _CODE_AGAIN: Final = "code_again_at"  # and in unix seconds when there is new time for it
@@ -211,6 +213,8 @@ class AssistantsBackend(Assistant):
         named = self._named.get(ask.assistant)
         tools = named.tools if named else self._tools
         metadata: dict[str, str] = {_NAME: name, _CHANNEL: ask.conversation.channel}
+        if (language := spoken()) != ENGLISH:
+            metadata[_LANGUAGE] = language
         body = {
             "assistant_id": named.id if named else self._chosen(ask.conversation) or self.assistant_id,
             "additional_messages": [*past_bodies(ask), message_body(ask)],

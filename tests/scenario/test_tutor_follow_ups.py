@@ -184,7 +184,7 @@ async def test_curves_that_have_a_name_are_drawn(tmp_path: Path) -> None:
 async def test_a_curve_with_nothing_to_see_is_named(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         answered = await Chat(sandbox).ask("plot ln(x) and x^2 from -3 to -1")
-    assert "Nothing of ln(x) is to be seen" in answered.text
+    assert "Nothing of ln(x) is visible" in answered.text
 
 
 PASTED = "Month\tTea\tCoffee\nJan\t1.200,50 €\t10\nFeb\t800,25 €\t14\nApr\t900 €\t9"
@@ -258,6 +258,13 @@ async def test_the_answer_to_what_the_tutor_asked_back_completes_the_question(tm
             (("plot x^2", "compare it to x^3"), "x² and x³"),
             (("plot x^3 - x", "where is it negative?"), "x < -1 or 0 < x < 1"),
             (("what's 20% of 85 euros", "and 15%?"), "12.75**"),
+            (("100 euro plus 19%", "minus 10%"), "119 decreased by 10 % is **1071/10 = 107.1**"),
+            (("increase 250 by 12%", "then decrease it by 12%"), "= 246.4**"),
+            (("gemiddelde van 7, 8, 6 en 9", "maak een staafdiagram"), "4 waarden"),
+            (("plot x^2", "nein, x^3"), "x³"),
+            (("plot y = 3", "plot x = 2"), "x = 2 are drawn"),
+            (("whats bigger 3/7 or 4/9",), "**4/9"),
+            (("hoi", "help"), "wiskundetutor"),
             (("plot a circle with radius 2", "add y=x", "where do they cross"), "x = √2"),
         ):
             chat = Chat(sandbox)
@@ -270,7 +277,8 @@ async def test_amounts_of_two_units_and_a_plot_without_a_title_are_asked_about(t
         for thread, words in (
             (("what is 5 km in miles",), "“miles”"),
             (("5 euro + 3 dollar",), "“euro”, “dollar”"),
-            (("plot x^2", "add a title"), "Which title"),
+            (("mal 2",), "was damit nach der letzten Frage"),
+            (("plot x^2", "add a title"), "What title"),
             (("plotte sin(x)", "mach die linie dicker"), "was ich am Diagramm"),
         ):
             chat = Chat(sandbox)

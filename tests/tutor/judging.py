@@ -29,7 +29,7 @@ _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _REFUSALS = (
     "I did not understand",
     "too long for me",
-    "found no mathematics",
+    "found nothing in this",
     "do not know",
     "What shall I do",
     "understood the words",
@@ -42,7 +42,7 @@ _REFUSALS = (
     "did not finish",
     "nicht verstanden",
     "zu lang",
-    "keine Mathematik",
+    "nichts gefunden, was",
     "weiß nicht",
     "Was soll ich",
     "kann ich nicht",

@@ -170,7 +170,7 @@ CUES: Final = {
     Cue.GOODBYE: "doei | tot ziens | dag dag | tot straks | fijne dag",
     Cue.UNABLE: "differentiaalvergelijking | differentiaalvergelijkingen | matrix | matrices | determinant"
     " | eigenwaarde | eigenwaarden | vector | vectoren | kans | kansen | waarschijnlijkheid | taylor | taylorreeks"
-    " | reeks | priemgetal | priemgetallen | inhoud | volume | bewijs | bewijzen | afstand | omtrek | driehoek"
+    " | reeks | priemgetal | priemgetallen | priem | inhoud | volume | bewijs | bewijzen | afstand | omtrek | driehoek"
     " | cirkel | hoek | rente | ggd | kgv | partiële | booglengte | rest | deelbaar | continu | differentieerbaar",
 }
 

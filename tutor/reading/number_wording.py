@@ -54,7 +54,7 @@ OPENING: Final = re.compile(
     r"|wie hoch ist|wie ?viel ist|wie ?viel sind|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige"
     r"|sag mir|und|alle|mir|der|die"
     r"|das|den|hallo|hoi|wat is|wat zijn|hoeveel is|hoeveel zijn|bereken|bepaal|vind|geef|geef me|noem|en|de|het"
-    r"|kun je|kan je|alsjeblieft)\b[\s,!]*)+"
+    r"|kun je|kan je|alsjeblieft|reken uit|rechne aus|rechne|whats)\b[\s,!:]*)+"
 )
 CLOSING: Final = re.compile(r"[\s?.!]*(?:\b(?:please|bitte|pls|auf|equal|equal to|alsjeblieft|aub)[\s?.!]*)?\Z")
 
@@ -95,6 +95,8 @@ _SHAPES: Final = tuple(
          OfNumbers.PRIMES, _FIRST_SECOND),
         (rf"(?:remainder|rest)(?: of| when| von| bei)? ?(?:dividing )?{_N}"
          rf" ?(?:(?:is )?divided by|/|by|geteilt durch|durch) ?{_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
+        (rf"{_N} ?(?:divided by|/|÷|geteilt durch|gedeeld door) ?{_M} (?:with|mit|met)(?: a| the)? (?:remainder|rest)",
+         OfNumbers.REMAINDER, _FIRST_SECOND),
         (rf"{_N} (?:mod|modulo) {_M}", OfNumbers.REMAINDER, _FIRST_SECOND),
         (rf"{_A} (?:is|are|sind|ist) {_B}{_PERCENT} (?:of|von|van) (?:what|which|welcher|welche|welk"
             rf"|hoeveel)(?: number| amount| zahl| getal)?",
@@ -148,12 +150,19 @@ _AGAIN: Final = re.compile(
     rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann|daarvan"
     rf"|ook))?"
 )
+_GREATER: Final = re.compile(
+    rf"(?:which (?:one |number )?is )?(?P<word>bigger|larger|greater|more|smaller|less|größer|kleiner|groter|mehr"
+    rf"|meer)[,:]? {_A}"
+    rf" (?:or|oder|of) {_B}"
+)
 _ADDED: Final = re.compile(rf"(?:add|addiere|add up|tel)(?: up)?{SET} ?{_LIST}")
 _MAX_FOLLOW_UP_CHARS: Final = 200
 AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
 
 
-def number_tasks(text: str, language: Language, before: tuple[Expression, ...]) -> tuple[NumberTask, ...]:
+def number_tasks(  # noqa: PLR0911 - one case a form of question
+    text: str, language: Language, before: tuple[Expression, ...]
+) -> tuple[NumberTask, ...]:
     """What is asked of which numbers; empty where it is another question. `before` are those of the last question."""
     if len(text) > MAX_CHARACTERS or (not language.has_decimal_comma and AMBIGUOUS_COMMA.search(text)):
         return ()
@@ -164,6 +173,9 @@ def number_tasks(text: str, language: Language, before: tuple[Expression, ...]) 
         if found := pattern.fullmatch(text):
             given = tuple(number(found[role]) if role else _MINIMUM.get(asked, Number("1")) for role in roles)
             return (NumberTask(asked=asked, numbers=given),)
+    if found := _GREATER.fullmatch(text):
+        asked = OfNumbers.MINIMUM if found["word"] in {"smaller", "less", "kleiner"} else OfNumbers.MAXIMUM
+        return (NumberTask(asked=asked, numbers=(number(found["a"]), number(found["b"]))),)
     if found := _ADDED.fullmatch(text):
         return (NumberTask(asked=OfNumbers.TOTAL, numbers=numbers(found["list"])),)
     if found := _LISTED.fullmatch(text):
@@ -190,9 +202,20 @@ _FOLLOWS: Final = re.compile(
 _OF_IT: Final = r"(?: (?:of (?:it|that|this|the same|them)|davon|daarvan))?"
 _BARE: Final = re.compile(rf"(?P<of>(?:of|from|for|von|für|with|mit|van|voor|met) )?{_A}")
 _BARE_PERCENT: Final = re.compile(rf"{_A}{_PERCENT}{_OF_IT}")
-_MORE_OR_LESS: Final = re.compile(
-    rf"{_A}{_PERCENT} (?P<word>more|less|off|extra|on top|mehr|weniger|meer|minder"
-    rf"|korting)"
+_MORE_OR_LESS: Final = (
+    re.compile(
+        rf"{_A}{_PERCENT} (?P<word>more|less|off|discount|extra|on top|mehr|weniger|rabatt|meer|minder"
+        rf"|korting)"
+    ),
+    re.compile(
+        rf"(?P<word>plus|\+|add|increased? by|raised? by|minus|-|less|decreased? by|reduced? by|lowered by|erhöht um"
+        rf"|vermindert um|increase (?:it|that) by|decrease (?:it|that) by|reduce (?:it|that) by|raise (?:it|that) by"
+        rf"|verhoogd met|verlaagd met) ?{_A}{_PERCENT}"
+    ),
+)
+_LESS: Final = re.compile(
+    r"less|off|discount|weniger|rabatt|minder|korting|minus|-|decrease|reduc|lower|vermindert"
+    r"|verlaagd"
 )
 _BARE_LIST: Final = re.compile(rf"(?:of|from|for|von|für|van|voor)? ?{_LIST}")
 _OF_ONE: Final = frozenset(
@@ -210,9 +233,9 @@ def number_follow_up(  # noqa: C901, PLR0911 - one case a form of question
     text = CLOSING.sub("", re.sub(r"\s+", " ", text).strip())
     said = _FOLLOWS.sub("", text).strip()
     last, is_open = before.task, said != text
-    if before.value is not None and (found := _MORE_OR_LESS.fullmatch(said)):
-        less = found["word"] in {"less", "off", "weniger", "minder", "korting"}
-        asked = OfNumbers.LOWERED if less else OfNumbers.RAISED
+    found = _MORE_OR_LESS[0].fullmatch(said) or _MORE_OR_LESS[1].fullmatch(said)
+    if before.value is not None and found:
+        asked = OfNumbers.LOWERED if _LESS.match(found["word"]) else OfNumbers.RAISED
         return (NumberTask(asked=asked, numbers=(before.value, number(found["a"]))),)
     if found := _BARE_PERCENT.fullmatch(said):
         if before.share is not None:

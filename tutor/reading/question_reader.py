@@ -37,9 +37,6 @@ _NAMED_CURVES: Final = tuple(
     )
 )
 _ABBREVIATIONS: Final = (
-    (re.compile(r"\A\s*help(?: please)?[\s?!.]*\Z", re.IGNORECASE), "what can you do"),
-    (re.compile(r"\A\s*(?:ik heb )?hulp(?: nodig)?(?: alsjeblieft| aub)?[\s?!.]*\Z", re.IGNORECASE), "wat kun je doen"),
-    (re.compile(r"\A\s*(?:ich brauche )?hilfe(?: bitte)?[\s?!.]*\Z", re.IGNORECASE), "was kannst du"),
     (
         re.compile(
             r"\A\s*(?:and |und )?(?:together with|with|mit|met)\s+(?!respect|dem|den|der"
@@ -77,6 +74,17 @@ _BARE_FUNCTION: Final = re.compile(
 )
 """`the same for cos`: the function of x."""
 
+_HELP: Final = re.compile(
+    r"\A\s*(?:help|(?:ich brauche )?hilfe|(?:ik heb )?hulp(?: nodig)?|i need help)(?: me)?(?: please| pls| bitte"
+    r"| alsjeblieft| aub)?"
+    r"[\s?!.]*\Z",
+    re.IGNORECASE,
+)
+_WHAT_CAN_YOU_DO: Final = {
+    Language.ENGLISH: "what can you do",
+    Language.GERMAN: "was kannst du",
+    Language.DUTCH: "wat kun je doen",
+}
 _OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
 _PAIR: Final = rf"{_OPERAND} (?:and|und|en) {_OPERAND}"
 _NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
@@ -138,6 +146,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     if len(text) > MAX_CHARACTERS:
         return Question(language=otherwise, clauses=(), is_too_long=True)
     language = language_of(text, otherwise)
+    text = _HELP.sub(_WHAT_CAN_YOU_DO[language], text)
     for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_CURVES, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)
     text = _BARE_FUNCTION.sub(r"\1(x)", text)

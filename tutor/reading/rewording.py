@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tutor.formulas.formula_tokens import FUNCTIONS
 from tutor.language.vocabulary import Language
 
 _AGAIN: Final = {
@@ -31,6 +32,7 @@ _CORRECTION: Final = re.compile(
     r"[\s,:]+(?P<what>.+)\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_DENIAL: Final = re.compile(r"\A\s*(?:no|nope|nein|nee)\s*[,:;.!]+\s*(?P<what>.{2,})\Z", re.IGNORECASE | re.DOTALL)
 _COMPARED: Final = re.compile(
     r"\A\s*(?:(?:can|could) you |please |now |and |bitte |jetzt |und |nu |en )*"
     r"(?:compare|vergleiche?|vergelijk)(?: (?:it|this|that|the (?:graph|plot|curve)|es|sie|ihn|das|den graphen|het"
@@ -90,7 +92,9 @@ def without_units(text: str) -> str:
     return _BEFORE_NUMBER.sub("", text)
 
 
-def written_out(text: str, language: Language, *, value: str = "", has_plot: bool = False) -> str:
+def written_out(  # noqa: PLR0911 - one case a form of message
+    text: str, language: Language, *, value: str = "", has_plot: bool = False
+) -> str:
     """The message as a question of its own; `value` is the number worked out last, as a formula."""
     if found := _CORRECTION.match(text):
         return f"{_AGAIN[language]} {found['what']}"
@@ -98,11 +102,31 @@ def written_out(text: str, language: Language, *, value: str = "", has_plot: boo
         return f"{_ALSO_PLOT[language]} {found['what']}"
     if found := _COMPARE_BOTH.match(text):
         return f"{_PLOT[language]} {found['first']} {_AND[language]} {found['second']}"
+    if found := _ROUNDED.match(text):
+        to = {Language.ENGLISH: "to", Language.GERMAN: "auf", Language.DUTCH: "met"}[language]
+        return f"{found['what']} {to} {found['places']} {found['unit']}"
+    if found := _DENIAL.match(text):
+        is_formula = all(word in FUNCTIONS for word in re.findall(r"[^\W\d_]{2,}", found["what"]))
+        return f"{_AGAIN[language]} {found['what']}" if is_formula else found["what"]
     if value and (found := _OPERATION.match(text)):
         word = re.sub(r" (?:it|that|this)\b", "", found["operation"].lower())
         sign = next((sign for sign, words in _SIGNS.items() if word in words), "*")
         return f"({value}) {sign} ({found['number']})"
     return text
+
+
+_ROUNDED: Final = re.compile(
+    r"\A\s*(?:please |bitte |can you )?(?:round|runde|rond)(?: off| up)? (?P<what>[^?!]+?) (?:to|auf|op)"
+    r" (?P<places>\d+|one|two|three|eine|zwei|drei|één|twee|drie) (?P<unit>decimals?(?: places?)?|places?|digits?"
+    r"|(?:nachkomma|dezimal)?stellen?|decimalen|decimaal)(?: af)?[\s.?!]*\Z",
+    re.IGNORECASE,
+)
+
+
+def is_operation(text: str) -> bool:
+    """Whether the message goes on with a number worked out before: `times 6`."""
+    found = _OPERATION.match(text)
+    return found is not None and found["operation"].isalpha()
 
 
 _BARE_ANSWER: Final = re.compile(r"\A\s*(?:x\s*=\s*)?(?P<number>-?[\w.,/]*\d[\w.,/]*|-?pi|e)[\s.!]*\Z", re.IGNORECASE)

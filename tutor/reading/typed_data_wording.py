@@ -38,7 +38,7 @@ _VALUES: Final = (
 )
 _THEM: Final = r"(?:them|it|these|those|that|these numbers|the numbers|davon|sie|diese|daarvan|ze|deze|die)"
 _OF_THEM: Final = re.compile(
-    rf"{_VERB}?(?:(?P<chart>{_CHART})(?: of| for| von| van)? {_THEM}|{_THEM}{_AS_CHART})(?: too| as well)?"
+    rf"(?:as |als |and |und |en )?{_VERB}?(?:(?P<chart>{_CHART})(?:(?: of| for| von| van)? {_THEM})?|{_THEM}{_AS_CHART})(?: too| as well| please| bitte| graag| daraus| davon)?"
 )
 _PAIR: Final = rf"\(\s*{NUMBER}\s*[,;|]\s*{NUMBER}\s*\)"
 _PAIRS: Final = rf"(?P<pairs>{_PAIR}(?:\s*(?:[,;]|and|und|en)?\s*(?:and |und |en )?{_PAIR})*)"

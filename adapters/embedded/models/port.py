@@ -99,6 +99,7 @@ class ModelRequest:
     top_p: float | None = None
     max_completion_tokens: int | None = None
     response_format: Mapping[str, Any] | None = None
+    language: str = ""  # of the person's client, if it says so and it is not English: de, nl
     channel: str = ""  # where the answer is read, if the client says so in the run's metadata: msteams, webchat
 
 

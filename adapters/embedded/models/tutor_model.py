@@ -59,6 +59,7 @@ def _thread(request: ModelRequest) -> Thread:
         outputs=tuple(_outputs_since_question(request.messages)),
         instructions=request.instructions,
         code_use=_code_use(request),
+        language=request.language,
         place=Place.ELSEWHERE if request.channel in _FAR_CHANNELS else Place.THIS_MACHINE,
     )
 

@@ -21,6 +21,7 @@ from bot.errors import (
     ThreadBusyError,
     ThreadGoneError,
 )
+from bot.language import speaking
 from bot.run import RunEnd, RunId, RunName, Settled, ToolCallId, ToolOutput, UploadedFile
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants
@@ -73,6 +74,15 @@ async def test_a_run_is_started_with_its_message_in_one_call(
             },
         ),
     ]
+
+
+async def test_the_embedded_server_is_told_the_language_of_the_person_where_it_is_not_english(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    with speaking("de-AT"):
+        await assistant.start(thread, ask("x^2"), RunName("7-m1"))
+    [run] = service.called(To.CREATE_RUN)
+    assert run.body["metadata"]["language"] == "de"
 
 
 async def test_nothing_about_people_goes_along_but_what_was_said(

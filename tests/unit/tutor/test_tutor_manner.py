@@ -97,6 +97,24 @@ async def test_only_on_this_machine_a_refusal_names_the_settings(channel: str, *
     assert ("ask the person who runs this bot" in refused) is not names_settings
 
 
+@pytest.mark.parametrize(
+    ("said", "language", "words"),
+    [
+        ("x^2", "de", "Das habe ich mir gemerkt"),
+        ("x^2", "nl", "Dat heb ik genoteerd"),
+        ("x^2", "", "I have noted that"),
+        ("What is love?", "de", "I did not understand"),
+        ("Wat is liefde?", "de", "niet begrepen"),
+        ("help", "nl", "wiskundetutor"),
+    ],
+)
+async def test_a_refusal_is_in_the_language_of_the_question_else_in_that_of_the_client(
+    said: str, language: str, words: str
+) -> None:
+    request = ModelRequest(instructions="", messages=(user(said),), language=language)
+    assert words in (await TutorModel().complete(request)).text
+
+
 async def test_examples_come_with_the_first_refusal_only() -> None:
     first = (await reply_to(user("What is love?"))).text
     second = (await reply_to(user("What is love?"), user("What is hate?"))).text
