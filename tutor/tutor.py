@@ -29,7 +29,7 @@ from tutor.data.file_mentions import Table, asks_for_table, is_about_table, tabl
 from tutor.data.programs import data_program, look
 from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
-from tutor.data.words import names_of
+from tutor.data.words import column_named, names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
 from tutor.formulas.everyday import pretty_expression
 from tutor.formulas.expression import Symbol
@@ -355,6 +355,7 @@ def _next_step(
         is_about_table(understood.question, plan, heard[-1])
         or is_table_follow_up(heard[-1].text)
         or understood.is_about_looks
+        or understood.corrections  # a name of a column is no misspelt word
     ):
         with_table = _next_step_with_table(understood, [message.text for message in heard], table, outputs, manner)
         if with_table is not None:
@@ -433,7 +434,8 @@ def _tasks_in(
         if not corrections:
             return refusal
         try:
-            return data_tasks_in_thread([*texts[:-1], text], columns, language), corrections
+            tasks = data_tasks_in_thread([*texts[:-1], text], columns, language)
+            return tasks, tuple((written, column_named(read, columns)) for written, read in corrections)
         except Refusal:
             return refusal
 

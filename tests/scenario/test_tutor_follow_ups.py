@@ -198,6 +198,8 @@ async def test_a_table_pasted_into_a_message_is_a_table(tmp_path: Path) -> None:
             ((f"{PASTED}\nbar chart of Coffee by Month",), "3 groups", 1),
             (("| name | points |\n|---|---|\n| Ann | 3 |\n| Bob | 5 |\ntotal points?",), "**8**", 0),
             (("plot this data\n1 2\n2 4\n3 9",), "y against x, with 3 points", 1),
+            (("here are my expenses: rent 800, food 300, fun 150. make a pie chart", "total?"), "**1250**", 0),
+            (("apples 5, bananas 7, pears 3 plot as bar chart",), "3 groups", 1),
         ):
             chat = Chat(sandbox)
             answered = [await chat.ask(message) for message in thread]
@@ -235,6 +237,8 @@ async def test_rows_with_several_values_are_picked_out(tmp_path: Path) -> None:
             (("how many units were sold",), ("**14**",)),
             (("what is the highest revenue and when?",), ("**100**, on **2024-01-01**",)),
             (("top 2 products share of revenue",), ("Coffee: **59.5745 %**", "Together they have **89.3617 %**")),
+            (("first quarter revenue",), ("understood the words",)),
+            (("export as excel",), ("understood the words",)),
             (("units",), ("You can ask, for example:\n- revenue by region",)),
         ):
             chat = Chat(sandbox)

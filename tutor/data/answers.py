@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from tutor.data.requests import (
 )
 from tutor.programs.result_keys import Key
 
+_ID: Final = re.compile(r"(?:\b|_)(?:id|nr|no|number|nummer|code|zip|plz|year|jahr|jaar)\b", re.IGNORECASE)
 _MARKUP = str.maketrans(dict.fromkeys("*_`[]<>\\|~", " "))
 
 
@@ -318,8 +320,9 @@ def _end(say: Say, text: str, *, is_number: bool) -> str:
 
 def _questions(say: Say, columns: Sequence[Column]) -> list[str]:
     """Such as these columns have an answer to."""
-    numbers = [column.name for column in columns if column.kind is ColumnKind.NUMBER]
-    groups = [column.name for column in columns if column.kind is ColumnKind.TEXT and len(column.values) > 1]
+    numbers = [column.name for column in columns if column.kind is ColumnKind.NUMBER and not _ID.search(column.name)]
+    texts = [column for column in columns if column.kind is ColumnKind.TEXT and len(column.values) > 1]
+    groups = [column.name for column in sorted(texts, key=lambda column: len(column.values))]
     dates = [column.name for column in columns if column.kind is ColumnKind.DATE]
     if not numbers:
         return [say(Sentence.ASK_ROWS)]

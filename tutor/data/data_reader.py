@@ -48,6 +48,19 @@ CHARTS: Final = {
     Cue.TREND: Chart.SCATTER,
 }
 _HOW_MANY: Final = ("how many", "number of", "wie viele", "wieviele", "hoeveel")
+_ORDINALS: Final = frozenset({Cue.FIRST, Cue.SECOND, Cue.THIRD, Cue.FOURTH})
+_GIVES_AWAY: Final = (
+    "export",
+    "download",
+    "save",
+    "speichere",
+    "speichern",
+    "exportiere",
+    "exporteer",
+    "opslaan",
+    "exportieren",
+    "herunterladen",
+)
 _MAX_USUAL_CURVES: Final = 4
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
@@ -116,6 +129,13 @@ def _of_sentence(
     names = tuple(column.name for column in columns)
     if strange:
         raise Refusal(Reason.STRANGE_IN_TABLE, tuple(dict.fromkeys(strange))[:5], names)
+    is_part_of_period = question.cues & _ORDINALS or question.says(
+        "last", "letzte", "letzten", "next", "vorige", "this"
+    )
+    if Cue.PERIOD in question.cues and is_part_of_period and Cue.ROWS not in question.cues:
+        raise Refusal(Reason.LEFT_OVER)  # "first quarter": a part of the rows, by date
+    if question.says(*_GIVES_AWAY):
+        raise Refusal(Reason.LEFT_OVER)
     if question.cues & _OF_FORMULAS:
         raise Refusal(Reason.NO_COLUMN, names)
     tasks = tuple(_tasks(question))
@@ -183,6 +203,9 @@ def _numbers_in(question: DataQuestion) -> tuple[str, ...]:
 
 
 def _statistics(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellStatistics:
+    numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
+    if not question.named and statistics != (Statistic.COUNT,) and len(numbers) == 1:
+        question.named += numbers
     if not question.named and statistics != (Statistic.COUNT,):
         raise Refusal(Reason.WHICH_NUMBERS, _numbers_in(question))
     chosen = [cell.column for cell in question.cells]

@@ -13,6 +13,7 @@ from tutor.dialogue import UserMessage
 from tutor.formulas.expression import Operation, Symbol, walk
 from tutor.formulas.formula_tokens import is_glued_formula
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue
+from tutor.language.vocabulary import is_word
 from tutor.planning.planning import Plan
 from tutor.planning.refusal import Refusal
 from tutor.reading.clause import Question
@@ -41,6 +42,7 @@ _ABOUT_FILES: Final = (
     )
 )
 _MAX_PASTED_CHARS: Final = 20_000
+_MAX_LABELLED_CHARS: Final = 1500
 _SEPARATORS: Final = ("\t", "|", ";", ",", " ")
 _MIN_ROWS: Final = 2  # without the header
 _NUMBER_CELL: Final = re.compile(
@@ -73,15 +75,63 @@ def table_in(heard: Sequence[UserMessage]) -> Table | None:
 
 def without_pasted_table(message: UserMessage) -> UserMessage:
     """The message with the table's lines taken out of its words."""
-    if "\n" not in message.text.strip() or len(message.text) > _MAX_PASTED_CHARS:
+    if len(message.text) > _MAX_PASTED_CHARS:
         return message
+    if "\n" not in message.text.strip():
+        return _with_labelled_amounts(message)
     lines = [line for line in message.text.splitlines() if not _RULE.fullmatch(line)]
     for separator in _SEPARATORS:
         start, rows = _longest_block(lines, separator)
         if rows and _is_table(rows, separator):
-            words = "\n".join([*lines[:start], *lines[start + len(rows) :]]).strip()
+            before = _without_heading("\n".join(lines[:start]))
+            words = "\n".join([before, *lines[start + len(rows) :]]).strip()
             return replace(message, text=words.rstrip(":").strip(), pasted=_as_csv(rows))
-    return message
+    return _with_labelled_amounts(message)
+
+
+_AMOUNT: Final = r"(?P<amount>[€$£]?\s?\d+(?:[.,]\d+)*)(?:\s?(?:[€%]|(?:eur|euros?|usd|kg)\b))?(?!\w)"
+_LABELLED: Final = re.compile(
+    rf"(?:\A|[,;:\n]|\b(?:and|und|en)\b)\s*[-*•]?\s*(?P<label>(?:[^\W\d_]+[ -]){{0,3}}[^\W\d_]{{2,}})"
+    rf"\s*[:=]?\s*{_AMOUNT}",
+    re.IGNORECASE,
+)
+_MIN_LABELS: Final = 3
+_DRAWS: Final = re.compile(
+    r"chart|plot|graph|diagram|draw|bars?\b|\bpie\b|zeichne|grafi|teken|average|mean\b|\bsum\b|total|mittelwert|durchschnitt"
+    r"|summe|gemiddelde|totaal",
+    re.IGNORECASE,
+)
+
+
+def _with_labelled_amounts(message: UserMessage) -> UserMessage:
+    """`rent 800, food 300, fun 150` with a word about a chart: a table of two columns."""
+    if not _DRAWS.search(message.text) or len(message.text) > _MAX_LABELLED_CHARS:
+        return message
+    rows: list[list[str]] = []
+    words, end = "", 0
+    for match in _LABELLED.finditer(message.text):
+        label = match["label"].split()
+        said = [word for place, word in enumerate(label) if all(is_word(each.lower()) for each in label[: place + 1])]
+        label = label[len(said) :]
+        if not label or any(is_word(word.lower()) or is_glued_formula(word.lower()) for word in label):
+            continue
+        rows.append([" ".join(label), match["amount"].strip(" .,")])
+        before = message.text[end : match.start()]
+        if match[0].startswith(":"):
+            before = _without_heading(f"{before}:").rstrip(":")
+        words += before + " " + " ".join(said)
+        end = match.end()
+    if len(rows) < _MIN_LABELS:
+        return message
+    words = (words + message.text[end:]).strip(" ,;:.\n")
+    return replace(message, text=words, pasted=_as_csv([["name", "value"], *rows]))
+
+
+def _without_heading(words: str) -> str:
+    """`Here are my expenses:` says what the numbers are, and asks nothing."""
+    *others, last = words.rstrip().split("\n")
+    is_heading = last.endswith(":") and not _DRAWS.search(last) and "?" not in last
+    return "\n".join(others) if is_heading else words
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -37,6 +37,37 @@ _PERIODS: Final = {
 """What the words of a period hold, and pandas' letter for it."""
 
 
+_PERIOD_NAMES: Final = {
+    "monthly": "month",
+    "months": "month",
+    "yearly": "year",
+    "years": "year",
+    "annual": "year",
+    "annually": "year",
+    "quarterly": "quarter",
+    "weekly": "week",
+    "daily": "day",
+    "monat": "Monat",
+    "monate": "Monat",
+    "monaten": "Monat",
+    "monatlich": "Monat",
+    "jahr": "Jahr",
+    "jahren": "Jahr",
+    "jährlich": "Jahr",
+    "quartal": "Quartal",
+    "woche": "Woche",
+    "wöchentlich": "Woche",
+    "tag": "Tag",
+    "täglich": "Tag",
+    "maanden": "maand",
+    "maandelijks": "maand",
+    "jaarlijks": "jaar",
+    "wekelijks": "week",
+    "dagelijks": "dag",
+}
+"""What a period is called on an axis."""
+
+
 class DataQuestion:
     """The words, and the columns: named, across (`against`, `over`), and for groups (`by`, `per month`)."""
 
@@ -73,7 +104,8 @@ class DataQuestion:
         if len(dates) != 1:
             self.words.append(Word(text=text, cue=None))
             return []
-        return [Column(name=text.rpartition(" ")[2], kind=ColumnKind.TEXT, dates=dates[0].name, period=period)]
+        name = text.rpartition(" ")[2]
+        return [Column(name=_PERIOD_NAMES.get(name, name), kind=ColumnKind.TEXT, dates=dates[0].name, period=period)]
 
     def take_amount(self) -> int | None:
         """The one whole number in the question; each must be taken for something."""

@@ -120,6 +120,9 @@ def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGr
             raise Refusal(Reason.WHICH_NUMBERS, tuple(column.name for column in numbers))
     chosen = [cell.column for cell in question.cells]
     others = [column for column in others if column not in chosen]
+    all_numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
+    if not numbers and len(all_numbers) == 1:
+        numbers = all_numbers
     if not numbers and others and not statistics:
         raise Refusal(Reason.WHICH_NUMBERS, tuple(c.name for c in question.columns if c.kind is ColumnKind.NUMBER))
     if len(numbers) != 1 or len(others) > 1 or len(statistics) > 1:

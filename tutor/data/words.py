@@ -53,6 +53,12 @@ def names_of(columns: Sequence[Column]) -> frozenset[str]:
     return frozenset(word for name in _spellings(columns) for word in name.split())
 
 
+def column_named(word: str, columns: Sequence[Column]) -> str:
+    """The name of the column that the word stands for; the word itself where it stands for none."""
+    column = _spellings(columns).get(word)
+    return column.name if column is not None else word
+
+
 def _split(text: str, columns: Sequence[Column]) -> list[str | Named | Cell]:
     """The text cut at column names and at values, the longest first; case and underscores do not matter."""
     named = _spellings(columns)
@@ -62,13 +68,24 @@ def _split(text: str, columns: Sequence[Column]) -> list[str | Named | Cell]:
     for column in columns:
         for value in column.values:
             spelling = _spelling(value)
-            if spelling not in named and not is_word(spelling):
+            if spelling not in named and (not is_word(spelling) or _is_name(value)):
                 cells[spelling] = None if spelling in cells else Cell(column=column, value=value)
     known: dict[str, Named | Cell] = {name: Named(column) for name, column in named.items()}
     known |= {value: cell for value, cell in cells.items() if cell is not None}
     names = sorted(known, key=len, reverse=True)
     pattern = re.compile(r"(?<!\w)(" + "|".join(map(_flexible, names)) + r")(?!\w)", re.IGNORECASE)
-    return [known.get(_spelling(piece), piece) if at % 2 else piece for at, piece in enumerate(pattern.split(text))]
+    found: list[str | Named | Cell] = []
+    for at, piece in enumerate(pattern.split(text)):
+        meant = known.get(_spelling(piece)) if at % 2 else None
+        if isinstance(meant, Cell) and is_word(_spelling(piece)) and piece != meant.value:
+            meant = None  # "it" is not the department IT
+        found.append(piece if meant is None else meant)
+    return found
+
+
+def _is_name(value: str) -> bool:
+    """`IT`, `May`: a value that is a word too, and is told from it by its capitals."""
+    return len(value) > 1 and value != value.lower()
 
 
 def _spellings(columns: Sequence[Column]) -> dict[str, Column]:

@@ -86,7 +86,7 @@ CUES: Final = {
     Cue.ASYMPTOTES: "asymptote | asymptotes | vertical asymptote | vertical asymptotes | horizontal asymptote"
     " | horizontal asymptotes | slant asymptote | slant asymptotes | oblique asymptote | oblique asymptotes",
     Cue.PERIODIC: "period of | period | periodic | periodicity | fundamental period",
-    Cue.FIND: "compare | comparison of | comparison | find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
+    Cue.FIND: "who are | who is | compare | comparison of | comparison | find | express | convert | write | rewrite | calculate | compute | determine | what is | what's"
     " | whats | what are | give | give me | show | show me | tell me | get | obtain | work out | how much is"
     " | what do you get for | which is | state | where is | where are | what will be | what would be"
     " | evaluate the integral | list | report | where does | where do | at which | at which points | at what points"

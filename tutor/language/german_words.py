@@ -66,7 +66,7 @@ CUES: Final = {
     Cue.ASYMPTOTES: "asymptote | asymptoten | senkrechte asymptote | senkrechte asymptoten | waagrechte asymptote"
     " | waagrechte asymptoten | waagerechte asymptote | waagerechte asymptoten | schiefe asymptote",
     Cue.PERIODIC: "periode | periode von | periodisch | periodenlänge",
-    Cue.FIND: "vergleiche | vergleich | schreibe | schreib | wandle | berechne | berechnen | bestimme | bestimmen | finde | finden | was ist"
+    Cue.FIND: "wer sind | wer ist | wer hat | wer | vergleiche | vergleich | schreibe | schreib | wandle | berechne | berechnen | bestimme | bestimmen | finde | finden | was ist"
     " | was sind | wie lautet | wie lauten | wie groß ist | gib | gib mir | gib an | ermittle | ermitteln"
     " | wie viel ist | wieviel ist | wie viel sind | wieviel sind | was ergibt | ergibt | rechne | rechne aus | ausrechnen | wo ist | wo sind"
     " | welche | welches | welcher | für welche | für welches | zeige | zeig mir | zeige mir | zeig | zeigen"
@@ -104,8 +104,8 @@ CUES: Final = {
     " | pro tag | täglich",
     Cue.BINS: "klassen | balken breit",
     Cue.DISTINCT: "verschiedene | verschiedenen | unterschiedliche | unterschiedlichen | eindeutige",
-    Cue.HIGHEST: "sortiere | sortiert | sortieren | absteigend | am meisten | am höchsten | am besten | höchste | höchsten | größte | größten | meisten | meiste | top | beste | besten",
-    Cue.LOWEST: "aufsteigend | am wenigsten | am niedrigsten | niedrigste | niedrigsten | kleinste | kleinsten | wenigsten | geringste | geringsten | schlechteste | schlechtesten",
+    Cue.HIGHEST: "sortiere | sortiert | sortieren | absteigend | am meisten | am höchsten | am besten | höchstes | höchster | größtes | größter | bestes | bester | höchste | höchsten | größte | größten | meisten | meiste | top | beste | besten",
+    Cue.LOWEST: "aufsteigend | am wenigsten | am niedrigsten | niedrigstes | niedrigster | kleinstes | kleinster | niedrigste | niedrigsten | kleinste | kleinsten | wenigsten | geringste | geringsten | schlechteste | schlechtesten",
     Cue.SHARE: "wie viel prozent | wieviel prozent | welcher anteil | anteil | anteile | prozent | prozentsatz",
     Cue.AND: "und | sowie | mit | zusammen mit | samt",
     Cue.OR: "oder | oder nicht",
@@ -180,7 +180,7 @@ CUES: Final = {
     " | bot | besteht | bestehend | sich | dass | denn | ja | kann | können | muss | soll | sollst | prüfe"
     " | überprüfe | teste | entscheide | mit hilfe von | hilfe | helfen | tangens | wie folgt | führe | führen"
     " | durchführen | gesucht | gesucht ist | gesucht sind | gleichzeitig | anzeigen | heißt | lautet | vorgehen"
-    " | hilf mir bei | wissen | überall | ganz | ganzen | gesamten | gibt es | gibt | wobei | genannt | definiert | durch | markiere"
+    " | hilf mir bei | wissen | überall | ganz | ganzen | gesamten | gibt es | gibt | exportieren | herunterladen | wobei | genannt | definiert | durch | markiere"
     " | markieren",
     Cue.HELLO: "hallo | guten tag | guten morgen | guten abend | hi | moin | servus | grüß gott | grüezi"
     " | wie geht es dir | wie gehts",

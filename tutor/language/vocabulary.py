@@ -100,6 +100,8 @@ _WORDS: Final = re.compile(r"[^\W\d_]{3,}")  # "es" and "de" are Spanish too
 
 def language_of(text: str, otherwise: Language) -> Language:
     """The language whose vocabulary knows most of the words; `otherwise` where it knows as many as any other."""
-    words = [word.lower() for word in _WORDS.findall(text) if word.lower() not in FUNCTIONS]
+    shouts = text == text.upper()
+    spoken = [word for word in _WORDS.findall(text) if shouts or word != word.upper()]  # IT and HR are names
+    words = [word.lower() for word in spoken if word.lower() not in FUNCTIONS]
     known = {language: sum(word in _words(language) for word in words) for language in Language}
     return max(known, key=lambda language: (known[language], language is otherwise))

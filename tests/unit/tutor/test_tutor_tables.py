@@ -12,6 +12,7 @@ from tutor.data.data_reader import data_tasks
 from tutor.data.file_mentions import Table
 from tutor.data.programs import data_program, look
 from tutor.data.requests import (
+    Cell,
     Chart,
     ChartLooks,
     Column,
@@ -98,6 +99,18 @@ def test_a_question_about_a_table_is_read_as_this_task(question: str, task: Data
 def test_what_does_not_fit_the_table_is_refused(question: str) -> None:
     with pytest.raises(Refusal):
         data_tasks(question, COLUMNS, Language.ENGLISH)
+
+
+STAFF = (Column(name="team", kind=ColumnKind.TEXT, values=("IT", "HR")), Column(name="pay", kind=ColumnKind.NUMBER))
+
+
+def test_a_value_that_is_a_word_too_is_known_by_its_capitals() -> None:
+    [of_team] = data_tasks("median pay in IT", STAFF, Language.ENGLISH)
+    assert of_team == TellStatistics(
+        statistics=(Statistic.MEDIAN,), columns=(STAFF[1],), only=(Cell(column=STAFF[0], value="IT"),)
+    )
+    [of_all] = data_tasks("what is the median pay, show it", STAFF, Language.ENGLISH)
+    assert of_all == TellStatistics(statistics=(Statistic.MEDIAN,), columns=(STAFF[1],))
 
 
 @pytest.mark.parametrize("name", ['x"); import os; ("', "a'b", "ü$x", "a\nb", "{x}", "\\", "=1+1"])
