@@ -27,11 +27,11 @@ _CODE: Final = (
     r"|(?:toon|geef|laat)(?: me| mij)? ?(?:de |je )?(?:python-?)?code(?: zien)?|hoe werkt de code|leg de code uit"
 )
 _WHY: Final = (
-    r"why|why(?: is)? (?:that|this|so)|how|how come|explain|explain (?:that|this|it|yourself)(?: to me)?|how so"
+    r"why|why not|why(?: is)? (?:that|this|so)|how|how come|explain|explain (?:that|this|it|yourself)(?: to me)?|how so"
     r"|how did you (?:do|get|find|calculate|compute|solve|work out) (?:that|this|it)|how do you know(?: that| this)?"
     r"|why did you use (?:code|python)|how does (?:that|this|it) work|can you explain(?: that| this| it)?(?: to me)?"
     r"|are you sure|show (?:me )?(?:your|the) (?:work|steps)|show me how(?: you did (?:it|that))?"
-    r"|warum|wieso|weshalb|warum (?:ist )?das(?: so)?|wie"
+    r"|warum nicht|wieso nicht|waarom niet|warum|wieso|weshalb|warum (?:ist )?das(?: so)?|wie"
     r"|wie (?:hast du das|kommst du darauf|kommt man darauf|geht das)"
     r"(?: gemacht| berechnet| gerechnet| gelöst)?|erkläre?(?: mir)?(?: das| es)?|erklär(?:e)? das(?: mir)?"
     r"|kannst du (?:mir )?das erklären|bist du sicher|warum (?:hast du )?code(?: benutzt| verwendet)?"

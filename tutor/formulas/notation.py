@@ -96,6 +96,10 @@ _SENTENCES: Final = (
         r"integral from \1 to \2\3 of ",
     ),
     (re.compile(r"\blim\s*_?\s*[({]([^(){}]*->[^(){}]*)[)}]"), r"lim \1 of "),
+    (  # (1+1/n)^n n -> oo: no product with n
+        re.compile(r"(?<!lim)(?<!limit)(?<!for)(?<!as)(?<!when)(?<!für)(?<!voor)(?<=[\w)])\s+([a-z])\s*->"),
+        r" , \1 ->",
+    ),
     (re.compile(rf"(->\s*{_NUMBER}[-+]?)(?=\s+\S)"), r"\1 , "),  # x -> 0 sin(x)/x: no product of 0
     (
         re.compile(rf"(\S+)\s+({_END})\s*\.\.+\s*({_END})(?![\w.])"),  # sin x 0..2pi

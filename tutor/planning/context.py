@@ -144,6 +144,10 @@ def _elsewhere(clause: Clause, last: Clause) -> Clause:
         return _at_other_point(clause, last)
     if clause.bounds or clause.conditions:
         demands = tuple(demand for demand in last.demands if demand in _OF_RANGES) or (Cue.PLOT,)
+        solves = set(last.demands) <= {Cue.SOLVE, Cue.FIND} and any(
+            each.is_equation and each.definition is None for each in last.subjects
+        )
+        demands = (Cue.SOLVE,) if solves else demands
         return replace(clause, demands=demands, subjects=last.subjects, of=last.of)
     if clause.towards:
         return replace(clause, demands=(Cue.LIMIT,), subjects=last.subjects)

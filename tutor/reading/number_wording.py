@@ -48,7 +48,7 @@ SET: Final = (
 _OF: Final = rf"(?: ?(?:of|from|for|in|von|aus|für|van|uit|voor)\b)?{SET}\s*:?\s*"
 _ASKED: Final = rf"(?:(?:the |der |die |das |den |de |het )?(?:{_FIGURE}))"
 OPENING: Final = re.compile(
-    r"\A(?:(?:hi|hello|hey|please|pls|can you|could you|would you|can i get|i need|tell me|what is|what's|whats"
+    r"\A(?:(?:hi|hello|hey|please|pls|now|can you|could you|would you|can i get|i need|tell me|what is|what's|whats"
     r"|what are|what was|calculate|compute|find|find out|give me|determine|work out|show me|get|list|name|evaluate"
     r"|print|and|all|the|so|then|me|a|an|hallo|bitte|kannst du|was ist|was sind|wie groß ist|wie lautet|wie lauten"
     r"|wie hoch ist|wie ?viel ist|wie ?viel sind|berechne|bestimme|finde|ermittle|gib mir|nenne|nenn|liste|zeige"
@@ -145,7 +145,7 @@ _SHAPES: Final = tuple(
          OfNumbers.RANGE_TOTAL, _FIRST_SECOND),
     )
 )  # fmt: skip
-_LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |,? en |, ){_ASKED})*){_OF}{_LIST}")
+_LISTED: Final = re.compile(rf"(?P<asked>{_ASKED}(?:(?:,? and |,? und |,? en |, | ){_ASKED})*){_OF}{_LIST}")
 _AGAIN: Final = re.compile(
     rf"(?P<asked>{_ASKED})(?: (?:of (?:them|these|it|those|the same numbers)|davon|too|as well|dazu|then|dann|daarvan"
     rf"|ook))?"

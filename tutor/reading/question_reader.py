@@ -74,6 +74,12 @@ _BARE_FUNCTION: Final = re.compile(
 )
 """`the same for cos`: the function of x."""
 
+_SHOWN_CURVE: Final = re.compile(
+    r"\b(?:show(?: me)?|zeige?(?: mir)?|toon(?: me)?)\s+(?=(?:an?|einen?|een|eine) (?:\w+ )?(?:parabol|parabel"
+    r"|parabool|hyperbol"
+    r"|sine|sinus|cosine|cosinus))",
+    re.IGNORECASE,
+)
 _HELP: Final = re.compile(
     r"\A\s*(?:help|(?:ich brauche )?hilfe|(?:ik heb )?hulp(?: nodig)?|i need help)(?: me)?(?: please| pls| bitte"
     r"| alsjeblieft| aub)?"
@@ -85,7 +91,7 @@ _WHAT_CAN_YOU_DO: Final = {
     Language.GERMAN: "was kannst du",
     Language.DUTCH: "wat kun je doen",
 }
-_OPERAND: Final = r"((?:[^\W_]|[.^*/()+-])+)"
+_OPERAND: Final = r"(?!(?:that|it|this|them|davon|daarvan)\b)((?:[^\W_]|[.^*/()+-])+)"
 _PAIR: Final = rf"{_OPERAND} (?:and|und|en) {_OPERAND}"
 _NAMED_RESULTS: Final = tuple(  # "the sum of 3 and 5", "the square of 4"
     (re.compile(rf"\b(?:{words}) {operands}", re.IGNORECASE), result)
@@ -146,6 +152,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     if len(text) > MAX_CHARACTERS:
         return Question(language=otherwise, clauses=(), is_too_long=True)
     language = language_of(text, otherwise)
+    text = _SHOWN_CURVE.sub("plot ", text)
     text = _HELP.sub(_WHAT_CAN_YOU_DO[language], text)
     for pattern, replacement in (*_ABBREVIATIONS, *_NAMED_CURVES, *_NAMED_RESULTS):
         text = pattern.sub(replacement, text)

@@ -54,6 +54,12 @@ _OPERATION: Final = re.compile(
     r"(?P<number>-?\d+(?:[.,]\d+)?(?:/\d+)?)(?: to (?:it|that))?(?: please| bitte)?[\s.?!=]*\Z",
     re.IGNORECASE,
 )
+_HALF: Final = re.compile(
+    r"\A\s*(?:and |what is |what's |und |en |was ist |wat is )*(?:(?P<half>(?:a |the |die |de )?(?:half|hälfte"
+    r"|helft)(?: of)?)"
+    r"|(?:the |das |het )?(?:double|twice|doppelte|dubbele)(?: of)?) (?:that|it|this|davon|daarvan)[\s.?!]*\Z",
+    re.IGNORECASE,
+)
 _SIGNS: Final = {
     "+": ("plus", "add", "+"),
     "-": ("minus", "subtract"),
@@ -108,6 +114,8 @@ def written_out(  # noqa: PLR0911 - one case a form of message
     if found := _DENIAL.match(text):
         is_formula = all(word in FUNCTIONS for word in re.findall(r"[^\W\d_]{2,}", found["what"]))
         return f"{_AGAIN[language]} {found['what']}" if is_formula else found["what"]
+    if value and (found := _HALF.match(text)):
+        return f"({value}) / 2" if found["half"] else f"2 * ({value})"
     if value and (found := _OPERATION.match(text)):
         word = re.sub(r" (?:it|that|this)\b", "", found["operation"].lower())
         sign = next((sign for sign, words in _SIGNS.items() if word in words), "*")
@@ -126,7 +134,7 @@ _ROUNDED: Final = re.compile(
 def is_operation(text: str) -> bool:
     """Whether the message goes on with a number worked out before: `times 6`."""
     found = _OPERATION.match(text)
-    return found is not None and found["operation"].isalpha()
+    return _HALF.match(text) is not None or (found is not None and found["operation"].isalpha())
 
 
 _BARE_ANSWER: Final = re.compile(r"\A\s*(?:x\s*=\s*)?(?P<number>-?[\w.,/]*\d[\w.,/]*|-?pi|e)[\s.!]*\Z", re.IGNORECASE)

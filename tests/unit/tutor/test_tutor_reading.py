@@ -33,6 +33,7 @@ READ = [
     ("Plot y = a x^2 for a = 1, 2 and 3", ["Plot x² & 2x² & 3x²"]),
     ("Plot a sine wave", ["Plot sin(x)"]),
     ("plot sin and cos", ["Plot sin(x) & cos(x)"]),
+    ("show me a parabola", ["Plot y = x²"]),
     ("expand (x + 1)^2", ["Rewrite (x + 1)**2, expand"]),
     ("what is 3/4 divided by 2/5", ["Arithmetic 3/4/(2/5)"]),
     ("3/4 ÷ 2/5", ["Arithmetic 3/4/(2/5)"]),
