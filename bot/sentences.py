@@ -34,13 +34,13 @@ WELCOME = N_(
 )
 WELCOME_ALL = N_(
     "Hello! I compute, plot and work with data, and I show how. "
-    "Mention me in a message and I answer it where it stands; I do not read the others. "
+    "Mention me in a message and I will answer right there; I do not read other messages. "
     "Begin with one of these if you like."
 )
 """The same where several people read along."""
 HELP = N_(
     "Ask me a question in plain words; I can compute, plot and work with data. "
-    "Files may come along, such as csv, Excel or pictures, where you can attach some.\n\n"
+    "Where you can attach files, I read csv, Excel, pictures and more.\n\n"
     "- **/new** starts afresh, without what was said before\n"
     "- **/stop** stops the answer I am working on\n"
     "- **/assistant** shows who answers here, and lets you choose another\n"
