@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks import bot, peers, report, signed
+from benchmarks.chat_stand_in import ChatStandIn
 from benchmarks.load import Load, apply
 from benchmarks.report import Result
 from benchmarks.responses_stand_in import ResponsesStandIn
@@ -32,6 +33,7 @@ class Cell:
     peers: tuple[str, ...] = field(default=())
     signed: bool = False  # measured again with an app id: authentication, allow-list, signed links
     beside_responses: bool = False  # our bot with the Responses API too
+    beside_embedded: bool = False  # and with the embedded server, and a chat model behind that
 
 
 _ALL = tuple(peers.PEERS)
@@ -73,6 +75,7 @@ CELLS = (
         load=Load(conversations=50, messages=2, run_s=8.0),
         streams=True,
         words_s=5.0,
+        beside_embedded=True,
     ),
     Cell(name="C=50, channels", load=Load(conversations=50, messages=2, run_s=6.0, scope="channel"), streams=True),
     Cell(name="C=50, on and off", load=Load(conversations=50, messages=4, run_s=2.0), streams=True, signed=True),
@@ -104,6 +107,7 @@ async def measure(cell: Cell, name: str, start: Start, cores: tuple[int, int]) -
     app = outside.app()
     signed.add_routes(app)
     ResponsesStandIn(outside.seen, streams=cell.streams, words_s=cell.words_s).add_to(app, outside.around)
+    ChatStandIn(outside.seen, words_s=cell.words_s).add_to(app, outside.around)
     runner, port = await listening(app)
     try:
         async with start(f"http://127.0.0.1:{port}/v1", cores[0]) as process:
@@ -139,6 +143,8 @@ async def main(wanted: list[str]) -> list[Result]:
             starts["ours, signed"] = signed.ours
         if cell.beside_responses:
             starts["ours, responses"] = partial(bot.ours, settings=bot.RESPONSES)
+        if cell.beside_embedded:
+            starts["ours, embedded"] = partial(bot.ours, settings=bot.EMBEDDED)
         for name, start in starts.items():
             result = await measure(cell, name, start, (bot_core, own_core))
             report.show(result)

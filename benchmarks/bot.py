@@ -39,6 +39,9 @@ class Process:
 RESPONSES = {"ASSISTANT_BACKEND": "responses", "ASSISTANT_ID": "", "MODEL": "gpt-6-luna"}
 """Settings that take the Responses API in the place of the Assistants API."""
 
+EMBEDDED = {"ASSISTANT_BACKEND": "embedded", "ASSISTANT_ID": "", "MODEL": "bench"}
+"""Settings that take the server of our own with a Chat Completions model behind it."""
+
 
 @asynccontextmanager
 async def ours(service_url: str, core: int, settings: Mapping[str, str] | None = None) -> AsyncIterator[Process]:

@@ -16,6 +16,7 @@ HEAD = (
     "| turns/s | CPU ms/turn | memory MB | calls/turn | typing/turn (after the answer) | typing gap max s "
     "| connector peak/s | first sign p50 ms | first words p50 ms | updates peak/s of a chat"
 )
+OURS = {"ours", "ours, signed", "ours, responses", "ours, embedded"}
 TABLE = Path(".cache/bench/table.md")
 PICTURE = Path(".cache/bench/performance.png")
 _PLOT = Path(__file__).with_name("plot.py")
@@ -65,8 +66,8 @@ def write(results: Sequence[Result]) -> None:
     lines = [f"| {HEAD} |", "|" + "---|" * columns, *(f"| {row(result)} |" for result in results)]
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
     sys.stdout.write(f"\nThe table is in {TABLE}.\n")
-    if {result.bot for result in results} - {"ours", "ours, signed", "ours, responses"}:
-        _draw([result for result in results if result.bot != "ours, responses"])
+    if {result.bot for result in results} - OURS:
+        _draw([result for result in results if result.bot not in {"ours, responses", "ours, embedded"}])
         sys.stdout.write(f"The picture beside peers is in {PICTURE}.\n")
 
 

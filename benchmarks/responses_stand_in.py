@@ -16,7 +16,7 @@ from aiohttp import web
 
 from benchmarks.stand_ins import Seen, Serve
 
-_WORD_S = 0.2
+WORD_S = 0.2
 
 
 @dataclass(slots=True)
@@ -107,9 +107,9 @@ class ResponsesStandIn:
         await stream.write(b"".join(event(f"response.{k}", response=response.shown(status)) for k, status in begun))
         await asyncio.sleep(max(0.0, response.ends_at_s - self._words_s - time.monotonic()))
         seen.first_token_at_s = time.monotonic()
-        while response.ends_at_s - time.monotonic() > _WORD_S:
+        while response.ends_at_s - time.monotonic() > WORD_S:
             await stream.write(word("word "))
-            await asyncio.sleep(_WORD_S)
+            await asyncio.sleep(WORD_S)
         await asyncio.sleep(max(0.0, response.ends_at_s - time.monotonic()))
         last = event("response.completed", response=response.shown("completed"))
         await stream.write(word(response.tag) + last)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import web
 
-_WORD_S = 0.2
+WORD_S = 0.2
+"""Between two words of a streamed answer."""
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -159,7 +160,8 @@ class StandIns:
             self.typing.setdefault(conversation, []).append(now_s)
             return web.Response(status=202)
         text = activity.get("text", "")
-        tag, is_status = text.rpartition("</at>")[2].strip(), text.startswith("Working on it")
+        tag = text.rpartition("</at>")[2].rpartition("word ")[2].strip()
+        is_status = text.startswith("Working on it")
         shown.append(
             (now_s, stream["streamType"] if activity["type"] == "typing" else "status" if is_status else "answer")
         )
@@ -212,10 +214,10 @@ async def _stream(request: web.Request, run: Run, seen: Seen, words_s: float) ->
     await response.write(b"".join(_event(name, {**working, "status": name.rsplit(".")[-1]}) for name in names))
     await asyncio.sleep(max(0.0, run.ends_at_s - words_s - time.monotonic()))
     seen.first_token_at_s = time.monotonic()
-    while run.ends_at_s - time.monotonic() > _WORD_S:
+    while run.ends_at_s - time.monotonic() > WORD_S:
         word = {"index": 0, "type": "text", "text": {"value": "word ", "annotations": []}}
         await response.write(_event("thread.message.delta", {"id": message["id"], "delta": {"content": [word]}}))
-        await asyncio.sleep(_WORD_S)
+        await asyncio.sleep(WORD_S)
     await asyncio.sleep(max(0.0, run.ends_at_s - time.monotonic()))
     part = {"index": 0, "type": "text", "text": {"value": run.tag, "annotations": []}}
     events = (

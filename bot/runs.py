@@ -112,12 +112,12 @@ async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
 ) -> EndedRuns:
     start = partial(assistant.start, thread, ask, name)
     run = await turn.step(step, start, find=_finder(assistant, thread, name))
-    chain = [run]
+    chain, said = [run], ""
     try:
         for tool_round in range(MAX_TOOL_ROUNDS):
             # A resumed turn follows the run before it takes up the rounds that are written down: one fetch each, and
             # after the last of them the run says what it wants now.
-            last = await _last_event(assistant, thread, run, live)
+            last, said = await _last_event(assistant, thread, run, live, said)
             if last.usage is not None:
                 turn.use(last.usage)
             if isinstance(last, Settled):
@@ -141,7 +141,11 @@ def _tools_step(tool_round: int, first_run: RunId) -> StepKey:
     return StepKey(StepKind.TOOLS, tool_round, first_run)
 
 
-async def _last_event(assistant: Assistant, thread: ThreadId, run: RunId, live: Live) -> Settled | ToolsWanted:
+async def _last_event(
+    assistant: Assistant, thread: ThreadId, run: RunId, live: Live, said: str
+) -> tuple[Settled | ToolsWanted, str]:
+    """The last event, and all words so far: those that were said before the tools of earlier rounds, and these."""
+    so_far = said
     async with aclosing(assistant.follow(thread, run)) as events:
         writes = False
         async for event in events:
@@ -153,9 +157,10 @@ async def _last_event(assistant: Assistant, thread: ThreadId, run: RunId, live: 
                     if not writes:
                         writes = True
                         await live.status(_(WRITING))
-                    await live.text(readable(text))
+                    so_far = "\n\n".join(filter(None, (said, text)))
+                    await live.text(readable(so_far))
                 case Settled() | ToolsWanted():
-                    return event
+                    return event, so_far
     raise AssistantError(f"the events of run {run} ended before the run did")
 
 

@@ -255,7 +255,7 @@ class AssistantsBackend(Assistant):
     @override
     async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
         give_up_at = self._clock() + self._pace.deadline_s
-        async with aclosing(self._streamed(run, give_up_at=give_up_at)) as events:
+        async with aclosing(self._streamed(thread, run, give_up_at=give_up_at)) as events:
             async for event in events:
                 yield event
                 if not isinstance(event, Progress | TextSoFar):
@@ -275,15 +275,15 @@ class AssistantsBackend(Assistant):
         code_runs = len(await self._code(thread, run))
         return replace(settled, usage=(settled.usage or Usage()) + Usage(code_runs=code_runs)) if code_runs else settled
 
-    async def _streamed(self, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
-        """Yield what the stream says that the run was started with. Ends early where there is none, or it breaks.
+    async def _streamed(self, thread: ThreadId, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
+        """Yield what the stream says that the run was started, or went on, with. Ends early where there is none, or it breaks.
 
         Raises RunTooSlowError at the deadline.
         """
         stream = self._streams.take(run)
         if stream is None:
             return
-        reader, is_last = RunEventReader(), False
+        reader, is_last = RunEventReader(begins_run=stream.begins_run), False
         self._streams.followed += 1
         try:
             while not is_last and (left_s := give_up_at - self._clock()) > 0:
@@ -296,6 +296,7 @@ class AssistantsBackend(Assistant):
                     is_last = not isinstance(event, Progress | TextSoFar)
                     if isinstance(event, Settled):
                         self._keep_written(run, reader.messages)
+                        event = event if stream.begins_run else await self._counted(thread, run, event)
                     yield event
         except AssistantError as error:
             if give_up_at - self._clock() > _LAST_MOMENT_S:
@@ -321,7 +322,13 @@ class AssistantsBackend(Assistant):
         path = path_to("threads", thread, "runs", run, "submit_tool_outputs")
         body = {"tool_outputs": [{"tool_call_id": output.call, "output": output.output} for output in outputs]}
         try:
-            await self._client.post(path, body)
+            if not self._streams.offered or not await self._streams.is_open():
+                await self._client.post(path, body)
+                return
+            _, stream = await self._client.post_for_stream(path, body)
+            if stream is not None:
+                stream.begins_run = False
+                self._streams.put(run, stream)
         except NotDoneError:
             raise
         except (AssistantUnavailableError, AssistantRefusedError) as error:

@@ -82,6 +82,7 @@ class EventStream:
     def __init__(self, response: aiohttp.ClientResponse, call: Call) -> None:
         self._response = response
         self._call = call
+        self.begins_run = True  # else it goes on with one that had tool outputs
         self._last = ""  # the data of the last event that was JSON
         self._parser = EventParser()
         self._events: deque[httpx2.ServerSentEvent] = deque()  # that came, and were not asked for yet
@@ -118,7 +119,9 @@ class EventStream:
 class RunEventReader:
     """Turns the events of one run's stream, in order, into what `Assistant.follow` yields."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, begins_run: bool = True) -> None:
+        """`begins_run`: whether the stream tells all of its run, or goes on with it behind tool outputs."""
+        self._begins_run = begins_run
         self._phase: RunPhase | None = None
         self._texts: dict[tuple[str, str], list[str]] = {}  # the pieces so far, by message and content part
         self._length = self._shown_length = 0  # in characters
@@ -129,7 +132,7 @@ class RunEventReader:
     def messages(self) -> list[Fields]:
         """The assistant's messages, oldest first; none unless the stream told all of each that it began."""
         whole = [message for message in self._messages.values() if message is not None]
-        return whole if len(whole) == len(self._messages) else []
+        return whole if self._begins_run and len(whole) == len(self._messages) else []
 
     def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
         """What this event adds; None for nothing, or for too little text to be shown.
@@ -147,7 +150,7 @@ class RunEventReader:
         if not name.startswith("thread.run."):
             return None
         event = run_from(_json(sent)).event
-        if isinstance(event, Settled) and self._code.code_runs:
+        if isinstance(event, Settled) and self._begins_run and self._code.code_runs:
             return replace(event, usage=(event.usage or Usage()) + self._code)
         return self._enter(event.phase) if isinstance(event, Progress) else event
 
@@ -158,7 +161,9 @@ class RunEventReader:
             message = _fields(sent)
             if message.text_if_any("role") == "assistant":  # some services tell of the question too
                 self._messages[message.text("id")] = message if _MESSAGE_EVENTS[name] else None
-        return None
+        # What was too little to be shown is shown at the message's end: a function may take its time.
+        is_late = name == "thread.message.completed" and self._length > self._shown_length
+        return self._text_so_far() if is_late else None
 
     def _read_step(self, name: str, sent: httpx2.ServerSentEvent) -> Progress | None:
         if name == "thread.run.step.delta" and self._phase is not RunPhase.CODE:
@@ -190,6 +195,9 @@ class RunEventReader:
         # answer; one for every few per cent is in proportion to it.
         if self._length - self._shown_length <= self._shown_length * MIN_GROWTH:
             return None
+        return self._text_so_far()
+
+    def _text_so_far(self) -> TextSoFar:
         self._shown_length = self._length
         return TextSoFar(text="\n\n".join(filter(None, map("".join, self._texts.values()))))
 

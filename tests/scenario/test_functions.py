@@ -21,6 +21,7 @@ from tests.support.openai_stand_in import KEY
 from tests.support.responses_service import MODEL, Provider, ResponsesService
 from tests.support.responses_state import Asked, Plan
 from tests.support.scripted_model import CallFunctions, RunCode, ScriptedModel
+from tests.support.waiting import until
 
 CODE = '''
 import time
@@ -73,6 +74,23 @@ async def test_a_model_gets_the_functions_and_answers_with_their_outputs(
     asked = (functions / "asked.txt").read_text("utf-8").splitlines()
     assert sorted(line.split()[-1] for line in asked) == ["chairs", "tables"]
     assert all(line.startswith("29:ada ") and " personal " in line for line in asked)
+
+
+async def test_the_words_after_a_call_are_streamed_too_behind_those_before_it(own: Rig, model: ScriptedModel) -> None:
+    answer = "There are 7 chairs, which is enough for all that come."
+    model.streams, model.words_before_call, model.words_before_pause = True, "Let me see.", 7
+    model.script.append(CallFunctions(calls=stock("chairs"), then=lambda _said: answer))
+
+    def streamed() -> list[str]:
+        return [posted.text for posted in person.connector.posted if posted.stream.get("streamType") == "streaming"]
+
+    async with own.started() as person:
+        await person.say("What do we have?")
+        await until(lambda: any("chairs" in words for words in streamed()))
+        model.may_go_on.set()
+        [said] = await person.connector.wait_for_messages(1, deadline_s=30)
+    assert said.text == f"Let me see.\n\n{answer}"
+    assert all(said.text.startswith(words) for words in streamed())
 
 
 async def test_a_model_may_call_again_after_it_read_an_output(own: Rig, model: ScriptedModel) -> None:

@@ -67,6 +67,7 @@ class ScriptedModel:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.streams = False  # word by word, where it is asked to; else it knows no streams and sends all at once
+        self.words_before_call = ""  # that it says with each call
         self.words_before_pause = 0  # of each streamed answer; 0 for no pause
         self.may_go_on = asyncio.Event()  # after it
         self.hung_up = asyncio.Event()  # a client has closed its connection in the midst of a stream
@@ -164,7 +165,11 @@ class ScriptedModel:
 
     def _call(self, exchange: Exchange, *functions: dict[str, str]) -> web.Response:
         calls = [{"id": f"call_{next(self._call_numbers)}", "type": "function", "function": it} for it in functions]
-        return _completion(exchange, {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls")
+        return _completion(
+            exchange,
+            {"role": "assistant", "content": self.words_before_call or None, "tool_calls": calls},
+            "tool_calls",
+        )
 
 
 def _event(**chunk: Any) -> bytes:

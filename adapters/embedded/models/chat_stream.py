@@ -96,6 +96,7 @@ class ReplyAssembly:
         self._finish: str | None = None
         self._usage: Any = None
         self._has_choice = False
+        self._has_content: bool | None = None  # None while no chunk has spoken of any, not even of null
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
         self._half = ""  # the first half of a letter that was cut in two
         self._fields: dict[str, Any] = {}
@@ -118,7 +119,10 @@ class ReplyAssembly:
 
     def completion(self) -> dict[str, Any]:
         """The answer, in the shape in which it would have come whole."""
-        message = {"role": "assistant", **self._fields, "content": "".join(self._texts["content"]) or None}
+        message: dict[str, Any] = {"role": "assistant", **self._fields}
+        if self._has_content is not None:
+            # Null or an empty text beside calls: servers that send the one refuse the other.
+            message["content"] = "".join(self._texts["content"]) or ("" if self._has_content else None)
         if refusal := "".join(self._texts["refusal"]):
             message["refusal"] = refusal
         if calls := [call.written() for call in self._calls if call.is_call]:
@@ -137,6 +141,8 @@ class ReplyAssembly:
         delta = choice.get("delta") or choice.get("message")
         if not isinstance(delta, dict):
             return ""
+        if "content" in delta:
+            self._has_content = self._has_content or delta["content"] is not None
         return "".join([self._take(name, value) for name, value in delta.items() if value is not None and value != ""])
 
     def _take(self, name: str, value: Any) -> str:

@@ -177,6 +177,17 @@ async def test_thinking_in_fields_of_its_own_is_not_shown_and_goes_back_as_it_ca
     }
 
 
+@pytest.mark.parametrize("content", [{}, {"content": None}, {"content": ""}])
+async def test_content_beside_calls_goes_back_as_it_came(  # F4: what one server sends another refuses
+    endpoint: Endpoint, model: ChatCompletions, content: dict[str, Any]
+) -> None:
+    call = {"index": 0, "id": "a", "type": "function", "function": WEATHER}
+    endpoint.answers = [streamed(chunk({"role": "assistant", **content}), chunk({"tool_calls": [call]}), DONE)]
+    _, reply = await heard(model)
+    assert reply.original is not None
+    assert {name: value for name, value in reply.original.fields.items() if name == "content"} == content
+
+
 @pytest.mark.parametrize(
     ("refusal", "left_out"),
     [
