@@ -276,9 +276,9 @@ class AssistantsBackend(Assistant):
         return replace(settled, usage=(settled.usage or Usage()) + Usage(code_runs=code_runs)) if code_runs else settled
 
     async def _streamed(self, thread: ThreadId, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
-        """Yield what the stream says that the run was started, or went on, with. Ends early where there is none, or it breaks.
+        """Yield what the stream says that the run was started, or went on, with.
 
-        Raises RunTooSlowError at the deadline.
+        Ends early where there is none, or it breaks. Raises RunTooSlowError at the deadline.
         """
         stream = self._streams.take(run)
         if stream is None:
