@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -191,8 +192,8 @@ class Transcripts:
         ]
 
     async def search(self, text: str, most: int) -> list[Listed]:
-        """The listed conversations in whose title and messages each word of `text` occurs, whatever its case."""
-        words = text.casefold().split()
+        """The listed conversations whose title and messages have each word of `text`, whatever its case or accents."""
+        words = _folded(text).split()
         query = "SELECT conversation, json_extract(activity, '$.text') FROM activities ORDER BY revision DESC"
         said: dict[str, list[str]] = {}
         for conversation, message in await self._run(lambda db: db.execute(query).fetchall()):
@@ -200,7 +201,7 @@ class Transcripts:
         found = []
         for listed in await self.conversations(-1):
             texts = [listed.title, *said.get(listed.id, ())]
-            folded = [each.casefold() for each in texts]
+            folded = [_folded(each) for each in texts]
             places = [next((nth for nth, each in enumerate(folded) if word in each), None) for word in words]
             if all(place is not None for place in places):
                 elsewhere = next(((place, word) for place, word in zip(places, words, strict=True) if place), None)
@@ -243,10 +244,15 @@ def _words(activity: Activity) -> str:
     return str(activity.get("text") or names)
 
 
+def _folded(text: str) -> str:
+    """A text in which letters that differ in case or accents alone are equal."""
+    return "".join(each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))
+
+
 def _excerpt(text: str, word: str) -> str:
-    """Some words around the first place of `word`, which is casefolded."""
+    """Some words around the first place of `word`, which is folded."""
     text = " ".join(text.split())
-    place = max(0, text.casefold().find(word))
+    place = max(0, _folded(text).find(word))
     before = text.rfind(" ", 0, max(0, place - 1)) + 1  # a word, or its end: the list shows some 20 characters
     begins = max(before, place - _LEAD)
     cut = text[begins : begins + _MAX_TITLE]

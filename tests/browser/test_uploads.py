@@ -95,7 +95,19 @@ def test_a_file_alone_is_asked_about_and_answers_the_next_question(chat: ChatPag
     expect(chat.chats.first).to_contain_text("only.csv")
 
 
-def test_a_file_can_be_dropped_anywhere_and_let_go_again(chat: ChatPage) -> None:
+_PASTE = """([name, content]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([content], name, { type: "text/csv" }));
+  const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+  document.activeElement.dispatchEvent(event);
+}"""
+
+
+def test_a_file_can_be_dropped_anywhere_or_pasted_and_let_go_again(chat: ChatPage) -> None:
+    chat.box.focus()
+    chat.page.evaluate(_PASTE, ["sales\u202egnp.csv", CSV])
+    expect(chat.page.get_by_text("With your next message: sales_gnp.csv")).to_be_visible()
+    chat.page.get_by_role("button", name="Remove").click()
     assert chat.page.evaluate(_DROP, ["dropped.csv", CSV, "#panel"]) == [False, False]  # and not opened by the browser
     expect(chat.page.get_by_text("With your next message: dropped.csv")).to_be_visible()
     chat.page.get_by_role("button", name="Remove").click()

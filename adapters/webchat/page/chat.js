@@ -6,10 +6,12 @@ import { messageColumn } from "/chat/files/messages.js";
 import { showPanel } from "/chat/files/panel.js";
 import { watchPlots } from "/chat/files/plots.js";
 import { offerStarters } from "/chat/files/starters.js";
-import { givenFiles, takeDroppedFiles } from "/chat/files/uploads.js";
+import { givenFiles, takeFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
 import { answeredBy, locale, say, watchLanguage } from "/chat/files/words.js";
 
+const SOON_MS = 20; // after the last change
+const LATE_MS = 400; // after the first one
 const HEALTH_MS = 2000;
 const nonce = document.querySelector("script[nonce]").nonce;
 
@@ -21,7 +23,8 @@ async function start() {
   const panel = showPanel(chat);
   const weather = showWeather(chat.token, panel);
   const column = await messageColumn(chat);
-  const store = window.WebChat.createStore({}, () => (next) => (action) => heard(givenFiles(action), next, { chat, name, panel, weather, column }));
+  const hear = (next) => (action) => heard(givenFiles(action), next, { chat, name, panel, weather, column });
+  const store = drawnTogether((middleware) => window.WebChat.createStore({}, middleware, () => hear));
   column.use(store);
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   const render = () =>
@@ -35,9 +38,47 @@ async function start() {
   watchLanguage();
   watchPlots(byId("chat"));
   offerStarters(store, chat);
-  takeDroppedFiles(store);
+  takeFiles(store);
   listChats(chat.conversation, name);
   watchTheBot();
+}
+
+// Web Chat draws all messages anew at each change: a past of 250 messages took 20 seconds. What changes at once is drawn
+// at once, but for what is typed: the box has to follow each key.
+function drawnTogether(make) {
+  const waiting = new Set();
+  let isTyped = false;
+  const store = make(() => (next) => (action) => {
+    isTyped = /SEND_BOX|SEND_MESSAGE/.test(action.type);
+    try {
+      return next(action);
+    } finally {
+      isTyped = false;
+    }
+  });
+  let soon, late;
+  const draw = () => {
+    clearTimeout(soon);
+    clearTimeout(late);
+    late = undefined;
+    const listeners = [...waiting];
+    waiting.clear();
+    for (const listener of listeners) listener();
+  };
+  const subscribe = (listener) => {
+    const leave = store.subscribe(() => {
+      if (isTyped) return listener();
+      waiting.add(listener);
+      clearTimeout(soon);
+      soon = setTimeout(draw, SOON_MS);
+      late ??= setTimeout(draw, LATE_MS);
+    });
+    return () => {
+      waiting.delete(listener);
+      leave();
+    };
+  };
+  return { ...store, subscribe };
 }
 
 // What stands in the box is there again after a reload, such as the one for another language.
@@ -67,22 +108,21 @@ function watchTheBot() {
   }, HEALTH_MS);
 }
 
-// Who answers here; the page came with the name of the usual assistant.
+// The page came with the usual assistant.
+const usualOne = { name: byId("name").textContent, speaker: byId("speaker").textContent };
+
+// Who answers here.
 async function introduce({ assistant, assistants, usual, token }) {
   const chosen = assistants.find((one) => one.answers && !one.is_usual);
-  if (chosen) {
-    byId("name").textContent = chosen.name;
-    byId("speaker").textContent = answeredBy(chosen.speaker);
-  } else if (assistant !== usual && !assistants.some((one) => one.answers))
-    try {
-      const { name, model } = await answerTo(`/chat/api/assistants/${assistant}`, { token });
-      byId("name").textContent = name ?? assistant;
-      byId("speaker").textContent = say("answered-by", { name: model });
-    } catch {
-      byId("name").textContent = say("assistant-is-gone");
-      byId("speaker").textContent = say("assistant-is-gone-hint", { id: assistant });
-    }
-  return byId("name").textContent;
+  let shown = usualOne;
+  if (chosen) shown = { name: chosen.name, speaker: answeredBy(chosen.speaker) };
+  else if (assistant !== usual && !assistants.some((one) => one.answers))
+    shown = await answerTo(`/chat/api/assistants/${assistant}`, { token }).then(
+      ({ name, model }) => ({ name: name ?? assistant, speaker: say("answered-by", { name: model }) }),
+      () => ({ name: say("assistant-is-gone"), speaker: say("assistant-is-gone-hint", { id: assistant }) }));
+  byId("name").textContent = shown.name;
+  byId("speaker").textContent = shown.speaker;
+  return shown.name;
 }
 
 function heard(action, next, { chat, name, panel, weather, column }) {
@@ -94,6 +134,7 @@ function heard(action, next, { chat, name, panel, weather, column }) {
   if (activity.type === "message") {
     byId("starters").hidden = true;
     if (activity.from.role === "user") listChats(chat.conversation, name);
+    else if (column.isAnswerToCommand(activity)) answerTo("/chat/tokens", { body: { conversation: chat.conversation } }).then(introduce, () => {});
   }
   const shown = column.heard(activity);
   if (activity.name !== "webchat/deleted") return next({ ...action, payload: { ...action.payload, activity: shown } });

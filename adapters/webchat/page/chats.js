@@ -2,6 +2,8 @@
 import { answerTo, asked, byId, el, renew, shieldCovered } from "/chat/files/dom.js";
 import { locale, say } from "/chat/files/words.js";
 
+const PENCIL = '<path d="M4 16l.800-3.400L13.600 3.800l2.600 2.600-8.800 8.800z M12 5.400l2.600 2.600"/>';
+const BIN = '<path d="M4 6h12 M8 6V4h4v2 M6 6l.700 10h6.600L14 6 M8.500 9v4.500 M11.500 9v4.500"/>';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SEARCH_AFTER_MS = 200; // of no further key
 let latest = 0;
@@ -66,8 +68,10 @@ function entry(chat, open) {
     chat.excerpt ? el("span", { className: "excerpt", textContent: chat.excerpt }) : null);
   if (chat.id === open) link.setAttribute("aria-current", "page");
   const time = el("time", { dateTime: chat.last_at, textContent: shortTime(said) });
-  const rename = el("button", { id: `rename-${chat.id}`, type: "button", textContent: "✎", title: say("rename"), aria: { label: say("rename-chat", { title: chat.title }) } });
-  const remove = el("button", { id: `delete-${chat.id}`, type: "button", textContent: "×", title: say("delete"), aria: { label: say("delete-chat", { title: chat.title }) } });
+  const tool = (id, icon, title, label) =>
+    el("button", { id, type: "button", title, aria: { label }, innerHTML: `<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">${icon}</svg>` });
+  const rename = tool(`rename-${chat.id}`, PENCIL, say("rename"), say("rename-chat", { title: chat.title }));
+  const remove = tool(`delete-${chat.id}`, BIN, say("delete"), say("delete-chat", { title: chat.title }));
   rename.addEventListener("click", () => told(renamed(chat).then((did) => did && draw())));
   remove.addEventListener("click", () => told(removed(chat).then((did) => did && (chat.id === open ? location.assign("/") : draw()))));
   return el("li", {}, link, time, rename, remove);

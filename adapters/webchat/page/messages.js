@@ -28,6 +28,8 @@ export async function messageColumn({ token }) {
       return activity.type === "message" ? heardRightly(withoutCode(activity)) : activity;
     },
     use: (store) => { column.store = store; },
+    // Such as /assistant, which changes who answers.
+    isAnswerToCommand: ({ replyToId }) => activities().some(({ id, from, text }) => id === replyToId && from.role === "user" && text?.startsWith("/")),
   };
 }
 

@@ -2,6 +2,7 @@
 import { byId, el } from "/chat/files/dom.js";
 import { number, say } from "/chat/files/words.js";
 
+const DRAG_MS = 500;
 const CHOSEN = "WEB_CHAT/SET_SEND_BOX_ATTACHMENTS";
 const { takes, maxBytes, maxFiles } = document.body.dataset;
 const endings = takes.split(",");
@@ -18,29 +19,48 @@ export function givenFiles(action) {
   return { ...action, payload: { attachments: Object.freeze(kept) } };
 }
 
-// Web Chat has a button for files, and no place to drop them.
-export function takeDroppedFiles(store) {
+// Web Chat has a button for files, and no place to drop or paste them.
+export function takeFiles(store) {
   const set = (attachments) => store.dispatch({ type: CHOSEN, payload: { attachments } });
-  const holdsFiles = (event) => event.dataTransfer.types.includes("Files");
-  addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
-  addEventListener("drop", (event) => {
-    if (!holdsFiles(event)) return;
+  const holdsFiles = (transfer) => transfer?.types.includes("Files");
+  const take = (event, files) => {
     event.preventDefault();
-    const dropped = Array.from(event.dataTransfer.files, (blob) => ({ blob }));
-    set([...store.getState().sendBoxAttachments, ...dropped]);
+    set([...store.getState().sendBoxAttachments, ...Array.from(files, (blob) => ({ blob }))]);
     document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
+  };
+  let leaves;
+  const show = (shown) => document.body.classList.toggle("drop", shown);
+  addEventListener("dragover", (event) => {
+    if (!holdsFiles(event.dataTransfer)) return;
+    event.preventDefault();
+    show(true);
+    clearTimeout(leaves);
+    leaves = setTimeout(show, DRAG_MS, false); // no event tells reliably that the pointer has left the page
+  });
+  addEventListener("drop", (event) => {
+    show(false);
+    if (holdsFiles(event.dataTransfer)) take(event, event.dataTransfer.files);
+  });
+  // A cell of a spreadsheet is pasted as words and as a picture of it: words are what is meant.
+  addEventListener("paste", (event) => {
+    const { clipboardData } = event;
+    if (holdsFiles(clipboardData) && !clipboardData.types.includes("text/plain")) take(event, clipboardData.files);
   });
   byId("let-go").addEventListener("click", () => set([]));
 }
 
-function objectionTo({ name, size }) {
+// As the bot will call it: marks that turn the direction of writing would show another name.
+const plain = (name) => name.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "_");
+
+function objectionTo({ name: given, size }) {
+  const name = plain(given);
   if (!endings.some((ending) => name.toLowerCase().endsWith(ending))) return say("not-readable", { name, endings: endings.join(" ") });
   if (size === 0) return say("is-empty", { name });
   return size > maxBytes && say("is-too-large", { name, size: `${number(maxBytes / 1e6)} MB` });
 }
 
 function show(kept, objections) {
-  const names = kept.map(({ blob }) => blob.name).join(", ");
+  const names = kept.map(({ blob }) => plain(blob.name)).join(", ");
   byId("given").hidden = !names && !objections.length;
   byId("let-go").hidden = !names;
   byId("given-words").replaceChildren(

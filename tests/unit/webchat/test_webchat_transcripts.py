@@ -51,7 +51,9 @@ async def test_conversations_share_no_activity_though_ids_are_the_same(transcrip
     assert (await transcripts.after(THERE, 0))[0] == [{"id": "1", "text": "there"}]
 
 
-async def test_each_word_is_searched_in_titles_and_messages_whatever_its_case(transcripts: Transcripts) -> None:
+async def test_each_word_is_searched_in_titles_and_messages_whatever_its_case_or_accents(
+    transcripts: Transcripts,
+) -> None:
     said = "The derivative of x^2 is 2x, and " + "so on " * 40 + "for the GRÖSSE of 100%"
     await transcripts.put(HERE, {"id": "1", "text": "derivative", "timestamp": "2026-11-28T09:00:00Z"}, by_person=True)
     await transcripts.put(HERE, {"id": "2", "text": said, "timestamp": "2026-11-28T09:00:05Z"}, by_person=False)
@@ -67,6 +69,7 @@ async def test_each_word_is_searched_in_titles_and_messages_whatever_its_case(tr
     assert chat == HERE
     assert excerpt.startswith("…the GRÖSSE")  # what was sought is near the left: the list shows little of a line
     assert excerpt.endswith("GRÖSSE of 100%")
+    assert [chat for chat, _ in await found("grosse")] == [HERE]
     assert [one.last_at for one in await transcripts.search("derivative", 9)] == ["2026-11-28T09:00:05Z"]
     assert await found("waves derivative") == []
     assert [chat for chat, _ in await found("%")] == [HERE]
