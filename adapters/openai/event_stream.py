@@ -6,8 +6,6 @@ https://platform.openai.com/docs/api-reference/assistants-streaming/events
 from __future__ import annotations
 
 import asyncio
-import codecs
-import io
 import json
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +13,6 @@ from dataclasses import replace
 from typing import Final
 
 import aiohttp
-import httpx2
 
 from adapters.openai.protocol import run_from
 from adapters.openai.recording import Call
@@ -24,56 +21,18 @@ from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
 from bot.run import Progress, RunEvent, RunPhase, Settled, TextSoFar
 from bot.usage import Usage
+from httpkit.server_sent_events import EventParser, EventTooLargeError, ServerSentEvent
 
 MIN_GROWTH: Final = 0.02
 """The share by which a text has to grow before it is shown again."""
 
 _DRAIN_S: Final = 0.2
-_MAX_EVENT_CHARS: Final = 16 * 1024 * 1024
 _MESSAGE_EVENTS: Final = {
     "thread.message.created": False,
     "thread.message.completed": True,
     "thread.message.incomplete": True,
 }
 """Whether the message in such an event is all that will be written of it."""
-
-
-class EventParser:
-    """Splits bytes as they come into server-sent events: their names and data; ids and retry times are of no use here.
-
-    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-    """
-
-    def __init__(self) -> None:
-        decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
-        self._line: list[str] = []  # the pieces of one that has not ended yet
-        self._name, self._data = "", list[str]()
-        self._size = 0  # of the event that has not ended yet, in characters
-
-    def feed(self, chunk: bytes) -> list[httpx2.ServerSentEvent]:
-        """The events that end in these bytes. Raises AssistantError where one is larger than any real one."""
-        text = self._decoder.decode(chunk)
-        self._line.append(text)
-        if "\n" not in text:
-            lines: list[str] = []
-        else:
-            *lines, rest = "".join(self._line).split("\n")
-            self._line = [rest]
-        self._size += len(text)
-        events: list[httpx2.ServerSentEvent] = []
-        for line in lines:
-            field, _, value = line.partition(":")
-            if field == "event":
-                self._name = value.removeprefix(" ")
-            elif field == "data":
-                self._data.append(value.removeprefix(" "))
-            elif not line and (self._name or self._data):
-                events.append(httpx2.ServerSentEvent(event=self._name, data="\n".join(self._data)))
-                self._name, self._data, self._size = "", [], sum(map(len, self._line))
-        if self._size > _MAX_EVENT_CHARS:
-            raise AssistantError("the assistant's service sent an event that is too large")
-        return events
 
 
 class EventStream:
@@ -85,15 +44,18 @@ class EventStream:
         self.begins_run = True  # else it goes on with one that had tool outputs
         self._last = ""  # the data of the last event that was JSON
         self._parser = EventParser()
-        self._events: deque[httpx2.ServerSentEvent] = deque()  # that came, and were not asked for yet
+        self._events: deque[ServerSentEvent] = deque()  # that came, and were not asked for yet
 
-    async def next(self, *, within_s: float) -> httpx2.ServerSentEvent | None:
+    async def next(self, *, within_s: float) -> ServerSentEvent | None:
         """The next event; None at the end. Raises AssistantError when the stream breaks or is silent for too long."""
         if not self._events:
             with translated():
                 async with asyncio.timeout(within_s):
                     while not self._events and (chunk := await self._response.content.readany()):
-                        self._events.extend(self._parser.feed(chunk))
+                        try:
+                            self._events.extend(self._parser.feed(chunk))
+                        except EventTooLargeError:
+                            raise AssistantError("the assistant's service sent an event that is too large") from None
         if not self._events:
             return None
         event = self._events.popleft()
@@ -134,13 +96,13 @@ class RunEventReader:
         whole = [message for message in self._messages.values() if message is not None]
         return whole if self._begins_run and len(whole) == len(self._messages) else []
 
-    def read(self, sent: httpx2.ServerSentEvent) -> RunEvent | None:
+    def read(self, sent: ServerSentEvent) -> RunEvent | None:
         """What this event adds; None for nothing, or for too little text to be shown.
 
         Raises AssistantUnavailableError if it is garbled or an error.
         """
         # Most events repeat whole objects that nobody here needs, so only those of use are parsed.
-        name = sent.event
+        name = sent.name
         if name.startswith("thread.message."):
             return self._read_message(name, sent)
         if name.startswith("thread.run.step."):
@@ -154,7 +116,7 @@ class RunEventReader:
             return replace(event, usage=(event.usage or Usage()) + self._code)
         return self._enter(event.phase) if isinstance(event, Progress) else event
 
-    def _read_message(self, name: str, sent: httpx2.ServerSentEvent) -> TextSoFar | None:
+    def _read_message(self, name: str, sent: ServerSentEvent) -> TextSoFar | None:
         if name == "thread.message.delta":
             return self._read_text(_fields(sent))
         if name in _MESSAGE_EVENTS:
@@ -165,7 +127,7 @@ class RunEventReader:
         is_late = name == "thread.message.completed" and self._length > self._shown_length
         return self._text_so_far() if is_late else None
 
-    def _read_step(self, name: str, sent: httpx2.ServerSentEvent) -> Progress | None:
+    def _read_step(self, name: str, sent: ServerSentEvent) -> Progress | None:
         if name == "thread.run.step.delta" and self._phase is not RunPhase.CODE:
             details = _fields(sent).object("delta").object_if_any("step_details")
             calls = details.objects_if_any("tool_calls") if details else ()
@@ -210,11 +172,11 @@ def _code_of(step: Fields) -> Usage:
     return Usage(code_runs=len(ran), code_ms=sum(code.count_if_any("took_ms") for code in ran if code))
 
 
-def _fields(sent: httpx2.ServerSentEvent) -> Fields:
+def _fields(sent: ServerSentEvent) -> Fields:
     return Fields(_json(sent), "an event")
 
 
-def _json(sent: httpx2.ServerSentEvent) -> object:
+def _json(sent: ServerSentEvent) -> object:
     try:
         return json.loads(sent.data)
     except (ValueError, RecursionError):

@@ -7,13 +7,12 @@ missing or repeated, a call comes whole or in fragments, `[DONE]` never comes, c
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
 
 from adapters.embedded.models.port import ModelError
+from httpkit.server_sent_events import EventParser, EventTooLargeError
 
 MAX_CALLS: Final = 200
 """Of one answer; what comes beyond them is dropped."""
@@ -45,46 +44,6 @@ def is_event_stream(begin: bytes, content_type: str) -> bool:
     return begin.startswith((b"data:", b"event:", b"id:", b":"))
 
 
-_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-
-
-class EventReader:
-    """Takes the bytes of an event stream as they come, and gives the data of its events."""
-
-    def __init__(self) -> None:
-        self._line: list[bytes] = []  # the beginning of a line whose end has not come
-        self._data: list[bytes] = []  # of the event whose end has not come
-        self._ends_in_cr = False
-
-    def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The data of the events that this piece completes."""
-        if self._ends_in_cr and piece.startswith(b"\n"):
-            piece = piece[1:]
-        self._ends_in_cr = piece.endswith(b"\r")
-        *lines, rest = _LINE_END.split(piece)
-        for line in lines:
-            self._line.append(line)
-            yield from self._take(b"".join(self._line))
-            self._line.clear()
-        if rest:
-            self._line.append(rest)
-
-    def end(self) -> Iterator[bytes]:
-        """The data of what was begun when the stream ended."""
-        yield from self._take(b"".join(self._line))
-        yield from self._take(b"")
-
-    def _take(self, line: bytes) -> Iterator[bytes]:
-        field, _, value = line.removeprefix(b"\xef\xbb\xbf").partition(b":")
-        if not line or (field == b"data" and self._data and self._data[-1].endswith((b"}", b"[DONE]"))):
-            # Some servers leave out the empty line between two events.
-            if self._data:
-                yield b"\n".join(self._data)
-            self._data.clear()
-        if field == b"data":
-            self._data.append(value.strip(b" "))
-
-
 class ReplyAssembly:
     """Puts the chunks of one answer together."""
 
@@ -103,12 +62,12 @@ class ReplyAssembly:
         self._calls: list[_Call] = []
         self._legacy: _Call | None = None
 
-    def add(self, data: bytes) -> str:
+    def add(self, data: str) -> str:
         """Take the data of one event; returns the words that it adds. Raises ChunkError, UnreadableChunkError."""
         chunk = _parsed(data)
         if error := chunk.get("error"):
             code = error.get("code") if isinstance(error, dict) else None
-            raise ChunkError(code if isinstance(code, int) and 400 <= code < 600 else 500, data)
+            raise ChunkError(code if isinstance(code, int) and 400 <= code < 600 else 500, data.encode())
         self.model = self.model or _text(chunk.get("model"))
         self._usage = chunk.get("usage") or self._usage
         choices = chunk.get("choices")
@@ -194,7 +153,7 @@ class ReplyStream:
         self.assembly = ReplyAssembly()
         self.has_begun = False  # to send events
         self.is_done = False  # by `[DONE]`
-        self._events = EventReader()
+        self._events = EventParser(is_lenient=True)
         self._size_bytes = 0
 
     @property
@@ -208,11 +167,16 @@ class ReplyStream:
         Raises ChunkError, UnreadableChunkError, and ModelError where the answer is too large.
         """
         self._size_bytes += len(piece)
+        try:
+            events = self._events.feed(piece) if piece else self._events.end()
+        except EventTooLargeError:
+            events, self._size_bytes = [], MAX_STREAM_BYTES + 1
         if self._size_bytes > MAX_STREAM_BYTES:
             raise ModelError("The model's endpoint sent an answer that is too large.")
         words = []
-        for data in self._events.feed(piece) if piece else self._events.end():
-            self.is_done = self.is_done or data == b"[DONE]"
+        for event in events:
+            data = event.data.strip()
+            self.is_done = self.is_done or data == "[DONE]"
             if not self.is_done and data:
                 words.append(self.assembly.add(data))
                 self.has_begun = True
@@ -269,10 +233,10 @@ class _Call:
         return self._arguments[0]
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: str) -> dict[str, Any]:
     try:
         # orjson refuses half letters, which come where a server cuts a text without looking.
-        chunk = json.loads(data) if b"\\ud" in data.lower() else orjson.loads(data)
+        chunk = json.loads(data) if "\\ud" in data.lower() else orjson.loads(data)
     except (ValueError, RecursionError):
         raise UnreadableChunkError from None
     if not isinstance(chunk, dict):

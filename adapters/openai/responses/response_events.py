@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from typing import Final
 
-import httpx2
-
 from adapters.openai.event_stream import MIN_GROWTH
 from adapters.openai.responses.response_objects import Response, response_from
 from adapters.openai.wire import Fields
 from bot.errors import AssistantUnavailableError
 from bot.run import Progress, RunPhase, TextSoFar
+from httpkit.server_sent_events import ServerSentEvent
 
 _LAST: Final = frozenset(
     f"response.{end}" for end in ("completed", "failed", "incomplete", "cancelled")
@@ -38,7 +37,7 @@ class ResponseEventReader:
         self._texts: dict[tuple[int, int], list[str]] = {}  # the pieces so far, by item and content part
         self._length = self._shown_length = 0  # in characters
 
-    def read(self, sent: httpx2.ServerSentEvent) -> Response | Progress | TextSoFar | None:
+    def read(self, sent: ServerSentEvent) -> Response | Progress | TextSoFar | None:
         """What this event adds; None for nothing, or for too little text to be shown. The last one is the response.
 
         Raises AssistantUnavailableError if it is garbled or an error.
@@ -77,7 +76,7 @@ class ResponseEventReader:
         return TextSoFar(text="\n\n".join(filter(None, map("".join, self._texts.values()))))
 
 
-def _json(sent: httpx2.ServerSentEvent) -> object:
+def _json(sent: ServerSentEvent) -> object:
     try:
         return json.loads(sent.data)
     except (ValueError, RecursionError):

@@ -8,15 +8,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-import httpx2
 import pytest
 
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
-from adapters.openai.event_stream import EventParser, RunEventReader
+from adapters.openai.event_stream import RunEventReader
 from bot.conversation import ThreadId
-from bot.errors import AssistantError, AssistantRefusedError, RunTooSlowError
+from bot.errors import AssistantRefusedError, RunTooSlowError
 from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
+from httpkit.server_sent_events import ServerSentEvent
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants
 from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
@@ -283,33 +283,11 @@ async def test_an_answer_is_fetched_where_the_stream_leaves_it_out(
     assert len(service.called(To.LIST_MESSAGES)) == 1
 
 
-EVENTS = (
-    "\ufeff: a comment\nevent: one\ndata: {\ndata: }\n\nevent:two\nid: 7\nretry: 1\ndata:  ä€😀\n\n\n"
-    "data: no name\n\nevent: no data\n\ndata\n\nevent: cut off\ndata: x\n"
-)
-READ = [("one", "{\n}"), ("two", " ä€😀"), ("", "no name"), ("no data", ""), ("", "")]
-
-
-@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
-def test_events_are_the_same_in_whatever_pieces_they_come(size: int, line_end: str) -> None:
-    data, parser = EVENTS.replace("\n", line_end).encode(), EventParser()
-    events = [event for at in range(0, len(data), size) for event in parser.feed(data[at : at + size])]
-    assert [(event.event, event.data) for event in events] == READ
-
-
-def test_an_event_without_end_is_refused_and_ordinary_ones_do_not_add_up() -> None:
-    parser, mebibyte = EventParser(), b"data: " + b"x" * 2**20
-    assert [len(parser.feed(mebibyte + b"\n\n")) for _ in range(20)] == [1] * 20
-    with pytest.raises(AssistantError):
-        parser.feed(mebibyte * 20)
-
-
 def test_messages_of_which_the_stream_told_a_part_are_not_taken_for_the_answer() -> None:
     reader = RunEventReader()
 
     def read(event: str, **message: object) -> None:
-        reader.read(httpx2.ServerSentEvent(event=f"thread.message.{event}", data=json.dumps(message)))
+        reader.read(ServerSentEvent(name=f"thread.message.{event}", data=json.dumps(message)))
 
     read("created", id="msg_0", role="user")  # some services tell of the question too
     read("created", id="msg_1", role="assistant")
@@ -326,7 +304,7 @@ def test_the_work_for_a_long_text_in_small_pieces_is_in_proportion_to_it() -> No
     for number in range(50_000):
         piece = {"index": 0, "type": "text", "text": {"value": f"{number:09} "}}
         delta = {"id": "msg_1", "delta": {"content": [piece]}}
-        event = reader.read(httpx2.ServerSentEvent(event="thread.message.delta", data=json.dumps(delta)))
+        event = reader.read(ServerSentEvent(name="thread.message.delta", data=json.dumps(delta)))
         if isinstance(event, TextSoFar):
             shown.append(event.text)
     whole = "".join(f"{number:09} " for number in range(50_000))
