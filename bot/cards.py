@@ -231,7 +231,7 @@ def _size_bytes(card: Card) -> int:
 def apology_card(part: ApologyPart, mention: Card | None = None) -> Card:
     """The reason in plain words, the turn's code, and a button to ask the same once more.
 
-    The question stands in the card itself, which lives in the chat where it was asked: nothing of it is kept here.
+    The question is in the card itself, which lives in the chat where it was asked: nothing of it is kept here.
     """
     lines = [_line(_paragraph(words)) for words in part.text.split("\n\n")]
     asker = [] if mention is None else [_line(str(mention["text"]))]

@@ -307,12 +307,12 @@ def past_from_json(text: str) -> PastTurn:
 
 
 def call_to_json(function: str, output: str | None = None) -> dict[str, object]:
-    """A call of a function as the result of its step: begun, and with an output done."""
+    """A call of a function as the result of its step: started, and with an output done."""
     return {"function": function, "state": "begun"} if output is None else {"function": function, "output": output}
 
 
 def call_from_json(record: Any) -> tuple[str, str | None]:
-    """The name of the function and its output; None where the call was begun only."""
+    """The name of the function and its output; None where the call was only started."""
     return record["function"], record.get("output")
 
 

@@ -288,7 +288,7 @@ def consent_prefix(message_id: ActivityId) -> str:
 
 
 def refusal_of(message: IncomingMessage) -> Question:
-    """What stands in the ledger for telling a person that they are not served.
+    """What the ledger keeps for telling a person that they are not served.
 
     Its id is the person's, so that telling it again is accepted no sooner than the ledger forgets done turns.
     """

@@ -172,7 +172,7 @@ class Engine:
     async def start(self) -> None:
         """Open the ledger and go on with what an earlier life left unfinished."""
         self._stopping = False
-        await self._ledger.start(self._adopt, self._drop)
+        await self._ledger.start(self._on_assigned, self._on_revoked)
 
     async def accept(self, message: Incoming, *, state: TurnState = TurnState.WAITING) -> bool:
         """Store a message, to be answered in its turn; False if it was accepted before.
@@ -200,7 +200,7 @@ class Engine:
             await self._ledger.end(number, REJECTED)  # the notice to that one speaks for this one too
         elif self._ledger.owns(conversation):
             entry = LedgerEntry(number=number, conversation=conversation, id=message.id, payload=payload, steps={})
-            self._adopt([entry])
+            self._on_assigned([entry])
         return True
 
     async def refuse(self, message: Incoming) -> None:
@@ -271,13 +271,13 @@ class Engine:
         # These attempts say nothing against their turns. One that was started in an earlier life only, and crashed
         # the process then, still counts.
         cut_off = self._running()
-        await self._drop()
+        await self._on_revoked()
         with contextlib.suppress(StorageError, TimeoutError):  # a disk that is full does not hold up a stop
             async with asyncio.timeout(_STORAGE_RETRY_S):
                 await asyncio.gather(*(self._ledger.uncount_attempt(turn.number) for turn in cut_off))
         await self._ledger.stop()
 
-    def _adopt(self, entries: Sequence[LedgerEntry]) -> None:
+    def _on_assigned(self, entries: Sequence[LedgerEntry]) -> None:
         if self._stopping:
             return  # they are on disk, for the next start or another process
         for entry in entries:
@@ -306,7 +306,7 @@ class Engine:
     def _running(self) -> list[Turn]:
         return [queued.turn for queue in self._queues.values() for queued in queue.all() if queued.turn is not None]
 
-    async def _drop(self) -> None:
+    async def _on_revoked(self) -> None:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -39,7 +39,7 @@ class Feedback:
 
     @property
     def person(self) -> str:
-        """Stands for the person without naming them: two opinions of one person can be told from those of two."""
+        """Identifies the person without naming them: two opinions of one person can be told from those of two."""
         person = self.reference.user.directory_id or self.reference.user.id
         return hashlib.sha256(person.encode("utf-8", "replace")).hexdigest()[:12]
 

@@ -22,7 +22,7 @@ INTERRUPTED: Final = (
     "This call was interrupted by a restart, and whether it was carried out is not known. It was not made again. "
     "Say so, and do not call it again unless the person asks for it."
 )
-"""The output of a call that was begun before a crash."""
+"""The output of a call that was started before a crash."""
 
 
 NOTHING_CALLED: Final = "Nothing was called: "

@@ -90,7 +90,7 @@ class Intake:
         channel: Channel,
         turns: TurnsOfConversation,
         feedback: FeedbackStore,
-        patience_s: float = 1.0,
+        notice_after_s: float = 1.0,
         max_context: int = 0,
     ) -> None:
         """`patience_s`: how long a message waits before its place is told; most do not wait that long.
@@ -101,7 +101,7 @@ class Intake:
         self._channel = channel
         self._turns = turns
         self._feedback = feedback
-        self._patience_s = patience_s
+        self._notice_after_s = notice_after_s
         self._overheard = OverheardMessages(max_context)
         self._notices: set[asyncio.Task[None]] = set()
 
@@ -183,7 +183,7 @@ class Intake:
         await asyncio.gather(*self._notices, return_exceptions=True)
 
     async def _tell_place(self, message: Incoming) -> None:
-        await asyncio.sleep(self._patience_s)
+        await asyncio.sleep(self._notice_after_s)
         ahead = self._engine.ahead_of(message)
         if ahead == 0:
             return

@@ -18,7 +18,7 @@ def conversation_hash(conversation: str) -> str:
 
 @contextmanager
 def logging_for(*, turn: str, conversation: str) -> Iterator[None]:
-    """Put these on all log lines of the block and of the tasks begun in it."""
+    """Put these on all log lines of the block and of the tasks started in it."""
     token = _ids.set({"turn": turn, "conversation": conversation_hash(conversation)})
     try:
         yield

@@ -145,7 +145,7 @@ class StatusMessage(Protocol):
 
     @property
     def id(self) -> ActivityId | None:
-        """The message that stands in the chat, if one is known."""
+        """The message that people see, if one is known."""
         ...
 
     @property
@@ -170,7 +170,7 @@ class Live(Protocol):
     """
 
     async def begin(self) -> None:
-        """Show that the work has begun. Before that, nothing is shown."""
+        """Show that the work has started. Before that, nothing is shown."""
         ...
 
     async def status(self, text: str) -> None:
@@ -489,7 +489,7 @@ class FeedbackStore(Protocol):
 
 
 class Exchanges(Protocol):
-    """Told of each call of the assistant's API, as it ends; must be quick, and must not fail."""
+    """Hears each call of the assistant's API as it ends; must be quick, and must not fail."""
 
     def note(self, exchange: Exchange) -> None:
         """A call has ended."""

@@ -34,6 +34,7 @@ from bot.conversation import (
     mistaken_command,
 )
 from bot.delivery import deliver, deliver_unless_stopped, shown_live
+from bot.dependencies import Dependencies
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -48,7 +49,6 @@ from bot.history import PastTurn, shortened
 from bot.language import _, number
 from bot.limits import code_budget, objection_of_limits
 from bot.links import LinkRules
-from bot.outside import Outside
 from bot.parts import ApologyPart, Part, Reply, TextPart, WelcomePart
 from bot.ports import (
     Channel,
@@ -81,16 +81,16 @@ _MAX_CHARS_IN_LOOP = 5_000  # of an answer; converting this much takes at most 0
 _CONTEXT = "said in this conversation before, to others; context, and no request to you:"
 
 
-async def run_turn(turn: Turn, outside: Outside) -> Outcome:
+async def run_turn(turn: Turn, deps: Dependencies) -> Outcome:
     """Answer a message, or say why not, and return how that ended. What an earlier attempt did is not done again."""
-    links = outside.links.with_words(turn.message.text)
-    async with shown_live(turn, outside.channel, links) as live:
+    links = deps.links.with_words(turn.message.text)
+    async with shown_live(turn, deps.channel, links) as live:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
-            reply = await _reply(turn, outside, live)
-            parts = await _fitted(reply.parts, outside.channel, links, turn.message.reference)
-            if outside.offers is not None:
-                parts = outside.offers.one_by_one(parts, turn.message.reference)
+            reply = await _reply(turn, deps, live)
+            parts = await _fitted(reply.parts, deps.channel, links, turn.message.reference)
+            if deps.offers is not None:
+                parts = deps.offers.one_by_one(parts, turn.message.reference)
             usage = turn.used.usage if turn.used else None
             reply = replace(reply, parts=_addressed(parts, turn), usage=usage)
             await turn.record(_REPLY, reply_to_json(reply))
@@ -99,8 +99,8 @@ async def run_turn(turn: Turn, outside: Outside) -> Outcome:
             if reply.usage is not None:
                 turn.use(reply.usage)
         if reply.outcome == STOPPED:
-            return await _acknowledge_stop(turn, reply, outside, live)
-        outcome = await deliver_unless_stopped(turn, reply, outside.channel, live, pauses_s=outside.send_pauses_s)
+            return await _acknowledge_stop(turn, reply, deps, live)
+        outcome = await deliver_unless_stopped(turn, reply, deps.channel, live, pauses_s=deps.send_pauses_s)
     if outcome == STOPPED:
         await turn.confirm_stop(told=False)
     return outcome
@@ -115,12 +115,12 @@ async def _fitted(
     return await asyncio.to_thread(lambda: tuple(fitting(parts, channel, links, to)))
 
 
-async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
+async def give_up(turn: Turn, error: Exception, deps: Dependencies) -> Outcome:
     """Tell the person that this turn will not be answered, while its run is cancelled: nobody waits for it any more."""
-    reply, pauses_s = apology(error, turn), outside.send_pauses_s
-    async with shown_live(turn, outside.channel) as live:
-        telling = deliver(turn, reply, outside.channel, live, pauses_s=pauses_s, kind=StepKind.GIVE_UP)
-        cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
+    reply, pauses_s = apology(error, turn), deps.send_pauses_s
+    async with shown_live(turn, deps.channel) as live:
+        telling = deliver(turn, reply, deps.channel, live, pauses_s=pauses_s, kind=StepKind.GIVE_UP)
+        cancelling = cancel_runs(turn, deps.assistant, deps.conversations)
         outcome, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
     if isinstance(cancelled, BaseException):
         raise cancelled
@@ -132,7 +132,7 @@ async def give_up(turn: Turn, error: Exception, outside: Outside) -> Outcome:
     return outcome
 
 
-async def _reply(turn: Turn, outside: Outside, live: Live) -> Reply:
+async def _reply(turn: Turn, deps: Dependencies, live: Live) -> Reply:
     match turn.state:
         case TurnState.REJECTED:
             return Reply(parts=say(_(sentences.NOT_READ)), outcome=REJECTED)
@@ -143,12 +143,12 @@ async def _reply(turn: Turn, outside: Outside, live: Live) -> Reply:
         case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
-            starters = outside.profiles.default.questions
+            starters = deps.profiles.default.questions
             return Reply(parts=(WelcomePart(text=_(text), starters=starters),), outcome=WELCOMED)
         case TurnState.WAITING if turn.heard(STOP_HEARD) is True:
             return Reply(parts=())  # the turn that this /stop stopped has said so
         case TurnState.WAITING:
-            return await _work_out(turn, outside, live)
+            return await _work_out(turn, deps, live)
 
 
 def _addressed(parts: tuple[Part, ...], turn: Turn) -> tuple[Part, ...]:
@@ -160,36 +160,36 @@ def _addressed(parts: tuple[Part, ...], turn: Turn) -> tuple[Part, ...]:
             return parts
 
 
-async def _work_out(turn: Turn, outside: Outside, live: Live) -> Reply:
+async def _work_out(turn: Turn, deps: Dependencies, live: Live) -> Reply:
     try:
-        if isinstance(turn.message, FileConsent) and outside.offers is not None:
-            return await outside.offers.answer(turn, turn.message, outside.channel)
+        if isinstance(turn.message, FileConsent) and deps.offers is not None:
+            return await deps.offers.answer(turn, turn.message, deps.channel)
         if isinstance(turn.message, Command):
-            return Reply(parts=await carry_out(turn, turn.message, outside))
-        sentence = _own_answer(turn, outside)
+            return Reply(parts=await carry_out(turn, turn.message, deps))
+        sentence = _own_answer(turn, deps)
         if sentence is not None:
             return Reply(parts=say(sentence))
-        answering = await _answering(turn, outside)
-        refusal = await _refusal(turn, answering, outside)
+        answering = await _answering(turn, deps)
+        refusal = await _refusal(turn, answering, deps)
         if refusal is not None:
             return refusal
-        await _end_stale_choice(turn, answering, outside)
+        await _end_stale_choice(turn, answering, deps)
         await live.begin()
-        return Reply(parts=await turn.unless_stopped(_ask(turn, answering, outside, live)))
+        return Reply(parts=await turn.unless_stopped(_ask(turn, answering, deps, live)))
     except BotError as error:
         if isinstance(error, AssistantError) and error.request_id:
             await turn.record(StepKey(StepKind.REQUEST, reference=error.request_id), None)
         level, fix = (logging.ERROR, error.fix) if isinstance(error, AssistantRefusedError) else (logging.WARNING, "")
         told = {"turn": turn.id, "error": type(error).__name__, "why": str(error), **({"fix": fix} if fix else {})}
         log.log(level, "turn ends in an apology", extra=told)
-        return apology(error, turn, to_operator=outside.asker_is_operator)
+        return apology(error, turn, to_operator=deps.asker_is_operator)
 
 
-def _own_answer(turn: Turn, outside: Outside) -> str | None:
+def _own_answer(turn: Turn, deps: Dependencies) -> str | None:
     """What the bot says to a message that is none for the assistant; None if it is one."""
     text, attachments = turn.message.text, turn.message.attachments
     if not text.strip() and not attachments:
-        return _hint(outside)
+        return _hint(deps)
     if isinstance(turn.message, Question) and not attachments and (mistaken := mistaken_command(text)) is not None:
         word, command = mistaken
         if word.lower() == command:
@@ -202,12 +202,12 @@ def _own_answer(turn: Turn, outside: Outside) -> str | None:
     return None
 
 
-def _hint(outside: Outside) -> str:
-    questions = outside.profiles.default.questions
+def _hint(deps: Dependencies) -> str:
+    questions = deps.profiles.default.questions
     return _(sentences.HINT).format(example=questions[0]) if questions else _(sentences.HINT_ALONE)
 
 
-async def _refusal(turn: Turn, answering: _Answering, outside: Outside) -> Reply | None:
+async def _refusal(turn: Turn, answering: _Answering, deps: Dependencies) -> Reply | None:
     """Why the assistant is not asked: it is not for this person, or a limit is reached. None if it is asked."""
     if turn.results(StepKind.RUN):
         return None  # a turn that has asked already is answered, whatever was changed or used meanwhile
@@ -215,7 +215,7 @@ async def _refusal(turn: Turn, answering: _Answering, outside: Outside) -> Reply
     if not answering.profile.admits(asker):
         return Reply(parts=say(not_for_you(answering.profile.name)), outcome=REFUSED)
     sentence = await objection_of_limits(
-        asker, outside.usage, outside.limits, now_s=outside.now_s(), code_alone=outside.refuses_code
+        asker, deps.usage, deps.limits, now_s=deps.now_s(), code_alone=deps.refuses_code
     )
     return None if sentence is None else Reply(parts=say(sentence), outcome=LIMITED)
 
@@ -233,11 +233,11 @@ class _Answering:
     is_choice_stale: bool = False
 
 
-async def _answering(turn: Turn, outside: Outside) -> _Answering:
+async def _answering(turn: Turn, deps: Dependencies) -> _Answering:
     """Which assistant answers this message."""
-    profiles, key = outside.profiles, turn.message.key
-    chosen = await outside.conversations.chosen_assistant(key)
-    name = chosen or outside.begun_with(key)
+    profiles, key = deps.profiles, turn.message.key
+    chosen = await deps.conversations.chosen_assistant(key)
+    name = chosen or deps.started_with(key)
     profile = profiles.named(name) if name else None
     if profile is not None:
         return _Answering(profile=profile, chosen=profile.name)
@@ -246,21 +246,21 @@ async def _answering(turn: Turn, outside: Outside) -> _Answering:
     return _Answering(profile=profiles.default, removed=removed or "", is_choice_stale=is_stale)
 
 
-async def _end_stale_choice(turn: Turn, answering: _Answering, outside: Outside) -> None:
+async def _end_stale_choice(turn: Turn, answering: _Answering, deps: Dependencies) -> None:
     if answering.is_choice_stale:
         # Written down first: a resumed turn finds no choice any more, and still has to say so.
         await turn.record(_REMOVED, answering.removed)
-        await outside.conversations.choose_assistant(turn.message.key, None)
+        await deps.conversations.choose_assistant(turn.message.key, None)
 
 
-async def _ask(turn: Turn, answering: _Answering, outside: Outside, live: Live) -> tuple[Part, ...]:
+async def _ask(turn: Turn, answering: _Answering, deps: Dependencies, live: Live) -> tuple[Part, ...]:
     if answering.profile.functions is not None:
-        outside = replace(outside, functions=OnlyFunctions(outside.functions, answering.profile.functions))
+        deps = replace(deps, functions=OnlyFunctions(deps.functions, answering.profile.functions))
     message = turn.message
     alone = message.reference.scope is Scope.PERSONAL
-    given = await bring_files(turn, outside.files, outside.assistant)
+    given = await bring_files(turn, deps.files, deps.assistant)
     for belonging in given.belongings:
-        await outside.belongings.add(message.key, belonging)
+        await deps.belongings.add(message.key, belonging)
     ask = Ask(
         conversation=message.key,
         text=_with_context(message, given.text),
@@ -268,38 +268,38 @@ async def _ask(turn: Turn, answering: _Answering, outside: Outside, live: Live) 
         user=message.reference.user_pseudonym,
         files=given.uploaded,
         assistant=answering.chosen,
-        code_budget=await code_budget(message.reference, outside.usage, outside.limits, now_s=outside.now_s()),
+        code_budget=await code_budget(message.reference, deps.usage, deps.limits, now_s=deps.now_s()),
     )
     if not message.text.strip():
         # Files without words stay in the thread, where the next question finds them.
         if given.uploaded:
             try:
-                await _note(turn, (await _thread(turn, outside))[0], ask, outside)
+                await _note(turn, (await _thread(turn, deps))[0], ask, deps)
             except ThreadGoneError:
-                await _note(turn, (await _new_thread(turn, outside))[0], ask, outside)
+                await _note(turn, (await _new_thread(turn, deps))[0], ask, deps)
         asked_back = [what_to_do_with([file.name for file in given.uploaded])] if given.uploaded else []
-        sentences_said = (*_news(answering), *given.refusals, *asked_back) or (_hint(outside),)
+        sentences_said = (*_news(answering), *given.refusals, *asked_back) or (_hint(deps),)
         return say("\n\n".join(sentences_said))
     try:
-        thread, past = await _thread(turn, outside)
-        answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
+        thread, past = await _thread(turn, deps)
+        answer = await _answer_in(turn, thread, replace(ask, past=past), deps, live)
         shown = _with_news(answer, past, answering)
     except ThreadGoneError:
-        if not may_ask_again(turn, outside.functions):
+        if not may_ask_again(turn, deps.functions):
             raise
-        thread, past = await _new_thread(turn, outside)
-        answer = await _answer_in(turn, thread, replace(ask, past=past), outside, live)
+        thread, past = await _new_thread(turn, deps)
+        answer = await _answer_in(turn, thread, replace(ask, past=past), deps, live)
         shown = started_afresh(answer, knows_past=bool(past))
-    await _keep_past(turn, given, answer, ask.assistant, outside)
-    parts = await outside.writer.write(shown, message.key, alone=alone, opened_at=await _links(answer, turn, outside))
+    await _keep_past(turn, given, answer, ask.assistant, deps)
+    parts = await deps.writer.write(shown, message.key, alone=alone, opened_at=await _links(answer, turn, deps))
     return _below(given.refusals, parts)
 
 
-async def _links(answer: Answer, turn: Turn, outside: Outside) -> Mapping[str, str]:
+async def _links(answer: Answer, turn: Turn, deps: Dependencies) -> Mapping[str, str]:
     """Where people open the files that they gave, by name, if the answer cites any."""
     if not answer.citations:
         return {}
-    return {each.name: each.link for each in await outside.belongings.of(turn.message.key) if each.link}
+    return {each.name: each.link for each in await deps.belongings.of(turn.message.key) if each.link}
 
 
 def _news(answering: _Answering) -> tuple[str, ...]:
@@ -315,7 +315,7 @@ def _with_news(answer: Answer, past: tuple[PastTurn, ...], answering: _Answering
     return moved_over(answer) if past and past[-1].assistant == answering.chosen else answer
 
 
-async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, assistant: str, outside: Outside) -> None:
+async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, assistant: str, deps: Dependencies) -> None:
     """Keep what was said, for a thread that is opened later; the answer does not depend on it."""
     past = PastTurn(
         question=shortened(turn.message.text),
@@ -325,7 +325,7 @@ async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, assistant: s
         assistant=assistant,
     )
     try:
-        await outside.past.add_past(turn.message.key, turn.number, past)
+        await deps.past.add_past(turn.message.key, turn.number, past)
     except StorageError as error:
         log.warning("what was said is not kept", extra={"turn": turn.id, "why": str(error)})
 
@@ -348,48 +348,48 @@ def _below(refusals: tuple[str, ...], parts: tuple[Part, ...]) -> tuple[Part, ..
             return (*say("\n\n".join(refusals)), *parts)
 
 
-async def _note(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside) -> None:
+async def _note(turn: Turn, thread: ThreadId, ask: Ask, deps: Dependencies) -> None:
     # A crash may add the files twice, which changes nothing.
-    await turn.step(StepKey(StepKind.FILES, reference=thread), partial(outside.assistant.note, thread, ask))
+    await turn.step(StepKey(StepKind.FILES, reference=thread), partial(deps.assistant.note, thread, ask))
 
 
-async def _thread(turn: Turn, outside: Outside) -> tuple[ThreadId, tuple[PastTurn, ...]]:
+async def _thread(turn: Turn, deps: Dependencies) -> tuple[ThreadId, tuple[PastTurn, ...]]:
     """The thread of the conversation, and what was said before this turn opened it; nothing if it did not."""
-    known = await outside.conversations.thread_of(turn.message.key)
+    known = await deps.conversations.thread_of(turn.message.key)
     if known is None:
-        return await _new_thread(turn, outside)
-    return known, await outside.past.past(turn.message.key) if turn.recorded(_OPENED) == known else ()
+        return await _new_thread(turn, deps)
+    return known, await deps.past.past(turn.message.key) if turn.recorded(_OPENED) == known else ()
 
 
-async def _new_thread(turn: Turn, outside: Outside) -> tuple[ThreadId, tuple[PastTurn, ...]]:
+async def _new_thread(turn: Turn, deps: Dependencies) -> tuple[ThreadId, tuple[PastTurn, ...]]:
     key = turn.message.key
     # A crash before the thread is remembered leaves an empty one behind, which does no harm.
-    thread, past = await outside.assistant.open_thread(key), await outside.past.past(key)
+    thread, past = await deps.assistant.open_thread(key), await deps.past.past(key)
     if past:
         await turn.record(_OPENED, thread)  # a resumed turn, too, has to tell what was said
-    await outside.belongings.add(key, Belonging(kind=BelongingKind.THREAD, ref=thread))
-    await outside.conversations.remember(key, thread)
+    await deps.belongings.add(key, Belonging(kind=BelongingKind.THREAD, ref=thread))
+    await deps.conversations.remember(key, thread)
     return thread, past
 
 
-async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, outside: Outside, live: Live) -> Answer:
-    runs = await run_to_end(turn, thread, ask, outside.assistant, outside.functions, live)
+async def _answer_in(turn: Turn, thread: ThreadId, ask: Ask, deps: Dependencies, live: Live) -> Answer:
+    runs = await run_to_end(turn, thread, ask, deps.assistant, deps.functions, live)
     match runs.outcome.end:
         case RunEnd.COMPLETED:
-            return await outside.assistant.answer(thread, runs.chain)
+            return await deps.assistant.answer(thread, runs.chain)
         case RunEnd.INCOMPLETE:
-            return cut_short(await outside.assistant.answer(thread, runs.chain), runs.outcome)
+            return cut_short(await deps.assistant.answer(thread, runs.chain), runs.outcome)
         case RunEnd.FAILED | RunEnd.CANCELLED | RunEnd.EXPIRED:
-            raise ended_badly(runs.chain[-1], runs.outcome, to_operator=outside.asker_is_operator)
+            raise ended_badly(runs.chain[-1], runs.outcome, to_operator=deps.asker_is_operator)
 
 
-async def _acknowledge_stop(turn: Turn, reply: Reply, outside: Outside, live: Live) -> Outcome:
+async def _acknowledge_stop(turn: Turn, reply: Reply, deps: Dependencies, live: Live) -> Outcome:
     """Tell the person that the turn is stopped, while its run is cancelled; both before the next turn begins.
 
     After a crash in between, both are done again.
     """
-    telling = deliver(turn, reply, outside.channel, live, pauses_s=outside.send_pauses_s)
-    cancelling = cancel_runs(turn, outside.assistant, outside.conversations)
+    telling = deliver(turn, reply, deps.channel, live, pauses_s=deps.send_pauses_s)
+    cancelling = cancel_runs(turn, deps.assistant, deps.conversations)
     told, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
     if isinstance(told, BaseException):
         raise told

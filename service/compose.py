@@ -38,6 +38,7 @@ from adapters.sandbox.picture_header import PictureKind
 from adapters.teams.authentication import Authentication
 from bot.commands import present_assistant
 from bot.conversation import ConversationKey
+from bot.dependencies import Dependencies, itself
 from bot.engine import Engine, everybody
 from bot.errors import StorageError, StorageInUseError
 from bot.file_offer import FileOffers
@@ -45,7 +46,6 @@ from bot.forgetting import RecordedFiles, forget_conversation
 from bot.functions import NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
-from bot.outside import Outside, itself
 from bot.ports import (
     Belongings,
     Conversations,
@@ -178,13 +178,13 @@ async def open_bot(
         storage = shared.storage if shared else await stack.enter_async_context(open_file_storage(settings, address))
         files, pictures = RecordedFiles(storage.files, stores.belongings), ConfinedPictures(sandbox=sandbox)
         teams = await stack.enter_async_context(open_teams(settings, storage.links))
-        outside = Outside(
+        deps = Dependencies(
             assistant=assistant,
             channel=teams.channel,
             conversations=stores.conversations,
             past=stores.conversations,
             profiles=settings.profiles,
-            begun_with=begun_with(assistant, hooks),
+            started_with=started_with(assistant, hooks),
             name_at_service=assistant.shown_name if isinstance(assistant, AssistantsBackend) else itself,
             belongings=stores.belongings,
             files=teams.incoming,
@@ -205,8 +205,8 @@ async def open_bot(
         )
         engine = Engine(
             ledger=stores.ledger,
-            handler=partial(run_turn, outside=outside),
-            give_up=partial(give_up, outside=outside),
+            handler=partial(run_turn, deps=deps),
+            give_up=partial(give_up, deps=deps),
             refuses=access_list(settings.teams).refusal_of if settings.teams else everybody,
             cancel=partial(cancel_runs, assistant=assistant, conversations=stores.conversations),
         )
@@ -233,7 +233,7 @@ async def open_bot(
             storage=storage,
             client=client,
             assistant_id=assistant.assistant_id,
-            answering=partial(present_assistant, outside=outside),
+            answering=partial(present_assistant, deps=deps),
             assistant_ids=frozenset() if isinstance(assistant, ResponsesBackend) else assistant.named_ids,
             stores=stores,
             session=teams.session,
@@ -390,10 +390,10 @@ def assistant_profile(settings: Settings, name: str, instructions: str) -> Assis
     return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
 
 
-def begun_with(
+def started_with(
     assistant: AssistantsBackend | ResponsesBackend, hooks: Hooks
 ) -> Callable[[ConversationKey], str | None]:
-    """The assistant that a chat of the chat page was begun with, by its name; an id where it was made there."""
+    """The assistant that a chat of the chat page was started with, by its name; an id where it was made there."""
     if isinstance(assistant, ResponsesBackend):
         return nobody
     return lambda key: assistant.name_of(hooks.assistant_of(key))

@@ -22,10 +22,10 @@ from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, place_of, said_in_terminal
 from bot.attachments import MAX_FILES, Attachment, join_names, too_many
 from bot.conversation import CommandName, command_in
+from bot.dependencies import Dependencies
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.forgetting import RecordedFiles
-from bot.outside import Outside
 from bot.parts import (
     ApologyPart,
     ChoicePart,
@@ -161,7 +161,7 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
         files = RecordedFiles(TerminalFiles(settings.data_dir / "files"), belongings)
         conversations = SqliteConversations(database, backend=settings.backend)
         assistant = await find_assistant(client, settings, conversations, functions)
-        outside = Outside(
+        deps = Dependencies(
             asker_is_operator=True,
             assistant=assistant,
             channel=channel,
@@ -182,12 +182,12 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
         )
 
         async def handle(turn: Turn) -> Outcome:
-            outcome = await run_turn(turn, outside)
+            outcome = await run_turn(turn, deps)
             channel.end(turn.message.id)
             return outcome
 
         async def end_hopeless(turn: Turn, error: Exception) -> Outcome:
-            outcome = await give_up(turn, error, outside)
+            outcome = await give_up(turn, error, deps)
             channel.end(turn.message.id)
             return outcome
 

@@ -53,12 +53,12 @@ class Partitions:
     async def share(self, connection: Connection, busy: Callable[[], AbstractSet[int]]) -> tuple[set[int], set[int]]:
         """Come closer to the fair share: the partitions that were taken, and those let go.
 
-        What is beyond the share is closed, and let go once no turn of it is in hand: `busy` tells where one is. What
+        What is beyond the share is closed, and let go once no turn of it is running: `busy` tells where one is. What
         was taken is held, but not open: its old turns come first.
         """
         [look] = await connection.fetch(_LOOK, _LOCKS, _HERE)
         share = -(-PARTITIONS // max(look["processes"], 1))
-        # From here to `idle` there is no await, else a turn might begin where nothing was in hand a moment ago.
+        # From here to `idle` there is no await, else a turn might begin where none was running a moment ago.
         in_hand = busy()
         self._close_beyond(share, in_hand)
         idle = self.held - self.open - in_hand

@@ -14,7 +14,7 @@ from bot.usage import Usage, UsageSum, key_of
 from storage.postgres import PostgresSession
 from storage.postgres_connection import Connection, Row
 
-# What is done stands with its message, what is not with its turn.
+# The outcome of a finished turn is kept with its message, the state of an unfinished one with its turn.
 _LINES = """
 SELECT number, message_id, conversation, extract(epoch FROM accepted_at)::float8 AS accepted_at,
        extract(epoch FROM coalesce(turns.started_at, messages.started_at))::float8 AS started_at,

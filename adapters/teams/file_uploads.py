@@ -134,7 +134,7 @@ class TeamsUploads(FileUploads):
         }
         session = self._sessions.of(place)
         for pause_s in (*self._retry_pauses_s, None):
-            wish_s: float | None = None
+            named_pause_s: float | None = None
             try:
                 async with session.put(
                     place.url, data=data[start:end], headers=headers, allow_redirects=False
@@ -142,10 +142,10 @@ class TeamsUploads(FileUploads):
                     if response.status in _DONE:
                         return
                     why, may_pass = f"status {response.status}", response.status in _MAY_PASS
-                    wish_s = retry_after_s(response.headers)
+                    named_pause_s = retry_after_s(response.headers)
             except aiohttp.ClientError as error:
                 why, may_pass = type(error).__name__, True
             if pause_s is None or not may_pass:
                 raise UploadError(f"the upload was refused: {why}")
             log.info("uploading a part again", extra={"why": why})
-            await asyncio.sleep(min(max(pause_s, wish_s or 0), _MAX_PAUSE_S))
+            await asyncio.sleep(min(max(pause_s, named_pause_s or 0), _MAX_PAUSE_S))

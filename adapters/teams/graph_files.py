@@ -161,11 +161,11 @@ class GraphFiles:
         token, renewed = await source.get(), False
         pauses_s = iter((*self._retry_pauses_s, None))
         while True:
-            status, wish_s = None, None
+            status, named_pause_s = None, None
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             try:
                 async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-                    status, wish_s = response.status, retry_after_s(response.headers)
+                    status, named_pause_s = response.status, retry_after_s(response.headers)
                     if status == 200:
                         return await _json(response)
             except aiohttp.ClientError as error:
@@ -175,9 +175,9 @@ class GraphFiles:
                 token, renewed = await source.renew(token), True
                 continue
             pause_s = next(pauses_s)
-            if pause_s is None or status not in _MAY_PASS or (wish_s or 0) > MAX_PAUSE_S:
+            if pause_s is None or status not in _MAY_PASS or (named_pause_s or 0) > MAX_PAUSE_S:
                 raise _FailedError(status)
-            await asyncio.sleep(max(pause_s, wish_s or 0))
+            await asyncio.sleep(max(pause_s, named_pause_s or 0))
 
 
 async def check_graph(url: str, token: BotToken, app_id: str) -> Finding:

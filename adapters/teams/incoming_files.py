@@ -83,11 +83,11 @@ class EgressSessions:
 class _StatusError(Exception):
     """An answer that is no file."""
 
-    def __init__(self, status: int, *, had_token: bool, wish_s: float | None) -> None:
+    def __init__(self, status: int, *, had_token: bool, named_pause_s: float | None) -> None:
         super().__init__(f"status {status}")
         self.status = status
         self.had_token = had_token
-        self.wish_s = wish_s  # how long to wait, as the answer says
+        self.named_pause_s = named_pause_s  # how long to wait, as the answer says
 
 
 class TeamsFiles(IncomingFiles):
@@ -186,13 +186,16 @@ class TeamsFiles(IncomingFiles):
             failure = await self._attempt(attachment, place, into, source)
             if failure is None:
                 return
-            status, wish_s = _status(failure), failure.wish_s if isinstance(failure, _StatusError) else None
+            status, named_pause_s = (
+                _status(failure),
+                failure.named_pause_s if isinstance(failure, _StatusError) else None,
+            )
             may_pass = status in _MAY_PASS or (status == 401 and not renewed)  # `_attempt` has renewed the token
-            if pause_s is None or not may_pass or (wish_s or 0) > MAX_PAUSE_S:
+            if pause_s is None or not may_pass or (named_pause_s or 0) > MAX_PAUSE_S:
                 raise _told_of_graph(attachment, failure)
             renewed = renewed or status == 401
             log.info("asking for a file again", extra={"why": str(failure) or type(failure).__name__})
-            await asyncio.sleep(max(pause_s, wish_s or 0))
+            await asyncio.sleep(max(pause_s, named_pause_s or 0))
 
     async def _attempt(
         self, attachment: Attachment, place: FilePlace, into: Path, source: BotToken | None
@@ -225,8 +228,8 @@ class TeamsFiles(IncomingFiles):
                     place, token = leads_to, None
                     continue
                 if response.status != 200:
-                    wish_s = retry_after_s(response.headers)
-                    raise _StatusError(response.status, had_token=token is not None, wish_s=wish_s)
+                    named_pause_s = retry_after_s(response.headers)
+                    raise _StatusError(response.status, had_token=token is not None, named_pause_s=named_pause_s)
                 if (response.content_length or 0) > MAX_FILE_BYTES:
                     raise AttachmentError("a file is said to be too large", apology=too_large(attachment.name))
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):

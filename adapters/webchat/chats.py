@@ -46,7 +46,7 @@ _ASSISTANT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 class ChatRoutes:
-    """Routes of the list. `usual_assistant` answers in chats that were begun without a choice."""
+    """Routes of the list. `usual_assistant` answers in chats that were started without a choice."""
 
     def __init__(
         self,

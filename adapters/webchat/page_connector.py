@@ -31,7 +31,7 @@ class ConnectorRoutes:
         self._streams = streams
         self._parties = parties
         self._weather = weather
-        self._growing: dict[ConversationId, Activity] = {}  # the answer that is being streamed, as it was begun
+        self._growing: dict[ConversationId, Activity] = {}  # the answer that is being streamed, as it was started
 
     def add_routes(self, app: web.Application) -> None:
         """Serve below `ROOT`."""
@@ -77,9 +77,9 @@ class ConnectorRoutes:
         All have the id of the first and its time, so that the page keeps the answer where it began.
         """
         activity = activity_of_bot(said, conversation, stream or uuid.uuid4().hex, self._parties)
-        begun = self._growing.get(conversation)
-        if begun is not None and begun["id"] == activity["id"]:
-            activity["timestamp"] = begun["timestamp"]
+        first = self._growing.get(conversation)
+        if first is not None and first["id"] == activity["id"]:
+            activity["timestamp"] = first["timestamp"]
         if activity["type"] == "typing":
             self._growing[conversation] = activity
             self._streams.news(conversation, passing=activity)

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS activities (
 CREATE TABLE IF NOT EXISTS chats (
     conversation TEXT PRIMARY KEY,
     title        TEXT,  -- as the person wants it; else the first words count
-    assistant    TEXT   -- chosen when the chat was begun; else the usual one answers
+    assistant    TEXT   -- chosen when the chat was started; else the usual one answers
 );
 CREATE TABLE IF NOT EXISTS undelivered (  -- kept here, and not known to be with the bot
     conversation TEXT NOT NULL,
@@ -148,7 +148,7 @@ class Transcripts:
         return [orjson.loads(row[1]) for row in rows], rows[-1][0] if rows else revision
 
     def assistant_of(self, conversation: str) -> str | None:
-        """The assistant that this chat was begun with, if one was chosen."""
+        """The assistant that this chat was started with, if one was chosen."""
         return self._assistants.get(ConversationId(conversation))
 
     async def choose(self, conversation: ConversationId, assistant: str) -> None:

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from bot.conversation import ActivityId, ConversationReference, ThreadId
+from bot.dependencies import Dependencies
 from bot.engine import Engine
 from bot.intake import Intake
-from bot.outside import Outside
 from bot.parts import Part, TextPart
 from bot.reply import ReplyWriter
 from bot.run import RunEvent, RunId
@@ -67,7 +67,7 @@ def resident_bytes() -> int:
 async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(tmp_path: Path) -> None:
     assistant, channel = SlowAssistant(), CountingChannel()
     writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures())
-    outside = Outside(
+    deps = Dependencies(
         assistant=assistant,
         channel=channel,
         conversations=MemoryConversations(),
@@ -76,10 +76,10 @@ async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(t
         files=FakeIncoming(),
         writer=writer,
     )
-    handler, apologise = partial(run_turn, outside=outside), partial(give_up, outside=outside)
+    handler, apologise = partial(run_turn, deps=deps), partial(give_up, deps=deps)
     engine = Engine(ledger=SqliteLedger(SqliteFile(tmp_path / "l.sqlite")), handler=handler, give_up=apologise)
     await engine.start()
-    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), patience_s=60)
+    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), notice_after_s=60)
     waits_s: list[float] = []
 
     async def flood() -> None:

@@ -211,7 +211,7 @@ async def test_signals_to_turns_that_ended_meanwhile_leave_nothing_behind(
     assert postgres.sql(database, "SELECT * FROM teamsbot.steps") == []
 
 
-async def test_whoever_owns_a_conversation_in_the_end_has_all_its_messages_however_it_moved(join: Join) -> None:
+async def test_the_final_owner_of_a_conversation_has_all_its_messages_however_it_moved(join: Join) -> None:
     one, two = await join(), await join()
     ids = {f"m{n}": conversation for n, conversation in enumerate(CONVERSATIONS * 3)}
     sides = itertools.cycle((one, two))

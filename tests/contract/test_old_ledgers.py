@@ -16,9 +16,9 @@ import pytest
 from bot import sentences
 from bot.answer import FileRef
 from bot.conversation import ActivityId, ConversationReference, ThreadId
+from bot.dependencies import Dependencies
 from bot.engine import Engine
 from bot.errors import TurnGivenUpError
-from bot.outside import Outside
 from bot.parts import (
     ApologyPart,
     ChoicePart,
@@ -213,7 +213,7 @@ def expected(old: OldTurn) -> list[str]:
 
 async def test_every_turn_that_was_left_half_done_is_finished_and_nothing_done_is_done_again(store: Store) -> None:
     service, people, incoming = Service(), People(), FakeIncoming()
-    outside = Outside(
+    deps = Dependencies(
         assistant=service,
         channel=people,
         conversations=store.conversations,
@@ -223,7 +223,7 @@ async def test_every_turn_that_was_left_half_done_is_finished_and_nothing_done_i
         writer=ReplyWriter(assistant=service, files=MemoryFiles(), pictures=FakePictures()),
         send_pauses_s=(),
     )
-    run, hopeless = partial(run_turn, outside=outside), partial(give_up, outside=outside)
+    run, hopeless = partial(run_turn, deps=deps), partial(give_up, deps=deps)
     engine = Engine(ledger=store.ledger, handler=run, give_up=hopeless)
     await engine.start()
     for old in HALF_DONE:

@@ -16,9 +16,9 @@ from adapters.openai.polling import PollingPace
 from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import ActivityId, ConversationReference, Incoming, TurnState
+from bot.dependencies import Dependencies
 from bot.errors import TurnStoppedError
 from bot.links import NO_LINKS, LinkRules
-from bot.outside import Outside
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -66,7 +66,7 @@ class Talk:
         turn = Turn(
             entry, asked, waiting, signals=self.signals, save=self._save, signal=self._signal, may_go_on=self._go_on
         )
-        return asyncio.create_task(run_turn(turn, self._outside()))
+        return asyncio.create_task(run_turn(turn, self._deps()))
 
     async def ask(self, words: str) -> list[str]:
         before = len(self.channel.said)
@@ -74,11 +74,11 @@ class Talk:
         await asyncio.wait_for(working, 30)
         return said(self.channel.said[before:])
 
-    def _outside(self) -> Outside:
+    def _deps(self) -> Dependencies:
         assistant = AssistantsBackend(
             assistant_id="asst_1", client=self.client, pace=PollingPace(first_s=0.01, max_s=0.1)
         )
-        return Outside(
+        return Dependencies(
             assistant=assistant,
             channel=self.channel,
             conversations=self.conversations,

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from tests.crash.bot_process import BotProcess
-from tests.crash.outside import Outside
+from tests.crash.outside import Dependencies
 
 _SIGNATURE = re.compile(r"(/files/[\w-]{32})[^/'\"]*")
 
@@ -20,7 +20,7 @@ class Talk:
     """People who talk to the bot and, like Teams, say it again when they are not answered with a 2xx."""
 
     bot: BotProcess
-    outside: Outside
+    outside: Dependencies
     session: aiohttp.ClientSession
     _ids: itertools.count[int]
 
@@ -58,14 +58,14 @@ class Talk:
 
 
 @pytest.fixture
-async def outside() -> AsyncIterator[Outside]:
-    async with Outside() as opened:
+async def outside() -> AsyncIterator[Dependencies]:
+    async with Dependencies() as opened:
         opened.service.state.create_assistant({"name": "crash", "model": "any", "instructions": ""})
         yield opened
 
 
 @pytest.fixture
-async def bot(tmp_path: Path, outside: Outside) -> AsyncIterator[BotProcess]:
+async def bot(tmp_path: Path, outside: Dependencies) -> AsyncIterator[BotProcess]:
     process = BotProcess(data_dir=tmp_path / "data", service_address=outside.service_address)
     outside.kill = process.kill
     yield process
@@ -73,6 +73,6 @@ async def bot(tmp_path: Path, outside: Outside) -> AsyncIterator[BotProcess]:
 
 
 @pytest.fixture
-async def talk(bot: BotProcess, outside: Outside) -> AsyncIterator[Talk]:
+async def talk(bot: BotProcess, outside: Dependencies) -> AsyncIterator[Talk]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield Talk(bot=bot, outside=outside, session=session, _ids=itertools.count(1))

@@ -49,7 +49,7 @@ class Trap:
     moment: Moment
 
 
-class Outside:
+class Dependencies:
     """`async with Outside() as outside`: the service, the connector, and the door to both."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.crash.postgres_outside import Outside, running_outside
+from tests.crash.postgres_outside import Dependencies, running_outside
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import until
 
@@ -67,7 +67,7 @@ class Replica:
 class Fleet:
     """Some replicas on one database, and the outside that they share."""
 
-    def __init__(self, postgres: PostgresServer, outside: Outside, folder: Path, seed: int) -> None:
+    def __init__(self, postgres: PostgresServer, outside: Dependencies, folder: Path, seed: int) -> None:
         self.outside = outside
         self.seed = seed
         self.replicas: list[Replica] = []

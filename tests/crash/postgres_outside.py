@@ -30,7 +30,7 @@ class Act:
         return self.turn.partition("-")[2]
 
 
-class Outside:
+class Dependencies:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._known: set[tuple[str, str]] = set()
@@ -108,8 +108,8 @@ def _last(order: list[str], turn: str) -> int:
 
 
 @asynccontextmanager
-async def running_outside(chance: random.Random) -> AsyncIterator[Outside]:
-    outside = Outside(chance)
+async def running_outside(chance: random.Random) -> AsyncIterator[Dependencies]:
+    outside = Dependencies(chance)
     app = web.Application()
     app.router.add_post("/do", outside.do)
     app.router.add_post("/find", outside.find)

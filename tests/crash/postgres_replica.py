@@ -29,7 +29,7 @@ _DRAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Dependencies:
     """What a turn touches: a server that counts what was done to it, and can be asked whether something was."""
 
     name: str
@@ -72,7 +72,7 @@ async def run(name: str, database_url: str, outside_url: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked_to_leave.set)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
-        outside = Outside(name, outside_url, http)
+        outside = Dependencies(name, outside_url, http)
         ledger = PostgresLedger(PostgresSession(database_url))
         engine = Engine(ledger=ledger, handler=outside.answer, give_up=outside.give_up)
         await engine.start()

@@ -16,7 +16,7 @@ import pytest
 
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
-from tests.crash.outside import Outside
+from tests.crash.outside import Dependencies
 from tests.support.fake_assistants_state import Plan, image, text
 
 pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be busy
@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-async def bot(small_disk: Path, outside: Outside) -> AsyncIterator[BotProcess]:
+async def bot(small_disk: Path, outside: Dependencies) -> AsyncIterator[BotProcess]:
     process = BotProcess(data_dir=small_disk / "data", service_address=outside.service_address)
     outside.kill = process.kill
     yield process
@@ -89,7 +89,7 @@ async def test_a_plot_that_finds_no_room_is_told_and_the_text_comes_all_the_same
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; runs where it is")
-async def test_each_message_is_synced_to_disk_before_it_is_acknowledged(outside: Outside, tmp_path: Path) -> None:
+async def test_each_message_is_synced_to_disk_before_it_is_acknowledged(outside: Dependencies, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     bot = BotProcess(data_dir=tmp_path / "data", service_address=outside.service_address)
     calls = "trace=fsync,fdatasync,sendto,send,write,writev,sendmsg"

@@ -14,7 +14,7 @@ import pytest
 from bot.functions import INTERRUPTED
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
-from tests.crash.outside import Call, Moment, Outside
+from tests.crash.outside import Call, Dependencies, Moment
 from tests.support.fake_assistants_state import Plan, function_call, text
 
 pytestmark = pytest.mark.timeout(300)
@@ -90,7 +90,7 @@ def made(tmp_path: Path) -> Made:
 
 
 @pytest.fixture
-async def bot(tmp_path: Path, outside: Outside, made: Made) -> AsyncIterator[BotProcess]:
+async def bot(tmp_path: Path, outside: Dependencies, made: Made) -> AsyncIterator[BotProcess]:
     assistant = {"id": "asst_crash", "name": "crash", "model": "any", "instructions": "", "tools": []}
     outside.service.state.assistants["asst_crash"] = assistant
     process = BotProcess(

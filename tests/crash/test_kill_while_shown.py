@@ -1,4 +1,4 @@
-"""The bot is killed while a person sees that it works: in the end one whole answer stands in the chat."""
+"""The bot is killed while a person sees that it works: the chat ends with one whole answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def working(chat: list[Posted]) -> list[Posted]:
 
 
 async def answered(talk: Talk, kind: str, *, run_s: float = 3.5) -> list[Posted]:
-    """What stands in the chat once a killed bot lives again and has answered."""
+    """What the chat shows once a killed bot lives again and has answered."""
     talk.outside.service.state.plan = lambda _: Plan(run_s=run_s, messages=[[text("y = 12")]])
     await talk.bot.start()
     assert await talk.say("hello", conversation="19:c", kind=kind) == 202

@@ -15,7 +15,7 @@ import pytest
 
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
-from tests.crash.outside import Outside
+from tests.crash.outside import Dependencies
 from tests.support.fake_assistants_state import Plan, text
 from tests.support.postgres_server import PostgresServer
 
@@ -33,7 +33,7 @@ class Town:
     """The bots, the people, and what was acknowledged: by conversation, in order."""
 
     talks: list[Talk]
-    outside: Outside
+    outside: Dependencies
     acked: dict[str, list[str]] = field(default_factory=dict)
 
     async def say(self, conversation: str, tag: str, dice: random.Random) -> None:
@@ -52,7 +52,7 @@ class Town:
 
 
 @pytest.fixture
-async def town(tmp_path: Path, outside: Outside, postgres: PostgresServer) -> AsyncIterator[Town]:
+async def town(tmp_path: Path, outside: Dependencies, postgres: PostgresServer) -> AsyncIterator[Town]:
     url = postgres.url(postgres.new_database())
     ids = itertools.count(1)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.crash.bot_process import BotProcess
 from tests.crash.conftest import Talk
-from tests.crash.outside import Outside
+from tests.crash.outside import Dependencies
 from tests.support.scripted_model import Exchange, RunCode, ScriptedModel, Trouble
 
 pytestmark = pytest.mark.timeout(300)
@@ -40,7 +40,7 @@ class ModelTalk(Talk):
 async def talk(tmp_path: Path) -> AsyncIterator[ModelTalk]:
     async with (
         ScriptedModel(otherwise=plot) as model,
-        Outside() as outside,
+        Dependencies() as outside,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
     ):
         bot = BotProcess(

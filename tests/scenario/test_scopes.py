@@ -52,7 +52,7 @@ async def test_the_welcome_comes_once_whatever_comes_again_and_after_a_restart(r
     assert [posted.type for posted in rig.connector.posted if posted.conversation == conversation] == ["message"]
 
 
-async def test_a_question_of_the_welcome_is_asked_as_whoever_pressed_it(rig: Rig) -> None:
+async def test_a_question_of_the_welcome_is_asked_in_the_name_of_the_person_who_pressed_it(rig: Rig) -> None:
     async with rig.started() as person:
         await tell(person, "conversation_update_channel")
         [welcome] = await person.connector.wait_for_messages(1)

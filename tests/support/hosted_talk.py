@@ -15,9 +15,9 @@ from adapters.openai.retry import RetryPolicy
 from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import ThreadId, TurnState
+from bot.dependencies import Dependencies
 from bot.forgetting import RecordedFiles
 from bot.functions import FunctionDefinition
-from bot.outside import Outside
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -156,7 +156,7 @@ class HostedTalk:
             signal=lambda *_: asyncio.sleep(0),
             may_go_on=lambda: asyncio.sleep(0),
         )
-        return asyncio.create_task(run_turn(turn, self._outside()))
+        return asyncio.create_task(run_turn(turn, self._deps()))
 
     async def ask(self, words: str, *attachments: Attachment, within_s: float = 10.0, again: bool = False) -> list[str]:
         """What the person reads."""
@@ -183,8 +183,8 @@ class HostedTalk:
         """The items of the newest conversation."""
         return list(self.service.state.conversations.values())[-1]
 
-    def _outside(self) -> Outside:
-        return Outside(
+    def _deps(self) -> Dependencies:
+        return Dependencies(
             assistant=self.backend,
             channel=self.channel,
             conversations=self.conversations,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import Party, TurnState
+from bot.dependencies import Dependencies
 from bot.forgetting import RecordedFiles
 from bot.limits import NO_LIMITS, Limits
-from bot.outside import Outside
 from bot.parts import ApologyPart, Part, TextPart
 from bot.ports import LedgerEntry
 from bot.reply import ReplyWriter
@@ -53,8 +53,8 @@ class World:
     die_at: str = ""  # the step whose result never reaches the disk
 
     @property
-    def outside(self) -> Outside:
-        return Outside(
+    def deps(self) -> Dependencies:
+        return Dependencies(
             assistant=self.assistant,
             channel=self.channel,
             conversations=self.conversations,
@@ -68,7 +68,7 @@ class World:
                 assistant=self.assistant, files=RecordedFiles(self.files, self.belongings), pictures=self.pictures
             ),
             functions=self.functions,
-            begun_with=lambda _: next(iter(self.names_at_service), None),
+            started_with=lambda _: next(iter(self.names_at_service), None),
             name_at_service=self._name_at_service,
             send_pauses_s=(0, 0, 0),
         )
@@ -107,7 +107,7 @@ class World:
         self.signals.send(STOP)
 
     async def answer(self, text: str = "hello", *attachments: Attachment, attempts: int = 0) -> list[Part]:
-        await run_turn(self.turn(text, *attachments, attempts=attempts), self.outside)
+        await run_turn(self.turn(text, *attachments, attempts=attempts), self.deps)
         return self.channel.said
 
     async def _signal(self, number: int, name: str, value: str) -> None:

@@ -131,7 +131,7 @@ def _beginning_and_end(output: BinaryIO, max_bytes: int) -> bytes:
 
 
 session = ""
-"""What the service calls this session. One that it does not know has begun anew, without variables and files."""
+"""What the service calls this session. One that it does not know has started anew, without variables and files."""
 
 _runner: RemoteRunner | None = None
 

@@ -186,7 +186,7 @@ async def test_a_stop_does_not_wait_for_a_large_file() -> None:
     world.assistant.upload = endless  # type: ignore[method-assign]
     turn = world.turn("Plot it", CSV)
     async with asyncio.timeout(30):
-        await run_turn(turn, world.outside)
+        await run_turn(turn, world.deps)
     assert world.channel.said == [TextPart(text="Stopped. Your question was not answered.")]
     assert world.assistant.asked == []
 

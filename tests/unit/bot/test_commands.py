@@ -22,7 +22,7 @@ KEY = message().key
 async def tell(world: World, text: str) -> list[Part]:
     before = len(world.channel.said)
     world.steps.clear()
-    await run_turn(world.turn(text), world.outside)
+    await run_turn(world.turn(text), world.deps)
     return world.channel.said[before:]
 
 
@@ -35,7 +35,7 @@ async def world_with_files() -> World:
         images=(AnswerImage(file=FileRef("plot")),),
         files=(AnswerFile(file=FileRef("table"), name="table.csv"),),
     )
-    await run_turn(world.turn("draw", Attachment(name="given.csv", url="there")), world.outside)
+    await run_turn(world.turn("draw", Attachment(name="given.csv", url="there")), world.deps)
     return world
 
 
@@ -70,7 +70,7 @@ async def test_help_offers_commands_to_press() -> None:
 
 async def test_the_assistant_that_a_chat_was_begun_with_is_the_present_one_and_can_be_chosen_again() -> None:
     world = World(names_at_service={"asst_made": "Rough Draft"})
-    usual = world.outside.profiles.default.name
+    usual = world.deps.profiles.default.name
     [offered] = await tell(world, "/assistant")
     assert isinstance(offered, ChoicePart)
     assert [(each.name, each.is_present) for each in offered.choices] == [("Rough Draft", True), (usual, False)]
@@ -81,7 +81,7 @@ async def test_the_assistant_that_a_chat_was_begun_with_is_the_present_one_and_c
     assert [(each.name, each.is_present) for each in offered.choices] == [("Rough Draft", False), (usual, True)]
 
     assert "Rough Draft answers here now" in texts(await tell(world, offered.choices[0].says.lower()))
-    assert await world.outside.conversations.chosen_assistant(KEY) is None
+    assert await world.deps.conversations.chosen_assistant(KEY) is None
 
 
 async def test_files_lists_what_the_conversation_has_the_newest_first() -> None:
@@ -178,10 +178,10 @@ async def test_a_crash_after_a_file_is_deleted_deletes_no_other_one_of_its_name(
     world.steps.clear()
     world.die_at = "reply/0"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(said), world.outside)
+        await run_turn(world.turn(said), world.deps)
     world.die_at = ""
     before = len(world.channel.said)
-    await run_turn(world.turn(said, attempts=1), world.outside)
+    await run_turn(world.turn(said, attempts=1), world.deps)
     assert "Deleted: plot-1.png" in texts(world.channel.said[before:])
     assert later.token in world.files.kept
     assert later.token in [each.ref for each in await world.belongings.of(KEY)]

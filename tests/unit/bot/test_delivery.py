@@ -29,7 +29,7 @@ async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
     world = World()
     world.channel.failures = [DeliveryError("502", retryable=True, retry_after_s=60)]
     turn = world.turn()
-    working = asyncio.create_task(run_turn(turn, world.outside))
+    working = asyncio.create_task(run_turn(turn, world.deps))
     while world.channel.failures:
         await asyncio.sleep(0)
     await asyncio.wait_for(turn.between_steps.wait(), 30)  # nor does the end of the process wait for it
@@ -41,14 +41,14 @@ async def test_a_stop_ends_the_wait_for_a_connector_that_is_down() -> None:
 async def test_an_apology_too_is_sent_again_while_the_connector_is_down() -> None:
     world = World()
     world.channel.failures = [DeliveryError("502", retryable=True)] * 2
-    await give_up(world.turn(), ZeroDivisionError("boom"), world.outside)
+    await give_up(world.turn(), ZeroDivisionError("boom"), world.deps)
     assert "ask again" in texts(world.channel.said)
 
 
 async def test_an_apology_that_the_connector_will_never_take_is_written_down_as_undeliverable() -> None:
     world = World()
     world.channel.failures = [DeliveryError("401", retryable=False)]
-    assert await give_up(world.turn(), ZeroDivisionError("boom"), world.outside) == UNDELIVERABLE
+    assert await give_up(world.turn(), ZeroDivisionError("boom"), world.deps) == UNDELIVERABLE
 
 
 async def test_what_the_connector_will_never_take_is_not_sent_again() -> None:
@@ -68,13 +68,13 @@ async def test_a_conversation_that_is_gone_ends_the_turn_quietly() -> None:
 async def test_an_answer_to_nobody_is_an_outcome_of_its_own() -> None:
     world = World()
     world.channel.failures = [ConversationGoneError("ConversationNotFound")]
-    assert await run_turn(world.turn(), world.outside) == UNDELIVERABLE
+    assert await run_turn(world.turn(), world.deps) == UNDELIVERABLE
 
 
 async def test_a_part_whose_arrival_is_unknown_is_not_sent_again_and_is_the_outcome() -> None:
     world = World()
     world.channel.failures = [DeliveryUnknownError("504 twice")]
-    assert await run_turn(world.turn(), world.outside) == UNKNOWN
+    assert await run_turn(world.turn(), world.deps) == UNKNOWN
     assert world.channel.said == []
 
 
@@ -82,7 +82,7 @@ async def test_a_part_whose_arrival_is_unknown_is_remembered_as_that_by_a_later_
     world = World()
     world.channel.failures = [DeliveryUnknownError("504 twice")]
     await world.answer("hi")
-    assert await run_turn(world.turn("hi", attempts=1), world.outside) == UNKNOWN
+    assert await run_turn(world.turn("hi", attempts=1), world.deps) == UNKNOWN
     assert world.channel.said == []
 
 
@@ -90,8 +90,8 @@ async def test_a_delivery_that_waits_is_woken_by_the_first_success_of_anything()
     # ux 3.12
     world = World()
     world.channel.failures = [DeliveryError("502", retryable=True)]
-    outside = replace(world.outside, send_pauses_s=(60,))
-    working = asyncio.create_task(run_turn(world.turn("hi"), outside))
+    deps = replace(world.deps, send_pauses_s=(60,))
+    working = asyncio.create_task(run_turn(world.turn("hi"), deps))
     await until(lambda: not world.channel.failures)
     world.channel.success.set()
     await asyncio.wait_for(working, 30)
@@ -102,9 +102,9 @@ async def test_a_delivery_that_was_woken_in_vain_waits_its_pause_in_full() -> No
     world = World()
     world.channel.success.set()  # others succeed all the time
     world.channel.failures = [DeliveryError("502", retryable=True)] * 6
-    outside = replace(world.outside, send_pauses_s=(0.05, 0.05, 0.05))
+    deps = replace(world.deps, send_pauses_s=(0.05, 0.05, 0.05))
     before = time.monotonic()
-    await run_turn(world.turn("hi"), outside)
+    await run_turn(world.turn("hi"), deps)
     assert texts(world.channel.said) == "You said: hi"
     assert time.monotonic() - before >= 0.15
 
@@ -131,7 +131,7 @@ async def test_the_first_part_takes_the_place_of_what_was_shown_and_the_others_a
 async def test_the_message_that_shows_the_work_is_remembered_by_the_next_attempt() -> None:
     world = World()
     world.assistant.never_settles = True
-    working = asyncio.create_task(run_turn(world.turn(), world.outside))
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
     await until(lambda: bool(world.assistant.runs))
     shown = world.channel.lives[0].remembered
     assert (shown.id, shown.may_be_posted) == (None, True)
@@ -144,14 +144,14 @@ async def test_the_message_that_shows_the_work_is_remembered_by_the_next_attempt
     working.cancel()
     await asyncio.wait({working})
     world.assistant.never_settles = False
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     after = world.channel.lives[1].remembered
     assert (after.id, after.may_be_posted) == ("s1", False)
 
 
 async def test_an_attempt_that_cannot_know_whether_the_work_was_shown_shows_it_by_no_second_message() -> None:
     world = World()
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     remembered = world.channel.lives[0].remembered
     assert (remembered.id, remembered.may_be_posted) == (None, False)
 
@@ -160,7 +160,7 @@ async def test_the_end_of_the_process_waits_for_a_status_that_is_being_posted() 
     world = World()
     world.assistant.never_settles = True
     turn = world.turn()
-    working = asyncio.create_task(run_turn(turn, world.outside))
+    working = asyncio.create_task(run_turn(turn, world.deps))
     await until(lambda: bool(world.assistant.runs) and turn.between_steps.is_set())
     posted = asyncio.Event()
 
@@ -180,7 +180,7 @@ async def test_the_end_of_the_process_waits_for_a_status_that_is_being_posted() 
 async def test_the_stop_button_of_a_channel_does_what_the_stop_command_does() -> None:
     world = World()
     world.assistant.never_settles = True
-    working = asyncio.create_task(run_turn(world.turn(), world.outside))
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
     await until(lambda: bool(world.assistant.runs))
     world.channel.lives[0].remembered.stop_turn()
     assert await asyncio.wait_for(working, 30) == STOPPED
@@ -190,7 +190,7 @@ async def test_the_stop_button_of_a_channel_does_what_the_stop_command_does() ->
 async def test_a_delivery_that_is_stopped_takes_back_what_was_shown() -> None:
     world = World()
     world.channel.failures = [DeliveryError("502", retryable=True, retry_after_s=60)]
-    working = asyncio.create_task(run_turn(world.turn(), world.outside))
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
     await until(lambda: not world.channel.failures)
     world.stop()
     assert await asyncio.wait_for(working, 30) == STOPPED
@@ -199,5 +199,5 @@ async def test_a_delivery_that_is_stopped_takes_back_what_was_shown() -> None:
 
 async def test_an_apology_of_a_turn_that_is_given_up_takes_the_place_of_what_was_shown() -> None:
     world = World()
-    await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.outside)
+    await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.deps)
     assert world.channel.lives[0].finished == world.channel.said

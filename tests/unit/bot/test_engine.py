@@ -260,7 +260,7 @@ async def test_how_a_turn_ended_is_written_down() -> None:
     await until(lambda: ledger.outcomes == {1: "stopped"})
 
 
-async def test_a_flood_that_came_to_another_process_is_rejected_once_by_whoever_works_on_the_conversation() -> None:
+async def test_a_flood_that_came_to_another_process_is_rejected_once_by_the_owner_of_the_conversation() -> None:
     ledger, story = MemoryLedger(), Story()
     begun: list[tuple[str, TurnState]] = []
 

@@ -37,7 +37,7 @@ async def accepted(*messages: str, scope: Scope = Scope.PERSONAL, channel: FakeC
     channel = channel or FakeChannel()
     engine = busy_engine(MemoryLedger())
     await engine.start()
-    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), patience_s=0.0)
+    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), notice_after_s=0.0)
     for number, text in enumerate(messages):
         incoming = message(text, id=f"m{number}")
         await intake.accept(replace(incoming, reference=replace(incoming.reference, scope=scope)))
@@ -78,7 +78,7 @@ async def test_a_message_that_is_worked_on_soon_gets_no_notice() -> None:
 
     engine = Engine(ledger=MemoryLedger(), handler=quick, give_up=nothing)
     await engine.start()
-    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), patience_s=0.05)
+    intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), notice_after_s=0.05)
     await intake.accept(message("one"))
     await intake.accept(message("two", id="m2"))
     done.set()
@@ -91,7 +91,7 @@ async def test_what_comes_while_too_many_wait_is_not_kept_and_will_be_told_so_bu
     ledger = MemoryLedger()
     engine = busy_engine(ledger)
     await engine.start()
-    intake = Intake(engine=engine, channel=FakeChannel(), turns=NoTurns(), feedback=MemoryFeedback(), patience_s=60)
+    intake = Intake(engine=engine, channel=FakeChannel(), turns=NoTurns(), feedback=MemoryFeedback(), notice_after_s=60)
     texts = [*(f"question {number}" for number in range(MAX_WAITING + 3)), "/new"]
     for number, text in enumerate(texts):
         assert await intake.accept(message(text, id=f"m{number}"))
@@ -111,7 +111,12 @@ async def test_what_was_said_to_others_waits_for_a_question_and_not_for_a_mistyp
     engine = busy_engine(ledger)
     await engine.start()
     intake = Intake(
-        engine=engine, channel=FakeChannel(), turns=NoTurns(), feedback=MemoryFeedback(), patience_s=0.0, max_context=5
+        engine=engine,
+        channel=FakeChannel(),
+        turns=NoTurns(),
+        feedback=MemoryFeedback(),
+        notice_after_s=0.0,
+        max_context=5,
     )
     said = [message(text, id=f"m{number}") for number, text in enumerate(["it is 42", "/hlep", " ", "so?"])]
     shared = [replace(each, reference=replace(each.reference, scope=Scope.GROUP)) for each in said]
@@ -159,7 +164,7 @@ async def opened(*lines: Timeline) -> AsyncIterator[Desk]:
     desk = Desk(list(lines))
     engine = busy_engine(desk.ledger)
     await engine.start()
-    desk.intake = Intake(engine=engine, channel=FakeChannel(), turns=desk, feedback=desk.ratings, patience_s=0.0)
+    desk.intake = Intake(engine=engine, channel=FakeChannel(), turns=desk, feedback=desk.ratings, notice_after_s=0.0)
     await desk.intake.accept(message("one"))
     await settled()
     yield desk

@@ -1,4 +1,4 @@
-"""Every sentence of the bot is in the catalogues of all languages, and none stands outside them."""
+"""Every sentence of the bot is in the catalogues of all languages, and none is outside them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ TODAY_S = NOW_S - 3_600
 async def ask(world: World, text: str = "hello") -> tuple[Outcome, str]:
     before = len(world.channel.said)
     world.steps.clear()
-    outcome = await run_turn(world.turn(text), world.outside)
+    outcome = await run_turn(world.turn(text), world.deps)
     return outcome, texts(world.channel.said[before:])
 
 
@@ -88,10 +88,10 @@ async def test_a_turn_that_has_asked_is_answered_after_a_crash_whatever_was_used
     world = world_with(Limits(questions_per_minute=1))
     world.die_at = "reply/0"
     with pytest.raises(SystemError):
-        await run_turn(world.turn("hello"), world.outside)
+        await run_turn(world.turn("hello"), world.deps)
     world.die_at = ""
     world.usage.spent = [(NOW_S, "ada", SPENT)] * 5
-    assert await run_turn(world.turn("hello", attempts=1), world.outside) == ANSWERED
+    assert await run_turn(world.turn("hello", attempts=1), world.deps) == ANSWERED
     assert world.channel.said == [TextPart(text="You said: hello")]
 
 

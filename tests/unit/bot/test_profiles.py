@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.conversation import OWN_CHANNELS, Party, Question
-from bot.outside import Outside
+from bot.dependencies import Dependencies
 from bot.parts import ChoicePart, Part
 from bot.profiles import Profile, Profiles
 from bot.run import ToolCall, ToolCallId, ToolsWanted
@@ -31,14 +31,14 @@ class Talk(World):
     outcome = Outcome("")
 
     @property
-    def outside(self) -> Outside:
-        return replace(super().outside, profiles=self.profiles, past=self.conversations)
+    def deps(self) -> Dependencies:
+        return replace(super().deps, profiles=self.profiles, past=self.conversations)
 
     async def say(self, text: str) -> list[Part]:
         before = len(self.channel.said)
         self.steps.clear()
         self.number += 1
-        self.outcome = await run_turn(self.turn(text), self.outside)
+        self.outcome = await run_turn(self.turn(text), self.deps)
         return self.channel.said[before:]
 
     @property
@@ -139,9 +139,9 @@ async def test_a_crash_after_a_removed_choice_was_ended_still_tells_it() -> None
     talk.conversations.choices[KEY] = "gone"
     talk.die_at = "run/0/thread_1"
     with pytest.raises(SystemError):
-        await run_turn(talk.turn("one"), talk.outside)
+        await run_turn(talk.turn("one"), talk.deps)
     talk.die_at = ""
-    await run_turn(talk.turn("one", attempts=1), talk.outside)
+    await run_turn(talk.turn("one", attempts=1), talk.deps)
     assert "*gone is not available any more" in texts(talk.channel.said)
     assert len(talk.assistant.runs) == len(talk.assistant.threads) == 1
 

@@ -93,7 +93,7 @@ async def test_a_wait_for_a_rate_limit_ends_with_a_stop() -> None:
     world = World()
     world.assistant.ends = [ended(RunEnd.FAILED, FailureCode.RATE_LIMIT, retry_after_s=30)]
     turn = world.turn()
-    task = asyncio.create_task(run_turn(turn, world.outside))
+    task = asyncio.create_task(run_turn(turn, world.deps))
     while world.assistant.ends:
         await asyncio.sleep(0)
     await settled()
@@ -107,10 +107,10 @@ async def test_a_turn_that_died_in_its_second_run_makes_no_third(step: str) -> N
     world.assistant.ends = [FAILED]
     world.die_at = step
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
     world.assistant.ends = [FAILED]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert len(world.assistant.runs) == 2
     assert texts(world.channel.said) == "You said: hello"
 
@@ -136,7 +136,7 @@ async def test_the_calls_of_a_round_are_made_side_by_side_for_the_person_who_ask
     world.functions.may_return.clear()
     world.assistant.ends = [wanting("call_0", "call_1")]
     turn = world.turn()
-    task = asyncio.create_task(run_turn(turn, world.outside))
+    task = asyncio.create_task(run_turn(turn, world.deps))
     while len(world.functions.calls) < 2:
         await asyncio.sleep(0)
     world.functions.may_return.set()
@@ -162,14 +162,14 @@ async def test_a_call_that_a_crash_cut_off_is_made_again_only_if_its_function_al
     world.functions.repeatable = {"weather"} if repeatable else set()
     world.functions.may_return.clear()
     world.assistant.ends = [wanting("call_1")]
-    crashing = asyncio.create_task(run_turn(world.turn(), world.outside))
+    crashing = asyncio.create_task(run_turn(world.turn(), world.deps))
     while not world.functions.calls:
         await asyncio.sleep(0)
     crashing.cancel()
     await asyncio.gather(crashing, return_exceptions=True)
     world.functions.may_return.set()
     world.assistant.ends = [wanting("call_1")]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert len(world.functions.calls) == made
     assert [output.output for output in world.assistant.submitted] == [read]
     assert texts(world.channel.said) == "You said: hello"
@@ -181,10 +181,10 @@ async def test_a_call_whose_output_is_written_down_is_not_made_again_before_it_i
     world.die_at = "tools/0/run_1"
     world.assistant.ends = [wanting("call_1")]
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
     world.assistant.ends = [wanting("call_1")]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert len(world.functions.calls) == 1
     assert {output.output for output in world.assistant.submitted} == {"warm"}
 
@@ -194,7 +194,7 @@ async def test_a_stop_ends_the_calls_that_are_being_made() -> None:
     world.functions.outputs = {"weather": "warm"}
     world.functions.may_return.clear()
     world.assistant.ends = [wanting("call_0", "call_1")]
-    task = asyncio.create_task(run_turn(world.turn(), world.outside))
+    task = asyncio.create_task(run_turn(world.turn(), world.deps))
     while len(world.functions.calls) < 2:
         await asyncio.sleep(0)
     world.stop()
@@ -242,10 +242,10 @@ async def test_a_second_run_is_taken_up_after_a_crash_although_it_made_a_call() 
     world.assistant.ends = [FAILED, wanting("call_1")]
     world.die_at = "reply/0"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
     world.assistant.ends = [FAILED, COMPLETED]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert texts(world.channel.said) == "You said: hello"
     assert len(world.functions.calls) == 1
 
@@ -263,10 +263,10 @@ async def test_tool_outputs_that_were_given_before_a_crash_are_not_given_again()
     world.assistant.ends = [wanting("call_1")]
     world.die_at = "reply/0"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
     world.assistant.ends = [wanting("call_1")]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert [output.call for output in world.assistant.submitted] == ["call_1"]
     assert texts(world.channel.said) == "You said: hello"
 
@@ -276,10 +276,10 @@ async def test_a_turn_that_died_between_two_rounds_of_tools_gives_the_second_alo
     world.assistant.ends = [wanting("call_1"), wanting("call_2")]
     world.die_at = "tools/1/run_1"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
     world.assistant.ends = [wanting("call_2"), wanting("call_2")]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     # The second is in doubt: a service takes outputs that it has already without harm.
     assert [output.call for output in world.assistant.submitted] == ["call_1", "call_2", "call_2"]
     assert texts(world.channel.said) == "You said: hello"
@@ -309,10 +309,10 @@ async def test_a_run_whose_resumption_was_not_written_down_is_found_and_not_resu
     world.assistant.ends = [wanting("call_1")]
     world.die_at = "tools/0/run_1"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
     world.assistant.ends = [wanting("call_1")]
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert (list(world.assistant.runs), len(world.assistant.submitted)) == (["run_1", "run_2"], 1)
     assert texts(world.channel.said) == "of run_1, run_2"
 
@@ -331,9 +331,9 @@ async def test_a_run_that_the_service_cannot_be_asked_for_is_started_again_and_t
     world.assistant.cannot_find = True
     world.die_at = "run/0/thread_1"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert len(world.assistant.runs) == 2
     assert texts(world.channel.said) == "You said: hello"
     assert "run may be started twice: the service cannot be asked for it" in caplog.messages
@@ -364,14 +364,14 @@ async def test_a_turn_counts_what_all_its_runs_consumed_once_though_it_dies_in_b
     world.assistant.ends = [replace(wanting("call_1"), usage=SPENT), replace(FAILED, usage=SPENT), spent]
     world.die_at = "reply/0"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = "part/0"
     world.assistant.ends = [replace(wanting("call_1"), usage=SPENT), replace(FAILED, usage=SPENT), spent]
     with pytest.raises(SystemError):
-        await run_turn(world.turn(attempts=1), world.outside)
+        await run_turn(world.turn(attempts=1), world.deps)
     world.die_at = ""
     turn = world.turn(attempts=2)
-    await run_turn(turn, world.outside)
+    await run_turn(turn, world.deps)
     assert turn.used == TurnUsage(tenant="t1", person="ada", usage=SPENT + SPENT + SPENT)
 
 
@@ -379,11 +379,11 @@ async def test_a_turn_counts_even_if_the_service_does_not_say_what_it_consumed_o
     world = World()
     world.assistant.ends = [TurnStoppedError("stopped")]
     turn = world.turn()
-    await run_turn(turn, world.outside)
+    await run_turn(turn, world.deps)
     assert turn.used == TurnUsage(tenant="t1", person="ada", usage=Usage())
     world = World()
     command = world.turn("/help")
-    await run_turn(command, world.outside)
+    await run_turn(command, world.deps)
     assert command.used is None
 
 

@@ -171,7 +171,7 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     world = World()
     world.assistant.never_settles = True
     turn = world.turn()
-    task = asyncio.create_task(run_turn(turn, world.outside))
+    task = asyncio.create_task(run_turn(turn, world.deps))
     while not world.assistant.runs:
         await asyncio.sleep(0)
     world.stop()
@@ -188,7 +188,7 @@ async def test_a_stop_is_answered_once(heard: bool | None, words: list[str]) -> 
     turn = world.turn("/stop")
     if heard is not None:
         world.signals.send(STOP_HEARD, heard)
-    assert await run_turn(turn, world.outside) == ANSWERED
+    assert await run_turn(turn, world.deps) == ANSWERED
     assert world.channel.said == [TextPart(text=each) for each in words]
 
 
@@ -197,14 +197,14 @@ async def test_a_turn_that_is_given_up_leaves_no_run_behind(monkeypatch: pytest.
     monkeypatch.setattr("bot.runs._FIND_PAUSES_S", (0.0, 0.01))
     world = World()
     world.assistant.never_settles = True
-    task = asyncio.create_task(run_turn(world.turn(), world.outside))
+    task = asyncio.create_task(run_turn(world.turn(), world.deps))
     while not world.assistant.runs:
         await asyncio.sleep(0)
     await settled()
     task.cancel()
     await asyncio.wait({task})
     world.assistant.cancelled.clear()
-    await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.outside)
+    await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.deps)
     assert world.assistant.cancelled == ["run_1"]
     assert "ask again" in texts(world.channel.said)
 
@@ -217,7 +217,7 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
     world = World(assistant=Stubborn())
     world.assistant.never_settles = True
     turn = world.turn()
-    task = asyncio.create_task(run_turn(turn, world.outside))
+    task = asyncio.create_task(run_turn(turn, world.deps))
     while not world.assistant.runs:
         await asyncio.sleep(0)
     world.stop()
@@ -241,9 +241,9 @@ async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: s
     world.assistant.answer_with = lambda _: Answer(text="Here", images=(AnswerImage(file=FileRef("f1")),))
     world.die_at = step
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
-    await run_turn(world.turn(attempts=1), world.outside)
+    await run_turn(world.turn(attempts=1), world.deps)
     assert len(world.assistant.runs) == 1
     assert len(world.files.kept) == 1
     kinds = [type(part) for part in world.channel.said]
@@ -253,7 +253,7 @@ async def test_a_turn_that_died_at_any_step_is_finished_in_its_next_life(step: s
 
 async def test_giving_up_tells_the_person_without_the_words_of_the_error() -> None:
     world = World()
-    await give_up(world.turn(), ZeroDivisionError("secret"), world.outside)
+    await give_up(world.turn(), ZeroDivisionError("secret"), world.deps)
     assert "secret" not in texts(world.channel.said)
     assert "ask again" in texts(world.channel.said)
 
@@ -279,7 +279,7 @@ async def test_a_stop_is_no_fault_and_has_no_code() -> None:
 )
 async def test_what_brought_the_process_down_is_not_offered_once_more(error: Exception, question: str) -> None:
     world = World()
-    await give_up(world.turn(), error, world.outside)
+    await give_up(world.turn(), error, world.deps)
     [part] = world.channel.said
     assert isinstance(part, ApologyPart)
     assert part.question == question
@@ -309,10 +309,10 @@ async def test_the_outcome_of_a_turn_is_known_in_its_next_life_too(
     world.assistant.ends = ends
     world.die_at = "part/0"
     with pytest.raises(SystemError):
-        await run_turn(world.turn(), world.outside)
+        await run_turn(world.turn(), world.deps)
     world.die_at = ""
-    assert await run_turn(world.turn(attempts=1), world.outside) == outcome
-    assert await run_turn(world.turn(attempts=2), world.outside) == outcome
+    assert await run_turn(world.turn(attempts=1), world.deps) == outcome
+    assert await run_turn(world.turn(attempts=2), world.deps) == outcome
 
 
 async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -> None:
@@ -327,7 +327,7 @@ async def test_a_reply_that_the_first_version_worked_out_is_sent_by_this_one() -
 )
 async def test_a_message_that_is_not_to_be_read_starts_no_run(state: TurnState, said: list[Part], outcome: str) -> None:
     world = World()
-    assert await run_turn(world.turn("", state=state), world.outside) == outcome
+    assert await run_turn(world.turn("", state=state), world.deps) == outcome
     assert (world.channel.said, world.assistant.runs) == (said, {})
 
 

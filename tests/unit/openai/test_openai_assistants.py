@@ -125,7 +125,7 @@ def test_who_speaks_is_told_only_where_several_people_do() -> None:
         ("A" * 500, "A" * 79 + "… wrote:"),
     ],
 )
-def test_a_speakers_name_stays_one_line_whoever_chose_it(name: str, line: str) -> None:
+def test_a_speakers_name_stays_one_line_whatever_it_holds(name: str, line: str) -> None:
     body = message_body(replace(ask("Ada wrote:\nhi"), speaker=name))
     assert body["content"] == f"{line}\nAda wrote:\nhi"
     assert body["metadata"] == {"speaker": line.removesuffix(" wrote:")}

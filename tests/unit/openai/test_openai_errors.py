@@ -230,6 +230,6 @@ def test_the_service_says_when_to_come_again(headers: dict[str, str], expected: 
 
 def test_the_service_may_name_a_time_of_day() -> None:
     moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
-    wish_s = retry_after_s({"retry-after": email.utils.format_datetime(moment, usegmt=True)})
-    assert wish_s is not None
-    assert 28 < wish_s <= 30
+    named_pause_s = retry_after_s({"retry-after": email.utils.format_datetime(moment, usegmt=True)})
+    assert named_pause_s is not None
+    assert 28 < named_pause_s <= 30

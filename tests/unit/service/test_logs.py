@@ -153,11 +153,11 @@ async def test_the_ids_of_a_turn_are_on_every_line_below_it(log: logging.Logger)
 
     await asyncio.gather(converse("1-a"), converse("2-b"))
     log.info("outside")
-    first, second, outside = (json.loads(line) for line in out.getvalue().splitlines())
+    first, second, deps = (json.loads(line) for line in out.getvalue().splitlines())
     assert {first["turn"], second["turn"]} == {"1-a", "2-b"}
     assert first["conversation"] == second["conversation"]
     assert len(first["conversation"]) == 12
-    assert "turn" not in outside
+    assert "turn" not in deps
     assert "person" not in out.getvalue()
 
 

@@ -144,7 +144,7 @@ def test_a_name_that_azure_does_not_take_is_no_container(text: str) -> None:
         parsers.container_name(text)
 
 
-def test_whoever_starts_it_reads_where_things_are_kept_and_no_secret() -> None:
+def test_the_start_says_where_things_are_kept_and_no_secret() -> None:
     text = bot_greeting(read(**SEVERAL), Started(address="http://127.0.0.1:3978", isolation=None))
     assert "PostgreSQL; files in Azure Blob Storage, container teamsbot" in text
     assert "hunter2" not in text

@@ -297,7 +297,9 @@ def asked_again(shape: str, question: object = "plot x^2", **changes: Any) -> di
 
 
 @pytest.mark.parametrize("shape", ["card_submit", "group", "channel"])
-def test_the_button_of_an_apology_asks_the_question_once_more_as_whoever_pressed_it(shape: str) -> None:
+def test_the_button_of_an_apology_asks_the_question_once_more_in_the_name_of_the_person_who_pressed_it(
+    shape: str,
+) -> None:
     message = read(asked_again(shape))
 
     assert message is not None

@@ -472,12 +472,14 @@ async def test_one_connection_serves_many_activities(teams: StandInConnector, co
         ({"Retry-After": "Tue, 99 Nov 2020 06:45:02 GMT"}, None),
     ],
 )
-def test_a_wish_to_wait_is_read_in_every_form(headers: dict[str, str], wish_s: float | None) -> None:
-    assert retry_after_s(headers) == wish_s
+def test_a_wish_to_wait_is_read_in_every_form(headers: dict[str, str], named_pause_s: float | None) -> None:
+    assert retry_after_s(headers) == named_pause_s
 
 
 def test_a_wish_may_be_a_moment() -> None:
-    wish_s = retry_after_s({"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)})
+    named_pause_s = retry_after_s(
+        {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)}
+    )
 
-    assert wish_s is not None
-    assert 28 <= wish_s <= 30
+    assert named_pause_s is not None
+    assert 28 <= named_pause_s <= 30

@@ -73,7 +73,7 @@ class Place:
 
     @property
     def standing(self) -> list[str]:
-        """The words of each message that stands in the chat in the end."""
+        """The words of each message that the chat shows in the end."""
         return [posted.words for posted in self.teams.chat(self.to.key.conversation)]
 
     async def until_shown(self, kind: str, *, times: int = 1) -> None:

@@ -42,7 +42,7 @@ async def test_what_is_no_id_chooses_nobody(tmp_path: Path, wish: object) -> Non
             assert response.status == 400
 
 
-async def test_a_chat_is_renamed_and_deleted_by_whoever_holds_its_token(tmp_path: Path) -> None:
+async def test_a_chat_is_renamed_and_deleted_by_the_holder_of_its_token(tmp_path: Path) -> None:
     async with running_site(tmp_path) as site:
         chat, other = await site.open(), await site.open()
         await chat.say("hello")

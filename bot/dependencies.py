@@ -1,4 +1,4 @@
-"""What a turn reaches outside itself: the story of a turn and the commands are handed this."""
+"""What a turn depends on: ports, profiles and rules, handed to the story of a turn and to its commands."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def itself(assistant_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """Everything a turn touches outside itself."""
+class Dependencies:
+    """Everything that a turn needs besides its own message and steps."""
 
     assistant: Assistant
     channel: Channel
@@ -46,7 +46,9 @@ class Outside:
     functions: Functions = field(default_factory=NoFunctions)
     past: PastTurns = field(default_factory=NoPast)
     profiles: Profiles = ONLY_DEFAULT
-    begun_with: Callable[[ConversationKey], str | None] = lambda _: None  # the assistant of a chat page's chat, by name
+    started_with: Callable[[ConversationKey], str | None] = lambda _: (
+        None
+    )  # the assistant of a chat page's chat, by name
     name_at_service: Callable[[str], Awaitable[str]] = itself  # of an assistant of no profile, by its id
     links: LinkRules = NO_LINKS  # besides those to hosts that a person names
     offers: FileOffers | None = None  # None: files are links everywhere
