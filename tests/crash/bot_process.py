@@ -12,7 +12,7 @@ import aiohttp
 
 from tests.support.free_ports import lasting_port
 from tests.support.openai_stand_in import KEY
-from tests.support.preloaded_service import ForkedProcess, start_preloaded
+from tests.support.preloaded_service import READ_AT_IMPORT, ForkedProcess, start_preloaded
 
 _READY_S = 60.0
 
@@ -20,8 +20,8 @@ _READY_S = 60.0
 class BotProcess:
     """`teamsbot serve`, which may have many lives in one data folder and at one port.
 
-    Its lives are forked from a process that has made the imports; one in a wrapper starts by the command line, as
-    those of tests/scenario/test_cli_start.py do.
+    Its lives are forked from a process that has made the imports; one in a wrapper, or with certificates of its own,
+    starts by the command line, as those of tests/scenario/test_cli_start.py do.
     """
 
     def __init__(self, *, data_dir: Path, service_address: str, **environ: str) -> None:
@@ -119,7 +119,7 @@ class BotProcess:
         command = (*wrapper, str(Path(sys.executable).with_name("teamsbot")), "serve")
         folder = self._log.parent
         with self._log.open("ab") as log:
-            if wrapper:
+            if wrapper or READ_AT_IMPORT & self.environ.keys():
                 self._process = await asyncio.create_subprocess_exec(
                     *command, env=self.environ, stdout=log, stderr=log, cwd=folder
                 )

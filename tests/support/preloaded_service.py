@@ -26,6 +26,9 @@ from typing import IO, Any, BinaryIO
 from scripts.child_commands import Command
 
 _ROOT = Path(__file__).parents[2]
+READ_AT_IMPORT = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})
+"""What libraries take from the environment when they are imported (aiohttp makes its TLS context then)."""
+
 _lock = threading.Lock()
 _requests: socket.socket | None = None
 
@@ -97,6 +100,7 @@ async def run_preloaded(
 def _fork(command: Command, folder: Path, env: Mapping[str, str], files: Iterable[IO[bytes]]) -> ForkedProcess:
     """`files` become its standard input, output and errors."""
     global _requests  # noqa: PLW0603 - one for all tests of this process
+    assert not READ_AT_IMPORT & env.keys(), "this start has to make its own imports"
     arguments = [str(word) for word in command]
     request = json.dumps({"arguments": arguments, "env": dict(env), "folder": str(folder)}).encode()
     status, told = os.pipe()
