@@ -166,7 +166,7 @@ class ChannelError(BotError):
 
 
 class DeliveryError(ChannelError):
-    """A part could not be delivered now; `retry_after_s` is the connector's own wish, if it has one."""
+    """A part could not be delivered now; `retry_after_s` is the pause that the connector names, if it names one."""
 
     code = "delivery"
 

@@ -93,7 +93,7 @@ class Intake:
         notice_after_s: float = 1.0,
         max_context: int = 0,
     ) -> None:
-        """`patience_s`: how long a message waits before its place is told; most do not wait that long.
+        """`notice_after_s`: how long a message waits before its place is told; most do not wait that long.
 
         `max_context`: how many messages to others a question may bring along as context.
         """

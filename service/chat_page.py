@@ -32,7 +32,7 @@ from adapters.webchat.page import PageFacts, Starter
 from adapters.webchat.page_activities import CHANNEL
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
-from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat, page_url_of, service_url_of
+from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_web_chat, page_url_of, service_url_of
 from bot.conversation import ConversationKey
 from httpkit.peer_user import can_tell_users_apart
 from service.assistant_editor import EmbeddedAssistants
@@ -103,7 +103,7 @@ class LocalPage:
             ),
         )
         has_threads = self.settings.backend is not Backend.RESPONSES
-        around = Surroundings(
+        deps = PageDependencies(
             session=bot.session,
             transcripts=self.transcripts,
             conversations=bot.stores.conversations,
@@ -125,7 +125,7 @@ class LocalPage:
             if sys.platform == "linux"
             else None,
         )
-        async with open_web_chat(page, around, app):
+        async with open_web_chat(page, deps, app):
             yield
 
     async def _offered(self, bot: Bot, key: ConversationKey) -> list[OfferedAssistant]:

@@ -55,7 +55,7 @@ TOTAL_S: Final = 16.0
 
 _CLOSE_S: Final = 1.5
 _MIN_CHECK_S: Final = 1.0
-_PATIENCE_S: Final = 5.0  # a service that is silent for less may be well, and this machine busy
+_MAX_SILENCE_S: Final = 5.0  # a service that is silent for less may be well, and this machine busy
 _MIN_FREE_BYTES: Final = 200_000_000
 # One grey pixel.
 _PICTURE: Final = bytes.fromhex(
@@ -235,7 +235,7 @@ class _Walk:
 
 
 def _without_an_end(check: Check, waited_s: float) -> Finding:
-    if check.asks and waited_s >= _PATIENCE_S:
+    if check.asks and waited_s >= _MAX_SILENCE_S:
         return Finding.failed(
             f"{check.asks} did not answer within {waited_s:.0f} s.",
             "Let this machine reach it: look at the address, name resolution, firewall and proxy.",

@@ -30,8 +30,8 @@ from bot.media import size_of
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_S = 8.0
-_IMPATIENCE_S = 2.0  # when the last call came to nothing: an answer with five plots must not wait five times
+_DEADLINE_S = 8.0
+_DEADLINE_IN_OUTAGE_S = 2.0  # when the last call came to nothing: an answer with five plots must not wait five times
 _SLOWEST_BYTES_PER_S = 1_000_000
 _REQUEST_S = 4.0
 _CONNECT_S = 3.0
@@ -241,9 +241,9 @@ class BlobContainer:
 
     @asynccontextmanager
     async def _waited_for(self, size_bytes: int) -> AsyncIterator[None]:
-        patience_s = _PATIENCE_S if self._is_well else _IMPATIENCE_S
+        deadline_s = _DEADLINE_S if self._is_well else _DEADLINE_IN_OUTAGE_S
         try:
-            async with asyncio.timeout(patience_s + size_bytes / _SLOWEST_BYTES_PER_S):
+            async with asyncio.timeout(deadline_s + size_bytes / _SLOWEST_BYTES_PER_S):
                 await self._demand_identity()
                 yield
         except _ERRORS as error:

@@ -172,9 +172,9 @@ class AssistantRoutes:
         return self._editor, assistant_id
 
 
-def _edit_of(wish: Activity, models: Sequence[str]) -> AssistantEdit:
-    name, instructions, model = wish.get("name"), wish.get("instructions"), wish.get("model")
-    temperature = wish.get("temperature")
+def _edit_of(body: Activity, models: Sequence[str]) -> AssistantEdit:
+    name, instructions, model = body.get("name"), body.get("instructions"), body.get("model")
+    temperature = body.get("temperature")
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
         raise RequestRefusedError(400, "NoName", f"A name has 1 to {MAX_NAME} characters.")
     if not isinstance(instructions, str) or len(instructions) > MAX_INSTRUCTIONS:
@@ -192,9 +192,9 @@ def _edit_of(wish: Activity, models: Sequence[str]) -> AssistantEdit:
         instructions=instructions,
         model=model,
         temperature=temperature,
-        runs_code=wish.get("runs_code") is True,
-        functions=_texts(wish.get("functions")),
-        files=_texts(wish.get("files")),
+        runs_code=body.get("runs_code") is True,
+        functions=_texts(body.get("functions")),
+        files=_texts(body.get("files")),
     )
 
 

@@ -88,11 +88,11 @@ class ChatRoutes:
 
     async def _open(self, request: web.Request) -> web.Response:
         """A token for the conversation that the page names, or for a new one."""
-        wish = await read_object(request)
-        conversation = conversation_id(wish.get("conversation"))
+        body = await read_object(request)
+        conversation = conversation_id(body.get("conversation"))
         if conversation is None:
             conversation = new_conversation()
-            await self._choose(conversation, wish.get("assistant"))
+            await self._choose(conversation, body.get("assistant"))
         said, _ = await self._transcripts.after(conversation, 0)
         with speaking(language_for(request)):  # the built-in questions to begin with are sentences of the bot
             offered = await self._offered(conversation_key(conversation))

@@ -47,8 +47,8 @@ class MessageTools:
     async def _stop(self, request: web.Request) -> web.Response:
         """Do what `/stop` does; the command is not shown in the chat, only what the bot says to it."""
         conversation = allowed(request, self._tokens)
-        wish = await read_object(request)
-        said: Activity = {"text": CommandName.STOP.value, "locale": wish.get("locale")}
+        body = await read_object(request)
+        said: Activity = {"text": CommandName.STOP.value, "locale": body.get("locale")}
         await self._deliver(message_for_bot(said, conversation, uuid.uuid4().hex, self._parties))
         return web.Response(status=204)
 

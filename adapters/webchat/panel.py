@@ -87,8 +87,8 @@ class Panel:
         allowed(request, self._tokens)
         if self._make is None:
             raise RequestRefusedError(404, "NoThreads", _NO_THREADS)
-        wish = await read_object(request)
-        name, instructions = wish.get("name"), wish.get("instructions")
+        body = await read_object(request)
+        name, instructions = body.get("name"), body.get("instructions")
         if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
             raise RequestRefusedError(400, "NoName", f"A name has 1 to {MAX_NAME} characters.")
         if not isinstance(instructions, str) or len(instructions) > MAX_INSTRUCTIONS:

@@ -53,8 +53,8 @@ class WeatherRoutes:
 
     async def _switch(self, request: web.Request) -> web.Response:
         allowed(request, self._tokens)
-        wish = await read_object(request)
-        kind, on = wish.get("kind"), wish.get("on")
+        body = await read_object(request)
+        kind, on = body.get("kind"), body.get("on")
         if not isinstance(kind, str) or kind not in self._weather.possible or not isinstance(on, bool):
             raise RequestRefusedError(400, "NoSuchWeather", "Name a kind of weather, and whether it is on.")
         (self._weather.begin if on else self._weather.end)(Kind(kind))

@@ -60,7 +60,7 @@ def page_url_of(address: str, key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class PageDependencies:
     """What the page's server works with.
 
     `read` and `make` are None for a service without assistants and threads, `editor` for one that keeps them itself;
@@ -82,13 +82,13 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def open_web_chat(settings: WebChatSettings, around: Surroundings, app: web.Application) -> AsyncIterator[None]:
+async def open_web_chat(settings: WebChatSettings, deps: PageDependencies, app: web.Application) -> AsyncIterator[None]:
     """The chat in an application that is not yet running."""
-    streams = Streams(transcripts=around.transcripts)
-    bot = BotEndpoint(session=around.session, url=f"{settings.address}/api/messages", weather=around.weather)
+    streams = Streams(transcripts=deps.transcripts)
+    bot = BotEndpoint(session=deps.session, url=f"{settings.address}/api/messages", weather=deps.weather)
     tokens = Tokens(key=settings.key)
     app[KEYS] = tokens
-    for part in _parts(settings, around, streams, bot, tokens):
+    for part in _parts(settings, deps, streams, bot, tokens):
         part.add_routes(app)
 
     async def let_pages_go(_: web.Application) -> None:
@@ -102,9 +102,9 @@ async def open_web_chat(settings: WebChatSettings, around: Surroundings, app: we
 
 
 def _parts(
-    settings: WebChatSettings, around: Surroundings, streams: Streams, bot: BotEndpoint, tokens: Tokens
+    settings: WebChatSettings, deps: PageDependencies, streams: Streams, bot: BotEndpoint, tokens: Tokens
 ) -> tuple[_Part, ...]:
-    transcripts, weather = around.transcripts, around.weather
+    transcripts, weather = deps.transcripts, deps.weather
     parties = Parties(bot_name=settings.facts.assistant, service_url=service_url_of(settings.address, settings.key))
     uploads = Uploads(folder=settings.uploads, address=settings.address)
     uploads.open()
@@ -114,15 +114,15 @@ def _parts(
             picture_sources=(settings.files_url, settings.address),
             bundle=settings.bundle,
             highlighter=settings.highlighter,
-            has_threads=around.read is not None,
+            has_threads=deps.read is not None,
         ),
         uploads,
         ChatRoutes(
             transcripts=transcripts,
             uploads=uploads,
             tokens=tokens,
-            forget=around.forget,
-            offered=around.offered,
+            forget=deps.forget,
+            offered=deps.offered,
             usual_assistant=settings.facts.assistant_id,
         ),
         direct_line.DirectLine(
@@ -130,15 +130,15 @@ def _parts(
         ),
         Panel(
             tokens=tokens,
-            conversations=around.conversations,
-            turns=around.turns,
-            read=around.read,
-            make=around.make,
+            conversations=deps.conversations,
+            turns=deps.turns,
+            read=deps.read,
+            make=deps.make,
         ),
-        AssistantRoutes(tokens=tokens, uploads=uploads, editor=around.editor),
-        TurnRoutes(tokens=tokens, transcripts=transcripts, turns=around.turns, calls=around.calls),
+        AssistantRoutes(tokens=tokens, uploads=uploads, editor=deps.editor),
+        TurnRoutes(tokens=tokens, transcripts=transcripts, turns=deps.turns, calls=deps.calls),
         MessageTools(transcripts=transcripts, streams=streams, tokens=tokens, bot=bot, parties=parties),
-        WeatherRoutes(tokens=tokens, weather=weather, streams=streams, restart=around.restart),
+        WeatherRoutes(tokens=tokens, weather=weather, streams=streams, restart=deps.restart),
         page_connector.ConnectorRoutes(transcripts=transcripts, streams=streams, parties=parties, weather=weather),
     )
 

@@ -214,7 +214,7 @@ class ResponsesWorld:
 
     def assistant(self, pace: PollingPace = QUICK) -> Assistant:
         states, streaming = self._states, self.streaming
-        return hosted_backend(self._service, self._client, states, pace=pace, busy_patience_s=0.1, streaming=streaming)
+        return hosted_backend(self._service, self._client, states, pace=pace, busy_deadline_s=0.1, streaming=streaming)
 
     async def hold(self, thread: ThreadId) -> None:
         said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "theirs"}]}

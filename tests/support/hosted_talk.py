@@ -61,7 +61,7 @@ def hosted_backend(
     states: MemoryStates,
     *,
     pace: PollingPace = PACE,
-    busy_patience_s: float = 2.0,
+    busy_deadline_s: float = 2.0,
     streaming: bool = True,
 ) -> ResponsesBackend:
     """The backend as the settings would make it for this provider, with functions, and impatient."""
@@ -78,7 +78,7 @@ def hosted_backend(
         states=states,
         files=FileRules() if is_openai else FileRules(purpose="assistants", pictures_inline=True),
         pace=pace,
-        busy_patience_s=busy_patience_s,
+        busy_deadline_s=busy_deadline_s,
         streaming=streaming,
     )
 

@@ -16,7 +16,7 @@ from aiohttp import web
 from adapters.webchat.assistant_editing import AssistantEditor
 from adapters.webchat.chats import OfferedAssistant
 from adapters.webchat.page import PageFacts, Starter
-from adapters.webchat.web_chat import Surroundings, WebChatSettings, open_web_chat
+from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_web_chat
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError
 from bot.profiles import Speaker, SpeakerKind
@@ -220,8 +220,8 @@ async def running_site(
 
 def _around(
     client: aiohttp.ClientSession, page: LocalPage, api: Api, restarts: list[float], *, has_threads: bool
-) -> Surroundings:
-    return Surroundings(
+) -> PageDependencies:
+    return PageDependencies(
         session=client,
         transcripts=page.transcripts,
         conversations=api,

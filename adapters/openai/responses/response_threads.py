@@ -44,12 +44,12 @@ class Threads:
     """Threads of one service. Every method raises AssistantError or StorageError."""
 
     def __init__(
-        self, *, client: Client, states: ThreadStates, busy_patience_s: float, clock: Clock, sleep: Sleep
+        self, *, client: Client, states: ThreadStates, busy_deadline_s: float, clock: Clock, sleep: Sleep
     ) -> None:
-        """`busy_patience_s`: how long to wait for a conversation in which another response is at work."""
+        """`busy_deadline_s`: how long to wait for a conversation in which another response is at work."""
         self._client = client
         self._states = states
-        self._busy_patience_s = busy_patience_s
+        self._busy_deadline_s = busy_deadline_s
         self._clock = clock
         self._sleep = sleep
 
@@ -73,7 +73,7 @@ class Threads:
 
     async def add_items(self, thread: ThreadId, items: list[Item]) -> None:
         """Add items to a conversation as soon as it is free. Raises ThreadGoneError, ThreadBusyError."""
-        give_up_at = self._clock() + self._busy_patience_s
+        give_up_at = self._clock() + self._busy_deadline_s
         path = path_to("conversations", thread, "items")
         while items:
             try:
@@ -141,7 +141,7 @@ class Threads:
         return None
 
     async def appearing(self, thread: ThreadId, state: ThreadState) -> RunId | None:
-        """The same, with a little patience."""
+        """The same, asked a few times: a response whose start was cut off may appear later."""
         for pause_s in _LOOKS_S if not is_chain(thread) else ():
             await self._sleep(pause_s)
             if found := await self.landed(thread, state):

@@ -71,7 +71,7 @@ _PAGE: Final = 100  # the most that a list gives at once
 _MAX_METADATA_CHARS: Final = 512
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # that is sent to a model within a request
-_BUSY_PATIENCE_S: Final = 24.0  # with a conversation in which another response is at work
+_BUSY_DEADLINE_S: Final = 24.0  # with a conversation in which another response is at work
 _BUSY_PAUSE_S: Final = 0.5
 _LIST_DEADLINE_S: Final = 10.0  # for what an answer can do without
 _CLOCK_SKEW_S: Final = 5.0
@@ -94,7 +94,7 @@ class ResponsesBackend(Assistant):
         files: FileRules | None = None,
         streaming: bool = True,
         max_silence_s: float = _MAX_SILENCE_S,
-        busy_patience_s: float = _BUSY_PATIENCE_S,
+        busy_deadline_s: float = _BUSY_DEADLINE_S,
         pace: PollingPace | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
@@ -103,11 +103,11 @@ class ResponsesBackend(Assistant):
         self.assistant_id = assistance.agent or assistance.model or ""
         self._assistances = defaultdict(lambda: assistance, named or {})
         self._client = client
-        self._threads = Threads(client=client, states=states, busy_patience_s=busy_patience_s, clock=clock, sleep=sleep)
+        self._threads = Threads(client=client, states=states, busy_deadline_s=busy_deadline_s, clock=clock, sleep=sleep)
         self._creating: set[asyncio.Task[RunId]] = set()
         self._file_rules = files or FileRules()
         self._max_silence_s = max_silence_s
-        self._busy_patience_s = busy_patience_s
+        self._busy_deadline_s = busy_deadline_s
         self._pace = pace or PollingPace(first_s=0.5, max_s=3.0)
         self._clock = clock
         self._sleep = sleep
@@ -235,7 +235,7 @@ class ResponsesBackend(Assistant):
         body = self._body(thread, state, previous)
         items = body["input"]
         doubts, is_repaired = 0, False
-        give_up_at = self._clock() + self._busy_patience_s
+        give_up_at = self._clock() + self._busy_deadline_s
         found: RunId | None = None
         while found is None:
             try:
