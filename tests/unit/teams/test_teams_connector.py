@@ -454,7 +454,7 @@ async def test_one_connection_serves_many_activities(teams: StandInConnector, co
 
 
 @pytest.mark.parametrize(
-    ("headers", "wish_s"),
+    ("headers", "named_pause_s"),
     [
         ({}, None),
         ({"Retry-After": "7"}, 7.0),
