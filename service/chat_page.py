@@ -31,7 +31,7 @@ from adapters.webchat.chats import OfferedAssistant
 from adapters.webchat.page import PageFacts, Starter
 from adapters.webchat.page_activities import CHANNEL
 from adapters.webchat.transcripts import Transcripts
-from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_WISH_S, Kind, Weather
+from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_RETRY_AFTER_S, Kind, Weather
 from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_web_chat, page_url_of, service_url_of
 from bot.conversation import ConversationKey
 from httpkit.peer_user import can_tell_users_apart
@@ -180,8 +180,8 @@ class FaultyModel(Model):
         if self._weather.strikes(Kind.SLOW_MODEL):
             await asyncio.sleep(min(MODEL_PAUSE_S, self._weather.left_s(Kind.SLOW_MODEL)))
         if self._weather.strikes(Kind.MODEL_LIMIT):
-            words = f"The model's endpoint is over its rate limit or its quota (429); try again in {MODEL_WISH_S:g}s."
-            raise ModelError(words, code="rate_limit_exceeded", retry_after_s=MODEL_WISH_S)
+            words = f"The model's endpoint is over its rate limit or its quota (429); try again in {MODEL_RETRY_AFTER_S:g}s."
+            raise ModelError(words, code="rate_limit_exceeded", retry_after_s=MODEL_RETRY_AFTER_S)
         return await self._model.complete(request, on_words)
 
     @override

@@ -28,7 +28,7 @@ LASTS_S: Final = {Kind.SLOW_MODEL: 120.0, Kind.MODEL_LIMIT: 45.0, Kind.CONNECTOR
 MODEL_PAUSE_S: Final = 8.0
 """How much slower a slow model is, at each exchange."""
 
-MODEL_WISH_S: Final = 5.0
+MODEL_RETRY_AFTER_S: Final = 5.0
 """When to try again, as a model says with its 429."""
 
 REDELIVERED_AFTER_S: Final = 15.0

@@ -193,7 +193,7 @@ async def test_storage_that_is_away_for_a_moment_is_waited_for(
     own_storage: Azurite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.blob_container._REQUEST_S", 2.0)
-    monkeypatch.setattr("storage.blob_container._PATIENCE_S", 60.0)
+    monkeypatch.setattr("storage.blob_container._DEADLINE_S", 60.0)
     container = BlobContainer.by_connection_string(own_storage.connection_string, name="plots")
     files = BlobFiles(container)
     await files.put(KEY, "a.csv", b"1")
