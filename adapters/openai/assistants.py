@@ -21,7 +21,7 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.event_stream import MAX_STREAMS, RunEventReader, StreamShelf
+from adapters.openai.event_stream import MAX_STREAMS, RunEventReader, StreamShelf, code_usage_of
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
     Run,
@@ -271,9 +271,13 @@ class AssistantsBackend(Assistant):
                 yield await self._counted(thread, run, event) if isinstance(event, Settled) else event
 
     async def _counted(self, thread: ThreadId, run: RunId, settled: Settled) -> Settled:
-        """With the runs of code, which a run object does not count; a stream does."""
-        code_runs = len(await self._code(thread, run))
-        return replace(settled, usage=(settled.usage or Usage()) + Usage(code_runs=code_runs)) if code_runs else settled
+        """With the runs of code and their time, which a run object does not tell; a stream does."""
+        try:
+            code = sum(map(code_usage_of, await self._steps(thread, run)), Usage())
+        except AssistantError as error:
+            log.warning("the code of a run is not counted", extra={"run": run, "why": str(error)})
+            return settled
+        return replace(settled, usage=(settled.usage or Usage()) + code) if code.code_runs else settled
 
     async def _streamed(self, thread: ThreadId, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
         """Yield what the stream says that the run was started, or went on, with.
@@ -375,12 +379,17 @@ class AssistantsBackend(Assistant):
 
     async def _code(self, thread: ThreadId, run: RunId) -> tuple[CodeCell, ...]:
         """The code that a run ran; none if it is not to be had now."""
-        path, query = path_to("threads", thread, "runs", run, "steps"), {"order": "asc", "limit": _PAGE}
         try:
-            return code_from((await self._client.get_once(path, query, within_s=_EXTRA_S)).body)
+            return code_from(await self._steps(thread, run))
         except AssistantError as error:
             log.info("the code of a run is not known", extra={"run": run, "why": str(error)})
             return ()
+
+    async def _steps(self, thread: ThreadId, run: RunId) -> Sequence[Fields]:
+        """What a run did, oldest first; asked for once, because an answer does not wait for it."""
+        path, query = path_to("threads", thread, "runs", run, "steps"), {"order": "asc", "limit": _PAGE}
+        reply = await self._client.get_once(path, query, within_s=_EXTRA_S)
+        return Fields(reply.body, "a list of run steps").objects("data")
 
     async def _messages(self, thread: ThreadId, run: RunId) -> list[Fields]:
         """The assistant's messages of this run, oldest first. Some servers ignore `run_id`: it is checked here too."""

@@ -135,7 +135,7 @@ class RunEventReader:
             return self._enter(RunPhase.CODE) if is_code else None
         if name == "thread.run.step.completed":
             if '"code_interpreter"' in sent.data:
-                self._code += _code_of(_fields(sent))
+                self._code += code_usage_of(_fields(sent))
             return self._enter(RunPhase.WORKING)
         return None
 
@@ -164,7 +164,7 @@ class RunEventReader:
         return TextSoFar(text="\n\n".join(filter(None, map("".join, self._texts.values()))))
 
 
-def _code_of(step: Fields) -> Usage:
+def code_usage_of(step: Fields) -> Usage:
     """The runs of code in a step; for how long it ran, the embedded server alone says."""
     details = step.object_if_any("step_details")
     calls = details.objects_if_any("tool_calls") if details else ()

@@ -245,13 +245,13 @@ def answer_from(messages: Iterable[Fields]) -> Answer:
     )
 
 
-def code_from(body: object) -> tuple[CodeCell, ...]:
-    """The code in a list of run steps, oldest first. Raises AssistantUnavailableError if it is garbled.
+def code_from(steps: Iterable[Fields]) -> tuple[CodeCell, ...]:
+    """The code in run steps, oldest first. Raises AssistantUnavailableError if it is garbled.
 
     https://platform.openai.com/docs/api-reference/run-steps
     """
     cells = []
-    for step in Fields(body, "a list of run steps").objects("data"):
+    for step in steps:
         details = step.object_if_any("step_details")
         for call in details.objects_if_any("tool_calls") if details else ():
             interpreter = call.object_if_any("code_interpreter")

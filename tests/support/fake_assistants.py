@@ -44,6 +44,7 @@ class Endpoint(StrEnum):
     CREATE_RUN = "create run"
     LIST_RUNS = "list runs"
     GET_RUN = "get run"
+    LIST_STEPS = "list steps"
     CANCEL = "cancel"
     SUBMIT = "submit"
     LIST_MESSAGES = "list messages"
@@ -92,6 +93,7 @@ class FakeAssistants(StandIn[Endpoint]):
             ("threads/{thread}", Endpoint.DELETE_THREAD, self._delete_thread),
             ("files/{file}", Endpoint.DELETE_FILE, self._delete_file),
             (run, Endpoint.GET_RUN, self._get_run),
+            (f"{run}/steps", Endpoint.LIST_STEPS, lambda r, _: page(r, list(self._run_of(r).plan.steps))),
             (f"{run}/cancel", Endpoint.CANCEL, self._cancel),
             (f"{run}/submit_tool_outputs", Endpoint.SUBMIT, self._submit),
             ("threads/{thread}/messages", Endpoint.LIST_MESSAGES, self._list_messages),

@@ -21,6 +21,7 @@ class Plan:
     status: str = "completed"
     messages: Sequence[Sequence[Json]] = ()  # content parts of each
     metadata: Mapping[str, str] = field(default_factory=dict)  # of each message
+    steps: Sequence[Json] = ()  # as their list shows them; a stream leaves them out
     extra: Mapping[str, Any] = field(default_factory=dict)  # of the ended run: last_error, incomplete_details
 
 
@@ -48,6 +49,12 @@ def citation(placeholder: str, file: str) -> Json:
         "end_index": 0,
         "file_citation": {"file_id": file},
     }
+
+
+def code_step(code: str, *, took_ms: int) -> Json:
+    """A step in which code ran; for how long is the embedded server's own field."""
+    call = {"type": "code_interpreter", "code_interpreter": {"input": code, "outputs": [], "took_ms": took_ms}}
+    return {"id": f"step_{took_ms}", "step_details": {"type": "tool_calls", "tool_calls": [call]}}
 
 
 def function_call(call: str, name: str, arguments: str = "{}") -> Json:

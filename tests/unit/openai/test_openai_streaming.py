@@ -16,10 +16,11 @@ from adapters.openai.event_stream import RunEventReader
 from bot.conversation import ThreadId
 from bot.errors import AssistantRefusedError, RunTooSlowError
 from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
+from bot.usage import Usage
 from httpkit.server_sent_events import ServerSentEvent
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants
-from tests.support.fake_assistants_state import Plan, file_path, function_call, image, text
+from tests.support.fake_assistants_state import Plan, code_step, file_path, function_call, image, text
 from tests.support.fakes import ask, message
 from tests.support.impatient_client import PACE, calling, impatient
 from tests.support.openai_stand_in import Fault, RefusalError
@@ -158,6 +159,26 @@ async def test_a_run_that_another_process_started_is_polled(
     run = await started(assistant, thread)
     assert isinstance((await events_of(impatient(client), thread, run))[-1], Settled)
     assert len(service.called(To.GET_RUN)) >= 1
+
+
+@pytest.mark.parametrize("way", ["no stream", "broken stream", "functions"])
+async def test_the_code_of_a_run_is_counted_with_its_time_however_the_run_is_followed(
+    way: str, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    # Else a person's hourly time for code would last for ever where streams break.
+    calls = [function_call("call_1", "look_up")] if way == "functions" else []
+    steps = [code_step("a", took_ms=59_000), code_step("b", took_ms=1_000)]
+    service.state.plan = lambda said: Plan(run_s=0.05, tool_calls=calls, steps=steps, messages=[[text(said)]])
+    service.streams = way != "no stream"
+    service.events_until_cut = 3 if way == "broken stream" else None
+    run = await started(assistant, thread)
+    last = (await events_of(assistant, thread, run))[-1]
+    if isinstance(last, ToolsWanted):
+        outputs = [ToolOutput(call=call.id, output="sunny") for call in last.calls]
+        await assistant.resume(thread, run, outputs, RunName("turn, tools"))
+        last = (await events_of(assistant, thread, run))[-1]
+    assert isinstance(last, Settled)
+    assert last.usage == Usage(code_runs=2, code_ms=60_000)
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.LATE_ERROR, Fault.GARBAGE, Fault.WRONG_SHAPE])
