@@ -145,6 +145,7 @@ class AssistantsBackend(Assistant):
         self._clock = clock
         self._max_silence_s = max_silence_s
         self._streams = StreamShelf(wanted=streaming, clock=clock)
+        self._streams_after_tools = True  # until the service refuses one there
         self._written: OrderedDict[RunId, list[Fields]] = OrderedDict()  # by streamed runs, until the answer is read
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
@@ -326,10 +327,15 @@ class AssistantsBackend(Assistant):
         path = path_to("threads", thread, "runs", run, "submit_tool_outputs")
         body = {"tool_outputs": [{"tool_call_id": output.call, "output": output.output} for output in outputs]}
         try:
-            if not self._streams.offered or not await self._streams.is_open():
+            if not self._streams_after_tools or not self._streams.offered or not await self._streams.is_open():
                 await self._client.post(path, body)
                 return
-            _, stream = await self._client.post_for_stream(path, body)
+            try:
+                _, stream = await self._client.post_for_stream(path, body)
+            except BadRequestError:
+                await self._client.post(path, body)  # it may refuse `stream` here alone; if not, this call tells
+                self._streams_after_tools = False
+                return
             if stream is not None:
                 stream.begins_run = False
                 self._streams.put(run, stream)

@@ -64,6 +64,7 @@ class FakeAssistants(StandIn[Endpoint]):
         self.word_pause_s = 0.0  # after each word of a message in a stream; else it comes in two pieces
         self.tells_whole_messages = True  # in a stream; else only their pieces
         self.refuses_streams = False  # with a 400
+        self.refuses_streams_after_tools = False
         self.events_until_silence: int | None = None  # nothing more comes after so many
         self.garbled_events = False
 
@@ -200,6 +201,8 @@ class FakeAssistants(StandIn[Endpoint]):
         return _run(self._run_of(request))
 
     def _submit(self, request: web.Request, body: Json) -> web.Response:
+        if self.refuses_streams_after_tools and "stream" in body:
+            raise RefusalError(400, "Unknown parameter: 'stream'.", "unknown_parameter")
         self.state.submit(self._run_of(request), body["tool_outputs"])
         return _run(self._run_of(request))
 

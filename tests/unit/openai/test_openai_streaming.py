@@ -15,7 +15,19 @@ from adapters.openai.client import Client
 from adapters.openai.event_stream import RunEventReader
 from bot.conversation import ThreadId
 from bot.errors import AssistantRefusedError, RunTooSlowError
-from bot.run import Progress, RunEnd, RunEvent, RunId, RunName, RunPhase, Settled, TextSoFar, ToolOutput, ToolsWanted
+from bot.run import (
+    Progress,
+    RunEnd,
+    RunEvent,
+    RunId,
+    RunName,
+    RunPhase,
+    Settled,
+    TextSoFar,
+    ToolCallId,
+    ToolOutput,
+    ToolsWanted,
+)
 from bot.usage import Usage
 from httpkit.server_sent_events import ServerSentEvent
 from tests.support.fake_assistants import Endpoint as To
@@ -237,6 +249,22 @@ async def test_a_run_that_wants_tools_says_so_in_its_stream_and_is_polled_afterw
     assert await assistant.resume(thread, run, outputs, RunName("turn, tools")) == run
     assert isinstance((await events_of(assistant, thread, run))[-1], Settled)
     assert (await assistant.answer(thread, [run])).text == "hi"
+
+
+async def test_outputs_of_tools_reach_a_service_that_refuses_a_stream_behind_them(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    service.refuses_streams_after_tools = True
+    service.state.plan = lambda said: Plan(tool_calls=[function_call("call_1", "look_up")], messages=[[text(said)]])
+    for _ in range(2):
+        run = await started(assistant, thread)
+        assert isinstance((await events_of(assistant, thread, run))[-1], ToolsWanted)
+        outputs = [ToolOutput(call=ToolCallId("call_1"), output="sunny")]
+        await assistant.resume(thread, run, outputs, RunName("turn, tools"))
+        assert isinstance((await events_of(assistant, thread, run))[-1], Settled)
+        assert service.state.runs[run].outputs == [{"tool_call_id": "call_1", "output": "sunny"}]
+    assert all("stream" in call.body for call in service.called(To.CREATE_RUN))  # a run's start is still told as events
+    assert ["stream" in call.body for call in service.called(To.SUBMIT)] == [True, False, False]
 
 
 async def test_a_connection_serves_the_next_request_when_its_stream_has_ended(
