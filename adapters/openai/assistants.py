@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, path_to
-from adapters.openai.event_stream import MAX_STREAMS, RunEventReader, StreamShelf, code_usage_of
+from adapters.openai.event_stream import EndedRunShelf, RunEventReader, StreamShelf, code_usage_of
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
     Run,
@@ -34,7 +33,7 @@ from adapters.openai.protocol import (
 )
 from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.service_errors import BadRequestError, InDoubtError, NotDoneError
-from adapters.openai.wire import Fields
+from adapters.openai.wire import Fields, chars_in
 from bot.answer import Answer, CodeCell, FileRef
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
@@ -53,6 +52,7 @@ from bot.run import (
     FindResult,
     Found,
     Progress,
+    RunEnd,
     RunEvent,
     RunId,
     RunName,
@@ -78,6 +78,7 @@ _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _MAX_NAMES: Final = 20  # of cited files, as many as a channel shows
 _EXTRA_S: Final = 5.0  # to fetch what an answer can do without
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
+_ANSWERING: Final = frozenset({RunEnd.COMPLETED, RunEnd.INCOMPLETE})
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
 
 _LAST_MOMENT_S: Final = 0.05  # with less time left, a run is not polled
@@ -146,7 +147,7 @@ class AssistantsBackend(Assistant):
         self._max_silence_s = max_silence_s
         self._streams = StreamShelf(wanted=streaming, clock=clock)
         self._streams_after_tools = True  # until the service refuses one there
-        self._written: OrderedDict[RunId, list[Fields]] = OrderedDict()  # by streamed runs, until the answer is read
+        self._written: EndedRunShelf[list[Fields]] = EndedRunShelf()  # by streamed runs
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._retrier = Retrier(policy=retry or _BUSY_RETRY, clock=clock, sleep=sleep)
 
@@ -300,7 +301,7 @@ class AssistantsBackend(Assistant):
                 if event is not None:
                     is_last = not isinstance(event, Progress | TextSoFar)
                     if isinstance(event, Settled):
-                        self._keep_written(run, reader.messages)
+                        self._keep_written(run, event, reader.messages)
                         event = event if stream.begins_run else await self._counted(thread, run, event)
                     yield event
         except AssistantError as error:
@@ -312,10 +313,9 @@ class AssistantsBackend(Assistant):
             self._streams.followed -= 1
             await stream.close(after_last=is_last)
 
-    def _keep_written(self, run: RunId, messages: list[Fields]) -> None:
-        self._written[run] = messages
-        if len(self._written) > MAX_STREAMS:  # a turn that was stopped does not read its answer
-            self._written.popitem(last=False)
+    def _keep_written(self, run: RunId, settled: Settled, messages: list[Fields]) -> None:
+        if settled.outcome.end in _ANSWERING:  # nobody asks for the answer of any other
+            self._written.put(run, messages, chars=sum(chars_in(each.raw) for each in messages))
 
     @override
     async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
@@ -354,6 +354,7 @@ class AssistantsBackend(Assistant):
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
         await self._streams.close(run)
+        self._written.drop(run)
         try:
             await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
         except ThreadGoneError:
@@ -365,7 +366,9 @@ class AssistantsBackend(Assistant):
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
-        written = [self._written.pop(run, []) or await self._messages(thread, run) for run in runs]
+        written = [self._written.get(run) or await self._messages(thread, run) for run in runs]
+        for run in runs:
+            self._written.drop(run)
         answer = answer_from(chain.from_iterable(written))
         names = {citation.file: "" for citation in answer.citations}
         for file in list(names)[:_MAX_NAMES]:

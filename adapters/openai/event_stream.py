@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import aiohttp
 
@@ -19,7 +19,7 @@ from adapters.openai.recording import Call
 from adapters.openai.service_errors import translated
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
-from bot.run import Progress, RunEvent, RunPhase, Settled, TextSoFar
+from bot.run import Progress, RunEvent, RunId, RunPhase, Settled, TextSoFar
 from bot.usage import Usage
 from httpkit.server_sent_events import EventParser, EventTooLargeError, ServerSentEvent
 
@@ -232,3 +232,37 @@ class StreamShelf:
         """Close the streams of runs that nobody follows."""
         for run in list(self._unclaimed):
             await self.close(run)
+
+
+MAX_KEPT_CHARS: Final = 64 * 1024 * 1024  # of what runs wrote; the pictures of one response may be 16 MB of base64
+_Wrote = TypeVar("_Wrote")
+
+
+class EndedRunShelf(Generic[_Wrote]):
+    """What ended runs wrote, until their answers are read. The oldest goes first where it is too many or too much.
+
+    A turn that was stopped does not read its answer.
+    """
+
+    def __init__(self, *, max_chars: int = MAX_KEPT_CHARS) -> None:
+        self._max_chars = max_chars
+        self._kept: OrderedDict[RunId, tuple[_Wrote, int]] = OrderedDict()
+        self._chars = 0
+
+    def put(self, run: RunId, wrote: _Wrote, *, chars: int) -> None:
+        """Keep what a run wrote, with the characters in it."""
+        self.drop(run)
+        self._kept[run] = (wrote, chars)
+        self._chars += chars
+        while len(self._kept) > MAX_STREAMS or self._chars > self._max_chars:
+            self.drop(next(iter(self._kept)))
+
+    def get(self, run: RunId) -> _Wrote | None:
+        """What a run wrote; None if it is not here."""
+        kept = self._kept.get(run)
+        return kept[0] if kept else None
+
+    def drop(self, run: RunId) -> None:
+        """Keep nothing of this run any more."""
+        _, chars = self._kept.pop(run, (None, 0))
+        self._chars -= chars

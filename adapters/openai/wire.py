@@ -83,3 +83,16 @@ class Fields:
 def _sound(text: str) -> str:
     """JSON can hold half a character (a lone surrogate, where a text was cut); no file and no database can."""
     return text.encode("utf-8", "replace").decode() if any("\ud800" <= char <= "\udfff" for char in text) else text
+
+
+def chars_in(body: object) -> int:
+    """The characters in all texts of a JSON value, which are most of what it takes in memory."""
+    match body:
+        case str():
+            return len(body)
+        case list():
+            return sum(map(chars_in, body))
+        case dict():
+            return sum(map(chars_in, body.values()))
+        case _:
+            return 0

@@ -21,7 +21,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from adapters.openai.client import Client, JsonReply, path_to
-from adapters.openai.event_stream import MAX_STREAMS, EventStream, StreamShelf
+from adapters.openai.event_stream import EndedRunShelf, EventStream, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_events import ResponseEventReader
@@ -36,7 +36,7 @@ from adapters.openai.service_errors import (
     ResponseGoneError,
     ToolOutputMissingError,
 )
-from adapters.openai.wire import Fields
+from adapters.openai.wire import Fields, chars_in
 from bot.answer import Answer, FileRef
 from bot.attachments import PICTURE_ENDINGS
 from bot.conversation import ConversationKey, ThreadId
@@ -79,6 +79,7 @@ _MAX_RECONNECTS: Final = 5
 _LAST_MOMENT_S: Final = 0.05  # with less time left, nothing more is tried
 _MAX_SILENCE_S: Final = 60.0
 _KEPT_PICTURES: Final = 16
+_ANSWERING: Final = frozenset({"completed", "incomplete"})
 
 
 class ResponsesBackend(Assistant):
@@ -114,7 +115,7 @@ class ResponsesBackend(Assistant):
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._streams = StreamShelf(wanted=streaming, clock=clock)
         self._readers: dict[RunId, ResponseEventReader] = {}
-        self._ended: OrderedDict[RunId, Response] = OrderedDict()  # until their answers are read
+        self._ended: EndedRunShelf[Response] = EndedRunShelf()
         self._pictures: OrderedDict[str, str] = OrderedDict()  # data URLs of uploaded pictures, by file
 
     async def close(self) -> None:
@@ -391,13 +392,12 @@ class ResponsesBackend(Assistant):
         fault = objects.fault_of_context(response)
         if fault is not None and type(fault) is not ContainerGoneError:  # that one may be mended by a second run
             raise ThreadGoneError(f"response {response.id} failed: {fault}")
-        self._ended[response.id] = response
-        while len(self._ended) > MAX_STREAMS:
-            self._ended.popitem(last=False)
+        if response.status in _ANSWERING:
+            self._keep(response.id, response)
         state = await self._threads.load(thread)
         if state.start is None or state.start.run not in {None, response.id}:
             return response.event
-        if response.status not in {"completed", "incomplete"}:
+        if response.status not in _ANSWERING:
             log.warning("response ended", extra={"run": response.id, "status": response.status})
             return response.event  # the words stay in `start`, and go in with the next response
         wants_tools = isinstance(response.event, ToolsWanted)
@@ -409,10 +409,14 @@ class ResponsesBackend(Assistant):
         await self._threads.save(thread, state if wants_tools else replace(state, start=None))
         return response.event
 
+    def _keep(self, run: RunId, response: Response) -> None:
+        self._ended.put(run, response, chars=chars_in(response.fields.raw))
+
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
         await self._streams.close(run)
         self._readers.pop(run, None)
+        self._ended.drop(run)
         await self._threads.stop(run)
         state = await self._threads.load(thread)
         if state.start is None or is_chain(thread):
@@ -436,8 +440,9 @@ class ResponsesBackend(Assistant):
 
     async def _response(self, thread: ThreadId, run: RunId) -> Response:
         """A response that has ended: as it was seen last, or fetched again."""
-        kept = self._ended.pop(run, None)
+        kept = self._ended.get(run)
         if kept is not None:
+            self._ended.drop(run)
             return kept
         if not run.startswith(LANDED):
             try:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 import pytest
@@ -14,8 +14,8 @@ import pytest
 from bot.attachments import Attachment
 from bot.conversation import ThreadId
 from bot.errors import AssistantUnavailableError
-from bot.run import RunName
-from tests.support.fakes import PNG, ask
+from bot.run import RunName, Settled
+from tests.support.fakes import PNG, ask, message
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking
 from tests.support.openai_stand_in import Fault
 from tests.support.responses_service import Provider, ResponsesService, To
@@ -87,6 +87,17 @@ async def test_a_picture_that_code_showed_arrives_without_any_annotation(talk: H
     talk.service.state.brain = does(Plan(text="Here.", shown=(PNG,)))
     await talk.ask("go")
     assert [talk.files.kept[picture.file.token] for picture in talk.pictures] == [PNG]
+
+
+async def test_nothing_is_kept_of_a_response_that_gave_no_answer(talk: HostedTalk) -> None:
+    for status, fetched in (("completed", 0), ("cancelled", 1)):
+        talk.service.state.brain = does(Plan(text="Here.", status=status))
+        thread = await talk.backend.open_thread(message().key)
+        run = await talk.backend.start(thread, ask("go"), RunName(status))
+        async with aclosing(talk.backend.follow(thread, run)) as events:
+            assert isinstance([event async for event in events][-1], Settled)
+        await talk.backend.answer(thread, [run])
+        assert len(talk.service.called(To.GET_RESPONSE)) == fetched
 
 
 async def test_the_same_bytes_in_two_places_arrive_once(talk: HostedTalk) -> None:
