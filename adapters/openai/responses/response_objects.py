@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
 from adapters.openai.responses.thread_state import MAX_FILES, Item
 from adapters.openai.service_errors import FIXES, context_error, refusal_of
-from adapters.openai.wire import Fields
+from adapters.openai.wire import Fields, chars_in
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import PICTURE_ENDINGS, join_names
 from bot.conversation import ThreadId
@@ -193,6 +193,16 @@ class Response:
         """Its items, oldest first."""
         return self.fields.objects_if_any("output")
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether what it wrote is read, be it cut short or followed by calls."""
+        return self.status in {"completed", "incomplete"}
+
+    @property
+    def chars(self) -> int:
+        """The characters in its texts, base64 of pictures among them."""
+        return chars_in(self.fields.raw)
+
 
 def response_from(body: object) -> Response:
     """Read a response object. Raises AssistantUnavailableError if it is garbled."""
@@ -362,11 +372,7 @@ class AnswerReader:
         if (code := call.text_if_any("code")).strip():
             logs = [output.text_if_any("logs") for output in call.objects_if_any("outputs")]
             self.code.append(CodeCell(code=code, output="\n".join(filter(None, logs))))
-        for number, output in enumerate(call.objects_if_any("outputs")):
-            if output.text_if_any("type") == "image":
-                # The picture itself comes in the response (a data URL), so the response is where it is read again.
-                ref = FileRef(f"{self.thread}#{run}#{call.text('id')}#{number}")
-                self.images[ref] = AnswerImage(file=ref)
+        self.images.update({ref: AnswerImage(file=ref) for ref in _pictures_of(self.thread, run, call)})
 
     def _read_message(self, message: Fields, names: Mapping[str, str], *, is_shown: bool) -> None:
         for content in message.objects_if_any("content"):
@@ -409,6 +415,19 @@ class AnswerReader:
             self.images[ref] = AnswerImage(file=ref, name=name)
         else:
             self.files[ref] = AnswerFile(file=ref, name=name, placeholder=placeholder)
+
+
+def pictures_of(thread: ThreadId, response: Response) -> list[FileRef]:
+    """The pictures that this response's code showed, in the order in which an answer names them."""
+    calls = [item for item in response.output if item.text_if_any("type") == "code_interpreter_call"]
+    return [ref for call in calls for ref in _pictures_of(thread, response.id, call)]
+
+
+def _pictures_of(thread: ThreadId, run: RunId, call: Fields) -> Iterator[FileRef]:
+    for number, output in enumerate(call.objects_if_any("outputs")):
+        if output.text_if_any("type") == "image":
+            # The picture itself comes in the response (a data URL), so the response is where it is read again.
+            yield FileRef(f"{thread}#{run}#{call.text('id')}#{number}")
 
 
 def picture_in(response: Response, call: str, number: int) -> bytes:

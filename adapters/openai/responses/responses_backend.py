@@ -36,7 +36,7 @@ from adapters.openai.service_errors import (
     ResponseGoneError,
     ToolOutputMissingError,
 )
-from adapters.openai.wire import Fields, chars_in
+from adapters.openai.wire import Fields
 from bot.answer import Answer, FileRef
 from bot.attachments import PICTURE_ENDINGS
 from bot.conversation import ConversationKey, ThreadId
@@ -79,7 +79,6 @@ _MAX_RECONNECTS: Final = 5
 _LAST_MOMENT_S: Final = 0.05  # with less time left, nothing more is tried
 _MAX_SILENCE_S: Final = 60.0
 _KEPT_PICTURES: Final = 16
-_ANSWERING: Final = frozenset({"completed", "incomplete"})
 
 
 class ResponsesBackend(Assistant):
@@ -392,12 +391,12 @@ class ResponsesBackend(Assistant):
         fault = objects.fault_of_context(response)
         if fault is not None and type(fault) is not ContainerGoneError:  # that one may be mended by a second run
             raise ThreadGoneError(f"response {response.id} failed: {fault}")
-        if response.status in _ANSWERING:
-            self._keep(response.id, response)
+        if response.has_answer:
+            self._ended.put(response.id, response, chars=response.chars)
         state = await self._threads.load(thread)
         if state.start is None or state.start.run not in {None, response.id}:
             return response.event
-        if response.status not in _ANSWERING:
+        if not response.has_answer:
             log.warning("response ended", extra={"run": response.id, "status": response.status})
             return response.event  # the words stay in `start`, and go in with the next response
         wants_tools = isinstance(response.event, ToolsWanted)
@@ -408,9 +407,6 @@ class ResponsesBackend(Assistant):
             state = replace(state, head=response.id, pending=())
         await self._threads.save(thread, state if wants_tools else replace(state, start=None))
         return response.event
-
-    def _keep(self, run: RunId, response: Response) -> None:
-        self._ended.put(run, response, chars=chars_in(response.fields.raw))
 
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> None:
@@ -439,17 +435,18 @@ class ResponsesBackend(Assistant):
         return replace(await self._threads.answer_after(thread, found), id=run)
 
     async def _response(self, thread: ThreadId, run: RunId) -> Response:
-        """A response that has ended: as it was seen last, or fetched again."""
-        kept = self._ended.get(run)
-        if kept is not None:
-            self._ended.drop(run)
-            return kept
-        if not run.startswith(LANDED):
+        """A response that has ended: as it was seen last, or fetched again. It is kept until its answer is read."""
+        if (response := self._ended.get(run)) is not None:
+            return response
+        if run.startswith(LANDED):
+            response = await self._threads.answer_after(thread, run)
+        else:
             try:
-                return response_from((await self._client.get(path_to("responses", run), objects.INCLUDED)).body)
+                response = response_from((await self._client.get(path_to("responses", run), objects.INCLUDED)).body)
             except ResponseGoneError:
-                return await self._from_conversation(thread, run)
-        return await self._threads.answer_after(thread, run)
+                response = await self._from_conversation(thread, run)
+        self._ended.put(run, response, chars=response.chars)
+        return response
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
@@ -457,6 +454,8 @@ class ResponsesBackend(Assistant):
         for run in runs:
             response = await self._response(thread, run)
             reader.read(response, await self._made_files(response))
+            if not objects.pictures_of(thread, response):
+                self._ended.drop(run)
         return reader.answer()
 
     async def _made_files(self, response: Response) -> list[ContainerFile]:
@@ -479,15 +478,17 @@ class ResponsesBackend(Assistant):
             yield self._shown_picture(file)
             return
         container, _, name = file.rpartition("/")
-        path = path_to("containers", container, "files", name, "content") if container else ""
-        path = path or path_to("files", name, "content")
+        path = path_to(*(["containers", container] if container else []), "files", name, "content")
         async with aclosing(self._client.download(path, limit_bytes=_MAX_FILE_BYTES)) as chunks:
             yield chunks
 
     async def _shown_picture(self, file: FileRef) -> AsyncIterator[bytes]:
         """A picture that came within a response."""
         thread, run, call, number = file.split("#")
-        yield objects.picture_in(await self._response(ThreadId(thread), RunId(run)), call, int(number))
+        response = await self._response(ThreadId(thread), RunId(run))
+        if [file] == objects.pictures_of(ThreadId(thread), response)[-1:]:
+            self._ended.drop(RunId(run))  # they are opened in order, so this was the last use of it
+        yield objects.picture_in(response, call, int(number))
 
     def _user_item(self, ask: Ask) -> Item:
         is_agent = self._assistances[ask.assistant].agent is not None

@@ -14,7 +14,7 @@ import pytest
 from bot.attachments import Attachment
 from bot.conversation import ThreadId
 from bot.errors import AssistantUnavailableError
-from bot.run import RunName, Settled
+from bot.run import RunId, RunName, Settled
 from tests.support.fakes import PNG, ask, message
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking
 from tests.support.openai_stand_in import Fault
@@ -87,6 +87,21 @@ async def test_a_picture_that_code_showed_arrives_without_any_annotation(talk: H
     talk.service.state.brain = does(Plan(text="Here.", shown=(PNG,)))
     await talk.ask("go")
     assert [talk.files.kept[picture.file.token] for picture in talk.pictures] == [PNG]
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["streamed", "polled"])
+async def test_pictures_that_code_showed_are_read_from_the_response_as_it_ended(
+    talk: HostedTalk, streams: bool
+) -> None:
+    talk.service.streams = streams
+    talk.service.state.brain = does(Plan(text="Here.", shown=(PNG, PNG + b"2")))
+    await talk.ask("go")
+    assert len(talk.pictures) == 2
+    fetched = len(talk.service.called(To.GET_RESPONSE))
+    assert fetched <= (0 if streams else 1)
+    [run] = talk.service.state.responses
+    await talk.backend.answer(next(iter(talk.states.kept)), [RunId(run)])
+    assert len(talk.service.called(To.GET_RESPONSE)) == fetched + 1  # nothing of it is kept any more
 
 
 async def test_nothing_is_kept_of_a_response_that_gave_no_answer(talk: HostedTalk) -> None:
