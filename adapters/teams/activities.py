@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 
 import orjson
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
+from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]  # re-exported from azure.core
+from msrest.serialization import Deserializer
 
 from adapters.teams.access_list import is_guest
 from adapters.teams.activity_attachments import attachments_in
@@ -69,7 +72,11 @@ def read_edit(activity: Activity) -> Incoming | None:
     message = read_message(activity)
     if message is None:
         return None
-    edit = hashlib.sha256(f"{message.text}\0{activity.timestamp}".encode("utf-8", "replace")).hexdigest()[:16]
+    # An edit may come again, to a replica of an earlier version, which hashes the time as botbuilder reads it.
+    edited_at: object = activity.timestamp
+    with suppress(DeserializationError):
+        edited_at = Deserializer.deserialize_iso(edited_at)
+    edit = hashlib.sha256(f"{message.text}\0{edited_at}".encode("utf-8", "replace")).hexdigest()[:16]
     return replace(message, id=ActivityId(f"{message.id}{EDIT_MARK}{edit}"))
 
 

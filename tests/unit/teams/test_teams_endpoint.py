@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.codec import message_from_json, message_to_json
-from bot.conversation import ActivityId
+from bot.conversation import EDIT_MARK, ActivityId
 from tests.support.teams_client import Door, open_door, recorded
 
 
@@ -221,6 +222,23 @@ async def test_an_edit_of_the_latest_message_is_a_new_message_that_replies_to_it
     edit["channelData"]["eventType"] = "undeleteMessage"
     await door.post({**edit, "text": "back again"})
     assert len(door.accepted.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "hashed"),
+    [
+        ("2026-11-29T08:00:00Z", "2026-11-29 08:00:00+00:00"),
+        ("2026-11-29T08:00:00.1234567Z", "2026-11-29 08:00:00.123456+00:00"),
+        ("yesterday", "yesterday"),
+    ],
+)
+async def test_an_edit_has_the_id_that_replicas_of_earlier_versions_give_it(door: Door, sent: str, hashed: str) -> None:
+    await door.post(recorded("personal"))
+    [asked] = door.accepted.messages
+    door.accepted.messages[0] = replace(asked, id=ActivityId(f"{asked.id}{EDIT_MARK}0"))  # not waiting any more
+    await door.post(recorded("personal", type="messageUpdate", text="hello, edited", timestamp=sent))
+    edit = hashlib.sha256(f"hello, edited\0{hashed}".encode()).hexdigest()[:16]
+    assert [message.id for message in door.accepted.messages[1:]] == [f"{asked.id}{EDIT_MARK}{edit}"]
 
 
 async def test_what_is_said_to_others_is_overheard_and_not_accepted(door: Door) -> None:
