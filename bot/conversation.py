@@ -17,7 +17,10 @@ ActivityId = NewType("ActivityId", str)
 
 ThreadId = NewType("ThreadId", str)
 
-OWN_CHANNELS: Final = ("webchat", "terminal")
+PAGE_CHANNEL: Final = "webchat"
+"""The chat page of this program."""
+
+OWN_CHANNELS: Final = (PAGE_CHANNEL, "terminal")
 """Channels of this program's own: a message from outside never belongs to one."""
 
 MAX_TEXT_CHARS = 100_000

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import ENDINGS
-from bot.conversation import ConversationKey, ConversationReference
+from bot.conversation import PAGE_CHANNEL, ConversationKey, ConversationReference
 from bot.errors import AssistantError, BotError, StorageError
 from bot.file_names import plain_name, unlike
 from bot.language import N_, _
@@ -148,7 +148,8 @@ class ReplyWriter:
         if not text and not collected.pictures and not collected.files:
             return say(_(NO_ANSWER))
         files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
-        ran = _beginning_of(answer.code) if self.extras.details and not collected.pictures else ()
+        shows_code = self.extras.details and not collected.pictures and key.channel == PAGE_CHANNEL
+        ran = _beginning_of(answer.code) if shows_code else ()  # else a ledger would hold it for nobody
         words = (TextPart(text=text, code=ran),) if text else ()
         return self._marked((*words, *collected.pictures, *files), sources, follow_ups)
 

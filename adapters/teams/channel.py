@@ -19,7 +19,7 @@ from adapters.teams.markdown.tables import extended_markdown
 from adapters.teams.mentions import mention_of
 from adapters.teams.place import Place
 from bot.cards import MAX_LINKS, apology_card, choice_card, files_card, picture_card, table_card, welcome_card
-from bot.conversation import ActivityId, ConversationReference, Party, Scope
+from bot.conversation import PAGE_CHANNEL, ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError
 from bot.language import _
 from bot.links import NO_LINKS, LinkRules
@@ -43,7 +43,6 @@ from bot.ports import Channel, FileLinks, Live, StatusMessage
 log = logging.getLogger(__name__)
 
 _TEAMS: Final = "msteams"  # the Agents Playground says the same
-_PAGE: Final = "webchat"  # the chat page of this program
 _KINDS: Final = {Scope.PERSONAL: "personal", Scope.GROUP: "groupChat", Scope.CHANNEL: "channel"}
 _MAX_SOURCE_NAME: Final = 80  # characters
 
@@ -83,7 +82,7 @@ class TeamsChannel(Channel):
         place = to.key.channel if to is not None else ""
         if place == _TEAMS and self._tables is not TableForm.BLOCK:
             return teams_pieces(text, links=links)
-        return teams_markdown(text, links=links, keeps_tables=place == _PAGE)
+        return teams_markdown(text, links=links, keeps_tables=place == PAGE_CHANNEL)
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
@@ -121,9 +120,9 @@ class TeamsChannel(Channel):
             addresses=_addresses(to),
             remembered=status,
             message=partial(self._message, to),
-            markdown=partial(teams_markdown, links=links, keeps_tables=to.key.channel == _PAGE),
-            streams=self._streaming and to.key.channel in (_TEAMS, _PAGE),
-            timing=PAGE_TIMING if to.key.channel == _PAGE else self._timing,
+            markdown=partial(teams_markdown, links=links, keeps_tables=to.key.channel == PAGE_CHANNEL),
+            streams=self._streaming and to.key.channel in (_TEAMS, PAGE_CHANNEL),
+            timing=PAGE_TIMING if to.key.channel == PAGE_CHANNEL else self._timing,
         )
         try:
             yield live
@@ -137,7 +136,7 @@ class TeamsChannel(Channel):
             raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
         marks = part.marks if isinstance(part, TextPart | TablePart | PicturePart | FilesPart) else None
         marked = _marked(marks, to) if marks else {}
-        if isinstance(part, TextPart) and part.code and to.key.channel == _PAGE:
+        if isinstance(part, TextPart) and part.code and to.key.channel == PAGE_CHANNEL:
             data = {"code": [asdict(cell) for cell in part.code]}
             marked["channelData"] = {**marked.get("channelData", {}), **data}
         if entities := [*content.pop("entities", []), *marked.pop("entities", [])]:
@@ -210,7 +209,7 @@ def _marked(marks: Marks, to: ConversationReference) -> _Json:
         if marks.sources:
             entity["citation"] = [_claim(source) for source in marks.sources]
         fields["entities"] = [entity]
-    if marks.takes_feedback and to.key.channel in (_TEAMS, _PAGE):
+    if marks.takes_feedback and to.key.channel in (_TEAMS, PAGE_CHANNEL):
         fields["channelData"] = {"feedbackLoop": {"type": "default"}}
     if marks.follow_ups:
         actions = [{"type": "imBack", "title": text, "value": text} for text in marks.follow_ups]
@@ -237,7 +236,7 @@ def _place(to: ConversationReference) -> Place:
         conversation=to.key.conversation,
         tenant=to.key.tenant,
         is_targeted=bool(to.key.private_to),
-        is_paced=to.key.channel != _PAGE,
+        is_paced=to.key.channel != PAGE_CHANNEL,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.codec import reply_from_json, reply_to_json
-from bot.conversation import ConversationReference
+from bot.conversation import PAGE_CHANNEL, ConversationReference
 from bot.errors import AssistantUnavailableError
 from bot.links import NO_LINKS, LinkRules
 from bot.native_charts import MAX_POINTS_SHOWN, chart_of
@@ -49,11 +49,11 @@ TABLE = AnswerFile(file=FileRef("f2"), name="points.csv")
 TEXT = "y = **12**\n\n**How the code works.** It solves.\n\n**Why I used code.** It is exact."
 
 
-def written(answer: Answer, *, extras: Extras = ALL, alone: bool = True) -> tuple[Part, ...]:
+def written(answer: Answer, *, extras: Extras = ALL, alone: bool = True, channel: str = "msteams") -> tuple[Part, ...]:
     assistant = FakeAssistant()
     assistant.files |= {FileRef("f1"): PNG, FileRef("f2"): b"x,y\n1,2\n", FileRef("f3"): b"x,y\n0,1\n"}
     writer = ReplyWriter(assistant=assistant, files=MemoryFiles(), pictures=FakePictures(), extras=extras)
-    return asyncio.run(writer.write(answer, message().key, alone=alone))
+    return asyncio.run(writer.write(answer, replace(message().key, channel=channel), alone=alone))
 
 
 def marks_of(part: Part) -> Marks:
@@ -88,13 +88,13 @@ def test_an_explanation_stays_in_the_text_where_there_is_no_card_for_it() -> Non
     assert part.text == TEXT
 
 
-def test_the_code_of_an_answer_without_a_plot_comes_with_its_text_within_limits_and_is_kept() -> None:
+def test_the_code_of_an_answer_without_a_plot_comes_with_its_text_on_the_page_within_limits_and_is_kept() -> None:
     cells = (
         CodeCell(code="print(12)", output="12"),
         CodeCell(code="x" * 30_000, output="y" * 90_000),
         CodeCell(code="z"),
     )
-    [part] = parts = written(Answer(text="12", code=cells))
+    [part] = parts = written(Answer(text="12", code=cells), channel=PAGE_CHANNEL)
     assert isinstance(part, TextPart)
     [first, cut] = part.code
     assert first == cells[0]
@@ -104,8 +104,9 @@ def test_the_code_of_an_answer_without_a_plot_comes_with_its_text_within_limits_
     [last] = [piece for piece in fitting(parts, FakeChannel()) if isinstance(piece, TextPart) and piece.code]
     assert last.code == part.code
 
-    [silent] = written(Answer(text="12", code=cells), extras=replace(ALL, details=False))
-    assert silent == replace(part, code=())
+    for switched, channel in ((replace(ALL, details=False), PAGE_CHANNEL), (ALL, "msteams")):  # Teams shows none
+        [silent] = written(Answer(text="12", code=cells), extras=switched, channel=channel)
+        assert silent == TextPart(text="12", marks=part.marks)
 
 
 def test_the_data_of_a_plot_goes_with_it_and_is_linked_once() -> None:
