@@ -21,7 +21,7 @@ from bot.parts import OpenFile, Part, ServedFile, StoredFile, Table
 from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
 from bot.turn_record import ANSWERED, Outcome
-from bot.usage import TurnUsage, UsageSum
+from bot.usage import TurnUsage, Usage, UsageSum
 
 
 class Assistant(Protocol):
@@ -65,8 +65,8 @@ class Assistant(Protocol):
         """
         ...
 
-    async def cancel(self, thread: ThreadId, run: RunId) -> None:
-        """Stop a run. Nothing happens if it has ended already."""
+    async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
+        """Stop a run, and what it is known to have consumed. Nothing happens if it has ended already."""
         ...
 
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:

@@ -133,7 +133,7 @@ async def _run_chain(  # noqa: PLR0913, PLR0917 - the story of a run, told once
         raise RunTooSlowError(f"run {run} asked for tools {MAX_TOOL_ROUNDS} times")
     except AssistantError:
         # A run that nobody follows would hold the thread, and with it the next message.
-        await _cancel_run(assistant, thread, run)
+        await _cancel_run(turn, assistant, thread, run)
         raise
 
 
@@ -230,11 +230,11 @@ def _caller(turn: Turn, call: ToolCall) -> Caller:
     )
 
 
-async def _cancel_run(assistant: Assistant, thread: ThreadId, run: RunId) -> None:
+async def _cancel_run(turn: Turn, assistant: Assistant, thread: ThreadId, run: RunId) -> None:
     """Cancel a run if the service lets us, within a deadline: what the person is told does not depend on it."""
     try:
         async with asyncio.timeout(CANCEL_DEADLINE_S):
-            await assistant.cancel(thread, run)
+            turn.use(await assistant.cancel(thread, run))
     except (AssistantError, TimeoutError) as error:
         log.warning("run not cancelled", extra={"run": run, "error": type(error).__name__, "why": str(error)})
 
@@ -255,7 +255,7 @@ async def cancel_runs(turn: Turn, assistant: Assistant, conversations: Conversat
                 first = run
                 for tool_round in range(MAX_TOOL_ROUNDS):
                     run = turn.recorded(_tools_step(tool_round, first)) or run
-                await assistant.cancel(thread, run)
+                turn.use(await assistant.cancel(thread, run))
     except (AssistantError, StorageError, TimeoutError) as error:
         log.warning("run not cancelled", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)})
 

@@ -274,12 +274,16 @@ class AssistantsBackend(Assistant):
 
     async def _counted(self, thread: ThreadId, run: RunId, settled: Settled) -> Settled:
         """With the runs of code and their time, which a run object does not tell; a stream does."""
+        code = await self._code_usage(thread, run)
+        return replace(settled, usage=(settled.usage or Usage()) + code) if code.code_runs else settled
+
+    async def _code_usage(self, thread: ThreadId, run: RunId) -> Usage:
+        """The runs of code of a run, and their time as far as they have ended; nothing if it is not to be had now."""
         try:
-            code = sum(map(code_usage_of, await self._steps(thread, run)), Usage())
+            return sum(map(code_usage_of, await self._steps(thread, run)), Usage())
         except AssistantError as error:
             log.warning("the code of a run is not counted", extra={"run": run, "why": str(error)})
-            return settled
-        return replace(settled, usage=(settled.usage or Usage()) + code) if code.code_runs else settled
+            return Usage()
 
     async def _streamed(self, thread: ThreadId, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
         """Yield what the stream says that the run was started, or went on, with.
@@ -352,17 +356,19 @@ class AssistantsBackend(Assistant):
             raise InDoubtError(str(error), retry_after_s=error.retry_after_s) from None
 
     @override
-    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+    async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
         await self._streams.close(run)
         self._written.drop(run)
         try:
             await self._client.post(path_to("threads", thread, "runs", run, "cancel"), {}, repeatable=True)
         except ThreadGoneError:
-            return
+            return Usage()
         except AssistantRefusedError:
             # 400 "Cannot cancel run with status ..." is no error where the run has ended.
             if (await self._fetch(thread, run)).status in _CANCELLABLE:
                 raise
+            return Usage()  # its end may have been followed, and counted
+        return await self._code_usage(thread, run)
 
     @override
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:

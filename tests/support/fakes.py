@@ -46,7 +46,7 @@ from bot.run import (
     Unknowable,
 )
 from bot.turn_record import ANSWERED, Outcome
-from bot.usage import TurnUsage
+from bot.usage import TurnUsage, Usage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 
@@ -181,6 +181,7 @@ class FakeAssistant:
         self.cannot_delete = False
         self.submitted: list[ToolOutput] = []
         self.cancelled: list[RunId] = []
+        self.used_until_cancelled = Usage()
         self.answer_with: Callable[[str], Answer] = lambda text: Answer(text=f"You said: {text}")
         self.files: dict[FileRef, bytes] = {}
         self.uploaded: dict[FileRef, tuple[str, bytes]] = {}
@@ -242,8 +243,9 @@ class FakeAssistant:
         self.submitted.extend(outputs)
         return run
 
-    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+    async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
         self.cancelled.append(run)
+        return self.used_until_cancelled
 
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
         return self.answer_with(self.runs[runs[0]][2])

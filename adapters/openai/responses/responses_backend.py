@@ -13,7 +13,7 @@ import logging
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -64,6 +64,7 @@ from bot.run import (
     ToolsWanted,
     Unknowable,
 )
+from bot.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -409,21 +410,20 @@ class ResponsesBackend(Assistant):
         return response.event
 
     @override
-    async def cancel(self, thread: ThreadId, run: RunId) -> None:
+    async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
         await self._streams.close(run)
         self._readers.pop(run, None)
         self._ended.drop(run)
         await self._threads.stop(run)
         state = await self._threads.load(thread)
-        if state.start is None or is_chain(thread):
-            return  # a chain goes on from the last answer, with the words that had none
-        # What the person asked stays in the conversation, and no call stays without an output.
-        try:
-            mended = await self._threads.mended(thread, state, cancelled=True)
-            await self._threads.add_items(thread, list(mended.pending))
-            await self._threads.save(thread, replace(mended, pending=()))
-        except ThreadGoneError:
-            return
+        if state.start is not None and not is_chain(thread):
+            # What the person asked stays in the conversation, and no call stays without an output. A chain goes on from
+            # the last answer, with the words that had none.
+            with suppress(ThreadGoneError):
+                mended = await self._threads.mended(thread, state, cancelled=True)
+                await self._threads.add_items(thread, list(mended.pending))
+                await self._threads.save(thread, replace(mended, pending=()))
+        return Usage()
 
     async def _from_conversation(self, thread: ThreadId, run: RunId) -> Response:
         """A response that the service does not keep any more, by what it left in the conversation."""

@@ -25,6 +25,7 @@ from bot.run import (
 from bot.turn import STOP_HEARD
 from bot.turn_record import ANSWERED
 from bot.turn_story import give_up, run_turn
+from bot.usage import Usage
 from tests.support.fakes import (
     FAILED,
     PNG,
@@ -209,9 +210,23 @@ async def test_a_turn_that_is_given_up_leaves_no_run_behind(monkeypatch: pytest.
     assert "ask again" in texts(world.channel.said)
 
 
+async def test_what_a_run_consumed_until_it_was_stopped_counts() -> None:
+    world = World()
+    world.assistant.never_settles = True
+    world.assistant.used_until_cancelled = Usage(code_runs=1, code_ms=59_000)
+    turn = world.turn()
+    task = asyncio.create_task(run_turn(turn, world.deps))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    world.stop()
+    await asyncio.wait_for(task, 30)
+    assert turn.used is not None
+    assert turn.used.usage == Usage(code_runs=1, code_ms=59_000)
+
+
 async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_cancelled() -> None:
     class Stubborn(FakeAssistant):
-        async def cancel(self, thread: ThreadId, run: RunId) -> None:
+        async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
             raise AssistantUnavailableError("down")
 
     world = World(assistant=Stubborn())

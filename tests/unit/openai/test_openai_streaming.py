@@ -193,6 +193,15 @@ async def test_the_code_of_a_run_is_counted_with_its_time_however_the_run_is_fol
     assert last.usage == Usage(code_runs=2, code_ms=60_000)
 
 
+async def test_the_code_of_a_run_is_counted_when_it_is_cancelled_and_not_when_it_had_ended(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60, steps=[code_step("a", took_ms=59_000)])
+    run = await started(assistant, thread)
+    assert await assistant.cancel(thread, run) == Usage(code_runs=1, code_ms=59_000)
+    assert await assistant.cancel(thread, run) == Usage()
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.LATE_ERROR, Fault.GARBAGE, Fault.WRONG_SHAPE])
 async def test_a_streamed_run_whose_start_is_in_doubt_is_found_and_polled(
     fault: Fault, service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
