@@ -318,7 +318,7 @@ class ChatCompletions:
             if stream.assembly.has_begun:
                 deadline.reschedule(min(now_s() + self._retry_policy.silence_deadline_s, ends_at_s))
             piece = await _next_piece(response, stream)
-        if not stream.is_whole:
+        if not stream.is_whole and not stream.assembly.may_end:
             hearing.may_stream = False
             raise broken_off()
         return stream.assembly

@@ -44,15 +44,20 @@ def is_event_stream(begin: bytes, content_type: str) -> bool:
     return begin.startswith((b"data:", b"event:", b"id:", b":"))
 
 
+_SAYS: Final = frozenset({"content", "refusal", "tool_calls", "function_call"})
+"""The fields of a delta that are part of the answer, beside the many names of thinking."""
+
+
 class ReplyAssembly:
     """Puts the chunks of one answer together."""
 
     def __init__(self) -> None:
         self.model = ""
-        self.is_finished = False  # the endpoint has said why it stopped
+        self.is_finished = False  # the endpoint has said why it stopped, and nothing since
         self.has_begun = False  # to say, think or call something
         self.thinks_apart = False  # in fields of their own, so that no thought is among the words
         self._finish: str | None = None
+        self._sends_deltas = False  # so that a message is no further piece, but everything once more
         self._usage: Any = None
         self._has_choice = False
         self._has_content: bool | None = None  # None while no chunk has spoken of any, not even of null
@@ -61,6 +66,11 @@ class ReplyAssembly:
         self._fields: dict[str, Any] = {}
         self._calls: list[_Call] = []
         self._legacy: _Call | None = None
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the endpoint has ever said why it stops: then the end of its bytes is the end of the answer."""
+        return self._finish is not None
 
     def add(self, data: str) -> str:
         """Take the data of one event; returns the words that it adds. Raises ChunkError, UnreadableChunkError."""
@@ -93,16 +103,23 @@ class ReplyAssembly:
 
     def _add_choice(self, choice: dict[str, Any]) -> str:
         self._has_choice = True
-        if finish := _text(choice.get("finish_reason")):
-            self._finish, self.is_finished = finish, True
+        finish = _text(choice.get("finish_reason"))
+        self._finish = finish or self._finish
         self._usage = choice.get("usage") or self._usage  # Moonshot puts it here
-        # Some servers call the delta a message, as in an answer that comes whole.
-        delta = choice.get("delta") or choice.get("message")
-        if not isinstance(delta, dict):
-            return ""
+        delta = choice.get("delta")
+        if not delta and not self._sends_deltas:
+            delta = choice.get("message")  # what some servers call the delta, as in an answer that comes whole
+        delta = delta if isinstance(delta, dict) else {}
+        if any(value and (name in _SAYS or name.startswith("reasoning")) for name, value in delta.items()):
+            # Some gateways give a reason in every chunk; that of one which says something is not yet the end.
+            self.is_finished = False
+        elif finish:
+            self.is_finished = True
         if "content" in delta:
             self._has_content = self._has_content or delta["content"] is not None
-        return "".join([self._take(name, value) for name, value in delta.items() if value is not None and value != ""])
+        words = [self._take(name, value) for name, value in delta.items() if value is not None and value != ""]
+        self._sends_deltas = self._sends_deltas or (self.has_begun and bool(choice.get("delta")))
+        return "".join(words)
 
     def _take(self, name: str, value: Any) -> str:
         self.has_begun = self.has_begun or name != "role"
@@ -158,7 +175,7 @@ class ReplyStream:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the answer has ended: what may still come are its tokens."""
+        """Whether the answer has ended, as far as one can tell: what is expected still are its tokens."""
         return self.is_done or self.assembly.is_finished
 
     def feed(self, piece: bytes) -> str:

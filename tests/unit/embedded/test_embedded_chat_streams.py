@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from adapters.embedded.models.chat_completions import ChatCompletions, RetryPolicy
 from adapters.embedded.models.chat_errors import SettingNames
+from adapters.embedded.models.chat_stream import ReplyAssembly
 from adapters.embedded.models.endpoint_capabilities import LIFETIME_S
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
@@ -392,3 +393,51 @@ async def test_a_model_whose_thinking_begins_in_the_prompt_is_known_after_one_an
         words, reply = await heard(model)
         assert reply.text.strip() == "Twelve it is."
     assert "".join(words) == "Twelve it is."
+
+
+async def test_a_reason_in_every_chunk_does_not_end_the_answer(
+    endpoint: Endpoint, model: ChatCompletions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.embedded.models.chat_completions.LAST_EVENTS_S", 0.01)
+
+    async def pauses() -> AsyncIterator[bytes]:
+        yield event(chunk({"content": "The sum is "}, "stop"))
+        await asyncio.sleep(0.2)
+        yield event(chunk({"content": "42."}, "stop"))
+
+    endpoint.answers = [Streamed(pauses)]
+    words, reply = await heard(model)
+    assert "".join(words) == reply.text == "The sum is 42."
+    assert len(endpoint.bodies) == 1
+
+
+def test_only_a_chunk_that_says_nothing_ends_an_answer_by_its_reason() -> None:
+    assembly = ReplyAssembly()
+    call = {"index": 0, "function": {"name": "weather", "arguments": "{}"}}
+    for delta in ({"content": "a"}, {"reasoning_content": "b"}, {"tool_calls": [call]}, {"refusal": "c"}):
+        assembly.add(json.dumps(chunk(delta, "stop")))
+        assert assembly.may_end
+        assert not assembly.is_finished
+        assembly.add(json.dumps(chunk({"role": "assistant", "content": "", "tool_calls": None}, "stop")))
+        assert assembly.is_finished
+
+
+@pytest.mark.parametrize("last", [{"delta": {}}, {}, {"delta": {"content": ""}}])
+async def test_a_message_that_repeats_the_whole_answer_at_its_end_adds_nothing(
+    endpoint: Endpoint, model: ChatCompletions, last: dict[str, Any]
+) -> None:
+    whole = {"index": 0, "message": {"role": "assistant", "content": "Hello world"}, "finish_reason": "stop", **last}
+    deltas = ({"role": "assistant", "content": ""}, {"content": "Hello "}, {"content": "world"})
+    endpoint.answers = [streamed(*map(chunk, deltas), {"choices": [whole]}, DONE)]
+    words, reply = await heard(model)
+    assert "".join(words) == reply.text == "Hello world"
+
+
+@pytest.mark.parametrize("delta", [{}, {"delta": {}}])
+async def test_a_server_may_call_its_deltas_messages(
+    endpoint: Endpoint, model: ChatCompletions, delta: dict[str, Any]
+) -> None:
+    pieces = [{"choices": [{"index": 0, "message": {"content": words}, **delta}]} for words in ("Hello ", "world")]
+    endpoint.answers = [streamed(*pieces, chunk({}, "stop"))]
+    words, reply = await heard(model)
+    assert "".join(words) == reply.text == "Hello world"
