@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -302,6 +303,7 @@ class ChatCompletions:
         """Read an event stream to its end, and pass its words on. Raises ModelError and aiohttp's errors."""
         stream, piece, now_s = ReplyStream(), begin, asyncio.get_running_loop().time
         ends_at_s = now_s() + self._retry_policy.stream_deadline_s
+        last_at_s = math.inf  # when no more is waited for
         while True:
             try:
                 words = stream.feed(piece)
@@ -315,9 +317,16 @@ class ChatCompletions:
             hearing.hear(stream.assembly, words)
             if not piece:
                 break
+            if stream.is_whole:
+                # Counted from the end of the answer, not from the latest piece: comments may come without end.
+                last_at_s = min(last_at_s, now_s() + (END_S if stream.is_done else LAST_EVENTS_S))
+                deadline.reschedule(None)
+                piece = await _piece_until(last_at_s, response)
+                continue
+            last_at_s = math.inf
             if stream.assembly.has_begun:
                 deadline.reschedule(min(now_s() + self._retry_policy.silence_deadline_s, ends_at_s))
-            piece = await _next_piece(response, stream)
+            piece = await response.content.readany()
         if not stream.is_whole and not stream.assembly.may_end:
             hearing.may_stream = False
             raise broken_off()
@@ -330,15 +339,13 @@ class ChatCompletions:
         return self._session
 
 
-async def _next_piece(response: aiohttp.ClientResponse, stream: ReplyStream) -> bytes:
-    """The next bytes of a stream; none at its end, and where all that is missing of a whole answer does not come."""
+async def _piece_until(last_at_s: float, response: aiohttp.ClientResponse) -> bytes:
+    """The next bytes after a whole answer; none at the end of the stream, and where they do not come in time."""
     try:
-        async with asyncio.timeout(END_S if stream.is_done else LAST_EVENTS_S if stream.is_whole else None):
+        async with asyncio.timeout_at(last_at_s):
             return await response.content.readany()
     except (TimeoutError, aiohttp.ClientPayloadError, ConnectionResetError):
-        if stream.is_whole:
-            return b""
-        raise
+        return b""
 
 
 async def _read(response: aiohttp.ClientResponse, begin: bytes) -> bytes:

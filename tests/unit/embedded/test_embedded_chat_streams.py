@@ -441,3 +441,25 @@ async def test_a_server_may_call_its_deltas_messages(
     endpoint.answers = [streamed(*pieces, chunk({}, "stop"))]
     words, reply = await heard(model)
     assert "".join(words) == reply.text == "Hello world"
+
+
+@pytest.mark.parametrize("end", [event(chunk({}, "stop")), DONE])
+async def test_comments_after_the_end_neither_hold_an_answer_back_nor_lose_it(
+    endpoint: Endpoint, open_model: OpenModel, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    for name in ("LAST_EVENTS_S", "END_S"):
+        monkeypatch.setattr(f"adapters.embedded.models.chat_completions.{name}", 0.3)
+
+    async def keeps_alive() -> AsyncIterator[bytes]:
+        yield event(chunk({"content": "Twelve it is."})) + end
+        while True:
+            yield b": processing\n\n"
+            await asyncio.sleep(0.02)
+
+    endpoint.answers = [Streamed(keeps_alive)]
+    # Its stream runs out of time before the comments do.
+    model = open_model(retry_policy=replace(QUICK, stream_deadline_s=0.05))
+    async with asyncio.timeout(30):
+        words, reply = await heard(model)
+    assert "".join(words) == reply.text == "Twelve it is."
+    assert len(endpoint.bodies) == 1
