@@ -7,6 +7,7 @@ missing or repeated, a call comes whole or in fragments, `[DONE]` never comes, c
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -16,6 +17,8 @@ from httpkit.server_sent_events import EventParser, EventTooLargeError
 
 MAX_CALLS: Final = 200
 """Of one answer; what comes beyond them is dropped."""
+MAX_MERGED_DEPTH: Final = 100
+"""Of lists and objects within one another that come in several pieces."""
 MAX_STREAM_BYTES: Final = 64 * 1024 * 1024
 """A stream takes some 200 bytes for each word."""
 
@@ -63,7 +66,7 @@ class ReplyAssembly:
         self._has_content: bool | None = None  # None while no chunk has spoken of any, not even of null
         self._texts: dict[str, list[str]] = {"content": [], "refusal": []}
         self._half = ""  # the first half of a letter that was cut in two
-        self._fields: dict[str, Any] = {}
+        self._fields = _Fields()
         self._calls: list[_Call] = []
         self._legacy: _Call | None = None
 
@@ -88,7 +91,7 @@ class ReplyAssembly:
 
     def completion(self) -> dict[str, Any]:
         """The answer, in the shape in which it would have come whole."""
-        message: dict[str, Any] = {"role": "assistant", **self._fields}
+        message: dict[str, Any] = {"role": "assistant", **self._fields.values()}
         if self._has_content is not None:
             # Null or an empty text beside calls: servers that send the one refuse the other.
             message["content"] = "".join(self._texts["content"]) or ("" if self._has_content else None)
@@ -140,7 +143,7 @@ class ReplyAssembly:
                 self._legacy.add({"function": value})
             case _:
                 self.thinks_apart = self.thinks_apart or name.startswith("reasoning")
-                self._fields[name] = _merged(self._fields.get(name), value)
+                self._fields.add(name, value)
         return ""
 
     def _whole_letters(self, text: str) -> str:
@@ -195,7 +198,11 @@ class ReplyStream:
             data = event.data.strip()
             self.is_done = self.is_done or data == "[DONE]"
             if not self.is_done and data:
-                words.append(self.assembly.add(data))
+                try:
+                    words.append(self.assembly.add(data))
+                except (AttributeError, TypeError, RecursionError):
+                    # A value of a kind, or nested in a way, that no server is known to send.
+                    raise UnreadableChunkError from None
                 self.has_begun = True
         return "".join(words)
 
@@ -207,8 +214,8 @@ class _Call:
         self.index = index
         self._id = self._name = ""
         self._arguments: list[str] = []
-        self._rest: dict[str, Any] = {}
-        self._function: dict[str, Any] = {}
+        self._rest = _Fields()
+        self._function = _Fields()
 
     @property
     def is_call(self) -> bool:
@@ -239,11 +246,18 @@ class _Call:
             (entry, self._rest, {"index", "id", "function"}),
             (function, self._function, {"name", "arguments"}),
         ):
-            kept |= {key: _merged(kept.get(key), value) for key, value in given.items() if key not in known and value}
+            for key, value in given.items():
+                if key not in known and value:
+                    kept.add(key, value)
 
     def written(self) -> dict[str, Any]:
-        function = {**self._function, "name": self._name, "arguments": self._joined()}
-        return {**self._rest, **({"id": self._id} if self._id else {}), "type": "function", "function": function}
+        function = {**self._function.values(), "name": self._name, "arguments": self._joined()}
+        return {
+            **self._rest.values(),
+            **({"id": self._id} if self._id else {}),
+            "type": "function",
+            "function": function,
+        }
 
     def _joined(self) -> str:
         self._arguments = ["".join(self._arguments)]
@@ -289,28 +303,81 @@ def _is_json(text: str) -> bool:
 _SAID_ONCE: Final = frozenset({"type", "id", "index", "format", "name", "role"})
 
 
-def _merged(before: Any, piece: Any) -> Any:
+class _Fields:
     """Fields that nobody here knows, put together as the openai package does: texts grow, lists by their `index`."""
-    match before, piece:
-        case str(), str():
-            return before + piece
-        case dict(), dict():
-            return before | {
-                key: value if key in _SAID_ONCE else _merged(before.get(key), value) for key, value in piece.items()
-            }
-        case list(), list():
-            merged = list(before)
-            for entry in piece:
-                index = entry.get("index") if isinstance(entry, dict) else None
-                at = next(
-                    (at for at, old in enumerate(merged) if index is not None and old.get("index") == index), None
-                )
-                if at is None:
-                    merged.append(entry)
-                else:
-                    merged[at] = _merged(merged[at], entry)
-            return merged
-        case _, None:
-            return before
-        case _:
-            return piece
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._grown: list[tuple[Any, Any, _Pieces]] = []  # where the texts lie that came in several pieces
+
+    def add(self, name: str, piece: Any) -> None:
+        """Take the next piece of a field. Raises UnreadableChunkError."""
+        if name in self._values:
+            self._merge(self._values, name, piece, depth=0)
+        else:
+            self._values[name] = piece
+
+    def values(self) -> dict[str, Any]:
+        """All fields as far as they have come."""
+        for holder, at, text in self._grown:
+            if holder[at] is text:
+                holder[at] = "".join(text.pieces)
+        self._grown.clear()
+        return self._values
+
+    def _merge(self, holder: Any, at: Any, piece: Any, *, depth: int) -> None:
+        """Put a piece to what lies in a dict or list at this place; both came from the wire and are changed in place.
+
+        A text is joined at the end: thinking comes in tens of thousands of pieces.
+        """
+        if depth > MAX_MERGED_DEPTH:
+            raise UnreadableChunkError
+        before = holder[at]
+        match before, piece:
+            case _Pieces(), str():
+                before.pieces.append(piece)
+            case str(), str():
+                holder[at] = _Pieces([before, piece])
+                self._grown.append((holder, at, holder[at]))
+            case dict(), dict():
+                self._merge_members(before, piece, depth=depth + 1)
+            case list(), list():
+                self._merge_entries(before, piece, depth=depth + 1)
+            case _, None:
+                pass
+            case _:
+                holder[at] = piece
+
+    def _merge_members(self, before: dict[str, Any], members: dict[str, Any], *, depth: int) -> None:
+        for key, value in members.items():
+            if key in before and key not in _SAID_ONCE:
+                self._merge(before, key, value, depth=depth)
+            else:
+                before[key] = value
+
+    def _merge_entries(self, before: list[Any], entries: list[Any], *, depth: int) -> None:
+        for entry in entries:
+            place = _place_of(entry, before)
+            if place is None:
+                before.append(entry)
+            else:
+                self._merge(before, place, entry, depth=depth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """A text that grows."""
+
+    pieces: list[str]
+
+
+def _place_of(entry: Any, entries: list[Any]) -> int | None:
+    """Which entry of a list another one continues; only the last ones can be meant."""
+    index = entry.get("index") if isinstance(entry, dict) else None
+    if index is None:
+        return None
+    for place in range(len(entries) - 1, max(len(entries) - MAX_CALLS, 0) - 1, -1):
+        old = entries[place]
+        if isinstance(old, dict) and old.get("index") == index:
+            return place
+    return None

@@ -463,3 +463,53 @@ async def test_comments_after_the_end_neither_hold_an_answer_back_nor_lose_it(
         words, reply = await heard(model)
     assert "".join(words) == reply.text == "Twelve it is."
     assert len(endpoint.bodies) == 1
+
+
+def nested(depth: int, name: str = "extra") -> dict[str, Any]:
+    value: Any = "x"
+    for _ in range(depth):
+        value = {"a": value}
+    return {name: value}
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        pytest.param([{"extra": ["a"]}, {"extra": [{"index": 0, "text": "b"}]}], id="a text where an object continues"),
+        pytest.param([{"extra": [1, None]}, {"extra": [{"index": 0}]}], id="a number"),
+        pytest.param([{"extra": {"a": 1}}, {"extra": "b"}, {"extra": None}, {"extra": ["c"]}], id="changing kinds"),
+    ],
+)
+async def test_odd_fields_beside_the_words_do_no_harm(
+    endpoint: Endpoint, model: ChatCompletions, deltas: list[dict[str, Any]]
+) -> None:
+    endpoint.answers = [streamed(*map(chunk, [*deltas, {"content": "Twelve."}]), chunk({}, "stop"), DONE)]
+    assert (await heard(model))[1].text == "Twelve."
+    assert len(endpoint.bodies) == 1
+
+
+@pytest.mark.parametrize("name", ["extra", "tool_calls"])
+async def test_chunks_that_nest_too_deep_break_the_stream_and_not_the_exchange(
+    endpoint: Endpoint, model: ChatCompletions, name: str
+) -> None:
+    deep = nested(900) if name == "extra" else {name: [{"index": 0, "function": {"name": "weather"}, **nested(900)}]}
+    endpoint.answers = [streamed(chunk(deep), chunk(deep), DONE), completion({"content": "Twelve."})]
+    assert (await heard(model))[1].text == "Twelve."
+    assert ["stream" in body for body in endpoint.bodies] == [True, False]
+
+
+def test_fields_of_many_pieces_are_joined_once() -> None:
+    assembly, pieces = ReplyAssembly(), [f"{number} " for number in range(2_000)]
+    call = {"index": 0, "function": {"name": "weather", "arguments": ""}}
+    for piece in pieces:
+        details = [{"type": "reasoning.text", "index": 0, "text": piece}]
+        delta = {"reasoning": piece, "reasoning_details": details, "tool_calls": [{**call, "signature": piece}]}
+        assembly.add(json.dumps(chunk(delta)))
+    grown = [text for _, _, text in assembly._fields._grown]
+    assert [text.pieces for text in grown] == [pieces, pieces]
+    text = "".join(pieces)
+    message = assembly.completion()["choices"][0]["message"]
+    assert message["reasoning"] == text
+    assert message["reasoning_details"] == [{"type": "reasoning.text", "index": 0, "text": text}]
+    assert message["tool_calls"][0]["signature"] == text
+    assert assembly.completion()["choices"][0]["message"] == message
