@@ -33,13 +33,13 @@ CODE_KEYS = (
     "content",
 )
 _WRAPPERS = ("arguments", "parameters", "args", "kwargs", "value")
-_FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?\1\s*", re.DOTALL)
+_FENCED = re.compile(r"\s*(`{3,9}|~{3,9})[^\n]*\n(.*?)\n?\1\s*", re.DOTALL)
 _TAGGED = re.compile(r"\s*<(code|python)>\n?(.*?)\n?</\1>\s*", re.DOTALL)
 _BAD_ESCAPE = re.compile(r'(?<!\\)((?:\\\\)*)\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _LINE_END = re.compile(r"(?<!\\)((?:\\\\)*)\\n")
 _TRAILING_COMMA = re.compile(r",(\s*[}\]]\s*)\Z")
 _ONE_TEXT = re.compile(
-    rf"""\s*\{{\s*["']?(?:{"|".join(CODE_KEYS)})["']?\s*:\s*(?P<quote>["'])(?P<code>.*)(?P=quote)\s*,?\s*\}}+\s*""",
+    rf"""\s*\{{\s*["']?(?:{"|".join(CODE_KEYS)})["']?\s*:\s*(?P<quote>["'])(?P<code>.*)(?P=quote)\s*(?:,\s*)?\}}+\s*""",
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

@@ -119,10 +119,11 @@ _INVOKED = re.compile(
     re.DOTALL,
 )
 _PARAMETER = re.compile(
-    r"<(?P<tag>(?:\w+:|｜DSML｜)?parameter)(?: ?= ?| name=)[\"']?(?P<key>[\w-]+)[\"']?[^>]*>"
-    r"\n?(?P<value>.*?)\n?</(?P=tag)>",
+    r"<(?:\w+:|｜DSML｜)?parameter(?: ?= ?| name=)[\"']?(?P<key>[\w-]+)[\"']?[^<>]*>"
+    r"\n?(?P<value>.*?)\n?</(?:\w+:|｜DSML｜)?parameter>",
     re.DOTALL,
 )
+_PARAMETER_END = re.compile(r"</(?:\w+:|｜DSML｜)?parameter>")
 _ARG_PAIR = re.compile(
     r"<arg_key>\s*(?P<key>[\w-]+)\s*</arg_key>\s*<arg_value>\n?(?P<value>.*?)\n?</arg_value>", re.DOTALL
 )
@@ -132,9 +133,16 @@ def _tagged_payload(payload: str, offered: Collection[str]) -> Iterator[ModelToo
     """A name, and each argument in tags of its own: `<invoke name=...>`, `<function=...>`, or GLM's `<arg_key>`."""
     if "<arg_key>" in payload:
         name, _, tags = payload.partition("<arg_key>")
-        yield from _call_of_pairs(name, _ARG_PAIR.finditer(f"<arg_key>{tags}"), offered)
+        end = tags.rfind("</arg_value>") + len("</arg_value>")
+        yield from _call_of_pairs(name, _ARG_PAIR.finditer(f"<arg_key>{tags[:end]}"), offered)
     for invoked in _INVOKED.finditer(payload):
-        yield from _call_of_pairs(invoked["name"], _PARAMETER.finditer(invoked["tags"]), offered)
+        yield from _call_of_pairs(invoked["name"], _parameters(invoked["tags"]), offered)
+
+
+def _parameters(tags: str) -> Iterator[re.Match[str]]:
+    """The parameters that are whole. Behind the last end there is none, and no beginning need look for one."""
+    end = max((found.end() for found in _PARAMETER_END.finditer(tags)), default=0)
+    return _PARAMETER.finditer(tags, 0, end)
 
 
 def _call_of_pairs(name: str, pairs: Iterator[re.Match[str]], offered: Collection[str]) -> Iterator[ModelToolCall]:
@@ -146,7 +154,7 @@ def _call_of_pairs(name: str, pairs: Iterator[re.Match[str]], offered: Collectio
 
 _NAMED = re.compile(
     r"(?:function<｜tool[▁_]sep｜>|call:)?(?P<name>[\w.-]+(?::\d+)?)\s*"
-    r"(?:<\|tool_call_argument_begin\|>|<｜tool[▁_]sep｜>)?\s*(?:```(?:json)?\s*)?(?P<arguments>\{.*)",
+    r"(?:(?:<\|tool_call_argument_begin\|>|<｜tool[▁_]sep｜>)\s*)?(?:```(?:json)?\s*)?(?P<arguments>\{.*)",
     re.DOTALL,
 )
 
@@ -280,7 +288,7 @@ def _named_call(match: re.Match[str], offered: Collection[str]) -> Iterator[Mode
 
 
 def _tagged_call(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:
-    yield from _call_of_pairs(match["name"], _PARAMETER.finditer(match["tags"]), offered)
+    yield from _call_of_pairs(match["name"], _parameters(match["tags"]), offered)
 
 
 def _tagged_code(match: re.Match[str], offered: Collection[str]) -> Iterator[ModelToolCall]:

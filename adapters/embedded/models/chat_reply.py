@@ -241,8 +241,8 @@ LEADING_MARK = re.compile(rf"\s*(?:{_TURN_START})[ \t]*\n?")
 """What a template writes before the words of a turn."""
 _QUOTED_OR_MARK = re.compile(
     # Code comes first: who asks what these marks mean gets them in code, and is to read them.
-    r"(?P<fence>`{3,}|~{3,})[^\n]*\n(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`|"
-    rf"(?P<mark></s>(?=\s*\Z|\s*(?:<s>)?\s*\[INST\])|"
+    r"(?P<fence>(?<!`)`{3,}+|(?<!~)~{3,}+)[^`~\n]*\n(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`|"
+    rf"(?P<mark></s>(?=\s*(?:\Z|(?:<s>\s*)?\[INST\]))|"
     rf"(?:{_TURN_END})(?=\s*\Z|[ \t]*\n|\s*(?:{_TURN_START}|{_TURN_END}))|"
     r"(?<=\n)(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>)(?:user|assistant|model))",
     re.M,
@@ -251,8 +251,10 @@ _QUOTED_OR_MARK = re.compile(
 
 def without_turn_marks(text: str) -> str:
     """The model's own turn: without its template's marks, and without the turns that it made up after it."""
-    while opening := LEADING_MARK.match(text):
-        text = text[opening.end() :]
+    begin = 0
+    while opening := LEADING_MARK.match(text, begin):
+        begin = opening.end()
+    text = text[begin:]
     for found in _QUOTED_OR_MARK.finditer(text):
         if found["mark"]:
             return text[: found.start()].rstrip()

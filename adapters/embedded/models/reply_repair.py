@@ -60,10 +60,10 @@ _BLOCK = re.compile(
 )
 # A definition alone explains something; what is meant to be run lets somebody see what came of it.
 _SHOWS_SOMETHING = re.compile(
-    r"\bprint\s*\(|\bplt\.|\.(?:plot|show|savefig|save|write\w*|to_csv|to_excel|to_json)\w*\(|\b(?:open|display)\s*\("
+    r"\bprint\s*\(|\bplt\.|\.(?:plot|show|savefig|save|write|to_csv|to_excel|to_json)\w*\(|\b(?:open|display)\s*\("
 )
 _ASKS_BACK = re.compile(r"\binput\s*\(")
-_FAILED = re.compile(r"Traceback \(most recent call last\)|^\s*\w*Error: |^Nothing was run", re.MULTILINE)
+_FAILED = re.compile(r"Traceback \(most recent call last\)|^[ \t]*\w*Error: |^Nothing was run", re.MULTILINE)
 
 _CODE = r"(?:code|snippet|script|program(?:me)?|python|skript|programm|quelltext)"
 _WANTS_TO_READ = re.compile(

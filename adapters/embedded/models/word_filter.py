@@ -29,6 +29,8 @@ def _begun(word: str) -> str:
     return "".join(f"(?:{letter}" for letter in word) + ")?" * (len(word) - 1) + ")"
 
 
+# No two repeats of the same letters stand side by side, here and in all patterns that read a model's words: 16,000
+# blanks in one piece would hold all runs up for seconds.
 _SUSPECT: Final = re.compile(
     # What no answer is shown beyond, for it is part of a call, a thought or a template.
     r"(?P<mark><[|｜]|◁|</?(?:\w{1,12}:)?(?:tool_calls?|function_calls?|toolcall|think(?:ing)?|thought|reasoning)>|"
@@ -42,9 +44,9 @@ _SUSPECT: Final = re.compile(
     # The beginning of one of them, at the end of what has come.
     r"(?P<unfinished>(?:<[^\s<>]{0,40}|<[\w:]{0,13}invoke [name]{0,4}|<function |\[[A-Z_]{0,10}|"
     rf"\b{_begun('functools')}|\b{_begun('to')}|\bto=[^{{\n]{{0,160}}|`{{1,2}}|"
-    r"```[ \t]*\w{0,9}[ \t]*(?:\n\s*(?:[{\[]\s*)?)?|"
+    r"```[ \t]*(?:\w{1,9}[ \t]*)?(?:\n\s*(?:[{\[]\s*)?)?|"
     rf"(?<=\n)[ \t]*(?:[{{\[]\s*|~{{1,3}}[ \t]*\w{{0,9}}|{_begun('Action')}|"
-    rf"Action:[ \t]*[\w.-]{{0,80}}(?:[ \t]*(?:\n[ \t]*(?:{_begun('Action Input')})?)?)))\Z)",
+    rf"Action:[ \t]*(?:[\w.-]{{1,80}}[ \t]*)?(?:\n[ \t]*(?:{_begun('Action Input')})?)?))\Z)",
     re.IGNORECASE,
 )
 # [code_interpreter(code=...)], with and without the brackets

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.embedded.models.argument_repair import code_in
 from adapters.embedded.models.chat_reply import has_unmarked_thought, reply_of
 from adapters.embedded.models.chat_stream import ReplyStream
 from adapters.embedded.models.port import (
@@ -17,6 +19,7 @@ from adapters.embedded.models.port import (
     ModelReply,
     ModelRequest,
     ModelTool,
+    ModelToolCall,
     Speaker,
 )
 from adapters.embedded.models.reply_repair import may_run, repair_reply
@@ -218,3 +221,52 @@ def test_the_work_for_a_long_answer_is_in_proportion_to_it(text: str) -> None:
         words.add(piece)
         looked_at += len(words._text)  # what it looks at again with the next piece
     assert looked_at < 20 * len(text)
+
+
+N = 20_000
+BLANKS = " " * N
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"```{BLANKS}é!\n", id="a fence and blanks"),
+        pytest.param(f"\nAction:{BLANKS}é!\n", id="an action and blanks"),
+        pytest.param(f"\nAction: a{BLANKS}é!\n", id="a named action and blanks"),
+        pytest.param(f"\n~~~{BLANKS}é!\n", id="tildes and blanks"),
+        pytest.param("```json\n" + "\n" * N + "é", id="JSON of empty lines"),
+        pytest.param("`" * N, id="backticks"),
+        pytest.param("``` " * (N // 4), id="many fences in a line"),
+        pytest.param("x\n```python\nf.write" + "a" * N + "\n```", id="a long name in a program"),
+        pytest.param(f"</s>{BLANKS}x", id="the end of a turn and blanks"),
+        pytest.param(f"<tool_call>weather{BLANKS}é!", id="a name and blanks"),
+        pytest.param("<tool_call><invoke name=a>" + '<parameter name="a">' * (N // 10), id="parameters without an end"),
+        pytest.param("<tool_call><invoke name=a>" + "<parameter=a " * (N // 6), id="unfinished parameters"),
+        pytest.param("<tool_call>a" + "<arg_key>a</arg_key><arg_value>" * (N // 10), id="values without an end"),
+        pytest.param("<bos>" * N, id="marks of a template"),
+        pytest.param('<tool_call>{"code":"a"' + BLANKS + 'x"}', id="arguments with blanks"),
+    ],
+)
+def test_no_text_in_one_piece_holds_everything_else_up(text: str) -> None:
+    began_s = time.process_time()
+    for runs_programs in (True, False):
+        words = WordFilter(offered={CODE_INTERPRETER}, runs_programs=runs_programs, thinks_first=None)
+        told = words.add("Let me see. ") + words.add(text)
+        repair_reply(ModelReply(text="Let me see. " + text), REQUEST, told)
+        repair_reply(ModelReply(text=text), REQUEST)
+    code_in(text)
+    code_in(text.removeprefix("<tool_call>"))
+    # Some hundredths of a second; many seconds, if the work grows with the square of the length.
+    assert time.process_time() - began_s < 5
+
+
+def test_no_output_of_code_holds_everything_else_up() -> None:
+    call = ModelToolCall(id="c", name=CODE_INTERPRETER, arguments="{}")
+    messages = (
+        ModelMessage(speaker=Speaker.USER, text="What is y at 3?"),
+        ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(call,)),
+        ModelMessage(speaker=Speaker.TOOL, text="\n" * 100_000, tool_call_id="c"),
+    )
+    began_s = time.process_time()
+    assert not may_run(ModelRequest(instructions="", tools=REQUEST.tools, messages=messages))
+    assert time.process_time() - began_s < 5
