@@ -246,27 +246,33 @@ class CodeInterpreter:
             return CodeCallResult(outputs=(CodeLogs(logs=told),), made=())
         session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
         missing: list[str] = []
-        began_s = time.monotonic()
+        took_s = 0.0  # of the code alone: a person's time for code is spent neither on files nor on finding out
 
         async def note(number: int) -> None:
             await self._journal.write(run_transitions.note_execution, run.id, call=call, number=number)
+
+        async def run_code() -> CodeResult:
+            nonlocal took_s
+            began_s = time.monotonic()
+            result = await self._engine.run(session, call.code_interpreter.input, user=user, note=note)
+            took_s += time.monotonic() - began_s
+            return result
 
         if (noted := await self._journal.execution(call.id)) is not None:
             number, at_s = noted
             result = await self._engine.recall(session, number, age_s=self._journal.now() - at_s)
         else:
             missing = await self._workspace.prepare(run, session)
-            result = await self._engine.run(session, call.code_interpreter.input, user=user, note=note)
+            result = await run_code()
         if result.status is CodeStatus.EXPIRED:
             missing = [EXPIRED, *await self._workspace.prepare(run, session)]
-            result = await self._engine.run(session, call.code_interpreter.input, user=user, note=note)
-        took_ms = round((time.monotonic() - began_s) * 1000)
+            result = await run_code()
         made = await self._keep(run, call, result)
         if not result.session_lost:
             self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})
         pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
         logs = CodeLogs(logs=_logs(result, missing))
-        return CodeCallResult(outputs=(logs, *pictures), took_ms=took_ms, made=made)
+        return CodeCallResult(outputs=(logs, *pictures), took_ms=round(took_s * 1000), made=made)
 
     async def _keep(self, run: Run, call: CodeCall, result: CodeResult) -> tuple[tuple[File, GeneratedFile], ...]:
         known = await self._workspace.products(run.thread_id)

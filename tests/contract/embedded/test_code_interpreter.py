@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from openai import NotFoundError, OpenAI
 
+from adapters.embedded import code_interpreter
 from adapters.embedded.models.port import Speaker
 from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, SandboxError
 from tests.support.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, ended, runs_code, says, words
@@ -75,6 +77,37 @@ def test_time_for_code_counts_within_a_run_and_what_is_no_number_limits_nothing(
         model.replies = [runs_code("3"), says("done")]
         ended(client, asked(client, tools=[CODE], metadata={"code_left_ms": left, "code_again_at": "9" * 40}))
     assert [code for _, code in sandbox.ran] == ["1", "3", "3", "3", "3"]
+
+
+def test_the_time_that_files_take_on_their_way_to_the_session_is_not_that_of_the_code(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, put, run_code = 0.0, sandbox.put, sandbox.run
+
+    async def put_slowly(session: str, name: str, data: bytes) -> None:
+        nonlocal now_s
+        now_s += 60
+        await put(session, name, data)
+
+    async def run_for_a_second(session: str, code: str, **more: Any) -> CodeResult:
+        nonlocal now_s
+        now_s += 1
+        return await run_code(session, code, **more)
+
+    monkeypatch.setattr(sandbox, "put", put_slowly)
+    monkeypatch.setattr(sandbox, "run", run_for_a_second)
+    monkeypatch.setattr(code_interpreter, "time", SimpleNamespace(monotonic=lambda: now_s))
+    file = client.files.create(file=("data.csv", b"1,2"), purpose="assistants")
+    assistant = client.beta.assistants.create(
+        model="m", tools=[{"type": "code_interpreter"}], tool_resources={"code_interpreter": {"file_ids": [file.id]}}
+    )
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "hi"}])
+    model.replies = [runs_code("1"), runs_code("2"), runs_code("3"), says("done")]
+    run = client.beta.threads.runs.create(
+        thread_id=thread.id, assistant_id=assistant.id, metadata={"code_left_ms": "1500"}
+    )
+    assert ended(client, run).status == "completed"
+    assert (sandbox.put_names, [code for _, code in sandbox.ran]) == (["data.csv"], ["1", "2"])
 
 
 def test_the_sandbox_is_told_the_user_that_the_run_names(
