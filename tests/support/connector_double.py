@@ -41,7 +41,7 @@ class Posted:
     @property
     def words(self) -> str:
         """What a person reads of it: its text, or what its cards say."""
-        blocks = [block for card in self.cards for block in card["body"] if block["type"] == "TextBlock"]
+        blocks = [block for card in self.cards for block in card.get("body", ()) if block["type"] == "TextBlock"]
         return self.text or "\n\n".join(str(block["text"]).replace("\\", "") for block in blocks)
 
     @property
