@@ -1,4 +1,4 @@
-"""Reading a JSON object from an untrusted request: bounded in size, time, depth and number of values."""
+"""Reading bodies that others send: JSON objects of requests, bounded in size, time, depth and values, and answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import Final, cast
 
 import orjson
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from httpkit.http_errors import RequestRefusedError
 
@@ -54,6 +54,16 @@ async def read_body(request: web.Request, *, max_bytes: int) -> bytes:
     except (web.RequestPayloadError, ConnectionError):
         raise RequestRefusedError(400, "BrokenBody", "The body broke off or is wrongly framed.") from None
     return bytes(body)
+
+
+async def read_start(content: StreamReader, *, max_bytes: int) -> bytes:
+    """The first `max_bytes` of a body, or all of it. `content.read(n)` returns what has arrived so far."""
+    start = bytearray()
+    async for piece in content.iter_any():
+        start += piece
+        if len(start) >= max_bytes:
+            break
+    return bytes(start[:max_bytes])
 
 
 def check_extent(value: Json, *, max_nesting: int, max_values: int | None) -> None:

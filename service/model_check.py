@@ -17,6 +17,7 @@ import orjson
 from adapters.embedded.models.endpoint_check import find_endpoint_fault
 from bot.diagnosis import Finding, Status
 from bot.errors import AssistantError
+from httpkit.json_body import read_start
 from service.hosted_assistants import open_service_endpoint
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
 from service.settings.assistants_file import BUILT_IN_TUTOR
@@ -237,7 +238,7 @@ async def _get(session: aiohttp.ClientSession, service: _Service, path: str) -> 
 
 
 async def _read(response: aiohttp.ClientResponse) -> _Answer:
-    body = await response.content.read(_MAX_ANSWER_BYTES)
+    body = await read_start(response.content, max_bytes=_MAX_ANSWER_BYTES)
     try:
         return _Answer(status=response.status, body=orjson.loads(body))
     except orjson.JSONDecodeError:

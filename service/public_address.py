@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 
 from bot.diagnosis import Finding
+from httpkit.json_body import read_start
 from httpkit.loopback import is_loopback_url
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=8.0, connect=5.0)
@@ -108,7 +109,7 @@ async def _fetch(method: str, url: str) -> tuple[int, bytes]:
             aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.request(method, url, allow_redirects=False) as response,
         ):
-            return response.status, await response.content.read(_MAX_BYTES)
+            return response.status, await read_start(response.content, max_bytes=_MAX_BYTES)
     except (aiohttp.ClientSSLError, ssl.SSLError):
         cause, fix = f"The certificate of {origin} is not trusted.", "Install a certificate that Microsoft trusts too."
     except aiohttp.ClientConnectorDNSError:

@@ -20,6 +20,7 @@ import orjson
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.clouds import CLOUDS, Cloud
 from bot.diagnosis import Finding
+from httpkit.json_body import read_start
 
 _WARN_AHEAD: Final = timedelta(days=30)
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0)
@@ -71,7 +72,7 @@ async def check_cloud(cloud: Cloud, *, login_url: str, tenant: str) -> Finding:
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.get(f"{login_url}/{tenant}/v2.0/.well-known/openid-configuration", allow_redirects=False) as told,
         ):
-            body = orjson.loads(await told.content.read(_MAX_BYTES))
+            body = orjson.loads(await read_start(told.content, max_bytes=_MAX_BYTES))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return Finding.skipped("the login service says nothing about the tenant; see the check `token`")
     match body:
@@ -101,7 +102,7 @@ async def _from_graph(graph_url: str, app_id: str, token: BotToken) -> Finding |
                 f"{graph_url}/v1.0/applications(appId='{app_id}')", params={"$select": _FIELDS}, allow_redirects=False
             ) as answer,
         ):
-            body = orjson.loads(await answer.content.read(_MAX_BYTES))
+            body = orjson.loads(await read_start(answer.content, max_bytes=_MAX_BYTES))
     except (aiohttp.ClientError, TokenUnavailableError, TimeoutError, OSError, ValueError):
         return None
     if answer.status == 404:

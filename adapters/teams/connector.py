@@ -25,6 +25,7 @@ from adapters.teams.retries import Attempts, Failure, Idempotency, RetryPolicy, 
 from adapters.teams.trusted_services import LoopbackServices, TrustedServices
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from httpkit.http_headers import retry_after_s
+from httpkit.json_body import read_start
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +241,7 @@ class Connector:
             async with request as response:
                 # The status alone tells what happened; the rest may be cut off without making that unknown again.
                 answer = _Answer(status=response.status, retry_after_s=retry_after_s(response.headers))
-                return replace(answer, body=_json(await _start_of(response)))
+                return replace(answer, body=_json(await read_start(response.content, max_bytes=_MAX_ANSWER_BYTES)))
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("connector gave no answer", extra={"method": method, "error": type(error).__name__})
             not_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
@@ -263,15 +264,6 @@ async def connector_session(answer_s: float = 15.0) -> AsyncIterator[aiohttp.Cli
 def _bytes(activity: dict[str, object]) -> bytes:
     """JSON in UTF-8. Half a surrogate pair, which a model's tool may print, becomes a question mark and no failure."""
     return json.dumps(activity, ensure_ascii=False).encode(errors="replace")
-
-
-async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    start = bytearray()
-    async for chunk in response.content.iter_any():
-        start += chunk
-        if len(start) > _MAX_ANSWER_BYTES:
-            break
-    return bytes(start)
 
 
 def _json(body: bytes) -> object:

@@ -22,6 +22,7 @@ from tests.support.responses_service import MODEL as STAND_IN_MODEL
 from tests.support.responses_service import Provider, ResponsesService
 from tests.support.responses_tutor import tutor_brain
 from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, key_entry, signed
+from tests.support.waiting import settled
 
 # ---- the bot's own token ----
 
@@ -308,6 +309,23 @@ async def test_the_model_of_each_assistant_is_asked_and_named(tmp_path: Path) ->
     says(await found("gtp-9"), "fail", "no model called gtp-9", "Set `model` of the assistant Statistics Tutor to one")
     says(await found("old"), "warn", f"old answers, but is switched off on {day}", "assistant Statistics Tutor")
     says(await found("built-in tutor"), "pass", "gpt-9 at 127.0.0.1")
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        body = b'{"data": [{"id": "gpt-9"}]}'
+        if request.method == "POST":
+            body = b'{"choices": [{"message": {"content": "yes"}}]}'
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(body[:9])
+        await settled(turns=40)  # the client has read what there is
+        await response.write(body[9:])
+        return response
+
+    async with serving(answer) as url:
+        environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "gpt-9", "DATA_DIR": str(tmp_path)}
+        says((await findings(environ, "model"))["model"], "pass", "gpt-9 at 127.0.0.1")
 
 
 async def test_each_assistant_of_the_service_is_looked_for_and_named(tmp_path: Path) -> None:

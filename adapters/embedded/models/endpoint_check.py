@@ -13,6 +13,8 @@ from http import HTTPStatus
 import aiohttp
 import orjson
 
+from httpkit.json_body import read_start
+
 log = logging.getLogger(__name__)
 
 DEADLINE_S = 3.0
@@ -55,7 +57,7 @@ async def _lists_models(session: aiohttp.ClientSession, url: str) -> bool | None
             return None
         # LM Studio answers 200 to any path; only a list is a list.
         try:
-            answer = orjson.loads(await response.content.read(MAX_ANSWER_BYTES))
+            answer = orjson.loads(await read_start(response.content, max_bytes=MAX_ANSWER_BYTES))
         except orjson.JSONDecodeError:
             return None
         if not isinstance(answer, dict):
