@@ -162,16 +162,24 @@ def _worst(findings: Sequence[Finding], *, passed: str) -> Finding:
 
 
 async def _check_one(session: aiohttp.ClientSession, service: _Service, model: _Named, today: date) -> Finding:
+    async def shown() -> _Answer | None:
+        try:
+            return await _get(session, service, f"/models/{quote(model.name, safe='')}")
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None  # the model is judged by its answer alone
+
     try:
-        asked, shown = await asyncio.gather(
-            _ask(session, service, model.name), _get(session, service, f"/models/{quote(model.name, safe='')}")
-        )
+        asked, described = await asyncio.gather(_ask(session, service, model.name), shown())
+        return await _refusal(session, service, model, asked) or _lifetime(service, model, described, today)
     except TimeoutError:
         return Finding.warned(
             f"{model.name} at {service.host} did not answer a small question within {_ANSWER_S:g} s.",
             "Wait if the model is being loaded; else look at its server.",
         )
-    return await _refusal(session, service, model, asked) or _lifetime(service, model, shown, today)
+    except (aiohttp.ClientError, OSError) as error:
+        return Finding.failed(
+            f"{service.host} broke off without an answer to {model.name} ({type(error).__name__}).", "Look at its log."
+        )
 
 
 @asynccontextmanager
@@ -339,8 +347,8 @@ def _known_models(listed: _Answer, model: _Named) -> str:
     return f"Set {model.by} to one that it has: {', '.join(names[:_MAX_LISTED])}{more}."
 
 
-def _lifetime(service: _Service, model: _Named, shown: _Answer, today: date) -> Finding:
-    body = shown.body if isinstance(shown.body, dict) else {}
+def _lifetime(service: _Service, model: _Named, described: _Answer | None, today: date) -> Finding:
+    body = described.body if described is not None and isinstance(described.body, dict) else {}
     ends = _date(body.get("shutdown_date"))
     if ends is None and service.host.endswith("api.openai.com"):
         ends = SHUTDOWNS.get(_SNAPSHOT.sub("", model.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -326,6 +327,49 @@ async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(tmp_path: Path)
     async with serving(answer) as url:
         environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "gpt-9", "DATA_DIR": str(tmp_path)}
         says((await findings(environ, "model"))["model"], "pass", "gpt-9 at 127.0.0.1")
+
+
+@pytest.mark.parametrize("trouble", ["late", "broken"])
+async def test_a_service_that_tells_nothing_of_a_model_that_answers_is_no_fault(
+    trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.model_check._ANSWER_S", 2.0)
+    server, over = ModelServer(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path != "/v1/models/gpt-9":
+            return await server.answer(request)
+        if trouble == "late":
+            await over.wait()
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with serving(answer) as url:
+        environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "gpt-9", "DATA_DIR": str(tmp_path)}
+        found = (await findings(environ, "model"))["model"]
+        over.set()
+    says(found, "pass", "gpt-9 at 127.0.0.1")
+
+
+async def test_a_model_whose_connection_breaks_is_named_and_hides_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "bots.toml"
+    broken = {"gpt-10"}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":
+            return web.json_response({"data": [{"id": "gpt-9"}]})
+        if (name := (await request.json())["model"]) in broken and request.transport is not None:
+            request.transport.abort()
+        return web.json_response({"choices": []}, status=404 if name == "gpt-9" else 200)
+
+    file.write_text(ASSISTANTS.format(statistics="gpt-10"))
+    async with serving(answer) as url:
+        environ = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY, "MODEL": "gpt-9"}
+        environ |= {"ASSISTANTS_FILE": str(file), "DATA_DIR": str(tmp_path / "data")}
+        says((await findings(environ, "model"))["model"], "fail", "no model called gpt-9")
+        environ["MODEL"] = "gpt-11"
+        says((await findings(environ, "model"))["model"], "fail", "broke off without an answer to gpt-10", "log")
 
 
 async def test_each_assistant_of_the_service_is_looked_for_and_named(tmp_path: Path) -> None:
