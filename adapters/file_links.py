@@ -37,7 +37,8 @@ _MAX_NAME: Final = 24  # characters beyond ASCII, each of which is up to twelve 
 _SALT: Final = b"teamsbot file link"  # a key signs other things too; what one purpose signed opens no other
 _MAX_AHEAD_S: Final = 86_400  # a link from the future was made by a clock that was wrong; beyond a day it never ends
 _MAX_AGE_S: Final = 300  # browsers and image proxies keep a copy this long, also of a link that was called back
-_MAX_WRITE_S: Final = 60.0  # for one chunk: a client that takes less would hold its connection for ever
+_SLICE_BYTES: Final = 64 * 1024
+_MAX_WRITE_S: Final = 60.0  # for one slice: a client that takes less would hold its connection for ever
 _ALWAYS: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",  # chat clients show pictures in pages of their own origin
@@ -149,8 +150,10 @@ async def _send(request: web.Request, file: OpenFile) -> web.StreamResponse:
         return response
     try:
         async for chunk in file.chunks:
-            async with asyncio.timeout(_MAX_WRITE_S):
-                await response.write(chunk)
+            whole = memoryview(chunk)
+            for begin in range(0, len(chunk), _SLICE_BYTES):
+                async with asyncio.timeout(_MAX_WRITE_S):
+                    await response.write(whole[begin : begin + _SLICE_BYTES])
     except ConnectionError:
         log.debug("file not fetched to its end")  # the client is gone, and the rest of the file is not read
     except (StorageError, TimeoutError) as error:

@@ -210,6 +210,24 @@ async def test_a_client_that_takes_nothing_is_let_go(
     writer.close()
 
 
+async def test_a_slow_client_has_the_time_of_a_write_for_every_64_kb(
+    shelf: Shelf, links: SignedLinks, address: str, client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    write = web.StreamResponse.write
+
+    async def noted(response: web.StreamResponse, data: bytes) -> None:
+        written.append(len(data))
+        await write(response, data)
+
+    monkeypatch.setattr(web.StreamResponse, "write", noted)
+    data = bytes(range(256)) * 4096 + b"its end"
+    shelf.files[TOKEN] = ServedFile(name="large.bin", data=data, picture_type=None)
+    async with client.get(f"{address}/{await signed(links)}") as answer:
+        assert await answer.read() == data
+    assert (max(written), sum(written)) == (65_536, len(data))
+
+
 async def test_a_store_that_breaks_in_the_middle_of_a_file_ends_the_connection(
     shelf: Shelf, links: SignedLinks, address: str, client: ClientSession
 ) -> None:
