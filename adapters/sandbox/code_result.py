@@ -92,7 +92,11 @@ class IsolationLevel(StrEnum):
 
 
 NoteExecution = Callable[[int], Awaitable[None]]
-"""Writes the number of an execution down. Awaited right before code goes to where it may outlive this process."""
+"""Writes the number of an execution down. Awaited right before code goes to where it may outlive this process, and with
+`SESSION_ENDED` when its session was ended before it told anything."""
+
+SESSION_ENDED: Final = 0
+"""Noted in place of the number of an execution of which nothing is left."""
 
 
 class CodeSandbox(Protocol):

@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from adapters.sandbox.bubblewrap import GUEST_FOLDER, GUEST_MODULE
 from adapters.sandbox.code_result import (
+    SESSION_ENDED,
     UNKNOWN_OUTCOME,
     CodeResult,
     CodeSandbox,
@@ -132,9 +133,13 @@ class DynamicSessions(CodeSandbox):
                 result = await self._run(session, known, code, deadline_s, number)
             except (UnknownOutcomeError, asyncio.CancelledError) as error:
                 # The code may be running still, and would change files under the next one.
-                await self._end(session, known)
+                is_ended = await self._end(session, known)
                 if isinstance(error, asyncio.CancelledError):
-                    raise
+                    try:
+                        if is_ended and note is not None:
+                            await note(SESSION_ENDED)  # the next start need not ask for it
+                    finally:
+                        raise error
                 result = CodeResult(status=CodeStatus.KILLED, reason=_NOTHING_CAME, session_lost=True)
             except SandboxError as error:
                 log.warning("code not run", extra={"session": session, "why": str(error)})
@@ -151,6 +156,8 @@ class DynamicSessions(CodeSandbox):
         """
         if self.reason:
             return CodeResult(status=CodeStatus.UNAVAILABLE, reason=self.reason)
+        if number == SESSION_ENDED:
+            return CodeResult(status=CodeStatus.KILLED, reason=UNKNOWN_OUTCOME, session_lost=True)
         name, limits = self.identifier(session), self._limits
         left_s = max(0.0, limits.run_s + _GRACE_S - age_s)
         async with self._entered(session) as known:
@@ -234,10 +241,14 @@ class DynamicSessions(CodeSandbox):
         limits = {name: getattr(self._limits, name) for name in _TOLD_LIMITS}
         return _OPEN.format(module=_MODULE, package=_package(), life=self._life, limits=limits)
 
-    async def _end(self, session: str, known: _RemoteSession) -> None:
+    async def _end(self, session: str, known: _RemoteSession) -> bool:
+        """Whether the pool has ended it; it ends an idle session by itself."""
         known.is_open, known.placed = False, []
-        with suppress(SandboxError):  # an idle session is ended by the pool itself
+        try:
             await self._pool.end(self.identifier(session))
+        except SandboxError:
+            return False
+        return True
 
     @asynccontextmanager
     async def _entered(self, session: str) -> AsyncIterator[_RemoteSession]:

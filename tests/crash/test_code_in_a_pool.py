@@ -1,7 +1,9 @@
-"""The bot is killed while code runs in a dynamic session, which lives on: the code is never run a second time."""
+"""The bot ends while code runs in a dynamic session, which may live on: the code is never run a second time."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.timeout(300)
 
 CODE = """
 import time
+with open("begun.txt", "w"):
+    pass
 time.sleep(4)
 with open("times.txt", "a") as file:
     file.write("once ")
@@ -24,7 +28,23 @@ print(open("times.txt").read())
 """
 
 
-async def test_code_that_runs_in_a_pool_while_the_bot_is_killed_runs_once_and_is_answered(tmp_path: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """A bot whose code runs in a pool, and whose model asks for CODE."""
+
+    teams: SignedTeams
+    pool: DynamicSessionsService
+    bot: BotProcess
+
+    def code_runs(self) -> bool:
+        return any((session.folder / "begun.txt").exists() for session in self.pool.sessions.values())
+
+    def answers(self) -> list[str]:
+        return [words for words in self.teams.heard() if "It says" in words]
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with (
         SignedTeams() as teams,
         ScriptedModel() as model,
@@ -42,14 +62,33 @@ async def test_code_that_runs_in_a_pool_while_the_bot_is_killed_runs_once_and_is
         }
         teams.bot_url = bot.url
         await bot.start()
-        assert await teams.say("Count") == 202
-        await until(lambda: len(pool.code) == 1)
-        bot.kill()
-        await bot.end()
-        await bot.start()
-        await until(lambda: any("It says" in words for words in teams.heard()), deadline_s=120)
-        await bot.end()
-    [answer] = [words for words in teams.heard() if "It says" in words]
+        try:
+            yield Rig(teams=teams, pool=pool, bot=bot)
+        finally:
+            await bot.end()
+
+
+async def test_code_that_runs_in_a_pool_while_the_bot_is_killed_runs_once_and_is_answered(rig: Rig) -> None:
+    assert await rig.teams.say("Count") == 202
+    await until(rig.code_runs)
+    rig.bot.kill()
+    await rig.bot.end()
+    await rig.bot.start()
+    await until(lambda: len(rig.answers()) > 0, deadline_s=120)
+    await rig.bot.end()
+    [answer] = rig.answers()
     assert "once" in answer
     assert "once once" not in answer
-    assert len(pool.code) == 1
+    assert len(rig.pool.code) == 1
+
+
+async def test_code_that_an_orderly_stop_ended_is_not_waited_for_by_the_next_start(rig: Rig) -> None:
+    assert await rig.teams.say("Count") == 202
+    await until(rig.code_runs)
+    assert await rig.bot.stop() == 0
+    asked = len(rig.pool.requests)
+    await rig.bot.start()
+    await until(lambda: len(rig.answers()) > 0, deadline_s=120)
+    assert "It was not run again" in rig.answers()[0]
+    assert not any(path.startswith("files/teamsbot-result") for _, path, _ in rig.pool.requests[asked:])
+    assert len(rig.pool.code) == 1

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from adapters.sandbox.code_result import CodeStatus, IsolationLevel, SandboxError
+from adapters.sandbox.code_result import SESSION_ENDED, CodeStatus, IsolationLevel, SandboxError
 from adapters.sandbox.dynamic_sessions import DynamicSessions
 from adapters.sandbox.session_pool import SessionPool
 from service.settings.table import default_sandbox_python
@@ -286,6 +286,64 @@ async def test_code_that_outlives_its_service_is_found_again_and_not_run_twice(
         assert len(pool.code) == 1
         assert (await again.run(session, "print(x + 1)")).logs == "43\n"
     await forgotten
+
+
+async def test_code_whose_session_ended_with_its_service_is_not_asked_for(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, paused: list[float], session: str
+) -> None:
+    noted: list[int] = []
+
+    async def note(number: int) -> None:
+        noted.append(number)
+
+    await sandbox.run(session, "x = 1")
+    running = asyncio.create_task(sandbox.run(session, "import time; time.sleep(60)", note=note))
+    await until(lambda: len(pool.code) == 2)
+    running.cancel()  # as an orderly stop does
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    asked = len(pool.requests)
+    result = await sandbox.recall(session, noted[-1], age_s=0.0)
+    assert (result.status, result.session_lost) == (CodeStatus.KILLED, True)
+    assert "It was not run again" in result.reason
+    assert (pool.requests[asked:], paused) == ([], [])
+
+
+async def test_a_cancelled_run_ends_as_such_though_its_end_cannot_be_written_down(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, session: str
+) -> None:
+    noted: list[int] = []
+
+    async def note(number: int) -> None:
+        noted.append(number)
+        if number == SESSION_ENDED:
+            raise OSError("no room")
+
+    await sandbox.run(session, "x = 1")
+    running = asyncio.create_task(sandbox.run(session, "import time; time.sleep(60)", note=note))
+    await until(lambda: len(pool.code) == 2)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert noted[1:] == [SESSION_ENDED]
+
+
+async def test_code_whose_session_could_not_be_ended_is_still_asked_for(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, session: str
+) -> None:
+    noted: list[int] = []
+
+    async def note(number: int) -> None:
+        noted.append(number)
+
+    await sandbox.run(session, "x = 1")
+    running = asyncio.create_task(sandbox.run(session, "import time; time.sleep(60)", note=note))
+    await until(lambda: len(pool.code) == 2)
+    pool.tokens = set()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert SESSION_ENDED not in noted
 
 
 async def test_code_of_which_nothing_is_left_is_not_run_again_and_its_session_is_ended(
