@@ -21,8 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -242,27 +242,36 @@ def start_azurite(stack: ExitStack, values: Mapping[str, str], folder: Path) -> 
     stack.enter_context(running([*azurite_command(node), *options], folder=folder, env=node.environment(), ready=ready))
 
 
+async def readiness(
+    url: str, *, is_alive: Callable[[], bool], within_s: float = _READY_S, ask_s: float = 5.0
+) -> dict[str, Any] | None:
+    """What /readyz says when the bot is ready, or said last when its time was up; None if it said nothing."""
+    told, deadline_s = None, time.monotonic() + within_s
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ask_s)) as client:
+        while is_alive() and time.monotonic() < deadline_s:
+            with suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                async with client.get(url) as answer:
+                    told = await answer.json()
+                    if told["status"] == "ready":
+                        break
+            await asyncio.sleep(0.2)
+    return told
+
+
 @asynccontextmanager
 async def started(image: Image, env_file: Mapping[str, str], folder: Path) -> AsyncIterator[RunningBot]:
     """The bot, ready at the port that compose.yaml publishes. Raises CannotGoOnError."""
     container = Container(image=image, bot=service("bot", env_file), env_file=env_file, folder=folder)
     bot = await container.start()
     try:
-        deadline_s = time.monotonic() + _READY_S
         port = container.bot["ports"][0].rpartition(":")[2]
-        told = None
-        async with aiohttp.ClientSession() as client:
-            while told is None:
-                try:
-                    async with client.get(f"http://127.0.0.1:{port}/readyz") as answer:
-                        told = await answer.json()
-                except aiohttp.ClientError:
-                    if bot.process.returncode is not None or time.monotonic() > deadline_s:
-                        raise CannotGoOnError(f"the bot does not start: {bot.said}") from None
-                    await asyncio.sleep(0.2)
+        url = f"http://127.0.0.1:{port}/readyz"
+        told = await readiness(url, is_alive=lambda: bot.process.returncode is None)
         print(f"  /readyz: {json.dumps(told)}")
-        if told["status"] != "ready" or not await asyncio.to_thread(bot.is_healthy):
-            raise CannotGoOnError(f"the bot is not ready, or its health check fails: {bot.said}")
+        if not told or told["status"] != "ready":
+            raise CannotGoOnError(f"the bot does not get ready: {bot.said}")
+        if not await asyncio.to_thread(bot.is_healthy):
+            raise CannotGoOnError(f"the health check of the bot fails: {bot.said}")
         yield bot
     finally:
         if bot.process.returncode is None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 
-from scripts.compose_trial import interpolated, service
+from scripts.compose_trial import interpolated, readiness, service
 from scripts.progress import ROOT
 from service.settings import Settings
 
@@ -101,3 +105,41 @@ def test_the_compose_file_takes_from_the_bot_what_it_does_not_need() -> None:
     bot = COMPOSE["services"]["bot"]
     assert (bot["read_only"], bot["cap_drop"], bot["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
     assert all(port.startswith("127.0.0.1:") for port in bot["ports"])
+
+
+@pytest.mark.parametrize("trouble", ["not ready yet", "no JSON", "silence"])
+async def test_the_trial_asks_again_until_the_bot_is_ready(trouble: str) -> None:
+    asked = 0
+
+    async def answer(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            return web.json_response({"status": "ready"})
+        if trouble == "silence":
+            await asyncio.sleep(30)
+        return web.Response(status=503, text="{}") if trouble == "no JSON" else unready()
+
+    async with _readyz(answer) as server:
+        found = await readiness(str(server.make_url("/readyz")), is_alive=lambda: True, ask_s=0.5)
+    assert (found, asked) == ({"status": "ready"}, 2)
+
+
+async def test_the_trial_ends_with_its_time_or_with_the_bot() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return unready()
+
+    async with _readyz(answer) as server:
+        url = str(server.make_url("/readyz"))
+        assert await readiness(url, is_alive=lambda: True, within_s=0.3) == {"status": "unready"}
+        assert await readiness(url, is_alive=lambda: False) is None
+
+
+def unready() -> web.Response:
+    return web.json_response({"status": "unready"}, status=503)
+
+
+def _readyz(answer: Handler) -> TestServer:
+    app = web.Application()
+    app.router.add_get("/readyz", answer)
+    return TestServer(app)
