@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.scenario.test_rolling_restart import Company, company
+from tests.scenario.test_rolling_restart import Company, company, everybody
 from tests.support.fake_assistants_state import Plan, image, text
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import until
 
-__all__ = ["company"]
-pytestmark = pytest.mark.timeout(240)
+__all__ = ["company", "everybody"]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 PEOPLE = 6
 
 
@@ -89,6 +89,6 @@ async def test_forgetting_and_asking_at_once_at_two_replicas_ends_well(company: 
     )
 
     def receipts() -> int:
-        return len([posted for posted in company.connector.messages if "deleted" in posted.words.lower()])
+        return len([posted for posted in company.heard() if "deleted" in posted.words.lower()])
 
     await until(lambda: receipts() == 2)

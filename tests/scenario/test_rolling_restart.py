@@ -8,10 +8,10 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.crash.bot_process import BotProcess
 from tests.scenario.test_replicas import PNG_1X1
@@ -25,13 +25,16 @@ from tests.support.round_robin_proxy import RoundRobinProxy
 from tests.support.token_issuer import APP_ID, TENANT, TokenIssuer, token
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 ANSWERED_S = 90.0
 
 
 @dataclass(kw_only=True)
 class Company:
-    """Two replicas that listen on every address of their machine, and everybody who talks to them."""
+    """Two replicas that listen on every address of their machine, and everybody who talks to them.
+
+    It serves the tests of a file, each in conversations of its own.
+    """
 
     replicas: list[BotProcess]
     proxy: RoundRobinProxy
@@ -39,16 +42,24 @@ class Company:
     service: FakeAssistants
     teams: aiohttp.ClientSession
     acked: list[str] = field(default_factory=list)
+    test: int = 0
+
+    async def begin(self) -> None:
+        """Let another test begin, with all replicas alive."""
+        self.test += 1
+        self.acked.clear()
+        self.connector.weather_of = lambda _: None
+        await asyncio.gather(*(bot.start() for bot in self.replicas if not bot.is_alive))
 
     async def say(self, conversation: str, said: str) -> None:
         """As Teams does it: delivered again while it is not acknowledged."""
         activity = {
             "type": "message",
-            "id": said,
+            "id": f"{said}/{self.test}",
             "channelId": "msteams",
             "serviceUrl": self.connector.service_url,
-            "conversation": {"id": conversation, "conversationType": "personal", "tenantId": TENANT},
-            "from": {"id": f"29:{conversation}"},  # one person a chat: a person has a limit a minute
+            "conversation": {"id": f"{conversation}/{self.test}", "conversationType": "personal", "tenantId": TENANT},
+            "from": {"id": f"29:{conversation}/{self.test}"},  # one person a chat: a person has a limit a minute
             "recipient": {"id": "28:bot"},
             "text": said,
             "channelData": {"tenant": {"id": TENANT}},
@@ -65,11 +76,15 @@ class Company:
                 await asyncio.sleep(0.3)
         self.acked.append(said)
 
+    def heard(self) -> list[Posted]:
+        """What came in the conversations of this test."""
+        return [posted for posted in self.connector.messages if posted.conversation.endswith(f"/{self.test}")]
+
     def answers(self) -> list[Posted]:
-        return [posted for posted in self.connector.messages if posted.text.startswith("You said: ")]
+        return [posted for posted in self.heard() if posted.text.startswith("You said: ")]
 
     def pictures(self) -> list[str]:
-        blocks = [block for posted in self.connector.messages for card in posted.cards for block in card["body"]]
+        blocks = [block for posted in self.heard() for card in posted.cards for block in card["body"]]
         return [block["url"] for block in blocks if block["type"] == "Image"]
 
     async def all_answered(self) -> Counter[str]:
@@ -80,8 +95,11 @@ class Company:
         return Counter(posted.text.removeprefix("You said: ") for posted in self.answers())
 
 
-@pytest.fixture
-async def company(postgres: PostgresServer, storage: Azurite, tmp_path: Path) -> AsyncIterator[Company]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def everybody(
+    postgres: PostgresServer, storage: Azurite, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Company]:
+    tmp_path = tmp_path_factory.mktemp("company")
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(TokenIssuer())
         entra = await stack.enter_async_context(EntraServer(tmp_path))
@@ -116,6 +134,12 @@ async def company(postgres: PostgresServer, storage: Azurite, tmp_path: Path) ->
         yield Company(replicas=replicas, proxy=proxy, connector=connector, service=service, teams=teams)
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def company(everybody: Company) -> Company:
+    await everybody.begin()
+    return everybody
+
+
 async def test_a_rolling_restart_under_load_loses_nothing(company: Company) -> None:
     company.service.state.plan = lambda said: Plan(run_s=0.5, messages=[[image("plot"), text(f"You said: {said}")]])
     over = asyncio.Event()
@@ -133,11 +157,10 @@ async def test_a_rolling_restart_under_load_loses_nothing(company: Company) -> N
         assert await bot.stop() == 0
         await asyncio.sleep(0.5)
         await bot.start()
-    await asyncio.sleep(1.0)
+    await until(lambda: len(company.acked) >= 30)
     over.set()
     await asyncio.gather(*people)
     heard = await company.all_answered()
-    assert len(company.acked) >= 30
     assert set(heard.values()) == {1}, "an orderly stop repeats nothing"
     assert all(company.proxy.passed.get(bot.url) for bot in company.replicas)
     assert {posted.headers["Authorization"] for posted in company.answers()} == {f"Bearer {BOT_TOKEN}"}
