@@ -54,6 +54,7 @@ MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
 
 _MAX_TROUBLE_CHARS: Final = 300
+_RUN_OF_BLANKS: Final = re.compile(r"\s{2,}")
 NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
 """Run where the caller insists on code and the message asks for none."""
 
@@ -139,7 +140,8 @@ def reply_to(thread: Thread) -> Reply:
     """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
     if not thread.messages:
         return Words(greeting(_language_named(thread.language)))
-    questions, wishes = without_asides([*map(without_pasted_table, thread.messages[-MESSAGES_READ:])])
+    heard = [_without_runs_of_blanks(without_pasted_table(each)) for each in thread.messages[-MESSAGES_READ:]]
+    questions, wishes = without_asides(heard)
     understood = _understood(questions, _language_named(thread.language))
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
@@ -152,6 +154,11 @@ def reply_to(thread: Thread) -> Reply:
     if thread.code_use is CodeUse.FORBIDDEN:
         return Words(_declined(understood.question, Refusal(Reason.NO_TOOL), manner))
     return step if isinstance(step, RunCode) else RunCode(NOTHING_TO_RUN)
+
+
+def _without_runs_of_blanks(message: UserMessage) -> UserMessage:
+    """One blank or line end for each run: patterns that skip blanks take the square of a run's length."""
+    return replace(message, text=_RUN_OF_BLANKS.sub(lambda run: "\n" if "\n" in run[0] else " ", message.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,8 @@ _NUMBER_CELL: Final = re.compile(
 )
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _FORMULA: Final = re.compile(r"[=^()√∫<>]|\d\s?[xy]\b|\b[xy]\d")
-_RULE: Final = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|)+\s*(?::?-{2,}:?)?\s*")
-"""The line below the header of a Markdown table."""
+_RULE: Final = re.compile(r"\|?\s*:?-{2,}+:?\s*+\|(?:\s*+:?-{2,}+:?\s*+\|)*+\s*+(?::?-{2,}+:?)?")
+"""The line below the header of a Markdown table, without the blanks around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def without_pasted_table(message: UserMessage) -> UserMessage:
         return message
     if "\n" not in message.text.strip():
         return _with_labelled_amounts(message)
-    lines = [line for line in message.text.splitlines() if not _RULE.fullmatch(line)]
+    lines = [line for line in message.text.splitlines() if not _RULE.fullmatch(line.strip())]
     for separator in _SEPARATORS:
         start, rows = _longest_block(lines, separator)
         if rows and _is_table(rows, separator):
@@ -91,8 +91,8 @@ def without_pasted_table(message: UserMessage) -> UserMessage:
 
 _AMOUNT: Final = r"(?P<amount>[€$£]?\s?\d+(?:[.,]\d+)*)(?:\s?(?:[€%]|(?:eur|euros?|usd|kg)\b))?(?!\w)"
 _LABELLED: Final = re.compile(
-    rf"(?:\A|[,;:\n]|\b(?:and|und|en)\b)\s*[-*•]?\s*(?P<label>(?:[^\W\d_]+[ -]){{0,3}}[^\W\d_]{{2,}})"
-    rf"\s*[:=]?\s*{_AMOUNT}",
+    rf"(?:\A|[,;:\n]|\b(?:and|und|en)\b)\s*+(?:[-*•]\s*+)?(?P<label>(?:[^\W\d_]+[ -]){{0,3}}[^\W\d_]{{2,}})"
+    rf"\s*+[:=]?\s*+{_AMOUNT}",
     re.IGNORECASE,
 )
 _MIN_LABELS: Final = 3

@@ -34,21 +34,21 @@ from tutor.reading.plot_wording import Colour, Grid, Keep, Legend, PlotChange, R
 _MAX_COUNT: Final = 30
 _BY_WORDS: Final = {Language.ENGLISH: "by", Language.GERMAN: "nach", Language.DUTCH: "per"}
 _BY: Final = re.compile(
-    r"\A\s*(?:and|now|also|but|then|what about|how about|und|jetzt|nun|en|nu|maar)?,?\s*"
+    r"\A\s*+(?:and|now|also|but|then|what about|how about|und|jetzt|nun|en|nu|maar)?,?\s*+"
     r"(?:(?:split|broken down|grouped|the same|do that|do it|show (?:it|that|this)|aufgeteilt|dasselbe|hetzelfde) )?"
     r"(?:by|per|for each|nach|je|pro|naar|voor elke?)\s+(?P<column>[^?!.]{1,60}?)"
     r"(?: please| too| instead| bitte| alsjeblieft| graag| ook)?[\s?!.]*\Z",
     re.IGNORECASE,
 )
 _TOP: Final = re.compile(
-    r"\A\s*(?:and|now|but|show|give me|und|jetzt|zeig|en|nu|geef|toon)?,?\s*(?:only|just|nur|alleen)?\s*(?:the|die"
-    r"|de)?\s*"
+    r"\A\s*+(?:and|now|but|show|give me|und|jetzt|zeig|en|nu|geef|toon)?,?\s*+(?:only|just|nur|alleen)?\s*+(?:the|die"
+    r"|de)?\s*+"
     r"(?P<end>top|first|best|highest|bottom|worst|lowest|besten|höchsten|schlechtesten|niedrigsten|beste|hoogste|slechtste"
     r"|laagste)\s+(?P<count>\d{1,3})(?: of (?:them|these|those)| please| bitte| graag)?[\s?!.]*\Z",
     re.IGNORECASE,
 )
 _FOR: Final = re.compile(
-    r"\A\s*(?:and|now|but|what about|how about|und|was ist mit|jetzt|en|nu|hoe zit het met)?,?\s*"
+    r"\A\s*+(?:and|now|but|what about|how about|und|was ist mit|jetzt|en|nu|hoe zit het met)?,?\s*+"
     r"(?:only |just |nur |alleen )?(?:for |in |für |voor |of |von |van )?(?:the )?(?P<what>[^?!.]{1,60}?)"
     r"(?: only| please| too| bitte| graag| ook| auch)?[\s?!.]*\Z",
     re.IGNORECASE,

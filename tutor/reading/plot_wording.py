@@ -115,7 +115,7 @@ _COLOUR: Final = "(?:" + "|".join(_COLOURS.values()) + ")"
 _ENDS: Final = re.compile(
     r"\A(?:(?:please|pls|can you|could you|would you|will you|now|and|then|but|ok|okay|so|i want to|i'd like to|let's"
     r"|bitte|kannst du|könntest du|jetzt|und|aber|nun|mal|kun je|kan je|wil je|nu|en|maar|graag)\b[\s,]*)+"
-    r"|(?:[\s,]*\b(?:please|pls|now|instead|again|bitte|jetzt|nochmal|thanks|alsjeblieft|aub|graag|nu|maar)\b|[\s?.!]+)+\Z",
+    r"|[\s,]*\b(?:please|pls|now|instead|again|bitte|jetzt|nochmal|thanks|alsjeblieft|aub|graag|nu|maar)\Z|[\s?.!]+\Z",
     re.IGNORECASE,
 )
 _PLOT: Final = r"(?:it|this|that|them|the (?:plot|graph|chart|diagram|figure|picture|image|drawing)|es|sie|ihn" \

@@ -24,7 +24,7 @@ _ALSO_PLOT: Final = {
 _PLOT: Final = {Language.ENGLISH: "plot", Language.GERMAN: "zeichne", Language.DUTCH: "teken"}
 _AND: Final = {Language.ENGLISH: "and", Language.GERMAN: "und", Language.DUTCH: "en"}
 _CORRECTION: Final = re.compile(
-    r"\A\s*(?:(?:no|nope|wait|sorry|oops|ups|nein|halt|nee|nein nein|ach nein|oh|actually|hmm)\b[\s,.!;:-]*)*"
+    r"\A\s*(?:(?:no|nope|wait|sorry|oops|ups|nein|halt|nee|ach nein|oh|actually|hmm)\b[\s,.!;:-]*)*"
     r"(?:i (?:actually )?(?:meant|mean|wanted)(?: to (?:say|write|type))?|it(?:'s| is| should be) actually|make that"
     r"|(?:that|it) should (?:be|have been)|i misspelled,? it(?:'s| is)|ich (?:meinte|meine|wollte)(?: eigentlich)?"
     r"|ich hab(?:e)? mich vertippt,?|gemeint (?:war|ist)|ik (?:bedoelde|bedoel|wilde)(?: eigenlijk)?|correction:?"

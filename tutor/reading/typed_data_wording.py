@@ -41,7 +41,7 @@ _OF_THEM: Final = re.compile(
     rf"(?:as |als |and |und |en )?{_VERB}?(?:(?P<chart>{_CHART})(?:(?: of| for| von| van)? {_THEM})?|{_THEM}{_AS_CHART})(?: too| as well| please| bitte| graag| daraus| davon)?"
 )
 _PAIR: Final = rf"\(\s*{NUMBER}\s*[,;|]\s*{NUMBER}\s*\)"
-_PAIRS: Final = rf"(?P<pairs>{_PAIR}(?:\s*(?:[,;]|and|und|en)?\s*(?:and |und |en )?{_PAIR})*)"
+_PAIRS: Final = rf"(?P<pairs>{_PAIR}(?:(?>\s*(?:[,;]|and|und|en)?\s*(?:and |und |en )?){_PAIR})*)"
 _COMMA_IN_PAIR: Final = re.compile(r"\([^()]*\)")
 _POINTS: Final = r"(?:the |these |those |following |data |die |der |den |diese |two |beiden? |zwei |de |deze |twee )*(?:points?|punkten?|punten|data|dots)?\s*:?\s*"
 _LINE: Final = (

@@ -148,6 +148,43 @@ async def test_hostile_text_gets_an_honest_answer_at_once(text: str) -> None:
         assert "import os" not in json.loads(call.arguments)["code"]
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(" ", "\t", "\n", "\n ", "\N{NO-BREAK SPACE}", "|", "-", "|--", "1", ",", "1,", "1, ", "(", "[", "x", "a="),
+        *("rent 800, ", "word ", "1% ", "! ", "? ", "a = 1, ", "\n1,2", "\n| a | 1 |", " |-(1,x "),
+    ],
+    ids=repr,
+)
+async def test_a_long_line_of_any_signs_is_read_in_the_time_of_its_length(unit: str) -> None:
+    for length in (1300, 19_000):
+        line = (unit * length)[:length]
+        for text in (line, f"plot the chart{line}x", f"plot bars\n{line}x\n1,2\n", f"mean of {line} 1 and"):
+            began = time.process_time()
+            reply = await reply_to(user("Plot x^2"), user(text))
+            assert reply.text or reply.tool_calls
+            assert time.process_time() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plot x^2" + "!" * 30 + "x",
+        "make it red" + " please" * 30 + " x",
+        "mean of " + "1, " * 30 + "foo",
+        "mean of " + "1 , " * 30 + "foo",
+        "histogram of " + "1, " * 30 + "foo",
+        "points " + "( 1,1) and " * 30 + "x",
+        "nein nein " * 30 + "x",
+    ],
+    ids=lambda text: text[:20],
+)
+async def test_a_further_repetition_does_not_double_the_time_of_reading(text: str) -> None:
+    began = time.process_time()
+    await reply_to(user("Plot x^2"), user(text))
+    assert time.process_time() - began < 5.0
+
+
 async def test_a_file_is_first_looked_at_then_worked_on_then_told_of() -> None:
     question = user("Plot b against a", "data.csv")
     [look] = (await reply_to(question)).tool_calls
