@@ -144,6 +144,16 @@ def test_page_and_bot_speak_the_browsers_language_until_another_is_chosen(
     context.close()
 
 
+def test_what_was_sent_is_no_draft_any_more_after_the_page_was_left_and_came_back(chat_page: ChatPage) -> None:
+    chat_page.box.fill("/help")
+    chat_page.page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    chat_page.box.press("Enter")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    chat_page.reload()
+    expect(chat_page.said("/help")).to_be_visible()
+    expect(chat_page.box).to_have_value("")
+
+
 def test_nothing_moves_for_those_who_do_not_want_it(chat_page: ChatPage) -> None:
     chat_page.page.emulate_media(reduced_motion="reduce")
     chat_page.reload()

@@ -89,7 +89,8 @@ function keepDraft(store, conversation) {
   if (text) store.dispatch({ type: "WEB_CHAT/SET_SEND_BOX", payload: { text } });
   addEventListener("pagehide", () => {
     const left = store.getState().sendBoxValue;
-    if (left) sessionStorage.setItem(place, left);
+    // A page that came back from the back-forward cache had left a draft, and may have sent it since.
+    left ? sessionStorage.setItem(place, left) : sessionStorage.removeItem(place);
   });
 }
 
