@@ -180,7 +180,8 @@ class FaultyModel(Model):
         if self._weather.strikes(Kind.SLOW_MODEL):
             await asyncio.sleep(min(MODEL_PAUSE_S, self._weather.left_s(Kind.SLOW_MODEL)))
         if self._weather.strikes(Kind.MODEL_LIMIT):
-            words = f"The model's endpoint is over its rate limit or its quota (429); try again in {MODEL_RETRY_AFTER_S:g}s."
+            words = "The model's endpoint is over its rate limit or its quota (429); "
+            words += f"try again in {MODEL_RETRY_AFTER_S:g}s."
             raise ModelError(words, code="rate_limit_exceeded", retry_after_s=MODEL_RETRY_AFTER_S)
         return await self._model.complete(request, on_words)
 
