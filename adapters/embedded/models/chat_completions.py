@@ -84,6 +84,7 @@ class _Hearing:
         self._told: list[str] = []
         self.may_stream = True  # until something has come: a second stream could say something else
         self.came_whole = False  # though it was to be streamed
+        self.streamed = False  # to its end
 
     @property
     def told(self) -> str:
@@ -190,6 +191,7 @@ class ChatCompletions:
                 if hearing and hearing.came_whole:
                     capabilities = replace(capabilities, without=capabilities.without | {Feature.STREAM})
                 capabilities = capabilities.having_seen(
+                    streams=bool(hearing and hearing.streamed),
                     thinks_first=has_unmarked_thought(reply.text) if reply.text.strip() else None,
                     writes_programs=bool(repaired.tool_calls and not reply.tool_calls and program_in(reply.text)),
                 )
@@ -255,7 +257,10 @@ class ChatCompletions:
                 begin = await response.content.readany()
                 is_stream = begin and is_event_stream(begin, response.content_type)
                 if is_stream and response.status == HTTPStatus.OK:
-                    return self._reply(await self._receive(response, begin, hearing or _Hearing(), deadline))
+                    hearing = hearing or _Hearing()
+                    answer = await self._receive(response, begin, hearing, deadline)
+                    hearing.streamed = True
+                    return self._reply(answer)
                 data = await _read(response, begin)
         status = response.status if response.status != HTTPStatus.OK else disguised_status(data) or HTTPStatus.OK
         if status != HTTPStatus.OK:

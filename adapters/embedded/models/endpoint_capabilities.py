@@ -51,6 +51,7 @@ class EndpointCapabilities:
     max_chars: int | None = None  # of all messages together
     once: frozenset[Feature] = frozenset()  # left out for one request only
     shortened: bool = False  # for the current request
+    streams: bool = False  # it has streamed an answer, so that no refusal in other words can be of that
     # How its model writes, which shows only when an answer is whole.
     thinks_first: bool | None = None  # in words that begin with thinking of which only the end is marked
     writes_programs: bool = False  # as Markdown, where it was to call
@@ -86,7 +87,8 @@ class EndpointCapabilities:
             shapes = [Feature.NULL_CONTENT, Feature.MODEL_IDS, Feature.EXTRAS, Feature.CALLS]
             holds_calls = any(message.speaker is Speaker.TOOL for message in request.messages)
             last_resort = [Feature.TOOLS] if _REFUSALS[Feature.TOOLS].search(words) else []
-            candidates = [*(shapes if holds_calls else []), Feature.STREAM_USAGE, Feature.STREAM, *last_resort]
+            stream = [] if self.streams else [Feature.STREAM_USAGE, Feature.STREAM]
+            candidates = [*(shapes if holds_calls else []), *stream, *last_resort]
             rest = [part for part in candidates if can_leave_out(part)]
             if not rest:
                 return None
@@ -97,11 +99,16 @@ class EndpointCapabilities:
         """Return what the next request starts with."""
         return replace(self, without=self.without - self.once, once=frozenset(), shortened=False)
 
-    def having_seen(self, *, thinks_first: bool | None, writes_programs: bool) -> EndpointCapabilities:
+    def having_seen(self, *, streams: bool, thinks_first: bool | None, writes_programs: bool) -> EndpointCapabilities:
         """Return what is known after an answer; a habit that showed once is one. None: it did not show either way."""
         if thinks_first is None or self.thinks_first:
             thinks_first = self.thinks_first
-        return replace(self, thinks_first=thinks_first, writes_programs=self.writes_programs or writes_programs)
+        return replace(
+            self,
+            streams=self.streams or streams,
+            thinks_first=thinks_first,
+            writes_programs=self.writes_programs or writes_programs,
+        )
 
 
 _REFUSALS = {

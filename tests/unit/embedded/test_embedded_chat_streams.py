@@ -513,3 +513,21 @@ def test_fields_of_many_pieces_are_joined_once() -> None:
     assert message["reasoning_details"] == [{"type": "reasoning.text", "index": 0, "text": text}]
     assert message["tool_calls"][0]["signature"] == text
     assert assembly.completion()["choices"][0]["message"] == message
+
+
+async def test_a_refusal_that_names_nothing_is_not_laid_to_a_stream_that_has_worked_before(
+    endpoint: Endpoint, open_model: OpenModel
+) -> None:
+    now_s = 0.0
+    model = open_model(clock_s=lambda: now_s)
+    endpoint.answers = [told("Hi."), web.Response(status=400, text="no"), told("Hi again.")]
+    await heard(model)
+    with pytest.raises(ModelError):
+        await heard(model)
+    assert len(endpoint.bodies) == 2
+    assert (await heard(model))[1].text == "Hi again."
+    assert endpoint.bodies[-1].keys() == endpoint.bodies[0].keys()
+    now_s = LIFETIME_S + 1  # the server may be another one by now
+    endpoint.answers = [web.Response(status=400, text="no"), told("Hi.")]
+    assert (await heard(model))[1].text == "Hi."
+    assert "stream_options" not in endpoint.bodies[-1]
