@@ -100,7 +100,7 @@ class RunLoop:
         if request.max_completion_tokens is not None and request.max_completion_tokens <= 0:
             await self._journal.write(run_transitions.end, run.id, status=RunStatus.INCOMPLETE)
             return True
-        draft = MessageDraft(run, self._journal, context.products)
+        draft = MessageDraft(run, self._journal, context.products, context.said.values())
         # Where nobody hears the words, the whole answer costs less.
         reply = await self._model.complete(request, draft.add if self._journal.is_followed(run.id) else None)
         if reply.tool_calls:

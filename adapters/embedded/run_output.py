@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import quote
@@ -57,11 +57,16 @@ class MessageDraft:
     Nothing of it is stored before it is complete: after a crash the exchange is made again.
     """
 
-    def __init__(self, run: Run, journal: RunJournal, products: Sequence[GeneratedFile]) -> None:
+    def __init__(
+        self, run: Run, journal: RunJournal, products: Sequence[GeneratedFile], said: Iterable[Message]
+    ) -> None:
+        """`products`: the files of the thread. `said`: earlier messages, whose pictures are not shown once more."""
         self.id, self.step_id = MessageId(new_id("msg")), StepId(new_id("step"))
         self._run = run
         self._journal = journal
-        self._pictures = _picture_parts(_new_pictures(run, products))
+        self.products = products
+        self._shown = {file_id for message in said for file_id in message.file_ids}
+        self._pictures = self.unshown(_new_pictures(run, products))
         self._told: list[str] = []
         self._told_chars = 0
 
@@ -70,12 +75,21 @@ class MessageDraft:
         """The words so far."""
         return "".join(self._told)
 
+    @property
+    def told_pictures(self) -> list[GeneratedFile]:
+        """The pictures that were told before the words; none where no word was told."""
+        return self._pictures if self._told else []
+
+    def unshown(self, pictures: list[GeneratedFile]) -> list[GeneratedFile]:
+        """Those of these pictures that no earlier message of the run shows."""
+        return [picture for picture in pictures if picture.file_id not in self._shown]
+
     def add(self, words: str) -> None:
         """Tell the next words."""
         words = plain(words)[: MAX_TEXT_CHARS - self._told_chars]
         if not words:
             return
-        message = _message(self._run, self._pictures, self._journal.now(), self)
+        message = _message(self._run, _picture_parts(self._pictures), self._journal.now(), self)
         events = [words_event(message, len(self._pictures), words)]
         if not self._told:
             step = message_step(self._run, message, None, message.created_at, self)
@@ -166,17 +180,11 @@ def final_message(
     """
     new, pictures = _new_products(run, products), _new_pictures(run, products)
     text = _with_links(_words(reply), [product for product in new if product.in_folder and not product.picture])
+    pictures = draft.unshown(pictures) if text else pictures  # an answer in pictures alone shows all of them
     content: tuple[Part, ...] = (*_picture_parts(pictures), *_text_part(text, _latest(products)))
     if not content:
         return None
-    message = _message(run, content, now, draft)
-    alts = {f"alt:{p.file_id}": p.alt_text[:MAX_VALUE_CHARS] for p in pictures if p.alt_text}
-    data = {
-        f"data:{before.file_id}": product.file_id
-        for before, product in pairwise(products)
-        if product.holds_points and before in pictures
-    }
-    message = replace(message, metadata=dict(list((alts | data).items())[:MAX_PAIRS]))
+    message = _with_notes(_message(run, content, now, draft), pictures, products)
     if reply.finish is not ModelFinish.LENGTH:
         return message
     cut = IncompleteMessage(reason="max_tokens")
@@ -184,9 +192,27 @@ def final_message(
 
 
 def interim_message(run: Run, reply: ModelReply, now: int, draft: MessageDraft) -> Message | None:
-    """What a model said together with calls it asked for; as at OpenAI a message of its own."""
-    content = _text_part(_words(reply), [])
-    return _message(run, content, now, draft) if content else None
+    """What a model said together with calls it asked for; as at OpenAI a message of its own.
+
+    It shows the pictures that were told before its words came: then nobody could know that calls would follow.
+    """
+    text = _text_part(_words(reply), [])
+    if not text:
+        return None
+    pictures = draft.told_pictures
+    message = _message(run, (*_picture_parts(pictures), *text), now, draft)
+    return _with_notes(message, pictures, draft.products)
+
+
+def _with_notes(message: Message, pictures: list[GeneratedFile], products: Sequence[GeneratedFile]) -> Message:
+    """With what its pictures show in its metadata."""
+    alts = {f"alt:{p.file_id}": p.alt_text[:MAX_VALUE_CHARS] for p in pictures if p.alt_text}
+    data = {
+        f"data:{before.file_id}": product.file_id
+        for before, product in pairwise(products)
+        if product.holds_points and before in pictures
+    }
+    return replace(message, metadata=dict(list((alts | data).items())[:MAX_PAIRS]))
 
 
 def _new_products(run: Run, products: Sequence[GeneratedFile]) -> list[GeneratedFile]:

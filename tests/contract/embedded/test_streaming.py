@@ -238,6 +238,30 @@ def test_words_before_calls_are_streamed_as_a_message_of_their_own(client: OpenA
     assert said.content[0].to_dict()["text"] == {"value": "Let me see.", "annotations": []}
 
 
+def test_words_between_a_picture_and_a_call_are_stored_at_the_place_where_they_were_streamed(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies = [runs_code("plot()"), runs_code("1", text="A plot, and more."), says("Done.")]
+    model.words = ["", "A plot", ", and", "", "Done"]
+    sandbox.results = [CodeResult(status=CodeStatus.OK, images=(GuestImage(data=PNG, alt_text="A plot."),))]
+    thread_id, events = streamed(client, [{"type": "code_interpreter"}])
+    told: dict[str, dict[int, str]] = {}
+    for event in events:
+        if event.event == "thread.message.delta":
+            parts = told.setdefault(event.data.id, {})
+            for part in event.data.delta.content:
+                text = part.text.value if part.type == "text" else part.image_file.file_id
+                parts[part.index] = parts.get(part.index, "") + text
+    messages: list[Any] = client.beta.threads.messages.list(thread_id, order="asc").data
+    _, interim, answer = messages
+    for message in (interim, answer):
+        stored = [part.text.value if part.type == "text" else part.image_file.file_id for part in message.content]
+        assert told[message.id] == dict(enumerate(stored))
+    assert [part.type for part in interim.content] == ["image_file", "text"]
+    assert list(interim.metadata.values()) == ["A plot."]
+    assert [part.type for part in answer.content] == ["text"]  # the picture is shown once
+
+
 def test_words_that_the_answer_does_not_begin_with_are_replaced_by_the_message(
     client: OpenAI, model: ScriptedModel
 ) -> None:
