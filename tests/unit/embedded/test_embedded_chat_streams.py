@@ -14,7 +14,6 @@ from aiohttp.test_utils import TestServer
 
 from adapters.embedded.models.chat_completions import ChatCompletions, RetryPolicy
 from adapters.embedded.models.chat_errors import SettingNames
-from adapters.embedded.models.chat_stream import ReplyAssembly
 from adapters.embedded.models.endpoint_capabilities import LIFETIME_S
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
@@ -411,17 +410,6 @@ async def test_a_reason_in_every_chunk_does_not_end_the_answer(
     assert len(endpoint.bodies) == 1
 
 
-def test_only_a_chunk_that_says_nothing_ends_an_answer_by_its_reason() -> None:
-    assembly = ReplyAssembly()
-    call = {"index": 0, "function": {"name": "weather", "arguments": "{}"}}
-    for delta in ({"content": "a"}, {"reasoning_content": "b"}, {"tool_calls": [call]}, {"refusal": "c"}):
-        assembly.add(json.dumps(chunk(delta, "stop")))
-        assert assembly.may_end
-        assert not assembly.is_finished
-        assembly.add(json.dumps(chunk({"role": "assistant", "content": "", "tool_calls": None}, "stop")))
-        assert assembly.is_finished
-
-
 @pytest.mark.parametrize("last", [{"delta": {}}, {}, {"delta": {"content": ""}}])
 async def test_a_message_that_repeats_the_whole_answer_at_its_end_adds_nothing(
     endpoint: Endpoint, model: ChatCompletions, last: dict[str, Any]
@@ -472,22 +460,6 @@ def nested(depth: int, name: str = "extra") -> dict[str, Any]:
     return {name: value}
 
 
-@pytest.mark.parametrize(
-    "deltas",
-    [
-        pytest.param([{"extra": ["a"]}, {"extra": [{"index": 0, "text": "b"}]}], id="a text where an object continues"),
-        pytest.param([{"extra": [1, None]}, {"extra": [{"index": 0}]}], id="a number"),
-        pytest.param([{"extra": {"a": 1}}, {"extra": "b"}, {"extra": None}, {"extra": ["c"]}], id="changing kinds"),
-    ],
-)
-async def test_odd_fields_beside_the_words_do_no_harm(
-    endpoint: Endpoint, model: ChatCompletions, deltas: list[dict[str, Any]]
-) -> None:
-    endpoint.answers = [streamed(*map(chunk, [*deltas, {"content": "Twelve."}]), chunk({}, "stop"), DONE)]
-    assert (await heard(model))[1].text == "Twelve."
-    assert len(endpoint.bodies) == 1
-
-
 @pytest.mark.parametrize("name", ["extra", "tool_calls"])
 async def test_chunks_that_nest_too_deep_break_the_stream_and_not_the_exchange(
     endpoint: Endpoint, model: ChatCompletions, name: str
@@ -496,23 +468,6 @@ async def test_chunks_that_nest_too_deep_break_the_stream_and_not_the_exchange(
     endpoint.answers = [streamed(chunk(deep), chunk(deep), DONE), completion({"content": "Twelve."})]
     assert (await heard(model))[1].text == "Twelve."
     assert ["stream" in body for body in endpoint.bodies] == [True, False]
-
-
-def test_fields_of_many_pieces_are_joined_once() -> None:
-    assembly, pieces = ReplyAssembly(), [f"{number} " for number in range(2_000)]
-    call = {"index": 0, "function": {"name": "weather", "arguments": ""}}
-    for piece in pieces:
-        details = [{"type": "reasoning.text", "index": 0, "text": piece}]
-        delta = {"reasoning": piece, "reasoning_details": details, "tool_calls": [{**call, "signature": piece}]}
-        assembly.add(json.dumps(chunk(delta)))
-    grown = [text for _, _, text in assembly._fields._grown]
-    assert [text.pieces for text in grown] == [pieces, pieces]
-    text = "".join(pieces)
-    message = assembly.completion()["choices"][0]["message"]
-    assert message["reasoning"] == text
-    assert message["reasoning_details"] == [{"type": "reasoning.text", "index": 0, "text": text}]
-    assert message["tool_calls"][0]["signature"] == text
-    assert assembly.completion()["choices"][0]["message"] == message
 
 
 async def test_a_refusal_that_names_nothing_is_not_laid_to_a_stream_that_has_worked_before(
