@@ -36,6 +36,7 @@ class Thread:
 
     messages: tuple[UserMessage, ...]  # oldest first; the last one is the question
     outputs: tuple[str, ...] = ()  # of the programs run since the last message, oldest first
+    code_again: str | None = None  # set where the last program was not run: when code runs again, or empty
     instructions: str = ""  # of the assistant; they may set the language and ask for brevity
     code_use: CodeUse = CodeUse.ALLOWED
     place: Place = Place.THIS_MACHINE

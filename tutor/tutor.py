@@ -16,6 +16,7 @@ from tutor.answers.refusals import (
     failed,
     greeting,
     is_small_talk,
+    no_code_until,
     nothing_to_explain,
     reason_in_words,
 )
@@ -25,8 +26,15 @@ from tutor.answers.told import Explanation
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer, data_refusal
-from tutor.data.file_mentions import Table, asks_for_table, is_about_table, table_in, without_pasted_table
-from tutor.data.programs import data_program, look
+from tutor.data.file_mentions import (
+    Table,
+    asks_for_table,
+    files_without_table,
+    is_about_table,
+    table_in,
+    without_pasted_table,
+)
+from tutor.data.programs import MAX_COLUMNS, data_program, look
 from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import column_named, names_of
@@ -54,6 +62,9 @@ MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
 
 _MAX_TROUBLE_CHARS: Final = 300
+_RAGGED: Final = re.compile(r"Expected \d+ fields in line (?P<line>\d+), saw (?P<found>\d+)")
+"""What pandas says of a line with too many cells."""
+
 _RUN_OF_BLANKS: Final = re.compile(r"\s{2,}")
 NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
 """Run where the caller insists on code and the message asks for none."""
@@ -65,6 +76,7 @@ _NAMES_NO_QUESTION: Final = frozenset({Reason.NO_COLUMN, Reason.STRANGE_IN_TABLE
 _PERHAPS_OF_FILE: Final = frozenset(
     {Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_SUBJECT, Reason.NO_DEMAND}
 )
+_PERHAPS_OF_OTHER_FILE: Final = _PERHAPS_OF_FILE | {Reason.NO_MATHEMATICS}
 _WAITS_FOR_MORE: Final = frozenset(
     {Reason.NO_POINT, Reason.NO_RANGE, Reason.PARAMETERS, Reason.NO_RADIUS, Reason.SEVERAL_UNKNOWNS}
 )
@@ -145,6 +157,8 @@ def reply_to(thread: Thread) -> Reply:
     understood = _understood(questions, _language_named(thread.language))
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
+    if thread.code_again is not None:
+        return Words(no_code_until(manner.language, thread.code_again))
     if wishes.of_answer and not thread.outputs and _is_refused(understood, questions):
         step: Reply = Words(nothing_to_explain(manner.language, _refusal_of(understood)))
     else:
@@ -368,11 +382,9 @@ def _next_step(
         if with_table is not None:
             return with_table
         outputs = outputs[1:]  # the first look found no such column
-    if isinstance(plan, Plan) and not plan.tasks:
-        return Words(_declined(understood.question, Refusal(Reason.NO_DEMAND), manner))
-    if isinstance(plan, Refusal):
-        no_file = plan.reason in _PERHAPS_OF_FILE and asks_for_table(understood.question)
-        return Words(_declined(understood.question, Refusal(Reason.NO_FILE) if no_file else plan, manner))
+    if isinstance(plan, Refusal) or not plan.tasks:
+        refusal = _or_no_table(_refusal_of(understood), understood.question, heard)
+        return Words(_declined(understood.question, refusal, manner))
     if not outputs:
         return RunCode(program(plan.tasks))
     results, trouble = results_in(outputs[-1]), _last_line(outputs[-1])
@@ -391,7 +403,15 @@ def _next_step(
     return Words(_with_code(told, program(plan.tasks), manner))
 
 
-def _next_step_with_table(  # noqa: PLR0911 - one case a step
+def _or_no_table(refusal: Refusal, question: Question, heard: Sequence[UserMessage]) -> Refusal:
+    """The refusal; where the question may be about a file, that there is none or that it holds no table."""
+    asks, others = asks_for_table(question), files_without_table(heard)
+    if others and (asks or heard[-1].file_names) and refusal.reason in _PERHAPS_OF_OTHER_FILE:
+        return Refusal(Reason.NO_TABLE_FILE, others)
+    return Refusal(Reason.NO_FILE) if asks and refusal.reason in _PERHAPS_OF_FILE else refusal
+
+
+def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step
     understood: _Understood,
     texts: Sequence[str],
     table: Table,
@@ -408,12 +428,20 @@ def _next_step_with_table(  # noqa: PLR0911 - one case a step
     say = Say(language=manner.language)
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
-        return Words(failed(say.language, _last_line(outputs[0])))
+        trouble = _last_line(outputs[0])
+        if ragged := _RAGGED.search(trouble):
+            refusal = Refusal(Reason.RAGGED, (ragged["found"],), choices=(ragged["line"],))
+            return Words(_declined(question, refusal, manner))
+        return Words(failed(say.language, trouble))
     asked = _tasks_in(looked[0], texts, question.language)
     if isinstance(asked, Refusal):
         has_answer = isinstance(plan, Plan) and plan.tasks
         if has_answer:
             return None
+        width = looked[0].get(Key.WIDTH)
+        if isinstance(width, int) and width > MAX_COLUMNS:
+            many = Refusal(Reason.MANY_COLUMNS, (str(width),), choices=(str(MAX_COLUMNS),))
+            return Words(_declined(question, many, manner))
         if asked.reason not in _NAMES_NO_QUESTION:
             return Words(_declined(question, asked, manner))
         return Words(data_refusal(say, _reason(question, asked, manner), columns_in(looked[0])))

@@ -42,6 +42,9 @@ _ASKS_BACK: Final = frozenset(
         Reason.BOTH,
         Reason.NOT_NUMERIC,
         Reason.NO_ROWS,
+        Reason.NO_TABLE_FILE,
+        Reason.RAGGED,
+        Reason.MANY_COLUMNS,
     }
 )
 """Reasons that the person can put right in a word, without examples."""
@@ -117,6 +120,12 @@ def _plain(detail: str) -> str:
 def failed(language: Language, details: str) -> str:
     """The code ended without a result."""
     return catalogue(language)[Sentence.REFUSAL_FAILED].format(details=details)
+
+
+def no_code_until(language: Language, again: str) -> str:
+    """The time for code is used up; `again` is when it runs again, empty where nobody knows."""
+    key = Sentence.REFUSAL_CODE_UNTIL if again else Sentence.REFUSAL_NO_CODE_TIME
+    return catalogue(language)[key].format(time=again)
 
 
 def greeting(language: Language) -> str:

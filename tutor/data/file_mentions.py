@@ -73,6 +73,12 @@ def table_in(heard: Sequence[UserMessage]) -> Table | None:
     return None
 
 
+def files_without_table(heard: Sequence[UserMessage]) -> tuple[str, ...]:
+    """The files of the last message that has any, where none of them is a table."""
+    names = next((message.file_names for message in reversed(heard) if message.file_names), ())
+    return () if any(name.lower().endswith(_READABLE) for name in names) else names
+
+
 def without_pasted_table(message: UserMessage) -> UserMessage:
     """The message with the table's lines taken out of its words."""
     if len(message.text) > _MAX_PASTED_CHARS:

@@ -130,7 +130,7 @@ for name in table.columns[:{MAX_COLUMNS}]:
     elif len(values):
         about |= {{"{Key.LOW}": str(values.min()), "{Key.HIGH}": str(values.max())}}
     columns.append(about)
-print(table.head().to_string())
+print(table.iloc[:5, :40].to_string())
 """
 _CHARTS: Final[Mapping[Chart, Callable[[ShowChart, Say], str]]] = {
     Chart.HISTOGRAM: charts.histogram,
@@ -158,7 +158,9 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
 
 def look(table: Table) -> str:
     """Columns and their kinds, before anything else."""
-    return _loaded(table) + _LOOK + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)"})
+    return (
+        _loaded(table) + _LOOK + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)", Key.WIDTH: "table.shape[1]"})
+    )
 
 
 def data_program(table: Table, tasks: Sequence[DataTask], say: Say) -> str:

@@ -37,6 +37,9 @@ class Reason(StrEnum):
     NO_PIE = "no_pie"  # a pie of means
     CHART_CHANGE = "chart_change"  # a wish about a chart of columns that it does not know
     NO_FILE = "no_file"
+    NO_TABLE_FILE = "no_table_file"  # details: the files that are no tables
+    RAGGED = "ragged"  # details: how many cells a line has; choices: the line's number
+    MANY_COLUMNS = "many_columns"  # details: how many there are; choices: how many are read
     NO_ROWS = "no_rows"  # details: the columns there are
     NO_COLUMN = "no_column"  # details: the columns there are
     NOT_NUMERIC = "not_numeric"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ from tutor.dialogue import CodeUse, Place, RunCode, Thread, UserMessage, Words
 from tutor.tutor import reply_to
 
 NAME: Final = "built-in tutor"
+_CODE_AGAIN: Final = re.compile(rf"{NO_MORE_CODE}(?: until (\d\d:\d\d UTC))?:")
 _FAR_CHANNELS: Final = frozenset({"msteams"})  # whose readers cannot change this bot's settings
 
 
@@ -52,11 +54,14 @@ class TutorModel:
 
 def _thread(request: ModelRequest) -> Thread:
     asked = [message for message in request.messages if message.speaker is Speaker.USER]
+    outputs = _outputs_since_question(request.messages)
+    refused = _CODE_AGAIN.match(outputs[-1]) if outputs else None
     return Thread(
         messages=tuple(
             UserMessage(text=SAYS_WHO.sub("", message.text), file_names=message.file_names) for message in asked
         ),
-        outputs=tuple(_outputs_since_question(request.messages)),
+        outputs=tuple(outputs),
+        code_again=(refused[1] or "") if refused else None,
         instructions=request.instructions,
         code_use=_code_use(request),
         language=request.language,
@@ -70,8 +75,7 @@ def _outputs_since_question(messages: Sequence[ModelMessage]) -> list[str]:
         if message.speaker is Speaker.USER:
             outputs = []
         elif message.speaker is Speaker.TOOL:
-            told = message.text  # what follows the first line of this one is for language models
-            outputs.append(told.partition("\n")[0] if told.startswith(NO_MORE_CODE) else told)
+            outputs.append(message.text)
     return outputs
 
 

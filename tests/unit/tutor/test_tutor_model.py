@@ -206,3 +206,71 @@ async def test_a_file_is_first_looked_at_then_worked_on_then_told_of() -> None:
 
 async def test_a_question_about_a_file_that_is_not_there_is_told_so() -> None:
     assert "no file" in (await reply_to(user("Draw a histogram of the column price"))).text
+
+
+@pytest.mark.parametrize(
+    ("question", "until", "said"),
+    [
+        ("what is 6 * 7?", " until 09:00 UTC", "No code runs for you until 09:00 UTC: the time for it is used up."),
+        ("Löse x^2 = 9", " until 09:00 UTC", "Bis 09:00 UTC läuft für dich kein Code"),
+        ("Los op x^2 = 9", " until 09:00 UTC", "Tot 09:00 UTC wordt er voor jou geen code uitgevoerd"),
+        ("Löse x^2 = 9", "", "Im Moment läuft für dich kein Code"),
+    ],
+)
+async def test_that_the_time_for_code_is_used_up_is_said_in_the_language_of_the_question(
+    question: str, until: str, said: str
+) -> None:
+    reply = await ran(question, f"No code runs for you{until}: the time for it is used up.\nDo not call code again.")
+    assert reply.text.startswith(said)
+    assert "code again" not in reply.text
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("summarize this", "I cannot read report.pdf"),
+        ("", "I cannot read report.pdf"),
+        ("zeichne ein Balkendiagramm", "Deshalb kann ich report.pdf nicht lesen"),
+        ("teken een staafdiagram van de kolom prijs", "Daarom kan ik report.pdf niet lezen"),
+    ],
+)
+async def test_a_file_that_is_no_table_is_named_with_the_kinds_that_are_read(question: str, said: str) -> None:
+    reply = await reply_to(user(question, "report.pdf"))
+    assert said in reply.text
+    assert all(kind in reply.text for kind in ("csv", "tsv", "xlsx"))
+    assert (await reply_to(user("plot x^2", "report.pdf"))).tool_calls
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("mean of a", "line 4 has 5 cells"),
+        ("Mittelwert von a", "Zeile 4 hat 5 Zellen"),
+        ("gemiddelde van a", "regel 4 heeft 5 cellen"),
+    ],
+)
+async def test_a_line_with_too_many_cells_is_named_by_its_number(question: str, said: str) -> None:
+    asked = user(question, "data.csv")
+    [look] = (await reply_to(asked)).tool_calls
+    trouble = "ParserError: Error tokenizing data. C error: Expected 3 fields in line 4, saw 5\n"
+    heard = ModelMessage(speaker=Speaker.TOOL, text=trouble, tool_call_id=look.id)
+    reply = await reply_to(asked, ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(look,)), heard)
+    assert said in reply.text
+    assert "did not finish" not in reply.text
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("mean of c1700", "The file has 2000 columns, and I read the first 500 only."),
+        ("Mittelwert von c1700", "Die Datei hat 2000 Spalten, und ich lese nur die ersten 500."),
+        ("gemiddelde van c1700", "Het bestand heeft 2000 kolommen, en ik lees alleen de eerste 500."),
+    ],
+)
+async def test_how_many_columns_are_read_is_said_where_the_answer_may_be_in_another(question: str, said: str) -> None:
+    asked = user(question, "data.csv")
+    [look] = (await reply_to(asked)).tool_calls
+    columns = 'RESULT {"columns": [{"name": "c1", "kind": "number"}], "rows": 3, "width": 2000}'
+    heard = ModelMessage(speaker=Speaker.TOOL, text=columns, tool_call_id=look.id)
+    reply = await reply_to(asked, ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(look,)), heard)
+    assert reply.text.startswith(said)
