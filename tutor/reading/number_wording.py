@@ -119,6 +119,8 @@ _SHAPES: Final = tuple(
         (rf"{_WHAT_PERCENT} {_A} (?:out )?(?:of|von|van) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
         (rf"{_A} (?:is|are|sind|ist) {_WHAT_PERCENT} (?:of|von|van) {_B}", OfNumbers.SHARE, _FIRST_SECOND),
         (rf"{_A} (?:out of|of|von) {_B} (?:as a|in) (?:percentage|percent|prozent)", OfNumbers.SHARE, _FIRST_SECOND),
+        (rf"{_N} ?/ ?{_M} (?:as|in|als)(?: an?| the| een)? ?(?:percentage|percent|per cent|prozent|procent|%)",
+         OfNumbers.SHARE, _FIRST_SECOND),
         (rf"(?:percent(?:age)? (?:change|increase|decrease)|prozentuale (?:änderung|veränderung)) (?:from|von) {_A}"
          rf" (?:to|auf) {_B}", OfNumbers.CHANGE, _FIRST_SECOND),
         (rf"(?:increase|raise|erhöhe|steigere|verhoog) {_A} (?:by|um"

@@ -274,3 +274,14 @@ async def test_how_many_columns_are_read_is_said_where_the_answer_may_be_in_anot
     heard = ModelMessage(speaker=Speaker.TOOL, text=columns, tool_call_id=look.id)
     reply = await reply_to(asked, ModelMessage(speaker=Speaker.ASSISTANT, text="", tool_calls=(look,)), heard)
     assert reply.text.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "question", ["2/8 as percent", "What is 2/8 as a percentage?", "2/8 in Prozent", "2/8 als procent"]
+)
+async def test_a_fraction_as_percent_is_a_share(question: str) -> None:
+    [asked], [share] = (
+        (await reply_to(user(question))).tool_calls,
+        (await reply_to(user("2 is what % of 8"))).tool_calls,
+    )
+    assert asked.arguments == share.arguments
