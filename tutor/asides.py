@@ -12,6 +12,9 @@ from tutor.language.vocabulary import Language
 from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_ASIDE_CHARS: Final = 120
+_RUN_OF_BLANKS: Final = re.compile(r"\s{2,}")
+"""Becomes one blank or line end: patterns that skip blanks take the square of a run's length."""
+
 _POLITE: Final = (
     r"(?:please|pls|bitte|thanks|now|and|ok|okay|then|but|so|und|aber|jetzt|mal|nochmal|again|en|dan|nu"
     r"|alsjeblieft|graag|eens)"
@@ -79,11 +82,12 @@ def without_asides(heard: Sequence[UserMessage]) -> tuple[list[UserMessage], Wis
     questions: list[UserMessage] = []
     wishes = Wishes()
     for message in heard:
-        aside = _aside(message.text)
+        written = _RUN_OF_BLANKS.sub(lambda run: "\n" if "\n" in run[0] else " ", message.text)
+        aside = _aside(written)
         if aside is not None and questions and not (message.file_names or message.pasted):
             wishes = replace(aside, language=aside.language or wishes.language, of_answer=True)
         else:
-            text, language = _told_apart(message.text)
+            text, language = _told_apart(written)
             wishes = Wishes(language=language)
             questions.append(replace(message, text=text))
     return questions, wishes

@@ -28,9 +28,8 @@ from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer, data_refusal
 from tutor.data.file_mentions import (
     Table,
-    asks_for_table,
-    files_without_table,
     is_about_table,
+    refusal_about_files,
     table_in,
     without_pasted_table,
 )
@@ -65,7 +64,6 @@ _MAX_TROUBLE_CHARS: Final = 300
 _RAGGED: Final = re.compile(r"Expected \d+ fields in line (?P<line>\d+), saw (?P<found>\d+)")
 """What pandas says of a line with too many cells."""
 
-_RUN_OF_BLANKS: Final = re.compile(r"\s{2,}")
 NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
 """Run where the caller insists on code and the message asks for none."""
 
@@ -73,10 +71,6 @@ _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
 _NOT_UNDERSTOOD: Final = frozenset({Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_MATHEMATICS})
 _NAMES_NO_QUESTION: Final = frozenset({Reason.NO_COLUMN, Reason.STRANGE_IN_TABLE, Reason.LEFT_OVER})
-_PERHAPS_OF_FILE: Final = frozenset(
-    {Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_SUBJECT, Reason.NO_DEMAND}
-)
-_PERHAPS_OF_OTHER_FILE: Final = _PERHAPS_OF_FILE | {Reason.NO_MATHEMATICS}
 _WAITS_FOR_MORE: Final = frozenset(
     {Reason.NO_POINT, Reason.NO_RANGE, Reason.PARAMETERS, Reason.NO_RADIUS, Reason.SEVERAL_UNKNOWNS}
 )
@@ -152,8 +146,7 @@ def reply_to(thread: Thread) -> Reply:
     """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
     if not thread.messages:
         return Words(greeting(_language_named(thread.language)))
-    heard = [_without_runs_of_blanks(without_pasted_table(each)) for each in thread.messages[-MESSAGES_READ:]]
-    questions, wishes = without_asides(heard)
+    questions, wishes = without_asides([*map(without_pasted_table, thread.messages[-MESSAGES_READ:])])
     understood = _understood(questions, _language_named(thread.language))
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
@@ -168,11 +161,6 @@ def reply_to(thread: Thread) -> Reply:
     if thread.code_use is CodeUse.FORBIDDEN:
         return Words(_declined(understood.question, Refusal(Reason.NO_TOOL), manner))
     return step if isinstance(step, RunCode) else RunCode(NOTHING_TO_RUN)
-
-
-def _without_runs_of_blanks(message: UserMessage) -> UserMessage:
-    """One blank or line end for each run: patterns that skip blanks take the square of a run's length."""
-    return replace(message, text=_RUN_OF_BLANKS.sub(lambda run: "\n" if "\n" in run[0] else " ", message.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,7 +371,7 @@ def _next_step(
             return with_table
         outputs = outputs[1:]  # the first look found no such column
     if isinstance(plan, Refusal) or not plan.tasks:
-        refusal = _or_no_table(_refusal_of(understood), understood.question, heard)
+        refusal = refusal_about_files(_refusal_of(understood), understood.question, heard)
         return Words(_declined(understood.question, refusal, manner))
     if not outputs:
         return RunCode(program(plan.tasks))
@@ -401,14 +389,6 @@ def _next_step(
         corrections=understood.corrections,
     )
     return Words(_with_code(told, program(plan.tasks), manner))
-
-
-def _or_no_table(refusal: Refusal, question: Question, heard: Sequence[UserMessage]) -> Refusal:
-    """The refusal; where the question may be about a file, that there is none or that it holds no table."""
-    asks, others = asks_for_table(question), files_without_table(heard)
-    if others and (asks or heard[-1].file_names) and refusal.reason in _PERHAPS_OF_OTHER_FILE:
-        return Refusal(Reason.NO_TABLE_FILE, others)
-    return Refusal(Reason.NO_FILE) if asks and refusal.reason in _PERHAPS_OF_FILE else refusal
 
 
 def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step

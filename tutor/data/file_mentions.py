@@ -15,7 +15,7 @@ from tutor.formulas.formula_tokens import is_glued_formula
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, Cue
 from tutor.language.vocabulary import is_word
 from tutor.planning.planning import Plan
-from tutor.planning.refusal import Refusal
+from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.clause import Question
 
 _READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls")
@@ -41,6 +41,10 @@ _ABOUT_FILES: Final = (
         }
     )
 )
+_PERHAPS_OF_FILE: Final = frozenset(
+    {Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_SUBJECT, Reason.NO_DEMAND}
+)
+_PERHAPS_OF_OTHER_FILE: Final = _PERHAPS_OF_FILE | {Reason.NO_MATHEMATICS}
 _MAX_PASTED_CHARS: Final = 20_000
 _MAX_LABELLED_CHARS: Final = 1500
 _SEPARATORS: Final = ("\t", "|", ";", ",", " ")
@@ -73,7 +77,7 @@ def table_in(heard: Sequence[UserMessage]) -> Table | None:
     return None
 
 
-def files_without_table(heard: Sequence[UserMessage]) -> tuple[str, ...]:
+def _files_without_table(heard: Sequence[UserMessage]) -> tuple[str, ...]:
     """The files of the last message that has any, where none of them is a table."""
     names = next((message.file_names for message in reversed(heard) if message.file_names), ())
     return () if any(name.lower().endswith(_READABLE) for name in names) else names
@@ -209,6 +213,9 @@ def is_about_table(question: Question, plan: object, message: UserMessage) -> bo
     return bool(message.file_names or strange or question.cues & _ABOUT_FILES)
 
 
-def asks_for_table(question: Question) -> bool:
-    """Whether a message without a file in the thread speaks of one."""
-    return bool(question.cues & (CHART_CUES | {Cue.FILE, Cue.COLUMN, Cue.ROWS}))
+def refusal_about_files(refusal: Refusal, question: Question, heard: Sequence[UserMessage]) -> Refusal:
+    """The refusal; where the question may be about a file, that there is none or that it holds no table."""
+    asks, others = bool(question.cues & (CHART_CUES | {Cue.FILE, Cue.COLUMN, Cue.ROWS})), _files_without_table(heard)
+    if others and (asks or heard[-1].file_names) and refusal.reason in _PERHAPS_OF_OTHER_FILE:
+        return Refusal(Reason.NO_TABLE_FILE, others)
+    return Refusal(Reason.NO_FILE) if asks and refusal.reason in _PERHAPS_OF_FILE else refusal
