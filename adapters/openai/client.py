@@ -22,7 +22,6 @@ from urllib.parse import quote
 from weakref import WeakSet
 
 import aiohttp
-import httpx2
 import openai
 from yarl import URL
 
@@ -334,9 +333,8 @@ class Client:
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_S, ssl=httpx2.create_ssl_context(trust_env=False)
-        ),
+        # aiohttp's own TLS context was made at import; another would hold up the first message by 80 ms.
+        connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),  # each call has a deadline of its own
         trust_env=False,  # it would obey HTTP_PROXY
