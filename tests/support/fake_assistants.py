@@ -73,6 +73,7 @@ class FakeAssistants(StandIn[Endpoint]):
         """What a client is given."""
         return f"{self.address}/v1"
 
+    @override
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=2**26)
         for path, endpoint, handler in self._routes():

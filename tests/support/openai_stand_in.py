@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -100,8 +101,8 @@ class Call(Generic[To]):
     port: int  # of the client's side of the connection
 
 
-class StandIn(Generic[To]):
-    """A service on loopback. Who derives from it gives routes, each served by `serve(to, handler)`."""
+class StandIn(ABC, Generic[To]):
+    """A service on loopback. A subclass gives the routes, each served by `serve(to, handler)`."""
 
     def __init__(self) -> None:
         self.weather: Callable[[To], Fault | None] = lambda _to: None  # for all calls for which nothing is planned
@@ -136,11 +137,13 @@ class StandIn(Generic[To]):
         self.closing.set()
         await self._runner.cleanup()
 
+    @abstractmethod
     def _application(self) -> web.Application:
-        raise NotImplementedError
+        """The routes of the service."""
 
+    @abstractmethod
     def _authenticate(self, request: web.Request) -> None:
-        raise NotImplementedError
+        """Raises RefusalError for a wrong key."""
 
     async def _do_unseen(self, to: To, handler: Handler, request: web.Request, body: Any) -> None:
         """Do what is asked for, for a caller that will not see the answer."""
