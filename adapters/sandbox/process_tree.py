@@ -68,23 +68,28 @@ def descendants(root_pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the resident memory and page tables of a process; 0 when it is gone. Shared pages count in full."""
-    return sum(_kilobytes(memory_folder(pid) / "status", "VmRSS:", "VmPTE:")) * 1024
+    """Return the memory and page tables of a process; 0 when it is gone. Shared pages count in full.
+
+    Pages of files, such as the code of libraries, do not count: the kernel drops them when it needs the room.
+    """
+    status = _kilobytes(memory_folder(pid) / "status")
+    return (status.get("VmRSS", 0) - status.get("RssFile", 0) + status.get("VmPTE", 0)) * 1024
 
 
 def proportional_bytes(pid: int) -> int:
     """Return the same, with shared pages divided among those who share them unless the process hides its maps."""
     folder = memory_folder(pid)
     try:
-        shared = sum(_kilobytes(folder / "smaps_rollup", "Pss:"))
+        rollup = _kilobytes(folder / "smaps_rollup")
     except PermissionError:
         return resident_bytes(pid)
-    return (shared + sum(_kilobytes(folder / "status", "VmPTE:"))) * 1024
+    tables = _kilobytes(folder / "status").get("VmPTE", 0)
+    return (rollup.get("Pss", 0) - rollup.get("Pss_File", 0) + tables) * 1024
 
 
 def available_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Return how much memory the machine can still give without swapping, within the limit of a container."""
-    free = [sum(_kilobytes(PROC / "meminfo", "MemAvailable:")) * 1024]
+    free = [_kilobytes(PROC / "meminfo").get("MemAvailable", 0) * 1024]
     for limit, used in (
         (cgroup / "memory.max", cgroup / "memory.current"),
         (cgroup / "memory/memory.limit_in_bytes", cgroup / "memory/memory.usage_in_bytes"),  # version 1
@@ -215,9 +220,9 @@ def memory_folder(pid: int) -> Path:
     return folder
 
 
-def _kilobytes(path: Path, *names: str) -> Iterator[int]:
-    with suppress(*GONE), path.open() as lines:
-        for line in lines:
-            name, _, rest = line.partition(":")
-            if f"{name}:" in names:
-                yield int(rest.split()[0])
+def _kilobytes(table: Path) -> dict[str, int]:
+    """Return the amounts that a table of the kernel gives in kB, by name; empty when the process is gone."""
+    with suppress(*GONE), table.open() as lines:
+        named = (line.partition(":") for line in lines)
+        return {name: int(amount.split()[0]) for name, _, amount in named if amount.endswith(" kB\n")}
+    return {}

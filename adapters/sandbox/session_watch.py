@@ -17,10 +17,11 @@ from adapters.sandbox.process_tree import (
     proportional_bytes,
     resident_bytes,
 )
-from adapters.sandbox.session_limits import Limits, in_words
+from adapters.sandbox.session_limits import MB, Limits, in_words
 from adapters.sandbox.session_usage import SessionUsage
 
 WATCH_PERIOD_S = 0.1
+UNCOUNTED_BYTES = 16 * MB  # of stacks and page tables, which RLIMIT_DATA leaves out
 MAX_SHARE_OF_TIME = 0.1  # on a machine with very many processes, check less often
 
 
@@ -65,6 +66,8 @@ def broken_limit(session: Watched, limits: Limits) -> str:
 
 def _memory_exceeds(tree: list[int], max_bytes: int) -> bool:
     """Ask for the exact figure, which is slow, only when the simple one is too high."""
+    # A single process meets the kernel's limit first, always, and its code sees a MemoryError that it can handle.
+    max_bytes += UNCOUNTED_BYTES
     return (
         sum(resident_bytes(pid) for pid in tree) > max_bytes
         and sum(proportional_bytes(pid) for pid in tree) > max_bytes
