@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage
@@ -73,6 +73,18 @@ def test_a_theme_is_chosen_by_keyboard_and_remembered_and_followed_by_other_tabs
     box = page.locator(".webchat__send-box__main")
     assert box.evaluate("box => getComputedStyle(box).backgroundColor") == page.evaluate(_GROUND)
     page.evaluate("localStorage.removeItem('theme')")
+
+
+def test_a_theme_that_another_tab_chooses_while_a_chat_still_opens_is_taken_up(chat_page: ChatPage) -> None:
+    other = chat_page.page.context.new_page()
+    held: list[Route] = []
+    other.route("**/chat/tokens", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    with other.expect_request("**/chat/tokens"):
+        other.goto(chat_page.page.url)
+    chat_page.page.evaluate("localStorage.setItem('theme', 'dark')")
+    held.pop().continue_()
+    expect(other.locator("html")).to_have_attribute("data-theme", "dark")
+    chat_page.page.evaluate("localStorage.removeItem('theme')")
 
 
 def test_chats_are_found_by_their_words_and_walked_through_by_arrow_keys(chat_page: ChatPage, axe: str) -> None:

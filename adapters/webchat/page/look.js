@@ -39,7 +39,7 @@ export function watchLook(render) {
     render();
   });
   for (const wish of [dark, still]) wish.addEventListener("change", render);
-  show(document.documentElement.dataset.theme);
+  show(localStorage.getItem("theme") ?? "system"); // read again: another tab may have changed it while this one loaded
 }
 
 function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
