@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -14,12 +15,20 @@ from aiohttp import web
 
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
 from adapters.webchat.page_access import allowed, from_own_page, read_object
-from adapters.webchat.page_activities import Parties, activity_of_bot, is_message, message_for_bot
+from adapters.webchat.page_activities import (
+    Parties,
+    activity_of_bot,
+    id_of_message,
+    is_message,
+    message_for_bot,
+    shown_again,
+)
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
 from adapters.webchat.upload_form import UploadForm, read_form
 from adapters.webchat.uploads import Uploads
+from bot.attachments import Attachment
 from bot.errors import AttachmentError
 from httpkit.http_errors import RequestRefusedError
 
@@ -93,7 +102,9 @@ class DirectLine:
         said = await read_object(request)
         if not is_message(said):
             return web.json_response({"id": uuid.uuid4().hex})
-        return await self._bring(message_for_bot(said, conversation, uuid.uuid4().hex, self._parties), conversation)
+        activity = self._message(said, conversation)
+        await self._bring(activity, conversation, said)
+        return web.json_response({"id": activity["id"]})
 
     async def _upload(self, request: web.Request) -> web.Response:
         """A message with files; the person reads in the chat why they are not taken, for Web Chat shows no reasons."""
@@ -106,32 +117,46 @@ class DirectLine:
             except AttachmentError as error:
                 await self._tell(error.apology, conversation)
                 raise RequestRefusedError(413, "FileNotTaken", error.apology) from None
-            activity = message_for_bot(form.said, conversation, uuid.uuid4().hex, self._parties, form.attachments)
-            answer = await self._bring(activity, conversation)
-            undo.pop_all()
-        return answer
+            activity = self._message(form.said, conversation, form.attachments)
+            if await self._bring(activity, conversation, form.said):
+                undo.pop_all()
+        return web.json_response({"id": activity["id"]})
+
+    def _message(
+        self, said: Activity, conversation: ConversationId, attachments: Sequence[Attachment] = ()
+    ) -> Activity:
+        activity_id = id_of_message(said, conversation)
+        return message_for_bot(said, conversation, activity_id, self._parties, attachments)
 
     async def _tell(self, sentence: str, conversation: ConversationId) -> None:
         said = activity_of_bot({"type": "message", "text": sentence}, conversation, uuid.uuid4().hex, self._parties)
         await self._transcripts.put(conversation, said, by_person=False)
         self._streams.news(conversation)
 
-    async def _bring(self, activity: Activity, conversation: ConversationId) -> web.Response:
-        """Kept before the bot has it, for its answer may be here sooner than its acknowledgement."""
+    async def _bring(self, activity: Activity, conversation: ConversationId, said: Activity) -> bool:
+        """Keep a message and bring it to the bot; False if an earlier attempt to send it (`said`) was kept.
+
+        It is kept before the bot has it, for its answer may be here sooner than its acknowledgement.
+        """
         activity_id = str(activity["id"])
+        if activity_id in self._under_way:
+            raise RequestRefusedError(503, "UnderWay", "An earlier attempt to send this message is still under way.")
         self._under_way.add(activity_id)
         try:
-            await self._transcripts.put(conversation, activity, by_person=True)
-            await self._bot.deliver(activity)
+            kept = await self._transcripts.find(conversation, activity_id)
+            if kept is None:
+                await self._transcripts.put(conversation, activity, by_person=True)
+            await self._bot.deliver(kept or activity)  # the bot knows a message that it has already
             await self._transcripts.delivered(conversation, activity_id)
         except NotTakenError as error:
-            await self._transcripts.drop(conversation, activity_id)
+            if kept is None:
+                await self._transcripts.drop(conversation, activity_id)
             log.warning("message of the page not taken", extra={"why": str(error)})
             raise RequestRefusedError(502, "NotTaken", "The bot did not take the message.") from None
         finally:
             self._under_way.discard(activity_id)
-        self._streams.news(conversation)
-        return web.json_response({"id": activity_id})
+        self._streams.news(conversation, passing=shown_again(kept, said) if kept else None)
+        return kept is None
 
     async def _deliver_rest(self, conversation: ConversationId) -> None:
         """What was kept when a crash came; the bot knows a message that it has already."""

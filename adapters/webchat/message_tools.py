@@ -10,7 +10,7 @@ from aiohttp import web
 
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
 from adapters.webchat.page_access import allowed, from_own_page, read_object
-from adapters.webchat.page_activities import Parties, feedback_for_bot, message_for_bot
+from adapters.webchat.page_activities import Parties, data_of, feedback_for_bot, message_for_bot
 from adapters.webchat.streams import Streams
 from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, Transcripts
@@ -71,8 +71,7 @@ class MessageTools:
             raise RequestRefusedError(404, "ActivityNotFound", "The bot has said no such thing here.")
         invoke = feedback_for_bot(str(activity["id"]), reaction, comment, conversation, uuid.uuid4().hex, self._parties)
         await self._deliver(invoke)
-        data = activity.get("channelData")
-        marked = {**activity, "channelData": {**(data if isinstance(data, dict) else {}), "rated": reaction}}
+        marked = {**activity, "channelData": {**data_of(activity), "rated": reaction}}
         await self._transcripts.put(conversation, marked, by_person=False)
         self._streams.news(conversation)
         return web.Response(status=204)

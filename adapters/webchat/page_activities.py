@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,6 +53,22 @@ def is_message(said: Activity) -> bool:
     return said.get("type") == "message"
 
 
+def id_of_message(said: Activity, conversation: ConversationId) -> str:
+    """The id for what the page said: the same for each attempt to send it, so that the bot takes it once.
+
+    The page's own id is no activity id: it could be that of something which the bot said.
+    """
+    given = data_of(said).get("messageId")
+    if not isinstance(given, str) or not given or len(given) > _MAX_ID:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"{conversation}/{given}".encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def shown_again(kept: Activity, said: Activity) -> Activity:
+    """A message that is in the transcript already, with the mark by which Web Chat knows this attempt to send it."""
+    return {**kept, "channelData": {**data_of(kept), **_marks(said)}}
+
+
 def message_for_bot(
     said: Activity,
     conversation: ConversationId,
@@ -65,8 +83,6 @@ def message_for_bot(
     text = said.get("text") or question_in(said.get("value")) or ""
     if not isinstance(text, str) or len(text) > MAX_TEXT_CHARS or not (text.strip() or attachments):
         raise RequestRefusedError(400, "NoText", f"A message needs a text of at most {MAX_TEXT_CHARS:,} characters.")
-    data = said.get("channelData")
-    client_id = data.get("clientActivityID") if isinstance(data, dict) else None
     locale = said.get("locale")
     return {
         **_stamp(conversation, activity_id, parties),
@@ -77,9 +93,20 @@ def message_for_bot(
         "locale": locale if isinstance(locale, str) else "en-US",
         "from": parties.person,
         "recipient": parties.bot,
-        # Web Chat knows its own message by this when it comes back.
-        "channelData": {"clientActivityID": client_id} if isinstance(client_id, str) else {},
+        "channelData": _marks(said),
     }
+
+
+def _marks(said: Activity) -> Activity:
+    """What Web Chat knows its own message by when it comes back."""
+    client_id = data_of(said).get("clientActivityID")
+    return {"clientActivityID": client_id} if isinstance(client_id, str) else {}
+
+
+def data_of(activity: Activity) -> Activity:
+    """The channel's own part of an activity; empty if it has none."""
+    data = activity.get("channelData")
+    return data if isinstance(data, dict) else {}
 
 
 def _shown(attachment: Attachment) -> Activity:
@@ -95,16 +122,16 @@ def _shown(attachment: Attachment) -> Activity:
 def activity_of_bot(activity: Activity, conversation: ConversationId, activity_id: str, parties: Parties) -> Activity:
     """What the bot sent, as the page is shown it; screen readers are read the summary of a message without a text."""
     shown = {**activity, **_stamp(conversation, activity_id, parties), "from": parties.bot, "recipient": parties.person}
-    data, summary = activity.get("channelData"), activity.get("summary")
+    summary = activity.get("summary")
     if isinstance(summary, str) and summary and not activity.get("text"):
-        shown["channelData"] = {**(data if isinstance(data, dict) else {}), _HEARD: summary}
+        shown["channelData"] = {**data_of(activity), _HEARD: summary}
     return shown
 
 
 def stream_of(activity: Activity) -> str | None:
     """The stream that an activity belongs to, empty for the first one of a stream; None where it is no part of one."""
-    data = activity.get("channelData")
-    if not isinstance(data, dict) or data.get("streamType") not in ("informative", "streaming", "final"):
+    data = data_of(activity)
+    if data.get("streamType") not in ("informative", "streaming", "final"):
         return None
     stream = data.get("streamId", "")
     return stream if isinstance(stream, str) and len(stream) <= _MAX_ID else ""

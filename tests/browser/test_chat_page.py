@@ -200,6 +200,43 @@ def test_a_bot_that_is_killed_and_started_again_loses_nothing(page: Page, tmp_pa
         bot.process.kill()
         bot.process.wait(10)
         expect(page.locator("#offline")).to_contain_text("make run")
+        for question in ("What is 2 plus 3?", "What is 10 times 10?"):
+            chat.say(question)
+            expect(chat.said(question)).to_be_visible()
     with running_bot(tmp_path, PORT=port):
         expect(page.locator("#offline")).to_be_hidden()
         chat.picture(timeout_ms=_TURN_MS)  # the open page comes back by itself
+        for question, answer in (("2 plus 3", "2 + 3 = 5"), ("10 times 10", "10·10 = 100")):
+            expect(chat.answers.filter(has_text=answer)).to_have_count(1, timeout=_TURN_MS)
+            expect(page.locator(".webchat__bubble--from-user").filter(has_text=question)).to_have_count(1)
+        expect(page.get_by_text("Sending")).to_have_count(0)
+
+
+def test_what_was_not_sent_when_the_page_was_left_is_sent_once_when_it_is_opened_again(
+    chat: ChatPage, complaints: list[str]
+) -> None:
+    page = chat.page
+    with page.expect_request("**/activities"):
+        page.route("**/activities", lambda route: route.abort())
+        chat.say("What is 6 times 7?")
+    page.unroute("**/activities")
+    page.route(
+        "**/activities", lambda route: (route.fetch(), route.abort()), times=1
+    )  # it arrives, and nobody hears so
+    chat.reload()
+    expect(chat.answers.filter(has_text="42")).to_have_count(1, timeout=_TURN_MS)
+    expect(page.locator(".webchat__bubble--from-user")).to_have_count(1)
+    page.wait_for_function("!sessionStorage.length")
+    complaints.clear()  # the broken connections are told in the console too
+
+
+def test_a_message_that_was_refused_is_sent_again_by_a_press_and_stands_there_once(
+    chat: ChatPage, complaints: list[str]
+) -> None:
+    page = chat.page
+    page.route("**/activities", lambda route: route.fulfill(status=400, json={"error": {"code": "No"}}), times=1)
+    chat.say("What is 6 times 7?")
+    page.get_by_role("button", name="Retry").click()
+    expect(chat.answer("42")).to_be_visible(timeout=_TURN_MS)
+    expect(page.locator(".webchat__bubble--from-user")).to_have_count(1)
+    complaints.clear()  # the refusal is told in the console too

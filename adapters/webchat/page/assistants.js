@@ -73,6 +73,5 @@ function wanted() {
 async function upload(path, token, file) {
   const form = new FormData();
   form.append("file", file, file.name);
-  const response = await fetch(`${path}/files`, { method: "POST", headers: { Authorization: `Bearer ${token}` }, body: form });
-  if (!response.ok) throw new Error(refusal(await response.json()) ?? say("file-not-taken", { status: response.status }));
+  await answerTo(`${path}/files`, { token, body: form });
 }

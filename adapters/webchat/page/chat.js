@@ -3,6 +3,7 @@ import { listChats } from "/chat/files/chats.js";
 import { answerTo, byId } from "/chat/files/dom.js";
 import { look, watchLook } from "/chat/files/look.js";
 import { messageColumn } from "/chat/files/messages.js";
+import { sendThrough, withId } from "/chat/files/outbox.js";
 import { showPanel } from "/chat/files/panel.js";
 import { watchPlots } from "/chat/files/plots.js";
 import { offerStarters } from "/chat/files/starters.js";
@@ -27,6 +28,7 @@ async function start() {
   const store = drawnTogether((middleware) => window.WebChat.createStore({}, middleware, () => hear));
   column.use(store);
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
+  sendThrough(directLine, chat);
   const render = () =>
     window.WebChat.renderWebChat(
       { ...look(), ...column.props, overrideLocalizedStrings: withoutCounts, directLine, store, nonce, userID: "user", username: say("you"), locale },
@@ -128,6 +130,10 @@ async function introduce({ assistant, assistants, usual, token }) {
 
 function heard(action, next, { chat, name, panel, weather, column }) {
   if (action.type === "DIRECT_LINE/CONNECT_FULFILLED") requestAnimationFrame(typeHere);
+  if (action.type === "DIRECT_LINE/POST_ACTIVITY") {
+    byId("starters").hidden = true; // they would cover what is said, and it may stay unsent for long
+    return next(withId(action, next));
+  }
   if (action.type !== "DIRECT_LINE/INCOMING_ACTIVITY") return next(action);
   const { activity } = action.payload;
   if (activity.name === "webchat/weather") return weather();

@@ -29,11 +29,13 @@ export function block(text, label) {
 export const short = (path) => path.replace(/\b([a-z]+[_-][0-9a-z]{4})[0-9a-z]{6,}/gi, "$1…");
 
 export async function answerTo(path, { token, method, body } = {}) {
-  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { "Content-Type": "application/json" }) };
-  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: body && JSON.stringify(body) })
+  const isJson = body && !(body instanceof FormData);
+  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(isJson && { "Content-Type": "application/json" }) };
+  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: isJson ? JSON.stringify(body) : body })
     .catch(() => { throw new Error(say("no-answer")); });
-  const answer = response.status === 204 ? null : await response.json();
-  if (!response.ok) throw new Error(refusal(answer) ?? say("answered-with", { path, status: response.status }));
+  const { ok, status } = response;
+  const answer = status === 204 ? null : await response.json().catch(() => ({}));
+  if (!ok) throw Object.assign(new Error(refusal(answer) ?? say("answered-with", { path, status })), { status });
   return answer;
 }
 

@@ -1,4 +1,6 @@
 // The theme (the system's, light or dark), and Web Chat in the colours of the page, which chat.css names.
+import { SEND_TIMEOUT_MS } from "/chat/files/outbox.js";
+
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const NAMES = ["ground", "ink", "soft", "line", "mine", "accent", "raised", "storm"];
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -53,6 +55,7 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
     sendBoxBackground: ground, sendBoxTextColor: ink, sendBoxPlaceholderColor: soft, sendBoxButtonColor: accent,
     sendBoxButtonColorOnDisabled: soft, sendBoxButtonColorOnHover: accent, sendBoxButtonColorOnFocus: accent,
     sendBoxBorderTop: "0", sendBoxHeight: 48, sendBoxTextWrap: true,
+    sendTimeout: SEND_TIMEOUT_MS, sendTimeoutForAttachments: SEND_TIMEOUT_MS,
     uploadAccept: document.body.dataset.takes, enableUploadThumbnail: false,
     sendBoxButtonShadeColorOnHover: raised, sendBoxButtonShadeColorOnFocus: raised, sendBoxButtonShadeColorOnActive: raised,
     timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: storm, connectivityTextSize: "80%", typingAnimationHeight: 20, typingAnimationWidth: 48,

@@ -10,7 +10,6 @@ export function offerStarters(store, { empty, assistants }) {
       const { question, file } = button.dataset;
       const attachments = file ? [{ blob: await sample(file) }] : [];
       store.dispatch({ type: "WEB_CHAT/SEND_MESSAGE", payload: { text: question, attachments } });
-      byId("starters").hidden = true;
       document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
     });
 }

@@ -176,6 +176,54 @@ async def test_a_message_that_the_bot_does_not_take_is_refused_and_forgotten(sit
     assert await site.chats() == []
 
 
+async def test_a_message_that_is_sent_again_under_its_id_is_one_message(site: Site) -> None:
+    # ux 3.8
+    chat = await site.open()
+    async with chat.stream() as stream:
+        ids = [
+            (await chat.say("hello", channelData={"messageId": "m1", "clientActivityID": attempt}))[1]["id"]
+            for attempt in ("c1", "c2")
+        ]
+        seen = await shown(stream, 2)
+    assert ids[0] == ids[1]
+    assert {heard["id"] for heard in site.bot.heard} == {ids[0]}
+    assert [activity["id"] for activity in await chat.transcript()] == [ids[0]]
+    assert [activity["channelData"]["clientActivityID"] for activity in seen] == [
+        "c1",
+        "c2",
+    ]  # each attempt is answered
+
+    assert (await chat.say("hello", channelData={"messageId": "m2"}))[1]["id"] != ids[0]
+    other = await site.open()
+    assert (await other.say("hello", channelData={"messageId": "m1"}))[1]["id"] != ids[0]
+
+
+async def test_an_attempt_that_fails_takes_away_nothing_that_was_sent_before(site: Site) -> None:
+    chat = await site.open()
+    await chat.say("hello", channelData={"messageId": "m1"})
+    site.bot.status = 503
+    assert (await chat.say("hello", channelData={"messageId": "m1"}))[0] == 502
+    assert [activity["text"] for activity in await chat.transcript()] == ["hello"]
+
+
+async def test_an_attempt_waits_for_the_one_before_it(site: Site) -> None:
+    chat = await site.open()
+    site.bot.may_answer.clear()
+    first = asyncio.create_task(chat.say("hello", channelData={"messageId": "m1"}))
+    await asyncio.wait_for(site.bot.has_heard.wait(), _DEADLINE_S)
+    assert (await chat.say("hello", channelData={"messageId": "m1"}))[0] == 503
+    site.bot.may_answer.set()
+    assert (await first)[0] == 200
+
+
+@pytest.mark.parametrize("message_id", ["", "x" * 101, 7, {"a": 1}])
+async def test_an_id_that_no_page_makes_does_no_harm(site: Site, message_id: object) -> None:
+    chat = await site.open()
+    status, said = await chat.say("hello", channelData={"messageId": message_id})
+    assert (status, len(said["id"])) == (200, 32)
+    assert len(await chat.transcript()) == len(site.bot.heard)
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 100_001])
 async def test_a_message_without_words_or_with_too_many_is_refused(site: Site, text: str) -> None:
     chat = await site.open()
