@@ -453,7 +453,7 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
     set_up_logs(level=settings.log_level, form=settings.log_format, no_color=settings.no_color)
     os.umask(0o077)  # what people write is for this user alone, also in files that libraries make
     for warning in settings.warnings:
-        log.warning(warning)
+        log.warning(str(warning))
     try:
         asyncio.run(service)
     except PortTakenError as error:

@@ -262,7 +262,7 @@ def _check_settings(environ: Mapping[str, str], env_file: Path) -> Finding:
         return Finding.warned(f"{env_file} holds keys, and other users can read it.", f"Run: chmod 600 {env_file}")
     said = {0: "nothing is set, so the defaults hold", 1: "1 setting, valid"}.get(count, f"{count} settings, all valid")
     if report.warnings:
-        return Finding.warned(report.warnings[0], "Put both into the same place, or remove the line of the address.")
+        return Finding.warned(report.warnings[0].wrong, report.warnings[0].fix)
     if report.profiles is not None:
         said = f"{said}; {len(report.profiles.all)} assistants in {Path(report.profiles_file).name}"
     if report.ignored:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +26,7 @@ from adapters.embedded.api_objects import (
 )
 from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.models.port import NO_MORE_CODE
-from adapters.embedded.object_store import Rows, Store
+from adapters.embedded.object_store import Rows, Store, StoreError
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import (
     CodeCall,
@@ -35,7 +37,7 @@ from adapters.embedded.run_objects import (
     GeneratedFile,
     Run,
 )
-from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution, SandboxError
+from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution, OnStart, SandboxError
 from bot.file_names import last_component, plain_name, unlike
 from bot.media import picture_type
 
@@ -210,11 +212,12 @@ class CodeEngine(WorkspaceEngine, Protocol):
         deadline_s: float | None = None,
         user: str = "",
         note: NoteExecution | None = None,
+        on_start: OnStart | None = None,
     ) -> CodeResult:
         """Run code to its end, its deadline or its limits; never raises for what the code does. Users take turns."""
         ...
 
-    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float, note: NoteExecution | None = None) -> CodeResult:
         """What became of code that `note` was called for in an earlier process; it is not run again."""
         ...
 
@@ -226,6 +229,29 @@ class _Made:
     in_folder: bool
     alt_text: str = ""
     points: bytes = b""
+
+
+class _Stopwatch:
+    """For how long code ran: a person's time for code is spent neither on files nor on waiting for others' code."""
+
+    def __init__(self) -> None:
+        self._took_s = 0.0
+        self._started_s: float | None = None
+
+    def start(self) -> None:
+        """Code runs from now on."""
+        self._started_s = time.monotonic()
+
+    def stop(self) -> None:
+        """The code has ended, if it ever ran."""
+        if self._started_s is not None:
+            self._took_s += time.monotonic() - self._started_s
+            self._started_s = None
+
+    @property
+    def took_ms(self) -> int:
+        """All the time so far."""
+        return round(self._took_s * 1000)
 
 
 class CodeInterpreter:
@@ -244,35 +270,47 @@ class CodeInterpreter:
         """
         if told := no_time_left(run, used_ms):
             return CodeCallResult(outputs=(CodeLogs(logs=told),), made=())
+        watch = _Stopwatch()
+        try:
+            result, missing = await self._ran(run, call, watch)
+        except asyncio.CancelledError:
+            if watch.took_ms:  # what it ran for until it was stopped counts too
+                with suppress(StoreError):
+                    took_ms = watch.took_ms
+                    await self._journal.write(run_transitions.add_code_time, run.id, call=call, took_ms=took_ms)
+            raise
+        made = await self._keep(run, call, result)
+        if not result.session_lost:
+            self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})
+        pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
+        logs = CodeLogs(logs=_logs(result, missing))
+        return CodeCallResult(outputs=(logs, *pictures), took_ms=watch.took_ms, made=made)
+
+    async def _ran(self, run: Run, call: CodeCall, watch: _Stopwatch) -> tuple[CodeResult, list[str]]:
+        """What became of the code, and a sentence on each file that was not there for it."""
         session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
-        missing: list[str] = []
-        took_s = 0.0  # of the code alone: a person's time for code is spent neither on files nor on finding out
 
         async def note(number: int) -> None:
             await self._journal.write(run_transitions.note_execution, run.id, call=call, number=number)
 
         async def run_code() -> CodeResult:
-            nonlocal took_s
-            began_s = time.monotonic()
-            result = await self._engine.run(session, call.code_interpreter.input, user=user, note=note)
-            took_s += time.monotonic() - began_s
-            return result
+            code = call.code_interpreter.input
+            try:
+                return await self._engine.run(session, code, user=user, note=note, on_start=watch.start)
+            finally:
+                watch.stop()
 
         if (noted := await self._journal.execution(call.id)) is not None:
             number, at_s = noted
-            result = await self._engine.recall(session, number, age_s=self._journal.now() - at_s)
+            missing: list[str] = []
+            result = await self._engine.recall(session, number, age_s=self._journal.now() - at_s, note=note)
         else:
             missing = await self._workspace.prepare(run, session)
             result = await run_code()
         if result.status is CodeStatus.EXPIRED:
             missing = [EXPIRED, *await self._workspace.prepare(run, session)]
             result = await run_code()
-        made = await self._keep(run, call, result)
-        if not result.session_lost:
-            self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})
-        pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
-        logs = CodeLogs(logs=_logs(result, missing))
-        return CodeCallResult(outputs=(logs, *pictures), took_ms=round(took_s * 1000), made=made)
+        return result, missing
 
     async def _keep(self, run: Run, call: CodeCall, result: CodeResult) -> tuple[tuple[File, GeneratedFile], ...]:
         known = await self._workspace.products(run.thread_id)

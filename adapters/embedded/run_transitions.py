@@ -100,10 +100,20 @@ def record_code(
     for file, product in outcome.made:
         rows.insert(file)
         rows.add_product(product)
-    ran = replace(
-        call, code_interpreter=replace(call.code_interpreter, outputs=outcome.outputs, took_ms=outcome.took_ms)
-    )
+    took_ms = call.code_interpreter.took_ms + outcome.took_ms  # it may have been cut off before, by a stop
+    ran = replace(call, code_interpreter=replace(call.code_interpreter, outputs=outcome.outputs, took_ms=took_ms))
     return _answered(rows, now, rows.get(RunStep, step.id), {call.id: ran})
+
+
+def add_code_time(rows: Rows, now: int, run_id: RunId, *, call: CodeCall, took_ms: int) -> list[Event]:
+    """Write down for how long code ran that was cut off before it had an output, whatever becomes of its run."""
+    interpreter = call.code_interpreter
+    cut_off = replace(call, code_interpreter=replace(interpreter, took_ms=interpreter.took_ms + took_ms))
+    for step in rows.all(RunStep, run_id=run_id):
+        if isinstance(step.step_details, ToolCalls) and call.id in {each.id for each in step.step_details.tool_calls}:
+            calls = tuple(cut_off if each.id == call.id else each for each in step.step_details.tool_calls)
+            rows.update(replace(step, step_details=ToolCalls(tool_calls=calls)))
+    return []
 
 
 def require_action(rows: Rows, now: int, run_id: RunId, *, step: RunStep) -> list[Event]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from adapters.openai.client import Client, path_to
+from adapters.openai.client import Client, JsonReply, path_to
 from adapters.openai.event_stream import EndedRunShelf, RunEventReader, StreamShelf, code_usage_of
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
@@ -77,6 +77,7 @@ _TENANT: Final = "tenant"  # of a thread: no session of its sandbox is ever anot
 _MAX_FILE_BYTES: Final = 100 * 1024 * 1024
 _MAX_NAMES: Final = 20  # of cited files, as many as a channel shows
 _EXTRA_S: Final = 5.0  # to fetch what an answer can do without
+_CANCELLING_S: Final = 4.0  # for a run to end after that was asked for
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _ANSWERING: Final = frozenset({RunEnd.COMPLETED, RunEnd.INCOMPLETE})
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
@@ -262,6 +263,11 @@ class AssistantsBackend(Assistant):
                 yield event
                 if not isinstance(event, Progress | TextSoFar):
                     return
+        async with aclosing(self._polled(thread, run, give_up_at=give_up_at)) as events:
+            async for event in events:
+                yield event
+
+    async def _polled(self, thread: ThreadId, run: RunId, *, give_up_at: float) -> AsyncGenerator[RunEvent, None]:
         path = path_to("threads", thread, "runs", run)
 
         async def fetch(within_s: float) -> PollResult:
@@ -281,7 +287,7 @@ class AssistantsBackend(Assistant):
         """The runs of code of a run, and their time as far as they have ended; nothing if it is not to be had now."""
         try:
             return sum(map(code_usage_of, await self._steps(thread, run)), Usage())
-        except AssistantError as error:
+        except (AssistantError, TimeoutError) as error:
             log.warning("the code of a run is not counted", extra={"run": run, "why": str(error)})
             return Usage()
 
@@ -368,6 +374,14 @@ class AssistantsBackend(Assistant):
             if (await self._fetch(thread, run)).status in _CANCELLABLE:
                 raise
             return Usage()  # its end may have been followed, and counted
+        # What its code did until now is known when it has ended, which it does soon, but not at once.
+        try:
+            async with aclosing(self._polled(thread, run, give_up_at=self._clock() + _CANCELLING_S)) as events:
+                async for event in events:
+                    if isinstance(event, Settled):
+                        return event.usage or Usage()
+        except AssistantError as error:
+            log.warning("a cancelled run has not ended yet", extra={"run": run, "why": str(error)})
         return await self._code_usage(thread, run)
 
     @override
@@ -396,29 +410,38 @@ class AssistantsBackend(Assistant):
         """The code that a run ran; none if it is not to be had now."""
         try:
             return code_from(await self._steps(thread, run))
-        except AssistantError as error:
+        except (AssistantError, TimeoutError) as error:
             log.info("the code of a run is not known", extra={"run": run, "why": str(error)})
             return ()
 
     async def _steps(self, thread: ThreadId, run: RunId) -> Sequence[Fields]:
-        """What a run did, oldest first; asked for once, because an answer does not wait for it."""
-        path, query = path_to("threads", thread, "runs", run, "steps"), {"order": "asc", "limit": _PAGE}
-        reply = await self._client.get_once(path, query, within_s=_EXTRA_S)
-        return Fields(reply.body, "a list of run steps").objects("data")
+        """What a run did, oldest first. Raises AssistantError, TimeoutError soon: an answer does not wait for it."""
+        path = path_to("threads", thread, "runs", run, "steps")
+        async with asyncio.timeout(_EXTRA_S):
+            return await self._listed(path, {}, get=partial(self._client.get_once, within_s=_EXTRA_S))
 
     async def _messages(self, thread: ThreadId, run: RunId) -> list[Fields]:
         """The assistant's messages of this run, oldest first. Some servers ignore `run_id`: it is checked here too."""
-        query: dict[str, object] = {"run_id": run, "order": "asc", "limit": _PAGE}
+        messages = await self._listed(path_to("threads", thread, "messages"), {"run_id": run}, get=self._client.get)
+        return [each for each in messages if each.text("role") == "assistant" and each.text_if_any("run_id") == run]
+
+    async def _listed(
+        self, path: str, query: Mapping[str, object], *, get: Callable[[str, dict[str, object]], Awaitable[JsonReply]]
+    ) -> list[Fields]:
+        """The objects of a list, oldest first, from all its pages."""
         found: list[Fields] = []
+        asked: dict[str, object] = {**query, "order": "asc", "limit": _PAGE}
         for _ in range(_MAX_PAGES):
-            reply = await self._client.get(path_to("threads", thread, "messages"), query)
-            page = Fields(reply.body, "a list of messages")
-            messages = page.objects("data")
-            found += [m for m in messages if m.text("role") == "assistant" and m.text_if_any("run_id") == run]
-            if not messages or not page.flag("has_more"):
+            page = Fields((await get(path, asked)).body, "a list")
+            objects = page.objects("data")
+            last = objects[-1].text("id") if objects else None
+            if last == asked.get("after"):  # nothing more, or a service that knows no `after`
                 return found
-            query["after"] = messages[-1].text("id")
-        log.warning("the messages of a run do not end", extra={"run": run})
+            found += objects
+            if not page.flag("has_more"):
+                return found
+            asked["after"] = last
+        log.warning("a list does not end", extra={"path": path})
         return found
 
     @override

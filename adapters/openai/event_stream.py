@@ -33,6 +33,7 @@ _MESSAGE_EVENTS: Final = {
     "thread.message.incomplete": True,
 }
 """Whether the message in such an event is all that will be written of it."""
+_STEP_ENDS: Final = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
 
 
 class EventStream:
@@ -133,7 +134,7 @@ class RunEventReader:
             calls = details.objects_if_any("tool_calls") if details else ()
             is_code = any(call.text_if_any("type") == "code_interpreter" for call in calls)
             return self._enter(RunPhase.CODE) if is_code else None
-        if name == "thread.run.step.completed":
+        if name in _STEP_ENDS:
             if '"code_interpreter"' in sent.data:
                 self._code += code_usage_of(_fields(sent))
             return self._enter(RunPhase.WORKING)

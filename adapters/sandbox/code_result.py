@@ -95,6 +95,9 @@ NoteExecution = Callable[[int], Awaitable[None]]
 """Writes the number of an execution down. Awaited right before code goes to where it may outlive this process, and with
 `SESSION_ENDED` when its session was ended before it told anything."""
 
+OnStart = Callable[[], None]
+"""Called right before code runs, when it no longer waits for a session or for others' code."""
+
 SESSION_ENDED: Final = 0
 """Noted in place of the number of an execution of which nothing is left."""
 
@@ -132,6 +135,7 @@ class CodeSandbox(Protocol):
         deadline_s: float | None = None,
         user: str = "",
         note: NoteExecution | None = None,
+        on_start: OnStart | None = None,
     ) -> CodeResult:
         """Run code in a session, which is started on first use; never raises for what the code does.
 
@@ -139,7 +143,7 @@ class CodeSandbox(Protocol):
         """
         ...
 
-    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float, note: NoteExecution | None = None) -> CodeResult:
         """What became of an execution that an earlier process noted so long ago. Runs nothing, whatever it finds."""
         ...
 

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from typing_extensions import override
 
@@ -33,6 +33,7 @@ from adapters.sandbox.code_result import (
     GuestLostError,
     IsolationLevel,
     NoteExecution,
+    OnStart,
     SandboxError,
 )
 from adapters.sandbox.fair_slots import FairSlots
@@ -117,6 +118,7 @@ class DynamicSessions(CodeSandbox):
         deadline_s: float | None = None,
         user: str = "",
         note: NoteExecution | None = None,
+        on_start: OnStart | None = None,
     ) -> CodeResult:
         """Run code in a session. EXPIRED if the pool has ended it meanwhile: then nothing was run."""
         if self.reason:
@@ -129,17 +131,14 @@ class DynamicSessions(CodeSandbox):
             number = 1 + secrets.randbelow(_MAX_NUMBER)  # of this execution and no other, in any life of the service
             if note is not None:
                 await note(number)
+            if on_start is not None:
+                on_start()
             try:
                 result = await self._run(session, known, code, deadline_s, number)
-            except (UnknownOutcomeError, asyncio.CancelledError) as error:
-                # The code may be running still, and would change files under the next one.
-                is_ended = await self._end(session, known)
-                if isinstance(error, asyncio.CancelledError):
-                    try:
-                        if is_ended and note is not None:
-                            await note(SESSION_ENDED)  # the next start need not ask for it
-                    finally:
-                        raise error
+            except asyncio.CancelledError as error:
+                await self._end_cancelled(session, known, note, error)
+            except UnknownOutcomeError:
+                await self._end(session, known)  # the code may be running still, and would change files under the next
                 result = CodeResult(status=CodeStatus.KILLED, reason=_NOTHING_CAME, session_lost=True)
             except SandboxError as error:
                 log.warning("code not run", extra={"session": session, "why": str(error)})
@@ -149,7 +148,7 @@ class DynamicSessions(CodeSandbox):
         return result
 
     @override
-    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float, note: NoteExecution | None = None) -> CodeResult:
         """Its result lies in the session until the next code runs there: it is waited for as long as it may come.
 
         The API tells of an execution by an id that comes with its answer, so one without an answer cannot be asked for.
@@ -169,9 +168,8 @@ class DynamicSessions(CodeSandbox):
                         log.info("code had run", extra={"session": session})
                         return await self._told(session, known, result, limits.run_s)
                     await self._pool.pause(_RECALL_PAUSE_S)
-            except asyncio.CancelledError:
-                await self._end(session, known)
-                raise
+            except asyncio.CancelledError as error:
+                await self._end_cancelled(session, known, note, error)
             except SandboxError as error:
                 log.warning("code not recalled", extra={"session": session, "why": str(error)})
             log.warning("code of unknown outcome not run again", extra={"session": session})
@@ -240,6 +238,17 @@ class DynamicSessions(CodeSandbox):
     def _opening(self) -> str:
         limits = {name: getattr(self._limits, name) for name in _TOLD_LIMITS}
         return _OPEN.format(module=_MODULE, package=_package(), life=self._life, limits=limits)
+
+    async def _end_cancelled(
+        self, session: str, known: _RemoteSession, note: NoteExecution | None, cancelled: asyncio.CancelledError
+    ) -> NoReturn:
+        """End a session whose code nobody waits for any more, and note that the next start need not ask for it."""
+        is_ended = await self._end(session, known)
+        try:
+            if is_ended and note is not None:
+                await note(SESSION_ENDED)
+        finally:
+            raise cancelled
 
     async def _end(self, session: str, known: _RemoteSession) -> bool:
         """Whether the pool has ended it; it ends an idle session by itself."""

@@ -21,6 +21,7 @@ from adapters.sandbox.code_result import (
     CodeStatus,
     IsolationLevel,
     NoteExecution,
+    OnStart,
     SandboxError,
 )
 from adapters.sandbox.control_groups import ControlGroups
@@ -124,7 +125,7 @@ class Sandbox(CodeSandbox):
         return slot is not None and slot.session is not None and slot.session.alive
 
     @override
-    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float, note: NoteExecution | None = None) -> CodeResult:
         """It ran elsewhere: code on this machine ends with its service, and is never noted."""
         return CodeResult(status=CodeStatus.KILLED, reason=UNKNOWN_OUTCOME, session_lost=True)
 
@@ -137,6 +138,7 @@ class Sandbox(CodeSandbox):
         deadline_s: float | None = None,
         user: str = "",
         note: NoteExecution | None = None,
+        on_start: OnStart | None = None,
     ) -> CodeResult:
         """Run code in a session, which is started on first use; runs of one session follow one another.
 
@@ -154,6 +156,8 @@ class Sandbox(CodeSandbox):
                 self._entered(session, self._isolation, user or session) as entered,
                 self._slots.slot(user or session, session),
             ):
+                if on_start is not None:
+                    on_start()
                 result = await entered.run(code, limits.run_s if deadline_s is None else deadline_s)
         except SandboxError as error:
             log.warning("sandbox session not started", extra={"session": session, "why": str(error)})

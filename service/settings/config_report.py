@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.profiles import Profile, Profiles
 from service.settings.assistants_file import CODE_INTERPRETER, file_of, read_profiles
 from service.settings.rules import check_together, warnings_together
-from service.settings.sources import Mistake, Reading, read_settings
+from service.settings.sources import Advice, Mistake, Reading, read_settings
 from service.settings.table import SECTIONS, Setting
 
 _MAX_SHOWN = 60
@@ -36,7 +36,7 @@ class Report:
     rows: tuple[Row, ...]
     mistakes: tuple[Mistake, ...]
     ignored: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Advice, ...] = ()
     profiles: Profiles | None = None  # all assistants, where a file describes them
     profiles_file: str = ""
 
@@ -107,7 +107,7 @@ class Report:
             "settings": [asdict(row) for row in self.rows],
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "ignored": list(self.ignored),
-            "warnings": list(self.warnings),
+            "warnings": list(map(str, self.warnings)),
             "assistants": [
                 {"name": profile.name, **self._facts(profile)}
                 for profile in (self.profiles.all if self.profiles else ())

@@ -10,7 +10,7 @@ from adapters.sandbox.code_result import IsolationLevel
 from adapters.teams.clouds import CHANNEL_SERVICES
 from service.settings import table
 from service.settings.parsers import AppType, Backend, SandboxKind, is_loopback_host
-from service.settings.sources import ENVIRONMENT, Mistake, Reading
+from service.settings.sources import ENVIRONMENT, Advice, Mistake, Reading
 from service.settings.table import AZURE_AI, AZURE_OPENAI, Setting
 
 _OF_THE_PAGE = ("127.0.0.1", "::1", "localhost")
@@ -48,16 +48,22 @@ _KEYS_AND_ADDRESSES = (
 )
 
 
-def warnings_together(reading: Reading) -> Iterator[str]:
+def warnings_together(reading: Reading) -> Iterator[Advice]:
     """What works, and may not be meant: a .env that lies in a folder could send the shell's own key elsewhere (S12)."""
     for key, address in _KEYS_AND_ADDRESSES:
         if reading.has(key) and reading.has(address):
             its, where = reading.found[key.name].origin, reading.found[address.name].origin
             if (its == ENVIRONMENT) != (where == ENVIRONMENT):
-                yield (
-                    f"{key.name} is from {_place(its)}, and {address.name}, which decides who gets it, from "
-                    f"{_place(where)}."
+                yield Advice(
+                    wrong=f"{key.name} is from {_place(its)}, and {address.name}, which decides who gets it, from "
+                    f"{_place(where)}.",
+                    fix="Put both into the same place, or remove the line of the address.",
                 )
+    for theirs, meant in reading.samples_names:
+        yield Advice(
+            wrong=f"{theirs} is not a setting of this program; what it says is called {meant} here.",
+            fix=f"Set {meant} if this bot is to use it.",
+        )
 
 
 def _place(origin: str) -> str:

@@ -18,7 +18,7 @@ from service.settings.assistants_file import read_profiles
 from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
 from service.settings.rules import check_together, warnings_together
 from service.settings.secret import Secret
-from service.settings.sources import Mistake, Reading, read_settings
+from service.settings.sources import Advice, Mistake, Reading, read_settings
 
 # What a program needs of its environment: where programs, home and certificates are. Nothing of it is a secret.
 _FOR_ANY_PROGRAM = frozenset(
@@ -212,7 +212,7 @@ class Settings:
     log_level: LogLevel | None  # None: by where the log goes
     log_format: LogFormat
     no_color: bool
-    warnings: tuple[str, ...] = ()  # about what works, and may not be meant
+    warnings: tuple[Advice, ...] = ()  # about what works, and may not be meant
 
     @classmethod
     def read(cls, environ: Mapping[str, str], env_file: Path) -> Settings:

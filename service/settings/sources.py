@@ -20,7 +20,7 @@ ENVIRONMENT: Final = "environment"
 FUNCTION_PREFIX: Final = "FN_"
 """What names of variables begin with that are for functions of the operator, and no settings."""
 
-_OUR_PREFIXES = ("TEAMSBOT_", "ASSISTANT_", "ASSISTANTS_", "MICROSOFTAPP")
+_OUR_PREFIXES = ("TEAMSBOT_", "ASSISTANT_", "ASSISTANTS_", "MICROSOFTAPP", "MICROSOFT_APP_")
 _NAMES = {name.upper(): name for setting in SETTINGS for name in setting.names}
 # What other programs call the same things.
 _NAMES_ELSEWHERE = {
@@ -29,6 +29,23 @@ _NAMES_ELSEWHERE = {
     "AZURE_OPENAI_KEY": "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_DEPLOYMENT": "MODEL",
     "AZURE_OPENAI_DEPLOYMENT_NAME": "MODEL",
+    "MICROSOFT_APP_SECRET": "MicrosoftAppPassword",
+}
+# What samples of Bot Framework, Teams Toolkit and the Agents SDK call the registration. Other programs may need them.
+_SAMPLES_NAMES = {
+    "BOT_ID": "MicrosoftAppId",
+    "BOT_PASSWORD": "MicrosoftAppPassword",
+    "SECRET_BOT_PASSWORD": "MicrosoftAppPassword",
+    "BOT_TYPE": "MicrosoftAppType",
+    "BOT_TENANT_ID": "MicrosoftAppTenantId",
+    "BOT_APP_ID": "MicrosoftAppId",
+    "BOT_APP_PASSWORD": "MicrosoftAppPassword",
+    "AAD_APP_CLIENT_ID": "MicrosoftAppId",
+    "AAD_APP_TENANT_ID": "MicrosoftAppTenantId",
+    "SECRET_AAD_APP_CLIENT_SECRET": "MicrosoftAppPassword",
+    "CONNECTIONS__SERVICE_CONNECTION__SETTINGS__CLIENTID": "MicrosoftAppId",
+    "CONNECTIONS__SERVICE_CONNECTION__SETTINGS__CLIENTSECRET": "MicrosoftAppPassword",
+    "CONNECTIONS__SERVICE_CONNECTION__SETTINGS__TENANTID": "MicrosoftAppTenantId",
 }
 
 
@@ -48,6 +65,17 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """Something that works, and may not be meant; and what to do then. No field holds a value."""
+
+    wrong: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.wrong} {self.fix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """The text of a setting, the name it was found under, and where."""
 
@@ -61,11 +89,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The settings that are set, by name; mistakes; and names in .env that belong to other programs."""
+    """The settings that are set, by name; mistakes; and names in .env that belong to other programs.
+
+    `samples_names`: names that samples give to settings which are not set, and the settings that they mean.
+    """
 
     found: Mapping[str, Found]
     mistakes: tuple[Mistake, ...]
     ignored: tuple[str, ...]
+    samples_names: tuple[tuple[Found, str], ...] = ()
     for_functions: Mapping[str, str] = field(default_factory=dict, repr=False)  # variables; may hold secrets
 
     def has(self, setting: Setting[object]) -> bool:
@@ -105,7 +137,17 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Reading:
         else:
             mistakes.append(mistake)
     for_functions = {name: it.text for name, it in places.items() if name.startswith(FUNCTION_PREFIX)}
-    return Reading(found=found, mistakes=tuple(mistakes), ignored=tuple(ignored), for_functions=for_functions)
+    return Reading(
+        found=found,
+        mistakes=tuple(mistakes),
+        ignored=tuple(ignored),
+        samples_names=tuple(
+            (places[name], meant)
+            for name, meant in _SAMPLES_NAMES.items()
+            if meant not in found and name in places and places[name].text
+        ),
+        for_functions=for_functions,
+    )
 
 
 def _mistakes_in_file(file: EnvFile) -> Iterator[Mistake]:

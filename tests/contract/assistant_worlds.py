@@ -23,7 +23,7 @@ from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.polling import PollingPace
 from adapters.openai.retry import RetryPolicy
 from adapters.openai.wire import Fields
-from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, NoteExecution
+from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, NoteExecution, OnStart
 from bot.conversation import ThreadId
 from bot.ports import Assistant
 from bot.run import RunName
@@ -170,7 +170,7 @@ class EmbeddedWorld:
     async def close(self) -> None:
         pass
 
-    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float, note: NoteExecution | None = None) -> CodeResult:
         raise AssertionError("nothing was noted")
 
     async def run(
@@ -181,6 +181,7 @@ class EmbeddedWorld:
         deadline_s: float | None = None,
         user: str = "",
         note: NoteExecution | None = None,
+        on_start: OnStart | None = None,
     ) -> CodeResult:
         images = (GuestImage(data=self.script.picture, alt_text=self.script.alt_text),) if self.script.picture else ()
         files = (GuestFile(name="table.csv", data=self.script.file),) if self.script.file else ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.scenario.conftest import Person, Rig
@@ -78,6 +80,27 @@ async def test_when_the_hours_code_is_used_up_code_alone_is_refused_and_question
         assert (await person.ask("just words"))[0].text == "You said: just words"
         [usage] = await person.ask("/usage")
         assert "1 second of 1 second used, 0 seconds left" in usage.text
+
+
+async def test_code_that_a_stop_cut_off_counts_for_as_long_as_it_ran(rig: Rig, model: ScriptedModel) -> None:
+    limited = replace(rig, environ={**rig.environ, "LIMIT_CODE_SECONDS_PER_HOUR": "600"})
+
+    def asked(times: int) -> bool:
+        return len(model.requests) >= times
+
+    async with limited.started() as person:
+        for number, pause_s in enumerate((1, 2, 4, 8, 16)):  # nobody outside the sandbox sees when its code begins
+            model.script.append(RunCode(code="import time; time.sleep(60)", then="never said"))
+            await person.say("compute")
+            await until(partial(asked, number + 1))
+            await asyncio.sleep(pause_s)
+            [stopped] = await person.ask("/stop")
+            assert stopped.text.startswith("Stopped")
+            [usage] = await person.ask("/usage")
+            if "Code in this hour: 0 seconds" not in usage.text:
+                break
+        assert "Code in this hour" in usage.text
+        assert "Code in this hour: 0 seconds" not in usage.text
 
 
 def holders(folder: Path) -> list[Path]:

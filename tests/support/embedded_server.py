@@ -26,7 +26,7 @@ from adapters.embedded.models.port import (
     OnWords,
 )
 from adapters.embedded.run_context import PictureFitter
-from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution
+from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution, OnStart
 
 KEY = "key-of-the-tests"
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
@@ -97,7 +97,7 @@ class RememberingSandbox:
         self.put_names: list[str] = []
         self.forgotten: list[str] = []
 
-    async def recall(self, session: str, number: int, *, age_s: float) -> CodeResult:
+    async def recall(self, session: str, number: int, *, age_s: float, note: NoteExecution | None = None) -> CodeResult:
         raise AssertionError("nothing was noted")
 
     async def run(
@@ -108,7 +108,10 @@ class RememberingSandbox:
         deadline_s: float | None = None,
         user: str = "",
         note: NoteExecution | None = None,
+        on_start: OnStart | None = None,
     ) -> CodeResult:
+        if on_start is not None:
+            on_start()
         self.ran.append((session, code))
         self.users.append(user)
         await asyncio.sleep(self.takes_s)

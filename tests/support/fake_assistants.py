@@ -25,6 +25,7 @@ from tests.support.openai_stand_in import (
     RefusalError,
     StandIn,
     in_pieces,
+    listed,
     page,
     send_event,
     transport_of,
@@ -67,6 +68,7 @@ class FakeAssistants(StandIn[Endpoint]):
         self.refuses_streams_after_tools = False
         self.events_until_silence: int | None = None  # nothing more comes after so many
         self.garbled_events = False
+        self.ends_lists = True  # else there is always more of the steps of a run
 
     @property
     def base_url(self) -> str:
@@ -95,7 +97,7 @@ class FakeAssistants(StandIn[Endpoint]):
             ("threads/{thread}", Endpoint.DELETE_THREAD, self._delete_thread),
             ("files/{file}", Endpoint.DELETE_FILE, self._delete_file),
             (run, Endpoint.GET_RUN, self._get_run),
-            (f"{run}/steps", Endpoint.LIST_STEPS, lambda r, _: page(r, list(self._run_of(r).plan.steps))),
+            (f"{run}/steps", Endpoint.LIST_STEPS, self._list_steps),
             (f"{run}/cancel", Endpoint.CANCEL, self._cancel),
             (f"{run}/submit_tool_outputs", Endpoint.SUBMIT, self._submit),
             ("threads/{thread}/messages", Endpoint.LIST_MESSAGES, self._list_messages),
@@ -196,6 +198,10 @@ class FakeAssistants(StandIn[Endpoint]):
     def _get_run(self, request: web.Request, _body: Any) -> web.Response:
         headers = {"openai-poll-after-ms": self.poll_after_ms} if self.poll_after_ms else {}
         return web.json_response(self._run_of(request).shown(), headers=headers)
+
+    def _list_steps(self, request: web.Request, _body: Any) -> web.Response:
+        steps = self._run_of(request).plan.steps
+        return page(request, steps) if self.ends_lists else web.json_response(listed(list(steps), has_more=True))
 
     def _cancel(self, request: web.Request, _body: Any) -> web.Response:
         self.state.cancel(self._run_of(request))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +11,18 @@ from openai import NotFoundError, OpenAI
 from adapters.embedded import code_interpreter
 from adapters.embedded.models.port import Speaker
 from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, SandboxError
-from tests.support.embedded_server import PNG, RememberingSandbox, ScriptedModel, asked, ended, runs_code, says, words
+from tests.support.embedded_server import (
+    KEY,
+    PNG,
+    RememberingSandbox,
+    ScriptedModel,
+    asked,
+    ended,
+    runs_code,
+    says,
+    serving,
+    words,
+)
 
 CODE = {"type": "code_interpreter"}
 OK = CodeStatus.OK
@@ -54,6 +67,58 @@ def test_code_runs_in_the_threads_session_and_its_output_is_a_step(
     assert client.files.content(image["image"]["file_id"]).read() == PNG
 
 
+def code_ms(client: OpenAI, run: Any) -> int:
+    """For how long the code of a run ran, as its steps say."""
+    steps = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id).data
+    calls = [call for step in steps for call in getattr(step.step_details, "tool_calls", [])]
+    return sum(call.model_dump()["code_interpreter"]["took_ms"] for call in calls)
+
+
+def in_code(sandbox: RememberingSandbox, *, times: int = 1) -> None:
+    """Wait until code runs, and a moment longer."""
+    deadline_s = time.monotonic() + 30
+    while len(sandbox.ran) < times and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
+def test_code_that_a_cancelled_run_cut_off_counts_for_as_long_as_it_ran(
+    client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies, sandbox.takes_s = [runs_code("while True: pass")], 600
+    run = asked(client, tools=[CODE])
+    in_code(sandbox)
+    client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
+    assert ended(client, run).status == "cancelled"
+    assert code_ms(client, run) >= 50
+
+
+def test_code_that_a_stop_of_the_server_cut_off_counts_beside_its_second_run(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies, sandbox.takes_s = [runs_code("slow()"), says("done")], 600
+    with serving(tmp_path, model, sandbox) as base_url, OpenAI(api_key=KEY, base_url=base_url) as client:
+        run = asked(client, tools=[CODE])
+        in_code(sandbox)
+    sandbox.takes_s = 0.05
+    with serving(tmp_path, model, sandbox) as base_url, OpenAI(api_key=KEY, base_url=base_url) as client:
+        assert ended(client, run).status == "completed"
+        assert code_ms(client, run) >= 100
+
+
+def test_code_that_the_end_of_its_runs_time_cut_off_counts(
+    tmp_path: Path, model: ScriptedModel, sandbox: RememberingSandbox
+) -> None:
+    model.replies, sandbox.takes_s = [runs_code("slow()")], 600
+    with (
+        serving(tmp_path, model, sandbox, run_deadline_s=1) as base_url,
+        OpenAI(api_key=KEY, base_url=base_url) as client,
+    ):
+        run = ended(client, asked(client, tools=[CODE]))
+        assert run.status == "expired"
+        assert code_ms(client, run) > 0
+
+
 def test_when_the_time_for_code_is_used_up_the_model_is_told_so_and_answers_in_words(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox
 ) -> None:
@@ -79,7 +144,7 @@ def test_time_for_code_counts_within_a_run_and_what_is_no_number_limits_nothing(
     assert [code for _, code in sandbox.ran] == ["1", "3", "3", "3", "3"]
 
 
-def test_the_time_that_files_take_on_their_way_to_the_session_is_not_that_of_the_code(
+def test_the_time_that_files_take_and_that_others_code_takes_is_not_that_of_the_code(
     client: OpenAI, model: ScriptedModel, sandbox: RememberingSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s, put, run_code = 0.0, sandbox.put, sandbox.run
@@ -91,8 +156,10 @@ def test_the_time_that_files_take_on_their_way_to_the_session_is_not_that_of_the
 
     async def run_for_a_second(session: str, code: str, **more: Any) -> CodeResult:
         nonlocal now_s
+        now_s += 60  # it waits for others' code
+        result = await run_code(session, code, **more)
         now_s += 1
-        return await run_code(session, code, **more)
+        return result
 
     monkeypatch.setattr(sandbox, "put", put_slowly)
     monkeypatch.setattr(sandbox, "run", run_for_a_second)

@@ -16,11 +16,13 @@ from adapters.openai.event_stream import RunEventReader
 from bot.conversation import ThreadId
 from bot.errors import AssistantRefusedError, RunTooSlowError
 from bot.run import (
+    FailureCode,
     Progress,
     RunEnd,
     RunEvent,
     RunId,
     RunName,
+    RunOutcome,
     RunPhase,
     Settled,
     TextSoFar,
@@ -200,6 +202,37 @@ async def test_the_code_of_a_run_is_counted_when_it_is_cancelled_and_not_when_it
     run = await started(assistant, thread)
     assert await assistant.cancel(thread, run) == Usage(code_runs=1, code_ms=59_000)
     assert await assistant.cancel(thread, run) == Usage()
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "cancelled", "expired"])
+def test_the_code_of_a_streamed_step_is_counted_however_the_step_ends(end: str) -> None:
+    reader = RunEventReader()
+    step = ServerSentEvent(name=f"thread.run.step.{end}", data=json.dumps(code_step("a", took_ms=7)))
+    run = ServerSentEvent(name="thread.run.failed", data=json.dumps({"id": "run_1", "status": "failed"}))
+    assert [reader.read(sent) for sent in (step, run)][-1] == Settled(
+        outcome=RunOutcome(end=RunEnd.FAILED, failure=FailureCode.SERVER), usage=Usage(code_runs=1, code_ms=7)
+    )
+
+
+async def test_all_code_of_a_long_run_is_counted(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    steps = [code_step(f"step {number}", took_ms=number) for number in range(1, 251)]
+    service.state.plan = lambda said: Plan(run_s=0.05, steps=steps, messages=[[text(said)]])
+    service.streams = False
+    run = await started(assistant, thread)
+    last = (await events_of(assistant, thread, run))[-1]
+    assert isinstance(last, Settled)
+    assert last.usage == Usage(code_runs=250, code_ms=sum(range(251)))
+
+
+async def test_a_list_of_steps_that_never_ends_is_not_read_for_ever(
+    service: FakeAssistants, assistant: AssistantsBackend, thread: ThreadId
+) -> None:
+    service.state.plan = lambda _said: Plan(run_s=60, steps=[code_step("a", took_ms=1)] * 2)
+    service.ends_lists = False
+    run = await started(assistant, thread)
+    assert await assistant.cancel(thread, run) == Usage(code_runs=2, code_ms=2)
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.LATE_ERROR, Fault.GARBAGE, Fault.WRONG_SHAPE])

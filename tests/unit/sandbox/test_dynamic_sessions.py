@@ -309,6 +309,45 @@ async def test_code_whose_session_ended_with_its_service_is_not_asked_for(
     assert (pool.requests[asked:], paused) == ([], [])
 
 
+async def test_code_that_was_looked_for_in_vain_at_an_orderly_stop_is_not_asked_for_again(
+    pool: DynamicSessionsService, token: Token, session: str
+) -> None:
+    noted: list[int] = []
+
+    async def note(number: int) -> None:
+        noted.append(number)
+
+    async with aiohttp.ClientSession() as http:
+        client = SessionPool(endpoint=pool.endpoint, token=token, http=http)
+        sandbox = DynamicSessions(pool=client, key=KEY)
+        await sandbox.run(session, "x = 1")
+        asked = len(pool.requests)
+        looking = asyncio.create_task(sandbox.recall(session, 12345, age_s=0.0, note=note))
+        await until(lambda: len(pool.requests) > asked)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+    assert noted == [SESSION_ENDED]
+    assert pool.requests[-1][1] == "session"
+
+
+async def test_the_start_of_code_is_told_when_it_no_longer_waits_for_its_session(
+    sandbox: DynamicSessions, pool: DynamicSessionsService, session: str
+) -> None:
+    started: list[str] = []
+    await sandbox.run(session, "x = 1")
+    first = asyncio.create_task(
+        sandbox.run(session, "import time; time.sleep(60)", on_start=lambda: started.append("first"))
+    )
+    await until(lambda: len(pool.code) == 2)
+    second = asyncio.create_task(sandbox.run(session, "x", on_start=lambda: started.append("second")))
+    await asyncio.sleep(0)
+    assert started == ["first"]
+    first.cancel()
+    await asyncio.wait({first, second}, timeout=60)
+    assert started == ["first", "second"]
+
+
 async def test_a_cancelled_run_ends_as_such_though_its_end_cannot_be_written_down(
     sandbox: DynamicSessions, pool: DynamicSessionsService, session: str
 ) -> None:

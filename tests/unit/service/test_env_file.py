@@ -74,7 +74,7 @@ def test_a_key_and_its_address_from_two_places_are_told(
 ) -> None:  # S12
     path = env_file(tmp_path, f"{line}\n")
     settings = Settings.read({**environ, "MODEL": "m"}, path)
-    assert settings.warnings == (told,)
+    assert [warning.wrong for warning in settings.warnings] == [told]
     assert told in Report.read({**environ, "MODEL": "m"}, path).as_text()
     name, _, value = line.partition("=")
     assert Settings.read({**environ, "MODEL": "m", name: value}, path).warnings == ()

@@ -95,6 +95,11 @@ def test_no_mistake_repeats_the_value(tmp_path: Path, name: str, place: str) -> 
         ("TEAMSBOT_COFFEE", None),
         ("MicrosoftAppID", "MicrosoftAppId"),
         ("MICROSOFTAPPPASSWORD", "MicrosoftAppPassword"),
+        ("MICROSOFT_APP_ID", "MicrosoftAppId"),
+        ("MICROSOFT_APP_PASSWORD", "MicrosoftAppPassword"),
+        ("MICROSOFT_APP_TENANTID", "MicrosoftAppTenantId"),
+        ("MICROSOFT_APP_TYPE", "MicrosoftAppType"),
+        ("MICROSOFT_APP_SECRET", "MicrosoftAppPassword"),
     ],
 )
 def test_an_unknown_name_like_ours_is_a_mistake_in_the_environment(
@@ -117,6 +122,36 @@ def test_a_misspelt_name_in_the_file_is_a_mistake(tmp_path: Path, name: str, mea
 
 def test_names_of_other_programs_are_left_to_them(tmp_path: Path) -> None:
     read(tmp_path, "BOT_ID=1\nTEAMS_APP_ID=2\n", OPENAI_ORG_ID="org", PATH="/bin", HOSTNAME="h", AZURE_CLIENT_ID="c")
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BOT_ID", "MicrosoftAppId"),
+        ("SECRET_BOT_PASSWORD", "MicrosoftAppPassword"),
+        ("CONNECTIONS__SERVICE_CONNECTION__SETTINGS__CLIENTSECRET", "MicrosoftAppPassword"),
+    ],
+)
+def test_a_name_that_samples_of_bots_use_is_told_with_the_setting_that_it_means(
+    tmp_path: Path, name: str, meant: str, in_file: bool
+) -> None:
+    file, environ = (f"{name}={KEY}\n", {}) if in_file else ("", {name: KEY})
+    [told] = map(str, read(tmp_path, file, **environ).warnings)
+    assert told.startswith(f"{name} (")
+    assert f"Set {meant} if" in told
+    assert KEY not in told
+
+
+def test_a_name_of_samples_is_not_told_where_the_setting_is_set_or_the_name_is_empty(tmp_path: Path) -> None:
+    ours = {
+        "MicrosoftAppId": "11111111-2222-3333-4444-555555555555",
+        "MicrosoftAppPassword": "s",
+        "MicrosoftAppTenantId": "99999999-8888-7777-6666-555555555555",
+        "PUBLIC_URL": "https://bot.example.com",
+    }
+    assert read(tmp_path, "BOT_PASSWORD=x\n", BOT_ID="1", **ours).warnings == ()
+    assert read(tmp_path, BOT_ID="").warnings == ()
 
 
 def test_a_broken_line_is_told_by_its_number_and_not_repeated(tmp_path: Path) -> None:
