@@ -154,6 +154,58 @@ def test_what_was_sent_is_no_draft_any_more_after_the_page_was_left_and_came_bac
     expect(chat_page.box).to_have_value("")
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_text_is_as_large_as_the_browser_is_set_to_and_all_is_still_there(
+    chat_page: ChatPage, axe: str, width: int, height: int
+) -> None:
+    page = chat_page.page
+    page.set_viewport_size({"width": width, "height": height})
+    sizes = """['#name', '#starters b', '[data-id=webchat-sendbox-input]'].map(
+      place => parseFloat(getComputedStyle(document.querySelector(place)).fontSize))"""
+    usual = page.evaluate(sizes)
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    chat_page.reload()
+    assert page.evaluate(sizes) == [2 * size for size in usual]
+    assert chat_page.barriers(axe) == []
+    chat_page.say("Plot x^2")
+    chat_page.picture(timeout_ms=_TURN_MS)
+    expect(chat_page.typing).to_have_count(0)
+    for button in page.locator(".ac-actionSet button").all():
+        assert button.evaluate("button => button.getBoundingClientRect().right <= innerWidth")
+    chat_page.open_details()
+    expect(chat_page.turns.first).to_contain_text("answered, ")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.screenshot(path=_SCREENSHOTS / f"chat-page-large-text-{width}.png")
+
+
+def test_what_only_a_ground_tells_apart_has_an_edge_in_forced_colours(chat_page: ChatPage) -> None:
+    page = chat_page.page
+    page.emulate_media(forced_colors="active")
+    chat_page.say("/help")
+    expect(chat_page.said("/help")).to_be_visible()
+    edge = chat_page.said("/help").locator(".webchat__bubble__content")
+    expect(edge).to_have_css("border-top-width", "1px")
+    expect(page.locator("#chats li:has([aria-current])")).to_have_css("outline-style", "solid")
+
+
+def test_words_run_in_the_direction_of_their_letters(chat_page: ChatPage) -> None:
+    page = chat_page.page
+    hebrew = "\u05e9\u05dc\u05d5\u05dd"
+    conversation = _chat_of(chat_page)
+    url = f"{chat_page.address}webchat/connector/v3/conversations/{conversation}/activities"
+    words = f"{hebrew} English.\n\nEnglish {hebrew}.\n\n- {hebrew}"
+    answer = {"type": "message", "text": words, "textFormat": "markdown", "from": {"id": "bot"}}
+    assert page.context.request.post(url, data=answer).status == 201
+    answer_shown = chat_page.answer("English")
+    expect(answer_shown.locator("ul")).to_have_css("direction", "rtl")
+    # Where the full stop of a paragraph is drawn: at its left where it begins with Hebrew.
+    ends = """all => all.map(p => { const range = document.createRange(); const text = p.firstChild;
+      range.setStart(text, text.length - 1); range.setEnd(text, text.length);
+      const whole = document.createRange(); whole.selectNodeContents(p);
+      return range.getBoundingClientRect().left === whole.getBoundingClientRect().left; })"""
+    assert answer_shown.locator("p").evaluate_all(ends) == [True, False]
+
+
 def test_nothing_moves_for_those_who_do_not_want_it(chat_page: ChatPage) -> None:
     chat_page.page.emulate_media(reduced_motion="reduce")
     chat_page.reload()

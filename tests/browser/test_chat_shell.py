@@ -116,6 +116,28 @@ def test_chats_are_found_by_their_words_and_walked_through_by_arrow_keys(chat_pa
     expect(chat_page.said("111 plus 222")).to_be_visible()
 
 
+def test_a_tab_that_is_looked_at_again_lists_what_other_tabs_began_and_renamed(chat_page: ChatPage) -> None:
+    page = chat_page.page
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    other = ChatPage(page=page.context.new_page(), address=chat_page.address)
+    other.open()
+    other.say("What is 123 plus 321?")
+    expect(other.answer("444")).to_be_visible(timeout=_TURN_MS)
+    page.bring_to_front()
+    page.evaluate("dispatchEvent(new Event('focus'))")  # a browser without windows sends none
+    expect(chat_page.chats.get_by_role("link", name="What is 123 plus 321?")).to_be_visible()
+
+
+def test_a_page_that_the_bot_does_not_know_any_more_says_what_to_do(chat_page: ChatPage, complaints: list[str]) -> None:
+    body = {"error": {"code": "BadToken", "message": "The token does not open this conversation."}}
+    chat_page.page.route("**/activities", lambda route: route.fulfill(status=403, json=body))
+    chat_page.say("What is 6 times 7?")
+    expect(chat_page.page.get_by_role("alert").filter(has_text="Reload it")).to_be_visible()
+    expect(chat_page.page.get_by_role("button", name="Retry")).to_be_visible()
+    complaints.clear()  # the refusal is told in the console too
+
+
 def test_what_keeps_a_chat_from_being_renamed_is_said_at_the_list(
     chat_page: ChatPage, axe: str, complaints: list[str]
 ) -> None:

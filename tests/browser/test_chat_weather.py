@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from scripts.program import Program
 from scripts.progress import CACHE
@@ -48,6 +48,22 @@ def test_weather_is_off_until_it_is_ordered_and_is_seen_on_every_page_until_it_i
     for page in (chat_page, other):
         expect(page.storm).to_be_hidden()
     expect(chat_page.details.get_by_role("switch", name="Messages come twice")).not_to_be_checked()
+
+
+def test_a_late_answer_about_the_weather_does_not_take_the_place_of_a_newer_one(chat_page: ChatPage) -> None:
+    held: list[Route] = []
+    chat_page.page.route(
+        "**/chat/weather",
+        lambda route: held.append(route) if route.request.method == "GET" and not held else route.fallback(),
+    )
+    with chat_page.page.expect_request("**/chat/weather"):
+        chat_page.page.reload()
+    expect(chat_page.details).to_be_visible()
+    calm = held[0].fetch()
+    chat_page.order("Slow model")
+    held[0].fulfill(response=calm)
+    chat_page.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(chat_page.storm).to_contain_text("Slow model")
 
 
 def test_a_slow_model_answers_late_and_the_person_sees_that_it_works(chat_page: ChatPage) -> None:

@@ -112,6 +112,9 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.classList.contains("side-open") && !event.target.value) showSide(false);
 });
 
+// Another tab may have begun, renamed or deleted chats, and a day may have ended.
+addEventListener("focus", () => draw());
+
 let typed;
 byId("find").addEventListener("input", () => {
   clearTimeout(typed);

@@ -42,7 +42,7 @@ export async function answerTo(path, { token, method, body } = {}) {
 // Why the server refused, in the language of the page where its code is known here.
 export const refusal = ({ error }) => (error && isSaid(`error-${error.code}`) ? say(`error-${error.code}`) : error?.message);
 
-const narrow = matchMedia("(max-width: 760px)");
+const narrow = matchMedia("(max-width: 47.5em)");
 
 // What lies under the drawer of chats, or under details that fill a narrow page, cannot be reached.
 export function shieldCovered() {

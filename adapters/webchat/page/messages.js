@@ -318,6 +318,7 @@ function rendered(markdown, options, more) {
   const blocks = [...page.querySelectorAll("pre")];
   const languages = languagesIn(markdown); // Web Chat leaves them out
   blocks.forEach((pre, nth) => pre.replaceWith(codeBlock(pre.textContent, languages.length === blocks.length ? languages[nth] : "")));
+  for (const place of page.querySelectorAll("ul, ol, blockquote, table")) place.dir = "auto";
   for (const table of page.querySelectorAll("table")) {
     for (const head of table.querySelectorAll("th")) head.setAttribute("scope", "col");
     alignNumbers(table);

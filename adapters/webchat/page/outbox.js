@@ -1,6 +1,7 @@
 // What is said reaches the bot once and in order, however long the bot is away: it is posted until it is taken, and the
 // bot knows by the id of a message that it has it already.
-import { answerTo } from "/chat/files/dom.js";
+import { answerTo, byId } from "/chat/files/dom.js";
+import { say } from "/chat/files/words.js";
 
 const AWAY_MS = 1000; // between two attempts while nobody answers
 const LOOK_MS = 5000;
@@ -50,6 +51,7 @@ async function untilTaken(activity, chat) {
     try {
       return (await post(activity, chat)).id;
     } catch (error) {
+      if (error.status === 403) Object.assign(byId("trouble"), { textContent: say("page-is-unknown"), hidden: false }); // such as after DATA_DIR was emptied;
       const pause = error.status ? REFUSED_MS[refusals++] : AWAY_MS;
       if (error.status < 500 || !pause) throw error;
       await new Promise((later) => setTimeout(later, pause));

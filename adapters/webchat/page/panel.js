@@ -102,7 +102,7 @@ function openAndClose(refresh) {
   byId("hood").addEventListener("click", () => choose(byId("panel").hidden));
   byId("close-panel").addEventListener("click", () => choose(false));
   byId("panel").addEventListener("keydown", (event) => event.key === "Escape" && choose(false));
-  show(innerWidth >= 1200 && localStorage.getItem("panel") === "open"); // over a narrow chat it opens on a click only
+  show(matchMedia("(min-width: 75em)").matches && localStorage.getItem("panel") === "open"); // over a narrow chat it opens on a click only
 }
 
 // The panel's left edge is drawn by pointer or arrow keys, and stays where it was left.

@@ -9,10 +9,13 @@ const BACK_WITHIN_S = 60;
 
 export function showWeather(token, refreshPanel) {
   let ends = {}; // kind -> when, in milliseconds of this page
+  let latest = 0;
   const post = (path, body) => answerTo(path, { token, body }).catch((error) => { byId("weather-trouble").textContent = error.message; });
 
   async function look() {
+    const mine = ++latest;
     const { possible, left_s, notes, can_restart } = await answerTo("/chat/weather", { token });
+    if (mine !== latest) return; // a later look has overtaken this one
     ends = Object.fromEntries(Object.entries(left_s).map(([kind, left]) => [kind, Date.now() + 1000 * left]));
     byId("kill").hidden = !can_restart;
     for (const item of byId("kinds").children) item.hidden = !possible.includes(item.firstChild.value);
