@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 SEND_PAUSES_S: Final[tuple[float, ...]] = (1, 2, 4, 8, 15, 30, 60, 120, *[300] * 287)
 """A day: an outage of Teams may take hours, and an answer that was worked out is not thrown away for it."""
 
+MAX_NAMED_PAUSE_S: Final = 3600.0
+"""Of a pause that the channel's service asks for; a longer one comes from a mistake, or a clock that is wrong."""
+
 _OUTCOME_UNKNOWN: Final = {"outcome": "unknown"}
 """The result of a step that sent a part, where the channel did not say whether it arrived."""
 
@@ -129,7 +132,7 @@ async def _send(
         except DeliveryError as error:
             if not error.retryable or pause_s is None:
                 raise
-            wait_s = max(pause_s, error.retry_after_s or 0)
+            wait_s = max(pause_s, min(error.retry_after_s or 0, MAX_NAMED_PAUSE_S))
             log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": wait_s})
             wakes = may_be_woken and error.retry_after_s is None
         # A delivery is woken as soon as the service takes anything again. If it fails all the same, the pause is made

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 # Names that hold an IPv4 address within: RFC 4291 2.5.5.2 (mapped), RFC 6052 (NAT64), RFC 3056 (6to4).
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -61,11 +62,14 @@ def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 @asynccontextmanager
-async def egress_session(*, private: bool, deadline_s: float) -> AsyncIterator[aiohttp.ClientSession]:
+async def egress_session(
+    *, private: bool, deadline_s: float, resolver: AbstractResolver | None = None
+) -> AsyncIterator[aiohttp.ClientSession]:
     """A pool of connections to public addresses; with `private` to this network's too, for origins an operator named.
 
     A refused address is a `ClientConnectorError` whose `os_error` is AddressRefusedError. Redirects are the caller's to
-    follow (`allow_redirects=False`). No cookies, no proxy of the environment.
+    follow (`allow_redirects=False`). No cookies, no proxy of the environment. Without a `resolver` names are those of
+    the system.
     """
 
     def judged_socket(
@@ -77,7 +81,7 @@ async def egress_session(*, private: bool, deadline_s: float) -> AsyncIterator[a
         return socket.socket(family, kind, protocol)
 
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=50, socket_factory=judged_socket),
+        connector=aiohttp.TCPConnector(limit=50, socket_factory=judged_socket, resolver=resolver),
         timeout=aiohttp.ClientTimeout(total=deadline_s, sock_connect=5.0),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:

@@ -29,11 +29,10 @@ from adapters.sandbox.process_tree import descendants
 from adapters.webchat.calls import Calls
 from adapters.webchat.chats import OfferedAssistant
 from adapters.webchat.page import PageFacts, Starter
-from adapters.webchat.page_activities import CHANNEL
 from adapters.webchat.transcripts import Transcripts
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_RETRY_AFTER_S, Kind, Weather
 from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_web_chat, page_url_of, service_url_of
-from bot.conversation import ConversationKey
+from bot.conversation import PAGE_CHANNEL, ConversationKey
 from httpkit.peer_user import can_tell_users_apart
 from service.assistant_editor import EmbeddedAssistants
 from service.compose import Bot, Hooks, assistant_profile
@@ -71,11 +70,11 @@ class LocalPage:
 
     def assistant_of(self, key: ConversationKey) -> str | None:
         """The assistant that a chat of the page was started with."""
-        return self.transcripts.assistant_of(key.conversation) if key.channel == CHANNEL else None
+        return self.transcripts.assistant_of(key.conversation) if key.channel == PAGE_CHANNEL else None
 
     def own_channels(self, address: str) -> dict[str, str]:
         """The page's channel, and the only address that the bot's answers to it may go to."""
-        return {CHANNEL: service_url_of(address, self.key.reveal())}
+        return {PAGE_CHANNEL: service_url_of(address, self.key.reveal())}
 
     def url(self, address: str) -> str:
         """The page's address for people; with a key where this machine does not tell whose a connection is."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 import orjson
 from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
@@ -41,6 +44,15 @@ from httpkit.http_errors import RequestRefusedError
 _MAX_ID = 2_000  # characters; opaque ids of Teams have some hundred
 _MAX_NAME = 256  # characters, as many as a directory keeps of a display name
 
+# Whitespace, and letters without a shape that clients put around words: joiners, marks of direction. Not those that are
+# part of an emoji.
+_BLANK: Final = "".join(filter(str.isspace, map(chr, range(0x3001)))) + (
+    "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff"
+)
+_BOTS: Final = ("bot", "skill")  # roles
+_NO_WORDS: Final = re.compile(r"</?at[^<>]*>|\s+")
+
 _SCOPES = {"personal": Scope.PERSONAL, "groupChat": Scope.GROUP, "channel": Scope.CHANNEL}
 
 
@@ -48,10 +60,13 @@ def read_message(activity: Activity) -> Incoming | None:
     """What the person wrote, or None for words in a shared place that were not meant for the bot.
 
     With resource-specific consent a bot hears everything said in a team or a chat, so only a mention of this very bot
-    counts there; what one of the bot's cards sends is meant for the bot wherever it is pressed. Raises
-    UnreadableMessageError naming the field without which there is no answering.
+    counts there; what one of the bot's cards sends is meant for the bot wherever it is pressed. Another bot is not
+    answered: the two might go on for ever. Raises UnreadableMessageError naming the field without which there is no
+    answering.
     """
     reference = read_reference(activity)
+    if _is_bot(activity.from_property):
+        return None
     question = question_in(activity.value)
     if question is not None and (activity.text or question) == question:
         return pressed(question, id=_id(activity), reference=reference)
@@ -135,15 +150,22 @@ def read_press(activity: Activity) -> CardPressed | Command | None:
 def _said(activity: Activity, reference: ConversationReference, mentions: list[Mention]) -> Question | Command:
     markup, quotes = html_of(activity), quotes_in(activity)
     # Some clients send formatted words as HTML alone.
-    words = (activity.text or "").strip() or markup.words
+    words = _as_typed((activity.text or "").strip(_BLANK), markup) or markup.words
     bot_name = reference.bot.name if reference.is_shared else ""
     text = text_without(words, mentions, bot=reference.bot.id, bot_name=bot_name)
     return typed(
-        _with_quoted(text_without_quotes(text, quotes).strip(), quotes, markup),
+        _with_quoted(text_without_quotes(text, quotes).strip(_BLANK), quotes, markup),
         id=_id(activity),
         reference=reference,
         attachments=attachments_in(activity, is_shared=reference.scope is not Scope.PERSONAL),
     )
+
+
+def _as_typed(text: str, markup: MessageHtml) -> str:
+    """The text without HTML's escapes, where the HTML beside it shows that these are none that a person typed."""
+    unescaped = html.unescape(text) if "&" in text else text
+    is_same = unescaped != text and _NO_WORDS.sub("", unescaped) == _NO_WORDS.sub("", markup.words)
+    return unescaped.strip(_BLANK) if is_same else text
 
 
 def _with_quoted(words: str, quotes: list[Quote], markup: MessageHtml) -> str:
@@ -196,6 +218,11 @@ def read_reference(activity: Activity) -> ConversationReference:
         locale=activity.locale or "",
         reply_to=_id(activity),
     )
+
+
+def _is_bot(account: ChannelAccount | None) -> bool:
+    """Whether a bot speaks: by its role, or by the kind of its id in Teams."""
+    return account is not None and (str(account.role or "").lower() in _BOTS or str(account.id or "").startswith("28:"))
 
 
 def _id(activity: Activity) -> ActivityId:

@@ -12,6 +12,7 @@ from botbuilder.schema import Attachment as ActivityAttachment
 
 from adapters.teams.clouds import CLOUDS
 from bot.attachments import PICTURE_ENDINGS, POINTER, POSSIBLE_POINTER, Attachment
+from bot.conversation import PAGE_CHANNEL
 from bot.file_names import ending_of, plain_name
 
 DOWNLOAD_INFO: Final = "application/vnd.microsoft.teams.file.download.info"
@@ -19,8 +20,6 @@ _HTML: Final = "text/html"
 _MAX_HTML: Final = 200_000  # characters
 _MAX_ID: Final = 400  # characters
 _SUFFIXES: Final = tuple(f".{domain}" for cloud in CLOUDS.values() for domain in cloud.file_domains)
-PAGE: Final = "webchat"
-"""The channel of the local chat page."""
 # A file's id is a GUID; a quoted message has an id of digits alone.
 _REFERS: Final = re.compile(r"""<attachment\s{1,9}id=(?!["']?[0-9]+["'>\s])""", re.IGNORECASE)
 _NO_FILES = ("text/html", "application/vnd.microsoft.card.", "messageReference")  # quotes, cards, the text once more
@@ -35,7 +34,7 @@ def attachments_in(activity: Activity, *, is_shared: bool = False) -> tuple[Atta
     id of its thread.
     """
     given_here = [given for given in activity.attachments or [] if given is not None]
-    is_page = activity.channel_id == PAGE
+    is_page = activity.channel_id == PAGE_CHANNEL
     files = tuple(_file(given, is_page=is_page) for given in given_here if _is_file(given))
     html = [str(given.content)[:_MAX_HTML] for given in given_here if given.content_type == _HTML]
     refers = any(_REFERS.search(text) for text in html)

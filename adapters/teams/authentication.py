@@ -16,7 +16,7 @@ from typing_extensions import override
 from adapters.teams.access_list import AccessList
 from adapters.teams.signing_keys import KeysUnavailableError
 from adapters.teams.token_verifier import TokenRefusedError, TokenVerifier, VerifiedToken
-from adapters.teams.trusted_services import TrustedServices
+from adapters.teams.trusted_services import TrustedServices, is_same_address
 from bot.conversation import OWN_CHANNELS
 from httpkit.http_errors import RequestRefusedError
 from httpkit.json_body import Json
@@ -173,7 +173,7 @@ class _TokenAdmission(Admission):
         # Two absences are not equal: a token that names no service could be replayed with any `serviceUrl`.
         if not service_url or not self._token.service_url:
             raise TokenRefusedError("MissingServiceUrl", "Token and activity must both name the service address.")
-        if service_url != self._token.service_url:
+        if not is_same_address(service_url, self._token.service_url):
             raise TokenRefusedError("WrongServiceUrl", "Token and activity name different service addresses.")
         if not self._services.allows(service_url):
             detail = f"{service_url} is not in TRUSTED_SERVICE_URLS"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
+from urllib.parse import quote
 
 from typing_extensions import override
 
 from adapters.teams.connector import ActivityRefusedError, Connector
 from adapters.teams.file_uploads import consent_card, info_card
 from adapters.teams.live import PAGE_TIMING, LiveTiming, TeamsLive
+from adapters.teams.markdown.inline import escaped
 from adapters.teams.markdown.pieces import teams_markdown, teams_pieces
 from adapters.teams.markdown.tables import extended_markdown
 from adapters.teams.mentions import mention_of
@@ -26,12 +28,14 @@ from bot.links import NO_LINKS, LinkRules
 from bot.parts import (
     ApologyPart,
     ChoicePart,
+    Details,
     FilesPart,
     Marks,
     Part,
     PicturePart,
     SavedFilePart,
     Source,
+    StoredFile,
     Table,
     TableForm,
     TablePart,
@@ -47,6 +51,8 @@ _KINDS: Final = {Scope.PERSONAL: "personal", Scope.GROUP: "groupChat", Scope.CHA
 _MAX_SOURCE_NAME: Final = 80  # characters
 
 _CARD: Final = "application/vnd.microsoft.card.adaptive"
+
+_IN_ADDRESS: Final = "%/:?#@!$&'*+,;=~[]"  # no bracket, which would end a link
 
 _Json = dict[str, Any]
 
@@ -86,15 +92,16 @@ class TeamsChannel(Channel):
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        try:
-            sent = await self._connector.create(_place(to), await self._message(to, part))
-        except ActivityRefusedError as refused:
-            plainer = _plainer(part)
-            if plainer is None:
-                raise
-            log.warning("a part is sent in a plainer way, since it was refused", extra={"why": str(refused)})
-            sent = await self._connector.create(_place(to), await self._message(to, plainer))
-        return ActivityId(sent) if sent else None
+        while True:
+            try:
+                sent = await self._connector.create(_place(to), await self._message(to, part))
+            except ActivityRefusedError as refused:
+                if (plainer := await self._plainer(part)) is None:
+                    raise
+                log.warning("a part is sent in a plainer way, since it was refused", extra={"why": str(refused)})
+                part = plainer
+            else:
+                return ActivityId(sent) if sent else None
 
     @override
     async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
@@ -120,6 +127,7 @@ class TeamsChannel(Channel):
             addresses=_addresses(to),
             remembered=status,
             message=partial(self._message, to),
+            send=partial(self.send, to),
             markdown=partial(teams_markdown, links=links, keeps_tables=to.key.channel == PAGE_CHANNEL),
             streams=self._streaming and to.key.channel in (_TEAMS, PAGE_CHANNEL),
             timing=PAGE_TIMING if to.key.channel == PAGE_CHANNEL else self._timing,
@@ -129,11 +137,49 @@ class TeamsChannel(Channel):
         finally:
             await live.stop()
 
-    async def _message(self, to: ConversationReference, part: Part) -> _Json:
+    async def _plainer(self, part: Part) -> Part | None:  # noqa: C901, PLR0911 - one case for each kind
+        """The same in the next plainer form, down to words alone; None where there is none."""
+        match part:
+            case FilesPart(as_links=False):
+                return replace(part, as_links=True)
+            case TablePart(as_block=False):
+                return replace(part, as_block=True)
+            case PicturePart(details=details) if part.chart or (details and (details.code or details.explanation)):
+                data = details.data if details else None
+                return replace(part, chart=None, details=Details(data=data) if data else None)
+            case PicturePart(details=details):
+                files = [part.file, *filter(None, [details.data if details else None])]
+                return TextPart(text="\n\n".join([escaped(part.alt_text, NO_LINKS), *await self._linked(files)]))
+            case FilesPart():
+                return TextPart(text="\n\n".join(await self._linked(part.files[:MAX_LINKS])))
+            case ApologyPart(to_asker=to_asker):
+                return TextPart(text=part.words, to_asker=to_asker)
+            case ChoicePart():
+                return TextPart(text=part.words)
+            case WelcomePart(text=text):
+                return TextPart(text=text)
+            case TextPart(marks=Marks()) | TablePart(marks=Marks()):
+                return replace(part, marks=None)
+            case _:
+                return None
+
+    async def _linked(self, files: Sequence[StoredFile]) -> list[str]:
+        """Files as links in Markdown, each under its name; one that lies nowhere for people is its name alone."""
+        urls = [file.link if file.is_given else await self._url(file) for file in files]
+        labels = [escaped(file.name.replace("[", "(").replace("]", ")"), NO_LINKS) for file in files]
+        return [
+            f"[{label}]({quote(url, safe=_IN_ADDRESS)})" if url else label
+            for label, url in zip(labels, urls, strict=True)
+        ]
+
+    async def _url(self, file: StoredFile) -> str:
         try:
-            content = await self._content(to, part)
+            return await self._links.url(file)
         except StorageError as error:  # the key of the links is not to be had; the part is sent once it is
             raise DeliveryError(f"no link can be made: {error}", retryable=True) from error
+
+    async def _message(self, to: ConversationReference, part: Part) -> _Json:
+        content = await self._content(to, part)
         marks = part.marks if isinstance(part, TextPart | TablePart | PicturePart | FilesPart) else None
         marked = _marked(marks, to) if marks else {}
         if isinstance(part, TextPart) and part.code and to.key.channel == PAGE_CHANNEL:
@@ -159,8 +205,8 @@ class TeamsChannel(Channel):
                 return _card(table_card(part.table), summary=", ".join(part.table.header))
             case PicturePart():
                 data = part.details.data if part.details else None
-                data_url = await self._links.url(data) if data else ""
-                card = picture_card(part, await self._links.url(part.file), data_url)
+                data_url = await self._url(data) if data else ""
+                card = picture_card(part, await self._url(part.file), data_url)
                 return _card(card, summary=part.alt_text)
             case FilesPart(files=(file,), as_links=False) if self._offers_files(to):
                 return consent_card(file, _("Made for you in this chat. Shall I put it into your OneDrive?"))
@@ -168,7 +214,7 @@ class TeamsChannel(Channel):
                 return info_card(part)
             case FilesPart():
                 shown = part.files[:MAX_LINKS]
-                urls = [file.link if file.is_given else await self._links.url(file) for file in shown]
+                urls = [file.link if file.is_given else await self._url(file) for file in shown]
                 return _card(files_card(part, urls), summary=", ".join(file.name for file in part.files))
             case ApologyPart():
                 mention = mention_of(to.user) if part.to_asker else None
@@ -177,17 +223,6 @@ class TeamsChannel(Channel):
                 return _card(choice_card(part), summary=part.text)
             case WelcomePart():
                 return _card(welcome_card(part), summary=part.text.partition("\n\n")[0])
-
-
-def _plainer(part: Part) -> Part | None:
-    """The same in a way that every client takes, where there is one."""
-    match part:
-        case FilesPart(as_links=False):
-            return replace(part, as_links=True)
-        case TablePart(as_block=False):
-            return replace(part, as_block=True)
-        case _:
-            return None
 
 
 def _marked(marks: Marks, to: ConversationReference) -> _Json:

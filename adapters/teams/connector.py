@@ -39,6 +39,7 @@ _GONE: Final = frozenset(
         "ConversationBlockedByUser",
         "ConversationNotFound",
         "ForbiddenOperationException",
+        "MessageWritesBlocked",
     }
 )
 
@@ -66,6 +67,15 @@ class _Answer:
                 return code
             case _:
                 return ""
+
+    @property
+    def says_gone(self) -> bool:
+        """Whether the conversation is closed to the bot, by the error's code or by a `subCode` beside it."""
+        match self.body:
+            case {"error": {"subCode": str(code)}} | {"subCode": str(code)}:
+                return code in _GONE or self.code in _GONE
+            case _:
+                return self.code in _GONE
 
     @property
     def explanation(self) -> str:
@@ -281,7 +291,7 @@ def _error(method: str, answer: _Answer | Failure) -> DeliveryError | Conversati
     if not isinstance(answer, _Answer):
         return DeliveryError(f"{method}: the connector gave no answer", retryable=True)
     what = f"{method}: the connector answered {answer.status} {answer.code}".rstrip()
-    if answer.code in _GONE:
+    if answer.says_gone:
         return ConversationGoneError(what)
     if failure_of(answer.status) is Failure.REJECTED:
         return ActivityRefusedError(what, code=answer.code, explanation=answer.explanation)

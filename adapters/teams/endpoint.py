@@ -46,6 +46,9 @@ _READ: Final = frozenset(
     }
 )
 
+# Modes in which a sender waits for the answer in the response, and why that is refused.
+_NOT_DELIVERED: Final = {"expectreplies": "ExpectRepliesNotSupported", "stream": "StreamNotSupported"}
+
 
 class MessagesEndpoint:
     """Answers each activity as soon as it is stored: Teams sends it again after some 15 s, the work may take longer."""
@@ -94,10 +97,10 @@ def _activity(fields: dict[str, object]) -> Activity:
     except DeserializationError:
         raise RequestRefusedError(400, "NotAnActivity", "The body does not have the shape of an activity.") from None
     activity.timestamp = fields.get("timestamp")  # as it came: it tells one edit from another, and is no time here
-    if activity.delivery_mode == "expectReplies":
+    if (code := _NOT_DELIVERED.get(str(activity.delivery_mode or "").lower())) is not None:
         raise RequestRefusedError(
             501,
-            "ExpectRepliesNotSupported",
+            code,
             "An answer may take minutes, so it cannot be the response to its message. Leave `deliveryMode` out.",
         )
     return activity

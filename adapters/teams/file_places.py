@@ -9,7 +9,7 @@ from typing import Final
 
 from yarl import URL
 
-from adapters.teams.trusted_services import TrustedServices, origin_of
+from adapters.teams.trusted_services import TrustedServices, normal_origin, origin_of
 
 # One exact form, so that no two readers of an address can disagree about its host: no user name, backslash, blank,
 # fragment or other writing of a host. Paths and queries are SharePoint's business.
@@ -39,14 +39,14 @@ class FilePlaces:
         """`domains` are Microsoft's, below which each tenant has a name; `origins` the operator named."""
         self._services = services
         self._suffixes = tuple(f".{domain}" for domain in domains)
-        self._origins = frozenset(origins)
+        self._origins = frozenset(map(normal_origin, origins))
 
     def of_attachment(self, url: str, service_url: str) -> FilePlace | None:
         """The place of a file that came with a message from `service_url`; None for one that is not to be asked."""
         found = _parsed(url)
         if found is None or not self._services.allows(service_url):
             return None
-        is_services_own = found["origin"].lower() == origin_of(service_url)
+        is_services_own = normal_origin(found["origin"]) == origin_of(service_url)
         if not self._services.takes_token(service_url):
             # A program of this machine, which may lead the bot to itself and nowhere else.
             is_own = is_services_own and url.startswith(found["origin"] + "/")
@@ -60,7 +60,7 @@ class FilePlaces:
         found = _parsed(url)
         if found is None:
             return None
-        if found["origin"].lower() in self._origins:
+        if normal_origin(found["origin"]) in self._origins:
             return FilePlace(url=_url(url), named=True)
         is_https = found["origin"].lower().startswith("https:") and found["port"] in (None, "443")
         return FilePlace(url=_url(url)) if is_https and found["host"].lower().endswith(self._suffixes) else None

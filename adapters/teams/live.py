@@ -21,7 +21,7 @@ from typing_extensions import override
 from adapters.teams.connector import ActivityRefusedError, Connector
 from adapters.teams.place import Place
 from bot.conversation import ActivityId, Scope
-from bot.errors import ChannelError
+from bot.errors import ChannelError, ConversationGoneError, DeliveryError
 from bot.parts import Part
 from bot.ports import Live, StatusMessage
 from bot.sentences import status_with_time, working_on_it
@@ -84,11 +84,12 @@ class TeamsLive(Live):
         addresses: Activity,
         remembered: StatusMessage,
         message: Callable[[Part], Awaitable[Activity]],
+        send: Callable[[Part], Awaitable[ActivityId | None]],
         markdown: Callable[[str], Sequence[str]],
         streams: bool,
         timing: LiveTiming,
     ) -> None:
-        """`message`: a part as an activity. `markdown`: a text as this channel shows it.
+        """`message`: a part as an activity. `send`: what `Channel.send` does. `markdown`: a text as it is shown.
 
         `streams`: whether words may be streamed, where the scope allows it.
         """
@@ -97,6 +98,7 @@ class TeamsLive(Live):
         self._addresses = addresses
         self._remembered = remembered
         self._message = message
+        self._send = send
         self._markdown = markdown
         self._timing = timing
         self._is_personal = scope is Scope.PERSONAL
@@ -110,6 +112,7 @@ class TeamsLive(Live):
         self._status = self._text = self._sent_words = self._message_text = ""
         self._is_changed = False  # since something was sent last
         self._began_s = self._text_s = self._posted_s = self._sent_s = self._typing_due_s = self._may_post_s = 0.0
+        self._quiet_until_s = 0.0  # as the connector asked
         self._has_news = asyncio.Event()
         self._is_stopped = self._is_posting = False
         self._task: asyncio.Task[None] | None = None
@@ -156,8 +159,7 @@ class TeamsLive(Live):
                 await self.clear()
             else:
                 return self._id
-        sent = await self._connector.create(self._place, activity)
-        return ActivityId(sent) if sent else None
+        return await self._send(part)
 
     @override
     async def clear(self) -> None:
@@ -187,6 +189,8 @@ class TeamsLive(Live):
         while not self._is_stopped:
             self._has_news.clear()
             due_s, show = self._next()
+            if due_s is not None:
+                due_s = max(due_s, self._quiet_until_s)
             if due_s is None or _now_s() < due_s:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(due_s):
@@ -194,8 +198,13 @@ class TeamsLive(Live):
                 continue
             try:
                 await show()
+            except ConversationGoneError as error:
+                log.info("nothing more is shown of the work", extra={"why": str(error)})
+                return
             except ChannelError as error:  # what is not shown is no reason to miss the answer
                 log.info("what is shown of the work was not delivered", extra={"why": str(error)})
+                if isinstance(error, DeliveryError) and error.retry_after_s is not None:
+                    self._quiet_until_s = _now_s() + error.retry_after_s
 
     def _next(self) -> tuple[float | None, Callable[[], Awaitable[None]]]:
         """When something is to be shown next, on the event loop's clock, and how; None for never."""

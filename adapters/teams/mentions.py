@@ -13,6 +13,7 @@ from botbuilder.schema import Activity
 from bot.conversation import Party
 
 _TAG: Final = re.compile(r"</?at[^<>]*>")
+_ADDRESSED: Final = re.compile(r"\s*[,:;–—](?=\s|/|$)\s*")  # what follows a name that is called out
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 _MAX_MENTION: Final = 1_000  # characters of its text
@@ -107,23 +108,35 @@ def text_without(text: str, mentions: list[Mention], *, bot: str, bot_name: str 
     """The text with the bot's mentions gone and other people's as plain names; nothing else in it is touched.
 
     Each mention stands for one occurrence of its own text, so a bot named AI leaves MAIN alone
-    (botbuilder's `remove_recipient_mention` does not). If none of them is the bot's, a tag of its name is one.
+    (botbuilder's `remove_recipient_mention` does not). Tags of the bot's name go also where no mention stands for
+    them: a bot may be mentioned twice in the text and once in the entities.
     """
-    is_bot_gone = False
     for mention in mentions:
         if mention.text and (span := _span(text, mention)) is not None:
-            is_bot_gone |= mention.id == bot
-            name = "" if mention.id == bot else mention.name or _TAG.sub("", mention.text)
-            text = _with_instead(text, span, name)
-    if not is_bot_gone and bot_name and (found := re.search(_tag_of(bot_name), text)) is not None:
-        text = _with_instead(text, found.span(), "")
+            if mention.id == bot:
+                text = _cut_out(text, span)
+            else:
+                text = text[: span[0]] + (mention.name or _TAG.sub("", mention.text)) + text[span[1] :]
+    if bot_name:
+        # Few: each costs a search through the text.
+        for _ in range(_MAX_ENTITIES):
+            if (found := re.search(_tag_of(bot_name), text)) is None:
+                break
+            text = _cut_out(text, found.span())
     return text
 
 
-def _with_instead(text: str, span: tuple[int, int], name: str) -> str:
+def _cut_out(text: str, span: tuple[int, int]) -> str:
+    """The text without the bot's mention, and without the comma of "@Bot, plot x" and "plot x, @Bot"."""
     before, after = text[: span[0]], text[span[1] :]
-    between_spaces = not name and before.endswith(" ") and after.startswith(" ")
-    return before + name + (after[1:] if between_spaces else after)
+    if not before.strip() and (mark := _ADDRESSED.match(after)) is not None:
+        after = after[mark.end() :]
+    elif not after.strip():
+        before = before.rstrip().removesuffix(",")
+    if before.endswith(" ") and after.startswith(" "):
+        return before + after[1:]
+    glues_words = before[-1:].isalnum() and after[:1].isalnum()
+    return f"{before} {after}" if glues_words else before + after
 
 
 def _span(text: str, mention: Mention) -> tuple[int, int] | None:

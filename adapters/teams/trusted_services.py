@@ -12,9 +12,10 @@ from httpkit.loopback import is_loopback_url
 # address can disagree about its host.
 _URL: Final = re.compile(
     r"(?P<origin>https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[::1\])(?::[0-9]{1,5})?)"
-    r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?",
-    re.ASCII,
+    r"(?P<path>(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?)",
+    re.ASCII | re.IGNORECASE,
 )
+_DEFAULT_PORTS: Final = {"https": ":443", "http": ":80"}
 
 
 class TrustedServices:
@@ -25,7 +26,7 @@ class TrustedServices:
 
     def __init__(self, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), loopback: bool = False) -> None:
         """`origins` are further exact origins. With `loopback` this machine may be posted to too, without a token."""
-        self._named = frozenset(origins)
+        self._named = frozenset(map(normal_origin, origins))
         self._with_token = frozenset({f"https://{host}" for host in hosts}) | self._named
         self._loopback = loopback
 
@@ -52,4 +53,18 @@ class LoopbackServices(TrustedServices):
 def origin_of(url: str) -> str | None:
     """Scheme, host and port of a service address; None if it is not of the one form that is accepted."""
     found = _URL.fullmatch(url)
-    return found["origin"] if found is not None else None
+    return normal_origin(found["origin"]) if found is not None else None
+
+
+def normal_origin(origin: str) -> str:
+    """The one way of writing an origin: in small letters, without the port that its scheme implies (RFC 3986, 6.2)."""
+    origin = origin.lower()
+    return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition(":")[0], ""))
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two service addresses are the same, however their hosts are written; paths are compared to the letter."""
+    first, second = _URL.fullmatch(one), _URL.fullmatch(other)
+    if first is None or second is None:
+        return one == other
+    return (normal_origin(first["origin"]), first["path"]) == (normal_origin(second["origin"]), second["path"])

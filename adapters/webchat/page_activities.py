@@ -13,10 +13,9 @@ from typing import Final
 from adapters.webchat.transcripts import Activity, ConversationId
 from bot.attachments import Attachment
 from bot.cards import question_in
-from bot.conversation import MAX_TEXT_CHARS, ConversationKey
+from bot.conversation import MAX_TEXT_CHARS, PAGE_CHANNEL, ConversationKey
 from httpkit.http_errors import RequestRefusedError
 
-CHANNEL: Final = "webchat"
 MAX_TURNS: Final = 500
 """As many turns of a conversation are shown, the latest."""
 
@@ -27,7 +26,7 @@ _MAX_ID: Final = 100  # characters
 
 def conversation_key(conversation: ConversationId) -> ConversationKey:
     """The conversation as the application knows it."""
-    return ConversationKey(channel=CHANNEL, tenant="", conversation=conversation)
+    return ConversationKey(channel=PAGE_CHANNEL, tenant="", conversation=conversation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +167,7 @@ def _stamp(conversation: ConversationId, activity_id: str, parties: Parties) -> 
     return {
         "id": activity_id,
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "channelId": CHANNEL,
+        "channelId": PAGE_CHANNEL,
         "conversation": {"id": conversation},
         "serviceUrl": parties.service_url,
     }

@@ -10,6 +10,7 @@ import pytest
 
 from bot.answer import Answer, AnswerImage, FileRef
 from bot.conversation import ActivityId
+from bot.delivery import MAX_NAMED_PAUSE_S
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from bot.parts import PicturePart, TextPart
 from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN
@@ -116,6 +117,19 @@ async def test_a_pause_that_the_connector_asks_for_is_not_cut_short() -> None:
     before = time.monotonic()
     await world.answer("hi")
     assert time.monotonic() - before >= 0.2
+
+
+async def test_an_absurd_pause_that_the_connector_asks_for_does_not_hold_an_answer_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("429", retryable=True, retry_after_s=999_999_999)]
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
+    await until(lambda: "part is not delivered yet" in caplog.messages)
+    [waiting] = [record for record in caplog.records if record.message == "part is not delivered yet"]
+    assert vars(waiting)["pause_s"] == MAX_NAMED_PAUSE_S
+    working.cancel()
+    await asyncio.wait({working})
 
 
 async def test_the_first_part_takes_the_place_of_what_was_shown_and_the_others_are_sent() -> None:

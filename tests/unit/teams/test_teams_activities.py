@@ -109,6 +109,73 @@ def test_other_people_stay_by_name() -> None:
     assert said == "ask Ann Lee"
 
 
+TAG = "<at>Test Bot</at>"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{TAG}, /help", "/help"),
+        (f"{TAG}: stop", "stop"),
+        (f"{TAG} — plot x", "plot x"),
+        (f"{TAG},/help", "/help"),
+        (f"plot x, {TAG}", "plot x"),
+        (f"{TAG} :) hi", ":) hi"),
+        (f"{TAG}\n- one\n- two", "- one\n- two"),
+        (f"please{TAG}plot x", "please plot x"),
+        (f"{TAG} plot x {TAG}", "plot x"),
+        (f"\u200f{TAG}\u200b /help\u200f\u2060", "/help"),
+        (f"{TAG} \U0001f3f4\U000e0067\U000e0062\U000e007f", "\U0001f3f4\U000e0067\U000e0062\U000e007f"),
+        (f"{TAG} مرحبا", "مرحبا"),
+    ],
+)
+def test_what_is_left_of_a_mention_is_what_was_said(text: str, said: str) -> None:
+    assert words(mentioning(text, (BOT, "Test Bot", TAG))) == said
+
+
+def test_a_name_that_a_client_splits_into_two_mentions_goes_whole() -> None:
+    """As in OfficeDev/Microsoft-Teams-Samples#969."""
+    mentions = ((BOT, "Test", "<at>Test</at>"), (BOT, "Bot", "<at>Bot</at>"))
+    assert words(mentioning("<at>Test</at> <at>Bot</at> plot x", *mentions)) == "plot x"
+
+
+def test_a_text_of_nothing_that_can_be_seen_has_no_words() -> None:
+    assert words(recorded("personal", text="\u200b\u2060 \u00a0")) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "markup", "said"),
+    [
+        ("is 3 &lt; 5 &amp;&amp; 7 &gt; 2?", "<p>is 3 &lt; 5 &amp;&amp; 7 &gt; 2?</p>", "is 3 < 5 && 7 > 2?"),
+        ("/help&nbsp;", "<p>/help&nbsp;</p>", "/help"),
+        ("what is &amp;lt; in HTML?", "<p>what is &amp;lt; in HTML?</p>", "what is &lt; in HTML?"),
+        ("what is &lt; in HTML?", "<p>what is &amp;lt; in HTML?</p>", "what is &lt; in HTML?"),
+        ("what is &lt; in HTML?", None, "what is &lt; in HTML?"),
+    ],
+)
+def test_escapes_in_the_text_are_read_where_the_html_beside_it_shows_that_nobody_typed_them(
+    text: str, markup: str | None, said: str
+) -> None:
+    assert words(recorded("personal", text=text, attachments=html(markup) if markup else None)) == said
+
+
+def test_a_table_and_emoji_of_html_are_heard() -> None:
+    emoji = '<span title="Smile"><img alt="🙂" src="https://statics.example/x" itemtype="http://schema.skype.com/Emoji"></span>'
+    markup = f"<table><tr><th>Name</th><th>Age</th></tr><tr><td>Ada</td><td>36</td></tr></table><p>mean {emoji}?</p>"
+    assert words(recorded("personal", text=None, attachments=html(markup))) == "Name\tAge\nAda\t36\nmean 🙂?"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [{"id": "28:another", "name": "Other Bot"}, {"id": "29:x", "role": "bot"}, {"id": "x", "role": "Skill"}],
+    ids=["kind of id", "role", "skill"],
+)
+@pytest.mark.parametrize("shape", ["personal", "group"])
+def test_another_bot_is_not_answered_for_the_two_might_go_on_for_ever(shape: str, sender: dict[str, str]) -> None:
+    activity = mentioning(f"{TAG} hi", (BOT, "Test Bot", TAG)) if shape == "group" else recorded(shape)
+    assert read({**activity, "from": sender}) is None
+
+
 def test_a_message_of_only_a_mention_has_no_words() -> None:
     assert words(mentioning("<at>Bot</at>", (BOT, "Bot", "<at>Bot</at>"))) == ""
 

@@ -368,6 +368,7 @@ async def test_what_will_not_get_better_is_asked_once(
         (403, "BotDisabledByAdmin"),
         (403, "BotNotInConversationRoster"),
         (403, "ConversationBlockedByUser"),
+        (403, "MessageWritesBlocked"),
         (403, "ForbiddenOperationException"),
         (404, "ConversationNotFound"),
     ],
@@ -385,6 +386,8 @@ async def test_an_error_code_outside_an_error_object_is_understood(
     teams: StandInConnector, connector: Connector
 ) -> None:
     teams.faults.append(Fault(status=403, body='{"code": "BotDisabledByAdmin", "message": "no"}'))
+    teams.faults.append(Fault(status=403, body='{"error": {"code": "Forbidden", "subCode": "MessageWritesBlocked"}}'))
+    teams.faults.append(Fault(status=403, body='{"subCode": "MessageWritesBlocked"}'))
 
     with pytest.raises(ConversationGoneError):
         await connector.create(at(teams.service_url), HELLO)

@@ -1,0 +1,140 @@
+"""A part that Teams refuses in its form is said in a plainer one: nothing of an answer vanishes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from adapters.teams.channel import TeamsChannel
+from adapters.teams.connector import Connector, connector_session
+from adapters.teams.live import LiveTiming
+from adapters.teams.retries import RetryPolicy
+from bot.answer import CodeCell
+from bot.conversation import ConversationReference, Scope
+from bot.errors import DeliveryError
+from bot.parts import (
+    ApologyPart,
+    Choice,
+    ChoicePart,
+    Details,
+    FilesPart,
+    Marks,
+    Part,
+    PicturePart,
+    Source,
+    StoredFile,
+    Table,
+    TablePart,
+    TextPart,
+    WelcomePart,
+)
+from bot.turn_code import TurnCode
+from tests.support.connector_double import Fault, Posted, StandInConnector
+from tests.support.fakes import MemoryStatus, PlainLinks, message
+from tests.support.waiting import until
+
+PLOT = StoredFile(token="t", name="plot.png", size_bytes=5)
+DATA = StoredFile(token="d", name="points_[1].csv", size_bytes=5)
+DETAILS = Details(explanation="I drew it.", code=(CodeCell(code="plot()", output=""),), data=DATA)
+PICTURE = PicturePart(file=PLOT, alt_text="Line of *x*", details=DETAILS, marks=Marks(is_ai_generated=True))
+TOO_BIG = Fault.named(413, "MessageSizeTooBig")
+
+PARTS: list[tuple[Part, tuple[str, ...]]] = [
+    (PICTURE, ("Line of", "plot.png", "csv", "/files/t/", "/files/d/")),
+    (FilesPart(files=(DATA, PLOT)), ("csv", "plot.png", "/files/t/")),
+    (TablePart(table=Table(header=("a",), rows=(("1",),), sides=("left",), block="```\na\n1\n```")), ("a\n1",)),
+    (ApologyPart(text="It is down.", code=TurnCode("T-7F3K"), question="plot x"), ("It is down.", "T-7F3K")),
+    (WelcomePart(text="Hello!", starters=("plot x",)), ("Hello!",)),
+    (
+        ChoicePart(text="Who?", choices=(Choice(name="Ada", description="counts", says="/assistant Ada"),)),
+        ("Who?", "Ada"),
+    ),
+]
+
+
+@pytest.fixture
+async def teams() -> AsyncIterator[StandInConnector]:
+    async with StandInConnector() as started:
+        yield started
+
+
+@pytest.fixture
+async def channel() -> AsyncIterator[TeamsChannel]:
+    async with connector_session(answer_s=5.0) as session:
+        connector = Connector(session=session, policy=RetryPolicy(attempts=2, first_pause_s=0.01))
+        yield TeamsChannel(connector=connector, links=PlainLinks(), timing=LiveTiming(typing_interval_s=0.02))
+
+
+def to(teams: StandInConnector, scope: Scope = Scope.PERSONAL) -> ConversationReference:
+    return replace(message().reference, service_url=teams.service_url, scope=scope)
+
+
+def refuses_cards(posted: Posted) -> Fault | None:
+    return TOO_BIG if posted.activity.get("attachments") else None
+
+
+@pytest.mark.parametrize(("part", "words"), PARTS, ids=[type(part).__name__ for part, _ in PARTS])
+@pytest.mark.parametrize("as_first", [False, True], ids=["later", "first"])
+async def test_where_no_card_is_taken_its_words_and_links_are_said_once(
+    teams: StandInConnector, channel: TeamsChannel, part: Part, words: tuple[str, ...], as_first: bool
+) -> None:
+    teams.weather_of = refuses_cards
+    if as_first:
+        async with channel.live(to(teams), MemoryStatus()) as live:
+            sent = await live.finish(part)
+    else:
+        sent = await channel.send(to(teams), part)
+    [posted] = teams.messages
+    assert posted.activity_id == sent
+    assert all(word in posted.text for word in words), posted.text
+
+
+async def test_a_picture_is_shown_without_its_extras_before_it_becomes_a_link(
+    teams: StandInConnector, channel: TeamsChannel
+) -> None:
+    teams.weather_of = lambda posted: TOO_BIG if "plot()" in str(posted.activity) else None
+    await channel.send(to(teams), PICTURE)
+    [posted] = teams.messages
+    assert "Line of" in str(posted.cards)
+    assert [action["title"] for action in posted.cards[0]["actions"]] == ["Open full size", "Data (csv)"]
+
+
+async def test_a_text_whose_marks_are_refused_is_said_without_them(
+    teams: StandInConnector, channel: TeamsChannel
+) -> None:
+    teams.weather_of = lambda posted: Fault.named(400, "BadArgument") if "citation" in str(posted.activity) else None
+    marks = Marks(is_ai_generated=True, sources=(Source(position=1, name="a.csv"),))
+    await channel.send(to(teams), TextPart(text="It is 5 [1].", marks=marks))
+    assert [posted.text for posted in teams.messages] == ["It is 5 [1]."]
+
+
+async def test_plain_words_that_are_refused_are_a_failure(teams: StandInConnector, channel: TeamsChannel) -> None:
+    teams.weather_of = lambda _: TOO_BIG
+    with pytest.raises(DeliveryError):
+        await channel.send(to(teams), TextPart(text="hi"))
+    assert len(teams.requests) == 1
+
+
+async def test_what_is_passing_is_not_shown_for_as_long_as_teams_asks_for_quiet(
+    teams: StandInConnector, channel: TeamsChannel
+) -> None:
+    teams.typing_faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
+    async with channel.live(to(teams, Scope.GROUP), MemoryStatus()) as live:
+        await live.begin()
+        await until(lambda: len(teams.requests) == 1)
+        await asyncio.sleep(0.2)  # ten times the interval
+        assert len(teams.requests) == 1
+        await live.finish(TextPart(text="done"))
+    assert [posted.text for posted in teams.messages] == ["done"]
+
+
+async def test_nothing_more_is_shown_where_the_bot_was_blocked(teams: StandInConnector, channel: TeamsChannel) -> None:
+    teams.weather = lambda: Fault.named(403, "MessageWritesBlocked")
+    async with channel.live(to(teams, Scope.GROUP), MemoryStatus()) as live:
+        await live.begin()
+        await until(lambda: len(teams.requests) == 1)
+        await asyncio.sleep(0.2)
+        assert len(teams.requests) == 1
