@@ -75,8 +75,8 @@ _CODE_TOOL = ModelTool(
     name=CODE_INTERPRETER,
     description=(
         "Runs Python in a sandbox that keeps variables and files for this conversation and has no network. numpy, "
-        "pandas, matplotlib, scipy, sympy, seaborn, openpyxl, pillow, pypdf, pdfplumber, python-docx and reportlab are "
-        "there. Print what you want to read. Each "
+        "pandas, matplotlib, scipy, scikit-learn, sympy, seaborn, openpyxl, pillow, pypdf, pdfplumber, python-docx, "
+        "python-pptx and reportlab are there. Print what you want to read. Each "
         f"matplotlib figure that is shown, and each file saved in {CODE_FOLDER}, is given to the user."
     ),
     parameters={

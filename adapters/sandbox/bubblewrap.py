@@ -66,6 +66,7 @@ ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     "PYTHONNOUSERSITE": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "JOBLIB_MULTIPROCESSING": "0",  # scikit-learn would start processes that import it anew, each with its memory
     "MPLBACKEND": "module://adapters.sandbox.guest.mpl_backend",
     "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
     "MATPLOTLIBRC": f"{GUEST_ROOT}/adapters/sandbox/guest/matplotlibrc",

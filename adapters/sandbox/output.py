@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 
 from adapters.sandbox.session_limits import Limits
@@ -12,6 +13,9 @@ CHUNK_BYTES = 64 * 1024
 MAX_CHUNKS_AT_END = 32  # more than the largest pipe holds, so that a code that goes on printing is left
 
 CONTROL_CHARACTERS = dict.fromkeys({*range(32), *range(127, 160)} - {ord("\n"), ord("\t")}, "\N{REPLACEMENT CHARACTER}")
+
+
+COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # and all else that ECMA-48, 5.4 has a terminal do
 
 
 class KeptText:
@@ -33,12 +37,15 @@ class KeptText:
             del self._tail[: -self._half_bytes]
 
     def text(self) -> str:
-        """Return printable text; what was left out is said where it is missing."""
+        """Return printable text as a terminal leaves it; what was left out is said where it is missing."""
         tail = bytes(self._tail[-self._half_bytes :])
         left_out = self.total_bytes - len(self._head) - len(tail)
         gap = f"\n[... {left_out} bytes left out ...]\n" if left_out else ""
         text = _decoded(bytes(self._head)) + gap + _decoded(tail) if gap else _decoded(bytes(self._head) + tail)
-        return text.replace("\r\n", "\n").replace("\r", "\n").translate(CONTROL_CHARACTERS)
+        text = COLOURS.sub("", text)
+        if "\r" in text:  # a progress bar writes its line again and again
+            text = "\n".join(_rewritten(line) for line in text.split("\n"))
+        return text.translate(CONTROL_CHARACTERS)
 
 
 class OutputPipe:
@@ -90,6 +97,11 @@ class OutputPipe:
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self._fd)
+
+
+def _rewritten(line: str) -> str:
+    """Return what is seen of a line in the end: the last that was written over it, unless that is blank."""
+    return next((part for part in reversed(line.split("\r")) if part.strip()), "")
 
 
 def _decoded(data: bytes) -> str:

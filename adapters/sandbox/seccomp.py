@@ -25,7 +25,7 @@ X32_BIT = 0x40000000
 NEW_NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 AF_UNIX, SOCK_STREAM, SOCK_TYPE_MASK = 1, 1, 0xF
 TIOCSTI, TIOCLINUX, TIOCSETD = 0x5412, 0x541C, 0x5423
-MAP_SHARED_ANONYMOUS, MSG_OOB, SIGCONT, F_SETSIG = 0x21, 0x1, 18, 10
+MAP_SHARED_ANONYMOUS, MAP_HUGETLB, MSG_OOB, SIGCONT, F_SETSIG = 0x21, 0x40000, 0x1, 18, 10
 F_SETOWN, F_SETOWN_EX, FIOSETOWN, SIOCSPGRP = 8, 15, 0x8901, 0x8902
 PR_SET_DUMPABLE = 4
 PERSONALITY_DEFAULT, PERSONALITY_QUERY = 0, 0xFFFFFFFF
@@ -151,14 +151,16 @@ def _argument_rules(machine: Machine) -> Iterator[bytes]:
     ]
     yield from _when(syscalls.PERSONALITY, machine, plain_personality)
     # S1: once unmapped, pages of shared anonymous memory belong to no process, yet they stay: no limit counts them.
-    no_shared_anonymous_memory = [
+    # Huge pages are missing in the resident size, and RLIMIT_DATA leaves those out that can only be read.
+    no_uncounted_memory = [
         _argument(3),
+        _op(JUMP_ANY_BIT, MAP_HUGETLB, if_true=2),
         _op(AND, MAP_SHARED_ANONYMOUS),
         _op(JUMP_EQUAL, MAP_SHARED_ANONYMOUS, if_false=1),
         refuse,
         permit,
     ]
-    yield from _when(syscalls.MMAP, machine, no_shared_anonymous_memory)
+    yield from _when(syscalls.MMAP, machine, no_uncounted_memory)
     # S2: only the service may let a session go on that it has stopped. F_SETSIG would make I/O send SIGCONT.
     for numbers, index in syscalls.SIGNAL_SENDERS:
         no_waking = [_argument(index), _op(JUMP_EQUAL, SIGCONT, if_false=1), refuse, permit]

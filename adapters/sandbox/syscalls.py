@@ -120,6 +120,10 @@ REFUSED: Final[dict[str, Numbers]] = {
     "mq_notify": (244, 184),
     "mq_getsetattr": (245, 185),
     "remap_file_pages": (216, 234),
+    # A ruleset holds 4 MB of the kernel's memory for its 65,536 ports, and a process 256 rulesets.
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
     "setsockopt": (54, 208),  # S9: SO_SNDBUF lets a socketpair hold megabytes that no limit counts
 }
 

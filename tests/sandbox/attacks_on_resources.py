@@ -142,6 +142,46 @@ leaked("page tables")
 """,
         because="more than 400 MB of memory",
     ),
+    "memory in Landlock's rules": Stopped(
+        code="""
+import struct
+ports = struct.pack("=QQ", 0, 3)
+attempt(syscall, 444, ports, len(ports), 0)
+attempt(syscall, 445, 3, 2, ports, 0)
+"""
+    ),
+    "memory in huge pages that are only read": Stopped(
+        code="""
+import mmap
+attempt(mmap.mmap, -1, 64 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000, mmap.PROT_READ)
+"""
+    ),
+    "memory in a map that grows like a stack": Killed(
+        code="""
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+size = 500 * MB
+ctypes.memset(libc.mmap(None, size, 3, 0x122, -1, 0), 1, size)
+time.sleep(10)
+""",
+        because="more than 400 MB of memory",
+    ),
+    "memory in copies of a file's pages": Killed(
+        code="""
+import mmap
+with open("/mnt/data/file", "wb") as file:
+    file.write(bytes(40 * MB))
+for _ in range(14):
+    if os.fork() == 0:
+        with open("/mnt/data/file", "rb") as file:
+            copy = mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+        for at in range(0, len(copy), 4096):
+            copy[at] = 1
+        time.sleep(30)
+time.sleep(10)
+""",
+        because="more than 400 MB of memory",
+    ),
     "memory in memfd": Stopped(code="attempt(os.memfd_create, 'hidden')"),
     "memory in System V and POSIX queues": Stopped(
         code="""

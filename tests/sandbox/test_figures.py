@@ -82,6 +82,12 @@ def test_no_side_is_longer_than_1024_px(host: Host, drawing: str, size: str) -> 
     [
         ("plt.plot(x, x); plt.savefig('a.png'); plt.show()", 0, {"a.png": True}),
         ("plt.plot(x, x); plt.savefig('b.png')", 0, {"b.png": True}),
+        (
+            "import matplotlib; matplotlib.use('Agg'); plt.switch_backend('agg')\n"
+            "plt.plot(x, x); plt.savefig('b.png'); plt.show()",
+            0,
+            {"b.png": True},
+        ),
         ("plt.plot(x, x); plt.savefig('c', dpi=200)", 0, {"c.png": True}),
         ("f = plt.figure(); plt.plot(x, x); plt.show(); f.savefig('/mnt/data/d.jpg')", 0, {"d.jpg": True}),
         ("plt.plot(x, x); plt.savefig('e.png'); plt.plot(x, -x); plt.show()", 1, {"e.png": True}),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from adapters.sandbox.code_result import CodeStatus
 from adapters.sandbox.picture_header import read_picture_header
 from tests.sandbox.service import Host
+
+WORKBOOKS = Path(__file__).parent / "workbooks"
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +54,48 @@ def test_who_wants_to_install_a_package_is_told_which_there_are(host: Host, sess
     assert result.logs.startswith("[Nothing can be installed: there is no network here. Installed are ")
     assert ", pandas, " in result.logs
     assert result.logs.endswith("goes on\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("import plotly.express as px", "[Nothing can be installed: there is no network here. Installed are cffi, "),
+        ("import pandas\npandas.DataFrame({'a': [1]}).to_parquet('a.parquet')", "[Nothing can be installed"),
+        (
+            "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', 'x'])",
+            "[Nothing can be installed",
+        ),
+        ("import urllib.request\nurllib.request.urlopen('https://example.com')", "[There is no network here. "),
+        ("import socket\nsocket.create_connection(('192.0.2.1', 80))", "[There is no network here. "),
+        ("input('Name? ')", "[Nobody can type here. "),
+        ("bytearray(4_000_000_000)", "[A process has 400 MB of memory here. "),
+        ("open('Q1 2024.csv', 'w').close()\nopen('q1.csv')", "[In /mnt/data there are: 'Q1 2024.csv'.]"),
+        ("open('sub/q1.csv')", "[/mnt/data has no files.]"),
+        ("open('big', 'wb').write(bytes(70_000_000))", "[The folders here are small. "),
+        ("import locale\nlocale.setlocale(locale.LC_ALL, 'de_DE')", "[The only locale here is C.UTF-8. "),
+    ],
+)
+def test_an_error_that_the_sandbox_causes_says_what_to_do_instead(
+    host: Host, session: str, code: str, advice: str
+) -> None:
+    result = host.run(session, code)
+    assert result.status is CodeStatus.RAISED
+    assert result.logs.rpartition("\n[")[2].startswith(advice[1:])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "1 / 0",
+        "open('/dev/full', 'w').fileno(); open('no-ending')",
+        "try:\n    import plotly\nexcept ImportError:\n    raise ValueError('own words') from None",
+        "open('/etc/hostname', 'w')",
+    ],
+)
+def test_an_error_of_the_code_itself_is_left_alone(host: Host, session: str, code: str) -> None:
+    result = host.run(session, code)
+    assert result.status is CodeStatus.RAISED
+    assert not result.logs.endswith("]\n")
 
 
 def test_a_file_is_run_among_the_variables_of_the_notebook(host: Host, session: str) -> None:  # F10
@@ -98,6 +144,7 @@ def test_await_works_outside_of_functions_and_its_loop_lives_on(host: Host, sess
         ("_ = 5\nNone", ""),
         ("{'name': 'x' * 40, 'other': 'y' * 40}", f"{{'name': '{'x' * 40}',\n 'other': '{'y' * 40}'}}\n"),
         ("import pandas as pd\ndf = pd.DataFrame({'a': [1]})\ndisplay(df, 2)\ndf", "   a\n0  1\n2\n   a\n0  1\n"),
+        ("import pandas as pd\npd.DataFrame({'a': [1.25]}).style.format('{:.1f}')", " a\n0 1.2\n"),
         (
             "from IPython.display import HTML, Markdown, clear_output\nclear_output()\ndisplay(Markdown('**x**'))",
             "**x**\n",
@@ -122,6 +169,8 @@ IMAGE = "from PIL import Image\nimage = Image.new('RGB', (3000, 60), 'red')\n"
         "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nfig",
         "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nplt.close()\ndisplay(fig)",
         "import IPython\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()",
+        "import seaborn.objects as so\nso.Plot(x=[1, 2], y=[2, 3]).add(so.Line())",
         f"{IMAGE}image",
         f"{IMAGE}display(image)",
         f"{IMAGE}image.show()",
@@ -164,6 +213,33 @@ page
     assert result.logs == "Revenue 1,234 EUR\nRevenue 1,234 EUR\nReport\n"
     assert {file.name for file in result.files} == {"report.pdf", "report.docx", "report.xlsx"}
     assert len(result.images) == 1  # the page, as a picture
+
+
+def test_old_and_open_workbooks_are_read_and_tables_written_as_markdown(host: Host, session: str) -> None:
+    for name in ("old.xls", "open.ods", "macros.xlsm"):
+        assert host.put(session, name, (WORKBOOKS / name).read_bytes()) is None
+    code = "import pandas as pd\nfor name in ('old.xls', 'open.ods', 'macros.xlsm'):\n    table = pd.read_excel(name)"
+    result = host.run(session, f"{code}\n    print(table.to_markdown(index=False))")
+    assert (result.status, result.logs) == (
+        CodeStatus.OK,
+        "| city   |   sales |\n|:-------|--------:|\n| Köln   |     3.5 |\n" * 3,
+    )
+
+
+def test_a_model_is_fitted_and_slides_are_written(host: Host, session: str) -> None:
+    code = """
+from pptx import Presentation
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.model_selection import cross_val_score
+slides = Presentation()
+slides.slides.add_slide(slides.slide_layouts[0]).shapes.title.text = "Sales"
+slides.save("sales.pptx")
+xs = [[number] for number in range(30)]
+len(cross_val_score(RandomForestRegressor(5, n_jobs=-1), xs, range(30), cv=3, n_jobs=2))
+"""
+    result = host.run(session, code, 60.0)
+    assert (result.status, result.logs) == (CodeStatus.OK, "3\n")
+    assert [file.name for file in result.files] == ["sales.pptx"]
 
 
 WORDS = {

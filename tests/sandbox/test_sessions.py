@@ -55,7 +55,7 @@ def test_output_is_cut_in_the_middle_and_made_printable(host: Host, session: str
     result = host.run(session, "print('a' * 2_000_000)\nprint('\\x1b[31mred\\x00\\r\\nlast \\udc80')")
     assert result.logs.startswith("aaaa")
     assert "bytes left out" in result.logs
-    assert result.logs.endswith("�[31mred�\nlast \\udc80\n")
+    assert result.logs.endswith("red�\nlast \\udc80\n")
     assert len(result.logs) < 1_100_000
 
 

@@ -12,8 +12,11 @@ Action = Callable[[ModuleType], None]
 
 
 def after_import(name: str, action: Action) -> None:
-    """Call `action` with the module right after its import."""
-    sys.meta_path.insert(0, _Once(name, action))
+    """Call `action` with the module right after its import, or now if it has been imported."""
+    if name in sys.modules:
+        action(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, _Once(name, action))
 
 
 class _Once(MetaPathFinder):

@@ -21,8 +21,11 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, TextIO, cast
 
 from adapters.sandbox.guest import display, magics, plot_style
+from adapters.sandbox.guest.advice import advice_on
+from adapters.sandbox.guest.after_import import after_import
 
 OK, RAISED, INTERRUPTED = "ok", "raised", "interrupted"
+READERS = dict.fromkeys(("ods", "xls", "xlsb"), "calamine") | dict.fromkeys(("xlsm", "xlsx"), "openpyxl")
 OWN_FOLDER = str(Path(__file__).parent)
 RUNS_COROUTINES = str(Path(asyncio.__file__).parent)
 
@@ -60,7 +63,7 @@ def _print_exception(error: BaseException) -> None:
             part.stack = traceback.StackSummary.from_list(
                 [frame for frame in part.stack if not frame.filename.startswith(OWN_FOLDER)]
             )
-    print("".join(told.format()), end="", file=sys.stderr)  # noqa: T201
+    print("".join(told.format()), end=advice_on(error), file=sys.stderr)  # noqa: T201
 
 
 def _parts(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
@@ -86,6 +89,7 @@ class Notebook:
         for room in (display, magics, plot_style):
             room.install()
         warnings.showwarning = _show_warning
+        after_import("pandas", _read_every_workbook)
         self._builtins.update(vars(builtins))
 
     def execute(self, source: str) -> None:
@@ -120,6 +124,12 @@ class Notebook:
         self._module.__dict__["_"] = value
         if not display.show_picture(value):
             print(display.echo(value))  # noqa: T201
+
+
+def _read_every_workbook(pandas: ModuleType) -> None:
+    """Have `read_excel` read every kind of workbook with what is here, and without a warning about the choice."""
+    for kind, reader in READERS.items():
+        pandas.set_option(f"io.excel.{kind}.reader", reader)
 
 
 def _split(source: str, filename: str) -> tuple[CodeType, CodeType | None]:

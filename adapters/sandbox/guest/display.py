@@ -53,6 +53,9 @@ def show_picture(value: object) -> bool:
         return True
     if isinstance(value, Picture):
         return value.show()
+    plot_module = sys.modules.get("seaborn._core.plot")
+    if plot_module is not None and isinstance(value, plot_module.Plot):
+        return _show_figure(value.plot()._figure)  # noqa: SLF001 - its PNG has no description
     return False
 
 
@@ -60,6 +63,9 @@ def echo(value: object) -> str:
     """Return the text of a value: its repr, or where a collection is longer than a line, one element to a line."""
     if isinstance(value, Text):
         return value.data
+    style_module = sys.modules.get("pandas.io.formats.style")
+    if style_module is not None and isinstance(value, style_module.Styler):
+        return str(value.to_string()).rstrip()
     text = repr(value)
     if len(text) <= LINE_CHARACTERS or type(value) not in (dict, list, tuple, set, frozenset):
         return text

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib.metadata
 import os
 import re
 import subprocess
@@ -20,6 +19,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from adapters.sandbox.guest.advice import INSTALLERS, nothing_can_be_installed
 
 MAX_MAGIC_LINES = 200
 SHELL = "/bin/sh"
@@ -37,7 +38,6 @@ PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
 SHELL_MAGICS = frozenset({"bash", "sh", "shell", "script", "system", "sx"})
 NEEDLESS = frozenset({"matplotlib", "config", "load_ext", "reload_ext", "autoreload", "pylab", "precision", "xmode"})
 SHELL_COMMANDS = frozenset({"ls", "ll", "cat", "mkdir", "rmdir", "rm", "cp", "mv", "head", "tail", "man", "more"})
-INSTALLERS = re.compile(r"\s*(?:\S*python\S*\s+-m\s+)?(?:sudo\s+)?(pip3?|conda|mamba|uv|apt|apt-get|poetry)\b")
 
 
 def install() -> None:
@@ -190,8 +190,7 @@ def run_shell(command: str, *, captured: bool = False) -> list[str] | None:
     """Run a `!` line inside the sandbox; its output is printed, or returned by lines."""
     sys.stdout.flush()
     if INSTALLERS.match(command):
-        names = sorted({distribution.name for distribution in importlib.metadata.distributions()}, key=str.lower)
-        said = f"[Nothing can be installed: there is no network here. Installed are {', '.join(names)}.]"
+        said = f"[{nothing_can_be_installed()}]"
         if not captured:
             print(said)  # noqa: T201
         return [said] if captured else None

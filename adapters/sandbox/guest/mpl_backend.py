@@ -13,7 +13,6 @@ import hashlib
 import importlib
 import io
 import os
-import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -212,10 +211,7 @@ def _note_animations(module: ModuleType) -> None:
     module.Animation.save = noted_save
 
 
-if "matplotlib.animation" in sys.modules:
-    _note_animations(sys.modules["matplotlib.animation"])
-else:
-    after_import("matplotlib.animation", _note_animations)
+after_import("matplotlib.animation", _note_animations)
 
 
 class FigureManager(_bases.FigureManagerBase):  # type: ignore[misc]

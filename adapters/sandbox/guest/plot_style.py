@@ -26,6 +26,7 @@ from typing import Any
 from adapters.sandbox.guest.after_import import after_import
 from adapters.sandbox.guest.alt_text import ODD_ARTIST, is_histogram
 
+BACKEND = "module://adapters.sandbox.guest.mpl_backend"
 FONT_PACKAGES = ("manimgx_fonts", "cvttf_NotoSansCJK_Regular")
 FONT_ENDINGS = (".ttf", ".otf", ".ttc")
 
@@ -41,8 +42,30 @@ ALIGNMENT = {-1: ("right", "top"), 0: ("center", "center"), 1: ("left", "bottom"
 
 
 def install() -> None:
-    """Prepare matplotlib's fonts once it is imported."""
+    """Prepare matplotlib once it is imported: its fonts, and where it draws."""
     after_import("matplotlib.font_manager", _extend)
+    after_import("matplotlib", _keep_backend)
+    after_import("matplotlib.pyplot", _draw_here)
+
+
+def _keep_backend(matplotlib: ModuleType) -> None:
+    """Let `use("Agg")` and the like change nothing: with another backend nothing would be shown here."""
+
+    def use(backend: str, *, force: bool = True) -> None:
+        del backend, force
+
+    matplotlib.use = use  # type: ignore[attr-defined]
+
+
+def _draw_here(pyplot: ModuleType) -> None:
+    """The same for every other way to choose one: `switch_backend`, rcParams, the environment."""
+    switch: Any = pyplot.switch_backend
+
+    def switch_backend(newbackend: object) -> None:
+        del newbackend
+        switch(BACKEND)
+
+    pyplot.switch_backend = switch_backend  # type: ignore[attr-defined]
 
 
 def _extend(font_manager: ModuleType) -> None:

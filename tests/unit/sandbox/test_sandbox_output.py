@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,8 +41,26 @@ def test_never_more_than_asked_for_is_kept_and_nothing_is_lost_below_it(pieces: 
 
 def test_signs_that_would_act_on_a_screen_are_replaced() -> None:
     kept = KeptText(100)
-    kept.add(b"a\x1b[31m\x00b\r\nc\rd\t\xff" + "é".encode())
-    assert kept.text() == "a�[31m�b\nc\nd\t�é"
+    kept.add(b"a\x1b]0;title\x07\x00b\r\nc\nd\t\xff" + "é".encode())
+    assert kept.text() == "a�]0;title��b\nc\nd\t�é"
+
+
+@pytest.mark.parametrize(
+    ("printed", "seen"),
+    [
+        ("\x1b[1;31mred\x1b[0m \x1b[2K\x1b[38;2;1;2;3mx", "red x"),
+        ("0/3\r1/3\r2/3\r3/3\ndone\n", "3/3\ndone\n"),
+        ("loading\r\ndone\r\n", "loading\ndone\n"),
+        ("100 %\r     \rnext", "next"),
+        ("100 %\r     \r", "100 %"),
+        ("\r\r\n\r", "\n"),
+        ("a\x1b[" + "0" * 30, "a�[" + "0" * 30),
+    ],
+)
+def test_text_is_what_a_terminal_shows_in_the_end(printed: str, seen: str) -> None:
+    kept = KeptText(100)
+    kept.add(printed.encode())
+    assert kept.text() == seen
 
 
 async def test_reading_never_waits_and_each_take_starts_afresh() -> None:

@@ -110,6 +110,7 @@ def test_shared_memory_without_a_file_is_refused_and_other_maps_are_not(machine:
     assert judge(machine, mmap, 0, 4096, 3, shared | anonymous) == EPERM
     assert judge(machine, mmap, 0, 4096, 3, shared_validate | anonymous) == EPERM
     assert judge(machine, mmap, 0, 4096, 3, private | anonymous) == ALLOW
+    assert judge(machine, mmap, 0, 4096, 1, private | anonymous | 0x40000) == EPERM  # huge pages
     assert judge(machine, mmap, 0, 4096, 3, shared) == ALLOW
 
 
