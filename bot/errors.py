@@ -64,10 +64,13 @@ class StorageError(BotError):
     """The ledger or the file store cannot be written or read: full, read-only or broken."""
 
     code = "storage"
-    fix = ""  # what an administrator has to do, where that is known
     apology = N_(
         "I could not store what belongs to this answer. Please tell the administrator of this bot, and ask again later."
     )
+
+    def __init__(self, message: str = "", *, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix  # what an administrator has to do, where that is known
 
 
 class StorageInUseError(StorageError):

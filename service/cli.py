@@ -13,15 +13,15 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
-from bot.errors import BotError, StorageInUseError
+from bot.errors import BotError, StorageError, StorageInUseError
 from bot.functions import NOTHING_CALLED
 from service.data_dir import room_hint
 from service.greeting import Started, assistants_greeting, bot_greeting, describe_assistant
@@ -66,7 +66,7 @@ def main(context: click.Context, env_file: Path) -> None:
 @click.pass_context
 def show_help(context: click.Context) -> None:
     """Show what --help shows."""
-    click.echo(context.find_root().get_help())
+    _print(context.find_root().get_help())
 
 
 @main.command("version", hidden=True)
@@ -106,7 +106,7 @@ def assistants(env_file: Path, port: int) -> None:
         serve_assistants(
             settings,
             port,
-            lambda started: _say(assistants_greeting(settings, started, on_terminal=sys.stderr.isatty())),
+            lambda started: _say(assistants_greeting(settings, started, on_terminal=_is_terminal(sys.stderr))),
         ),
         settings,
         another,
@@ -126,41 +126,30 @@ def chat(env_file: Path, question: str | None, *, continues: bool, as_json: bool
     from service import terminal_session
 
     settings = replace(_settings(env_file), log_level=LogLevel.ERROR)
-    if question is not None:
-        answers = terminal_session.answer_lines(settings, [question], as_json=as_json, continues=continues)
+    if question is not None or as_json or not _is_terminal(sys.stdin):
+        lines = (sys.stdin or ()) if question is None else [question]
+        answers = terminal_session.answer_lines(settings, lines, as_json=as_json, continues=continues)
         _run(_answer(answers), settings, "")
-    elif as_json or not sys.stdin.isatty():
-        _run(
-            _answer(terminal_session.answer_lines(settings, sys.stdin, as_json=as_json, continues=continues)),
-            settings,
-            "",
-        )
     else:
         from rich.console import Console
 
-        from service.terminal_view import TerminalView
+        from service.terminal_view import TerminalView, picture_protocol
 
-        view = TerminalView(console=Console(no_color=settings.no_color), draws=_picture_protocol(os.environ))
+        view = TerminalView(
+            console=Console(no_color=settings.no_color),
+            draws=picture_protocol(os.environ) if _is_terminal(sys.stdout) else "none",
+        )
         _run(terminal_session.converse(settings, view, continues=continues), settings, "")
 
 
 async def _answer(answers: AsyncIterator[str]) -> None:
     async for answer in answers:
-        click.echo(answer)
+        _print(answer)
 
 
 def _program() -> str:
     """The program as it was called, for a hint that can be typed."""
     return sys.argv[0] if Path(sys.argv[0]).name == "teamsbot" else "teamsbot"
-
-
-def _picture_protocol(environ: Mapping[str, str]) -> str:
-    """How this terminal draws pictures, as far as it says so."""
-    if not sys.stdout.isatty():
-        return "none"
-    if environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
-        return "iterm"
-    return "kitty" if environ.get("TERM") == "xterm-kitty" else "none"
 
 
 @main.command()
@@ -216,7 +205,7 @@ async def _show(settings: Settings, number: int) -> None:
         line = await timelines.timeline(number)
     if line is None:
         _stop(f"There is no turn {code_of(number)}. Turns are kept for seven days after they ended.")
-    click.echo(turn_lines.explained(line))
+    _print(turn_lines.explained(line))
 
 
 async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) -> None:
@@ -226,12 +215,12 @@ async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) 
     form = turn_lines.as_json if as_json else turn_lines.listed
     if follow:
         async for line in follow_timelines(settings, limit):
-            click.echo(form(line))
+            _print(form(line))
         return
     async with open_timelines(settings) as timelines:
         lines = await timelines.latest(limit)
     for line in lines:
-        click.echo(form(line))
+        _print(form(line))
     if not lines:
         _say("There are no turns. They are kept for seven days after they ended.")
 
@@ -271,9 +260,9 @@ async def _export_feedback(settings: Settings) -> None:
     from bot.feedback import csv_heading, csv_lines
     from service.turn_lookup import read_feedback
 
-    click.echo(csv_heading(), nl=False)
+    _print(csv_heading(), nl=False)
     async for records in read_feedback(settings):
-        click.echo(csv_lines(records), nl=False)
+        _print(csv_lines(records), nl=False)
 
 
 @main.group("functions", invoke_without_command=True)
@@ -321,7 +310,7 @@ def call_function(own: FunctionsSettings, name: str, arguments: str) -> None:
 def _try(trial: Coroutine[None, None, str]) -> str:
     try:
         said = asyncio.run(trial)
-        click.echo(said)
+        _print(said)
     except BotError as error:
         _stop(f"{str(error)[:1].upper()}{str(error)[1:]}")
     except KeyboardInterrupt:
@@ -379,7 +368,7 @@ def manifest(env_file: Path, stage: str, app_id: str | None, out: Path) -> None:
         path = write_package(facts, Stage(stage), out)
     except ManifestError as error:
         _stop(f"{error}")
-    click.echo(path)
+    _print(str(path))
     _say("Upload it in Teams: Apps > Manage your apps > Upload an app.")
 
 
@@ -414,12 +403,11 @@ def doctor(env_file: Path, checks: tuple[str, ...], *, as_json: bool, offline: b
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     if as_json:
-        click.echo(diagnosis.as_json())
-    elif sys.stdout.isatty():
+        _print(diagnosis.as_json())
+    elif _is_terminal(sys.stdout):
         diagnosis.show(Console(highlight=False))
     else:
-        click.echo(diagnosis.as_text())
-    sys.stdout.flush()
+        _print(diagnosis.as_text())
     # Not by sys.exit, which waits for threads: one that looks up a name may hang for longer than all checks may take.
     os._exit(_BROKEN if diagnosis.first_broken else 0)
 
@@ -435,7 +423,7 @@ def config(env_file: Path, *, as_json: bool) -> None:
     from service.settings.config_report import Report
 
     report = Report.read(os.environ, env_file)
-    click.echo(json.dumps(report.as_data(), indent=2, ensure_ascii=False) if as_json else report.as_text())
+    _print(json.dumps(report.as_data(), indent=2, ensure_ascii=False) if as_json else report.as_text())
     if report.mistakes:
         _stop_for(SettingsError(report.mistakes))
 
@@ -462,7 +450,7 @@ def _run(service: Coroutine[None, None, None], settings: Settings, another_port:
         _stop(f"Another teamsbot uses {settings.data_dir}. Stop it, or give this one a folder: DATA_DIR=/path")
     except BotError as error:
         log.debug("start failed", exc_info=True)
-        hint = room_hint(error)
+        hint = (error.fix if isinstance(error, StorageError) else "") or room_hint(error)
         _stop(f"teamsbot cannot start: {str(error).rstrip('.')}. {hint}" if hint else f"teamsbot cannot start: {error}")
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
@@ -486,6 +474,21 @@ def _stop_for(error: SettingsError) -> NoReturn:
     count = len(error.mistakes)
     heading = "1 invalid setting" if count == 1 else f"{count} invalid settings"
     _stop(f"{heading}:\n{error}\n`teamsbot config` shows all settings, .env.example explains them.")
+
+
+def _print(text: str, *, nl: bool = True) -> None:
+    """Write data to standard output. A reader that has left ends the program quietly, which click sees to."""
+    try:
+        click.echo(text, nl=nl)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter tries again at its end
+        _stop(f"Standard output cannot be written: {error.strerror}.")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed before this program began
 
 
 def _say(text: str) -> None:

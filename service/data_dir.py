@@ -21,6 +21,10 @@ _KEY = re.compile(rf"{_KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
 def prepare_data_dir(folder: Path) -> Path:
     """Make the folder, for its owner's eyes only, and see that it can be written. Raises StorageError."""
     try:
+        if folder.is_symlink() and not folder.exists():
+            raise StorageError(
+                f"DATA_DIR {folder} is a link to {folder.readlink()}, which is not there. Make that folder"
+            )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
         write_atomically(folder / "writable", bytes(4096))  # an empty file finds room on a full disk

@@ -218,7 +218,8 @@ class _Walk:
             return _without_an_end(check, time.monotonic() - began_s)
         except StorageError as error:
             return Finding.failed(
-                f"{error}".rstrip(".") + ".", error.fix or room_hint(error) or "See where DATA_DIR and the stores lie."
+                f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".") + ".",
+                error.fix or room_hint(error) or "Look at DATA_DIR, DATABASE_URL and AZURE_STORAGE_...",
             )
         except (BotError, OSError, ValueError, aiohttp.ClientError) as error:
             return Finding.failed(str(error) or type(error).__name__, "The log of teamsbot may say more.")

@@ -110,8 +110,10 @@ async def _fetch(method: str, url: str) -> tuple[int, bytes]:
             session.request(method, url, allow_redirects=False) as response,
         ):
             return response.status, await read_start(response.content, max_bytes=_MAX_BYTES)
-    except (aiohttp.ClientSSLError, ssl.SSLError):
+    except aiohttp.ClientConnectorCertificateError:
         cause, fix = f"The certificate of {origin} is not trusted.", "Install a certificate that Microsoft trusts too."
+    except (aiohttp.ClientSSLError, ssl.SSLError):
+        cause, fix = f"{origin} does not speak TLS.", "Let PUBLIC_URL lead to the proxy that ends TLS, not to the bot."
     except aiohttp.ClientConnectorDNSError:
         cause, fix = f"There is no host of the name in {origin}.", "Correct PUBLIC_URL, or make the DNS entry."
     except TimeoutError:

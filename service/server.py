@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
@@ -42,32 +42,56 @@ Announce = Callable[[Started], None]
 
 
 async def serve(settings: Settings, announce: Announce) -> None:
-    """Run the bot until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    """Run the bot until SIGINT, SIGTERM or SIGHUP. Raises PortTakenError, BotError."""
     stop = _stop_event()
     raise_descriptor_limit()
-    async with open_service(settings) as started:
-        announce(started)
-        await stop.wait()
+    await _until_stopped(open_service(settings), announce, stop)
 
 
 async def serve_assistants(settings: Settings, port: int, announce: Announce) -> None:
-    """Run the Assistants server alone until SIGINT or SIGTERM. Raises PortTakenError, BotError."""
+    """Run the Assistants server alone until a signal, as `serve`. Raises PortTakenError, BotError."""
     stop = _stop_event()
     raise_descriptor_limit()
+    await _until_stopped(_open_assistants(settings, port), announce, stop)
+
+
+@asynccontextmanager
+async def _open_assistants(settings: Settings, port: int) -> AsyncIterator[Started]:
     take_port(LOOPBACK, port).close()  # a taken port is reported before anything else is started
     folder = prepare_data_dir(settings.data_dir)
     key, made = kept_key(folder / "assistants.key", settings.assistants_api_key)
     async with open_sandbox(settings) as sandbox, open_assistants_server(settings, sandbox, key, port=port) as server:
-        announce(
-            Started(
-                address=server.base_url.removesuffix("/v1"),
-                isolation=sandbox.isolation,
-                sandbox_unavailable_reason=sandbox.reason,
-                generated_key=key if made else None,
-                model_fault=await find_model_fault(settings),
-            )
+        yield Started(
+            address=server.base_url.removesuffix("/v1"),
+            isolation=sandbox.isolation,
+            sandbox_unavailable_reason=sandbox.reason,
+            generated_key=key if made else None,
+            model_fault=await find_model_fault(settings),
         )
+
+
+async def _until_stopped(
+    service: AbstractAsyncContextManager[Started], announce: Announce, stop: asyncio.Event
+) -> None:
+    """Open the service, announce it, and close it when `stop` is set; a start that still waits is given up."""
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(None) as start:
+                watch = asyncio.create_task(_give_up(start, stop), name="stop during the start")
+                started = await stack.enter_async_context(service)
+        except TimeoutError:
+            if stop.is_set():
+                return
+            raise
+        finally:
+            watch.cancel()
+        announce(started)
         await stop.wait()
+
+
+async def _give_up(start: asyncio.Timeout, stop: asyncio.Event) -> None:
+    await stop.wait()
+    start.reschedule(asyncio.get_running_loop().time())
 
 
 @asynccontextmanager
@@ -155,20 +179,23 @@ def _sandbox_summary(settings: Settings, bot: Bot) -> str:
 
 
 def _stop_event() -> asyncio.Event:
-    """Set by SIGINT or SIGTERM, from now on, so that a signal during the start stops as cleanly as a later one.
+    """Set by SIGINT, SIGTERM or SIGHUP, from now on: a signal during the start stops as cleanly as a later one.
 
     A second signal ends the process at once, which loses nothing: turns are on disk.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A terminal that closes sends SIGHUP; `nohup` has it ignored, and ignored it stays.
+    hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    numbers = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hangs_up else ()))
 
     def request_stop() -> None:
         log.info("stop requested")
         stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         loop.add_signal_handler(number, request_stop)
     return stop

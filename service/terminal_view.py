@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,3 +72,10 @@ def _kitty(encoded: str) -> str:
 
 
 _DRAW = {"iterm": _iterm, "kitty": _kitty}
+
+
+def picture_protocol(environ: Mapping[str, str]) -> str:
+    """How the terminal of this environment draws pictures, as far as it says so."""
+    if environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
+        return "iterm"
+    return "kitty" if environ.get("TERM") == "xterm-kitty" else "none"

@@ -67,8 +67,7 @@ class BlobsRefusedError(StorageError):
     """The storage does not serve this bot as it is set up: an administrator must act; `fix` says how."""
 
     def __init__(self, message: str, *, fix: str = _ANY_FIX) -> None:
-        super().__init__(message)
-        self.fix = fix
+        super().__init__(message, fix=fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,8 +280,9 @@ def _translated(error: Exception) -> StorageError:
         return StorageError(f"Azure Blob Storage cannot be reached: {type(error).__name__}")
     if isinstance(error, ClientAuthenticationError) and error.status_code is None:
         return BlobsRefusedError(
-            "Azure Blob Storage needs an identity, and none was found here: give this machine a managed one, or log in "
-            "with az login, or set AZURE_STORAGE_CONNECTION_STRING"
+            "Azure Blob Storage needs an identity, and none was found here",
+            fix="Give this machine a managed identity, or log in with az login, or set "
+            "AZURE_STORAGE_CONNECTION_STRING.",
         )
     reason = f"{error.status_code or 'no status'} {_code(error) or type(error).__name__}"
     if error.status_code in _LATER_MAY_WORK:
@@ -291,8 +291,7 @@ def _translated(error: Exception) -> StorageError:
         gone = _ContainerGoneError if _code(error) == _NO_CONTAINER else _NotThereError
         return gone(f"not in Azure Blob Storage: {reason}")
     return BlobsRefusedError(
-        f"Azure Blob Storage refuses this bot: {reason}. Look at the settings AZURE_STORAGE_... and at what their key "
-        "or identity may do",
+        f"Azure Blob Storage refuses this bot: {reason}",
         fix=_FIXES.get(_code(error), _ANY_FIX),
     )
 

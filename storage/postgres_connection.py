@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -44,6 +45,26 @@ _OF_THE_VALUES = ("21", "22", "23", "40", "54")  # cardinality, data, integrity,
 _PASSING = ("08", "53", "57")  # connection, resources, operator intervention
 _PROTOCOL_VIOLATION, _READ_ONLY, _UNKNOWN_SETTING = "08P01", "25006", "42704"
 
+_REFUSED_LOGIN = (
+    "Correct user and password in DATABASE_URL (write / ? # : @ in them as %2F %3F %23 %3A %40), or let pg_hba.conf "
+    "admit this machine."
+)
+_FIXES = {
+    "28P01": _REFUSED_LOGIN,
+    "28000": _REFUSED_LOGIN,
+    "3D000": "Create the database, or correct its name at the end of DATABASE_URL.",
+    "42501": "Grant the user of DATABASE_URL CONNECT and CREATE on the database.",
+}
+_FORM = (
+    "It should look like postgresql://user:password@host:5432/database?sslmode=require; sslmode is one of disable, "
+    "prefer, require, verify-ca and verify-full."
+)
+_NOT_THERE = "Start PostgreSQL, or correct host and port in DATABASE_URL, and let the firewall pass them."
+_AUTHORITY = "Add sslrootcert=/path/of/authority.pem to DATABASE_URL; sslmode=require encrypts without verifying."
+_TLS = "Switch TLS on at the server (ssl = on), or, on a network that you trust, set sslmode=prefer."
+_NAMES_CERTIFICATE = re.compile(r"[?&](ssl(?:rootcert|cert|key|crl))=")
+_QUOTED = re.compile(r'"([\w.]+)"')
+
 _POOLER = (
     "the way to PostgreSQL goes through a connection pooler, which cannot carry session locks: "
     "let DATABASE_URL name the server itself (on Azure port 5432, not 6432)"
@@ -76,16 +97,18 @@ class Connection:
                 target_session_attrs=SessionAttribute.read_write,
             )
         except (*_ERRORS, ValueError) as error:
-            raise _not_connected(error) from None  # the error's own text may quote the password
+            raise _not_connected(error, url) from None  # the error's own text may quote the password
         connection = cls(db)
         try:
             await connection._demand_no_pooler()
             await migrate(db)
         except (*_ERRORS, StorageError) as error:
+            # Before it is closed: what a closed connection says is taken for a lost session.
+            translated = None if isinstance(error, StorageError) else connection._translated(error)
             await connection.close()
-            if isinstance(error, StorageError):
+            if translated is None:
                 raise
-            raise connection._translated(error) from error
+            raise translated from error
         return connection
 
     @property
@@ -134,23 +157,42 @@ class Connection:
             return RefusedError(f"PostgreSQL refuses a value: {type(error).__name__}")  # its text may quote the value
         if self.closed or state == _READ_ONLY or not isinstance(error, asyncpg.PostgresError):
             return SessionLostError(f"the session with PostgreSQL is lost: {_reason(error)}")
-        return StorageError(f"PostgreSQL does not take a statement: {_reason(error)}")
+        return StorageError(f"PostgreSQL does not take a statement: {_reason(error)}", fix=_FIXES.get(state, ""))
 
 
-def _not_connected(error: Exception) -> StorageError:
+def _not_connected(error: Exception, url: str) -> StorageError:  # noqa: PLR0911 - one for each fault
     state = getattr(error, "sqlstate", None) or ""
     if state == _PROTOCOL_VIOLATION:
         return StorageError(_POOLER)
     if state == _UNKNOWN_SETTING:
+        unknown = _QUOTED.search(str(error))
+        if unknown is None or unknown[1] in _SETTINGS:
+            return StorageError("this PostgreSQL is too old: version 14 or newer is needed")
         return StorageError(
-            "this PostgreSQL is too old (version 14 or newer is needed), or DATABASE_URL asks for what it does not know"
+            f"PostgreSQL does not know the parameter {unknown[1]} in DATABASE_URL", fix=f"Remove {unknown[1]} from it."
         )
-    if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
-        return StorageError("DATABASE_URL cannot be used; it should look like postgresql://user:password@host/database")
+    if (of_tls := _tls_fault(error, url)) is not None:
+        return of_tls
+    if isinstance(error, ValueError):
+        return StorageError("DATABASE_URL cannot be used", fix=_FORM)
     reason = f"PostgreSQL cannot be reached: {_reason(error)}"
-    if state[:2] in _PASSING or (not state and not isinstance(error, ssl.SSLCertVerificationError)):
-        return SessionLostError(reason)
-    return StorageError(reason)
+    if not state or state[:2] in _PASSING:
+        return SessionLostError(reason, fix=_NOT_THERE)
+    return StorageError(reason, fix=_FIXES.get(state, ""))
+
+
+def _tls_fault(error: Exception, url: str) -> StorageError | None:
+    """What is wrong with the certificates or with TLS itself, where waiting cannot help."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return StorageError("the certificate of PostgreSQL is not trusted", fix=_AUTHORITY)
+    if isinstance(error, ValueError) and "root certificate" in str(error):
+        return StorageError("sslmode in DATABASE_URL needs the certificate of an authority", fix=_AUTHORITY)
+    names_certificate = _NAMES_CERTIFICATE.search(url)
+    if names_certificate and isinstance(error, FileNotFoundError | PermissionError | ssl.SSLError):
+        return StorageError(f"{names_certificate[1]} in DATABASE_URL is not a certificate or key here", fix=_AUTHORITY)
+    if isinstance(error, ConnectionError) and "SSL" in str(error):
+        return StorageError("PostgreSQL speaks no TLS, which sslmode in DATABASE_URL demands", fix=_TLS)
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -188,6 +188,14 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def azure_endpoint(text: str) -> str:
+    """The address of an Azure OpenAI resource; `/openai/v1`, which Azure's pages show with it, is taken away."""
+    address = url(text.partition("?")[0])
+    if "/deployments/" in address:
+        raise ValueError("must be the resource alone, and MODEL the name of the deployment")
+    return address.removesuffix("/v1").removesuffix("/openai")
+
+
 def https_url(text: str) -> str:
     """An https address, as a link for people."""
     if not text.startswith("https://"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ ENVIRONMENT: Final = "environment"
 FUNCTION_PREFIX: Final = "FN_"
 """What names of variables begin with that are for functions of the operator, and no settings."""
 
+_ODD_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\xab\xbb"
 _OUR_PREFIXES = ("TEAMSBOT_", "ASSISTANT_", "ASSISTANTS_", "MICROSOFTAPP", "MICROSOFT_APP_")
 _NAMES = {name.upper(): name for setting in SETTINGS for name in setting.names}
 # What other programs call the same things.
@@ -29,6 +31,8 @@ _NAMES_ELSEWHERE = {
     "AZURE_OPENAI_KEY": "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_DEPLOYMENT": "MODEL",
     "AZURE_OPENAI_DEPLOYMENT_NAME": "MODEL",
+    "POSTGRES_URL": "DATABASE_URL",
+    "POSTGRESQL_URL": "DATABASE_URL",
     "MICROSOFT_APP_SECRET": "MicrosoftAppPassword",
 }
 # What samples of Bot Framework, Teams Toolkit and the Agents SDK call the registration. Other programs may need them.
@@ -175,7 +179,13 @@ def _check(setting: Setting[object], hits: list[Found]) -> Iterator[Mistake]:
     try:
         setting.parse(hits[0].text)
     except ValueError as error:
-        yield Mistake(about=about, wrong=str(error), name=setting.name, example=f"{setting.name}={setting.example}")
+        wrong = str(error)
+        if odd := next(
+            (mark for mark in hits[0].text if mark in _ODD_QUOTES or unicodedata.category(mark) == "Cf"), ""
+        ):
+            # Copied from a web page or a word processor, and hard or impossible to see.
+            wrong = f"{wrong}; it holds {unicodedata.name(odd, 'an invisible character')} (U+{ord(odd):04X})"
+        yield Mistake(about=about, wrong=wrong, name=setting.name, example=f"{setting.name}={setting.example}")
 
 
 def _unknown_names(environ: Mapping[str, str], file: EnvFile) -> Iterator[Found]:
@@ -195,7 +205,9 @@ def _misspelt(unknown: Found) -> Mistake | None:
     close = difflib.get_close_matches(upper, _NAMES, n=1, cutoff=0.8)
     # A swap of two letters in a name as short as PORT is less alike than that.
     swapped = next((name for name in _NAMES if sorted(name) == sorted(upper)), None)
-    guess = _NAMES_ELSEWHERE.get(upper) or next((_NAMES[name] for name in (*close, swapped) if name), None)
+    # LIMIT_QUESTIONS for LIMIT_QUESTIONS_PER_MINUTE; a single word may be another program's.
+    begun = next((name for name in _NAMES if "_" in upper and name.startswith(f"{upper}_")), None)
+    guess = _NAMES_ELSEWHERE.get(upper) or next((_NAMES[name] for name in (*close, swapped, begun) if name), None)
     if guess is not None:
         return Mistake(about=str(unknown), wrong=f"is not a setting of this program. Did you mean {guess}?")
     if upper.startswith(_OUR_PREFIXES):

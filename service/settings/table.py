@@ -276,7 +276,7 @@ OPENAI_API_KEY: Final = Setting(
     "`OPENAI_API_KEY= make run` starts without it.",
     secret=True)
 AZURE_OPENAI_ENDPOINT: Final = Setting(
-    "AZURE_OPENAI_ENDPOINT", parsers.url, None, "https://my-resource.openai.azure.com",
+    "AZURE_OPENAI_ENDPOINT", parsers.azure_endpoint, None, "https://my-resource.openai.azure.com",
     "Address of an Azure OpenAI resource, instead of OPENAI_BASE_URL.")
 AZURE_OPENAI_API_KEY: Final = Setting(
     "AZURE_OPENAI_API_KEY", parsers.secret, None, "your-azure-key",

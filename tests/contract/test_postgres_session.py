@@ -10,6 +10,7 @@ import pytest
 from bot.errors import StorageError
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
+from storage.postgres_connection import SessionLostError
 from tests.support.ledger_fixtures import refused, started
 from tests.support.postgres_proxy import running_proxy
 from tests.support.postgres_server import PostgresServer
@@ -62,6 +63,35 @@ async def test_an_address_that_cannot_work_is_refused_at_once_and_not_quoted(
         reason = await refused(started(PostgresLedger(session)), StorageError)
     assert told in reason
     assert "hunter2" not in reason + repr(session)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told", "fix"),
+    [
+        ("sslmode=require", "speaks no TLS", "ssl = on"),
+        ("sslmode=verify-ca&sslrootcert=/nowhere.pem", "sslrootcert in DATABASE_URL", "sslrootcert="),
+        ("sslmode=disable&connect_timeout=5", "parameter connect_timeout", "Remove connect_timeout"),
+        ("sslmode=required", "DATABASE_URL cannot be used", "verify-full"),
+    ],
+)
+async def test_a_parameter_that_cannot_work_is_named_with_what_to_do(
+    postgres: PostgresServer, parameters: str, told: str, fix: str
+) -> None:
+    session = PostgresSession(f"postgresql://teamsbot@127.0.0.1:{postgres.port}/postgres?{parameters}")
+    with pytest.raises(StorageError, match=told) as refusal:
+        await started(PostgresLedger(session))
+    assert fix in refusal.value.fix
+
+
+async def test_a_user_who_may_not_make_tables_is_told_at_once_and_not_waited_for(
+    postgres: PostgresServer, database: str
+) -> None:
+    postgres.sql(database, "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN")
+    url = f"postgresql://reader@127.0.0.1:{postgres.port}/{database}?sslmode=disable"
+    with pytest.raises(StorageError, match="permission denied") as refusal:
+        await started(PostgresLedger(PostgresSession(url)))
+    assert not isinstance(refusal.value, SessionLostError)
+    assert "Grant" in refusal.value.fix
 
 
 async def test_a_server_that_is_not_there_is_waited_for_until_the_deadline(

@@ -21,6 +21,14 @@ from service.settings.table import SETTINGS
 
 TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 START_DEADLINE_S = 180
+REPLICA = {
+    "PORT": "0",
+    "ASSISTANT_BACKEND": "responses",
+    "OPENAI_API_KEY": "sk-x",
+    "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    "MODEL": "m",
+    "AZURE_STORAGE_CONNECTION_STRING": "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a;",
+}
 _OURS = {name for spec in SETTINGS for name in spec.names}
 
 
@@ -66,7 +74,7 @@ def read_until(stream: IO[str] | None, word: str) -> str:
     raise AssertionError(f"never said {word!r}, but: {said}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_start_says_what_a_new_user_needs_and_a_signal_ends_it_quietly(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -78,6 +86,27 @@ def test_a_start_says_what_a_new_user_needs_and_a_signal_ends_it_quietly(
     assert "built-in tutor" in greeting
     assert program.returncode == 0
     assert "Traceback" not in farewell
+
+
+def test_a_start_that_waits_for_its_database_is_given_up_by_a_signal(tmp_path: Path, unused_tcp_port: int) -> None:
+    database = f"postgresql://teamsbot@127.0.0.1:{unused_tcp_port}/teamsbot"
+    with started(tmp_path, "serve", DATABASE_URL=database, **REPLICA) as program:
+        read_until(program.stderr, "waiting for PostgreSQL")
+        program.send_signal(signal.SIGTERM)
+        _, farewell = program.communicate(timeout=START_DEADLINE_S)
+    assert (program.returncode, "cannot start" in farewell, "Traceback" in farewell) == (0, False, False)
+
+
+def test_standard_output_that_is_full_or_closed_is_told_in_a_line(tmp_path: Path) -> None:
+    def ran(command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stderr
+
+    told = "Standard output cannot be written: No space left on device.\n"
+    assert ran(f"'{TEAMSBOT}' config >/dev/full") == (2, told)
+    assert ran(f"'{TEAMSBOT}' doctor settings >&- <&-") == (0, "")
 
 
 def test_who_asks_for_json_gets_nothing_else(tmp_path: Path) -> None:

@@ -22,9 +22,7 @@ MAX_ANSWER_BYTES = 4_000_000
 _CHAT_PATH = "/chat/completions"
 
 
-async def find_endpoint_fault(  # noqa: PLR0911 - one for each fault
-    base_url: str, *, setting: str, headers: Mapping[str, str]
-) -> str | None:
+async def find_endpoint_fault(base_url: str, *, setting: str, headers: Mapping[str, str]) -> str | None:
     """Return one sentence that says what to change in `setting`, or None. Takes `DEADLINE_S` at most."""
     url = base_url.rstrip("/")
     if url.endswith(_CHAT_PATH):
@@ -37,13 +35,23 @@ async def find_endpoint_fault(  # noqa: PLR0911 - one for each fault
                 return f"{setting} lacks /v1 at its end: {url}/v1"
     except TimeoutError:
         return f"Nobody answered at {url} within {DEADLINE_S:g} s. Check that the model's server runs, and {setting}."
-    except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
-        return f"The certificate of {url} is not trusted. Check {setting}."
-    except aiohttp.ClientConnectorError:
-        return f"Nobody answers at {url}. Start the model's server, or check {setting}."
+    except aiohttp.ClientConnectorError as error:
+        return _not_connected(error, url, setting)
     except (aiohttp.ClientError, ValueError) as error:
         log.info("model endpoint not checked", extra={"error": type(error).__name__})
     return None
+
+
+def _not_connected(error: aiohttp.ClientConnectorError, url: str, setting: str) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"The certificate of {url} is not trusted. Set SSL_CERT_FILE to its authority, or correct {setting}."
+        case aiohttp.ClientSSLError():
+            return f"{url} does not speak TLS. Check {setting}: http:// may be right there."
+        case aiohttp.ClientConnectorDNSError():
+            return f"There is no host of the name in {url}. Correct {setting}."
+        case _:
+            return f"Nobody answers at {url}. Start the model's server, or check {setting}."
 
 
 async def _lists_models(session: aiohttp.ClientSession, url: str) -> bool | None:

@@ -68,6 +68,12 @@ async def test_an_address_where_nobody_answers_is_told() -> None:
     assert await fault(url) == f"Nobody answers at {url}. Start the model's server, or check OPENAI_BASE_URL."
 
 
+async def test_https_where_there_is_no_tls_and_a_name_without_a_host_are_told_apart_from_silence() -> None:
+    async with serving(without_a_list) as url:
+        assert "does not speak TLS" in (await fault(url.replace("http://", "https://")) or "")
+    assert "no host of the name" in (await fault("http://model.invalid/v1") or "")
+
+
 async def test_a_server_that_keeps_silent_delays_the_start_by_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 

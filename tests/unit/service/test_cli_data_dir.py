@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import StorageError
+from bot.errors import BotError, StorageError
 from httpkit.atomic_write import write_atomically
 from service.data_dir import kept_key, prepare_data_dir, room_hint
+from service.listen_socket import take_port
 from service.settings.secret import Secret
 from storage.file_tokens import FileTokens
 
@@ -40,6 +41,17 @@ def test_a_new_folder_and_an_empty_one_are_closed_to_other_users(tmp_path: Path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty").chmod(0o777)
     assert mode(prepare_data_dir(tmp_path / "empty")) == 0o700
+
+
+def test_a_link_that_leads_nowhere_is_told_with_its_target(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(StorageError, match=r"is a link to .*not mounted"):
+        prepare_data_dir(tmp_path / "data")
+
+
+def test_an_address_that_this_machine_does_not_have_is_no_question_of_the_port() -> None:
+    with pytest.raises(BotError, match=r"HOST 192\.0\.2\.1 is not an address of this machine"):
+        take_port("192.0.2.1", 0)
 
 
 def test_a_folder_from_an_earlier_start_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -112,12 +112,26 @@ def test_an_unknown_name_like_ours_is_a_mistake_in_the_environment(
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("port", "PORT"), ("PROT", "PORT"), ("OPENAI_API_KEYS", "OPENAI_API_KEY"), ("OPENAI_API_BASE", "OPENAI_BASE_URL")],
+    [
+        ("port", "PORT"),
+        ("PROT", "PORT"),
+        ("OPENAI_API_KEYS", "OPENAI_API_KEY"),
+        ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
+        ("LIMIT_QUESTIONS", "LIMIT_QUESTIONS_PER_MINUTE"),
+        ("POSTGRES_URL", "DATABASE_URL"),
+    ],
 )
 def test_a_misspelt_name_in_the_file_is_a_mistake(tmp_path: Path, name: str, meant: str) -> None:
     # ux 3.22
     [told] = mistakes(tmp_path, f"{name}=x\n")
     assert f"Did you mean {meant}?" in told
+
+
+@pytest.mark.parametrize(("text", "told"), [("4000\u200b", "U+200B"), ("\u201c4000\u201d", "U+201C"), ("4000 x", ";")])
+def test_a_mark_that_cannot_be_seen_is_named_where_a_value_is_wrong(tmp_path: Path, text: str, told: str) -> None:
+    [mistake] = mistakes(tmp_path, f"PORT={text}\n")
+    assert "must be a whole number" in mistake
+    assert (told in mistake) == (told != ";")
 
 
 def test_names_of_other_programs_are_left_to_them(tmp_path: Path) -> None:

@@ -61,6 +61,17 @@ def test_an_address_loses_the_slash_at_its_end(text: str, address: str) -> None:
     assert parsers.url(text) == address
 
 
+@pytest.mark.parametrize("path", ["", "/", "/openai", "/openai/v1", "/openai/v1/"])
+def test_an_azure_resource_may_be_given_with_the_path_of_its_api(path: str) -> None:
+    assert parsers.azure_endpoint(f"https://r.openai.azure.com{path}") == "https://r.openai.azure.com"
+    assert parsers.azure_endpoint(f"https://gateway.example.com/team{path}") == "https://gateway.example.com/team"
+
+
+def test_the_path_of_an_azure_deployment_is_told() -> None:
+    with pytest.raises(ValueError, match="MODEL the name of the deployment"):
+        parsers.azure_endpoint("https://r.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=1")
+
+
 @pytest.mark.parametrize(
     "text",
     [
