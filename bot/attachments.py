@@ -18,6 +18,17 @@ POINTER: Final = "reference"
 POSSIBLE_POINTER: Final = "reference, if any"
 """Content types of what is no file: the message has files, or may have, and the channel's service knows which."""
 
+UNSEEN: Final = "unseen"
+"""Content type of what people see in a message and its channel gives to no bot; `name` is one of `UNSEEN_KINDS`."""
+
+UNSEEN_KINDS: Final = {
+    "voice": N_("I cannot hear voice messages. Please write what you said."),
+    "code": N_("Teams does not give me code snippets. Please paste the code into the message itself."),
+    "loop": N_("I cannot open Loop components. Please paste their text into the message itself."),
+    "card": N_("I cannot see the card in your message. Please write what it is about."),
+}
+"""What is said to each kind."""
+
 TAKEN: Final = N_("tables (csv, tsv, xlsx), text (txt, md, json), pdf, and pictures (png, jpeg, gif, webp)")
 
 
@@ -42,6 +53,8 @@ def objection_to(attachments: Sequence[Attachment]) -> str | None:
     if len(attachments) > MAX_FILES:
         return too_many()
     for attachment in attachments:
+        if attachment.content_type == UNSEEN:
+            return _(UNSEEN_KINDS.get(attachment.name, UNSEEN_KINDS["card"]))
         if ending_of(attachment.name) not in ("", *ENDINGS):  # without an ending, the content decides
             return cannot_read(attachment.name)
         if attachment.size_bytes == 0:

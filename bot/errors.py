@@ -5,6 +5,7 @@ BotError                         str(error) is for the log; `apology`, said thro
 ├── AttachmentError              a file that came with a message cannot be taken
 ├── UploadError                  a file cannot be brought to where a person wants it
 ├── StorageError                 the ledger or the file store cannot be written or read
+│   ├── StorageDownError         later may work
 │   └── StorageInUseError        another process holds it
 ├── FunctionsError               the operator's functions cannot be used: the start says what to change
 ├── AssistantError
@@ -71,6 +72,10 @@ class StorageError(BotError):
     def __init__(self, message: str = "", *, fix: str = "") -> None:
         super().__init__(message)
         self.fix = fix  # what an administrator has to do, where that is known
+
+
+class StorageDownError(StorageError):
+    """The store does not answer, or has trouble of its own: later may work."""
 
 
 class StorageInUseError(StorageError):

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import ENDINGS
 from bot.conversation import PAGE_CHANNEL, ConversationKey, ConversationReference
-from bot.errors import AssistantError, BotError, StorageError
+from bot.errors import AssistantError, BotError, StorageDownError, StorageError
 from bot.file_names import plain_name, unlike
 from bot.language import N_, _
 from bot.links import NO_LINKS, LinkRules
@@ -44,6 +44,9 @@ MAX_SHOWN_CODE_CHARS = 20_000
 MAX_FOLLOW_UPS = 3
 MAX_FOLLOW_UP_CHARS = 100  # of what stands on a button
 MAX_SOURCES = 20  # that Teams takes of one message
+
+_FIRST_PAUSE_S = 1.0
+_MAX_PAUSE_S = 8.0  # between two attempts to keep a file
 
 _CITATION_MARK = re.compile(r"【\d+:\d+†[^】\n]{0,200}】")  # as models write it into a text
 _EXPLANATION = re.compile(
@@ -95,6 +98,7 @@ class _Collected:
     losses: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)  # of all that came along
     digests: set[bytes] = field(default_factory=set)  # of the same: what a service names in two places is there once
+    wait_until_s: float | None = None  # for the file store, on the event loop's clock, once it was down
 
     def has(self, digest: bytes) -> bool:
         """Whether the bytes of this digest came along already; from now on they did."""
@@ -111,6 +115,7 @@ class ReplyWriter:
     files: FileStore
     pictures: Pictures
     max_text_chars: int | None = MAX_SHOWN_CHARS  # of an answer in a message; None where people read text of any length
+    max_wait_s: float = 0.0  # of one answer, for a file store that is down
     extras: Extras = Extras()
 
     async def write(
@@ -202,7 +207,7 @@ class ReplyWriter:
                     return
                 if image.name and fitted != data:  # code saved it for the person, so they get it as it is, too
                     await self._keep(image.name, path, key, collected)
-            stored = await self.files.put(key, f"plot-{number}{_extension(fitted)}", fitted)
+            stored = await self._put(key, f"plot-{number}{_extension(fitted)}", fitted, collected)
         except (AssistantError, StorageError) as error:
             collected.losses.append(_loss(_("Plot {number}").format(number=number), image.file, error))
         else:
@@ -210,10 +215,10 @@ class ReplyWriter:
                 number=number
             )
             part = PicturePart(file=stored, alt_text=alt_text)
-            collected.pictures.append(await self._with_points(part, image, number, key))
+            collected.pictures.append(await self._with_points(part, image, key, collected))
 
     async def _with_points(
-        self, part: PicturePart, image: AnswerImage, number: int, key: ConversationKey
+        self, part: PicturePart, image: AnswerImage, key: ConversationKey, collected: _Collected
     ) -> PicturePart:
         """The picture with what is drawn in it, as a file and as a chart; without, where that cannot be had."""
         if image.data is None or not (self.extras.details or self.extras.charts):
@@ -222,7 +227,8 @@ class ReplyWriter:
             async with self._fetched(image.data) as (path, _digest):
                 points = await asyncio.to_thread(path.read_bytes) if path.stat().st_size <= MAX_POINTS_BYTES else b""
             if points and self.extras.details:
-                part = replace(part, details=Details(data=await self.files.put(key, f"plot-{number}.csv", points)))
+                name = f"{Path(part.file.name).stem}.csv"
+                part = replace(part, details=Details(data=await self._put(key, name, points, collected)))
         except (AssistantError, OSError, StorageError) as error:
             log.warning("the points of a picture are lost", extra={"file": image.data, "why": str(error)})
             return part
@@ -258,7 +264,25 @@ class ReplyWriter:
             yield path, digest.digest()
 
     async def _keep(self, name: str, content: bytes | Path, key: ConversationKey, collected: _Collected) -> None:
-        collected.files.append(await self.files.put(key, name, content))
+        collected.files.append(await self._put(key, name, content, collected))
+
+    async def _put(self, key: ConversationKey, name: str, content: bytes | Path, collected: _Collected) -> StoredFile:
+        """Keep a file, and wait for a store that is down, but for no more than `max_wait_s` in one answer.
+
+        Nothing is lost by a crash meanwhile: the resumed turn reads the answer again.
+        """
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await self.files.put(key, name, content)
+            except StorageDownError as error:
+                now_s = asyncio.get_running_loop().time()
+                collected.wait_until_s = collected.wait_until_s or now_s + self.max_wait_s
+                if now_s + pause_s > collected.wait_until_s:
+                    raise
+                log.warning("file is not kept yet", extra={"why": str(error), "pause_s": pause_s})
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _MAX_PAUSE_S)
 
 
 def say(text: str) -> tuple[Part, ...]:

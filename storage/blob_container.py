@@ -25,7 +25,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import ContentSettings, UserDelegationKey
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient, ExponentialRetry
 
-from bot.errors import StorageError
+from bot.errors import StorageDownError, StorageError
 from bot.media import size_of
 
 log = logging.getLogger(__name__)
@@ -277,7 +277,7 @@ def _limits() -> dict[str, Any]:
 
 def _translated(error: Exception) -> StorageError:
     if not isinstance(error, HttpResponseError):
-        return StorageError(f"Azure Blob Storage cannot be reached: {type(error).__name__}")
+        return StorageDownError(f"Azure Blob Storage cannot be reached: {type(error).__name__}")
     if isinstance(error, ClientAuthenticationError) and error.status_code is None:
         return BlobsRefusedError(
             "Azure Blob Storage needs an identity, and none was found here",
@@ -286,7 +286,7 @@ def _translated(error: Exception) -> StorageError:
         )
     reason = f"{error.status_code or 'no status'} {_code(error) or type(error).__name__}"
     if error.status_code in _LATER_MAY_WORK:
-        return StorageError(f"Azure Blob Storage has trouble of its own: {reason}")
+        return StorageDownError(f"Azure Blob Storage has trouble of its own: {reason}")
     if isinstance(error, ResourceNotFoundError):
         gone = _ContainerGoneError if _code(error) == _NO_CONTAINER else _NotThereError
         return gone(f"not in Azure Blob Storage: {reason}")

@@ -86,7 +86,7 @@ class TeamsChannel(Channel):
         self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
     ) -> tuple[str | Table, ...]:
         place = to.key.channel if to is not None else ""
-        if place == _TEAMS and self._tables is not TableForm.BLOCK:
+        if _is_teams(place) and self._tables is not TableForm.BLOCK:
             return teams_pieces(text, links=links)
         return teams_markdown(text, links=links, keeps_tables=place == PAGE_CHANNEL)
 
@@ -129,7 +129,7 @@ class TeamsChannel(Channel):
             message=partial(self._message, to),
             send=partial(self.send, to),
             markdown=partial(teams_markdown, links=links, keeps_tables=to.key.channel == PAGE_CHANNEL),
-            streams=self._streaming and to.key.channel in (_TEAMS, PAGE_CHANNEL),
+            streams=self._streaming and (_is_teams(to.key.channel) or to.key.channel == PAGE_CHANNEL),
             timing=PAGE_TIMING if to.key.channel == PAGE_CHANNEL else self._timing,
         )
         try:
@@ -244,7 +244,7 @@ def _marked(marks: Marks, to: ConversationReference) -> _Json:
         if marks.sources:
             entity["citation"] = [_claim(source) for source in marks.sources]
         fields["entities"] = [entity]
-    if marks.takes_feedback and to.key.channel in (_TEAMS, PAGE_CHANNEL):
+    if marks.takes_feedback and (_is_teams(to.key.channel) or to.key.channel == PAGE_CHANNEL):
         fields["channelData"] = {"feedbackLoop": {"type": "default"}}
     if marks.follow_ups:
         actions = [{"type": "imBack", "title": text, "value": text} for text in marks.follow_ups]
@@ -273,6 +273,11 @@ def _place(to: ConversationReference) -> Place:
         is_targeted=bool(to.key.private_to),
         is_paced=to.key.channel != PAGE_CHANNEL,
     )
+
+
+def _is_teams(channel: str) -> bool:
+    """Whether a channel has what Teams has: Microsoft 365 Copilot, as `msteams:copilot`, does too."""
+    return channel.partition(":")[0] == _TEAMS
 
 
 def _addresses(to: ConversationReference) -> _Json:

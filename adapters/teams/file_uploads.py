@@ -119,6 +119,8 @@ class TeamsUploads(FileUploads):
         place = self._places.of_file(url)
         if place is None:
             raise UploadError("the address to upload to is none of SharePoint or OneDrive")
+        if not data:
+            raise UploadError("a file without a byte has no part to upload")
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 for start in range(0, len(data), CHUNK_BYTES):

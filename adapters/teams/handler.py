@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CARD: Final = "application/vnd.microsoft.card.adaptive"
+_FORGOTTEN_S: Final = 3600.0  # by when somebody notices that a mention is missing; the ledger knows a week
 _MESSAGE_RESPONSE: Final = "application/vnd.microsoft.activity.message"
 
 
@@ -108,14 +110,21 @@ class TeamsDispatch(TeamsActivityHandler):
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
         """Take an edit, or a deletion taken back, for the message that waits; raises StorageError.
 
-        The latest message is asked again by an edit, though it was answered already.
+        The latest message is asked again by an edit, though it was answered already. One that was not meant for the
+        bot before, because its writer forgot the mention, is asked for the first time.
         """
         activity = turn_context.activity
         message, edited = _read_or_none(read_message, activity), _read_or_none(read_edit, activity)
         if message is not None and await self._receiver.replace(message):
             return
         undeleted = (activity.channel_data or {}).get("eventType") == "undeleteMessage"
-        if edited is None or undeleted or not await self._receiver.ask_again(edited):
+        if message is None or edited is None or undeleted:
+            await self._let_go(turn_context)
+            return
+        # What was asked before is known under its id, and not accepted again.
+        if not await self._receiver.ask_again(edited) and not (
+            _is_recent(message.id) and await self._receiver.accept(message)
+        ):
             await self._let_go(turn_context)
 
     async def on_message_delete_activity(self, turn_context: TurnContext) -> None:
@@ -167,6 +176,11 @@ class TeamsDispatch(TeamsActivityHandler):
     on_end_of_conversation_activity = _let_go
     on_typing_activity = _let_go
     on_unrecognized_activity_type = _let_go
+
+
+def _is_recent(message_id: str) -> bool:
+    """Whether a message was written within the hour, by its id: Teams' are the milliseconds since 1970."""
+    return message_id.isdecimal() and 0 <= time.time() - int(message_id[:20]) / 1000 <= _FORGOTTEN_S
 
 
 def _asks_for_form(value: object) -> bool:

@@ -53,7 +53,8 @@ class LiveTiming:
     update_interval_s: float = 1.5  # of a stream
     edit_interval_s: float = 5.0  # of a message
     tick_s: float = 4.0  # how often the seconds are counted on
-    max_stream_s: float = 110.0
+    keep_alive_s: float = 15.0  # a stream says its words again: the answer tells whether its reader ended it
+    max_stream_s: float = 100.0  # Microsoft 365 Copilot ends streams after 105
     keeps_status: bool = False  # what is being done is told beside the words, too: for a client that shows both
 
 
@@ -113,6 +114,7 @@ class TeamsLive(Live):
         self._is_changed = False  # since something was sent last
         self._began_s = self._text_s = self._posted_s = self._sent_s = self._typing_due_s = self._may_post_s = 0.0
         self._quiet_until_s = 0.0  # as the connector asked
+        self._taken_s = 0.0  # when the last activity of the stream was taken
         self._has_news = asyncio.Event()
         self._is_stopped = self._is_posting = False
         self._task: asyncio.Task[None] | None = None
@@ -230,8 +232,10 @@ class TeamsLive(Live):
     def _next_of_stream(self) -> tuple[float, Callable[[], Awaitable[None]]]:
         end_s = self._posted_s + self._timing.max_stream_s
         # Until there are words, the seconds count.
-        ticks = self._timing.keeps_status or not self._text
-        due_s = self._sent_s + self._timing.tick_s if ticks else end_s
+        if self._timing.keeps_status or not self._text:
+            due_s = self._sent_s + self._timing.tick_s
+        else:
+            due_s = max(self._taken_s + self._timing.keep_alive_s, self._sent_s + self._timing.update_interval_s)
         if self._is_changed:
             due_s = self._sent_s + self._timing.update_interval_s
         return (end_s, self._end_early) if end_s <= due_s else (due_s, self._add)
@@ -259,7 +263,7 @@ class TeamsLive(Live):
             sent = await self._connector.send_ephemeral(self._place, activity)
         finally:
             self._is_posting = False
-            self._posted_s = self._sent_s = _now_s()
+            self._posted_s = self._sent_s = self._taken_s = _now_s()
         self._sequence = 1
         self._id = ActivityId(sent) if sent else None
         return self._id
@@ -269,12 +273,14 @@ class TeamsLive(Live):
         self._sent_s = _now_s()
         before = self._sent_words
         activity = await self._next_of_the_stream()
-        is_old = self._text and self._sent_words == before and not self._timing.keeps_status
+        keeps_alive = self._timing.keeps_status or self._sent_s >= self._taken_s + self._timing.keep_alive_s
+        is_old = self._text and self._sent_words == before and not keeps_alive
         if is_old or not self._connector.has_room(self._place):
             return  # the next words, or the next interval
         try:
             await self._connector.send_ephemeral(self._place, activity)
             self._sequence += 1
+            self._taken_s = _now_s()
         except ActivityRefusedError as refused:
             self._is_ended_by(refused)
         except ChannelError:
@@ -291,6 +297,8 @@ class TeamsLive(Live):
             await self._connector.send_ephemeral(
                 self._place, with_stream_info(await self._as_message(), "final", stream=stream)
             )
+        except ActivityRefusedError as refused:
+            self._is_ended_by(refused)
         finally:
             self._sent_s = _now_s()
 

@@ -193,6 +193,7 @@ class Settings:
     data_dir: Path
     database_url: Secret | None
     blobs: Blobs | None
+    storage_wait_s: float
     backend: Backend
     assistant_id: str | None
     assistant_name: str
@@ -248,6 +249,7 @@ class Settings:
             data_dir=reading.value(table.DATA_DIR),
             database_url=reading.optional(table.DATABASE_URL),
             blobs=_blobs(reading),
+            storage_wait_s=reading.value(table.STORAGE_WAIT_S),
             backend=reading.value(table.ASSISTANT_BACKEND),
             assistant_id=reading.optional(table.ASSISTANT_ID),
             assistant_name=reading.value(table.ASSISTANT_NAME),

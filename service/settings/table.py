@@ -229,6 +229,10 @@ AZURE_STORAGE_ACCOUNT_URL: Final = Setting(
 AZURE_STORAGE_CONTAINER: Final = Setting(
     "AZURE_STORAGE_CONTAINER", parsers.container_name, "teamsbot", "plots",
     "Container for plots and files. Created, private, if it is missing.")
+STORAGE_WAIT_S: Final = Setting(
+    "STORAGE_WAIT_S", parsers.duration_s, "60", "120",
+    "How long an answer waits for file storage that is down, in seconds. After that it comes without its plots and "
+    "files, and says so.")
 
 ASSISTANT_BACKEND: Final = Setting(
     "ASSISTANT_BACKEND", parsers.one_of(Backend), Backend.EMBEDDED, "embedded",
@@ -433,7 +437,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting[object], ...]]] = {
     "Network and data directory": (HOST, PORT, PUBLIC_URL, *LINKS, *CHAT, DATA_DIR),
     "Microsoft Teams": TEAMS,
     "Answers": ANSWERS,
-    "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE),
+    "External storage: PostgreSQL, Azure Blob Storage": (DATABASE_URL, *AZURE_STORAGE, STORAGE_WAIT_S),
     "The assistant": (
         ASSISTANT_BACKEND,
         ASSISTANT_ID,

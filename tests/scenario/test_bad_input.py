@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,55 @@ async def test_a_name_with_folders_and_marks_of_direction_is_a_plain_name_everyw
         assert deleted.text.startswith("Deleted: Q1 ")
         [left] = await bot.say("/files")
         assert left.text == "There are no plots or files in this conversation yet."
+
+
+def html(markup: str) -> dict[str, Any]:
+    return {"contentType": "text/html", "content": markup}
+
+
+CARD = "application/vnd.microsoft.card"
+VOICE = html('<div><span itemid="b" itemtype="http://schema.skype.com/InputExtension"></span></div>')
+SNIPPET = (html('<attachment id="0dcd31a4"></attachment>'), {"contentType": f"{CARD}.codesnippet", "content": {}})
+LOOP = (html('<attachment id="x"></attachment>'), {"contentType": f"{CARD}.fluidEmbedCard", "content": {}})
+
+
+async def test_what_teams_shows_and_hands_over_to_no_bot_is_told_by_what_it_is(bot: SignedBot) -> None:
+    async with bot.started():
+        for given, words in (
+            ((VOICE,), "I cannot hear voice messages."),
+            (({"contentType": f"{CARD}.audio", "content": {"duration": "PT13S"}},), "I cannot hear voice messages."),
+            (SNIPPET, "Please paste the code into the message itself."),
+            (LOOP, "I cannot open Loop components."),
+            (({"contentType": f"{CARD}.adaptive", "content": {"type": "AdaptiveCard"}},), "I cannot see the card"),
+        ):
+            [told] = await bot.say("", *given)
+            assert words in told.text
+        assert bot.model.requests == []
+        [answer] = await bot.say("What does it do?", *SNIPPET)
+        assert answer.text.startswith("Teams does not give me code snippets.")
+        assert "You said: What does it do?" in answer.text
+        [answer] = await bot.say("Look at https://example.com", {"contentType": f"{CARD}.thumbnail", "content": {}})
+        assert "card" not in answer.text
+
+
+async def test_a_mention_that_was_forgotten_and_added_by_an_edit_is_answered_once(bot: SignedBot) -> None:
+    now_ms = int(time.time() * 1000)
+    edited = {
+        "type": "messageUpdate",
+        "text": "<at>Data Bot</at> hello",
+        "entities": [MENTION],
+        "conversation": GROUP,
+        "channelData": {"tenant": {"id": GROUP["tenantId"]}, "eventType": "editMessage"},
+    }
+    async with bot.started():
+        assert (await bot.post(id=str(now_ms), text="hello", conversation=GROUP))[0] == 202
+        for _ in range(2):
+            assert (await bot.post(id=str(now_ms), timestamp="2026-11-29T08:55:00Z", **edited))[0] == 202
+        assert (await bot.post(id=str(now_ms - 90_000_000), **edited))[0] == 202  # of yesterday
+        await bot.connector.wait_for_messages(1)
+        [answer] = await bot.say("<at>Data Bot</at> bye", conversation=GROUP, entities=[MENTION])
+    assert [posted.text.count("hello") for posted in bot.connector.messages] == [1, 0]
+    assert "bye" in answer.text
 
 
 async def test_submits_that_no_card_offers_unknown_locales_and_a_stop_after_the_end_do_no_harm(bot: SignedBot) -> None:

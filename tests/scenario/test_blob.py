@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import struct
 import time
@@ -15,6 +16,7 @@ from scripts.node import Node
 from tests.scenario.conftest import Rig
 from tests.scenario.test_story import CONCAVE, SOLVE, fetch_picture
 from tests.support.azurite_storage import Azurite, running_storage
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -62,7 +64,8 @@ async def test_a_plot_from_before_is_served_after_a_restart_on_an_empty_disk(blo
 async def test_storage_that_dies_costs_the_plot_and_one_sentence_and_nothing_else(
     blob_rig: Rig, azurite: Azurite
 ) -> None:
-    async with blob_rig.started() as person:
+    impatient = dataclasses.replace(blob_rig, environ={**blob_rig.environ, "STORAGE_WAIT_S": "1"})
+    async with impatient.started() as person:
         _, plot = await person.ask(SOLVE, parts=2)
         azurite.kill()
         began_s = time.monotonic()
@@ -78,12 +81,14 @@ async def test_storage_that_dies_costs_the_plot_and_one_sentence_and_nothing_els
         assert await fetch_picture(person, plot.cards[0])
 
 
-async def test_storage_that_is_down_at_the_start_is_waited_for_with_the_next_plot(
+async def test_storage_that_is_down_when_a_plot_is_drawn_is_waited_for_and_the_plot_arrives(
     blob_rig: Rig, azurite: Azurite, caplog: pytest.LogCaptureFixture
 ) -> None:
     azurite.kill()
     async with blob_rig.started() as person:
         assert "file storage was not available" in caplog.messages
+        asking = asyncio.create_task(person.ask(SOLVE, parts=2, deadline_s=120))
+        await until(lambda: "file is not kept yet" in caplog.messages, deadline_s=60)
         azurite.start_again()
-        _, plot = await person.ask(SOLVE, parts=2)
+        _, plot = await asking
         assert await fetch_picture(person, plot.cards[0])

@@ -57,6 +57,14 @@ async def test_a_message_that_cannot_be_stored_is_not_acknowledged(door: Door) -
         "installationUpdate",
         "trace",
         "handoff",
+        "command",
+        "commandResult",
+        "suggestion",
+        "contactRelationUpdate",
+        "deleteUserData",
+        "invokeResponse",
+        "tokens/response",
+        "Message",
         "somethingNew",
     ],
 )
@@ -71,9 +79,23 @@ async def test_every_other_kind_of_activity_is_acknowledged_known_or_not(
 
 
 async def test_an_invoke_that_the_bot_never_offered_is_answered_at_once_with_not_implemented(door: Door) -> None:
-    status, answer = await door.post(recorded("invoke_card_action"))
-
-    assert (status, answer["error"]["code"]) == (501, "NotImplemented")
+    names = (
+        *(
+            f"composeExtension/{name}"
+            for name in ("query", "queryLink", "anonymousQueryLink", "fetchTask", "submitAction")
+        ),
+        *(f"composeExtension/{name}" for name in ("selectItem", "querySettingUrl", "setting", "onCardButtonClicked")),
+        *("task/fetch", "task/submit", "signin/verifyState", "signin/tokenExchange", "signin/failure"),
+        *("fileConsent/invoke", "message/submitAction", "message/fetchTask", "config/fetch", "config/submit"),
+        *("tab/fetch", "tab/submit", "actionableMessage/executeAction", "application/search", "adaptiveCard/action"),
+        *("healthCheck", "handoff/action", ""),
+    )
+    action = {"type": "Action.Execute", "verb": "x", "data": None}
+    values: tuple[object, ...] = (None, {"action": "x"}, {"commandId": "x"}, {"action": action}, [], "x")
+    for name in names:
+        for value in values:
+            status, answer = await door.post(recorded("invoke_card_action", name=name, value=value))
+            assert (status, answer["error"]["code"]) == (501, "NotImplemented"), name
     assert door.accepted.messages == []
 
 
@@ -298,6 +320,12 @@ async def test_null_entries_of_lists_are_ignored_and_other_strange_ones_refused(
     for entry in strange:
         status, answer = await door.post(recorded("personal", **{field: [entry]}, type=type_))
         assert (status, answer["error"]["code"]) == (400, "NotAnActivity")
+
+
+@pytest.mark.parametrize(("mode", "code"), [("ExpectReplies", "ExpectReplies"), ("stream", "Stream")])
+async def test_every_mode_that_wants_the_answer_in_the_response_is_refused(door: Door, mode: str, code: str) -> None:
+    status, answer = await door.post(recorded("personal", deliveryMode=mode))
+    assert (status, answer["error"]["code"]) == (501, f"{code}NotSupported")
 
 
 async def test_a_sender_who_waits_for_the_answer_in_the_response_is_told_that_this_is_not_done(door: Door) -> None:

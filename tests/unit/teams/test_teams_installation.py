@@ -67,3 +67,10 @@ async def test_a_stored_installation_still_replies_to_nothing(door: Door) -> Non
     [message] = door.accepted.messages
 
     assert message_from_json(message_to_json(message))[0] == message
+
+
+async def test_the_bot_is_found_among_a_hundred_who_were_added(door: Door) -> None:
+    added = [{"id": f"29:{number}"} for number in range(99)]
+    activity = recorded("conversation_update_channel")
+    assert await door.post({**activity, "membersAdded": [*added, activity["recipient"]]}) == (202, None)
+    assert [type(message) for message in door.accepted.messages] == [Installed]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -10,10 +9,9 @@ import pytest
 
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
-from adapters.teams.live import LiveTiming
 from adapters.teams.retries import RetryPolicy
 from bot.answer import CodeCell
-from bot.conversation import ConversationReference, Scope
+from bot.conversation import ConversationReference
 from bot.errors import DeliveryError
 from bot.parts import (
     ApologyPart,
@@ -34,7 +32,6 @@ from bot.parts import (
 from bot.turn_code import TurnCode
 from tests.support.connector_double import Fault, Posted, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks, message
-from tests.support.waiting import until
 
 PLOT = StoredFile(token="t", name="plot.png", size_bytes=5)
 DATA = StoredFile(token="d", name="points_[1].csv", size_bytes=5)
@@ -65,11 +62,11 @@ async def teams() -> AsyncIterator[StandInConnector]:
 async def channel() -> AsyncIterator[TeamsChannel]:
     async with connector_session(answer_s=5.0) as session:
         connector = Connector(session=session, policy=RetryPolicy(attempts=2, first_pause_s=0.01))
-        yield TeamsChannel(connector=connector, links=PlainLinks(), timing=LiveTiming(typing_interval_s=0.02))
+        yield TeamsChannel(connector=connector, links=PlainLinks())
 
 
-def to(teams: StandInConnector, scope: Scope = Scope.PERSONAL) -> ConversationReference:
-    return replace(message().reference, service_url=teams.service_url, scope=scope)
+def to(teams: StandInConnector) -> ConversationReference:
+    return replace(message().reference, service_url=teams.service_url)
 
 
 def refuses_cards(posted: Posted) -> Fault | None:
@@ -116,25 +113,3 @@ async def test_plain_words_that_are_refused_are_a_failure(teams: StandInConnecto
     with pytest.raises(DeliveryError):
         await channel.send(to(teams), TextPart(text="hi"))
     assert len(teams.requests) == 1
-
-
-async def test_what_is_passing_is_not_shown_for_as_long_as_teams_asks_for_quiet(
-    teams: StandInConnector, channel: TeamsChannel
-) -> None:
-    teams.typing_faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
-    async with channel.live(to(teams, Scope.GROUP), MemoryStatus()) as live:
-        await live.begin()
-        await until(lambda: len(teams.requests) == 1)
-        await asyncio.sleep(0.2)  # ten times the interval
-        assert len(teams.requests) == 1
-        await live.finish(TextPart(text="done"))
-    assert [posted.text for posted in teams.messages] == ["done"]
-
-
-async def test_nothing_more_is_shown_where_the_bot_was_blocked(teams: StandInConnector, channel: TeamsChannel) -> None:
-    teams.weather = lambda: Fault.named(403, "MessageWritesBlocked")
-    async with channel.live(to(teams, Scope.GROUP), MemoryStatus()) as live:
-        await live.begin()
-        await until(lambda: len(teams.requests) == 1)
-        await asyncio.sleep(0.2)
-        assert len(teams.requests) == 1
