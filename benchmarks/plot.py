@@ -55,8 +55,10 @@ def _panel(panel: Any, rows: list[dict[str, Any]], cells: list[str], name: str) 
         of_bot = [row for row in rows if row["bot"] == bot]
         x = [cells.index(row["cell"]) + (place - (len(COLOURS) - 1) / 2) * WIDTH for row in of_bot]
         bars = panel.bar(x, [row[name] for row in of_bot], WIDTH, color=colour, label=LEGEND[bot])
-        panel.bar_label(bars, fmt=lambda value: f"{value:,.3g}" if value < 1000 else f"{value:,.0f}", fontsize=7)
+        panel.bar_label(bars, fmt=lambda value: f"{value:.3g}" if value < 1000 else f"{value / 1000:.2g}k", fontsize=7)
     panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("")
     panel.set_xticks(range(len(cells)), cells)
     panel.margins(y=0.15)
     panel.spines[["top", "right"]].set_visible(False)
