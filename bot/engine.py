@@ -375,7 +375,7 @@ class Engine:
 
     async def _may_go_on(self) -> None:
         if self._stopping:
-            await asyncio.Event().wait()  # until `_drop` cancels this task: no step begins during a stop
+            await asyncio.Event().wait()  # until `_on_revoked` cancels this task: no step begins during a stop
 
 
 async def _write_until_stored(write: Callable[[], Awaitable[None]]) -> None:

@@ -355,7 +355,10 @@ class Belongings(Protocol):
         """The conversation no longer has this."""
 
     async def forget_turns(self, key: ConversationKey) -> int:
-        """Delete the records of the conversation's ended turns, and return how many there were."""
+        """Delete the records of the conversation's ended turns, and return how many there were.
+
+        `Ledger.add` still knows their messages for a week, should they be delivered once more.
+        """
 
     async def forget_feedback(self, key: ConversationKey) -> int:
         """Delete what people thought of answers in this conversation, and return how many opinions there were."""
@@ -377,12 +380,13 @@ class LedgerEntry:
 class Ledger(Protocol):
     """Turns and their steps, on disk before any method returns. Every method raises StorageError and nothing else."""
 
-    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
-        """Begin, and hand over unfinished turns whenever their conversation is (or becomes) this process's.
+    async def start(
+        self, on_assigned: Callable[[Sequence[LedgerEntry]], None], on_revoked: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Begin, and give unfinished turns to `on_assigned` when their conversation is, or becomes, this process's.
 
-        A turn is handed over again when it was signalled or replaced.
-
-        `drop` is awaited before conversations are lost to another process: no turn may write afterwards.
+        A turn is given again when it was signalled or replaced. `on_revoked` is awaited before another process takes
+        conversations over: no turn may write afterwards.
         """
         ...
 
@@ -429,7 +433,7 @@ class Ledger(Protocol):
 
         `used` is what it consumed, None if it did not ask the assistant.
 
-        For seven days its id is kept, to know the message when it comes again, and its time line.
+        For seven days its id is kept, to know the message when it comes again, and its timeline.
         """
         ...
 
@@ -462,7 +466,7 @@ class Timelines(Protocol):
 
 
 class TurnsOfConversation(Protocol):
-    """The time lines of one conversation, for its own person. Raises StorageError and nothing else."""
+    """The timelines of one conversation, for its own person. Raises StorageError and nothing else."""
 
     async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
         """The turns that were accepted last in this conversation, oldest first."""

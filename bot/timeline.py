@@ -59,6 +59,6 @@ class Timeline:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Timeline:
-        """The time line that `to_json` wrote."""
+        """The timeline that `to_json` wrote."""
         steps = tuple(StepDone(**step) for step in row["steps"])
         return cls(**{**row, "steps": steps, "usage": Usage.from_json(row.get("usage"))})

@@ -24,6 +24,7 @@ from typing_extensions import override
 from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRequest, OnWords
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.openai.assistant_setup import make_assistant
+from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
 from adapters.sandbox.process_tree import descendants
 from adapters.webchat.calls import Calls
@@ -95,7 +96,7 @@ class LocalPage:
             highlighter=_FETCHED / "highlight" / "es" / "highlight.min.js",
             facts=PageFacts(
                 assistant=profiles.default.name,
-                assistant_id=bot.assistant_id,
+                assistant_id=bot.assistant.assistant_id,
                 speaker=speaker_of(self.settings, profiles.default),
                 can_connect=self.settings.endpoint is None,
                 starters=None if own is None else tuple(Starter(question=each) for each in own),
@@ -103,7 +104,7 @@ class LocalPage:
         )
         has_threads = self.settings.backend is not Backend.RESPONSES
         deps = PageDependencies(
-            session=bot.session,
+            session=bot.teams.session,
             transcripts=self.transcripts,
             conversations=bot.stores.conversations,
             turns=bot.stores.timelines,
@@ -115,10 +116,10 @@ class LocalPage:
             offered=partial(self._offered, bot),
             editor=EmbeddedAssistants(
                 bot.client,
-                in_settings=bot.assistant_ids,
+                in_settings=bot.assistant.named_ids,
                 models=tuple(dict.fromkeys([usual, *filter(None, (each.model for each in profiles.all))])),
             )
-            if self.settings.backend is Backend.EMBEDDED
+            if isinstance(bot.assistant, AssistantsBackend) and self.settings.backend is Backend.EMBEDDED
             else None,
             restart=partial(restart_program, port.getsockname()[1], setting=setting)
             if sys.platform == "linux"

@@ -10,13 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from adapters.embedded.assistants_server import AssistantsServer, open_server
 from adapters.embedded.models.chat_completions import ChatCompletions
@@ -35,7 +33,6 @@ from adapters.openai.responses.responses_backend import ResponsesBackend
 from adapters.sandbox.code_result import CodeSandbox
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.sandbox.picture_header import PictureKind
-from adapters.teams.authentication import Authentication
 from bot.commands import present_assistant
 from bot.conversation import ConversationKey
 from bot.dependencies import Dependencies, itself
@@ -47,11 +44,15 @@ from bot.functions import NoFunctions
 from bot.intake import Intake
 from bot.links import LinkRules
 from bot.ports import (
+    Assistant,
     Belongings,
+    Channel,
     Conversations,
     Exchanges,
     FeedbackStore,
+    FileStore,
     Functions,
+    IncomingFiles,
     Ledger,
     PastTurns,
     ThreadStates,
@@ -82,7 +83,7 @@ from service.settings import (
     Secret,
     Settings,
 )
-from service.teams_edge import access_list, offers_files, open_teams
+from service.teams_edge import TeamsEdge, access_list, offers_files, open_teams
 from service.turn_lookup import serve_timelines
 from storage.belongings_sqlite import SqliteBelongings
 from storage.conversations_sqlite import SqliteConversations
@@ -146,15 +147,13 @@ class Bot:
     """A bot at work, without a listener: `intake` takes what people say, `storage` holds the files that it sent."""
 
     intake: Intake
-    authentication: Authentication
+    teams: TeamsEdge
     storage: FileStorage
-    client: Client
-    assistant_id: str
-    answering: Callable[[ConversationKey], Awaitable[Profile | None]]  # None: one that was made on the chat page
-    assistant_ids: frozenset[str]  # of all that the operator describes, where the service knows them by ids
     stores: TurnStores
-    session: aiohttp.ClientSession
     sandbox: CodeSandbox
+    client: Client
+    assistant: AssistantsBackend | ResponsesBackend
+    answering: Callable[[ConversationKey], Awaitable[Profile | None]]  # None: one that was made on the chat page
     forget: Forget
 
 
@@ -169,46 +168,42 @@ async def open_bot(
     """
     hooks = hooks or Hooks()
     async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        # Who answers: the operator's functions, a sandbox for code, and the assistants of a service.
         functions = await open_functions(settings)
-        sandbox = shared.sandbox if shared else await stack.enter_async_context(open_sandbox(settings))
-        client = await stack.enter_async_context(open_client(settings, sandbox, hooks))
+        sandbox = shared.sandbox if shared else await enter(open_sandbox(settings))
+        client = await enter(open_client(settings, sandbox, hooks))
         assistant = await find_assistant(client, settings, stores.conversations, functions, hooks)
         stack.push_async_callback(assistant.close)
-        await stack.enter_async_context(shutdown_watched(settings, client))
-        storage = shared.storage if shared else await stack.enter_async_context(open_file_storage(settings, address))
-        files, pictures = RecordedFiles(storage.files, stores.belongings), ConfinedPictures(sandbox=sandbox)
-        teams = await stack.enter_async_context(open_teams(settings, storage.links))
-        deps = Dependencies(
+        await enter(shutdown_watched(settings, client))
+        # Where answers and files go.
+        storage = shared.storage if shared else await enter(open_file_storage(settings, address))
+        files = RecordedFiles(storage.files, stores.belongings)
+        teams = await enter(open_teams(settings, storage.links))
+        # What a turn is given of all this.
+        deps = turn_dependencies(
+            settings,
+            stores,
             assistant=assistant,
             channel=teams.channel,
-            conversations=stores.conversations,
-            past=stores.conversations,
-            profiles=settings.profiles,
-            started_with=started_with(assistant, hooks),
-            name_at_service=assistant.shown_name if isinstance(assistant, AssistantsBackend) else itself,
-            belongings=stores.belongings,
-            files=teams.incoming,
+            incoming=teams.incoming,
             writer=ReplyWriter(
                 assistant=assistant,
                 files=files,
-                pictures=pictures,
+                pictures=ConfinedPictures(sandbox=sandbox),
                 extras=settings.extras,
                 max_wait_s=settings.storage_wait_s,
             ),
-            usage=stores.usage,
-            limits=settings.limits,
-            refuses_code=settings.backend is Backend.EMBEDDED,
-            service_keeps=settings.endpoint is not None,
-            asker_is_operator=not settings.is_public,
             functions=functions,
             links=link_rules(settings, storage.links.origin),
-            offers=FileOffers(
-                offered_in=partial(offers_files, settings),
-                stored=storage.files,
-                uploads=teams.uploads,
-                turns=stores.timelines,
-            ),
         )
+        offers = FileOffers(
+            offered_in=partial(offers_files, settings),
+            stored=storage.files,
+            uploads=teams.uploads,
+            turns=stores.timelines,
+        )
+        deps = replace(deps, offers=offers, started_with=started_with(assistant, hooks))
         engine = Engine(
             ledger=stores.ledger,
             handler=partial(run_turn, deps=deps),
@@ -216,15 +211,9 @@ async def open_bot(
             refuses=access_list(settings.teams).refusal_of if settings.teams else everybody,
             cancel=partial(cancel_runs, assistant=assistant, conversations=stores.conversations),
         )
-        await engine.start()
+        await engine.start()  # from here on the turns of an earlier process go on
         stack.push_async_callback(engine.stop, deadline_s=shared.drain_s if shared else _DRAIN_S)
-
-        async def forget(key: ConversationKey) -> None:
-            await engine.interrupt(key, deadline_s=_DRAIN_S)
-            forgotten = await forget_conversation(key, assistant, files, stores.conversations, stores.belongings)
-            if forgotten.failures:
-                raise StorageError(f"{forgotten.failures} things of a conversation could not be deleted")
-
+        # The way in.
         intake = Intake(
             engine=engine,
             channel=teams.channel,
@@ -235,17 +224,56 @@ async def open_bot(
         stack.push_async_callback(intake.stop)
         yield Bot(
             intake=intake,
-            authentication=teams.authentication,
+            teams=teams,
             storage=storage,
-            client=client,
-            assistant_id=assistant.assistant_id,
-            answering=partial(present_assistant, deps=deps),
-            assistant_ids=frozenset() if isinstance(assistant, ResponsesBackend) else assistant.named_ids,
             stores=stores,
-            session=teams.session,
             sandbox=sandbox,
-            forget=forget,
+            client=client,
+            assistant=assistant,
+            answering=partial(present_assistant, deps=deps),
+            forget=partial(_forget, engine=engine, assistant=assistant, files=files, stores=stores),
         )
+
+
+def turn_dependencies(  # noqa: PLR0913 - what differs between Teams and a terminal
+    settings: Settings,
+    stores: TurnStores,
+    *,
+    assistant: AssistantsBackend | ResponsesBackend,
+    channel: Channel,
+    incoming: IncomingFiles,
+    writer: ReplyWriter,
+    functions: Functions,
+    links: LinkRules,
+) -> Dependencies:
+    """What a turn needs, whichever channel it came by."""
+    return Dependencies(
+        assistant=assistant,
+        channel=channel,
+        conversations=stores.conversations,
+        belongings=stores.belongings,
+        usage=stores.usage,
+        past=stores.conversations,
+        files=incoming,
+        writer=writer,
+        functions=functions,
+        links=links,
+        profiles=settings.profiles,
+        name_at_service=assistant.shown_name if isinstance(assistant, AssistantsBackend) else itself,
+        limits=settings.limits,
+        refuses_code=settings.backend is Backend.EMBEDDED,
+        service_keeps=settings.endpoint is not None,
+        asker_is_operator=not settings.is_public,
+    )
+
+
+async def _forget(
+    key: ConversationKey, engine: Engine, assistant: Assistant, files: FileStore, stores: TurnStores
+) -> None:
+    await engine.interrupt(key, deadline_s=_DRAIN_S)
+    forgotten = await forget_conversation(key, assistant, files, stores.conversations, stores.belongings)
+    if forgotten.failures:
+        raise StorageError(f"{forgotten.failures} things of a conversation could not be deleted")
 
 
 async def open_functions(settings: Settings) -> Functions:
@@ -432,19 +460,24 @@ async def open_turn_stores(settings: Settings, folder: Path) -> AsyncIterator[Tu
     database = SqliteFile(folder / "teamsbot.sqlite")
     await database.open()
     try:
-        timelines = SqliteTimelines(database)
-        feedback = SqliteFeedback(database)
-        async with serve_timelines(timelines, folder, feedback):
-            yield TurnStores(
-                ledger=SqliteLedger(database),
-                conversations=SqliteConversations(database, backend=settings.backend),
-                belongings=SqliteBelongings(database),
-                timelines=timelines,
-                feedback=feedback,
-                usage=timelines,
-            )
+        stores = stores_in(database, settings)
+        async with serve_timelines(SqliteTimelines(database), folder, stores.feedback):
+            yield stores
     finally:
         await database.close()
+
+
+def stores_in(database: SqliteFile, settings: Settings) -> TurnStores:
+    """All stores of turns in one SQLite file, which the ledger opens where it is not open."""
+    timelines = SqliteTimelines(database)
+    return TurnStores(
+        ledger=SqliteLedger(database),
+        conversations=SqliteConversations(database, backend=settings.backend),
+        belongings=SqliteBelongings(database),
+        timelines=timelines,
+        feedback=SqliteFeedback(database),
+        usage=timelines,
+    )
 
 
 def link_rules(settings: Settings, *origins: str) -> LinkRules:

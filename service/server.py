@@ -140,7 +140,7 @@ def authenticated_endpoint(settings: Settings, bot: Bot) -> MessagesEndpoint:
     """The endpoint that strangers can reach: it proves each caller before it reads a body."""
     if settings.teams is None:
         raise AssertionError("a public bot has a registration, so that its callers are authenticated")
-    return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=bot.authentication)
+    return MessagesEndpoint(dispatch=TeamsDispatch(bot.intake), authentication=bot.teams.authentication)
 
 
 def local_endpoint(bot: Bot, own_channels: Mapping[str, str], *, takes_others: bool) -> MessagesEndpoint:

@@ -22,7 +22,6 @@ from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, place_of, said_in_terminal
 from bot.attachments import MAX_FILES, Attachment, join_names, too_many
 from bot.conversation import CommandName, command_in
-from bot.dependencies import Dependencies
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.forgetting import RecordedFiles
@@ -43,16 +42,19 @@ from bot.turn import Turn
 from bot.turn_record import Outcome
 from bot.turn_story import give_up, run_turn
 from service.code_sandbox import open_sandbox
-from service.compose import Hooks, find_assistant, link_rules, open_client, open_functions
+from service.compose import (
+    Hooks,
+    find_assistant,
+    link_rules,
+    open_client,
+    open_functions,
+    stores_in,
+    turn_dependencies,
+)
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
-from service.settings.parsers import Backend
 from service.terminal_view import TerminalView
-from storage.belongings_sqlite import SqliteBelongings
-from storage.conversations_sqlite import SqliteConversations
-from storage.ledger_sqlite import SqliteLedger
 from storage.sqlite import SqliteFile
-from storage.timelines_sqlite import SqliteTimelines
 
 _CONVERSATION: Final = "terminal"
 _MAX_HISTORY: Final = 1_000  # lines
@@ -153,33 +155,25 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
     prepare_data_dir(settings.data_dir)
     settings = replace(settings, data_dir=settings.data_dir / "terminal")
     prepare_data_dir(settings.data_dir)
-    database = SqliteFile(settings.data_dir / "teamsbot.sqlite")
+    stores = stores_in(SqliteFile(settings.data_dir / "teamsbot.sqlite"), settings)
     channel = TerminalChannel()
     async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
         functions = await open_functions(settings)
-        belongings = SqliteBelongings(database)
-        files = RecordedFiles(TerminalFiles(settings.data_dir / "files"), belongings)
-        conversations = SqliteConversations(database, backend=settings.backend)
-        assistant = await find_assistant(client, settings, conversations, functions)
-        deps = Dependencies(
-            asker_is_operator=True,
+        files = RecordedFiles(TerminalFiles(settings.data_dir / "files"), stores.belongings)
+        assistant = await find_assistant(client, settings, stores.conversations, functions)
+        deps = turn_dependencies(
+            settings,
+            stores,
             assistant=assistant,
             channel=channel,
-            conversations=conversations,
-            past=conversations,
-            profiles=settings.profiles,
-            belongings=belongings,
-            files=GivenPaths(),
-            usage=SqliteTimelines(database),
-            limits=settings.limits,
-            refuses_code=settings.backend is Backend.EMBEDDED,
-            service_keeps=settings.endpoint is not None,
+            incoming=GivenPaths(),
             writer=ReplyWriter(
                 assistant=assistant, files=files, pictures=ConfinedPictures(sandbox=sandbox), max_text_chars=None
             ),
             functions=functions,
             links=link_rules(settings),
         )
+        deps = replace(deps, asker_is_operator=True)
 
         async def handle(turn: Turn) -> Outcome:
             outcome = await run_turn(turn, deps)
@@ -191,11 +185,11 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
             channel.end(turn.message.id)
             return outcome
 
-        engine = Engine(ledger=SqliteLedger(database), handler=handle, give_up=end_hopeless)
+        engine = Engine(ledger=stores.ledger, handler=handle, give_up=end_hopeless)
         await engine.start()
         try:
             if not continues:
-                await conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
+                await stores.conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
             yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION)
         finally:
             await engine.stop()

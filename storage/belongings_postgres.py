@@ -23,7 +23,13 @@ DELETE FROM belongings USING unnest($1::text[], $2::text[], $3::text[]) AS gone 
 WHERE belongings.conversation = gone.conversation AND belongings.kind = gone.kind AND belongings.ref = gone.ref"""
 _FORGET_TURNS = """
 WITH gone AS (
-    DELETE FROM messages WHERE conversation = ANY ($1::text[]) AND done_at IS NOT NULL RETURNING conversation
+    DELETE FROM messages WHERE conversation = ANY ($1::text[]) AND done_at IS NOT NULL
+    RETURNING conversation, message_id
+), remembered AS (
+    INSERT INTO forgotten_messages (digest)
+    SELECT sha256(convert_to(conversation || chr(31) || message_id, 'UTF8')) FROM gone ON CONFLICT DO NOTHING
+), forgotten_long_ago AS (
+    DELETE FROM forgotten_messages WHERE forgotten_at < now() - interval '7 days'
 )
 SELECT conversation, count(*) AS count FROM gone GROUP BY conversation"""
 _FORGET_FEEDBACK = """

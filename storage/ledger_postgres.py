@@ -36,7 +36,11 @@ WITH numbered AS MATERIALIZED (
         AS new (part, conversation, message_id, payload, signal, hears)
 ), fresh AS (
     INSERT INTO messages (number, conversation, message_id)
-    SELECT number, conversation, message_id FROM numbered ORDER BY conversation, message_id, number
+    SELECT number, conversation, message_id FROM numbered
+    WHERE NOT EXISTS (
+        SELECT FROM forgotten_messages WHERE digest = sha256(convert_to(conversation || chr(31) || message_id, 'UTF8'))
+    )
+    ORDER BY conversation, message_id, number
     ON CONFLICT DO NOTHING RETURNING number
 ), added AS (
     INSERT INTO turns (number, conversation, message_id, payload, hears_signals)
@@ -185,9 +189,11 @@ class PostgresLedger:
         self._share_due_s = 0.0
         self._tended_s = 0.0
 
-    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
+    async def start(
+        self, on_assigned: Callable[[Sequence[LedgerEntry]], None], on_revoked: Callable[[], Awaitable[None]]
+    ) -> None:
         """Join the others. Turns are handed over as partitions are taken, now and whenever another lets go."""
-        self._adopt, self._drop = adopt, drop
+        self._on_assigned, self._on_revoked = on_assigned, on_revoked
         await self._session.open(self)
 
     def owns(self, conversation: str) -> bool:
@@ -222,7 +228,7 @@ class PostgresLedger:
         await self._session.send(self._commit, _Saved(number, step, result))
 
     async def end(self, number: int, outcome: Outcome = ANSWERED, used: TurnUsage | None = None) -> None:
-        """Take away the turn and what people said in it. The message's id and the time line stay known for a week."""
+        """Take away the turn and what people said in it. The message's id and the timeline stay known for a week."""
         await self._session.send(self._commit, _Ended(number, outcome, used))
         self._running.ended(number)
 
@@ -240,8 +246,8 @@ class PostgresLedger:
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
 
     async def tend(self, connection: Connection) -> None:
-        """Adopt what others accepted for us, and once a second see whether the shares are fair."""
-        await self._adopt_news(connection)
+        """Take what others accepted for this process, and once a second see whether the shares are fair."""
+        await self._assign_news(connection)
         if asyncio.get_running_loop().time() >= self._share_due_s:
             await self._share(connection)
             self._share_due_s = asyncio.get_running_loop().time() + POLL_S
@@ -256,7 +262,7 @@ class PostgresLedger:
     async def session_ended(self) -> None:
         """Cut off every running turn: another process may be at it already."""
         self._partitions.forget()
-        await self._drop()
+        await self._on_revoked()
         self._running.session_ended(silent_s=asyncio.get_running_loop().time() - self._tended_s)
         self._news.clear()
         self._share_due_s = 0.0
@@ -270,7 +276,7 @@ class PostgresLedger:
             return
         self._session.wake()
 
-    async def _adopt_news(self, connection: Connection) -> None:
+    async def _assign_news(self, connection: Connection) -> None:
         news, self._news = self._news, set()
         if not news:
             return
@@ -292,7 +298,8 @@ class PostgresLedger:
 
     def _hand_over(self, rows: Sequence[Row]) -> None:
         # A running turn is heard of to its end, also where no other may start here.
-        self._adopt([_entry(row) for row in rows if self.owns(row["conversation"]) or row["number"] in self._running])
+        mine = [row for row in rows if self.owns(row["conversation"]) or row["number"] in self._running]
+        self._on_assigned([_entry(row) for row in mine])
 
     async def _commit(self, connection: Connection, writes: Sequence[_Write]) -> list[int | None]:
         batch = _Batch()
@@ -301,7 +308,7 @@ class PostgresLedger:
         rows = await connection.fetch(_COMMIT, *batch.values(opened=self._partitions.open))
         # What others had acknowledged before one of these was sent was notified before it, and must not be overtaken:
         # PostgreSQL tells a session its notices before it is ready for the next statement.
-        await self._adopt_news(connection)
+        await self._assign_news(connection)
         numbers = {(row["conversation"], row["message_id"]): row["number"] for row in rows}
         return [
             numbers.pop((write.conversation, write.message_id), None) if isinstance(write, _Added) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +18,7 @@ _MAX_NUMBER = 2**63 - 1
 _USAGE_REMEMBERED_S = 35 * 86_400
 """How long it is kept what a turn consumed: for sums of a month."""
 
-_REMEMBERED_S = 7 * 86_400
+REMEMBERED_S = 7 * 86_400
 """How long a done turn is kept, to know its message when it is delivered once more, and to explain it."""
 
 _UNFINISHED = """
@@ -47,14 +48,16 @@ class SqliteLedger:
     def __init__(self, file: SqliteFile, *, clock: Callable[[], float] = time.time) -> None:
         self._file = file
         self._clock = clock
-        self._adopt: Callable[[Sequence[LedgerEntry]], None] = lambda _: None  # until the start
+        self._on_assigned: Callable[[Sequence[LedgerEntry]], None] = lambda _: None  # until the start
 
-    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
-        """Hand over everything unfinished; `drop` is never needed, since nobody else can take a conversation."""
+    async def start(
+        self, on_assigned: Callable[[Sequence[LedgerEntry]], None], on_revoked: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Hand over everything unfinished; `on_revoked` is never needed, since nobody else can take a conversation."""
         await self._file.open()
         await self._file.run(lambda db: self._forget(db, most=-1))
-        self._adopt = adopt
-        adopt(await self._file.run(_unfinished))
+        self._on_assigned = on_assigned
+        on_assigned(await self._file.run(_unfinished))
 
     def owns(self, conversation: str) -> bool:
         """True: the file is this process's alone."""
@@ -66,6 +69,9 @@ class SqliteLedger:
         """Write a message down. Two deliveries at once are one: the unique key decides."""
 
         def insert(db: sqlite3.Connection) -> tuple[int | None, list[LedgerEntry]]:
+            digest = forgotten_digest(conversation, message_id)
+            if db.execute("SELECT 1 FROM forgotten_messages WHERE digest = ?", (digest,)).fetchone():
+                return None, []
             row = db.execute(
                 "INSERT INTO turns (conversation, message_id, payload, accepted_at, hears_signals) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
@@ -76,12 +82,12 @@ class SqliteLedger:
             return number, self._signalled(db, before[0], signal, str(number)) if before else []
 
         number, signalled = await self._file.run(insert)
-        self._adopt(signalled)
+        self._on_assigned(signalled)
         return number
 
     async def signal(self, number: int, name: str, value: str) -> None:
         """Write the step down, and hand the turn over with it."""
-        self._adopt(await self._file.run(lambda db: self._signalled(db, number, name, value)))
+        self._on_assigned(await self._file.run(lambda db: self._signalled(db, number, name, value)))
 
     def _signalled(self, db: sqlite3.Connection, number: int, name: str, value: str) -> list[LedgerEntry]:
         if _unfinished(db, number):
@@ -133,11 +139,16 @@ class SqliteLedger:
     def _forget(self, db: sqlite3.Connection, *, most: int) -> None:
         """Delete long done turns; -1 means all of them."""
         query = "SELECT number FROM turns WHERE done_at < ? ORDER BY done_at LIMIT ?"
-        numbers = db.execute(query, (self._clock() - _REMEMBERED_S, most)).fetchall()
+        numbers = db.execute(query, (self._clock() - REMEMBERED_S, most)).fetchall()
         db.executemany("DELETE FROM steps WHERE turn = ?", numbers)
         db.executemany("DELETE FROM turns WHERE number = ?", numbers)
         query = "DELETE FROM usage WHERE turn IN (SELECT turn FROM usage WHERE ended_at < ? ORDER BY ended_at LIMIT ?)"
         _do(db, query, self._clock() - _USAGE_REMEMBERED_S, most)
+
+
+def forgotten_digest(conversation: str, message_id: str) -> bytes:
+    """What is kept of a message that was forgotten."""
+    return hashlib.sha256(f"{conversation}\x1f{message_id}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _do(db: sqlite3.Connection, statement: str, *values: object) -> None:

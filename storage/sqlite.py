@@ -46,9 +46,9 @@ class SqliteFile:
         if self._thread is not None:
             return
         self._loop = asyncio.get_running_loop()
-        connection, mark = await asyncio.to_thread(_open, self.path)
+        connection, mark, place = await asyncio.to_thread(_open, self.path)
         self._thread = threading.Thread(
-            target=self._write, args=(connection, mark), name=f"sqlite {self.path.name}", daemon=True
+            target=self._write, args=(connection, mark, place), name=f"sqlite {self.path.name}", daemon=True
         )
         self._thread.start()
 
@@ -67,17 +67,49 @@ class SqliteFile:
             thread, self._thread = self._thread, None
             await asyncio.to_thread(thread.join)
 
-    def _write(self, connection: sqlite3.Connection, mark: Mark) -> None:
+    def _write(self, connection: sqlite3.Connection, mark: Mark, place: _Place) -> None:
         closing = False
         while not closing:
             batch = [self._calls.get()]
             while len(batch) < _MAX_IN_ONE_COMMIT and not self._calls.empty():
                 batch.append(self._calls.get())
             closing = None in batch
-            outcomes = _commit(connection, mark, [call for call in batch if call is not None])
+            calls = [call for call in batch if call is not None]
+            try:
+                place.check()
+                outcomes = _commit(connection, mark, calls)
+            except StorageError as error:
+                outcomes = [(future, None, error) for future, _ in calls]
             self._loop.call_soon_threadsafe(_tell, outcomes)
         connection.close()
         mark.close()
+
+
+class _Place:
+    """The names of a database that is open. A file that has lost its name takes writes that no later start finds."""
+
+    def __init__(self, path: Path) -> None:
+        # Inodes that a network disk makes up may change.
+        self._has_inodes = network_disk(path) is None
+        names = (path, path.with_name(f"{path.name}-wal"))
+        self._opened = {name: self._identity(name) for name in names if name.exists()}
+
+    def check(self) -> None:
+        """Raise StorageError unless each name still leads to what was opened."""
+        for name, opened in self._opened.items():
+            try:
+                is_kept = self._identity(name) == opened
+            except OSError:
+                is_kept = False
+            if not is_kept:
+                raise StorageError(
+                    f"{name} was moved, deleted or replaced while in use, so nothing is stored: put it back, or stop "
+                    "teamsbot, put the right file in place, and start it"
+                )
+
+    def _identity(self, name: Path) -> tuple[int, int]:
+        status = name.stat()
+        return (status.st_dev, status.st_ino) if self._has_inodes else (0, 0)
 
 
 Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
@@ -123,7 +155,7 @@ def _tell(outcomes: list[Outcome]) -> None:
             future.set_result(result)
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, Mark]:
+def _open(path: Path) -> tuple[sqlite3.Connection, Mark, _Place]:
     kind = network_disk(path)
     if kind is not None:
         log.warning("the data folder is on a network disk, where a crash may lose turns", extra={"disk": kind})
@@ -141,7 +173,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Mark]:
         if isinstance(error, StorageError):
             raise
         raise _translated(error, path) from error
-    return connection, mark
+    return connection, mark, _Place(path)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, mark: Mark) -> None:

@@ -77,6 +77,16 @@ async def test_the_records_of_ended_turns_are_forgotten_and_no_others(store: Sto
     assert await store.belongings.forget_turns(OTHER) == 1
 
 
+async def test_a_message_that_was_forgotten_is_known_when_it_is_delivered_once_more(store: Store) -> None:
+    await store.ledger.end(await accepted(store.ledger, str(KEY), "m1"))
+    assert await store.belongings.forget_turns(KEY) == 1
+    assert await store.ledger.add(str(KEY), "m1", "x") is None
+    assert await store.ledger.add(str(OTHER), "m1", "x") is not None
+    assert await store.ledger.add(str(KEY), "m2", "x") is not None
+    assert [entry.id for entry in await unfinished(store.ledger)] == ["m1", "m2"]
+    assert await store.ledger.add(str(KEY), "m1", "x") is None
+
+
 async def test_feedback_of_a_conversation_is_forgotten(store: Store) -> None:
     liked = message(conversation="c").reference
     for reference in (liked, replace(liked, key=OTHER)):

@@ -303,3 +303,24 @@ async def test_a_ledger_on_another_machine_is_opened_with_a_warning(
 
 def test_without_a_list_of_mounts_nothing_is_claimed(tmp_path: Path) -> None:
     assert network_disk(tmp_path, mounts=tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("name", ["l.sqlite", "l.sqlite-wal"])
+@pytest.mark.parametrize("is_replaced", [True, False])
+async def test_a_file_that_was_moved_or_replaced_under_the_running_process_takes_nothing_until_it_is_back(
+    path: Path, name: str, is_replaced: bool
+) -> None:
+    # What an unlinked file takes is acknowledged, and found by no later start.
+    ledger = SqliteLedger(SqliteFile(path))
+    await started(ledger)
+    await ledger.add("c", "1", "{}")
+    lost, aside = path.with_name(name), path.with_name("aside")
+    lost.rename(aside)
+    if is_replaced:
+        shutil.copy(aside, lost)
+    with pytest.raises(StorageError, match="moved, deleted or replaced"):
+        await ledger.add("c", "2", "{}")
+    aside.replace(lost)
+    assert await ledger.add("c", "2", "{}") is not None
+    await ledger.stop()
+    assert [entry.id for entry in await started(SqliteLedger(SqliteFile(path)))] == ["1", "2"]

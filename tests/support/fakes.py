@@ -68,7 +68,7 @@ class MemoryLedger:
     """The ledger as a dict; survives the engine that used it, as a disk would."""
 
     def __init__(self) -> None:
-        self.adopt: Callable[[Sequence[LedgerEntry]], None] = lambda _: None  # the engine's, once it has started
+        self.on_assigned: Callable[[Sequence[LedgerEntry]], None] = lambda _: None  # the engine's, once it has started
         self.entries: dict[int, LedgerEntry] = {}
         self.done: list[int] = []
         self.outcomes: dict[int, Outcome] = {}
@@ -77,9 +77,11 @@ class MemoryLedger:
         self.deaf: set[int] = set()  # turns that hear no signals
         self.full = False
 
-    async def start(self, adopt: Callable[[Sequence[LedgerEntry]], None], drop: Callable[[], Awaitable[None]]) -> None:
-        self.adopt = adopt
-        adopt([self.entries[number] for number in sorted(self.entries)])
+    async def start(
+        self, on_assigned: Callable[[Sequence[LedgerEntry]], None], on_revoked: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.on_assigned = on_assigned
+        on_assigned([self.entries[number] for number in sorted(self.entries)])
 
     def owns(self, conversation: str) -> bool:
         return True
@@ -110,7 +112,7 @@ class MemoryLedger:
         if number in self.entries:
             entry = self.entries[number]
             self.entries[number] = replace(entry, steps={f"signal/0/{name}": value, **entry.steps})
-            self.adopt([self.entries[number]])
+            self.on_assigned([self.entries[number]])
 
     async def begin(self, number: int) -> None:
         await self._write()

@@ -211,7 +211,7 @@ async def test_an_edit_that_came_to_another_process_reaches_the_turn_that_waits_
     await until(lambda: story.begun == ["one"])
     for number, text in ((1, "one, too late"), (2, "two, edited")):
         payload = message_to_json(message(text, id=f"m{number}"))
-        ledger.adopt([replace(ledger.entries[number], payload=payload)])  # it has heard of the edit
+        ledger.on_assigned([replace(ledger.entries[number], payload=payload)])  # it has heard of the edit
     story.hold.set()
     await until(lambda: len(ledger.done) == 2)
     assert story.ended == ["one", "two, edited"]
