@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS activities (
     activity     TEXT NOT NULL,
     UNIQUE (conversation, id)
 );
+CREATE INDEX IF NOT EXISTS said_at ON activities (conversation, json_extract(activity, '$.timestamp'));
 CREATE TABLE IF NOT EXISTS chats (
     conversation TEXT PRIMARY KEY,
     title        TEXT,  -- as the person wants it; else the first words count
@@ -177,13 +178,14 @@ class Transcripts:
     async def conversations(self, most: int) -> list[Listed]:
         """The conversations in which somebody said something, the latest first."""
         query = """
-            SELECT said.conversation, first.activity, chats.title, json_extract(latest.activity, '$.timestamp')
+            SELECT said.conversation, first.activity, chats.title,
+                   (SELECT MAX(json_extract(activity, '$.timestamp')) FROM activities
+                    WHERE conversation = said.conversation) AS last_at
             FROM (SELECT conversation, MAX(revision) AS last, MIN(CASE WHEN by_person THEN revision END) AS first
                   FROM activities GROUP BY conversation) AS said
             JOIN activities AS first ON first.revision = said.first
-            JOIN activities AS latest ON latest.revision = said.last
             LEFT JOIN chats ON chats.conversation = said.conversation
-            ORDER BY said.last DESC LIMIT ?
+            ORDER BY last_at DESC, said.last DESC LIMIT ?
         """
         rows = await self._run(lambda db: db.execute(query, (most,)).fetchall())
         return [

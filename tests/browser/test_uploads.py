@@ -107,11 +107,16 @@ def test_a_file_can_be_dropped_anywhere_or_pasted_and_let_go_again(chat: ChatPag
     chat.box.focus()
     chat.page.evaluate(_PASTE, ["sales\u202egnp.csv", CSV])
     expect(chat.page.get_by_text("With your next message: sales_gnp.csv")).to_be_visible()
-    chat.page.get_by_role("button", name="Remove").click()
+    chat.page.get_by_role("button", name="Remove sales_gnp.csv").click()
     assert chat.page.evaluate(_DROP, ["dropped.csv", CSV, "#panel"]) == [False, False]  # and not opened by the browser
-    expect(chat.page.get_by_text("With your next message: dropped.csv")).to_be_visible()
-    chat.page.get_by_role("button", name="Remove").click()
+    chat.page.evaluate(_DROP, ["second.csv", CSV, "#chat"])
+    expect(chat.page.get_by_text("With your next message: dropped.csv, second.csv")).to_be_visible()
+    chat.page.get_by_role("button", name="Remove dropped.csv").focus()
+    chat.page.keyboard.press("Enter")
+    expect(chat.page.get_by_role("button", name="Remove second.csv")).to_be_focused()
+    chat.page.keyboard.press("Enter")
     expect(chat.page.get_by_text("With your next message")).to_be_hidden()
+    expect(chat.box).to_be_focused()
     chat.page.evaluate(_DROP, ["again.csv", CSV, "#chat"])
     chat.say(QUESTION)
     expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
@@ -122,6 +127,17 @@ def test_what_the_bot_would_refuse_is_refused_before_it_is_read(chat: ChatPage, 
     with huge.open("wb") as file:
         file.truncate(1_000_000_000)
     program.write_bytes(b"MZ")
+    many = [tmp_path / f"{'a long name ' * 8}{number}.csv" for number in range(11)]
+    for path in many:
+        path.write_text(CSV)
+    chat.page.set_viewport_size({"width": 320, "height": 640})
+    choose(chat, *many)
+    expect(chat.page.get_by_text("I can take at most 10 files with one message.")).to_be_visible()
+    expect(chat.box).to_be_in_viewport(ratio=1)
+    assert chat.page.evaluate("document.documentElement.scrollWidth") == 320
+    chat.page.set_viewport_size({"width": 1280, "height": 800})
+    while (remove := chat.page.get_by_role("button", name="Remove")).count():
+        remove.first.click()
     choose(chat, huge, program)
     expect(chat.page.get_by_text("huge.csv is larger than 50 MB, the most that I can take.")).to_be_visible()
     expect(chat.page.get_by_text("I cannot read tool.exe. I take .csv")).to_be_visible()

@@ -13,6 +13,7 @@ import { answeredBy, locale, say, watchLanguage } from "/chat/files/words.js";
 
 const SOON_MS = 20; // after the last change
 const LATE_MS = 400; // after the first one
+const TOGETHER_MS = 100;
 const HEALTH_MS = 2000;
 const nonce = document.querySelector("script[nonce]").nonce;
 
@@ -24,14 +25,16 @@ async function start() {
   const panel = showPanel(chat);
   const weather = showWeather(chat.token, panel);
   const column = await messageColumn(chat);
-  const hear = (next) => (action) => heard(givenFiles(action), next, { chat, name, panel, weather, column });
+  const relist = together(() => listChats(chat.conversation, name));
+  const introduceAgain = together(() => answerTo("/chat/tokens", { body: { conversation: chat.conversation } }).then(introduce, () => {}));
+  const hear = (next) => (action) => heard(givenFiles(action), next, { relist, introduceAgain, panel, weather, column });
   const store = drawnTogether((middleware) => window.WebChat.createStore({}, middleware, () => hear));
   column.use(store);
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
   sendThrough(directLine, chat);
   const render = () =>
     window.WebChat.renderWebChat(
-      { ...look(), ...column.props, overrideLocalizedStrings: withoutCounts, directLine, store, nonce, userID: "user", username: say("you"), locale },
+      { ...look(), ...column.props, overrideLocalizedStrings: ownStrings, directLine, store, nonce, userID: "user", username: say("you"), locale },
       byId("chat"),
     );
   render();
@@ -83,6 +86,15 @@ function drawnTogether(make) {
   return { ...store, subscribe };
 }
 
+// Once for all that is heard in a moment: a past of 250 messages is.
+function together(act) {
+  let waiting;
+  return () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(act, TOGETHER_MS);
+  };
+}
+
 // What stands in the box is there again after a reload, such as the one for another language.
 function keepDraft(store, conversation) {
   const place = `draft-${conversation}`;
@@ -96,10 +108,12 @@ function keepDraft(store, conversation) {
   });
 }
 
-// How many attachments there are is said by their names (messages.js), and by what a plot shows. An empty string would
-// bring the English one back.
-const withoutCounts = (strings) =>
-  Object.fromEntries(Object.entries(strings).map(([key, text]) => [key, key.startsWith("ACTIVITY_NUM_ATTACHMENTS_") ? " " : text]));
+// Web Chat's Dutch is more formal than the page. And how many attachments there are is said by their names (messages.js),
+// and by what a plot shows; an empty string would bring the English one back.
+const ownStrings = (strings) => ({
+  ...Object.fromEntries(Object.entries(strings).map(([key, text]) => [key, key.startsWith("ACTIVITY_NUM_ATTACHMENTS_") ? " " : text])),
+  TEXT_INPUT_PLACEHOLDER: say("type-here"),
+});
 
 // Web Chat takes 20 seconds to notice that nobody is there any more, and says so to nobody who looks.
 function watchTheBot() {
@@ -128,7 +142,7 @@ async function introduce({ assistant, assistants, usual, token }) {
   return shown.name;
 }
 
-function heard(action, next, { chat, name, panel, weather, column }) {
+function heard(action, next, { relist, introduceAgain, panel, weather, column }) {
   if (action.type === "DIRECT_LINE/CONNECT_FULFILLED") requestAnimationFrame(typeHere);
   if (action.type === "DIRECT_LINE/POST_ACTIVITY") {
     byId("starters").hidden = true; // they would cover what is said, and it may stay unsent for long
@@ -140,8 +154,8 @@ function heard(action, next, { chat, name, panel, weather, column }) {
   if (activity.type !== "typing" || !activity.text) panel(); // a stream says nothing that the panel shows
   if (activity.type === "message") {
     byId("starters").hidden = true;
-    if (activity.from.role === "user") listChats(chat.conversation, name);
-    else if (column.isAnswerToCommand(activity)) answerTo("/chat/tokens", { body: { conversation: chat.conversation } }).then(introduce, () => {});
+    if (activity.from.role === "user") relist();
+    else if (column.isAnswerToCommand(activity)) introduceAgain();
   }
   const shown = column.heard(activity);
   if (activity.name !== "webchat/deleted") return next({ ...action, payload: { ...action.payload, activity: shown } });

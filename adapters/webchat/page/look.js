@@ -58,7 +58,7 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
     sendTimeout: SEND_TIMEOUT_MS, sendTimeoutForAttachments: SEND_TIMEOUT_MS,
     uploadAccept: document.body.dataset.takes, enableUploadThumbnail: false,
     sendBoxButtonShadeColorOnHover: raised, sendBoxButtonShadeColorOnFocus: raised, sendBoxButtonShadeColorOnActive: raised,
-    timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: storm, connectivityTextSize: "80%", typingAnimationHeight: 20, typingAnimationWidth: 48,
+    timestampColor: soft, notificationText: soft, slowConnectorText: soft, failedConnectivity: storm, connectivityTextSize: "80%", typingAnimationHeight: 20, typingAnimationWidth: 34,
     transcriptActivityVisualKeyboardIndicatorColor: accent, transcriptVisualKeyboardIndicatorColor: accent,
     transcriptOverlayButtonBackground: accent, transcriptOverlayButtonColor: ground,
     suggestedActionLayout: "flow", markdownRespectCRLF: true, adaptiveCardsParserMaxVersion: "1.5",
@@ -68,7 +68,7 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
 function dots(colour, isStill) {
   const blinks = (begin) => (isStill ? "" : `<animate attributeName="opacity" values=".25;1;.25" dur="1.2s" begin="${begin}s" repeatCount="indefinite"/>`);
   const dot = (x, begin) => `<circle cx="${x}" cy="10" r="4" fill="${colour}">${blinks(begin)}</circle>`;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="48" height="20">${dot(14, 0)}${dot(26, 0.2)}${dot(38, 0.4)}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="34" height="20">${dot(5, 0)}${dot(17, 0.2)}${dot(29, 0.4)}</svg>`;
   return `url("data:image/svg+xml,${encodeURIComponent(svg)}")`;
 }
 

@@ -1,11 +1,13 @@
 // Files that go with the next message: chosen or dropped, named below the box, held to the limits before they are read.
-import { byId, el } from "/chat/files/dom.js";
+import { byId, el, renew } from "/chat/files/dom.js";
 import { number, say } from "/chat/files/words.js";
 
 const DRAG_MS = 500;
 const CHOSEN = "WEB_CHAT/SET_SEND_BOX_ATTACHMENTS";
 const { takes, maxBytes, maxFiles } = document.body.dataset;
 const endings = takes.split(",");
+
+let choose = () => {}; // makes these the files of the next message
 
 // What Web Chat is about to keep for the next message, without what the bot would refuse.
 export function givenFiles(action) {
@@ -21,11 +23,11 @@ export function givenFiles(action) {
 
 // Web Chat has a button for files, and no place to drop or paste them.
 export function takeFiles(store) {
-  const set = (attachments) => store.dispatch({ type: CHOSEN, payload: { attachments } });
+  choose = (attachments) => store.dispatch({ type: CHOSEN, payload: { attachments } });
   const holdsFiles = (transfer) => transfer?.types.includes("Files");
   const take = (event, files) => {
     event.preventDefault();
-    set([...store.getState().sendBoxAttachments, ...Array.from(files, (blob) => ({ blob }))]);
+    choose([...store.getState().sendBoxAttachments, ...Array.from(files, (blob) => ({ blob }))]);
     document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
   };
   let leaves;
@@ -46,7 +48,6 @@ export function takeFiles(store) {
     const { clipboardData } = event;
     if (holdsFiles(clipboardData) && !clipboardData.types.includes("text/plain")) take(event, clipboardData.files);
   });
-  byId("let-go").addEventListener("click", () => set([]));
 }
 
 // As the bot will call it: marks that turn the direction of writing would show another name.
@@ -60,11 +61,17 @@ function objectionTo({ name: given, size }) {
 }
 
 function show(kept, objections) {
-  const names = kept.map(({ blob }) => plain(blob.name)).join(", ");
-  byId("given").hidden = !names && !objections.length;
-  byId("let-go").hidden = !names;
-  byId("given-words").replaceChildren(
-    ...objections.map((words) => el("span", { className: "objection", textContent: words })),
-    ...(names ? [el("span", { textContent: say("with-next-message", { names }) })] : []),
-  );
+  const names = kept.map(({ blob }) => plain(blob.name));
+  byId("given").hidden = !names.length && !objections.length;
+  byId("objections").replaceChildren(...objections.map((words) => el("span", { textContent: words })));
+  byId("given-words").textContent = names.length ? say("with-next-message", { names: names.join(", ") }) : "";
+  const without = (nth) => () => {
+    choose(kept.filter((_, each) => each !== nth));
+    if (document.activeElement === document.body) document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
+  };
+  renew(byId("given-files"), names.map((name, nth) => {
+    const remove = el("button", { id: `let-go-${nth}`, type: "button", title: say("remove"), textContent: "×", aria: { label: say("remove-file", { name }) } });
+    remove.addEventListener("click", without(nth));
+    return el("li", { title: name }, el("span", { textContent: name }), remove);
+  }));
 }

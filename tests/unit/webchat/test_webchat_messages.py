@@ -136,6 +136,18 @@ async def test_what_is_no_opinion_of_an_answer_is_refused(site: Site, wish: dict
     assert len(site.bot.heard) == 1
 
 
+async def test_a_thumb_does_not_move_a_chat_up_in_the_list(site: Site) -> None:
+    old, new = await site.open(), await site.open()
+    await old.say("old")
+    _, sent = await site.answer(old, text="an answer")
+    await new.say("new")
+    listed = await site.chats()
+    site.bot.status = 200
+    assert await post(old, "/chat/feedback", {"activity": sent["id"], "reaction": "like"}) == 204
+    assert await site.chats() == listed
+    assert [chat["title"] for chat in listed] == ["new", "old"]
+
+
 async def test_nobody_rates_their_own_words(site: Site) -> None:
     chat = await site.open()
     _, said = await chat.say("plot")
