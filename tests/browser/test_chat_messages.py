@@ -136,6 +136,20 @@ def test_a_follow_up_is_asked_by_a_press(chat: ChatPage) -> None:
     expect(chat.said("Why did they?")).to_be_visible()
 
 
+def test_follow_ups_of_an_answer_do_not_come_back_after_something_else_was_asked(chat: ChatPage) -> None:
+    answered(chat)
+    follow_up = chat.page.get_by_role("toolbar", name="Suggested actions").get_by_role("button", name="Why did they?")
+    expect(follow_up).to_be_visible()
+    chat.say("something long")
+    expect(follow_up).to_have_count(0)
+    chat.reload()
+    expect(chat.said("something long")).to_be_visible()
+    expect(chat.step).to_be_visible()
+    expect(follow_up).to_have_count(0)
+    chat.page.get_by_role("button", name="Stop").click()
+    expect(chat.answer("Stopped")).to_be_visible()
+
+
 def test_tables_have_headings_and_code_has_colours_and_a_button_to_copy_it(chat: ChatPage) -> None:
     # ux 3.16
     answer = answered(chat)

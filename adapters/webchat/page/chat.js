@@ -154,7 +154,10 @@ function heard(action, next, { relist, introduceAgain, panel, weather, column })
   if (activity.type !== "typing" || !activity.text) panel(); // a stream says nothing that the panel shows
   if (activity.type === "message") {
     byId("starters").hidden = true;
-    if (activity.from.role === "user") relist();
+    if (activity.from.role === "user") {
+      relist();
+      next({ type: "WEB_CHAT/SET_SUGGESTED_ACTIONS", payload: { suggestedActions: [] } }); // those of an answer before it, after a reload
+    }
     else if (column.isAnswerToCommand(activity)) introduceAgain();
   }
   const shown = column.heard(activity);
