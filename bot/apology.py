@@ -11,6 +11,8 @@ from bot.errors import (
     AssistantUnavailableError,
     BotError,
     RunEndedBadlyError,
+    ThreadGoneError,
+    ThreadTooLongError,
     TurnGivenUpError,
     TurnStoppedError,
 )
@@ -68,10 +70,12 @@ def cut_short(answer: Answer, outcome: RunOutcome) -> Answer:
     return replace(answer, text=f"{answer.text}\n\n*{reason}*".strip())
 
 
-def started_afresh(answer: Answer, *, knows_past: bool) -> Answer:
+def started_afresh(answer: Answer, why: ThreadGoneError, *, knows_past: bool) -> Answer:
     """An answer given in a new thread because the old one was gone, or could not be used any more."""
     note = (
-        _(
+        _("This conversation became too long for the assistant, so this answer starts afresh from what we said last.")
+        if isinstance(why, ThreadTooLongError)
+        else _(
             "The memory of this conversation was lost at the assistant's service, so this answer starts afresh from "
             "what we said last."
         )

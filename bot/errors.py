@@ -12,6 +12,7 @@ BotError                         str(error) is for the log; `apology`, said thro
 │   ├── AssistantUnavailableError    down, slow, resetting, rate limited: later may work
 │   ├── AssistantRefusedError        wrong key, no right, unknown model: an administrator must act
 │   ├── ThreadGoneError              the thread is not there any more
+│   │   └── ThreadTooLongError       the model cannot read all of it
 │   ├── ThreadBusyError              someone else's run holds the thread
 │   ├── RunEndedBadlyError           failed, cancelled or expired
 │   └── RunTooSlowError              did not come to rest within its deadline
@@ -141,6 +142,13 @@ class ThreadGoneError(AssistantError):
     apology = N_(
         "The memory of this conversation is gone at the assistant's side. Please ask again: I will start afresh."
     )
+
+
+class ThreadTooLongError(ThreadGoneError):
+    """The thread is longer than the model can read, and its service does not shorten it: a new one may help."""
+
+    code = "thread_too_long"
+    apology = N_("This is longer than the assistant can read. Please send less of it, or start afresh with /new.")
 
 
 class ThreadBusyError(AssistantError):

@@ -284,12 +284,12 @@ async def _ask(turn: Turn, answering: _Answering, deps: Dependencies, live: Live
         thread, past = await _thread(turn, deps)
         answer = await _answer_in(turn, thread, replace(ask, past=past), deps, live)
         shown = _with_news(answer, past, answering)
-    except ThreadGoneError:
+    except ThreadGoneError as gone:
         if not may_ask_again(turn, deps.functions):
             raise
         thread, past = await _new_thread(turn, deps)
         answer = await _answer_in(turn, thread, replace(ask, past=past), deps, live)
-        shown = started_afresh(answer, knows_past=bool(past))
+        shown = started_afresh(answer, gone, knows_past=bool(past))
     await _keep_past(turn, given, answer, ask.assistant, deps)
     parts = await deps.writer.write(shown, message.key, alone=alone, opened_at=await _links(answer, turn, deps))
     return _below(given.refusals, parts)

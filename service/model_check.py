@@ -266,7 +266,16 @@ async def _check_assistants(session: aiohttp.ClientSession, service: _Service, s
 
     async def check(assistant: _Named | None) -> Finding:
         path = f"/assistants/{quote(assistant.name, safe='')}" if assistant else "/assistants"
-        answer = await _get(session, service, path)
+        try:
+            answer = await _get(session, service, path)
+        except TimeoutError:
+            return Finding.warned(
+                f"{service.host} did not answer within {_ANSWER_S:g} s.", "Look at its server, and try again."
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            return Finding.failed(
+                f"{service.host} broke off without an answer ({type(error).__name__}).", "Look at its log."
+            )
         if answer.status in {401, 403}:
             return _wrong_key(service, answer)
         if answer.status == 404 and assistant:

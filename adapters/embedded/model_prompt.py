@@ -87,6 +87,9 @@ _CODE_TOOL = ModelTool(
 )
 
 
+_FILTERED = "[A content filter stopped this message, so its words are left out.]"
+
+
 def request_of(context: RunContext, shown: Shown) -> ModelRequest:
     """What the model is asked next in a run: the thread, then the calls of the run with what came of them."""
     run = context.run
@@ -150,6 +153,8 @@ def _spoken(context: RunContext, message: Message, shown: Shown) -> ModelMessage
     pictures = tuple(shown[part] for part in given if part in shown)
     files = [context.files[file_id] for file_id in message.file_ids if file_id in context.files]
     text, author = _text(message), message.metadata.get(SPEAKER)
+    if message.incomplete_details is not None:  # or it would stop all that is asked below it, too
+        text, pictures, given = _FILTERED, (), []
     if author and not text.startswith(first_line := f"{author} wrote:\n"):
         # Clients that talk to hosted services too send this line themselves, since metadata reaches no model there.
         text = first_line + text

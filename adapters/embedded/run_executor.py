@@ -68,7 +68,13 @@ class RunLoop:
             if error.refusal is not None:
                 last_error = LastSettingsError(code=error.code, message=str(error), refusal=error.refusal)
             log.warning("model gave no reply", extra={"run": run_id, "why": str(error)})
-            await self._journal.write(run_transitions.end, run_id, status=RunStatus.FAILED, error=last_error)
+            await self._journal.write(
+                run_transitions.end,
+                run_id,
+                status=RunStatus.FAILED,
+                error=last_error,
+                is_filtered=error.is_filtered,
+            )
         except RunInterruptedError:
             return
 

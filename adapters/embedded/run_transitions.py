@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from adapters.embedded.api_errors import ApiError, not_found
-from adapters.embedded.api_objects import Message, RunId, Thread
+from adapters.embedded.api_objects import IncompleteMessage, Message, RunId, Thread
 from adapters.embedded.models.port import OriginalMessage
-from adapters.embedded.object_store import Rows
+from adapters.embedded.object_store import Rows, Window
 from adapters.embedded.run_events import Event, call_events, message_events
 from adapters.embedded.run_objects import (
     ACTIVE,
@@ -170,18 +170,40 @@ def complete(  # noqa: PLR0913 - an answer with all that is remembered of it
     return [*told, *_end(rows, now, replace(run, model=model or run.model), status)]
 
 
-def end(
-    rows: Rows, now: int, run_id: RunId, *, status: RunStatus, error: LastError | None = None, model: str = ""
+def end(  # noqa: PLR0913 - how it ended, with all that is told of it
+    rows: Rows,
+    now: int,
+    run_id: RunId,
+    *,
+    status: RunStatus,
+    error: LastError | None = None,
+    model: str = "",
+    is_filtered: bool = False,
 ) -> list[Event]:
-    """End a run that gives no answer; one that has ended already stays as it is."""
+    """End a run that gives no answer; one that has ended already stays as it is.
+
+    `is_filtered`: a content filter stopped what was asked. It would stop each further question too, so the model does
+    not get these words again.
+    """
     run = rows.find(Run, run_id)
     if run is None:
         # Its thread was deleted. There is no object to send, but a stream that follows the run has to end.
         return [Event(name="error", data=not_found("run", run_id).as_json())]
     if run.status not in ACTIVE:
         return []
+    if is_filtered and (asked := _last_question(rows, run)):
+        rows.update(replace(asked, status="incomplete", incomplete_details=IncompleteMessage(reason="content_filter")))
     events = _close_steps(rows, now, run_id, status, error)
     return [*events, *_end(rows, now, replace(run, last_error=error, model=model or run.model), status)]
+
+
+_MAX_SEARCHED = 20
+"""Of the latest messages, for the question of a run."""
+
+
+def _last_question(rows: Rows, run: Run) -> Message | None:
+    newest_first, _ = rows.page(Message, Window(limit=_MAX_SEARCHED), thread_id=run.thread_id)
+    return next((message for message in newest_first if message.role == "user"), None)
 
 
 def open_function_calls(step: RunStep) -> list[FunctionCall]:

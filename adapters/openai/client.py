@@ -39,6 +39,7 @@ from adapters.openai.service_errors import (
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError, ThreadGoneError
 from bot.ports import Exchanges
+from httpkit.refusal_words import disguised_status
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +118,7 @@ class Client:
         """Read something, once."""
         within_s = min(within_s, self._retry.call_deadline_s)
         asking = Asking(method="GET", path=path, query=query)
-        return _reply(
-            *await self._receive(asking, self._sent(asking), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s)
-        )
+        return await self._receive(asking, self._sent(asking), within_s=within_s)
 
     async def post(self, path: str, body: Mapping[str, object], *, repeatable: bool = False) -> JsonReply:
         """Have something done: once, unless it is certain that nothing was done, or it may be done twice."""
@@ -187,9 +186,7 @@ class Client:
 
     async def _post_once(self, path: str, body: Mapping[str, object]) -> JsonReply:
         asking, within_s = Asking(method="POST", path=path, body=body), self._retry.call_deadline_s
-        return _reply(
-            *await self._receive(asking, self._sent(asking), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s)
-        )
+        return await self._receive(asking, self._sent(asking), within_s=within_s)
 
     async def _make_once(
         self,
@@ -220,13 +217,15 @@ class Client:
         A service that answers without a stream gives its JSON, and None.
         """
         asking = Asking(method="POST", path=path, body={**body, "stream": True})
-        return await self._retrier.call(partial(self._stream_once, asking), retry_on=NotDoneError)
+        do = partial(self._stream_once, asking, names_it=True)
+        return await self._retrier.call(do, retry_on=NotDoneError)
 
     async def get_stream(self, path: str, query: Mapping[str, object]) -> tuple[JsonReply, EventStream | None]:
         """Read something as events, as `post_for_stream` gives them; once."""
         return await self._stream_once(Asking(method="GET", path=path, query=query))
 
-    async def _stream_once(self, asking: Asking) -> tuple[JsonReply, EventStream | None]:
+    async def _stream_once(self, asking: Asking, *, names_it: bool = False) -> tuple[JsonReply, EventStream | None]:
+        """With `names_it` the first event that counts is the one that tells the id of what was made."""
         call = self._recording.begin(asking)
         with translated():
             async with AsyncExitStack() as stack, asyncio.timeout(self._retry.call_deadline_s):
@@ -240,12 +239,14 @@ class Client:
                 if response.content_type != "text/event-stream":
                     data = await _read(response, _JSON_LIMIT_BYTES)
                     call.hear(response.status, data)
-                    return _reply(response.headers, data), None
-                stream = EventStream(response, call)
-                first = await stream.next(within_s=self._retry.call_deadline_s)
-                if first is None:
-                    raise AssistantUnavailableError("the assistant's service sent a stream without an event")
-                reply = _reply(response.headers, first.data.encode())
+                    return _reply(response, data), None
+                stream, reply = EventStream(response, call), None
+                # Some proxies begin with signs of life of their own.
+                while reply is None or (names_it and not _names_something(reply.body)):
+                    first = await stream.next(within_s=self._retry.call_deadline_s)
+                    if first is None:
+                        raise AssistantUnavailableError("the assistant's service sent a stream without an event")
+                    reply = _reply(response, first.data.encode())
                 self._streamed.add(response)
                 stack.pop_all()  # from here on the stream is closed by the one who follows it
                 return reply, stream
@@ -281,12 +282,11 @@ class Client:
             form.add_field("file", file, filename=name, content_type="application/octet-stream")
             asking = Asking(method="POST", path=path, body={**fields, "file": name})
             answer, within_s = self._sent(asking, form=form), self._retry.download_deadline_s
-            reply = _reply(*await self._receive(asking, answer, limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s))
-            return Fields(reply.body, "a file").text("id")
+            return Fields((await self._receive(asking, answer, within_s=within_s)).body, "a file").text("id")
 
     async def _delete_once(self, path: str) -> None:
         asking, within_s = Asking(method="DELETE", path=path), self._retry.call_deadline_s
-        await self._receive(asking, self._sent(asking), limit_bytes=_JSON_LIMIT_BYTES, within_s=within_s)
+        await self._receive(asking, self._sent(asking), within_s=within_s, may_be_empty=True)
 
     async def _sent(
         self, asking: Asking, *, accept: str = "application/json", form: aiohttp.FormData | None = None
@@ -317,18 +317,18 @@ class Client:
         asking: Asking,
         answer: Awaitable[aiohttp.ClientResponse],
         *,
-        limit_bytes: int,
         within_s: float,
-    ) -> tuple[Mapping[str, str], bytes]:
+        may_be_empty: bool = False,
+    ) -> JsonReply:
         with translated(), self._recording.of(asking) as heard:
             async with asyncio.timeout(within_s):
                 response = await answer
                 try:
-                    data = await _read(response, limit_bytes)
+                    data = await _read(response, _JSON_LIMIT_BYTES)
                 finally:
                     response.release()
             heard(response.status, data)
-            return response.headers, data
+            return _reply(response, data, may_be_empty=may_be_empty)
 
 
 def _session() -> aiohttp.ClientSession:
@@ -354,12 +354,23 @@ def _id_of(reply: JsonReply) -> str:
     return Fields(reply.body, "what was made").text("id")
 
 
-def _reply(headers: Mapping[str, str], data: bytes) -> JsonReply:
+def _names_something(body: object) -> bool:
+    """Whether an event tells the id of a run, or holds a response."""
+    return isinstance(body, dict) and (isinstance(body.get("id"), str) or isinstance(body.get("response"), dict))
+
+
+def _reply(response: aiohttp.ClientResponse, data: bytes, *, may_be_empty: bool = False) -> JsonReply:
+    """The JSON of an answer. Raises AssistantUnavailableError, and openai.APIStatusError for an error with 200."""
     try:
         body: object = json.loads(data)
     except (ValueError, RecursionError):
+        if may_be_empty:
+            return JsonReply(body=None)
         raise AssistantUnavailableError("the assistant's service sent an answer that is no JSON") from None
-    poll_after_ms = headers.get("openai-poll-after-ms", "")
+    # What has an id is an answer: a failed response has an `error` too.
+    if not (isinstance(body, dict) and body.get("id")) and (status := disguised_status(body)) is not None:
+        raise status_error(response, data, status)
+    poll_after_ms = response.headers.get("openai-poll-after-ms", "")
     return JsonReply(
         body=body, poll_after_s=int(poll_after_ms) / 1000 if re.fullmatch(r"\d{1,7}", poll_after_ms) else None
     )

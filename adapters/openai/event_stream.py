@@ -54,9 +54,10 @@ class EventStream:
                 async with asyncio.timeout(within_s):
                     while not self._events and (chunk := await self._response.content.readany()):
                         try:
-                            self._events.extend(self._parser.feed(chunk))
+                            events = self._parser.feed(chunk)
                         except EventTooLargeError:
                             raise AssistantError("the assistant's service sent an event that is too large") from None
+                        self._events.extend(event for event in events if event.data.strip())  # others are signs of life
         if not self._events:
             return None
         event = self._events.popleft()

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from adapters.openai.service_errors import FIXES, refusal_of
-from adapters.openai.wire import Fields
+from adapters.openai.wire import Fields, or_left_out
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import join_names
 from bot.errors import Refusal
@@ -35,6 +35,7 @@ from bot.run import (
     ToolsWanted,
 )
 from bot.usage import Usage
+from httpkit.refusal_words import try_again_in_s
 
 log = logging.getLogger(__name__)
 
@@ -185,21 +186,8 @@ def _usage(usage: Fields) -> Usage:
 def _tool_call(call: Fields) -> ToolCall:
     function = call.object("function")
     return ToolCall(
-        id=ToolCallId(call.text("id")), name=function.text("name"), arguments=function.text_if_any("arguments")
+        id=ToolCallId(call.text("id")), name=function.text("name"), arguments=function.json_text("arguments")
     )
-
-
-# "Please try again in 1m30.5s." / "in 20s" / "in 120ms"
-_TRY_AGAIN = re.compile(r"try again in (?:(\d{1,4})m(?!s))?(?:(\d{1,6}(?:\.\d{1,6})?)(ms|s))?", re.IGNORECASE)
-
-
-def try_again_in_s(sentence: str) -> float | None:
-    """The pause that a rate limit's sentence names: a run that failed for it says so with HTTP 200, in words only."""
-    found = _TRY_AGAIN.search(sentence)
-    if not found or not (found[1] or found[2]):
-        return None
-    seconds = float(found[2] or 0) * (0.001 if found[3] and found[3].lower() == "ms" else 1.0)
-    return int(found[1] or 0) * 60 + seconds
 
 
 _ALT_TEXT: Final = "alt:"  # and the file's id: metadata in which the embedded server says what a picture shows
@@ -220,21 +208,24 @@ def answer_from(messages: Iterable[Fields]) -> Answer:
     for message in messages:
         metadata = message.texts("metadata")
         for content in message.objects_if_any("content"):
-            match content.text("type"):
+            match content.text_if_any("type"):
                 case "text":
                     text = content.object("text")
                     texts.append(text.text_if_any("value").strip())
-                    _add_annotations(text, files, citations)
+                    for annotation in text.objects_if_any("annotations"):
+                        with or_left_out("an annotation"):
+                            _add_annotation(annotation, files, citations)
                 case "refusal":
                     texts.append(content.text_if_any("refusal"))
                 case "image_file":
-                    ref = FileRef(content.object("image_file").text("file_id"))
-                    data = metadata.get(f"{_DATA}{ref}")
-                    images[ref] = AnswerImage(
-                        file=ref,
-                        alt_text=metadata.get(f"{_ALT_TEXT}{ref}", ""),
-                        data=FileRef(data) if data else None,
-                    )
+                    with or_left_out("a picture"):
+                        ref = FileRef(content.object("image_file").text("file_id"))
+                        data = metadata.get(f"{_DATA}{ref}")
+                        images[ref] = AnswerImage(
+                            file=ref,
+                            alt_text=metadata.get(f"{_ALT_TEXT}{ref}", ""),
+                            data=FileRef(data) if data else None,
+                        )
                 case _:
                     log.warning("a content part of an unknown type was left out")
     return Answer(
@@ -261,16 +252,15 @@ def code_from(steps: Iterable[Fields]) -> tuple[CodeCell, ...]:
     return tuple(cells)
 
 
-def _add_annotations(text: Fields, files: dict[str, AnswerFile], citations: dict[str, Citation]) -> None:
-    for annotation in text.objects_if_any("annotations"):
-        placeholder = annotation.text_if_any("text")
-        match annotation.text("type"):
-            case "file_path":
-                ref = FileRef(annotation.object("file_path").text("file_id"))
-                name = PurePosixPath(unquote(placeholder.removeprefix("sandbox:"))).name or ref
-                files[placeholder or ref] = AnswerFile(file=ref, name=name, placeholder=placeholder)
-            case "file_citation":
-                ref = FileRef(annotation.object("file_citation").text("file_id"))
-                citations[placeholder] = Citation(file=ref, placeholder=placeholder)
-            case _:
-                log.warning("an annotation of an unknown type was left out")
+def _add_annotation(annotation: Fields, files: dict[str, AnswerFile], citations: dict[str, Citation]) -> None:
+    placeholder = annotation.text_if_any("text")
+    match annotation.text_if_any("type"):
+        case "file_path":
+            ref = FileRef(annotation.object("file_path").text("file_id"))
+            name = PurePosixPath(unquote(placeholder.removeprefix("sandbox:"))).name or ref
+            files[placeholder or ref] = AnswerFile(file=ref, name=name, placeholder=placeholder)
+        case "file_citation":
+            ref = FileRef(annotation.object("file_citation").text("file_id"))
+            citations[placeholder] = Citation(file=ref, placeholder=placeholder)
+        case _:
+            log.warning("an annotation of an unknown type was left out")

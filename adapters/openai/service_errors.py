@@ -23,8 +23,10 @@ from bot.errors import (
     RunEndedBadlyError,
     ThreadBusyError,
     ThreadGoneError,
+    ThreadTooLongError,
 )
 from httpkit.http_headers import retry_after_s
+from httpkit.refusal_words import says_model_missing, says_out_of_money, says_too_long, try_again_in_s
 
 # "Thread thread_X already has an active run run_Y." and "Can't add messages to thread_X while a run run_Y is active."
 _ACTIVE_RUN = re.compile(
@@ -38,15 +40,17 @@ _HISTORY_BROKEN = re.compile(r"expected container_id", re.IGNORECASE)
 _THREAD_MISSING = re.compile(r"(conversation|previous response)\b.*\bnot found", re.IGNORECASE)
 _THREAD_MISSING_CODES = frozenset({"previous_response_not_found", "conversation_not_found"})
 _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
-_MODEL_MISSING = re.compile(r"\b(model|deployment|agent)\b.*\b(not found|not exist)", re.IGNORECASE)
 _FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_PASSING = frozenset({408, 409, 425})
+_PASSING = frozenset({408, 409, 423, 424, 425, 499})
 
 # What services call it when they refuse: codes of OpenAI and of Azure, in small letters.
 _REFUSAL_CODES: Final[Mapping[str, Refusal]] = {
     **dict.fromkeys(("invalid_api_key", "unauthorized", "permissiondenied", "accessdenied"), Refusal.KEY),
-    **dict.fromkeys(("model_not_found", "deploymentnotfound", "unknown_model"), Refusal.MODEL),
+    **dict.fromkeys(
+        ("model_not_found", "deploymentnotfound", "unknown_model", "model_decommissioned", "modeldeprecated"),
+        Refusal.MODEL,
+    ),
     **dict.fromkeys(sorted(_OUT_OF_MONEY), Refusal.QUOTA),
 }
 _REFUSAL_STATUSES: Final[Mapping[int, Refusal]] = {
@@ -63,7 +67,7 @@ FIXES: Final[Mapping[Refusal, str]] = {
 }
 """What an operator can do about a refusal."""
 
-_PLAIN_WORD = re.compile(r"[\w.:-]{1,64}")  # what an error code or request id looks like; a sentence it is not
+_PLAIN_WORD = re.compile(r"[\w.:\[\]-]{1,64}")  # what an error code or request id looks like; a sentence it is not
 
 
 class NotDoneError(AssistantUnavailableError):
@@ -86,6 +90,12 @@ def refused(message: str, refusal: Refusal = Refusal.OTHER) -> AssistantRefusedE
 def refusal_of(code: object) -> Refusal | None:
     """What an error code says an operator has to look at; None where it says nothing of the kind."""
     return _REFUSAL_CODES.get(code.lower()) if isinstance(code, str) else None
+
+
+def _untrusted() -> AssistantRefusedError:
+    fix = "Renew the service's certificate, or name the file of the certificates to trust in SSL_CERT_FILE."
+    said = "the certificate of the assistant's service is not trusted"
+    return AssistantRefusedError(said, refusal=Refusal.ADDRESS, fix=fix)
 
 
 class BadRequestError(AssistantRefusedError):
@@ -112,8 +122,10 @@ class HistoryBrokenError(ContainerGoneError):
     """The conversation refers to it in a way that no new container mends."""
 
 
-def context_error(message: str) -> AssistantError | None:
+def context_error(message: str, code: str = "") -> AssistantError | None:
     """The error for a sentence that says what is wrong with the conversation itself; None if it says nothing of it."""
+    if code == "context_length_exceeded" or says_too_long(message):
+        return ThreadTooLongError("the conversation is too long for the model")
     if _NO_TOOL_OUTPUT.search(message):
         return ToolOutputMissingError("a function call has no output")
     if _HISTORY_BROKEN.search(message):
@@ -133,14 +145,16 @@ def translated() -> Iterator[None]:
         yield
     except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
         raise assistant_error(error) from None
+    except aiohttp.ClientConnectorCertificateError:
+        raise _untrusted() from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         if _was_never_connected(error):
             raise NotDoneError("the assistant's service cannot be reached") from None
         raise AssistantUnavailableError(f"the connection to the assistant's service broke: {_name(error)}") from None
 
 
-def status_error(response: aiohttp.ClientResponse, data: bytes) -> openai.APIStatusError:
-    """The package's error for an answer that it did not read itself."""
+def status_error(response: aiohttp.ClientResponse, data: bytes, status: int | None = None) -> openai.APIStatusError:
+    """The package's error for an answer that it did not read itself; `status` is the true one, where it differs."""
     try:
         body: object = json.loads(data)
     except (ValueError, RecursionError):
@@ -148,7 +162,7 @@ def status_error(response: aiohttp.ClientResponse, data: bytes) -> openai.APISta
     told = body.get("error", body) if isinstance(body, dict) else None
     headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
     request = httpx2.Request(response.method, str(response.url))
-    answer = httpx2.Response(response.status, headers=headers, content=data, request=request)
+    answer = httpx2.Response(status or response.status, headers=headers, content=data, request=request)
     return openai.APIStatusError(data.decode("utf-8", "replace"), response=answer, body=told)
 
 
@@ -177,19 +191,29 @@ def _was_never_connected(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _status_error(error: openai.APIStatusError) -> AssistantError:
+def _status_error(error: openai.APIStatusError) -> AssistantError:  # noqa: PLR0911 - one for each kind
     what, pause_s = _summary(error), retry_after_s(error.response.headers)
     match error.status_code:
-        case 429 if error.code not in _OUT_OF_MONEY:
-            return NotDoneError(what, retry_after_s=pause_s)
+        case 400 | 402 | 403 | 429 if _is_out_of_money(error):
+            return refused(what, Refusal.QUOTA)
+        case 429 if says_too_long(error.message):  # for the tokens of one minute, so for good
+            return ThreadTooLongError(what)
+        case 429:
+            return NotDoneError(what, retry_after_s=pause_s or try_again_in_s(error.message))
         case status if status >= 500 or status in _PASSING:
             return AssistantUnavailableError(what, retry_after_s=pause_s)
-        case 404 | 405:
+        case 404 | 405 | 410:
             return _missing(error, what)
-        case 400 | 422:
+        case 400 | 413 | 422:
             return _bad_request(error, what)
+        case 401 | 403 if "html" in error.response.headers.get("content-type", ""):
+            return refused(f"{what}, with a web page, as a proxy sends it", Refusal.ADDRESS)
         case status:
             return refused(what, refusal_of(error.code) or _REFUSAL_STATUSES.get(status, Refusal.OTHER))
+
+
+def _is_out_of_money(error: openai.APIStatusError) -> bool:
+    return not _OUT_OF_MONEY.isdisjoint((str(error.code), str(error.type))) or says_out_of_money(error.message)
 
 
 def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
@@ -205,15 +229,20 @@ def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
         )
     if (refusal := refusal_of(error.code)) is not None:
         return refused(what, refusal)
-    return context_error(error.message) or BadRequestError(what, fix=FIXES[Refusal.OTHER])
+    if says_model_missing(error.message):
+        return refused(what, Refusal.MODEL)
+    return context_error(error.message, str(error.code)) or BadRequestError(what, fix=FIXES[Refusal.OTHER])
 
 
-def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
+def _missing(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each thing
     """Which thing a 404 misses is told by the address alone: Azure's text says no more than "Resource not found"."""
     path = error.request.url.path
     if _FILE_PATH.search(path):
         return FileGoneError(what)
-    if "/threads/" in path and not _ASSISTANT_MISSING.search(error.message):
+    names_thing = _ASSISTANT_MISSING.search(error.message) or says_model_missing(error.message)
+    if (refusal := refusal_of(error.code)) is not None:
+        return refused(what, refusal)
+    if "/threads/" in path and not names_thing:
         return ThreadGoneError(what)
     if "/conversations/" in path or error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):
         return ThreadGoneError(what)
@@ -221,12 +250,12 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:
         return ResponseGoneError(what)
     if path.endswith("/conversations"):
         return NoConversationsError(what, refusal=Refusal.ADDRESS, fix=FIXES[Refusal.ADDRESS])
-    names_thing = _ASSISTANT_MISSING.search(error.message) or _MODEL_MISSING.search(error.message)
-    return refused(what, refusal_of(error.code) or (Refusal.MODEL if names_thing else Refusal.ADDRESS))
+    return refused(what, Refusal.MODEL if names_thing else Refusal.ADDRESS)
 
 
 def _summary(error: openai.APIStatusError) -> str:
-    told = (error.code, error.type, error.request_id)
+    # The parameter that is refused tells an operator most.
+    told = (error.code, error.type, error.param, error.request_id)
     words = [word for word in told if isinstance(word, str) and _PLAIN_WORD.fullmatch(word)]
     return f"the assistant's service answered {error.status_code}" + (f" ({', '.join(words)})" if words else "")
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from bot.errors import AssistantUnavailableError
+
+log = logging.getLogger(__name__)
 
 
 class Fields:
@@ -32,16 +37,19 @@ class Fields:
         """A field that may be missing or null, and is empty then."""
         return "" if self._body.get(name) in (None, "") else self.text(name)
 
+    def json_text(self, name: str) -> str:
+        """JSON as a text, such as the arguments of a call; some servers send it unpacked."""
+        value = self._body.get(name)
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else self.text_if_any(name)
+
     def flag(self, name: str) -> bool:
         """Whether a field is true; false where it is missing."""
         return self._body.get(name) is True
 
     def count_if_any(self, name: str) -> int:
-        """A number of things, 0 where it is missing or null."""
-        value = self._body.get(name) or 0
-        if not isinstance(value, int) or value < 0:
-            raise self._lacks(name, "a count")
-        return int(value)
+        """A number of things, 0 where it is missing or no such number: nothing depends on one."""
+        value = self._body.get(name)
+        return int(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0
 
     def number_if_any(self, name: str) -> float | None:
         """A number such as a time, or None where it is missing or null."""
@@ -78,6 +86,15 @@ class Fields:
 
     def _lacks(self, name: str, kind: str) -> AssistantUnavailableError:
         return AssistantUnavailableError(f"the assistant's service sent {self._what} without {kind} in `{name}`")
+
+
+@contextmanager
+def or_left_out(what: str) -> Iterator[None]:
+    """Go on without a part of an answer that is garbled: the rest of it is worth more than none."""
+    try:
+        yield
+    except AssistantUnavailableError as error:
+        log.warning("left out of an answer", extra={"what": what, "why": str(error)})
 
 
 def _sound(text: str) -> str:

@@ -374,15 +374,17 @@ async def test_a_model_whose_connection_breaks_is_named_and_hides_no_other(tmp_p
 
 async def test_each_assistant_of_the_service_is_looked_for_and_named(tmp_path: Path) -> None:
     async def answer(request: web.Request) -> web.Response:
+        if request.path == "/v1/assistants/asst_3" and request.transport is not None:
+            request.transport.abort()  # which hides no other
         is_known = request.path in {"/v1/assistants/asst_1", "/v1/models"}
         return web.json_response({"object": "list", "data": []}, status=200 if is_known else 404)
 
     file = tmp_path / "assistants.toml"
-    file.write_text('[[assistant]]\nname = "One"\nid = "asst_1"\n[[assistant]]\nname = "Two"\nid = "asst_2"\n')
+    file.write_text("".join(f'[[assistant]]\nname = "{name}"\nid = "asst_{name}"\n' for name in ("1", "2", "3")))
     async with serving(answer) as url:
         environ = {"ASSISTANT_BACKEND": "assistants", "OPENAI_BASE_URL": f"{url}/v1", "ASSISTANT_ID": "asst_1"}
         environ |= {"ASSISTANTS_FILE": str(file), "DATA_DIR": str(tmp_path / "data")}
-        says((await findings(environ, "model"))["model"], "fail", "no assistant asst_2", "`id` of the assistant Two")
+        says((await findings(environ, "model"))["model"], "fail", "no assistant asst_2", "`id` of the assistant 2")
         file.write_text('[[assistant]]\nname = "One"\nid = "asst_1"\n')
         says((await findings(environ, "model"))["model"], "pass", "the Assistants service at 127.0.0.1")
 

@@ -25,6 +25,7 @@ from adapters.embedded.models.chat_errors import (
     SettingNames,
     TransientError,
     broken_off,
+    no_tls,
     status_error,
     unreachable,
     unreadable,
@@ -33,9 +34,9 @@ from adapters.embedded.models.chat_errors import (
 from adapters.embedded.models.chat_reply import (
     UnreadableReplyError,
     completion_of,
-    disguised_status,
     has_unmarked_thought,
     reply_of,
+    status_of_error,
 )
 from adapters.embedded.models.chat_request import body_of
 from adapters.embedded.models.chat_stream import (
@@ -208,7 +209,7 @@ class ChatCompletions:
 
     def _current_capabilities(self) -> EndpointCapabilities:
         if self._learned_at_s is not None and self._clock_s() - self._learned_at_s > LIFETIME_S:
-            self._capabilities, self._learned_at_s = EndpointCapabilities(), None
+            self._capabilities, self._learned_at_s = self._capabilities.habits(), None
         return self._capabilities
 
     def _hearing(self, request: ModelRequest, tell: OnWords, known: EndpointCapabilities) -> _Hearing | None:
@@ -262,7 +263,7 @@ class ChatCompletions:
                     hearing.streamed = True
                     return self._reply(answer)
                 data = await _read(response, begin)
-        status = response.status if response.status != HTTPStatus.OK else disguised_status(data) or HTTPStatus.OK
+        status = response.status if response.status != HTTPStatus.OK else status_of_error(data) or HTTPStatus.OK
         if status != HTTPStatus.OK:
             raise status_error(status, data, retry_after_s(response.headers), self._names)
         if hearing:
@@ -279,8 +280,10 @@ class ChatCompletions:
         except TimeoutError:
             # The endpoint is overloaded: a second attempt would wait as long again.
             raise ModelError(self._silence(hearing), code="rate_limit_exceeded") from None
-        except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch):
             raise untrusted(self._names) from None
+        except aiohttp.ClientSSLError:
+            raise no_tls(self._names) from None
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError) as error:
             log.info("model connection lost", extra={"error": type(error).__name__})
             if hearing and isinstance(error, aiohttp.ClientPayloadError):
@@ -332,7 +335,8 @@ class ChatCompletions:
             if stream.assembly.has_begun:
                 deadline.reschedule(min(now_s() + self._retry_policy.silence_deadline_s, ends_at_s))
             piece = await response.content.readany()
-        if not stream.is_whole and not stream.assembly.may_end:
+        said_nothing = not stream.assembly.has_begun  # but `[DONE]`
+        if not stream.assembly.may_end and (said_nothing or not stream.is_whole):
             hearing.may_stream = False
             raise broken_off()
         return stream.assembly

@@ -13,6 +13,13 @@ from itertools import islice
 from typing import Any
 
 from adapters.embedded.models.port import ModelError
+from httpkit.refusal_words import (
+    says_filtered,
+    says_model_missing,
+    says_out_of_money,
+    says_too_long,
+    try_again_in_s,
+)
 
 MAX_WORDS_CHARS = 300
 MAX_WORDS = 20
@@ -41,23 +48,41 @@ class RefusedError(ModelError):
     @property
     def too_long(self) -> bool:
         """Whether a shorter conversation would be taken."""
-        return _TOO_LONG.search(self.words) is not None
+        return says_too_long(self.words)
 
 
-def status_error(status: int, data: bytes, retry_after_s: float | None, names: SettingNames) -> ModelError:
+def status_error(  # noqa: C901, PLR0911 - one for each kind of trouble
+    status: int, data: bytes, retry_after_s: float | None, names: SettingNames
+) -> ModelError:
     """The error for an HTTP status other than 200."""
-    words = words_of(data)
-    if status == 429:
-        return _over_limit(words, retry_after_s)
-    if status in {400, 413, 422} or (status in {404, 415, 500, 501} and _NAMES_A_PART.search(words)):
+    words, whole = words_of(data), data[:_MAX_READ_BYTES].decode("utf-8", "replace").lower()
+    # A 400 may quote the conversation, whatever that speaks of; what is told here in full speaks of the account.
+    if status == 402 or (status in {400, 403, 429} and says_out_of_money(words if status == 400 else whole)):
+        said = f"The account behind the model's endpoint has no quota left ({status}); its billing needs a look."
+        return ModelError(said, code="rate_limit_exceeded", refusal="quota")
+    if status == 429 and not says_too_long(words):
+        return _over_limit(retry_after_s or try_again_in_s(whole))
+    if (
+        status in {400, 413, 422, 429}
+        or (status in {404, 415, 500, 501} and (_NAMES_A_PART.search(words) or says_too_long(words)))
+        or (status == 403 and says_filtered(words))
+    ):
         return _refusal(status, words, names)
-    if status >= 500:
+    if status == 503 and "loading" in words:  # llama.cpp, Hugging Face
+        said = "The model is still being loaded (503); ask again in a minute."
+        return TransientError(said, retry_after_s=retry_after_s or _LOADING_S)
+    if status >= 500 or status in _PASSING:
         return TransientError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
+    if status in {401, 403, 407} and data.lstrip()[:1] == b"<":
+        said = f"A web page came in place of an answer ({status}), as proxies send it; check {names.url}."
+        return ModelError(said, refusal="address")
     match status:
+        case 403 if says_model_missing(words):
+            return _no_model(status, names)
         case 401 | 403:
             return ModelError(f"The model's endpoint refused the key ({status}); check {names.key}.", refusal="key")
-        case 404:
-            said = f"The model's endpoint has no such address or model (404); check {names.url} and {names.model}."
+        case 404 | 410:
+            said = f"The model's endpoint has no such address or model ({status}); check {names.url} and {names.model}."
             return ModelError(said, refusal="model")
         case _:
             said = f"The model's endpoint gave an unexpected answer ({status}); check {names.url}."
@@ -67,6 +92,12 @@ def status_error(status: int, data: bytes, retry_after_s: float | None, names: S
 def unreachable(names: SettingNames) -> ModelError:
     """The error for an endpoint that does not accept connections."""
     return TransientError(f"The model's endpoint cannot be reached; check that it is running, and {names.url}.")
+
+
+def no_tls(names: SettingNames) -> ModelError:
+    """The error for an endpoint with which no TLS connection can be agreed on."""
+    said = f"The model's endpoint does not speak TLS as https needs it; check whether {names.url} is http or https."
+    return ModelError(said, refusal="address")
 
 
 def broken_off() -> ModelError:
@@ -109,14 +140,9 @@ def _told(value: Any, name: str = "message") -> Iterator[str]:
 _TELLING = frozenset(
     {"error", "errors", "innererror", "detail", "loc", "message", "msg", "type", "code", "param", "n_ctx"}
 )
-_TOO_LONG = re.compile(
-    r"context[_ -](?:length|size|window)|maximum context|n_ctx|reduce the length|"
-    r"too many tokens|(?:prompt|input|request).{0,20} too (?:long|large)|max_model_len|exceeds? the (?:model|max)"
-)
-_FILTERED = re.compile(
-    r"content_filter|content management policy|responsibleaipolicyviolation|content_policy|moderation"
-)
-_OUT_OF_MONEY = re.compile(r"insufficient_quota|billing|exceeded your current quota|insufficient balance|credit")
+_MAX_READ_BYTES = 8_000  # Gemini names the pause behind all that was exceeded
+_LOADING_S = 5.0
+_PASSING = frozenset({408, 409, 423, 424, 425, 499})
 # Statuses that mostly mean something else are a refusal only in such words.
 _NAMES_A_PART = re.compile(
     r"support.{0,40}(?:image|tool|function|vision)|(?:image|tool|multi-?modal).{0,60}(?:support|requires|missing)|"
@@ -127,23 +153,27 @@ _NAMES_A_PART = re.compile(
 )
 
 
-def _over_limit(words: str, retry_after_s: float | None) -> ModelError:
-    if _OUT_OF_MONEY.search(words):
-        said = "The account behind the model's endpoint has no quota left (429); its billing needs a look."
-        return ModelError(said, code="rate_limit_exceeded", refusal="quota")
+def _over_limit(retry_after_s: float | None) -> ModelError:
     later = f"try again in {retry_after_s:g}s" if retry_after_s else "try again later"
     said = f"The model's endpoint is over its rate limit or its quota (429); {later}."
     return TransientError(said, code="rate_limit_exceeded", retry_after_s=retry_after_s)
 
 
 def _refusal(status: int, words: str, names: SettingNames) -> ModelError:
-    if _FILTERED.search(words):
-        return ModelError("The content filter of the model's endpoint stopped this question.", code="invalid_prompt")
-    if status == 413 or _TOO_LONG.search(words):
+    if says_filtered(words):
+        said = "The content filter of the model's endpoint stopped this question."
+        return ModelError(said, code="invalid_prompt", is_filtered=True)
+    if status == 413 or says_too_long(words):
         said = "This conversation is too long for the model; start a new one."
         return RefusedError(said, words=words or "context length", code="invalid_prompt")
+    if says_model_missing(words):
+        return _no_model(status, names)
     if "tool" in words:
         said = f"The model's endpoint refused the request ({status}); check that {names.model} can call tools."
         return RefusedError(said, words=words)
     said = f"The model's endpoint refused the request ({status}); check {names.model}, and what its server's log says."
     return RefusedError(said, words=words)
+
+
+def _no_model(status: int, names: SettingNames) -> ModelError:
+    return ModelError(f"The model's endpoint has no such model ({status}); check {names.model}.", refusal="model")

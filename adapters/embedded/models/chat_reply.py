@@ -16,6 +16,7 @@ import orjson
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
+from adapters.embedded.models.chat_errors import TransientError
 from adapters.embedded.models.port import (
     ModelError,
     ModelFinish,
@@ -24,6 +25,7 @@ from adapters.embedded.models.port import (
     ModelUsage,
     OriginalMessage,
 )
+from httpkit.refusal_words import disguised_status
 
 MAX_ORIGINAL_BYTES = 1_000_000
 """Of a message that is kept as it came: one that holds a picture would be sent again and again."""
@@ -43,25 +45,31 @@ def completion_of(data: bytes) -> Any:
 
 def reply_of(value: Any, *, sender: str = "") -> ModelReply:
     """What the endpoint said. Raises UnreadableReplyError, and ModelError where it says that there is no answer."""
+    if isinstance(value, dict) and not value.get("choices") and value.get("usage"):
+        raise TransientError("The model gave an empty answer.")  # Gemini, now and then
     try:
         completion = _codec().validate_python(value)
         choice = completion.choices[0]
     except (ValueError, IndexError):  # ValidationError is a ValueError
         raise UnreadableReplyError from None
-    message, finish = choice.message, (choice.finish_reason or "").lower()
-    if finish == "error":  # OpenRouter, Mistral
+    message, reason = choice.message, (choice.finish_reason or "").lower()
+    if reason == "error":  # OpenRouter, Mistral
         raise ModelError("The model's endpoint broke this answer off.")
+    # Gemini writes "content_filter: RECITATION".
+    finish = next((known for word in reason.replace(":", " ").split() if (known := _FINISHES.get(word))), None)
+    if finish is None and not _BROKEN_OFF.isdisjoint(reason.split()):
+        raise TransientError("The model's endpoint broke this answer off.")
     calls = [
         *(message.tool_calls or ()),
         *([_ToolCall(function=message.function_call)] if message.function_call else ()),
     ]
     text = _text(message.content) or message.refusal or ""
-    if not text.strip() and not calls and finish == "stop" and (message.reasoning_content or message.reasoning):
+    if not text.strip() and not calls and reason == "stop" and (message.reasoning_content or message.reasoning):
         raise ModelError("The model thought but gave no answer; check the reasoning parser of its server.")
     return ModelReply(
         text=text,
         tool_calls=tuple(map(_call, calls)),
-        finish=_FINISHES.get(finish, ModelFinish.STOP),
+        finish=finish or ModelFinish.STOP,
         usage=_spent(completion.usage),
         model=completion.model or "",
         original=_original(value["choices"][0]["message"], sender),
@@ -78,16 +86,14 @@ def _original(fields: dict[str, Any], sender: str) -> OriginalMessage | None:
     return OriginalMessage(sender=sender, fields=fields, size_bytes=size_bytes)
 
 
-def disguised_status(data: bytes) -> int | None:
+def status_of_error(data: bytes) -> int | None:
     """The status of an error that came with 200, as gateways send them; None for an answer."""
     if b'"choices"' in data or b'"error"' not in data:
         return None
     try:
-        error = json.loads(data)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return disguised_status(from_json(data))
+    except ValueError:
         return None
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +105,14 @@ class _Function:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ToolCall:
     function: _Function
-    id: str | None = None
+    id: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ContentPart:
     type: str | None = None
     text: str | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +138,23 @@ class _Completion:
     model: str | None = None
 
 
+# OpenAI's words first; then Anthropic's, Bedrock's, Cohere's, Gemini's and Mistral's, which gateways pass on.
 _FINISHES = {
-    "tool_calls": ModelFinish.TOOL_CALLS,
-    "function_call": ModelFinish.TOOL_CALLS,
-    "length": ModelFinish.LENGTH,
-    "max_tokens": ModelFinish.LENGTH,
-    "model_length": ModelFinish.LENGTH,
-    "content_filter": ModelFinish.CONTENT_FILTER,
-    "safety": ModelFinish.CONTENT_FILTER,
+    **dict.fromkeys(("tool_calls", "function_call", "tool_call", "tool_use"), ModelFinish.TOOL_CALLS),
+    **dict.fromkeys(
+        ("length", "max_tokens", "model_length", "max_output_tokens", "model_context_window_exceeded"),
+        ModelFinish.LENGTH,
+    ),
+    **dict.fromkeys(
+        (
+            *("content_filter", "refusal", "content_filtered", "guardrail_intervened", "sensitive"),
+            *("safety", "recitation", "prohibited_content", "blocklist", "spii", "image_safety"),
+        ),
+        ModelFinish.CONTENT_FILTER,
+    ),
 }
+# Gemini, DeepSeek, GLM, vLLM
+_BROKEN_OFF = frozenset({"malformed_function_call", "insufficient_system_resource", "network_error", "abort"})
 
 
 @cache
@@ -150,8 +165,13 @@ def _codec() -> TypeAdapter[_Completion]:
 def _text(content: str | list[_ContentPart] | None) -> str:
     """Mistral's thinking models send a list: parts of type `thinking`, and of type `text`."""
     if isinstance(content, list):
-        return "".join(part.text or "" for part in content if part.type in {"text", None})
+        shown = [part for part in content if part.type in SHOWN_PARTS]
+        return "".join(part.text or part.refusal or "" for part in shown)
     return content or ""
+
+
+SHOWN_PARTS = frozenset({"text", "output_text", "refusal", None})
+"""The types of the parts of a message that a person reads."""
 
 
 def _spent(usage: Any) -> ModelUsage:
@@ -172,7 +192,7 @@ def _count(value: Any) -> int:
 def _call(call: _ToolCall) -> ModelToolCall:
     arguments = call.function.arguments or ""
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return ModelToolCall(id=call.id or "", name=call.function.name or "", arguments=text)
+    return ModelToolCall(id=call.id if isinstance(call.id, str) else "", name=call.function.name or "", arguments=text)
 
 
 _THOUGHT = re.compile(

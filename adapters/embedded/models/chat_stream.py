@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import orjson
 
+from adapters.embedded.models.chat_reply import SHOWN_PARTS
 from adapters.embedded.models.port import ModelError
+from httpkit.refusal_words import disguised_status
 from httpkit.server_sent_events import EventParser, EventTooLargeError
 
 MAX_CALLS: Final = 200
@@ -78,9 +80,8 @@ class ReplyAssembly:
     def add(self, data: str) -> str:
         """Take the data of one event; returns the words that it adds. Raises ChunkError, UnreadableChunkError."""
         chunk = _parsed(data)
-        if error := chunk.get("error"):
-            code = error.get("code") if isinstance(error, dict) else None
-            raise ChunkError(code if isinstance(code, int) and 400 <= code < 600 else 500, data.encode())
+        if (chunk.get("error") or "choices" not in chunk) and (status := disguised_status(chunk)) is not None:
+            raise ChunkError(status, data.encode())
         self.model = self.model or _text(chunk.get("model"))
         self._usage = chunk.get("usage") or self._usage
         choices = chunk.get("choices")
@@ -282,8 +283,8 @@ def _text(value: Any) -> str:
 def _words(content: Any) -> str:
     """Mistral's thinking models send a list: parts of type `thinking`, and of type `text`."""
     if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict) and part.get("type") in {"text", None}]
-        return "".join(_text(part.get("text")) for part in parts)
+        parts = [part for part in content if isinstance(part, dict) and part.get("type") in SHOWN_PARTS]
+        return "".join(_text(part.get("text")) or _text(part.get("refusal")) for part in parts)
     return _text(content)
 
 

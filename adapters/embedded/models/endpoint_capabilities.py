@@ -1,4 +1,4 @@
-"""What a model's endpoint takes and how its model writes: learned from refusals and answers, anew after an hour.
+"""What a model's endpoint takes, learned from refusals anew after an hour; and how its model writes, from answers.
 
 There is no common way to ask a server whether its model sees pictures or calls tools. So it is asked as if it could,
 and again without the part that it refuses. The patterns are words of real refusals; tests/model_shapes holds them with
@@ -98,6 +98,10 @@ class EndpointCapabilities:
     def kept(self) -> EndpointCapabilities:
         """Return what the next request starts with."""
         return replace(self, without=self.without - self.once, once=frozenset(), shortened=False)
+
+    def habits(self) -> EndpointCapabilities:
+        """Return what is known of how the model writes: were that forgotten, a thought would be shown each time."""
+        return EndpointCapabilities(thinks_first=self.thinks_first, writes_programs=self.writes_programs)
 
     def having_seen(self, *, streams: bool, thinks_first: bool | None, writes_programs: bool) -> EndpointCapabilities:
         """Return what is known after an answer; a habit that showed once is one. None: it did not show either way."""

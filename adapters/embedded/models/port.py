@@ -143,6 +143,7 @@ class ModelError(Exception):
     `code` is an Assistants `last_error.code` (server_error | rate_limit_exceeded | invalid_prompt); the message is one
     sentence that anybody may read: it names no key, no address with credentials, and none of the user's words.
     `refusal` says which setting an operator has to look at, where it is one: asking again does not help then.
+    `is_filtered`: a content filter stopped what was asked, and would stop all that is asked below it.
     """
 
     def __init__(
@@ -152,11 +153,13 @@ class ModelError(Exception):
         code: str = "server_error",
         retry_after_s: float | None = None,
         refusal: ModelRefusal | None = None,
+        is_filtered: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retry_after_s = retry_after_s
         self.refusal = refusal
+        self.is_filtered = is_filtered
 
 
 OnWords = Callable[[str], None]

@@ -8,10 +8,11 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.embedded.models.call_dialects import calls_in_text, code_call, normalized_call
+from adapters.embedded.models.call_dialects import calls_in_text, code_call, normalized_call, tool_named
 from adapters.embedded.models.chat_reply import without_reasoning, without_turn_marks
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
+    ModelError,
     ModelFinish,
     ModelMessage,
     ModelReply,
@@ -39,6 +40,8 @@ def repair_reply(reply: ModelReply, request: ModelRequest, shown: str = "") -> M
         log.info("calls read out of a model's words", extra={"calls": len(spoken.calls)})
         said = without_turn_marks(spoken.said)
         return replace(reply, text=said, tool_calls=spoken.calls, finish=ModelFinish.TOOL_CALLS)
+    if (yaml := _YAML_CALL.fullmatch(words.text)) and tool_named(yaml["name"], offered):
+        raise ModelError("The model wrote its call as YAML, which is not read; use a server that parses its calls.")
     if CODE_INTERPRETER not in offered or reply.finish is ModelFinish.LENGTH or not may_run(request):
         return words
     program = program_in(words.text)
@@ -49,6 +52,12 @@ def repair_reply(reply: ModelReply, request: ModelRequest, shown: str = "") -> M
     # has read stays.
     return replace(reply, text=shown, tool_calls=(code_call(program),), finish=ModelFinish.TOOL_CALLS)
 
+
+_YAML_CALL = re.compile(
+    r"\s*(?:```ya?ml[ \t]*\n)?\s*(?:(?:tool_call|function_call):\s*)?(?:-[ \t]*)?"
+    r"(?:name|tool|function|action):[ \t]*[\"']?(?P<name>[\w.-]{1,100})[\"']?[ \t]*\n"
+    r"[ \t]*(?:arguments|parameters|args|input):[ \t]*\n(?:(?!```).*\n?)*(?:```\s*)?"
+)
 
 MAX_PROGRAMS = 3
 """That are run for one question: the first, and again where the one before failed."""

@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote
 
-from adapters.openai.protocol import REQUEST_ID, speaker_name, try_again_in_s
+from adapters.openai.protocol import REQUEST_ID, speaker_name
 from adapters.openai.responses.thread_state import MAX_FILES, Item
 from adapters.openai.service_errors import FIXES, context_error, refusal_of
-from adapters.openai.wire import Fields, chars_in
+from adapters.openai.wire import Fields, chars_in, or_left_out
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import PICTURE_ENDINGS, join_names
 from bot.conversation import ThreadId
@@ -40,6 +40,7 @@ from bot.run import (
     ToolsWanted,
 )
 from bot.usage import Usage
+from httpkit.refusal_words import try_again_in_s
 
 log = logging.getLogger(__name__)
 
@@ -168,12 +169,17 @@ def unanswered_calls(items: Iterable[Fields]) -> list[str]:
     for item in items:
         match item.text_if_any("type"):
             case "function_call":
-                calls.append(item.text("call_id"))
+                calls.append(_call_id(item))
             case "function_call_output":
                 calls = [call for call in calls if call != item.text_if_any("call_id")]
             case _:
                 pass
     return calls
+
+
+def _call_id(call: Fields) -> str:
+    """What its output refers to; some compatible servers give a call one id alone."""
+    return call.text_if_any("call_id") or call.text("id")
 
 
 # ------------------------------------------------------------------------------------------------------------ responses
@@ -218,7 +224,7 @@ def _event(response: Fields, status: str) -> RunEvent:
         case "completed":
             items = response.objects_if_any("output")
             unanswered = set(unanswered_calls(items))
-            calls = [item for item in items if item.text_if_any("call_id") in unanswered]
+            calls = [it for it in items if it.text_if_any("type") == "function_call" and _call_id(it) in unanswered]
             if calls:
                 # Another response goes on, and counts its own.
                 return ToolsWanted(calls=tuple(map(_tool_call, calls)), usage=_usage(response))
@@ -231,9 +237,7 @@ def _event(response: Fields, status: str) -> RunEvent:
 
 
 def _tool_call(item: Fields) -> ToolCall:
-    return ToolCall(
-        id=ToolCallId(item.text("call_id")), name=item.text("name"), arguments=item.text_if_any("arguments")
-    )
+    return ToolCall(id=ToolCallId(_call_id(item)), name=item.text("name"), arguments=item.json_text("arguments"))
 
 
 _FAILURES: Final = {
@@ -245,15 +249,19 @@ _FAILURES: Final = {
 }
 
 
+_CUT_SHORT: Final = {"content_filter": FailureCode.CONTENT_FILTER, "max_output_tokens": FailureCode.LENGTH}
+
+
 def _settled(response: Fields, end: RunEnd) -> Settled:
     error, failure = response.object_if_any("error"), None
     explanation = error.text_if_any("message") if error else ""
     if end is RunEnd.FAILED:
-        failure = _FAILURES.get(error.text_if_any("code") if error else "", FailureCode.SERVER)
+        code = error.text_if_any("code") if error else ""
+        # A dozen codes say that a picture cannot be read: invalid_image, image_too_large, empty_image_file, ...
+        failure = _FAILURES.get(code, FailureCode.PROMPT if "image" in code else FailureCode.SERVER)
     elif end is RunEnd.INCOMPLETE:
         details = response.object_if_any("incomplete_details")
-        reason = details.text_if_any("reason") if details else ""
-        failure = FailureCode.CONTENT_FILTER if reason == "content_filter" else FailureCode.LENGTH
+        failure = _CUT_SHORT.get(details.text_if_any("reason") if details else "")
     if REQUEST_ID.search(explanation) or context_error(explanation):
         # Of use to an operator, who finds the id of the response in the log; to a person it says nothing.
         explanation = ""
@@ -288,7 +296,7 @@ def _usage(response: Fields) -> Usage:
 def fault_of_context(response: Response) -> AssistantError | None:
     """What is wrong with the conversation itself, where a response failed for that."""
     error = response.fields.object_if_any("error") if response.status == "failed" else None
-    return context_error(error.text_if_any("message")) if error else None
+    return context_error(error.text_if_any("message"), error.text_if_any("code")) if error else None
 
 
 # -------------------------------------------------------------------------------------------------------------- answers
@@ -349,7 +357,11 @@ class AnswerReader:
         for item in output:
             match item.text_if_any("type"):
                 case "code_interpreter_call":
-                    self._read_code(response.id, item)
+                    with or_left_out("code"):
+                        self._read_code(response.id, item)
+                case "image_generation_call":
+                    with or_left_out("a generated picture"):
+                        self._read_pictures(response.id, item)
                 case "message":
                     is_shown = not has_final or item.text_if_any("phase") == "final_answer"
                     self._read_message(item, names, is_shown=is_shown)
@@ -372,6 +384,9 @@ class AnswerReader:
         if (code := call.text_if_any("code")).strip():
             logs = [output.text_if_any("logs") for output in call.objects_if_any("outputs")]
             self.code.append(CodeCell(code=code, output="\n".join(filter(None, logs))))
+        self._read_pictures(run, call)
+
+    def _read_pictures(self, run: RunId, call: Fields) -> None:
         self.images.update({ref: AnswerImage(file=ref) for ref in _pictures_of(self.thread, run, call)})
 
     def _read_message(self, message: Fields, names: Mapping[str, str], *, is_shown: bool) -> None:
@@ -382,7 +397,8 @@ class AnswerReader:
                     if is_shown:
                         self.texts.append(text.strip())
                     for annotation in content.objects_if_any("annotations"):
-                        self._read_annotation(annotation, text, names)
+                        with or_left_out("an annotation"):
+                            self._read_annotation(annotation, text, names)
                 case "refusal":
                     self.texts.append(content.text_if_any("refusal"))
                 case _:
@@ -419,13 +435,23 @@ class AnswerReader:
 
 def pictures_of(thread: ThreadId, response: Response) -> list[FileRef]:
     """The pictures that this response's code showed, in the order in which an answer names them."""
-    calls = [item for item in response.output if item.text_if_any("type") == "code_interpreter_call"]
-    return [ref for call in calls for ref in _pictures_of(thread, response.id, call)]
+    refs: list[FileRef] = []
+    for item in response.output:
+        if item.text_if_any("type") in {"code_interpreter_call", "image_generation_call"}:
+            with or_left_out("pictures"):
+                refs += _pictures_of(thread, response.id, item)
+    return refs
 
 
 def _pictures_of(thread: ThreadId, run: RunId, call: Fields) -> Iterator[FileRef]:
+    if call.text_if_any("result"):  # of an agent's own tool for pictures
+        yield FileRef(f"{thread}#{run}#{call.text('id')}#0")
     for number, output in enumerate(call.objects_if_any("outputs")):
-        if output.text_if_any("type") == "image":
+        if output.text_if_any("type") != "image":
+            continue
+        if file := output.text_if_any("file_id"):
+            yield container_ref(call.text_if_any("container_id"), file)
+        else:
             # The picture itself comes in the response (a data URL), so the response is where it is read again.
             yield FileRef(f"{thread}#{run}#{call.text('id')}#{number}")
 
@@ -436,9 +462,11 @@ def picture_in(response: Response, call: str, number: int) -> bytes:
         if item.text_if_any("id") == call:
             outputs = item.objects_if_any("outputs")
             url = outputs[number].text_if_any("url") if number < len(outputs) else ""
-            if head := _DATA_URL.match(url):
+            head = _DATA_URL.match(url)
+            encoded = url[head.end() :] if head else item.text_if_any("result")
+            if encoded:
                 try:
-                    return base64.b64decode(url[head.end() :], validate=True)
+                    return base64.b64decode(encoded, validate=True)
                 except ValueError:
                     break
     raise AssistantError("the response has no such picture")

@@ -16,15 +16,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from typing_extensions import override
 
-from adapters.openai.client import Client, JsonReply, path_to
-from adapters.openai.event_stream import EndedRunShelf, EventStream, StreamShelf
+from adapters.openai.client import Client, path_to
+from adapters.openai.event_stream import EndedRunShelf, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.responses import response_objects as objects
-from adapters.openai.responses.response_events import ResponseEventReader
+from adapters.openai.responses.response_events import FollowedStreams
 from adapters.openai.responses.response_objects import Assistance, ContainerFile, FileRules, Response, response_from
 from adapters.openai.responses.response_threads import LANDED, Threads, is_chain
 from adapters.openai.responses.thread_state import Item, Start, ThreadState
@@ -43,9 +43,10 @@ from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
     AssistantError,
     AssistantUnavailableError,
-    RunTooSlowError,
+    RunEndedBadlyError,
     ThreadBusyError,
     ThreadGoneError,
+    ThreadTooLongError,
 )
 from bot.file_names import ending_of
 from bot.media import picture_type
@@ -53,12 +54,14 @@ from bot.ports import Assistant, ThreadStates
 from bot.run import (
     Absent,
     Ask,
+    FailureCode,
     FindResult,
     Found,
     Progress,
     RunEvent,
     RunId,
     RunName,
+    Settled,
     TextSoFar,
     ToolOutput,
     ToolsWanted,
@@ -76,8 +79,6 @@ _BUSY_DEADLINE_S: Final = 24.0  # with a conversation in which another response 
 _BUSY_PAUSE_S: Final = 0.5
 _LIST_DEADLINE_S: Final = 10.0  # for what an answer can do without
 _CLOCK_SKEW_S: Final = 5.0
-_MAX_RECONNECTS: Final = 5
-_LAST_MOMENT_S: Final = 0.05  # with less time left, nothing more is tried
 _MAX_SILENCE_S: Final = 60.0
 _KEPT_PICTURES: Final = 16
 
@@ -107,14 +108,13 @@ class ResponsesBackend(Assistant):
         self._threads = Threads(client=client, states=states, busy_deadline_s=busy_deadline_s, clock=clock, sleep=sleep)
         self._creating: set[asyncio.Task[RunId]] = set()
         self._file_rules = files or FileRules()
-        self._max_silence_s = max_silence_s
         self._busy_deadline_s = busy_deadline_s
         self._pace = pace or PollingPace(first_s=0.5, max_s=3.0)
         self._clock = clock
         self._sleep = sleep
         self._poller = Poller(pace=self._pace, clock=clock, sleep=sleep)
         self._streams = StreamShelf(wanted=streaming, clock=clock)
-        self._readers: dict[RunId, ResponseEventReader] = {}
+        self._followed = FollowedStreams(client=client, streams=self._streams, max_silence_s=max_silence_s, clock=clock)
         self._ended: EndedRunShelf[Response] = EndedRunShelf()
         self._pictures: OrderedDict[str, str] = OrderedDict()  # data URLs of uploaded pictures, by file
 
@@ -177,7 +177,7 @@ class ResponsesBackend(Assistant):
             state = await self._threads.mended(thread, state, asked_again=objects.text_of(item))
         start = Start(name=name, items=(item,), question=(item,), assistant=ask.assistant)
         state = replace(state, files=state.with_files(objects.refs_of(ask)), start=start)
-        return await self._create(thread, state, previous=state.head)
+        return await self._create(thread, state, previous=state.head, pending=state.pending)
 
     @override
     async def resume(self, thread: ThreadId, run: RunId, outputs: Sequence[ToolOutput], name: RunName) -> RunId:
@@ -186,7 +186,8 @@ class ResponsesBackend(Assistant):
             return resumed
         items = tuple(map(objects.output_item, outputs))
         start = replace(state.start or Start(name=name, items=()), name=name, items=items, run=None)
-        return await self._create(thread, replace(state, start=start), previous=run)
+        # What was pending went in with the response that wants these outputs.
+        return await self._create(thread, replace(state, start=start), previous=run, pending=())
 
     @override
     async def find(self, thread: ThreadId, name: RunName) -> FindResult:
@@ -201,7 +202,7 @@ class ResponsesBackend(Assistant):
         found = await self._threads.landed(thread, state)
         return Absent() if found is None else Found(run=found)
 
-    async def _create(self, thread: ThreadId, state: ThreadState, *, previous: str) -> RunId:
+    async def _create(self, thread: ThreadId, state: ThreadState, *, previous: str, pending: tuple[Item, ...]) -> RunId:
         """Create the response that the state says is started, and write down its id.
 
         A request that is on its way is not taken back when the caller is stopped: its response would hold the
@@ -209,7 +210,8 @@ class ResponsesBackend(Assistant):
         """
         await self._threads.save(thread, state)
         stopped = asyncio.Event()
-        creating = asyncio.create_task(self._create_and_save(thread, state, previous, stopped), name="response")
+        create = self._create_and_save(thread, state, previous, pending, stopped)
+        creating = asyncio.create_task(create, name="response")
         self._creating.add(creating)
         creating.add_done_callback(self._creating.discard)
         try:
@@ -220,9 +222,17 @@ class ResponsesBackend(Assistant):
             raise
 
     async def _create_and_save(
-        self, thread: ThreadId, state: ThreadState, previous: str, stopped: asyncio.Event
+        self, thread: ThreadId, state: ThreadState, previous: str, pending: tuple[Item, ...], stopped: asyncio.Event
     ) -> RunId:
-        run = await self._create_once(thread, state, previous, stopped)
+        try:
+            run = await self._create_once(thread, state, previous, pending, stopped)
+        except (BadRequestError, RunEndedBadlyError) as error:
+            if not pending or stopped.is_set():
+                raise
+            # It may be the words of an earlier turn that are refused: they would lock the thread for good.
+            log.warning("words of turns without an answer are left out", extra={"why": str(error)})
+            state = replace(state, pending=())
+            run = await self._create_once(thread, state, previous, (), stopped)
         await self._threads.save(thread, state.started(run))
         if stopped.is_set():
             await self._streams.close(run)
@@ -230,10 +240,10 @@ class ResponsesBackend(Assistant):
         return run
 
     async def _create_once(  # noqa: C901 - each way to fail, in one place
-        self, thread: ThreadId, state: ThreadState, previous: str, stopped: asyncio.Event
+        self, thread: ThreadId, state: ThreadState, previous: str, pending: tuple[Item, ...], stopped: asyncio.Event
     ) -> RunId:
         """Create the response: after a doubt the conversation is asked first, and there is one more at most."""
-        body = self._body(thread, state, previous)
+        body = self._body(thread, state, previous, pending)
         items = body["input"]
         doubts, is_repaired = 0, False
         give_up_at = self._clock() + self._busy_deadline_s
@@ -262,11 +272,11 @@ class ResponsesBackend(Assistant):
                 doubts, give_up_at = doubts + 1, give_up_at + self._pace.deadline_s
         return found
 
-    def _body(self, thread: ThreadId, state: ThreadState, previous: str) -> dict[str, Any]:
+    def _body(self, thread: ThreadId, state: ThreadState, previous: str, pending: tuple[Item, ...]) -> dict[str, Any]:
         assert state.start is not None  # noqa: S101 - written down by the callers
         body: dict[str, Any] = {
             **self._assistances[state.start.assistant].request(state.files),
-            "input": [*state.pending, *state.start.items],
+            "input": [*pending, *state.start.items],
             "background": True,
             "store": True,
             "include": [objects.INCLUDE],
@@ -288,17 +298,7 @@ class ResponsesBackend(Assistant):
             if self._streams.offered:
                 raise
             reply, stream = await self._client.post(path, body), None  # whether it was the stream, this call tells
-        return self._kept(reply, stream)
-
-    def _kept(self, reply: JsonReply, stream: EventStream | None) -> RunId:
-        """The id of a response that was just created; its stream waits for the one who follows it."""
-        fields = Fields(reply.body, "what was made")
-        run = RunId((fields.object("response") if stream is not None else fields).text("id"))
-        self._streams.put(run, stream)
-        if stream is not None:
-            reader = self._readers[run] = ResponseEventReader()
-            reader.read_json(reply.body)
-        return run
+        return self._followed.keep(reply, stream)
 
     @override
     async def follow(self, thread: ThreadId, run: RunId) -> AsyncGenerator[RunEvent, None]:
@@ -306,7 +306,7 @@ class ResponsesBackend(Assistant):
         if run.startswith(LANDED):
             yield await self._end(thread, await self._response(thread, run))
             return
-        async with aclosing(self._streamed(run, give_up_at=give_up_at)) as shown:
+        async with aclosing(self._followed.follow(run, give_up_at=give_up_at)) as shown:
             async for sight in shown:
                 if isinstance(sight, Response):
                     yield await self._end(thread, sight)
@@ -328,70 +328,12 @@ class ResponsesBackend(Assistant):
                 is_last = not isinstance(event, Progress | TextSoFar)
                 yield await self._end(thread, last) if is_last and last else event
 
-    async def _streamed(
-        self, run: RunId, *, give_up_at: float
-    ) -> AsyncGenerator[Response | Progress | TextSoFar, None]:
-        """Yield what the stream says, and go on after breaks. Ends early where there is none, or it breaks for good.
-
-        Raises RunTooSlowError at the deadline.
-        """
-        stream, reader = self._streams.take(run), self._readers.pop(run, ResponseEventReader())
-        reconnects = 0
-        self._streams.followed += 1
-        try:
-            while stream is not None and (left_s := give_up_at - self._clock()) > _LAST_MOMENT_S:
-                goes_on, event = await self._next_event(stream, reader, within_s=min(left_s, self._max_silence_s))
-                if isinstance(event, Response):
-                    yield event
-                    await stream.close(after_last=True)
-                    stream = None
-                    return
-                if event is not None:
-                    yield event
-                if not goes_on and give_up_at - self._clock() > _LAST_MOMENT_S:
-                    await stream.close()
-                    reconnects += 1
-                    stream = await self._reconnected(run, reader) if reconnects <= _MAX_RECONNECTS else None
-            if stream is not None:
-                raise RunTooSlowError(f"response {run} was still at work at its deadline")
-        finally:
-            self._streams.followed -= 1
-            if stream is not None:
-                await stream.close()
-
-    async def _next_event(
-        self, stream: EventStream, reader: ResponseEventReader, *, within_s: float
-    ) -> tuple[bool, Response | Progress | TextSoFar | None]:
-        """Whether the stream goes on, and what its next event adds."""
-        try:
-            sent = await stream.next(within_s=within_s)
-            return sent is not None, None if sent is None else reader.read(sent)
-        except AssistantError as error:
-            log.warning("event stream broke", extra={"why": str(error)})
-            return False, None
-
-    async def _reconnected(self, run: RunId, reader: ResponseEventReader) -> EventStream | None:
-        """The rest of a stream; None where the service does not give it."""
-        if reader.after is None:
-            return None
-        query = {**objects.INCLUDED, "stream": "true", "starting_after": reader.after}
-        try:
-            reply, stream = await self._client.get_stream(path_to("responses", run), query)
-            if stream is None:
-                return None
-            if isinstance(reader.read_json(reply.body), Response):  # the end itself: fetching it is simpler
-                await stream.close()
-                return None
-        except AssistantError as error:
-            log.warning("event stream cannot be resumed; polling", extra={"run": run, "why": str(error)})
-            return None
-        return stream
-
     async def _end(self, thread: ThreadId, response: Response) -> RunEvent:
         """Write down that a response has ended, and the event that this amounts to. Raises ThreadGoneError."""
         fault = objects.fault_of_context(response)
         if fault is not None and type(fault) is not ContainerGoneError:  # that one may be mended by a second run
-            raise ThreadGoneError(f"response {response.id} failed: {fault}")
+            gone = ThreadTooLongError if isinstance(fault, ThreadTooLongError) else ThreadGoneError
+            raise gone(f"response {response.id} failed: {fault}")
         if response.has_answer:
             self._ended.put(response.id, response, chars=response.chars)
         state = await self._threads.load(thread)
@@ -399,6 +341,10 @@ class ResponsesBackend(Assistant):
             return response.event
         if not response.has_answer:
             log.warning("response ended", extra={"run": response.id, "status": response.status})
+            if state.pending and _refuses_words(response.event):
+                # Not these words, it may be, but those of an earlier turn: the same question is asked without them.
+                await self._threads.save(thread, replace(state, pending=()))
+                return replace(response.event, outcome=replace(response.event.outcome, failure=FailureCode.SERVER))
             return response.event  # the words stay in `start`, and go in with the next response
         wants_tools = isinstance(response.event, ToolsWanted)
         if not is_chain(thread):
@@ -411,8 +357,7 @@ class ResponsesBackend(Assistant):
 
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
-        await self._streams.close(run)
-        self._readers.pop(run, None)
+        await self._followed.close(run)
         self._ended.drop(run)
         await self._threads.stop(run)
         state = await self._threads.load(thread)
@@ -493,6 +438,11 @@ class ResponsesBackend(Assistant):
     def _user_item(self, ask: Ask) -> Item:
         is_agent = self._assistances[ask.assistant].agent is not None
         return objects.user_item(ask, pictures=self._pictures, files_as_input=is_agent)
+
+
+def _refuses_words(event: RunEvent) -> TypeGuard[Settled]:
+    """Whether a response failed for what it was asked."""
+    return isinstance(event, Settled) and event.outcome.failure in {FailureCode.PROMPT, FailureCode.CONTENT_FILTER}
 
 
 def _note_failure(creating: asyncio.Task[RunId]) -> None:

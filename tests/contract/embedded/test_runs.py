@@ -305,3 +305,17 @@ def test_the_poll_helper_of_the_package_works(client: OpenAI) -> None:
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "hi"}])
     run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
     assert run.status == "completed"
+
+
+def test_a_question_that_a_filter_stopped_does_not_stop_those_below_it(client: OpenAI, model: ScriptedModel) -> None:
+    model.replies = [
+        ModelError("The content filter of the model's endpoint stopped this question.", is_filtered=True),
+        says("Twelve."),
+    ]
+    run = ended(client, asked(client, "forbidden words"))
+    assert run.status == "failed"
+    client.beta.threads.messages.create(run.thread_id, role="user", content="What is 9 + 3?")
+    again = client.beta.threads.runs.create(run.thread_id, assistant_id=run.assistant_id)
+    assert words(client, ended(client, again)) == ["Twelve."]
+    told = [message.text for message in model.requests[-1].messages]
+    assert told == ["[A content filter stopped this message, so its words are left out.]", "What is 9 + 3?"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -10,23 +11,29 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from adapters.embedded.models.chat_completions import ChatCompletions, RetryPolicy
 from adapters.embedded.models.chat_errors import SettingNames
+from adapters.embedded.models.endpoint_capabilities import LIFETIME_S
 from adapters.embedded.models.port import (
+    CODE_INTERPRETER,
     ModelError,
     ModelFinish,
     ModelMessage,
+    ModelReply,
     ModelRequest,
     ModelTool,
     ModelToolCall,
     ModelUsage,
     Speaker,
 )
-from tests.support.chat_endpoint import Endpoint, completion
+from tests.support.chat_endpoint import DONE, Endpoint, chunk, completion, streamed, told
 
 SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
 AZURE_SETTINGS = SettingNames(url="AZURE_OPENAI_ENDPOINT", key="AZURE_OPENAI_API_KEY", model="MODEL")
 KEY = "sk-secret"
 QUICK = RetryPolicy(call_deadline_s=30, first_pause_s=0.01, max_pause_s=0.2)
 HELLO = ModelRequest(instructions="", messages=(ModelMessage(speaker=Speaker.USER, text="hello"),))
+WITH_TOOLS = replace(
+    HELLO, tools=tuple(ModelTool(name=name, description="", parameters={}) for name in (CODE_INTERPRETER, "weather"))
+)
 
 
 @pytest.fixture
@@ -161,6 +168,13 @@ async def test_calls_and_their_outputs_travel_in_the_shape_of_the_protocol(
         ("content_filter", ModelFinish.CONTENT_FILTER),
         (None, ModelFinish.STOP),
         ("eos", ModelFinish.STOP),
+        ("content_filter: RECITATION", ModelFinish.CONTENT_FILTER),  # Gemini
+        ("PROHIBITED_CONTENT", ModelFinish.CONTENT_FILTER),
+        ("sensitive", ModelFinish.CONTENT_FILTER),  # GLM
+        ("guardrail_intervened", ModelFinish.CONTENT_FILTER),  # Bedrock
+        ("MAX_TOKENS", ModelFinish.LENGTH),
+        ("model_context_window_exceeded", ModelFinish.LENGTH),  # Anthropic
+        ("end_turn", ModelFinish.STOP),
     ],
 )
 async def test_why_the_model_stopped_is_understood(
@@ -230,6 +244,45 @@ async def test_azure_is_asked_by_deployment_or_by_its_v1_api(
             "server_error",
         ),
         (web.Response(body=b"x" * 17_000_000), "too large.", "server_error"),
+        (web.Response(status=402), "no quota left (402)", "rate_limit_exceeded"),
+        (
+            web.Response(status=403, text='{"error": {"message": "Free credits", "code": "insufficient_quota"}}'),
+            "no quota left (403)",
+            "rate_limit_exceeded",
+        ),
+        (
+            web.Response(status=400, text='{"error": {"message": "Your credit balance is too low"}}'),
+            "no quota left (400)",
+            "rate_limit_exceeded",
+        ),
+        (
+            web.Response(status=403, text='{"error": {"message": "Your input was flagged by moderation"}}'),
+            "content filter of the model's endpoint stopped this question.",
+            "invalid_prompt",
+        ),
+        (
+            web.Response(status=403, text='{"error": {"message": "You do not have access to model gpt-x"}}'),
+            "has no such model (403); check MODEL.",
+            "server_error",
+        ),
+        (
+            web.Response(status=400, text='{"error": {"message": "The model `x` has been decommissioned"}}'),
+            "has no such model (400); check MODEL.",
+            "server_error",
+        ),
+        (web.Response(status=410, text="gone"), "no such address or model (410)", "server_error"),
+        (web.Response(status=403, text="<html>Blocked</html>"), "A web page came in place of", "server_error"),
+        (web.Response(status=407, text="\n<html>Sign in</html>"), "check OPENAI_BASE_URL.", "server_error"),
+        (
+            web.json_response({"error": {"message": "no", "code": "insufficient_quota"}}),
+            "no quota left (429)",
+            "rate_limit_exceeded",
+        ),
+        (
+            web.json_response([{"error": {"message": "API key not valid", "code": 401}}]),
+            "refused the key (401)",
+            "server_error",
+        ),
     ],
 )
 async def test_an_endpoint_that_cannot_be_used_is_told_in_one_sentence_at_once(
@@ -248,6 +301,10 @@ async def test_an_endpoint_that_cannot_be_used_is_told_in_one_sentence_at_once(
         (429, "over its rate limit or its quota (429)", "rate_limit_exceeded"),
         (500, "failed (500).", "server_error"),
         (503, "failed (503).", "server_error"),
+        (408, "failed (408).", "server_error"),
+        (409, "failed (409).", "server_error"),
+        (499, "failed (499).", "server_error"),
+        (529, "failed (529).", "server_error"),
     ],
 )
 async def test_trouble_that_may_pass_is_tried_four_times(
@@ -270,6 +327,63 @@ async def test_the_pause_that_the_endpoint_asks_for_is_kept_if_it_is_short(
     endpoint.answers = [web.Response(status=429, headers={"Retry-After": "3600"})]
     error = await fault(model)
     assert (error.code, error.retry_after_s) == ("rate_limit_exceeded", 3600)
+
+
+@pytest.mark.parametrize(
+    ("words", "pause_s"),
+    [
+        ('{"error": {"message": "Please retry after 26 seconds.", "code": "429"}}', 26),  # Azure
+        (
+            '[{"error": {"code": 429, "message": "You exceeded your current quota, please check your plan and billing '
+            "details. " + "* Quota exceeded for metric: requests, limit: 10 " * 10 + 'Please retry in 38.8s."}}]',
+            38.8,  # Gemini: a limit of the minute, in the words of an empty purse
+        ),
+    ],
+)
+async def test_a_pause_that_is_named_in_words_alone_is_known(
+    endpoint: Endpoint, model: ChatCompletions, words: str, pause_s: float
+) -> None:
+    endpoint.answers = [web.Response(status=429, text=words)]
+    error = await fault(model)
+    assert (error.code, error.retry_after_s, error.refusal) == ("rate_limit_exceeded", pause_s, None)
+    assert str(error).endswith(f"try again in {pause_s:g}s.")
+
+
+async def test_a_model_that_is_being_loaded_says_so(endpoint: Endpoint, model: ChatCompletions) -> None:
+    loading = '{"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}'  # llama.cpp
+    endpoint.answers = [web.Response(status=503, text=loading, headers={"Retry-After": "0.01"}) for _ in range(4)]
+    assert str(await fault(model)) == "The model is still being loaded (503); ask again in a minute."
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        completion({"content": None}, finish="function_call_filter: MALFORMED_FUNCTION_CALL"),  # Gemini
+        completion({"content": "Twel"}, finish="insufficient_system_resource"),  # DeepSeek
+        completion({"content": ""}, finish="network_error"),  # GLM
+        web.json_response({"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 9}}),  # Gemini
+    ],
+)
+async def test_an_answer_that_the_endpoint_could_not_finish_is_asked_for_again(
+    endpoint: Endpoint, model: ChatCompletions, broken: web.Response
+) -> None:
+    endpoint.answers = [broken, completion({"content": "Twelve."})]
+    assert (await model.complete(HELLO)).text == "Twelve."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "refusal", "refusal": "I cannot help with that."}],
+        [{"type": "output_text", "text": "I cannot help "}, {"type": "text", "text": "with that."}],
+        [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "I cannot help with that."}],
+    ],
+)
+async def test_every_part_that_a_person_is_to_read_is_read(
+    endpoint: Endpoint, model: ChatCompletions, content: list[dict[str, str]]
+) -> None:
+    endpoint.answers = [completion({"content": content})]
+    assert (await model.complete(HELLO)).text == "I cannot help with that."
 
 
 async def test_a_silent_model_is_given_up_at_the_deadline(endpoint: Endpoint, server: TestServer) -> None:
@@ -307,3 +421,72 @@ async def test_a_connection_that_breaks_is_told() -> None:
         )
         assert str(await fault(model)) == "The connection to the model's endpoint broke off."
         await model.close()
+
+
+async def heard(model: ChatCompletions) -> tuple[list[str], ModelReply]:
+    """What is heard while the answer comes, and the reply."""
+    words: list[str] = []
+    return words, await model.complete(WITH_TOOLS, words.append)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ({"error": {"message": "no", "code": "insufficient_quota"}}, "no quota left"),
+        ({"error": {"message": "no", "type": "insufficient_quota", "code": None}}, "no quota left"),
+        ({"error": {"message": "no", "code": "invalid_api_key"}}, "refused the key"),
+        ({"object": "error", "message": "no such model", "type": "NotFoundError", "code": 404}, "no such address"),
+    ],
+)
+async def test_an_error_in_mid_stream_that_asking_again_does_not_help_is_told_at_once(
+    endpoint: Endpoint, model: ChatCompletions, error: dict[str, Any], sentence: str
+) -> None:
+    endpoint.answers = [streamed(chunk({"content": "Twel"}), error)]
+    with pytest.raises(ModelError, match=sentence):
+        await heard(model)
+    assert len(endpoint.bodies) == 1
+
+
+async def test_a_stream_that_says_nothing_but_that_it_is_done_is_asked_for_again(
+    endpoint: Endpoint, model: ChatCompletions
+) -> None:
+    endpoint.answers = [streamed(chunk({"role": "assistant"}), DONE), completion({"content": "Twelve."})]
+    assert (await heard(model))[1].text == "Twelve."
+
+
+async def test_half_a_program_is_not_run(endpoint: Endpoint, model: ChatCompletions) -> None:
+    begun = '{"code": "import shutil\\nshutil.rmtree(\'/mnt/data/old'
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": CODE_INTERPRETER, "arguments": begun}}
+    endpoint.answers = [streamed(chunk({"tool_calls": [call]}), chunk({}, "length"), DONE)]
+    _, reply = await heard(model)
+    assert [call.arguments for call in reply.tool_calls] == [begun]  # no JSON: the model is told so
+
+
+async def test_how_a_model_writes_is_remembered_for_longer_than_an_hour(endpoint: Endpoint, server: TestServer) -> None:
+    now_s = 0.0
+    url = str(server.make_url("/v1/"))
+    model = ChatCompletions(settings=SETTINGS, base_url=url, api_key=KEY, model="m", clock_s=lambda: now_s)
+    thought = "Nine and three.\n</think>\n\nTwelve it is."
+    for _ in range(3):  # the first answer teaches it
+        endpoint.answers = [told(*(f"{word} " for word in thought.split(" ")))]
+        words, _reply = await heard(model)
+        now_s += LIFETIME_S + 1
+    assert "".join(words) == "Twelve it is."
+    await model.close()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "name: code_interpreter\narguments:\n  code: |\n    print(12)\n",
+        "```yaml\ntool_call:\n  name: code_interpreter\n  arguments:\n    code: print(12)\n```",
+        "- name: weather\n  parameters:\n    city: Bern",
+    ],
+)
+async def test_a_call_that_is_written_as_yaml_is_named_and_not_shown_as_an_answer(
+    endpoint: Endpoint, model: ChatCompletions, written: str
+) -> None:
+    endpoint.answers = [completion({"content": written}), completion({"content": f"As YAML:\n\n{written}"})]
+    with pytest.raises(ModelError, match="wrote its call as YAML"):
+        await model.complete(WITH_TOOLS)
+    assert (await model.complete(WITH_TOOLS)).text.startswith("As YAML:")

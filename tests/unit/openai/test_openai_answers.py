@@ -88,14 +88,27 @@ def test_half_a_character_is_no_reason_to_lose_an_answer() -> None:
     "content",
     [
         7,
-        {},
         {"type": "text"},
         {"type": "text", "text": "plain"},
-        {"type": "image_file", "image_file": {}},
-        text("x", {"type": "file_path", "text": "y"}),
         {"type": "text", "text": {"value": 7}},
     ],
 )
 def test_a_garbled_message_is_the_service_unwell(content: Any) -> None:
     with pytest.raises(AssistantUnavailableError):
         answer(said(content))
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        {},
+        {"type": "image_file", "image_file": {}},
+        {"type": "image_file"},
+        text("", {"type": "file_path", "text": "y"}),
+        text("", {"type": "file_path", "file_path": {"file_id": None}}),
+        text("", {"type": "file_citation", "text": "[1]", "file_citation": {"file_id": ""}}),
+        text("", {}),
+    ],
+)
+def test_a_garbled_part_costs_itself_and_not_the_answer(garbled: Any) -> None:
+    assert answer(said(garbled, text("Twelve."))) == Answer(text="Twelve.")

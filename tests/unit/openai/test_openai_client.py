@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import openai
 import pytest
@@ -16,6 +18,7 @@ from aiohttp import web
 from adapters.openai.client import Client, Endpoint, path_to
 from adapters.openai.retry import RetryPolicy
 from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
+from tests.support.certificates import write_certificate
 from tests.support.impatient_client import whole
 
 KEY = "sk-secret"
@@ -273,6 +276,86 @@ async def test_an_answer_that_is_no_json_counts_as_unwell(body: bytes) -> None:
         with pytest.raises(AssistantUnavailableError):
             await client.get("/threads/t")
         assert len(service.requests) == QUICK.max_attempts
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "calls"),
+    [
+        ({"error": {"message": "no", "code": "insufficient_quota"}}, AssistantRefusedError, 1),
+        ({"error": {"message": "no", "code": 401}}, AssistantRefusedError, 1),
+        ([{"error": {"message": "no", "code": 404, "status": "NOT_FOUND"}}], AssistantRefusedError, 1),
+        ({"error": "upstream timed out"}, AssistantUnavailableError, QUICK.max_attempts),
+        ({"error": {"message": "slow down", "code": 429}}, AssistantUnavailableError, QUICK.max_attempts),
+    ],
+)
+async def test_an_error_with_status_200_is_the_error_that_it_says(
+    body: object, expected: type[AssistantError], calls: int
+) -> None:
+    async def disguised(_request: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    async with serving(disguised) as service, calling(service) as client:
+        with pytest.raises(expected):
+            await client.get("/assistants")
+    assert len(service.requests) == calls
+
+
+def sending(*pieces: bytes) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def send(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+        return response
+
+    return send
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        b'event: error\ndata: {"type": "error", "code": "insufficient_quota", "message": "no"}\n\n',
+        b'event: error\ndata: {"type": "error", "error": {"type": "insufficient_quota", "message": "no"}}\n\n',
+        b'data: {"error": {"message": "no", "code": "insufficient_quota"}}\r\n\r\n',
+    ],
+)
+async def test_a_stream_that_begins_with_an_error_is_that_error(error: bytes) -> None:
+    async with serving(sending(error)) as service, calling(service) as client:
+        with pytest.raises(AssistantRefusedError) as caught:
+            await client.post_for_stream("/responses", {})
+    assert (caught.value.code, len(service.requests)) == ("assistant_refused_quota", 1)
+
+
+async def test_signs_of_life_before_the_first_event_are_passed_over() -> None:
+    first = b'event: response.created\ndata: {"type": "response.created",\ndata: "response": {"id": "resp_1"}}\n\n'
+    signs = (b"\xef\xbb\xbf: hello\n\n", b"event: ping\n\n", b"data:\n\n", b'event: ping\ndata: {"type": "ping"}\n\n')
+    async with serving(sending(*signs, first)) as service, calling(service) as client:
+        reply, stream = await client.post_for_stream("/responses", {})
+        assert stream is not None
+        assert await stream.next(within_s=30) is None
+        await stream.close()
+    assert reply.body == {"type": "response.created", "response": {"id": "resp_1"}}
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_and_not_tried_again(tmp_path: Path) -> None:
+    certificate, key = write_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    app = web.Application()
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/v1"
+    client = Client(endpoint=Endpoint(base_url=url, api_key=KEY), retry=QUICK)
+    try:
+        with pytest.raises(
+            AssistantRefusedError, match="certificate of the assistant's service is not trusted"
+        ) as told:
+            await client.get("/threads/t")
+        assert "SSL_CERT_FILE" in told.value.fix
+    finally:
+        await client.close()
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize(("header", "expected_s"), [("250", 0.25), ("soon", None), ("-1", None), ("9" * 99, None)])

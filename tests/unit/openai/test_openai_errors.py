@@ -13,7 +13,14 @@ import httpx2
 import openai
 import pytest
 
-from adapters.openai.service_errors import BadRequestError, FileGoneError, NotDoneError, assistant_error, translated
+from adapters.openai.service_errors import (
+    BadRequestError,
+    FileGoneError,
+    NotDoneError,
+    ToolOutputMissingError,
+    assistant_error,
+    translated,
+)
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -21,6 +28,7 @@ from bot.errors import (
     Refusal,
     ThreadBusyError,
     ThreadGoneError,
+    ThreadTooLongError,
 )
 from httpkit.http_headers import retry_after_s
 
@@ -152,6 +160,17 @@ def test_only_a_service_never_reached_surely_did_nothing(cause: Exception, expec
         (429, "You exceeded your current quota", "insufficient_quota", AssistantRefusedError),
         (429, "Rate limit reached", "rate_limit_exceeded", NotDoneError),
         (503, "", None, AssistantUnavailableError),
+        (499, "Client closed request", None, AssistantUnavailableError),
+        (424, "Failed dependency", None, AssistantUnavailableError),
+        (529, "Overloaded", None, AssistantUnavailableError),
+        (429, "You exceeded your current quota, limit: 10\nPlease retry in 16.6s.", None, NotDoneError),  # Gemini
+        (429, "You exceeded your current quota, please check your plan.", None, AssistantRefusedError),
+        (429, "Request too large for gpt on tokens per min: Limit 10, Requested 12.", "tokens", ThreadTooLongError),
+        (400, "Your input exceeds the context window of this model.", "context_length_exceeded", ThreadTooLongError),
+        (400, "This model's maximum prompt length is 9 but the request contains 10 tokens.", None, ThreadTooLongError),
+        (400, "No tool output found for function call call_1.", None, ToolOutputMissingError),
+        (404, "The model `gpt-9` does not exist or you do not have access to it.", None, AssistantRefusedError),
+        (404, "gone", "DeploymentNotFound", AssistantRefusedError),
         (307, "", None, AssistantRefusedError),
     ],
 )
@@ -177,6 +196,11 @@ def test_an_answer_of_the_service_becomes(
         (404, "Resource not found", "404", Refusal.ADDRESS),
         (302, "", None, Refusal.ADDRESS),
         (402, "", None, Refusal.QUOTA),
+        (403, "You have no credits left: insufficient credits.", None, Refusal.QUOTA),
+        (400, "Your credit balance is too low to access the API.", None, Refusal.QUOTA),
+        (400, "The model `mixtral` has been decommissioned.", "model_decommissioned", Refusal.MODEL),
+        (400, "Invalid model: mistral-old", None, Refusal.MODEL),
+        (410, "The deployment was retired.", None, Refusal.MODEL),
         (429, "You exceeded your current quota", "insufficient_quota", Refusal.QUOTA),
         (418, "", None, None),
     ],
@@ -204,6 +228,25 @@ def test_the_log_is_told_what_helps_a_support_request() -> None:
     assert str(assistant_error(error)) == (
         "the assistant's service answered 500 (server_error, invalid_request_error, req_123)"
     )
+
+
+def test_the_log_is_told_which_parameter_is_refused() -> None:
+    error = status_error(400, "Background mode is not supported with this model.", code="unsupported_parameter")
+    error.param = "background"
+    assert "(unsupported_parameter, invalid_request_error, background)" in str(assistant_error(error))
+
+
+def test_a_page_of_a_proxy_is_not_taken_for_a_refused_key() -> None:
+    page = status_error(403, "<html>Blocked</html>", headers={"content-type": "text/html; charset=utf-8"})
+    error = assistant_error(page)
+    assert error.code == "assistant_refused_address"
+    assert "with a web page, as a proxy sends it" in str(error)
+
+
+def test_a_pause_that_is_named_in_words_alone_is_kept() -> None:
+    error = assistant_error(status_error(429, "Rate limit is exceeded. Try again in 8 seconds."))
+    assert isinstance(error, NotDoneError)
+    assert error.retry_after_s == 8
 
 
 def test_a_sentence_in_place_of_a_code_is_left_out() -> None:

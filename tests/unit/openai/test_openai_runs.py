@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.openai.protocol import RunStatus, run_from, try_again_in_s
+from adapters.openai.protocol import RunStatus, run_from
 from bot.errors import AssistantUnavailableError
 from bot.run import FailureCode, Progress, RunOutcome, RunPhase, Settled, ToolsWanted
 from bot.usage import Usage
+from httpkit.refusal_words import try_again_in_s
 
 PRIVATE = "what the user said"
 
@@ -130,7 +131,6 @@ def test_tool_calls_are_read_whole() -> None:
         wire("failed", last_error=PRIVATE),
         wire("requires_action"),
         wire("completed", usage=PRIVATE),
-        wire("completed", usage={"prompt_tokens": PRIVATE}),
         wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": PRIVATE}}),
         wire("requires_action", required_action={"submit_tool_outputs": {"tool_calls": [{"id": PRIVATE}]}}),
     ],
@@ -180,6 +180,21 @@ def test_whatever_comes_is_a_run_or_the_service_unwell(body: object) -> None:
         return
 
 
+@pytest.mark.parametrize("count", [PRIVATE, -1, None, [], "12"])
+def test_a_count_that_is_none_costs_no_run(count: object) -> None:
+    event = run_from(wire("completed", usage={"prompt_tokens": count, "completion_tokens": 3.0})).event
+    assert isinstance(event, Settled)
+    assert event.usage == Usage(output_tokens=3)
+
+
+def test_arguments_that_come_unpacked_are_arguments() -> None:
+    function = {"name": "look_up", "arguments": {"city": "Bern"}}
+    action = {"submit_tool_outputs": {"tool_calls": [{"id": "call_1", "type": "function", "function": function}]}}
+    event = run_from(wire("requires_action", required_action=action)).event
+    assert isinstance(event, ToolsWanted)
+    assert event.calls[0].arguments == '{"city": "Bern"}'
+
+
 @pytest.mark.parametrize(
     ("sentence", "expected_s"),
     [
@@ -193,6 +208,12 @@ def test_whatever_comes_is_a_run_or_the_service_unwell(body: object) -> None:
         ("You exceeded your current quota.", None),
         ("", None),
         ("try again in " + "9" * 50 + "s", None),
+        ("Please retry after 26 seconds.", 26),  # Azure OpenAI
+        ("Rate limit is exceeded. Try again in 1 second.", 1),  # Azure API Management
+        ("... limit: 10, model: gemini-3-pro\nPlease retry in 16.614023621s.", 16.614023621),  # Gemini
+        ("Please try again in 1h3m14.4s. Need more tokens?", 3794.4),  # Groq
+        ("Try again in 2 minutes, or write to us.", 120),
+        ("Try again in 2 months", None),
     ],
 )
 def test_the_wait_is_read_from_the_sentence(sentence: str, expected_s: float | None) -> None:
