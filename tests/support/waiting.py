@@ -26,3 +26,11 @@ async def settled(*, turns: int = 20, pause_s: float = 0.005) -> None:
     """Let all that is under way in this event loop go on: so many turns of it, however long each takes."""
     for _ in range(turns):
         await asyncio.sleep(pause_s)
+
+
+async def until_done(pending: Callable[[], int], *, silence_s: float = 60.0, pause_s: float = 0.1) -> None:
+    """Wait until nothing is pending, for as long as it becomes less: a busy machine needs longer for the same work."""
+    least = pending()
+    while least:
+        await until(lambda least=least: pending() < least, deadline_s=silence_s, pause_s=pause_s)  # type: ignore[misc]
+        least = pending()
