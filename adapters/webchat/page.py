@@ -32,6 +32,9 @@ ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
+_EMPTY_STYLE: Final = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+"""Of no text at all: Web Chat adds such a style, and the browser complained of it at each load (ux 3.15)."""
+
 _NEEDS_KEY: Final = "Open this page by the address that the service printed when it started: it ends in a key.\n"
 
 
@@ -188,7 +191,7 @@ def _policy(nonce: str, host: str, picture_sources: Sequence[str]) -> str:
         (
             "default-src 'none'",
             f"script-src 'self' 'nonce-{nonce}'",
-            f"style-src 'self' 'nonce-{nonce}'",
+            f"style-src 'self' 'nonce-{nonce}' '{_EMPTY_STYLE}'",
             f"img-src 'self' data: blob: {pictures}",
             f"connect-src 'self' ws://{host} blob:",  # Web Chat reads a file that is to be uploaded as a blob:
             "font-src 'self' data:",

@@ -136,6 +136,17 @@ def test_a_follow_up_is_asked_by_a_press(chat: ChatPage) -> None:
     expect(chat.said("Why did they?")).to_be_visible()
 
 
+def test_a_link_to_elsewhere_is_marked_by_an_icon_that_is_drawn(chat: ChatPage) -> None:
+    # ux 3.15: the icon was a transparent picture, and left a gap
+    icon = answered(chat).get_by_role("link", name="example.com").locator("img")
+    paint = icon.evaluate(
+        """icon => { const { backgroundColor, maskImage, width } = getComputedStyle(icon);
+           return [backgroundColor, maskImage.includes("svg"), parseFloat(width) > 5]; }"""
+    )
+    assert paint[0] not in ("transparent", "rgba(0, 0, 0, 0)")
+    assert paint[1:] == [True, True]
+
+
 def test_follow_ups_of_an_answer_do_not_come_back_after_something_else_was_asked(chat: ChatPage) -> None:
     answered(chat)
     follow_up = chat.page.get_by_role("toolbar", name="Suggested actions").get_by_role("button", name="Why did they?")

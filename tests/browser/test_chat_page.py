@@ -74,6 +74,32 @@ def test_an_answer_is_in_view_from_its_top(chat: ChatPage, width: int, height: i
     assert answer["y"] >= header["y"] + header["height"]
 
 
+_LEFT = """places => places.map(place => {
+  const shown = [...document.querySelectorAll(place)].find(each => each.checkVisibility());
+  return Math.round(shown.getBoundingClientRect().left);
+})"""
+_COLUMN = [
+    ".webchat__send-box__main",
+    ".webchat__bubble:not(.webchat__bubble--from-user) p",
+    ".webchat__stacked-layout:not(.webchat__stacked-layout--from-user) .webchat__stacked-layout__status",
+    ".ac-adaptiveCard img",
+    ".ac-pushButton",
+]
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_all_in_the_column_begins_at_one_left_edge(chat: ChatPage, width: int) -> None:
+    # ux 3.14: there were four edges, and the dots were at the left of the window
+    chat.page.set_viewport_size({"width": width, "height": 900})
+    chat.say("Plot x^2")
+    chat.typing.wait_for(timeout=_TURN_MS)
+    edges = chat.page.evaluate(_LEFT, [".webchat__typing-indicator"])
+    chat.picture(timeout_ms=_TURN_MS)
+    expect(chat.typing).to_have_count(0)
+    edges += chat.page.evaluate(_LEFT, _COLUMN)
+    assert max(edges) - min(edges) <= 1, edges
+
+
 def test_two_tabs_stay_apart_and_the_list_leads_back(chat: ChatPage, bot: Program) -> None:
     other = ChatPage(page=chat.page.context.new_page(), address=page_address(bot))
     other.open()

@@ -68,7 +68,7 @@ function styleOf({ ground, ink, soft, line, mine, accent, raised, storm }) {
 function dots(colour, isStill) {
   const blinks = (begin) => (isStill ? "" : `<animate attributeName="opacity" values=".25;1;.25" dur="1.2s" begin="${begin}s" repeatCount="indefinite"/>`);
   const dot = (x, begin) => `<circle cx="${x}" cy="10" r="4" fill="${colour}">${blinks(begin)}</circle>`;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="34" height="20">${dot(5, 0)}${dot(17, 0.2)}${dot(29, 0.4)}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="34" height="20">${dot(4, 0)}${dot(16, 0.2)}${dot(28, 0.4)}</svg>`;
   return `url("data:image/svg+xml,${encodeURIComponent(svg)}")`;
 }
 
