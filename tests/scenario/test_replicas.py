@@ -144,6 +144,30 @@ async def test_a_plot_is_deleted_by_one_replica_from_the_storage_of_all(cell: Ce
             assert served.status == 404
 
 
+async def test_choosing_an_assistant_at_two_replicas_at_once_ends_with_the_one_that_was_told_last(
+    cell: Cell, tmp_path: Path
+) -> None:
+    one, two = cell.replicas
+    names = {"Alpha": "asst_crash", "Beta": "asst_beta", "Gamma": "asst_gamma"}
+    described = "\n".join(f'[[assistant]]\nname = "{name}"\nid = "{id_}"' for name, id_ in names.items())
+    (tmp_path / "assistants.toml").write_text(described)
+    for bot in cell.replicas:
+        await bot.stop()
+        del bot.environ["ASSISTANT_ID"]
+        bot.environ |= {"ASSISTANTS_FILE": str(tmp_path / "assistants.toml"), "MODEL": "any"}
+        await bot.start()
+    for number in range(3):
+        chat = f"a:choice {number}"
+        said = [cell.say(f"/assistant {name}", chat, by) for name, by in (("Beta", one), ("Gamma", two))]
+        await asyncio.gather(*said)
+        told = [posted.text or posted.words for posted in await cell.heard(chat, 2)]
+        assert sorted(each.split()[0] for each in told) == ["Beta", "Gamma"]
+        await cell.say("hello", chat, two if number % 2 else one)
+        await cell.heard(chat, 3)
+        last = cell.service.called(Endpoint.CREATE_RUN)[-1]
+        assert last.body["assistant_id"] == names[told[-1].split()[0]]
+
+
 async def test_turns_are_looked_up_wherever_the_database_is_reached(cell: Cell) -> None:
     one, _ = cell.replicas
     await cell.say("a secret", "a:1", one)
