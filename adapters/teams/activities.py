@@ -16,7 +16,15 @@ from msrest.serialization import Deserializer
 
 from adapters.teams.access_list import is_guest
 from adapters.teams.activity_attachments import attachments_in
-from adapters.teams.mentions import Mention, Quote, mentions_in, quotes_in, text_without, text_without_quotes
+from adapters.teams.mentions import (
+    Mention,
+    Quote,
+    mentions_in,
+    quotes_in,
+    references_in,
+    text_without,
+    text_without_quotes,
+)
 from adapters.teams.message_html import MessageHtml, html_of
 from bot.cards import question_in
 from bot.conversation import (
@@ -154,7 +162,7 @@ def _said(activity: Activity, reference: ConversationReference, mentions: list[M
     bot_name = reference.bot.name if reference.is_shared else ""
     text = text_without(words, mentions, bot=reference.bot.id, bot_name=bot_name)
     return typed(
-        _with_quoted(text_without_quotes(text, quotes).strip(_BLANK), quotes, markup),
+        _with_quoted(text_without_quotes(text, quotes).strip(_BLANK), [*quotes, *references_in(activity)], markup),
         id=_id(activity),
         reference=reference,
         attachments=attachments_in(activity, is_shared=reference.scope is not Scope.PERSONAL),
@@ -169,13 +177,17 @@ def _as_typed(text: str, markup: MessageHtml) -> str:
 
 
 def _with_quoted(words: str, quotes: list[Quote], markup: MessageHtml) -> str:
-    """A person's words under the messages that they quote, which "and why?" is about."""
-    quoted = [f"{quote.sender}: {quote.preview}".removeprefix(": ") for quote in quotes if quote.preview]
-    quoted = quoted or ([markup.quoted] if markup.quoted else [])
-    if not words or not quoted or command_in(words) is not None or mistaken_command(words) is not None:
+    """A person's words under the messages that they quote, which "and why?" is about.
+
+    Who forwards a message without a word means that message.
+    """
+    known = [quote for quote in quotes if quote.preview and (words or quote.is_forwarded)]
+    quoted = [f"{quote.sender}: {quote.preview}".removeprefix(": ") for quote in known]
+    quoted = list(dict.fromkeys(quoted)) or ([markup.quoted] if words and markup.quoted else [])
+    if not quoted or command_in(words) is not None or mistaken_command(words) is not None:
         return words
     lines = "\n".join(quoted).split("\n")
-    return "\n".join(f"> {line}" for line in lines if line.strip()) + f"\n\n{words}"
+    return "\n".join(f"> {line}" for line in lines if line.strip()) + (f"\n\n{words}" if words else "")
 
 
 def read_deletion(activity: Activity) -> tuple[ActivityId, ConversationReference]:

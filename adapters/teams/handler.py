@@ -180,7 +180,7 @@ class TeamsDispatch(TeamsActivityHandler):
 
 def _is_recent(message_id: str) -> bool:
     """Whether a message was written within the hour, by its id: Teams' are the milliseconds since 1970."""
-    return message_id.isdecimal() and 0 <= time.time() - int(message_id[:20]) / 1000 <= _FORGOTTEN_S
+    return message_id.isdecimal() and abs(time.time() - int(message_id[:20]) / 1000) <= _FORGOTTEN_S
 
 
 def _asks_for_form(value: object) -> bool:

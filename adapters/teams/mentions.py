@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 
 from botbuilder.schema import Activity
 
+from adapters.teams.message_html import read_html
 from bot.conversation import Party
 
 _TAG: Final = re.compile(r"</?at[^<>]*>")
@@ -17,6 +19,8 @@ _ADDRESSED: Final = re.compile(r"\s*[,:;–—](?=\s|/|$)\s*")  # what follows a
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 _MAX_MENTION: Final = 1_000  # characters of its text
+_MAX_REFERENCE: Final = 200_000  # characters of JSON
+_FORWARDED: Final = "forwardedMessageReference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +62,50 @@ def _tag_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A message that a person quoted, and the beginning of it, where Teams sends that along."""
+    """A message that a person quoted or forwarded, and what it says, where Teams sends that along."""
 
     message_id: str
     preview: str = ""
     sender: str = ""
+    is_forwarded: bool = False
 
 
 def quotes_in(activity: Activity) -> list[Quote]:
     """The messages that a person quoted."""
     quotes = [fields.get("quotedReply") for fields in _entities(activity, "quotedReply")[:_MAX_ENTITIES]]
     return [_quote(quote) for quote in quotes if isinstance(quote, dict) and isinstance(quote.get("messageId"), str)]
+
+
+def references_in(activity: Activity) -> list[Quote]:
+    """The messages that attachments refer to: quoted and forwarded ones; a malformed one is none.
+
+    https://learn.microsoft.com/graph/api/resources/chatmessageattachment: their content is JSON within a string.
+    """
+    found: list[Quote] = []
+    for given in activity.attachments or []:
+        if given is None or given.content_type not in ("messageReference", _FORWARDED):
+            continue
+        try:
+            fields = json.loads(str(given.content)[:_MAX_REFERENCE])
+        except (ValueError, RecursionError):
+            continue
+        match fields:
+            case {"originalMessageContent": str(markup), **more} if given.content_type == _FORWARDED:
+                words, sender = read_html(markup).words, _display_name(more.get("originalMessageSender"))
+                found.append(Quote(message_id="", preview=words, sender=sender, is_forwarded=True))
+            case {"messagePreview": str(words), **more}:
+                found.append(Quote(message_id="", preview=words, sender=_display_name(more.get("messageSender"))))
+            case _:
+                continue
+    return found
+
+
+def _display_name(sender: object) -> str:
+    match sender:
+        case {"user": {"displayName": str(name)}} | {"application": {"displayName": str(name)}}:
+            return name
+        case _:
+            return ""
 
 
 def _quote(fields: dict[str, object]) -> Quote:

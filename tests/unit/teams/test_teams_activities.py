@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -274,6 +275,32 @@ def test_the_preview_of_a_quoted_message_is_heard_with_the_reply_and_only_once()
     entities = [{"type": "quotedReply", "quotedReply": quote}]
     activity = recorded("personal", text='<quoted messageId="1"/> and why?', entities=entities)
     assert words({**activity, "attachments": html(_REPLY)}) == "> Ada: The mean is 5\n\nand why?"
+
+
+def referring(kind: str, content: object, **changes: Any) -> dict[str, Any]:
+    given = content if isinstance(content, str) else json.dumps(content)
+    return recorded("personal", **{"attachments": [{"contentType": kind, "content": given}], **changes})
+
+
+ADA = {"application": None, "device": None, "user": {"id": "3333", "displayName": "Ada"}}
+QUOTED = {"messageId": "1", "messagePreview": "The mean is 5", "messageSender": ADA}
+FORWARDED = {"originalMessageId": "1", "originalMessageContent": "<p>Plot<br>x^2</p>", "originalMessageSender": ADA}
+
+
+def test_a_message_that_an_attachment_quotes_is_heard_with_the_reply() -> None:
+    assert words(referring("messageReference", QUOTED, text="and why?")) == "> Ada: The mean is 5\n\nand why?"
+
+
+@pytest.mark.parametrize(("text", "said"), [("do this", "> Ada: Plot\n> x^2\n\ndo this"), ("", "> Ada: Plot\n> x^2")])
+def test_a_message_that_is_forwarded_is_heard_also_where_nothing_is_said_to_it(text: str, said: str) -> None:
+    assert words(referring("forwardedMessageReference", FORWARDED, text=text)) == said
+
+
+def test_a_quote_without_a_word_asks_nothing_and_no_malformed_reference_is_heard() -> None:
+    assert words(referring("messageReference", QUOTED, text="")) == ""
+    for content in ("", "{", "[1]", "null", "[" * 100_000, {"messagePreview": 5}, {"originalMessageContent": None}):
+        for kind in ("messageReference", "forwardedMessageReference"):
+            assert words(referring(kind, content, text="hi")) == "hi"
 
 
 @pytest.mark.parametrize("command", ["/new", "/hlep"])
