@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,7 @@ from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
 from scripts.second_servers import agent_server_is_here, steady_is_here
 from tests.support.azurite_storage import Azurite, running_storage
+from tests.support.known_isolation import keep_findings
 from tests.support.postgres_server import PostgresServer, postgres_programs, running_postgres
 
 _HOW = "`make test` fetches it"
@@ -46,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=20261124, help="what the tests of destruction draw from")
     parser.addoption("--need-tools", action="store_true", help="a fetched tool that is missing fails its tests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _this_machine_is_known(tmp_path_factory: pytest.TempPathFactory) -> None:
+    run = tmp_path_factory.getbasetemp()
+    findings = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "findings"  # of all workers
+    findings.mkdir(exist_ok=True)
+    keep_findings(findings)
 
 
 @pytest.fixture

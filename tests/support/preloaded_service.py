@@ -2,7 +2,8 @@
 
 The child is what a start by the command line is: the same code in a process of its own, with the environment, folder
 and log that it is given; it can be killed, and its exit code is its own. The process of the imports is started as
-`python -m tests.support.preloaded_service FD` and ends with the tests, which hold the other end of the socket FD.
+`python -m tests.support.preloaded_service FD FINDINGS` and ends with the tests, which hold the other end of the socket
+FD; FINDINGS is the folder of known_isolation.py.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
 from scripts.child_commands import Command
+from tests.support import known_isolation
 
 _ROOT = Path(__file__).parents[2]
 READ_AT_IMPORT = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})
@@ -118,7 +120,7 @@ def _start() -> socket.socket:
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.preloaded_service", str(its.fileno())],
+            [sys.executable, "-m", "tests.support.preloaded_service", str(its.fileno()), str(known_isolation.folder)],
             pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=_ROOT,
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )  # fmt: skip
@@ -183,6 +185,7 @@ def main() -> None:
     import service.server  # noqa: F401
     from service.cli import main as teamsbot
 
+    known_isolation.keep_findings(Path(sys.argv[2]))
     gc.collect()
     gc.freeze()
     start = _serve(socket.socket(fileno=int(sys.argv[1])))
