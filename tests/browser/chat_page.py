@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,18 @@ from scripts.program import Program
 
 _BOX = "[data-id=webchat-sendbox-input]"
 _LOADED = "image => image.complete && image.naturalWidth > 0"
+
+
+_PATIENCE_S = 30.0
+_AGAIN_MS = 100.0
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Look again until it is so: a page draws when it gets to it, and a busy machine is late. Raises AssertionError."""
+    ends_at_s = time.monotonic() + _PATIENCE_S
+    while not holds():
+        assert time.monotonic() < ends_at_s, "it did not become so"
+        page.wait_for_timeout(_AGAIN_MS)
 
 
 def page_address(bot: Program) -> str:
@@ -124,6 +138,16 @@ class ChatPage:
         picture.wait_for(timeout=timeout_ms)
         self.page.wait_for_function(_LOADED, arg=picture.element_handle(), timeout=timeout_ms)
         return picture
+
+    def expect_no_sideways_scroll(self, width: int) -> None:
+        self.page.wait_for_function("width => document.documentElement.scrollWidth === width", arg=width)
+
+    def expect_no_barriers(self, axe: str) -> None:
+        """None but those of a page that is just being drawn anew, which are gone when it is drawn."""
+        ends_at_s = time.monotonic() + _PATIENCE_S
+        while found := self.barriers(axe):
+            assert time.monotonic() < ends_at_s, found
+            self.page.wait_for_timeout(_AGAIN_MS)
 
     def barriers(self, axe: str) -> list[str]:
         """What axe-core finds serious or critical: the rule, and where it is broken."""

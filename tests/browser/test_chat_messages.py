@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from typing_extensions import override
 
 from scripts.program import Program
 from scripts.progress import CACHE
 from tests.browser.chat_page import ChatPage, page_address
 from tests.support.fake_assistants import FakeAssistants
-from tests.support.fake_assistants_state import Plan, text
+from tests.support.fake_assistants_state import FakeRun, Plan, text
 from tests.support.openai_stand_in import KEY
 from tests.support.service_process import running_bot
 
@@ -39,6 +41,21 @@ You could ask next:
 - Plot them"""
 
 
+_MAY_GO_ON = threading.Event()
+_MAY_GO_ON.set()
+
+
+class Writer(FakeAssistants):
+    """Writes word by word, and not the last month before it may."""
+
+    @override
+    async def _events(self, run: FakeRun) -> AsyncIterator[tuple[str, Any]]:
+        async for name, data in super()._events(run):
+            while name.endswith(".delta") and "February" in str(data) and not _MAY_GO_ON.is_set():
+                await asyncio.sleep(0.05)
+            yield name, data
+
+
 @pytest.fixture(scope="module")
 def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A bot whose service writes word by word: the stand-in runs in a thread, for the browser has a loop of its own."""
@@ -49,7 +66,7 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         return Plan(run_s=_LONG_S if "long" in said else 0.0, messages=[[text(_WORDS)]])
 
     async def serve() -> None:
-        async with FakeAssistants() as service:
+        async with Writer() as service:
             service.state.create_assistant({"name": "writer", "model": "any", "instructions": ""})
             service.state.plan = plan
             service.streams, service.word_pause_s = True, 0.1
@@ -94,12 +111,16 @@ def answered(chat: ChatPage, question: str = _ASKED) -> Locator:
 
 
 def test_words_appear_in_one_message_that_grows_and_the_step_stands_below_it(chat: ChatPage) -> None:
-    chat.say(_ASKED)
-    answer = chat.answer("Sales went up")
-    expect(answer).to_be_visible()
-    assert "February" not in answer.inner_text(), "the first words come before the last ones are written"
-    expect(chat.step).to_contain_text("Writing, ")
-    expect(chat.page.get_by_role("button", name="Stop")).to_be_visible()
+    _MAY_GO_ON.clear()
+    try:
+        chat.say(_ASKED)
+        answer = chat.answer("Sales went up")
+        expect(answer).to_contain_text("January")
+        expect(answer).not_to_contain_text("February")
+        expect(chat.step).to_contain_text("Writing, ")
+        expect(chat.page.get_by_role("button", name="Stop")).to_be_visible()
+    finally:
+        _MAY_GO_ON.set()
     expect(answer).to_contain_text("February")
     expect(chat.answers.filter(has_text="Sales")).to_have_count(1)
     expect(chat.step).to_be_hidden()
@@ -166,7 +187,7 @@ def test_tables_have_headings_and_code_has_colours_and_a_button_to_copy_it(chat:
     answer = answered(chat)
     expect(answer.get_by_role("columnheader")).to_have_text(["month", "sales"])
     expect(answer.get_by_role("row")).to_have_count(3)
-    assert answer.locator("code .hljs-string").first.inner_text() == '"total"'
+    expect(answer.locator("code .hljs-string").first).to_have_text('"total"')
     answer.get_by_role("button", name="Copy code").click()
     expect(answer.get_by_role("button", name="Copied")).to_be_visible()
     assert chat.clipboard == 'total = sum([1200, 1340])  # both\nprint("total", total)'
@@ -210,6 +231,6 @@ def test_nothing_in_the_column_keeps_people_out(chat: ChatPage, axe: str, colour
     answered(chat)
     chat.tools.get_by_role("button", name="Bad answer").click()
     expect(chat.page.get_by_label("What was wrong?")).to_be_focused()
-    assert chat.barriers(axe) == []
-    assert chat.page.evaluate("document.documentElement.scrollWidth") == width
+    chat.expect_no_barriers(axe)
+    chat.expect_no_sideways_scroll(width)
     chat.page.screenshot(path=_SCREENSHOTS / f"chat-messages-{colours}.png")

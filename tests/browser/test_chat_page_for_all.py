@@ -18,7 +18,7 @@ from scripts.program import Program
 from scripts.progress import CACHE
 from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
-from tests.browser.chat_page import ChatPage, page_address
+from tests.browser.chat_page import ChatPage, page_address, until
 from tests.support.service_process import running_bot
 
 _SCREENSHOTS = CACHE / "screenshots"
@@ -40,8 +40,8 @@ def test_the_panel_keeps_nobody_out_with_all_of_it_unfolded(
     expect(chat_page.turns.first).to_contain_text("answered, ")
     for summary in (chat_page.turns.first.locator(".exchange summary").first, page.locator("#weather > summary")):
         summary.click()
-    assert chat_page.barriers(axe) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    chat_page.expect_no_barriers(axe)
+    chat_page.expect_no_sideways_scroll(width)
     page.screenshot(path=_SCREENSHOTS / f"chat-page-panel-{width}-{colours}.png")
 
 
@@ -53,7 +53,7 @@ def test_chats_are_renamed_and_deleted_by_keyboard_alone(chat_page: ChatPage, ax
     keyboard.press("Tab")
     keyboard.press("Enter")
     expect(chat_page.page.get_by_role("dialog", name="Rename the chat")).to_be_visible()
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
     keyboard.press("ControlOrMeta+a")
     keyboard.type("My first chat")
     keyboard.press("Enter")
@@ -128,8 +128,8 @@ def test_page_and_bot_speak_the_browsers_language_until_another_is_chosen(
     page.locator("#weather > summary").click()
     german, english = CATALOGUES["de"], CATALOGUES["en"]
     foreign = {text for key, text in english.items() if text != german[key] and text not in german.values()}
-    assert foreign.intersection(page.evaluate(_SEEN_AND_HEARD)) == set()
-    assert chat.barriers(axe) == []
+    until(page, lambda: foreign.isdisjoint(page.evaluate(_SEEN_AND_HEARD)))
+    chat.expect_no_barriers(axe)
     page.screenshot(path=_SCREENSHOTS / "chat-page-german.png")
 
     chat.box.fill("half a question")
@@ -165,8 +165,8 @@ def test_text_is_as_large_as_the_browser_is_set_to_and_all_is_still_there(
     usual = page.evaluate(sizes)
     page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
     chat_page.reload()
-    assert page.evaluate(sizes) == [2 * size for size in usual]
-    assert chat_page.barriers(axe) == []
+    until(page, lambda: bool(page.evaluate(sizes) == [2 * size for size in usual]))
+    chat_page.expect_no_barriers(axe)
     chat_page.say("Plot x^2")
     chat_page.picture(timeout_ms=_TURN_MS)
     expect(chat_page.typing).to_have_count(0)
@@ -174,7 +174,7 @@ def test_text_is_as_large_as_the_browser_is_set_to_and_all_is_still_there(
         assert button.evaluate("button => button.getBoundingClientRect().right <= innerWidth")
     chat_page.open_details()
     expect(chat_page.turns.first).to_contain_text("answered, ")
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    chat_page.expect_no_sideways_scroll(width)
     page.screenshot(path=_SCREENSHOTS / f"chat-page-large-text-{width}.png")
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from scripts.program import Program, running
 from scripts.progress import CACHE
-from tests.browser.chat_page import ChatPage, page_address
+from tests.browser.chat_page import ChatPage, page_address, until
 from tests.support.openai_stand_in import KEY
 from tests.support.responses_service import MODEL
 from tests.support.service_process import running_bot
@@ -49,7 +49,7 @@ def test_a_turn_shows_its_time_line_its_code_what_that_printed_and_each_call(cha
     expect(turn.get_by_label("Code", exact=True)).to_contain_text("import matplotlib")
     expect(turn.get_by_label("Output", exact=True)).to_contain_text("12")
     expect(turn).to_contain_text("0 out (0 for reasoning). Code runs: 1.")  # the tutor counts no tokens
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
     chat_page.page.screenshot(path=_SCREENSHOTS / "chat-page-details.png")
 
 
@@ -62,19 +62,22 @@ def test_a_call_shows_what_was_asked_and_answered_and_a_reading_one_is_made_agai
     turn = chat_page.turns.first
     expect(turn.locator("summary").first).to_contain_text("answered, ")
     expect(turn.locator(".line")).to_contain_text("Answered")  # drawn after the summary
-    moments = turn.locator(".line .words").all_inner_texts()
-    known = [moments.index(words) for words in ("Run queued", "Code ran", "Answer written", "Answer ready", "Answered")]
-    assert known == sorted(known), moments
+    known = ("Run queued", "Code ran", "Answer written", "Answer ready", "Answered")
+    until(
+        chat_page.page,
+        lambda: tuple(each for each in turn.locator(".line .words").all_inner_texts() if each in known) == known,
+    )
     started = turn.locator(".exchange").filter(has_text=re.compile(r"POST /threads/\S+/runs"))
     expect(started).to_contain_text("200, ")
     started.locator("summary").click()
+    expect(started.get_by_label(re.compile("Answer to POST"))).to_contain_text("}")  # drawn when it was fetched
     asked = json.loads(started.get_by_label(re.compile("Request of POST")).inner_text())
     assert asked["additional_messages"] == [{"role": "user", "content": "What is 6 times 7?"}]
     assert json.loads(started.get_by_label(re.compile("Answer to POST")).inner_text())["object"] == "thread.run"
 
     turn.get_by_role("button", name=re.compile("GET .*steps")).click()
     expect(turn.get_by_label(re.compile("Answer to GET .*steps"))).to_contain_text('"type": "code_interpreter"')
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
 
     # The words of an answer come with its events; for the code of a plot the bot itself reads the steps.
     chat_page.say("Plot x^2")
@@ -84,7 +87,7 @@ def test_a_call_shows_what_was_asked_and_answered_and_a_reading_one_is_made_agai
     looked.locator("summary").click()
     looked.get_by_role("button", name=re.compile("^GET")).click()
     expect(looked.get_by_label(re.compile("Answer to GET")).last).to_contain_text('"status": "completed"')
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
 
 
 def test_what_the_bot_answers_itself_is_a_turn_too(chat_page: ChatPage) -> None:
@@ -109,7 +112,7 @@ def test_a_chat_with_another_assistant_is_answered_by_it_and_stays_so(chat_page:
     made = chat_page.page.get_by_role("dialog", name="New assistant")
     made.get_by_label("Name").fill("Second Tutor")
     made.get_by_label("Instructions").fill("Be brief.")
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
     made.get_by_label("Name").press("Enter")
 
     heading = chat_page.page.get_by_role("heading", level=1)
@@ -150,7 +153,7 @@ def test_an_assistant_is_changed_given_a_file_and_deleted_in_its_dialog(
     dialog.get_by_label("Add files").set_input_files(
         {"name": "sales.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
     )
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
     page.screenshot(path=_SCREENSHOTS / "chat-page-assistant.png")
     dialog.get_by_role("button", name="Save").click()
     expect(heading).to_have_text("Fair Copy")
@@ -181,7 +184,7 @@ def test_the_assistant_of_the_settings_says_where_it_is_changed(chat_page: ChatP
     dialog = chat_page.page.get_by_role("dialog", name="Edit Math Tutor")
     expect(dialog).to_contain_text("ASSISTANT_INSTRUCTIONS")
     expect(dialog.get_by_role("button", name="Save")).to_be_hidden()
-    assert chat_page.barriers(axe) == []
+    chat_page.expect_no_barriers(axe)
     chat_page.page.keyboard.press("Escape")
     expect(chat_page.details.get_by_role("button", name="Edit Math Tutor")).to_be_focused()
 
@@ -223,18 +226,18 @@ def test_the_details_are_made_wider_by_keyboard_and_pointer_and_stay_so(chat_pag
     grip = chat_page.page.get_by_role("separator", name="Width of the details")
     usual = width()
     grip.press("ArrowLeft")
-    assert width() > usual
-    assert chat_page.barriers(axe) == []
+    until(chat_page.page, lambda: width() > usual)
+    chat_page.expect_no_barriers(axe)
     grip.hover()
     chat_page.page.mouse.down()
     chat_page.page.mouse.move(1280 - 500, 400)
     chat_page.page.mouse.up()
-    assert abs(width() - 500) < 5
+    until(chat_page.page, lambda: abs(width() - 500) < 5)
     chat_page.reload()
-    assert abs(width() - 500) < 5
+    until(chat_page.page, lambda: abs(width() - 500) < 5)
     chat_page.page.set_viewport_size({"width": 390, "height": 844})
     chat_page.open_details()
-    assert width() == 390
+    until(chat_page.page, lambda: width() == 390)
     expect(grip).to_be_hidden()
 
 
@@ -300,6 +303,7 @@ def test_a_hosted_chat_shows_time_lines_and_calls_and_says_that_there_are_no_thr
             expect(turn.locator("summary").first).to_contain_text("answered, ")
             for moment in ("Message received", "Run queued", "Answer ready", "Part 1 sent"):
                 expect(turn.locator(".line")).to_contain_text(moment)
+            expect(turn.locator(".exchange summary").filter(has_text="POST /responses").first).to_be_visible()
             for call in turn.locator(".exchange summary").all():
                 call.click()
             expect(turn.get_by_label("Request of POST /responses")).to_contain_text("What is 6 times 7?")
@@ -307,4 +311,4 @@ def test_a_hosted_chat_shows_time_lines_and_calls_and_says_that_there_are_no_thr
             chat.reload()  # what ran came with the answer: it is still known
             chat.tools.get_by_role("button", name="Show code").click()
             expect(chat.tools.locator("code").first).to_contain_text("import")
-            assert chat.barriers(axe) == []
+            chat.expect_no_barriers(axe)

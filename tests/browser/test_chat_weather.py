@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -13,6 +11,7 @@ from tests.browser.chat_page import ChatPage, page_address
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
+_START_MS = 180_000  # with all imports, which a restart makes anew: two minutes were seen where thirty shared two cores
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_weather_is_off_until_it_is_ordered_and_is_seen_on_every_page_until_it_i
 
     for page in (chat_page, other):
         expect(page.storm).to_contain_text("Bad weather is on. Messages come twice, 1")
-        assert page.barriers(axe) == []
+        page.expect_no_barriers(axe)
     chat_page.page.screenshot(path=_SCREENSHOTS / "chat-page-weather.png")
     other.page.get_by_role("button", name="End it now").click()
     for page in (chat_page, other):
@@ -112,16 +111,19 @@ def test_a_message_that_comes_twice_is_answered_once(chat_page: ChatPage) -> Non
     expect(chat_page.page.locator(".webchat__bubble:not(.webchat__bubble--from-user)")).to_have_count(2)
 
 
+@pytest.mark.timeout(600)
 def test_a_bot_that_is_killed_in_the_midst_of_a_turn_comes_back_and_answers_it(
     chat_page: ChatPage, bot: Program, complaints: list[str]
 ) -> None:
+    # The answer cannot be sent before the kill, however late that comes on a busy machine: it is the weather's end too.
     chat_page.order("Slow model")
+    chat_page.order("Connector down")
     chat_page.say("What is 6 times 7?")
-    chat_page.typing.wait_for(timeout=_TURN_MS)
+    expect(chat_page.turns.first.locator("summary").first).to_contain_text("working", timeout=_TURN_MS)
     chat_page.details.get_by_role("button", name="Kill the bot and start it again").click()
 
-    expect(chat_page.answer("42")).to_be_visible(timeout=_TURN_MS)
-    expect(chat_page.turns.first.locator(".line")).to_contain_text(re.compile("Resumed"))
+    expect(chat_page.answer("42")).to_be_visible(timeout=_START_MS + _TURN_MS)
+    expect(chat_page.turns.first.locator(".line")).to_contain_text("Resumed", timeout=_TURN_MS)
     expect(chat_page.turns).to_have_count(1)
     expect(chat_page.storm).to_be_hidden()
     assert bot.process.poll() is None

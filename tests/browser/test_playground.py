@@ -14,7 +14,7 @@ def test_the_articles_two_questions_get_typing_text_a_visible_plot_and_convex(ch
     chat.typing.wait_for(timeout=_TURN_MS)
     expect(chat.answers.filter(has_text=re.compile(r"\b12\b")).first).to_be_visible(timeout=_TURN_MS)
     plot = chat.picture(timeout_ms=_TURN_MS)
-    assert plot.get_attribute("alt")
+    expect(plot).to_have_attribute("alt", re.compile("."))
     expect(chat.typing).to_have_count(0)
 
     chat.say("Is this a concave function?")

@@ -62,15 +62,15 @@ def test_a_table_is_given_plotted_and_there_after_a_reload(chat: ChatPage, tmp_p
     table.write_text(CSV)
     choose(chat, table, red_picture(tmp_path / "red.png"))
     expect(chat.page.get_by_text("With your next message: data.csv, red.png")).to_be_visible()
-    assert chat.barriers(axe) == []
+    chat.expect_no_barriers(axe)
     chat.page.screenshot(path=_SCREENSHOTS / "chat-page-files.png")
     chat.say(QUESTION)
     expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
     chat.picture(timeout_ms=_TURN_MS)
     expect(chat.page.get_by_text("With your next message")).to_be_hidden()
-    names = chat.page.locator("[id^=webchat__basic-transcript__active-descendant-label]").all_text_contents()
-    assert any(f"{QUESTION} data.csv, red.png" in name for name in names), names
-    assert not any("attachment" in name for name in names), names
+    names = chat.page.locator("[id^=webchat__basic-transcript__active-descendant-label]")
+    expect(names.filter(has_text=f"{QUESTION} data.csv, red.png")).not_to_have_count(0)
+    expect(names.filter(has_text="attachment")).to_have_count(0)
 
     chat.reload()
 
@@ -81,7 +81,7 @@ def test_a_table_is_given_plotted_and_there_after_a_reload(chat: ChatPage, tmp_p
     with chat.page.expect_download() as download:
         chat.page.get_by_role("link", name="data.csv").click()
     assert download.value.path().read_text() == CSV
-    assert chat.barriers(axe) == []
+    chat.expect_no_barriers(axe)
 
 
 def test_a_file_alone_is_asked_about_and_answers_the_next_question(chat: ChatPage, tmp_path: Path) -> None:

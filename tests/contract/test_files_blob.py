@@ -165,13 +165,14 @@ async def test_storage_that_is_not_there_costs_seconds_and_then_less(
     own_storage.kill()
     began_s = time.monotonic()
     reason = await refused(files.put(KEY, "b.csv", b"2"), StorageError)
-    assert time.monotonic() - began_s < TOO_LONG_S
+    first_s = time.monotonic() - began_s
+    assert first_s < TOO_LONG_S
     assert "cannot be reached" in reason
     assert "b.csv" not in reason
     monkeypatch.setattr("storage.blob_container._DEADLINE_IN_OUTAGE_S", 0.1)
     began_s = time.monotonic()
     await refused(files.put(KEY, "c.csv", b"3"), StorageError)
-    assert time.monotonic() - began_s < 5.0, "no longer than needed to see that it is still down; the first took 8 s"
+    assert time.monotonic() - began_s < first_s, "no longer than needed to see that it is still down"
     monkeypatch.undo()
     own_storage.start_again()
     stored = await files.put(KEY, "b.csv", b"2")

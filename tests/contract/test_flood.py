@@ -81,11 +81,15 @@ async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(t
     await engine.start()
     intake = Intake(engine=engine, channel=channel, turns=NoTurns(), feedback=MemoryFeedback(), notice_after_s=60)
     waits_s: list[float] = []
+    flood_s = 0.0
 
     async def flood() -> None:
+        nonlocal flood_s
+        began_s = time.monotonic()
         for start in range(0, FLOOD, 100):
             batch = (message(WORDS, id=f"m{n}", conversation="flood") for n in range(start, start + 100))
             await asyncio.gather(*(intake.accept(each) for each in batch))
+        flood_s = time.monotonic() - began_s
 
     async def chat(name: str) -> None:
         for n in range(QUESTIONS):
@@ -105,5 +109,6 @@ async def test_a_flood_in_one_conversation_delays_no_other_and_fills_no_memory(t
 
     assert 1 <= channel.said_in["flood"][NOT_READ] < FLOOD / 50  # told, and not a flood of its own
     assert all(set(channel.said_in[f"c{n}"].values()) == {1} for n in range(OTHERS))
-    assert max(waits_s) < 5, sorted(waits_s)[-5:]
+    # Who were served after the flood would wait for all of it, however fast the machine is.
+    assert max(waits_s) < flood_s, (flood_s, sorted(waits_s)[-5:])
     assert grown_bytes < 100_000_000

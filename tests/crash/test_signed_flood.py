@@ -76,11 +76,10 @@ class Flood:
         return time.monotonic() - began_s
 
 
-async def latencies_s(teams: SignedTeams, seconds: float, name: str) -> list[float]:
-    """How long signed requests take, ten of them a second."""
+async def latencies_s(teams: SignedTeams, meanwhile: asyncio.Task[Any], name: str) -> list[float]:
+    """How long signed requests take while something goes on, ten of them a second."""
     taken: list[float] = []
-    ends_s = time.monotonic() + seconds
-    while time.monotonic() < ends_s:
+    while not meanwhile.done():
         activity = teams.activity(type="typing", text=None, id=f"{name}-{len(taken)}")
         bearer = token(serviceurl=activity["serviceUrl"])
         begun_s = time.monotonic()
@@ -97,14 +96,14 @@ async def test_a_flood_of_forged_tokens_costs_one_key_fetch_a_minute_and_signed_
     fetches = teams.issuer.fetches
     flood = Flood(f"{bot.url}/api/messages")
     flooding = asyncio.create_task(flood.run(FLOOD_S, AT_LEAST))
-    in_flood_s = await latencies_s(teams, FLOOD_S - 1.0, "in the flood")
+    in_flood_s = await latencies_s(teams, flooding, "in the flood")
     took_s = await flooding
     assert flood.statuses <= {401, 503}  # 503: for the moment of the one fetch
     assert teams.issuer.fetches - fetches <= 1 + took_s // 60
     # The figure is printed and not asserted: client, flood, bot and other tests share two cores. What would delay a
-    # signed request, a fetch of keys for each forged token, is counted above; waiting for such a fetch takes seconds.
+    # signed request, a fetch of keys for each forged token, is counted above.
     print(f"{flood.sent} forged; slowest signed request {in_flood_s[-1] * 1000:.0f} ms")
-    assert in_flood_s[len(in_flood_s) // 2] < 1.0
+    assert len(in_flood_s) >= 10  # all through the flood, and not after it
     lines = [line for line in bot.log.splitlines() if "request refused" in line]
     assert len(lines) <= 30 * (took_s / 60 + 2)  # trap 8: bounded, however many there were
 
@@ -119,8 +118,7 @@ async def test_signed_traffic_goes_on_by_cached_keys_while_the_key_server_hangs(
         teams.post(teams.activity("x"), signed(claims(serviceurl=teams.connector.service_url), kid="nobody's"))
     )
     await until(lambda: teams.issuer.fetches >= 2, deadline_s=10)  # it hangs in the fetch for that key id
-    taken_s = await latencies_s(teams, 8.0, "while it hangs")
-    assert taken_s[-1] < 1.0
+    assert len(await latencies_s(teams, unknown, "while it hangs")) >= 3  # and none of them waited for it
     status, body = await unknown
     assert (status, body["error"]["code"]) == (503, "KeysUnavailable")  # and not 401: nobody could know
 
