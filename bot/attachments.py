@@ -12,7 +12,9 @@ from bot.language import N_, _, ngettext, number
 MAX_FILES: Final = 10
 MAX_FILE_BYTES: Final = 50_000_000
 PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
-ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".json", ".txt", ".md", ".pdf", *PICTURE_ENDINGS)
+OTHER_WORKBOOKS: Final = (".xls", ".ods")  # than services of others take
+WORKBOOKS: Final = (".xlsx", ".xlsm", *OTHER_WORKBOOKS)
+ENDINGS: Final = (".csv", ".tsv", *WORKBOOKS, ".json", ".txt", ".md", ".docx", ".pptx", ".pdf", *PICTURE_ENDINGS)
 
 POINTER: Final = "reference"
 POSSIBLE_POINTER: Final = "reference, if any"
@@ -29,7 +31,9 @@ UNSEEN_KINDS: Final = {
 }
 """What is said to each kind."""
 
-TAKEN: Final = N_("tables (csv, tsv, xlsx), text (txt, md, json), pdf, and pictures (png, jpeg, gif, webp)")
+TAKEN: Final = N_(
+    "tables (csv, tsv, xlsx), documents (docx, pptx, pdf), text (txt, md, json), and pictures (png, jpeg, gif, webp)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,16 @@ def too_many() -> str:
 def cannot_read(name: str) -> str:
     """What a person reads of a file of another kind."""
     return _("I cannot read {name}. I take {kinds}.").format(name=name, kinds=_(TAKEN))
+
+
+def save_as_xlsx(name: str) -> str:
+    """What a person reads of a workbook in a format that the assistant's service does not take."""
+    return _("I cannot read {name} in this format. Please save it as xlsx and send it again.").format(name=name)
+
+
+def protected(name: str) -> str:
+    """What a person reads of an Office file that only a password opens."""
+    return _("{name} is protected with a password. Please save a copy without one and send that.").format(name=name)
 
 
 def too_large(name: str) -> str:

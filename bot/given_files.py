@@ -20,12 +20,13 @@ from bot.attachments import (
     Attachment,
     cannot_read,
     objection_to,
+    protected,
     too_many,
 )
 from bot.belongings import Belonging, BelongingKind
 from bot.errors import AttachmentError
 from bot.file_names import ending_of, unlike, with_ending
-from bot.media import ending_by_content
+from bot.media import ending_by_content, is_protected
 from bot.ports import Assistant, IncomingFiles
 from bot.run import UploadedFile
 from bot.turn import Turn
@@ -129,6 +130,8 @@ async def _fetched(
     async with incoming.opened(attachment, turn.message.reference) as path:
         # A service may refuse a whole message for a picture that is none, so nothing is believed but bytes.
         content, size_bytes = await asyncio.to_thread(lambda: (ending_by_content(path), path.stat().st_size))
+        if content is None and await asyncio.to_thread(is_protected, path):
+            raise AttachmentError("a file needs a password", apology=protected(attachment.name))
         name = unlike(_name(attachment, content), names)
         ref = await assistant.upload(name, path)
     is_picture = content in PICTURE_ENDINGS

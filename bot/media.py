@@ -14,7 +14,16 @@ _SIGNATURES = {
 }
 _SIGNATURE_BYTES = 12  # of the longest, WebP's
 ENDING_OF_PICTURE = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
-_START_BYTES = 65_536  # names of an xlsx file's parts stand between its contents
+_START_BYTES = 65_536  # names of an Office file's parts stand between its contents
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PART_OF_OFFICE_FILE = {
+    b"xl/workbook.xml": ".xlsx",
+    b"xl/worksheets/": ".xlsx",
+    b"word/document.xml": ".docx",
+    b"ppt/presentation.xml": ".pptx",
+    b"ppt/slides/": ".pptx",
+    b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet": ".ods",
+}
 _NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
@@ -38,19 +47,31 @@ def size_of(content: bytes | Path) -> int:
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
+def is_protected(path: Path) -> bool:
+    """Whether this is an Office file that is encrypted with a password (MS-OFFCRYPTO 1.3.2). Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_OLE)) == _OLE and _in_utf_16("EncryptedPackage") in file.read()
+
+
+def _in_utf_16(name: str) -> bytes:
+    return name.encode("utf-16-le")
+
+
 def ending_by_content(path: Path) -> str | None:
-    """The ending that a file's first bytes ask for: a picture's, `.pdf`, `.xlsx`, or `.txt` for any text in UTF-8.
+    """The ending that a file's bytes ask for: a picture's, `.pdf`, an Office file's, or `.txt` for any text in UTF-8.
 
     None for other content. Raises OSError.
     """
     with path.open("rb") as file:
         start = file.read(_START_BYTES)
+        if start.startswith(_OLE):  # MS-CFB: names of streams are in UTF-16, anywhere in the file
+            return ".xls" if _in_utf_16("Workbook") in start + file.read() else None
     if (picture := picture_type(start)) is not None:
         return ENDING_OF_PICTURE[picture]
     if start.startswith(b"%PDF-"):
         return ".pdf"
     if start.startswith(b"PK\x03\x04"):
-        return ".xlsx" if b"xl/workbook.xml" in start or b"xl/worksheets/" in start else None
+        return next((ending for mark, ending in _PART_OF_OFFICE_FILE.items() if mark in start), None)
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(start)  # a letter may be cut at the end
     except UnicodeDecodeError:

@@ -35,7 +35,10 @@ class Assistant(Protocol):
         ...
 
     async def upload(self, name: str, content: Path) -> FileRef:
-        """Upload a person's file. One that no message names afterwards does no harm."""
+        """Upload a person's file. One that no message names afterwards does no harm.
+
+        Raises AttachmentError for a kind of file that the service does not take.
+        """
         ...
 
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:

@@ -35,15 +35,18 @@ from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.service_errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.wire import Fields, chars_in
 from bot.answer import Answer, CodeCell, FileRef
+from bot.attachments import OTHER_WORKBOOKS, save_as_xlsx
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
     AssistantUnavailableError,
+    AttachmentError,
     RunTooSlowError,
     ThreadBusyError,
     ThreadGoneError,
 )
+from bot.file_names import ending_of
 from bot.language import ENGLISH, spoken
 from bot.ports import Assistant
 from bot.run import (
@@ -184,6 +187,8 @@ class AssistantsBackend(Assistant):
 
     @override
     async def upload(self, name: str, content: Path) -> FileRef:
+        if not self._tells_users and ending_of(name) in OTHER_WORKBOOKS:  # the embedded server's code reads them
+            raise AttachmentError("services of others take no such workbooks", apology=save_as_xlsx(name))
         # For Code Interpreter and for showing to the model alike: services want no second purpose for pictures.
         fields = {"purpose": "assistants", **self._lifetime}
         return FileRef(await self._client.upload(path_to("files"), name=name, content=content, fields=fields))

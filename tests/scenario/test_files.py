@@ -7,6 +7,7 @@ import io
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.scripted_model import RunCode, ScriptedModel
 
 QUESTION = "Plot b against a"
 CSV = b"a,b\n1,2\n2,4\n3,6\n4,8\n"
+WORKBOOKS = Path(__file__).parents[1] / "sandbox" / "workbooks"
 
 
 def png(width_px: int, height_px: int, *, said_to_be: tuple[int, int] | None = None) -> bytes:
@@ -94,9 +96,12 @@ def workbook() -> bytes:
         ("data.csv", CSV.decode().encode("utf-16")),
         ("data.csv", b"a;b\n1,0;2,0\n2,0;4,0\n3,0;6,0\n4,0;8,0\n"),
         ("data.xlsx", workbook()),
+        ("data.xls", (WORKBOOKS / "points.xls").read_bytes()),
+        ("data.xlsx", (WORKBOOKS / "points.xls").read_bytes()),
+        ("data.ods", (WORKBOOKS / "points.ods").read_bytes()),
         ("../../Größe (1).csv", CSV),
     ],
-    ids=["csv", "tsv", "utf-16", "semicolons", "xlsx", "a hostile name"],
+    ids=["csv", "tsv", "utf-16", "semicolons", "xlsx", "xls", "xls by another name", "ods", "a hostile name"],
 )
 async def test_the_tutor_plots_the_columns_of_a_table(tutor_rig: Rig, name: str, data: bytes) -> None:
     async with tutor_rig.started() as person:
@@ -163,7 +168,7 @@ async def test_a_picture_bomb_is_not_opened_and_the_question_answered(rig: Rig, 
 async def test_other_kinds_are_refused_with_a_sentence_and_the_words_answered(rig: Rig, name: str) -> None:
     async with rig.started() as person:
         [answer] = await ask(person, "Read it", (name, CSV))
-        assert "I take tables (csv, tsv, xlsx), text" in answer.text
+        assert "I take tables (csv, tsv, xlsx), documents (docx, pptx, pdf), text" in answer.text
         assert "You said: Read it" in answer.text
 
 
@@ -171,10 +176,10 @@ async def test_a_file_without_an_ending_is_known_by_its_content(rig: Rig, model:
     code = "print(open('/mnt/data/data.csv').read(), open('/mnt/data/notes.txt').read())"
     model.script.append(RunCode(code=code, then=lambda output: f"The output is {output}"))
     async with rig.started() as person:
-        [answer] = await ask(person, "Read them", ("data", CSV), ("notes.txt", b"twenty"), ("bad.docx", b"PK"))
+        [answer] = await ask(person, "Read them", ("data", CSV), ("notes.txt", b"twenty"), ("bad.doc", b"PK"))
         assert "3,6" in answer.text
         assert "twenty" in answer.text
-        assert answer.text.startswith("I cannot read bad.docx.")
+        assert answer.text.startswith("I cannot read bad.doc.")
 
 
 async def test_an_address_elsewhere_is_not_asked(rig: Rig) -> None:

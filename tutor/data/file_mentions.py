@@ -18,7 +18,7 @@ from tutor.planning.planning import Plan
 from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.clause import Question
 
-_READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls")
+_READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods")
 _ABOUT_FILES: Final = (
     CHART_CUES
     | STATISTICS_CUES

@@ -42,7 +42,7 @@ import pandas as pd
 
 def load(path):
     """Read a csv or Excel file, whatever its encoding and separator."""
-    if path.suffix.lower() in {".xlsx", ".xls"}:
+    if path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
         return with_dates(pd.read_excel(path), day_first=False)
     data = path.read_bytes()
     encoding = "utf-16" if data[:2] in (b"\\xff\\xfe", b"\\xfe\\xff") else "utf-8-sig"

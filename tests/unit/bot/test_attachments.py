@@ -27,6 +27,7 @@ from tests.support.fakes import (
 )
 from tests.support.turn_fixtures import World
 
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 CSV = Attachment(name="a.csv", url="at/a.csv", content_type="text/csv", size_bytes=8)
 PICTURE = Attachment(name="b.png", url="at/b.png")
 
@@ -61,6 +62,11 @@ async def test_two_files_of_one_name_stay_two() -> None:
         ("data.csv", "text/csv", PNG, "data.png", True),
         ("paper", "", b"%PDF-1.7 x", "paper.pdf", False),
         ("book.csv", "", b"PK\x03\x04....xl/workbook.xml", "book.xlsx", False),
+        ("book.xlsm", "", b"PK\x03\x04....xl/workbook.xml", "book.xlsx", False),
+        ("book.xlsx", "", OLE + bytes(70_000) + "Workbook".encode("utf-16-le"), "book.xls", False),
+        ("letter", "", b"PK\x03\x04....word/document.xml", "letter.docx", False),
+        ("talk.docx", "", b"PK\x03\x04....ppt/slides/", "talk.pptx", False),
+        ("open", "", b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK", "open.ods", False),
         ("a", "text/csv", b"a,b\n1,2\n", "a.csv", False),
         ("a", "", "Grüße".encode(), "a.txt", False),
         ("a.md", "", b"# Title", "a.md", False),
@@ -93,11 +99,11 @@ async def test_a_nameless_file_of_no_known_kind_is_left_out(data: bytes) -> None
 async def test_the_words_are_answered_though_files_are_left_out_and_each_of_those_is_told() -> None:
     """F8: one .docx beside a good .csv stopped the message."""
     world = world_of_files()
-    bad, gone = replace(CSV, name="b.docx"), replace(CSV, name="c.csv", url="gone")
+    bad, gone = replace(CSV, name="b.doc"), replace(CSV, name="c.csv", url="gone")
     [said] = await world.answer("Plot it", bad, CSV, gone)
     assert isinstance(said, TextPart)
     first, second, answer = said.text.split("\n\n")
-    assert first.startswith("I cannot read b.docx. I take")
+    assert first.startswith("I cannot read b.doc. I take")
     assert second == "I could not fetch c.csv."
     assert answer == "You said: Plot it"
     assert [file.name for file in world.assistant.asked[0][1].files] == ["a.csv"]
@@ -105,14 +111,14 @@ async def test_the_words_are_answered_though_files_are_left_out_and_each_of_thos
 
 async def test_of_files_without_words_the_good_ones_are_kept_and_the_others_told() -> None:
     world = world_of_files()
-    [said] = await world.answer("", replace(CSV, name="b.docx"), CSV)
+    [said] = await world.answer("", replace(CSV, name="b.doc"), CSV)
     assert isinstance(said, TextPart)
-    assert said.text.startswith("I cannot read b.docx.")
+    assert said.text.startswith("I cannot read b.doc.")
     assert "I have a.csv. What shall I do with it?" in said.text
     world.steps.clear()
-    [*_, said] = await world.answer("", replace(CSV, name="b.docx"))
+    [*_, said] = await world.answer("", replace(CSV, name="b.doc"))
     assert isinstance(said, TextPart)
-    assert said.text.startswith("I cannot read b.docx.")
+    assert said.text.startswith("I cannot read b.doc.")
     assert "What shall I do" not in said.text
 
 
@@ -213,6 +219,16 @@ async def test_a_thread_that_is_gone_is_replaced_and_gets_the_files_that_are_the
     assert len(world.assistant.uploaded) == 1
 
 
+@pytest.mark.parametrize("name", ["pay.xlsx", "pay.docx", "pay"])
+async def test_of_an_office_file_with_a_password_the_person_is_told_so(name: str) -> None:
+    world = world_of_files()
+    world.incoming.kept["at/x"] = OLE + bytes(70_000) + "EncryptedPackage".encode("utf-16-le")
+    [said] = await world.answer("Sum it", Attachment(name=name, url="at/x"))
+    sentence = f"{name} is protected with a password. Please save a copy without one and send that."
+    assert said == TextPart(text=f"{sentence}\n\nYou said: Sum it")
+    assert world.assistant.uploaded == {}
+
+
 async def test_files_that_are_not_taken_are_not_even_fetched() -> None:
     world = world_of_files()
     [said] = await world.answer("Run it", replace(CSV, name="a.exe"))
@@ -245,7 +261,7 @@ async def test_a_command_is_a_command_whatever_comes_with_it() -> None:
 @pytest.mark.parametrize(
     ("attachment", "sentence"),
     [
-        (replace(CSV, name="a.docx"), "I cannot read a.docx. I take"),
+        (replace(CSV, name="a.doc"), "I cannot read a.doc. I take"),
         (replace(CSV, name="a.csv.svg"), "I cannot read a.csv.svg."),
         (replace(CSV, size_bytes=0), "a.csv is empty."),
         (replace(CSV, size_bytes=MAX_FILE_BYTES + 1), "a.csv is larger than 50 MB"),
@@ -255,7 +271,25 @@ def test_each_objection_has_its_sentence(attachment: Attachment, sentence: str) 
     assert (objection_to([attachment]) or "").startswith(sentence)
 
 
-@pytest.mark.parametrize("name", ["A.CSV", "b.Tsv", "c.xlsx", "d.json", "e.txt", "f.md", "g.pdf", "h.jpeg", "i.webp"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A.CSV",
+        "b.Tsv",
+        "c.xlsx",
+        "c.XLS",
+        "c.ods",
+        "c.xlsm",
+        "c.docx",
+        "c.pptx",
+        "d.json",
+        "e.txt",
+        "f.md",
+        "g.pdf",
+        "h.jpeg",
+        "i.webp",
+    ],
+)
 def test_the_kinds_are_known_in_any_case(name: str) -> None:
     assert objection_to([replace(CSV, name=name)]) is None
     assert objection_to([replace(CSV, size_bytes=MAX_FILE_BYTES)] * 10) is None

@@ -17,6 +17,7 @@ from bot.conversation import ThreadId
 from bot.errors import (
     AssistantRefusedError,
     AssistantUnavailableError,
+    AttachmentError,
     RunTooSlowError,
     ThreadBusyError,
     ThreadGoneError,
@@ -212,6 +213,18 @@ async def test_a_thread_that_stays_busy_is_given_up(
     with pytest.raises(ThreadBusyError):
         await assistant.start(thread, ask(), RunName("turn 2"))
     assert len(service.state.runs) == 1
+
+
+@pytest.mark.parametrize("name", ["a.xls", "A.ODS"])
+async def test_a_workbook_that_hosted_services_do_not_take_is_refused_before_it_is_sent(
+    service: FakeAssistants, assistant: AssistantsBackend, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "book").write_bytes(b"x")
+    service.calls.clear()
+    with pytest.raises(AttachmentError) as refused:
+        await assistant.upload(name, tmp_path / "book")
+    assert refused.value.apology == f"I cannot read {name} in this format. Please save it as xlsx and send it again."
+    assert service.calls == []
 
 
 async def test_a_wrong_key_is_refused_at_once_and_never_quoted(service: FakeAssistants, thread: ThreadId) -> None:
