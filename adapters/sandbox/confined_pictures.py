@@ -14,7 +14,7 @@ from adapters.sandbox.session_limits import MB
 
 MAX_SIDE_PX = 1024
 MAX_BYTES = 1 * MB
-MAX_PIXELS = 16_000_000
+MAX_PIXELS = 50_000_000  # telephones take 48 million
 DEADLINE_S = 20.0
 
 FIT = f"""
@@ -42,7 +42,9 @@ def fitted(picture):
         side //= 2
 
 with Image.open("/mnt/data/picture", formats=("PNG", "JPEG", "GIF", "WEBP")) as opened:
-    picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    picture = opened if opened.mode in ("L", "RGB", "RGBA") else opened.convert("RGBA")
+    picture.thumbnail(({MAX_SIDE_PX}, {MAX_SIDE_PX}))  # first of all: of a JPEG no more than needed is decoded
+    picture = ImageOps.exif_transpose(picture).convert("RGBA")
 with open("/mnt/data/fitted", "wb") as file:
     file.write(fitted(picture))
 """

@@ -64,6 +64,14 @@ async def test_a_large_picture_is_made_smaller(pictures: ConfinedPictures, kind:
     assert blue < 5
 
 
+async def test_a_photograph_of_48_million_pixels_is_made_smaller_and_stands_upright(pictures: ConfinedPictures) -> None:
+    photograph = Image.new("RGB", (8000, 6000), "red")
+    exif = photograph.getexif()
+    exif[0x0112] = 6  # the telephone was held upright
+    fitted = Image.open(io.BytesIO(await pictures.fit(_encoded(photograph, "JPEG", exif=exif)) or b""))
+    assert fitted.size == (768, 1024)
+
+
 async def test_a_heavy_picture_becomes_a_jpeg(pictures: ConfinedPictures) -> None:
     data = _encoded(NOISE, "PNG")
     fitted = await pictures.fit(data)

@@ -166,6 +166,11 @@ for name in (b"line\nbreak.txt", b"esc\x1b[31m.txt", b"<img onerror=x>.png", b"b
     assert b".hidden" not in files.values()
 
 
+def test_files_of_an_archive_with_many_folders_come_out(host: Host, session: str) -> None:
+    code = "import os\nos.makedirs('a/b/c/d/e/f/g')\nopen('a/b/c/d/e/f/g/h.csv', 'w').write('1')"
+    assert [file.name for file in host.run(session, code).files] == ["a-b-c-d-e-f-g-h.csv"]
+
+
 def test_putting_a_file_over_a_link_replaces_the_link(host: Host, session: str) -> None:
     host.run(session, "import os\nopen('victim', 'w').write('safe')\nos.symlink('victim', 'upload')")
     assert host.put(session, "upload", b"new") is None

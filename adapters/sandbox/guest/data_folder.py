@@ -30,7 +30,7 @@ class FoundFile:
 class DataFolder:
     """Knows which files the service has seen already."""
 
-    def __init__(self, path: str, *, depth: int = 4, max_entries: int = 5_000, max_bytes: int | None = None) -> None:
+    def __init__(self, path: str, *, depth: int = 16, max_entries: int = 5_000, max_bytes: int | None = None) -> None:
         """`max_bytes` limits what is handed in, where the file system does not."""
         self._max_bytes = max_bytes
         self._path = path

@@ -90,7 +90,7 @@ def _show_figure(figure: Any) -> bool:
 
 def _keep(image: Any) -> None:
     alt_text = f"A picture of {image.width} by {image.height} pixels."
-    small = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
+    small = image if image.mode in ("1", "I;16", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
     small = small.copy()
     small.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
     buffer = io.BytesIO()
