@@ -35,10 +35,7 @@ class Assistant(Protocol):
         ...
 
     async def upload(self, name: str, content: Path) -> FileRef:
-        """Upload a person's file. One that no message names afterwards does no harm.
-
-        Raises AttachmentError for a kind of file that the service does not take.
-        """
+        """Upload a person's file; an unused one does no harm. Raises AttachmentError for a kind that is refused."""
         ...
 
     async def start(self, thread: ThreadId, ask: Ask, name: RunName) -> RunId:

@@ -19,9 +19,9 @@ from adapters.openai.responses.thread_state import MAX_FILES, Item
 from adapters.openai.service_errors import FIXES, context_error, refusal_of
 from adapters.openai.wire import Fields, chars_in, or_left_out
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
-from bot.attachments import PICTURE_ENDINGS, join_names
+from bot.attachments import OTHER_WORKBOOKS, PICTURE_ENDINGS, join_names, save_as_xlsx
 from bot.conversation import ThreadId
-from bot.errors import AssistantError
+from bot.errors import AssistantError, AttachmentError
 from bot.file_names import ending_of
 from bot.functions import FunctionDefinition
 from bot.run import (
@@ -95,6 +95,12 @@ class FileRules:
 
     purpose: str = "user_data"
     pictures_inline: bool = False  # as data URLs: Azure does not show an uploaded picture to a model
+
+    def fields_for(self, name: str) -> dict[str, str]:
+        """The form fields of an upload beside the file. Raises AttachmentError for a file that the service refuses."""
+        if ending_of(name) in OTHER_WORKBOOKS:
+            raise AttachmentError("the service takes no such workbooks", apology=save_as_xlsx(name))
+        return {"purpose": self.purpose}
 
 
 def user_item(ask: Ask, *, pictures: Mapping[str, str], files_as_input: bool) -> Item:

@@ -131,7 +131,7 @@ class ResponsesBackend(Assistant):
 
     @override
     async def upload(self, name: str, content: Path) -> FileRef:
-        fields = {"purpose": self._file_rules.purpose}
+        fields = self._file_rules.fields_for(name)
         ref = await self._client.upload(path_to("files"), name=name, content=content, fields=fields)
         if self._file_rules.pictures_inline and ending_of(name) in PICTURE_ENDINGS:
             data = await asyncio.to_thread(content.read_bytes)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import pytest
 
+from adapters.openai.responses.response_objects import FileRules
+from bot.errors import AttachmentError
 from tests.support.hosted_talk import HostedTalk, does, next_is_answered, talking, words_in
 from tests.support.openai_stand_in import KEY, Fault
 from tests.support.responses_service import MODEL, SHUTDOWN, Provider, ResponsesService, To
@@ -162,3 +164,10 @@ async def test_words_of_a_failed_turn_are_in_the_chain_of_the_next(azure: Respon
         assert await talk.ask("next") == ["You said: next"]
         sent = azure.called(To.CREATE_RESPONSE)[-1].body["input"]
         assert [item["content"][0]["text"] for item in sent] == ["lost words", "next"]
+
+
+def test_a_workbook_that_the_service_does_not_take_is_refused_before_it_is_sent() -> None:
+    assert FileRules().fields_for("a.xlsx") == {"purpose": "user_data"}
+    with pytest.raises(AttachmentError) as refused:
+        FileRules().fields_for("a.XLS")
+    assert refused.value.apology == "I cannot read a.XLS in this format. Please save it as xlsx and send it again."
