@@ -46,12 +46,12 @@ _MAY_GO_ON.set()
 
 
 class Writer(FakeAssistants):
-    """Writes word by word, and not the last month before it may."""
+    """Writes word by word, and nothing of the table before it may."""
 
     @override
     async def _events(self, run: FakeRun) -> AsyncIterator[tuple[str, Any]]:
         async for name, data in super()._events(run):
-            while name.endswith(".delta") and "February" in str(data) and not _MAY_GO_ON.is_set():
+            while name.endswith(".delta") and "month" in str(data) and not _MAY_GO_ON.is_set():
                 await asyncio.sleep(0.05)
             yield name, data
 
@@ -115,7 +115,7 @@ def test_words_appear_in_one_message_that_grows_and_the_step_stands_below_it(cha
     try:
         chat.say(_ASKED)
         answer = chat.answer("Sales went up")
-        expect(answer).to_contain_text("January")
+        expect(answer).to_be_visible()
         expect(answer).not_to_contain_text("February")
         expect(chat.step).to_contain_text("Writing, ")
         expect(chat.page.get_by_role("button", name="Stop")).to_be_visible()
