@@ -172,7 +172,7 @@ def place_of(file: StoredFile) -> str:
 
 
 def said_in_terminal(
-    text: str, *, conversation: str, number: int, attachments: tuple[Attachment, ...] = ()
+    text: str, *, conversation: str, number: int, attachments: tuple[Attachment, ...] = (), locale: str = ""
 ) -> Question | Command:
     """What a person typed, as a message of this channel."""
     key = ConversationKey(channel=_CHANNEL, tenant="", conversation=conversation)
@@ -184,6 +184,7 @@ def said_in_terminal(
         bot=Party(id="bot"),
         user=Party(id="you"),
         reply_to=message_id,
+        locale=locale,
     )
     return typed(text, id=message_id, reference=reference, attachments=attachments)
 

@@ -126,9 +126,9 @@ def chat(env_file: Path, question: str | None, *, continues: bool, as_json: bool
     from service import terminal_session
 
     settings = replace(_settings(env_file), log_level=LogLevel.ERROR)
+    locale, lines = terminal_session.locale_of(os.environ), (sys.stdin or ()) if question is None else [question]
     if question is not None or as_json or not _is_terminal(sys.stdin):
-        lines = (sys.stdin or ()) if question is None else [question]
-        answers = terminal_session.answer_lines(settings, lines, as_json=as_json, continues=continues)
+        answers = terminal_session.answer_lines(settings, lines, as_json=as_json, continues=continues, locale=locale)
         _run(_answer(answers), settings, "")
     else:
         from rich.console import Console
@@ -139,7 +139,7 @@ def chat(env_file: Path, question: str | None, *, continues: bool, as_json: bool
             console=Console(no_color=settings.no_color),
             draws=picture_protocol(os.environ) if _is_terminal(sys.stdout) else "none",
         )
-        _run(terminal_session.converse(settings, view, continues=continues), settings, "")
+        _run(terminal_session.converse(settings, view, continues=continues, locale=locale), settings, "")
 
 
 async def _answer(answers: AsyncIterator[str]) -> None:

@@ -12,7 +12,7 @@ import sys
 import termios
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from bot.conversation import CommandName, command_in
 from bot.engine import Engine
 from bot.errors import AttachmentError
 from bot.forgetting import RecordedFiles
+from bot.language import N_, _, speaking
 from bot.parts import (
     ApologyPart,
     ChoicePart,
@@ -60,8 +61,8 @@ _CONVERSATION: Final = "terminal"
 _MAX_HISTORY: Final = 1_000  # lines
 _LEAVING: Final = ("/quit", "quit", "exit")
 _ANY_COMMAND: Final = re.compile(r"/[a-z]+", re.IGNORECASE)
-_NO_COMMAND: Final = f"There is no such command. These are: /file PATH, {', '.join(CommandName)}, /quit."
-_HINTS: Final = (
+_NO_COMMAND: Final = N_("There is no such command. These are: {commands}.")
+_HINTS: Final = N_(
     "Ask something. /file PATH gives a file, /new starts afresh, /stop or Ctrl-C stops an answer, "
     "/quit or Ctrl-D leaves."
 )
@@ -113,6 +114,7 @@ class TerminalSession:
     channel: TerminalChannel
     engine: Engine
     conversation: str
+    locale: str = ""  # of the person's terminal
     given: tuple[Attachment, ...] = ()  # files that go with the next question
     _messages: int = 0
 
@@ -122,13 +124,15 @@ class TerminalSession:
         if len(given) > MAX_FILES:
             raise AttachmentError("too many files", apology=too_many())
         self.given = given
-        return f"With your next question: {join_names([attachment.name for attachment in given])}."
+        return _("With your next question: {names}.").format(names=join_names([each.name for each in given]))
 
     async def ask(self, text: str, on_part: Callable[[Part], None] | None = None) -> CollectedReply:
         """Send a message and wait for the whole reply; `on_part` is called with each part as it comes."""
         self._messages += 1
         given, self.given = self.given, ()
-        message = said_in_terminal(text, conversation=self.conversation, number=self._messages, attachments=given)
+        message = said_in_terminal(
+            text, conversation=self.conversation, number=self._messages, attachments=given, locale=self.locale
+        )
         await self.engine.accept(message)
         reply = CollectedReply(question=message.text)
         while True:
@@ -146,8 +150,13 @@ class TerminalSession:
         self.engine.cancel(said_in_terminal("", conversation=self.conversation, number=0).key)
 
 
+def locale_of(environ: Mapping[str, str]) -> str:
+    """The language of the terminal, in the order of POSIX (Base Definitions, 8.2)."""
+    return next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+
+
 @asynccontextmanager
-async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[TerminalSession]:
+async def open_session(settings: Settings, *, continues: bool, locale: str = "") -> AsyncIterator[TerminalSession]:
     """The bot, ready for questions. It has no thread yet, unless it `continues` the last conversation. Raises BotError.
 
     It has a folder of its own in DATA_DIR, so that it can run beside `teamsbot serve`.
@@ -190,20 +199,21 @@ async def open_session(settings: Settings, *, continues: bool) -> AsyncIterator[
         try:
             if not continues:
                 await stores.conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
-            yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION)
+            with speaking(locale):
+                yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION, locale=locale)
         finally:
             await engine.stop()
             await assistant.close()
 
 
 async def answer_lines(
-    settings: Settings, lines: Iterable[str], *, as_json: bool, continues: bool = False
+    settings: Settings, lines: Iterable[str], *, as_json: bool, continues: bool = False, locale: str = ""
 ) -> AsyncIterator[str]:
     """For pipes: one answer a question, as text or as a line of JSON. Empty lines have none, nor has `/file PATH`.
 
     `/quit` ends it, as at a terminal.
     """
-    async with open_session(settings, continues=continues) as session:
+    async with open_session(settings, continues=continues, locale=locale) as session:
         for line in lines:
             question = line.strip()
             if question.lower() in _LEAVING:
@@ -225,19 +235,19 @@ async def _reply_to(question: str, session: TerminalSession) -> CollectedReply |
             return CollectedReply(question=question, text=error.apology)
         return None
     if _is_no_command(question):
-        return CollectedReply(question=question, text=_NO_COMMAND)
+        return CollectedReply(question=question, text=_no_command())
     return await session.ask(question) if question else None
 
 
-async def converse(settings: Settings, view: TerminalView, *, continues: bool = False) -> None:
+async def converse(settings: Settings, view: TerminalView, *, continues: bool = False, locale: str = "") -> None:
     """Talk with a person until they leave, in a new conversation or in that of the last time."""
-    async with open_session(settings, continues=continues) as session:
+    async with open_session(settings, continues=continues, locale=locale) as session:
         with _line_editing(settings.data_dir / "terminal" / "history"):
             await _converse(session, view)
 
 
 async def _converse(session: TerminalSession, view: TerminalView) -> None:
-    view.console.print(_HINTS)
+    view.console.print(_(_HINTS))
     ahead: deque[str] = deque()  # lines that were typed during an answer
     while (line := await _next_line(ahead, view)) is not None and line.lower() not in _LEAVING:
         if (paths := _paths_in(line)) is not None:
@@ -247,9 +257,13 @@ async def _converse(session: TerminalSession, view: TerminalView) -> None:
                 sentence = error.apology
             view.console.print(sentence, markup=False, highlight=False)
         elif _is_no_command(line):
-            view.console.print(_NO_COMMAND, markup=False, highlight=False)
+            view.console.print(_no_command(), markup=False, highlight=False)
         elif line:
             await _show_answer(session, line, view, ahead)
+
+
+def _no_command() -> str:
+    return _(_NO_COMMAND).format(commands=", ".join(("/file PATH", *CommandName, "/quit")))
 
 
 def _is_no_command(line: str) -> bool:
@@ -293,7 +307,7 @@ async def _typed_line(view: TerminalView) -> str | None:
             return
         interrupted.set()
         dropped = readline.get_line_buffer()
-        view.console.print("\nCtrl-C once more leaves; so does /quit.")
+        view.console.print("\n" + _("Ctrl-C once more leaves; so does /quit."))
         view.console.print("> ", end="")
 
     interrupted = asyncio.Event()

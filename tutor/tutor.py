@@ -29,11 +29,11 @@ from tutor.data.answers import columns_in, data_answer, data_refusal
 from tutor.data.file_mentions import (
     Table,
     is_about_table,
+    newest_with_table,
     refusal_about_files,
     table_in,
-    without_pasted_table,
 )
-from tutor.data.programs import MAX_COLUMNS, data_program, look
+from tutor.data.programs import data_program, look
 from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import column_named, names_of
@@ -146,7 +146,7 @@ def reply_to(thread: Thread) -> Reply:
     """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
     if not thread.messages:
         return Words(greeting(_language_named(thread.language)))
-    questions, wishes = without_asides([*map(without_pasted_table, thread.messages[-MESSAGES_READ:])])
+    questions, wishes = without_asides(newest_with_table(thread.messages, MESSAGES_READ))
     understood = _understood(questions, _language_named(thread.language))
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
@@ -404,7 +404,7 @@ def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step
     """
     question, plan = understood.question, understood.plan
     if not outputs:
-        return RunCode(look(table))
+        return RunCode(look(table, texts))
     say = Say(language=manner.language)
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
@@ -419,9 +419,9 @@ def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step
         if has_answer:
             return None
         width = looked[0].get(Key.WIDTH)
-        if isinstance(width, int) and width > MAX_COLUMNS:
-            many = Refusal(Reason.MANY_COLUMNS, (str(width),), choices=(str(MAX_COLUMNS),))
-            return Words(_declined(question, many, manner))
+        not_all_seen = isinstance(width, int) and width > len(columns_in(looked[0]))
+        if not_all_seen and asked.reason in _NAMES_NO_QUESTION:
+            return Words(_declined(question, Refusal(Reason.MANY_COLUMNS, (str(width),)), manner))
         if asked.reason not in _NAMES_NO_QUESTION:
             return Words(_declined(question, asked, manner))
         return Words(data_refusal(say, _reason(question, asked, manner), columns_in(looked[0])))

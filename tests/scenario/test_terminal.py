@@ -19,8 +19,8 @@ TEAMSBOT = str(Path(sys.executable).with_name("teamsbot"))
 PROMPT = "> "
 
 
-async def piped(folder: Path, text: str, *options: str) -> str:
-    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder / "data")}
+async def piped(folder: Path, text: str, *options: str, **environ: str) -> str:
+    environ = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder / "data"), **environ}
     process = await asyncio.create_subprocess_exec(
         TEAMSBOT,
         "chat",
@@ -209,3 +209,11 @@ async def test_a_pipe_knows_the_words_that_a_terminal_knows(tmp_path: Path) -> N
     unknown, told = (json.loads(line)["text"] for line in out.splitlines())
     assert unknown.startswith("There is no such command.")
     assert "**/file PATH**" in told
+
+
+async def test_the_terminal_speaks_the_language_that_the_environment_names(tmp_path: Path) -> None:
+    out = await piped(tmp_path, "/bogus\n2 + 2\n", "--json", LANG="de_DE.UTF-8")
+    unknown, sum_ = (json.loads(line)["text"] for line in out.splitlines())
+    assert unknown.startswith("Diesen Befehl gibt es nicht.")
+    assert "Wie der Code arbeitet" in sum_
+    assert "There is no" in await piped(tmp_path, "/bogus\n", LANG="de_DE.UTF-8", LC_ALL="C.UTF-8")

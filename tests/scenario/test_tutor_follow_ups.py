@@ -237,7 +237,7 @@ async def test_rows_with_several_values_are_picked_out(tmp_path: Path) -> None:
             (("how many units were sold",), ("**14**",)),
             (("what is the highest revenue and when?",), ("**100**, on **2024-01-01**",)),
             (("top 2 products share of revenue",), ("Coffee: **59.5745 %**", "Together they have **89.3617 %**")),
-            (("first quarter revenue",), ("understood the words",)),
+            (("first quarter revenue",), ("date from January to March", "**235**")),
             (("export as excel",), ("understood the words",)),
             (("units",), ("You can ask, for example:\n- revenue by region",)),
         ):

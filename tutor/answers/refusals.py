@@ -30,6 +30,7 @@ _ASKS_BACK: Final = frozenset(
         Reason.NO_COLUMN,
         Reason.STRANGE_IN_TABLE,
         Reason.WHICH_NUMBERS,
+        Reason.WHICH_DATES,
         Reason.FOLLOW_UP,
         Reason.NO_RADIUS,
         Reason.NO_PLOT,

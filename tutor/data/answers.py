@@ -13,7 +13,6 @@ from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.told import Explanation, Told
 from tutor.answers.whole_answer import corrected_words
 from tutor.data.requests import (
-    Cell,
     Chart,
     Column,
     ColumnKind,
@@ -33,10 +32,10 @@ from tutor.data.requests import (
     TellShare,
     TellStatistics,
 )
+from tutor.data.row_sentences import plain, tell_count, tell_rows
 from tutor.programs.result_keys import Key
 
 _ID: Final = re.compile(r"(?:\b|_)(?:id|nr|no|number|nummer|code|zip|plz|year|jahr|jaar)\b", re.IGNORECASE)
-_MARKUP = str.maketrans(dict.fromkeys("*_`[]<>\\|~", " "))
 
 
 def data_refusal(say: Say, words: str, columns: Sequence[Column]) -> str:
@@ -53,6 +52,8 @@ def columns_in(result: Result) -> tuple[Column, ...]:
             name=name,
             kind=kinds.get(str(part.get(Key.KIND)), ColumnKind.TEXT),
             values=tuple(texts_of(part, Key.VALUES)),
+            mentioned=tuple(texts_of(part, Key.MENTIONED)),
+            is_grouping=part.get(Key.GROUPING) is True,
             low=text_of(part, Key.LOW),
             high=text_of(part, Key.HIGH),
             missing=_whole(part, Key.MISSING),
@@ -84,13 +85,16 @@ def data_answer(
 
 def _chart(told: Told, task: ShowChart, result: Result) -> None:
     say = told.say
-    _told_rows(told, task.only)
-    ys = say.listed([_plain(column.name) for column in task.ys]) or say(Sentence.COUNT)
+    tell_rows(told, task.only)
+    ys = say.listed([plain(column.name) for column in task.ys]) or say(Sentence.COUNT)
     said = {
         "ys": ys,
-        "x": _plain(task.x.name) if task.x else say(Sentence.ROW),
-        "by": _plain(task.by.name) if task.by else "",
+        "x": plain(task.x.name) if task.x else say(Sentence.ROW),
+        "by": plain(task.by.name) if task.by else "",
     }
+    if task.only and not _whole(result, Key.COUNT):
+        told.line(Sentence.NO_ROW_CHOSEN)
+        return
     if result.get(Key.EMPTY) is True:
         told.line(Sentence.NO_PIE_OF_NEGATIVES, **said)
         return
@@ -110,39 +114,33 @@ def _chart(told: Told, task: ShowChart, result: Result) -> None:
         x = say(Sentence.DAYS) if task.x is not None and task.x.kind is ColumnKind.DATE else said["x"]
         told.line(
             Sentence.FIT,
-            name=_plain(str(fit.get(Key.NAME))),
+            name=plain(str(fit.get(Key.NAME))),
             slope=_decimal(say, fit, Key.SLOPE),
             x=x,
             intercept=_decimal(say, fit, Key.INTERCEPT),
             r=_decimal(say, fit, Key.R),
         )
+    _tell_ratios(told, task.ys, task.statistic)
     told.step(Sentence.HOW_CHART)
-
-
-def _told_rows(told: Told, cells: Sequence[Cell]) -> None:
-    """Which rows the answer is about, where it is not about all."""
-    values: dict[str, list[str]] = {}
-    for cell in cells:
-        values.setdefault(_plain(cell.column.name), []).append(_plain(cell.value))
-    if values:
-        conditions = [f"{name} = {told.say(Sentence.OR).join(each)}" for name, each in values.items()]
-        told.line(Sentence.ONLY_ROWS, conditions=told.say.listed(conditions))
 
 
 def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
     say = told.say
-    _told_rows(told, task.only)
+    tell_rows(told, task.only)
     if task.by is None:
         figures = named_of(result, Key.FIGURES)
+        if task.only and not _whole(result, Key.ROWS):
+            told.line(Sentence.NO_ROW_CHOSEN)
+            figures = {}
         for column in figures:
             for name, value in named_in(figures, column).items():
-                told.line(Sentence.FIGURE, figure=say(_FIGURES[name]), column=_plain(column), value=_number(say, value))
+                told.line(Sentence.FIGURE, figure=say(_FIGURES[name]), column=plain(column), value=_number(say, value))
     else:
         groups = named_of(result, Key.GROUPS)
-        told.line(Sentence.BY_GROUP, by=_plain(task.by.name))
+        told.line(Sentence.BY_GROUP, by=plain(task.by.name))
         told.lines.append(
             "\n".join(
-                f"- {_plain(group)}: "
+                f"- {plain(group)}: "
                 + ", ".join(
                     f"{_heading(say, name)} **{_number(say, value)}**"
                     for name, value in named_in(groups, group).items()
@@ -150,7 +148,18 @@ def _statistics(told: Told, task: TellStatistics, result: Result) -> None:
                 for group in groups
             )
         )
+        if (count := _whole(result, Key.COUNT)) > len(groups):
+            told.line(Sentence.ONLY_SOME_SHOWN, shown=len(groups), count=count)
+    for statistic in task.statistics:
+        _tell_ratios(told, task.columns, statistic)
     told.step(Sentence.HOW_FIGURES)
+
+
+def _tell_ratios(told: Told, columns: Sequence[Column], statistic: Statistic | None) -> None:
+    """How a ratio over several rows is meant: not as the mean of the rows' ratios."""
+    for column in columns if statistic is Statistic.TOGETHER else ():
+        if column.is_ratio:
+            told.line(Sentence.RATIO_OF_SUMS, column=plain(column.name))
 
 
 _FIGURES = {
@@ -162,18 +171,20 @@ _FIGURES = {
     "min": Sentence.MINIMUM,
     "max": Sentence.MAXIMUM,
     "count": Sentence.COUNT,
+    "together": Sentence.TOGETHER,
 }
 
 
 def _heading(say: Say, name: str) -> str:
     column, _, figure = name.rpartition(" ")
     words = say(_FIGURES[figure]) if figure in _FIGURES else figure
-    return f"{words} {_plain(column)}" if column else words
+    return f"{words} {plain(column)}" if column else words
 
 
 def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
     say = told.say
-    names = {"first": _plain(task.first.name), "second": _plain(task.second.name)}
+    tell_rows(told, task.only)
+    names = {"first": plain(task.first.name), "second": plain(task.second.name)}
     told.line(Sentence.CORRELATION, r=_decimal(say, result, Key.R), **names)
     told.line(
         Sentence.FIT,
@@ -186,23 +197,19 @@ def _correlation(told: Told, task: TellCorrelation, result: Result) -> None:
     told.step(Sentence.HOW_CORRELATION)
 
 
-def _describe(told: Told, _: Describe, result: Result) -> None:
+def _describe(told: Told, task: Describe, result: Result) -> None:
     say = told.say
+    tell_rows(told, task.only)
     told.line(Sentence.DESCRIBED, rows=_whole(result, Key.ROWS), columns=_names(say, result))
     figures = named_of(result, Key.FIGURES)
     if figures:
-        lines = (f"- **{_plain(name)}**: {_figures(say, named_in(figures, name))}" for name in figures)
+        lines = (f"- **{plain(name)}**: {_figures(say, named_in(figures, name))}" for name in figures)
         told.lines.append("\n".join(lines))
     told.step(Sentence.HOW_FIGURES)
 
 
 def _figures(say: Say, figures: Mapping[str, object]) -> str:
     return ", ".join(f"{say(_FIGURES[name])} {_number(say, figures[name])}" for name in _FIGURES if name in figures)
-
-
-def _plain(name: str) -> str:
-    """A column's or group's name without markup."""
-    return name.translate(_MARKUP).strip()[:80] or "?"
 
 
 def _whole(result: Result, key: Key) -> int:
@@ -220,59 +227,79 @@ def _number(say: Say, value: object) -> str:
     return say.decimal(float(value))
 
 
-def _missing(told: Told, _: CountMissing, result: Result) -> None:
+def _missing(told: Told, task: CountMissing, result: Result) -> None:
     say, missing = told.say, named_of(result, Key.MISSING)
+    tell_rows(told, task.only)
     told.line(Sentence.MISSING if missing else Sentence.NONE_MISSING, count=_whole(result, Key.COUNT))
     if missing:
-        told.lines.append("\n".join(f"- {_plain(name)}: **{_number(say, missing[name])}**" for name in missing))
+        told.lines.append("\n".join(f"- {plain(name)}: **{_number(say, missing[name])}**" for name in missing))
     told.step(Sentence.HOW_LOOK)
 
 
-def _rows(told: Told, _: ShowRows, result: Result) -> None:
-    """A table in Markdown."""
-    header = [_plain(name) for name in texts_of(result, Key.HEADER)]
+def _rows(told: Told, task: ShowRows, result: Result) -> None:
+    """Which rows they are, and a table in Markdown."""
+    tell_rows(told, task.only)
+    if task.only and not task.is_last:
+        count = tell_count(told, result)
+        if not count:
+            told.step(Sentence.HOW_LOOK)
+            return
+        if count > task.count:
+            told.line(Sentence.FIRST_OF_CHOSEN, shown=task.count, count=count)
+    _table(told, result)
+    told.step(Sentence.HOW_LOOK)
+
+
+def _cell(say: Say, value: object) -> str:
+    return _number(say, value) if isinstance(value, float) else plain(str(value)) if value else ""
+
+
+def _table(told: Told, result: Result) -> None:
+    header = [plain(name) for name in texts_of(result, Key.HEADER)]
     cells = result.get(Key.ROWS)
-    rows = [[_plain(str(value)) if value else "" for value in row] for row in cells] if isinstance(cells, list) else []
+    rows = [[_cell(told.say, value) for value in row] for row in cells] if isinstance(cells, list) else []
     lines = [header, ["---"] * len(header), *rows]
     told.lines.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     if (width := _whole(result, Key.WIDTH)) > len(header):
-        last = _plain(text_of(result, Key.NAME))
+        last = plain(text_of(result, Key.NAME))
         told.line(Sentence.COLUMNS_SHOWN, shown=len(header), count=width, name=last)
-    told.step(Sentence.HOW_LOOK)
 
 
 def _top(told: Told, task: FindTop, result: Result) -> None:
     say = told.say
-    _told_rows(told, task.only)
+    tell_rows(told, task.only)
     order = say(Sentence.LOWEST_FIRST if task.is_lowest else Sentence.HIGHEST_FIRST)
     if task.by is None:
-        told.line(Sentence.TOP_ROWS, column=_plain(task.column.name), order=order)
-        _rows(told, ShowRows(count=task.count, is_last=False), result)
+        told.line(Sentence.TOP_ROWS, column=plain(task.column.name), order=order)
+        _table(told, result)
+        told.step(Sentence.HOW_LOOK)
         return
     told.line(
         Sentence.TOP_GROUPS,
-        by=_plain(task.by.name),
+        by=plain(task.by.name),
         figure=say(Sentence(task.statistic)),
-        column=_plain(task.column.name),
+        column=plain(task.column.name),
         order=order,
     )
     groups = named_of(result, Key.GROUPS)
-    told.lines.append("\n".join(f"- **{_plain(name)}**: {_number(say, value)}" for name, value in groups.items()))
+    told.lines.append("\n".join(f"- **{plain(name)}**: {_number(say, value)}" for name, value in groups.items()))
+    _tell_ratios(told, (task.column,), task.statistic)
     told.step(Sentence.HOW_FIGURES)
 
 
 def _share(told: Told, task: TellShare, result: Result) -> None:
     say, shares = told.say, named_of(result, Key.SHARES)
-    what = say(Sentence.OF_COLUMN, column=_plain(task.column.name)) if task.column else say(Sentence.OF_ROWS)
+    tell_rows(told, task.only)
+    what = say(Sentence.OF_COLUMN, column=plain(task.column.name)) if task.column else say(Sentence.OF_ROWS)
     if not shares:
         told.line(Sentence.NO_SHARES, what=what)
-    elif task.only and task.only in shares:
-        told.line(Sentence.ONE_SHARE, name=_plain(task.only), value=_number(say, shares[task.only]), what=what)
-    elif task.only:
+    elif task.group and task.group in shares:
+        told.line(Sentence.ONE_SHARE, name=plain(task.group), value=_number(say, shares[task.group]), what=what)
+    elif task.group:
         told.line(Sentence.NO_SHARES, what=what)
     else:
-        told.line(Sentence.SHARES, by=_plain(task.by.name), what=what)
-        lines = (f"- {_plain(name)}: **{_number(say, value)} %**" for name, value in shares.items())
+        told.line(Sentence.SHARES, by=plain(task.by.name), what=what)
+        lines = (f"- {plain(name)}: **{_number(say, value)} %**" for name, value in shares.items())
         told.lines.append("\n".join(lines))
         if task.top:
             together = sum(value for value in shares.values() if isinstance(value, int | float))
@@ -283,10 +310,11 @@ def _share(told: Told, task: TellShare, result: Result) -> None:
 def _overview(told: Told, task: Overview, result: Result) -> None:
     """Rows, columns and what they hold, the first rows, and three questions that work for these columns."""
     say = told.say
-    told.line(Sentence.OVERVIEW, rows=_whole(result, Key.COUNT), count=len(task.columns))
-    told.lines.append("\n".join(f"- **{_plain(column.name)}**: {_held(say, column)}" for column in task.columns[:12]))
+    told.line(Sentence.OVERVIEW, rows=_whole(result, Key.COUNT), count=_whole(result, Key.WIDTH))
+    told.lines.append("\n".join(f"- **{plain(column.name)}**: {_held(say, column)}" for column in task.columns[:12]))
     told.line(Sentence.FIRST_ROWS)
-    _rows(told, ShowRows(count=3, is_last=False), result)
+    _table(told, result)
+    told.step(Sentence.HOW_LOOK)
     questions = _questions(say, task.columns)
     if questions:
         told.lines.append("\n".join([say(Sentence.CAN_ASK), *(f"- {question}" for question in questions)]))
@@ -295,7 +323,7 @@ def _overview(told: Told, task: Overview, result: Result) -> None:
 def _held(say: Say, column: Column) -> str:
     missing = say(Sentence.AND_MISSING, count=column.missing) if column.missing else ""
     if column.kind is ColumnKind.TEXT:
-        shown = [_plain(value) for value in column.values[:3]]
+        shown = [plain(value) for value in column.values[:3]]
         words = say(
             Sentence.TEXT_VALUES, values=", ".join(shown) + (", ..." if len(column.values) > len(shown) else "")
         )
@@ -326,54 +354,63 @@ def _questions(say: Say, columns: Sequence[Column]) -> list[str]:
     dates = [column.name for column in columns if column.kind is ColumnKind.DATE]
     if not numbers:
         return [say(Sentence.ASK_ROWS)]
-    found = [say(Sentence.ASK_BY, y=_plain(numbers[-1]), x=_plain(groups[0]))] if groups else []
-    found += [say(Sentence.ASK_MONTH, y=_plain(numbers[-1]))] if len(dates) == 1 else []
-    found += [say(Sentence.ASK_AGAINST, y=_plain(numbers[1]), x=_plain(numbers[0]))] if len(numbers) > 1 else []
-    return [*found, say(Sentence.ASK_TOP, y=_plain(numbers[-1])), say(Sentence.ASK_HISTOGRAM, y=_plain(numbers[0]))][:3]
+    found = [say(Sentence.ASK_BY, y=plain(numbers[-1]), x=plain(groups[0]))] if groups else []
+    found += [say(Sentence.ASK_MONTH, y=plain(numbers[-1]))] if len(dates) == 1 else []
+    found += [say(Sentence.ASK_AGAINST, y=plain(numbers[1]), x=plain(numbers[0]))] if len(numbers) > 1 else []
+    return [*found, say(Sentence.ASK_TOP, y=plain(numbers[-1])), say(Sentence.ASK_HISTOGRAM, y=plain(numbers[0]))][:3]
 
 
 def _leader(told: Told, task: FindGroup, result: Result) -> None:
     say = told.say
-    _told_rows(told, task.only)
+    tell_rows(told, task.only)
+    if not texts_of(result, Key.LEADERS):
+        told.line(Sentence.NO_ROW_CHOSEN)
+        told.step(Sentence.HOW_FIGURES)
+        return
     if task.by.kind is ColumnKind.DATE:
         told.line(
             Sentence.LOWEST_DATE if task.is_lowest else Sentence.HIGHEST_DATE,
-            column=_plain(task.column.name),
+            column=plain(task.column.name),
             value=_number(say, result.get(Key.VALUE)),
-            dates=say.listed([_plain(name) for name in texts_of(result, Key.LEADERS)]),
+            dates=say.listed([plain(name) for name in texts_of(result, Key.LEADERS)]),
         )
         told.step(Sentence.HOW_FIGURES)
         return
     told.line(
         Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
         figure=say(Sentence(task.statistic)),
-        column=_plain(task.column.name),
-        groups=say.listed([_plain(name) for name in texts_of(result, Key.LEADERS)]),
+        column=plain(task.column.name),
+        groups=say.listed([plain(name) for name in texts_of(result, Key.LEADERS)]),
         value=_number(say, result.get(Key.VALUE)),
     )
     if texts_of(result, Key.OF_SUMS):
         told.line(
             Sentence.LOWEST_GROUP if task.is_lowest else Sentence.HIGHEST_GROUP,
             figure=say(Sentence.TOTAL),
-            column=_plain(task.column.name),
-            groups=say.listed([_plain(name) for name in texts_of(result, Key.OF_SUMS)]),
+            column=plain(task.column.name),
+            groups=say.listed([plain(name) for name in texts_of(result, Key.OF_SUMS)]),
             value=_number(say, result.get(Key.SUM)),
         )
+    _tell_ratios(told, (task.column,), task.statistic)
     told.step(Sentence.HOW_FIGURES)
 
 
 def _row_count(told: Told, task: CountRows, result: Result) -> None:
-    _told_rows(told, task.only)
-    told.line(Sentence.ROWS_CHOSEN if task.only else Sentence.ROWS, count=_whole(result, Key.ROWS))
+    tell_rows(told, task.only)
+    if task.only:
+        tell_count(told, result)
+    else:
+        told.line(Sentence.ROWS, count=_whole(result, Key.COUNT))
     told.step(Sentence.HOW_COUNT)
 
 
 def _value_count(told: Told, task: CountValues, result: Result) -> None:
+    tell_rows(told, task.only)
     values, count = named_of(result, Key.VALUES), _whole(result, Key.COUNT)
-    told.line(Sentence.DIFFERENT_VALUES, column=_plain(task.column.name), count=count)
+    told.line(Sentence.DIFFERENT_VALUES, column=plain(task.column.name), count=count)
     told.lines.append(
         "\n".join(
-            f"- {_plain(name)}: {told.say(Sentence.ROW_COUNT, count=_number(told.say, each))}"
+            f"- {plain(name)}: {told.say(Sentence.ROW_COUNT, count=_number(told.say, each))}"
             for name, each in values.items()
         )
     )
@@ -389,7 +426,7 @@ def _columns(told: Told, _: ListColumns, result: Result) -> None:
 
 def _names(say: Say, result: Result) -> str:
     """Of the columns, and how many more there are."""
-    names = [_plain(name) for name in texts_of(result, Key.COLUMNS)]
+    names = [plain(name) for name in texts_of(result, Key.COLUMNS)]
     more = _whole(result, Key.COUNT) - len(names)
     return say.listed([*names, say(Sentence.MORE_COLUMNS, count=more)] if more > 0 else names)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from tutor.answers.say import Say
 from tutor.answers.sentence_catalogue import Sentence
+from tutor.data.figures import figures_of
 from tutor.data.python_text import FIGURES, in_calendar_order, names, quoted, result, shown
 from tutor.data.requests import Column, ColumnKind, ShowChart, Statistic
 from tutor.programs.result_keys import Key
@@ -148,6 +149,10 @@ if added_up:  # several rows share a place: a line needs one value there
         if task.x.kind is ColumnKind.TEXT and not task.x.period:
             rows = "table"  # in the order of the file: the alphabet knows no months
     across = "rows.index" if task.x is None else f"rows[{quoted(task.x.name)}]"
+    made = ""
+    if task.statistic is Statistic.TOGETHER and task.x is not None:
+        made = figures_of(task.ys[0], quoted(task.x.name), task.statistic) + "\n"
+        rows, added_up = f"figures.to_frame({quoted(task.ys[0].name)}).reset_index()", ""
     over = say(Sentence.ROW) if task.x is None else task.x.name
     what = _listed(task)
     if task.statistic not in {None, Statistic.TOTAL}:
@@ -156,7 +161,7 @@ if added_up:  # several rows share a place: a line needs one value there
     rotated = "plt.gcf().autofmt_xdate()\n" if task.x is not None and task.x.kind is ColumnKind.DATE else ""
     return f"""
 # The values in order, joined to lines.
-rows, fits = {rows}, []{added_up}
+{made}rows, fits = {rows}, []{added_up}
 {_opened(task)}for name in {names(task.ys)}:
     plt.plot({across}, rows[name], marker="." if len(rows) < 60 else None, label=name){trend}
 {_LEGEND}{rotated}""" + _finished(
@@ -185,7 +190,7 @@ def _numbers(x: Column | None) -> str:
 def bars(task: ShowChart, say: Say) -> str:
     """One bar for each group, or for each column."""
     statistic = task.statistic or Statistic.TOTAL
-    figure, word = FIGURES[statistic], say(Sentence(statistic))
+    figure, word = FIGURES.get(statistic, ""), say(Sentence(statistic))
     if task.by is None:
         return f"""
 # One bar for each column.
@@ -198,9 +203,13 @@ heights = table[{names(task.ys)}].{figure}()
             word,
             fields={Key.COUNT: "len(heights)"},
         )
-    by = quoted(task.by.name)
+    by, made = quoted(task.by.name), ""
+    if statistic is Statistic.TOGETHER:
+        made = figures_of(task.ys[0], by, statistic) + "\n"
     heights = (
-        f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}(){in_calendar_order(task.by)}"
+        f"figures.to_frame({quoted(task.ys[0].name)}){in_calendar_order(task.by)}"
+        if made
+        else f"table.groupby({by}, sort=True)[{names(task.ys)}].{figure}(){in_calendar_order(task.by)}"
         if task.ys
         else f'table[{by}].value_counts().to_frame("count")'
     )
@@ -209,7 +218,7 @@ heights = table[{names(task.ys)}].{figure}()
     what = say(Sentence.TITLE_FIGURE, figure=word, ys=_listed(task)) if task.ys else word
     return f"""
 # One bar for each group, at most {task.top or _MAX_BARS} of them.
-heights = {heights}
+{made}heights = {heights}
 count = len(heights)
 heights = heights{shown_part}
 print(heights.to_string())

@@ -18,12 +18,13 @@ from tutor.data.requests import (
     FindGroup,
     Overview,
     ShowChart,
+    ShowRows,
     Statistic,
     TellCorrelation,
     TellStatistics,
 )
-from tutor.data.whole_file import of_whole_file
-from tutor.data.words import parts_of
+from tutor.data.whole_file import given_columns, of_whole_file
+from tutor.data.words import parts_of, with_definitions
 from tutor.language.cues import CHART_CUES, TRAIT_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
@@ -62,6 +63,9 @@ _GIVES_AWAY: Final = (
     "herunterladen",
 )
 _MAX_USUAL_CURVES: Final = 4
+ROWS_SHOWN_OF_CHOSEN: Final = 20
+"""Of the rows that fulfil a condition, where no figure is asked for."""
+
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 _MAX_SENTENCES: Final = 6
 _OF_ANY_FILE: Final = frozenset(
@@ -105,6 +109,7 @@ _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
 
 def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
     """The tasks of one message, as a whole or sentence by sentence. Raises Refusal."""
+    columns = with_definitions([text], columns)
     sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
     if 2 <= len(sentences) <= _MAX_SENTENCES:
         with suppress(Refusal):  # two questions get two answers; but a sentence can also go on with the one before
@@ -144,7 +149,9 @@ def _of_sentence(
     return tasks, question.named
 
 
-def _tasks(question: DataQuestion) -> list[DataTask]:
+def _tasks(  # noqa: C901, PLR0911 - one case a kind of question
+    question: DataQuestion,
+) -> list[DataTask]:
     cues = question.cues
     statistics = tuple(statistic for cue, statistic in STATISTICS.items() if cue in cues)
     if Cue.EXTREMA in cues:
@@ -165,15 +172,41 @@ def _tasks(question: DataQuestion) -> list[DataTask]:
         or question.xs
         or (question.named and _time(question))
     ):
-        return [replace(_chart(question, statistics), only=tuple(question.cells))]
-    if statistics or (question.named and (question.groups or question.cells)):
+        return [_drawn_together(replace(_chart(question, statistics), only=question.only))]
+    if not statistics and not question.groups and _asks_for_rows(question):
+        return [ShowRows(count=ROWS_SHOWN_OF_CHOSEN, only=question.only)]
+    made = any(column.formula for column in question.named)
+    if statistics or (question.named and (question.groups or question.only or made)):
         return [_statistics(question, statistics or (Statistic.TOTAL,))]
     if question.cells and not question.named:
         raise Refusal(Reason.WHICH_NUMBERS, _numbers_in(question))
     if Cue.DESCRIBE in cues and not question.says("overview", "überblick", "overzicht"):
-        return [Describe(columns=tuple(question.named))]
-    asks_nothing = not (question.named or question.amounts or question.groups or cues - _OF_ANY_FILE)
-    return [Overview(columns=tuple(question.columns))] if asks_nothing else []
+        return [Describe(columns=tuple(question.named), only=question.only)]
+    asks_nothing = not (question.named or question.amounts or question.groups or question.only or cues - _OF_ANY_FILE)
+    return [Overview(columns=given_columns(question))] if asks_nothing else []
+
+
+def _asks_for_rows(question: DataQuestion) -> bool:
+    """`sales above 100 in March`, `rows where price < 5`: rows, and no figure of them."""
+    texts = [column for column in question.named if column.kind is not ColumnKind.NUMBER]
+    if question.compares:
+        return True
+    return bool(question.conditions) and (bool(texts) or not question.named or Cue.ROWS in question.cues)
+
+
+def _drawn_together(chart: ShowChart) -> ShowChart:
+    """A ratio by groups is that of their sums: adding up the rows' ratios would mean nothing."""
+    if not any(column.is_ratio for column in chart.ys) or chart.statistic not in {None, Statistic.TOTAL}:
+        return chart
+    if chart.chart is Chart.PIE:
+        raise Refusal(Reason.NO_PIE)
+    if chart.chart is Chart.LINES and chart.x is None and chart.by is None:
+        return chart  # row by row
+    if chart.chart not in {Chart.BARS, Chart.LINES}:
+        return chart
+    if len(chart.ys) > 1 or (chart.chart is Chart.LINES and (chart.by is not None or chart.trend)):
+        raise Refusal(Reason.LEFT_OVER)
+    return replace(chart, statistic=Statistic.TOGETHER)
 
 
 def _date_of(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup:
@@ -186,7 +219,7 @@ def _date_of(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindG
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     statistic = Statistic.MINIMUM if lowest else Statistic.MAXIMUM
     [column] = map(_numeric, question.named)
-    return FindGroup(by=dates[0], column=column, statistic=statistic, is_lowest=bool(lowest))
+    return FindGroup(by=dates[0], column=column, statistic=statistic, is_lowest=bool(lowest), only=question.only)
 
 
 def _correlation(question: DataQuestion) -> TellCorrelation:
@@ -195,7 +228,7 @@ def _correlation(question: DataQuestion) -> TellCorrelation:
     both = numbers if not both and len(numbers) == 2 else both
     if len(both) != 2:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
-    return TellCorrelation(first=_numeric(both[0]), second=_numeric(both[1]))
+    return TellCorrelation(first=_numeric(both[0]), second=_numeric(both[1]), only=question.only)
 
 
 def _numbers_in(question: DataQuestion) -> tuple[str, ...]:
@@ -208,15 +241,18 @@ def _statistics(question: DataQuestion, statistics: tuple[Statistic, ...]) -> Te
         question.named += numbers
     if not question.named and statistics != (Statistic.COUNT,):
         raise Refusal(Reason.WHICH_NUMBERS, _numbers_in(question))
-    chosen = [cell.column for cell in question.cells]
-    named = [column for column in question.named if column not in chosen]
+    chosen = [cell.column for cell in question.cells if not cell.is_excluded]
+    named = [column for column in question.named if column not in [cell.column for cell in question.cells]]
     if statistics == (Statistic.COUNT,) and named and question.says(*_HOW_MANY):
         statistics = (Statistic.TOTAL,)  # "how many units were sold?"
     columns = tuple(named if statistics == (Statistic.COUNT,) else map(_numeric, named))
     by = _group(question)
     if by is None and len(chosen) > len(set(chosen)):  # "North and South": one beside the other
         by = next(column for column in chosen if chosen.count(column) > 1)
-    return TellStatistics(statistics=statistics, columns=columns, by=by, only=tuple(question.cells))
+    if any(column.is_ratio for column in columns):
+        together = (Statistic.TOGETHER,) if set(statistics) & {Statistic.TOTAL, Statistic.MEAN} else ()
+        statistics = (*(each for each in statistics if each is not Statistic.TOTAL), *together)
+    return TellStatistics(statistics=statistics, columns=columns, by=by, only=question.only)
 
 
 def _group(question: DataQuestion) -> Column | None:

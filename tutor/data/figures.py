@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from tutor.data.python_text import FIGURES, in_calendar_order, names, quoted, result
+from tutor.data.python_text import FIGURES, in_calendar_order, names, quoted, result, together
 from tutor.data.requests import (
+    Column,
     CountMissing,
     CountRows,
     CountValues,
@@ -16,6 +17,7 @@ from tutor.data.requests import (
     ListColumns,
     Overview,
     ShowRows,
+    Statistic,
     TellCorrelation,
     TellShare,
     TellStatistics,
@@ -29,6 +31,8 @@ _NAMES: Final = {Key.COLUMNS: f"list(table.columns[:{_NAMES_SHOWN}])", Key.COUNT
 
 def statistics(task: TellStatistics) -> str:
     """Of whole columns, or of each group."""
+    if Statistic.TOGETHER in task.statistics:
+        return _with_ratios(task)
     figures = json.dumps([FIGURES[statistic] for statistic in task.statistics])
     if task.by is None:
         columns = names(task.columns) if task.columns else "list(table.columns)"
@@ -37,7 +41,7 @@ def statistics(task: TellStatistics) -> str:
 figures = table[{columns}].agg({figures})
 print(figures.to_string())
 told = {{name: {{figure: float(figures[name][figure]) for figure in {figures}}} for name in figures.columns}}
-{result({Key.FIGURES: "told"})}"""
+{result({Key.FIGURES: "told", Key.ROWS: "len(table)"})}"""
     by = quoted(task.by.name)
     worked = (
         f"table.groupby({by})[{names(task.columns)}].agg({figures}){in_calendar_order(task.by)}"
@@ -52,6 +56,46 @@ print(figures.to_string())
 groups = {{group_name(group): {{name: float(row[name]) for name in figures.columns}}
           for group, row in figures.head(30).iterrows()}}
 {result({Key.GROUPS: "groups", Key.COUNT: "len(figures)"})}"""
+
+
+def _with_ratios(task: TellStatistics) -> str:
+    """Figures of which some are ratios of sums."""
+    others = [FIGURES[each] for each in task.statistics if each is not Statistic.TOGETHER]
+    by = quoted(task.by.name) if task.by else ""
+    code = "\n# The figures of each column; a ratio is that of the sums.\n"
+    if task.by is None:
+        code += "told = {}\n"
+        for column in task.columns:
+            name = quoted(column.name)
+            told = ", ".join(f'"{each}": float(table[{name}].{each}())' for each in others)
+            code += f"told[{name}] = {{{told}}}\n"
+            if column.is_ratio:
+                sums, ratio = together(column)
+                code += f'sums = {sums}\ntold[{name}]["{Statistic.TOGETHER}"] = float({ratio})\n'
+            else:
+                code += f'told[{name}]["sum"] = float(table[{name}].sum())\n'
+        return code + "print(told)\n" + result({Key.FIGURES: "told", Key.ROWS: "len(table)"})
+    code += "figures = pd.DataFrame()\n"
+    for column in task.columns:
+        name = quoted(column.name)
+        for each in [*others, *([] if column.is_ratio else ["sum"])]:
+            code += f"figures[{quoted(f'{column.name} {each}')}] = table.groupby({by})[{name}].{each}()\n"
+        if column.is_ratio:
+            sums, ratio = together(column, by)
+            code += f"sums = {sums}\nfigures[{quoted(f'{column.name} {Statistic.TOGETHER}')}] = {ratio}\n"
+    return f"""{code}figures = figures{in_calendar_order(task.by)}
+print(figures.to_string())
+groups = {{group_name(group): {{name: float(row[name]) for name in figures.columns}}
+          for group, row in figures.head(30).iterrows()}}
+{result({Key.GROUPS: "groups", Key.COUNT: "len(figures)"})}"""
+
+
+def figures_of(column: Column, by: str, statistic: Statistic) -> str:
+    """Code that makes `figures`, one for each group."""
+    if statistic is Statistic.TOGETHER:
+        sums, ratio = together(column, by)
+        return f"sums = {sums}\nfigures = ({ratio}).replace([np.inf, -np.inf], np.nan).dropna()"
+    return f'figures = table.groupby({by})[{quoted(column.name)}].agg("{FIGURES[statistic]}").dropna()'
 
 
 def correlation(task: TellCorrelation) -> str:
@@ -86,11 +130,12 @@ if len(numbers.columns):
 {result({Key.ROWS: "len(table)", **_NAMES, Key.FIGURES: "told"})}"""
 
 
-def count_rows(_: CountRows) -> str:
-    """How many there are."""
+def count_rows(task: CountRows) -> str:
+    """How many there are, and of how many."""
+    everything = "everything" if task.only else "table"
     return f"""
 print("Rows:", len(table))
-{result({Key.ROWS: "len(table)"})}"""
+{result({Key.COUNT: "len(table)", Key.ALL: f"len({everything})"})}"""
 
 
 def count_values(task: CountValues) -> str:
@@ -118,20 +163,25 @@ _CELLS = """
 def cell(value):
     if pd.isna(value):
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)[:40].removesuffix(" 00:00:00")
+    return float(value) if isinstance(value, float) else str(value)[:40].removesuffix(" 00:00:00")
 
 
 cells = [[cell(value) for value in row] for row in shown.astype(object).values]
 """
-_SHOWN = result(
-    {
-        Key.HEADER: "list(shown.columns)",
-        Key.ROWS: "cells",
-        Key.WIDTH: "len(table.columns)",
-        Key.NAME: "table.columns[-1]",
-        Key.COUNT: "len(table)",
-    }
-)
+
+
+def _shown(task: ShowRows | None = None) -> str:
+    """The cells of the rows that are shown, how many rows there are, and of how many."""
+    return result(
+        {
+            Key.HEADER: "list(shown.columns)",
+            Key.ROWS: "cells",
+            Key.WIDTH: "len(table.columns)",
+            Key.NAME: "table.columns[-1]",
+            Key.COUNT: "len(table)",
+            Key.ALL: "len(everything)" if task is not None and task.only else "len(table)",
+        }
+    )
 
 
 def rows(task: ShowRows) -> str:
@@ -140,7 +190,7 @@ def rows(task: ShowRows) -> str:
 # The {"last" if task.is_last else "first"} rows.
 shown = table.{"tail" if task.is_last else "head"}({task.count}).iloc[:, :{_CELLS_ACROSS}]
 print(shown.to_string())
-{_CELLS}{_SHOWN}"""
+{_CELLS}{_shown(task)}"""
 
 
 def overview(_: Overview) -> str:
@@ -149,7 +199,7 @@ def overview(_: Overview) -> str:
 # The first rows.
 shown = table.head(3).iloc[:, :{_CELLS_ACROSS}]
 print(shown.to_string())
-{_CELLS}{_SHOWN}"""
+{_CELLS}{_shown()}"""
 
 
 def top(task: FindTop) -> str:
@@ -160,10 +210,10 @@ def top(task: FindTop) -> str:
 # The rows with the {"lowest" if task.is_lowest else "highest"} values.
 shown = table.{pick}({task.count}, {column}).iloc[:, :{_CELLS_ACROSS}]
 print(shown.to_string())
-{_CELLS}{_SHOWN}"""
+{_CELLS}{_shown()}"""
     return f"""
 # The figure of each group, and the first of them.
-figures = table.groupby({quoted(task.by.name)})[{column}].agg("{FIGURES[task.statistic]}").dropna()
+{figures_of(task.column, quoted(task.by.name), task.statistic)}
 first = figures.{pick}({task.count})
 print(first.to_string())
 groups = {{group_name(group): float(value) for group, value in first.items()}}
@@ -206,7 +256,7 @@ first = [group_name(group) for group in sums[sums == sums.{best}()].index[:10]] 
         fields |= {Key.OF_SUMS: "first", Key.SUM: f"float(sums.{best}()) if len(sums) else None"}
     return f"""
 # The figure of each group, and which group is first.
-figures = {grouped}.agg("{FIGURES[task.statistic]}").dropna()
+{figures_of(task.column, quoted(task.by.name), task.statistic)}
 print(figures.to_string())
 leaders = [group_name(group) for group in figures[figures == figures.{best}()].index[:10]]
 {totals}{result(fields)}"""

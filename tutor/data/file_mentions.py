@@ -18,7 +18,7 @@ from tutor.planning.planning import Plan
 from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.clause import Question
 
-_READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods")
+_READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".ndjson")
 _ABOUT_FILES: Final = (
     CHART_CUES
     | STATISTICS_CUES
@@ -81,6 +81,15 @@ def _files_without_table(heard: Sequence[UserMessage]) -> tuple[str, ...]:
     """The files of the last message that has any, where none of them is a table."""
     names = next((message.file_names for message in reversed(heard) if message.file_names), ())
     return () if any(name.lower().endswith(_READABLE) for name in names) else names
+
+
+def newest_with_table(messages: Sequence[UserMessage], count: int) -> list[UserMessage]:
+    """The newest messages, their pasted tables taken out; the one with the last table stays however old it is."""
+    newest = [*map(without_pasted_table, messages[-count:])]
+    if table_in(newest) is None:
+        older = map(without_pasted_table, reversed(messages[:-count]))
+        newest = [*next(([given] for given in older if table_in([given]) is not None), []), *newest]
+    return newest
 
 
 def without_pasted_table(message: UserMessage) -> UserMessage:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 from tutor.answers.say import Say
 from tutor.data import charts, figures
 from tutor.data.file_mentions import Table
-from tutor.data.python_text import quoted, result
+from tutor.data.python_text import made_of, quoted, result
 from tutor.data.requests import (
+    Bound,
+    Cell,
     Chart,
     Column,
+    Condition,
     CountMissing,
     CountRows,
     CountValues,
     DataTask,
+    Days,
     Describe,
     FindGroup,
     FindTop,
     ListColumns,
+    Months,
     Overview,
     ShowChart,
     ShowRows,
@@ -41,9 +48,11 @@ import pandas as pd
 
 
 def load(path):
-    """Read a csv or Excel file, whatever its encoding and separator."""
+    """Read a csv, Excel, OpenDocument or JSON file, whatever its encoding and separator."""
     if path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
         return with_dates(pd.read_excel(path), day_first=False)
+    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
+        return with_dates(read_json(path.read_text("utf-8-sig")), day_first=False)
     data = path.read_bytes()
     encoding = "utf-16" if data[:2] in (b"\\xff\\xfe", b"\\xfe\\xff") else "utf-8-sig"
     try:
@@ -52,6 +61,21 @@ def load(path):
         text = data.decode("latin-1")
     separator = max(",;\\t|", key=text.split("\\n", 1)[0].count)
     return read(text, separator)
+
+
+def read_json(text):
+    """A list of records, one record a line, or an object that holds one such list or columns of values."""
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError:
+        data = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(data, dict):
+        lists = [value for value in data.values() if isinstance(value, list)]
+        of_records = [value for value in lists if value and isinstance(value[0], dict)]
+        data = of_records[0] if of_records else data if lists or not data else [data]
+    table = pd.json_normalize(data) if isinstance(data, list) else pd.DataFrame(data)
+    lists = [name for name in table.columns if table[name].map(lambda cell: isinstance(cell, list | dict)).any()]
+    return table.astype({name: str for name in lists})
 
 
 def read(text, separator):
@@ -114,23 +138,54 @@ def group_name(group):
 table = {table}
 table.columns = [str(name).strip() for name in table.columns]
 '''
-MAX_COLUMNS: Final = 500
-"""How many columns of a file are looked at. What others hold, nothing can be asked about."""
-
+_MAX_LOOK_CHARS: Final = 15_000  # an output of more than 20 000 is cut before it comes back
+_MAX_ASKED_CHARS: Final = 6_000
 _LOOK: Final = f"""
-# A first look: which columns there are, and what they hold.
-kinds = {{"i": "number", "u": "number", "f": "number", "M": "date"}}
-columns = []
-for name in table.columns[:{MAX_COLUMNS}]:
+import re
+
+# A first look: which columns there are, and what they hold. Of a wide table, those that the questions name come first.
+asked = {{asked}}
+
+
+def is_asked(text):
+    words = " ".join(re.findall(r"[^\\W_]+", text.lower()))
+    return bool(words) and f" {{{{words}}}} " in asked
+
+
+def about(name):
     values, kind = table[name].dropna(), kinds.get(table[name].dtype.kind, "text")
-    about = {{"{Key.NAME}": name, "{Key.KIND}": kind, "{Key.MISSING}": int(table[name].isna().sum())}}
+    found, missing = {{{{"{Key.NAME}": name, "{Key.KIND}": kind}}}}, int(table[name].isna().sum())
+    if missing:
+        found["{Key.MISSING}"] = missing
     if kind == "text":
-        few = values.astype(str).value_counts().index[:31]
-        about["{Key.VALUES}"] = [value[:40] for value in few] if len(few) <= 30 and len(columns) < 60 else []
+        texts = values.astype(str).value_counts().index
+        if len(texts) <= 30:
+            found["{Key.VALUES}"] = [value[:40] for value in texts]
+        else:  # too many to list, but those in the question
+            found["{Key.MENTIONED}"] = [value for value in texts[:100_000] if len(value) <= 60 and is_asked(value)][:20]
     elif len(values):
-        about |= {{"{Key.LOW}": str(values.min()), "{Key.HIGH}": str(values.max())}}
-    columns.append(about)
-print(table.iloc[:5, :40].to_string())
+        found |= {{{{"{Key.LOW}": str(values.min()), "{Key.HIGH}": str(values.max())}}}}
+        if kind == "number" and values.nunique() <= min(12, len(values) / 2):
+            found["{Key.GROUPING}"] = True
+    return found
+
+
+kinds = {{{{"i": "number", "u": "number", "f": "number", "M": "date"}}}}
+def rank(name):
+    words = [word for word in re.findall(r"[^\\W_]{{{{3,}}}}", name) if is_asked(word)]
+    return (not is_asked(name), not words)
+
+
+in_order = sorted(range(table.shape[1]), key=lambda at: rank(table.columns[at]))
+looked, left = {{{{}}}}, {_MAX_LOOK_CHARS}
+for at in in_order:
+    found = about(table.columns[at])
+    left -= len(json.dumps(found)) + 2
+    if left < 0 and looked:
+        break
+    looked[at] = found
+columns = [looked[at] for at in sorted(looked)]
+print(table.iloc[:5, :40].to_string()[:1500])
 """
 _CHARTS: Final[Mapping[Chart, Callable[[ShowChart, Say], str]]] = {
     Chart.HISTOGRAM: charts.histogram,
@@ -156,10 +211,13 @@ _FIGURES: Final[Mapping[type, Callable[[Any], str]]] = {
 }
 
 
-def look(table: Table) -> str:
-    """Columns and their kinds, before anything else."""
+def look(table: Table, texts: Sequence[str]) -> str:
+    """Columns and their kinds, before anything else; the questions' words stand in it as quoted text."""
+    words = " ".join(re.findall(r"[^\W_]+", " ".join(reversed(texts)).lower()))
     return (
-        _loaded(table) + _LOOK + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)", Key.WIDTH: "table.shape[1]"})
+        _loaded(table)
+        + _LOOK.format(asked=quoted(f" {words[:_MAX_ASKED_CHARS]} "))
+        + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)", Key.WIDTH: "table.shape[1]"})
     )
 
 
@@ -167,7 +225,7 @@ def data_program(table: Table, tasks: Sequence[DataTask], say: Say) -> str:
     """The figures and diagrams, one result line for each task; titles in the language of the question."""
     return (
         _loaded(table)
-        + "".join(dict.fromkeys(map(_made_columns, tasks)))
+        + _made_columns(tasks)
         + "".join(
             _among(task, _CHARTS[task.chart](task, say) if isinstance(task, ShowChart) else _FIGURES[type(task)](task))
             for task in tasks
@@ -177,35 +235,64 @@ def data_program(table: Table, tasks: Sequence[DataTask], say: Say) -> str:
 
 def _among(task: DataTask, code: str) -> str:
     """The code run on the rows that the question is about."""
-    cells = task.only if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | CountRows) else ()
-    if not cells:
+    if isinstance(task, ListColumns | Overview) or not task.only:
         return code
-    values: dict[str, list[str]] = {}
-    for cell in cells:
-        values.setdefault(cell.column.name, []).append(cell.value)
-    chosen = " & ".join(
-        f"everything[{quoted(name)}].astype(str).str.strip().isin({json.dumps(each, ensure_ascii=False)})"
-        for name, each in values.items()
-    )
     return f"""
 # Only the rows that were asked about.
 everything = table
-table = everything[{chosen}]
+table = everything[
+    {_mask(task.only)}
+].copy()
 {code}table = everything
 """
 
 
-def _made_columns(task: DataTask) -> str:
-    """The month, year or the like of a column of dates, as a column of its own."""
-    columns: list[Column | None] = []
-    if isinstance(task, ShowChart | TellStatistics | FindGroup | FindTop | TellShare):
-        columns.append(task.by)
-    if isinstance(task, ShowChart):
-        columns.append(task.x)
-    return "".join(_made(column) for column in columns if column is not None and column.period)
+def _mask(only: Sequence[Condition]) -> str:
+    """All conditions hold; of a column's values, one does."""
+    values: dict[tuple[str, bool], list[str]] = {}
+    masks: list[str] = []
+    for each in only:
+        rows = f"everything[{quoted(each.column.name)}]"
+        match each:
+            case Cell():
+                values.setdefault((rows, each.is_excluded), []).append(each.value)
+            case Bound():
+                masks.append(f"({rows} {each.comparison} {each.value})")
+            case Days(start=start, end=end):
+                masks += [f"({rows} >= {quoted(start)})"] if start else []
+                masks += [f"({rows} < {quoted(end)})"] if end else []
+            case Months():
+                masks.append(f"{rows}.dt.month.isin({list(each.months)})")
+    for (rows, is_excluded), texts in values.items():
+        found = f"{rows}.astype(str).str.strip().isin({json.dumps(texts, ensure_ascii=False)})"
+        masks.append(f"~{found}" if is_excluded else found)
+    return "\n    & ".join(masks)
+
+
+def _made_columns(tasks: Sequence[DataTask]) -> str:
+    """Columns that the file does not have: the month of a date, the difference of two columns."""
+    columns: dict[Column, None] = {}
+    for task in tasks:
+        for field in fields(task):
+            value = getattr(task, field.name)
+            for each in value if isinstance(value, tuple) else (value,):
+                column = each.column if isinstance(each, Cell | Bound | Days | Months) else each
+                if isinstance(column, Column):
+                    _add_with_inputs(columns, column)
+    return "".join(_made(column) for column in columns if column.period or column.formula)
+
+
+def _add_with_inputs(columns: dict[Column, None], column: Column) -> None:
+    for each in column.formula:
+        if isinstance(each, Column):
+            _add_with_inputs(columns, each)
+    columns[column] = None
 
 
 def _made(column: Column) -> str:
+    if column.formula:
+        made = f"({made_of(column, 'table')}).replace([np.inf, -np.inf], np.nan)"
+        return f"\n# A column made of others; dividing by zero gives no value.\ntable[{quoted(column.name)}] = {made}\n"
     dates = f"table[{quoted(column.dates)}]"
     made = f'{dates}.dt.to_period("{column.period}").astype(str).where({dates}.notna())'
     return f"\n# The period that each date falls into.\ntable[{quoted(column.name)}] = {made}\n"

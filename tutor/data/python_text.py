@@ -51,13 +51,31 @@ def in_calendar_order(by: Column) -> str:
         places = [next((at for at, start in enumerate(order) if value.startswith(start)), None) for value in values]
         if values and None not in places and len(set(places)) == len(places):
             in_order = sorted(by.values, key=lambda value: places[by.values.index(value)] or 0)
-            return f".reindex({json.dumps(in_order, ensure_ascii=False)})"
+            return f'.reindex({json.dumps(in_order, ensure_ascii=False)}).dropna(how="all")'
     return ""
 
 
 def names(columns: Sequence[Column]) -> str:
     """A list of columns' names."""
     return "[" + ", ".join(quoted(column.name) for column in columns) + "]"
+
+
+def made_of(column: Column, rows: str) -> str:
+    """A made column's formula on these rows, or on their sums."""
+    written = (f"{rows}[{quoted(each.name)}]" if isinstance(each, Column) else each for each in column.formula)
+    return " ".join(written)
+
+
+def together(column: Column, by: str = "") -> tuple[str, str]:
+    """The sums that a ratio is made of, of all rows or of each group, and the ratio of these `sums`.
+
+    A row that lacks one of the numbers does not count.
+    """
+    inputs = (
+        "[" + ", ".join(dict.fromkeys(quoted(each.name) for each in column.formula if isinstance(each, Column))) + "]"
+    )
+    grouped = f".groupby({by})" if by else ""
+    return f"table.dropna(subset={inputs}){grouped}[{inputs}].sum()", made_of(column, "sums")
 
 
 def result(fields: Mapping[Key, str]) -> str:

@@ -23,17 +23,62 @@ class Column:
     dates: str = ""  # the column of dates that this one is made of: its month, its year
     period: str = ""  # pandas' letter of that period: M, Y
     values: tuple[str, ...] = ()  # of a column of text, where they are few
+    mentioned: tuple[str, ...] = ()  # of a column of text with many values: those that stand in the questions
     low: str = ""  # the smallest value of a column of numbers or dates
     high: str = ""
     missing: int = 0
+    is_grouping: bool = False  # of numbers: few values, each in many rows, such as a rating
+    formula: tuple[Column | str, ...] = ()  # of a column made of others: columns, numbers, signs and parentheses
+    is_ratio: bool = False  # its formula divides by a column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A value of a column of text: `Tea`."""
+    """A value of a column of text: `Tea`, or every other one: `without Tea`."""
 
     column: Column
     value: str
+    is_excluded: bool = False
+
+
+class Comparison(StrEnum):
+    """How a number is compared, as Python writes it."""
+
+    BELOW = "<"
+    AT_MOST = "<="
+    ABOVE = ">"
+    AT_LEAST = ">="
+    EQUAL = "=="
+    OTHER = "!="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """`price < 5`."""
+
+    column: Column
+    comparison: Comparison
+    value: str  # a decimal number with a point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """From one date to another; either may be open."""
+
+    column: Column
+    start: str = ""  # ISO 8601
+    end: str = ""  # the day after the last one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Months:
+    """These months of every year, counted from 1."""
+
+    column: Column
+    months: tuple[int, ...]
+
+
+Condition = Cell | Bound | Days | Months
 
 
 class Chart(StrEnum):
@@ -58,6 +103,7 @@ class Statistic(StrEnum):
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
     COUNT = "count"
+    TOGETHER = "together"  # of a ratio: the sums divided by each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +130,7 @@ class ShowChart:
     trend: bool = False
     top: int | None = None  # how many groups are shown, the highest first
     is_lowest: bool = False  # the lowest first instead
-    only: tuple[Cell, ...] = ()
+    only: tuple[Condition, ...] = ()
     looks: ChartLooks = ChartLooks()
 
 
@@ -95,7 +141,7 @@ class TellStatistics:
     statistics: tuple[Statistic, ...]
     columns: tuple[Column, ...]
     by: Column | None = None
-    only: tuple[Cell, ...] = ()  # of the rows with these values
+    only: tuple[Condition, ...] = ()  # of these rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +150,7 @@ class TellCorrelation:
 
     first: Column
     second: Column
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +158,7 @@ class Describe:
     """The key figures of every column, or of those named."""
 
     columns: tuple[Column, ...]
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +177,7 @@ class FindTop:
     is_lowest: bool
     by: Column | None = None
     statistic: Statistic = Statistic.TOTAL
-    only: tuple[Cell, ...] = ()
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,15 +186,16 @@ class TellShare:
 
     by: Column
     column: Column | None
-    only: str = ""
+    group: str = ""  # the share of this one only
     top: int | None = None  # the largest only
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountRows:
-    """How many rows the file has, or how many have these values."""
+    """How many rows the file has, or how many of them fulfil these conditions."""
 
-    only: tuple[Cell, ...] = ()
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +203,7 @@ class CountValues:
     """How many different values a column has, and which."""
 
     column: Column
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +211,16 @@ class CountMissing:
     """How many values are missing in every column, or in those named."""
 
     columns: tuple[Column, ...]
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRows:
-    """The first rows, or the last."""
+    """The first rows, or the last; of those that fulfil the conditions."""
 
     count: int
-    is_last: bool
+    is_last: bool = False
+    only: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +238,7 @@ class FindGroup:
     column: Column
     statistic: Statistic
     is_lowest: bool
-    only: tuple[Cell, ...] = ()
+    only: tuple[Condition, ...] = ()
     with_totals: bool = False  # `highest sales` of a region can mean the highest single row, or all added up
 
 

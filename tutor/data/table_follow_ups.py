@@ -15,23 +15,26 @@ from tutor.data.requests import (
     Chart,
     Column,
     ColumnKind,
-    CountRows,
+    Condition,
     DataTask,
     FindGroup,
     FindTop,
+    ListColumns,
+    Overview,
     ShowChart,
     Statistic,
     TellCorrelation,
     TellShare,
     TellStatistics,
 )
-from tutor.data.words import parts_of
+from tutor.data.words import parts_of, with_definitions
 from tutor.language.cues import CHART_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.plot_wording import Colour, Grid, Keep, Legend, PlotChange, Remove, Size, Title, plot_wording
 
 _MAX_COUNT: Final = 30
+_GOES_ON: Final = re.compile(r"\A\s*+(?:and|what about|how about|und|was ist mit|en|hoe zit)\b", re.IGNORECASE)
 _BY_WORDS: Final = {Language.ENGLISH: "by", Language.GERMAN: "nach", Language.DUTCH: "per"}
 _BY: Final = re.compile(
     r"\A\s*+(?:and|now|also|but|then|what about|how about|und|jetzt|nun|en|nu|maar)?,?\s*+"
@@ -73,6 +76,7 @@ def is_table_follow_up(text: str) -> bool:
 def data_tasks_in_thread(texts: Sequence[str], columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
     """The tasks of the last of these messages, which may go on with the one before. Raises Refusal."""
     *before, last = texts
+    columns = with_definitions(texts, columns)
     changes = plot_wording(last)
     looks = [each for each in changes.changes if not changes.rest and not isinstance(each, Keep | Remove)]
     question = DataQuestion(parts_of(last, columns, language), columns)
@@ -115,21 +119,23 @@ def _completed(
 
 def _is_about_chart(question: DataQuestion) -> bool:
     """`make it a bar chart`: a chart is named, and no column."""
-    names_matter = question.named or question.groups or question.xs or question.cells or question.amounts
+    names_matter = question.named or question.groups or question.xs or question.only or question.amounts
     known = all(word.cue in _BESIDE_CHART for word in question.words)
     return bool(question.cues & _SAYS_CHART) and known and not names_matter
 
 
 def _is_short(text: str, question: DataQuestion) -> bool:
     """`and costs?`, `only for Tea`: a column or a value, and no demand."""
-    matter = len(question.named) + len(question.cells) + len(question.groups)
+    matter = len(question.named) + len(question.cells) + len(question.groups) + bool(question.conditions)
+    if any(column.formula for column in question.named) and not _GOES_ON.match(text):
+        return False  # a calculation is a question of its own
     known = all(word.cue in _BESIDE_MATTER for word in question.words)
     return matter == 1 and known and not question.amounts and _FOR.match(text) is not None
 
 
 def _is_statistic(question: DataQuestion) -> bool:
     """`and the average?`: a figure, and no column."""
-    named = question.named or question.groups or question.xs or question.cells or question.amounts
+    named = question.named or question.groups or question.xs or question.only or question.amounts
     known = all(word.cue in _BESIDE_MATTER | set(STATISTICS) | {Cue.BE, Cue.FIND, Cue.IT} for word in question.words)
     return bool(question.cues & set(STATISTICS)) and Cue.COUNT not in question.cues and known and not named
 
@@ -150,8 +156,8 @@ def _placed(  # noqa: C901, PLR0911 - one case a kind of follow-up
             return _with_trend(task)
         named = next((CHARTS[cue] for cue in CHARTS if cue in question.cues), None)
         return charted(task, named)
-    if question.cells:
-        return _only(task, question.cells[0])
+    if question.only and not question.named:
+        return _only(task, question.only)
     if question.groups:
         return _by_group(task, question.groups[0])
     if not question.named:
@@ -165,7 +171,7 @@ def _by_group(task: DataTask, by: Column) -> DataTask | None:  # noqa: PLR0911 -
             return replace(task, by=by)
         case FindTop() | FindGroup():
             return replace(task, by=by)
-        case TellShare(only="") if by.kind is not ColumnKind.NUMBER:
+        case TellShare(group="") if by.kind is not ColumnKind.NUMBER:
             return replace(task, by=by)
         case ShowChart(chart=Chart.BARS | Chart.PIE | Chart.BOXES | Chart.HISTOGRAM) if by not in task.ys:
             return replace(task, by=by)
@@ -192,20 +198,21 @@ def _top(task: DataTask, count: int, *, is_lowest: bool) -> DataTask | None:
             return None
 
 
-def _only(task: DataTask, cell: Cell) -> DataTask | None:
-    """The same of the rows with this value: `and for Tea?`."""
-    kept = tuple(each for each in getattr(task, "only", ()) if isinstance(each, Cell) and each.column != cell.column)
-    match task:
-        case TellStatistics(by=by):
-            return replace(task, only=(*kept, cell), by=None if by == cell.column else by)
-        case FindTop(by=by) | FindGroup(by=by) | ShowChart(by=by) if by != cell.column:
-            return replace(task, only=(*kept, cell))
-        case CountRows():
-            return replace(task, only=(*kept, cell))
-        case TellShare() if cell.column == task.by:
-            return replace(task, only=cell.value)
-        case _:
+def _only(task: DataTask, conditions: Sequence[Condition]) -> DataTask | None:
+    """The same of these rows: `and for Tea?`, `and in April?`. A condition replaces those on its column."""
+    columns = {each.column for each in conditions}
+    if isinstance(task, Overview | ListColumns):
+        return None
+    only = (*(each for each in task.only if each.column not in columns), *conditions)
+    match task, conditions:
+        case TellShare(), (Cell() as cell,) if cell.column == task.by and not cell.is_excluded:
+            return replace(task, group=cell.value)
+        case TellStatistics(by=by), _:
+            return replace(task, only=only, by=None if by in columns else by)
+        case ((FindTop(by=by) | FindGroup(by=by) | ShowChart(by=by) | TellShare(by=by)), _) if by in columns:
             return None
+        case _:
+            return replace(task, only=only)
 
 
 def _of_statistics(task: DataTask, statistics: tuple[Statistic, ...]) -> DataTask | None:
@@ -231,7 +238,7 @@ def _of_column(task: DataTask, column: Column) -> DataTask | None:
             return replace(task, column=column)
         case ShowChart(ys=(_,)) if is_number and column not in {task.x, task.by}:
             return replace(task, ys=(column,))
-        case TellStatistics(by=Column()) | FindGroup() | FindTop(by=Column()) | TellShare(only="") if not is_number:
+        case TellStatistics(by=Column()) | FindGroup() | FindTop(by=Column()) | TellShare(group="") if not is_number:
             return _by_group(task, column)
         case _:
             return None
@@ -254,9 +261,9 @@ def charted(task: DataTask, chart: Chart | None) -> DataTask | None:  # noqa: C9
         case TellShare():
             columns = () if task.column is None else (task.column,)
             statistic = Statistic.COUNT if task.column is None else Statistic.TOTAL
-            return _of_groups(chart, columns, task.by, statistic)
+            return replace(_of_groups(chart, columns, task.by, statistic), only=task.only)
         case TellCorrelation():
-            return ShowChart(chart=Chart.SCATTER, ys=(task.second,), x=task.first, trend=True)
+            return ShowChart(chart=Chart.SCATTER, ys=(task.second,), x=task.first, trend=True, only=task.only)
         case ShowChart() if chart is not None:
             redrawn = _redrawn(task, chart)
             return replace(redrawn, only=task.only) if redrawn is not None else None

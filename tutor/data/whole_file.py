@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from tutor.data.question import DataQuestion
 from tutor.data.requests import (
+    Column,
     ColumnKind,
     CountMissing,
     CountRows,
@@ -44,11 +46,24 @@ _RANKING: Final = (
 )
 """Words that rank groups by their sums."""
 
+_OF_PRICES: Final = (
+    *("most expensive", "priciest", "least expensive", "cheapest"),
+    *("teuerste", "teuersten", "teuerstes", "teuerster", "günstigste", "günstigsten", "günstigstes"),
+    *("billigste", "billigsten", "billigstes", "duurste", "duurst", "goedkoopste", "goedkoopst"),
+)
+_OF_DATES: Final = (
+    *("latest", "newest", "most recent", "earliest", "oldest"),
+    *("neueste", "neuesten", "neuester", "neuestes", "späteste", "älteste", "ältesten", "früheste", "frühesten"),
+    *("nieuwste", "meest recente", "oudste", "vroegste"),
+)
+_PRICE: Final = re.compile(r"price|preis|prijs", re.IGNORECASE)
+
 _LISTING: Final = frozenset(
     {Cue.FIND, Cue.DISTINCT, Cue.BE, Cue.PRONOUN, Cue.FILLER, Cue.COUNT, Cue.FILE, Cue.ON, Cue.OF, Cue.EVALUATE,
      Cue.FROM,
      Cue.IT, Cue.FOR}
 )  # fmt: skip
+_PLACES: Final = (Cue.SECOND, Cue.THIRD, Cue.FOURTH)
 _SUMS: Final = frozenset({Statistic.TOTAL})
 _MAX_ROWS_SHOWN: Final = 30
 
@@ -59,7 +74,7 @@ def of_whole_file(question: DataQuestion, statistics: tuple[Statistic, ...]) -> 
     if cues & CHART_CUES or Cue.PLOT in cues:
         return None
     if Cue.MISSING in cues:
-        return CountMissing(columns=tuple(question.named))
+        return CountMissing(columns=tuple(question.named), only=question.only)
     if Cue.SHARE in cues:
         return _share(question, statistics)
     if Cue.HIGHEST in cues or Cue.LOWEST in cues:
@@ -69,17 +84,23 @@ def of_whole_file(question: DataQuestion, statistics: tuple[Statistic, ...]) -> 
     return None if question.named or question.groups else _rows_or_columns(question, statistics)
 
 
+def given_columns(question: DataQuestion) -> tuple[Column, ...]:
+    """The columns of the file, without those that the conversation made of them."""
+    return tuple(column for column in question.columns if not column.formula)
+
+
 def _rows_or_columns(question: DataQuestion, statistics: tuple[Statistic, ...]) -> DataTask | None:
     """Where no column is named."""
     cues, is_last = question.cues, question.says("last", "letzte", "letzten", "laatste")
     if Cue.ROWS in cues and (Cue.FIRST in cues or is_last):
         otherwise = 1 if question.says("row", "zeile", "rij") else _ROWS_SHOWN
-        return ShowRows(count=min(question.take_amount() or otherwise, _MAX_ROWS_SHOWN), is_last=is_last)
+        shown = min(question.take_amount() or otherwise, _MAX_ROWS_SHOWN)
+        return ShowRows(count=shown, is_last=is_last, only=question.only)
     if Cue.COLUMN in cues and Cue.ROWS in cues:
-        return Overview(columns=tuple(question.columns))  # both are asked for
+        return Overview(columns=given_columns(question))  # both are asked for
     if Cue.COLUMN in cues and not set(statistics) - {Statistic.COUNT}:
-        return ListColumns(columns=tuple(question.columns))
-    return CountRows() if Cue.COUNT in cues else None
+        return ListColumns(columns=given_columns(question))
+    return CountRows(only=question.only) if Cue.COUNT in cues else None
 
 
 def _counted(question: DataQuestion, statistics: tuple[Statistic, ...]) -> CountRows | CountValues | None:
@@ -87,28 +108,42 @@ def _counted(question: DataQuestion, statistics: tuple[Statistic, ...]) -> Count
     cues, cells = question.cues, question.cells
     counts = statistics == (Statistic.COUNT,)
     others = [column for column in question.named if column not in [cell.column for cell in cells]]
-    if counts and cells and not others and not question.groups:
-        return CountRows(only=tuple(cells))
+    if counts and question.only and not others and not question.groups:
+        return CountRows(only=question.only)
     asked = counts or (not statistics and (Cue.DISTINCT in cues or cues & {Cue.FIND}) and cues <= _LISTING)
-    if not asked or cells or question.groups or question.amounts or len(others) != 1 or Cue.ROWS in cues:
+    if (
+        not asked
+        or cells
+        or question.compares > counts
+        or question.groups
+        or question.amounts
+        or len(others) != 1
+        or Cue.ROWS in cues
+    ):
         return None
     [column] = others
-    return CountValues(column=column) if column.kind is ColumnKind.TEXT or Cue.DISTINCT in cues else None
+    chosen = question.only
+    return CountValues(column=column, only=chosen) if column.kind is ColumnKind.TEXT or Cue.DISTINCT in cues else None
 
 
-def _share(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellShare:
+def _share(question: DataQuestion, statistics: tuple[Statistic, ...]) -> TellShare | CountRows:
     """`what percent of revenue comes from Tea`, `share of each region in revenue`."""
+    if question.compares and not question.named and not question.groups:
+        return CountRows(only=question.only)  # "what percent of the rows have a price below 5": it says both
     columns = [*question.groups, *question.named, *(cell.column for cell in question.cells)]
     numbers = [column for column in dict.fromkeys(columns) if column.kind is ColumnKind.NUMBER]
     others = [column for column in dict.fromkeys(columns) if column.kind is not ColumnKind.NUMBER]
     top = question.take_amount() if Cue.HIGHEST in question.cues else None
     if len(numbers) > 1 or len(others) != 1 or len(question.cells) > 1 or set(statistics) - _SUMS:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
-    only = question.cells[0].value if question.cells else ""
-    return TellShare(by=others[0], column=numbers[0] if numbers else None, only=only, top=top)
+    group = question.cells[0].value if question.cells else ""
+    column = numbers[0] if numbers else None
+    return TellShare(by=others[0], column=column, group=group, top=top, only=tuple(question.conditions))
 
 
-def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGroup | FindTop:
+def _leader(  # noqa: C901 - one case a kind of superlative
+    question: DataQuestion, statistics: tuple[Statistic, ...]
+) -> FindGroup | FindTop:
     columns = list(dict.fromkeys([*question.groups, *question.named]))
     numbers = [column for column in columns if column.kind is ColumnKind.NUMBER]
     others = [column for column in columns if column.kind is not ColumnKind.NUMBER]
@@ -118,6 +153,16 @@ def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGr
         numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
         if len(numbers) > 1:
             raise Refusal(Reason.WHICH_NUMBERS, tuple(column.name for column in numbers))
+    if not numbers and question.says(*_OF_PRICES):
+        numbers = [
+            column for column in question.columns if column.kind is ColumnKind.NUMBER and _PRICE.search(column.name)
+        ]
+    if question.says(*_OF_DATES):
+        dates = [column for column in question.columns if column.kind is ColumnKind.DATE]
+        if len(dates) != 1 or numbers or statistics or set(others) - set(dates):
+            raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
+        shown = max(1, min(question.take_amount() or 1, _MAX_ROWS_SHOWN))
+        return FindTop(column=dates[0], count=shown, is_lowest=is_lowest, only=question.only)
     chosen = [cell.column for cell in question.cells]
     others = [column for column in others if column not in chosen]
     all_numbers = [column for column in question.columns if column.kind is ColumnKind.NUMBER]
@@ -128,8 +173,15 @@ def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGr
     if len(numbers) != 1 or len(others) > 1 or len(statistics) > 1:
         raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
     count = question.take_amount()
+    if (
+        count is None
+        and others
+        and (place := next((n for n, cue in enumerate(_PLACES, start=2) if cue in question.cues), 0))
+    ):
+        count = place  # "the second highest": the first two say it, and what it is second to
+        question.cues -= set(_PLACES)
     if count is not None or not others or Cue.ROWS in question.cues:
-        statistic = next(iter(statistics), Statistic.TOTAL)
+        statistic = next(iter(statistics), Statistic.TOGETHER if numbers[0].is_ratio else Statistic.TOTAL)
         is_of_rows = not others or Cue.ROWS in question.cues
         if is_of_rows and statistics:
             raise Refusal(Reason.NO_COLUMN, tuple(column.name for column in question.columns))
@@ -141,15 +193,17 @@ def _leader(question: DataQuestion, statistics: tuple[Statistic, ...]) -> FindGr
             is_lowest=is_lowest,
             by=by,
             statistic=statistic,
-            only=tuple(question.cells),
+            only=question.only,
         )
-    by_default = Statistic.TOTAL if ranked else None
+    if question.cues & set(_PLACES):
+        raise Refusal(Reason.LEFT_OVER)  # "the second highest" of rows, say
+    by_default = Statistic.TOGETHER if numbers[0].is_ratio else Statistic.TOTAL if ranked else None
     statistic = next(iter(statistics), by_default) or (Statistic.MINIMUM if is_lowest else Statistic.MAXIMUM)
     return FindGroup(
         by=others[0],
         column=numbers[0],
         statistic=statistic,
         is_lowest=is_lowest,
-        only=tuple(question.cells),
-        with_totals=not statistics and by_default is None,
+        only=question.only,
+        with_totals=not statistics and by_default is None and not question.says(*_OF_PRICES),
     )

@@ -1,17 +1,19 @@
-"""A question about a file as a row of words and columns: the columns' names are found before anything else is read."""
+"""A question about a file as a row of words, columns and conditions; the columns' names are found first."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tutor.data.column_arithmetic import MARK, mark, with_formulas
 from tutor.data.requests import Cell, Column
+from tutor.data.row_conditions import Compared, Dated, Restriction, restrictions_in
 from tutor.formulas.formula_tokens import TokenKind, tokens
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, TRAIT_CUES, Cue, Word
 from tutor.language.tagging import tagged
-from tutor.language.vocabulary import Language, is_word, vocabulary
+from tutor.language.vocabulary import Language, is_phrase, is_word, vocabulary
 
 _MIN_WORD_CHARS: Final = 3
 _OF_MATHEMATICS: Final = TRAIT_CUES | frozenset(
@@ -25,6 +27,7 @@ class Named:
     """A column where its name stands in the question."""
 
     column: Column
+    is_condition: bool = False  # it stands only in a condition: `where price < 5`
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +37,49 @@ class Amount:
     count: int
 
 
-Part = Word | Named | Amount | Cell
+Part = Word | Named | Amount | Cell | Compared | Dated
 
 
 def parts_of(text: str, columns: Sequence[Column], language: Language) -> list[Part]:
     """Words and columns in order; what is neither becomes a word without a meaning."""
+    marked, named, cells = _marked(text, columns)
     found: list[Part] = []
-    for piece in _split(text, columns):
-        if isinstance(piece, Named | Cell):
-            found.append(piece)
+    for at, piece in enumerate(MARK.split(marked)):
+        if at % 2:
+            found.append(Named(named[int(piece[1:])]) if piece[0] == "c" else cells[int(piece[1:])])
         else:
-            found += _words(piece, language)
+            last = found[-1] if found else None
+            before = last.column if isinstance(last, Named) else None
+            for each in restrictions_in(piece, columns, language, before=before):
+                found += [each] if isinstance(each, Restriction) else _words(each, language)
     return _without_articles(found)
+
+
+def with_definitions(texts: Sequence[str], columns: Sequence[Column]) -> Sequence[Column]:
+    """The columns, and those that the messages define: `profit = revenue - cost`."""
+    known = list(columns)
+    for text in texts:
+        made = [column for column in _marked(text, known)[1] if column.formula and column.name.isidentifier()]
+        known += [column for column in dict.fromkeys(made) if column not in known]
+    return known
+
+
+def _marked(text: str, columns: Sequence[Column]) -> tuple[str, list[Column], list[Cell]]:
+    """The text with a mark for each column, made ones too, and for each value."""
+    named: list[Column] = []
+    cells: list[Cell] = []
+    marked = ""
+    for piece in _split(text.replace("\ue000", "").replace("\ue001", ""), columns):
+        match piece:
+            case Named(column):
+                named.append(column)
+                marked += mark(f"c{len(named) - 1}")
+            case Cell():
+                cells.append(piece)
+                marked += mark(f"v{len(cells) - 1}")
+            case _:
+                marked += piece
+    return with_formulas(marked, named), named, cells
 
 
 def names_of(columns: Sequence[Column]) -> frozenset[str]:
@@ -66,7 +100,7 @@ def _split(text: str, columns: Sequence[Column]) -> list[str | Named | Cell]:
         return [text]
     cells: dict[str, Cell | None] = {}
     for column in columns:
-        for value in column.values:
+        for value in (*column.values, *column.mentioned):
             spelling = _spelling(value)
             if spelling not in named and (not is_word(spelling) or _is_name(value)):
                 cells[spelling] = None if spelling in cells else Cell(column=column, value=value)
@@ -75,12 +109,23 @@ def _split(text: str, columns: Sequence[Column]) -> list[str | Named | Cell]:
     names = sorted(known, key=len, reverse=True)
     pattern = re.compile(r"(?<!\w)(" + "|".join(map(_flexible, names)) + r")(?!\w)", re.IGNORECASE)
     found: list[str | Named | Cell] = []
-    for at, piece in enumerate(pattern.split(text)):
+    pieces = pattern.split(text)
+    for at, piece in enumerate(pieces):
         meant = known.get(_spelling(piece)) if at % 2 else None
+        if isinstance(meant, Named) and _is_figure_of_next(pieces, at, known):
+            meant = None  # "total units" asks for a sum, even where a column is called Total
         if isinstance(meant, Cell) and is_word(_spelling(piece)) and piece != meant.value:
             meant = None  # "it" is not the department IT
         found.append(piece if meant is None else meant)
     return found
+
+
+def _is_figure_of_next(pieces: Sequence[str], at: int, known: Mapping[str, Named | Cell]) -> bool:
+    """Whether the word there is a figure, such as total or mean, and a column follows that it may be of."""
+    cues = {vocabulary(language).cues.get(_spelling(pieces[at])) for language in Language}
+    between = pieces[at + 1].strip().lower() if at + 2 < len(pieces) else "?"
+    follows = between in {"", "of", "of the", "von", "der", "van", "van de"}
+    return bool(cues & STATISTICS_CUES) and follows and isinstance(known.get(_spelling(pieces[at + 2])), Named)
 
 
 def _is_name(value: str) -> bool:
@@ -91,18 +136,28 @@ def _is_name(value: str) -> bool:
 def _spellings(columns: Sequence[Column]) -> dict[str, Column]:
     """How the columns may be named: in full, in the other number, by a word that only one of them has."""
     exact = {_spelling(column.name): column for column in columns if column.name.strip()}
+    plain = {spelling: _UNIT.sub(" ", spelling).strip() for spelling in exact}  # "Total ($)" is called total
+    exact |= {
+        name: exact[spelling]
+        for spelling, name in plain.items()
+        if name and name not in exact and list(plain.values()).count(name) == 1
+    }
     loose: dict[str, set[str]] = {}
     for spelling in exact:
-        words = [word for word in spelling.split() if len(word) >= _MIN_WORD_CHARS and not is_word(word)]
-        others = [spelling, *words] if " " in spelling else [spelling]
+        words = [word for word in re.split(r"[\s-]+", spelling) if len(word) >= _MIN_WORD_CHARS and not is_word(word)]
+        others = [spelling, *words]
         for other in {form for name in others for form in _numbers_of(name)}:
             loose.setdefault(other, set()).add(spelling)
     unique = {
         other: exact[next(iter(names))]
         for other, names in loose.items()
-        if len(names) == 1 and (not is_word(other) or _is_mathematics(other))
+        if len(names) == 1 and (not is_phrase(other) or _is_mathematics(other))
     }
     return {**unique, **exact}
+
+
+_UNIT: Final = re.compile(r"\s*+(?:\([^()]{0,20}\)|\[[^\[\]]{0,20}\]|(?:\bin )?[€$£¥%?#:]+)\s*+")
+"""What a column's name says of its unit, which nobody repeats in a question."""
 
 
 def _is_mathematics(word: str) -> bool:
@@ -150,8 +205,15 @@ def _without_articles(parts: list[Part]) -> list[Part]:
     return [Word(text="a", cue=Cue.FILLER) if _is_article(parts, at) else part for at, part in enumerate(parts)]
 
 
+def _stands_before_column(part: Part, following: Part | None) -> bool:
+    """`have a price of 4`."""
+    return isinstance(part, Word) and part.cue is None and part.text.lower() == "a" and isinstance(following, Named)
+
+
 def _is_article(parts: Sequence[Part], at: int) -> bool:
     part, following = parts[at], parts[at + 1] if at + 1 < len(parts) else None
+    if _stands_before_column(part, following):
+        return True
     if not (isinstance(part, Named) and part.column.name.lower() in {"a", "i"}) or not isinstance(following, Word):
         return False
     return following.cue in CHART_CUES | STATISTICS_CUES | {Cue.PLOT, Cue.TABLE, Cue.GRAPH, Cue.FUNCTION, Cue.LOCAL}

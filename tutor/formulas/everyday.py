@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from tutor.formulas.expression import Expression
@@ -29,7 +30,6 @@ _STEPS: Final = (
         re.compile(r"log\(([^(),]*(?:\([^()]*\))?[^(),]*), (\d+)\)"),
         lambda log: f"log{log[2].translate(_SUBSCRIPTS)}({log[1]})",
     ),
-    (re.compile(r"factorial\((\w+)\)"), r"\1!"),
     (re.compile(r"\bcbrt\((\w+)\)"), r"∛\1"),
     (re.compile(r"\bcbrt\("), "∛("),
     (re.compile(r"\breal_root\((.+?), 3\)"), r"∛(\1)"),
@@ -54,20 +54,22 @@ def pretty(text: str) -> str:
     >>> pretty("2*x**2 - sqrt(x)*log(x)/3 + 5*exp(-2*x)")
     '2x² − √x·ln(x)/3 + 5e^(−2x)'
     """
-    text = _bars(text)
+    text = _with_arguments(text, "Abs(", lambda inside: f"|{inside}|")
+    text = _with_arguments(text, "factorial(", lambda inside: f"{inside}!" if inside.isalnum() else f"({inside})!")
     for pattern, replacement in _STEPS:
         text = pattern.sub(replacement, text)
     return text.replace("**", "^").replace("*", "·").replace("-", "−")
 
 
-def _bars(text: str) -> str:
-    """Abs(x) as |x|."""
-    while (start := text.find("Abs(")) >= 0:
-        end, depth = start + 4, 1
+def _with_arguments(text: str, opening: str, written: Callable[[str], str]) -> str:
+    """Each call that begins like this in another notation, the innermost first: Abs(x) as |x|, factorial(x) as x!."""
+    while (start := text.rfind(opening)) >= 0:
+        first = end = start + len(opening)
+        depth = 1
         while end < len(text) and depth:
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        text = f"{text[:start]}|{text[start + 4 : end - 1]}|{text[end:]}"
+        text = text[:start] + written(text[first : end - 1]) + text[end:]
     return text
 
 

@@ -96,8 +96,8 @@ CUES: Final = {
     " | per week | wekelijks | per dag | dagelijks",
     Cue.BINS: "klassen | bakken",
     Cue.DISTINCT: "verschillende | unieke",
-    Cue.HIGHEST: "sorteer | gesorteerd | sorteren | het best | het beste | het hoogst | hoogste | grootste | meeste | top | beste | het meest | meest",
-    Cue.LOWEST: "het slechtst | het laagst | laagste | kleinste | minste | slechtste | het minst | minst",
+    Cue.HIGHEST: "duurste | duurst | ranglijst | nieuwste | meest recente | sorteer | gesorteerd | sorteren | het best | het beste | het hoogst | hoogste | grootste | meeste | top | beste | het meest | meest",
+    Cue.LOWEST: "goedkoopste | goedkoopst | oudste | vroegste | het slechtst | het laagst | laagste | kleinste | minste | slechtste | het minst | minst",
     Cue.SHARE: "hoeveel procent | welk percentage | welk aandeel | welk deel | aandeel | aandelen | procent"
     " | percentage | percentages",
     Cue.AND: "en | samen met | met | evenals | plus nog",

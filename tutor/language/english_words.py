@@ -124,8 +124,8 @@ CUES: Final = {
     " | per day | by day | annual | annually",
     Cue.BINS: "bins | buckets | classes",
     Cue.DISTINCT: "unique | distinct | how many different | how many unique",
-    Cue.HIGHEST: "sort | sorted | rank | ranked | order by | descending | highest | largest | biggest | greatest | most | top | best | leading",
-    Cue.LOWEST: "ascending | lowest | smallest | fewest | least | bottom | worst",
+    Cue.HIGHEST: "most expensive | priciest | ranking | latest | newest | most recent | sort | sorted | rank | ranked | order by | descending | highest | largest | biggest | greatest | most | top | best | leading",
+    Cue.LOWEST: "least expensive | cheapest | earliest | oldest | ascending | lowest | smallest | fewest | least | bottom | worst",
     Cue.SHARE: "what percent of | what percentage of | what share of | which percentage of | how much of | what percent"
     " | what percentage | what share | what proportion of | share | shares | proportion | percent | percentage",
     Cue.AND: "and | as well as | along with | together with | together | with",

@@ -95,7 +95,26 @@ def is_word(text: str) -> bool:
     return any(text in _words(language) for language in Language)
 
 
+def is_phrase(text: str) -> bool:
+    """Whether some language's vocabulary gives these words a meaning as they stand; `unit` has one only in a phrase."""
+    tables = (
+        table
+        for each in map(vocabulary, Language)
+        for table in (each.cues, each.operators, each.postfixes, each.prefixes, each.formulas, each.numbers)
+    )
+    return any(text in table for table in tables)
+
+
 _WORDS: Final = re.compile(r"[^\W\d_]{3,}")  # "es" and "de" are Spanish too
+
+
+_UMLAUT: Final = re.compile("[äöüß]")
+_MONTHS: Final = {
+    Language.ENGLISH: frozenset({"january", "february", "march", "june", "july", "october", "december"}),
+    Language.GERMAN: frozenset({"januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember"}),
+    Language.DUTCH: frozenset({"januari", "februari", "maart", "mei", "juni", "juli", "augustus", "oktober"}),
+}
+"""Months whose names differ; a question about a table may hold no other word of its language."""
 
 
 def language_of(text: str, otherwise: Language) -> Language:
@@ -103,5 +122,9 @@ def language_of(text: str, otherwise: Language) -> Language:
     shouts = text == text.upper()
     spoken = [word for word in _WORDS.findall(text) if shouts or word != word.upper()]  # IT and HR are names
     words = [word.lower() for word in spoken if word.lower() not in FUNCTIONS]
-    known = {language: sum(word in _words(language) for word in words) for language in Language}
+    known = {
+        language: sum(word in _words(language) or word in _MONTHS[language] for word in words) for language in Language
+    }
+    if not any(known.values()) and any(_UMLAUT.search(word) for word in words):
+        return Language.GERMAN
     return max(known, key=lambda language: (known[language], language is otherwise))

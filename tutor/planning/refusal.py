@@ -33,13 +33,14 @@ class Reason(StrEnum):
     ONLY_CURVE = "only_curve"  # "remove x^2", and nothing else is drawn
     BOTH = "both"  # "plot both", and only one is known
     WHICH_NUMBERS = "which_numbers"  # details: the columns of numbers there are
+    WHICH_DATES = "which_dates"  # details: the columns of dates there are
     STRANGE_IN_TABLE = "strange_in_table"  # details: words; choices: the columns
     NO_PIE = "no_pie"  # a pie of means
     CHART_CHANGE = "chart_change"  # a wish about a chart of columns that it does not know
     NO_FILE = "no_file"
     NO_TABLE_FILE = "no_table_file"  # details: the files that are no tables
     RAGGED = "ragged"  # details: how many cells a line has; choices: the line's number
-    MANY_COLUMNS = "many_columns"  # details: how many there are; choices: how many are read
+    MANY_COLUMNS = "many_columns"  # details: how many there are
     NO_ROWS = "no_rows"  # details: the columns there are
     NO_COLUMN = "no_column"  # details: the columns there are
     NOT_NUMERIC = "not_numeric"

@@ -8,6 +8,7 @@ from enum import StrEnum
 class Key(StrEnum):
     """A field of a RESULT line. A program writes it by its value, an answer reads it by its member."""
 
+    ALL = "all"
     ADDED_UP = "added up"
     AXIS = "axis"
     BRANCHES = "branches"
@@ -37,6 +38,7 @@ class Key(StrEnum):
     FORMULAS = "formulas"
     FOUND = "found"
     GAPS = "gaps"
+    GROUPING = "grouping"
     GROUPS = "groups"
     HEADER = "header"
     HIGH = "high"
@@ -51,6 +53,7 @@ class Key(StrEnum):
     LINES = "lines"
     LOW = "low"
     MEDIAN = "median"
+    MENTIONED = "mentioned"
     MIRRORED = "mirrored"
     MISSING = "missing"
     NAME = "name"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tutor.formulas.formula_tokens import Token, TokenKind, tokens
-from tutor.language.cues import Word
+from tutor.language.cues import Cue, Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, language_of, vocabulary
 from tutor.reading.clause import Clause, Question
@@ -159,7 +159,7 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     text = _BARE_FUNCTION.sub(r"\1(x)", text)
     text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
     decimal_comma = language.has_decimal_comma
-    found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma))
+    found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma), language)
     if len(found) > MAX_TOKENS:
         return Question(language=language, clauses=(), is_too_long=True)
     return Question(
@@ -169,13 +169,19 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     )
 
 
-def _without_exclamation(found: list[Token]) -> list[Token]:
-    """A last `!` is a factorial after a lone number (`What is 5!`) or another factorial, else an exclamation mark."""
+def _without_exclamation(found: list[Token], language: Language) -> list[Token]:
+    """A last `!` is a factorial after a lone number (`What is 5!`) or another factorial, else an exclamation mark.
+
+    After a lone letter it depends: `Plot x!` is a factorial, `Find x!` is none.
+    """
     if not found or found[-1].text != "!" or any(token.text == "!" for token in found[:-1]):
         return found
     signs = {TokenKind.OPERATOR, TokenKind.RELATION, TokenKind.LETTER, TokenKind.FUNCTION}
-    lone = len(found) > 1 and found[-2].kind is TokenKind.NUMBER and not any(t.kind in signs for t in found[:-1])
-    return found if lone else found[:-1]
+    *others, last = found[:-1] or [found[-1]]
+    is_alone = not any(token.kind in signs for token in others)
+    draws = vocabulary(language).cues.get(found[0].text.lower()) is Cue.PLOT
+    is_factorial = last.kind is TokenKind.NUMBER or (last.kind is TokenKind.LETTER and draws)
+    return found if is_alone and is_factorial else found[:-1]
 
 
 def clauses_of(found: Sequence[Item]) -> tuple[Clause, ...]:

@@ -97,6 +97,15 @@ def test_an_ordinary_number_is_not(fine: str) -> None:
     assert magnitude(clause.subjects[0].parts[0]) >= 0
 
 
+@pytest.mark.parametrize(
+    ("text", "is_factorial"),
+    [("Plot x!", True), ("Zeichne x!", True), ("What is 5!", True), ("Find x!", False), ("Solve x^2 = 4!", False)],
+)
+def test_a_sign_at_the_end_is_a_factorial_where_a_lone_letter_is_drawn(text: str, is_factorial: bool) -> None:
+    subjects = [each for clause in read(text, otherwise=Language.ENGLISH).clauses for each in clause.subjects]
+    assert any("factorial" in str(each.parts) for each in subjects) is is_factorial
+
+
 def test_a_german_comma_is_a_decimal_sign_but_between_brackets_it_parts_two_ends() -> None:
     assert with_decimal_points("0,5 + 1.234,5 auf [0,5]", decimal_comma=True) == "0.5 + 1234.5 auf [0;5]"
     assert with_decimal_points("für x = 1,2,3", decimal_comma=True) == "für x = 1;2;3"
@@ -120,6 +129,8 @@ def test_signs_that_only_mathematics_has_become_words_that_every_vocabulary_know
         ("(-b - sqrt(-4*a*c + b**2))/(2*a)", "(−b − √(−4a·c + b²))/(2a)"),
         ("45*(pi/180)", "45°"),
         ("x_1 + lamda", "x₁ + λ"),
+        ("factorial(factorial(x))", "(x!)!"),
+        ("factorial(x + 1)*Abs(Abs(x) - 1)", "(x + 1)!·||x| − 1|"),
     ],
 )
 def test_sympys_text_is_shown_in_everyday_notation(sympy: str, shown: str) -> None:

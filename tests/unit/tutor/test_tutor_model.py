@@ -262,12 +262,12 @@ async def test_a_line_with_too_many_cells_is_named_by_its_number(question: str, 
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        ("mean of c1700", "The file has 2000 columns, and I read the first 500 only."),
-        ("Mittelwert von c1700", "Die Datei hat 2000 Spalten, und ich lese nur die ersten 500."),
-        ("gemiddelde van c1700", "Het bestand heeft 2000 kolommen, en ik lees alleen de eerste 500."),
+        ("mean of c1700", "The file has 2000 columns. I look at the first ones and at those that you name"),
+        ("Mittelwert von c1700", "Die Datei hat 2000 Spalten. Ich sehe mir die ersten an und die, die du nennst"),
+        ("gemiddelde van c1700", "Het bestand heeft 2000 kolommen. Ik bekijk de eerste en de kolommen die je noemt"),
     ],
 )
-async def test_how_many_columns_are_read_is_said_where_the_answer_may_be_in_another(question: str, said: str) -> None:
+async def test_a_column_of_a_wide_table_that_is_not_found_is_asked_for_by_its_name(question: str, said: str) -> None:
     asked = user(question, "data.csv")
     [look] = (await reply_to(asked)).tool_calls
     columns = 'RESULT {"columns": [{"name": "c1", "kind": "number"}], "rows": 3, "width": 2000}'

@@ -135,8 +135,8 @@ def test_a_columns_name_stays_a_name_in_the_program(name: str) -> None:
     modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert modules == {"io", "json", "matplotlib.pyplot", "numpy", "pandas"}
     assert any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(tree))
-    ast.parse(look(Table(file_name=name)))
-    ast.parse(look(Table(pasted=f"{name}\t2\n1\t2\n")))
+    ast.parse(look(Table(file_name=name), [name]))
+    ast.parse(look(Table(pasted=f"{name}\t2\n1\t2\n"), []))
 
 
 TOTAL_BY_REGION = TellStatistics(statistics=(Statistic.TOTAL,), columns=(SALES,), by=REGION)
@@ -199,3 +199,21 @@ def test_a_follow_up_on_a_table_goes_on_with_the_question_before(thread: tuple[s
 def test_a_follow_up_on_a_table_that_cannot_be_placed_is_refused(thread: tuple[str, ...]) -> None:
     with pytest.raises(Refusal):
         data_tasks_in_thread(thread, COLUMNS, Language.ENGLISH)
+
+
+PAID = Column(name="Total ($)", kind=ColumnKind.NUMBER)
+UNITS = Column(name="units", kind=ColumnKind.NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("question", "task"),
+    [
+        ("plot total by region", ShowChart(chart=Chart.BARS, ys=(PAID,), by=REGION, statistic=Statistic.TOTAL)),
+        ("mean total", TellStatistics(statistics=(MEAN,), columns=(PAID,))),
+        ("total units by region", TellStatistics(statistics=(Statistic.TOTAL,), columns=(UNITS,), by=REGION)),
+    ],
+)
+def test_a_column_is_called_by_its_name_without_the_unit_even_if_that_is_a_figure(
+    question: str, task: DataTask
+) -> None:
+    assert data_tasks(question, (PAID, UNITS, REGION), Language.ENGLISH) == (task,)

@@ -1,0 +1,94 @@
+"""Questions about some rows of a table, and about columns made of others, asked and answered with the real programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings.table import default_sandbox_python
+from tests.tutor.driver import Chat, worker
+from tests.tutor.judging import said
+
+pytestmark = pytest.mark.skipif(
+    not default_sandbox_python().exists(),
+    reason="needs the sandbox's own Python environment, which `make` installs",
+)
+
+ORDERS = """date,city,units,price,sales,cost
+2023-12-30,Oslo,2,4,8,5
+2024-03-02,Oslo,10,12,120,100
+2024-03-09,Rome,4,12,48,20
+2024-03-20,Bern,50,2.5,125,60
+2024-04-01,Rome,30,4,120,90
+2025-03-05,Oslo,1,200,200,150
+"""
+ASKED = (
+    (("sales above 100 in March",), "**3 rows** (50 % of all 6)"),
+    (("rows where price < 5",), "**3 rows**"),
+    (("which rows have a price of at most 4 and units above 2?",), "**2 rows**"),
+    (("how many sales above 100 in March?",), "**3 rows**"),
+    (("total sales in 2024",), "**413**"),
+    (("sales after 2024-03-09",), "**445**"),
+    (("sales since 9 March 2024",), "**493**"),
+    (("sales before March 2024",), "**8**"),
+    (("sales from January to March",), "**493**"),
+    (("average price in Q1 2024",), "**8.83333**"),
+    (("total sales in Oslo and Bern in March",), "Bern: sum sales **125**"),
+    (("total sales without Oslo",), "**293**"),
+    (("mean cost where sales > 100 and price < 5",), "**75**"),
+    (("total sales in May 2024",), "no such row"),
+    (("price > 3 and < 5",), "**2 rows**"),
+    (("profit = sales - cost",), "**196**"),
+    (("profit = sales - cost", "profit by city"), "Oslo: sum profit **73**"),
+    (("profit = sales - cost", "margin = profit / sales", "margin in Rome"), "**0.345238**"),  # 58 / 168
+    (("sales per unit",), "**6.40206**"),  # 621 / 97, and not the mean of six ratios
+    (("sales per unit by city",), "Oslo: overall value sales / units **25.2308**"),
+    (("which city has the highest sales per unit?",), "highest for **Oslo**: **25.2308**"),
+    (("which city has the second highest sales?",), "**Rome**: 168"),
+    (("sales and cost above 100",), "not how they belong together"),
+    (("rows in April", "and in March?"), "**4 rows**"),
+    (("total sales in March and April",), "**613**"),
+    (("total sales on 2024-03-02 and 2024-04-01",), "not how they belong together"),
+    (("average sales in Rome", "and in Bern?"), "**125**"),
+    (("Umsatz = price * units", "Umsatz im März"), "**493**"),
+    (("Zeilen mit price unter 5",), "**3 Zeilen**"),
+    (("Summe von sales zwischen dem 01.03.2024 und dem 31.03.2024",), "**293**"),
+    (("som van sales vanaf april 2024",), "**320**"),
+    (("rijen met sales groter dan 120",), "**2 rijen**"),
+)
+
+
+async def test_conditions_and_columns_made_of_others_give_the_figures_of_those_rows(tmp_path: Path) -> None:
+    # ux 2
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": ORDERS}})
+        missed: list[str] = []
+        for messages, expected in ASKED:
+            chat = Chat(sandbox)
+            for message in messages:
+                answered = await chat.ask(message, file_names=("given.csv",))
+            if expected not in said(answered):
+                missed.append(f"{messages}: {expected} -> {answered.text[:300]}")
+    assert not missed, "\n".join(missed)
+
+
+async def test_a_column_of_a_table_with_2000_of_them_is_found_by_its_name(tmp_path: Path) -> None:
+    header = ",".join(f"measured_{number}" for number in range(2000))
+    rows = "\n".join(",".join(str(number + row) for number in range(2000)) for row in range(3))
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.csv": f"{header}\n{rows}\n"}})
+        mean = await Chat(sandbox).ask("mean of measured_1700", file_names=("given.csv",))
+        overview = await Chat(sandbox).ask("what is in this file?", file_names=("given.csv",))
+    assert "**1701**" in said(mean)
+    assert "**2000 columns**" in said(overview)
+    assert all(len(output) < 20_000 for output in (*mean.outputs, *overview.outputs))  # no more comes back to the tutor
+
+
+async def test_records_in_json_are_a_table(tmp_path: Path) -> None:
+    records = '{"made": "2024-05-01", "items": [{"name": "a", "size": {"mm": 3}}, {"name": "b", "size": {"mm": 8}}]}'
+    async with worker(tmp_path) as sandbox:
+        await sandbox.ask({"files": {"given.json": records}})
+        answered = await Chat(sandbox).ask("rows where size.mm > 5", file_names=("given.json",))
+    assert "**1 row**" in said(answered)
+    assert "| b |" in answered.text
