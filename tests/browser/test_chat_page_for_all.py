@@ -137,7 +137,7 @@ def test_page_and_bot_speak_the_browsers_language_until_another_is_chosen(
     page.get_by_role("radio", name="Wie der Browser").focus()
     page.keyboard.press("ArrowUp")
     expect(page.locator("html")).to_have_attribute("lang", "nl")
-    expect(page.get_by_role("link", name="Nieuwe chat")).to_be_visible()
+    expect(page.get_by_role("link", name="Nieuwe chat", exact=True)).to_be_visible()
     expect(chat.box).to_have_value("half a question")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "nl")
