@@ -25,6 +25,7 @@ from storage.files_blob import BlobFiles
 from tests.support.azurite_storage import ACCOUNT, Azurite, running_storage
 from tests.support.fakes import PNG
 from tests.support.ledger_fixtures import refused
+from tests.support.waiting import PATIENCE_S
 
 KEY = ConversationKey(channel="msteams", tenant="t", conversation="c")
 TOO_LONG_S = 25.0  # for what takes 8; without limits it is 85
@@ -214,10 +215,12 @@ async def test_storage_that_dies_in_mid_upload_leaves_no_part_of_a_file(
     await files.put(KEY, "a.csv", b"1")
     data = bytes(60_000_000)
     putting = asyncio.create_task(files.put(KEY, "large.bin", data))
-    await asyncio.sleep(0.1)
-    assert not putting.done()
+    async with ContainerClient.from_connection_string(own_storage.connection_string, "plots") as client:
+        async with asyncio.timeout(PATIENCE_S):  # until some blocks have arrived
+            while len([blob async for blob in client.list_blobs(include=["uncommittedblobs"])]) < 3:
+                assert not putting.done()
     if fate == "frozen":
-        own_storage.freeze()  # with some blocks in it, and no list of them
+        own_storage.freeze()  # there is no list of the blocks yet
     else:
         own_storage.kill()
     with pytest.raises(StorageError):

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -23,17 +24,18 @@ pytestmark = pytest.mark.timeout(600)  # many lives, on a machine that may be bu
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of three megabytes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
+def small_disk() -> Iterator[Path]:
+    """A disk of three megabytes; not in `tmp_path`, which pytest could not delete if a killed test left it mounted."""
+    disk = Path(tempfile.mkdtemp(prefix="teamsbot-small-disk-"))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "none", disk], check=False, capture_output=True
     )
     if mounted.returncode:
+        disk.rmdir()
         pytest.skip("a small disk can be mounted by root only; runs as root")
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+    disk.rmdir()
 
 
 @pytest.fixture

@@ -76,13 +76,50 @@ def test_leaving_by_sys_exit_is_an_end_like_any_other(host: Host, session: str) 
 
 def test_an_interrupted_run_keeps_variables_files_and_figures(host: Host, session: str) -> None:
     host.run(session, SINE)
-    result = host.run(session, f"{SINE}\nplt.show()\nopen('half.txt', 'w').write('half')\nwhile True: pass", 2.0)
+    result = host.run(session, f"{SINE}\nplt.show()\nopen('half.txt', 'w').write('half')\nwhile True: pass", 15.0)
     assert result.status is CodeStatus.TIMED_OUT
     assert not result.session_lost
-    assert result.reason == "The code ran longer than 2 s and was interrupted."
+    assert result.reason == "The code ran longer than 15 s and was interrupted."
     assert [image.alt_text for image in result.images] != []
     assert [file.name for file in result.files] == ["half.txt"]
     assert host.run(session, "len(x)").logs == "201\n"
+
+
+HOSTILE = {
+    "str": "class Bad(Exception):\n    def __str__(self): raise RuntimeError('no words')\nraise Bad",
+    "str that exits": "class Bad(Exception):\n    def __str__(self): raise SystemExit\nraise Bad",
+    "cause": "class Bad(Exception):\n    __cause__ = property(lambda self: 1 / 0)\nraise Bad",
+    "traceback": "class Bad(Exception):\n    __traceback__ = property(lambda self: 1 / 0)\nraise Bad",
+    "class": "class Bad(Exception):\n    __class__ = property(lambda self: 1 / 0)\nraise Bad",
+    "notes": "class Bad(Exception):\n    __notes__ = property(lambda self: 1 / 0)\nraise Bad",
+    "filename": "class Bad(FileNotFoundError):\n    filename = property(lambda self: 1 / 0)\nraise Bad",
+    "command": "import pathlib, subprocess\nsubprocess.run(pathlib.Path('/bin/false'), check=True)  # Bad",
+    "exit code": "class Bad:\n    def __eq__(self, other): raise RuntimeError\nraise SystemExit(Bad())",
+    "stream": "import sys\nclass Bad(Exception): pass\nsys.stderr.close()\nraise Bad",
+    "stream that raises": "import sys\nclass Bad:\n    def write(self, text): raise KeyError\n"
+    "    def flush(self): raise KeyError\nsys.stdout = sys.stderr = Bad()\nraise Exception('Bad')",
+    "builtins": "import builtins\nbuiltins.print = builtins.isinstance = builtins.len = None\nraise Exception('Bad')",
+}
+
+
+@pytest.mark.parametrize("code", HOSTILE.values(), ids=HOSTILE.keys())
+def test_an_error_that_cannot_be_described_is_reported_and_the_session_goes_on(
+    host: Host, session: str, code: str
+) -> None:
+    host.run(session, "kept = 7")
+    result = host.run(session, code)
+    assert (result.status, result.session_lost) == (CodeStatus.RAISED, False), result.reason
+    assert "Bad" in result.logs
+    assert host.run(session, "kept").logs == "7\n"
+
+
+def test_what_is_said_about_results_survives_a_closed_standard_output(host: Host, session: str) -> None:
+    host.run(session, "kept = 7")
+    code = "import sys, matplotlib.pyplot as plt\nplt.figure()\nplt.savefig('empty.png')\nsys.stdout.close()"
+    result = host.run(session, f"{code}\nsys.stderr.close()")
+    assert (result.status, result.session_lost) == (CodeStatus.OK, False), result.reason
+    assert "empty.png is blank" in result.logs
+    assert host.run(session, "kept").logs == "7\n"
 
 
 def test_a_forked_child_does_not_go_on_as_a_second_runner(host: Host, session: str) -> None:

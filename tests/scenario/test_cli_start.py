@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -183,14 +184,17 @@ def fill(file: Path) -> None:
 
 
 @pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB without a free byte, where the kernel lets this process mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
+def full_disk() -> Iterator[Path]:
+    """A disk of 64 KiB without a free byte, where the kernel lets this process mount one.
+
+    Not in `tmp_path`: pytest's later runs would fail to delete the disk that a killed test has left mounted.
+    """
+    disk = Path(tempfile.mkdtemp(prefix="teamsbot-full-disk-"))
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=False, capture_output=True
     )
     if mounted.returncode != 0:
+        disk.rmdir()
         pytest.skip("runs where this process may mount a disk, which takes root")
     try:
         (disk / "data").mkdir(mode=0o700)
@@ -198,6 +202,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
     finally:
         subprocess.run(["umount", disk], check=True)
+        disk.rmdir()
 
 
 def test_the_assistants_server_makes_its_key_once_and_tells_a_log_only_where_it_is(tmp_path: Path) -> None:  # S17

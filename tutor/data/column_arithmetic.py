@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from tutor.data.requests import Column, ColumnKind
+from tutor.data.row_conditions import NUMBER, number_in
+from tutor.language.vocabulary import Language
 
 _SIGNS: Final = {
     **dict.fromkeys(("+", "plus"), "+"),
@@ -21,7 +23,7 @@ _WORDS: Final = "|".join(
 _TOKEN: Final = re.compile(
     rf"""\s*+(?:
         (?P<column>\ue000c\d+\ue001)
-      | (?P<number>\d+(?:[.,]\d+)?)(?![\w.,]*\d|\w)
+      | (?P<number>{NUMBER})(?![\w.,]*\d|\w)
       | (?P<sign>(?:{_WORDS}|[−–×·÷])(?!\w))
       | (?P<symbol>[-+*/](?=\s*+[\w(\ue000]))
       | (?P<open>\()
@@ -46,7 +48,7 @@ def mark(place: str) -> str:
     return f"\ue000{place}\ue001"
 
 
-def with_formulas(text: str, named: list[Column]) -> str:
+def with_formulas(text: str, named: list[Column], language: Language) -> str:
     """The text with every calculation on columns replaced by the mark of the column that it makes.
 
     `named` holds the columns of the marks in the text, and takes up the made ones.
@@ -56,7 +58,7 @@ def with_formulas(text: str, named: list[Column]) -> str:
         start = next((match.start() for match in _STARTS.finditer(text, at)), None)
         if start is None:
             break
-        parser = _Parser(text, start, named)
+        parser = _Parser(text, start, named, language)
         formula = parser.sum()
         columns = [each for each in formula if isinstance(each, Column)] if formula else []
         if (
@@ -65,7 +67,8 @@ def with_formulas(text: str, named: list[Column]) -> str:
             or not parser.has_sign
             or any(c.kind is not ColumnKind.NUMBER for c in columns)
         ):
-            found, at = found + text[at : start + 1], start + 1
+            after = max(start + 1, parser.at)  # from its second term on it would fail in the same way
+            found, at = found + text[at:after], after
             continue
         before = text[at:start]
         name, known = _NAME.search(before), _KNOWN.search(found + before)
@@ -88,10 +91,11 @@ _KNOWN: Final = re.compile("\ue000c(\\d+)\ue001\\s*+(?:=|:=)\\s*+\\Z")
 
 
 class _Parser:
-    def __init__(self, text: str, at: int, named: Sequence[Column]) -> None:
+    def __init__(self, text: str, at: int, named: Sequence[Column], language: Language) -> None:
         self.text = text
         self.at = at
         self.named = named
+        self.language = language
         self.has_sign = False
         self.is_ratio = False  # of what was parsed last
         self.depth = 0
@@ -159,7 +163,7 @@ class _Parser:
             return [self.named[int(found["column"][2:-1])]]
         if found is not None and found["number"]:
             self.at = found.end()
-            return [found["number"].replace(",", ".")]
+            return [number_in(found["number"], self.language)]
         if found is not None and found["open"] and self.depth < _MAX_DEPTH:
             self.at, self.depth = found.end(), self.depth + 1
             inner = self.sum()

@@ -28,6 +28,7 @@ from tutor.data.words import parts_of, with_definitions
 from tutor.language.cues import CHART_CUES, TRAIT_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 STATISTICS: Final = {
     Cue.MEAN: Statistic.MEAN,
@@ -109,7 +110,9 @@ _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
 
 def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
     """The tasks of one message, as a whole or sentence by sentence. Raises Refusal."""
-    columns = with_definitions([text], columns)
+    if len(text) > MAX_CHARACTERS:
+        raise Refusal(Reason.TOO_LONG)
+    columns = with_definitions([text], columns, language)
     sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
     if 2 <= len(sentences) <= _MAX_SENTENCES:
         with suppress(Refusal):  # two questions get two answers; but a sentence can also go on with the one before

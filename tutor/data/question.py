@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from tutor.data.requests import Bound, Cell, Column, ColumnKind, Condition, Days, Months
-from tutor.data.row_conditions import Compared, Dated, condition_of
+from tutor.data.requests import Bound, Cell, Column, ColumnKind, Condition
+from tutor.data.row_conditions import Compared, Dated, condition_of, either
 from tutor.data.words import Amount, Named, Part
 from tutor.language.cues import Cue, Word
 from tutor.planning.refusal import Reason, Refusal
@@ -127,6 +127,9 @@ class DataQuestion:
     def __init__(self, parts: Sequence[Part], columns: Sequence[Column]) -> None:
         self.columns = columns
         self.conditions: list[Condition] = []
+        self._dates: tuple[Dated | None, tuple[Condition, ...]] = None, ()  # the last days, and what they became
+        _refuse_alternatives(parts)
+        _refuse_two_lists(parts)
         parts = self._without_conditions(parts)
         self.words = [part for part in parts if isinstance(part, Word)]
         self.cues = {word.cue for word in self.words if word.cue is not None}
@@ -169,11 +172,10 @@ class DataQuestion:
                     named = (
                         before.column if isinstance(before, Named) and before.column.kind is ColumnKind.DATE else None
                     )
-                    found = self._of_dates(part, named)
-                    if named is not None and found:
+                    is_known = self._add_dates(part, named)
+                    if named is not None and is_known:
                         del rest[at]
-                    self._add_dates(found)
-                    rest += [] if found else [Word(text=part.text, cue=None)]
+                    rest += [] if is_known else [Word(text=part.text, cue=None)]
                 case Named() if waiting and part.column.kind is ColumnKind.NUMBER and len(rest) - 1 - at <= 1:
                     self.conditions += [_bound(part.column, each) for each in waiting]
                     waiting = []
@@ -196,21 +198,25 @@ class DataQuestion:
             raise Refusal(Reason.WHICH_DATES, tuple(dates))
         return condition_of(dated, self.columns, named)
 
-    def _add_dates(self, found: Sequence[Condition]) -> None:
-        """`In January and February`: either of them; days that are apart are no one span, and refused."""
-        last = self.conditions[-1] if self.conditions else None
-        match last, tuple(found):
-            case Months(column=column, months=months), (Months() as more,) if more.column == column:
-                self.conditions[-1] = replace(more, months=tuple(sorted({*months, *more.months})))
-            case Days(column=column, start=start, end=end), (Days() as more,) if more.column == column:
-                if not (start and end and more.start and more.end):
-                    self.conditions.append(more)  # "after March and before June"
-                elif end == more.start:
-                    self.conditions[-1] = replace(more, start=start)
-                else:
-                    raise Refusal(Reason.LEFT_OVER)
-            case _:
-                self.conditions += found
+    def _add_dates(self, dated: Dated, named: Column | None) -> bool:
+        """Add the condition of these days; False where no column can have it.
+
+        Raises Refusal where they and the days before them are no one span.
+        """
+        found = self._of_dates(dated, named)
+        if not found:
+            return False
+        before, conditions = self._dates
+        if before is not None and {each.column for each in conditions} & {each.column for each in found}:
+            joined = either(before, dated)
+            if joined is not None:
+                self.conditions = [each for each in self.conditions if each not in conditions]
+                dated, found = joined, self._of_dates(joined, named)
+                if not found:
+                    raise Refusal(Reason.LEFT_OVER)  # months apart, of a table with a column of months
+        self._dates = dated, found
+        self.conditions += found
+        return True
 
     def _compared(self, rest: Sequence[Part]) -> Column:
         """The column of a comparison that stands beside none: the one named, or the only one of numbers."""
@@ -265,6 +271,44 @@ class DataQuestion:
     def says(self, *words: str) -> bool:
         """Whether one of these words was said."""
         return any(word.text.lower() in words for word in self.words)
+
+
+def _refuse_alternatives(parts: Sequence[Part]) -> None:
+    """Raise Refusal for alternatives on several columns: `sales > 5 or cost > 3`, `in Oslo or in March`."""
+    for at, part in enumerate(parts):
+        if not (isinstance(part, Word) and part.cue is Cue.OR):
+            continue
+        before = next((each for each in reversed(parts[:at]) if not isinstance(each, Word)), None)
+        after = next((each for each in parts[at + 1 :] if not isinstance(each, Word)), None)
+        match before, after:
+            case (None, _) | (_, None) | (Dated(), Dated()):
+                is_clear = True
+            case Cell(column=one), Cell(column=other):
+                is_clear = one == other
+            case Named(), Named():
+                is_clear = not _is_compared(parts[at + 1 :])  # "sales or cost above 3"
+            case _:
+                is_clear = not isinstance(before, Cell | Dated | Compared) and not isinstance(
+                    after, Cell | Dated | Compared
+                )
+        if not is_clear:
+            raise Refusal(Reason.LEFT_OVER)
+
+
+def _refuse_two_lists(parts: Sequence[Part]) -> None:
+    """Raise Refusal where each comparison has rows of its own: `above 5 in Oslo and below 3 in Rome`."""
+    conditions = [part for part in parts if isinstance(part, Cell | Dated | Compared)]
+    for four in zip(conditions, conditions[1:], conditions[2:], conditions[3:], strict=False):
+        match four:
+            case Compared(), Dated(), Compared(), Dated():
+                raise Refusal(Reason.LEFT_OVER)
+            case Compared(), Cell(column=one), Compared(), Cell(column=other) if one == other:
+                raise Refusal(Reason.LEFT_OVER)
+
+
+def _is_compared(parts: Sequence[Part]) -> bool:
+    """Whether the first column among the parts stands before a comparison."""
+    return any(isinstance(part, Compared) for part in [each for each in parts if not isinstance(each, Word)][1:2])
 
 
 def _is_link(part: Part, *, has_last: bool) -> bool:

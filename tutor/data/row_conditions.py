@@ -10,6 +10,7 @@ from typing import Final
 
 from tutor.data.requests import Bound, Cell, Column, ColumnKind, Comparison, Condition, Days, Months
 from tutor.language.vocabulary import Language
+from tutor.planning.refusal import Reason, Refusal
 
 _COMPARED: Final[Mapping[Comparison, str]] = {
     Comparison.AT_LEAST: ">=|≥|=>|at least|no less than|not less than|no fewer than|a minimum of"
@@ -27,7 +28,8 @@ _COMPARED: Final[Mapping[Comparison, str]] = {
     "|bedraagt",
 }
 _COMPARISONS: Final = {phrase: sign for sign, line in _COMPARED.items() for phrase in line.split("|")}
-_NUMBER: Final = r"[-−+]?(?:\d{1,3}(?:[.,'’ ]\d{3})+(?![\d])(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+NUMBER: Final = r"(?:[1-9][0-9]{0,2}(?:[.,'’ ][0-9]{3})+(?![0-9])(?:[.,][0-9]+)?|[0-9]+(?:[.,][0-9]+)?)"
+_NUMBER: Final = rf"[-−+]?{NUMBER}"
 _MONEY: Final = r"(?:\s?(?:[€$£¥%]|(?:euros?|eur|dollars?|usd|pounds?|percent|prozent|procent)\b))?"
 _AFTER: Final = r"(?![\w/-])(?!\.\d)"
 _PHRASES: Final = "|".join(re.escape(phrase) for phrase in sorted(_COMPARISONS, key=len, reverse=True))
@@ -39,7 +41,7 @@ _WITHIN: Final = re.compile(
     rf"(?:and|und|en|to|bis|tot|-|–)\s{{0,3}}[€$£¥]?\s?(?P<high>{_NUMBER}){_MONEY}{_AFTER}",
     re.IGNORECASE,
 )
-_THOUSANDS: Final = re.compile(r"[-+]?\d{1,3}(?:[.,'’ ]\d{3})+")
+_THOUSANDS: Final = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:[.,'’ ][0-9]{3})+")
 
 _MONTHS: Final = (
     ("january", "januar", "januari", "jan", "jänner"),
@@ -126,6 +128,7 @@ class Dated:
     start: str = ""
     end: str = ""  # the day after the last one
     months: tuple[int, ...] = ()
+    is_open: bool = False  # `after March`, `until 2024`: it goes on to the first or the last row
 
 
 Restriction = Compared | Dated
@@ -152,16 +155,16 @@ def _sizes_in(text: str, language: Language) -> list[str | Restriction]:
         groups = match.groupdict()
         found.append(text[at : match.start()])
         if "size" in groups:
-            found.append(Compared(_COMPARISONS[groups["how"].lower()], _value(groups["size"], language)))
+            found.append(Compared(_COMPARISONS[groups["how"].lower()], number_in(groups["size"], language)))
         else:
-            found.append(Compared(Comparison.AT_LEAST, _value(groups["low"], language)))
-            found.append(Compared(Comparison.AT_MOST, _value(groups["high"], language)))
+            found.append(Compared(Comparison.AT_LEAST, number_in(groups["low"], language)))
+            found.append(Compared(Comparison.AT_MOST, number_in(groups["high"], language)))
         at = match.end()
     return [*found, text[at:]]
 
 
-def _value(written: str, language: Language) -> str:
-    """A number in the language's notation as Python writes it."""
+def number_in(written: str, language: Language) -> str:
+    """A number in the language's notation as Python writes it: `1,000` and `007` as 1000 and 7."""
     text = written.replace("−", "-").replace("’", "'").replace(" ", "'")
     has_comma = language.has_decimal_comma
     if "." in text and "," in text:
@@ -169,14 +172,14 @@ def _value(written: str, language: Language) -> str:
     elif _THOUSANDS.fullmatch(text) is None:  # "1,5" in English, "2.5" in German: only a fraction can be meant
         has_comma = "," in text
     thousands, point = (".", ",") if has_comma else (",", ".")
-    return text.replace("'", "").replace(thousands, "").replace(point, ".")
+    return re.sub(r"\A([-+]?)0+(?=\d)", r"\1", text.replace("'", "").replace(thousands, "").replace(point, "."))
 
 
 def _dates_in(  # noqa: C901 - spans, directions and bare dates are told apart in one walk
     text: str, columns: Sequence[Column], language: Language, before: Column | None
 ) -> list[str | Dated]:
     found: list[str | Dated] = []
-    at = 0
+    at, after_year = 0, False
     for match in _DATE.finditer(text):
         if match.start() < at:
             continue
@@ -195,24 +198,26 @@ def _dates_in(  # noqa: C901 - spans, directions and bare dates are told apart i
                 joined = _from_to(dated, last)
                 if joined is not None:
                     found += [led[: pair.start()], replace(joined, text=text[match.start() : second.end()])]
-                    at = second.end()
+                    at, after_year = second.end(), False
                     continue
         direction = _DIRECTION.search(led)
         is_bare = match["year_alone"] or (match["month_name"] and not match["month_year"] and not _is_month(match[0]))
-        if direction is None and (is_bare or _MEASURED_BEFORE.search(led)):
+        goes_on = after_year and match["year_alone"] and _JOINT.fullmatch(led)  # "in 2023 and 2024"
+        if direction is None and not goes_on and (is_bare or _MEASURED_BEFORE.search(led)):
             continue  # "May I ask", "top 2024"
         how = _DIRECTIONS[direction["how"].lower()] if direction else "in"
         is_day = match["iso_day"] or match["day"] or match["named_day"] or match["us_day"]
         if direction and direction["how"].lower() == "voor" and is_day:
             how = "before"  # Dutch "voor" is for and before
         directed = _directed(dated, how)
-        if directed is None:
-            continue
+        if not (directed.start or directed.end or directed.months):
+            continue  # "after December" of any year
         found += [led[: direction.start()] if direction else led, replace(directed, text=match[0])]
-        at = match.end()
+        at, after_year = match.end(), bool(match["year_alone"])
     return [*found, text[at:]]
 
 
+_JOINT: Final = re.compile(r"\s*(?:,|(?:,\s*)?(?:and|or|und|oder|en|of)\b|&)\s*", re.IGNORECASE)
 _MEASURED_BEFORE: Final = re.compile(rf"(?<![\w<>=!])(?:{_PHRASES})\s{{0,3}}\Z", re.IGNORECASE)
 
 
@@ -264,17 +269,18 @@ def _dated(match: re.Match[str], language: Language, columns: Sequence[Column]) 
     return Dated(match[0], start=start.isoformat(), end=end.isoformat())
 
 
-def _directed(dated: Dated, how: str) -> Dated | None:
+def _directed(dated: Dated, how: str) -> Dated:
     first, last = (dated.months[0], dated.months[-1]) if dated.months else (0, 0)
     match how:
         case "after":
-            return replace(dated, start=dated.end, end="", months=tuple(range(last + 1, 13)) if last else ())
+            months = tuple(range(last + 1, 13)) if last else ()
+            return replace(dated, start=dated.end, end="", months=months, is_open=True)
         case "since":
-            return replace(dated, end="", months=tuple(range(first, 13)) if first else ())
+            return replace(dated, end="", months=tuple(range(first, 13)) if first else (), is_open=True)
         case "before":
-            return replace(dated, start="", end=dated.start, months=tuple(range(1, first)))
+            return replace(dated, start="", end=dated.start, months=tuple(range(1, first)), is_open=True)
         case "until":
-            return replace(dated, start="", months=tuple(range(1, last + 1)))
+            return replace(dated, start="", months=tuple(range(1, last + 1)), is_open=True)
         case _:
             return dated
 
@@ -287,6 +293,29 @@ def _from_to(first: Dated, last: Dated) -> Dated | None:
     if first.months and last.start:  # from January to March 2024
         first = Dated(first.text, start=date(int(last.start[:4]), first.months[0], 1).isoformat())
     return Dated(first.text, start=first.start, end=last.end) if first.start and first.start < last.end else None
+
+
+def either(first: Dated, second: Dated) -> Dated | None:
+    """`In January and February`, `in 2023 and 2024`: the days of both.
+
+    None where a day must be in both: `after March and before June`, `in March and in 2024`. Raises Refusal for days
+    that are apart, which are no one span.
+    """
+    if first.is_open or second.is_open:
+        return None
+    if first.months and second.months:
+        return replace(second, months=tuple(sorted({*first.months, *second.months})))
+    if not first.months and not second.months:
+        early, late = sorted((first, second), key=lambda each: each.start)
+        if early.end == late.start:
+            return replace(second, start=early.start, end=late.end)
+        raise Refusal(Reason.LEFT_OVER)
+    months, days = (first.months, second) if first.months else (second.months, first)
+    start, end = date.fromisoformat(days.start), date.fromisoformat(days.end) - timedelta(days=1)
+    reached = range(start.year * 12 + start.month - 1, end.year * 12 + end.month)
+    if not any(month % 12 + 1 in months for month in reached):
+        raise Refusal(Reason.LEFT_OVER)  # "in January and March 2024"
+    return None
 
 
 def condition_of(dated: Dated, columns: Sequence[Column], named: Column | None) -> tuple[Condition, ...]:

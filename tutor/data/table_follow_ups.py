@@ -32,6 +32,7 @@ from tutor.language.cues import CHART_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.plot_wording import Colour, Grid, Keep, Legend, PlotChange, Remove, Size, Title, plot_wording
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MAX_COUNT: Final = 30
 _GOES_ON: Final = re.compile(r"\A\s*+(?:and|what about|how about|und|was ist mit|en|hoe zit)\b", re.IGNORECASE)
@@ -76,7 +77,9 @@ def is_table_follow_up(text: str) -> bool:
 def data_tasks_in_thread(texts: Sequence[str], columns: Sequence[Column], language: Language) -> tuple[DataTask, ...]:
     """The tasks of the last of these messages, which may go on with the one before. Raises Refusal."""
     *before, last = texts
-    columns = with_definitions(texts, columns)
+    if len(last) > MAX_CHARACTERS:
+        raise Refusal(Reason.TOO_LONG)
+    columns = with_definitions(texts, columns, language)
     changes = plot_wording(last)
     looks = [each for each in changes.changes if not changes.rest and not isinstance(each, Keep | Remove)]
     question = DataQuestion(parts_of(last, columns, language), columns)

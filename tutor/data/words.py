@@ -14,6 +14,7 @@ from tutor.formulas.formula_tokens import TokenKind, tokens
 from tutor.language.cues import CHART_CUES, STATISTICS_CUES, TRAIT_CUES, Cue, Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_phrase, is_word, vocabulary
+from tutor.reading.question_reader import MAX_CHARACTERS
 
 _MIN_WORD_CHARS: Final = 3
 _OF_MATHEMATICS: Final = TRAIT_CUES | frozenset(
@@ -42,7 +43,7 @@ Part = Word | Named | Amount | Cell | Compared | Dated
 
 def parts_of(text: str, columns: Sequence[Column], language: Language) -> list[Part]:
     """Words and columns in order; what is neither becomes a word without a meaning."""
-    marked, named, cells = _marked(text, columns)
+    marked, named, cells = _marked(text, columns, language)
     found: list[Part] = []
     for at, piece in enumerate(MARK.split(marked)):
         if at % 2:
@@ -55,16 +56,16 @@ def parts_of(text: str, columns: Sequence[Column], language: Language) -> list[P
     return _without_articles(found)
 
 
-def with_definitions(texts: Sequence[str], columns: Sequence[Column]) -> Sequence[Column]:
+def with_definitions(texts: Sequence[str], columns: Sequence[Column], language: Language) -> Sequence[Column]:
     """The columns, and those that the messages define: `profit = revenue - cost`."""
     known = list(columns)
-    for text in texts:
-        made = [column for column in _marked(text, known)[1] if column.formula and column.name.isidentifier()]
+    for text in (each for each in texts if len(each) <= MAX_CHARACTERS):
+        made = [column for column in _marked(text, known, language)[1] if column.formula and column.name.isidentifier()]
         known += [column for column in dict.fromkeys(made) if column not in known]
     return known
 
 
-def _marked(text: str, columns: Sequence[Column]) -> tuple[str, list[Column], list[Cell]]:
+def _marked(text: str, columns: Sequence[Column], language: Language) -> tuple[str, list[Column], list[Cell]]:
     """The text with a mark for each column, made ones too, and for each value."""
     named: list[Column] = []
     cells: list[Cell] = []
@@ -79,7 +80,7 @@ def _marked(text: str, columns: Sequence[Column]) -> tuple[str, list[Column], li
                 marked += mark(f"v{len(cells) - 1}")
             case _:
                 marked += piece
-    return with_formulas(marked, named), named, cells
+    return with_formulas(marked, named, language), named, cells
 
 
 def names_of(columns: Sequence[Column]) -> frozenset[str]:

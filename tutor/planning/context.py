@@ -32,6 +32,7 @@ _OF_RANGES: Final = (
         }
     )
 )
+_HAS_OWN_VALUES: Final = frozenset({Cue.INTEGRAL, Cue.AREA, Cue.TANGENT, Cue.NORMAL})
 _ORDINALS: Final = frozenset({Cue.SECOND, Cue.THIRD, Cue.FOURTH})
 _PARAMETERS: Final = frozenset("abcdkmnpqr")
 
@@ -124,9 +125,15 @@ def _is_of_own_functions(clause: Clause) -> bool:
 
 
 def _demanded(clause: Clause, last: Clause, *, opens: bool) -> Clause:
-    """Another demand of what was talked about; `... and evaluate it at 2` after a derivative means the derivative."""
-    if clause.demands == (Cue.EVALUATE,) and not opens and Cue.DERIVATIVE in last.demands:
-        return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
+    """Another demand of what was talked about; `evaluate it at 2` after a derivative means the derivative.
+
+    Raises Refusal for the value of an integral or a tangent, which has no task: the function's would be wrong.
+    """
+    if clause.demands == (Cue.EVALUATE,) and clause.of is None and Cue.FUNCTION not in clause.cues:
+        if Cue.DERIVATIVE in last.demands:
+            return replace(clause, demands=(Cue.DERIVATIVE,), cues=clause.cues | last.cues, subjects=last.subjects)
+        if _HAS_OWN_VALUES & set(last.demands):
+            raise Refusal(Reason.FOLLOW_UP)
     if clause.demands == (Cue.PLOT,) and Cue.ALSO in clause.cues:  # "plot that too": what the last answer was about
         of = next((each for each in (Cue.TANGENT, Cue.DERIVATIVE) if each in last.demands), clause.of)
         clause = replace(clause, of=of, cues=clause.cues | (last.cues & _ORDINALS))
@@ -175,6 +182,8 @@ def _same_for(clause: Clause, last: Clause) -> Clause:
 def _at_other_point(clause: Clause, last: Clause) -> Clause:
     """The same asked of another point; after a plot or a question of shape, the value there."""
     pointwise = bool(last.demands) and set(last.demands) <= _OF_POINTS
+    if not pointwise and {Cue.INTEGRAL, Cue.AREA} & set(last.demands):
+        raise Refusal(Reason.FOLLOW_UP)  # the value of the antiderivative, not of the function
     demands = last.demands if pointwise else (Cue.EVALUATE,)
     cues = clause.cues | last.cues if pointwise else clause.cues
     values = {**_parameters(last.values, clause), **clause.values}

@@ -35,9 +35,12 @@ BY_WORDS = (
 
 def advice_on(error: BaseException) -> str:
     """Return a sentence in brackets about an error, or about one that led to it; empty where there is none to give."""
-    for part in _chain(error):
-        if said := _advice(part):
-            return f"[{said}]\n"
+    try:
+        for part in _chain(error):
+            if said := _advice(part):
+                return f"[{said}]\n"
+    except BaseException:  # noqa: BLE001 - an error of the code's own class may raise anything when it is asked for words
+        return ""
     return ""
 
 
@@ -67,7 +70,7 @@ def _advice(error: BaseException) -> str:  # noqa: C901, PLR0911 - a table
         case ImportError() | AttributeError() if ASKS_TO_INSTALL.search(words):  # pandas asks for what a method needs
             return nothing_can_be_installed()
         case subprocess.CalledProcessError():
-            command = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
+            command = " ".join(map(str, error.cmd)) if isinstance(error.cmd, list | tuple) else str(error.cmd)
             return nothing_can_be_installed() if INSTALLERS.match(command) else ""
         case socket.gaierror():
             return NO_NETWORK

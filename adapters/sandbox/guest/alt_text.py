@@ -23,8 +23,8 @@ SUPERSCRIPTS = str.maketrans("0123456789-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ⁿ"
 Range = tuple[float, float]
 
 
-ODD_ARTIST = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What an object of the code's own making raises when it is asked to describe itself."""
+ODD_ARTIST = Exception
+"""What an object of the code's own making raises when it is asked to describe itself: anything."""
 
 
 def describe(figure: Any) -> str:

@@ -16,6 +16,7 @@ import tokenize
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, TextIO, cast
@@ -46,14 +47,30 @@ class Attempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if error is not None and not _is_quiet_exit(error):
-            self.status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else RAISED
-            _print_exception(error)
+        if kind is None or error is None:
+            return True
+        # An exception may be of the code's own class: its methods and properties run here, and may raise anything.
+        try:
+            told = "" if _is_quiet_exit(error) else _told(error) + advice_on(error)
+        except BaseException:  # noqa: BLE001
+            told = f"{object.__repr__(error)} was raised. It cannot be described: its own code raises an error.\n"
+        if told:
+            self.status = INTERRUPTED if issubclass(kind, KeyboardInterrupt) else RAISED
+            say(told)
         return True
 
 
-def _print_exception(error: BaseException) -> None:
-    """Print a traceback without the frames of the runner, wherever they stand in it."""
+def say(text: str) -> None:
+    """Print to standard error, also where the code has closed or replaced it."""
+    try:
+        print(text, end="", file=sys.stderr)  # noqa: T201
+    except BaseException:  # noqa: BLE001 - the stream is the code's own
+        with suppress(OSError):
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+
+
+def _told(error: BaseException) -> str:
+    """Return a traceback without the frames of the runner, wherever they stand in it."""
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename.startswith((OWN_FOLDER, RUNS_COROUTINES)):
         tb = tb.tb_next
@@ -63,7 +80,7 @@ def _print_exception(error: BaseException) -> None:
             part.stack = traceback.StackSummary.from_list(
                 [frame for frame in part.stack if not frame.filename.startswith(OWN_FOLDER)]
             )
-    print("".join(told.format()), end=advice_on(error), file=sys.stderr)  # noqa: T201
+    return "".join(told.format())
 
 
 def _parts(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
@@ -94,8 +111,6 @@ class Notebook:
 
     def execute(self, source: str) -> None:
         """Run the code and show the value of a last bare expression. Raises whatever the code raises."""
-        # What one cell has put in their place, by purpose or by mistake, would give wrong answers to all others (S18).
-        vars(builtins).update(self._builtins)
         self._count += 1
         filename = f"<cell {self._count}>"
         source = magics.as_python(source)
@@ -106,6 +121,9 @@ class Notebook:
             if last is not None:
                 self._show(self._evaluate(last))
         finally:
+            # What one cell has put in their place, by purpose or by mistake, would give wrong answers to all others,
+            # and to the runner (S18).
+            vars(builtins).update(self._builtins)
             if os.getpid() != self._pid:  # a child that the code forked must not go on as a second runner
                 os._exit(0)
 
@@ -170,4 +188,4 @@ def _show_warning(
 
 
 def _is_quiet_exit(error: BaseException) -> bool:
-    return isinstance(error, SystemExit) and error.code in (None, 0)
+    return isinstance(error, SystemExit) and (error.code is None or (isinstance(error.code, int) and error.code == 0))

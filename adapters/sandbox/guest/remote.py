@@ -81,7 +81,7 @@ def _output_to(output: BinaryIO) -> Iterator[None]:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError, OSError, ValueError):  # the code has replaced or closed it
+            with suppress(Exception):  # the code has replaced or closed it
                 stream.flush()
         sys.stdout, sys.stderr = streams
         for fd, own in zip((1, 2), kept, strict=True):

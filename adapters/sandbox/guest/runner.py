@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from adapters.sandbox.guest.cell import OK, Attempt, Notebook
+from adapters.sandbox.guest.cell import OK, Attempt, Notebook, say
 from adapters.sandbox.guest.data_folder import Content, DataFolder
 from adapters.sandbox.guest.display import take_pictures
 
@@ -118,8 +118,10 @@ class Runner:
             with attempt:
                 _show_open_figures()
         if attempt.status != OK:
-            _close_open_figures()
+            with Attempt():
+                _close_open_figures()
         has_memory = _has_memory()
+        _flush()
         self._send_results()
         _flush()
         ending = attempt.status
@@ -135,17 +137,15 @@ class Runner:
         figures = _take_figures({file.content for file in files if file.body is not None})
         for file in files:
             if file.content in figures.blank:
-                print(  # noqa: T201
-                    f"[{file.name} is blank and was not handed over: plt.show() closes a figure, so save it before]"
-                )
+                say(f"[{file.name} is blank and was not handed over: plt.show() closes a figure, so save it before]\n")
             elif file.body is None:
-                print(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]")  # noqa: T201
+                say(f"[{file.name} ({file.size_bytes} bytes) is too big to hand over]\n")
             else:
                 alt_text, points = figures.saved.get(file.content, ("", b""))
                 self._pipes.send("file", file.body, name=file.name, alt_text=alt_text)
                 self._send_points(points)
         if left:
-            print(f"[{len(left)} more files were not handed over]")  # noqa: T201
+            say(f"[{len(left)} more files were not handed over]\n")
         room_bytes = self._limits["image_total_bytes"]
         for png, alt_text, points in figures.shown[: self._limits["image_count"]]:
             room_bytes -= len(png)
@@ -154,7 +154,7 @@ class Runner:
                 self._send_points(points)
         count = len(figures.shown) + figures.left_out
         if count > self._limits["image_count"] or room_bytes < 0:
-            print(f"[only the first of {count} figures were handed over]")  # noqa: T201
+            say(f"[only the first of {count} figures were handed over]\n")
 
     def _send_points(self, points: bytes) -> None:
         """Say what was drawn in the picture that was sent last."""
@@ -266,7 +266,7 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, OSError, ValueError):  # the code has replaced or closed it
+        except Exception:  # noqa: BLE001, S112 - the code has replaced or closed it
             continue
 
 

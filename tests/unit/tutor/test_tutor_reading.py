@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tutor.plans import tasks_of
+from tests.tutor.plans import refusal_of, tasks_of
+from tutor.planning.refusal import Reason
 
 READ = [
     (
@@ -102,3 +103,26 @@ FOLLOW_UPS = [
 @pytest.mark.parametrize(("messages", "tasks"), FOLLOW_UPS)
 def test_a_follow_up_takes_what_it_leaves_out_from_the_thread(messages: list[str], tasks: list[str]) -> None:
     assert tasks_of(*messages) == tasks
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tasks"),
+    [
+        ("derivative of x^3", "what is its value at 2?", ["Derivative x³, 2"]),  # 12, and not 8
+        ("derivative of x^3", "evaluate it at 2", ["Derivative x³, 2"]),
+        ("second derivative of x^3", "what is its value at 2?", ["Derivative x³, 2, 2"]),
+        ("derivative of x^3", "evaluate the function at 2", ["Evaluate x³, 2"]),
+        ("plot x^3", "what is its value at 2?", ["Evaluate x³, 2"]),
+    ],
+)
+def test_its_value_is_that_of_what_was_found_last(before: str, after: str, tasks: list[str]) -> None:
+    assert tasks_of(before, after) == tasks
+
+
+@pytest.mark.parametrize("before", ["antiderivative of x^2", "integral of x^2 from 0 to 1", "tangent of x^2 at 1"])
+def test_the_value_of_an_integral_or_a_tangent_is_refused_and_not_that_of_the_function(before: str) -> None:
+    assert refusal_of(before, "what is its value at 3?") is Reason.FOLLOW_UP
+
+
+def test_another_point_after_an_integral_is_refused() -> None:
+    assert refusal_of("antiderivative of x^2", "and at 3?") is Reason.FOLLOW_UP

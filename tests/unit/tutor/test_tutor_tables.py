@@ -12,19 +12,24 @@ from tutor.data.data_reader import data_tasks
 from tutor.data.file_mentions import Table
 from tutor.data.programs import data_program, look
 from tutor.data.requests import (
+    Bound,
     Cell,
     Chart,
     ChartLooks,
     Column,
     ColumnKind,
+    Comparison,
     CountRows,
     CountValues,
     DataTask,
+    Days,
     Describe,
     FindGroup,
     FindTop,
+    Months,
     Overview,
     ShowChart,
+    ShowRows,
     Statistic,
     TellCorrelation,
     TellStatistics,
@@ -217,3 +222,110 @@ def test_a_column_is_called_by_its_name_without_the_unit_even_if_that_is_a_figur
     question: str, task: DataTask
 ) -> None:
     assert data_tasks(question, (PAID, UNITS, REGION), Language.ENGLISH) == (task,)
+
+
+DAYS = Column(name="date", kind=ColumnKind.DATE, low="2022-12-30", high="2025-03-05")
+CITY = Column(name="city", kind=ColumnKind.TEXT, values=("Oslo", "Rome"))
+YEAR, MONTH = (Column(name=name, kind=ColumnKind.NUMBER) for name in ("year", "month"))
+BY_DATE, BY_YEAR = (DAYS, CITY, SALES, PRICE), (YEAR, MONTH, SALES)
+
+
+def rows_of(question: str, columns: tuple[Column, ...], language: Language = Language.ENGLISH) -> tuple[object, ...]:
+    """The conditions of the question's one task."""
+    [task] = data_tasks(question, columns, language)
+    assert isinstance(task, TellStatistics | ShowRows)
+    return task.only
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("total sales in 2023 and 2024", Language.ENGLISH),
+        ("total sales in 2023 or 2024", Language.ENGLISH),
+        ("total sales in 2024 and in 2023", Language.ENGLISH),
+        ("Summe von total_sales in 2023 und 2024", Language.GERMAN),
+        ("som van total_sales in 2023 en 2024", Language.DUTCH),
+    ],
+)
+def test_two_years_are_both_answered_by_dates_and_by_a_column_of_years(question: str, language: Language) -> None:
+    assert rows_of(question, BY_DATE, language) == (Days(column=DAYS, start="2023-01-01", end="2025-01-01"),)
+    assert rows_of(question, BY_YEAR, language) == (
+        Bound(column=YEAR, comparison=Comparison.AT_LEAST, value="2023"),
+        Bound(column=YEAR, comparison=Comparison.AT_MOST, value="2024"),
+    )
+
+
+def test_two_months_are_both_answered_by_a_column_of_months() -> None:
+    assert rows_of("total sales in March and April", BY_YEAR) == (
+        Bound(column=MONTH, comparison=Comparison.AT_LEAST, value="3"),
+        Bound(column=MONTH, comparison=Comparison.AT_MOST, value="4"),
+    )
+
+
+def test_after_one_month_and_before_another_means_the_months_between() -> None:
+    assert rows_of("total sales after March and before June", BY_DATE) == (
+        Months(column=DAYS, months=tuple(range(4, 13))),
+        Months(column=DAYS, months=tuple(range(1, 6))),
+    )
+
+
+@pytest.mark.parametrize("columns", [BY_DATE, BY_YEAR], ids=["dates", "years"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "total sales in 2023 and 2025",
+        "total sales in March 2023 and 2024",
+        "total sales in March 2023 and April 2024",
+        "total sales in Q1 and Q2 2024",
+        "total sales in January and March 2024",
+        "total sales after December",
+        "total sales before January",
+        "total sales > 5 or price > 3",
+        "total sales in Oslo or in March",
+        "total sales or price above 3",
+        "total sales above 5 or below 2",
+        "mean of total sales above 5 in Oslo and below 3 in Rome",
+        "rows where total sales above ٣٣",
+        "total_sales " + "1 + " * 2000,
+    ],
+)
+def test_conditions_that_are_no_one_list_are_refused_and_never_half_answered(
+    question: str, columns: tuple[Column, ...]
+) -> None:
+    with pytest.raises(Refusal):
+        data_tasks(question, columns, Language.ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "number"),
+    [
+        ("mean of price / 1,000", Language.ENGLISH, "1000"),
+        ("mean of price / 1'000", Language.ENGLISH, "1000"),
+        ("mean of price / 1,000,000.5", Language.ENGLISH, "1000000.5"),
+        ("mean of price / 1.5", Language.ENGLISH, "1.5"),
+        ("mean of price / 007", Language.ENGLISH, "7"),
+        ("Mittelwert von price / 1.000", Language.GERMAN, "1000"),
+        ("Mittelwert von price / 1,5", Language.GERMAN, "1.5"),
+    ],
+)
+def test_a_number_in_a_calculation_is_read_in_the_language_of_the_question(
+    question: str, language: Language, number: str
+) -> None:
+    [task] = data_tasks(question, BY_DATE, language)
+    assert isinstance(task, TellStatistics)
+    assert task.columns[0].formula == (PRICE, "/", number)
+
+
+@pytest.mark.parametrize(
+    ("written", "language", "number"),
+    [
+        ("007", Language.ENGLISH, "7"),
+        ("0,125", Language.ENGLISH, "0.125"),
+        ("0.125", Language.GERMAN, "0.125"),
+        ("1,000", Language.ENGLISH, "1000"),
+    ],
+)
+def test_a_number_in_a_condition_is_written_as_python_reads_it(written: str, language: Language, number: str) -> None:
+    above = "über" if language is Language.GERMAN else "above"
+    [bound] = rows_of(f"price {above} {written}", BY_DATE, language)
+    assert bound == Bound(column=PRICE, comparison=Comparison.ABOVE, value=number)
