@@ -296,13 +296,17 @@ def _refuse_alternatives(parts: Sequence[Part]) -> None:
 
 
 def _refuse_two_lists(parts: Sequence[Part]) -> None:
-    """Raise Refusal where each comparison has rows of its own: `above 5 in Oslo and below 3 in Rome`."""
+    """Raise Refusal where each value has rows of its own: `above 5 in Oslo and below 3 in Rome`."""
     conditions = [part for part in parts if isinstance(part, Cell | Dated | Compared)]
     for four in zip(conditions, conditions[1:], conditions[2:], conditions[3:], strict=False):
         match four:
             case Compared(), Dated(), Compared(), Dated():
                 raise Refusal(Reason.LEFT_OVER)
-            case Compared(), Cell(column=one), Compared(), Cell(column=other) if one == other:
+            case (Compared(), Cell(column=one), Compared(), Cell(column=other)) if one == other:
+                raise Refusal(Reason.LEFT_OVER)
+            case (Dated(), Cell(column=one), Dated(), Cell(column=other)) if one == other:
+                raise Refusal(Reason.LEFT_OVER)
+            case (Cell(column=one), Dated(), Cell(column=other), Dated()) if one == other:
                 raise Refusal(Reason.LEFT_OVER)
 
 

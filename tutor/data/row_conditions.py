@@ -213,7 +213,7 @@ def _dates_in(  # noqa: C901 - spans, directions and bare dates are told apart i
         if not (directed.start or directed.end or directed.months):
             continue  # "after December" of any year
         found += [led[: direction.start()] if direction else led, replace(directed, text=match[0])]
-        at, after_year = match.end(), bool(match["year_alone"])
+        at, after_year = match.end(), bool(match["year_alone"]) and not directed.is_open
     return [*found, text[at:]]
 
 
