@@ -68,16 +68,18 @@ class OverheardMessages:
         while len(self._kept) > _MAX_CONVERSATIONS:
             self._kept.popitem(last=False)
 
-    def taken(self, key: ConversationKey) -> tuple[Overheard, ...]:
-        """What was kept of a conversation, which is forgotten here: it becomes part of the thread."""
+    def of(self, key: ConversationKey, *, before: ActivityId) -> tuple[Overheard, ...]:
+        """What was kept of a conversation, without the message that asks."""
         oldest_s = self._clock() - _OVERHEARD_S
-        return tuple(said for at_s, said in self._kept.pop(key, ()) if at_s >= oldest_s)
+        return tuple(said for at_s, said in self._kept.get(key, ()) if at_s >= oldest_s and said.id != before)
 
-    def drop(self, key: ConversationKey, message_id: ActivityId) -> None:
-        """Forget a message."""
+    def drop(self, key: ConversationKey, *message_ids: ActivityId) -> None:
+        """Forget messages: they were deleted, or have become part of the thread."""
         if (kept := self._kept.get(key)) is not None:
-            for entry in [entry for entry in kept if entry[1].id == message_id]:
+            for entry in [entry for entry in kept if entry[1].id in message_ids]:
                 kept.remove(entry)
+            if not kept:
+                del self._kept[key]
 
 
 class Intake:
@@ -112,10 +114,13 @@ class Intake:
         could not be stored.
         """
         if isinstance(message, Question) and message.reference.is_shared and is_for_assistant(message):
-            message = replace(message, context=self._overheard.taken(message.key))
+            message = replace(message, context=self._overheard.of(message.key, before=message.id))
         waiting = self._engine.waiting(message.key)
         state = TurnState.REJECTED if self._engine.is_full_for(message) else TurnState.WAITING
         is_new = await self._engine.accept(message, state=state)
+        if is_new and isinstance(message, Question) and message.reference.is_shared:
+            # Not before: an edit of a message that is known must not take the context of the next question.
+            self._overheard.drop(message.key, message.id, *(said.id for said in message.context))
         is_stop = isinstance(message, Command) and message.name is CommandName.STOP
         # Where others read along, the place in the queue is of no interest to them.
         alone = message.reference.scope is Scope.PERSONAL and not isinstance(message, Installed)

@@ -404,6 +404,10 @@ class Ledger(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """Raise StorageError if a message would not be stored now; nothing is changed, and nothing waits on a disk."""
+        ...
+
     async def signal(self, number: int, name: str, value: str) -> None:
         """Tell an unfinished turn something, past the queue and in whichever process it runs; `value` is JSON.
 

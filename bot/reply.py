@@ -57,10 +57,10 @@ _EXPLANATION = re.compile(
 _FOLLOW_UPS_TITLE = (
     r"^(?:#{1,6} +|\*\*)?(?:You (?:could|can|might) (?:also )?ask(?: next)?|Follow-up questions|Next questions"
     r"|Du kannst als Nächstes fragen|Sie können als Nächstes fragen|Mögliche Anschlussfragen)"
-    r"[^\n:]{0,40}:?(?:\*\*)?:?[ \t]*"
+    r"[^\n:]{0,40}:?(?:\*\*)?:?[ \t]*+"
 )
 _FOLLOW_UPS = re.compile(
-    _FOLLOW_UPS_TITLE + r"\n\s*((?:[ \t]*(?:[-*+]|\d[.)])[ \t]+[^\n]+(?:\n|\Z)){1,3})\s*\Z",
+    _FOLLOW_UPS_TITLE + r"\n\s*+((?:[ \t]*+(?:[-*+]|\d[.)])[ \t]++[^\n]++(?:\n|\Z)){1,3})\s*\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 _FOLLOW_UPS_BEGUN = re.compile(

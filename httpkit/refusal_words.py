@@ -10,9 +10,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+PASSING_STATUSES: Final = frozenset({408, 409, 423, 424, 425, 499})
+"""Beside 429 and 5xx: what is refused now may be taken later."""
+
+_MAX_READ_CHARS: Final = 8_000
+"""Of an error, which may be of any length: Gemini names the pause behind all that was exceeded."""
+
 _TOO_LONG: Final = re.compile(
     r"context[_ -](?:length|size|window|limit)|maximum (?:context|prompt|input|sequence)|n_ctx|max_(?:model|seq)_len|"
-    r"reduce the length|too many tokens|(?:prompt|input|request).{0,20} too (?:long|large)|exceeds? the (?:model|max)|"
+    r"reduce the length|too many tokens(?!.{0,40}(?:wait|again|\bper\b|minute))|"
+    r"(?:prompt|input|request)(?:(?!image|picture|file|body|entity).){0,20} too (?:long|large)|"
+    r"(?:token|prompt|input|context)(?:(?!image|picture|file).){0,60} exceeds? the (?:model|max)|"
     r"inputs?`? (?:tokens \+ `?max_new_tokens|must have less than)",
     re.IGNORECASE,
 )
@@ -21,11 +29,23 @@ _OUT_OF_MONEY: Final = re.compile(
     r"(?:out of|no|enough|more|remaining|used all .{0,20}) credits|arrearage|spend(?:ing)?[_ ]limit",
     re.IGNORECASE,
 )
+_OUT_OF_MONEY_TO_THE_OWNER: Final = re.compile(
+    r"insufficient[_ ](?:quota|balance|credit|fund)|exceeded your current quota|credit balance is too low|arrearage|"
+    r"billing[_ ]hard[_ ]limit|billing[_ ](?:is )?not[_ ](?:active|enabled)|billing_disabled|enable billing|"
+    r"requires (?:billing|more credits)|(?:used all .{0,20}|out of|not enough) credits",
+    re.IGNORECASE,
+)
+"""What a service says to the owner of the account, and hardly a person in a conversation."""
+_OVER_THE_MINUTE: Final = re.compile(
+    r"\blimit:? (?P<limit>\d{1,12})\b.{0,60}\brequested:? (?P<requested>\d{1,12})\b", re.IGNORECASE
+)
+
 _NOTHING_GRANTED: Final = re.compile(r"\blimit: 0\b")
 """Gemini names a pause even where the plan grants nothing at all."""
 _MODEL_MISSING: Final = re.compile(
-    r"\b(?:model|deployment|agent)\b.{0,160}\b(?:not found|not exist|no longer (?:available|supported|served)|"
-    r"(?:been|is|was) (?:deprecated|decommissioned|retired))\b|\binvalid model\b|not have access to model",
+    r"\b(?:model|deployment|agent)\b(?:(?![.;]\s).){0,160}\b(?:not found|not exist|"
+    r"no longer (?:available|supported|served)|(?:been|is|was) (?:deprecated|decommissioned|retired))\b|"
+    r"\binvalid model\b|not have access to model",
     re.IGNORECASE | re.DOTALL,
 )
 _FILTERED: Final = re.compile(
@@ -37,25 +57,39 @@ _FILTERED: Final = re.compile(
 
 def says_too_long(words: str) -> bool:
     """Whether a shorter conversation would be taken."""
-    return _TOO_LONG.search(words) is not None
+    return _TOO_LONG.search(words, 0, _MAX_READ_CHARS) is not None
 
 
-def says_out_of_money(words: str) -> bool:
-    """Whether somebody has to pay before the service goes on; false where it says itself when it does."""
-    if _OUT_OF_MONEY.search(words) is None:
+def never_fits_a_minute(words: str) -> bool:
+    """Whether a 429 is about a request that asks for more than a whole minute grants, so that waiting helps nothing.
+
+    Only the numbers tell: "too many tokens" and "request too large" are also said by a throttle that passes.
+    """
+    found = _OVER_THE_MINUTE.search(words, 0, _MAX_READ_CHARS)
+    return found is not None and int(found["requested"]) > int(found["limit"])
+
+
+def says_out_of_money(words: str, *, may_quote: bool = False) -> bool:
+    """Whether somebody has to pay before the service goes on; false where it says itself when it does.
+
+    `may_quote` is for words that may repeat what a person wrote or how a file is called, as those of a 400: there
+    "billing" alone says nothing.
+    """
+    pattern = _OUT_OF_MONEY_TO_THE_OWNER if may_quote else _OUT_OF_MONEY
+    if pattern.search(words, 0, _MAX_READ_CHARS) is None:
         return False
     # "You exceeded your current quota": at OpenAI for good, at Gemini for the rest of the minute.
-    return try_again_in_s(words) is None or _NOTHING_GRANTED.search(words) is not None
+    return try_again_in_s(words) is None or _NOTHING_GRANTED.search(words, 0, _MAX_READ_CHARS) is not None
 
 
 def says_model_missing(words: str) -> bool:
     """Whether the service has no such model, or not any more."""
-    return _MODEL_MISSING.search(words) is not None
+    return _MODEL_MISSING.search(words, 0, _MAX_READ_CHARS) is not None
 
 
 def says_filtered(words: str) -> bool:
     """Whether a content filter stopped what was asked."""
-    return _FILTERED.search(words) is not None
+    return _FILTERED.search(words, 0, _MAX_READ_CHARS) is not None
 
 
 _AGAIN: Final = re.compile(
@@ -72,7 +106,7 @@ _SECONDS: Final[Mapping[str, float]] = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "
 
 def try_again_in_s(words: str) -> float | None:
     """The pause that a rate limit's sentence names: "in 1m30.5s", "after 26 seconds"; None where it names none."""
-    found = _AGAIN.search(words)
+    found = _AGAIN.search(words, 0, _MAX_READ_CHARS)
     times = list(_TIME.finditer(found["time"])) if found else []
     if not times:
         return None

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
-from bot.ports import Conversations
+from bot.ports import Conversations, Ledger
 
 _CHECK_INTERVAL_S: Final = 1.0
 _CHECK_DEADLINE_S: Final = 2.0
@@ -23,15 +23,21 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 class HealthRoutes:
-    """Alive: the event loop answers. Ready: messages can be stored, so they will be acknowledged.
+    """Alive: the event loop answers. Ready: the database would take a message now, as far as it tells without one.
 
     A store of files that is down does not count: all replicas share it, and most answers need no file. `sandbox` says
     what isolates the assistant's code, or `none`.
     """
 
     def __init__(
-        self, *, conversations: Conversations, sandbox: str, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        ledger: Ledger,
+        conversations: Conversations,
+        sandbox: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._ledger = ledger
         self._conversations = conversations
         self._sandbox = sandbox
         self._clock = clock
@@ -53,6 +59,7 @@ class HealthRoutes:
             if self._clock() - self._checked_at_s >= _CHECK_INTERVAL_S:
                 try:
                     async with asyncio.timeout(_CHECK_DEADLINE_S):
+                        await self._ledger.check()
                         await self._conversations.thread_of(_PROBE)
                     self._is_ready = True
                 except (StorageError, TimeoutError):

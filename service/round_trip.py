@@ -83,7 +83,7 @@ async def check_round_trip(settings: Settings, shared: Shared, *, by_link: bool)
             aiohttp.ClientSession() as session,
             open_bot(local, stores, address=address, shared=shared) as bot,
         ):
-            health = HealthRoutes(conversations=stores.conversations, sandbox="doctor")
+            health = HealthRoutes(ledger=stores.ledger, conversations=stores.conversations, sandbox="doctor")
             app = loopback_app(local_endpoint(bot, {}, takes_others=True), bot.storage, health)
             async with listening(app, port, backlog=BACKLOG):
                 activity = _activity(url_of(connector_port))

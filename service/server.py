@@ -115,7 +115,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Started]:
             log.warning("PUBLIC_URL is not set: links to plots end with this process")
         hooks = page.hooks() if page else Hooks()
         bot = await stack.enter_async_context(open_bot(settings, stores, address=url_of(port), hooks=hooks))
-        health = HealthRoutes(conversations=stores.conversations, sandbox=_sandbox_summary(settings, bot))
+        health = HealthRoutes(
+            ledger=stores.ledger, conversations=stores.conversations, sandbox=_sandbox_summary(settings, bot)
+        )
         if settings.is_public:
             app = public_app(authenticated_endpoint(settings, bot), bot.storage, health)
             await stack.enter_async_context(listening(app, port, backlog=BACKLOG))

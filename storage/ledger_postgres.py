@@ -150,6 +150,11 @@ class _Added:
 
 
 @dataclass(frozen=True, slots=True)
+class _Nothing:
+    """PostgreSQL demands the rights of a statement also where it has no rows to write."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Signal:
     number: int
     name: str
@@ -175,7 +180,7 @@ class _Ended:
     used: TurnUsage | None
 
 
-_Write: TypeAlias = _Added | _Started | _Saved | _Ended
+_Write: TypeAlias = _Nothing | _Added | _Started | _Saved | _Ended
 
 
 class PostgresLedger:
@@ -205,6 +210,10 @@ class PostgresLedger:
     ) -> int | None:
         """Write a message down, for any owner: the owner hears of it. Two deliveries at once are one."""
         return await self._session.send(self._commit, _Added(conversation, message_id, payload, signal, hears_signals))
+
+    async def check(self) -> None:
+        """Send the statement that stores messages, without one, so that it fails where theirs would."""
+        await self._session.send(self._commit, _Nothing())
 
     async def signal(self, number: int, name: str, value: str) -> None:
         """Write the step down; the process in which the turn runs hears of it."""
@@ -341,6 +350,8 @@ class _Batch:
 
     def take(self, write: _Write) -> None:
         match write:
+            case _Nothing():
+                pass
             case _Added():
                 self.added.append(write)
             case _Started(number=number):

@@ -85,6 +85,10 @@ class SqliteLedger:
         self._on_assigned(signalled)
         return number
 
+    async def check(self) -> None:
+        """Begin a transaction that may write, as each call does, and end it empty."""
+        await self._file.run(lambda _: None)
+
     async def signal(self, number: int, name: str, value: str) -> None:
         """Write the step down, and hand the turn over with it."""
         self._on_assigned(await self._file.run(lambda db: self._signalled(db, number, name, value)))

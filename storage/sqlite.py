@@ -78,8 +78,8 @@ class SqliteFile:
             try:
                 place.check()
                 outcomes = _commit(connection, mark, calls)
-            except StorageError as error:
-                outcomes = [(future, None, error) for future, _ in calls]
+            except StorageError as error:  # one for each, since whoever awaits it adds to its traceback
+                outcomes = [(future, None, StorageError(str(error))) for future, _ in calls]
             self._loop.call_soon_threadsafe(_tell, outcomes)
         connection.close()
         mark.close()

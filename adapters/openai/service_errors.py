@@ -26,23 +26,32 @@ from bot.errors import (
     ThreadTooLongError,
 )
 from httpkit.http_headers import retry_after_s
-from httpkit.refusal_words import says_model_missing, says_out_of_money, says_too_long, try_again_in_s
+from httpkit.refusal_words import (
+    PASSING_STATUSES,
+    never_fits_a_minute,
+    says_model_missing,
+    says_out_of_money,
+    says_too_long,
+    try_again_in_s,
+)
 
 # "Thread thread_X already has an active run run_Y." and "Can't add messages to thread_X while a run run_Y is active."
 _ACTIVE_RUN = re.compile(
-    r"already has an active run|while a run .*is active|another (response|process) is (already|currently)",
+    r"already has an active run|while a run .{0,200}is active|another (response|process) is (already|currently)",
     re.IGNORECASE,
 )
 # Responses: https://developers.openai.com/api/docs/guides/conversation-state and reports of users.
 _NO_TOOL_OUTPUT = re.compile(r"no tool output found", re.IGNORECASE)
-_CONTAINER_GONE = re.compile(r"container is expired|container .*(expired|not found)", re.IGNORECASE)
+_CONTAINER_GONE = re.compile(r"container is expired|container .{0,200}(expired|not found)", re.IGNORECASE)
 _HISTORY_BROKEN = re.compile(r"expected container_id", re.IGNORECASE)
-_THREAD_MISSING = re.compile(r"(conversation|previous response)\b.*\bnot found", re.IGNORECASE)
+_THREAD_MISSING = re.compile(r"(conversation|previous response)\b.{0,200}\bnot found", re.IGNORECASE)
 _THREAD_MISSING_CODES = frozenset({"previous_response_not_found", "conversation_not_found"})
 _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
 _FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_PASSING = frozenset({408, 409, 423, 424, 425, 499})
+
+_THROTTLES = frozenset({"rate_limit_exceeded", "rate_limit_error", "tokens", "requests"})
+_MAX_READ_CHARS: Final = 8_000
 
 # What services call it when they refuse: codes of OpenAI and of Azure, in small letters.
 _REFUSAL_CODES: Final[Mapping[str, Refusal]] = {
@@ -124,7 +133,8 @@ class HistoryBrokenError(ContainerGoneError):
 
 def context_error(message: str, code: str = "") -> AssistantError | None:
     """The error for a sentence that says what is wrong with the conversation itself; None if it says nothing of it."""
-    if code == "context_length_exceeded" or says_too_long(message):
+    is_throttled = code in _THROTTLES  # "too many tokens" is said by a rate limit, too
+    if code == "context_length_exceeded" or (never_fits_a_minute if is_throttled else says_too_long)(message):
         return ThreadTooLongError("the conversation is too long for the model")
     if _NO_TOOL_OUTPUT.search(message):
         return ToolOutputMissingError("a function call has no output")
@@ -191,16 +201,18 @@ def _was_never_connected(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _status_error(error: openai.APIStatusError) -> AssistantError:  # noqa: PLR0911 - one for each kind
-    what, pause_s = _summary(error), retry_after_s(error.response.headers)
+def _status_error(error: openai.APIStatusError) -> AssistantError:  # noqa: C901, PLR0911 - one for each kind
+    what, words, pause_s = _summary(error), _words(error), retry_after_s(error.response.headers)
     match error.status_code:
-        case 400 | 402 | 403 | 429 if _is_out_of_money(error):
+        case 400 | 402 | 403 | 429 if not _OUT_OF_MONEY.isdisjoint((str(error.code), str(error.type))):
             return refused(what, Refusal.QUOTA)
-        case 429 if says_too_long(error.message):  # for the tokens of one minute, so for good
+        case 402 | 403 | 429 as status if says_out_of_money(words, may_quote=status == 403):
+            return refused(what, Refusal.QUOTA)
+        case 429 if error.code == "context_length_exceeded" or never_fits_a_minute(words):
             return ThreadTooLongError(what)
         case 429:
             return NotDoneError(what, retry_after_s=pause_s or try_again_in_s(error.message))
-        case status if status >= 500 or status in _PASSING:
+        case status if status >= 500 or status in PASSING_STATUSES:
             return AssistantUnavailableError(what, retry_after_s=pause_s)
         case 404 | 405 | 410:
             return _missing(error, what)
@@ -212,14 +224,17 @@ def _status_error(error: openai.APIStatusError) -> AssistantError:  # noqa: PLR0
             return refused(what, refusal_of(error.code) or _REFUSAL_STATUSES.get(status, Refusal.OTHER))
 
 
-def _is_out_of_money(error: openai.APIStatusError) -> bool:
-    return not _OUT_OF_MONEY.isdisjoint((str(error.code), str(error.type))) or says_out_of_money(error.message)
+def _words(error: openai.APIStatusError) -> str:
+    """What the service says, without the rest of the body, which may repeat the request."""
+    said = error.body.get("message") if isinstance(error.body, dict) else None
+    return (said if isinstance(said, str) else error.message)[:_MAX_READ_CHARS]
 
 
-def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
-    if error.code == "conversation_locked" or _ACTIVE_RUN.search(error.message):
+def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each kind
+    words = _words(error)
+    if error.code == "conversation_locked" or _ACTIVE_RUN.search(words):
         return ThreadBusyError(what)
-    if error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):
+    if error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(words):
         return ThreadGoneError(what)
     if error.code in {"content_filter", "invalid_prompt"}:
         return RunEndedBadlyError(
@@ -229,9 +244,14 @@ def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:
         )
     if (refusal := refusal_of(error.code)) is not None:
         return refused(what, refusal)
-    if says_model_missing(error.message):
+    if (of_context := context_error(words, str(error.code))) is not None:
+        return of_context
+    # The last to be asked: these words may repeat what a person wrote, or the name of a file.
+    if says_out_of_money(words, may_quote=True):
+        return refused(what, Refusal.QUOTA)
+    if says_model_missing(words):
         return refused(what, Refusal.MODEL)
-    return context_error(error.message, str(error.code)) or BadRequestError(what, fix=FIXES[Refusal.OTHER])
+    return BadRequestError(what, fix=FIXES[Refusal.OTHER])
 
 
 def _missing(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each thing
@@ -239,12 +259,13 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa
     path = error.request.url.path
     if _FILE_PATH.search(path):
         return FileGoneError(what)
-    names_thing = _ASSISTANT_MISSING.search(error.message) or says_model_missing(error.message)
+    words = _words(error)
+    names_thing = _ASSISTANT_MISSING.search(words) or says_model_missing(words)
     if (refusal := refusal_of(error.code)) is not None:
         return refused(what, refusal)
     if "/threads/" in path and not names_thing:
         return ThreadGoneError(what)
-    if "/conversations/" in path or error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(error.message):
+    if "/conversations/" in path or error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(words):
         return ThreadGoneError(what)
     if "/responses/" in path:
         return ResponseGoneError(what)

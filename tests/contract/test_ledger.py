@@ -202,3 +202,14 @@ async def test_a_stopped_ledger_takes_nothing(durable_ledger: Ledger) -> None:
     await durable_ledger.stop()
     with pytest.raises(StorageError):
         await durable_ledger.add("c", "m", "x")
+
+
+async def test_a_ledger_that_takes_messages_says_so_and_changes_nothing(ledger: Ledger) -> None:
+    await ledger.check()
+    assert await unfinished(ledger) == []
+
+
+async def test_a_stopped_ledger_does_not_say_that_it_takes_messages(durable_ledger: Ledger) -> None:
+    await durable_ledger.stop()
+    with pytest.raises(StorageError):
+        await durable_ledger.check()

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -336,3 +337,23 @@ async def test_replicas_that_start_at_once_make_the_tables_once(join: Join) -> N
 
 def end_all_sessions(postgres: PostgresServer, database: str) -> None:
     postgres.sql(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'teamsbot'")
+
+
+@pytest.mark.parametrize("table", ["messages", "turns", "steps"])
+async def test_a_role_that_may_read_and_not_write_is_found_out_before_a_message_comes(
+    postgres: PostgresServer, table: str
+) -> None:
+    database = postgres.new_database()
+    role = f"bot_of_{database}"
+    postgres.sql(database, f"CREATE ROLE {role} LOGIN")
+    postgres.sql(database, f"GRANT CREATE ON DATABASE {database} TO {role}")
+    url = urlsplit(postgres.url(database))
+    ledger = PostgresLedger(PostgresSession(url._replace(netloc=f"{role}@{url.hostname}:{url.port}").geturl()))
+    await started(ledger)
+    await ledger.check()
+    postgres.sql(database, f"REVOKE INSERT ON teamsbot.{table} FROM {role}")
+    with pytest.raises(StorageError, match="permission denied"):
+        await ledger.check()
+    postgres.sql(database, f"GRANT INSERT ON teamsbot.{table} TO {role}")
+    await ledger.check()
+    await ledger.stop()

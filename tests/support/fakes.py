@@ -107,6 +107,9 @@ class MemoryLedger:
             self.deaf.add(number)
         return number
 
+    async def check(self) -> None:
+        await self._write()
+
     async def signal(self, number: int, name: str, value: str) -> None:
         await self._write()
         if number in self.entries:

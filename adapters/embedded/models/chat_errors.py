@@ -14,6 +14,8 @@ from typing import Any
 
 from adapters.embedded.models.port import ModelError
 from httpkit.refusal_words import (
+    PASSING_STATUSES,
+    never_fits_a_minute,
     says_filtered,
     says_model_missing,
     says_out_of_money,
@@ -57,10 +59,11 @@ def status_error(  # noqa: C901, PLR0911 - one for each kind of trouble
     """The error for an HTTP status other than 200."""
     words, whole = words_of(data), data[:_MAX_READ_BYTES].decode("utf-8", "replace").lower()
     # A 400 may quote the conversation, whatever that speaks of; what is told here in full speaks of the account.
-    if status == 402 or (status in {400, 403, 429} and says_out_of_money(words if status == 400 else whole)):
+    has_no_quota = status in {403, 429} and says_out_of_money(whole, may_quote=status == 403)
+    if status == 402 or has_no_quota or (status == 400 and says_out_of_money(words, may_quote=True)):
         said = f"The account behind the model's endpoint has no quota left ({status}); its billing needs a look."
         return ModelError(said, code="rate_limit_exceeded", refusal="quota")
-    if status == 429 and not says_too_long(words):
+    if status == 429 and not never_fits_a_minute(whole):
         return _over_limit(retry_after_s or try_again_in_s(whole))
     if (
         status in {400, 413, 422, 429}
@@ -71,7 +74,7 @@ def status_error(  # noqa: C901, PLR0911 - one for each kind of trouble
     if status == 503 and "loading" in words:  # llama.cpp, Hugging Face
         said = "The model is still being loaded (503); ask again in a minute."
         return TransientError(said, retry_after_s=retry_after_s or _LOADING_S)
-    if status >= 500 or status in _PASSING:
+    if status >= 500 or status in PASSING_STATUSES:
         return TransientError(f"The model's endpoint failed ({status}).", retry_after_s=retry_after_s)
     if status in {401, 403, 407} and data.lstrip()[:1] == b"<":
         said = f"A web page came in place of an answer ({status}), as proxies send it; check {names.url}."
@@ -142,7 +145,6 @@ _TELLING = frozenset(
 )
 _MAX_READ_BYTES = 8_000  # Gemini names the pause behind all that was exceeded
 _LOADING_S = 5.0
-_PASSING = frozenset({408, 409, 423, 424, 425, 499})
 # Statuses that mostly mean something else are a refusal only in such words.
 _NAMES_A_PART = re.compile(
     r"support.{0,40}(?:image|tool|function|vision)|(?:image|tool|multi-?modal).{0,60}(?:support|requires|missing)|"
@@ -163,7 +165,7 @@ def _refusal(status: int, words: str, names: SettingNames) -> ModelError:
     if says_filtered(words):
         said = "The content filter of the model's endpoint stopped this question."
         return ModelError(said, code="invalid_prompt", is_filtered=True)
-    if status == 413 or says_too_long(words):
+    if status in {413, 429} or says_too_long(words):
         said = "This conversation is too long for the model; start a new one."
         return RefusedError(said, words=words or "context length", code="invalid_prompt")
     if says_model_missing(words):

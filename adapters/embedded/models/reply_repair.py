@@ -54,9 +54,9 @@ def repair_reply(reply: ModelReply, request: ModelRequest, shown: str = "") -> M
 
 
 _YAML_CALL = re.compile(
-    r"\s*(?:```ya?ml[ \t]*\n)?\s*(?:(?:tool_call|function_call):\s*)?(?:-[ \t]*)?"
+    r"\s*+(?:```ya?ml[ \t]*\n\s*+)?(?:(?:tool_call|function_call):\s*)?(?:-[ \t]*)?"
     r"(?:name|tool|function|action):[ \t]*[\"']?(?P<name>[\w.-]{1,100})[\"']?[ \t]*\n"
-    r"[ \t]*(?:arguments|parameters|args|input):[ \t]*\n(?:(?!```).*\n?)*(?:```\s*)?"
+    r"[ \t]*(?:arguments|parameters|args|input):[ \t]*\n(?:(?!```).++\n?+|\n)*+(?:```\s*)?"
 )
 
 MAX_PROGRAMS = 3

@@ -260,18 +260,17 @@ _CUT_SHORT: Final = {"content_filter": FailureCode.CONTENT_FILTER, "max_output_t
 
 def _settled(response: Fields, end: RunEnd) -> Settled:
     error, failure = response.object_if_any("error"), None
-    explanation = error.text_if_any("message") if error else ""
+    explanation, code = (error.text_if_any("message"), error.text_if_any("code")) if error else ("", "")
     if end is RunEnd.FAILED:
-        code = error.text_if_any("code") if error else ""
         # A dozen codes say that a picture cannot be read: invalid_image, image_too_large, empty_image_file, ...
         failure = _FAILURES.get(code, FailureCode.PROMPT if "image" in code else FailureCode.SERVER)
     elif end is RunEnd.INCOMPLETE:
         details = response.object_if_any("incomplete_details")
         failure = _CUT_SHORT.get(details.text_if_any("reason") if details else "")
-    if REQUEST_ID.search(explanation) or context_error(explanation):
+    if REQUEST_ID.search(explanation) or context_error(explanation, code):
         # Of use to an operator, who finds the id of the response in the log; to a person it says nothing.
         explanation = ""
-    refusal = refusal_of(error.text_if_any("code")) if error and end is RunEnd.FAILED else None
+    refusal = refusal_of(code) if end is RunEnd.FAILED else None
     return Settled(
         outcome=RunOutcome(
             end=end,

@@ -129,6 +129,33 @@ async def test_what_was_said_to_others_waits_for_a_question_and_not_for_a_mistyp
     assert [len(each.context) for each, _ in stored if isinstance(each, Question)] == [0, 0, 1]
 
 
+async def test_a_message_is_not_its_own_context_and_one_that_is_known_takes_none() -> None:
+    ledger = MemoryLedger()
+    engine = busy_engine(ledger)
+    await engine.start()
+    intake = Intake(
+        engine=engine,
+        channel=FakeChannel(),
+        turns=NoTurns(),
+        feedback=MemoryFeedback(),
+        notice_after_s=0.0,
+        max_context=5,
+    )
+    said = [message(text, id=f"m{number}") for number, text in enumerate(["it is 42", "hello", "so?", "and?"])]
+    other, hello, so, and_ = [replace(each, reference=replace(each.reference, scope=Scope.GROUP)) for each in said]
+    assert await intake.accept(so)
+    intake.overhear(other)
+    intake.overhear(hello)
+    assert not await intake.accept(so)  # an edit of it, which is known
+    assert await intake.accept(hello)  # an edit put the mention in
+    assert await intake.accept(and_)
+    await intake.stop()
+    await engine.stop()
+    stored = [message_from_json(entry.payload)[0] for entry in ledger.entries.values()]
+    contexts = [[said.text for said in each.context] for each in stored if isinstance(each, Question)]
+    assert contexts == [[], ["it is 42"], []]
+
+
 class Ratings(MemoryFeedback):
     """Knows which messages the bot sent."""
 

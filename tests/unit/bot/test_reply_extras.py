@@ -320,3 +320,8 @@ def test_a_long_line_is_shown_by_few_of_its_points_with_both_ends() -> None:
     [series] = chart.series
     assert len(series.points) <= MAX_POINTS_SHOWN + 1
     assert (series.points[0], series.points[-1]) == ((0.0, 0.0), (1000.0, 1_000_000.0))
+
+
+def test_a_question_of_nothing_but_blanks_is_read_in_one_pass() -> None:
+    text = "It is 12.\n\nYou could also ask next:\n  -" + " " * 20_000 + "\n\nx"
+    assert parted_follow_ups(text) == (text, ())

@@ -383,3 +383,15 @@ def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
     begun_s = time.process_time()
     repair_reply(ModelReply(text=text), asking())
     assert time.process_time() - begun_s < 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: code_interpreter\narguments:\n  " + "a" * 5_000 + "\n```\nmore",
+        "```yaml\nname: code_interpreter\nparameters:\n" + "  key: value\n" * 500 + "```\nThat is the file.",
+        "\n" * 5_000 + "name",
+    ],
+)
+def test_words_that_only_begin_like_a_call_in_yaml_are_read_in_one_pass(text: str) -> None:
+    assert repair_reply(ModelReply(text=text), asking("What is this?")).text == text

@@ -6,6 +6,7 @@ import pytest
 
 from httpkit.refusal_words import (
     disguised_status,
+    never_fits_a_minute,
     says_filtered,
     says_model_missing,
     says_out_of_money,
@@ -55,6 +56,61 @@ def test_that_somebody_has_to_pay_is_understood(service: str) -> None:
     assert not says_too_long(OUT_OF_MONEY[service])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Too many tokens, please wait before trying again.",  # Bedrock
+        "Number of concurrent requests exceeds the maximum",
+        "Rate limit: request body too large",
+        "The input image is too large",
+        "413 Request Entity Too Large",  # nginx
+    ],
+)
+def test_a_throttle_and_a_picture_that_is_too_large_are_no_long_conversation(words: str) -> None:
+    assert not says_too_long(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "never"),
+    [
+        (TOO_LONG["Groq"], True),
+        ("Request too large for gpt-4o (TPM): Limit 30000, Requested 40000. Reduce your input.", True),
+        ("Rate limit reached (TPM): Limit 30000, Used 29000, Requested 4000. Please try again in 6s.", False),
+        ("Too many tokens, please wait before trying again.", False),
+        ("Request too large for the moment", False),
+    ],
+)
+def test_only_numbers_tell_that_a_request_never_fits_into_a_minute(words: str, never: bool) -> None:
+    assert never_fits_a_minute(words) is never
+
+
+@pytest.mark.parametrize(
+    ("words", "out_of_money"),
+    [
+        ("Invalid file: billing_2024.csv cannot be read.", False),
+        ("Unexpected input: how many credits, and what is the spending limit?", False),
+        ("Your credit balance is too low to access the Anthropic API.", True),
+        ("Billing hard limit has been reached", True),
+        ("You exceeded your current quota, please check your plan and billing details.", True),
+    ],
+)
+def test_words_that_may_quote_a_person_speak_of_money_only_to_the_owner_of_the_account(
+    words: str, out_of_money: bool
+) -> None:
+    assert says_out_of_money(words, may_quote=True) is out_of_money
+
+
+def test_only_the_beginning_of_an_error_is_read() -> None:
+    assert not any(
+        says(" " * 8_000 + "model not found, prompt too long, billing")
+        for says in (
+            says_too_long,
+            says_model_missing,
+            says_out_of_money,
+        )
+    )
+
+
 def test_a_quota_of_the_minute_is_no_empty_purse() -> None:  # Gemini
     assert not says_out_of_money(
         "You exceeded your current quota, limit: 10, model: gemini-3-pro\nPlease retry in 16.6s."
@@ -73,6 +129,7 @@ def test_a_quota_of_the_minute_is_no_empty_purse() -> None:  # Gemini
         ("temperature is not supported with this model", False),
         ("This model does not support tools", False),
         ("Conversation with id 'conv_1' not found.", False),
+        ("The model produced invalid content; file-abc not found", False),
     ],
 )
 def test_that_a_model_is_not_there_any_more_is_understood(words: str, is_missing: bool) -> None:

@@ -166,6 +166,11 @@ def test_only_a_service_never_reached_surely_did_nothing(cause: Exception, expec
         (429, "You exceeded your current quota, limit: 10\nPlease retry in 16.6s.", None, NotDoneError),  # Gemini
         (429, "You exceeded your current quota, please check your plan.", None, AssistantRefusedError),
         (429, "Request too large for gpt on tokens per min: Limit 10, Requested 12.", "tokens", ThreadTooLongError),
+        (429, "Too many tokens, please wait before trying again.", None, NotDoneError),
+        (429, "Number of concurrent requests exceeds the maximum", "rate_limit_exceeded", NotDoneError),
+        (400, "Invalid file: billing_2024.csv cannot be read.", None, BadRequestError),
+        (400, "No tool output found for function call call_1 of 'more credits'.", None, ToolOutputMissingError),
+        (400, "The input image is too large", None, BadRequestError),
         (400, "Your input exceeds the context window of this model.", "context_length_exceeded", ThreadTooLongError),
         (400, "This model's maximum prompt length is 9 but the request contains 10 tokens.", None, ThreadTooLongError),
         (400, "No tool output found for function call call_1.", None, ToolOutputMissingError),

@@ -2,25 +2,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import StorageError
+from bot.ports import Ledger
 from service.health_routes import HealthRoutes
 
 Client = Callable[[web.Application], Awaitable[TestClient[web.Request, web.Application]]]
 
 
-class Ledger:
+class Turns:
     """Conversations that count how often they are read, and fail or hang when told to."""
 
     def __init__(self) -> None:
         self.reads = 0
         self.broken = False
         self.hangs = False
+        self.takes_messages = True
 
     async def thread_of(self, key: ConversationKey) -> ThreadId | None:
         self.reads += 1
@@ -29,6 +31,10 @@ class Ledger:
         if self.broken:
             raise StorageError("the disk at /secret/path is gone")
         return None
+
+    async def check(self) -> None:
+        if not self.takes_messages:
+            raise StorageError("permission denied for table turns")
 
     async def remember(self, key: ConversationKey, thread: ThreadId) -> None: ...
 
@@ -39,15 +45,17 @@ class Ledger:
     async def choose_assistant(self, key: ConversationKey, name: str | None) -> None: ...
 
 
-async def serve(aiohttp_client: Any, ledger: Ledger, now: list[float]) -> TestClient[web.Request, web.Application]:
+async def serve(aiohttp_client: Any, turns: Turns, now: list[float]) -> TestClient[web.Request, web.Application]:
     app = web.Application()
-    HealthRoutes(conversations=ledger, sandbox="bubblewrap", clock=lambda: now[0]).add_routes(app)
+    HealthRoutes(
+        ledger=cast(Ledger, turns), conversations=turns, sandbox="bubblewrap", clock=lambda: now[0]
+    ).add_routes(app)
     client: TestClient[web.Request, web.Application] = await aiohttp_client(app)
     return client
 
 
 async def test_a_bot_that_cannot_store_messages_is_alive_and_not_ready(aiohttp_client: Any) -> None:
-    ledger, now = Ledger(), [0.0]
+    ledger, now = Turns(), [0.0]
     client = await serve(aiohttp_client, ledger, now)
     ledger.broken = True
     ready = await client.get("/readyz")
@@ -60,9 +68,16 @@ async def test_a_bot_that_cannot_store_messages_is_alive_and_not_ready(aiohttp_c
     assert (await client.get("/readyz")).status == 200
 
 
+async def test_a_bot_that_can_read_and_not_store_is_not_ready(aiohttp_client: Any) -> None:
+    ledger = Turns()
+    ledger.takes_messages = False
+    client = await serve(aiohttp_client, ledger, [0.0])
+    assert (await client.get("/readyz")).status == 503
+
+
 async def test_a_store_that_hangs_makes_the_bot_not_ready_within_seconds(aiohttp_client: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("service.health_routes._CHECK_DEADLINE_S", 0.1)
-    ledger = Ledger()
+    ledger = Turns()
     ledger.hangs = True
     client = await serve(aiohttp_client, ledger, [0.0])
     async with asyncio.timeout(30):
@@ -70,7 +85,7 @@ async def test_a_store_that_hangs_makes_the_bot_not_ready_within_seconds(aiohttp
 
 
 async def test_a_flood_of_questions_reads_the_store_once_a_second(aiohttp_client: Any) -> None:
-    ledger, now = Ledger(), [0.0]
+    ledger, now = Turns(), [0.0]
     client = await serve(aiohttp_client, ledger, now)
     answers = await asyncio.gather(*(client.get("/readyz") for _ in range(50)))
     assert {answer.status for answer in answers} == {200}
