@@ -123,6 +123,8 @@ async def _send(
             log.warning("it is not known whether a part arrived", extra={"turn": turn.id, "why": str(error)})
             return _OUTCOME_UNKNOWN
 
+    clock = asyncio.get_running_loop().time
+    give_up_at_s = clock() + sum(pauses_s) + MAX_NAMED_PAUSE_S  # also where each pause is as long as the service asks
     pauses = iter(pauses_s)
     pause_s = next(pauses, None)
     may_be_woken = True
@@ -130,7 +132,7 @@ async def _send(
         try:
             return await turn.step(step, send)
         except DeliveryError as error:
-            if not error.retryable or pause_s is None:
+            if not error.retryable or pause_s is None or clock() > give_up_at_s:
                 raise
             wait_s = max(pause_s, min(error.retry_after_s or 0, MAX_NAMED_PAUSE_S))
             log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": wait_s})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -50,11 +51,18 @@ def size_of(content: bytes | Path) -> int:
 def is_protected(path: Path) -> bool:
     """Whether this is an Office file that is encrypted with a password (MS-OFFCRYPTO 1.3.2). Raises OSError."""
     with path.open("rb") as file:
-        return file.read(len(_OLE)) == _OLE and _in_utf_16("EncryptedPackage") in file.read()
+        return file.read(len(_OLE)) == _OLE and bool(_streams_named(file, "EncryptedPackage"))
 
 
-def _in_utf_16(name: str) -> bytes:
-    return name.encode("utf-16-le")
+def _streams_named(file: BinaryIO, *names: str) -> set[str]:
+    """Which of these names of streams a compound file holds (MS-CFB 2.6.1: in UTF-16, anywhere), read in pieces."""
+    found, marks, rest = set[str](), {name: name.encode("utf-16-le") for name in names}, b""
+    overlap = max(map(len, marks.values())) - 1
+    while piece := file.read(_START_BYTES):
+        rest += piece
+        found |= {name for name, mark in marks.items() if mark in rest}
+        rest = rest[-overlap:]
+    return found
 
 
 def ending_by_content(path: Path) -> str | None:
@@ -64,8 +72,10 @@ def ending_by_content(path: Path) -> str | None:
     """
     with path.open("rb") as file:
         start = file.read(_START_BYTES)
-        if start.startswith(_OLE):  # MS-CFB: names of streams are in UTF-16, anywhere in the file
-            return ".xls" if _in_utf_16("Workbook") in start + file.read() else None
+        if start.startswith(_OLE):
+            file.seek(0)
+            # A document may embed a workbook, and a workbook a document: of such a file the bytes tell nothing.
+            return ".xls" if _streams_named(file, "Workbook", "WordDocument") == {"Workbook"} else None
     if (picture := picture_type(start)) is not None:
         return ENDING_OF_PICTURE[picture]
     if start.startswith(b"%PDF-"):

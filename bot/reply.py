@@ -99,6 +99,7 @@ class _Collected:
     names: set[str] = field(default_factory=set)  # of all that came along
     digests: set[bytes] = field(default_factory=set)  # of the same: what a service names in two places is there once
     wait_until_s: float | None = None  # for the file store, on the event loop's clock, once it was down
+    outage: StorageDownError | None = None  # that outlasted the wait
 
     def has(self, digest: bytes) -> bool:
         """Whether the bytes of this digest came along already; from now on they did."""
@@ -271,6 +272,8 @@ class ReplyWriter:
 
         Nothing is lost by a crash meanwhile: the resumed turn reads the answer again.
         """
+        if collected.outage is not None:  # each further attempt would take as long as the store's own deadline
+            raise collected.outage
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
@@ -279,6 +282,7 @@ class ReplyWriter:
                 now_s = asyncio.get_running_loop().time()
                 collected.wait_until_s = collected.wait_until_s or now_s + self.max_wait_s
                 if now_s + pause_s > collected.wait_until_s:
+                    collected.outage = error
                     raise
                 log.warning("file is not kept yet", extra={"why": str(error), "pause_s": pause_s})
                 await asyncio.sleep(pause_s)

@@ -13,8 +13,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -142,9 +142,10 @@ def chat(env_file: Path, question: str | None, *, continues: bool, as_json: bool
         _run(terminal_session.converse(settings, view, continues=continues, locale=locale), settings, "")
 
 
-async def _answer(answers: AsyncIterator[str]) -> None:
-    async for answer in answers:
-        _print(answer)
+async def _answer(answers: AsyncGenerator[str, None]) -> None:
+    async with aclosing(answers):  # a pipe that is closed ends it here, and not in another task
+        async for answer in answers:
+            _print(answer)
 
 
 def _program() -> str:

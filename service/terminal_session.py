@@ -12,7 +12,7 @@ import sys
 import termios
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -208,7 +208,7 @@ async def open_session(settings: Settings, *, continues: bool, locale: str = "")
 
 async def answer_lines(
     settings: Settings, lines: Iterable[str], *, as_json: bool, continues: bool = False, locale: str = ""
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """For pipes: one answer a question, as text or as a line of JSON. Empty lines have none, nor has `/file PATH`.
 
     `/quit` ends it, as at a terminal.

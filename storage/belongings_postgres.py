@@ -27,9 +27,8 @@ WITH gone AS (
     RETURNING conversation, message_id
 ), remembered AS (
     INSERT INTO forgotten_messages (digest)
-    SELECT sha256(convert_to(conversation || chr(31) || message_id, 'UTF8')) FROM gone ON CONFLICT DO NOTHING
-), forgotten_long_ago AS (
-    DELETE FROM forgotten_messages WHERE forgotten_at < now() - interval '7 days'
+    SELECT sha256(convert_to(conversation || chr(31) || message_id, 'UTF8')) FROM gone
+    ON CONFLICT (digest) DO UPDATE SET forgotten_at = excluded.forgotten_at
 )
 SELECT conversation, count(*) AS count FROM gone GROUP BY conversation"""
 _FORGET_FEEDBACK = """

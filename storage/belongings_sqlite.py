@@ -11,7 +11,7 @@ from typing_extensions import override
 from bot.belongings import Belonging, BelongingKind
 from bot.conversation import ConversationKey
 from bot.ports import Belongings
-from storage.ledger_sqlite import REMEMBERED_S, forgotten_digest
+from storage.ledger_sqlite import forgotten_digest
 from storage.sqlite import SqliteFile
 
 _ADD = (
@@ -51,7 +51,6 @@ class SqliteBelongings(Belongings):
     async def forget_turns(self, key: ConversationKey) -> int:
         def delete(db: sqlite3.Connection) -> int:
             now_s = self._clock()
-            _do(db, "DELETE FROM forgotten_messages WHERE forgotten_at < ?", now_s - REMEMBERED_S)
             ids = db.execute(f"SELECT message_id FROM turns WHERE {_ENDED}", (str(key),)).fetchall()  # noqa: S608 - a constant
             rows = [(forgotten_digest(str(key), message_id), now_s) for (message_id,) in ids]
             db.executemany("INSERT OR REPLACE INTO forgotten_messages VALUES (?, ?)", rows)

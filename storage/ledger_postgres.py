@@ -39,6 +39,7 @@ WITH numbered AS MATERIALIZED (
     SELECT number, conversation, message_id FROM numbered
     WHERE NOT EXISTS (
         SELECT FROM forgotten_messages WHERE digest = sha256(convert_to(conversation || chr(31) || message_id, 'UTF8'))
+        AND forgotten_at >= now() - interval '7 days'
     )
     ORDER BY conversation, message_id, number
     ON CONFLICT DO NOTHING RETURNING number
@@ -101,6 +102,11 @@ WITH numbered AS MATERIALIZED (
     DELETE FROM messages WHERE number IN (
         SELECT number FROM messages WHERE accepted_at < now() - interval '7 days'
         ORDER BY accepted_at LIMIT 2 * cardinality($10::bigint[]) FOR UPDATE SKIP LOCKED
+    )
+), forgotten_digests AS (
+    DELETE FROM forgotten_messages WHERE digest IN (
+        SELECT digest FROM forgotten_messages WHERE forgotten_at < now() - interval '7 days'
+        ORDER BY forgotten_at LIMIT 2 * cardinality($10::bigint[]) FOR UPDATE SKIP LOCKED
     )
 )
 SELECT number, conversation, message_id,

@@ -70,7 +70,8 @@ class SqliteLedger:
 
         def insert(db: sqlite3.Connection) -> tuple[int | None, list[LedgerEntry]]:
             digest = forgotten_digest(conversation, message_id)
-            if db.execute("SELECT 1 FROM forgotten_messages WHERE digest = ?", (digest,)).fetchone():
+            query = "SELECT 1 FROM forgotten_messages WHERE digest = ? AND forgotten_at >= ?"
+            if db.execute(query, (digest, self._clock() - REMEMBERED_S)).fetchone():
                 return None, []
             row = db.execute(
                 "INSERT INTO turns (conversation, message_id, payload, accepted_at, hears_signals) "
@@ -148,6 +149,8 @@ class SqliteLedger:
         db.executemany("DELETE FROM turns WHERE number = ?", numbers)
         query = "DELETE FROM usage WHERE turn IN (SELECT turn FROM usage WHERE ended_at < ? ORDER BY ended_at LIMIT ?)"
         _do(db, query, self._clock() - _USAGE_REMEMBERED_S, most)
+        old = "SELECT digest FROM forgotten_messages WHERE forgotten_at < ? ORDER BY forgotten_at LIMIT ?"
+        _do(db, f"DELETE FROM forgotten_messages WHERE digest IN ({old})", self._clock() - REMEMBERED_S, most)  # noqa: S608 - a constant
 
 
 def forgotten_digest(conversation: str, message_id: str) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import ssl
 import time
 from collections.abc import Callable
 from typing import TypeAlias
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -43,6 +45,7 @@ _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClient
 # Classes of SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
 _OF_THE_VALUES = ("21", "22", "23", "40", "54")  # cardinality, data, integrity, rollback (deadlock), program limit
 _PASSING = ("08", "53", "57")  # connection, resources, operator intervention
+_ROLLBACK = "40"
 _PROTOCOL_VIOLATION, _READ_ONLY, _UNKNOWN_SETTING = "08P01", "25006", "42704"
 
 _REFUSED_LOGIN = (
@@ -62,7 +65,7 @@ _FORM = (
 _NOT_THERE = "Start PostgreSQL, or correct host and port in DATABASE_URL, and let the firewall pass them."
 _AUTHORITY = "Add sslrootcert=/path/of/authority.pem to DATABASE_URL; sslmode=require encrypts without verifying."
 _TLS = "Switch TLS on at the server (ssl = on), or, on a network that you trust, set sslmode=prefer."
-_NAMES_CERTIFICATE = re.compile(r"[?&](ssl(?:rootcert|cert|key|crl))=")
+_CERTIFICATES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _QUOTED = re.compile(r'"([\w.]+)"')
 
 _POOLER = (
@@ -105,6 +108,9 @@ class Connection:
         except (*_ERRORS, StorageError) as error:
             # Before it is closed: what a closed connection says is taken for a lost session.
             translated = None if isinstance(error, StorageError) else connection._translated(error)
+            state = getattr(error, "sqlstate", None) or ""
+            if translated and state[:2] in (*_PASSING, _ROLLBACK):  # as where two replicas make the tables at once
+                translated = SessionLostError(f"PostgreSQL cannot be used yet: {_reason(error)}")
             await connection.close()
             if translated is None:
                 raise
@@ -187,12 +193,22 @@ def _tls_fault(error: Exception, url: str) -> StorageError | None:
         return StorageError("the certificate of PostgreSQL is not trusted", fix=_AUTHORITY)
     if isinstance(error, ValueError) and "root certificate" in str(error):
         return StorageError("sslmode in DATABASE_URL needs the certificate of an authority", fix=_AUTHORITY)
-    names_certificate = _NAMES_CERTIFICATE.search(url)
-    if names_certificate and isinstance(error, FileNotFoundError | PermissionError | ssl.SSLError):
-        return StorageError(f"{names_certificate[1]} in DATABASE_URL is not a certificate or key here", fix=_AUTHORITY)
-    if isinstance(error, ConnectionError) and "SSL" in str(error):
+    if isinstance(error, OSError) and (unusable := _unusable_file(error, url)):
+        return StorageError(f"{unusable} in DATABASE_URL is not a certificate or key here", fix=_AUTHORITY)
+    if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):  # asyncpg's words
         return StorageError("PostgreSQL speaks no TLS, which sslmode in DATABASE_URL demands", fix=_TLS)
     return None
+
+
+def _unusable_file(error: OSError, url: str) -> str:
+    """The parameter of DATABASE_URL whose file cannot be read or is no certificate; empty if that is not the fault."""
+    named = {name: value for name, value in parse_qsl(urlsplit(url).query) if name in _CERTIFICATES}
+    unreadable = next((name for name, value in named.items() if not os.access(value, os.R_OK)), "")
+    if unreadable and isinstance(error, FileNotFoundError | PermissionError):
+        return unreadable
+    # A connection that fails has one of these numbers, a file that cannot be loaded a longer one of OpenSSL's.
+    is_of_file = isinstance(error, ssl.SSLError) and error.errno not in set(ssl.SSLErrorNumber)
+    return next(iter(named), "") if is_of_file else ""
 
 
 def _reason(error: Exception) -> str:

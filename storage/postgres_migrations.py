@@ -11,6 +11,7 @@ from storage.migrations import scripts
 
 _LOCK = 0x7EA3_0001
 _MAX_S = 600.0
+_TABLE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'teamsbot' AND tablename = 'schema_version'"
 
 
 async def migrate(db: asyncpg.Connection[Any]) -> None:
@@ -30,6 +31,7 @@ async def migrate(db: asyncpg.Connection[Any]) -> None:
 
 async def _version(db: asyncpg.Connection[Any]) -> int:
     """0 if there are no tables yet."""
-    if await db.fetchval("SELECT to_regclass('teamsbot.schema_version')") is None:
+    # No to_regclass: it takes no lock, so that it may answer from before the migration of another replica.
+    if await db.fetchval(_TABLE) is None:
         return 0
-    return int(await db.fetchval("SELECT number FROM schema_version"))
+    return int(await db.fetchval("SELECT number FROM teamsbot.schema_version"))

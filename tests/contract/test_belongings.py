@@ -87,6 +87,38 @@ async def test_a_message_that_was_forgotten_is_known_when_it_is_delivered_once_m
     assert await store.ledger.add(str(KEY), "m1", "x") is None
 
 
+async def test_a_forgotten_message_is_known_for_a_week_and_its_digest_goes_when_other_turns_end(tmp_path: Path) -> None:
+    now_s = [1_000_000.0]
+    file = SqliteFile(tmp_path / "b.sqlite")
+    ledger, belongings = SqliteLedger(file, clock=lambda: now_s[0]), SqliteBelongings(file, clock=lambda: now_s[0])
+    await started(ledger)
+    await ledger.end(await accepted(ledger, str(KEY), "m1"))
+    await belongings.forget_turns(KEY)
+    now_s[0] += 7 * 86_400 - 1
+    assert await ledger.add(str(KEY), "m1", "x") is None
+    now_s[0] += 2
+    await ledger.end(await accepted(ledger, str(OTHER), "m2"))
+    assert await file.run(lambda db: db.execute("SELECT count(*) FROM forgotten_messages").fetchone()) == (0,)
+    assert await ledger.add(str(KEY), "m1", "x") is not None
+    await ledger.stop()
+
+
+async def test_digests_of_a_week_ago_go_when_turns_end_in_postgresql_too(postgres: PostgresServer) -> None:
+    database = postgres.new_database()
+    session = PostgresSession(postgres.url(database))
+    ledger, belongings = PostgresLedger(session), PostgresBelongings(session)
+    await started(ledger)
+    for message_id in ("m1", "m2"):
+        await ledger.end(await accepted(ledger, str(KEY), message_id))
+    await belongings.forget_turns(KEY)
+    age = "UPDATE teamsbot.forgotten_messages SET forgotten_at = now() - interval '8 days'"
+    postgres.sql(database, age)
+    assert await ledger.add(str(KEY), "m1", "x") is not None  # it is not known any more, also before it is cleaned up
+    await ledger.end(await accepted(ledger, str(OTHER), "m3"))
+    assert postgres.sql(database, "SELECT count(*) FROM teamsbot.forgotten_messages") == [["0"]]
+    await ledger.stop()
+
+
 async def test_feedback_of_a_conversation_is_forgotten(store: Store) -> None:
     liked = message(conversation="c").reference
     for reference in (liked, replace(liked, key=OTHER)):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 
 from bot.errors import StorageError
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
-from storage.postgres_connection import SessionLostError
+from storage.postgres_connection import Connection, SessionLostError, _not_connected
+from tests.support.certificates import write_certificate
 from tests.support.ledger_fixtures import refused, started
 from tests.support.postgres_proxy import running_proxy
 from tests.support.postgres_server import PostgresServer
@@ -81,6 +83,35 @@ async def test_a_parameter_that_cannot_work_is_named_with_what_to_do(
     with pytest.raises(StorageError, match=told) as refusal:
         await started(PostgresLedger(session))
     assert fix in refusal.value.fix
+
+
+@pytest.mark.parametrize("answer", [b"N", b"S" + b"\x15\x03\x03\x00\x02\x02\x28", b"S", b""])
+async def test_a_server_that_breaks_off_a_handshake_does_not_discredit_the_certificate(
+    tmp_path: Path, answer: bytes
+) -> None:
+    authority, _key = write_certificate(tmp_path)
+
+    async def restart(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(8)
+        writer.write(answer[:1])
+        if len(answer) > 1:
+            await reader.read(1)  # the handshake begins
+            writer.write(answer[1:])
+        writer.close()
+
+    server = await asyncio.start_server(restart, "127.0.0.1", 0)
+    url = f"postgresql://teamsbot@127.0.0.1:{server.sockets[0].getsockname()[1]}/x?sslmode=verify-ca"
+    with pytest.raises(StorageError) as refusal:
+        await Connection.open(f"{url}&sslrootcert={authority}")
+    server.close()
+    assert isinstance(refusal.value, SessionLostError) is (answer != b"N")
+    assert "sslrootcert in" not in str(refusal.value)
+    assert ("speaks no TLS" in str(refusal.value)) is (answer == b"N")
+
+
+def test_a_handshake_that_takes_too_long_does_not_say_that_there_is_no_tls() -> None:
+    error = ConnectionAbortedError("SSL handshake is taking longer than 60.0 seconds: aborting the connection")
+    assert isinstance(_not_connected(error, "postgresql://x/y?sslmode=require"), SessionLostError)
 
 
 async def test_a_user_who_may_not_make_tables_is_told_at_once_and_not_waited_for(

@@ -64,6 +64,8 @@ async def test_two_files_of_one_name_stay_two() -> None:
         ("book.csv", "", b"PK\x03\x04....xl/workbook.xml", "book.xlsx", False),
         ("book.xlsm", "", b"PK\x03\x04....xl/workbook.xml", "book.xlsx", False),
         ("book.xlsx", "", OLE + bytes(70_000) + "Workbook".encode("utf-16-le"), "book.xls", False),
+        # F15: a document that embeds a workbook is none.
+        ("table.txt", "", OLE + bytes(65_520) + "Workbook".encode("utf-16-le"), "table.xls", False),
         ("letter", "", b"PK\x03\x04....word/document.xml", "letter.docx", False),
         ("talk.docx", "", b"PK\x03\x04....ppt/slides/", "talk.pptx", False),
         ("open", "", b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK", "open.ods", False),

@@ -17,6 +17,7 @@ from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN
 from bot.turn_story import give_up, run_turn
 from tests.support.fakes import PNG
 from tests.support.turn_fixtures import World, texts
+from tests.support.virtual_time import in_warped_time
 from tests.support.waiting import until
 
 
@@ -215,3 +216,16 @@ async def test_an_apology_of_a_turn_that_is_given_up_takes_the_place_of_what_was
     world = World()
     await give_up(world.turn(attempts=6), ZeroDivisionError("boom"), world.deps)
     assert world.channel.lives[0].finished == world.channel.said
+
+
+def test_a_service_that_asks_for_an_hour_each_time_does_not_keep_an_answer_for_days() -> None:
+    async def deliver() -> tuple[int, float]:
+        world = World()
+        world.channel.failures = [DeliveryError("429", retryable=True, retry_after_s=3600)] * 50
+        with pytest.raises(DeliveryError):
+            await run_turn(world.turn("hi"), replace(world.deps, send_pauses_s=(60,) * 50))
+        return len(world.channel.failures), asyncio.get_running_loop().time()
+
+    left, took_s = in_warped_time(deliver())
+    assert left > 40
+    assert took_s < 50 * 60 + 3 * 3600

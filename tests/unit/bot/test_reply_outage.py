@@ -23,12 +23,14 @@ ANSWER = Answer(
 class FilesThatComeBack(MemoryFiles):
     """A store that is down until a time of the event loop's clock."""
 
-    def __init__(self, back_at_s: float) -> None:
+    def __init__(self, back_at_s: float, put_s: float = 0) -> None:
         super().__init__()
         self.back_at_s = back_at_s
+        self.put_s = put_s
 
     async def put(self, key: ConversationKey, name: str, content: bytes | Path) -> StoredFile:
         if asyncio.get_running_loop().time() < self.back_at_s:
+            await asyncio.sleep(self.put_s)
             raise StorageDownError("no answer")
         return await super().put(key, name, content)
 
@@ -57,6 +59,13 @@ def test_one_answer_waits_once_for_an_outage_that_lasts_whatever_number_of_files
     assert isinstance(text, TextPart)
     assert text.text.count("could not be brought to you") == 3
     assert took_s <= 61
+
+
+def test_after_the_wait_a_store_that_takes_its_time_to_fail_is_not_asked_for_each_further_file() -> None:
+    [text], took_s = written(FilesThatComeBack(1e9, put_s=8))
+    assert isinstance(text, TextPart)
+    assert text.text.count("could not be brought to you") == 3
+    assert took_s <= 8 + 60 + 8  # until the outage is seen, the wait, and the attempt at its end
 
 
 def test_a_store_that_is_full_is_not_waited_for() -> None:

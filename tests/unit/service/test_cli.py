@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from service.cli import main
+from bot.language import speaking
+from service.cli import _answer, main
 from service.settings.table import SETTINGS
 
 CANARY = "sk-canary-7f3k"
@@ -143,3 +147,24 @@ def test_a_wrong_port_for_the_assistants_is_told() -> None:
     result = teamsbot("assistants", "--port", "99999")
     assert result.exit_code == 2
     assert "0<=x<=65535" in result.stderr
+
+
+class LeftPipe(io.StringIO):
+    """Standard output whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_reader_that_leaves_ends_the_answers_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answers() -> AsyncGenerator[str, None]:
+        with speaking("de"):
+            for _ in range(3):
+                yield "an answer"
+
+    monkeypatch.setattr("sys.stdout", LeftPipe())
+    with pytest.raises(BrokenPipeError):
+        asyncio.run(_answer(answers()))
+    assert caplog.messages == []
