@@ -388,11 +388,9 @@ class Ledger(Protocol):
         A turn is given again when it was signalled or replaced. `on_revoked` is awaited before another process takes
         conversations over: no turn may write afterwards.
         """
-        ...
 
     def owns(self, conversation: str) -> bool:
         """Whether turns of this conversation run in this process."""
-        ...
 
     async def add(
         self, conversation: str, message_id: str, payload: str, *, signal: str = "", hears_signals: bool = True
@@ -402,11 +400,9 @@ class Ledger(Protocol):
         `signal` is sent, with that number, to the turn before it: the running one of its conversation, or else the
         first unfinished one with a lower number, among those with `hears_signals`. Both are stored, or neither.
         """
-        ...
 
     async def check(self) -> None:
         """Raise StorageError if a message would not be stored now; nothing is changed, and nothing waits on a disk."""
-        ...
 
     async def signal(self, number: int, name: str, value: str) -> None:
         """Tell an unfinished turn something, past the queue and in whichever process it runs; `value` is JSON.
@@ -414,23 +410,18 @@ class Ledger(Protocol):
         It is stored as the step `signal/0/<name>` and handed over with its turn, now and after a restart. The first
         of a name stays. Nothing happens if the turn has ended.
         """
-        ...
 
     async def begin(self, number: int) -> None:
         """A turn is about to be worked on: one more attempt."""
-        ...
 
     async def uncount_attempt(self, number: int) -> None:
         """The attempt that was started last ended by an orderly stop, and says nothing against the turn."""
-        ...
 
     async def save(self, number: int, step: str, result: str) -> None:
         """A step of a turn is done, with this JSON result."""
-        ...
 
     async def replace(self, conversation: str, message_id: str, payload: str) -> bool:
         """Put another message in the place of one that was accepted; False if its turn has started, or is unknown."""
-        ...
 
     async def end(self, number: int, outcome: Outcome = ANSWERED, used: TurnUsage | None = None) -> None:
         """A turn is done: what people said in it is emptied, its results too.
@@ -439,11 +430,9 @@ class Ledger(Protocol):
 
         For seven days its id is kept, to know the message when it comes again, and its timeline.
         """
-        ...
 
     async def stop(self) -> None:
         """Let go."""
-        ...
 
 
 class UsageReader(Protocol):

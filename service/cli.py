@@ -135,10 +135,8 @@ def chat(env_file: Path, question: str | None, *, continues: bool, as_json: bool
 
         from service.terminal_view import TerminalView, picture_protocol
 
-        view = TerminalView(
-            console=Console(no_color=settings.no_color),
-            draws=picture_protocol(os.environ) if _is_terminal(sys.stdout) else "none",
-        )
+        draws = picture_protocol(os.environ) if _is_terminal(sys.stdout) else "none"
+        view = TerminalView(console=Console(no_color=settings.no_color), draws=draws)
         _run(terminal_session.converse(settings, view, continues=continues, locale=locale), settings, "")
 
 

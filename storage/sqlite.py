@@ -78,7 +78,7 @@ class SqliteFile:
             try:
                 place.check()
                 outcomes = _commit(connection, mark, calls)
-            except StorageError as error:  # one for each, since whoever awaits it adds to its traceback
+            except StorageError as error:  # one for each, since each caller adds to its traceback
                 outcomes = [(future, None, StorageError(str(error))) for future, _ in calls]
             self._loop.call_soon_threadsafe(_tell, outcomes)
         connection.close()

@@ -270,16 +270,6 @@ async def test_azure_is_asked_by_deployment_or_by_its_v1_api(
             "has no such model (400); check MODEL.",
             "server_error",
         ),
-        (
-            web.Response(status=400, text='{"error": {"message": "Invalid file: billing_2024.csv cannot be read"}}'),
-            "refused the request (400)",
-            "server_error",
-        ),
-        (
-            web.Response(status=429, text='{"error": {"message": "Request too large (TPM): Limit 10, Requested 12"}}'),
-            "too long for the model",
-            "invalid_prompt",
-        ),
         (web.Response(status=410, text="gone"), "no such address or model (410)", "server_error"),
         (web.Response(status=403, text="<html>Blocked</html>"), "A web page came in place of", "server_error"),
         (web.Response(status=407, text="\n<html>Sign in</html>"), "check OPENAI_BASE_URL.", "server_error"),
@@ -324,16 +314,6 @@ async def test_trouble_that_may_pass_is_tried_four_times(
     error = await fault(model)
     assert (sentence in str(error), error.code, len(endpoint.requests)) == (True, code, 4)
     endpoint.answers = [web.Response(status=status)]
-    assert (await model.complete(HELLO)).text == "hi"
-
-
-@pytest.mark.parametrize(
-    "said", ["Too many tokens, please wait before trying again.", "Number of concurrent requests exceeds the maximum"]
-)
-async def test_a_throttle_is_tried_again_whatever_it_speaks_of(
-    endpoint: Endpoint, model: ChatCompletions, said: str
-) -> None:
-    endpoint.answers = [web.json_response({"error": {"message": said}}, status=429)]
     assert (await model.complete(HELLO)).text == "hi"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.embedded.models.argument_repair import code_in
 from adapters.embedded.models.call_dialects import tool_named
+from adapters.embedded.models.chat_errors import SettingNames, TransientError, status_error
 from adapters.embedded.models.chat_reply import without_reasoning
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
@@ -395,3 +396,22 @@ def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
 )
 def test_words_that_only_begin_like_a_call_in_yaml_are_read_in_one_pass(text: str) -> None:
     assert repair_reply(ModelReply(text=text), asking("What is this?")).text == text
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "told", "passes"),
+    [
+        (429, "Too many tokens, please wait before trying again.", "over its rate limit", True),
+        (429, "Number of concurrent requests exceeds the maximum", "over its rate limit", True),
+        (429, "Request too large (TPM): Limit 10, Requested 12", "too long for the model", False),
+        (400, "Invalid file: billing_2024.csv cannot be read", "refused the request (400)", False),
+        (400, "Your credit balance is too low", "no quota left (400)", False),
+    ],
+)
+def test_a_refusal_is_known_by_its_status_first_and_then_by_its_words(
+    status: int, said: str, told: str, passes: bool
+) -> None:
+    names = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
+    error = status_error(status, json.dumps({"error": {"message": said}}).encode(), None, names)
+    assert told in str(error)
+    assert isinstance(error, TransientError) is passes
