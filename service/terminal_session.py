@@ -199,8 +199,7 @@ async def open_session(settings: Settings, *, continues: bool, locale: str = "")
         try:
             if not continues:
                 await stores.conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
-            with speaking(locale):
-                yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION, locale=locale)
+            yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION, locale=locale)
         finally:
             await engine.stop()
             await assistant.close()
@@ -218,11 +217,13 @@ async def answer_lines(
             question = line.strip()
             if question.lower() in _LEAVING:
                 return
-            reply = await _reply_to(question, session)
+            with speaking(locale):  # not around a yield: a generator may be closed in another context
+                reply = await _reply_to(question, session)
             if reply is not None:
                 yield reply.as_json() if as_json else reply.as_text()
         if session.given:  # files at the end of the input, without a question
-            reply = await session.ask("")
+            with speaking(locale):
+                reply = await session.ask("")
             yield reply.as_json() if as_json else reply.as_text()
 
 
@@ -242,7 +243,7 @@ async def _reply_to(question: str, session: TerminalSession) -> CollectedReply |
 async def converse(settings: Settings, view: TerminalView, *, continues: bool = False, locale: str = "") -> None:
     """Talk with a person until they leave, in a new conversation or in that of the last time."""
     async with open_session(settings, continues=continues, locale=locale) as session:
-        with _line_editing(settings.data_dir / "terminal" / "history"):
+        with speaking(locale), _line_editing(settings.data_dir / "terminal" / "history"):
             await _converse(session, view)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from bot.errors import StorageError
-from storage.postgres_connection import Connection, RefusedError, SessionLostError
+from storage.postgres_connection import Connection, RefusedError, RolledBackError, SessionLostError
 
 log = logging.getLogger(__name__)
 
@@ -195,16 +195,20 @@ class PostgresSession:
             _refuse(call for calls in waiting.values() for call in calls)
 
 
-async def _send_together(connection: Connection, send: Send[Any, Any], calls: Sequence[_Call]) -> None:
+async def _send_together(
+    connection: Connection, send: Send[Any, Any], calls: Sequence[_Call], *, is_repeated: bool = False
+) -> None:
     try:
         answers = await send(connection, [call.request for call in calls])
     except SessionLostError:
         raise
     except StorageError as error:
-        if len(calls) == 1 or not isinstance(error, RefusedError):
+        may_pass_alone = len(calls) > 1 and isinstance(error, RefusedError)
+        may_pass_again = isinstance(error, RolledBackError) and not is_repeated
+        if not may_pass_alone and not may_pass_again:
             return _refuse(calls, str(error))
         for call in calls:  # one of them is to blame; the others must not suffer with it
-            await _send_together(connection, send, [call])
+            await _send_together(connection, send, [call], is_repeated=len(calls) == 1)
     else:
         _answer(calls, answers)
 

@@ -43,9 +43,9 @@ _SETTINGS = {
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 # Classes of SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
-_OF_THE_VALUES = ("21", "22", "23", "40", "54")  # cardinality, data, integrity, rollback (deadlock), program limit
+_OF_THE_VALUES = ("21", "22", "23", "54")  # cardinality, data, integrity, program limit
 _PASSING = ("08", "53", "57")  # connection, resources, operator intervention
-_ROLLBACK = "40"
+_ROLLBACK = "40"  # deadlock, serialization
 _PROTOCOL_VIOLATION, _READ_ONLY, _UNKNOWN_SETTING = "08P01", "25006", "42704"
 
 _REFUSED_LOGIN = (
@@ -80,6 +80,10 @@ class SessionLostError(StorageError):
 
 class RefusedError(StorageError):
     """The server refuses a statement because of the values in it. With other values it may pass."""
+
+
+class RolledBackError(RefusedError):
+    """Another session was in the way of a statement. The same statement may pass at once."""
 
 
 class Connection:
@@ -159,6 +163,8 @@ class Connection:
 
     def _translated(self, error: Exception) -> StorageError:
         state = getattr(error, "sqlstate", None) or ""
+        if state[:2] == _ROLLBACK:
+            return RolledBackError(f"PostgreSQL rolled a statement back: {_reason(error)}")
         if state[:2] in _OF_THE_VALUES or isinstance(error, ValueError):
             return RefusedError(f"PostgreSQL refuses a value: {type(error).__name__}")  # its text may quote the value
         if self.closed or state == _READ_ONLY or not isinstance(error, asyncpg.PostgresError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import math
 import os
 import re
 import stat
@@ -167,13 +166,25 @@ def limit(text: str) -> int:
 
 def duration_s(text: str) -> float:
     """A time limit in seconds, above zero and at most a day."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise ValueError("must be a number of seconds") from None
-    if not (math.isfinite(seconds) and 0 < seconds <= _MAX_RUN_S):
+    seconds = _seconds(text)
+    if not 0 < seconds <= _MAX_RUN_S:
         raise ValueError("must be more than 0 seconds and at most 86400")
     return seconds
+
+
+def wait_s(text: str) -> float:
+    """A wait in seconds, at most a day; 0 for none."""
+    seconds = _seconds(text)
+    if not 0 <= seconds <= _MAX_RUN_S:
+        raise ValueError("must be 0 or more seconds and at most 86400")
+    return seconds
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)  # also nan, which is within no bounds
+    except ValueError:
+        raise ValueError("must be a number of seconds") from None
 
 
 def url(text: str) -> str:

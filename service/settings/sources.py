@@ -31,12 +31,13 @@ _NAMES_ELSEWHERE = {
     "AZURE_OPENAI_KEY": "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_DEPLOYMENT": "MODEL",
     "AZURE_OPENAI_DEPLOYMENT_NAME": "MODEL",
-    "POSTGRES_URL": "DATABASE_URL",
-    "POSTGRESQL_URL": "DATABASE_URL",
     "MICROSOFT_APP_SECRET": "MicrosoftAppPassword",
 }
-# What samples of Bot Framework, Teams Toolkit and the Agents SDK call the registration. Other programs may need them.
+# What other programs read too: what samples of Bot Framework, Teams Toolkit and the Agents SDK call the registration,
+# and the address of a database, which a file that Docker Compose shares may hold for another container.
 _SAMPLES_NAMES = {
+    "POSTGRES_URL": "DATABASE_URL",
+    "POSTGRESQL_URL": "DATABASE_URL",
     "BOT_ID": "MicrosoftAppId",
     "BOT_PASSWORD": "MicrosoftAppPassword",
     "SECRET_BOT_PASSWORD": "MicrosoftAppPassword",
@@ -206,8 +207,8 @@ def _misspelt(unknown: Found) -> Mistake | None:
     # A swap of two letters in a name as short as PORT is less alike than that.
     swapped = next((name for name in _NAMES if sorted(name) == sorted(upper)), None)
     # LIMIT_QUESTIONS for LIMIT_QUESTIONS_PER_MINUTE; a single word may be another program's.
-    begun = next((name for name in _NAMES if "_" in upper and name.startswith(f"{upper}_")), None)
-    guess = _NAMES_ELSEWHERE.get(upper) or next((_NAMES[name] for name in (*close, swapped, begun) if name), None)
+    longer = next((name for name in _NAMES if "_" in upper and name.startswith(f"{upper}_")), None)
+    guess = _NAMES_ELSEWHERE.get(upper) or next((_NAMES[name] for name in (*close, swapped, longer) if name), None)
     if guess is not None:
         return Mistake(about=str(unknown), wrong=f"is not a setting of this program. Did you mean {guess}?")
     if upper.startswith(_OUR_PREFIXES):

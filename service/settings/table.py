@@ -230,9 +230,9 @@ AZURE_STORAGE_CONTAINER: Final = Setting(
     "AZURE_STORAGE_CONTAINER", parsers.container_name, "teamsbot", "plots",
     "Container for plots and files. Created, private, if it is missing.")
 STORAGE_WAIT_S: Final = Setting(
-    "STORAGE_WAIT_S", parsers.duration_s, "60", "120",
-    "How long an answer waits for file storage that is down, in seconds. After that it comes without its plots and "
-    "files, and says so.")
+    "STORAGE_WAIT_S", parsers.wait_s, "60", "120",
+    "How long an answer waits for file storage that is down, in seconds; 0 for not at all. After that it comes without "
+    "its plots and files, and says so.")
 
 ASSISTANT_BACKEND: Final = Setting(
     "ASSISTANT_BACKEND", parsers.one_of(Backend), Backend.EMBEDDED, "embedded",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from bot.belongings import Belonging, BelongingKind
 from bot.conversation import ActivityId, ConversationKey
 from bot.feedback import Feedback, Reaction
 from bot.ports import Belongings, FeedbackStore, Ledger
-from storage.belongings_postgres import PostgresBelongings
+from storage.belongings_postgres import _FORGET_TURNS, PostgresBelongings
 from storage.belongings_sqlite import SqliteBelongings
 from storage.feedback_postgres import PostgresFeedback
 from storage.feedback_sqlite import SqliteFeedback
@@ -117,6 +119,29 @@ async def test_digests_of_a_week_ago_go_when_turns_end_in_postgresql_too(postgre
     await ledger.end(await accepted(ledger, str(OTHER), "m3"))
     assert postgres.sql(database, "SELECT count(*) FROM teamsbot.forgotten_messages") == [["0"]]
     await ledger.stop()
+
+
+async def test_a_message_that_is_forgotten_at_this_very_moment_is_not_answered_again(postgres: PostgresServer) -> None:
+    url = postgres.url(postgres.new_database())
+    session = PostgresSession(url)
+    ledger = PostgresLedger(session)
+    await started(ledger)
+    await ledger.end(await accepted(ledger, str(KEY), "m1"))
+    elsewhere = await asyncpg.connect(url, server_settings={"search_path": "teamsbot"})
+    try:
+        async with elsewhere.transaction():
+            await elsewhere.execute(_FORGET_TURNS.replace("$1", f"ARRAY['{KEY}']"))
+            # This statement sees no digest yet, and the row of the message only until the transaction ends.
+            adding = [asyncio.create_task(ledger.add(str(KEY), f"m{n}", "x")) for n in (1, 2)]
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%numbered%'"
+            async with asyncio.timeout(30):
+                while await elsewhere.fetchval(waits) == 0:
+                    await asyncio.sleep(0.02)
+        assert [number is None for number in await asyncio.gather(*adding)] == [True, False]
+        assert [entry.id for entry in await unfinished(ledger)] == ["m2"]
+    finally:
+        await elsewhere.close()
+        await ledger.stop()
 
 
 async def test_feedback_of_a_conversation_is_forgotten(store: Store) -> None:

@@ -37,6 +37,33 @@ async def piped(folder: Path, text: str, *options: str, **environ: str) -> str:
     return out.decode()
 
 
+async def test_a_reader_that_leaves_after_a_line_ends_the_program_without_a_traceback(tmp_path: Path) -> None:
+    # As `teamsbot chat --json <questions | head -1` does.
+    process = await asyncio.create_subprocess_exec(
+        TEAMSBOT,
+        "chat",
+        "--json",
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path / "data"), "LANG": "de_DE.UTF-8"},
+        cwd=tmp_path,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        process.stdin.write(b"2 + 2\n")
+        assert json.loads(await process.stdout.readline())["text"]
+        process.stdout._transport.close()  # type: ignore[attr-defined]  # a stream has no close of its own
+        process.stdin.write(b"3 + 3\n4 + 4\n")
+        process.stdin.write_eof()
+        told = (await process.stderr.read()).decode()
+        await process.wait()
+    assert "Traceback" not in told
+    assert "Error" not in told
+
+
 @asynccontextmanager
 async def at_a_terminal(folder: Path, **environ: str) -> AsyncIterator[Callable[..., Awaitable[str]]]:
     """Types a line, and waits for words and for what the screen ends with; gives all that was shown until then."""

@@ -118,7 +118,6 @@ def test_an_unknown_name_like_ours_is_a_mistake_in_the_environment(
         ("OPENAI_API_KEYS", "OPENAI_API_KEY"),
         ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
         ("LIMIT_QUESTIONS", "LIMIT_QUESTIONS_PER_MINUTE"),
-        ("POSTGRES_URL", "DATABASE_URL"),
     ],
 )
 def test_a_misspelt_name_in_the_file_is_a_mistake(tmp_path: Path, name: str, meant: str) -> None:
@@ -144,6 +143,8 @@ def test_names_of_other_programs_are_left_to_them(tmp_path: Path) -> None:
     [
         ("BOT_ID", "MicrosoftAppId"),
         ("SECRET_BOT_PASSWORD", "MicrosoftAppPassword"),
+        ("POSTGRES_URL", "DATABASE_URL"),
+        ("POSTGRESQL_URL", "DATABASE_URL"),
         ("CONNECTIONS__SERVICE_CONNECTION__SETTINGS__CLIENTSECRET", "MicrosoftAppPassword"),
     ],
 )
