@@ -10,20 +10,23 @@ from typing import Any
 from playwright.sync_api import Locator, Page
 
 from scripts.program import Program
+from tests.support.waiting import PATIENCE_S
 
 _BOX = "[data-id=webchat-sendbox-input]"
 _LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
-_PATIENCE_S = 30.0
 _AGAIN_MS = 100.0
 
 
-def until(page: Page, holds: Callable[[], bool]) -> None:
-    """Look again until it is so: a page draws when it gets to it, and a busy machine is late. Raises AssertionError."""
-    ends_at_s = time.monotonic() + _PATIENCE_S
+def until(page: Page, holds: Callable[[], bool], *, told: object = "it did not become so") -> None:
+    """Look again until it is so: a page draws when it gets to it, and a busy machine is late.
+
+    Raises AssertionError, which says what is `told`.
+    """
+    ends_at_s = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < ends_at_s, "it did not become so"
+        assert time.monotonic() < ends_at_s, told
         page.wait_for_timeout(_AGAIN_MS)
 
 
@@ -144,10 +147,13 @@ class ChatPage:
 
     def expect_no_barriers(self, axe: str) -> None:
         """None but those of a page that is just being drawn anew, which are gone when it is drawn."""
-        ends_at_s = time.monotonic() + _PATIENCE_S
-        while found := self.barriers(axe):
-            assert time.monotonic() < ends_at_s, found
-            self.page.wait_for_timeout(_AGAIN_MS)
+        found: list[str] = []
+
+        def are_gone() -> bool:
+            found[:] = self.barriers(axe)
+            return not found
+
+        until(self.page, are_gone, told=found)
 
     def barriers(self, axe: str) -> list[str]:
         """What axe-core finds serious or critical: the rule, and where it is broken."""

@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from scripts.program import Program
 from scripts.progress import CACHE
-from tests.browser.chat_page import ChatPage, page_address
+from tests.browser.chat_page import ChatPage, page_address, until
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
@@ -49,19 +49,31 @@ def test_weather_is_off_until_it_is_ordered_and_is_seen_on_every_page_until_it_i
     expect(chat_page.details.get_by_role("switch", name="Messages come twice")).not_to_be_checked()
 
 
+_TELL_WHEN_LATE_IS_READ = """
+  const read = Response.prototype.json;
+  Response.prototype.json = async function () {
+    const answer = await read.call(this);
+    // A task of its own, so that the page has done what it does with the answer.
+    if (this.headers.has("x-late")) setTimeout(() => { window.lateWasRead = true; });
+    return answer;
+  };
+"""
+
+
 def test_a_late_answer_about_the_weather_does_not_take_the_place_of_a_newer_one(chat_page: ChatPage) -> None:
     held: list[Route] = []
+    chat_page.page.add_init_script(_TELL_WHEN_LATE_IS_READ)
     chat_page.page.route(
         "**/chat/weather",
         lambda route: held.append(route) if route.request.method == "GET" and not held else route.fallback(),
     )
-    with chat_page.page.expect_request("**/chat/weather"):
-        chat_page.page.reload()
+    chat_page.page.reload()
     expect(chat_page.details).to_be_visible()
+    until(chat_page.page, lambda: bool(held))
     calm = held[0].fetch()
     chat_page.order("Slow model")
-    held[0].fulfill(response=calm)
-    chat_page.page.evaluate("new Promise(requestAnimationFrame)")
+    held[0].fulfill(response=calm, headers={**calm.headers, "x-late": "1"})
+    chat_page.page.wait_for_function("window.lateWasRead")
     expect(chat_page.storm).to_contain_text("Slow model")
 
 

@@ -122,6 +122,32 @@ def test_a_file_can_be_dropped_anywhere_or_pasted_and_let_go_again(chat: ChatPag
     expect(chat.answer("3 points")).to_be_visible(timeout=_TURN_MS)
 
 
+_NO_FILE_CAN_BE_READ = """() => {
+  const get = window.fetch;
+  const isFile = (address) => String(address).startsWith("blob:");
+  window.fetch = (address, how) => (isFile(address) ? Promise.reject(new TypeError("gone")) : get(address, how));
+}"""
+
+
+def test_a_file_that_cannot_be_read_any_more_is_told_and_holds_up_no_other_message(
+    chat: ChatPage, tmp_path: Path, complaints: list[str]
+) -> None:
+    table = tmp_path / "data.csv"
+    table.write_text(CSV)
+    choose(chat, table)
+    expect(chat.page.get_by_text("With your next message: data.csv")).to_be_visible()
+    table.unlink()
+    chat.page.evaluate(_NO_FILE_CAN_BE_READ)
+    chat.say(QUESTION)
+    told = chat.page.get_by_role("alert").filter(has_text="data.csv cannot be read any more. Attach it again.")
+    expect(told).to_be_visible()
+    expect(chat.page.get_by_role("button", name="Retry")).to_be_visible()
+    chat.say("What is 6 * 7?")
+    expect(chat.answer("42")).to_be_visible(timeout=_TURN_MS)
+    expect(told).to_be_hidden()
+    complaints.clear()  # the browser tells of the file in its console too
+
+
 def test_what_the_bot_would_refuse_is_refused_before_it_is_read(chat: ChatPage, tmp_path: Path) -> None:
     huge, program = tmp_path / "huge.csv", tmp_path / "tool.exe"
     with huge.open("wb") as file:

@@ -28,10 +28,10 @@ export function block(text, label) {
 // A path with its long ids cut, for reading; the title has all of it.
 export const short = (path) => path.replace(/\b([a-z]+[_-][0-9a-z]{4})[0-9a-z]{6,}/gi, "$1…");
 
-export async function answerTo(path, { token, method, body } = {}) {
+export async function answerTo(path, { token, method, body, signal } = {}) {
   const isJson = body && !(body instanceof FormData);
   const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(isJson && { "Content-Type": "application/json" }) };
-  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: isJson ? JSON.stringify(body) : body })
+  const response = await fetch(path, { method: method ?? (body ? "POST" : "GET"), headers, body: isJson ? JSON.stringify(body) : body, signal })
     .catch(() => { throw new Error(say("no-answer")); });
   const { ok, status } = response;
   const answer = status === 204 ? null : await response.json().catch(() => ({}));

@@ -6,6 +6,8 @@ import { say } from "/chat/files/words.js";
 const AWAY_MS = 1000; // between two attempts while nobody answers
 const LOOK_MS = 5000;
 const REFUSED_MS = [1000, 2000, 4000, 8000, 15000]; // while the bot answers that it cannot take it just now
+const ANSWER_MS = 60_000; // then the bot hangs, or the connection is gone without a word
+const UPLOAD_MS = 600_000;
 export const SEND_TIMEOUT_MS = 7 * 24 * 3600 * 1000; // Web Chat would give up after 20 seconds
 
 // What Web Chat is about to post, with an id that stays when somebody presses Retry; Web Chat itself has a new one for each
@@ -35,7 +37,10 @@ export function sendThrough(directLine, { conversation, token }) {
   const send = (activity) => {
     if (!activity.attachments?.length) unsent.add(activity); // files are in this page's memory only
     keep();
-    const sent = last.then(() => untilTaken(activity, { conversation, token })).finally(() => { unsent.delete(activity); keep(); });
+    tell("");
+    const reading = read(activity); // now: while others wait to be sent, a file may be changed or deleted
+    reading.catch(({ message }) => tell(message));
+    const sent = last.then(async () => untilTaken(activity, { files: await reading, conversation, token })).finally(() => { unsent.delete(activity); keep(); });
     last = sent.catch(() => {}); // a message that is refused holds up no other
     return sent;
   };
@@ -46,12 +51,25 @@ export function sendThrough(directLine, { conversation, token }) {
   left.forEach(send);
 }
 
+const tell = (words) => Object.assign(byId("trouble"), { textContent: words, hidden: !words });
+
+async function read({ attachments = [] }) {
+  return Promise.all(attachments.map(async ({ contentUrl, name }) => {
+    try {
+      const response = await fetch(contentUrl);
+      return [new Blob([await response.arrayBuffer()], { type: response.headers.get("Content-Type") ?? "" }), name];
+    } catch {
+      throw new Error(say("file-is-unreadable", { name }));
+    }
+  }));
+}
+
 async function untilTaken(activity, chat) {
   for (let refusals = 0; ; ) {
     try {
       return (await post(activity, chat)).id;
     } catch (error) {
-      if (error.status === 403) Object.assign(byId("trouble"), { textContent: say("page-is-unknown"), hidden: false }); // such as after DATA_DIR was emptied;
+      if (error.status === 403) tell(error.message); // such as after DATA_DIR was emptied
       const pause = error.status ? REFUSED_MS[refusals++] : AWAY_MS;
       if (error.status < 500 || !pause) throw error;
       await new Promise((later) => setTimeout(later, pause));
@@ -59,12 +77,12 @@ async function untilTaken(activity, chat) {
   }
 }
 
-async function post(activity, { conversation, token }) {
+async function post(activity, { files, conversation, token }) {
   const path = `/v3/directline/conversations/${conversation}`;
-  const { attachments = [], ...words } = activity;
-  if (!attachments.length) return answerTo(`${path}/activities`, { token, body: words });
+  const { attachments, ...words } = activity;
+  if (!files.length) return answerTo(`${path}/activities`, { token, body: words, signal: AbortSignal.timeout(ANSWER_MS) });
   const form = new FormData();
   form.append("activity", new Blob([JSON.stringify(words)], { type: "application/vnd.microsoft.activity" }));
-  for (const { contentUrl, name } of attachments) form.append("file", await (await fetch(contentUrl)).blob(), name);
-  return answerTo(`${path}/upload`, { token, body: form });
+  for (const [content, name] of files) form.append("file", content, name);
+  return answerTo(`${path}/upload`, { token, body: form, signal: AbortSignal.timeout(UPLOAD_MS) });
 }

@@ -70,7 +70,7 @@ function show(kept, objections) {
     if (document.activeElement === document.body) document.querySelector("[data-id=webchat-sendbox-input]")?.focus();
   };
   renew(byId("given-files"), names.map((name, nth) => {
-    const remove = el("button", { id: `let-go-${nth}`, type: "button", title: say("remove"), textContent: "×", aria: { label: say("remove-file", { name }) } });
+    const remove = el("button", { id: `remove-file-${nth}`, type: "button", title: say("remove"), textContent: "×", aria: { label: say("remove-file", { name }) } });
     remove.addEventListener("click", without(nth));
     return el("li", { title: name }, el("span", { textContent: name }), remove);
   }));
