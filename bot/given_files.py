@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import tempfile
-from collections.abc import Awaitable, Callable, Container
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Container, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +37,9 @@ from bot.turn_record import StepKey, StepKind
 
 MAX_PASTED_CHARS: Final = 50_000
 """A longer message is given to the assistant as a text file, and its beginning as words."""
+
+_AT_ONCE: Final = 3
+"""Files of one message on their way to this disk: one that hangs must not hold up each of the others in turn."""
 
 _BEGINNING_CHARS: Final = 1_000
 _PASTED: Final = "message.txt"
@@ -80,8 +86,11 @@ async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant)
                 Belonging(kind=BelongingKind.UPLOAD, ref=ref, name=name, size_bytes=size_bytes, link=link)
             )
 
-    for index, attachment in enumerate(attachments[:MAX_FILES]):
-        await bring(index, partial(_fetched, attachment, turn, incoming, assistant))
+    taken = attachments[:MAX_FILES]
+    missing = [each for index, each in enumerate(taken) if turn.recorded(StepKey(StepKind.FILE, index)) is None]
+    async with aclosing(_read_ahead(_opened(each, turn, incoming) for each in missing)) as files:
+        for index, attachment in enumerate(taken):
+            await bring(index, partial(_uploaded, attachment, files, assistant))
     text = message.text
     if len(text) > MAX_PASTED_CHARS:
         await bring(len(attachments), partial(_pasted, text, assistant))
@@ -122,18 +131,53 @@ async def _tried(upload: _Upload, names: Container[str]) -> dict[str, Any]:
         return {"left_out": error.apology}
 
 
-async def _fetched(
-    attachment: Attachment, turn: Turn, incoming: IncomingFiles, assistant: Assistant, names: Container[str]
-) -> dict[str, Any]:
+@asynccontextmanager
+async def _opened(attachment: Attachment, turn: Turn, incoming: IncomingFiles) -> AsyncIterator[Path]:
     if (objection := objection_to([attachment])) is not None:
         raise AttachmentError("a file is not of a kind that is taken", apology=objection)
     async with incoming.opened(attachment, turn.message.reference) as path:
-        # A service may refuse a whole message for a picture that is none, so nothing is believed but bytes.
-        content, size_bytes = await asyncio.to_thread(lambda: (ending_by_content(path), path.stat().st_size))
-        if content is None and await asyncio.to_thread(is_protected, path):
-            raise AttachmentError("a file needs a password", apology=protected(attachment.name))
-        name = unlike(_name(attachment, content), names)
-        ref = await assistant.upload(name, path)
+        yield path
+
+
+async def _read_ahead(
+    files: Iterable[AbstractAsyncContextManager[Path]],
+) -> AsyncGenerator[asyncio.Task[Path], None]:
+    """Open files a few at a time and give them in their order; each is closed when the next one is asked for."""
+    to_come = iter(files)
+    ahead: deque[tuple[asyncio.Task[Path], AsyncExitStack]] = deque()
+    try:
+        while True:
+            for file in islice(to_come, _AT_ONCE - len(ahead)):
+                stack = AsyncExitStack()
+                opening = asyncio.create_task(stack.enter_async_context(file), name="file of a message")
+                ahead.append((opening, stack))
+            if not ahead:
+                return
+            opening, stack = ahead[0]
+            yield opening
+            await stack.aclose()
+            ahead.popleft()
+    finally:
+        for opening, _stack in ahead:
+            opening.cancel()
+        await asyncio.gather(*(opening for opening, _ in ahead), return_exceptions=True)
+        for _opening, stack in ahead:
+            await stack.aclose()
+
+
+async def _uploaded(
+    attachment: Attachment,
+    files: AsyncGenerator[asyncio.Task[Path], None],
+    assistant: Assistant,
+    names: Container[str],
+) -> dict[str, Any]:
+    path = await (await anext(files))
+    # A service may refuse a whole message for a picture that is none, so nothing is believed but bytes.
+    content, size_bytes = await asyncio.to_thread(lambda: (ending_by_content(path), path.stat().st_size))
+    if content is None and await asyncio.to_thread(is_protected, path):
+        raise AttachmentError("a file needs a password", apology=protected(attachment.name))
+    name = unlike(_name(attachment, content), names)
+    ref = await assistant.upload(name, path)
     is_picture = content in PICTURE_ENDINGS
     return {"ref": ref, "name": name, "is_picture": is_picture, "size_bytes": size_bytes, "link": attachment.link}
 

@@ -130,7 +130,7 @@ class IncomingFiles(Protocol):
         ...
 
     def opened(self, attachment: Attachment, reference: ConversationReference) -> AbstractAsyncContextManager[Path]:
-        """The file on this disk, within the limit of size, for as long as the context lasts.
+        """The file on this disk, within the limit of size, for as long as the context lasts: one of several at once.
 
         Only places where the message's own channel keeps files are opened, whatever the attachment says.
         """

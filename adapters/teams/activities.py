@@ -181,8 +181,12 @@ def _with_quoted(words: str, quotes: list[Quote], markup: MessageHtml) -> str:
 
     Who forwards a message without a word means that message.
     """
-    known = [quote for quote in quotes if quote.preview and (words or quote.is_forwarded)]
-    quoted = [f"{quote.sender}: {quote.preview}".removeprefix(": ") for quote in known]
+    known: dict[object, Quote] = {}  # Teams may tell of one quote twice, with its words cut at different places
+    for quote in quotes:
+        before = known.get(quote.message_id or quote)
+        if (words or quote.is_forwarded) and len(quote.preview) > (len(before.preview) if before else 0):
+            known[quote.message_id or quote] = quote
+    quoted = [f"{quote.sender}: {quote.preview}".removeprefix(": ") for quote in known.values()]
     quoted = list(dict.fromkeys(quoted)) or ([markup.quoted] if words and markup.quoted else [])
     if not quoted or command_in(words) is not None or mistaken_command(words) is not None:
         return words

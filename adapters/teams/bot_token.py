@@ -121,6 +121,7 @@ class BotToken:
         self._clock = clock
         self._token: AccessToken | None = None
         self._fetch: asyncio.Task[AccessToken] | None = None
+        self._retired: set[asyncio.Task[None]] = set()  # end with the connections of a former credential
         self._retry_at = 0.0
 
     async def get(self) -> str:
@@ -138,8 +139,11 @@ class BotToken:
         """Another token than the one that the connector refused. Raises TokenUnavailableError."""
         if self._token is not None and self._token.token == refused:
             # azure-identity would give the same one out of its own cache again; a new credential has an empty one.
-            self._token, old, self._credential = None, self._credential, self._open_credential()
-            await old.close()
+            old, fetch = self._credential, self._fetch
+            self._token, self._credential, self._fetch = None, self._open_credential(), None
+            retired = asyncio.create_task(_retire(old, fetch), name="former credential of the bot")
+            self._retired.add(retired)
+            retired.add_done_callback(self._retired.discard)
         return await self.get()
 
     async def check(self) -> Finding:
@@ -151,11 +155,12 @@ class BotToken:
         return Finding.passed("Microsoft gives the bot its token")
 
     async def close(self) -> None:
-        """End a fetch that is on its way."""
-        if self._fetch is not None:
-            self._fetch.cancel()
-            await asyncio.gather(self._fetch, return_exceptions=True)
-        await self._credential.close()
+        """End fetches that are on their way."""
+        await asyncio.sleep(0)  # a task that is cancelled before it began closes nothing
+        for retired in self._retired:
+            retired.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
+        await _retire(self._credential, self._fetch, waits=False)
 
     def _start_fetch(self) -> asyncio.Task[AccessToken]:
         if self._fetch is None or self._fetch.done():
@@ -163,15 +168,30 @@ class BotToken:
         return self._fetch
 
     async def _request(self) -> AccessToken:
+        credential = self._credential
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                self._token = await self._credential.get_token(self._scope)
+                token = await credential.get_token(self._scope)
         except (AzureError, TimeoutError, OSError, ValueError, LookupError, TypeError) as error:
             # The last two: azure-identity reads an answer of an unexpected shape without looking.
             code = _AADSTS.search(str(error))
             why = code[0] if code else type(error).__name__
             raise TokenUnavailableError(f"the bot gets no token for the connector: {why}", reason=why) from None
-        return self._token
+        if credential is self._credential:  # else its tokens were refused meanwhile
+            self._token = token
+        return token
+
+
+async def _retire(credential: TokenCredential, fetch: asyncio.Task[AccessToken] | None, *, waits: bool = True) -> None:
+    """Close a credential once the fetch that asks it has ended; `waits`: by itself, rather than by being cancelled."""
+    try:
+        if fetch is not None and waits:
+            await asyncio.wait({fetch})
+    finally:
+        if fetch is not None:
+            fetch.cancel()
+            await asyncio.gather(fetch, return_exceptions=True)
+        await credential.close()
 
 
 def _note_failure(fetch: asyncio.Task[AccessToken]) -> None:

@@ -52,7 +52,7 @@ _MAX_SOURCE_NAME: Final = 80  # characters
 
 _CARD: Final = "application/vnd.microsoft.card.adaptive"
 
-_IN_ADDRESS: Final = "%/:?#@!$&'*+,;=~[]"  # no bracket, which would end a link
+_IN_ADDRESS: Final = "%/:?#@!$&'*+,;=~[]"  # no round bracket, which would end a link
 
 _Json = dict[str, Any]
 

@@ -191,7 +191,7 @@ class TeamsLive(Live):
         while not self._is_stopped:
             self._has_news.clear()
             due_s, show = self._next()
-            if due_s is not None:
+            if due_s is not None and show != self._end_early:
                 due_s = max(due_s, self._quiet_until_s)
             if due_s is None or _now_s() < due_s:
                 with contextlib.suppress(TimeoutError):
@@ -238,6 +238,8 @@ class TeamsLive(Live):
             due_s = max(self._taken_s + self._timing.keep_alive_s, self._sent_s + self._timing.update_interval_s)
         if self._is_changed:
             due_s = self._sent_s + self._timing.update_interval_s
+        due_s = max(due_s, self._quiet_until_s)
+        # The pause that the connector asked for does not delay the end: Teams would end the stream itself.
         return (end_s, self._end_early) if end_s <= due_s else (due_s, self._add)
 
     async def _type(self) -> None:

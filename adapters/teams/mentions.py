@@ -94,7 +94,8 @@ def references_in(activity: Activity) -> list[Quote]:
                 words, sender = read_html(markup).words, _display_name(more.get("originalMessageSender"))
                 found.append(Quote(message_id="", preview=words, sender=sender, is_forwarded=True))
             case {"messagePreview": str(words), **more}:
-                found.append(Quote(message_id="", preview=words, sender=_display_name(more.get("messageSender"))))
+                message_id, sender = str(more.get("messageId") or ""), _display_name(more.get("messageSender"))
+                found.append(Quote(message_id=message_id, preview=words, sender=sender))
             case _:
                 continue
     return found

@@ -170,6 +170,21 @@ async def test_an_upload_that_is_refused_ends_in_a_link(bot: SignedBot) -> None:
     assert len(bot.host.asked) == 2
 
 
+async def test_a_file_without_a_byte_has_nothing_to_upload_and_is_linked(bot: SignedBot) -> None:
+    async with bot.started():
+        bot.model.script.append(
+            RunCode(code="open('/mnt/data/none.csv', 'w').close()", then="Here: [none.csv](sandbox:/mnt/data/none.csv)")
+        )
+        _, offer = await bot.say("Write an empty table", parts=2)
+        [card] = offer.activity["attachments"]
+        before = len(bot.connector.messages)
+        await press(bot, card["content"]["acceptContext"], offer.activity_id)
+        said, link = (await bot.connector.wait_for_messages(before + 2))[before:]
+    assert said.text == "I could not save none.csv to your files. Here is a link to it instead."
+    assert "https://bot.example.com/files/" in str(link.cards)
+    assert bot.host.asked == []
+
+
 async def test_in_groups_and_where_the_operator_says_so_files_are_links(bot: SignedBot) -> None:
     async with bot.started():
         bot.model.script.append(WRITE)

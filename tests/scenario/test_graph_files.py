@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.free_ports import lasting_port
-from tests.support.graph_service import GRAPH_TOKEN, GraphFault
+from tests.support.graph_service import GRAPH_TOKEN
 from tests.support.scripted_model import RunCode
 from tests.support.service_process import running_bot
 from tests.support.signed_bot import CHANNEL, GROUP, MENTION, PERSONAL, SignedBot, signed_bot
@@ -137,10 +137,12 @@ async def test_cards_quotes_and_words_alone_are_no_files_and_an_empty_mention_is
 
 
 async def test_each_file_is_fetched_once_though_the_process_is_killed_in_between(bot: SignedBot) -> None:
-    bot.graph.attach(MESSAGE, "data.csv", "more.csv")
-    bot.host.files["/download.aspx/more.csv"] = CSV
-    # The second file is held back until the process is dead.
-    bot.graph.file_faults.extend([None, GraphFault(after_s=5)])
+    others = ("2.csv", "3.csv", "4.csv")
+    bot.graph.attach(MESSAGE, "data.csv", *others)
+    bot.host.files |= {f"/download.aspx/{name}": CSV for name in others}
+    # All but the first file are held back until the process is dead. Three are asked for at once, so the request for
+    # the fourth tells that the first one is written down.
+    bot.graph.file_delays_s = dict.fromkeys(others, 300)
     bot.model.script.append(READ)
     environ = bot.environ | {"PORT": str(lasting_port())}
     with running_bot(bot.folder, **environ) as first:
@@ -148,10 +150,13 @@ async def test_each_file_is_fetched_once_though_the_process_is_killed_in_between
         fields = {"id": "f1", "conversation": GROUP, "entities": [MENTION]}
         status, _ = await bot.post(text="<at>Data Bot</at> Read it", attachments=[MARKED], **fields)
         assert status == 202
-        await until(lambda: len(bot.host.asked) == 1 and len(bot.graph.asked) == 3, deadline_s=30)
+        await until(lambda: len(bot.graph.asked) == 5)
         os.kill(first.process.pid, signal.SIGKILL)
+    bot.graph.file_delays_s.clear()
     with running_bot(bot.folder, **environ):
         [answer] = await bot.connector.wait_for_messages(1, deadline_s=60)
     assert "1,2" in answer.words
     assert bot.graph.asked.count(MESSAGE) == 1
-    assert [asked.path for asked in bot.host.asked] == ["/download.aspx/data.csv", "/download.aspx/more.csv"]
+    assert sorted(asked.path for asked in bot.host.asked) == [
+        f"/download.aspx/{name}" for name in (*others, "data.csv")
+    ]

@@ -45,6 +45,7 @@ class GraphService:
     may_read_files: bool = True  # Files.Read.All
     message_faults: deque[GraphFault | None] = field(default_factory=deque)
     file_faults: deque[GraphFault | None] = field(default_factory=deque)
+    file_delays_s: dict[str, float] = field(default_factory=dict)  # by the names of files
     asked: list[str] = field(default_factory=list)  # paths
     tokens: list[str] = field(default_factory=list)  # Authorization of each request
     _server: TestServer | None = None
@@ -103,6 +104,7 @@ class GraphService:
         if not re.fullmatch(r"u![A-Za-z0-9_-]+", share):
             return _error(400, "invalidRequest", "The sharing id is no encoded URL.")
         url = base64.urlsafe_b64decode(share[2:] + "=" * (-len(share[2:]) % 4)).decode()
+        await asyncio.sleep(self.file_delays_s.get(url.rpartition("/")[2], 0))
         if url not in self.files:
             return _error(404, "itemNotFound", "The resource could not be found.")
         target = self.files[url]

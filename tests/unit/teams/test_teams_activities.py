@@ -291,6 +291,14 @@ def test_a_message_that_an_attachment_quotes_is_heard_with_the_reply() -> None:
     assert words(referring("messageReference", QUOTED, text="and why?")) == "> Ada: The mean is 5\n\nand why?"
 
 
+@pytest.mark.parametrize("cut", ["The mean", "The mean is 5 and"])
+def test_a_quote_that_teams_tells_of_twice_is_heard_once_in_its_longer_form(cut: str) -> None:
+    entities = [{"type": "quotedReply", "quotedReply": {"messageId": "1", "preview": cut, "senderName": "Ada"}}]
+    longer = max(cut, "The mean is 5", key=len)
+    said = referring("messageReference", QUOTED, text='<quoted messageId="1"/> and why?', entities=entities)
+    assert words(said) == f"> Ada: {longer}\n\nand why?"
+
+
 @pytest.mark.parametrize(("text", "said"), [("do this", "> Ada: Plot\n> x^2\n\ndo this"), ("", "> Ada: Plot\n> x^2")])
 def test_a_message_that_is_forwarded_is_heard_also_where_nothing_is_said_to_it(text: str, said: str) -> None:
     assert words(referring("forwardedMessageReference", FORWARDED, text=text)) == said

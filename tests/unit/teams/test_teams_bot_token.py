@@ -28,10 +28,15 @@ class Entra:
         self.asked: list[tuple[str, ...]] = []
         self.faults: deque[Exception] = deque()
         self.slow_s = 0.0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.credentials: list[Credential] = []
+        self.misused = 0  # how often a credential was closed while it was asked
         self._numbers = itertools.count(1)
 
     def open(self) -> Credential:
-        return Credential(self)
+        self.credentials.append(Credential(self))
+        return self.credentials[-1]
 
     def token(self, scope: str = "scope") -> BotToken:
         return BotToken(open_credential=self.open, scope=scope, clock=lambda: self.now)
@@ -44,18 +49,28 @@ class Credential:
     def __init__(self, entra: Entra) -> None:
         self._entra = entra
         self._kept: AccessToken | None = None
+        self._is_asked = False
+        self.is_closed = False
+        self.given: list[str] = []
 
     async def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken:
         self._entra.asked.append(scopes)
-        await asyncio.sleep(self._entra.slow_s)
+        self._is_asked = True
+        try:
+            await asyncio.sleep(self._entra.slow_s)
+            await self._entra.may_answer.wait()
+        finally:
+            self._is_asked = False
         if self._entra.faults:
             raise self._entra.faults.popleft()
         if self._kept is None or self._kept.expires_on - self._entra.now < 300:
             self._kept = self._entra.issue()
+        self.given.append(self._kept.token)
         return self._kept
 
     async def close(self) -> None:
-        self._kept = None
+        self._entra.misused += self._is_asked
+        self._kept, self.is_closed = None, True
 
 
 async def test_a_token_is_fetched_once_for_all_who_wait() -> None:
@@ -76,6 +91,45 @@ async def test_a_token_is_renewed_ahead_of_time_and_nobody_waits_for_that() -> N
     await settled()
     assert await token.get() == "token-2"
     await token.close()
+
+
+async def test_a_credential_whose_token_is_refused_is_closed_once_its_own_renewal_has_ended() -> None:
+    """A renewal in the background is on its way while the connector refuses the token."""
+    entra = Entra()
+    token = entra.token()
+    old = entra.credentials[0]
+    assert await token.get() == "token-1"
+    entra.now += 3350
+    entra.may_answer.clear()
+    assert await token.get() == "token-1"  # and begins the renewal
+    await until(lambda: len(entra.asked) == 2)
+    renewing = asyncio.create_task(token.renew("token-1"))
+    await until(lambda: len(entra.asked) == 3)
+    assert not old.is_closed
+    entra.may_answer.set()
+    renewed = await renewing
+    await until(lambda: old.is_closed)
+    assert renewed in entra.credentials[1].given
+    assert await token.get() == renewed
+    await token.close()
+    assert entra.misused == 0
+
+
+async def test_a_token_that_is_closed_within_a_renewal_closes_both_of_its_credentials() -> None:
+    entra = Entra()
+    token = entra.token()
+    await token.get()
+    entra.now += 3350
+    entra.may_answer.clear()
+    await token.get()
+    await until(lambda: len(entra.asked) == 2)
+    renewing = asyncio.create_task(token.renew("token-1"))
+    await until(lambda: len(entra.asked) == 3)
+    await token.close()
+    with pytest.raises(asyncio.CancelledError):
+        await renewing
+    assert [credential.is_closed for credential in entra.credentials] == [True, True]
+    assert entra.misused == 0
 
 
 async def test_a_token_that_ended_is_not_used() -> None:

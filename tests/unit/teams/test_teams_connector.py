@@ -218,7 +218,7 @@ async def test_of_200_creations_with_an_unknown_outcome_none_is_lost_and_each_ha
 
     teams.weather_of = weather
     at_once = asyncio.Semaphore(200)
-    async with connector_session(answer_s=6.0 if fault.after_s else 20.0) as session:
+    async with connector_session(answer_s=12.0 if fault.after_s else 60.0) as session:
         connector = Connector(session=session, policy=QUICK)
 
         async def create(number: int) -> str:

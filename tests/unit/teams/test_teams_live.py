@@ -351,12 +351,11 @@ async def test_an_answer_does_not_wait_for_an_update_that_is_never_taken(
 
 
 async def test_the_start_of_a_stream_is_not_repeated_when_no_answer_comes(place: Place) -> None:
-    place = timed(place, typing_interval_s=60)
+    place.teams.weather_of = lambda posted: Fault(hang_up=True) if posted.stream else None
     async with place.live() as live:
         await live.begin()
-        await place.until_shown("typing")
-        place.teams.typing_faults.append(Fault(hang_up=True))
-        await asyncio.sleep(0.3)
+        await until(lambda: any(posted.stream for posted in place.teams.requests))
+        await place.until_shown("typing", times=place.kinds.count("typing") + 5)
         await live.finish(ANSWER)
     assert sum(bool(posted.stream) for posted in place.teams.requests) == 1
     assert place.standing == ["y = 12"]

@@ -90,6 +90,19 @@ async def test_a_stream_that_is_told_to_wait_waits_and_its_end_does_not(
     assert [posted.text for posted in teams.chat(to(teams).key.conversation)] == ["y = 12"]
 
 
+async def test_a_pause_that_teams_asks_for_does_not_keep_a_stream_from_becoming_a_message_in_time(
+    teams: StandInConnector, connector: Connector
+) -> None:
+    async with channel(connector, max_stream_s=2.0).live(to(teams), MemoryStatus()) as live:
+        await live.begin()
+        await until(lambda: bool(teams.streams))
+        teams.typing_faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
+        await live.text("y = 12")
+        await until(lambda: any(posted.stream.get("streamType") == "final" for posted in teams.posted))
+        await live.finish(TextPart(text="y = 12"))
+    assert [posted.text for posted in teams.chat(to(teams).key.conversation)] == ["y = 12"]
+
+
 async def test_a_stop_is_heard_while_nothing_new_is_to_be_shown(teams: StandInConnector, connector: Connector) -> None:
     status = MemoryStatus()
     async with channel(connector, keep_alive_s=0.1).live(to(teams), status) as live:
