@@ -38,6 +38,10 @@ def environment(**settings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _OURS} | settings
 
 
+def _hear_hangups() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that run under nohup hand on that it is ignored
+
+
 @contextmanager
 def started(folder: Path, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """The program, running in an empty folder; killed at the end if it still runs."""
@@ -48,6 +52,7 @@ def started(folder: Path, *arguments: str, **settings: str) -> Iterator[subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hear_hangups,  # noqa: PLW1509 - one call of the system
     )
     with program:
         try:

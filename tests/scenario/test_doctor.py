@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 
+from adapters.sandbox.isolation import select_isolation
 from service.doctor import NAMES, diagnose
 from service.server import open_service
 from service.settings import Settings
@@ -132,6 +133,9 @@ async def test_no_walls_or_weaker_ones_than_demanded(
     name: str, demanded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"adapters.sandbox.isolation.{name}", lambda *_: iter(()))
+    monkeypatch.setattr(
+        "adapters.sandbox.sandbox.select_isolation", select_isolation
+    )  # what is known is not this machine
     environ = {"DATA_DIR": str(tmp_path / "data"), "PORT": str(unused_port()), "SANDBOX_AT_LEAST": demanded}
     found = await findings(environ, "turn")
     says(found["sandbox"], "fail", "Code cannot be run safely on this machine", "docs/sandbox.md")

@@ -12,6 +12,7 @@ from scripts.azurite import running_azurite
 from scripts.child_commands import Command
 from scripts.node import Node
 from scripts.program import Program
+from tests.support.free_ports import lasting_port
 
 ACCOUNT = "devstoreaccount1"
 # Azurite's one account and key, the same everywhere: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
@@ -27,8 +28,8 @@ class Azurite:
         self._folder = folder
         self._stack = stack
         self._options = options
-        self._program = self._start(port=0)
-        self.port = int(self._program.told)
+        self.port = lasting_port()
+        self._program = self._start()
 
     @property
     def connection_string(self) -> str:
@@ -52,11 +53,11 @@ class Azurite:
 
     def start_again(self) -> None:
         """At the same address, with nothing in it: it kept everything in memory."""
-        self._program = self._start(port=self.port)
+        self._program = self._start()
 
-    def _start(self, port: int) -> Program:
+    def _start(self) -> Program:
         return self._stack.enter_context(
-            running_azurite(self._node, folder=self._folder, port=port, options=self._options)
+            running_azurite(self._node, folder=self._folder, port=self.port, options=self._options)
         )
 
 
