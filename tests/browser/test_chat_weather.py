@@ -73,7 +73,7 @@ def test_a_late_answer_about_the_weather_does_not_take_the_place_of_a_newer_one(
     calm = held[0].fetch()
     chat_page.order("Slow model")
     held[0].fulfill(response=calm, headers={**calm.headers, "x-late": "1"})
-    chat_page.page.wait_for_function("window.lateWasRead")
+    until(chat_page.page, lambda: chat_page.page.evaluate("window.lateWasRead === true") is True)
     expect(chat_page.storm).to_contain_text("Slow model")
 
 
