@@ -13,7 +13,7 @@ from scripts.program import Program
 from tests.support.waiting import PATIENCE_S
 
 _BOX = "[data-id=webchat-sendbox-input]"
-_LOADED = "image => image.complete && image.naturalWidth > 0"
+LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
 _AGAIN_MS = 100.0
@@ -22,6 +22,7 @@ _AGAIN_MS = 100.0
 def until(page: Page, holds: Callable[[], bool], *, told: object = "it did not become so") -> None:
     """Look again until it is so: a page draws when it gets to it, and a busy machine is late.
 
+    Playwright's `wait_for_function` fails on the chat page: it evaluates a string, which the page's policy forbids.
     Raises AssertionError, which says what is `told`.
     """
     ends_at_s = time.monotonic() + PATIENCE_S
@@ -139,11 +140,11 @@ class ChatPage:
         """The newest picture in a card, once it has been loaded and has pixels."""
         picture = self.page.locator(".ac-adaptiveCard img:not(.webchat__render-markdown__external-link-icon)").last
         picture.wait_for(timeout=timeout_ms)
-        self.page.wait_for_function(_LOADED, arg=picture.element_handle(), timeout=timeout_ms)
+        until(self.page, lambda: picture.evaluate(LOADED) is True)
         return picture
 
     def expect_no_sideways_scroll(self, width: int) -> None:
-        self.page.wait_for_function("width => document.documentElement.scrollWidth === width", arg=width)
+        until(self.page, lambda: self.page.evaluate("document.documentElement.scrollWidth") == width)
 
     def expect_no_barriers(self, axe: str) -> None:
         """None but those of a page that is just being drawn anew, which are gone when it is drawn."""

@@ -253,9 +253,7 @@ def test_what_was_not_sent_when_the_page_was_left_is_sent_once_when_it_is_opened
     chat.reload()
     expect(chat.answers.filter(has_text="42")).to_have_count(1, timeout=_TURN_MS)
     expect(page.locator(".webchat__bubble--from-user")).to_have_count(1)
-    until(
-        page, lambda: page.evaluate("!sessionStorage.length") is True
-    )  # the page's policy keeps Playwright from polling
+    until(page, lambda: page.evaluate("sessionStorage.length") == 0)
     complaints.clear()  # the broken connections are told in the console too
 
 

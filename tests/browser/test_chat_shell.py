@@ -10,21 +10,20 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from scripts.progress import CACHE
-from tests.browser.chat_page import ChatPage, until
+from tests.browser.chat_page import LOADED, ChatPage, until
 
 pytestmark = pytest.mark.usefixtures("web_chat")
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
 _GROUND = "getComputedStyle(document.body).backgroundColor"
-_LOADED = "image => image.complete && image.naturalWidth > 0"
 
 
 def test_the_header_shows_the_product_with_its_mark_and_leads_to_a_new_chat(chat_page: ChatPage) -> None:
     # ux 4
     brand = chat_page.page.get_by_role("banner").get_by_role("link", name="Teams Assistants Bot")
     expect(brand).to_be_visible()
-    chat_page.page.wait_for_function(_LOADED, arg=brand.locator("img").element_handle())
+    until(chat_page.page, lambda: brand.locator("img").evaluate(LOADED) is True)
     before = chat_page.page.url
     brand.click()
     expect(chat_page.page).not_to_have_url(before)

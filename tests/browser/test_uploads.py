@@ -11,13 +11,12 @@ from playwright.sync_api import Page, expect
 
 from scripts.program import Program
 from scripts.progress import CACHE
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import LOADED, ChatPage, until
 
 pytestmark = pytest.mark.usefixtures("web_chat")
 
 _SCREENSHOTS = CACHE / "screenshots"
 _TURN_MS = 60_000
-_LOADED = "image => image.complete && image.naturalWidth > 0"
 _DROP = """([name, content, target]) => {
   const data = new DataTransfer();
   data.items.add(new File([content], name, { type: "text/csv" }));
@@ -77,7 +76,7 @@ def test_a_table_is_given_plotted_and_there_after_a_reload(chat: ChatPage, tmp_p
     expect(chat.said(QUESTION)).to_be_attached()
     chat.picture(timeout_ms=_TURN_MS)
     shown = chat.page.locator(".webchat__bubble--from-user img").last
-    chat.page.wait_for_function(_LOADED, arg=shown.element_handle(), timeout=_TURN_MS)
+    until(chat.page, lambda: shown.evaluate(LOADED) is True)
     with chat.page.expect_download() as download:
         chat.page.get_by_role("link", name="data.csv").click()
     assert download.value.path().read_text() == CSV

@@ -23,7 +23,9 @@ async function told(work) {
 async function show(open, assistant) {
   const mine = ++latest;
   const words = byId("find").value.trim();
-  const chats = await answerTo(`/chat/conversations${words && `?find=${encodeURIComponent(words)}`}`);
+  const found = answerTo(`/chat/conversations${words && `?find=${encodeURIComponent(words)}`}`);
+  // The open chat may just have got its title, and lack the words that are looked for.
+  const [chats, all] = await Promise.all([found, words ? answerTo("/chat/conversations") : found]);
   if (mine !== latest) return; // a later look has overtaken this one
   byId("find").hidden = !words && !chats.length;
   byId("no-chats").hidden = chats.length > 0;
@@ -33,8 +35,7 @@ async function show(open, assistant) {
     el("h3", { id: `day-${nth}`, textContent: day }),
     el("ul", { aria: { labelledby: `day-${nth}` } }, ...those.map((chat) => entry(chat, open))),
   ]));
-  if (words) return;
-  const here = chats.find((chat) => chat.id === open);
+  const here = all.find((chat) => chat.id === open);
   document.title = here ? `${here.title} - ${assistant}` : assistant;
 }
 
