@@ -53,7 +53,10 @@ _FIXES = {
     "InsufficientAccountPermissions": _ROLE,
     "AuthenticationFailed": f"{_KEY} If it is right, set the clock of this machine.",
     "InvalidAuthenticationInfo": _KEY,
-    "AuthorizationFailure": "Let the account's firewall admit this machine, and check what the key or identity may do.",
+    "AuthorizationFailure": (
+        "Check AZURE_STORAGE_... and what their key or identity may do, and let the account's firewall admit this "
+        "machine."
+    ),
     "AuthorizationServiceMismatch": "The shared access signature must be for blobs: make another.",
     "AuthorizationResourceTypeMismatch": "The shared access signature must be for objects: make another.",
     "AuthorizationProtocolMismatch": "The shared access signature wants https: let BlobEndpoint begin with it.",
