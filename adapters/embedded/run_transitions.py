@@ -170,7 +170,7 @@ def complete(  # noqa: PLR0913 - an answer with all that is remembered of it
     return [*told, *_end(rows, now, replace(run, model=model or run.model), status)]
 
 
-def end(  # noqa: PLR0913 - how it ended, with all that is told of it
+def end(  # noqa: PLR0913 - how it ended, and what its object then says
     rows: Rows,
     now: int,
     run_id: RunId,
