@@ -82,7 +82,7 @@ tree: environments-test
 	@$(venv)/python -m scripts.check_tree
 
 lock: environments-test  ## choose the newest packages that pyproject.toml allows, and write them down with their hashes
-	@$(venv)/python -m scripts.lock
+	@$(venv)/python -m scripts.environments lock
 
 environments-test:
 	@python=$$(scripts/find_python.sh) && "$$python" -m scripts.environments test

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.child_commands import Command, run
+from scripts.environments import PINS
 from scripts.node import Node, ensure_node, find_node
-from scripts.program import Program, running
+from scripts.program import Command, Program, run, running
 from scripts.progress import CACHE, step
-from scripts.uv import PINS
 
 _PINS = PINS / "azurite"
 _VERSION = json.loads((_PINS / "package.json").read_text())["dependencies"]["azurite"]

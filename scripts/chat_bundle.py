@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from scripts.node import Node, ensure_node
-from scripts.npm_package import NpmPackage
+from scripts.node import Node, NpmPackage, ensure_node
 from scripts.progress import CACHE, CannotGoOnError, alone, run_story, step
 
 

@@ -9,9 +9,8 @@ import platform
 import shutil
 from pathlib import Path
 
-from scripts.child_commands import run
-from scripts.node import Node, ensure_node
-from scripts.npm_package import NpmPackage, untar
+from scripts.node import Node, NpmPackage, ensure_node, untar
+from scripts.program import run
 from scripts.progress import CACHE, CannotGoOnError, step
 
 # No sandbox of its own: it only opens pages of this project, and root and containers cannot have one.

@@ -31,9 +31,8 @@ import aiohttp
 import yaml
 
 from scripts.azurite import azurite_command
-from scripts.child_commands import Command
 from scripts.node import ensure_node
-from scripts.program import running
+from scripts.program import Command, running
 from scripts.progress import ROOT, CannotGoOnError, run_story
 
 COMPOSE: Final = ROOT / "compose.yaml"

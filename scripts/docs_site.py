@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from scripts.child_commands import run
+from scripts.program import run
 from scripts.progress import ROOT, CannotGoOnError, alone, run_story, step
 
 _DOCS, _PAGES = ROOT / "docs", ROOT / ".cache" / "docs"

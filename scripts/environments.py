@@ -1,5 +1,7 @@
 """Makes the two environments: `python -m scripts.environments run|test`, or for an image `packages`, then `image`.
 
+`python -m scripts.environments lock` writes the lock files that they are made from.
+
 `.venv` holds the service, `.sandbox` what model-written code may import. A stamp in each says what it was made from, so
 a later start finds nothing to do; an environment without one, or from another Python or folder, is made anew.
 """
@@ -13,16 +15,25 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from scripts.child_commands import Command, run
-from scripts.progress import ROOT, alone, run_story, step
-from scripts.uv import PINS, VENV, install, uv
+from scripts.program import Command, run
+from scripts.progress import CACHE, ROOT, alone, run_story, step
 
+PINS = ROOT / "scripts" / "pins"
+VENV = ROOT / ".venv"
 SANDBOX = ROOT / ".sandbox"
 _STAMPS = ".stamps"
 _WORDS = {
     "requirements.lock": "the service's packages",
     "requirements-dev.lock": "the service's packages and those of the tests",
 }
+_EXPORT = ("export", "--quiet", "--no-header", "--no-emit-project", "--no-annotate")
+_LOCKS = {
+    "requirements.lock": (),
+    "requirements-dev.lock": ("--group", "dev", "--group", "test"),
+    "sandbox.lock": ("--only-group", "sandbox"),
+}
+# Where packages come from is what pip was told, so that one setting serves both installers.
+_OF_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 
 
 def prepare(lock_name: str, *, project: bool = True) -> None:
@@ -45,6 +56,28 @@ def finish_image() -> None:
         uv("installing teamsbot", "pip", "install", "--python", python, "--no-deps", *pinned, ROOT)
         run("compiling teamsbot", [python, "-m", "compileall", "-q", VENV / "lib"], env=os.environ)
         run("removing installers", [python, "-m", "pip", "uninstall", "--yes", "--quiet", "uv", "pip"], env=os.environ)
+
+
+def lock() -> None:
+    """Choose the newest versions that pyproject.toml allows, and write them down with their hashes.
+
+    uv's own lock names a registry in every entry, so it stays out of the repository; what is exported names none.
+    """
+    with alone(), step("Choosing versions"):
+        uv("choosing versions", "lock", "--upgrade")
+        for name, groups in _LOCKS.items():
+            uv(f"writing {name}", *_EXPORT, *groups, "--output-file", ROOT / name)
+
+
+def uv(what: str, *arguments: str | Path) -> None:
+    """Run uv to its end. Raises CannotGoOnError."""
+    run(what, [VENV / "bin" / "uv", *arguments], env=_environment())
+
+
+def install(what: str, environment: Path, pinned: Path, *more: str | Path) -> None:
+    """Install what a file pins by hash. Raises CannotGoOnError."""
+    python = environment / "bin" / "python"
+    uv(what, "pip", "install", "--python", python, "--require-hashes", "-r", pinned, *more)
 
 
 def _make(environment: Path, words: str, pip_installs: Path | None) -> None:
@@ -100,6 +133,28 @@ def _list_fonts() -> None:
     _stamp(SANDBOX, "fonts", made_from)
 
 
+def _environment() -> dict[str, str]:
+    defaults = {
+        "UV_CACHE_DIR": str(CACHE / "uv"),  # beside the environments, so that files are linked and not copied
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        **_told_to_pip(),
+    }
+    return defaults | os.environ
+
+
+def _told_to_pip() -> dict[str, str]:
+    told = {}
+    for line in run(
+        "asking pip", [VENV / "bin" / "python", "-m", "pip", "config", "list"], env=os.environ
+    ).splitlines():
+        key, _, value = line.partition("=")
+        name = _OF_UV.get(key.rpartition(".")[2])  # keys are global.cert, install.cert, :env:.cert
+        if name:
+            told[name] = value.strip("'")
+    return told
+
+
 def _stamped(environment: Path, name: str, made_from: str) -> bool:
     stamp = environment / _STAMPS / name
     return stamp.is_file() and stamp.read_text() == _digest(made_from)
@@ -120,5 +175,8 @@ if __name__ == "__main__":
         "test": partial(prepare, "requirements-dev.lock"),
         "packages": partial(prepare, "requirements.lock", project=False),
         "image": finish_image,
+        "lock": lock,
     }
+    if len(sys.argv) != 2 or sys.argv[1] not in stories:
+        sys.exit(f"Usage: python -m scripts.environments {'|'.join(stories)}")
     sys.exit(run_story(stories[sys.argv[1]]))

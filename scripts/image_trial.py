@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.child_commands import Command, run
+from scripts.program import Command, run
 from scripts.progress import ROOT, CannotGoOnError, run_story, step
 
 PACKAGES = "python3,python3-venv,ca-certificates"

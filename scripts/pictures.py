@@ -20,9 +20,8 @@ from typing import Final, Literal
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts.child_commands import Command
 from scripts.chromium import ARGUMENTS, find_chromium
-from scripts.program import Program, running
+from scripts.program import Command, Program, running
 from scripts.progress import ROOT, CannotGoOnError, run_story, step
 
 _IMAGES: Final = ROOT / "docs" / "images"

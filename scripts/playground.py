@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scripts.child_commands import Command
-from scripts.node import Node, ensure_node, find_node
-from scripts.npm_package import NpmPackage
-from scripts.program import Program, running
+from scripts.node import Node, NpmPackage, ensure_node, find_node
+from scripts.program import Command, Program, running
 from scripts.progress import CACHE, ROOT, CannotGoOnError, alone, run_story, step
 
 DEFAULT_BOT = "http://127.0.0.1:3978/api/messages"

@@ -2,7 +2,7 @@
 
 Microsoft's own, which runs agents in Foundry's containers (`azure-ai-agentserver-responses`, MIT), and Steady, a mock
 that holds each request against OpenAI's public description (MIT). New versions: `uv pip compile --universal
---generate-hashes` writes `pins/agent-server.txt`; `scripts.npm_package` says how to pin Steady.
+--generate-hashes` writes `pins/agent-server.txt`; `scripts.node` says how to pin Steady.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.child_commands import Command
-from scripts.node import ensure_node
-from scripts.npm_package import NpmPackage
-from scripts.program import Program, running
+from scripts.environments import PINS, VENV, install
+from scripts.node import NpmPackage, ensure_node
+from scripts.program import Command, Program, running
 from scripts.progress import CACHE, CannotGoOnError, step
-from scripts.uv import PINS, VENV, install
 
 _AGENT_PINS = PINS / "agent-server.txt"
 _VERSION = next(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from scripts.environments import PINS, VENV, install
 from scripts.progress import CACHE, alone, run_story, step
-from scripts.uv import PINS, VENV, install
 
 SMALL_MODEL = CACHE / "small-model"
 """Put on a Python's path, it holds `xllamacpp` and the model's file."""

@@ -10,10 +10,10 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-from scripts.axe import AXE
 from scripts.azurite import azurite_is_here
 from scripts.chat_bundle import web_chat_is_here
 from scripts.chromium import find_chromium
+from scripts.fetch import AXE
 from scripts.node import Node, find_node
 from scripts.playground import playground_is_here
 from scripts.second_servers import agent_server_is_here, steady_is_here

@@ -9,9 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scripts.azurite import running_azurite
-from scripts.child_commands import Command
 from scripts.node import Node
-from scripts.program import Program
+from scripts.program import Command, Program
 from tests.support.free_ports import lasting_port
 
 ACCOUNT = "devstoreaccount1"

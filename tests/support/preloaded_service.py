@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
-from scripts.child_commands import Command
+from scripts.program import Command
 from tests.support import known_isolation
 
 _ROOT = Path(__file__).parents[2]

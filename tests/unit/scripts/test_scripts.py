@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts import npm_package
+from scripts import node
 from scripts.check_tree import faults, faults_of_names
-from scripts.child_commands import run
-from scripts.npm_package import NpmPackage
-from scripts.program import running
+from scripts.node import NpmPackage
+from scripts.program import run, running
 from scripts.progress import CannotGoOnError
 from tests.support.npm_registry import registry_with, tarball
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(npm_package, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(node, "CACHE", tmp_path / "cache")
     return tmp_path / "cache"
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import npm_package
+from scripts import node
 from scripts.chat_bundle import fetch
-from scripts.npm_package import NpmPackage
+from scripts.node import NpmPackage
 from scripts.progress import CannotGoOnError
 from tests.support.npm_registry import registry_with, tarball
 
@@ -17,7 +17,7 @@ KEPT = ("package.json", "dist/webchat.js", "dist/webchat.js.LICENSE.txt")
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(npm_package, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(node, "CACHE", tmp_path / "cache")
     (tmp_path / "cache").mkdir()
     return tmp_path / "cache"
 
