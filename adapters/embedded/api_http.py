@@ -11,8 +11,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from adapters.embedded.api_errors import ApiError
-from adapters.embedded.api_objects import dump, parse
+from adapters.embedded.api_objects import ApiError, dump, parse
 from adapters.embedded.object_store import Rows, Store, Stored, StoreError, Window
 from httpkit.http_errors import RequestRefusedError
 from httpkit.json_body import check_extent, read_body

@@ -1,4 +1,4 @@
-"""Assistants, threads, messages and files as Assistants API v2 shows them, and the codec between objects and JSON.
+"""Assistants, threads, messages, files and errors as Assistants API v2 shows them, and the codec of objects and JSON.
 
 What is stored is what is sent, so one codec serves the database and the wire. Limits on lengths are those of OpenAI's
 specification.
@@ -15,8 +15,6 @@ import orjson
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
-from adapters.embedded.api_errors import unreadable
-
 AssistantId = NewType("AssistantId", str)
 ThreadId = NewType("ThreadId", str)
 MessageId = NewType("MessageId", str)
@@ -29,6 +27,50 @@ def new_id(prefix: str) -> str:
     """An id such as `thread_5f0c...`; file ids take a hyphen, as OpenAI's do (`file-...`)."""
     joint = "-" if prefix == "file" else "_"
     return f"{prefix}{joint}{secrets.token_hex(12)}"
+
+
+class ApiError(Exception):
+    """Ends a request with an HTTP status and an error object in OpenAI's shape."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.param = param
+        self.code = code
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return {"error": {"message": str(self), "type": self.kind, "param": self.param, "code": self.code}}
+
+
+def not_found(noun: str, id_: str) -> ApiError:
+    """For an id that names nothing."""
+    return ApiError(f"No {noun} found with id '{id_}'.", status=404)
+
+
+def unreadable(error: ValidationError) -> ApiError:
+    """Names the first fault of a body, and never repeats the value: it may be a user's words."""
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    param = _path(fault["loc"])[:100]
+    if fault["type"] == "missing":
+        return ApiError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+    return ApiError(f"Invalid value for '{param}': {fault['msg']}.", param=param, code="invalid_value")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
 
 
 T = TypeVar("T")

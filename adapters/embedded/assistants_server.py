@@ -9,17 +9,15 @@ from aiohttp import web
 
 from adapters.embedded.api_http import LOOPBACK, create_app
 from adapters.embedded.api_objects import File
-from adapters.embedded.assistant_routes import Assistants
 from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.code_interpreter import CodeEngine, CodeInterpreter, Workspace
-from adapters.embedded.file_routes import Files
+from adapters.embedded.model_prompt import PictureFitter, Pictures
 from adapters.embedded.models.port import Model
+from adapters.embedded.object_routes import Assistants, Files, Messages, Threads
 from adapters.embedded.object_store import Store
-from adapters.embedded.run_context import PictureFitter, Pictures
 from adapters.embedded.run_events import EventBroker, RunJournal
 from adapters.embedded.run_executor import RunLoop, RunTasks
 from adapters.embedded.run_routes import Runs
-from adapters.embedded.thread_routes import Messages, Threads
 from httpkit.http_server import ACCEPT_BATCH, HttpRunner
 
 MAX_FILE_BYTES = 100_000_000

@@ -10,8 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.embedded.api_errors import ApiError
-from adapters.embedded.api_objects import FileId, new_id
+from adapters.embedded.api_objects import ApiError, FileId, new_id
 from adapters.embedded.object_store import StoreError
 
 _ID = re.compile(r"file-[0-9a-f]{24}")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.embedded import run_transitions
-from adapters.embedded.api_errors import ApiError
 from adapters.embedded.api_objects import (
+    ApiError,
     Assistant,
     File,
     FileId,

@@ -14,8 +14,7 @@ from typing import Annotated, Literal, TypeVar
 import orjson
 from pydantic import Field
 
-from adapters.embedded.api_errors import not_found
-from adapters.embedded.api_objects import Assistant, File, Message, Thread, dump, load
+from adapters.embedded.api_objects import Assistant, File, Message, Thread, dump, load, not_found
 from adapters.embedded.models.port import OriginalMessage
 from adapters.embedded.run_objects import ACTIVE, GeneratedFile, Run, RunStep
 

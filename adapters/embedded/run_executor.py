@@ -15,10 +15,9 @@ from functools import partial
 from adapters.embedded import run_transitions
 from adapters.embedded.api_objects import RunId, plain
 from adapters.embedded.code_interpreter import CodeInterpreter
-from adapters.embedded.model_prompt import request_of
+from adapters.embedded.model_prompt import Pictures, RunContext, read_context, request_of
 from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
 from adapters.embedded.object_store import Rows, Store, StoreError
-from adapters.embedded.run_context import Pictures, RunContext, read_context
 from adapters.embedded.run_events import RunJournal
 from adapters.embedded.run_objects import (
     ACTIVE,

@@ -9,14 +9,23 @@ from typing import Any
 from aiohttp import web
 
 from adapters.embedded import run_transitions
-from adapters.embedded.api_errors import ApiError, not_found
 from adapters.embedded.api_http import answered, body_of, listed, window_of
-from adapters.embedded.api_objects import Assistant, Message, RunId, Thread, ThreadId, new_id, parse
+from adapters.embedded.api_objects import (
+    ApiError,
+    Assistant,
+    Message,
+    RunId,
+    Thread,
+    ThreadId,
+    new_id,
+    not_found,
+    parse,
+)
+from adapters.embedded.object_routes import add_thread, new_message, new_thread
 from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_events import Event, EventBroker, RunJournal, send_events
 from adapters.embedded.run_executor import RunTasks
 from adapters.embedded.run_objects import Run, RunStep
-from adapters.embedded.thread_routes import add_thread, new_message, new_thread
 
 POLL_AFTER_MS = 200
 """What the openai package's poll helpers are advised to wait between two looks."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.embedded.api_errors import ApiError, not_found
-from adapters.embedded.api_objects import IncompleteMessage, Message, RunId, Thread
+from adapters.embedded.api_objects import ApiError, IncompleteMessage, Message, RunId, Thread, not_found
 from adapters.embedded.models.port import OriginalMessage
 from adapters.embedded.object_store import Rows, Window
 from adapters.embedded.run_events import Event, call_events, message_events

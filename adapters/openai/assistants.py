@@ -19,7 +19,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from adapters.openai.client import Client, JsonReply, path_to
+from adapters.openai.client import Client, Clock, JsonReply, Retrier, RetryPolicy, Sleep, path_to
 from adapters.openai.event_stream import EndedRunShelf, RunEventReader, StreamShelf, code_usage_of
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import (
@@ -31,7 +31,6 @@ from adapters.openai.protocol import (
     past_bodies,
     run_from,
 )
-from adapters.openai.retry import Clock, Retrier, RetryPolicy, Sleep
 from adapters.openai.service_errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.wire import Fields, chars_in
 from bot.answer import Answer, CodeCell, FileRef

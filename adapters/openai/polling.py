@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from adapters.openai.retry import Clock, Sleep
+from adapters.openai.client import Clock, Sleep
 from bot.errors import AssistantError, AssistantUnavailableError, RunTooSlowError
 from bot.run import Progress, RunEvent, RunId, RunPhase
 

@@ -19,9 +19,8 @@ from adapters.embedded.models.port import (
     Speaker,
 )
 from adapters.openai.assistants import AssistantsBackend
-from adapters.openai.client import Client, Endpoint, path_to
+from adapters.openai.client import Client, Endpoint, RetryPolicy, path_to
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import RetryPolicy
 from adapters.openai.wire import Fields
 from adapters.sandbox.code_result import CodeResult, CodeStatus, GuestFile, GuestImage, NoteExecution, OnStart
 from bot.conversation import ThreadId

@@ -117,7 +117,7 @@ async def test_a_thread_that_someone_else_uses_is_waited_for(hosted: Rig, servic
 async def test_a_service_that_is_down_costs_one_sentence_and_is_asked_again_by_the_next_message(
     hosted: Rig, service: FakeAssistants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.openai.retry.RetryPolicy.pause_s", lambda _self, _tried: 0.01)
+    monkeypatch.setattr("adapters.openai.client.RetryPolicy.pause_s", lambda _self, _tried: 0.01)
     async with hosted.started() as person:
         service.weather = lambda _to: Fault.SERVER_ERROR
         [told] = await person.ask("first")

@@ -14,6 +14,7 @@ from typing import Any
 from anyio.from_thread import start_blocking_portal
 
 from adapters.embedded.assistants_server import open_server
+from adapters.embedded.model_prompt import PictureFitter
 from adapters.embedded.models.port import (
     CODE_INTERPRETER,
     Model,
@@ -25,7 +26,6 @@ from adapters.embedded.models.port import (
     ModelUsage,
     OnWords,
 )
-from adapters.embedded.run_context import PictureFitter
 from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution, OnStart
 
 KEY = "key-of-the-tests"

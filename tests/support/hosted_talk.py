@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from adapters.openai.client import Client, Endpoint
+from adapters.openai.client import Client, Endpoint, RetryPolicy
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.response_objects import Assistance, FileRules
 from adapters.openai.responses.responses_backend import ResponsesBackend
-from adapters.openai.retry import RetryPolicy
 from bot.attachments import Attachment
 from bot.codec import message_to_json
 from bot.conversation import ThreadId, TurnState

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from adapters.openai.assistants import AssistantsBackend
-from adapters.openai.client import Client, Endpoint
+from adapters.openai.client import Client, Endpoint, RetryPolicy
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import RetryPolicy
 from bot.conversation import ThreadId
 from bot.run import RunEvent, RunId
 from tests.support.fake_assistants import FakeAssistants

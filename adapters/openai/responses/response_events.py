@@ -10,11 +10,10 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from adapters.openai.client import Client, JsonReply, path_to
+from adapters.openai.client import Client, Clock, JsonReply, path_to
 from adapters.openai.event_stream import MIN_GROWTH, EventStream, StreamShelf
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_objects import Response, response_from
-from adapters.openai.retry import Clock
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError, RunTooSlowError
 from bot.run import Progress, RunId, RunPhase, TextSoFar

@@ -15,7 +15,6 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from adapters.openai.protocol import REQUEST_ID, speaker_name
-from adapters.openai.responses.thread_state import MAX_FILES, Item
 from adapters.openai.service_errors import FIXES, context_error, refusal_of
 from adapters.openai.wire import Fields, chars_in, or_left_out
 from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
@@ -46,7 +45,12 @@ log = logging.getLogger(__name__)
 
 INCLUDE: Final = "code_interpreter_call.outputs"  # without it, pictures that code showed are left out
 INCLUDED: Final = {"include[]": INCLUDE}  # as the openai package writes lists in a query
+MAX_FILES: Final = 50  # that a container takes (AutoCodeInterpreterToolParam of the API description)
 _DATA_URL: Final = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)
+
+
+Item = dict[str, Any]
+"""An item of a conversation, as the service writes it."""
 
 
 # --------------------------------------------------------------------------------------------------------- what is sent

@@ -20,15 +20,20 @@ from typing import Any, Final, TypeGuard
 
 from typing_extensions import override
 
-from adapters.openai.client import Client, path_to
+from adapters.openai.client import Client, Clock, Sleep, path_to
 from adapters.openai.event_stream import EndedRunShelf, StreamShelf
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.responses import response_objects as objects
 from adapters.openai.responses.response_events import FollowedStreams
-from adapters.openai.responses.response_objects import Assistance, ContainerFile, FileRules, Response, response_from
-from adapters.openai.responses.response_threads import LANDED, Threads, is_chain
-from adapters.openai.responses.thread_state import Item, Start, ThreadState
-from adapters.openai.retry import Clock, Sleep
+from adapters.openai.responses.response_objects import (
+    Assistance,
+    ContainerFile,
+    FileRules,
+    Item,
+    Response,
+    response_from,
+)
+from adapters.openai.responses.response_threads import LANDED, Start, Threads, ThreadState, is_chain
 from adapters.openai.service_errors import (
     BadRequestError,
     ContainerGoneError,

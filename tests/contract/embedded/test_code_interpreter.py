@@ -111,7 +111,7 @@ def test_code_that_the_end_of_its_runs_time_cut_off_counts(
 ) -> None:
     model.replies, sandbox.takes_s = [runs_code("slow()")], 600
     with (
-        serving(tmp_path, model, sandbox, run_deadline_s=1) as base_url,
+        serving(tmp_path, model, sandbox, run_deadline_s=3) as base_url,
         OpenAI(api_key=KEY, base_url=base_url) as client,
     ):
         run = ended(client, asked(client, tools=[CODE]))

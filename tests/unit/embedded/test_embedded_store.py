@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.embedded.api_errors import ApiError
-from adapters.embedded.api_objects import Thread, ThreadId
+from adapters.embedded.api_objects import ApiError, Thread, ThreadId
 from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.object_store import Rows, Store, StoreError
 

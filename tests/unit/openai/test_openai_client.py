@@ -15,8 +15,7 @@ import openai
 import pytest
 from aiohttp import web
 
-from adapters.openai.client import Client, Endpoint, path_to
-from adapters.openai.retry import RetryPolicy
+from adapters.openai.client import Client, Endpoint, RetryPolicy, path_to
 from bot.errors import AssistantError, AssistantRefusedError, AssistantUnavailableError
 from tests.support.certificates import write_certificate
 from tests.support.impatient_client import whole

@@ -10,9 +10,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.openai.assistants import AssistantsBackend
-from adapters.openai.client import Client
+from adapters.openai.client import Client, RetryPolicy
 from adapters.openai.polling import PollingPace
-from adapters.openai.retry import RetryPolicy
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, RunTooSlowError
 from bot.run import RunEnd, RunName, Settled, ToolOutput, ToolsWanted
