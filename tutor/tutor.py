@@ -21,8 +21,7 @@ from tutor.answers.refusals import (
     reason_in_words,
 )
 from tutor.answers.results import Result, results_in
-from tutor.answers.say import Say
-from tutor.answers.told import Explanation
+from tutor.answers.say import Explanation, Say
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
 from tutor.data.answers import columns_in, data_answer, data_refusal
@@ -38,8 +37,8 @@ from tutor.data.requests import DataTask
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import column_named, names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
-from tutor.formulas.everyday import pretty_expression
 from tutor.formulas.expression import Symbol
+from tutor.formulas.formula_text import pretty_expression
 from tutor.formulas.statements import Relation
 from tutor.language.cues import Cue
 from tutor.language.spelling import corrected
@@ -51,11 +50,10 @@ from tutor.planning.refusal import Reason, Refusal
 from tutor.programs.result_keys import Key
 from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
-from tutor.reading.number_wording import number_follow_up, number_tasks
+from tutor.reading.number_wording import number_follow_up, number_tasks, typed_data
 from tutor.reading.plot_wording import plot_wording
-from tutor.reading.question_reader import MAX_CHARACTERS, read
+from tutor.reading.question_reader import MAX_CHARACTERS, read, sentences_of
 from tutor.reading.rewording import answers_to, is_operation, without_units, written_out
-from tutor.reading.typed_data_wording import typed_data
 
 MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
@@ -67,8 +65,6 @@ _RAGGED: Final = re.compile(r"Expected \d+ fields in line (?P<line>\d+), saw (?P
 NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
 """Run where the caller insists on code and the message asks for none."""
 
-_SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
-_MAX_SENTENCES: Final = 6
 _NOT_UNDERSTOOD: Final = frozenset({Reason.STRANGE, Reason.LEFT_OVER, Reason.UNABLE, Reason.NO_MATHEMATICS})
 _NAMES_NO_QUESTION: Final = frozenset({Reason.NO_COLUMN, Reason.STRANGE_IN_TABLE, Reason.LEFT_OVER})
 _WAITS_FOR_MORE: Final = frozenset(
@@ -238,13 +234,13 @@ def _read(text: str, language: Language, context: Context) -> _Understood:
     )
     if context.plot is not None and reason in (*_NOT_UNDERSTOOD, Reason.NO_DEMAND) and _WANTS_IT_OTHERWISE.match(text):
         return replace(whole, plan=Refusal(Reason.PLOT_CHANGE))
-    sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
     if isinstance(whole.plan, Plan):
         return whole
     unplaced = whole.plan.reason in _NOT_UNDERSTOOD and context.plot is not None and _SPEAKS_OF_PLOT.search(text)
     if unplaced and not any(clause.subjects for clause in whole.question.clauses):
         return replace(whole, plan=Refusal(Reason.PLOT_CHANGE))
-    if not 2 <= len(sentences) <= _MAX_SENTENCES:
+    sentences = sentences_of(text)
+    if not sentences:
         return whole
     plans: list[Plan] = []
     corrections: list[tuple[str, str]] = []

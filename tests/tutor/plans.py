@@ -14,14 +14,13 @@ from tutor.formulas.expression import (
     Operation,
     Symbol,
 )
+from tutor.formulas.formula_text import code
 from tutor.formulas.statements import Bounds, Relation
-from tutor.formulas.sympy_text import code
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context
-from tutor.planning.labels import label
 from tutor.planning.planning import planned
 from tutor.planning.refusal import Reason, Refusal
-from tutor.planning.tasks import Function, Task
+from tutor.planning.tasks import Function, Task, label
 from tutor.reading.question_reader import read
 
 EXPRESSIONS = (Applied, Call, Constant, Negative, Number, Operation, Symbol)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
-from tutor.answers.say import is_complex, is_infinite, is_undefined, value_of
+from tutor.answers.say import Told, is_complex, is_infinite, is_undefined, value_of
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Told
-from tutor.formulas.everyday import pretty
-from tutor.planning.labels import label
-from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent
+from tutor.formulas.formula_text import pretty
+from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent, label
 from tutor.programs.result_keys import Key
 
 _ORDERS = {1: Sentence.DERIVATIVE, 2: Sentence.SECOND_DERIVATIVE, 3: Sentence.THIRD_DERIVATIVE}

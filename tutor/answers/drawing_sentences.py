@@ -7,11 +7,9 @@ from fractions import Fraction
 from typing import Final
 
 from tutor.answers.results import Result, texts_of
-from tutor.answers.say import Say
+from tutor.answers.say import Say, Told
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Told
-from tutor.planning.labels import label, written
-from tutor.planning.tasks import CurveOfEquation, Plot
+from tutor.planning.tasks import CurveOfEquation, Plot, label, written
 from tutor.programs.result_keys import Key
 
 _MAX_PART_OF_PI: Final = 12

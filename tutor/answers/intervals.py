@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tutor.answers.results import Result, object_of, text_of
 from tutor.answers.say import Say, is_infinite
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.formulas.everyday import pretty
+from tutor.formulas.formula_text import pretty
 from tutor.formulas.statements import Bounds
 from tutor.programs.result_keys import Key
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from tutor.answers.intervals import solution_set
 from tutor.answers.results import Result, object_of, parts_of, texts_of
-from tutor.answers.say import value_of
+from tutor.answers.say import Told, value_of
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.shape_sentences import where
-from tutor.answers.told import Told
-from tutor.formulas.everyday import pretty
+from tutor.formulas.formula_text import pretty
 from tutor.formulas.statements import Bounds, Relation
-from tutor.planning.labels import label
-from tutor.planning.tasks import Inequality, Intersection, Roots, Solve, SolveSystem
+from tutor.planning.tasks import Inequality, Intersection, Roots, Solve, SolveSystem, label
 from tutor.programs.result_keys import Key
 
 _MAX_SHOWN = 20

@@ -7,12 +7,11 @@ from typing import Final
 
 from tutor.answers.intervals import solution_set
 from tutor.answers.results import Result, parts_of, text_of, texts_of
+from tutor.answers.say import Told
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Told
-from tutor.formulas.everyday import pretty
+from tutor.formulas.formula_text import pretty
 from tutor.planning.function_traits import Trait
-from tutor.planning.labels import head, label
-from tutor.planning.tasks import TraitOf
+from tutor.planning.tasks import TraitOf, head, label
 from tutor.programs.result_keys import Key
 
 _MAX_BRANCH: Final = 60

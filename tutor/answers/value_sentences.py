@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from tutor.answers.results import Result, text_of
-from tutor.answers.say import is_complex, is_infinite, is_undefined
+from tutor.answers.say import Told, is_complex, is_infinite, is_undefined
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Told
-from tutor.formulas.everyday import pretty
 from tutor.formulas.expression import substituted
-from tutor.planning.labels import head, label
-from tutor.planning.tasks import Arithmetic, Evaluate, Rewrite, Table
+from tutor.formulas.formula_text import pretty
+from tutor.planning.tasks import Arithmetic, Evaluate, Rewrite, Table, head, label
 from tutor.programs.result_keys import Key
 
 _MAX_FORM_CHARS = 400

@@ -8,19 +8,16 @@ from typing import Any, Final
 from tutor.answers import (
     calculus_sentences,
     drawing_sentences,
-    extrema_sentences,
     number_sentences,
     shape_sentences,
     solving_sentences,
     trait_sentences,
-    typed_data_sentences,
     value_sentences,
 )
 from tutor.answers.results import Result
-from tutor.answers.say import Say
+from tutor.answers.say import Explanation, Say, Told
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Explanation, Told
-from tutor.formulas.doubts import Doubt
+from tutor.formulas.statements import Doubt
 from tutor.planning.tasks import (
     AreaBetween,
     Arithmetic,
@@ -60,14 +57,14 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     TraitOf: trait_sentences.trait,
     Curvature: shape_sentences.curvature,
     Monotony: shape_sentences.monotony,
-    Extrema: extrema_sentences.extrema,
+    Extrema: shape_sentences.extrema,
     Solve: solving_sentences.solve,
     Roots: solving_sentences.roots,
     Intersection: solving_sentences.intersection,
     SolveSystem: solving_sentences.system,
     Inequality: solving_sentences.inequality,
     Plot: drawing_sentences.plot,
-    TypedData: typed_data_sentences.typed_data,
+    TypedData: number_sentences.typed_data,
     CurveOfEquation: drawing_sentences.curve_of_equation,
 }
 _NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})

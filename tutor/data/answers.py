@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tutor.answers.results import Result, named_in, named_of, parts_of, text_of, texts_of
-from tutor.answers.say import Say
+from tutor.answers.say import Explanation, Say, Told
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Explanation, Told
 from tutor.answers.whole_answer import corrected_words
 from tutor.data.requests import (
     Chart,

@@ -28,7 +28,7 @@ from tutor.data.words import parts_of, with_definitions
 from tutor.language.cues import CHART_CUES, TRAIT_CUES, Cue
 from tutor.language.vocabulary import Language
 from tutor.planning.refusal import Reason, Refusal
-from tutor.reading.question_reader import MAX_CHARACTERS
+from tutor.reading.question_reader import MAX_CHARACTERS, sentences_of
 
 STATISTICS: Final = {
     Cue.MEAN: Statistic.MEAN,
@@ -67,8 +67,6 @@ _MAX_USUAL_CURVES: Final = 4
 ROWS_SHOWN_OF_CHOSEN: Final = 20
 """Of the rows that fulfil a condition, where no figure is asked for."""
 
-_SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
-_MAX_SENTENCES: Final = 6
 _OF_ANY_FILE: Final = frozenset(
     {Cue.FILE, Cue.PRONOUN, Cue.IT, Cue.HELLO, Cue.FIND, Cue.BE, Cue.ON, Cue.OF, Cue.FILLER, Cue.TABLE, Cue.ANALYSIS,
      Cue.EXPLAIN, Cue.DESCRIBE, Cue.AGAIN, Cue.THANKS, Cue.FOR, Cue.AND, Cue.FROM, Cue.HELP}
@@ -113,8 +111,7 @@ def data_tasks(text: str, columns: Sequence[Column], language: Language) -> tupl
     if len(text) > MAX_CHARACTERS:
         raise Refusal(Reason.TOO_LONG)
     columns = with_definitions([text], columns, language)
-    sentences = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
-    if 2 <= len(sentences) <= _MAX_SENTENCES:
+    if sentences := sentences_of(text):
         with suppress(Refusal):  # two questions get two answers; but a sentence can also go on with the one before
             found: list[DataTask] = []
             named: Sequence[Column] = ()

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from typing import Final
 
 from tutor.answers.results import Result
+from tutor.answers.say import Told
 from tutor.answers.sentence_catalogue import Sentence
-from tutor.answers.told import Told
 from tutor.data.requests import Bound, Cell, Comparison, Condition, Days, Months
 from tutor.programs.result_keys import Key
 

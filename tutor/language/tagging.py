@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from tutor.formulas.formula_parser import WORDED
 from tutor.formulas.formula_tokens import Token, TokenKind, tokens
-from tutor.formulas.grammar import WORDED
 from tutor.language.cues import Cue, Word
 from tutor.language.vocabulary import Vocabulary, is_word
 

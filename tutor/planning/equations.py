@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tutor.formulas.doubts import Doubt
 from tutor.formulas.expression import (
     Applied,
     Number,
@@ -14,7 +13,7 @@ from tutor.formulas.expression import (
     substituted,
     walk,
 )
-from tutor.formulas.statements import Relation
+from tutor.formulas.statements import Doubt, Relation
 from tutor.language.cues import SIGN_CUES, Cue
 from tutor.planning import curves
 from tutor.planning.refusal import Reason, Refusal

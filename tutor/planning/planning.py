@@ -7,10 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tutor.formulas.doubts import ASKED_BACK, Doubt
 from tutor.formulas.expression import Applied, Expression, Number, Operation, Symbol, walk
 from tutor.formulas.size import TooBigError, magnitude
-from tutor.formulas.statements import Relation
+from tutor.formulas.statements import ASKED_BACK, Doubt, Relation
 from tutor.language.cues import (
     CHART_CUES,
     EXTREMA_CUES,
@@ -23,7 +22,6 @@ from tutor.language.cues import (
 from tutor.planning import curves, equations
 from tutor.planning.context import Context, completed
 from tutor.planning.function_plans import Definitions, as_relation, definitions_in
-from tutor.planning.labels import label
 from tutor.planning.plot_changes import added, changed
 from tutor.planning.refusal import Reason, Refusal
 from tutor.planning.tasks import (
@@ -36,6 +34,7 @@ from tutor.planning.tasks import (
     Plot,
     Tangent,
     Task,
+    label,
 )
 from tutor.planning.view import ClauseView
 from tutor.reading.clause import UNCLEAR, Clause, Question

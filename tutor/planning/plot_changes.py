@@ -11,9 +11,8 @@ from tutor.formulas.expression import Applied, Expression, Symbol
 from tutor.formulas.statements import Relation
 from tutor.language.vocabulary import Language
 from tutor.planning.function_plans import Definitions
-from tutor.planning.labels import label, written
 from tutor.planning.refusal import Reason, Refusal
-from tutor.planning.tasks import CurveOfEquation, Function, Plot, PlotLooks
+from tutor.planning.tasks import CurveOfEquation, Function, Plot, PlotLooks, label, written
 from tutor.reading.plot_wording import (
     Colour,
     Colours,

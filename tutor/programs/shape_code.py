@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tutor.formulas.expression import Call, walk
 from tutor.planning.tasks import Curvature, Extrema, Function, Monotony
-from tutor.programs.helpers import BOTH, PARTS, SIGNS, ZEROS
 from tutor.programs.result_keys import Key
-from tutor.programs.script import MARK, Script
+from tutor.programs.script import BOTH, MARK, PARTS, SIGNS, ZEROS, Script
 
 _SHARED = (ZEROS, PARTS, SIGNS)
 

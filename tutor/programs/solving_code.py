@@ -16,9 +16,8 @@ from tutor.planning.tasks import (
     Solve,
     SolveSystem,
 )
-from tutor.programs.helpers import BOTH, ZEROS
 from tutor.programs.result_keys import Key
-from tutor.programs.script import MARK, Script
+from tutor.programs.script import BOTH, MARK, ZEROS, Script
 
 
 def solve(script: Script, task: Solve) -> None:

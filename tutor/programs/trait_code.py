@@ -7,9 +7,8 @@ from typing import Final
 
 from tutor.planning.function_traits import Trait, conditions_of
 from tutor.planning.tasks import Function, TraitOf
-from tutor.programs.helpers import BOTH, PARTS
 from tutor.programs.result_keys import Key
-from tutor.programs.script import MARK, Script
+from tutor.programs.script import BOTH, MARK, PARTS, Script
 from tutor.programs.shape_code import examine
 
 PIECES: Final = '''

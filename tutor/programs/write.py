@@ -29,16 +29,12 @@ from tutor.planning.tasks import (
     TraitOf,
 )
 from tutor.programs import (
-    area_code,
     calculus_code,
     number_code,
-    plane_code,
     plot_code,
     shape_code,
     solving_code,
-    table_code,
     trait_code,
-    typed_data_code,
     value_code,
 )
 from tutor.programs.script import Script
@@ -51,7 +47,7 @@ _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
     Rewrite: value_code.rewrite,
     Derivative: calculus_code.derivative,
     Integral: calculus_code.integral,
-    AreaBetween: area_code.area_between,
+    AreaBetween: calculus_code.area_between,
     Limit: calculus_code.limit,
     Tangent: calculus_code.tangent,
     TraitOf: trait_code.trait,
@@ -64,9 +60,9 @@ _WRITERS: Final[Mapping[type, Callable[[Script, Any], None]]] = {
     SolveSystem: solving_code.system,
     Inequality: solving_code.inequality,
     Plot: plot_code.plot,
-    CurveOfEquation: plane_code.curve_of_equation,
-    Table: table_code.table,
-    TypedData: typed_data_code.typed_data,
+    CurveOfEquation: plot_code.curve_of_equation,
+    Table: value_code.table,
+    TypedData: number_code.typed_data,
 }
 
 

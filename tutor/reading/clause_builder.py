@@ -4,22 +4,200 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
 
 from tutor.formulas.expression import Expression, Number, Symbol, is_constant
 from tutor.formulas.formula_tokens import TokenKind
 from tutor.formulas.statements import Bounds, Relation, Values
-from tutor.language.cues import DEMANDS, Cue, Word
+from tutor.language.cues import (
+    DEMANDS,
+    EXTREMA_CUES,
+    MONOTONY_CUES,
+    SHAPE_CUES,
+    Cue,
+    Word,
+)
 from tutor.reading.clause import UNCLEAR, Clause
-from tutor.reading.items import Item, Mark
-from tutor.reading.slots import Slots
-from tutor.reading.surroundings import (
+from tutor.reading.items import (
+    Item,
+    Mark,
     following_cue,
     in_words,
     meaning,
     preceded_by,
     starts_with,
 )
+
+OF_DERIVATIVE: Final = (
+    EXTREMA_CUES
+    | MONOTONY_CUES
+    | SHAPE_CUES
+    | frozenset(
+        {
+            Cue.ROOTS,
+            Cue.LIMIT,
+            Cue.TABLE,
+            Cue.INTERCEPT,
+            Cue.INTEGRAL,
+            Cue.AREA,
+            Cue.PLOT,
+        }
+    )
+)
+"""What can be asked of a derivative as of any function."""
+
+_FAMILIES: Final = (
+    EXTREMA_CUES,
+    MONOTONY_CUES,
+    SHAPE_CUES,
+    frozenset({Cue.INTEGRAL, Cue.AREA}),
+    frozenset({Cue.DOMAIN, Cue.VALUES_TAKEN}),
+)
+_GENERAL: Final = frozenset({Cue.EVALUATE, Cue.SOLVE, Cue.ANALYSIS})
+"""Words that add nothing to the demand beside them: `evaluate the integral`."""
+
+
+class Pair(Enum):
+    """How a demand goes with the one right before it."""
+
+    BOTH = auto()  # two sides of one question: concave or convex
+    LATER_ALONE = auto()  # evaluate the integral
+    EARLIER_ALONE = auto()  # the derivative's value
+    EARLIER_OF_LATER = auto()  # plot the derivative
+    LATER_OF_EARLIER = auto()  # is the derivative increasing
+    UNCLEAR = auto()
+
+
+def pair_of(earlier: Cue, later: Cue) -> Pair:
+    """The meaning of two demands with no `and` between them."""
+    meanings = {
+        Pair.BOTH: any(earlier in family and later in family for family in _FAMILIES),
+        Pair.LATER_ALONE: earlier in _GENERAL,
+        Pair.EARLIER_ALONE: later in _GENERAL,
+        Pair.EARLIER_OF_LATER: (later is Cue.DERIVATIVE and earlier in OF_DERIVATIVE)
+        or (earlier is Cue.PLOT and later in {Cue.INTEGRAL, Cue.TANGENT}),
+        Pair.LATER_OF_EARLIER: earlier is Cue.DERIVATIVE and later in OF_DERIVATIVE,
+    }
+    drawn = Cue.PLOT in {earlier, later} and (earlier, later) != (Cue.PLOT, Cue.INVERSE)
+    otherwise = Pair.BOTH if drawn else Pair.UNCLEAR
+    return next((pair for pair, holds in meanings.items() if holds), otherwise)
+
+
+_CURVES: Final = frozenset({Cue.PLOT, Cue.INTERSECTION, Cue.AREA})
+
+
+@dataclass(slots=True, kw_only=True)
+class Slots:
+    """Filled one after the other, then made a Clause."""
+
+    demands: list[Cue] = field(default_factory=list)
+    cues: set[Cue] = field(default_factory=set)
+    of: Cue | None = None
+    declined: set[Cue] = field(default_factory=set)
+    subjects: list[Relation] = field(default_factory=list)
+    values: dict[str, tuple[Expression, ...]] = field(default_factory=dict)
+    points: list[Expression] = field(default_factory=list)
+    conditions: list[Relation] = field(default_factory=list)
+    bounds: Bounds | None = None
+    unknowns: list[str] = field(default_factory=list)
+    towards: Expression | None = None
+    side: str = "+-"
+    numbers: dict[Cue, Expression] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+
+    @property
+    def last_demand(self) -> Cue | None:
+        """The last thing asked for by name."""
+        return next((demand for demand in reversed(self.demands) if demand is not Cue.FIND), None)
+
+    def add_demand(self, later: Cue) -> None:
+        """A demand right after another, with no `and` between them."""
+        earlier = self.last_demand
+        if earlier is None or earlier is later or later is Cue.FIND:
+            self.demands.append(later)
+            return
+        others = [demand for demand in self.demands if demand is not earlier]
+        match pair_of(earlier, later):
+            case Pair.BOTH:
+                self.demands.append(later)
+            case Pair.LATER_ALONE:
+                self.demands = [*others, later]
+            case Pair.EARLIER_ALONE:
+                pass
+            case Pair.EARLIER_OF_LATER:
+                self.of = later
+            case Pair.LATER_OF_EARLIER:
+                self.of, self.demands = earlier, [*others, later]
+            case Pair.UNCLEAR:
+                self.strange.append(UNCLEAR)
+
+    def asks_about_parameter(self) -> bool:
+        """Whether a letter beside the unknowns is in an equation: `for which k has x^2 + kx + 4 = 0 solutions`."""
+        return bool(self.unknowns) and any(set(each.letters) - set(self.unknowns) for each in self.subjects)
+
+    def set_bounds(self, bounds: Bounds) -> None:
+        """A clause has one range; a second one would silently replace the first."""
+        if self.bounds is not None:
+            self.strange.append(UNCLEAR)
+        self.bounds = bounds
+
+    def add_value(self, name: str, value: Expression) -> None:
+        """One more value of a letter."""
+        self.values[name] = (*self.values.get(name, ()), value)
+
+    def add_values(self, variable: str, values: tuple[Expression, ...]) -> None:
+        """`{1, 2, 3}`, of the letter before it or of the variable that is not named."""
+        if variable:
+            self.values[variable] = values
+        elif all(is_constant(value) for value in values):
+            self.points += values
+        else:
+            self.strange.append("{ }")
+
+    def clause(self, *, joined: bool) -> Clause:
+        """What was heard."""
+        self._lift_level_lines()
+        demands = tuple(dict.fromkeys(map(self._with_axis, self.demands)))
+        if Cue.TABLE in demands:  # "a csv file with the values of sin(x)"
+            demands = tuple(demand for demand in demands if demand is not Cue.EVALUATE)
+        return Clause(
+            demands=self._implied() or tuple(each for each in demands if each is not Cue.FIND) or demands,
+            cues=frozenset(self.cues),
+            of=self.of,
+            declined=frozenset(self.declined),
+            subjects=tuple(self.subjects),
+            values=self.values,
+            points=tuple(self.points),
+            conditions=tuple(self.conditions),
+            bounds=self.bounds,
+            unknowns=tuple(dict.fromkeys(self.unknowns)),
+            towards=self.towards,
+            side=self.side,
+            numbers=self.numbers,
+            joined=joined,
+            strange=tuple(self.strange),
+        )
+
+    def _implied(self) -> tuple[Cue, ...]:
+        """What is asked for without its name: a limit by an arrow, a plot by `can you show me the graph of x^2`."""
+        if self.last_demand is not None:
+            return ()
+        if self.towards is not None:
+            return (Cue.LIMIT,)
+        return (Cue.PLOT,) if Cue.GRAPH in self.cues and self.subjects else ()
+
+    def _with_axis(self, demand: Cue) -> Cue:
+        """Curves that cross an axis have zeros or an intercept."""
+        axis = Cue.ROOTS if Cue.X_AXIS in self.cues else Cue.INTERCEPT if Cue.Y_AXIS in self.cues else demand
+        return axis if demand is Cue.INTERSECTION else demand
+
+    def _lift_level_lines(self) -> None:
+        """`plot y = 3`: a curve, not a value."""
+        if _CURVES & set(self.demands):
+            self.subjects += [Relation((Symbol("y"), value), ("=",)) for value in self.values.pop("y", ())]
+
 
 _STRUCTURE: Final = frozenset(
     {

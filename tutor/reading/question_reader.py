@@ -12,11 +12,12 @@ from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, language_of, vocabulary
 from tutor.reading.clause import Clause, Question
 from tutor.reading.clause_builder import ClauseBuilder
-from tutor.reading.items import Item, Mark, items
-from tutor.reading.surroundings import meaning
+from tutor.reading.items import Item, Mark, items, meaning
 
 MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
+_MAX_SENTENCES: Final = 6
+_SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 
 _CIRCLE: Final = (
     r"\b(?:an? |the |einen? |den |een |de )?(?:circle|kreis|cirkel) (?:with|of|mit|met)(?: the| dem| a"
@@ -182,6 +183,12 @@ def _without_exclamation(found: list[Token], language: Language) -> list[Token]:
     draws = vocabulary(language).cues.get(found[0].text.lower()) is Cue.PLOT
     is_factorial = last.kind is TokenKind.NUMBER or (last.kind is TokenKind.LETTER and draws)
     return found if is_alone and is_factorial else found[:-1]
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a message that may hold several questions; empty for one, and for too many."""
+    found = [each for each in _SENTENCE_ENDS.split(text) if each.strip()]
+    return found if 2 <= len(found) <= _MAX_SENTENCES else []
 
 
 def clauses_of(found: Sequence[Item]) -> tuple[Clause, ...]:

@@ -7,9 +7,8 @@ import string
 import pytest
 
 from tutor.answers.results import Result, results_in
-from tutor.answers.say import Say
+from tutor.answers.say import Explanation, Say
 from tutor.answers.sentence_catalogue import Sentence, catalogue
-from tutor.answers.told import Explanation
 from tutor.answers.whole_answer import answer
 from tutor.language.vocabulary import Language
 from tutor.planning.context import Context

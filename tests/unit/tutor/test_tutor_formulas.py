@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.tutor.plans import formula
-from tutor.formulas.doubts import Doubt
-from tutor.formulas.everyday import pretty
+from tutor.formulas.formula_text import pretty
 from tutor.formulas.notation import plain, with_decimal_points
 from tutor.formulas.size import TooBigError, magnitude
+from tutor.formulas.statements import Doubt
 from tutor.language.vocabulary import Language
 from tutor.reading.question_reader import read
 
