@@ -27,10 +27,10 @@ from adapters.openai.assistant_setup import make_assistant
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client
 from adapters.sandbox.process_tree import descendants
-from adapters.webchat.calls import Calls
 from adapters.webchat.chats import OfferedAssistant
 from adapters.webchat.page import PageFacts, Starter
 from adapters.webchat.transcripts import Transcripts
+from adapters.webchat.turns import Calls
 from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_RETRY_AFTER_S, Kind, Weather
 from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_web_chat, page_url_of, service_url_of
 from bot.conversation import PAGE_CHANNEL, ConversationKey

@@ -13,18 +13,22 @@ import aiohttp
 from azure.core.credentials import AccessToken
 from typing_extensions import override
 
-from adapters.teams.access_list import AccessList
-from adapters.teams.authentication import Authentication, LoopbackAuthentication, OnVerdict, TokenAuthentication
+from adapters.teams.authentication import (
+    AccessList,
+    Authentication,
+    LoopbackAuthentication,
+    OnVerdict,
+    TokenAuthentication,
+)
 from adapters.teams.bot_token import BotToken, TokenCredential
 from adapters.teams.channel import TeamsChannel, group_of_team
 from adapters.teams.connector import Connector, connector_session
-from adapters.teams.file_places import FilePlaces
 from adapters.teams.file_uploads import TeamsUploads
 from adapters.teams.graph_files import GraphFiles, GroupOf
 from adapters.teams.incoming_files import RETRY_PAUSES_S, EgressSessions, TeamsFiles
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
-from adapters.teams.trusted_services import LoopbackServices, TrustedServices
+from adapters.teams.trusted_addresses import FilePlaces, LoopbackServices, TrustedServices
 from bot.conversation import ConversationReference, Scope
 from bot.ports import FileLinks
 from service.last_request import LastRequest

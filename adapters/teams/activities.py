@@ -14,18 +14,19 @@ from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]  # re-exported from azure.core
 from msrest.serialization import Deserializer
 
-from adapters.teams.access_list import is_guest
 from adapters.teams.activity_attachments import attachments_in
-from adapters.teams.mentions import (
+from adapters.teams.authentication import is_guest
+from adapters.teams.message_markup import (
     Mention,
+    MessageHtml,
     Quote,
+    html_of,
     mentions_in,
     quotes_in,
     references_in,
     text_without,
     text_without_quotes,
 )
-from adapters.teams.message_html import MessageHtml, html_of
 from bot.cards import question_in
 from bot.conversation import (
     EDIT_MARK,

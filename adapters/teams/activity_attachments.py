@@ -1,4 +1,4 @@
-"""Files that come with an activity: which there are. Where they may be fetched from: see `file_places`."""
+"""Files that come with an activity: which there are. Where they may be fetched from: see `FilePlaces`."""
 
 from __future__ import annotations
 

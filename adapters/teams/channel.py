@@ -12,14 +12,13 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from adapters.teams.connector import ActivityRefusedError, Connector
+from adapters.teams.connector import ActivityRefusedError, Connector, Place
 from adapters.teams.file_uploads import consent_card, info_card
 from adapters.teams.live import PAGE_TIMING, LiveTiming, TeamsLive
 from adapters.teams.markdown.inline import escaped
 from adapters.teams.markdown.pieces import teams_markdown, teams_pieces
 from adapters.teams.markdown.tables import extended_markdown
-from adapters.teams.mentions import mention_of
-from adapters.teams.place import Place
+from adapters.teams.message_markup import mention_of
 from bot.cards import MAX_LINKS, apology_card, choice_card, files_card, picture_card, table_card, welcome_card
 from bot.conversation import PAGE_CHANNEL, ActivityId, ConversationReference, Party, Scope
 from bot.errors import DeliveryError, StorageError

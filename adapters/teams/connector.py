@@ -20,9 +20,8 @@ from yarl import URL
 
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.pace import Pace
-from adapters.teams.place import Place
 from adapters.teams.retries import Attempts, Failure, Idempotency, RetryPolicy, failure_of
-from adapters.teams.trusted_services import LoopbackServices, TrustedServices
+from adapters.teams.trusted_addresses import LoopbackServices, TrustedServices
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from httpkit.http_headers import retry_after_s
 from httpkit.json_body import read_start
@@ -296,3 +295,27 @@ def _error(method: str, answer: _Answer | Failure) -> DeliveryError | Conversati
     if failure_of(answer.status) is Failure.REJECTED:
         return ActivityRefusedError(what, code=answer.code, explanation=answer.explanation)
     return DeliveryError(what, retryable=True, retry_after_s=answer.retry_after_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A conversation and the connector that serves it; the emulator and Web Chat have no tenants."""
+
+    service_url: str
+    conversation: str
+    tenant: str = ""
+    is_targeted: bool = False  # seen by one person of a shared conversation alone
+    is_paced: bool = True  # whether Teams' rate limits hold there
+
+    def url(self, services: TrustedServices, activity_id: str | None = None) -> URL:
+        """The address of its activities or of one of them; DeliveryError if it is none that we may speak to.
+
+        The service address is judged again, for a stored one may be older than today's rules.
+        """
+        if not services.allows(self.service_url):
+            raise DeliveryError("the conversation's service address is not trusted", retryable=False)
+        if activity_id == "":
+            raise DeliveryError("the activity to change has no id", retryable=False)
+        path = f"{self.service_url.rstrip('/')}/v3/conversations/{quote(self.conversation, safe='')}/activities"
+        path = path if activity_id is None else f"{path}/{quote(activity_id, safe='')}"
+        return URL(f"{path}?isTargetedActivity=true" if self.is_targeted else path, encoded=True)

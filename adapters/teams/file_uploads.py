@@ -15,8 +15,8 @@ import aiohttp
 from botbuilder.schema import Activity
 from typing_extensions import override
 
-from adapters.teams.file_places import FilePlace, FilePlaces
 from adapters.teams.incoming_files import RETRY_PAUSES_S, EgressSessions
+from adapters.teams.trusted_addresses import FilePlace, FilePlaces
 from bot.conversation import ActivityId, ConversationReference, FileConsent, consent_id
 from bot.errors import UploadError
 from bot.file_names import plain_name

@@ -24,7 +24,7 @@ from yarl import URL
 
 from adapters.teams.activity_attachments import is_in_sharepoint
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
-from adapters.teams.file_places import FilePlace
+from adapters.teams.trusted_addresses import FilePlace
 from bot.attachments import MAX_FILES, POSSIBLE_POINTER, Attachment
 from bot.conversation import ConversationKey, ConversationReference, Scope
 from bot.diagnosis import Finding

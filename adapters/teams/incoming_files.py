@@ -27,8 +27,8 @@ from typing_extensions import override
 
 from adapters.teams.activity_attachments import DOWNLOAD_INFO
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
-from adapters.teams.file_places import FilePlace, FilePlaces
 from adapters.teams.graph_files import FILES_PERMISSION, GRAPH_FILE, MAX_PAUSE_S, GraphFiles
+from adapters.teams.trusted_addresses import FilePlace, FilePlaces
 from bot.attachments import MAX_FILE_BYTES, Attachment, too_large
 from bot.conversation import ConversationReference, Scope
 from bot.errors import AttachmentError, StorageError

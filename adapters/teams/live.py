@@ -18,8 +18,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from adapters.teams.connector import ActivityRefusedError, Connector
-from adapters.teams.place import Place
+from adapters.teams.connector import ActivityRefusedError, Connector, Place
 from bot.conversation import ActivityId, Scope
 from bot.errors import ChannelError, ConversationGoneError, DeliveryError
 from bot.parts import Part

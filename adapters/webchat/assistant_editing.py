@@ -12,12 +12,10 @@ from typing import Final, Protocol, TypeVar
 
 from aiohttp import web
 
-from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_access import Tokens, allowed, from_own_page, read_object
 from adapters.webchat.panel import MAX_INSTRUCTIONS, MAX_NAME
-from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity
-from adapters.webchat.upload_form import UploadForm, read_form
-from adapters.webchat.uploads import Uploads
+from adapters.webchat.uploads import UploadForm, Uploads, read_form
 from bot.errors import AssistantError, AssistantRefusedError, AttachmentError
 from httpkit.http_errors import RequestRefusedError
 

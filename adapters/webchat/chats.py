@@ -10,10 +10,9 @@ from typing import Final
 from aiohttp import web
 
 from adapters.webchat.page import ALWAYS
-from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_access import Tokens, allowed, conversation_id, from_own_page, new_conversation, read_object
 from adapters.webchat.page_activities import conversation_key
 from adapters.webchat.page_words import language_for
-from adapters.webchat.tokens import Tokens, conversation_id, new_conversation
 from adapters.webchat.transcripts import ConversationId, Transcripts
 from adapters.webchat.uploads import Uploads
 from bot.conversation import ConversationKey

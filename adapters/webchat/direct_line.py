@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
-from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_access import Tokens, allowed, from_own_page, read_object
 from adapters.webchat.page_activities import (
     Parties,
     activity_of_bot,
@@ -24,10 +24,8 @@ from adapters.webchat.page_activities import (
     shown_again,
 )
 from adapters.webchat.streams import Streams
-from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
-from adapters.webchat.upload_form import UploadForm, read_form
-from adapters.webchat.uploads import Uploads
+from adapters.webchat.uploads import UploadForm, Uploads, read_form
 from bot.attachments import Attachment
 from bot.errors import AttachmentError
 from httpkit.http_errors import RequestRefusedError

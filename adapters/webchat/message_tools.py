@@ -9,10 +9,9 @@ from typing import Final
 from aiohttp import web
 
 from adapters.webchat.bot_endpoint import BotEndpoint, NotTakenError
-from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_access import Tokens, allowed, from_own_page, read_object
 from adapters.webchat.page_activities import Parties, data_of, feedback_for_bot, message_for_bot
 from adapters.webchat.streams import Streams
-from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, Transcripts
 from bot.conversation import CommandName
 from bot.feedback import MAX_COMMENT_CHARS, Reaction

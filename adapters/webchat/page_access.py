@@ -1,20 +1,23 @@
 """Who may come in at the page's routes, behind `loopback_only`, which lets only this user of this machine in at all.
 
 That guard takes any page of a loopback origin; another program's page on another port is still a stranger here. And
-where the kernel cannot tell whose a connection is, the page and the bot have to show a key.
+where the kernel cannot tell whose a connection is, the page and the bot have to show a key. What is of one conversation
+takes that conversation's token, as Direct Line has them.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import hmac
 import logging
+import re
+import secrets
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Activity, ConversationId
 from bot.errors import StorageError
 from httpkit.http_errors import RequestRefusedError, error_response
@@ -26,6 +29,40 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
+
+_CONVERSATION: Final = re.compile(r"[A-Za-z0-9_-]{16}", re.ASCII)
+
+
+class Tokens:
+    """Made from a key rather than remembered, so that a page that is open goes on after a restart."""
+
+    def __init__(self, *, key: str) -> None:
+        self._key = key.encode()
+
+    def issue(self, conversation: ConversationId) -> str:
+        """The token of a conversation, always the same."""
+        seal = hmac.new(self._key, conversation.encode(), hashlib.sha256).hexdigest()
+        return f"{conversation}.{seal}"
+
+    def conversation(self, token: str) -> ConversationId | None:
+        """The conversation that a token opens; None if this program did not make it."""
+        named = conversation_id(token.partition(".")[0])
+        if named is None or not hmac.compare_digest(self.issue(named).encode(), token.encode("utf-8", "replace")):
+            return None
+        return named
+
+    @property
+    def page_key(self) -> str:
+        """What opens the page for a person whom the kernel cannot tell, as in Jupyter's addresses."""
+        return self._derived("page")
+
+    @property
+    def connector_key(self) -> str:
+        """What opens the bot's side of the page; a part of the `serviceUrl` that only the bot is given."""
+        return self._derived("connector")
+
+    def _derived(self, purpose: str) -> str:
+        return hmac.new(self._key, purpose.encode(), hashlib.sha256).hexdigest()
 
 
 KEYS: Final = web.AppKey("webchat keys", Tokens)
@@ -112,3 +149,13 @@ async def _answered(handler: Handler, request: web.Request) -> web.StreamRespons
 
 def _as_response(refused: RequestRefusedError) -> web.Response:
     return error_response(refused.status, refused.code, str(refused))
+
+
+def new_conversation() -> ConversationId:
+    """An id that nobody can guess."""
+    return ConversationId(secrets.token_urlsafe(12))
+
+
+def conversation_id(text: object) -> ConversationId | None:
+    """The id, if the text has the form of one."""
+    return ConversationId(text) if isinstance(text, str) and _CONVERSATION.fullmatch(text) else None

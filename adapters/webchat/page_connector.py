@@ -12,10 +12,9 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.webchat.page_access import from_bot, read_object
+from adapters.webchat.page_access import conversation_id, from_bot, read_object
 from adapters.webchat.page_activities import Parties, activity_of_bot, deletion, stream_of
 from adapters.webchat.streams import Streams
-from adapters.webchat.tokens import conversation_id
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
 from adapters.webchat.weather import Kind, Weather
 from httpkit.http_errors import RequestRefusedError

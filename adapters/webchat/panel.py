@@ -10,9 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.webchat.page_access import allowed, from_own_page, read_object
+from adapters.webchat.page_access import Tokens, allowed, from_own_page, read_object
 from adapters.webchat.page_activities import MAX_TURNS, conversation_key
-from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import ConversationId
 from bot.conversation import ThreadId
 from bot.errors import AssistantError

@@ -15,20 +15,17 @@ from aiohttp import web
 from adapters.webchat import direct_line, page_connector
 from adapters.webchat.assistant_editing import AssistantEditor, AssistantRoutes
 from adapters.webchat.bot_endpoint import BotEndpoint
-from adapters.webchat.calls import Calls
 from adapters.webchat.chats import ChatRoutes, Forget, Offered
 from adapters.webchat.message_tools import MessageTools
 from adapters.webchat.page import ChatPage, PageFacts
-from adapters.webchat.page_access import KEYS
+from adapters.webchat.page_access import KEYS, Tokens
 from adapters.webchat.page_activities import Parties
 from adapters.webchat.panel import Make, Panel, Read
 from adapters.webchat.streams import Streams
-from adapters.webchat.tokens import Tokens
 from adapters.webchat.transcripts import Transcripts
-from adapters.webchat.turns import TurnRoutes
+from adapters.webchat.turns import Calls, TurnRoutes
 from adapters.webchat.uploads import Uploads
-from adapters.webchat.weather import Weather
-from adapters.webchat.weather_routes import WeatherRoutes
+from adapters.webchat.weather import Weather, WeatherRoutes
 from bot.ports import Conversations, TurnsOfConversation
 
 

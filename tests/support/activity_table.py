@@ -16,11 +16,10 @@ from typing import Any, Final
 
 import aiohttp
 
-from adapters.teams.access_list import AccessList
-from adapters.teams.authentication import TokenAuthentication
+from adapters.teams.authentication import AccessList, TokenAuthentication
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
-from adapters.teams.trusted_services import TrustedServices
+from adapters.teams.trusted_addresses import TrustedServices
 from tests.support.teams_client import Door, open_door, recorded
 from tests.support.token_issuer import APP_ID, ISSUER, TENANT, TokenIssuer, token
 

@@ -1,4 +1,4 @@
-"""Words and the markup within them, written for Teams."""
+"""Words and the markup within them, written for Teams; and words that must be read as nothing but words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,30 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.escaping import code, escaped_within, joined, line_starts_escaped
 from adapters.teams.markdown.formulas import readable
 from bot.links import BARE_ADDRESS, Link, LinkRules, trimmed
 
 _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
 _MARKS: Final = {"strong": "**", "em": "*", "s": "~~"}
+
+# What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
+# for this program's markup may follow.
+_MARKUP: Final = re.compile(
+    r"""\\(?=[!-/:-@\[-`{-~\s]|$)  # a backslash that would escape something
+      | `
+      | \*(?!\s) | (?<!\s)\*       # but not 2 * 3
+      | (?<!\w)_ | _(?!\w)         # but not snake_case
+      | ~(?=~|$) | (?<=~)~ | ^~
+      | !(?=\[)
+      | \](?=\s*[(\[:])            # an address or a definition would follow
+    """,
+    re.VERBOSE,
+)
+_TAG_OR_ENTITY: Final = re.compile(r"<(?=[a-z/!?])|&(?=#?\w+;)", re.IGNORECASE)
+_INDENTATION: Final = re.compile(r"^[ \t]+", re.MULTILINE)
+_LINE_START: Final = re.compile(
+    r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=>|#{1,6}(?:\s|$)|[-+*](?:\s|$)|=+\s*$|[-:|][-:| ]*$))", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +177,30 @@ def _said(item: SyntaxTreeNode | _Text, links: LinkRules) -> str:
             return item.content
         case _:
             return plain(item.children, links)
+
+
+def escaped_within(text: str) -> str:
+    """A run of words within a line."""
+    marked = _MARKUP.sub(lambda found: "\\" + found[0], text)
+    return _TAG_OR_ENTITY.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", marked)
+
+
+def joined(runs: Iterable[str]) -> str:
+    """Runs of one line after each other. An exclamation mark before a link would make a picture of it."""
+    line = ""
+    for run in runs:
+        line = f"{line[:-1]}\\!{run}" if line.endswith("!") and run.startswith("[") else line + run
+    return line
+
+
+def line_starts_escaped(text: str) -> str:
+    """Lines of which none begins a list, a heading, a quote, a rule, a table or indented code."""
+    return _LINE_START.sub(lambda found: f"{found[1] or ''}\\", _INDENTATION.sub("", text))
+
+
+def code(text: str) -> str:
+    """Words as a code span."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{padding}{text}{padding}{fence}"

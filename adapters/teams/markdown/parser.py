@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.escaping import line_starts_escaped
+from adapters.teams.markdown.inline import line_starts_escaped
 
 # The ways in which models set formulas off, and what such a one must hold to be a formula: an escaped bracket is mostly
 # a bracket, a dollar sign mostly money.

@@ -11,8 +11,7 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.escaping import escaped_within
-from adapters.teams.markdown.inline import inline, plain
+from adapters.teams.markdown.inline import escaped_within, inline, plain
 from bot.links import LinkRules
 from bot.parts import Table
 

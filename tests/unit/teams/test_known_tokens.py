@@ -10,11 +10,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from adapters.teams.access_list import AccessList
-from adapters.teams.authentication import TokenAuthentication
+from adapters.teams.authentication import AccessList, TokenAuthentication
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import SKEW_S, Issuer, TokenRefusedError, TokenVerifier
-from adapters.teams.trusted_services import TrustedServices
+from adapters.teams.trusted_addresses import TrustedServices
 from tests.support.teams_client import open_door, recorded
 from tests.support.token_issuer import (
     APP_ID,

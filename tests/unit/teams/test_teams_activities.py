@@ -8,7 +8,7 @@ import pytest
 from botbuilder.schema import Activity
 
 from adapters.teams.activities import read_message
-from adapters.teams.mentions import mention_of
+from adapters.teams.message_markup import mention_of
 from bot.conversation import Incoming, Party, Scope
 from bot.errors import UnreadableMessageError
 from httpkit.http_errors import RequestRefusedError

@@ -8,8 +8,7 @@ import pytest
 from botbuilder.schema import Activity
 
 from adapters.teams.activities import read_message
-from adapters.teams.file_places import FilePlaces
-from adapters.teams.trusted_services import LoopbackServices, TrustedServices
+from adapters.teams.trusted_addresses import FilePlaces, LoopbackServices, TrustedServices
 
 SERVER = "http://localhost:3978/_connector"
 

@@ -13,11 +13,10 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from adapters.teams.access_list import AccessList
-from adapters.teams.authentication import RefusalLog, TokenAuthentication
+from adapters.teams.authentication import AccessList, RefusalLog, TokenAuthentication
 from adapters.teams.signing_keys import SigningKeys
 from adapters.teams.token_verifier import Issuer, TokenVerifier
-from adapters.teams.trusted_services import TrustedServices
+from adapters.teams.trusted_addresses import TrustedServices
 from tests.support.teams_client import Door, open_door, recorded
 from tests.support.token_issuer import (
     APP_ID,

@@ -12,9 +12,8 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
-from adapters.teams.connector import Connector, connector_session
-from adapters.teams.place import Place
-from adapters.teams.trusted_services import TrustedServices
+from adapters.teams.connector import Connector, Place, connector_session
+from adapters.teams.trusted_addresses import TrustedServices
 from bot.errors import DeliveryError
 from tests.support.connector_double import Fault, StandInConnector
 from tests.support.waiting import settled, until

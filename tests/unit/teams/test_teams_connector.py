@@ -14,8 +14,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.teams.connector import Connector, connector_session
-from adapters.teams.place import Place
+from adapters.teams.connector import Connector, Place, connector_session
 from adapters.teams.retries import RetryPolicy
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from httpkit.http_headers import retry_after_s

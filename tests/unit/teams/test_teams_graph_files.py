@@ -11,10 +11,9 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from adapters.teams.bot_token import BotToken
-from adapters.teams.file_places import FilePlaces
 from adapters.teams.graph_files import GraphFiles
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
-from adapters.teams.trusted_services import LoopbackServices
+from adapters.teams.trusted_addresses import FilePlaces, LoopbackServices
 from bot.attachments import POINTER, POSSIBLE_POINTER, Attachment
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, Scope
 from bot.errors import AttachmentError, DeliveryError

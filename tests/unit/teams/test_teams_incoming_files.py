@@ -13,9 +13,8 @@ from azure.core.credentials import AccessToken
 
 from adapters.teams.activity_attachments import DOWNLOAD_INFO
 from adapters.teams.bot_token import BotToken
-from adapters.teams.file_places import FilePlaces
 from adapters.teams.incoming_files import EgressSessions, TeamsFiles
-from adapters.teams.trusted_services import LoopbackServices, TrustedServices
+from adapters.teams.trusted_addresses import FilePlaces, LoopbackServices, TrustedServices
 from bot.attachments import Attachment
 from bot.conversation import ConversationReference
 from bot.errors import AttachmentError, StorageError

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from adapters.webchat.calls import Calls
+from adapters.webchat.turns import Calls
 from bot.exchange import Exchange
 
 

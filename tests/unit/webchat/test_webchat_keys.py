@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from adapters.webchat.tokens import Tokens
+from adapters.webchat.page_access import Tokens
 from httpkit import loopback
 from httpkit.peer_user import PeerUser
 from tests.support.web_chat_client import Site, running_site

@@ -1,4 +1,4 @@
-"""Mentions and quotes: markup that Teams puts into a person's text, told apart by the activity's entities."""
+"""What Teams puts around a person's words: HTML, mentions and quotes, told apart by the activity's entities."""
 
 from __future__ import annotations
 
@@ -11,16 +11,77 @@ from typing import Final
 
 from botbuilder.schema import Activity
 
-from adapters.teams.message_html import read_html
 from bot.conversation import Party
 
-_TAG: Final = re.compile(r"</?at[^<>]*>")
+_MAX_HTML: Final = 200_000  # characters
+_TAG: Final = re.compile(r"<(?P<end>/?)(?P<name>[a-z][a-z0-9]{0,20})(?P<rest>[^<>]{0,2000})>", re.IGNORECASE)
+_LINES: Final = frozenset({"br", "p", "div", "li", "tr", "ul", "ol", "pre", "h1", "h2", "h3", "table", "blockquote"})
+_CELLS: Final = frozenset({"td", "th"})
+_UNSEEN_TAGS: Final = frozenset({"script", "style"})
+_EMOJI: Final = "schema.skype.com/Emoji"  # the `itemtype` of a picture that stands for a letter
+_ALT: Final = re.compile(r"""\balt=["']([^"']{1,40})["']""", re.IGNORECASE)
+_REPLY: Final = "schema.skype.com/Reply"  # the `itemtype` of the blockquote that holds a quoted message
+_MENTION_TAG: Final = re.compile(r"</?at[^<>]*>")
 _ADDRESSED: Final = re.compile(r"\s*[,:;–—](?=\s|/|$)\s*")  # what follows a name that is called out
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
+_SHAPELESS: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
 _MAX_MENTION: Final = 1_000  # characters of its text
 _MAX_REFERENCE: Final = 200_000  # characters of JSON
 _FORWARDED: Final = "forwardedMessageReference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageHtml:
+    """What the HTML says: the person's words, with mentions as `<at>` tags, and those of the message they quote."""
+
+    words: str = ""
+    quoted: str = ""
+
+
+def html_of(activity: Activity) -> MessageHtml:
+    """The `text/html` attachment of an activity, read; empty without one."""
+    for given in activity.attachments or []:
+        if given is not None and given.content_type == "text/html" and isinstance(given.content, str):
+            return read_html(given.content[:_MAX_HTML])
+    return MessageHtml()
+
+
+def read_html(markup: str) -> MessageHtml:  # noqa: C901 - one case for each kind of tag
+    """Words of HTML, one line a block, a tab between the cells of a table.
+
+    Tags are told by pattern: nothing here is ever shown as HTML again.
+    """
+    first, *comments = markup.split("<!--")
+    markup = first + "".join(comment.partition("-->")[2] for comment in comments)
+    words: list[str] = []
+    quoted: list[str] = []
+    quote_depth, unseen, position = 0, "", 0
+    for tag in _TAG.finditer(markup):
+        into = quoted if quote_depth else words
+        if not unseen:
+            into.append(html.unescape(markup[position : tag.start()]))
+        position = tag.end()
+        name, ends = tag["name"].lower(), bool(tag["end"])
+        if name in _UNSEEN_TAGS:
+            unseen = "" if ends else name
+        elif name == "at":
+            into.append("</at>" if ends else "<at>")
+        elif name in _LINES:
+            into.append("\n")
+        elif name in _CELLS and ends:
+            into.append("\t")
+        elif name == "img" and _EMOJI in tag["rest"] and (emoji := _ALT.search(tag["rest"])) is not None:
+            into.append(html.unescape(emoji[1]))
+        if name == "blockquote" and (quote_depth or _REPLY in tag["rest"]):
+            quote_depth += -1 if ends else 1
+    if not unseen:
+        (quoted if quote_depth else words).append(html.unescape(markup[position:]))
+    return MessageHtml(words=_tidy("".join(words)), quoted=_tidy("".join(quoted)))
+
+
+def _tidy(text: str) -> str:
+    lines = ("\t".join(" ".join(cell.split()) for cell in line.split("\t")) for line in text.split("\n"))
+    return "\n".join(line.strip() for line in lines if line.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +98,7 @@ def mention_of(person: Party) -> dict[str, object] | None:
 
     The text is part of a message's Markdown: a name may neither link nor turn the words that follow it around.
     """
-    seen = (letter for letter in person.name if letter.isspace() or unicodedata.category(letter) not in _UNSEEN)
+    seen = (letter for letter in person.name if letter.isspace() or unicodedata.category(letter) not in _SHAPELESS)
     name = html.escape(" ".join("".join(seen).split()).replace("](", "] ("), quote=False)
     if not name:
         return None
@@ -154,7 +215,7 @@ def text_without(text: str, mentions: list[Mention], *, bot: str, bot_name: str 
             if mention.id == bot:
                 text = _cut_out(text, span)
             else:
-                text = text[: span[0]] + (mention.name or _TAG.sub("", mention.text)) + text[span[1] :]
+                text = text[: span[0]] + (mention.name or _MENTION_TAG.sub("", mention.text)) + text[span[1] :]
     if bot_name:
         # Few: each costs a search through the text.
         for _ in range(_MAX_ENTITIES):
@@ -183,7 +244,7 @@ def _span(text: str, mention: Mention) -> tuple[int, int] | None:
     Some clients give the tag in the text an id that the entity's text lacks, some write `&amp;` in the text alone.
     """
     whole = rf"(?<!\w){re.escape(mention.text)}(?!\w)" if mention.text[0].isalnum() else re.escape(mention.text)
-    with_id = rf"<at [^<>]*>{re.escape(_TAG.sub('', mention.text))}</at>"
-    in_html = f"<at>{html.escape(_TAG.sub('', mention.text), quote=False)}</at>"
+    with_id = rf"<at [^<>]*>{re.escape(_MENTION_TAG.sub('', mention.text))}</at>"
+    in_html = f"<at>{html.escape(_MENTION_TAG.sub('', mention.text), quote=False)}</at>"
     found = re.search(whole, text) or re.search(with_id, text) or re.search(re.escape(in_html), text)
     return found.span() if found else None

@@ -1,4 +1,4 @@
-"""Bytes at the door: whatever comes, the answer is a JSON refusal that names the fault, and never a 500."""
+"""The bytes of a request: whatever comes, the answer is a JSON refusal that names the fault, and never a 500."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.teams.trusted_services import TrustedServices, is_same_address
+from adapters.teams.trusted_addresses import TrustedServices, is_same_address
 
 SERVICES = TrustedServices(hosts={"smba.trafficmanager.net"}, origins={"https://Smba.example:443"})
 
