@@ -25,10 +25,7 @@ _QUIET = (
     "azure",
     "botbuilder",
     "botframework",
-    "httpcore2",
-    "httpx2",
     "markdown_it",
-    "openai",
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

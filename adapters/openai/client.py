@@ -1,7 +1,7 @@
 """Calls to the service, by aiohttp.
 
-The openai package's client, which says the same on the wire, costs three to four times the CPU of a call: a turn is
-mostly calls (docs/performance.md). Its errors are used, which read what services say of their refusals.
+The openai package's client, which says the same on the wire, costs three to four times the CPU of a call (a turn is
+mostly calls, docs/performance.md), and its import a third of the time of a start.
 What this adds: a deadline and a size for every answer, repetition only where it can do no harm, and the application's
 errors.
 """
@@ -23,7 +23,6 @@ from urllib.parse import quote
 from weakref import WeakSet
 
 import aiohttp
-import openai
 from yarl import URL
 
 from adapters.openai.event_stream import EventStream
@@ -33,7 +32,7 @@ from adapters.openai.service_errors import (
     InDoubtError,
     NotDoneError,
     ResponseGoneError,
-    status_error,
+    StatusError,
     translated,
 )
 from adapters.openai.wire import Fields
@@ -275,8 +274,8 @@ class Client:
                 stack.callback(call.end)
                 try:
                     response = await self._sent(asking, accept="text/event-stream, application/json")
-                except openai.APIStatusError as error:
-                    call.hear(error.status_code, error.message.encode())
+                except StatusError as error:
+                    call.hear(error.status, error.data)
                     raise
                 stack.callback(response.release)
                 if response.content_type != "text/event-stream":
@@ -334,7 +333,7 @@ class Client:
     async def _sent(
         self, asking: Asking, *, accept: str = "application/json", form: aiohttp.FormData | None = None
     ) -> aiohttp.ClientResponse:
-        """The answer, whose body is still to be read. Raises openai.APIStatusError if it is no success."""
+        """The answer, whose body is still to be read. Raises StatusError if it is no success."""
         if self._session is None:
             self._session = _session()
         headers = {**await self._headers(), "Accept": accept}
@@ -351,7 +350,8 @@ class Client:
         if 200 <= response.status < 300:
             return response
         try:
-            raise status_error(response, await _read(response, _ERROR_LIMIT_BYTES))
+            data = await _read(response, _ERROR_LIMIT_BYTES)
+            raise StatusError(response.status, data, path=response.url.path, headers=response.headers)
         finally:
             response.release()
 
@@ -403,7 +403,7 @@ def _names_something(body: object) -> bool:
 
 
 def _reply(response: aiohttp.ClientResponse, data: bytes, *, may_be_empty: bool = False) -> JsonReply:
-    """The JSON of an answer. Raises AssistantUnavailableError, and openai.APIStatusError for an error with 200."""
+    """The JSON of an answer. Raises AssistantUnavailableError, and StatusError for an error with 200."""
     try:
         body: object = json.loads(data)
     except (ValueError, RecursionError):
@@ -412,7 +412,7 @@ def _reply(response: aiohttp.ClientResponse, data: bytes, *, may_be_empty: bool 
         raise AssistantUnavailableError("the assistant's service sent an answer that is no JSON") from None
     # What has an id is an answer: a failed response has an `error` too.
     if not (isinstance(body, dict) and body.get("id")) and (status := disguised_status(body)) is not None:
-        raise status_error(response, data, status)
+        raise StatusError(status, data, path=response.url.path, headers=response.headers)
     poll_after_ms = response.headers.get("openai-poll-after-ms", "")
     return JsonReply(
         body=body, poll_after_s=int(poll_after_ms) / 1000 if re.fullmatch(r"\d{1,7}", poll_after_ms) else None

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import openai
-
+from adapters.openai.service_errors import StatusError
 from bot.exchange import Exchange
 from bot.log_ids import log_ids
 from bot.ports import Exchanges
@@ -76,8 +75,8 @@ class Recording:
         call = self.begin(asking)
         try:
             yield call.hear
-        except openai.APIStatusError as error:
-            call.hear(error.status_code, error.response.content)
+        except StatusError as error:
+            call.hear(error.status, error.data)
             raise
         finally:
             call.end()

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import aiohttp
-import httpx2
-import openai
 
 from bot.errors import (
     AssistantError,
@@ -145,93 +143,85 @@ def context_error(message: str, code: str = "") -> AssistantError | None:
     return None
 
 
+class StatusError(Exception):
+    """An answer of the service that is no success. `translated` makes an AssistantError of it; nothing else sees it."""
+
+    def __init__(self, status: int, data: bytes, *, path: str, headers: Mapping[str, str]) -> None:
+        """`status` is the true one, where an error came with 200. `path` is that of the request."""
+        super().__init__(f"status {status}")  # and none of the service's words
+        self.status = status
+        self.data = data
+        self.path = path
+        self.headers = headers
+        try:
+            body: object = json.loads(data)
+        except (ValueError, RecursionError):
+            body = None
+        said = body.get("error", body) if isinstance(body, dict) else None
+        fields: dict[str, object] = said if isinstance(said, dict) else {}
+        self.code, self.type, self.param = (_text(fields.get(name)) for name in ("code", "type", "param"))
+        self.text = data.decode("utf-8", "replace")
+        # Without the rest of the body, which may repeat the request.
+        self.words = (_text(fields.get("message")) or self.text)[:_MAX_READ_CHARS]
+
+    @property
+    def request_id(self) -> str:
+        """By which the service knows the request; empty if it says none."""
+        return self.headers.get("x-request-id", "")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise AssistantError for whatever openai, its transports or a deadline raise inside.
+    """Raise AssistantError for whatever a call, its transport or a deadline raises inside.
 
     The cause is cut off on purpose: its text holds the service's words, and a log prints causes.
     """
     try:
         yield
-    except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+    except StatusError as error:
         raise assistant_error(error) from None
     except aiohttp.ClientConnectorCertificateError:
         raise _untrusted() from None
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise NotDoneError("the assistant's service cannot be reached") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        if _was_never_connected(error):
-            raise NotDoneError("the assistant's service cannot be reached") from None
-        raise AssistantUnavailableError(f"the connection to the assistant's service broke: {_name(error)}") from None
+        kind = type(error).__name__
+        raise AssistantUnavailableError(f"the connection to the assistant's service broke: {kind}") from None
 
 
-def status_error(response: aiohttp.ClientResponse, data: bytes, status: int | None = None) -> openai.APIStatusError:
-    """The package's error for an answer that it did not read itself; `status` is the true one, where it differs."""
-    try:
-        body: object = json.loads(data)
-    except (ValueError, RecursionError):
-        body = None
-    told = body.get("error", body) if isinstance(body, dict) else None
-    headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
-    request = httpx2.Request(response.method, str(response.url))
-    answer = httpx2.Response(status or response.status, headers=headers, content=data, request=request)
-    return openai.APIStatusError(data.decode("utf-8", "replace"), response=answer, body=told)
+def assistant_error(error: StatusError) -> AssistantError:
+    """The application's error for an answer that is no success."""
+    ours = _by_status(error)
+    if _PLAIN_WORD.fullmatch(error.request_id):
+        ours.request_id = error.request_id
+    return ours
 
 
-def assistant_error(error: Exception) -> AssistantError:
-    """Our error for one of the SDK's, or of the transport under it."""
-    match error:
-        case openai.APIStatusError():
-            ours = _status_error(error)
-            if isinstance(error.request_id, str) and _PLAIN_WORD.fullmatch(error.request_id):
-                ours.request_id = error.request_id
-            return ours
-        case openai.APIConnectionError() | httpx2.TransportError() if _was_never_connected(error):
-            return NotDoneError("the assistant's service cannot be reached")
-        case openai.APIConnectionError() | httpx2.TransportError():
-            return AssistantUnavailableError(f"the call to the assistant's service failed: {_name(error)}")
-        case openai.APIResponseValidationError() | httpx2.DecodingError():
-            return AssistantUnavailableError("the assistant's service sent an answer that cannot be decoded")
-        case _:
-            return AssistantUnavailableError(f"the openai package gave up: {_name(error)}")
-
-
-def _was_never_connected(error: BaseException | None) -> bool:
-    """By aiohttp's own error, for its transport makes one of them all: a reset connection, too, is a ConnectTimeout."""
-    while error and not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        error = error.__cause__
-    return error is not None
-
-
-def _status_error(error: openai.APIStatusError) -> AssistantError:  # noqa: C901, PLR0911 - one for each kind
-    what, words, pause_s = _summary(error), _words(error), retry_after_s(error.response.headers)
-    match error.status_code:
-        case 400 | 402 | 403 | 429 if not _OUT_OF_MONEY.isdisjoint((str(error.code), str(error.type))):
+def _by_status(error: StatusError) -> AssistantError:  # noqa: C901, PLR0911 - one for each kind
+    what, pause_s = _summary(error), retry_after_s(error.headers)
+    match error.status:
+        case 400 | 402 | 403 | 429 if not _OUT_OF_MONEY.isdisjoint((error.code, error.type)):
             return refused(what, Refusal.QUOTA)
-        case 402 | 403 | 429 as status if says_out_of_money(words, may_quote=status == 403):
+        case 402 | 403 | 429 as status if says_out_of_money(error.words, may_quote=status == 403):
             return refused(what, Refusal.QUOTA)
-        case 429 if error.code == "context_length_exceeded" or never_fits_a_minute(words):
+        case 429 if error.code == "context_length_exceeded" or never_fits_a_minute(error.words):
             return ThreadTooLongError(what)
         case 429:
-            return NotDoneError(what, retry_after_s=pause_s or try_again_in_s(error.message))
+            return NotDoneError(what, retry_after_s=pause_s or try_again_in_s(error.text))
         case status if status >= 500 or status in PASSING_STATUSES:
             return AssistantUnavailableError(what, retry_after_s=pause_s)
         case 404 | 405 | 410:
             return _missing(error, what)
         case 400 | 413 | 422:
             return _bad_request(error, what)
-        case 401 | 403 if "html" in error.response.headers.get("content-type", ""):
+        case 401 | 403 if "html" in error.headers.get("content-type", ""):
             return refused(f"{what}, with a web page, as a proxy sends it", Refusal.ADDRESS)
         case status:
             return refused(what, refusal_of(error.code) or _REFUSAL_STATUSES.get(status, Refusal.OTHER))
 
 
-def _words(error: openai.APIStatusError) -> str:
-    """What the service says, without the rest of the body, which may repeat the request."""
-    said = error.body.get("message") if isinstance(error.body, dict) else None
-    return (said if isinstance(said, str) else error.message)[:_MAX_READ_CHARS]
-
-
-def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each kind
-    words = _words(error)
+def _bad_request(error: StatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each kind
+    words = error.words
     if error.code == "conversation_locked" or _ACTIVE_RUN.search(words):
         return ThreadBusyError(what)
     if error.code in _THREAD_MISSING_CODES or _THREAD_MISSING.search(words):
@@ -244,7 +234,7 @@ def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:  # 
         )
     if (refusal := refusal_of(error.code)) is not None:
         return refused(what, refusal)
-    if (of_context := context_error(words, str(error.code))) is not None:
+    if (of_context := context_error(words, error.code)) is not None:
         return of_context
     # The last to be asked: these words may repeat what a person wrote, or the name of a file.
     if says_out_of_money(words, may_quote=True):
@@ -254,12 +244,11 @@ def _bad_request(error: openai.APIStatusError, what: str) -> AssistantError:  # 
     return BadRequestError(what, fix=FIXES[Refusal.OTHER])
 
 
-def _missing(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each thing
+def _missing(error: StatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each thing
     """Which thing a 404 misses is told by the address alone: Azure's text says no more than "Resource not found"."""
-    path = error.request.url.path
+    path, words = error.path, error.words
     if _FILE_PATH.search(path):
         return FileGoneError(what)
-    words = _words(error)
     names_thing = _ASSISTANT_MISSING.search(words) or says_model_missing(words)
     if (refusal := refusal_of(error.code)) is not None:
         return refused(what, refusal)
@@ -274,12 +263,12 @@ def _missing(error: openai.APIStatusError, what: str) -> AssistantError:  # noqa
     return refused(what, Refusal.MODEL if names_thing else Refusal.ADDRESS)
 
 
-def _summary(error: openai.APIStatusError) -> str:
+def _summary(error: StatusError) -> str:
     # The parameter that is refused tells an operator most.
     told = (error.code, error.type, error.param, error.request_id)
-    words = [word for word in told if isinstance(word, str) and _PLAIN_WORD.fullmatch(word)]
-    return f"the assistant's service answered {error.status_code}" + (f" ({', '.join(words)})" if words else "")
+    words = [word for word in told if _PLAIN_WORD.fullmatch(word)]
+    return f"the assistant's service answered {error.status}" + (f" ({', '.join(words)})" if words else "")
 
 
-def _name(error: BaseException) -> str:
-    return type(error).__name__
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
