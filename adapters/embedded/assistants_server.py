@@ -65,10 +65,10 @@ async def open_server(  # noqa: PLR0913 - this is what the server is made of
         await files.tidy()
         events = EventBroker()
         journal = RunJournal(store=store, events=events)
-        workspace = Workspace(engine=sandbox, store=store, folder=folder)
-        code = CodeInterpreter(engine=sandbox, folder=folder, workspace=workspace, journal=journal)
+        workspace = Workspace(engine=sandbox, folder=folder)
+        code = CodeInterpreter(engine=sandbox, store=store, folder=folder, workspace=workspace, journal=journal)
         shown = Pictures(fitter=pictures, folder=folder) if pictures else None
-        loop = RunLoop(store=store, journal=journal, model=model, code=code, pictures=shown)
+        loop = RunLoop(journal=journal, model=model, code=code, pictures=shown)
         tasks = RunTasks(store=store, journal=journal, loop=loop)
         stack.push_async_callback(tasks.stop)
         await tasks.recover()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +43,27 @@ from bot.file_names import last_component, plain_name, unlike
 from bot.media import picture_type
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeContext:
+    """What is stored that a call of Code Interpreter needs."""
+
+    session: str  # what the sandbox calls it
+    files: Mapping[str, FileId]  # of the thread, by name
+    products: Sequence[GeneratedFile]  # that its code has made
+    execution: tuple[int, int] | None  # the number under which this call was run, and when: it may still be at work
+
+
+def read_code_context(rows: Rows, run: Run, call: CodeCall) -> CodeContext:
+    """Read all of it."""
+    thread = rows.find(Thread, run.thread_id)
+    return CodeContext(
+        session=session_name(thread) if thread else run.thread_id,
+        files=thread_files(rows, run).by_name,
+        products=rows.products(run.thread_id),
+        execution=rows.execution(call.id),
+    )
+
+
 class WorkspaceEngine(Protocol):
     """The part of the sandbox that holds files."""
 
@@ -61,19 +83,18 @@ class WorkspaceEngine(Protocol):
 class Workspace:
     """Lays a thread's files into its session, each once for as long as the session lives."""
 
-    def __init__(self, *, engine: WorkspaceEngine, store: Store, folder: FileFolder) -> None:
+    def __init__(self, *, engine: WorkspaceEngine, folder: FileFolder) -> None:
         self._engine = engine
-        self._store = store
         self._folder = folder
         self._held: dict[ThreadId, dict[str, FileId]] = {}  # by name: what was last put or made there
 
-    async def prepare(self, run: Run, session: str) -> list[str]:
+    async def prepare(self, thread_id: ThreadId, session: str, files: Mapping[str, FileId]) -> list[str]:
         """Lay the files of the thread that are not there yet; returns a sentence on each that could not be."""
         if not self._engine.alive(session):
-            self._held.pop(run.thread_id, None)
-        held = self._held.setdefault(run.thread_id, {})
+            self._held.pop(thread_id, None)
+        held = self._held.setdefault(thread_id, {})
         missing = []
-        for name, file_id in (await self._store.transact(lambda rows: thread_files(rows, run))).by_name.items():
+        for name, file_id in files.items():
             if held.get(name) == file_id:
                 continue
             try:
@@ -85,11 +106,6 @@ class Workspace:
             held[name] = file_id
         return missing
 
-    async def session_of(self, thread_id: ThreadId) -> str:
-        """What the sandbox calls the session of a thread: its tenant's name comes first."""
-        thread = await self._store.transact(lambda rows: rows.find(Thread, thread_id))
-        return session_name(thread) if thread else thread_id
-
     async def forget(self, thread: Thread) -> None:
         """End a thread's session."""
         self._held.pop(thread.id, None)
@@ -99,17 +115,13 @@ class Workspace:
         """Files that the session made itself need not be laid into it."""
         self._held.setdefault(thread_id, {}).update(made)
 
-    async def products(self, thread_id: ThreadId) -> list[GeneratedFile]:
-        """What code has made in a thread."""
-        return await self._store.transact(lambda rows: rows.products(thread_id))
-
 
 TENANT = "tenant"
 """The key in a thread's metadata that names whose it is, so that no session is ever another tenant's."""
 
 
 def session_name(thread: Thread) -> str:
-    """What the sandbox calls the session of a thread."""
+    """What the sandbox calls the session of a thread: its tenant's name comes first."""
     tenant = thread.metadata.get(TENANT)
     return f"{tenant}/{thread.id}" if tenant else thread.id
 
@@ -257,8 +269,11 @@ class _Stopwatch:
 class CodeInterpreter:
     """Runs the calls of one run after the other."""
 
-    def __init__(self, *, engine: CodeEngine, folder: FileFolder, workspace: Workspace, journal: RunJournal) -> None:
+    def __init__(
+        self, *, engine: CodeEngine, store: Store, folder: FileFolder, workspace: Workspace, journal: RunJournal
+    ) -> None:
         self._engine = engine
+        self._store = store
         self._folder = folder
         self._workspace = workspace
         self._journal = journal
@@ -270,25 +285,28 @@ class CodeInterpreter:
         """
         if told := no_time_left(run, used_ms):
             return CodeCallResult(outputs=(CodeLogs(logs=told),), made=())
-        watch = _Stopwatch()
+        watch, context = _Stopwatch(), await self._store.transact(lambda rows: read_code_context(rows, run, call))
         try:
-            result, missing = await self._ran(run, call, watch)
+            result, missing = await self._ran(run, call, context, watch)
         except asyncio.CancelledError:
             if watch.took_ms:  # what it ran for until it was stopped counts too
                 with suppress(StoreError):
                     took_ms = watch.took_ms
                     await self._journal.write(run_transitions.add_code_time, run.id, call=call, took_ms=took_ms)
             raise
-        made = await self._keep(run, call, result)
+        made = await self._keep(run, call, context.products, result)
         if not result.session_lost:
             self._workspace.holds(run.thread_id, {p.filename: p.file_id for _, p in made if p.in_folder})
         pictures = tuple(CodeImage(image=CodeImageFile(file_id=file.id)) for file, product in made if product.picture)
         logs = CodeLogs(logs=_logs(result, missing))
         return CodeCallResult(outputs=(logs, *pictures), took_ms=watch.took_ms, made=made)
 
-    async def _ran(self, run: Run, call: CodeCall, watch: _Stopwatch) -> tuple[CodeResult, list[str]]:
+    async def _ran(
+        self, run: Run, call: CodeCall, context: CodeContext, watch: _Stopwatch
+    ) -> tuple[CodeResult, list[str]]:
         """What became of the code, and a sentence on each file that was not there for it."""
-        session, user = await self._workspace.session_of(run.thread_id), run.metadata.get(USER, "")
+        session, user = context.session, run.metadata.get(USER, "")
+        prepare = partial(self._workspace.prepare, run.thread_id, session, context.files)
 
         async def note(number: int) -> None:
             await self._journal.write(run_transitions.note_execution, run.id, call=call, number=number)
@@ -300,20 +318,21 @@ class CodeInterpreter:
             finally:
                 watch.stop()
 
-        if (noted := await self._journal.execution(call.id)) is not None:
-            number, at_s = noted
+        if context.execution is not None:
+            number, at_s = context.execution
             missing: list[str] = []
             result = await self._engine.recall(session, number, age_s=self._journal.now() - at_s, note=note)
         else:
-            missing = await self._workspace.prepare(run, session)
+            missing = await prepare()
             result = await run_code()
         if result.status is CodeStatus.EXPIRED:
-            missing = [EXPIRED, *await self._workspace.prepare(run, session)]
+            missing = [EXPIRED, *await prepare()]
             result = await run_code()
         return result, missing
 
-    async def _keep(self, run: Run, call: CodeCall, result: CodeResult) -> tuple[tuple[File, GeneratedFile], ...]:
-        known = await self._workspace.products(run.thread_id)
+    async def _keep(
+        self, run: Run, call: CodeCall, known: Sequence[GeneratedFile], result: CodeResult
+    ) -> tuple[tuple[File, GeneratedFile], ...]:
         seen = {product.sha256 for product in known if product.run_id == run.id}
         figures = sum(1 for product in known if product.picture and not product.in_folder)
         kept = []

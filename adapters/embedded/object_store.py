@@ -217,9 +217,9 @@ class Store:
             raise kind(f"{path} cannot be opened: {_plainly(error)}.") from error
         return cls(connection=connection, thread=thread)
 
-    async def transact(self, work: Callable[[Rows], T]) -> T:
-        """Do `work` in one transaction, on the disk when this returns. Raises StoreError, and what `work` raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+    def transact(self, work: Callable[[Rows], T]) -> asyncio.Future[T]:
+        """Do `work` in one transaction, on the disk when this is done. Raises StoreError, and what `work` raises."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""

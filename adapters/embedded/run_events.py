@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Concatenate, ParamSpec
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
@@ -123,6 +124,7 @@ def call_events(step: RunStep) -> list[Event]:
 
 
 P = ParamSpec("P")
+_T = TypeVar("_T")
 Transition = Callable[Concatenate[Rows, int, RunId, P], list[Event]]
 
 
@@ -138,11 +140,36 @@ class RunJournal:
         """Unix time in whole seconds, as the API has it."""
         return int(self._clock_s())
 
-    async def write(self, transition: Transition[P], run_id: RunId, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Apply a transition of `run_transitions`. Raises what it raises, and StoreError; then nothing has changed."""
+    async def write(
+        self, transition: Transition[P], run_id: RunId, *args: P.args, **kwargs: P.kwargs
+    ) -> Sequence[Event]:
+        """Apply a transition of `run_transitions`, and return its events.
+
+        Raises what it raises, and StoreError; then nothing has changed.
+        """
+
+        def work(rows: Rows, now: int) -> tuple[Sequence[Event], None]:
+            return transition(rows, now, run_id, *args, **kwargs), None
+
+        return (await self._apply(run_id, work))[0]
+
+    async def take(self, run_id: RunId, work: Callable[[Rows, int], tuple[Sequence[Event], _T]]) -> _T:
+        """Do `work` in one transaction, publish the events that it returns, and return what else it returns."""
+        return (await self._apply(run_id, work))[1]
+
+    async def _apply(
+        self, run_id: RunId, work: Callable[[Rows, int], tuple[Sequence[Event], _T]]
+    ) -> tuple[Sequence[Event], _T]:
         now = self.now()
-        events = await self._store.transact(lambda rows: transition(rows, now, run_id, *args, **kwargs))
-        self._events.publish(run_id, events)
+        done = self._store.transact(lambda rows: work(rows, now))
+        done.add_done_callback(partial(self._publish, run_id))
+        # A transaction cannot be taken back when its caller is cancelled: what it changes is published all the same,
+        # or a stream would wait for the end of a run that has ended.
+        return await asyncio.shield(done)
+
+    def _publish(self, run_id: RunId, done: asyncio.Future[tuple[Sequence[Event], _T]]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._events.publish(run_id, done.result()[0])
 
     def is_followed(self, run_id: RunId) -> bool:
         """Whether anybody hears the events of a run."""
@@ -151,18 +178,6 @@ class RunJournal:
     def tell(self, run_id: RunId, events: Sequence[Event]) -> None:
         """Publish events of something that is not stored before it is complete."""
         self._events.publish(run_id, events)
-
-    async def run(self, run_id: RunId) -> Run:
-        """Read a run. Raises ApiError (404)."""
-        return await self._store.transact(lambda rows: rows.get(Run, run_id))
-
-    async def execution(self, call_id: str) -> tuple[int, int] | None:
-        """The number under which the code of a call was run, and when, if it may have outlived its process."""
-        return await self._store.transact(lambda rows: rows.execution(call_id))
-
-    async def steps(self, run_id: RunId) -> list[RunStep]:
-        """Read the steps of a run so far, oldest first."""
-        return await self._store.transact(lambda rows: rows.all(RunStep, run_id=run_id))
 
 
 DONE = b"event: done\ndata: [DONE]\n\n"

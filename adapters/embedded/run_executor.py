@@ -18,7 +18,7 @@ from adapters.embedded.code_interpreter import CodeInterpreter
 from adapters.embedded.model_prompt import Pictures, RunContext, read_context, request_of
 from adapters.embedded.models.port import Model, ModelError, ModelFinish, ModelReply, ModelRequest
 from adapters.embedded.object_store import Rows, Store, StoreError
-from adapters.embedded.run_events import RunJournal
+from adapters.embedded.run_events import Event, RunJournal
 from adapters.embedded.run_objects import (
     ACTIVE,
     CodeCall,
@@ -48,17 +48,14 @@ MAX_EXCHANGES = 20
 class RunLoop:
     """Drives one run after another; many at once."""
 
-    def __init__(
-        self, *, store: Store, journal: RunJournal, model: Model, code: CodeInterpreter, pictures: Pictures | None
-    ) -> None:
-        self._store = store
+    def __init__(self, *, journal: RunJournal, model: Model, code: CodeInterpreter, pictures: Pictures | None) -> None:
         self._journal = journal
         self._model = model
         self._code = code
         self._pictures = pictures
 
-    async def drive(self, run_id: RunId, outputs_came: asyncio.Event) -> None:
-        """Bring a run to its end. `outputs_came` is set when a client has submitted tool outputs."""
+    async def drive(self, run_id: RunId, outputs_came: asyncio.Event) -> bool:
+        """Bring a run to its end; false if it was interrupted. `outputs_came`: a client has submitted tool outputs."""
         try:
             while not await self._advance(run_id, outputs_came):
                 pass
@@ -75,19 +72,19 @@ class RunLoop:
                 is_filtered=error.is_filtered,
             )
         except RunInterruptedError:
-            return
+            return False
+        return True
 
     async def _advance(self, run_id: RunId, outputs_came: asyncio.Event) -> bool:
         """The next thing that is to be done; true when the run has ended."""
-        await self._journal.write(run_transitions.begin, run_id)
-        run = await self._journal.run(run_id)
+        move = await self._journal.take(run_id, partial(_next_move, run_id))
+        run, steps = move.run, move.steps
         if run.status is RunStatus.REQUIRES_ACTION:
             await outputs_came.wait()
             outputs_came.clear()
             return False
-        steps = await self._journal.steps(run_id)
-        if steps and (calls := _open_calls(steps[-1])):
-            await self._do(run, steps, calls)
+        if move.context is None:
+            await self._do(run, steps, move.calls)
             return False
         # A model that only ever asks for calls would run, and cost, without end.
         calls_made = sum(
@@ -97,10 +94,10 @@ class RunLoop:
             raise ModelError(
                 f"The model asked for {calls_made} calls in {len(steps)} exchanges without giving an answer."
             )
-        return await self._exchange(run)
+        return await self._exchange(move.context)
 
-    async def _exchange(self, run: Run) -> bool:
-        context = await self._store.transact(lambda rows: read_context(rows, run))
+    async def _exchange(self, context: RunContext) -> bool:
+        run = context.run
         request = await self._request(context)
         if request.max_completion_tokens is not None and request.max_completion_tokens <= 0:
             await self._journal.write(run_transitions.end, run.id, status=RunStatus.INCOMPLETE)
@@ -134,8 +131,8 @@ class RunLoop:
     async def _answer(self, run: Run, reply: ModelReply, draft: MessageDraft) -> None:
         if reply.finish is ModelFinish.CONTENT_FILTER:
             raise ModelError("The model's content filter stopped this answer.", code="invalid_prompt")
-        products, now = await self._store.transact(lambda rows: rows.products(run.thread_id)), self._journal.now()
-        message = final_message(run, reply, products, now, draft)
+        now = self._journal.now()
+        message = final_message(run, reply, now, draft)
         if message:
             step = message_step(run, message, reply.usage, now, draft)
             await self._journal.write(
@@ -166,6 +163,27 @@ class RunLoop:
             await self._journal.write(run_transitions.require_action, run.id, step=step)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    """A run as it stands, and what is to be done next: nothing while it waits, these calls, or an exchange."""
+
+    run: Run
+    steps: Sequence[RunStep]
+    calls: list[CodeCall | FunctionCall]
+    context: RunContext | None  # of the exchange
+
+
+def _next_move(run_id: RunId, rows: Rows, now: int) -> tuple[Sequence[Event], _Move]:
+    """Begin a run that is queued, and read all that its next move needs."""
+    events = run_transitions.begin(rows, now, run_id)
+    run, steps = rows.get(Run, run_id), rows.all(RunStep, run_id=run_id)
+    calls = _open_calls(steps[-1]) if steps else []
+    is_idle = run.status is RunStatus.REQUIRES_ACTION
+    return events, _Move(
+        run=run, steps=steps, calls=calls, context=None if is_idle or calls else read_context(rows, run)
+    )
+
+
 def _open_calls(step: RunStep) -> list[CodeCall | FunctionCall]:
     details = step.step_details
     return [call for call in details.tool_calls if not call.answered] if isinstance(details, ToolCalls) else []
@@ -188,7 +206,7 @@ GIVEN_UP = f"The server ended {MAX_STARTS} times while it worked on this run, so
 class _RunningTask:
     run: Run
     task: asyncio.Task[None]
-    work: asyncio.Task[None]
+    work: asyncio.Task[bool]
     outputs_came: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -251,7 +269,7 @@ class RunTasks:
             except StoreError as fault:
                 log.warning("orderly stop of a run not stored", extra={"run": run.id, "why": str(fault)})
 
-    async def _supervise(self, run: Run, work: asyncio.Task[None]) -> None:
+    async def _supervise(self, run: Run, work: asyncio.Task[bool]) -> None:
         left_s = (run.expires_at or 0) - self._journal.now()
         await asyncio.wait({work}, timeout=max(0, left_s))
         if not work.done():
@@ -261,8 +279,8 @@ class RunTasks:
         elif not work.cancelled() and (error := work.exception()):
             log.error("run failed unexpectedly", extra={"run": run.id}, exc_info=error)
             await self._settle(run.id, RunStatus.FAILED, str(error) if isinstance(error, StoreError) else "")
-        else:
-            # Ends a run whose cancelling was written while its last move was being made; any other has ended by itself.
+        elif work.cancelled() or not work.result():
+            # Its cancelling was written down, perhaps while its last move was being made.
             await self._settle(run.id, RunStatus.CANCELLED)
 
     async def _settle(self, run_id: RunId, status: RunStatus, reason: str = "") -> None:

@@ -170,14 +170,13 @@ MAX_VALUE_CHARS = 512
 MAX_TEXT_CHARS = 200_000
 
 
-def final_message(
-    run: Run, reply: ModelReply, products: list[GeneratedFile], now: int, draft: MessageDraft
-) -> Message | None:
-    """The message that ends a run, if there is anything to say. `products` are those of the thread, for mentions.
+def final_message(run: Run, reply: ModelReply, now: int, draft: MessageDraft) -> Message | None:
+    """The message that ends a run, if there is anything to say.
 
     Pictures come before the words, as from OpenAI. The alternative text of a picture, and the file that holds its
     points, have no place in the API: they travel in the message's metadata, under `alt:<file id>` and `data:<file id>`.
     """
+    products = draft.products  # no code has run since the model was asked
     new, pictures = _new_products(run, products), _new_pictures(run, products)
     text = _with_links(_words(reply), [product for product in new if product.in_folder and not product.picture])
     pictures = draft.unshown(pictures) if text else pictures  # an answer in pictures alone shows all of them
@@ -253,7 +252,7 @@ def _text_part(text: str, mentionable: list[GeneratedFile]) -> tuple[TextPart, .
     return (TextPart(text=Text(value=text, annotations=annotations)),)
 
 
-def _latest(products: list[GeneratedFile]) -> list[GeneratedFile]:
+def _latest(products: Sequence[GeneratedFile]) -> list[GeneratedFile]:
     """Of files that were written several times, the last; figures have no place where they could be overwritten."""
     last = {product.filename if product.in_folder else product.file_id: product for product in products}
     return list(last.values())

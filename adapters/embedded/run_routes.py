@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from adapters.embedded.api_http import answered, body_of, listed, window_of
 from adapters.embedded.api_objects import (
     ApiError,
     Assistant,
-    Message,
     RunId,
     Thread,
     ThreadId,
@@ -80,14 +79,13 @@ class Runs:
             raise ApiError("Invalid value for 'thread': an object is expected.", param="thread")
         thread, messages = new_thread({"tool_resources": fields.get("tool_resources"), **given})
 
-        def work(rows: Rows) -> Run:
-            run = self._new_run(rows, thread.id, fields)
+        def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+            run = self._new_run(rows, now, run_id, thread.id, fields)
             add_thread(rows, thread, messages)
-            return run
+            return run_transitions.start(rows, now, run_id, run=run, messages=())
 
-        run = await self._store.transact(work)
         created = (Event(name="thread.created", data=thread),)
-        return await self._start(request, run, (), stream_it=fields.get("stream") is True, before=created)
+        return await self._start(request, work, stream_it=fields.get("stream") is True, before=created)
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         thread_id = ThreadId(request.match_info["thread_id"])
@@ -97,24 +95,24 @@ class Runs:
             raise ApiError("Invalid value for 'additional_messages': a list is expected.", param="additional_messages")
         messages = tuple(new_message(thread_id, message) for message in more)
 
-        def work(rows: Rows) -> Run:
+        def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
             rows.get(Thread, thread_id)
-            return self._new_run(rows, thread_id, fields)
+            run = self._new_run(rows, now, run_id, thread_id, fields)
+            return run_transitions.start(rows, now, run_id, run=run, messages=messages)
 
-        run = await self._store.transact(work)
-        return await self._start(request, run, messages, stream_it=fields.get("stream") is True)
+        return await self._start(request, work, stream_it=fields.get("stream") is True)
 
     async def _start(
         self,
         request: web.Request,
-        run: Run,
-        messages: tuple[Message, ...],
+        start: Callable[[Rows, int, RunId], list[Event]],
         *,
         stream_it: bool,
         before: tuple[Event, ...] = (),
     ) -> web.StreamResponse:
-        with self._events.subscribe(run.id) as subscription:
-            await self._journal.write(run_transitions.start, run.id, run=run, messages=messages)
+        run_id = RunId(new_id("run"))
+        with self._events.subscribe(run_id) as subscription:
+            run: Run = (await self._journal.write(start, run_id))[-1].data
             self._tasks.start(run)
             return await send_events(request, subscription, before) if stream_it else answered(run)
 
@@ -139,20 +137,24 @@ class Runs:
         return answered(await self._store.transact(work))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        run = await self._store.transact(lambda rows: _named(rows, request))
-        await self._journal.write(run_transitions.request_cancel, run.id)
+        def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+            return run_transitions.request_cancel(rows, now, _named(rows, request).id)
+
+        run: Run = (await self._journal.write(work, RunId(request.match_info["run_id"])))[-1].data
         self._tasks.cancel(run)
-        return answered(await self._journal.run(run.id))
+        return answered(run)
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
-        fields = await body_of(request)
-        run = await self._store.transact(lambda rows: _named(rows, request))
-        with self._events.subscribe(run.id) as subscription:
-            await self._journal.write(run_transitions.submit_outputs, run.id, outputs=outputs_of(fields))
-            self._tasks.wake(run.id)
-            if fields.get("stream") is True:
-                return await send_events(request, subscription)
-            return answered(await self._journal.run(run.id))
+        fields, id_ = await body_of(request), RunId(request.match_info["run_id"])
+
+        def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+            run = _named(rows, request)
+            return run_transitions.submit_outputs(rows, now, run.id, outputs=outputs_of(fields))
+
+        with self._events.subscribe(id_) as subscription:
+            run: Run = (await self._journal.write(work, id_))[-1].data
+            self._tasks.wake(id_)
+            return await send_events(request, subscription) if fields.get("stream") is True else answered(run)
 
     async def _list_steps(self, request: web.Request) -> web.Response:
         window = window_of(request)
@@ -168,12 +170,12 @@ class Runs:
 
         return answered(await self._store.transact(work))
 
-    def _new_run(self, rows: Rows, thread_id: ThreadId, fields: Mapping[str, Any]) -> Run:
+    def _new_run(self, rows: Rows, now: int, run_id: RunId, thread_id: ThreadId, fields: Mapping[str, Any]) -> Run:
         """A run of a client's fields, which go before those of the assistant. Raises ApiError (400, 404)."""
         assistant_id = fields.get("assistant_id")
         if not assistant_id:
             raise ApiError("Missing required parameter: 'assistant_id'.", param="assistant_id")
-        assistant, now = rows.get(Assistant, str(assistant_id)), self._journal.now()
+        assistant = rows.get(Assistant, str(assistant_id))
         taken = {name: fields[name] for name in _TAKEN if fields.get(name) is not None}
         return parse(
             Run,
@@ -186,7 +188,7 @@ class Runs:
                 "instructions": assistant.instructions or "",
                 **taken,
                 **_more_instructions(assistant, fields),
-                "id": RunId(new_id("run")),
+                "id": run_id,
                 "created_at": now,
                 "expires_at": now + self._run_deadline_s,
                 "thread_id": thread_id,
