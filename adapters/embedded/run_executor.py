@@ -129,8 +129,6 @@ class RunLoop:
         )
 
     async def _answer(self, run: Run, reply: ModelReply, draft: MessageDraft) -> None:
-        if reply.finish is ModelFinish.CONTENT_FILTER:
-            raise ModelError("The model's content filter stopped this answer.", code="invalid_prompt")
         now = self._journal.now()
         message = final_message(run, reply, now, draft)
         if message:
@@ -148,6 +146,8 @@ class RunLoop:
             await self._journal.write(
                 run_transitions.end, run.id, status=RunStatus.INCOMPLETE, model=plain(reply.model)
             )
+        elif reply.finish is ModelFinish.CONTENT_FILTER:
+            raise ModelError("The model's content filter stopped this answer.", code="invalid_prompt")
         else:
             raise ModelError("The model gave an empty answer.")
 

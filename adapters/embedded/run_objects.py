@@ -250,9 +250,9 @@ class RequiredAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncompleteRun:
-    """Which budget ran out."""
+    """Which budget ran out, or what stopped the answer."""
 
-    reason: Literal["max_completion_tokens", "max_prompt_tokens"]
+    reason: Literal["max_completion_tokens", "max_prompt_tokens", "content_filter"]
 
 
 class Truncation(TypedDict):

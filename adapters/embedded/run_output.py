@@ -184,9 +184,13 @@ def final_message(run: Run, reply: ModelReply, now: int, draft: MessageDraft) ->
     if not content:
         return None
     message = _with_notes(_message(run, content, now, draft), pictures, products)
-    if reply.finish is not ModelFinish.LENGTH:
-        return message
-    cut = IncompleteMessage(reason="max_tokens")
+    match reply.finish:
+        case ModelFinish.LENGTH:
+            cut = IncompleteMessage(reason="max_tokens")
+        case ModelFinish.CONTENT_FILTER:
+            cut = IncompleteMessage(reason="content_filter")
+        case ModelFinish.STOP | ModelFinish.TOOL_CALLS:
+            return message
     return replace(message, status="incomplete", incomplete_details=cut, incomplete_at=now, completed_at=None)
 
 

@@ -165,8 +165,13 @@ def complete(  # noqa: PLR0913 - an answer with all that is remembered of it
     told = _say(rows, step, message, streamed)
     if original:
         rows.keep_original(step, original)
-    status = RunStatus.INCOMPLETE if message.status == "incomplete" else RunStatus.COMPLETED
-    return [*told, *_end(rows, now, replace(run, model=model or run.model), status)]
+    run = replace(run, model=model or run.model)
+    if message.incomplete_details is None:
+        return [*told, *_end(rows, now, run, RunStatus.COMPLETED)]
+    if message.incomplete_details.reason == "content_filter":
+        # Azure's word. OpenAI's specification of a run knows budgets alone, but its message has this reason too.
+        run = replace(run, incomplete_details=IncompleteRun(reason="content_filter"))
+    return [*told, *_end(rows, now, run, RunStatus.INCOMPLETE)]
 
 
 def end(  # noqa: PLR0913 - how it ended, and what its object then says
@@ -253,7 +258,8 @@ def _end(rows: Rows, now: int, run: Run, status: RunStatus) -> list[Event]:
         case RunStatus.COMPLETED:
             run = replace(run, completed_at=now)
         case RunStatus.INCOMPLETE:
-            run = replace(run, completed_at=now, incomplete_details=IncompleteRun(reason="max_completion_tokens"))
+            details = run.incomplete_details or IncompleteRun(reason="max_completion_tokens")
+            run = replace(run, completed_at=now, incomplete_details=details)
         case RunStatus.FAILED:
             run = replace(run, failed_at=now)
         case RunStatus.CANCELLED:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from adapters.openai.client import Clock, Sleep
+from adapters.openai.wire import GarbledError
 from bot.errors import AssistantError, AssistantUnavailableError, RunTooSlowError
 from bot.run import Progress, RunEvent, RunId, RunPhase
 
 log = logging.getLogger(__name__)
 
+_MAX_GARBLED: Final = 5  # answers one after the other that cannot be read: no further look would tell more
 _TOLD_AFTER_S: Final = 5.0  # a person is told after this time that the service does not answer
 
 
@@ -63,10 +65,17 @@ class _Outage:
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._garbled = 0  # answers one after the other
         self.is_told = False
 
     def goes_on(self, error: AssistantError, *, asked_at: float, now: float) -> bool:
-        """Note one more failure; whether the person is to be told now."""
+        """Note one more failure; whether the person is to be told now.
+
+        Raises AssistantError for the last of several answers that cannot be read.
+        """
+        self._garbled = self._garbled + 1 if isinstance(error, GarbledError) else 0
+        if self._garbled == _MAX_GARBLED:
+            raise AssistantError(f"{error}, {self._garbled} times one after the other") from None
         log.log(
             logging.WARNING if self._since is None else logging.DEBUG,
             "run not fetched; trying again",
@@ -79,7 +88,7 @@ class _Outage:
 
     def ended(self) -> bool:
         """Note an answer; whether the person was told that there was none."""
-        was_told, self._since, self.is_told = self.is_told, None, False
+        was_told, self._since, self.is_told, self._garbled = self.is_told, None, False, 0
         return was_told
 
 
@@ -98,7 +107,8 @@ class Poller:
         """Yield each new phase of the run, and at last its end or the tools it wants.
 
         `fetch` is given the seconds that are left until `give_up_at`, a time of this poller's clock. Errors that may
-        pass are waited out. Raises RunTooSlowError at the deadline, or the last such error if every fetch failed.
+        pass are waited out. Raises RunTooSlowError at the deadline, or the last such error if every fetch failed, and
+        AssistantError for a run that cannot be read time and again.
         """
         self._following += 1
         try:

@@ -12,12 +12,16 @@ from bot.errors import AssistantUnavailableError
 log = logging.getLogger(__name__)
 
 
+class GarbledError(AssistantUnavailableError):
+    """The service sent JSON that is not what it ought to be. It may be whole the next time, once or twice."""
+
+
 class Fields:
     """One JSON object of the service. Complaints name the field and never quote what stood in it."""
 
     def __init__(self, body: object, what: str) -> None:
         if not isinstance(body, dict):
-            raise AssistantUnavailableError(f"the assistant's service sent no object where {what} was due")
+            raise GarbledError(f"the assistant's service sent no object where {what} was due")
         self._body: dict[str, object] = body
         self._what = what
 
@@ -84,8 +88,8 @@ class Fields:
             raise self._lacks(name, "a map")
         return {key: _sound(text) for key, text in value.items() if isinstance(text, str)}
 
-    def _lacks(self, name: str, kind: str) -> AssistantUnavailableError:
-        return AssistantUnavailableError(f"the assistant's service sent {self._what} without {kind} in `{name}`")
+    def _lacks(self, name: str, kind: str) -> GarbledError:
+        return GarbledError(f"the assistant's service sent {self._what} without {kind} in `{name}`")
 
 
 @contextmanager

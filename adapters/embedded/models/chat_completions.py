@@ -194,7 +194,9 @@ class ChatCompletions:
                 capabilities = capabilities.having_seen(
                     streams=bool(hearing and hearing.streamed),
                     thinks_first=has_unmarked_thought(reply.text) if reply.text.strip() else None,
-                    writes_programs=bool(repaired.tool_calls and not reply.tool_calls and program_in(reply.text)),
+                    writes_programs=bool(repaired.tool_calls and not reply.tool_calls and program_in(reply.text))
+                    if _runs_programs(request)
+                    else None,
                 )
                 if capabilities.kept() != known:
                     self._capabilities = capabilities.kept()
@@ -214,11 +216,10 @@ class ChatCompletions:
 
     def _hearing(self, request: ModelRequest, tell: OnWords, known: EndpointCapabilities) -> _Hearing | None:
         """Who hears the words of this exchange; None where nothing can be said of them before all have come."""
-        offered = frozenset(tool.name for tool in request.tools) if request.tool_choice != "none" else frozenset()
-        runs_programs = CODE_INTERPRETER in offered and may_run(request)
+        runs_programs = _runs_programs(request)
         if runs_programs and (known.writes_programs or Feature.TOOLS in known.without):
             return None
-        words = WordFilter(offered=offered, runs_programs=runs_programs, thinks_first=known.thinks_first)
+        words = WordFilter(offered=_offered(request), runs_programs=runs_programs, thinks_first=known.thinks_first)
         words.meet(self._model)
         return _Hearing(tell, words)
 
@@ -346,6 +347,15 @@ class ChatCompletions:
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self._retry_policy.connect_deadline_s)
             self._session = aiohttp.ClientSession(timeout=limits)
         return self._session
+
+
+def _offered(request: ModelRequest) -> frozenset[str]:
+    return frozenset(tool.name for tool in request.tools) if request.tool_choice != "none" else frozenset()
+
+
+def _runs_programs(request: ModelRequest) -> bool:
+    """Whether a block of Python in the answer would be run."""
+    return CODE_INTERPRETER in _offered(request) and may_run(request)
 
 
 async def _piece_until(last_at_s: float, response: aiohttp.ClientResponse) -> bytes:

@@ -54,7 +54,7 @@ class EndpointCapabilities:
     streams: bool = False  # it has streamed an answer, so that no refusal in other words can be of that
     # How its model writes, which shows only when an answer is whole.
     thinks_first: bool | None = None  # in words that begin with thinking of which only the end is marked
-    writes_programs: bool = False  # as Markdown, where it was to call
+    writes_programs: bool = False  # as Markdown, where it was to call: so it did when it could last
 
     def after(
         self, refusal: RefusedError, request: ModelRequest, *, matters: Callable[[Feature], bool], has_called: bool
@@ -103,15 +103,21 @@ class EndpointCapabilities:
         """Return what is known of how the model writes: were that forgotten, a thought would be shown each time."""
         return EndpointCapabilities(thinks_first=self.thinks_first, writes_programs=self.writes_programs)
 
-    def having_seen(self, *, streams: bool, thinks_first: bool | None, writes_programs: bool) -> EndpointCapabilities:
-        """Return what is known after an answer; a habit that showed once is one. None: it did not show either way."""
+    def having_seen(
+        self, *, streams: bool, thinks_first: bool | None, writes_programs: bool | None
+    ) -> EndpointCapabilities:
+        """Return what is known after an answer; None: a habit did not show either way.
+
+        Thinking that showed once is a habit for good, since it must not be shown. Programs are one until the next
+        answer that could have held one and does not: all that is lost is words before a block, which stay.
+        """
         if thinks_first is None or self.thinks_first:
             thinks_first = self.thinks_first
         return replace(
             self,
             streams=self.streams or streams,
             thinks_first=thinks_first,
-            writes_programs=self.writes_programs or writes_programs,
+            writes_programs=self.writes_programs if writes_programs is None else writes_programs,
         )
 
 

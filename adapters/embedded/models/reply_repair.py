@@ -42,7 +42,8 @@ def repair_reply(reply: ModelReply, request: ModelRequest, shown: str = "") -> M
         return replace(reply, text=said, tool_calls=spoken.calls, finish=ModelFinish.TOOL_CALLS)
     if (yaml := _YAML_CALL.fullmatch(words.text)) and tool_named(yaml["name"], offered):
         raise ModelError("The model wrote its call as YAML, which is not read; use a server that parses its calls.")
-    if CODE_INTERPRETER not in offered or reply.finish is ModelFinish.LENGTH or not may_run(request):
+    is_cut = reply.finish in {ModelFinish.LENGTH, ModelFinish.CONTENT_FILTER}
+    if CODE_INTERPRETER not in offered or is_cut or not may_run(request):
         return words
     program = program_in(words.text)
     if program is None:

@@ -48,6 +48,9 @@ class ThreadState:
     head: str = ""
     files: tuple[str, ...] = ()  # for Code Interpreter, in the order in which they came
     pending: tuple[Item, ...] = ()  # what goes in with the next response
+    suspect: tuple[
+        Item, ...
+    ] = ()  # what was pending when a response was refused; the next one tells whose fault it was
     start: Start | None = None
     runs: tuple[tuple[RunName, RunId], ...] = ()  # the latest ones, by name
 
@@ -71,6 +74,7 @@ class ThreadState:
                 "head": self.head,
                 "files": self.files,
                 "pending": self.pending,
+                "suspect": self.suspect,
                 "runs": self.runs,
                 "start": start
                 and {
@@ -95,6 +99,7 @@ class ThreadState:
             head=kept["head"],
             files=tuple(kept["files"]),
             pending=tuple(kept["pending"]),
+            suspect=tuple(kept.get("suspect", ())),
             runs=tuple((RunName(name), RunId(run)) for name, run in kept["runs"]),
             start=Start(
                 name=RunName(start["name"]),
@@ -106,6 +111,13 @@ class ThreadState:
             if start
             else None,
         )
+
+    def without_question(self) -> ThreadState:
+        """The same after a response was refused without `suspect` too: its words are not said again, the others are."""
+        start = self.start
+        if start is not None and start.items == start.question:  # else it may be a function's output that is refused
+            start = replace(start, question=())
+        return replace(self, pending=(*self.suspect, *self.pending), suspect=(), start=start)
 
     def with_files(self, refs: tuple[str, ...]) -> tuple[str, ...]:
         """The files of the thread with these, each once; the oldest go where there are too many."""

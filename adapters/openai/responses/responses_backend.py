@@ -236,8 +236,12 @@ class ResponsesBackend(Assistant):
                 raise
             # It may be the words of an earlier turn that are refused: they would lock the thread for good.
             log.warning("words of turns without an answer are left out", extra={"why": str(error)})
+            try:
+                run = await self._create_once(thread, state, previous, (), stopped)
+            except RunEndedBadlyError:
+                await self._threads.save(thread, state.without_question())
+                raise
             state = replace(state, pending=())
-            run = await self._create_once(thread, state, previous, (), stopped)
         await self._threads.save(thread, state.started(run))
         if stopped.is_set():
             await self._streams.close(run)
@@ -346,12 +350,10 @@ class ResponsesBackend(Assistant):
             return response.event
         if not response.has_answer:
             log.warning("response ended", extra={"run": response.id, "status": response.status})
-            if state.pending and _refuses_words(response.event):
-                # Not these words, it may be, but those of an earlier turn: the same question is asked without them.
-                await self._threads.save(thread, replace(state, pending=()))
-                return replace(response.event, outcome=replace(response.event.outcome, failure=FailureCode.SERVER))
+            if _refuses_words(response.event):
+                return await self._refused(thread, state, response.event)
             return response.event  # the words stay in `start`, and go in with the next response
-        wants_tools = isinstance(response.event, ToolsWanted)
+        wants_tools, state = isinstance(response.event, ToolsWanted), replace(state, suspect=())
         if not is_chain(thread):
             ids = [item.text_if_any("id") for item in response.output]
             state = replace(state, head=ids[-1] if ids else state.head, pending=())
@@ -359,6 +361,16 @@ class ResponsesBackend(Assistant):
             state = replace(state, head=response.id, pending=())
         await self._threads.save(thread, state if wants_tools else replace(state, start=None))
         return response.event
+
+    async def _refused(self, thread: ThreadId, state: ThreadState, event: Settled) -> RunEvent:
+        """What a response amounts to that was refused for words in it; its own go in with the next one."""
+        if state.pending:
+            # Not its own words, it may be, but those of an earlier turn: the same question is asked without them.
+            await self._threads.save(thread, replace(state, pending=(), suspect=state.pending))
+            return replace(event, outcome=replace(event.outcome, failure=FailureCode.SERVER))
+        if state.suspect:
+            await self._threads.save(thread, state.without_question())
+        return event
 
     @override
     async def cancel(self, thread: ThreadId, run: RunId) -> Usage:

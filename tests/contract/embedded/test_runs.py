@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 from openai import OpenAI
 
-from adapters.embedded.models.port import ModelError, ModelFinish, Speaker
+from adapters.embedded.models.port import ModelError, ModelFinish, ModelReply, Speaker
+from adapters.embedded.object_store import Rows, Store
 from tests.support.embedded_server import (
     KEY,
     RememberingSandbox,
@@ -210,7 +213,7 @@ def test_a_run_that_used_up_its_completion_tokens_is_incomplete(client: OpenAI, 
     ("reply", "code"),
     [
         (says(""), "server_error"),
-        (says("secret", finish=ModelFinish.CONTENT_FILTER), "invalid_prompt"),
+        (says("", finish=ModelFinish.CONTENT_FILTER), "invalid_prompt"),
     ],
 )
 def test_an_answer_that_is_none_fails_the_run(
@@ -220,6 +223,41 @@ def test_an_answer_that_is_none_fails_the_run(
     run = ended(client, asked(client))
     assert (run.status, run.last_error.code) == ("failed", code)
     assert words(client, run) == []
+
+
+def test_an_answer_that_a_content_filter_cut_is_there_as_far_as_it_came(client: OpenAI, model: ScriptedModel) -> None:
+    model.replies, model.words = [says("As far as this", finish=ModelFinish.CONTENT_FILTER)], ["As far"]
+    assistant = client.beta.assistants.create(model="any-model", tools=[])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "hello"}])
+    events = list(client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id, stream=True))
+    names = [event.event for event in events]
+    assert names[-2:] == ["thread.run.step.completed", "thread.run.incomplete"]
+    run: Any = events[-1].data
+    assert (run.incomplete_details.reason, run.last_error, run.usage.total_tokens) == ("content_filter", None, 15)
+    (answer,) = client.beta.threads.messages.list(run.thread_id, run_id=run.id).data
+    assert answer.status == "incomplete"
+    assert answer.incomplete_details is not None
+    assert answer.incomplete_details.reason == "content_filter"
+    assert words(client, run) == ["As far as this"]
+
+
+@pytest.mark.parametrize(("reply", "transactions"), [([], 3), ([runs_code("print(1)")], 8)], ids=["words", "code"])
+def test_each_move_of_a_run_is_one_transaction(
+    client: OpenAI, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, reply: list[ModelReply], transactions: int
+) -> None:
+    done, run_work = [], Store._run
+
+    def counted(self: Store, work: Callable[[Rows], object]) -> object:
+        done.append(work)
+        return run_work(self, work)
+
+    model.replies = list(reply)
+    assistant = client.beta.assistants.create(model="any-model", tools=[{"type": "code_interpreter"}])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "hello"}])
+    monkeypatch.setattr(Store, "_run", counted)
+    for _ in client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id, stream=True):
+        pass
+    assert len(done) == transactions
 
 
 def test_a_model_that_only_calls_tools_is_stopped(client: OpenAI, model: ScriptedModel) -> None:

@@ -381,6 +381,10 @@ async def test_a_model_that_writes_programs_into_its_words_is_heard_in_one_piece
     words, reply = await heard(model)
     assert (words, reply.text) == ([], "")
     assert [call.name for call in reply.tool_calls] == [CODE_INTERPRETER]
+    # An answer that could have held a program and does not ends the habit: the next one is streamed again.
+    endpoint.answers = [completion({"content": "Twelve it is."}), told("Twelve ", "again.")]
+    assert (await heard(model))[0] == []
+    assert "".join((await heard(model))[0]) == "Twelve again."
 
 
 async def test_a_model_whose_thinking_begins_in_the_prompt_is_known_after_one_answer(

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from adapters.embedded.api_objects import ApiError, Thread, ThreadId
+from adapters.embedded.api_objects import ApiError, RunId, Thread, ThreadId
 from adapters.embedded.blob_folder import FileFolder
 from adapters.embedded.object_store import Rows, Store, StoreError
+from adapters.embedded.run_events import Event, EventBroker, RunJournal
 
 
 @pytest.fixture
@@ -38,6 +40,25 @@ async def test_pieces_of_work_follow_one_another(store: Store) -> None:
 
     await asyncio.gather(*(store.transact(work) for _ in range(50)))
     assert len(await store.transact(lambda rows: rows.all(Thread))) == 50
+
+
+async def test_what_a_cancelled_writer_has_stored_is_published_all_the_same(store: Store) -> None:
+    events, may_go_on = EventBroker(), threading.Event()
+    journal = RunJournal(store=store, events=events)
+
+    def end(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+        may_go_on.wait(30)
+        return [Event(name="thread.run.completed", data=run_id)]
+
+    with events.subscribe(RunId("run_1")) as subscription:
+        writing = asyncio.ensure_future(journal.write(end, RunId("run_1")))
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        may_go_on.set()
+        async with asyncio.timeout(30):
+            assert [event.name for event in await subscription.get()] == ["thread.run.completed"]
 
 
 async def test_a_full_disk_is_told_and_what_was_there_stays(store: Store) -> None:

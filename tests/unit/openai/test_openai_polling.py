@@ -12,7 +12,14 @@ import pytest
 
 from adapters.openai.polling import Poller, PollingPace, PollResult
 from adapters.openai.protocol import Run, RunStatus, run_from
-from bot.errors import AssistantRefusedError, AssistantUnavailableError, RunTooSlowError, ThreadGoneError
+from adapters.openai.wire import GarbledError
+from bot.errors import (
+    AssistantError,
+    AssistantRefusedError,
+    AssistantUnavailableError,
+    RunTooSlowError,
+    ThreadGoneError,
+)
 from bot.run import Progress, RunEvent, RunPhase
 
 
@@ -66,6 +73,21 @@ async def follow(
 async def events_of(poller: Poller, service: Service, *, give_up_at: float = 1e9) -> list[RunEvent]:
     async with aclosing(poller.follow(service.fetch, give_up_at=give_up_at)) as events:
         return [event async for event in events]
+
+
+async def test_a_run_that_cannot_be_read_time_and_again_is_told_at_once_and_not_at_the_deadline() -> None:
+    time, garbled = Time(), GarbledError("no text in `status`")
+    with pytest.raises(AssistantError, match="5 times") as told:
+        await follow(time, chain([WORKING], repeat(garbled)))
+    assert not isinstance(told.value, AssistantUnavailableError)
+    assert time.now_s < 1010
+
+
+async def test_a_run_that_cannot_be_read_now_and_then_is_followed_on() -> None:
+    garbled = [GarbledError("no text in `status`")] * 4
+    results: list[PollResult | Exception] = [*garbled, WORKING, *garbled, UNWELL, *garbled, DONE]
+    events = await follow(Time(), results)
+    assert events[-1] == DONE.run.event
 
 
 async def test_a_run_is_fetched_quickly_first_and_then_twice_a_second() -> None:

@@ -70,6 +70,29 @@ async def test_a_response_that_fails_for_earlier_words_is_asked_for_without_them
     assert await talk.ask("third") == ["You said: third"]
 
 
+@pytest.mark.parametrize("how", ["refused", "failed"])
+async def test_words_that_are_refused_are_not_said_again_and_those_of_a_failed_turn_before_are(
+    talk: HostedTalk, how: str
+) -> None:
+    async def think(asked: Asked) -> Plan:
+        if "lost" in json.dumps(asked.items[-1]):
+            return Plan(status="failed", error={"code": "server_error", "message": "no"})
+        if "forbidden" in json.dumps(asked.items):
+            return Plan(status="failed", error={"code": "invalid_prompt", "message": "No."})
+        return await echo(asked)
+
+    talk.service.state.brain = think
+    assert await talk.ask("first") == ["You said: first"]
+    await talk.ask("lost words")
+    if how == "refused":
+        refuse(talk, "forbidden", RefusalError(400, "The response was filtered.", "content_filter"))
+    assert "put it in another way" in (await talk.ask("forbidden"))[0]
+    before = len(talk.service.called(To.CREATE_RESPONSE))
+    assert await talk.ask("second") == ["You said: second"]
+    [sent] = [json.dumps(call.body["input"]) for call in talk.service.called(To.CREATE_RESPONSE)[before:]]
+    assert ("lost words" in sent, "forbidden" in sent) == (True, False)
+
+
 @pytest.mark.parametrize("how", ["refused", "failed", "413"])
 async def test_a_conversation_that_is_too_long_for_the_model_goes_on_in_a_new_one(talk: HostedTalk, how: str) -> None:
     await talk.ask("first")
