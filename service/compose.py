@@ -31,8 +31,7 @@ from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.responses_backend import ResponsesBackend
 from adapters.sandbox.code_result import CodeSandbox
-from adapters.sandbox.confined_pictures import ConfinedPictures
-from adapters.sandbox.picture_header import PictureKind
+from adapters.sandbox.confined_pictures import ConfinedPictures, PictureKind
 from bot.commands import present_assistant
 from bot.conversation import ConversationKey
 from bot.dependencies import Dependencies, itself

@@ -55,7 +55,7 @@ from adapters.embedded.run_objects import (
     RunStep,
     ToolChoice,
 )
-from adapters.sandbox.picture_header import read_picture_header
+from adapters.sandbox.confined_pictures import read_picture_header
 from bot.file_names import plain_name
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from adapters.sandbox.code_result import IsolationLevel, SandboxError
 from adapters.sandbox.guest_process import GuestDescriptors, Isolation
 from adapters.sandbox.seccomp import build_filter
 from adapters.sandbox.session_limits import Limits
-from adapters.sandbox.session_usage import NamespaceUsage, SessionUsage
+from adapters.sandbox.session_watch import NamespaceUsage, SessionUsage
 
 DATA = "/mnt/data"
 GUEST_UID = 1000

@@ -38,8 +38,7 @@ from adapters.sandbox.code_result import (
 )
 from adapters.sandbox.fair_slots import FairSlots
 from adapters.sandbox.guest.remote import RESULT
-from adapters.sandbox.guest_events import LINE_BYTES, CommandResult, EventReader
-from adapters.sandbox.output import KeptText
+from adapters.sandbox.guest_output import LINE_BYTES, CommandResult, EventReader, KeptText
 from adapters.sandbox.sandbox import is_safe_name
 from adapters.sandbox.session import FORGED, RUN_EXITS, USED_UP, result_of
 from adapters.sandbox.session_limits import Limits, in_words

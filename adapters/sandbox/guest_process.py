@@ -1,4 +1,4 @@
-"""One confined process and the pipes to it: its start, its signals, its end."""
+"""One confined process and the pipes to it: its start, its signals, its end; and a guard that outlives the service."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,9 +19,8 @@ import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestLostError, IsolationLevel, SandboxError
 from adapters.sandbox.control_groups import ControlGroup, ControlGroups
-from adapters.sandbox.guest_events import LINE_BYTES, EventReader
+from adapters.sandbox.guest_output import LINE_BYTES, EventReader, OutputPipe
 from adapters.sandbox.kill_orphans import kill_orphans
-from adapters.sandbox.output import OutputPipe
 from adapters.sandbox.process_tree import (
     available_bytes,
     descendants,
@@ -30,8 +30,7 @@ from adapters.sandbox.process_tree import (
     stopped_tree,
 )
 from adapters.sandbox.session_limits import Limits
-from adapters.sandbox.session_usage import SessionUsage
-from adapters.sandbox.session_watch import Watched
+from adapters.sandbox.session_watch import SessionUsage, Watched
 
 END_DEADLINE_S = 5.0
 FREEZE_DEADLINE_S, FREEZE_PERIOD_S = 2.0, 0.005
@@ -351,3 +350,44 @@ async def _reader(fd: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]
         lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(fd, "rb", buffering=0)
     )
     return stream, transport
+
+
+KILL_ORPHANS = Path(__file__).parent / "kill_orphans.py"
+
+
+class OrphanGuard:
+    """A process of its own that waits for the end of this one. `mark` is to be in the command line of every session."""
+
+    def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
+        """For `open` only."""
+        self._process = process
+        self.mark = mark
+
+    @classmethod
+    async def open(cls) -> OrphanGuard:
+        """Start it. Raises SandboxError."""
+        mark = f"teamsbot-{secrets.token_hex(8)}"
+        nowhere = asyncio.subprocess.DEVNULL
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-S",
+                str(KILL_ORPHANS),
+                mark,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=nowhere,
+                stderr=nowhere,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SandboxError(f"The guard of the sandbox cannot be started: {error.strerror}.") from error
+        return cls(process, mark)
+
+    async def close(self) -> None:
+        """Kill what is left, which ends the guard as well: the mark is in its command line too."""
+        kill_orphans(self.mark)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), END_DEADLINE_S)

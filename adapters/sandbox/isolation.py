@@ -1,4 +1,8 @@
-"""Selects the isolation: every candidate of this machine is probed for real; the first that holds is used."""
+"""Selects the isolation: every candidate of this machine is probed for real; the first that holds is used.
+
+A probe runs code inside that tries to escape. Its targets really exist, set up by the service for the purpose, so that
+an isolation with a hole is found out.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,17 @@ import re
 import secrets
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import orjson
+
 from adapters.sandbox.bubblewrap import SPARE_UID, Bubblewrap, Interpreter, inspect_interpreter
 from adapters.sandbox.code_result import CodeResult, CodeStatus, IsolationLevel, SandboxError
-from adapters.sandbox.escape_probes import escape_probes, successful_probes
 from adapters.sandbox.guest_process import Isolation
 from adapters.sandbox.landlock import Landlock
 from adapters.sandbox.session import Session
@@ -225,3 +231,96 @@ DEFAULT_HINT = "`make run` installs what the sandbox needs; `docs/sandbox.md` li
 def hint_for(found: str) -> str:
     """Return what most likely helps; the more specific signs stand first in HINTS."""
     return next((hint for sign, hint in HINTS if sign in found), DEFAULT_HINT)
+
+
+ATTACK = """
+import ctypes, json, os, socket, sys
+
+def reads(path):
+    with open(path, "rb") as file:
+        file.read(1)
+
+def connects(port):
+    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+def binds():
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind(("127.0.0.1", 0))
+
+def unshares():
+    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000) != 0:
+        raise PermissionError
+
+def writes(folder):
+    with open(os.path.join(folder, "canary"), "w") as file:
+        file.write("out")
+
+def is_root():
+    if os.geteuid() != 0:
+        raise PermissionError
+
+def gains_privileges():
+    if ctypes.CDLL(None).prctl(39, 0, 0, 0, 0) == 1:
+        raise PermissionError
+
+def attack(target):
+    yield "reads a file of the service", lambda: reads(target["secret"])
+    yield "reads the environment of the service", lambda: reads(f"/proc/{target['pid']}/environ")
+    yield "reads its own first process", lambda: reads("/proc/1/environ")
+    yield "connects to a port of the service", lambda: connects(target["port"])
+    yield "opens a socket", binds
+    yield "signals the service", lambda: os.kill(target["pid"], 0) if target["pid"] > 99 else reads("")
+    yield "makes a namespace", unshares
+    yield "writes to the system", lambda: writes("/usr/lib")
+    yield "writes to the root folder", lambda: writes("/")
+    runner = os.path.dirname(sys.modules["adapters.sandbox.guest.cell"].__file__)
+    yield "writes to its own runner", lambda: writes(runner)
+    yield "reads a file of another session", lambda: reads(target["neighbour"])
+    yield "is root", is_root
+    yield "may gain privileges", gains_privileges
+
+def leaks(target):
+    tried = 0
+    for name, attempt in attack(target):
+        tried += 1
+        try:
+            attempt()
+        except OSError:
+            continue
+        yield name
+    yield tried
+"""
+ATTACK_COUNT = 13
+
+
+@asynccontextmanager
+async def escape_probes(neighbour: str) -> AsyncIterator[str]:
+    """Set up what is to be attacked, and yield the code that attacks it; `neighbour` is a file of another session."""
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    with tempfile.TemporaryDirectory(prefix="teamsbot-probe-") as folder:
+        target = {
+            "secret": _secret(folder),
+            "neighbour": neighbour,
+            "pid": os.getpid(),
+            "port": server.sockets[0].getsockname()[1],
+        }
+        try:
+            yield f"{ATTACK}\nprint(json.dumps(list(leaks({target}))))\n"
+        finally:
+            server.close()
+            await server.wait_closed()
+
+
+def _secret(folder: str) -> str:
+    """Write a file that anybody may read: the isolation must hide it, not its mode."""
+    Path(folder).chmod(0o755)
+    path = Path(folder, "secret")
+    path.write_text("secret", encoding="ascii")
+    return str(path)
+
+
+def successful_probes(logs: str) -> list[str]:
+    """Return the names of the attacks that succeeded. Raises ValueError when not all of them were tried."""
+    *leaks, tried = orjson.loads(logs)
+    if tried != ATTACK_COUNT:
+        raise ValueError(f"{tried} attacks of {ATTACK_COUNT}")
+    return [str(leak) for leak in leaks]

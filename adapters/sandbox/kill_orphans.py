@@ -3,7 +3,7 @@
 bubblewrap's `--die-with-parent` leaves a gap: when bubblewrap is killed during its start, before it has let
 its child go on, that child waits for it forever. It has no code of the model yet, but it is there.
 
-Started by orphan_guard.py as `python -I -S kill_orphans.py MARK`; its standard input is a pipe that only the service
+Started by guest_process.py as `python -I -S kill_orphans.py MARK`; its standard input is a pipe that only the service
 holds. Standard library only.
 """
 

@@ -37,7 +37,7 @@ from adapters.sandbox.landlock_guard import landlock_version
 from adapters.sandbox.process_tree import task_count
 from adapters.sandbox.seccomp import build_filter
 from adapters.sandbox.session_limits import Limits
-from adapters.sandbox.session_usage import DiskUsage, SessionUsage
+from adapters.sandbox.session_watch import DiskUsage, SessionUsage
 
 GUARD = Path(__file__).parent / "landlock_guard.py"
 OWN_FOLDER = "/proc/self/cwd"

@@ -26,9 +26,8 @@ from adapters.sandbox.code_result import (
 )
 from adapters.sandbox.control_groups import ControlGroups
 from adapters.sandbox.fair_slots import FairSlots
-from adapters.sandbox.guest_process import Isolation
+from adapters.sandbox.guest_process import Isolation, OrphanGuard
 from adapters.sandbox.isolation import IsolationResult, select_isolation
-from adapters.sandbox.orphan_guard import OrphanGuard
 from adapters.sandbox.session import Session
 from adapters.sandbox.session_limits import Limits, in_words
 

@@ -18,7 +18,7 @@ from adapters.sandbox.code_result import (
     SandboxError,
 )
 from adapters.sandbox.control_groups import ControlGroups
-from adapters.sandbox.guest_events import CommandResult
+from adapters.sandbox.guest_output import CommandResult
 from adapters.sandbox.guest_process import GuestProcess, Isolation
 from adapters.sandbox.session_limits import Limits, in_words
 from adapters.sandbox.session_watch import broken_limit, watch

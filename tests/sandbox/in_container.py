@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from adapters.sandbox import drop_root, landlock_guard, seccomp, syscalls
+from adapters.sandbox import drop_root, landlock_guard, seccomp
 from tests.sandbox.become import make_reachable
 
 PR_CAPBSET_DROP = 24
@@ -36,15 +36,15 @@ def docker_filter() -> bytes:
     machine = seccomp.MACHINES[os.uname().machine]
     program = [seccomp._op(seccomp.LOAD, seccomp.NUMBER_AT)]
     for name in FORBIDDEN:
-        program += seccomp._refuse(syscalls.REFUSED[name][machine.column], errno.EPERM)
-    program += seccomp._refuse(syscalls.ABSENT["clone3"][machine.column], errno.ENOSYS)
+        program += seccomp._refuse(seccomp.REFUSED[name][machine.column], errno.EPERM)
+    program += seccomp._refuse(seccomp.ABSENT["clone3"][machine.column], errno.ENOSYS)
     no_new_namespace = [
         seccomp._argument(0),
         seccomp._op(seccomp.JUMP_ANY_BIT, seccomp.NEW_NAMESPACE_FLAGS, if_false=1),
         seccomp._op(seccomp.RETURN, seccomp.REFUSE | errno.EPERM),
         seccomp._op(seccomp.RETURN, seccomp.ALLOW),
     ]
-    program += seccomp._when(syscalls.CLONE, machine, no_new_namespace)
+    program += seccomp._when(seccomp.CLONE, machine, no_new_namespace)
     return b"".join([*program, seccomp._op(seccomp.RETURN, seccomp.ALLOW)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sandbox.picture_header import read_picture_header
+from adapters.sandbox.confined_pictures import read_picture_header
 from tests.sandbox.service import Host
 
 IMPORTS = "import numpy as np, matplotlib.pyplot as plt, pandas as pd\nx = np.linspace(-10, 10, 201)\n"

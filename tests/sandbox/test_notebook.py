@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sandbox.code_result import CodeStatus
-from adapters.sandbox.picture_header import read_picture_header
+from adapters.sandbox.confined_pictures import read_picture_header
 from tests.sandbox.service import Host
 
 WORKBOOKS = Path(__file__).parent / "workbooks"

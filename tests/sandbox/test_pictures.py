@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from adapters.sandbox.confined_pictures import ConfinedPictures
-from adapters.sandbox.picture_header import PictureKind, read_picture_header
+from adapters.sandbox.confined_pictures import ConfinedPictures, PictureKind, read_picture_header
 from adapters.sandbox.sandbox import Sandbox
 from tests.sandbox.test_sandbox import SETTINGS, pytestmark  # noqa: F401 - the same reason to skip
 

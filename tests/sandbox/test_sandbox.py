@@ -19,7 +19,7 @@ from adapters.sandbox.code_result import CodeStatus, IsolationLevel, SandboxErro
 from adapters.sandbox.guest_process import GuestDescriptors, GuestProcess
 from adapters.sandbox.sandbox import Sandbox, SandboxSettings
 from adapters.sandbox.session_limits import MB, Limits
-from adapters.sandbox.session_usage import SessionUsage
+from adapters.sandbox.session_watch import SessionUsage
 from tests.sandbox.service import SANDBOX_PYTHON
 from tests.support.waiting import until
 

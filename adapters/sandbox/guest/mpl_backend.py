@@ -19,9 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from adapters.sandbox.guest.after_import import after_import
-from adapters.sandbox.guest.alt_text import describe
 from adapters.sandbox.guest.data_folder import Content, content_of
-from adapters.sandbox.guest.plot_points import points_of
+from adapters.sandbox.guest.figure_description import describe, points_of
 from adapters.sandbox.guest.plot_style import prepare, readable, uncover
 
 _matplotlib: Any = importlib.import_module("matplotlib")

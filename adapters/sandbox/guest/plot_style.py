@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from adapters.sandbox.guest.after_import import after_import
-from adapters.sandbox.guest.alt_text import ODD_ARTIST, is_histogram
+from adapters.sandbox.guest.figure_description import ODD_ARTIST, is_histogram
 
 BACKEND = "module://adapters.sandbox.guest.mpl_backend"
 FONT_PACKAGES = ("manimgx_fonts", "cvttf_NotoSansCJK_Regular")

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from adapters.sandbox.picture_header import read_picture_header, without_traps
+from adapters.sandbox.confined_pictures import read_picture_header, without_traps
 
 
 def picture(form: str, **options: object) -> bytes:

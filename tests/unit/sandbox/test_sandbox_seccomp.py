@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sandbox import syscalls
+from adapters.sandbox import seccomp
 from adapters.sandbox.code_result import SandboxError
 from adapters.sandbox.seccomp import ALLOW, KILL, MACHINES, REFUSE, build_filter
 
@@ -42,9 +42,9 @@ def judge(machine: str, number: int, *arguments: int, arch: int | None = None, l
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("name", syscalls.REFUSED)
+@pytest.mark.parametrize("name", seccomp.REFUSED)
 def test_every_refused_call_is_refused(machine: str, name: str) -> None:
-    number = syscalls.REFUSED[name][MACHINES[machine].column]
+    number = seccomp.REFUSED[name][MACHINES[machine].column]
     if number is not None:
         assert judge(machine, number) == EPERM
 
@@ -54,19 +54,19 @@ def test_everything_else_known_is_allowed(machine: str) -> None:
     column = MACHINES[machine].column
     ruled = {
         numbers[column]
-        for table in (syscalls.REFUSED, syscalls.NOT_SUPPORTED, syscalls.ABSENT)
+        for table in (seccomp.REFUSED, seccomp.NOT_SUPPORTED, seccomp.ABSENT)
         for numbers in table.values()
-    } | {numbers[column] for numbers in (syscalls.SOCKETPAIR, syscalls.PRLIMIT64)}
-    for number in range(syscalls.NEWEST_KNOWN + 1):
+    } | {numbers[column] for numbers in (seccomp.SOCKETPAIR, seccomp.PRLIMIT64)}
+    for number in range(seccomp.NEWEST_KNOWN + 1):
         if number not in ruled:
             assert judge(machine, number) == ALLOW, number
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_calls_of_the_future_are_answered_as_absent(machine: str) -> None:
-    assert judge(machine, syscalls.NEWEST_KNOWN + 1) == ENOSYS
+    assert judge(machine, seccomp.NEWEST_KNOWN + 1) == ENOSYS
     assert judge(machine, 435) == ENOSYS  # clone3
-    assert judge(machine, syscalls.NOT_SUPPORTED["setxattr"][MACHINES[machine].column] or 0) == ENOTSUP
+    assert judge(machine, seccomp.NOT_SUPPORTED["setxattr"][MACHINES[machine].column] or 0) == ENOTSUP
 
 
 def test_other_tables_of_calls_kill() -> None:
@@ -79,33 +79,33 @@ def test_other_tables_of_calls_kill() -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_some_calls_are_judged_by_their_arguments(machine: str) -> None:
-    def number(numbers: syscalls.Numbers) -> int:
+    def number(numbers: seccomp.Numbers) -> int:
         return numbers[MACHINES[machine].column] or 0
 
     fork, thread, user_namespace = 0x11, 0x3D0F00, 0x10000000
-    assert judge(machine, number(syscalls.CLONE), fork) == ALLOW
-    assert judge(machine, number(syscalls.CLONE), thread) == ALLOW
+    assert judge(machine, number(seccomp.CLONE), fork) == ALLOW
+    assert judge(machine, number(seccomp.CLONE), thread) == ALLOW
     for flag in (user_namespace, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000, 0x80):
-        assert judge(machine, number(syscalls.CLONE), flag | fork) == EPERM
-    assert judge(machine, number(syscalls.PRLIMIT64), 0) == ALLOW
-    assert judge(machine, number(syscalls.PRLIMIT64), 1) == EPERM
+        assert judge(machine, number(seccomp.CLONE), flag | fork) == EPERM
+    assert judge(machine, number(seccomp.PRLIMIT64), 0) == ALLOW
+    assert judge(machine, number(seccomp.PRLIMIT64), 1) == EPERM
     stream, datagram, close_on_exec = 1, 2, 0o2000000
-    assert judge(machine, number(syscalls.SOCKETPAIR), 1, stream | close_on_exec) == ALLOW
-    assert judge(machine, number(syscalls.SOCKETPAIR), 1, datagram) == EPERM
-    assert judge(machine, number(syscalls.SOCKETPAIR), 2, stream) == EPERM
-    assert judge(machine, number(syscalls.IOCTL), 0, 0x5401) == ALLOW
+    assert judge(machine, number(seccomp.SOCKETPAIR), 1, stream | close_on_exec) == ALLOW
+    assert judge(machine, number(seccomp.SOCKETPAIR), 1, datagram) == EPERM
+    assert judge(machine, number(seccomp.SOCKETPAIR), 2, stream) == EPERM
+    assert judge(machine, number(seccomp.IOCTL), 0, 0x5401) == ALLOW
     for request in (0x5412, 0x541C, 0x5423):
-        assert judge(machine, number(syscalls.IOCTL), 0, request) == EPERM
-    assert judge(machine, number(syscalls.FCNTL), 0, 10) == EPERM
-    assert judge(machine, number(syscalls.FCNTL), 0, 3) == ALLOW
-    assert judge(machine, number(syscalls.IOCTL), 0, 1 << 32 | 0x5412) == EPERM  # the kernel looks at 32 bits too
-    assert judge(machine, number(syscalls.PERSONALITY), 0xFFFFFFFF) == ALLOW
-    assert judge(machine, number(syscalls.PERSONALITY), 0x0040000) == EPERM
+        assert judge(machine, number(seccomp.IOCTL), 0, request) == EPERM
+    assert judge(machine, number(seccomp.FCNTL), 0, 10) == EPERM
+    assert judge(machine, number(seccomp.FCNTL), 0, 3) == ALLOW
+    assert judge(machine, number(seccomp.IOCTL), 0, 1 << 32 | 0x5412) == EPERM  # the kernel looks at 32 bits too
+    assert judge(machine, number(seccomp.PERSONALITY), 0xFFFFFFFF) == ALLOW
+    assert judge(machine, number(seccomp.PERSONALITY), 0x0040000) == EPERM
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_shared_memory_without_a_file_is_refused_and_other_maps_are_not(machine: str) -> None:  # S1
-    mmap = syscalls.MMAP[MACHINES[machine].column] or 0
+    mmap = seccomp.MMAP[MACHINES[machine].column] or 0
     private, shared, shared_validate, anonymous = 2, 1, 3, 0x20
     assert judge(machine, mmap, 0, 4096, 3, shared | anonymous) == EPERM
     assert judge(machine, mmap, 0, 4096, 3, shared_validate | anonymous) == EPERM
@@ -115,8 +115,8 @@ def test_shared_memory_without_a_file_is_refused_and_other_maps_are_not(machine:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("call", syscalls.SIGNAL_SENDERS)
-def test_no_process_may_wake_another(machine: str, call: tuple[syscalls.Numbers, int]) -> None:  # S2
+@pytest.mark.parametrize("call", seccomp.SIGNAL_SENDERS)
+def test_no_process_may_wake_another(machine: str, call: tuple[seccomp.Numbers, int]) -> None:  # S2
     numbers, index = call
     number = numbers[MACHINES[machine].column] or 0
     for sent, verdict in ((18, EPERM), (15, ALLOW), (9, ALLOW), (0, ALLOW)):
@@ -124,8 +124,8 @@ def test_no_process_may_wake_another(machine: str, call: tuple[syscalls.Numbers,
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("call", syscalls.SOCKET_MESSAGES)
-def test_out_of_band_data_is_refused(machine: str, call: tuple[syscalls.Numbers, int]) -> None:
+@pytest.mark.parametrize("call", seccomp.SOCKET_MESSAGES)
+def test_out_of_band_data_is_refused(machine: str, call: tuple[seccomp.Numbers, int]) -> None:
     numbers, index = call
     number = numbers[MACHINES[machine].column] or 0
     assert judge(machine, number, *[0] * index, 0x4001) == EPERM
@@ -133,9 +133,9 @@ def test_out_of_band_data_is_refused(machine: str, call: tuple[syscalls.Numbers,
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("name", syscalls.PRETENDED)
+@pytest.mark.parametrize("name", seccomp.PRETENDED)
 def test_without_namespaces_changes_of_modes_and_times_are_pretended(machine: str, name: str) -> None:
-    number = syscalls.PRETENDED[name][MACHINES[machine].column]
+    number = seccomp.PRETENDED[name][MACHINES[machine].column]
     if number is not None:
         assert judge(machine, number, landlock=7) == REFUSE  # with error 0, which is success
         assert judge(machine, number) == ALLOW
@@ -143,26 +143,26 @@ def test_without_namespaces_changes_of_modes_and_times_are_pretended(machine: st
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_without_namespaces_other_processes_are_out_of_reach(machine: str) -> None:  # trap 18
-    def verdict(numbers: syscalls.Numbers, *arguments: int, version: int = 7) -> int:
+    def verdict(numbers: seccomp.Numbers, *arguments: int, version: int = 7) -> int:
         return judge(machine, numbers[MACHINES[machine].column] or 0, *arguments, landlock=version)
 
-    for numbers in syscalls.REFUSED_WITHOUT_NAMESPACES.values():
+    for numbers in seccomp.REFUSED_WITHOUT_NAMESPACES.values():
         assert verdict(numbers) == EPERM
-    for numbers in syscalls.OF_PROCESSES:
+    for numbers in seccomp.OF_PROCESSES:
         assert (verdict(numbers, 0), verdict(numbers, 4711)) == (ALLOW, EPERM)
-    assert [verdict(syscalls.SETPRIORITY, 0, pid) for pid in (0, 4711)] == [ALLOW, EPERM]
-    assert verdict(syscalls.SETPRIORITY, 1, 0) == EPERM  # of a whole group
+    assert [verdict(seccomp.SETPRIORITY, 0, pid) for pid in (0, 4711)] == [ALLOW, EPERM]
+    assert verdict(seccomp.SETPRIORITY, 1, 0) == EPERM  # of a whole group
     dumpable, name = 4, 15
-    assert [verdict(syscalls.PRCTL, option) for option in (dumpable, name)] == [EPERM, ALLOW]
+    assert [verdict(seccomp.PRCTL, option) for option in (dumpable, name)] == [EPERM, ALLOW]
     for request in (8, 15):  # F_SETOWN and F_SETOWN_EX
-        assert verdict(syscalls.FCNTL, 3, request) == EPERM
-    assert [verdict(syscalls.FCNTL, 3, request) for request in (3, 10)] == [ALLOW, EPERM]
-    assert [verdict(syscalls.IOCTL, 3, request) for request in (0x8901, 0x5412, 0x5401)] == [EPERM, EPERM, ALLOW]
+        assert verdict(seccomp.FCNTL, 3, request) == EPERM
+    assert [verdict(seccomp.FCNTL, 3, request) for request in (3, 10)] == [ALLOW, EPERM]
+    assert [verdict(seccomp.IOCTL, 3, request) for request in (0x8901, 0x5412, 0x5401)] == [EPERM, EPERM, ALLOW]
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_what_an_old_landlock_does_not_cover_is_refused(machine: str) -> None:
-    for since, table in syscalls.REFUSED_BEFORE.items():
+    for since, table in seccomp.REFUSED_BEFORE.items():
         for numbers in table.values():
             number = numbers[MACHINES[machine].column] or 0
             assert judge(machine, number, landlock=since - 1) == EPERM
@@ -186,9 +186,9 @@ def test_the_numbers_are_those_of_the_kernel_s_headers(column: int) -> None:
         pytest.skip("the kernel's headers are not installed; runs where linux-libc-dev is")
     found = re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", HEADERS[column].read_text())
     official = {name: int(number) for name, number in found}
-    ours = syscalls.REFUSED | syscalls.NOT_SUPPORTED | syscalls.ABSENT | syscalls.PRETENDED
-    ours |= syscalls.REFUSED_WITHOUT_NAMESPACES
-    for table in syscalls.REFUSED_BEFORE.values():
+    ours = seccomp.REFUSED | seccomp.NOT_SUPPORTED | seccomp.ABSENT | seccomp.PRETENDED
+    ours |= seccomp.REFUSED_WITHOUT_NAMESPACES
+    for table in seccomp.REFUSED_BEFORE.values():
         ours |= table
     named = {name: numbers[column] for name, numbers in ours.items() if name in official}
     assert named == {name: official[name] for name in named}
