@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from bot.attachments import Attachment, objection_to
+from bot.attachments import ENDINGS, Attachment, objection_to
 from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
@@ -214,23 +214,23 @@ class GivenPaths(IncomingFiles):
     @override
     @asynccontextmanager
     async def opened(self, attachment: Attachment, reference: ConversationReference) -> AsyncIterator[Path]:
-        yield Path(_file_at(attachment.url).url)  # checked again: it may have changed since it was named
+        yield Path(_file_at(attachment.url, None).url)  # checked again: it may have changed since it was named
 
 
-def files_at(words: str) -> tuple[Attachment, ...]:
+def files_at(words: str, endings: Collection[str] | None = ENDINGS) -> tuple[Attachment, ...]:
     """The files that a line of paths names, quoted as in a shell, or one path as it is. Raises AttachmentError."""
     if Path(words).expanduser().is_file():
-        return (_file_at(words),)
+        return (_file_at(words, endings),)
     try:
         paths = shlex.split(words)
     except ValueError:  # a quote that is not closed
         paths = [words]
     if not paths:
         raise _refused(_("Which file? Say, for example: /file data.csv"))
-    return tuple(_file_at(path) for path in paths)
+    return tuple(_file_at(path, endings) for path in paths)
 
 
-def _file_at(said: str) -> Attachment:
+def _file_at(said: str, endings: Collection[str] | None) -> Attachment:
     path = Path(said).expanduser().absolute()
     name = plain_name(path.name)
     try:
@@ -245,7 +245,7 @@ def _file_at(said: str) -> Attachment:
     if not os.access(path, os.R_OK):
         raise _refused(_("{path} cannot be read: you may not read it.").format(path=said))
     attachment = Attachment(name=name, url=str(path), size_bytes=size_bytes, link=str(path))
-    objection = objection_to([attachment])
+    objection = objection_to([attachment], endings)
     if objection is not None:
         raise _refused(objection)
     return attachment

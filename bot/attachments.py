@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,14 @@ PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 OTHER_WORKBOOKS: Final = (".xls", ".ods")  # than services of others take
 WORKBOOKS: Final = (".xlsx", ".xlsm", *OTHER_WORKBOOKS)
 ENDINGS: Final = (".csv", ".tsv", *WORKBOOKS, ".json", ".txt", ".md", ".docx", ".pptx", ".pdf", *PICTURE_ENDINGS)
+"""What the built-in tutor is given, and what people are told in few words that is taken."""
+
+CODE_ENDINGS: Final = (".c", ".cpp", ".cs", ".css", ".html", ".java", ".js", ".php", ".py", ".rb", ".sh", ".tex", ".ts")
+HOSTED_ENDINGS: Final = (*ENDINGS, *CODE_ENDINGS, ".doc", ".pkl", ".tar", ".xml", ".zip")
+"""What services of others say that their code interpreter takes."""
+
+PROGRAM_ENDINGS: Final = (".exe", ".dll", ".msi", ".com", ".scr", ".lnk")
+"""What is taken by nobody: there is nothing to ask about them, and they are what malware is sent as."""
 
 POINTER: Final = "reference"
 POSSIBLE_POINTER: Final = "reference, if any"
@@ -52,14 +60,18 @@ class Attachment:
         return self.content_type in (POINTER, POSSIBLE_POINTER)
 
 
-def objection_to(attachments: Sequence[Attachment]) -> str | None:
-    """Why these files are not taken, as a sentence for their sender; None if they may come."""
+def objection_to(attachments: Sequence[Attachment], endings: Collection[str] | None = ENDINGS) -> str | None:
+    """Why these files are not taken, as a sentence for their sender; None if they may come.
+
+    `endings`: those that are taken; None where code can be asked about any file.
+    """
     if len(attachments) > MAX_FILES:
         return too_many()
     for attachment in attachments:
         if attachment.content_type == UNSEEN:
             return _(UNSEEN_KINDS.get(attachment.name, UNSEEN_KINDS["card"]))
-        if ending_of(attachment.name) not in ("", *ENDINGS):  # without an ending, the content decides
+        ending = ending_of(attachment.name)  # without one, the content decides
+        if ending in PROGRAM_ENDINGS or (ending and endings is not None and ending not in endings):
             return cannot_read(attachment.name)
         if attachment.size_bytes == 0:
             return empty(attachment.name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
+from bot.attachments import ENDINGS
 from bot.conversation import ConversationKey
 from bot.delivery import SEND_PAUSES_S
 from bot.file_offer import FileOffers
@@ -54,6 +55,7 @@ class Dependencies:
     offers: FileOffers | None = None  # None: files are links everywhere
     send_pauses_s: tuple[float, ...] = SEND_PAUSES_S
     limits: Limits = NO_LIMITS
+    endings: Collection[str] | None = ENDINGS  # of the files that are taken; None where code opens any
     refuses_code: bool = False  # whether the assistant's service keeps to `Ask.code_budget`
     now_s: Callable[[], float] = time.time
     service_keeps: bool = False  # whether people's words go to a provider that may keep logs of its own

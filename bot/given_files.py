@@ -6,7 +6,7 @@ import asyncio
 import mimetypes
 import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Container, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Container, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any, Final
 from bot.answer import FileRef
 from bot.attachments import (
     ENDINGS,
+    HOSTED_ENDINGS,
     MAX_FILES,
     PICTURE_ENDINGS,
     POINTER,
@@ -58,9 +59,12 @@ class GivenFiles:
     belongings: tuple[Belonging, ...] = ()  # the same files, as the conversation has them
 
 
-async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant) -> GivenFiles:
+async def bring_files(
+    turn: Turn, incoming: IncomingFiles, assistant: Assistant, *, endings: Collection[str] | None = ENDINGS
+) -> GivenFiles:
     """Bring the message's files to the assistant's service; one that cannot be taken leaves the others alone.
 
+    `endings`: of the files that are taken; None where code opens any.
     A crash during an upload uploads that file twice; the copy that no message names does no harm. Raises StorageError,
     AssistantError.
     """
@@ -88,9 +92,9 @@ async def bring_files(turn: Turn, incoming: IncomingFiles, assistant: Assistant)
 
     taken = attachments[:MAX_FILES]
     missing = [each for index, each in enumerate(taken) if turn.recorded(StepKey(StepKind.FILE, index)) is None]
-    async with aclosing(_read_ahead(_opened(each, turn, incoming) for each in missing)) as files:
+    async with aclosing(_read_ahead(_opened(each, turn, incoming, endings) for each in missing)) as files:
         for index, attachment in enumerate(taken):
-            await bring(index, partial(_uploaded, attachment, files, assistant))
+            await bring(index, partial(_uploaded, attachment, files, assistant, endings))
     text = message.text
     if len(text) > MAX_PASTED_CHARS:
         await bring(len(attachments), partial(_pasted, text, assistant))
@@ -132,8 +136,10 @@ async def _tried(upload: _Upload, names: Container[str]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _opened(attachment: Attachment, turn: Turn, incoming: IncomingFiles) -> AsyncIterator[Path]:
-    if (objection := objection_to([attachment])) is not None:
+async def _opened(
+    attachment: Attachment, turn: Turn, incoming: IncomingFiles, endings: Collection[str] | None
+) -> AsyncIterator[Path]:
+    if (objection := objection_to([attachment], endings)) is not None:
         raise AttachmentError("a file is not of a kind that is taken", apology=objection)
     async with incoming.opened(attachment, turn.message.reference) as path:
         yield path
@@ -169,6 +175,7 @@ async def _uploaded(
     attachment: Attachment,
     files: AsyncGenerator[asyncio.Task[Path], None],
     assistant: Assistant,
+    endings: Collection[str] | None,
     names: Container[str],
 ) -> dict[str, Any]:
     path = await (await anext(files))
@@ -176,26 +183,44 @@ async def _uploaded(
     content, size_bytes = await asyncio.to_thread(lambda: (ending_by_content(path), path.stat().st_size))
     if content is None and await asyncio.to_thread(is_protected, path):
         raise AttachmentError("a file needs a password", apology=protected(attachment.name))
-    name = unlike(_name(attachment, content), names)
+    name = unlike(_name(attachment, content, endings), names)
     ref = await assistant.upload(name, path)
     is_picture = content in PICTURE_ENDINGS
     return {"ref": ref, "name": name, "is_picture": is_picture, "size_bytes": size_bytes, "link": attachment.link}
 
 
-def _name(attachment: Attachment, content: str | None) -> str:
+_ONLY_A_HINT: Final = (".txt", ".zip", ".gz", ".bz2")
+"""Of such content a name knows better what it is: csv, json, npz, epub, tgz."""
+
+_SAME_CONTENT: Final = {
+    ".jpg": (".jpeg", ".jpe", ".jfif"),
+    ".xlsx": (".xltx",),
+    ".docx": (".dotx", ".docm", ".dotm"),
+    ".pptx": (".potx", ".ppsx", ".pptm", ".ppsm"),
+    ".xls": (".xlt",),
+    ".doc": (".dot",),
+    ".ppt": (".pot", ".pps"),
+    ".msg": (".oft",),
+    ".sqlite": (".db", ".sqlite3"),
+}
+"""Other endings of files of the same format, such as templates and slide shows."""
+
+
+def _name(attachment: Attachment, content: str | None, endings: Collection[str] | None) -> str:
     """The name with an ending that fits the content, where it has none or another one. Raises AttachmentError."""
     ending = ending_of(attachment.name)
-    if content == ".txt":  # also what csv, json and md are
-        if ending:
-            return attachment.name
-        told = mimetypes.guess_extension(attachment.content_type.partition(";")[0]) or ""
-        return with_ending(attachment.name, told if told in ENDINGS else content)
     if content is None:
         if not ending:
             raise AttachmentError("a file without an ending is of no known kind", apology=cannot_read(attachment.name))
         return attachment.name
-    is_right = ending == content or (content == ".jpg" and ending == ".jpeg")
-    return attachment.name if is_right else with_ending(attachment.name, content)
+    if content == ".txt" and not ending:
+        told = mimetypes.guess_extension(attachment.content_type.partition(";")[0]) or ""
+        content = told if told in (HOSTED_ENDINGS if endings is None else endings) else content
+    if ending and (ending == content or content in _ONLY_A_HINT or ending in _SAME_CONTENT.get(content, ())):
+        return attachment.name
+    if endings is not None and content not in endings:  # by its name it was taken
+        raise AttachmentError("a file's content is of another kind than its name", apology=cannot_read(attachment.name))
+    return with_ending(attachment.name, content)
 
 
 async def _pasted(text: str, assistant: Assistant, names: Container[str]) -> dict[str, Any]:

@@ -258,7 +258,7 @@ async def _ask(turn: Turn, answering: _Answering, deps: Dependencies, live: Live
         deps = replace(deps, functions=OnlyFunctions(deps.functions, answering.profile.functions))
     message = turn.message
     alone = message.reference.scope is Scope.PERSONAL
-    given = await bring_files(turn, deps.files, deps.assistant)
+    given = await bring_files(turn, deps.files, deps.assistant, endings=deps.endings)
     for belonging in given.belongings:
         await deps.belongings.add(message.key, belonging)
     ask = Ask(

@@ -36,7 +36,7 @@ from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_we
 from bot.conversation import PAGE_CHANNEL, ConversationKey
 from httpkit.peer_user import can_tell_users_apart
 from service.assistant_editor import EmbeddedAssistants
-from service.compose import Bot, Hooks, assistant_profile
+from service.compose import Bot, Hooks, assistant_profile, endings_taken
 from service.data_dir import kept_key
 from service.greeting import speaker_of
 from service.listen_socket import url_of
@@ -99,6 +99,7 @@ class LocalPage:
                 assistant_id=bot.assistant.assistant_id,
                 speaker=speaker_of(self.settings, profiles.default),
                 can_connect=self.settings.endpoint is None,
+                endings=endings_taken(self.settings),
                 starters=None if own is None else tuple(Starter(question=each) for each in own),
             ),
         )

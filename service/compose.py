@@ -8,7 +8,7 @@ Azure's) are imported where they are used, which keeps other starts short.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +32,7 @@ from adapters.openai.polling import PollingPace
 from adapters.openai.responses.responses_backend import ResponsesBackend
 from adapters.sandbox.code_result import CodeSandbox
 from adapters.sandbox.confined_pictures import ConfinedPictures, PictureKind
+from bot.attachments import ENDINGS, HOSTED_ENDINGS
 from bot.commands import present_assistant
 from bot.conversation import ConversationKey
 from bot.dependencies import Dependencies, itself
@@ -260,10 +261,18 @@ def turn_dependencies(  # noqa: PLR0913 - what differs between Teams and a termi
         profiles=settings.profiles,
         name_at_service=assistant.shown_name if isinstance(assistant, AssistantsBackend) else itself,
         limits=settings.limits,
+        endings=endings_taken(settings),
         refuses_code=settings.backend is Backend.EMBEDDED,
         service_keeps=settings.endpoint is not None,
         asker_is_operator=not settings.is_public,
     )
+
+
+def endings_taken(settings: Settings) -> Collection[str] | None:
+    """Of the files that people may send; None for any: a model's code here opens what Python opens."""
+    if settings.backend is not Backend.EMBEDDED:
+        return HOSTED_ENDINGS
+    return ENDINGS if settings.model in (None, TUTOR) else None
 
 
 async def _forget(

@@ -12,7 +12,7 @@ import sys
 import termios
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Final
 
 from adapters.sandbox.confined_pictures import ConfinedPictures
 from adapters.terminal import Ended, GivenPaths, TerminalChannel, TerminalFiles, files_at, place_of, said_in_terminal
-from bot.attachments import MAX_FILES, Attachment, join_names, too_many
+from bot.attachments import ENDINGS, MAX_FILES, Attachment, join_names, too_many
 from bot.conversation import CommandName, command_in
 from bot.engine import Engine
 from bot.errors import AttachmentError
@@ -115,12 +115,13 @@ class TerminalSession:
     engine: Engine
     conversation: str
     locale: str = ""  # of the person's terminal
+    endings: Collection[str] | None = ENDINGS  # of the files that may be given; None for any
     given: tuple[Attachment, ...] = ()  # files that go with the next question
     _messages: int = 0
 
     def give(self, paths: str) -> str:
         """Take files for the next question; returns the sentence that confirms it. Raises AttachmentError."""
-        given = (*self.given, *files_at(paths))
+        given = (*self.given, *files_at(paths, self.endings))
         if len(given) > MAX_FILES:
             raise AttachmentError("too many files", apology=too_many())
         self.given = given
@@ -199,7 +200,9 @@ async def open_session(settings: Settings, *, continues: bool, locale: str = "")
         try:
             if not continues:
                 await stores.conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
-            yield TerminalSession(channel=channel, engine=engine, conversation=_CONVERSATION, locale=locale)
+            yield TerminalSession(
+                channel=channel, engine=engine, conversation=_CONVERSATION, locale=locale, endings=deps.endings
+            )
         finally:
             await engine.stop()
             await assistant.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from html import escape
@@ -17,7 +17,7 @@ from aiohttp import web
 
 from adapters.webchat.page_access import KEYS, cookie_name, has_page_key, same_text
 from adapters.webchat.page_words import CATALOGUES, as_html, as_script, chosen_language, language_for
-from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES
+from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES, PROGRAM_ENDINGS
 from bot.language import _, speaking
 from bot.profiles import Speaker
 from bot.sentences import STARTERS
@@ -75,6 +75,7 @@ class PageFacts:
     speaker: Speaker
     can_connect: bool  # no model was chosen yet, so the page says how to
     starters: Sequence[Starter] | None = None
+    endings: Collection[str] | None = ENDINGS  # of the files that may be sent; None for any
 
 
 class ChatPage:
@@ -129,7 +130,8 @@ class ChatPage:
             assistant=escape(facts.assistant),
             speaker=escape(words[f"answered-by-{facts.speaker.kind}"].format_map(asdict(facts.speaker))),
             starters="\n".join(_item(starter, words) for starter in starters),
-            takes=",".join(ENDINGS),
+            takes=",".join(facts.endings or ()),
+            refuses=",".join(PROGRAM_ENDINGS),
             max_bytes=MAX_FILE_BYTES,
             max_files=MAX_FILES,
             threads="yes" if self._has_threads else "no",

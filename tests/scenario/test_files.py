@@ -165,21 +165,39 @@ async def test_a_picture_bomb_is_not_opened_and_the_question_answered(rig: Rig, 
 
 
 @pytest.mark.parametrize("name", ["a.exe", "a.svg", "a.html", "a.csv.zip"])
-async def test_other_kinds_are_refused_with_a_sentence_and_the_words_answered(rig: Rig, name: str) -> None:
-    async with rig.started() as person:
-        [answer] = await ask(person, "Read it", (name, CSV))
+async def test_the_tutor_refuses_other_kinds_with_a_sentence_and_answers_the_words(tutor_rig: Rig, name: str) -> None:
+    async with tutor_rig.started() as person:
+        [answer] = await ask(person, "What is 2 + 3?", (name, CSV))
         assert "I take tables (csv, tsv, xlsx), documents (docx, pptx, pdf), text" in answer.text
-        assert "You said: Read it" in answer.text
+        assert "5" in answer.text.partition("webp")[2]
+
+
+async def test_a_model_s_code_opens_files_of_every_kind_but_programs(rig: Rig, model: ScriptedModel) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("inside.csv", CSV)
+    code = "import os, zipfile\nprint(*sorted(os.listdir('/mnt/data')), *zipfile.ZipFile('reports.zip').namelist())"
+    model.script.append(RunCode(code=code, then=lambda output: f"The output is {output}"))
+    others = [
+        ("a.svg", b"<svg/>"),
+        ("a.csv.html", b"<p>x</p>"),
+        ("mail.eml", b"Subject: x\n\ny"),
+        ("Отчёт.parquet", b"PAR1"),
+    ]
+    async with rig.started() as person:
+        [answer] = await ask(person, "List them", ("reports.zip", archive.getvalue()), *others, ("a.exe", b"MZ"))
+        assert answer.text.startswith("I cannot read a.exe.")
+        assert "a.csv.html a.svg mail.eml reports.zip Отчёт.parquet inside.csv" in answer.text
 
 
 async def test_a_file_without_an_ending_is_known_by_its_content(rig: Rig, model: ScriptedModel) -> None:
     code = "print(open('/mnt/data/data.csv').read(), open('/mnt/data/notes.txt').read())"
     model.script.append(RunCode(code=code, then=lambda output: f"The output is {output}"))
     async with rig.started() as person:
-        [answer] = await ask(person, "Read them", ("data", CSV), ("notes.txt", b"twenty"), ("bad.doc", b"PK"))
+        [answer] = await ask(person, "Read them", ("data", CSV), ("notes.txt", b"twenty"), ("bad.exe", b"PK"))
         assert "3,6" in answer.text
         assert "twenty" in answer.text
-        assert answer.text.startswith("I cannot read bad.doc.")
+        assert answer.text.startswith("I cannot read bad.exe.")
 
 
 async def test_an_address_elsewhere_is_not_asked(rig: Rig) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.attachments import Attachment
+from bot.attachments import ENDINGS, Attachment
 from bot.codec import message_to_json
 from bot.conversation import Party, TurnState
 from bot.dependencies import Dependencies
@@ -37,6 +37,7 @@ class World:
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     usage: MemoryUsage = field(default_factory=MemoryUsage)
     limits: Limits = NO_LIMITS
+    endings: Collection[str] | None = ENDINGS  # of the files that are taken; None for any
     refuses_code: bool = False  # whether the assistant's service keeps to the limit of code
     now_s: float = 1_800_000_000.0  # 2027-01-15 08:00 UTC
     belongings: MemoryBelongings = field(default_factory=MemoryBelongings)
@@ -61,6 +62,7 @@ class World:
             belongings=self.belongings,
             usage=self.usage,
             limits=self.limits,
+            endings=self.endings,
             refuses_code=self.refuses_code,
             now_s=lambda: self.now_s,
             files=self.incoming,

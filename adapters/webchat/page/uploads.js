@@ -4,8 +4,8 @@ import { number, say } from "/chat/files/words.js";
 
 const DRAG_MS = 500;
 const CHOSEN = "WEB_CHAT/SET_SEND_BOX_ATTACHMENTS";
-const { takes, maxBytes, maxFiles } = document.body.dataset;
-const endings = takes.split(",");
+const { takes, refuses, maxBytes, maxFiles } = document.body.dataset;
+const endings = takes ? takes.split(",") : [""]; // without a list, files of any kind but these
 
 let choose = () => {}; // makes these the files of the next message
 
@@ -55,7 +55,9 @@ const plain = (name) => name.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "_");
 
 function objectionTo({ name: given, size }) {
   const name = plain(given);
-  if (!endings.some((ending) => name.toLowerCase().endsWith(ending))) return say("not-readable", { name, endings: endings.join(" ") });
+  const endsIn = (ending) => name.toLowerCase().endsWith(ending);
+  if (!endings.some(endsIn)) return say("not-readable", { name, endings: endings.join(" ") });
+  if (refuses.split(",").some(endsIn)) return say("never-readable", { name });
   if (size === 0) return say("is-empty", { name });
   return size > maxBytes && say("is-too-large", { name, size: `${number(maxBytes / 1e6)} MB` });
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from bot.codec import message_from_json, message_to_json
 from bot.conversation import TurnState
 from bot.errors import AssistantUnavailableError, AttachmentError, StorageError
 from bot.file_names import plain_name
+from bot.media import ending_by_content
 from bot.parts import ApologyPart, TextPart
 from bot.received_file import receive
 from bot.run import UploadedFile
@@ -30,6 +33,14 @@ from tests.support.turn_fixtures import World
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 CSV = Attachment(name="a.csv", url="at/a.csv", content_type="text/csv", size_bytes=8)
 PICTURE = Attachment(name="b.png", url="at/b.png")
+
+
+def zipped(*names: str, stored: bytes = b"") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, stored)
+    return file.getvalue()
 
 
 def world_of_files(*, die_at: str = "") -> World:
@@ -87,7 +98,72 @@ async def test_a_file_is_known_by_its_bytes_where_its_name_says_nothing_or_somet
     assert [uploaded for uploaded, _ in world.assistant.uploaded.values()] == [taken_as]
 
 
-@pytest.mark.parametrize("data", [b"\x7fELF\x02", b"\x00\x01", b"PK\x03\x04 a zip", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    ("name", "content_type", "data", "taken_as"),
+    [
+        # A document that holds a workbook is a document, and an archive that holds documents an archive.
+        (
+            "report",
+            "",
+            zipped("[Content_Types].xml", "word/embeddings/xl/workbook.xml", "word/document.xml"),
+            "report.docx",
+        ),
+        ("report.docx", "", zipped("[Content_Types].xml", "xl/workbook.xml"), "report.xlsx"),
+        ("reports", "", zipped("word/document.xml", "xl/workbook.xml"), "reports.zip"),
+        ("reports", "", zipped("a.docx", stored=zipped("[Content_Types].xml", "word/document.xml")), "reports.zip"),
+        ("slides.potx", "", zipped("[Content_Types].xml", "ppt/presentation.xml"), "slides.potx"),
+        ("binary", "", zipped("[Content_Types].xml", "xl/workbook.bin"), "binary.xlsb"),
+        ("a", "", b"PK\x03\x04 a zip that is cut off", "a.zip"),
+        ("old", "", OLE + bytes(600) + "PowerPoint Document".encode("utf-16-le"), "old.ppt"),
+        ("mail.txt", "", OLE + bytes(600) + "__properties_version1.0".encode("utf-16-le"), "mail.msg"),
+        ("pay.csv", "", OLE + bytes(600) + "WordDocument".encode("utf-16-le"), "pay.doc"),
+        ("part", "", b"PAR1 ...", "part.parquet"),
+        ("log.tgz", "", b"\x1f\x8b\x08\x00", "log.tgz"),
+        ("page", "text/html; charset=utf-8", b"<p>x</p>", "page.html"),
+        ("tool.sh", "", b"#!/bin/sh", "tool.sh"),
+        ("drawing.svg", "image/svg+xml", b"<svg/>", "drawing.svg"),
+        ("pictures.zip", "", zipped("a.png"), "pictures.zip"),
+        ("model.npz", "", zipped("w.npy"), "model.npz"),
+        ("sound.wav", "", b"RIFF\x00\x00\x00\x00WAVE", "sound.wav"),
+        ("old.mdb", "", b"\x00\x01\x00\x00Standard Jet DB", "old.mdb"),
+    ],
+)
+async def test_where_code_opens_any_file_each_arrives_and_is_known_by_its_content(
+    name: str, content_type: str, data: bytes, taken_as: str
+) -> None:
+    world = world_of_files()
+    world.endings = None
+    world.incoming.kept["at/x"] = data
+    await world.answer("Look", Attachment(name=name, url="at/x", content_type=content_type))
+    assert [(uploaded, kept) for uploaded, kept in world.assistant.uploaded.values()] == [(taken_as, data)]
+
+
+async def test_where_code_opens_any_file_a_program_is_still_not_fetched() -> None:
+    world = world_of_files()
+    world.endings = None
+    [said] = await world.answer("Run it", replace(CSV, name="a.EXE"))
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I cannot read a.EXE.")
+    assert world.incoming.opened_urls == []
+
+
+@pytest.mark.parametrize("data", [OLE + bytes(600) + "PowerPoint Document".encode("utf-16-le"), b"PAR1"])
+async def test_what_is_not_taken_by_its_name_is_not_taken_under_another(data: bytes) -> None:
+    world = world_of_files()
+    world.incoming.kept["at/x"] = data
+    [said] = await world.answer("Look", Attachment(name="a.csv", url="at/x"))
+    assert isinstance(said, TextPart)
+    assert said.text.startswith("I cannot read a.csv.")
+    assert world.assistant.uploaded == {}
+
+
+@pytest.mark.parametrize("length", [22, 60, 90])
+def test_an_archive_that_is_cut_off_is_an_archive(tmp_path: Path, length: int) -> None:
+    (tmp_path / "a").write_bytes(zipped("[Content_Types].xml", "xl/workbook.xml")[:length] + b"PK\x05\x06")
+    assert ending_by_content(tmp_path / "a") in {".zip", ".xlsx"}
+
+
+@pytest.mark.parametrize("data", [b"\x7fELF\x02", b"\x00\x01", b"\xff\xfe\x00"])
 async def test_a_nameless_file_of_no_known_kind_is_left_out(data: bytes) -> None:
     world = world_of_files()
     world.incoming.kept["at/x"] = data
