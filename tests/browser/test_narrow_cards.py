@@ -57,9 +57,10 @@ def cards(picture: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def narrow(page: Page, bot: Program, web_chat: None) -> tuple[ChatPage, list[WebSocketRoute]]:
-    """A new chat at 320 x 900, and the way in which the page hears of activities."""
+def narrow(page: Page, bot: Program, web_chat: None, complaints: list[str]) -> tuple[ChatPage, list[WebSocketRoute]]:
+    """A new chat at 320 x 900, and the way in which the page hears of activities. The console has to stay empty."""
     assert web_chat is None
+    assert complaints == []
     ways: list[WebSocketRoute] = []
 
     def listen(way: WebSocketRoute) -> None:

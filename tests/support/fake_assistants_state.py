@@ -13,9 +13,13 @@ from tests.support.openai_stand_in import Json, RefusalError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run will do: be `before` for `run_s`, want `tool_calls` answered, then have `status` and have spoken."""
+    """What a run will do: be `before` for `run_s`, want `tool_calls` answered, then have `status` and have spoken.
+
+    It stays `before` until `may_end` says so, too.
+    """
 
     run_s: float = 0.0
+    may_end: Callable[[], bool] = lambda: True
     before: str = "in_progress"
     tool_calls: Sequence[Json] = ()
     status: str = "completed"
@@ -84,7 +88,7 @@ class FakeRun:
     def status(self) -> str:
         if self.is_cancelled:
             return "cancelled"
-        if time.monotonic() - self.born < self.plan.run_s:
+        if time.monotonic() - self.born < self.plan.run_s or not self.plan.may_end():
             return self.plan.before
         return "requires_action" if self.plan.tool_calls and self.outputs is None else self.plan.status
 

@@ -14,6 +14,7 @@ from adapters.teams.markdown.formulas import readable
 from bot.links import BARE_ADDRESS, Link, LinkRules, trimmed
 
 _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
+_ELSEWHERE: Final = re.compile(r"(?!(?:sandbox|attachment|file):)(?:[a-z][a-z0-9+.-]*:|//|\\\\)", re.IGNORECASE)
 _MARKS: Final = {"strong": "**", "em": "*", "s": "~~"}
 
 # What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
@@ -67,7 +68,7 @@ def _with_hard_breaks(text: str) -> str:
 
 
 def _merged(nodes: Iterable[SyntaxTreeNode], links: LinkRules) -> Iterator[SyntaxTreeNode | _Text]:
-    """The nodes without pictures, text beside text as one."""
+    """The nodes, text beside text as one."""
     words = ""
     for node in nodes:
         said = _words_of(node, links)
@@ -83,12 +84,17 @@ def _merged(nodes: Iterable[SyntaxTreeNode], links: LinkRules) -> Iterator[Synta
 
 
 def _words_of(node: SyntaxTreeNode, links: LinkRules) -> str | None:
-    """What a node says if it is nothing but words: a picture says nothing, a simple formula reads like text."""
+    """What a node says if it is nothing but words: a simple formula reads like text, a picture is what it is called.
+
+    A picture of this answer, which is named by a path, says nothing: it is shown beside the words.
+    """
     match node.type:
         case "text":
             return re.sub(r"<br ?/?>", "\n", node.content)
         case "image":
-            return ""
+            source = str(node.attrs.get("src", ""))
+            is_elsewhere = _ELSEWHERE.match(source) is not None
+            return _unlinked(plain(node.children, links), links.judge(source).host) if is_elsewhere else ""
         case "softbreak":
             return "\n"
         case "formula":

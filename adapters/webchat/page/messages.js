@@ -25,7 +25,7 @@ export async function messageColumn({ token }) {
     heard: (activity) => {
       noteWork(activity);
       dropLeftOver(activity);
-      return activity.type === "message" ? heardRightly(withoutCode(activity)) : activity;
+      return activity.type === "message" ? heardRightly(unfolded(withoutCode(activity))) : activity;
     },
     use: (store) => { column.store = store; },
     // Such as /assistant, which changes who answers.
@@ -131,6 +131,23 @@ function withoutCode(activity) {
     return { ...attachment, content };
   });
   return code ? { ...activity, attachments, channelData: { ...activity.channelData, code } } : activity;
+}
+
+// What else a card shows on request is a card within it: Web Chat calls the other kind of button an unknown action.
+function unfolded(activity) {
+  const attachments = activity.attachments?.map((attachment) => {
+    const { body, actions } = attachment.content ?? {};
+    if (!actions?.some(({ type }) => type === "Action.ToggleVisibility")) return attachment;
+    const targets = new Set();
+    const asCards = actions.map((action) => {
+      const part = action.type === "Action.ToggleVisibility" && body.find(({ id }) => action.targetElements.includes(id));
+      if (!part) return action;
+      targets.add(part);
+      return { type: "Action.ShowCard", title: action.title, card: { type: "AdaptiveCard", body: part.items } };
+    });
+    return { ...attachment, content: { ...attachment.content, body: body.filter((item) => !targets.has(item)), actions: asCards } };
+  });
+  return attachments ? { ...activity, attachments } : activity;
 }
 
 // Code that came with a card is in pieces already; that of a text, or of the API, is a cell with what it printed.

@@ -103,9 +103,31 @@ def test_what_is_not_markup_stays_words(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize("image", ["![plot](https://a.example/p.png)", "![plot](sandbox:/mnt/data/p.png)", "![r]"])
-def test_a_picture_in_the_text_leaves_nothing_behind(image: str) -> None:
-    assert shown(f"before {image} after ![a *b*][r]\n\n[r]: https://a.example/p.png").split() == ["before", "after"]
+@pytest.mark.parametrize("image", ["![plot](sandbox:/mnt/data/p.png)", "![plot](p.png)", "![plot](/mnt/data/p.png)"])
+def test_a_picture_of_this_answer_says_nothing_within_the_words(image: str) -> None:
+    assert shown(f"before {image} after").split() == ["before", "after"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see ![the *plot*](https://a.example/p.png) here", "see the plot (a.example) here"),
+        ("![r]\n\n[r]: https://a.example/p.png", "r (a.example)"),
+        ("![](https://a.example/p.png)", "(a.example)"),
+        ("![a.example](https://a.example/p.png)", "a.example"),
+        ("![a logo](//a.example/p.png)", "a logo (a.example)"),
+        ("![a dot](data:image/png;base64,iVBORw0KGgo=)", "a dot"),
+        ("[![build](https://img.example/b.svg)](https://ci.example/job)", "build (img.example) (ci.example)"),
+        (
+            "- ![one](https://a.example/1.png)\n- ![two](https://a.example/2.png)",
+            "- one (a.example)\n- two (a.example)",
+        ),
+        ("| a |\n|---|\n| ![one](https://a.example/1.png) |", "```\na\n---------------\none (a.example)\n```"),
+        ("# ![**t**](https://a.example/1.png)", "**t (a.example)**"),
+    ],
+)
+def test_a_picture_from_elsewhere_is_its_alternative_text_and_its_host(text: str, expected: str) -> None:  # F3
+    assert shown(text) == expected
 
 
 @pytest.mark.parametrize(
