@@ -173,7 +173,7 @@ def _said(activity: Activity, reference: ConversationReference, mentions: list[M
 def _as_typed(text: str, markup: MessageHtml) -> str:
     """The text without HTML's escapes, where the HTML beside it shows that these are none that a person typed."""
     unescaped = html.unescape(text) if "&" in text else text
-    is_same = unescaped != text and _NO_WORDS.sub("", unescaped) == _NO_WORDS.sub("", markup.words)
+    is_same = unescaped != text and _NO_WORDS.sub("", unescaped) == _NO_WORDS.sub("", markup.letters)
     return unescaped.strip(_BLANK) if is_same else text
 
 

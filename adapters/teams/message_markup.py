@@ -15,13 +15,21 @@ from bot.conversation import Party
 
 _MAX_HTML: Final = 200_000  # characters
 _TAG: Final = re.compile(r"<(?P<end>/?)(?P<name>[a-z][a-z0-9]{0,20})(?P<rest>[^<>]{0,2000})>", re.IGNORECASE)
-_LINES: Final = frozenset({"br", "p", "div", "li", "tr", "ul", "ol", "pre", "h1", "h2", "h3", "table", "blockquote"})
-_CELLS: Final = frozenset({"td", "th"})
-_UNSEEN_TAGS: Final = frozenset({"script", "style"})
+_BLOCKS: Final = "br p div li tr ul ol pre codeblock h1 h2 h3 h4 h5 h6 hr dt dd table blockquote section summary"
+_LINES: Final = frozenset(_BLOCKS.split())
+_VERBATIM: Final = frozenset({"pre", "codeblock"})
 _EMOJI: Final = "schema.skype.com/Emoji"  # the `itemtype` of a picture that stands for a letter
 _ALT: Final = re.compile(r"""\balt=["']([^"']{1,40})["']""", re.IGNORECASE)
+_HREF: Final = re.compile(r"""\bhref=["'](https?://[^"'\s]{1,1900})["']""", re.IGNORECASE)
+# Letters that no person types: they stand for the white space of code, and around what stands for a tag.
+_PRIVATE: Final = "\ue000\ue001\ue002\ue003"
+_SPACE, _TAB, _MARK, _MARK_END = _PRIVATE
+_KEPT_SPACE: Final = {" ": _SPACE, "\u00a0": _SPACE, "\t": _TAB}
+_ANY_MARK: Final = re.compile(f"{_MARK}[^{_MARK_END}]*{_MARK_END}")
+_MAX_LISTS: Final = 50  # within one another
 _REPLY: Final = "schema.skype.com/Reply"  # the `itemtype` of the blockquote that holds a quoted message
 _MENTION_TAG: Final = re.compile(r"</?at[^<>]*>")
+_ANY_MENTION: Final = re.compile(r"<at(?:\s[^<>]{0,200})?>([^<>]{0,256})</at>")
 _ADDRESSED: Final = re.compile(r"\s*[,:;–—](?=\s|/|$)\s*")  # what follows a name that is called out
 _SHAPELESS: Final = frozenset({"Cc", "Cf", "Cs"})  # categories of characters; some turn the words around them
 _MAX_ENTITIES: Final = 50  # of one kind in one message; each costs a search through the text
@@ -32,9 +40,13 @@ _FORWARDED: Final = "forwardedMessageReference"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageHtml:
-    """What the HTML says: the person's words, with mentions as `<at>` tags, and those of the message they quote."""
+    """What the HTML says: the person's words, with mentions as `<at>` tags, and those of the message they quote.
+
+    `letters` are the words without what stands for tags: bullets, numbers, signs of exponents, addresses of links.
+    """
 
     words: str = ""
+    letters: str = ""
     quoted: str = ""
 
 
@@ -46,42 +58,109 @@ def html_of(activity: Activity) -> MessageHtml:
     return MessageHtml()
 
 
-def read_html(markup: str) -> MessageHtml:  # noqa: C901 - one case for each kind of tag
-    """Words of HTML, one line a block, a tab between the cells of a table.
+def read_html(markup: str) -> MessageHtml:
+    """Words of HTML, one line a block, a tab between the cells of a table; code keeps its white space.
 
     Tags are told by pattern: nothing here is ever shown as HTML again.
     """
+    markup = markup.translate(dict.fromkeys(map(ord, _PRIVATE)))
     first, *comments = markup.split("<!--")
     markup = first + "".join(comment.partition("-->")[2] for comment in comments)
-    words: list[str] = []
-    quoted: list[str] = []
-    quote_depth, unseen, position = 0, "", 0
+    reader, position = _HtmlReader(), 0
     for tag in _TAG.finditer(markup):
-        into = quoted if quote_depth else words
-        if not unseen:
-            into.append(html.unescape(markup[position : tag.start()]))
+        reader.hear(html.unescape(markup[position : tag.start()]))
+        reader.meet(tag["name"].lower(), tag["rest"], ends=bool(tag["end"]))
         position = tag.end()
-        name, ends = tag["name"].lower(), bool(tag["end"])
-        if name in _UNSEEN_TAGS:
-            unseen = "" if ends else name
-        elif name == "at":
-            into.append("</at>" if ends else "<at>")
-        elif name in _LINES:
-            into.append("\n")
-        elif name in _CELLS and ends:
-            into.append("\t")
-        elif name == "img" and _EMOJI in tag["rest"] and (emoji := _ALT.search(tag["rest"])) is not None:
-            into.append(html.unescape(emoji[1]))
-        if name == "blockquote" and (quote_depth or _REPLY in tag["rest"]):
-            quote_depth += -1 if ends else 1
-    if not unseen:
-        (quoted if quote_depth else words).append(html.unescape(markup[position:]))
-    return MessageHtml(words=_tidy("".join(words)), quoted=_tidy("".join(quoted)))
+    reader.hear(html.unescape(markup[position:]))
+    said = "".join(reader.words)
+    return MessageHtml(words=_tidy(said), letters=_tidy(_ANY_MARK.sub("", said)), quoted=_tidy("".join(reader.quoted)))
+
+
+class _HtmlReader:
+    """What was read so far, and within which tags."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.quoted: list[str] = []
+        self._quotes = self._verbatim = 0  # how many are open
+        self._unseen = ""  # the tag of a script or a style, while it is open
+        self._lists: list[int] = []  # of each open list, the number of its last item; -1 where it has bullets
+        self._link = ""
+        self._link_begins = self._raised_begins = 0  # as lengths of `_into`
+
+    @property
+    def _into(self) -> list[str]:
+        return self.quoted if self._quotes else self.words
+
+    def hear(self, text: str) -> None:
+        """Text between two tags."""
+        if self._unseen or not text:
+            return
+        if self._verbatim:
+            text = "".join(_KEPT_SPACE.get(letter, letter) for letter in text)
+        self._into.append(text)
+
+    def meet(self, name: str, rest: str, *, ends: bool) -> None:  # noqa: C901, PLR0912 - one case for each kind
+        """A tag."""
+        match name:
+            case "script" | "style":
+                self._unseen = "" if ends else name
+            case "at":
+                self._into.append("</at>" if ends else "<at>")
+            case "td" | "th" if ends:
+                self._into.append("\t")
+            case "img" if _EMOJI in rest and (emoji := _ALT.search(rest)) is not None:
+                self._into.append(html.unescape(emoji[1]))
+            case "emoji" | "customemoji" if not ends and (emoji := _ALT.search(rest)) is not None:
+                self._into.append(html.unescape(emoji[1]))
+            case "a":
+                self._meet_link(rest, ends=ends)
+            case "sup":
+                self._meet_exponent(ends=ends)
+            case _:
+                pass
+        if name in _LINES:
+            self._into.append("\n")
+        if name in _VERBATIM:
+            self._verbatim = max(0, self._verbatim + (-1 if ends else 1))
+        if name in ("ul", "ol"):
+            self._lists = self._lists[:-1] if ends else [*self._lists[-_MAX_LISTS:], -1 if name == "ul" else 0]
+        if name == "li" and not ends and self._lists:
+            self._lists[-1] += self._lists[-1] >= 0
+            number = self._lists[-1]
+            self._into.append(f"{_MARK}{'-' if number < 0 else f'{number}.'} {_MARK_END}")
+        if name == "blockquote" and (self._quotes or _REPLY in rest):
+            self._quotes += -1 if ends else 1
+
+    def _meet_link(self, rest: str, *, ends: bool) -> None:
+        """Behind a link's words stands its address, unless the words are the address."""
+        if not ends:
+            found = _HREF.search(rest)
+            self._link, self._link_begins = html.unescape(found[1]) if found else "", len(self._into)
+            return
+        if not self._link:
+            return
+        said = "".join(self._into[self._link_begins :]).strip()
+        if said.rstrip("/") not in (self._link.rstrip("/"), self._link.partition("://")[2].rstrip("/")):
+            self._into.append(f"{_MARK} ({self._link}){_MARK_END}")
+        self._link = ""
+
+    def _meet_exponent(self, *, ends: bool) -> None:
+        """x<sup>2</sup> is no x2; the end of an ordinal is no exponent."""
+        if not ends:
+            self._raised_begins = len(self._into)
+            return
+        said = "".join(self._into[self._raised_begins :])
+        if said and not (said.isalpha() and len(said) > 1):
+            self._into.insert(self._raised_begins, f"{_MARK}^{_MARK_END}")
+        self._raised_begins = len(self._into)
 
 
 def _tidy(text: str) -> str:
+    text = re.sub(rf"(?<= {_MARK_END})\s*\n\s*", "", text)  # a block within the item of a list
     lines = ("\t".join(" ".join(cell.split()) for cell in line.split("\t")) for line in text.split("\n"))
-    return "\n".join(line.strip() for line in lines if line.strip())
+    tidy = "\n".join(line.strip() for line in lines if line.strip())
+    return tidy.translate({ord(_SPACE): " ", ord(_TAB): "\t", ord(_MARK): "", ord(_MARK_END): ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +301,7 @@ def text_without(text: str, mentions: list[Mention], *, bot: str, bot_name: str 
             if (found := re.search(_tag_of(bot_name), text)) is None:
                 break
             text = _cut_out(text, found.span())
-    return text
+    return _ANY_MENTION.sub(r"\1", text) if len(mentions) == _MAX_ENTITIES else text
 
 
 def _cut_out(text: str, span: tuple[int, int]) -> str:

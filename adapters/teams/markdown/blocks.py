@@ -16,6 +16,8 @@ from bot.links import LinkRules
 _UNSEEN: Final = " \t\n\u00a0\u2800\u3164\u115f\u1160\uffa0"
 """What shows nothing; the last ones are blanks, though Unicode counts them among the letters."""
 
+_OPTIONS: Final = re.compile(r"""\b[\w-]{1,40}=(?:"[^"]*"|'[^']*'|\S+)|\{[^{}]*\}""")  # of a highlighter
+
 
 def written(node: SyntaxTreeNode, max_units: int, links: LinkRules) -> Iterator[str]:
     """A block as Markdown, nothing if no words are left of it, in pieces if it is longer than a message."""
@@ -86,8 +88,7 @@ def _verbatim(node: SyntaxTreeNode, links: LinkRules) -> tuple[str, str]:
     # A language stands directly behind the opening fence. Other words there are shown nowhere, and a model may have
     # meant them to be read; options of a highlighter (`linenos=true`) it has not.
     language = re.match(r"[\w+#.-]{1,30}(?=\s|$)", node.info)
-    words = node.info[language.end() if language else 0 :].split()
-    said = " ".join(word for word in words if not re.fullmatch(r"\w+=\S+", word))
+    said = " ".join(_OPTIONS.sub(" ", node.info[language.end() if language else 0 :]).split())
     return "\n".join(filter(None, (said, node.content.rstrip("\n")))), language[0] if language else ""
 
 

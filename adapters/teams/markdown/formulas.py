@@ -32,6 +32,7 @@ _FRACTION: Final = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _ROOT: Final = re.compile(r"\\sqrt\{([^{}]*)\}")
 _SCRIPT: Final = re.compile(r"([\^_])(?:\{([^{}]*)\}|([0-9A-Za-zα-ω∞]))")
 _MAX_DEPTH: Final = 8
+_KEPT: Final = {"^": "\ue000", "_": "\ue001"}  # signs of scripts that stay, so that they are not read once more
 
 
 def readable(latex: str) -> str | None:
@@ -43,7 +44,7 @@ def readable(latex: str) -> str | None:
         if simpler == text:
             break
         text = simpler
-    text = text.replace(r"\%", "%").replace(r"\$", "$")
+    text = _with_signs(text.replace(r"\%", "%").replace(r"\$", "$"))
     return None if re.search(r"[\\{}&]", text) else " ".join(text.split())
 
 
@@ -59,17 +60,51 @@ def _simpler(text: str) -> str:
     """The innermost groups in braces resolved."""
     text = _GROUP.sub(r"\1", text)
     text = _SCRIPT.sub(_script, text)
-    text = _ROOT.sub(lambda found: f"√{_in_brackets(found[1])}", text)
-    return _FRACTION.sub(lambda found: f"{_in_brackets(found[1])}/{_in_brackets(found[2])}", text)
+    text = _ROOT.sub(lambda found: "√" + _in_brackets(found[1], always=_goes_on(found)), text)
+    return _FRACTION.sub(_fraction, text)
+
+
+def scripted(sign: str, words: str) -> str:
+    """What stands above (`^`) or below (`_`) a line, with letters made for that where there are some."""
+    letters = _RAISED if sign == "^" else _LOWERED
+    if all(letter in letters for letter in words):
+        return "".join(letters[letter] for letter in words)
+    return sign + (words if len(words) == 1 or (sign == "_" and words.isalnum()) else f"({words})")
 
 
 def _script(found: re.Match[str]) -> str:
     words = (found[2] if found[2] is not None else found[3]).strip()
-    letters = _RAISED if found[1] == "^" else _LOWERED
-    if all(letter in letters for letter in words):
-        return "".join(letters[letter] for letter in words)
-    return found[1] + _in_brackets(words)
+    script = scripted(found[1], words)
+    if script[:1] != found[1]:
+        return script
+    # What follows directly would be read as a part of it.
+    return _KEPT[found[1]] + (f"({words})" if _goes_on(found) and script[1] != "(" else script[1:])
 
 
-def _in_brackets(words: str) -> str:
-    return words if re.fullmatch(r"√?\w+|\d+\.\d+", words.strip()) else f"({words.strip()})"
+def _fraction(found: re.Match[str]) -> str:
+    above, below = found[1].strip(), found[2].strip()
+    fraction = f"{_in_brackets(above)}/{_in_brackets(below)}"
+    before = found.string[: found.start()][-1:]
+    if before.isdigit() and above.isdigit() and below.isdigit():
+        fraction = f" {fraction}"  # 2 1/2, and not 21/2
+    elif before.isalnum() or before == ")" or _goes_on(found):
+        fraction = f"({fraction})"
+    return fraction
+
+
+def _goes_on(found: re.Match[str]) -> bool:
+    """Whether something stands directly behind, of which a reader could not tell that it is no part of this."""
+    return found.string[found.end() :][:1].isalnum() or found.string.startswith(
+        ("(", "√", "\\sqrt", "\\frac"), found.end()
+    )
+
+
+def _in_brackets(words: str, *, always: bool = False) -> str:
+    is_one = re.fullmatch(r"√?\w+|\d+\.\d+", words.strip()) is not None
+    return words if is_one and not always else f"({words.strip()})"
+
+
+def _with_signs(text: str) -> str:
+    for sign, kept in _KEPT.items():
+        text = text.replace(kept, sign)
+    return text

@@ -10,11 +10,13 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.formulas import readable
+from adapters.teams.markdown.formulas import readable, scripted
 from bot.links import BARE_ADDRESS, Link, LinkRules, trimmed
 
 _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
 _ELSEWHERE: Final = re.compile(r"(?!(?:sandbox|attachment|file):)(?:[a-z][a-z0-9+.-]*:|//|\\\\)", re.IGNORECASE)
+_LINE_END: Final = re.compile(r"<br\s{0,3}/?>", re.IGNORECASE)
+_SCRIPT: Final = re.compile(r"<(su[bp])>([^<>]{1,40})</\1>", re.IGNORECASE)
 _MARKS: Final = {"strong": "**", "em": "*", "s": "~~"}
 
 # What CommonMark (and older readers of Markdown) could take for markup. At the end of a run more counts than within,
@@ -90,7 +92,7 @@ def _words_of(node: SyntaxTreeNode, links: LinkRules) -> str | None:
     """
     match node.type:
         case "text":
-            return re.sub(r"<br ?/?>", "\n", node.content)
+            return _SCRIPT.sub(_script, _LINE_END.sub("\n", node.content))
         case "image":
             source = str(node.attrs.get("src", ""))
             is_elsewhere = _ELSEWHERE.match(source) is not None
@@ -103,6 +105,13 @@ def _words_of(node: SyntaxTreeNode, links: LinkRules) -> str | None:
             return _unlinked(plain(node.children, links), link.host)
         case _:
             return None
+
+
+def _script(found: re.Match[str]) -> str:
+    """What HTML sets above or below the line: most models know no other way to write x² or H₂O."""
+    is_above, words = found[1].lower() == "sup", found[2].strip()
+    # The end of an ordinal or the sign of a trademark is no exponent.
+    return words if is_above and words.isalpha() and len(words) > 1 else scripted("^" if is_above else "_", words)
 
 
 def _written(item: SyntaxTreeNode | _Text, links: LinkRules, *, bold: bool) -> str:
