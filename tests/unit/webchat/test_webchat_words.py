@@ -28,8 +28,9 @@ SHOWN = {"aria-label", "title", "placeholder", "alt"}
 NAMES = {"Teams Assistants Bot"}  # the same in every language
 # Literals of scripts that no person reads: names of keys, headers, elements of cards, fonts.
 TECHNICAL = {
-    "AIGeneratedContent", "AdaptiveCard", "ArrowDown", "ArrowLeft", "ArrowRight", "ArrowUp", "Authorization", "Bearer",
-    "CodeBlock", "Container", "Content-Type", "Escape", "Files", "Image", "Segoe UI", "TextBlock", "teamsbot explain",
+    "AIGeneratedContent", "Action.ShowCard", "Action.ToggleVisibility", "AdaptiveCard", "ArrowDown", "ArrowLeft",
+    "ArrowRight", "ArrowUp", "Authorization", "Bearer", "CodeBlock", "Container", "Content-Type", "Escape", "Files",
+    "Image", "Segoe UI", "TextBlock", "teamsbot explain",
 }  # fmt: skip
 SELECTORS = tuple("#.[:(")
 SAYS = re.compile(r'\bsay\("([a-z0-9-]+)"')
