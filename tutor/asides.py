@@ -1,4 +1,4 @@
-"""What is said about the answer before: show me the code, why, in German. It is answered by that question again."""
+"""What is said about the answer before: show me the code, why, isn't it 43? It is answered by that question again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tutor.claims import claim_in, restated
 from tutor.dialogue import UserMessage
 from tutor.language.vocabulary import Language
 from tutor.reading.question_reader import MAX_CHARACTERS
@@ -75,19 +76,25 @@ class Wishes:
     explained: bool = False
     with_code: bool = False
     of_answer: bool = False  # said of the answer before
+    claim: str | None = None  # what the answer should be; empty where it is only doubted
 
 
-def without_asides(heard: Sequence[UserMessage]) -> tuple[list[UserMessage], Wishes]:
-    """The messages up to the question that is to be answered, and how; an aside with nothing before it stays."""
+def without_asides(heard: Sequence[UserMessage], *, claims: bool = True) -> tuple[list[UserMessage], Wishes]:
+    """The messages up to the question that is to be answered, and how; an aside with nothing before it stays.
+
+    Without `claims`, "it is 3" is no word about an answer, but what was asked for.
+    """
     questions: list[UserMessage] = []
     wishes = Wishes()
     for message in heard:
         written = _RUN_OF_BLANKS.sub(lambda run: "\n" if "\n" in run[0] else " ", message.text)
-        aside = _aside(written)
+        aside, claim = _aside(written), claim_in(written) if claims and questions else None
         if aside is not None and questions and not (message.file_names or message.pasted):
             wishes = replace(aside, language=aside.language or wishes.language, of_answer=True)
+        elif claim is not None and not (message.file_names or message.pasted):
+            wishes = Wishes(language=wishes.language, explained=not claim, of_answer=True, claim=claim)
         else:
-            text, language = _told_apart(written)
+            text, language = _told_apart(restated(written) if questions else written)
             wishes = Wishes(language=language)
             questions.append(replace(message, text=text))
     return questions, wishes

@@ -24,6 +24,7 @@ from tutor.answers.results import Result, results_in
 from tutor.answers.say import Explanation, Say
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, without_asides
+from tutor.claims import claimed, comparison, table_verdict, verdict
 from tutor.data.answers import columns_in, data_answer, data_refusal
 from tutor.data.file_mentions import (
     Table,
@@ -39,7 +40,7 @@ from tutor.data.words import column_named, names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
 from tutor.formulas.expression import Symbol
 from tutor.formulas.formula_text import pretty_expression
-from tutor.formulas.statements import Relation
+from tutor.formulas.statements import Doubt, Relation
 from tutor.language.cues import Cue
 from tutor.language.spelling import corrected
 from tutor.language.vocabulary import Language, language_of
@@ -104,6 +105,7 @@ _VERTICAL_LINE: Final = re.compile(
     r"| de lijn)?\s+x\s*=\s*-?[\d.,/]+[\s.]*\Z",
     re.IGNORECASE,
 )
+_SHOUTED_NUMBER: Final = re.compile(r"\d!\s*\Z")
 _TITLE_ALONE: Final = re.compile(
     r"\A\s*(?:(?:please|now|and|can you|could you|bitte|und|kun je|en|nu)\b[\s,]*)*"
     r"(?:add|give it|put|set|insert|füge|gib ihm|voeg|geef het)? ?(?:a|the|an|einen|den|een)? ?(?:title|titel|heading"
@@ -142,8 +144,12 @@ def reply_to(thread: Thread) -> Reply:
     """A program to run, or words: the answer, a refusal that names its reason, or a greeting."""
     if not thread.messages:
         return Words(greeting(_language_named(thread.language)))
-    questions, wishes = without_asides(newest_with_table(thread.messages, MESSAGES_READ))
+    heard = newest_with_table(thread.messages, MESSAGES_READ)
+    questions, wishes = without_asides(heard)
     understood = _understood(questions, _language_named(thread.language))
+    if wishes.claim is not None and _is_refused(understood, questions):  # "it is 3" tells what was asked back
+        questions, wishes = without_asides(heard, claims=False)
+        understood = _understood(questions, _language_named(thread.language))
     goes_on = len(thread.messages) > MESSAGES_READ
     manner = _manner(understood, wishes, thread, goes_on=goes_on)
     if thread.code_again is not None:
@@ -176,6 +182,7 @@ class _Manner:
     with_code: bool
     place: Place
     refused_before: bool
+    claim: str | None = None  # what the person says the answer is; empty where it is only doubted
 
 
 def _language_named(name: str) -> Language:
@@ -315,9 +322,13 @@ def _planned(text: str, question: Question, context: Context) -> Plan:
     numbers = number_tasks(text, question.language, before)
     numbers = numbers or number_follow_up(text, question.language, context.numbers)
     if numbers:
-        return planned_numbers(numbers, context)
+        return replace(planned_numbers(numbers, context), doubts=_doubts_of_numbers(text))
     data = typed_data(text, question.language, before)
     return planned_data(data, context) if data is not None else planned(question, context)
+
+
+def _doubts_of_numbers(text: str) -> frozenset[Doubt]:
+    return frozenset({Doubt.EXCLAMATION} if _SHOUTED_NUMBER.search(text) else ())
 
 
 def _is_refused(understood: _Understood, heard: Sequence[UserMessage]) -> bool:
@@ -371,10 +382,13 @@ def _next_step(
         return Words(_declined(understood.question, refusal, manner))
     if not outputs:
         return RunCode(program(plan.tasks))
-    results, trouble = results_in(outputs[-1]), _last_line(outputs[-1])
     say = Say(language=manner.language, places=plan.places)
+    results, trouble = results_in(outputs[0]), _last_line(outputs[0])
     if not results:
         return Words(failed(say.language, trouble))
+    claim = claimed(manner.claim, understood.question.language) if manner.claim else None
+    if claim is not None and len(outputs) == 1 and (compares := comparison(claim, plan.tasks[0], results)):
+        return RunCode(compares)
     told = answer(
         say,
         plan.tasks,
@@ -384,6 +398,9 @@ def _next_step(
         trouble=trouble,
         corrections=understood.corrections,
     )
+    if manner.claim is not None:
+        compared = next(iter(results_in(outputs[1])), {}) if len(outputs) > 1 else {}
+        told = f"{verdict(say, claim, manner.claim, plan.tasks, results, compared)}\n\n{told}"
     return Words(_with_code(told, program(plan.tasks), manner))
 
 
@@ -428,6 +445,8 @@ def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step
     if not results:
         return Words(failed(say.language, _last_line(outputs[-1])))
     told = data_answer(say, tasks, results, explanation=manner.explanation, corrections=corrections)
+    if manner.claim is not None:
+        told = f"{table_verdict(say, manner.claim, results)}\n\n{told}"
     return Words(_with_code(told, data_program(table, tasks, say), manner))
 
 
@@ -459,6 +478,8 @@ def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on:
     changes_plot = isinstance(understood.plan, Plan) and understood.plan.changes_plot
     if waived or (changes_plot and explanation is Explanation.SHORT):
         explanation = Explanation.NONE
+    if wishes.claim:
+        explanation = Explanation.NONE
     if wishes.explained or (not waived and Cue.EXPLAIN in question.cues):
         explanation = Explanation.FULL
     return _Manner(
@@ -467,6 +488,7 @@ def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on:
         with_code=wishes.with_code,
         place=thread.place,
         refused_before=understood.refused_before or goes_on,
+        claim=wishes.claim,
     )
 
 

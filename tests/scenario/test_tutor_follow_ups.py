@@ -53,6 +53,22 @@ async def test_a_curve_that_is_asked_for_too_joins_the_plot_before_and_none_is_d
         assert answered[-1].figures[0][0]["xlim"] == [0, 2]
 
 
+async def test_a_claim_about_the_answer_is_confirmed_or_put_right_by_code(tmp_path: Path) -> None:
+    async with worker(tmp_path) as sandbox:
+        chat = Chat(sandbox)
+        for message, told in (
+            ("derivative of x^3", "The derivative of x³"),
+            ("isn't it 3*x*x?", "**Yes, 3x·x is right.**"),
+            ("I get 3x", "**No, it is not 3x.**"),
+            ("integral of 2x", "An antiderivative"),
+            ("isn't it x^2 + 5?", "**Yes, x² + 5 is right.**"),
+            ("solve x^2 = 2", "The solutions"),
+            ("so sqrt(2)?", "**Yes, √2 is "),
+            ("but my book says 1.5", "**No, it is not 1.5.**"),
+        ):
+            assert (await chat.ask(message)).text.startswith(told), message
+
+
 async def test_the_curves_of_a_plot_that_grew_can_be_asked_about(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         chat = Chat(sandbox)

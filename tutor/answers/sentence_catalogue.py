@@ -371,6 +371,15 @@ class Sentence(StrEnum):
     NOTE_FRACTION = "note fraction"
     NOTE_LOG = "note log"
     NOTE_DEGREES = "note degrees"
+    NOTE_EXCLAMATION = "note exclamation"
+
+    # about what a person claims of an answer
+    CLAIM_RIGHT = "claim right"
+    CLAIM_ROUNDED = "claim rounded"
+    CLAIM_ONE_OF = "claim one of"
+    CLAIM_WRONG = "claim wrong"
+    CLAIM_UNSURE = "claim unsure"
+    CLAIM_AGAIN = "claim again"
 
     # refusals
     QUOTED = "quoted"

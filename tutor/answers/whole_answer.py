@@ -67,7 +67,7 @@ _TELLERS: Final[Mapping[type, Callable[[Told, Any, Result], None]]] = {
     TypedData: number_sentences.typed_data,
     CurveOfEquation: drawing_sentences.curve_of_equation,
 }
-_NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES})
+_NOTED: Final = frozenset({Doubt.FRACTION, Doubt.LOG, Doubt.DEGREES, Doubt.EXCLAMATION})
 
 
 def answer(  # noqa: PLR0913 - all that one answer is made of

@@ -20,6 +20,7 @@ class Doubt(StrEnum):
     PERCENT = "percent"  # 100 + 10%: 110 or 100.1
     DEGREES = "degrees"  # sin(30): radians or degrees
     COMMA = "comma"  # 1,5: one number or two
+    EXCLAMATION = "exclamation"  # x = 9!: a factorial, or the end of a sentence
 
 
 ASKED_BACK: Final = frozenset({Doubt.POWER, Doubt.ARGUMENT, Doubt.INDEX, Doubt.COMMA, Doubt.PERCENT})

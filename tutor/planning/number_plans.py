@@ -58,7 +58,7 @@ def _remembered(tasks: Sequence[NumberTask]) -> NumbersBefore:
 
 def _worked_out(value: Expression) -> Expression:
     """The number as a person would write it in the next question: 119 rather than 100·(1 + 19/100)."""
-    exact = _fraction(value)
+    exact = fraction_of(value)
     if exact is None or abs(exact) > _MAX_WORKED_OUT:
         return value
     top, bottom = Number(str(abs(exact.numerator))), Number(str(exact.denominator))
@@ -68,15 +68,16 @@ def _worked_out(value: Expression) -> Expression:
     return Negative(number) if exact < 0 else number
 
 
-def _fraction(value: Expression) -> Fraction | None:
+def fraction_of(value: Expression) -> Fraction | None:
+    """The exact value of a sum of products of decimal numbers; None of anything else."""
     match value:
         case Number(text):
             return Fraction(text)
         case Negative(operand):
-            inner = _fraction(operand)
+            inner = fraction_of(operand)
             return None if inner is None else -inner
         case Operation(sign, left, right):
-            first, second = _fraction(left), _fraction(right)
+            first, second = fraction_of(left), fraction_of(right)
             if first is None or second is None or (sign == "/" and not second) or sign not in _ARITHMETIC:
                 return None
             return _ARITHMETIC[sign](first, second)

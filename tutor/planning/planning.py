@@ -131,7 +131,7 @@ def planned(question: Question, context: Context) -> Plan:
         context = _after(context, _remembered(whole), definitions)
     if not tasks and not any(clause.subjects for clause in question.clauses):
         raise Refusal(Reason.NO_MATHEMATICS)
-    doubts = frozenset(doubt for clause in question.clauses for part in clause.subjects for doubt in part.doubts)
+    doubts = question.doubts.union(*(part.doubts for clause in question.clauses for part in clause.subjects))
     shown = tuple(dict.fromkeys(_with_turns(_with_marks(tasks))))
     return Plan(tasks=shown, doubts=doubts, context=_knowing(context, shown), places=_places(question))
 

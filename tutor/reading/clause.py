@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tutor.formulas.expression import Expression
-from tutor.formulas.statements import Bounds, Relation
+from tutor.formulas.statements import Bounds, Doubt, Relation
 from tutor.language.cues import Cue
 from tutor.language.vocabulary import Language
 
@@ -83,6 +83,7 @@ class Question:
     clauses: tuple[Clause, ...]
     is_too_long: bool = False
     has_ambiguous_comma: bool = False
+    doubts: frozenset[Doubt] = frozenset()  # beside those of its formulas
 
     @property
     def cues(self) -> frozenset[Cue]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tutor.formulas.formula_tokens import Token, TokenKind, tokens
+from tutor.formulas.statements import Doubt
 from tutor.language.cues import Cue, Word
 from tutor.language.tagging import tagged
 from tutor.language.vocabulary import Language, is_word, language_of, vocabulary
@@ -47,7 +48,7 @@ _ABBREVIATIONS: Final = (
         "also ",
     ),
     (re.compile(_CIRCLE, re.IGNORECASE), r"x^2 + y^2 = \1^2"),
-    (re.compile(r"(?<=\w)!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
+    (re.compile(r"(?<=[^\W\d])!(?=\s+[A-ZÄÖÜ][a-zäöü])"), "."),
     (
         re.compile(r"(?:\bdivided by|\bgeteilt durch|\bgedeeld door|÷)\s*(\d+\s?/\s?\d+)(?![\d^])", re.IGNORECASE),
         r"/ (\1)",
@@ -67,6 +68,12 @@ _ABBREVIATIONS: Final = (
     (re.compile(r"\bHoch-\s?und Tiefpunkten?\b", re.IGNORECASE), "Extrempunkte"),
     (re.compile(r"\b([xy]) (axis|Achse|intercepts?|Achsenabschnitt|values?|Werte?)\b", re.IGNORECASE), r"\1-\2"),
 )
+_ALGEBRA: Final = frozenset({TokenKind.RELATION, TokenKind.LETTER, TokenKind.FUNCTION})
+_BESIDE_NUMBERS: Final = frozenset(
+    {Cue.FROM, Cue.TO, Cue.BETWEEN, Cue.ON, Cue.FOR, Cue.AT, Cue.STEP, Cue.PLACES, Cue.POINTS, Cue.PLOT, Cue.TABLE}
+)
+"""Say what a number is there for, so that an exclamation mark after it is none of its own."""
+
 _BARE_FUNCTION: Final = re.compile(
     r"\b(sin|cos|tan|cot|arcsin|arccos|arctan|sinh|cosh|tanh|exp|ln|sqrt)\b"
     r"(?=\s*(?:[?.!,;]|\Z|(?:and|und|en|or|oder|of|too|also|auch|ook|instead|please|bitte|from|von|van|between|zwischen"
@@ -160,29 +167,68 @@ def read(text: str, *, otherwise: Language, functions: frozenset[str] = frozense
     text = _BARE_FUNCTION.sub(r"\1(x)", text)
     text = _SHARE.sub(lambda share: f"{_COUNTS[share[1].lower()]}/{_PARTS[share[2].lower()]} {share[3]}", text)
     decimal_comma = language.has_decimal_comma
-    found = _without_exclamation(tokens(text, is_word=is_word, decimal_comma=decimal_comma), language)
+    found, is_shouted = _without_exclamations(tokens(text, is_word=is_word, decimal_comma=decimal_comma), language)
     if len(found) > MAX_TOKENS:
         return Question(language=language, clauses=(), is_too_long=True)
     return Question(
         language=language,
         clauses=clauses_of(items(tagged(found, vocabulary(language)), functions=functions)),
         has_ambiguous_comma=not decimal_comma and _AMBIGUOUS_COMMA.search(text) is not None,
+        doubts=frozenset({Doubt.EXCLAMATION} if is_shouted else ()),
     )
 
 
-def _without_exclamation(found: list[Token], language: Language) -> list[Token]:
-    """A last `!` is a factorial after a lone number (`What is 5!`) or another factorial, else an exclamation mark.
+def _without_exclamations(found: Sequence[Token], language: Language) -> tuple[list[Token], bool]:
+    """The tokens with every `!` that ends a sentence made a full stop, unless it is a factorial.
+
+    True beside them where a reader may have meant a factorial: `Solve x^2 = 9!`.
+    """
+    result: list[Token] = []
+    start, is_shouted = 0, False
+    for at, token in enumerate(found):
+        if token.kind is TokenKind.STOP:
+            start = len(result) + 1
+        if token.text != "!" or not _ends_at(found, at):
+            result.append(token)
+            continue
+        sentence = result[start:]
+        if not token.spaced and _is_factorial(sentence, language):
+            result.append(token)
+        elif sentence and sentence[-1].kind is TokenKind.NUMBER and not token.spaced:
+            is_shouted |= not _cues(sentence, language) & _BESIDE_NUMBERS
+        result.append(Token(kind=TokenKind.STOP, text=".", spaced=True))
+        start = len(result)
+    return result, is_shouted
+
+
+def _ends_at(found: Sequence[Token], at: int) -> bool:
+    """Whether nothing follows the token but a new sentence."""
+    following = found[at + 1] if at + 1 < len(found) else None
+    if following is None or following.kind is TokenKind.STOP:
+        return True
+    return following.kind is TokenKind.WORD and following.spaced and following.text[0].isupper()
+
+
+def _is_factorial(sentence: Sequence[Token], language: Language) -> bool:
+    """Whether a `!` right after these tokens is one: in a sum of numbers (`What is 3 + 4!`) or after another factorial.
 
     After a lone letter it depends: `Plot x!` is a factorial, `Find x!` is none.
     """
-    if not found or found[-1].text != "!" or any(token.text == "!" for token in found[:-1]):
-        return found
-    signs = {TokenKind.OPERATOR, TokenKind.RELATION, TokenKind.LETTER, TokenKind.FUNCTION}
-    *others, last = found[:-1] or [found[-1]]
-    is_alone = not any(token.kind in signs for token in others)
-    draws = vocabulary(language).cues.get(found[0].text.lower()) is Cue.PLOT
-    is_factorial = last.kind is TokenKind.NUMBER or (last.kind is TokenKind.LETTER and draws)
-    return found if is_alone and is_factorial else found[:-1]
+    if any(token.text == "!" for token in sentence):
+        return True
+    if not sentence:
+        return False
+    *others, last = sentence
+    kinds = {token.kind for token in others}
+    if last.kind is TokenKind.LETTER:
+        draws = vocabulary(language).cues.get(sentence[0].text.lower()) is Cue.PLOT
+        return draws and not kinds & {*_ALGEBRA, TokenKind.OPERATOR}
+    is_number = last.kind is TokenKind.NUMBER or last.text == ")"
+    return is_number and not kinds & _ALGEBRA and not _cues(sentence, language) & _BESIDE_NUMBERS
+
+
+def _cues(sentence: Sequence[Token], language: Language) -> set[Cue | None]:
+    return {vocabulary(language).cues.get(token.text.lower()) for token in sentence}
 
 
 def sentences_of(text: str) -> list[str]:

@@ -137,6 +137,9 @@ def is_operation(text: str) -> bool:
     return _HALF.match(text) is not None or (found is not None and found["operation"].isalpha())
 
 
+_ANSWER_OPENS: Final = re.compile(
+    r"\A\s*(?:it(?:'s| is)|make it|take|use|(?:let's )?say|es ist|nimm|sagen wir|het is|neem|zeg)\s+", re.IGNORECASE
+)
 _BARE_ANSWER: Final = re.compile(r"\A\s*(?:x\s*=\s*)?(?P<number>-?[\w.,/]*\d[\w.,/]*|-?pi|e)[\s.!]*\Z", re.IGNORECASE)
 _RADIUS: Final = re.compile(
     r"\A\s*(?:(?:the |a |with |of |mit |met |r\s*=\s*|radius|straal|der |ein "
@@ -157,6 +160,7 @@ _RANGE: Final = re.compile(r"\A\s*-?[\w.,/]+\s*(?:to|bis|tot|-|–|and|und|en)\s
 def answers_to(question: str, answer: str, language: Language, *, letter: str = "") -> list[str]:
     """How the answer to what the tutor asked back completes the question, likeliest first. `letter` has no value."""
     question = question.strip().rstrip("?.! ")
+    answer = _ANSWER_OPENS.sub("", answer)
     if letter and (found := _BARE_ANSWER.match(answer)):
         return [f"{question} {_FOR[language]} {letter} = {found['number']}"]
     if found := _RADIUS.match(answer):
