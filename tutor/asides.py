@@ -1,4 +1,7 @@
-"""What is said about the answer before: show me the code, why, isn't it 43? It is answered by that question again."""
+"""What is said about the answer before: show me the code, why, isn't it 43? It is answered by that question again.
+
+How a question is to be answered beside that is set by the assistant's instructions.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tutor.claims import claim_in, restated
+from tutor.claims import claim_in, equality_in, restated
 from tutor.dialogue import UserMessage
 from tutor.language.vocabulary import Language
 from tutor.reading.question_reader import MAX_CHARACTERS
@@ -96,6 +99,8 @@ def without_asides(heard: Sequence[UserMessage], *, claims: bool = True) -> tupl
         else:
             text, language = _told_apart(restated(written) if questions else written)
             wishes = Wishes(language=language)
+            if sides := equality_in(text):  # "is 2 + 2 = 5?": what is it, and is it that?
+                text, wishes = sides[0], Wishes(language=language, claim=sides[1])
             questions.append(replace(message, text=text))
     return questions, wishes
 
@@ -123,3 +128,40 @@ def _told_apart(text: str) -> tuple[str, Language | None]:
         if shorter and shorter != text.strip():
             return shorter, language
     return text, None
+
+
+_BRIEF: Final = re.compile(
+    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp"
+    r"|kort|beknopt|alleen het antwoord"
+    r"|nur das ergebnis|(?:do not|don't|don’t|never|not|no need to|without)(?: \w+){0,2} expla(?:in|ining|nations?)"
+    r"|no explanations?|(?:nicht|nie|ohne|keine)(?: \w+){0,2} erklär\w*|erklär\w*(?: \w+){0,3} (?:nicht|nie))\b",
+    re.IGNORECASE,
+)
+_GERMAN_SET: Final = re.compile(
+    r"\b(?:auf deutsch|in german|(?:speak|use|write|reply|respond)(?: only)? german"
+    r"|antworte(?: immer)? (?:auf )?deutsch|in deutscher sprache)\b",
+    re.IGNORECASE,
+)
+_DUTCH_SET: Final = re.compile(
+    r"\b(?:in dutch|in het nederlands|(?:speak|use|write|reply|respond)(?: only)? dutch"
+    r"|antwoord(?: altijd)? nederlands)\b",
+    re.IGNORECASE,
+)
+_ENGLISH_SET: Final = re.compile(
+    r"\b(?:auf englisch|in english|(?:speak|use|write|reply|respond)(?: only)? english|in englischer sprache)\b",
+    re.IGNORECASE,
+)
+
+
+def is_brief(instructions: str) -> bool:
+    """Whether the assistant's instructions want no explanation."""
+    return _BRIEF.search(instructions) is not None
+
+
+def language_wished(instructions: str, spoken: Language) -> Language:
+    """The language that the assistant's instructions set; else the one that was spoken."""
+    if _GERMAN_SET.search(instructions):
+        return Language.GERMAN
+    if _DUTCH_SET.search(instructions):
+        return Language.DUTCH
+    return Language.ENGLISH if _ENGLISH_SET.search(instructions) else spoken

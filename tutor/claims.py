@@ -116,6 +116,12 @@ _RESTATED: Final = re.compile(
 )
 _CORRECTS: Final = re.compile(r"(?:that|it) should|it(?:'s| is) actually", re.IGNORECASE)
 _LETTER: Final = re.compile(r"(?<![^\W\d_])[a-zA-Z](?![^\W\d_])")
+_EQUALITY: Final = re.compile(
+    r"(?:(?:is|does|ist|stimmt|klopt)(?: it true that| es,? dass)? )?(?P<left>[^=<>?!]{1,50}[^=<>?!\s:])"
+    r" ?=(?P<right>[^=<>?!]{1,50}?)"
+    r"(?:,? (?:right|correct|true|richtig|oder|toch))?[\s?.!]*",
+    re.IGNORECASE,
+)
 _DEFINES: Final = re.compile(
     r"(?:y|[fgh]\s?\(\s?[a-z]\s?\))\s*=.*[a-z]|[fgh]\s?\([^=]*\Z|[^=]*[\d^+*/-][^=]*=", re.IGNORECASE
 )
@@ -144,6 +150,14 @@ def claim_in(text: str) -> str | None:
             )  # "it should be x^3": another question
             return None if is_correction else found["claim"].strip()
     return None
+
+
+def equality_in(text: str) -> tuple[str, str] | None:
+    """Both sides of `is 2 + 2 = 5?`; None for an equation with an unknown, or one without its right side."""
+    found = _EQUALITY.fullmatch(_OPENING.sub("", text.strip())) if len(text) <= _MAX_CLAIM_CHARS else None
+    if found is None or not all(map(_is_value, found.groups())) or _LETTER.search(found["left"] + found["right"]):
+        return None
+    return found["left"].strip(), found["right"].strip()
 
 
 def restated(text: str) -> str:

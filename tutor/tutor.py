@@ -20,10 +20,11 @@ from tutor.answers.refusals import (
     nothing_to_explain,
     reason_in_words,
 )
-from tutor.answers.results import Result, results_in
+from tutor.answers.results import Result, results_in, text_of
 from tutor.answers.say import Explanation, Say
+from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.whole_answer import answer
-from tutor.asides import Wishes, without_asides
+from tutor.asides import Wishes, is_brief, language_wished, without_asides
 from tutor.claims import claimed, comparison, table_verdict, verdict
 from tutor.data.answers import columns_in, data_answer, data_refusal
 from tutor.data.file_mentions import (
@@ -31,10 +32,12 @@ from tutor.data.file_mentions import (
     is_about_table,
     newest_with_table,
     refusal_about_files,
+    refusal_after,
     table_in,
 )
 from tutor.data.programs import data_program, look
 from tutor.data.requests import DataTask
+from tutor.data.row_sentences import plain
 from tutor.data.table_follow_ups import data_tasks_in_thread, is_table_follow_up
 from tutor.data.words import column_named, names_of
 from tutor.dialogue import CodeUse, Place, Reply, RunCode, Thread, UserMessage, Words
@@ -53,16 +56,13 @@ from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
 from tutor.reading.number_wording import number_follow_up, number_tasks, typed_data
 from tutor.reading.plot_wording import plot_wording
-from tutor.reading.question_reader import MAX_CHARACTERS, read, sentences_of
+from tutor.reading.question_reader import MAX_CHARACTERS, read, sentences_of, without_numbering
 from tutor.reading.rewording import answers_to, is_operation, without_units, written_out
 
 MESSAGES_READ: Final = 30
 """How far back a follow-up question is understood."""
 
 _MAX_TROUBLE_CHARS: Final = 300
-_RAGGED: Final = re.compile(r"Expected \d+ fields in line (?P<line>\d+), saw (?P<found>\d+)")
-"""What pandas says of a line with too many cells."""
-
 NOTHING_TO_RUN: Final = 'print("There was nothing to calculate in this message.")\n'
 """Run where the caller insists on code and the message asks for none."""
 
@@ -115,27 +115,6 @@ _TITLE_ALONE: Final = re.compile(
 )
 _SPEAKS_OF_LOOKS: Final = re.compile(
     r"\b(?:colou?r|red|blue|green|title|grid|legend|zoom|bigger|larger|smaller|farbe|rot|blau|grün|titel|gitter|größer|kleur|rood|blauw|groen|rooster|groter)\b",
-    re.IGNORECASE,
-)
-_BRIEF: Final = re.compile(
-    r"\b(?:brief|briefly|short|concise|terse|only the (?:result|answer)s?|just the (?:result|answer)s?|kurz|knapp"
-    r"|kort|beknopt|alleen het antwoord"
-    r"|nur das ergebnis|(?:do not|don't|don’t|never|not|no need to|without)(?: \w+){0,2} expla(?:in|ining|nations?)"
-    r"|no explanations?|(?:nicht|nie|ohne|keine)(?: \w+){0,2} erklär\w*|erklär\w*(?: \w+){0,3} (?:nicht|nie))\b",
-    re.IGNORECASE,
-)
-_GERMAN: Final = re.compile(
-    r"\b(?:auf deutsch|in german|(?:speak|use|write|reply|respond)(?: only)? german"
-    r"|antworte(?: immer)? (?:auf )?deutsch|in deutscher sprache)\b",
-    re.IGNORECASE,
-)
-_DUTCH: Final = re.compile(
-    r"\b(?:in dutch|in het nederlands|(?:speak|use|write|reply|respond)(?: only)? dutch"
-    r"|antwoord(?: altijd)? nederlands)\b",
-    re.IGNORECASE,
-)
-_ENGLISH: Final = re.compile(
-    r"\b(?:auf englisch|in english|(?:speak|use|write|reply|respond)(?: only)? english|in englischer sprache)\b",
     re.IGNORECASE,
 )
 
@@ -235,6 +214,7 @@ def _read_after(waiting: tuple[str, str], text: str, language: Language, context
 
 def _read(text: str, language: Language, context: Context) -> _Understood:
     """The message as a whole, else sentence by sentence: the mean of some numbers, then a plot."""
+    text = without_numbering(text)
     whole = _read_whole(text, language, context)
     reason = (
         whole.plan.reason if isinstance(whole.plan, Refusal) else Reason.NO_DEMAND if not whole.plan.tasks else None
@@ -298,7 +278,8 @@ def _read_as_written(  # noqa: C901 - one case a form of message
     wording = plot_wording(text)
     if context.plot is not None and _TITLE_ALONE.match(text):
         return _Understood(question=read(text, otherwise=language), plan=Refusal(Reason.NO_TITLE))
-    if context.plot is not None and not wording.changes and not text.strip().lower().startswith("add up"):
+    is_sum = text.strip().lower().startswith("add up") or number_tasks(text, spoken, ())
+    if context.plot is not None and not wording.changes and not is_sum:
         text = _ADDS.sub(lambda added: f"also plot {added['what']}", text)
         wording = plot_wording(text)
     about_plot = bool(wording.changes) and not wording.rest and context.plot is not None
@@ -422,8 +403,7 @@ def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step
     looked = results_in(outputs[0])
     if not looked or not columns_in(looked[0]):
         trouble = _last_line(outputs[0])
-        if ragged := _RAGGED.search(trouble):
-            refusal = Refusal(Reason.RAGGED, (ragged["found"],), choices=(ragged["line"],))
+        if (refusal := refusal_after(trouble)) is not None:
             return Words(_declined(question, refusal, manner))
         return Words(failed(say.language, trouble))
     asked = _tasks_in(looked[0], texts, question.language)
@@ -445,6 +425,8 @@ def _next_step_with_table(  # noqa: C901, PLR0911 - one case a step
     if not results:
         return Words(failed(say.language, _last_line(outputs[-1])))
     told = data_answer(say, tasks, results, explanation=manner.explanation, corrections=corrections)
+    if left_out := text_of(looked[0], Key.LEFT_OUT):
+        told = f"{say(Sentence.LEFT_OUT, name=plain(left_out))}\n\n{told}"
     if manner.claim is not None:
         told = f"{table_verdict(say, manner.claim, results)}\n\n{told}"
     return Words(_with_code(told, data_program(table, tasks, say), manner))
@@ -473,7 +455,7 @@ def _tasks_in(
 def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on: bool) -> _Manner:
     """As wished in the thread, else as the instructions say, else in the question's language, explained once."""
     question = understood.question
-    waived = any(Cue.EXPLAIN in clause.declined for clause in question.clauses) or _BRIEF.search(thread.instructions)
+    waived = any(Cue.EXPLAIN in clause.declined for clause in question.clauses) or is_brief(thread.instructions)
     explanation = Explanation.SHORT if understood.answered_before or goes_on else Explanation.FULL
     changes_plot = isinstance(understood.plan, Plan) and understood.plan.changes_plot
     if waived or (changes_plot and explanation is Explanation.SHORT):
@@ -483,7 +465,7 @@ def _manner(understood: _Understood, wishes: Wishes, thread: Thread, *, goes_on:
     if wishes.explained or (not waived and Cue.EXPLAIN in question.cues):
         explanation = Explanation.FULL
     return _Manner(
-        language=wishes.language or _language(question.language, thread.instructions),
+        language=wishes.language or language_wished(thread.instructions, question.language),
         explanation=explanation,
         with_code=wishes.with_code,
         place=thread.place,
@@ -503,14 +485,6 @@ def _reason(question: Question, refusal: Refusal, manner: _Manner) -> str:
 
 def _with_code(told: str, code: str, manner: _Manner) -> str:
     return f"{told}\n\n```python\n{code.rstrip()}\n```" if manner.with_code else told
-
-
-def _language(spoken: Language, instructions: str) -> Language:
-    if _GERMAN.search(instructions):
-        return Language.GERMAN
-    if _DUTCH.search(instructions):
-        return Language.DUTCH
-    return Language.ENGLISH if _ENGLISH.search(instructions) else spoken
 
 
 def _last_line(output: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,62 @@ async def test_records_in_json_are_a_table(tmp_path: Path) -> None:
         answered = await Chat(sandbox).ask("rows where size.mm > 5", file_names=("given.json",))
     assert "**1 row**" in said(answered)
     assert "| b |" in answered.text
+
+
+FILES = {
+    "excel.csv": "sep=;\nProduct;Units\nTea;3\nCake;5\n",
+    "titled.csv": "Report, created 2024\n\nProduct;Units\nTea;3\nCake;5\n",
+    "blanks.txt": "Product   Units\nTea          3\nCake         5\n",
+    "trailing.csv": "Product,Units\nTea,3,\nCake,5,\n",
+    "totals.csv": "Product,Units\nTea,3\nCake,5\nTotal,8\n",
+    "signs.csv": 'Product,Units\nTea,"1,003"\nCake,(1000)\nMilk,5\n',
+    "sap.csv": "Product\tUnits\nTea\t1.003,00\nCake\t1.000,00-\nMilk\t5,00\n",
+    "decimals.csv": "Units\n3,5\n4,5\n",
+}
+SHEET = (
+    '<d xmlns:o="urn:o" xmlns:table="urn:t"><table:table><table:table-row><table:table-cell><p>Product</p>'
+    "</table:table-cell><table:table-cell><p>Units</p></table:table-cell></table:table-row>"
+    "{rows}</table:table></d>"
+)
+ROW = (
+    "<table:table-row><table:table-cell><p>{name}</p></table:table-cell>"
+    '<table:table-cell o:value="{units}"><p>{units}</p></table:table-cell></table:table-row>'
+)
+
+
+async def test_a_table_is_read_as_the_programs_of_offices_write_it(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / f"given_{name}").write_text(text, "utf-8")
+    (tmp_path / "given_euro.csv").write_bytes("Produkt;Units (€)\nTee;3\nÖl;5\n".encode("cp1252"))
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.writestr("folder/sales.csv", FILES["titled.csv"])
+        archive.writestr("__MACOSX/._sales.csv", "")
+    with zipfile.ZipFile(tmp_path / "sheet.ods", "w") as archive:
+        rows = "".join(ROW.format(name=name, units=units) for name, units in (("Tea", 3), ("Cake", 5)))
+        archive.writestr("content.xml", SHEET.format(rows=rows))
+    names = [*(f"given_{name}" for name in FILES), "given_euro.csv", "one.zip", "sheet.ods"]
+    async with worker(tmp_path) as sandbox:
+        for name in names:
+            answered = await Chat(sandbox).ask("total units", file_names=(name,))
+            assert "is **8**" in answered.text, (name, answered.text)
+            assert ("adds up the others" in answered.text) is (name == "given_totals.csv")
+
+
+async def test_a_file_without_a_table_to_read_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "given_empty.csv").write_text("")
+    (tmp_path / "given_words.csv").write_text("name,town\nAnn,Rome\nBob,Oslo\n")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "x,y\n1,2\n")
+        archive.writestr("b.csv", "x,y\n1,2\n")
+    async with worker(tmp_path) as sandbox:
+        for name, said in (
+            ("given_empty.csv", "The file is empty. Please attach it again"),
+            ("two.zip", "this one holds 2. Please attach the table itself"),
+            ("given_words.csv", "No column of this table holds numbers."),
+        ):
+            answered = await Chat(sandbox).ask(
+                "total units" if name != "given_words.csv" else "total", file_names=(name,)
+            )
+            assert said in answered.text
+        left = await Chat(sandbox).ask("how many have left?", file_names=("given_words.csv",))
+    assert "rows**" not in left.text  # a word that says nothing in a table is not passed over

@@ -45,6 +45,8 @@ _ASKS_BACK: Final = frozenset(
         Reason.NO_ROWS,
         Reason.NO_TABLE_FILE,
         Reason.RAGGED,
+        Reason.EMPTY_FILE,
+        Reason.ZIPPED,
         Reason.MANY_COLUMNS,
     }
 )
@@ -96,6 +98,8 @@ def nothing_to_explain(language: Language, refusal: Refusal) -> str:
 
 def _sentence(say: Mapping[Sentence, str], refusal: Refusal) -> str:
     kind = f"ambiguous {refusal.details[0]}" if refusal.reason is Reason.AMBIGUOUS else refusal.reason
+    if refusal.reason is Reason.WHICH_NUMBERS and not refusal.details:
+        kind = "no_numbers"
     key = Sentence(f"refusal {kind.replace('_', ' ')}")
     quoted = refusal.reason in {Reason.STRANGE, Reason.STRANGE_IN_TABLE}
     return say[key].format(

@@ -102,6 +102,11 @@ _OF_FORMULAS: Final = TRAIT_CUES | frozenset(
         Cue.POSITIVE,
         Cue.NEGATIVE,
         Cue.STEP,
+        Cue.LEFT,
+        Cue.RIGHT,
+        Cue.COMPLEX,
+        Cue.DIFFERENTIAL,
+        Cue.SYSTEM,
     }
 )
 

@@ -18,7 +18,8 @@ from tutor.planning.planning import Plan
 from tutor.planning.refusal import Reason, Refusal
 from tutor.reading.clause import Question
 
-_READABLE: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".ndjson")
+READABLE_IN_ZIP: Final = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".xls", ".json", ".jsonl", ".ndjson")
+_READABLE: Final = (*READABLE_IN_ZIP, ".ods", ".zip")
 _ABOUT_FILES: Final = (
     CHART_CUES
     | STATISTICS_CUES
@@ -167,6 +168,8 @@ def _longest_block(lines: Sequence[str], separator: str) -> tuple[int, list[list
     start, rows = 0, list[list[str]]()
     for at, line in enumerate([*lines, ""]):
         cells = _cells(line, separator) if separator in line.strip() else []
+        if separator == " " and cells and not _is_number(cells[-1]):  # words, or the names above the columns
+            cells = [] if rows or all(is_word(cell.strip(".:?!,").lower()) for cell in cells) else cells
         if rows and len(cells) != len(rows[0]):
             best = max(best, (start, rows), key=lambda block: len(block[1]))
             rows = []
@@ -182,7 +185,8 @@ def _is_table(rows: Sequence[Sequence[str]], separator: str) -> bool:
     if len(body) < _MIN_ROWS or any(_FORMULA.search(cell) for row in rows for cell in row if not _is_number(cell)):
         return False
     if separator == " ":  # words are separated by blanks too
-        return all(_is_number(cell) for row in body for cell in row)
+        named = all(len(row) == 2 and not is_word(row[0].lower()) and row[0][0].isalpha() for row in body)
+        return all(_is_number(cell) for row in body for cell in row[named:]) and (not named or len(body) > _MIN_ROWS)
     return all(any(map(_is_number, row)) for row in body)
 
 
@@ -219,7 +223,9 @@ def is_about_table(question: Question, plan: object, message: UserMessage) -> bo
             ]
         return bool(parts) and all(isinstance(part, Symbol) for part in parts)  # "plot a": a column
     strange = any(clause.strange for clause in question.clauses)
-    return bool(message.file_names or strange or question.cues & _ABOUT_FILES)
+    is_talk = question.cues & {Cue.HELP, Cue.HELLO, Cue.THANKS, Cue.GOODBYE}
+    asks_of_it = plan.reason is Reason.NO_SUBJECT and not is_talk  # no function was talked about, but a table
+    return bool(message.file_names or strange or asks_of_it or question.cues & _ABOUT_FILES)
 
 
 def refusal_about_files(refusal: Refusal, question: Question, heard: Sequence[UserMessage]) -> Refusal:
@@ -228,3 +234,17 @@ def refusal_about_files(refusal: Refusal, question: Question, heard: Sequence[Us
     if others and (asks or heard[-1].file_names) and refusal.reason in _PERHAPS_OF_OTHER_FILE:
         return Refusal(Reason.NO_TABLE_FILE, others)
     return Refusal(Reason.NO_FILE) if asks and refusal.reason in _PERHAPS_OF_FILE else refusal
+
+
+_RAGGED: Final = re.compile(r"Expected \d+ fields in line (?P<line>\d+), saw (?P<found>\d+)")
+"""What pandas says of a line with too many cells."""
+_ZIPPED: Final = re.compile(r"(?P<count>\d+) tables in the zip file")
+
+
+def refusal_after(trouble: str) -> Refusal | None:
+    """What is wrong with a file, by what pandas says of it; None where that is not known."""
+    if ragged := _RAGGED.search(trouble):
+        return Refusal(Reason.RAGGED, (ragged["found"],), choices=(ragged["line"],))
+    if zipped := _ZIPPED.search(trouble):
+        return Refusal(Reason.ZIPPED, (zipped["count"],))
+    return Refusal(Reason.EMPTY_FILE) if "No columns to parse from file" in trouble else None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tutor.answers.say import Say
 from tutor.data import charts, figures
-from tutor.data.file_mentions import Table
+from tutor.data.file_mentions import READABLE_IN_ZIP, Table
 from tutor.data.python_text import made_of, quoted, result
 from tutor.data.requests import (
     Bound,
@@ -40,6 +40,7 @@ from tutor.programs.result_keys import Key
 _LOAD: Final = '''
 import io
 import json
+import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -47,20 +48,52 @@ import numpy as np
 import pandas as pd
 
 
-def load(path):
+def load(name, data):
     """Read a csv, Excel, OpenDocument or JSON file, whatever its encoding and separator."""
-    if path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
-        return with_dates(pd.read_excel(path), day_first=False)
-    if path.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
-        return with_dates(read_json(path.read_text("utf-8-sig")), day_first=False)
-    data = path.read_bytes()
-    encoding = "utf-16" if data[:2] in (b"\\xff\\xfe", b"\\xfe\\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    separator = max(",;\\t|", key=text.split("\\n", 1)[0].count)
-    return read(text, separator)
+    kind = Path(name).suffix.lower()
+    if kind in {".xlsx", ".xlsm", ".xls"}:
+        top = pd.read_excel(io.BytesIO(data), header=None, nrows=30)
+        return with_dates(pd.read_excel(io.BytesIO(data), skiprows=heading(top.notna().sum(axis=1))), day_first=False)
+    if kind in {".json", ".jsonl", ".ndjson"}:
+        return with_dates(read_json(data.decode("utf-8-sig")), day_first=False)
+    for encoding in ["utf-16"] if data[:2] in (b"\\xff\\xfe", b"\\xfe\\xff") else ["utf-8-sig", "cp1252", "latin-1"]:
+        try:
+            text = data.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    if text[:4].lower() == "sep=":  # the first line of Excel's own csv files
+        return read(text.partition("\\n")[2], text[4])
+    lines = [line for line in text[:100_000].splitlines() if line.strip()][:30]
+    separator = separator_of(lines)
+    skipped = heading([sum(map(bool, map(str.strip, line.split(separator)))) for line in lines])
+    for line in lines[:skipped]:
+        text = text[text.index(line) + len(line):]
+    if separator == " ":
+        return read(re.sub(r"[^\\S\\n]{2,}" if "  " in lines[skipped] else r"[^\\S\\n]+", "\\t", text), "\\t")
+    return read(text.lstrip("\\r\\n"), separator)
+
+
+def heading(filled):
+    """How many lines of a title stand above the table: they have one cell where others have several."""
+    several = [at for at, count in enumerate(filled) if count > 1]
+    return several[0] if several else 0
+
+
+def separator_of(lines):
+    """The sign that stands equally often in most lines; a blank where columns are set apart by blanks."""
+    def fitting(sign):
+        counts = [len(line.split()) - 1 if sign == " " else line.count(sign) for line in lines]
+        usual = max(set(counts) - {0}, key=counts.count, default=0)
+        return (counts.count(usual), usual) if usual else (0, 0)
+
+    best = max(";\\t|,", key=fitting)
+    if best == "," and all(re.fullmatch(r"[-+]?\\d+,\\d+", line.strip()) for line in lines[1:]) and "," not in lines[0]:
+        return "\\t"  # decimals below a name
+    if fitting(best)[0] > 1 and any(best in line for line in lines[:3]):
+        return best
+    return " " if fitting(" ")[0] == len(lines) > 2 else ";" if len(lines) == 1 and ";" in lines[0] else (
+        "," if len(lines) == 1 and "," in lines[0] else "\\t")
 
 
 def read_json(text):
@@ -81,8 +114,18 @@ def read_json(text):
 def read(text, separator):
     """A table in its country's notation: a semicolon goes with decimal commas and the day before the month."""
     comma = separator == ";"
-    table = pd.read_csv(io.StringIO(text), sep=separator, decimal="," if comma else ".", skipinitialspace=True)
-    return with_dates(with_numbers(table, decimal_comma=comma), day_first=comma)
+    first = [cell.strip() for cell in text.partition("\\n")[0].split(separator)]
+    is_data = all(re.fullmatch(r"[-+]?\\d[\\d.,]*", cell) for cell in first) and not all(
+        re.fullmatch(r"(19|20)\\d\\d", cell) for cell in first)
+    names = [f"column {at + 1}" for at in range(len(first))] if is_data else None
+    how = {"sep": separator, "decimal": "," if comma else ".", "skipinitialspace": True, "names": names}
+    table = pd.read_csv(io.StringIO(text), **how)
+    ends_empty = len(table) > 0 and table.iloc[:, -1].isna().all()
+    longer = not table.index.equals(pd.RangeIndex(len(table)))  # the lines have one cell more than the first
+    if longer or (ends_empty and text.count(f"{separator}\\n") >= len(table)):
+        table = pd.read_csv(io.StringIO(text), index_col=False, **how) if ends_empty else table.reset_index()
+    empty = [name for name in table.columns if str(name).startswith("Unnamed: ") and table[name].isna().all()]
+    return with_dates(with_numbers(table.drop(columns=empty), decimal_comma=comma), day_first=comma)
 
 
 def with_numbers(table, decimal_comma):
@@ -90,6 +133,8 @@ def with_numbers(table, decimal_comma):
     for name in table.columns:
         if table[name].dtype.kind not in "biufM":
             texts = table[name].dropna().astype(str).str.strip()
+            # (150) and 150- are how accountants write -150.
+            texts = texts.str.replace(r"^\\((.+)\\)$|^([^-]*\\d)-$", r"-\\1\\2", regex=True)
             plain = texts.str.replace(r"[€$£¥%\\s'’]|EUR|USD|GBP|CHF", "", regex=True)
             plain = plain[~plain.isin(["", "-", "–", "—"])]
             dots, commas = plain.str.contains(".", regex=False), plain.str.contains(",", regex=False)
@@ -135,14 +180,73 @@ def group_name(group):
     return str(group).removesuffix(" 00:00:00")
 
 
+def without_totals(table):
+    """The table without a last row that adds up the others, and what that row is called."""
+    texts = [str(cell).strip() for cell in table.iloc[-1] if isinstance(cell, str)] if len(table) > 1 else []
+    total = r"(?:grand )?totals?|sums?|summe|gesamt(?:summe)?|insgesamt|totaal|som|eindtotaal"
+    found = next((text for text in texts if re.fullmatch(total, text.rstrip(": "), re.IGNORECASE)), "")
+    numbers = table.select_dtypes("number")
+    sums, last = numbers.iloc[:-1].sum(), numbers.iloc[-1] if len(table) else None
+    adds_up = found and any(abs(sums[name] - last[name]) <= 1e-6 * abs(sums[name]) + 0.006 for name in numbers.columns)
+    return (table.iloc[:-1], found) if adds_up else (table, "")
+
+
 table = {table}
 table.columns = [str(name).strip() for name in table.columns]
+table, left_out = without_totals(table)
 '''
+_UNZIP: Final = '''
+import zipfile
+
+
+def unzipped(path):
+    """The name and the content of the one table in a zip file."""
+    with zipfile.ZipFile(path) as archive:
+        names = [each for each in archive.namelist() if each.lower().endswith({kinds})]
+        names = [each for each in names if not each.startswith("__MACOSX")]
+        if len(names) != 1:
+            raise ValueError(f"{{len(names)}} tables in the zip file")
+        with archive.open(names[0]) as inner:
+            return names[0], inner.read({most})
+
+
+'''
+_ODS: Final = '''
+import zipfile
+from xml.etree import ElementTree
+
+
+def read_ods(path):
+    """The first sheet of an OpenDocument file."""
+    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as content:
+        sheet = next(element for _, element in ElementTree.iterparse(content) if element.tag.endswith("}}table"))
+    rows = []
+    for row in sheet.iter():
+        if not row.tag.endswith("}}table-row"):
+            continue
+        cells = []
+        for cell in row:
+            read = {{key.rpartition("}}")[2]: value for key, value in cell.attrib.items()}}
+            words = " ".join("".join(part.itertext()) for part in cell)
+            value = read.get("date-value") or words or None
+            if "value" in read:
+                value = float(read["value"])
+            cells += [value] * min(int(read.get("number-columns-repeated", 1)), 200 if value is not None else 20)
+        while cells and cells[-1] is None:
+            cells.pop()
+        rows += [cells] if cells else []
+    width = max(map(len, rows), default=0)
+    rows = [row + [None] * (width - len(row)) for row in rows]
+    rows = rows[heading([len(row) - row.count(None) for row in rows]):]
+    table = pd.DataFrame(rows[1:], columns=[str(name) for name in rows[0]])
+    return with_dates(table.infer_objects(), day_first=False)
+
+
+'''
+_MAX_UNZIPPED_BYTES: Final = 100_000_000
 _MAX_LOOK_CHARS: Final = 15_000  # an output of more than 20 000 is cut before it comes back
 _MAX_ASKED_CHARS: Final = 6_000
 _LOOK: Final = f"""
-import re
-
 # A first look: which columns there are, and what they hold. Of a wide table, those that the questions name come first.
 asked = {{asked}}
 
@@ -217,7 +321,9 @@ def look(table: Table, texts: Sequence[str]) -> str:
     return (
         _loaded(table)
         + _LOOK.format(asked=quoted(f" {words[:_MAX_ASKED_CHARS]} "))
-        + result({Key.COLUMNS: "columns", Key.ROWS: "len(table)", Key.WIDTH: "table.shape[1]"})
+        + result(
+            {Key.COLUMNS: "columns", Key.ROWS: "len(table)", Key.WIDTH: "table.shape[1]", Key.LEFT_OUT: "left_out"}
+        )
     )
 
 
@@ -300,5 +406,15 @@ def _made(column: Column) -> str:
 
 def _loaded(table: Table) -> str:
     """The table's reading; a pasted one stands in the program as quoted text."""
-    loaded = f"load(Path({quoted(table.file_name)}))" if table.file_name else f'read({quoted(table.pasted)}, "\\t")'
-    return _LOAD.lstrip().replace("{table}", loaded)
+    path, kind = f"Path({quoted(table.file_name)})", table.file_name.lower().rpartition(".")[2]
+    before = ""
+    if table.pasted:
+        loaded = f'read({quoted(table.pasted)}, "\\t")'
+    elif kind == "zip":
+        before = _UNZIP.format(kinds=READABLE_IN_ZIP, most=_MAX_UNZIPPED_BYTES)
+        loaded = f"load(*unzipped({path}))"
+    elif kind == "ods":
+        before, loaded = _ODS.format(), f"read_ods({path})"
+    else:
+        loaded = f"load({quoted(table.file_name)}, {path}.read_bytes())"
+    return before.lstrip() + _LOAD.lstrip().replace("{table}", loaded)

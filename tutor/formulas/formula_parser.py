@@ -204,7 +204,8 @@ class _FormulaParser:
             case TokenKind.CONSTANT:
                 return token.text == "pi"
             case TokenKind.OPEN:
-                return token.text == "(" and not self.stream.holds_list(self.stream.at)
+                is_bracket = token.text == "(" or (token.text == "[" and not token.spaced)
+                return is_bracket and not self.stream.holds_list(self.stream.at)
             case TokenKind.BAR:
                 return self._bars == 0
             case _:

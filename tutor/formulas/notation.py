@@ -165,6 +165,9 @@ _DECIMAL_COMMA: Final = (
     (re.compile(r"(?<=\d),(?=\d)"), "."),
     (re.compile(r"(?<=\d)(?::| : )(?=\d)"), "/"),
 )
+_EUROPEAN: Final = re.compile(r"(?<![\d,.])[1-9]\d{0,2}(?:\.\d{3})+,\d+(?![\d,.])")
+"""1.000,50: one number in any language."""
+
 _THOUSANDS: Final = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
 
 
@@ -174,6 +177,7 @@ def with_decimal_points(text: str, *, decimal_comma: bool) -> str:
     >>> with_decimal_points("0,5 und 6:2 auf [0,5]", decimal_comma=True)
     '0.5 und 6/2 auf [0;5]'
     """
+    text = _EUROPEAN.sub(lambda number: number[0].replace(".", "").replace(",", "," if decimal_comma else "."), text)
     if not decimal_comma:
         return _THOUSANDS.sub(lambda number: number[0].replace(",", ""), text)
     for pattern, replacement in _DECIMAL_COMMA:

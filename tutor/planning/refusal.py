@@ -39,6 +39,8 @@ class Reason(StrEnum):
     CHART_CHANGE = "chart_change"  # a wish about a chart of columns that it does not know
     NO_FILE = "no_file"
     NO_TABLE_FILE = "no_table_file"  # details: the files that are no tables
+    EMPTY_FILE = "empty_file"
+    ZIPPED = "zipped"  # details: how many tables are in the zip file
     RAGGED = "ragged"  # details: how many cells a line has; choices: the line's number
     MANY_COLUMNS = "many_columns"  # details: how many there are
     NO_ROWS = "no_rows"  # details: the columns there are

@@ -48,6 +48,7 @@ class Key(StrEnum):
     KINKS = "kinks"
     LEADERS = "leaders"
     LEFT = "left"
+    LEFT_OUT = "left out"
     LEVEL = "level"
     LINE = "line"
     LINES = "lines"

@@ -109,6 +109,10 @@ _SHAPES: Final = tuple(
          OfNumbers.PART, _FIRST_SECOND),
         (rf"{_A}{_PERCENT} (?:tip|tax|vat|gst|mwst|ust|trinkgeld|btw|fooi) (?:on|auf|over|op) {_B}",
          OfNumbers.PART, _FIRST_SECOND),
+        (rf"(?:tip|tax|vat|gst|mwst|mehrwertsteuer|ust|trinkgeld|btw|fooi) (?:of |von |van )?\(?{_A}{_PERCENT}\)? (?:on|auf|von|over|op|van) {_B}",
+         OfNumbers.PART, _FIRST_SECOND),
+        (rf"(?:price |preis |prijs )?(?:of |von |van )?{_A} (?:after|with|nach|mit|abzüglich|met|na)(?: a| an)? {_B}{_PERCENT}"
+            rf" (?:discount|off|rabatt|nachlass|korting)", OfNumbers.LOWERED, _FIRST_SECOND),
         (r"(?:number of |how many )?(?:permutations|anordnungen|permutationen) (?:of|von|are there of) " + _N
          + r"(?: items| things| objects| elements| elementen| dingen)?", OfNumbers.ORDERS, ("a",)),
         (r"(?:next|nächste) (?:prime|primzahl)(?: number)? (?:after|nach) " + _N, OfNumbers.NEXT_PRIME, ("a",)),

@@ -17,6 +17,7 @@ from tutor.reading.items import Item, Mark, items, meaning
 
 MAX_CHARACTERS: Final = 1500
 MAX_TOKENS: Final = 300
+_NUMBERING: Final = re.compile(r"(?:\A|(?<=\s))(?P<name>\d|[a-jA-J])[).]\s+")
 _MAX_SENTENCES: Final = 6
 _SENTENCE_ENDS: Final = re.compile(r"(?<=[?.!])\s+(?=[^\W\d])|\n+")
 
@@ -39,6 +40,7 @@ _NAMED_CURVES: Final = tuple(
     )
 )
 _ABBREVIATIONS: Final = (
+    (re.compile(r"(?<!\S)[:;=]-?[)(DPp](?=\s|\Z)"), " "),  # a smiley
     (
         re.compile(
             r"\A\s*(?:and |und )?(?:together with|with|mit|met)\s+(?!respect|dem|den|der"
@@ -229,6 +231,16 @@ def _is_factorial(sentence: Sequence[Token], language: Language) -> bool:
 
 def _cues(sentence: Sequence[Token], language: Language) -> set[Cue | None]:
     return {vocabulary(language).cues.get(token.text.lower()) for token in sentence}
+
+
+def without_numbering(text: str) -> str:
+    """`1) 2+2 2) 3*3` and `a) ... b) ...` as one question a line."""
+    marks = list(_NUMBERING.finditer(text)) if len(text) <= MAX_CHARACTERS else []
+    names = [mark["name"].lower() for mark in marks]
+    is_counted = names in ([str(at) for at in range(1, len(names) + 1)], list("abcdefghij"[: len(names)]))
+    if len(names) < 2 or not is_counted or text[: marks[0].start()].strip():
+        return text
+    return _NUMBERING.sub("\n", text).strip()
 
 
 def sentences_of(text: str) -> list[str]:

@@ -149,3 +149,33 @@ def test_wishes_about_the_looks_of_a_plot_are_read(text: str, changes: tuple[Plo
 def test_a_question_in_a_language_that_nobody_speaks_here_is_refused_in_the_one_before(text: str) -> None:
     # ux 2: it was refused in German
     assert {language_of(text, language) for language in Language} == set(Language)
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [("1) 2+2 2) 3*3", 2), ("a) 2+3 b) 4*5 c) solve x^2 = 4", 3), ("2(3+4)", 1), ("Plot x^2 :)", 1)],
+)
+async def test_numbered_questions_get_an_answer_each(said: str, count: int) -> None:
+    [call] = (await reply_to(user(said))).tool_calls
+    assert json.loads(call.arguments)["code"].count('print("RESULT"') == count
+
+
+async def test_a_percentage_added_to_a_number_is_no_curve_of_the_plot_before() -> None:
+    [call] = (await reply_to(user("plot sin x"), user("add 19% to 100"))).tool_calls
+    assert "plt." not in json.loads(call.arguments)["code"]
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("VAT (19%) on 250", "numbers[0] / 100 * numbers[1]"),
+        ("a tip of 15% on 42.50", "numbers[0] / 100 * numbers[1]"),
+        ("price 120 after 25% discount", "numbers[0] * (1 - numbers[1] / 100)"),
+        ("Wie viel ist 120 mit 25 % Rabatt?", "numbers[0] * (1 - numbers[1] / 100)"),
+        ("1.000,50 + 2", "1000.50 + 2"),
+        ("2[3(4+5)-1]", "2*(3*(4 + 5) - 1)"),
+    ],
+)
+async def test_amounts_are_read_as_offices_write_them(said: str, value: str) -> None:
+    [call] = (await reply_to(user(said))).tool_calls
+    assert value in json.loads(call.arguments)["code"]

@@ -138,7 +138,7 @@ def test_a_columns_name_stays_a_name_in_the_program(name: str) -> None:
     ]
     tree = ast.parse(data_program(Table(file_name=f"{name}.csv"), tasks, Say(language=Language.GERMAN)))
     modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert modules == {"io", "json", "matplotlib.pyplot", "numpy", "pandas"}
+    assert modules == {"io", "json", "matplotlib.pyplot", "numpy", "pandas", "re"}
     assert any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(tree))
     ast.parse(look(Table(file_name=name), [name]))
     ast.parse(look(Table(pasted=f"{name}\t2\n1\t2\n"), []))
