@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.answer import Answer
 from bot.errors import (
     AssistantError,
     AssistantRefusedError,
@@ -18,7 +17,7 @@ from bot.errors import (
 )
 from bot.language import _, number
 from bot.parts import ApologyPart, Reply, TextPart
-from bot.run import FailureCode, RunEnd, RunId, RunOutcome
+from bot.run import Answer, FailureCode, RunEnd, RunId, RunOutcome
 from bot.turn import STOP, SUPERSEDED, Turn
 from bot.turn_record import GIVEN_UP, STOPPED, failed
 

@@ -14,7 +14,6 @@ from dataclasses import asdict, astuple, fields, replace
 from typing import Any, Final
 from urllib.parse import unquote
 
-from bot.answer import CodeCell
 from bot.attachments import Attachment
 from bot.conversation import (
     ActivityId,
@@ -57,9 +56,8 @@ from bot.parts import (
     TextPart,
     WelcomePart,
 )
-from bot.turn_code import TurnCode
-from bot.turn_record import ANSWERED, DELETED, REJECTED, UNDELIVERABLE, Outcome, StepKey, StepKind
-from bot.usage import Usage
+from bot.run import CodeCell
+from bot.turn_record import ANSWERED, DELETED, REJECTED, UNDELIVERABLE, Outcome, StepKey, StepKind, TurnCode, Usage
 
 VERSION: Final = 2
 """Of messages and replies. A reader refuses a higher one."""

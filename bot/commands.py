@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot import sentences
-from bot.answer import FileRef
 from bot.belongings import Belonging, BelongingKind, newest_files
 from bot.conversation import Command, CommandName, ConversationKey
 from bot.dependencies import Dependencies
@@ -18,6 +17,7 @@ from bot.language import _, ngettext, number
 from bot.limits import usage_report
 from bot.parts import Choice, ChoicePart, FilesPart, Part, TextPart, WelcomePart
 from bot.profiles import Profile, same_name
+from bot.run import FileRef
 from bot.turn import STOP_HEARD, Turn
 from bot.turn_record import StepKey, StepKind
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from bot.conversation import ActivityId, ConversationReference
-from bot.turn_code import code_of
+from bot.turn_record import code_of
 
 MAX_COMMENT_CHARS: Final = 4_000
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.answer import FileRef
 from bot.belongings import Belonging, BelongingKind
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import AssistantError, StorageError
@@ -16,6 +15,7 @@ from bot.language import _, ngettext, number
 from bot.media import picture_type_of
 from bot.parts import StoredFile
 from bot.ports import Assistant, Belongings, Conversations, FileStore
+from bot.run import FileRef
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from bot.answer import FileRef
 from bot.attachments import (
     ENDINGS,
     HOSTED_ENDINGS,
@@ -32,7 +31,7 @@ from bot.errors import AttachmentError
 from bot.file_names import ending_of, unlike, with_ending
 from bot.media import ending_by_content, is_protected
 from bot.ports import Assistant, IncomingFiles
-from bot.run import UploadedFile
+from bot.run import FileRef, UploadedFile
 from bot.turn import Turn
 from bot.turn_record import StepKey, StepKind
 

@@ -12,7 +12,7 @@ from bot.conversation import ConversationReference
 from bot.language import N_, _, ngettext, number
 from bot.ports import UsageReader
 from bot.run import CodeBudget
-from bot.usage import Usage, UsageSum
+from bot.turn_record import Usage, UsageSum
 
 MINUTE_S: Final = 60
 HOUR_S: Final = 3_600

@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.answer import CodeCell
 from bot.language import _
-from bot.turn_code import TurnCode
-from bot.turn_record import ANSWERED, Outcome
-from bot.usage import Usage
+from bot.run import CodeCell
+from bot.turn_record import ANSWERED, Outcome, TurnCode, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
 from bot.belongings import Belonging
 from bot.conversation import ActivityId, ConversationKey, ConversationReference, ThreadId
-from bot.exchange import Exchange
 from bot.feedback import Feedback, FeedbackRecord
 from bot.functions import Caller, FunctionDefinition
 from bot.history import PastTurn
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import OpenFile, Part, ServedFile, StoredFile, Table
-from bot.run import Ask, FindResult, RunEvent, RunId, RunName, ToolOutput
+from bot.run import Answer, Ask, Exchange, FileRef, FindResult, RunEvent, RunId, RunName, ToolOutput
 from bot.timeline import Timeline
-from bot.turn_record import ANSWERED, Outcome
-from bot.usage import TurnUsage, Usage, UsageSum
+from bot.turn_record import ANSWERED, Outcome, TurnUsage, Usage, UsageSum
 
 
 class Assistant(Protocol):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import ENDINGS
 from bot.conversation import PAGE_CHANNEL, ConversationKey, ConversationReference
 from bot.errors import AssistantError, BotError, StorageDownError, StorageError
@@ -24,6 +23,7 @@ from bot.media import picture_type, picture_type_of
 from bot.native_charts import chart_of
 from bot.parts import Details, FilesPart, Marks, Part, PicturePart, Source, StoredFile, Table, TablePart, TextPart
 from bot.ports import Assistant, Channel, FileStore, Pictures
+from bot.run import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""A run: the assistant at work on one message of a thread. The words of the Assistant port, for every backend."""
+"""A run: the assistant at work on one message of a thread, from the question to the answer.
+
+The words of the Assistant port, for every backend.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,61 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from bot.answer import FileRef
 from bot.conversation import ConversationKey
 from bot.errors import Refusal
 from bot.history import PastTurn
-from bot.usage import Usage
+from bot.turn_record import Usage
+
+FileRef = NewType("FileRef", str)
+"""A file at the assistant's service. Opaque: only the backend that made it can read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerImage:
+    """A picture the code drew."""
+
+    file: FileRef
+    alt_text: str = ""  # what was drawn, in words; empty where the backend does not say
+    name: str = ""  # of the file it was saved as; empty where it was only shown
+    data: FileRef | None = None  # a csv file of the points in it, where the backend has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFile:
+    """A file the code wrote, and the words in the text that stand for it."""
+
+    file: FileRef
+    name: str
+    placeholder: str = ""  # e.g. sandbox:/mnt/data/table.csv; empty where the text does not mention it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A file the text refers to, and the words in the text that stand for it."""
+
+    file: FileRef
+    placeholder: str
+    name: str = ""  # of the file; empty where the backend does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCell:
+    """Code that the Code Interpreter ran for the answer, and what it printed."""
+
+    code: str
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """All messages of a turn's runs as one answer, in order. `code` may be left out where nothing was drawn."""
+
+    text: str
+    images: tuple[AnswerImage, ...] = ()
+    files: tuple[AnswerFile, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    code: tuple[CodeCell, ...] = ()
+
 
 RunId = NewType("RunId", str)
 ToolCallId = NewType("ToolCallId", str)
@@ -176,3 +229,20 @@ def pause_before_second_run(outcome: RunOutcome) -> float | None:
             return pause_s if pause_s <= MAX_RATE_LIMIT_PAUSE_S else None
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A call of the assistant's API as it went over the wire, for a page that shows what a turn did.
+
+    It has no headers, which hold the key. Bodies that are no JSON are told by their size.
+    """
+
+    turn: str  # on whose behalf, as `Turn.id`; empty outside of turns
+    method: str
+    path: str  # below the API's root, with its query
+    asked: str | None  # the body of the request
+    status: int | None  # None: no answer came, or not all of it
+    answered: str | None  # its body
+    began_at_s: float  # unix seconds
+    took_s: float

@@ -43,8 +43,7 @@ from bot.run import (
 )
 from bot.sentences import PHASES, WRITING
 from bot.turn import Turn
-from bot.turn_record import StepKey, StepKind
-from bot.usage import Usage
+from bot.turn_record import StepKey, StepKind, Usage
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from bot.codec import step_from_text
 from bot.conversation import ThreadId
-from bot.turn_record import Outcome, StepKind
-from bot.usage import Usage
+from bot.turn_record import Outcome, StepKind, Usage
 
 _MAX_ID: Final = 200
 """Characters of a message's id in a name: metadata holds 512 (UTF-16 units, to be safe), an id may have thousands."""

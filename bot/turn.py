@@ -13,9 +13,7 @@ from bot.conversation import Command, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
 from bot.timeline import turn_name
-from bot.turn_code import code_of
-from bot.turn_record import StepKey, StepKind
-from bot.usage import TurnUsage, Usage, key_of
+from bot.turn_record import StepKey, StepKind, TurnUsage, Usage, code_of, key_of
 
 TurnId = NewType("TurnId", str)
 T = TypeVar("T")

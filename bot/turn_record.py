@@ -1,12 +1,51 @@
-"""The words in which a ledger records a turn: the keys of its steps, and how it ended. `bot.codec` writes them."""
+"""The words in which a ledger records a turn: its code, the keys of its steps, what it used, and how it ended.
+
+`bot.codec` writes them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 from bot.errors import BotError
+
+TurnCode = NewType("TurnCode", str)
+"""The short name of a turn that people can read out to an administrator, such as T-7F3K.
+
+Crockford's base 32 (https://www.crockford.com/base32.html): no I, L, O or U, and what is misread is read right.
+"""
+
+_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_PREFIX: Final = "T-"
+_SHORTEST: Final = 4  # digits
+_MAX_NUMBER: Final = 2**63 - 1  # what a database's number can be
+_LOOKS: Final = "a code looks like T-7F3K"
+
+
+def code_of(number: int) -> TurnCode:
+    """The code of the turn with this number in the ledger."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 32)
+        digits = _DIGITS[digit] + digits
+    return TurnCode(_PREFIX + digits.rjust(_SHORTEST, "0"))
+
+
+def number_of(code: str) -> int:
+    """The number behind a code, written with or without its T-, in any case. Raises ValueError for anything else."""
+    digits = code.strip().upper().removeprefix(_PREFIX).translate(_MISREAD)
+    if not digits or not set(digits) <= set(_DIGITS):
+        raise ValueError(_LOOKS)
+    number = 0
+    for digit in digits:
+        number = number * 32 + _DIGITS.index(digit)
+        if number > _MAX_NUMBER:
+            raise ValueError(_LOOKS)
+    return number
+
 
 Outcome = NewType("Outcome", str)
 """How a turn ended. The values are stored, listed by `teamsbot turns`, and part of its JSON."""
@@ -56,3 +95,45 @@ class StepKey:
     kind: StepKind
     index: int = 0
     reference: str = ""  # an id at the outside that the step belongs to, such as a thread's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens and runs of code. Each is 0 where the service does not say."""
+
+    input_tokens: int = 0  # the cached ones among them
+    cached_tokens: int = 0
+    output_tokens: int = 0  # those of reasoning among them
+    reasoning_tokens: int = 0
+    code_runs: int = 0
+    code_ms: int = 0  # for which code ran; the embedded server says it
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(Usage)})
+
+    @classmethod
+    def from_json(cls, row: Any) -> Usage | None:
+        """What `dataclasses.asdict` made of one; None for None."""
+        return None if row is None else cls(**{each.name: row.get(each.name, 0) for each in fields(Usage)})
+
+
+def key_of(id: str) -> str:  # noqa: A002
+    """An id as every database can hold it: a channel may send half characters, and NUL."""
+    return id.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnUsage:
+    """What a turn consumed, and on whose behalf."""
+
+    tenant: str  # this and the person as `key_of` gives them
+    person: str  # the object id in the directory, else the channel's id of the person
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSum:
+    """What some turns consumed together; turns that asked the assistant count, whatever became of them."""
+
+    turns: int = 0
+    usage: Usage = Usage()

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot import sentences
-from bot.answer import Answer
 from bot.apology import apology, assistant_removed, cut_short, ended_badly, moved_over, started_afresh
 from bot.attachments import what_to_do_with
 from bot.belongings import Belonging, BelongingKind
@@ -56,7 +55,7 @@ from bot.ports import (
 )
 from bot.profiles import Profile
 from bot.reply import fitting, readable, say
-from bot.run import Ask, RunEnd
+from bot.run import Answer, Ask, RunEnd
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
 from bot.turn_record import (

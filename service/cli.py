@@ -186,7 +186,7 @@ def show_turn(env_file: Path, code: str) -> None:
 
 
 def _explain(settings: Settings, code: str) -> None:
-    from bot.turn_code import number_of
+    from bot.turn_record import number_of
 
     try:
         number = number_of(code)
@@ -196,22 +196,21 @@ def _explain(settings: Settings, code: str) -> None:
 
 
 async def _show(settings: Settings, number: int) -> None:
-    from bot.turn_code import code_of
-    from service import turn_lines
-    from service.turn_lookup import open_timelines
+    from bot.turn_record import code_of
+    from service.turn_lookup import explained, open_timelines
 
     async with open_timelines(settings) as timelines:
         line = await timelines.timeline(number)
     if line is None:
         _stop(f"There is no turn {code_of(number)}. Turns are kept for seven days after they ended.")
-    _print(turn_lines.explained(line))
+    _print(explained(line))
 
 
 async def _list(settings: Settings, limit: int, *, follow: bool, as_json: bool) -> None:
-    from service import turn_lines
+    from service import turn_lookup
     from service.turn_lookup import follow_timelines, open_timelines
 
-    form = turn_lines.as_json if as_json else turn_lines.listed
+    form = turn_lookup.as_json if as_json else turn_lookup.listed
     if follow:
         async for line in follow_timelines(settings, limit):
             _print(form(line))

@@ -38,17 +38,17 @@ from service.compose import Shared
 from service.data_dir import prepare_data_dir, room_hint
 from service.file_storage import FileStorage, open_file_storage
 from service.last_request import check_last_request, noted_address, reachable
+from service.logs import redact_text
 from service.manifest import check_packages
 from service.model_check import check_model
 from service.public_address import check_endpoint, check_link
-from service.redaction import redact_text
 from service.round_trip import check_round_trip
 from service.settings import AppType, Backend, ClientCertificate, ClientSecret, Settings, SettingsError
 from service.settings.config_report import Report as SettingsReport
 from service.teams_edge import open_bot_token
 from service.turn_lookup import open_timelines
 from storage.file_tokens import CHECKED
-from storage.network_disk import network_disk
+from storage.sqlite import network_disk
 
 TOTAL_S: Final = 16.0
 """From the start of the command to the last finding; what was opened is closed within 20 s."""

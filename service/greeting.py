@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.profiles import Profile, Speaker, SpeakerKind
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
 from service.settings.assistants_file import BUILT_IN_TUTOR
-from service.settings.secret import Secret
+from service.settings.parsers import Secret
 
 _CONNECT = """\
   Connect a model:   put two lines into .env and start again, for example

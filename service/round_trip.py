@@ -23,9 +23,8 @@ from bot.media import picture_type
 from bot.timeline import Timeline
 from httpkit.http_server import listening
 from service.compose import Shared, open_bot, open_turn_stores
-from service.health_routes import HealthRoutes
 from service.listen_socket import BACKLOG, LOOPBACK, take_port, url_of
-from service.server import local_endpoint, loopback_app
+from service.server import HealthRoutes, local_endpoint, loopback_app
 from service.settings import Settings
 
 _QUESTION: Final = "Plot y = x^2 for x from -2 to 2."

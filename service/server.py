@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 
@@ -14,6 +16,9 @@ from adapters.file_links import add_file_routes
 from adapters.teams.authentication import LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
+from bot.conversation import ConversationKey
+from bot.errors import StorageError
+from bot.ports import Conversations, Ledger
 from httpkit.http_errors import errors_as_json
 from httpkit.http_server import listening, raise_descriptor_limit
 from httpkit.loopback import loopback_only
@@ -30,7 +35,6 @@ from service.compose import (
 from service.data_dir import kept_key, prepare_data_dir
 from service.file_storage import FileStorage
 from service.greeting import Started
-from service.health_routes import HealthRoutes
 from service.last_request import address_noted
 from service.listen_socket import BACKLOG, LOOPBACK, take_port, url_of
 from service.settings import Backend, Settings
@@ -201,3 +205,62 @@ def _stop_event() -> asyncio.Event:
     for number in numbers:
         loop.add_signal_handler(number, request_stop)
     return stop
+
+
+_CHECK_INTERVAL_S: Final = 1.0
+_CHECK_DEADLINE_S: Final = 2.0
+_PROBE: Final = ConversationKey(channel="readyz", tenant="", conversation="")
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+class HealthRoutes:
+    """`GET /healthz` and `GET /readyz`, for supervisors and load balancers.
+
+    Alive: the event loop answers. Ready: the database would take a message now, as far as it tells without one.
+
+    A store of files that is down does not count: all replicas share it, and most answers need no file. `sandbox` says
+    what isolates the assistant's code, or `none`. Anybody may ask on the public listener, so the answers name no
+    version, no setting and no host.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        conversations: Conversations,
+        sandbox: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._conversations = conversations
+        self._sandbox = sandbox
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._is_ready = False
+        self._checked_at_s = -_CHECK_INTERVAL_S
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve both."""
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/readyz", self._readiness)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"}, headers=_NO_STORE)
+
+    async def _readiness(self, request: web.Request) -> web.Response:
+        # One check at a time, whose result all callers share: a flood of requests must not become one of queries.
+        async with self._lock:
+            if self._clock() - self._checked_at_s >= _CHECK_INTERVAL_S:
+                try:
+                    async with asyncio.timeout(_CHECK_DEADLINE_S):
+                        await self._ledger.check()
+                        await self._conversations.thread_of(_PROBE)
+                    self._is_ready = True
+                except (StorageError, TimeoutError):
+                    self._is_ready = False
+                self._checked_at_s = self._clock()
+        if self._is_ready:
+            return web.json_response({"status": "ready", "sandbox": self._sandbox}, headers=_NO_STORE)
+        return web.json_response(
+            {"status": "unavailable", "sandbox": self._sandbox}, status=503, headers={**_NO_STORE, "Retry-After": "1"}
+        )

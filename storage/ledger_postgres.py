@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from typing import TypeAlias
@@ -16,12 +16,10 @@ from typing import TypeAlias
 from bot.codec import step_to_text
 from bot.errors import StorageError
 from bot.ports import LedgerEntry
-from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
-from bot.usage import TurnUsage
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind, TurnUsage
 from storage.partitions import PARTITIONS, Partitions, partition_of
 from storage.postgres import POLL_S, PostgresSession
-from storage.postgres_connection import Connection, Row, SessionLostError
-from storage.running_turns import RunningTurns, uncount_attempts
+from storage.postgres_connection import IDLE_S, Connection, Row, SessionLostError
 
 _CHANNEL = "teamsbot"
 _SIGNALS = step_to_text(StepKey(StepKind.SIGNAL)) + "/"
@@ -392,6 +390,56 @@ class _Batch:
                 ]
             ),
         )
+
+
+_UNCOUNT = "UPDATE turns SET uncounted_attempts = uncounted_attempts + 1 WHERE number = ANY ($1::bigint[])"
+
+
+async def uncount_attempts(connection: Connection, numbers: Iterable[int]) -> None:
+    """Write down that the last attempt of each of these turns says nothing against it, whichever process owns it."""
+    await connection.fetch(_UNCOUNT, list(numbers))
+
+
+class RunningTurns:
+    """The numbers of the turns that this process has started and not ended.
+
+    The loss of a session does not count as an attempt of theirs.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+        self.cut_off: set[int] = set()
+
+    def started(self, number: int) -> None:
+        """A turn is worked on from now on."""
+        self._numbers.add(number)
+
+    def ended(self, number: int) -> None:
+        """A turn is done."""
+        self._numbers.discard(number)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._numbers
+
+    def partitions(self) -> set[int]:
+        """The partitions to which running turns belong."""
+        return {number % PARTITIONS for number in self._numbers}
+
+    def session_ended(self, *, silent_s: float) -> None:
+        """No turn runs any more. `silent_s`: since this process last talked to PostgreSQL.
+
+        After IDLE_S PostgreSQL ends a session for the process's own silence: a turn may well have frozen it, and that
+        attempt counts like any that crashes the process.
+        """
+        if silent_s < IDLE_S:
+            self.cut_off |= self._numbers
+        self._numbers.clear()
+
+    async def uncount(self, connection: Connection) -> None:
+        """Uncount the attempts that the loss of an earlier session cut off."""
+        if self.cut_off:
+            await uncount_attempts(connection, self.cut_off)
+            self.cut_off.clear()
 
 
 async def _uncount_attempts(connection: Connection, numbers: Sequence[int]) -> list[None]:

@@ -10,8 +10,7 @@ from dataclasses import asdict
 
 from bot.codec import step_to_text
 from bot.ports import LedgerEntry
-from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind
-from bot.usage import TurnUsage
+from bot.turn_record import ANSWERED, Outcome, StepKey, StepKind, TurnUsage
 from storage.sqlite import SqliteFile
 
 _MAX_NUMBER = 2**63 - 1

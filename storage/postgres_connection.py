@@ -8,14 +8,14 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from bot.errors import StorageError
-from storage.postgres_migrations import migrate
+from storage.migrations import scripts
 
 Row: TypeAlias = "asyncpg.Record"
 
@@ -221,3 +221,34 @@ def _reason(error: Exception) -> str:
     """The kind of error and its first sentence: the details after it may hold values."""
     said = getattr(error, "message", None) or str(error)
     return f"{type(error).__name__}: {said}"
+
+
+_MIGRATION_LOCK = 0x7EA3_0001
+_MAX_MIGRATION_S = 600.0
+_TABLE = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = 'teamsbot' AND tablename = 'schema_version'"
+
+
+async def migrate(db: asyncpg.Connection[Any]) -> None:
+    """Bring the tables up to date, one replica at a time, wholly or not at all.
+
+    Raises StorageError if they are of a newer version.
+    """
+    steps = scripts("postgres")
+    if await _version(db) == len(steps):
+        return
+    async with db.transaction():
+        await db.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        version = await _version(db)
+        if version > len(steps):
+            raise StorageError(f"the database was written by a newer version of this program (schema {version})")
+        for script in steps[version:]:
+            await db.execute(script, timeout=_MAX_MIGRATION_S)
+        await db.execute("UPDATE schema_version SET number = $1", len(steps))
+
+
+async def _version(db: asyncpg.Connection[Any]) -> int:
+    """0 if there are no tables yet."""
+    # No to_regclass: it takes no lock, so that it may answer from before the migration of another replica.
+    if await db.fetchval(_TABLE) is None:
+        return 0
+    return int(await db.fetchval("SELECT number FROM teamsbot.schema_version"))

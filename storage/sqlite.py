@@ -6,19 +6,19 @@ Group commit is what lets one file carry hundreds of conversations: each commit 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import queue
+import re
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.errors import StorageError, StorageInUseError
 from storage.migrations import scripts
-from storage.network_disk import network_disk
-from storage.sqlite_mark import Mark
-from storage.sqlite_migrations import migrate
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -202,3 +202,116 @@ def _translated(error: sqlite3.Error | OSError, path: Path | None = None) -> Sto
             f"{where} is damaged ({error}): put a copy of it and its -wal file in place, or move it away to start anew"
         )
     return StorageError(f"{where} cannot be used: {error}")
+
+
+_DIGITS = 20
+
+
+class Mark:
+    """How many commits were acknowledged, kept in a small file beside the database.
+
+    After a crash SQLite reads its write-ahead log up to the first damage and says nothing of what came after it
+    (https://www.sqlite.org/walformat.html#recovery). A database that holds fewer commits than were acknowledged is
+    therefore not opened: people were told that these messages will be answered.
+
+    It is never ahead of the database: it is written after each commit, and need not be synced itself.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._path = database.with_name(f"{database.name}.mark")
+        self._file: int | None = None
+        self.commits = 0
+
+    def forget(self) -> None:
+        """There is no database any more, so this is a new one. Raises OSError."""
+        self._path.unlink(missing_ok=True)
+
+    def compare(self, commits: int) -> None:
+        """Begin with the commits that the database holds. Raises StorageError if some are missing, OSError."""
+        acknowledged = self._read()
+        if acknowledged > commits:
+            raise StorageError(
+                f"the last {acknowledged - commits} commits of {self._database} are missing: its -wal file was cut or "
+                f"damaged, or an older copy was put back. Put the complete files in place, or remove {self._path.name} "
+                "to go on without what is missing"
+            )
+        self.commits = commits
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def advance(self) -> None:
+        """One more commit is on disk."""
+        self.commits += 1
+        if self._file is not None:
+            # Without it a later damage may go unseen, which is no reason to stop.
+            with contextlib.suppress(OSError):
+                os.pwrite(self._file, f"{self.commits:0{_DIGITS}d}".encode(), 0)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _read(self) -> int:
+        try:
+            digits = self._path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        return int(digits) if digits.isdigit() else 0  # else the power failed before it ever was on disk
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[str]) -> None:
+    """Do the steps that the file has not seen, after a copy of it was laid beside it.
+
+    Raises StorageError if it is newer than they, sqlite3.Error, OSError.
+    """
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(steps):
+        raise StorageError(
+            f"{path} was written by a newer version of this program (schema {version}, this one knows {len(steps)}): "
+            "run that version, or put the backup of this one in its place"
+        )
+    if 0 < version < len(steps):
+        _back_up(connection, path.with_name(f"{path.name}.v{version}.backup"))
+    for number, step in enumerate(steps[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _back_up(connection: sqlite3.Connection, backup: Path) -> None:
+    """A whole copy under its final name, or none."""
+    partial = backup.with_name(f"{backup.name}.partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # an empty file is as good as none
+    connection.execute("VACUUM INTO ?", (str(partial),))
+    with partial.open("rb") as copy:
+        os.fsync(copy.fileno())
+    partial.rename(backup)
+
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_KINDS = frozenset(
+    # A program's own file system without a subtype is one, such as blobfuse2's; those of local disks are "fuseblk".
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
+)
+
+
+def network_disk(path: Path, *, mounts: Path = _MOUNTS) -> str | None:
+    """The kind of network file system that a path lies on; None if it is a local one, or nobody can tell.
+
+    On another machine's disk SQLite's locks and syncs cannot be relied upon: https://www.sqlite.org/useovernet.html
+    """
+    try:
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:  # no Linux
+        return None
+    points = [(_mount_point(line), line) for line in lines]
+    inside = [(len(point.parts), line) for point, line in points if path.resolve().is_relative_to(point)]
+    _, line = max(reversed(inside), key=lambda each: each[0], default=(0, ""))  # a later mount hides an earlier one
+    kind = line.partition(" - ")[2].partition(" ")[0]
+    return kind if kind in _KINDS or kind.startswith("fuse.") else None
+
+
+def _mount_point(line: str) -> Path:
+    """The fifth field, a space in it as octal: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html."""
+    return Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4]))

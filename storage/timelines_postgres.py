@@ -10,7 +10,7 @@ from bot.codec import outcome_from_text, step_name_today
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
-from bot.usage import Usage, UsageSum, key_of
+from bot.turn_record import Usage, UsageSum, key_of
 from storage.postgres import PostgresSession
 from storage.postgres_connection import Connection, Row
 

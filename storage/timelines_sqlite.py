@@ -10,7 +10,7 @@ from bot.codec import outcome_from_text, step_name_today
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
-from bot.usage import Usage, UsageSum, key_of
+from bot.turn_record import Usage, UsageSum, key_of
 from storage.sqlite import SqliteFile
 
 _USED = "input_tokens, cached_tokens, output_tokens, reasoning_tokens, code_runs, code_ms"

@@ -33,7 +33,6 @@ from adapters.openai.protocol import (
 )
 from adapters.openai.service_errors import BadRequestError, InDoubtError, NotDoneError
 from adapters.openai.wire import Fields, chars_in
-from bot.answer import Answer, CodeCell, FileRef
 from bot.attachments import OTHER_WORKBOOKS, save_as_xlsx
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
@@ -50,7 +49,10 @@ from bot.language import ENGLISH, spoken
 from bot.ports import Assistant
 from bot.run import (
     Absent,
+    Answer,
     Ask,
+    CodeCell,
+    FileRef,
     FindResult,
     Found,
     Progress,
@@ -63,7 +65,7 @@ from bot.run import (
     ToolOutput,
     ToolsWanted,
 )
-from bot.usage import Usage
+from bot.turn_record import Usage
 
 log = logging.getLogger(__name__)
 

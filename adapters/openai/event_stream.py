@@ -20,7 +20,7 @@ from adapters.openai.service_errors import translated
 from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError
 from bot.run import Progress, RunEvent, RunId, RunPhase, Settled, TextSoFar
-from bot.usage import Usage
+from bot.turn_record import Usage
 from httpkit.server_sent_events import EventParser, EventTooLargeError, ServerSentEvent
 
 MIN_GROWTH: Final = 0.02

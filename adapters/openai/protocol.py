@@ -17,12 +17,17 @@ from urllib.parse import unquote
 
 from adapters.openai.service_errors import FIXES, refusal_of
 from adapters.openai.wire import Fields, or_left_out
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import join_names
 from bot.errors import Refusal
 from bot.run import (
+    Answer,
+    AnswerFile,
+    AnswerImage,
     Ask,
+    Citation,
+    CodeCell,
     FailureCode,
+    FileRef,
     Progress,
     RunEnd,
     RunEvent,
@@ -34,7 +39,7 @@ from bot.run import (
     ToolCallId,
     ToolsWanted,
 )
-from bot.usage import Usage
+from bot.turn_record import Usage
 from httpkit.refusal_words import try_again_in_s
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from adapters.openai.service_errors import StatusError
-from bot.exchange import Exchange
 from bot.log_ids import log_ids
 from bot.ports import Exchanges
+from bot.run import Exchange
 
 Heard = Callable[[int, bytes | int], None]
 """Told the status and the body of the answer; of a body that was not kept, how many bytes it had."""

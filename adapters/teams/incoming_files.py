@@ -29,12 +29,11 @@ from adapters.teams.activity_attachments import DOWNLOAD_INFO
 from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.graph_files import FILES_PERMISSION, GRAPH_FILE, MAX_PAUSE_S, GraphFiles
 from adapters.teams.trusted_addresses import FilePlace, FilePlaces
-from bot.attachments import MAX_FILE_BYTES, Attachment, too_large
+from bot.attachments import MAX_FILE_BYTES, Attachment, receive, too_large
 from bot.conversation import ConversationReference, Scope
 from bot.errors import AttachmentError, StorageError
 from bot.language import N_, _
 from bot.ports import IncomingFiles
-from bot.received_file import receive
 from httpkit.egress import AddressRefusedError, egress_session
 from httpkit.http_headers import retry_after_s
 

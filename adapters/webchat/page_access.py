@@ -22,8 +22,7 @@ from adapters.webchat.transcripts import Activity, ConversationId
 from bot.errors import StorageError
 from httpkit.http_errors import RequestRefusedError, error_response
 from httpkit.json_body import read_json_object
-from httpkit.loopback import peer_user_of
-from httpkit.peer_user import PeerUser
+from httpkit.loopback import PeerUser, peer_user_of
 
 log = logging.getLogger(__name__)
 

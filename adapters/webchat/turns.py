@@ -15,10 +15,10 @@ from aiohttp import web
 from adapters.webchat.page_access import Tokens, allowed, from_own_page
 from adapters.webchat.page_activities import MAX_TURNS, conversation_key
 from adapters.webchat.transcripts import ConversationId, Transcripts
-from bot.exchange import Exchange
 from bot.ports import TurnsOfConversation
+from bot.run import Exchange
 from bot.timeline import Timeline
-from bot.turn_code import code_of
+from bot.turn_record import code_of
 from httpkit.http_errors import RequestRefusedError
 
 _MAX_TITLE: Final = 200  # characters

@@ -29,12 +29,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from adapters.webchat.page_access import conversation_id
 from adapters.webchat.transcripts import Activity, ConversationId
-from bot.attachments import MAX_FILE_BYTES, MAX_FILES, Attachment, too_many
+from bot.attachments import MAX_FILE_BYTES, MAX_FILES, Attachment, receive, too_many
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.language import _, number
 from bot.media import picture_type_of
-from bot.received_file import receive
 from httpkit.http_errors import RequestRefusedError
 
 T = TypeVar("T")

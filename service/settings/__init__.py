@@ -1,7 +1,6 @@
 """The settings: one table, read once at the start from the environment and a .env file."""
 
-from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
-from service.settings.secret import Secret
+from service.settings.parsers import AppType, Backend, LogFormat, LogLevel, Secret
 from service.settings.settings import (
     AzureEndpoint,
     Blobs,

@@ -14,10 +14,35 @@ import stat
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, final
 from urllib.parse import SplitResult, urlsplit
 
-from service.settings.secret import Secret
+
+@final
+class Secret:
+    """A key or password. Only `reveal` gives it out: repr, str and format show that there is one, never which."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Give out the value, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(set)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written anywhere")
+
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

@@ -15,9 +15,8 @@ from bot.profiles import Profiles
 from bot.reply import Extras
 from service.settings import table
 from service.settings.assistants_file import read_profiles
-from service.settings.parsers import AppType, Backend, LogFormat, LogLevel
+from service.settings.parsers import AppType, Backend, LogFormat, LogLevel, Secret
 from service.settings.rules import check_together, warnings_together
-from service.settings.secret import Secret
 from service.settings.sources import Advice, Mistake, Reading, read_settings
 
 # What a program needs of its environment: where programs, home and certificates are. Nothing of it is a secret.

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute
 
 from bot import sentences
-from bot.answer import CodeCell
 from bot.cards import apology_card, feedback_card, files_card, picture_card, welcome_card
 from bot.language import _, speaking
 from bot.parts import ApologyPart, Details, FilesPart, PicturePart, StoredFile, WelcomePart
-from bot.turn_code import TurnCode
+from bot.run import CodeCell
+from bot.turn_record import TurnCode
 from scripts.program import Program
 from tests.browser.chat_page import ChatPage, page_address, until
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from adapters.openai.polling import PollingPace
-from bot.answer import FileRef
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, RunTooSlowError, ThreadBusyError, ThreadGoneError
 from bot.ports import Assistant
@@ -20,6 +19,7 @@ from bot.run import (
     Absent,
     Ask,
     FailureCode,
+    FileRef,
     Found,
     Progress,
     RunEnd,

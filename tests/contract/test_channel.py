@@ -26,7 +26,7 @@ from bot.parts import (
 )
 from bot.ports import Channel
 from bot.reply import fitting
-from bot.turn_code import TurnCode
+from bot.turn_record import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks
 from tests.support.waiting import until

@@ -15,7 +15,7 @@ import pytest
 from bot.conversation import ActivityId, Party
 from bot.feedback import Feedback, FeedbackRecord, Reaction, csv_heading, csv_lines
 from bot.ports import FeedbackStore, Ledger
-from bot.turn_code import code_of
+from bot.turn_record import code_of
 from service.settings import Settings
 from service.turn_lookup import read_feedback, serve_timelines
 from storage.feedback_postgres import PostgresFeedback

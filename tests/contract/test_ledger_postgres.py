@@ -15,11 +15,10 @@ from bot.errors import StorageError
 from bot.ports import LedgerEntry
 from storage import postgres
 from storage.conversations_postgres import PostgresConversations
-from storage.ledger_postgres import PostgresLedger
+from storage.ledger_postgres import PostgresLedger, RunningTurns
 from storage.partitions import PARTITIONS, partition_of
 from storage.postgres import PostgresSession
 from storage.postgres_connection import IDLE_S
-from storage.running_turns import RunningTurns
 from tests.support.ledger_fixtures import Adopted, accepted, refused, started, unfinished
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import until

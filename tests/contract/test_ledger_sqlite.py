@@ -14,9 +14,7 @@ import pytest
 from bot.errors import StorageError, StorageInUseError
 from storage.ledger_sqlite import SqliteLedger
 from storage.migrations import scripts
-from storage.network_disk import network_disk
-from storage.sqlite import SqliteFile
-from storage.sqlite_migrations import migrate
+from storage.sqlite import SqliteFile, migrate, network_disk
 from tests.support.ledger_fixtures import accepted, started, unfinished
 
 

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from adapters.teams.markdown.pieces import teams_markdown
-from bot.answer import Answer
 from bot.conversation import ConversationReference
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import FilesPart
 from bot.reply import MAX_SHOWN_CHARS
+from bot.run import Answer
 from tests.support.fakes import FakeChannel
 from tests.support.turn_fixtures import World, texts
 

@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 
 from bot import sentences
-from bot.answer import FileRef
 from bot.conversation import ActivityId, ConversationReference, ThreadId
 from bot.dependencies import Dependencies
 from bot.engine import Engine
@@ -32,7 +31,7 @@ from bot.parts import (
 )
 from bot.ports import Conversations, Ledger, Timelines
 from bot.reply import ReplyWriter
-from bot.run import FailureCode, RunEnd, RunEvent, RunId, RunName, RunOutcome, Settled
+from bot.run import FailureCode, FileRef, RunEnd, RunEvent, RunId, RunName, RunOutcome, Settled
 from bot.timeline import Timeline
 from bot.turn_story import give_up, run_turn
 from storage.conversations_postgres import PostgresConversations

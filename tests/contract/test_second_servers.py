@@ -22,8 +22,7 @@ from adapters.openai.client import Client, Endpoint
 from adapters.openai.polling import PollingPace
 from adapters.openai.responses.response_objects import Assistance
 from adapters.openai.responses.responses_backend import ResponsesBackend
-from bot.answer import FileRef
-from bot.run import RunName, ToolCallId, ToolOutput, UploadedFile
+from bot.run import FileRef, RunName, ToolCallId, ToolOutput, UploadedFile
 from scripts.program import Program
 from scripts.second_servers import running_agent_server, running_steady
 from tests.support.fakes import PNG, ask

@@ -17,16 +17,14 @@ from adapters.timelines_http import HttpTimelines
 from bot.conversation import ConversationKey
 from bot.errors import StorageError
 from bot.ports import Ledger, Timelines, TurnsOfConversation, UsageReader
-from bot.turn_record import STOPPED
-from bot.usage import TurnUsage, Usage, UsageSum, key_of
+from bot.turn_record import STOPPED, TurnUsage, Usage, UsageSum, key_of
 from service.settings import Settings
 from service.turn_lookup import open_timelines, serve_timelines
 from storage.ledger_postgres import PostgresLedger
 from storage.ledger_sqlite import SqliteLedger
 from storage.migrations import scripts
 from storage.postgres import PostgresSession
-from storage.sqlite import SqliteFile
-from storage.sqlite_migrations import migrate
+from storage.sqlite import SqliteFile, migrate
 from storage.timelines_postgres import PostgresTimelines
 from storage.timelines_sqlite import SqliteTimelines
 from tests.support.ledger_fixtures import accepted, started

@@ -13,7 +13,7 @@ import pytest
 
 from bot.errors import FunctionsError
 from bot.timeline import Timeline
-from bot.usage import Usage
+from bot.turn_record import Usage
 from service.settings import Settings
 from service.turn_lookup import open_timelines
 from tests.scenario.conftest import Rig

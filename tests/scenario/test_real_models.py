@@ -20,7 +20,7 @@ from service.code_sandbox import open_sandbox
 from service.compose import open_assistants_server
 from service.data_dir import prepare_data_dir
 from service.settings import Settings
-from service.settings.secret import Secret
+from service.settings.parsers import Secret
 from tests.support.fakes import PNG
 from tests.support.preloaded_service import run_preloaded
 from tests.support.scripted_model import RunCode, ScriptedModel, Trouble, WritesCode

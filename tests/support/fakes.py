@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from bot.answer import Answer, FileRef
 from bot.attachments import Attachment
 from bot.conversation import (
     ActivityId,
@@ -32,8 +31,10 @@ from bot.parts import Part, StoredFile, Table
 from bot.ports import FileLinks, LedgerEntry, Live, StatusMessage
 from bot.run import (
     Absent,
+    Answer,
     Ask,
     FailureCode,
+    FileRef,
     FindResult,
     Found,
     RunEnd,
@@ -45,8 +46,7 @@ from bot.run import (
     ToolOutput,
     Unknowable,
 )
-from bot.turn_record import ANSWERED, Outcome
-from bot.usage import TurnUsage, Usage
+from bot.turn_record import ANSWERED, Outcome, TurnUsage, Usage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 

@@ -6,7 +6,7 @@ from bot.belongings import Belonging
 from bot.conversation import ConversationKey
 from bot.feedback import Feedback, FeedbackRecord
 from bot.timeline import Timeline
-from bot.usage import Usage, UsageSum
+from bot.turn_record import Usage, UsageSum
 
 
 class MemoryBelongings:

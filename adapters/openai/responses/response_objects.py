@@ -17,15 +17,20 @@ from urllib.parse import unquote
 from adapters.openai.protocol import REQUEST_ID, speaker_name
 from adapters.openai.service_errors import FIXES, context_error, refusal_of
 from adapters.openai.wire import Fields, chars_in, or_left_out
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.attachments import OTHER_WORKBOOKS, PICTURE_ENDINGS, join_names, save_as_xlsx
 from bot.conversation import ThreadId
 from bot.errors import AssistantError, AttachmentError
 from bot.file_names import ending_of
 from bot.functions import FunctionDefinition
 from bot.run import (
+    Answer,
+    AnswerFile,
+    AnswerImage,
     Ask,
+    Citation,
+    CodeCell,
     FailureCode,
+    FileRef,
     Progress,
     RunEnd,
     RunEvent,
@@ -38,7 +43,7 @@ from bot.run import (
     ToolOutput,
     ToolsWanted,
 )
-from bot.usage import Usage
+from bot.turn_record import Usage
 from httpkit.refusal_words import try_again_in_s
 
 log = logging.getLogger(__name__)

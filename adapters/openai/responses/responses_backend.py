@@ -42,7 +42,6 @@ from adapters.openai.service_errors import (
     ToolOutputMissingError,
 )
 from adapters.openai.wire import Fields
-from bot.answer import Answer, FileRef
 from bot.attachments import PICTURE_ENDINGS
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
@@ -58,8 +57,10 @@ from bot.media import picture_type
 from bot.ports import Assistant, ThreadStates
 from bot.run import (
     Absent,
+    Answer,
     Ask,
     FailureCode,
+    FileRef,
     FindResult,
     Found,
     Progress,
@@ -72,7 +73,7 @@ from bot.run import (
     ToolsWanted,
     Unknowable,
 )
-from bot.usage import Usage
+from bot.turn_record import Usage
 
 log = logging.getLogger(__name__)
 

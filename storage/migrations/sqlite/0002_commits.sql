@@ -1,2 +1,2 @@
-CREATE TABLE commits (number INTEGER NOT NULL);     -- one row: how many commits this file holds; see storage/sqlite_mark.py
+CREATE TABLE commits (number INTEGER NOT NULL);     -- one row: how many commits this file holds; see storage/sqlite.py
 INSERT INTO commits VALUES (0);

@@ -15,7 +15,7 @@ from yarl import URL
 from adapters.file_links import LINK, LinkRefusedError, SignedLinks, add_file_routes
 from bot.errors import StorageError
 from bot.parts import OpenFile, ServedFile, StoredFile
-from service.redaction import redact_text
+from service.logs import redact_text
 from tests.support.waiting import settled
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)

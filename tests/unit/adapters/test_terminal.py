@@ -12,7 +12,7 @@ from rich.console import Console
 
 from adapters.terminal import TerminalChannel, TerminalFiles, printable, said_in_terminal
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, StoredFile, TextPart
-from bot.turn_code import TurnCode
+from bot.turn_record import TurnCode
 from service.terminal_session import CollectedReply
 from service.terminal_view import TerminalView
 

@@ -12,16 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.answer import FileRef
-from bot.attachments import MAX_FILE_BYTES, POINTER, POSSIBLE_POINTER, Attachment, objection_to
+from bot.attachments import MAX_FILE_BYTES, POINTER, POSSIBLE_POINTER, Attachment, objection_to, receive
 from bot.codec import message_from_json, message_to_json
 from bot.conversation import TurnState
 from bot.errors import AssistantUnavailableError, AttachmentError, StorageError
 from bot.file_names import plain_name
 from bot.media import ending_by_content
 from bot.parts import ApologyPart, TextPart
-from bot.received_file import receive
-from bot.run import UploadedFile
+from bot.run import FileRef, UploadedFile
 from bot.turn_story import run_turn
 from tests.support.fakes import (
     PNG,

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft6Validator
 from markdown_it import MarkdownIt
 
-from bot.answer import CodeCell
 from bot.apology import MAX_REPEATED
 from bot.cards import (
     MAX_ALT_TEXT,
@@ -44,7 +43,8 @@ from bot.parts import (
     Table,
     WelcomePart,
 )
-from bot.turn_code import TurnCode
+from bot.run import CodeCell
+from bot.turn_record import TurnCode
 
 SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.5.json").read_text())
 TEAMS_OWN = "msteams"  # Teams' fields, which the official schema does not know

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.attachments import Attachment
 from bot.belongings import Belonging, BelongingKind
 from bot.conversation import Command, CommandName, Question
 from bot.language import speaking
 from bot.parts import ChoicePart, FilesPart, Part, WelcomePart
+from bot.run import Answer, AnswerFile, AnswerImage, FileRef
 from bot.turn_story import run_turn
 from tests.support.fakes import PNG, message
 from tests.support.turn_fixtures import World, texts

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.answer import Answer, AnswerImage, FileRef
 from bot.conversation import ActivityId
 from bot.delivery import MAX_NAMED_PAUSE_S
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from bot.parts import PicturePart, TextPart
+from bot.run import Answer, AnswerImage, FileRef
 from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN
 from bot.turn_story import give_up, run_turn
 from tests.support.fakes import PNG

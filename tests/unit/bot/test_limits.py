@@ -8,9 +8,8 @@ from bot.language import speaking
 from bot.limits import Limits, bars
 from bot.parts import TextPart
 from bot.run import CodeBudget
-from bot.turn_record import ANSWERED, LIMITED, Outcome
+from bot.turn_record import ANSWERED, LIMITED, Outcome, Usage
 from bot.turn_story import run_turn
-from bot.usage import Usage
 from tests.support.fakes import message
 from tests.support.turn_fixtures import World, texts
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from bot.codec import reply_from_json, reply_to_json
 from bot.conversation import PAGE_CHANNEL, ConversationReference
 from bot.errors import AssistantUnavailableError
@@ -41,6 +40,7 @@ from bot.reply import (
     parted_follow_ups,
     readable,
 )
+from bot.run import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from tests.support.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryFiles, message
 
 ALL = Extras(ai_label=True, feedback=True, follow_ups=True, details=True, citations=True)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from bot.answer import Answer, AnswerFile, FileRef
 from bot.file_names import plain_name
 from bot.reply import ReplyWriter
+from bot.run import Answer, AnswerFile, FileRef
 from tests.support.fakes import FakeAssistant, FakePictures, MemoryFiles, message
 from tests.support.turn_fixtures import texts
 

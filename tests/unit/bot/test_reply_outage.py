@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.conversation import ConversationKey
 from bot.errors import StorageDownError
 from bot.parts import FilesPart, Part, PicturePart, StoredFile, TextPart
 from bot.reply import ReplyWriter
+from bot.run import Answer, AnswerFile, AnswerImage, FileRef
 from tests.support.fakes import PNG, FakeAssistant, FakePictures, MemoryFiles, message
 from tests.support.virtual_time import in_warped_time
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 
 from bot import sentences
-from bot.answer import Answer
 from bot.conversation import ThreadId
 from bot.errors import (
     AssistantUnavailableError,
@@ -21,6 +20,7 @@ from bot.errors import (
 )
 from bot.functions import INTERRUPTED
 from bot.run import (
+    Answer,
     FailureCode,
     Progress,
     RunEnd,
@@ -33,9 +33,8 @@ from bot.run import (
     ToolOutput,
     ToolsWanted,
 )
-from bot.turn_record import STOPPED
+from bot.turn_record import STOPPED, TurnUsage, Usage
 from bot.turn_story import run_turn
-from bot.usage import TurnUsage, Usage
 from tests.support.fakes import (
     COMPLETED,
     FAILED,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.timeline import turn_name
-from bot.turn_code import code_of, number_of
+from bot.turn_record import code_of, number_of
 
 
 @given(st.integers(min_value=0, max_value=2**63 - 1))

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from bot import sentences
-from bot.answer import Answer, AnswerFile, AnswerImage, FileRef
 from bot.apology import MAX_REPEATED
 from bot.conversation import MAX_TEXT_CHARS, ThreadId, TurnState
 from bot.errors import (
@@ -17,15 +16,18 @@ from bot.errors import (
 )
 from bot.parts import ApologyPart, FilesPart, Part, PicturePart, TextPart
 from bot.run import (
+    Answer,
+    AnswerFile,
+    AnswerImage,
     FailureCode,
+    FileRef,
     RunEnd,
     RunEvent,
     RunId,
 )
 from bot.turn import STOP_HEARD
-from bot.turn_record import ANSWERED
+from bot.turn_record import ANSWERED, Usage
 from bot.turn_story import give_up, run_turn
-from bot.usage import Usage
 from tests.support.fakes import (
     FAILED,
     PNG,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from httpkit.peer_user import PeerUser, can_tell_users_apart, peer_user
+from httpkit.loopback import PeerUser, can_tell_users_apart, peer_user
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only; runs there")
 

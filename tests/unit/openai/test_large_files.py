@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from adapters.openai.client import Client, Endpoint
-from bot.answer import Answer, AnswerFile, FileRef
 from bot.parts import FilesPart
 from bot.ports import Assistant
 from bot.reply import ReplyWriter
+from bot.run import Answer, AnswerFile, FileRef
 from storage.file_tokens import FileTokens
 from storage.files_folder import FolderFiles
 from tests.support.fake_assistants import FakeAssistants

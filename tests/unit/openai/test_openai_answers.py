@@ -8,8 +8,8 @@ import pytest
 
 from adapters.openai.protocol import answer_from
 from adapters.openai.wire import Fields
-from bot.answer import Answer, AnswerFile, AnswerImage, Citation, FileRef
 from bot.errors import AssistantUnavailableError
+from bot.run import Answer, AnswerFile, AnswerImage, Citation, FileRef
 from tests.support.fake_assistants_state import citation, file_path, image, text
 
 TABLE = "sandbox:/mnt/data/table.csv"

@@ -8,9 +8,8 @@ import pytest
 from adapters.openai.client import Client, path_to
 from adapters.openai.client import Endpoint as Address
 from bot.errors import AssistantError, AssistantUnavailableError
-from bot.exchange import Exchange
 from bot.log_ids import logging_for
-from bot.run import RunName
+from bot.run import Exchange, RunName
 from tests.support.fake_assistants import Endpoint, FakeAssistants
 from tests.support.fakes import ask
 from tests.support.hosted_talk import MemoryStates, hosted_backend

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.openai.protocol import RunStatus, run_from
 from bot.errors import AssistantUnavailableError
 from bot.run import FailureCode, Progress, RunOutcome, RunPhase, Settled, ToolsWanted
-from bot.usage import Usage
+from bot.turn_record import Usage
 from httpkit.refusal_words import try_again_in_s
 
 PRIVATE = "what the user said"

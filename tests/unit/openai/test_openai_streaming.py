@@ -30,7 +30,7 @@ from bot.run import (
     ToolOutput,
     ToolsWanted,
 )
-from bot.usage import Usage
+from bot.turn_record import Usage
 from httpkit.server_sent_events import ServerSentEvent
 from tests.support.fake_assistants import Endpoint as To
 from tests.support.fake_assistants import FakeAssistants

@@ -14,7 +14,7 @@ from bot.errors import BotError, StorageError
 from httpkit.atomic_write import write_atomically
 from service.data_dir import kept_key, prepare_data_dir, room_hint
 from service.listen_socket import take_port
-from service.settings.secret import Secret
+from service.settings.parsers import Secret
 from storage.file_tokens import FileTokens
 
 _NOBODY = 65_534

@@ -9,7 +9,7 @@ import pytest
 
 from service.settings import Settings, SettingsError
 from service.settings.config_report import Report
-from service.settings.env_file import read_env_file
+from service.settings.sources import read_env_file
 
 
 def env_file(folder: Path, text: str = "PORT=4000\n", mode: int = 0o644) -> Path:

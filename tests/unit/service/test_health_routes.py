@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import StorageError
 from bot.ports import Ledger
-from service.health_routes import HealthRoutes
+from service.server import HealthRoutes
 
 Client = Callable[[web.Application], Awaitable[TestClient[web.Request, web.Application]]]
 
@@ -76,7 +76,7 @@ async def test_a_bot_that_can_read_and_not_store_is_not_ready(aiohttp_client: An
 
 
 async def test_a_store_that_hangs_makes_the_bot_not_ready_within_seconds(aiohttp_client: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("service.health_routes._CHECK_DEADLINE_S", 0.1)
+    monkeypatch.setattr("service.server._CHECK_DEADLINE_S", 0.1)
     ledger = Turns()
     ledger.hangs = True
     client = await serve(aiohttp_client, ledger, [0.0])

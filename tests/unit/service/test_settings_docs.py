@@ -6,8 +6,7 @@ import pytest
 
 from service.settings import docs
 from service.settings.config_report import Report
-from service.settings.env_file import read_env_file
-from service.settings.sources import read_settings
+from service.settings.sources import read_env_file, read_settings
 from service.settings.table import SETTINGS
 
 CANARY = "sk-canary-7f3k"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.settings import parsers
-from service.settings.secret import Secret
+from service.settings.parsers import Secret
 from service.settings.table import SETTINGS, Setting
 
 

@@ -4,9 +4,8 @@ import json
 from dataclasses import replace
 
 from bot.timeline import StepDone, Timeline, turn_name
-from bot.turn_record import UNKNOWN, Outcome
-from bot.usage import Usage
-from service.turn_lines import as_json, explained, listed
+from bot.turn_record import UNKNOWN, Outcome, Usage
+from service.turn_lookup import as_json, explained, listed
 
 LINE = Timeline(
     number=245_363,

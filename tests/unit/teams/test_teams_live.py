@@ -21,7 +21,7 @@ from bot.conversation import ConversationReference, Scope
 from bot.errors import DeliveryError
 from bot.parts import ApologyPart, Part, PicturePart, StoredFile, TextPart
 from bot.ports import Live
-from bot.turn_code import TurnCode
+from bot.turn_record import TurnCode
 from tests.support.connector_double import COMPLETED, NOT_A_PREFIX, TOO_LONG, Fault, Posted, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks, message
 from tests.support.waiting import until

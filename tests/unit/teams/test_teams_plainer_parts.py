@@ -10,7 +10,6 @@ import pytest
 from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
-from bot.answer import CodeCell
 from bot.conversation import ConversationReference
 from bot.errors import DeliveryError
 from bot.parts import (
@@ -29,7 +28,8 @@ from bot.parts import (
     TextPart,
     WelcomePart,
 )
-from bot.turn_code import TurnCode
+from bot.run import CodeCell
+from bot.turn_record import TurnCode
 from tests.support.connector_double import Fault, Posted, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks, message
 

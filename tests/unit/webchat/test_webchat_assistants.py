@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.openai.client import Client, Endpoint
-from service.assistant_editor import EmbeddedAssistants
+from service.chat_page import EmbeddedAssistants
 from tests.support.embedded_server import KEY, RememberingSandbox, ScriptedModel, serving
 from tests.support.web_chat_client import Chat, running_site
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from adapters.webchat.turns import Calls
-from bot.exchange import Exchange
+from bot.run import Exchange
 
 
 def exchange(path: str = "/threads", *, turn: str = "1-m", method: str = "POST", answered: str = "{}") -> Exchange:

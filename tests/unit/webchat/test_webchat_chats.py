@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.errors import AssistantUnavailableError
-from bot.exchange import Exchange
+from bot.run import Exchange
 from bot.timeline import StepDone, Timeline
 from bot.turn_record import ANSWERED
 from tests.support.web_chat_client import Chat, Site, running_site

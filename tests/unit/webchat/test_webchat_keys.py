@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from adapters.webchat.page_access import Tokens
 from httpkit import loopback
-from httpkit.peer_user import PeerUser
+from httpkit.loopback import PeerUser
 from tests.support.web_chat_client import Site, running_site
 
 KEY = "a key"
