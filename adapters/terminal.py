@@ -138,7 +138,7 @@ class _TerminalLive(Live):
         """Do nothing."""
 
     @override
-    async def finish(self, part: Part) -> ActivityId | None:
+    async def finish(self, part: Part, to: ConversationReference | None = None) -> ActivityId | None:
         return await self._channel.send(self._to, part)
 
     @override

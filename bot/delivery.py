@@ -9,13 +9,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final
 
 from bot.conversation import ActivityId, ConversationReference
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError, TurnStoppedError
 from bot.links import NO_LINKS, LinkRules
-from bot.parts import Reply
+from bot.parts import Part, Reply
 from bot.ports import Channel, Live, StatusMessage
 from bot.turn import Turn
 from bot.turn_record import STOPPED, UNDELIVERABLE, UNKNOWN, Outcome, StepKey, StepKind
@@ -58,7 +57,7 @@ class _TurnStatus(StatusMessage):
 @asynccontextmanager
 async def shown_live(turn: Turn, channel: Channel, links: LinkRules = NO_LINKS) -> AsyncIterator[Live]:
     """What the person sees of this turn until its answer, in this attempt and of an earlier one."""
-    async with channel.live(turn.message.reference, _TurnStatus(turn), links) as live:
+    async with channel.live(turn.destination, _TurnStatus(turn), links) as live:
         yield live
 
 
@@ -81,8 +80,8 @@ async def deliver(
         await live.clear()
     try:
         for number, part in enumerate(reply.parts):
-            say = live.finish if number == 0 else partial(channel.send, turn.message.reference)
-            if await _send(turn, partial(say, part), channel, pauses_s, step=StepKey(kind, number)) == _OUTCOME_UNKNOWN:
+            shown = live if number == 0 else None
+            if await _send(turn, part, channel, shown, pauses_s, step=StepKey(kind, number)) == _OUTCOME_UNKNOWN:
                 outcome = UNKNOWN
     except ConversationGoneError as error:
         log.warning("the conversation is closed to the bot", extra={"turn": turn.id, "why": str(error)})
@@ -104,21 +103,23 @@ async def deliver_unless_stopped(
 
 async def _send(
     turn: Turn,
-    say: Callable[[], Awaitable[ActivityId | None]],
+    part: Part,
     channel: Channel,
+    live: Live | None,
     pauses_s: Sequence[float],
     *,
     step: StepKey,
 ) -> object:
     """Send a part, again after each of the pauses while it fails in a way that may pass; what the step gave.
 
-    The pauses are no part of the step, so that no end of the process waits for them.
+    With `live` it takes the place of what is shown. The pauses are no part of the step, so that no end of the process
+    waits for them.
     """
-    to = turn.message.reference
 
     async def send() -> object:
+        to = turn.destination  # asked anew each time: it may have moved during a pause
         try:
-            return await say()
+            return await (channel.send(to, part) if live is None else live.finish(part, to))
         except DeliveryUnknownError as error:
             log.warning("it is not known whether a part arrived", extra={"turn": turn.id, "why": str(error)})
             return _OUTCOME_UNKNOWN
@@ -139,7 +140,7 @@ async def _send(
             wakes = may_be_woken and error.retry_after_s is None
         # A delivery is woken as soon as the service takes anything again. If it fails all the same, the pause is made
         # in full before the next attempt: what others achieve says little about this conversation then.
-        may_be_woken = not (wakes and await _woken(channel, to, wait_s))
+        may_be_woken = not (wakes and await _woken(channel, turn.destination, wait_s))
         if not wakes:
             await asyncio.sleep(wait_s)
         if may_be_woken:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final
 
@@ -114,6 +114,10 @@ class _ConversationQueue:
     def is_full_for(self, message: Incoming) -> bool:
         """Whether so many turns are unfinished that this message is rejected: a question, but never a command."""
         return len(self._turns) > MAX_WAITING and isinstance(message, Question | CardPressed)
+
+    def newest_service_url(self) -> str:
+        """Where the channel's service was when the last message came: it moves with the region of a tenant."""
+        return self._turns[max(self._turns)].message.reference.service_url
 
     def ahead_of(self, message_id: ActivityId) -> int:
         """How many turns come before this message's; 0 once it has started or is done."""
@@ -225,6 +229,7 @@ class Engine:
         if queued is not None:
             if queued.attempts > 0:
                 return False
+            message = _with_context_of(queued.message, message)
             queued.message, queued.state = message, state  # before any await: the turn must not start in between
         return await self._ledger.replace(conversation, message.id, message_to_json(message, state))
 
@@ -291,7 +296,8 @@ class Engine:
         known = queue.get(entry.number) if queue is not None else None
         if known is not None:
             if known.attempts == 0:  # an edit that came to another process
-                known.message, known.state = message_from_json(entry.payload)
+                edited, known.state = message_from_json(entry.payload)
+                known.message = _with_context_of(known.message, edited)
             known.signals.send_recorded(entry.steps)
             return
         message, state = message_from_json(entry.payload)
@@ -330,6 +336,7 @@ class Engine:
                     save=self._save,
                     signal=self._signal,
                     may_go_on=self._may_go_on,
+                    newest_service_url=queue.newest_service_url,
                 )
                 rejected = queue.rejected_behind(queued)
                 await self._end(queue, queued, await self._handle(queued.turn, queued.entry.uncounted_attempts))
@@ -376,6 +383,13 @@ class Engine:
     async def _may_go_on(self) -> None:
         if self._stopping:
             await asyncio.Event().wait()  # until `_on_revoked` cancels this task: no step begins during a stop
+
+
+def _with_context_of(waiting: Incoming, edited: Incoming) -> Incoming:
+    """An edited question with what was overheard before the one that waits: the edit came without it."""
+    if isinstance(waiting, Question) and isinstance(edited, Question) and not edited.context:
+        return replace(edited, context=waiting.context)
+    return edited
 
 
 async def _write_until_stored(write: Callable[[], Awaitable[None]]) -> None:

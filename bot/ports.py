@@ -63,7 +63,11 @@ class Assistant(Protocol):
         ...
 
     async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
-        """Stop a run, and what it is known to have consumed. Nothing happens if it has ended already."""
+        """Stop a run, and return what it is known to have consumed. Nothing happens if it has ended already.
+
+        One that an earlier call has cancelled has consumed the same as then; one that ended by itself counts as nothing
+        here, for its last event said so.
+        """
         ...
 
     async def answer(self, thread: ThreadId, runs: Sequence[RunId]) -> Answer:
@@ -178,8 +182,10 @@ class Live(Protocol):
         """Show the whole answer as far as it is known."""
         ...
 
-    async def finish(self, part: Part) -> ActivityId | None:
+    async def finish(self, part: Part, to: ConversationReference | None = None) -> ActivityId | None:
         """Put this part in the place of what is shown, or send it where nothing is. May be repeated if it fails.
+
+        `to` is the same conversation at the address that it has now, where that is not the one of `Channel.live`.
 
         Returns and raises what `Channel.send` does. Where the person ended the message by the channel's own button,
         nothing is sent and the turn is stopped.

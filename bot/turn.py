@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NewType, TypeVar
 
 from bot.codec import step_from_text, step_to_text
-from bot.conversation import Command, Incoming, TurnState
+from bot.conversation import Command, ConversationReference, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
 from bot.timeline import turn_name
@@ -71,7 +72,8 @@ class Turn:
     """One attempt at answering a message. Made by the engine, handed to `run_turn`, which changes nothing of it.
 
     `save` writes a step's result to disk; `signal` sends a signal, with a JSON value, to the turn of a number;
-    `may_go_on` returns at once, or never when the process is stopping.
+    `may_go_on` returns at once, or never when the process is stopping; `newest_service_url` is where the conversation
+    is reached now.
     """
 
     def __init__(  # noqa: PLR0913 - made in one place, by the engine
@@ -84,6 +86,7 @@ class Turn:
         save: Callable[[int, str, str], Awaitable[None]],
         signal: Callable[[int, str, str], Awaitable[None]],
         may_go_on: Callable[[], Awaitable[None]],
+        newest_service_url: Callable[[], str] | None = None,
     ) -> None:
         """`entry`: as the ledger held it before this attempt."""
         self.number: Final = entry.number
@@ -105,6 +108,15 @@ class Turn:
         self._save = save
         self._signal = signal
         self._may_go_on = may_go_on
+        self._newest_service_url = newest_service_url
+
+    @property
+    def destination(self) -> ConversationReference:
+        """Where its parts go now: a delivery may wait for a day, in which the tenant moves to another region."""
+        reference = self.message.reference
+        if self._newest_service_url is None:
+            return reference
+        return replace(reference, service_url=self._newest_service_url())
 
     async def step(
         self, key: StepKey, do: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]] | None = None

@@ -258,9 +258,11 @@ async def _export_feedback(settings: Settings) -> None:
     from bot.feedback import csv_heading, csv_lines
     from service.turn_lookup import read_feedback
 
-    _print(csv_heading(), nl=False)
+    heading = csv_heading()
     async for records in read_feedback(settings):
-        _print(csv_lines(records), nl=False)
+        _print(heading + csv_lines(records), nl=False)
+        heading = ""
+    _print(heading, nl=False)  # nobody gave any yet; where nothing can be read, nothing was printed
 
 
 @main.group("functions", invoke_without_command=True)

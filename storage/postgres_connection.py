@@ -157,7 +157,8 @@ class Connection:
 
     async def _demand_no_pooler(self) -> None:
         """A pooler that was told to ignore our settings seems to work, and breaks every promise made here."""
-        [[idle]] = await self.fetch("SELECT current_setting('idle_session_timeout')")
+        # Its errors are left as they are: `open` tells one that passes from one that does not.
+        idle = await self._db.fetchval("SELECT current_setting('idle_session_timeout')")
         if idle != f"{IDLE_S}s":
             raise StorageError(_POOLER)
 

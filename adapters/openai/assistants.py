@@ -85,6 +85,7 @@ _CANCELLING_S: Final = 4.0  # for a run to end after that was asked for
 _BUSY_RETRY: Final = RetryPolicy(first_pause_s=0.5)  # with a thread that is not free: some 24 seconds
 _ANSWERING: Final = frozenset({RunEnd.COMPLETED, RunEnd.INCOMPLETE})
 _CANCELLABLE: Final = frozenset({RunStatus.QUEUED, RunStatus.IN_PROGRESS, RunStatus.REQUIRES_ACTION})
+_CANCELLED: Final = frozenset({RunStatus.CANCELLING, RunStatus.CANCELLED})
 
 _LAST_MOMENT_S: Final = 0.05  # with less time left, a run is not polled
 _MAX_SILENCE_S: Final = 60.0  # the embedded server sends a sign of life every 15 seconds
@@ -377,9 +378,12 @@ class AssistantsBackend(Assistant):
             return Usage()
         except AssistantRefusedError:
             # 400 "Cannot cancel run with status ..." is no error where the run has ended.
-            if (await self._fetch(thread, run)).status in _CANCELLABLE:
+            status = (await self._fetch(thread, run)).status
+            if status in _CANCELLABLE:
                 raise
-            return Usage()  # its end may have been followed, and counted
+            if status not in _CANCELLED:
+                return Usage()  # its end may have been followed, and counted
+            # An earlier attempt of the turn cancelled it, and died before that could be counted.
         # What its code did until now is known when it has ended, which it does soon, but not at once.
         try:
             async with aclosing(self._polled(thread, run, give_up_at=self._clock() + _CANCELLING_S)) as events:

@@ -121,12 +121,12 @@ class TeamsChannel(Channel):
     ) -> AsyncIterator[Live]:
         live = TeamsLive(
             connector=self._connector,
-            place=_place(to),
-            scope=to.scope,
-            addresses=_addresses(to),
+            to=to,
+            place=_place,
+            addresses=_addresses,
             remembered=status,
-            message=partial(self._message, to),
-            send=partial(self.send, to),
+            message=self._message,
+            send=self.send,
             markdown=partial(teams_markdown, links=links, keeps_tables=to.key.channel == PAGE_CHANNEL),
             streams=self._streaming and (_is_teams(to.key.channel) or to.key.channel == PAGE_CHANNEL),
             timing=PAGE_TIMING if to.key.channel == PAGE_CHANNEL else self._timing,

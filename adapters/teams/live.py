@@ -19,7 +19,7 @@ from typing import Final
 from typing_extensions import override
 
 from adapters.teams.connector import ActivityRefusedError, Connector, Place
-from bot.conversation import ActivityId, Scope
+from bot.conversation import ActivityId, ConversationReference, Scope
 from bot.errors import ChannelError, ConversationGoneError, DeliveryError
 from bot.parts import Part
 from bot.ports import Live, StatusMessage
@@ -79,30 +79,32 @@ class TeamsLive(Live):
         self,
         *,
         connector: Connector,
-        place: Place,
-        scope: Scope,
-        addresses: Activity,
+        to: ConversationReference,
+        place: Callable[[ConversationReference], Place],
+        addresses: Callable[[ConversationReference], Activity],
         remembered: StatusMessage,
-        message: Callable[[Part], Awaitable[Activity]],
-        send: Callable[[Part], Awaitable[ActivityId | None]],
+        message: Callable[[ConversationReference, Part], Awaitable[Activity]],
+        send: Callable[[ConversationReference, Part], Awaitable[ActivityId | None]],
         markdown: Callable[[str], Sequence[str]],
         streams: bool,
         timing: LiveTiming,
     ) -> None:
-        """`message`: a part as an activity. `send`: what `Channel.send` does. `markdown`: a text as it is shown.
+        """`place`, `addresses`: of a conversation. `message`: a part as an activity. `send`: what `Channel.send` does.
 
+        `markdown`: a text as it is shown.
         `streams`: whether words may be streamed, where the scope allows it.
         """
         self._connector = connector
-        self._place = place
-        self._addresses = addresses
+        self._to = to
+        self._place_of = place
+        self._place, self._addresses = place(to), addresses(to)
         self._remembered = remembered
         self._message = message
         self._send = send
         self._markdown = markdown
         self._timing = timing
-        self._is_personal = scope is Scope.PERSONAL
-        self._may_post = (streams if self._is_personal else scope is Scope.CHANNEL) and remembered.may_be_posted
+        self._is_personal = to.scope is Scope.PERSONAL
+        self._may_post = (streams if self._is_personal else to.scope is Scope.CHANNEL) and remembered.may_be_posted
         self._id = remembered.id
         self._shown = _Shown.TYPING
         if self._id is not None:  # left by an earlier process
@@ -141,9 +143,11 @@ class TeamsLive(Live):
         self._has_news.set()
 
     @override
-    async def finish(self, part: Part) -> ActivityId | None:
+    async def finish(self, part: Part, to: ConversationReference | None = None) -> ActivityId | None:
         await self.stop()
-        activity = await self._message(part)
+        self._to = to or self._to
+        self._place = self._place_of(self._to)
+        activity = await self._message(self._to, part)
         if self._shown is _Shown.STREAM and self._id is not None:
             try:
                 await self._connector.end_stream(self._place, with_stream_info(activity, "final", stream=self._id))
@@ -160,7 +164,7 @@ class TeamsLive(Live):
                 await self.clear()
             else:
                 return self._id
-        return await self._send(part)
+        return await self._send(self._to, part)
 
     @override
     async def clear(self) -> None:

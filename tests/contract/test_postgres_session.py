@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import struct
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,43 @@ async def test_a_user_who_may_not_make_tables_is_told_at_once_and_not_waited_for
         await started(PostgresLedger(PostgresSession(url)))
     assert not isinstance(refusal.value, SessionLostError)
     assert "Grant" in refusal.value.fix
+
+
+def _error(state: bytes) -> bytes:
+    fields = b"SFATAL\0VFATAL\0C" + state + b"\0Mout of order\0\0"
+    return b"E" + struct.pack("!I", 4 + len(fields)) + fields
+
+
+@pytest.mark.parametrize(("state", "passes"), [(b"57P03", True), (b"53200", True), (b"42501", False)])
+async def test_a_server_that_fails_at_the_first_question_is_waited_for_if_that_passes(
+    state: bytes, *, passes: bool
+) -> None:
+    has_left = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        [length] = struct.unpack("!I", await reader.readexactly(4))
+        await reader.readexactly(length - 4)
+        for setting in (b"server_version\x0016.0\0", b"in_hot_standby\0off\0", b"default_transaction_read_only\0off\0"):
+            writer.write(b"S" + struct.pack("!I", 4 + len(setting)) + setting)
+        writer.write(b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I")  # come in, and ask
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, length = struct.unpack("!cI", await reader.readexactly(5))
+                await reader.readexactly(length - 4)
+                if kind in b"PQ":
+                    writer.write(_error(state))
+                if kind in b"SQ":
+                    writer.write(b"Z" + struct.pack("!I", 5) + b"I")
+        writer.close()
+        has_left.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(StorageError, match="out of order") as refusal:
+        await Connection.open(f"postgresql://teamsbot@127.0.0.1:{port}/x?sslmode=disable")
+    await asyncio.wait_for(has_left.wait(), 30)
+    server.close()
+    assert isinstance(refusal.value, SessionLostError) is passes
 
 
 async def test_a_server_that_is_not_there_is_waited_for_until_the_deadline(

@@ -396,8 +396,8 @@ class FakeLive:
     async def text(self, so_far: str) -> None:
         self._channel.shown.append(so_far)
 
-    async def finish(self, part: Part) -> ActivityId | None:
-        sent = await self._channel.send(self._to, part)
+    async def finish(self, part: Part, to: ConversationReference | None = None) -> ActivityId | None:
+        sent = await self._channel.send(to or self._to, part)
         self.finished.append(part)
         return sent
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.codec import message_to_json
-from bot.conversation import TurnState
+from bot.codec import message_from_json, message_to_json
+from bot.conversation import ActivityId, Incoming, Overheard, Question, TurnState
 from bot.engine import MAX_WAITING
 from bot.errors import StorageError, TurnGivenUpError
 from bot.turn import MAX_ATTEMPTS, Turn
@@ -16,6 +16,12 @@ from tests.support.fakes import MemoryLedger, message
 from tests.support.waiting import until
 
 ONE, TWO = StepKey(StepKind.PART, 0), StepKey(StepKind.PART, 1)
+
+
+def question(text: str, *, id: str) -> Question:  # noqa: A002
+    asked = message(text, id=id)
+    assert isinstance(asked, Question)
+    return asked
 
 
 async def test_turns_of_one_conversation_run_one_at_a_time_and_in_order() -> None:
@@ -185,6 +191,59 @@ async def test_an_edit_of_a_message_that_waits_is_what_is_answered() -> None:
     story.hold.set()
     await until(lambda: len(ledger.done) == 2)
     assert story.ended == ["one", "two, edited"]
+
+
+async def test_an_edited_question_keeps_what_was_said_to_others_before_it() -> None:
+    ledger, heard = MemoryLedger(), list[Incoming]()
+    may_end = asyncio.Event()
+
+    async def handler(turn: Turn) -> Outcome:
+        heard.append(turn.message)
+        await may_end.wait()
+        return ANSWERED
+
+    engine = engine_for(ledger, handler, Story())
+    await engine.start()
+    said = (Overheard(id=ActivityId("m0"), speaker="Bo", text="it is 42"),)
+    waiting = [replace(question(f"{number}?", id=f"m{number}"), context=said) for number in (2, 3)]
+    await accept_all(engine, message("one"), *waiting)
+    await until(lambda: len(heard) == 1)
+    assert await engine.replace(question("two, edited", id="m2"))
+    stored, _ = message_from_json(ledger.entries[2].payload)
+    assert isinstance(stored, Question)
+    assert stored.context == said  # also for the next life of the process
+    payload = message_to_json(question("three, edited", id="m3"))
+    ledger.on_assigned([replace(ledger.entries[3], payload=payload)])  # the edit came to another process
+    may_end.set()
+    await until(lambda: len(ledger.done) == 3)
+    assert [(each.text, each.context) for each in heard if isinstance(each, Question)][1:] == [
+        ("two, edited", said),
+        ("three, edited", said),
+    ]
+
+
+async def test_an_answer_that_waits_goes_where_the_conversation_was_heard_of_last() -> None:
+    ledger, places = MemoryLedger(), list[str]()
+    has_moved = asyncio.Event()
+
+    async def handler(turn: Turn) -> Outcome:
+        places.append(turn.destination.service_url)
+        await has_moved.wait()
+        places.append(turn.destination.service_url)
+        return ANSWERED
+
+    engine = engine_for(ledger, handler, Story())
+    await engine.start()
+    later = message("two", id="m2")
+    moved = replace(later, reference=replace(later.reference, service_url="http://localhost:2/_connector"))
+    await accept_all(engine, message("one"))
+    await until(lambda: len(places) == 1)
+    await accept_all(engine, replace(moved, reference=replace(moved.reference, key=message(conversation="c2").key)))
+    await accept_all(engine, moved)
+    has_moved.set()
+    await until(lambda: len(ledger.done) == 3)
+    assert places[0] == message().reference.service_url
+    assert set(places[1:]) == {"http://localhost:2/_connector"}
 
 
 async def test_an_edit_survives_the_process() -> None:

@@ -26,7 +26,7 @@ from bot.run import (
     RunId,
 )
 from bot.turn import STOP_HEARD
-from bot.turn_record import ANSWERED, Usage
+from bot.turn_record import ANSWERED, STOPPED, Usage
 from bot.turn_story import give_up, run_turn
 from tests.support.fakes import (
     FAILED,
@@ -222,6 +222,23 @@ async def test_what_a_run_consumed_until_it_was_stopped_counts() -> None:
         await asyncio.sleep(0)
     world.stop()
     await asyncio.wait_for(task, 30)
+    assert turn.used is not None
+    assert turn.used.usage == Usage(code_runs=1, code_ms=59_000)
+
+
+async def test_what_a_stopped_run_consumed_counts_though_the_process_dies_before_the_turn_ends() -> None:
+    world = World(die_at="part/0")
+    world.assistant.never_settles = True
+    world.assistant.used_until_cancelled = Usage(code_runs=1, code_ms=59_000)
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    world.stop()
+    with pytest.raises(SystemError):
+        await asyncio.wait_for(working, 30)
+    world.die_at = ""
+    turn = world.turn(attempts=1)
+    assert await run_turn(turn, world.deps) == STOPPED
     assert turn.used is not None
     assert turn.used.usage == Usage(code_runs=1, code_ms=59_000)
 

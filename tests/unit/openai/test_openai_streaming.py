@@ -201,6 +201,12 @@ async def test_the_code_of_a_run_is_counted_when_it_is_cancelled_and_not_when_it
     service.state.plan = lambda _said: Plan(run_s=60, steps=[code_step("a", took_ms=59_000)])
     run = await started(assistant, thread)
     assert await assistant.cancel(thread, run) == Usage(code_runs=1, code_ms=59_000)
+    # The process may have died before that was counted, and the next attempt of the turn cancels again.
+    assert await assistant.cancel(thread, run) == Usage(code_runs=1, code_ms=59_000)
+
+    service.state.plan = lambda said: Plan(messages=[[text(said)]], steps=[code_step("a", took_ms=59_000)])
+    run = await started(assistant, thread)
+    assert isinstance((await events_of(assistant, thread, run))[-1], Settled)
     assert await assistant.cancel(thread, run) == Usage()
 
 

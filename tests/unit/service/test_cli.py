@@ -36,6 +36,13 @@ def test_the_version_is_told() -> None:
     assert result.stdout.startswith("teamsbot, version 0.")
 
 
+def test_an_export_of_feedback_where_there_was_no_bot_yet_prints_the_reason_alone(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["feedback", "export"], env={"DATA_DIR": str(tmp_path / "data")})
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "There are no turns yet" in result.stderr
+
+
 def test_version_and_help_may_be_asked_for_without_dashes() -> None:  # ux 3.21
     for word in ("version", "help"):
         asked, expected = teamsbot(word), teamsbot(f"--{word}")

@@ -126,3 +126,20 @@ async def test_a_stop_that_comes_as_the_stream_becomes_a_message_is_heard(
         await until(lambda: status.stops == 1)
         assert await live.finish(TextPart(text="Stopped.")) is not None
     assert [posted.text for posted in teams.messages] == ["Stopped."]
+
+
+@pytest.mark.parametrize("scope", Scope)
+async def test_an_answer_goes_to_the_region_that_its_tenant_has_moved_to(
+    teams: StandInConnector, connector: Connector, scope: Scope
+) -> None:
+    here = to(teams, scope)
+    async with (
+        StandInConnector() as elsewhere,
+        channel(connector, message_after_s=0.0).live(here, MemoryStatus()) as live,
+    ):
+        await live.begin()
+        await live.status("Thinking")
+        await until(lambda: len(teams.requests) >= 2 or (scope is Scope.CHANNEL and bool(teams.requests)))
+        await live.finish(TextPart(text="y = 12"), to(elsewhere, scope))
+        assert [posted.words for posted in elsewhere.posted][-1] == "y = 12"
+    assert all(posted.words != "y = 12" for posted in teams.posted)
