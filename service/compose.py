@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -169,12 +169,9 @@ async def open_bot(
     hooks = hooks or Hooks()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        # Who answers: the operator's functions, a sandbox for code, and the assistants of a service.
-        functions = await open_functions(settings)
+        # Who answers, and where its code runs.
         sandbox = shared.sandbox if shared else await enter(open_sandbox(settings))
-        client = await enter(open_client(settings, sandbox, hooks))
-        assistant = await find_assistant(client, settings, stores.conversations, functions, hooks)
-        stack.push_async_callback(assistant.close)
+        client, assistant, functions = await enter(open_assistant(settings, stores.conversations, sandbox, hooks))
         await enter(shutdown_watched(settings, client))
         # Where answers and files go.
         storage = shared.storage if shared else await enter(open_file_storage(settings, address))
@@ -196,14 +193,14 @@ async def open_bot(
             ),
             functions=functions,
             links=link_rules(settings, storage.links.origin),
+            offers=FileOffers(
+                offered_in=partial(offers_files, settings),
+                stored=storage.files,
+                uploads=teams.uploads,
+                turns=stores.timelines,
+            ),
+            started_with=started_with(assistant, hooks),
         )
-        offers = FileOffers(
-            offered_in=partial(offers_files, settings),
-            stored=storage.files,
-            uploads=teams.uploads,
-            turns=stores.timelines,
-        )
-        deps = replace(deps, offers=offers, started_with=started_with(assistant, hooks))
         engine = Engine(
             ledger=stores.ledger,
             handler=partial(run_turn, deps=deps),
@@ -245,6 +242,8 @@ def turn_dependencies(  # noqa: PLR0913 - what differs between Teams and a termi
     writer: ReplyWriter,
     functions: Functions,
     links: LinkRules,
+    offers: FileOffers | None = None,
+    started_with: Callable[[ConversationKey], str | None] = nobody,
 ) -> Dependencies:
     """What a turn needs, whichever channel it came by."""
     return Dependencies(
@@ -258,6 +257,8 @@ def turn_dependencies(  # noqa: PLR0913 - what differs between Teams and a termi
         writer=writer,
         functions=functions,
         links=links,
+        offers=offers,
+        started_with=started_with,
         profiles=settings.profiles,
         name_at_service=assistant.shown_name if isinstance(assistant, AssistantsBackend) else itself,
         limits=settings.limits,
@@ -386,8 +387,26 @@ async def open_client(settings: Settings, sandbox: CodeSandbox, hooks: Hooks) ->
         yield client
 
 
+@asynccontextmanager
+async def open_assistant(
+    settings: Settings, states: ThreadStates, sandbox: CodeSandbox, hooks: Hooks | None = None
+) -> AsyncIterator[tuple[Client, AssistantsBackend | ResponsesBackend, Functions]]:
+    """The assistants that the operator describes, the client of their service, and the functions that they may call.
+
+    Raises AssistantError, FunctionsError, StorageError.
+    """
+    hooks = hooks or Hooks()
+    functions = await open_functions(settings)
+    async with open_client(settings, sandbox, hooks) as client:
+        assistant = await find_assistant(client, settings, states, functions, hooks)
+        try:
+            yield client, assistant, functions
+        finally:
+            await assistant.close()
+
+
 async def find_assistant(
-    client: Client, settings: Settings, states: ThreadStates, functions: Functions, hooks: Hooks | None = None
+    client: Client, settings: Settings, states: ThreadStates, functions: Functions, hooks: Hooks
 ) -> AssistantsBackend | ResponsesBackend:
     """The assistants that the operator describes, which are made if they are not there.
 
@@ -420,7 +439,7 @@ async def find_assistant(
         client=client,
         named=named,
         tools=usual.tools,
-        chosen=(hooks or Hooks()).assistant_of,
+        chosen=hooks.assistant_of,
         uploads_kept_s=UPLOADS_KEPT_S if settings.backend is Backend.EMBEDDED else None,
         tells_users=settings.backend is Backend.EMBEDDED,
         pace=PollingPace(deadline_s=settings.run_deadline_s),

@@ -44,11 +44,8 @@ from bot.turn_record import Outcome
 from bot.turn_story import give_up, run_turn
 from service.code_sandbox import open_sandbox
 from service.compose import (
-    Hooks,
-    find_assistant,
     link_rules,
-    open_client,
-    open_functions,
+    open_assistant,
     stores_in,
     turn_dependencies,
 )
@@ -167,10 +164,11 @@ async def open_session(settings: Settings, *, continues: bool, locale: str = "")
     prepare_data_dir(settings.data_dir)
     stores = stores_in(SqliteFile(settings.data_dir / "teamsbot.sqlite"), settings)
     channel = TerminalChannel()
-    async with open_sandbox(settings) as sandbox, open_client(settings, sandbox, Hooks()) as client:
-        functions = await open_functions(settings)
+    async with (
+        open_sandbox(settings) as sandbox,
+        open_assistant(settings, stores.conversations, sandbox) as (_client, assistant, functions),
+    ):
         files = RecordedFiles(TerminalFiles(settings.data_dir / "files"), stores.belongings)
-        assistant = await find_assistant(client, settings, stores.conversations, functions)
         deps = turn_dependencies(
             settings,
             stores,
@@ -205,7 +203,6 @@ async def open_session(settings: Settings, *, continues: bool, locale: str = "")
             )
         finally:
             await engine.stop()
-            await assistant.close()
 
 
 async def answer_lines(
