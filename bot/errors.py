@@ -15,11 +15,11 @@ BotError                         str(error) is for the log; `apology`, said thro
 │   │   └── ThreadTooLongError       the model cannot read all of it
 │   ├── ThreadBusyError              someone else's run holds the thread
 │   ├── RunEndedBadlyError           failed, cancelled or expired
-│   └── RunTooSlowError              did not come to rest within its deadline
+│   └── RunTooSlowError              did not settle within its deadline
 ├── ChannelError
 │   ├── DeliveryError                the connector did not take it: later may work
 │   ├── DeliveryUnknownError         the connector did not say whether it took it
-│   └── ConversationGoneError        nobody there to hear it
+│   └── ConversationGoneError        nobody is there to read it
 ├── TurnStoppedError             the person said /stop
 └── TurnGivenUpError             the turn brought the process down too often
 """
@@ -169,7 +169,7 @@ class RunEndedBadlyError(AssistantError):
 
 
 class RunTooSlowError(AssistantError):
-    """The run did not come to rest within its deadline, and was cancelled."""
+    """The run did not settle within its deadline, and was cancelled."""
 
     code = "run_too_slow"
     apology = N_("This took longer than I may wait, so I stopped it. A smaller question may work.")

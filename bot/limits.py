@@ -82,8 +82,8 @@ async def objection_of_limits(
     tenant, person = asker.key.tenant, asker.user.key
     budget = None if code_alone else await code_budget(asker, usage, limits, now_s=now_s)
     if budget is not None and budget.left_ms == 0 and limits.code_s_per_hour is not None:
-        told, reset = _duration(limits.code_s_per_hour), _reset(budget.resets_at_s, now_s)
-        return _(_PERSON_HOUR).format(limit=told, reset=reset)
+        duration, reset = _duration(limits.code_s_per_hour), _reset(budget.resets_at_s, now_s)
+        return _(_PERSON_HOUR).format(limit=duration, reset=reset)
     for limit, since_s, window_s, who, sentence in (
         (limits.questions_per_minute, minute_s, MINUTE_S, person, _PERSON_MINUTE),
         (limits.tokens_per_day, day_s, DAY_S, person, _PERSON_DAY),
@@ -110,8 +110,8 @@ def _duration(seconds: float) -> str:
         whole = math.ceil(seconds)
         return ngettext("{count} second", "{count} seconds", whole).format(count=number(whole))
     minutes = seconds / MINUTE_S
-    told = number(minutes, 0 if seconds % MINUTE_S == 0 else 1)
-    return ngettext("{count} minute", "{count} minutes", math.ceil(minutes)).format(count=told)
+    count = number(minutes, 0 if seconds % MINUTE_S == 0 else 1)
+    return ngettext("{count} minute", "{count} minutes", math.ceil(minutes)).format(count=count)
 
 
 def _reset(reset_s: float, now_s: float) -> str:
@@ -150,8 +150,8 @@ async def usage_report(asker: ConversationReference, usage: UsageReader, limits:
         sentence = _("Code in this hour: {used} of {limit} used, {left} left; the next hour begins {reset}.")
         used_s, left_s = limits.code_s_per_hour - budget.left_ms / 1000, budget.left_ms / 1000
         reset = _reset(budget.resets_at_s, now_s)
-        told = {"used": _duration(used_s), "limit": _duration(limits.code_s_per_hour), "left": _duration(left_s)}
-        rows.append(sentence.format(**told, reset=reset))
+        amounts = {"used": _duration(used_s), "limit": _duration(limits.code_s_per_hour), "left": _duration(left_s)}
+        rows.append(sentence.format(**amounts, reset=reset))
     heading = _("Your use of this bot")
     report = [f"**{heading}**", "\n".join(f"- {row}" for row in rows)]
     if not any(a_day):  # the built-in tutor uses no tokens

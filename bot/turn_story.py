@@ -118,9 +118,9 @@ async def give_up(turn: Turn, error: Exception, deps: Dependencies) -> Outcome:
     """Tell the person that this turn will not be answered, while its run is cancelled: nobody waits for it any more."""
     reply, pauses_s = apology(error, turn), deps.send_pauses_s
     async with shown_live(turn, deps.channel) as live:
-        telling = deliver(turn, reply, deps.channel, live, pauses_s=pauses_s, kind=StepKind.GIVE_UP)
+        delivering = deliver(turn, reply, deps.channel, live, pauses_s=pauses_s, kind=StepKind.GIVE_UP)
         cancelling = cancel_runs(turn, deps.assistant, deps.conversations)
-        outcome, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
+        outcome, cancelled = await asyncio.gather(delivering, cancelling, return_exceptions=True)
     if isinstance(cancelled, BaseException):
         raise cancelled
     if isinstance(outcome, DeliveryError):
@@ -179,8 +179,8 @@ async def _work_out(turn: Turn, deps: Dependencies, live: Live) -> Reply:
         if isinstance(error, AssistantError) and error.request_id:
             await turn.record(StepKey(StepKind.REQUEST, reference=error.request_id), None)
         level, fix = (logging.ERROR, error.fix) if isinstance(error, AssistantRefusedError) else (logging.WARNING, "")
-        told = {"turn": turn.id, "error": type(error).__name__, "why": str(error), **({"fix": fix} if fix else {})}
-        log.log(level, "turn ends in an apology", extra=told)
+        fields = {"turn": turn.id, "error": type(error).__name__, "why": str(error), **({"fix": fix} if fix else {})}
+        log.log(level, "turn ends in an apology", extra=fields)
         return apology(error, turn, to_operator=deps.asker_is_operator)
 
 
@@ -387,12 +387,12 @@ async def _acknowledge_stop(turn: Turn, reply: Reply, deps: Dependencies, live: 
 
     After a crash in between, both are done again.
     """
-    telling = deliver(turn, reply, deps.channel, live, pauses_s=deps.send_pauses_s)
+    delivering = deliver(turn, reply, deps.channel, live, pauses_s=deps.send_pauses_s)
     cancelling = cancel_runs(turn, deps.assistant, deps.conversations)
-    told, cancelled = await asyncio.gather(telling, cancelling, return_exceptions=True)
-    if isinstance(told, BaseException):
-        raise told
+    outcome, cancelled = await asyncio.gather(delivering, cancelling, return_exceptions=True)
+    if isinstance(outcome, BaseException):
+        raise outcome
     if isinstance(cancelled, BaseException):
         raise cancelled
-    await turn.confirm_stop(told=told == STOPPED)
-    return told
+    await turn.confirm_stop(told=outcome == STOPPED)
+    return outcome

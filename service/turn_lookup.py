@@ -147,10 +147,10 @@ async def _of_postgres(url: Secret) -> AsyncIterator[Timelines]:
 
 @asynccontextmanager
 async def _postgres_session(url: Secret) -> AsyncIterator[PostgresSession]:
-    from storage.postgres import Bystander, PostgresSession
+    from storage.postgres import NullListener, PostgresSession
 
     session = PostgresSession(url.reveal())
-    await session.open(Bystander(), deadline_s=_DATABASE_S)
+    await session.open(NullListener(), deadline_s=_DATABASE_S)
     try:
         yield session
     finally:

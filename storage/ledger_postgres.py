@@ -188,7 +188,7 @@ _Write: TypeAlias = _Nothing | _Added | _Started | _Saved | _Ended
 
 
 class PostgresLedger:
-    """Implements `bot.ports.Ledger` and `storage.postgres.Tenant`."""
+    """Implements `bot.ports.Ledger` and `storage.postgres.SessionListener`."""
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
@@ -196,7 +196,7 @@ class PostgresLedger:
         self._running = RunningTurns()
         self._news: set[int] = set()  # numbers of turns that others accepted for us
         self._share_due_s = 0.0
-        self._tended_s = 0.0
+        self._ticked_s = 0.0
 
     async def start(
         self, on_assigned: Callable[[Sequence[LedgerEntry]], None], on_revoked: Callable[[], Awaitable[None]]
@@ -249,34 +249,34 @@ class PostgresLedger:
         """Let the others have the conversations at once, and go."""
         await self._session.close()
 
-    async def move_in(self, connection: Connection) -> None:
+    async def on_open(self, connection: Connection) -> None:
         """Be counted, hear of news, and make the others look: their shares have become smaller."""
-        self._tended_s = asyncio.get_running_loop().time()
+        self._ticked_s = asyncio.get_running_loop().time()
         await self._running.uncount(connection)
         await connection.fetch(_SWEEP)
         await connection.listen(_CHANNEL, self._heard, self._session.wake)
         await self._partitions.join(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
 
-    async def tend(self, connection: Connection) -> None:
+    async def on_tick(self, connection: Connection) -> None:
         """Take what others accepted for this process, and once a second see whether the shares are fair."""
         await self._assign_news(connection)
         if asyncio.get_running_loop().time() >= self._share_due_s:
             await self._share(connection)
             self._share_due_s = asyncio.get_running_loop().time() + POLL_S
-        self._tended_s = asyncio.get_running_loop().time()
+        self._ticked_s = asyncio.get_running_loop().time()
 
-    async def move_out(self, connection: Connection) -> None:
+    async def on_close(self, connection: Connection) -> None:
         """Give all partitions to the others, with the running turns, whose attempts the engine has uncounted."""
         self._running = RunningTurns()
         await self._partitions.leave(connection)
         await connection.fetch(_NOTIFY, _CHANNEL, _LOOK_AGAIN)
 
-    async def session_ended(self) -> None:
+    async def on_end(self) -> None:
         """Cut off every running turn: another process may be at it already."""
         self._partitions.forget()
         await self._on_revoked()
-        self._running.session_ended(silent_s=asyncio.get_running_loop().time() - self._tended_s)
+        self._running.session_ended(silent_s=asyncio.get_running_loop().time() - self._ticked_s)
         self._news.clear()
         self._share_due_s = 0.0
 

@@ -59,9 +59,9 @@ class Partitions:
         [look] = await connection.fetch(_LOOK, _LOCKS, _HERE)
         share = -(-PARTITIONS // max(look["processes"], 1))
         # From here to `idle` there is no await, else a turn might begin where none was running a moment ago.
-        in_hand = busy()
-        self._close_beyond(share, in_hand)
-        idle = self.held - self.open - in_hand
+        running = busy()
+        self._close_beyond(share, running)
+        idle = self.held - self.open - running
         if idle:
             await connection.fetch(_LET_GO, _LOCKS, list(idle))
             self.held -= idle

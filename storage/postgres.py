@@ -30,39 +30,39 @@ Send = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
 """Does many requests with one statement, and gives the answer to each."""
 
 
-class Tenant(Protocol):
-    """A holder of locks in the session, which lives as long as the session."""
+class SessionListener(Protocol):
+    """Is called as the session begins, works and ends: it may hold locks in it."""
 
-    async def move_in(self, connection: Connection) -> None:
+    async def on_open(self, connection: Connection) -> None:
         """A session began; nothing of an earlier one is left."""
         ...
 
-    async def tend(self, connection: Connection) -> None:
+    async def on_tick(self, connection: Connection) -> None:
         """Called after each round of requests, after `wake`, and at least each POLL_S."""
         ...
 
-    async def move_out(self, connection: Connection) -> None:
+    async def on_close(self, connection: Connection) -> None:
         """The process stops: leave things tidy for others. Not called when the session is lost."""
         ...
 
-    async def session_ended(self) -> None:
+    async def on_end(self) -> None:
         """Nothing may be written any more in the belief that a lock is held. The next session waits for this."""
         ...
 
 
-class Bystander:
-    """A tenant that holds nothing, for programs that only read. Implements `Tenant`."""
+class NullListener:
+    """Implements `SessionListener` for programs that only read."""
 
-    async def move_in(self, connection: Connection) -> None:
+    async def on_open(self, connection: Connection) -> None:
         """Nothing to prepare."""
 
-    async def tend(self, connection: Connection) -> None:
+    async def on_tick(self, connection: Connection) -> None:
         """Nothing to look after."""
 
-    async def move_out(self, connection: Connection) -> None:
+    async def on_close(self, connection: Connection) -> None:
         """Nothing to leave behind."""
 
-    async def session_ended(self) -> None:
+    async def on_end(self) -> None:
         """Nothing was believed."""
 
 
@@ -80,17 +80,17 @@ class PostgresSession:
         self._waiting: dict[Send[Any, Any], list[_Call]] = {}
         self._wake = asyncio.Event()
         self._usable = False
-        self._settled = asyncio.Event()  # the tenant has tended to its things for the first time
+        self._settled = asyncio.Event()  # `on_tick` was called for the first time
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
 
-    async def open(self, tenant: Tenant, *, deadline_s: float = 15.0) -> None:
+    async def open(self, listener: SessionListener, *, deadline_s: float = 15.0) -> None:
         """Connect, and from now on stay connected. Raises StorageError at once if that cannot work, else in the end."""
         self._closing = False
         self._settled.clear()
         connection = await self._first_connection(deadline_s)
-        self._keeper = asyncio.create_task(self._keep(connection, tenant), name="PostgreSQL session")
-        self._keeper.add_done_callback(_tell_of_a_bug)
+        self._keeper = asyncio.create_task(self._keep(connection, listener), name="PostgreSQL session")
+        self._keeper.add_done_callback(_log_failure)
         try:
             async with asyncio.timeout(deadline_s):
                 await self._settled.wait()
@@ -111,11 +111,11 @@ class PostgresSession:
         return await call.answer  # type: ignore[no-any-return]  # what `send` gave for this request
 
     def wake(self) -> None:
-        """Have the tenant tend to its things now."""
+        """Have `on_tick` called now."""
         self._wake.set()
 
     async def close(self) -> None:
-        """Send what waits, let the tenant move out, and end the session."""
+        """Send what waits, let the listener close, and end the session."""
         keeper, self._keeper = self._keeper, None
         if keeper is None:
             return
@@ -136,44 +136,44 @@ class PostgresSession:
                 log.warning("waiting for PostgreSQL", extra={"why": str(error)})
                 await asyncio.sleep(POLL_S)
 
-    async def _keep(self, first: Connection, tenant: Tenant) -> None:
+    async def _keep(self, first: Connection, listener: SessionListener) -> None:
         connection: Connection | None = first
         failures = 0
         while not self._closing:
             try:
                 connection = connection or await Connection.open(self._url)
                 failures = 0
-                await self._use(connection, tenant)
+                await self._use(connection, listener)
             except StorageError as error:
                 log.warning("without PostgreSQL", extra={"why": str(error)})
             finally:
-                await self._end(connection, tenant)
+                await self._end(connection, listener)
                 connection = None
             if not self._closing:
                 await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
                 failures += 1
 
-    async def _use(self, connection: Connection, tenant: Tenant) -> None:
-        await tenant.move_in(connection)
+    async def _use(self, connection: Connection, listener: SessionListener) -> None:
+        await listener.on_open(connection)
         self._usable = True
         log.info("session with PostgreSQL began")
         while not connection.closed:
             self._wake.clear()
             await self._send_what_waits(connection)
-            await tenant.tend(connection)
+            await listener.on_tick(connection)
             self._settled.set()
             if self._closing:
                 self._usable = False
                 await self._send_what_waits(connection)
-                return await tenant.move_out(connection)
+                return await listener.on_close(connection)
             await self._woken()
         raise SessionLostError("PostgreSQL ended the session")
 
-    async def _end(self, connection: Connection | None, tenant: Tenant) -> None:
+    async def _end(self, connection: Connection | None, listener: SessionListener) -> None:
         self._usable = False
         waiting, self._waiting = self._waiting, {}
         _refuse(call for calls in waiting.values() for call in calls)
-        await tenant.session_ended()
+        await listener.on_end()
         if connection is not None:
             await connection.close()
 
@@ -225,6 +225,6 @@ def _refuse(calls: Iterable[_Call], reason: str = "the session with PostgreSQL e
             call.answer.set_exception(StorageError(reason))
 
 
-def _tell_of_a_bug(keeper: asyncio.Task[None]) -> None:
+def _log_failure(keeper: asyncio.Task[None]) -> None:
     if not keeper.cancelled() and keeper.exception() is not None:
         log.critical("the session with PostgreSQL is not kept any more", exc_info=keeper.exception())

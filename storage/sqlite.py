@@ -46,9 +46,9 @@ class SqliteFile:
         if self._thread is not None:
             return
         self._loop = asyncio.get_running_loop()
-        connection, mark, place = await asyncio.to_thread(_open, self.path)
+        connection, counter, place = await asyncio.to_thread(_open, self.path)
         self._thread = threading.Thread(
-            target=self._write, args=(connection, mark, place), name=f"sqlite {self.path.name}", daemon=True
+            target=self._write, args=(connection, counter, place), name=f"sqlite {self.path.name}", daemon=True
         )
         self._thread.start()
 
@@ -67,7 +67,7 @@ class SqliteFile:
             thread, self._thread = self._thread, None
             await asyncio.to_thread(thread.join)
 
-    def _write(self, connection: sqlite3.Connection, mark: Mark, place: _Place) -> None:
+    def _write(self, connection: sqlite3.Connection, counter: CommitCounter, place: _Place) -> None:
         closing = False
         while not closing:
             batch = [self._calls.get()]
@@ -77,12 +77,12 @@ class SqliteFile:
             calls = [call for call in batch if call is not None]
             try:
                 place.check()
-                outcomes = _commit(connection, mark, calls)
+                outcomes = _commit(connection, counter, calls)
             except StorageError as error:  # one for each, since each caller adds to its traceback
                 outcomes = [(future, None, StorageError(str(error))) for future, _ in calls]
             self._loop.call_soon_threadsafe(_tell, outcomes)
         connection.close()
-        mark.close()
+        counter.close()
 
 
 class _Place:
@@ -115,7 +115,9 @@ class _Place:
 Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
-def _commit(connection: sqlite3.Connection, mark: Mark, batch: list[tuple[asyncio.Future[Any], Work]]) -> list[Outcome]:
+def _commit(
+    connection: sqlite3.Connection, counter: CommitCounter, batch: list[tuple[asyncio.Future[Any], Work]]
+) -> list[Outcome]:
     """Do all of a batch in one transaction; one piece of work that is refused does not harm the others."""
     changes = connection.total_changes
     try:
@@ -123,14 +125,14 @@ def _commit(connection: sqlite3.Connection, mark: Mark, batch: list[tuple[asynci
         outcomes = [(future, *_try(connection, work)) for future, work in batch]
         changed = connection.total_changes > changes
         if changed:
-            connection.execute("UPDATE commits SET number = ?", (mark.commits + 1,))
+            connection.execute("UPDATE commits SET number = ?", (counter.commits + 1,))
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         return [(future, None, _translated(error)) for future, _ in batch]
     if changed:
-        mark.advance()
+        counter.advance()
     return outcomes
 
 
@@ -155,28 +157,28 @@ def _tell(outcomes: list[Outcome]) -> None:
             future.set_result(result)
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, Mark, _Place]:
+def _open(path: Path) -> tuple[sqlite3.Connection, CommitCounter, _Place]:
     kind = network_disk(path)
     if kind is not None:
         log.warning("the data folder is on a network disk, where a crash may lose turns", extra={"disk": kind})
     try:
-        mark = Mark(path)
+        counter = CommitCounter(path)
         if not path.exists():
-            mark.forget()
+            counter.forget()
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LOCK_WAIT_S)
     except (sqlite3.Error, OSError) as error:
         raise _translated(error, path) from error
     try:
-        _prepare(connection, path, mark)
+        _prepare(connection, path, counter)
     except (sqlite3.Error, OSError, StorageError) as error:
         connection.close()
         if isinstance(error, StorageError):
             raise
         raise _translated(error, path) from error
-    return connection, mark, _Place(path)
+    return connection, counter, _Place(path)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, mark: Mark) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, counter: CommitCounter) -> None:
     # EXCLUSIVE: the kernel frees the file when this process dies, however it dies. FULL: acknowledged is on disk.
     connection.executescript(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
@@ -189,7 +191,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, mark: Mark) -> None:
             raise sqlite3.DatabaseError(verdict)
     migrate(connection, path, scripts("sqlite"))
     [commits] = connection.execute("SELECT number FROM commits").fetchone()
-    mark.compare(commits)
+    counter.compare(commits)
 
 
 def _translated(error: sqlite3.Error | OSError, path: Path | None = None) -> StorageError:
@@ -207,7 +209,7 @@ def _translated(error: sqlite3.Error | OSError, path: Path | None = None) -> Sto
 _DIGITS = 20
 
 
-class Mark:
+class CommitCounter:
     """How many commits were acknowledged, kept in a small file beside the database.
 
     After a crash SQLite reads its write-ahead log up to the first damage and says nothing of what came after it

@@ -69,8 +69,8 @@ WAYS = {
 
 @pytest.fixture(params=WAYS)
 async def talk(request: pytest.FixtureRequest, agent_server: str) -> AsyncIterator[HostedTalk]:
-    async with talking(agent_server, **WAYS[request.param]) as begun:
-        yield begun
+    async with talking(agent_server, **WAYS[request.param]) as started:
+        yield started
 
 
 async def test_the_equation_is_solved_plotted_and_remembered_at_microsofts_server(talk: HostedTalk) -> None:

@@ -316,12 +316,12 @@ class ResponsesBackend(Assistant):
         if run.startswith(LANDED):
             yield await self._end(thread, await self._response(thread, run))
             return
-        async with aclosing(self._followed.follow(run, give_up_at=give_up_at)) as shown:
-            async for sight in shown:
-                if isinstance(sight, Response):
-                    yield await self._end(thread, sight)
+        async with aclosing(self._followed.follow(run, give_up_at=give_up_at)) as streamed:
+            async for shown in streamed:
+                if isinstance(shown, Response):
+                    yield await self._end(thread, shown)
                     return
-                yield sight
+                yield shown
         last: Response | None = None
 
         async def fetch(within_s: float) -> PollResult:

@@ -21,8 +21,8 @@ from tests.support.responses_state import Asked, Plan, Response, echo
 
 @pytest.fixture(params=[Provider.OPENAI, Provider.AZURE], ids=["conversation", "chain"])
 async def talk(request: pytest.FixtureRequest) -> AsyncIterator[HostedTalk]:
-    async with ResponsesService(request.param) as service, talking(service) as begun:
-        yield begun
+    async with ResponsesService(request.param) as service, talking(service) as started:
+        yield started
 
 
 def refuse(talk: HostedTalk, words: str, refusal: RefusalError) -> None:

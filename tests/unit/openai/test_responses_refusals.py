@@ -24,8 +24,8 @@ async def azure() -> AsyncIterator[ResponsesService]:
 
 @pytest.fixture
 async def talk() -> AsyncIterator[HostedTalk]:
-    async with ResponsesService() as service, talking(service) as begun:
-        yield begun
+    async with ResponsesService() as service, talking(service) as talk_begun:
+        yield talk_begun
 
 
 REFUSALS = {

@@ -39,8 +39,8 @@ async def azure() -> AsyncIterator[ResponsesService]:
 
 @pytest.fixture
 async def talk(service: ResponsesService) -> AsyncIterator[HostedTalk]:
-    async with talking(service) as begun:
-        yield begun
+    async with talking(service) as talk_begun:
+        yield talk_begun
 
 
 # ------------------------------------------------------------------------------------------------- plots and files
