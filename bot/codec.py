@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, fields, replace
 from typing import Any, Final
 from urllib.parse import unquote
@@ -141,6 +141,18 @@ def step_from_text(name: str) -> StepKey | None:
             found = match.groupdict()
             return StepKey(old_kind, int(found.get("index", old_index)), found.get("reference", ""))
     return None
+
+
+def results_from_json(steps: Mapping[str, str]) -> dict[StepKey, Any]:
+    """The results of a turn's steps, without those that this version does not know.
+
+    Raises UnreadableMessageError for one that is no JSON, as after a damage.
+    """
+    known = ((step_from_text(name), result) for name, result in steps.items())
+    try:
+        return {key: json.loads(result) for key, result in known if key is not None}
+    except ValueError as error:
+        raise UnreadableMessageError("the result of a step cannot be read") from error
 
 
 def step_name_today(name: str) -> str:
@@ -292,16 +304,19 @@ def past_to_json(turn: PastTurn) -> str:
     )
 
 
-def past_from_json(text: str) -> PastTurn:
-    """The same, read again."""
-    row = json.loads(text)
-    return PastTurn(
-        question=row["question"],
-        answer=row["answer"],
-        given=tuple(row["given"]),
-        made=tuple(row["made"]),
-        assistant=row.get("assistant", ""),
-    )
+def past_from_json(text: str) -> PastTurn | None:
+    """The turn that `past_to_json` wrote; None for one of a shape that this version does not know."""
+    try:
+        row = json.loads(text)
+        return PastTurn(
+            question=row["question"],
+            answer=row["answer"],
+            given=tuple(row["given"]),
+            made=tuple(row["made"]),
+            assistant=row.get("assistant", ""),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def call_to_json(function: str, output: str | None = None) -> dict[str, object]:

@@ -301,9 +301,9 @@ class Engine:
             known.signals.send_recorded(entry.steps)
             return
         message, state = message_from_json(entry.payload)
-        queue = self._queues.setdefault(entry.conversation, _ConversationQueue())
         queued = _QueuedTurn(entry=entry, message=message, state=state, attempts=entry.attempts)
         queued.signals.send_recorded(entry.steps)
+        queue = self._queues.setdefault(entry.conversation, _ConversationQueue())
         queue.add(queued)
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
@@ -355,19 +355,19 @@ class Engine:
         """Answer a turn, or at least apologise for it."""
         locale = turn.message.reference.locale
         with logging_for(turn=turn.id, conversation=turn.conversation), speaking(locale):
-            if turn.state is not TurnState.REFUSED and (code := self._refuses(turn.message.reference)) is not None:
-                log.info("turn refused", extra={"turn": turn.id, "reason": code})
-                await _write_until_stored(lambda: self.refuse(turn.message))
-                if self._cancel is not None:
-                    await self._cancel(turn)
-                return REFUSED
             error: Exception = TurnGivenUpError(f"turn {turn.id} was started {turn.attempt} times")
-            if turn.attempt - uncounted_attempts <= MAX_ATTEMPTS:
-                try:
+            try:
+                if turn.state is not TurnState.REFUSED and (code := self._refuses(turn.message.reference)) is not None:
+                    log.info("turn refused", extra={"turn": turn.id, "reason": code})
+                    await _write_until_stored(lambda: self.refuse(turn.message))
+                    if self._cancel is not None:
+                        await self._cancel(turn)
+                    return REFUSED
+                if turn.attempt - uncounted_attempts <= MAX_ATTEMPTS:
                     return await self._handler(turn)
-                except Exception as failure:  # the last line of defence: one bad turn must not stop the others
-                    log.exception("turn failed", extra={"turn": turn.id})
-                    error = failure
+            except Exception as failure:  # the last line of defence: one bad turn must not stop the others
+                log.exception("turn failed", extra={"turn": turn.id})
+                error = failure
             try:
                 return await self._give_up(turn, error)
             except Exception:

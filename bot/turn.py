@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NewType, TypeVar
 
-from bot.codec import step_from_text, step_to_text
+from bot.codec import results_from_json, step_to_text
 from bot.conversation import Command, ConversationReference, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
@@ -49,11 +49,10 @@ class Signals:
         self._sent[name].set()
 
     def send_recorded(self, steps: Mapping[str, str]) -> None:
-        """Send what the ledger holds among these steps of a turn."""
-        for name, result in steps.items():
-            key = step_from_text(name)
-            if key is not None and key.kind is StepKind.SIGNAL:
-                self.send(key.reference, json.loads(result))
+        """Send what the ledger holds among these steps of a turn. Raises UnreadableMessageError."""
+        for key, value in results_from_json(steps).items():
+            if key.kind is StepKind.SIGNAL:
+                self.send(key.reference, value)
 
     def value(self, name: str) -> Any:
         """What came with this signal; None if it was not sent."""
@@ -101,8 +100,7 @@ class Turn:
         self._running_steps = 0  # the status message is posted beside the others
         self._in_doubt = entry.attempts > 0
         self._started: set[StepKey] = set()  # in this attempt
-        known = ((step_from_text(name), result) for name, result in entry.steps.items())
-        self._results: dict[StepKey, Any] = {key: json.loads(result) for key, result in known if key is not None}
+        self._results = results_from_json(entry.steps)
         self._usage: Usage | None = None
         self._signals = signals
         self._save = save

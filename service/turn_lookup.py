@@ -9,7 +9,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,8 @@ async def serve_timelines(
         _write(folder / _WHERE, address=f"http://{LOOPBACK}:{runner.addresses[0][1]}", key=key)
         yield
     finally:
-        (folder / _WHERE).unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that has become read-only does not keep the program from ending
+            (folder / _WHERE).unlink(missing_ok=True)
         await runner.cleanup()
 
 

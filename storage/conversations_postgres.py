@@ -135,7 +135,8 @@ class PostgresConversations:
         rows = await connection.fetch(_PAST, list(conversations), float(KEPT_S))
         said: dict[str, list[PastTurn]] = {}
         for row in rows:
-            said.setdefault(row["conversation"], []).append(past_from_json(row["said"]))
+            if (turn := past_from_json(row["said"])) is not None:
+                said.setdefault(row["conversation"], []).append(turn)
         return [tuple(said.get(conversation, ())[-MAX_PAST_TURNS:]) for conversation in conversations]
 
     async def _add_past(self, connection: Connection, rows: Sequence[tuple[str, int, str]]) -> list[None]:

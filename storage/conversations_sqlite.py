@@ -76,7 +76,7 @@ class SqliteConversations:
         def read(db: sqlite3.Connection) -> tuple[PastTurn, ...]:
             query = "SELECT said FROM past_turns WHERE conversation = ? AND at > ? ORDER BY number DESC LIMIT ?"
             rows = db.execute(query, (str(key), time.time() - KEPT_S, MAX_PAST_TURNS)).fetchall()
-            return tuple(past_from_json(said) for (said,) in reversed(rows))
+            return tuple(turn for (said,) in reversed(rows) if (turn := past_from_json(said)) is not None)
 
         return await self._file.run(read)
 

@@ -198,6 +198,7 @@ class PostgresSession:
 async def _send_together(
     connection: Connection, send: Send[Any, Any], calls: Sequence[_Call], *, is_repeated: bool = False
 ) -> None:
+    """Send requests as one, and each by itself where one of them makes all fail: the others must not suffer with it."""
     try:
         answers = await send(connection, [call.request for call in calls])
     except SessionLostError:
@@ -206,11 +207,18 @@ async def _send_together(
         may_pass_alone = len(calls) > 1 and isinstance(error, RefusedError)
         may_pass_again = isinstance(error, RolledBackError) and not is_repeated
         if not may_pass_alone and not may_pass_again:
-            return _refuse(calls, str(error))
-        for call in calls:  # one of them is to blame; the others must not suffer with it
-            await _send_together(connection, send, [call], is_repeated=len(calls) == 1)
+            _refuse(calls, str(error))
+            return
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # `send` cannot read a row, or has a mistake: that is for who asked, and does not end the session of all.
+        if len(calls) == 1:
+            _refuse(calls, error)
+            return
     else:
         _answer(calls, answers)
+        return
+    for call in calls:
+        await _send_together(connection, send, [call], is_repeated=len(calls) == 1)
 
 
 def _answer(calls: Sequence[_Call], answers: Sequence[Any]) -> None:
@@ -219,10 +227,10 @@ def _answer(calls: Sequence[_Call], answers: Sequence[Any]) -> None:
             call.answer.set_result(answer)
 
 
-def _refuse(calls: Iterable[_Call], reason: str = "the session with PostgreSQL ended") -> None:
+def _refuse(calls: Iterable[_Call], reason: str | Exception = "the session with PostgreSQL ended") -> None:
     for call in calls:
-        if not call.answer.done():
-            call.answer.set_exception(StorageError(reason))
+        if not call.answer.done():  # an error for each, since each caller adds to its traceback
+            call.answer.set_exception(StorageError(reason) if isinstance(reason, str) else reason)
 
 
 def _log_failure(keeper: asyncio.Task[None]) -> None:

@@ -138,11 +138,16 @@ def _commit(
 
 def _try(connection: sqlite3.Connection, work: Work) -> tuple[Any, Exception | None]:
     connection.execute("SAVEPOINT work")
+    result: Any = None
+    refusal: Exception | None = None
     try:
-        result, refusal = work(connection), None
+        result = work(connection)
     except (sqlite3.IntegrityError, ValueError, OverflowError) as error:  # a value that SQLite cannot hold
         connection.execute("ROLLBACK TO work")
-        result, refusal = None, StorageError(f"SQLite refuses a value: {type(error).__name__}")
+        refusal = StorageError(f"SQLite refuses a value: {type(error).__name__}")
+    except (LookupError, TypeError, AttributeError) as error:  # a mistake of the caller, who alone has to bear with it
+        connection.execute("ROLLBACK TO work")
+        refusal = error
     connection.execute("RELEASE work")
     return result, refusal
 

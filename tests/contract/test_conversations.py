@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from storage.conversations_postgres import PostgresConversations
 from storage.conversations_sqlite import SqliteConversations
 from storage.ledger_postgres import PostgresLedger
 from storage.postgres import PostgresSession
+from storage.postgres_connection import Connection
 from storage.sqlite import SqliteFile
 from tests.support.fakes import MemoryConversations
 from tests.support.ledger_fixtures import started
@@ -131,3 +133,50 @@ async def test_a_choice_outlives_a_new_beginning_and_takes_the_thread_but_not_wh
     await conversations.choose_assistant(KEY, None)
     await conversations.choose_assistant(KEY, None)
     assert await conversations.chosen_assistant(KEY) is None
+
+
+async def test_what_a_newer_version_kept_of_a_turn_is_passed_over_and_harms_nobody(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    file = SqliteFile(tmp_path / "c.sqlite")
+    await file.open()
+    database = postgres.new_database()
+    session = PostgresSession(postgres.url(database))
+    ledger = PostgresLedger(session)
+    await started(ledger)
+    both: list[Everything] = [
+        SqliteConversations(file, backend="embedded"),
+        PostgresConversations(session, backend="embedded"),
+    ]
+    known = PastTurn(question="q", answer="a")
+    for conversations in both:
+        for number in (1, 2):
+            await conversations.add_past(KEY, number, known)
+    unknown = """UPDATE {} SET said = '{{"version": 9, "words": []}}' WHERE number = 1"""
+    await file.run(lambda db: db.execute(unknown.format("past_turns")).rowcount)
+    postgres.sql(database, unknown.format("teamsbot.past_turns"))
+    for conversations in both:
+        assert await conversations.past(KEY) == (known,)
+    await ledger.stop()
+    await file.close()
+
+
+async def test_a_mistake_in_one_call_costs_no_other_its_answer(tmp_path: Path, postgres: PostgresServer) -> None:
+    file = SqliteFile(tmp_path / "c.sqlite")
+    await file.open()
+    session = PostgresSession(postgres.url(postgres.new_database()))
+    ledger = PostgresLedger(session)
+    await started(ledger)
+
+    async def lookup(_: Connection, names: Sequence[str]) -> list[int]:
+        return [{"known": 1}[name] for name in names]
+
+    asked = [session.send(lookup, name) for name in ("known", "unknown", "known")]
+    assert [str(each) for each in await asyncio.gather(*asked, return_exceptions=True)] == ["1", "'unknown'", "1"]
+    with pytest.raises(KeyError):
+        await file.run(lambda _: {"known": 1}["unknown"])
+    for store in (SqliteConversations(file, backend="embedded"), PostgresConversations(session, backend="embedded")):
+        await store.remember(KEY, ThreadId("thread_1"))
+        assert await store.thread_of(KEY) == "thread_1"
+    await ledger.stop()
+    await file.close()

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.codec import message_from_json, message_to_json
-from bot.conversation import ActivityId, Incoming, Overheard, Question, TurnState
-from bot.engine import MAX_WAITING
+from bot.conversation import ActivityId, ConversationReference, Incoming, Overheard, Party, Question, TurnState
+from bot.engine import MAX_WAITING, Engine
 from bot.errors import StorageError, TurnGivenUpError
 from bot.turn import MAX_ATTEMPTS, Turn
 from bot.turn_record import ANSWERED, REJECTED, STOPPED, Outcome, StepKey, StepKind
@@ -176,6 +176,35 @@ async def test_a_turn_that_a_newer_version_wrote_is_left_in_the_ledger_and_stops
     await until(lambda: story.ended == ["readable"])
     await until(lambda: ledger.done == [2])
     assert list(ledger.entries) == [1]
+
+
+async def test_a_turn_with_a_damaged_step_is_left_in_the_ledger_and_stops_nobody() -> None:
+    ledger, story = MemoryLedger(), Story()
+    await ledger.add(message().reference.key.conversation, "m0", message_to_json(message("damaged", id="m0")))
+    ledger.entries[1] = replace(ledger.entries[1], steps={"reply/0": '{"version": 2, "par'}, attempts=1)
+    engine = engine_for(ledger, story, story)
+    await engine.start()
+    await accept_all(engine, message("readable", conversation=message().reference.key.conversation))
+    await until(lambda: story.ended == ["readable"])
+    assert list(ledger.entries) == [1]
+
+
+async def test_a_turn_that_cannot_be_refused_is_given_up_and_the_next_one_runs() -> None:
+    ledger, story = MemoryLedger(), Story()
+
+    async def cancel(turn: Turn) -> None:
+        raise KeyError("run")
+
+    def refuses(reference: ConversationReference) -> str | None:
+        return "UserNotAllowed" if reference.user.id == "mallory" else None
+
+    engine = Engine(ledger=ledger, handler=story, give_up=story.give_up, refuses=refuses, cancel=cancel)
+    await engine.start()
+    asked = message("let me in")
+    stranger = replace(asked, reference=replace(asked.reference, user=Party(id="mallory")))
+    await accept_all(engine, stranger, message("next", id="m2"))
+    await until(lambda: "next" in story.ended)
+    assert ("let me in", KeyError) in story.given_up
 
 
 async def test_an_edit_of_a_message_that_waits_is_what_is_answered() -> None:
