@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from adapters.embedded.models.port import Model, ModelError, ModelReply, ModelRequest, OnWords
 from adapters.embedded.models.tutor_model import NAME as TUTOR
-from adapters.openai.assistant_setup import make_assistant
+from adapters.openai.assistant_setup import AssistantProfile, make_assistant
 from adapters.openai.assistants import AssistantsBackend
 from adapters.openai.client import Client, path_to
 from adapters.openai.service_errors import FileGoneError
@@ -38,7 +38,7 @@ from adapters.webchat.weather import MODEL_PAUSE_S, MODEL_RETRY_AFTER_S, Kind, W
 from adapters.webchat.web_chat import PageDependencies, WebChatSettings, open_web_chat, page_url_of, service_url_of
 from bot.conversation import PAGE_CHANNEL, ConversationKey
 from httpkit.loopback import can_tell_users_apart
-from service.compose import Bot, Hooks, assistant_profile, endings_taken
+from service.compose import Bot, Hooks, endings_taken
 from service.data_dir import kept_key
 from service.greeting import speaker_of
 from service.listen_socket import url_of
@@ -163,7 +163,8 @@ async def _read(client: Client, path: str, query: Mapping[str, object]) -> objec
 
 
 async def _make(client: Client, settings: Settings, name: str, instructions: str) -> object:
-    return await make_assistant(client, assistant_profile(settings, name, instructions))
+    profile = AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
+    return await make_assistant(client, profile)
 
 
 class FaultyModel(Model):

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from adapters.embedded.assistants_server import AssistantsServer, open_server
 from adapters.embedded.models.chat_completions import ChatCompletions
 from adapters.embedded.models.chat_errors import SettingNames
-from adapters.embedded.models.endpoint_check import find_endpoint_fault
 from adapters.embedded.models.port import Model, NamedModels
 from adapters.embedded.models.tutor_model import NAME as TUTOR
 from adapters.embedded.models.tutor_model import TutorModel
@@ -354,24 +353,6 @@ def _model(settings: Settings, model: str) -> Model:
             raise AssertionError("the settings put no Foundry project behind the embedded server")
 
 
-async def find_model_fault(settings: Settings) -> str | None:
-    """What keeps the model from being asked, as far as one request tells; None where another service asks it."""
-    if settings.backend is not Backend.EMBEDDED:
-        return None
-    match settings.endpoint:
-        case OpenAIEndpoint(base_url=url, api_key=key):
-            setting, headers = "OPENAI_BASE_URL", {"Authorization": f"Bearer {key.reveal() if key else 'none'}"}
-        case AzureEndpoint(url=url, api_key=key):
-            setting, headers = "AZURE_OPENAI_ENDPOINT", {"api-key": key.reveal() if key else "none"}
-            url = f"{url.rstrip('/')}/openai/v1"
-        case None | FoundryEndpoint():
-            return None
-    fault = await find_endpoint_fault(url, setting=setting, headers=headers)
-    if fault:
-        log.warning("model endpoint unusable", extra={"setting": setting})
-    return fault
-
-
 @asynccontextmanager
 async def open_client(settings: Settings, sandbox: CodeSandbox, hooks: Hooks) -> AsyncIterator[Client]:
     """A client of the embedded server, which is started for it, or of the service that the settings name."""
@@ -444,11 +425,6 @@ async def find_assistant(
         tells_users=settings.backend is Backend.EMBEDDED,
         pace=PollingPace(deadline_s=settings.run_deadline_s),
     )
-
-
-def assistant_profile(settings: Settings, name: str, instructions: str) -> AssistantProfile:
-    """What an assistant with the model of this service is created from."""
-    return AssistantProfile(name=name, instructions=instructions, model=settings.model or TUTOR)
 
 
 def started_with(

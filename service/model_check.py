@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from httpkit.json_body import read_start
 from service.hosted_assistants import open_service_endpoint
 from service.settings import AzureEndpoint, Backend, FoundryEndpoint, OpenAIEndpoint, Settings
 from service.settings.assistants_file import BUILT_IN_TUTOR
+
+log = logging.getLogger(__name__)
 
 _ANSWER_S: Final = 8.0
 _TOTAL_S: Final = 12.0
@@ -53,6 +56,24 @@ _KEY_KINDS: Final = (
     (re.compile(r"sk-"), "OpenAI", "openai.com"),
     (re.compile(r"[0-9a-f]{32}$|[0-9A-Za-z]{84}$"), "Azure", "azure.com"),
 )
+
+
+async def find_model_fault(settings: Settings) -> str | None:
+    """What keeps the model from being asked, as far as one request tells; None where another service asks it."""
+    if settings.backend is not Backend.EMBEDDED:
+        return None
+    match settings.endpoint:
+        case OpenAIEndpoint(base_url=url, api_key=key):
+            setting, headers = "OPENAI_BASE_URL", {"Authorization": f"Bearer {key.reveal() if key else 'none'}"}
+        case AzureEndpoint(url=url, api_key=key):
+            setting, headers = "AZURE_OPENAI_ENDPOINT", {"api-key": key.reveal() if key else "none"}
+            url = f"{url.rstrip('/')}/openai/v1"
+        case None | FoundryEndpoint():
+            return None
+    fault = await find_endpoint_fault(url, setting=setting, headers=headers)
+    if fault:
+        log.warning("model endpoint unusable", extra={"setting": setting})
+    return fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

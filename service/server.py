@@ -27,7 +27,6 @@ from service.code_sandbox import open_sandbox
 from service.compose import (
     Bot,
     Hooks,
-    find_model_fault,
     open_assistants_server,
     open_bot,
     open_turn_stores,
@@ -37,6 +36,7 @@ from service.file_storage import FileStorage
 from service.greeting import Started
 from service.last_request import address_noted
 from service.listen_socket import BACKLOG, LOOPBACK, take_port, url_of
+from service.model_check import find_model_fault
 from service.settings import Backend, Settings
 
 log = logging.getLogger(__name__)
