@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -125,6 +125,11 @@ async def body_of(request: web.Request) -> dict[str, Any]:
         raise ApiError("The JSON body of the request has to be an object.")
     check_extent(body, max_nesting=MAX_NESTING, max_values=MAX_VALUES)
     return body
+
+
+def metadata_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The one field of messages and runs that clients may change; nothing if the body does not speak of it."""
+    return {"metadata": fields["metadata"]} if "metadata" in fields else {}
 
 
 def window_of(request: web.Request, kind: type[Window] = Window) -> Window:

@@ -6,6 +6,7 @@ specification.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,13 +58,17 @@ def not_found(noun: str, id_: str) -> ApiError:
     return ApiError(f"No {noun} found with id '{id_}'.", status=404)
 
 
+_IN_JSON = {"tuple": "list", "dictionary": "object", "value error, ": ""}
+
+
 def unreadable(error: ValidationError) -> ApiError:
     """Names the first fault of a body, and never repeats the value: it may be a user's words."""
     fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
     param = _path(fault["loc"])[:100]
     if fault["type"] == "missing":
         return ApiError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
-    return ApiError(f"Invalid value for '{param}': {fault['msg']}.", param=param, code="invalid_value")
+    said = re.sub(r"(?i)tuple|dictionary|Value error, ", lambda word: _IN_JSON[word[0].lower()], fault["msg"])
+    return ApiError(f"Invalid value for '{param}': {said}.", param=param, code="invalid_value")
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -157,7 +162,17 @@ Tools = Annotated[tuple[Tool, ...], Field(max_length=128), BeforeValidator(_none
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Instructions = Annotated[str, Field(max_length=256_000)]
-ResponseFormat = str | Settings
+
+
+def _known_format(value: object) -> object:
+    match value:
+        case None | "auto" | {"type": "text" | "json_object" | "json_schema"}:
+            return value
+        case _:
+            raise ValueError("'auto', or an object of the type text, json_object or json_schema, is expected")
+
+
+ResponseFormat = Annotated[str | Settings | None, BeforeValidator(_known_format)]
 
 
 class CodeFiles(TypedDict):
@@ -189,7 +204,7 @@ class Assistant:
     metadata: Metadata = field(default_factory=dict)
     temperature: Temperature | None = None
     top_p: Share | None = None
-    response_format: ResponseFormat | None = "auto"
+    response_format: ResponseFormat = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import Field
 
-from adapters.embedded.api_http import answered, body_of, listed, window_of
+from adapters.embedded.api_http import answered, body_of, listed, metadata_of, window_of
 from adapters.embedded.api_objects import (
     ApiError,
     Assistant,
@@ -221,10 +221,10 @@ class Messages:
         return answered(await self._store.transact(lambda rows: _message_named(rows, request)))
 
     async def _change(self, request: web.Request) -> web.Response:
-        metadata = (await body_of(request)).get("metadata")
+        wanted = metadata_of(await body_of(request))
 
         def work(rows: Rows) -> Message:
-            message = parse(Message, {**asdict(_message_named(rows, request)), "metadata": metadata})
+            message = parse(Message, {**asdict(_message_named(rows, request)), **wanted})
             rows.update(message)
             return message
 

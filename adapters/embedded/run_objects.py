@@ -306,7 +306,7 @@ class Run:
     max_prompt_tokens: Annotated[int, Field(ge=256)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=256)] | None = None
     truncation_strategy: Truncation = field(default_factory=lambda: Truncation(type="auto", last_messages=None))
-    response_format: ResponseFormat | None = "auto"
+    response_format: ResponseFormat = "auto"
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True
 

@@ -159,10 +159,10 @@ def _fault(name: str, arguments: str, offered: list[str]) -> str | None:
     if name not in offered:
         return "There is no tool of this name. The functions on offer are: " + (", ".join(offered) or "none") + "."
     try:
-        json.loads(arguments or "{}")
+        is_object = isinstance(json.loads(arguments or "{}"), dict)
     except (ValueError, RecursionError):
         return "Nothing was called: the arguments are not valid JSON."
-    return None
+    return None if is_object else "Nothing was called: the arguments have to be a JSON object."
 
 
 MAX_PAIRS = 16

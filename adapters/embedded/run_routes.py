@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.embedded import run_transitions
-from adapters.embedded.api_http import answered, body_of, listed, window_of
+from adapters.embedded.api_http import answered, body_of, listed, metadata_of, window_of
 from adapters.embedded.api_objects import (
     ApiError,
     Assistant,
@@ -127,10 +127,10 @@ class Runs:
         return response
 
     async def _change(self, request: web.Request) -> web.Response:
-        metadata = (await body_of(request)).get("metadata")
+        wanted = metadata_of(await body_of(request))
 
         def work(rows: Rows) -> Run:
-            run = parse(Run, {**asdict(_named(rows, request)), "metadata": metadata})
+            run = parse(Run, {**asdict(_named(rows, request)), **wanted})
             rows.update(run)
             return run
 
@@ -177,7 +177,7 @@ class Runs:
             raise ApiError("Missing required parameter: 'assistant_id'.", param="assistant_id")
         assistant = rows.get(Assistant, str(assistant_id))
         taken = {name: fields[name] for name in _TAKEN if fields.get(name) is not None}
-        return parse(
+        run = parse(
             Run,
             {
                 "model": assistant.model,
@@ -195,6 +195,23 @@ class Runs:
                 "assistant_id": assistant.id,
             },
         )
+        _check_choice(run)
+        return run
+
+
+def _check_choice(run: Run) -> None:
+    """Raises ApiError (400) where the model has to call what is not on offer."""
+    match run.tool_choice:
+        case {"type": "function", "function": {"name": name}} if any(
+            tool["type"] == "function" and tool["function"]["name"] == name for tool in run.tools
+        ):
+            return
+        case {"type": "code_interpreter"} if any(tool["type"] == "code_interpreter" for tool in run.tools):
+            return
+        case str():
+            return
+        case _:
+            raise ApiError("Invalid value for 'tool_choice': it names no tool of this run.", param="tool_choice")
 
 
 def _more_instructions(assistant: Assistant, fields: Mapping[str, Any]) -> dict[str, str]:

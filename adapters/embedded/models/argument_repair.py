@@ -80,7 +80,15 @@ def _bare(text: str) -> str:
 
 def object_in(arguments: str) -> dict[str, Any] | None:
     """The arguments of any other call as an object, after at most one repair."""
-    return next((value for value in _readings(arguments.strip() or "{}") if isinstance(value, dict)), None)
+    for value in _readings(arguments.strip() or "{}"):
+        match value:
+            case dict():
+                return value
+            case [dict() as only]:
+                return only
+            case _:
+                pass
+    return None
 
 
 def fault_in(arguments: str) -> str:

@@ -258,13 +258,13 @@ class ChatCompletions:
             ):
                 begin = await response.content.readany()
                 is_stream = begin and is_event_stream(begin, response.content_type)
-                if is_stream and response.status == HTTPStatus.OK:
+                if is_stream and _is_success(response.status):
                     hearing = hearing or _Hearing()
                     answer = await self._receive(response, begin, hearing, deadline)
                     hearing.streamed = True
                     return self._reply(answer)
                 data = await _read(response, begin)
-        status = response.status if response.status != HTTPStatus.OK else status_of_error(data) or HTTPStatus.OK
+        status = (status_of_error(data) or HTTPStatus.OK) if _is_success(response.status) else response.status
         if status != HTTPStatus.OK:
             raise status_error(status, data, retry_after_s(response.headers), self._names)
         if hearing:
@@ -272,7 +272,7 @@ class ChatCompletions:
         return self._reply(data)
 
     @contextmanager
-    def _told_in_words(self, hearing: _Hearing | None) -> Iterator[None]:
+    def _told_in_words(self, hearing: _Hearing | None) -> Iterator[None]:  # noqa: C901 - one for each kind of trouble
         """Turn what goes wrong with a connection into a ModelError."""
         try:
             yield
@@ -290,6 +290,9 @@ class ChatCompletions:
             if hearing and isinstance(error, aiohttp.ClientPayloadError):
                 hearing.may_stream = False
             raise broken_off() from None
+        except aiohttp.ClientResponseError as error:  # a compression that was not asked for, or no HTTP at all
+            log.info("model endpoint not understood", extra={"error": type(error).__name__})
+            raise unreadable(self._names) from None
         except (aiohttp.ClientError, OSError) as error:
             log.info("model endpoint unreachable", extra={"error": type(error).__name__})
             raise unreachable(self._names) from None
@@ -347,6 +350,11 @@ class ChatCompletions:
             limits = aiohttp.ClientTimeout(total=None, sock_connect=self._retry_policy.connect_deadline_s)
             self._session = aiohttp.ClientSession(timeout=limits)
         return self._session
+
+
+def _is_success(status: int) -> bool:
+    """Whether an answer may be a completion: some gateways create (201) what they answer."""
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _offered(request: ModelRequest) -> frozenset[str]:

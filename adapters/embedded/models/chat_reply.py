@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from adapters.embedded.models.chat_errors import TransientError
@@ -40,40 +38,142 @@ def completion_of(data: bytes) -> Any:
     try:
         return from_json(data)
     except ValueError:
+        pass
+    try:
+        # Strict JSON has no byte order mark, no half letter and nothing behind its end; servers have.
+        text = data.decode(json.detect_encoding(data), "replace").removeprefix("\ufeff").strip(" \t\r\n\0")
+        return json.loads(text)
+    except (ValueError, RecursionError):
         raise UnreadableReplyError from None
 
 
 def reply_of(value: Any, *, sender: str = "") -> ModelReply:
-    """What the endpoint said. Raises UnreadableReplyError, and ModelError where it says that there is no answer."""
+    """What the endpoint said. Raises UnreadableReplyError, and ModelError where it says that there is no answer.
+
+    Only the words and the calls have to be readable: what else is of an odd kind is taken as missing.
+    """
     if isinstance(value, dict) and not value.get("choices") and value.get("usage"):
         raise TransientError("The model gave an empty answer.")  # Gemini, now and then
-    try:
-        completion = _codec().validate_python(value)
-        choice = completion.choices[0]
-    except (ValueError, IndexError):  # ValidationError is a ValueError
-        raise UnreadableReplyError from None
-    message, reason = choice.message, (choice.finish_reason or "").lower()
+    choice = _first_choice(value)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        # The older interface for completions has a text in place of the message.
+        words = message if isinstance(message, str) else choice.get("text")
+        if not isinstance(words, str):
+            raise UnreadableReplyError
+        message = {"role": "assistant", "content": words}
+    if isinstance(message.get("content"), int | float):
+        raise UnreadableReplyError
+    reason = text_of(choice.get("finish_reason")).lower()
+    finish = _finish_of(reason)
+    text = words_in(message.get("content")) or text_of(message.get("refusal"))
+    entries = [*entries_of(message.get("tool_calls")), *_entries_of_function(message.get("function_call"))]
+    # Beside words some servers send a call of nothing.
+    calls = [call for call in map(_call, entries) if not text.strip() or call.name or call.arguments.strip(" {}")]
+    if not text.strip() and not calls:
+        text = _spoken(message.get("audio"))
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if not text.strip() and not calls and reason == "stop" and thought:
+        raise ModelError("The model thought but gave no answer; check the reasoning parser of its server.")
+    return ModelReply(
+        text=text,
+        tool_calls=tuple(calls),
+        finish=finish,
+        usage=_spent(value.get("usage")),
+        model=text_of(value.get("model")),
+        original=_original(message, sender),
+    )
+
+
+def _finish_of(reason: str) -> ModelFinish:
+    """Why the model stopped. Raises ModelError where something else stopped it."""
     if reason == "error":  # OpenRouter, Mistral
         raise ModelError("The model's endpoint broke this answer off.")
     # Gemini writes "content_filter: RECITATION".
     finish = next((known for word in reason.replace(":", " ").split() if (known := _FINISHES.get(word))), None)
     if finish is None and not _BROKEN_OFF.isdisjoint(reason.split()):
         raise TransientError("The model's endpoint broke this answer off.")
-    calls = [
-        *(message.tool_calls or ()),
-        *([_ToolCall(function=message.function_call)] if message.function_call else ()),
-    ]
-    text = _text(message.content) or message.refusal or ""
-    if not text.strip() and not calls and reason == "stop" and (message.reasoning_content or message.reasoning):
-        raise ModelError("The model thought but gave no answer; check the reasoning parser of its server.")
-    return ModelReply(
-        text=text,
-        tool_calls=tuple(map(_call, calls)),
-        finish=finish or ModelFinish.STOP,
-        usage=_spent(completion.usage),
-        model=completion.model or "",
-        original=_original(value["choices"][0]["message"], sender),
-    )
+    return finish or ModelFinish.STOP
+
+
+def _first_choice(value: Any) -> dict[str, Any]:
+    choices = value.get("choices") if isinstance(value, dict) else None
+    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    if not found:
+        raise UnreadableReplyError
+    return next((choice for choice in found if is_first(choice)), found[0])
+
+
+def is_first(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice is the one that is read, where a server gives several."""
+    return choice.get("index") in {None, 0, "0", ""}
+
+
+def text_of(value: Any) -> str:
+    """A text; empty for a value of any other kind."""
+    return value if isinstance(value, str) else ""
+
+
+def words_in(content: Any) -> str:
+    """The words that a person reads in the content of a message: a text, a list of parts, or an object.
+
+    Mistral's thinking models send parts of type `thinking`, and of type `text`. A server that parses an answer in JSON
+    sends the object itself.
+    """
+    match content:
+        case str():
+            return content
+        case list():
+            return "".join(words_in(part) for part in content if isinstance(part, str) or _is_shown(part))
+        case {"text": str(text)} | {"text": {"value": str(text)}} | {"refusal": str(text)} if _is_shown(content):
+            return text
+        case dict() if content and "type" not in content:
+            return json.dumps(content, ensure_ascii=False)
+        case _:
+            return ""
+
+
+def _is_shown(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _SHOWN_PARTS
+
+
+_SHOWN_PARTS = (None, "text", "output_text", "refusal")
+
+
+def _spoken(audio: Any) -> str:
+    """The words of an answer that is speech."""
+    return text_of(audio.get("transcript")) if isinstance(audio, dict) else ""
+
+
+def entries_of(tool_calls: Any) -> list[dict[str, Any]]:
+    """The calls of a message or a delta; some servers send a single one without its list."""
+    listed = tool_calls if isinstance(tool_calls, list) else [tool_calls]
+    return [entry for entry in listed if isinstance(entry, dict)]
+
+
+def function_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The name and arguments of a call: within it, or in the call itself; a custom tool has an `input`."""
+    match entry:
+        case {"function": dict(function)}:
+            return function
+        case {"custom": {"name": name, "input": given}}:
+            return {"name": name, "arguments": given}
+        case _:
+            return {key: entry[key] for key in ("name", "arguments") if key in entry}
+
+
+def _entries_of_function(call: Any) -> list[dict[str, Any]]:
+    """Before tools there were functions, one in a message; some servers send an empty one with each."""
+    return [{"function": call}] if isinstance(call, dict) and any(call.values()) else []
+
+
+def _call(entry: Mapping[str, Any]) -> ModelToolCall:
+    function = function_of(entry)
+    name, arguments = text_of(function.get("name")), function.get("arguments")
+    if arguments is None:
+        arguments = ""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ModelToolCall(id=text_of(entry.get("id")), name=name, arguments=text)
 
 
 def _original(fields: dict[str, Any], sender: str) -> OriginalMessage | None:
@@ -88,54 +188,13 @@ def _original(fields: dict[str, Any], sender: str) -> OriginalMessage | None:
 
 def status_of_error(data: bytes) -> int | None:
     """The status of an error that came with 200, as gateways send them; None for an answer."""
-    if b'"choices"' in data or b'"error"' not in data:
+    if b'"error"' not in data:
         return None
     try:
-        return disguised_status(from_json(data))
+        value = from_json(data)
     except ValueError:
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Function:
-    name: str | None = None
-    arguments: str | dict[str, Any] | None = None  # some local servers send the arguments unpacked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ToolCall:
-    function: _Function
-    id: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ContentPart:
-    type: str | None = None
-    text: str | None = None
-    refusal: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Message:
-    content: str | list[_ContentPart] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None  # what it thought, for no person to read
-    reasoning: str | None = None  # the same at other servers
-    tool_calls: list[_ToolCall] | None = None
-    function_call: _Function | None = None  # before tools there were functions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Choice:
-    message: _Message
-    finish_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Completion:
-    choices: list[_Choice]
-    usage: Any = None
-    model: str | None = None
+    return None if isinstance(value, dict) and value.get("choices") else disguised_status(value)
 
 
 # OpenAI's words first; then Anthropic's, Bedrock's, Cohere's, Gemini's and Mistral's, which gateways pass on.
@@ -157,23 +216,6 @@ _FINISHES = {
 _BROKEN_OFF = frozenset({"malformed_function_call", "insufficient_system_resource", "network_error", "abort"})
 
 
-@cache
-def _codec() -> TypeAdapter[_Completion]:
-    return TypeAdapter(_Completion)
-
-
-def _text(content: str | list[_ContentPart] | None) -> str:
-    """Mistral's thinking models send a list: parts of type `thinking`, and of type `text`."""
-    if isinstance(content, list):
-        shown = [part for part in content if part.type in SHOWN_PARTS]
-        return "".join(part.text or part.refusal or "" for part in shown)
-    return content or ""
-
-
-SHOWN_PARTS = frozenset({"text", "output_text", "refusal", None})
-"""The types of the parts of a message that a person reads."""
-
-
 def _spent(usage: Any) -> ModelUsage:
     counts = usage if isinstance(usage, dict) else {}
     prompt, completion = counts.get("prompt_tokens_details"), counts.get("completion_tokens_details")
@@ -187,12 +229,6 @@ def _spent(usage: Any) -> ModelUsage:
 
 def _count(value: Any) -> int:
     return int(value) if isinstance(value, int | float) and 0 <= value < 10**12 else 0
-
-
-def _call(call: _ToolCall) -> ModelToolCall:
-    arguments = call.function.arguments or ""
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return ModelToolCall(id=call.id if isinstance(call.id, str) else "", name=call.function.name or "", arguments=text)
 
 
 _THOUGHT = re.compile(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from adapters.embedded.models.chat_reply import SHOWN_PARTS
+from adapters.embedded.models.chat_reply import entries_of, function_of, is_first, text_of, words_in
 from adapters.embedded.models.port import ModelError
 from httpkit.refusal_words import disguised_status
 from httpkit.server_sent_events import EventParser, EventTooLargeError
@@ -82,11 +82,11 @@ class ReplyAssembly:
         chunk = _parsed(data)
         if (chunk.get("error") or "choices" not in chunk) and (status := disguised_status(chunk)) is not None:
             raise ChunkError(status, data.encode())
-        self.model = self.model or _text(chunk.get("model"))
+        self.model = self.model or text_of(chunk.get("model"))
         self._usage = chunk.get("usage") or self._usage
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and not choice.get("index"):
+            if isinstance(choice, dict) and is_first(choice):
                 return self._add_choice(choice)
         return ""
 
@@ -107,12 +107,14 @@ class ReplyAssembly:
 
     def _add_choice(self, choice: dict[str, Any]) -> str:
         self._has_choice = True
-        finish = _text(choice.get("finish_reason"))
+        finish = text_of(choice.get("finish_reason"))
         self._finish = finish or self._finish
         self._usage = choice.get("usage") or self._usage  # Moonshot puts it here
         delta = choice.get("delta")
         if not delta and not self._sends_deltas:
             delta = choice.get("message")  # what some servers call the delta, as in an answer that comes whole
+            if not delta and isinstance(choice.get("text"), str):  # as the older interface for completions has it
+                delta = {"content": choice["text"]}
         delta = delta if isinstance(delta, dict) else {}
         if any(value and (name in _SAYS or name.startswith("reasoning")) for name, value in delta.items()):
             # Some gateways give a reason in every chunk; that of one which says something is not yet the end.
@@ -131,13 +133,13 @@ class ReplyAssembly:
             case "role", _:
                 pass
             case "content", _:
-                words = self._whole_letters(_words(value))
+                words = self._whole_letters(words_in(value))
                 self._texts["content"].append(words)
                 return words
             case "refusal", str():
                 self._texts["refusal"].append(value)
-            case "tool_calls", list():
-                for entry in value:
+            case "tool_calls", _:
+                for entry in entries_of(value):
                     self._add_call(entry)
             case "function_call", dict():
                 self._legacy = self._legacy or _Call(index=0)
@@ -154,9 +156,7 @@ class ReplyAssembly:
             text, self._half = text[:-1], text[-1]
         return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
-    def _add_call(self, entry: Any) -> None:
-        if not isinstance(entry, dict):
-            return
+    def _add_call(self, entry: dict[str, Any]) -> None:
         index = entry.get("index")
         call = next((call for call in reversed(self._calls) if index is None or call.index == index), None)
         if call is None or call.is_followed_by(entry):
@@ -197,7 +197,7 @@ class ReplyStream:
         words = []
         for event in events:
             data = event.data.strip()
-            self.is_done = self.is_done or data == "[DONE]"
+            self.is_done = self.is_done or data.strip('"').upper() == "[DONE]"
             if not self.is_done and data:
                 try:
                     words.append(self.assembly.add(data))
@@ -215,6 +215,7 @@ class _Call:
         self.index = index
         self._id = self._name = ""
         self._arguments: list[str] = []
+        self._last = ""  # piece of them
         self._rest = _Fields()
         self._function = _Fields()
 
@@ -224,35 +225,39 @@ class _Call:
 
     def is_followed_by(self, entry: dict[str, Any]) -> bool:
         """Whether an entry under the same index begins another call: Gemini and older Ollama number all calls 0."""
-        name = _text(_function(entry).get("name"))
+        name = text_of(function_of(entry).get("name"))
         if not name or not self._name:
             return False
-        id_ = _text(entry.get("id"))
+        id_ = text_of(entry.get("id"))
         if id_ and self._id:
             return id_ != self._id
         # A name that is repeated with each fragment begins nothing; one after whole arguments does.
         return bool(self._arguments) and self._arguments[-1].rstrip().endswith("}") and _is_json(self._joined())
 
     def add(self, entry: dict[str, Any]) -> None:
-        function = _function(entry)
-        self._id = self._id or _text(entry.get("id"))
-        name, arguments = _text(function.get("name")), function.get("arguments")
+        function = function_of(entry)
+        self._id = self._id or text_of(entry.get("id"))
+        name, arguments = text_of(function.get("name")), function.get("arguments")
         if name != self._name:
             self._name += name
-        if isinstance(arguments, dict):
+        if isinstance(arguments, dict | list) and arguments:
             self._arguments = [json.dumps(arguments, ensure_ascii=False)]
         elif isinstance(arguments, str) and arguments:
             self._arguments.append(arguments)
-        for given, kept, known in (
-            (entry, self._rest, {"index", "id", "function"}),
-            (function, self._function, {"name", "arguments"}),
-        ):
+            self._last = arguments
+        of_call = {"index", "id", "function", *(function if "function" not in entry else ())}
+        for given, kept, known in ((entry, self._rest, of_call), (function, self._function, {"name", "arguments"})):
             for key, value in given.items():
                 if key not in known and value:
                     kept.add(key, value)
 
     def written(self) -> dict[str, Any]:
-        function = {**self._function.values(), "name": self._name, "arguments": self._joined()}
+        arguments = self._joined()
+        if arguments != self._last and not _is_json(arguments):
+            # Each piece held all before it, or an empty object came first.
+            whole = next((it for it in (self._last, arguments.removeprefix("{}")) if _is_object(it)), arguments)
+            arguments = whole
+        function = {**self._function.values(), "name": self._name, "arguments": arguments}
         return {
             **self._rest.values(),
             **({"id": self._id} if self._id else {}),
@@ -276,21 +281,8 @@ def _parsed(data: str) -> dict[str, Any]:
     return chunk
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _words(content: Any) -> str:
-    """Mistral's thinking models send a list: parts of type `thinking`, and of type `text`."""
-    if isinstance(content, list):
-        parts = [part for part in content if isinstance(part, dict) and part.get("type") in SHOWN_PARTS]
-        return "".join(_text(part.get("text")) or _text(part.get("refusal")) for part in parts)
-    return _text(content)
-
-
-def _function(entry: dict[str, Any]) -> dict[str, Any]:
-    function = entry.get("function")
-    return function if isinstance(function, dict) else {}
+def _is_object(text: str) -> bool:
+    return text.startswith("{") and _is_json(text)
 
 
 def _is_json(text: str) -> bool:

@@ -54,6 +54,8 @@ def test_an_empty_list_has_no_ends(client: OpenAI) -> None:
         ({"model": "m", "name": "n" * 257}, "name"),
         ({"model": "m", "temperature": 3}, "temperature"),
         ({"model": 5}, "model"),
+        ({"model": "m", "response_format": {"type": "xml"}}, "response_format"),
+        ({"model": "m", "response_format": "json"}, "response_format"),
     ],
 )
 def test_a_wrong_field_is_named(client: OpenAI, fields: dict[str, object], param: str) -> None:

@@ -95,6 +95,15 @@ def test_a_forced_function_is_forced_once(client: OpenAI, model: ScriptedModel) 
     assert [request.tool_choice for request in model.requests] == ["weather", "auto"]
 
 
+@pytest.mark.parametrize(
+    "choice", [{"type": "function", "function": {"name": "other"}}, {"type": "function"}, {"type": "code_interpreter"}]
+)
+def test_a_choice_of_what_is_not_on_offer_is_refused(client: OpenAI, choice: Any) -> None:
+    with pytest.raises(openai.BadRequestError, match="it names no tool of this run") as refused:
+        asked(client, tools=[WEATHER], tool_choice=choice)
+    assert refused.value.param == "tool_choice"
+
+
 def test_parallel_calls_are_answered_in_one_submission(client: OpenAI, model: ScriptedModel) -> None:
     model.replies = [calls(("weather", {"city": "Rome"}), ("weather", {"city": "Oslo"}))]
     run = seen(client, asked(client, tools=[WEATHER]), "requires_action")
@@ -164,6 +173,7 @@ def test_a_waiting_run_can_be_cancelled(client: OpenAI, model: ScriptedModel) ->
     [
         (("delete_everything", {}), "There is no tool of this name. The functions on offer are: weather."),
         (("weather", "{city:"), "Nothing was called: the arguments are not valid JSON."),
+        (("weather", "[5]"), "Nothing was called: the arguments have to be a JSON object."),
         (
             ("code_interpreter", "print(1)"),
             'Nothing was run: the arguments have to be a JSON object with the source in "code".',

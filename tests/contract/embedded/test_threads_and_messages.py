@@ -35,6 +35,15 @@ def test_a_message_goes_in_as_a_string_and_comes_out_as_annotated_text(client: O
     assert client.beta.threads.messages.list(thread.id).data == []
 
 
+def test_a_change_that_does_not_speak_of_metadata_leaves_them(client: OpenAI) -> None:
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "one", "metadata": {"speaker": "Ada"}}])
+    (message,) = client.beta.threads.messages.list(thread.id).data
+    assert client.beta.threads.messages.update(message.id, thread_id=thread.id).metadata == {"speaker": "Ada"}
+    assert client.beta.threads.messages.update(message.id, thread_id=thread.id, metadata=None).metadata == {}
+    run = ended(client, asked(client, metadata={"turn": "t1"}))
+    assert client.beta.threads.runs.update(run.id, thread_id=run.thread_id).metadata == {"turn": "t1"}
+
+
 def test_a_message_may_have_parts_and_pictures(client: OpenAI) -> None:
     thread = client.beta.threads.create()
     file = client.files.create(file=("cat.png", b"..."), purpose="vision")

@@ -52,3 +52,36 @@ def test_fields_of_many_pieces_are_joined_once() -> None:
     assert message["reasoning_details"] == [{"type": "reasoning.text", "index": 0, "text": text}]
     assert message["tool_calls"][0]["signature"] == text
     assert assembly.completion()["choices"][0]["message"] == message
+
+
+def arguments_of(*pieces: Any) -> str:
+    assembly, name = ReplyAssembly(), {"name": "weather"}
+    for piece in pieces:
+        call = {"index": 0, "function": {**name, "arguments": piece}}
+        assembly.add(json.dumps(chunk({"tool_calls": [call]})))
+        name = {}
+    (call,) = assembly.completion()["choices"][0]["message"]["tool_calls"]
+    return str(call["function"]["arguments"])
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(('{"a"', ': {"a": 1}', "}"), id="piece by piece"),
+        pytest.param(('{"a":', ' {"a": 1}}'), id="a piece that could be whole"),
+        pytest.param(('{"a"', '{"a": {"a"', '{"a": {"a": 1}}'), id="each with all before it"),
+        pytest.param(({}, '{"a": ', '{"a": 1}}'), id="an empty object first"),
+        pytest.param(("{}", '{"a": ', '{"a": 1}}'), id="its text first"),
+        pytest.param(({"a": {"a": 1}},), id="unpacked"),
+    ],
+)
+def test_arguments_are_put_together_however_they_are_cut(pieces: tuple[Any, ...]) -> None:
+    assert json.loads(arguments_of(*pieces)) == {"a": {"a": 1}}
+
+
+def test_the_words_of_the_older_interface_and_of_a_first_choice_in_any_writing_are_heard() -> None:
+    stream = ReplyStream()
+    first, second = [{"index": "0", "text": "Twelve"}], [{"index": 1, "text": "no"}, {"text": "."}]
+    data = event({"choices": first}) + event({"choices": second}) + b'data: "[done]"\n\n'
+    assert stream.feed(data) == "Twelve."
+    assert stream.is_done
