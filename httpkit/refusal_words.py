@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-PASSING_STATUSES: Final = frozenset({408, 409, 423, 424, 425, 499})
+PASSING_STATUSES: Final = frozenset({408, 409, 421, 423, 424, 425, 499})
 """Beside 429 and 5xx: what is refused now may be taken later."""
 
 _MAX_READ_CHARS: Final = 8_000

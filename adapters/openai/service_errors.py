@@ -45,6 +45,12 @@ _HISTORY_BROKEN = re.compile(r"expected container_id", re.IGNORECASE)
 _THREAD_MISSING = re.compile(r"(conversation|previous response)\b.{0,200}\bnot found", re.IGNORECASE)
 _THREAD_MISSING_CODES = frozenset({"previous_response_not_found", "conversation_not_found"})
 _ASSISTANT_MISSING = re.compile(r"no assistant found", re.IGNORECASE)
+_FILE_MISSING = re.compile(
+    r"no such file|"
+    r"\bfiles?\b.{0,100}\b(?:not found|(?:does not|doesn't|no longer) exist|(?:has|have) (?:expired|been deleted))",
+    re.IGNORECASE,
+)
+_FILE_ID = re.compile(r"\b(?:file|assistant)[-_]\w{1,64}")
 _FILE_PATH = re.compile(r"/files/[^/]+(/content)?$")
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
@@ -107,6 +113,12 @@ def _untrusted() -> AssistantRefusedError:
 
 class BadRequestError(AssistantRefusedError):
     """The service does not accept what the request says (400, 422); without the part that it refuses, it may."""
+
+
+class FileMissingError(BadRequestError):
+    """The request names a file that the service does not have any more; `named` has the ids that the refusal tells."""
+
+    named: frozenset[str] = frozenset()
 
 
 class NoConversationsError(AssistantRefusedError):
@@ -206,7 +218,7 @@ def _by_status(error: StatusError) -> AssistantError:  # noqa: C901, PLR0911 - o
             return refused(what, Refusal.QUOTA)
         case 429 if error.code == "context_length_exceeded" or never_fits_a_minute(error.words):
             return ThreadTooLongError(what)
-        case 429:
+        case 421 | 429:  # 421: a connection that leads to another server
             return NotDoneError(what, retry_after_s=pause_s or try_again_in_s(error.text))
         case status if status >= 500 or status in PASSING_STATUSES:
             return AssistantUnavailableError(what, retry_after_s=pause_s)
@@ -220,7 +232,7 @@ def _by_status(error: StatusError) -> AssistantError:  # noqa: C901, PLR0911 - o
             return refused(what, refusal_of(error.code) or _REFUSAL_STATUSES.get(status, Refusal.OTHER))
 
 
-def _bad_request(error: StatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each kind
+def _bad_request(error: StatusError, what: str) -> AssistantError:  # noqa: C901, PLR0911 - one for each kind
     words = error.words
     if error.code == "conversation_locked" or _ACTIVE_RUN.search(words):
         return ThreadBusyError(what)
@@ -236,12 +248,20 @@ def _bad_request(error: StatusError, what: str) -> AssistantError:  # noqa: PLR0
         return refused(what, refusal)
     if (of_context := context_error(words, error.code)) is not None:
         return of_context
+    if _FILE_MISSING.search(words):
+        return _file_missing(what, words)
     # The last to be asked: these words may repeat what a person wrote, or the name of a file.
     if says_out_of_money(words, may_quote=True):
         return refused(what, Refusal.QUOTA)
     if says_model_missing(words):
         return refused(what, Refusal.MODEL)
     return BadRequestError(what, fix=FIXES[Refusal.OTHER])
+
+
+def _file_missing(what: str, words: str) -> FileMissingError:
+    error = FileMissingError(what, fix=FIXES[Refusal.OTHER])
+    error.named = frozenset(_FILE_ID.findall(words))
+    return error
 
 
 def _missing(error: StatusError, what: str) -> AssistantError:  # noqa: PLR0911 - one for each thing
@@ -258,6 +278,8 @@ def _missing(error: StatusError, what: str) -> AssistantError:  # noqa: PLR0911 
         return ThreadGoneError(what)
     if "/responses/" in path:
         return ResponseGoneError(what)
+    if path.endswith("/responses") and _FILE_MISSING.search(words):
+        return _file_missing(what, words)
     if path.endswith("/conversations"):
         return NoConversationsError(what, refusal=Refusal.ADDRESS, fix=FIXES[Refusal.ADDRESS])
     return refused(what, Refusal.MODEL if names_thing else Refusal.ADDRESS)

@@ -41,10 +41,15 @@ class Fields:
         """A field that may be missing or null, and is empty then."""
         return "" if self._body.get(name) in (None, "") else self.text(name)
 
+    def word(self, name: str) -> str:
+        """A text on which nothing depends: empty for whatever else stands there."""
+        value = self._body.get(name)
+        return _sound(value) if isinstance(value, str) else ""
+
     def json_text(self, name: str) -> str:
         """JSON as a text, such as the arguments of a call; some servers send it unpacked."""
         value = self._body.get(name)
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else self.text_if_any(name)
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else self.text_if_any(name)
 
     def flag(self, name: str) -> bool:
         """Whether a field is true; false where it is missing."""
@@ -69,6 +74,20 @@ class Fields:
     def object_if_any(self, name: str) -> Fields | None:
         """An object within this one, or None where it is missing or null."""
         return None if self._body.get(name) is None else self.object(name)
+
+    def object_or_none(self, name: str) -> Fields | None:
+        """An object on which nothing depends: None for whatever else stands there."""
+        return self.object(name) if isinstance(self._body.get(name), dict) else None
+
+    def objects_among(self, name: str) -> tuple[Fields, ...]:
+        """The objects of a list; what else is in it is left out, and logged."""
+        value = self._body.get(name) or []
+        if not isinstance(value, list):
+            raise self._lacks(name, "a list")
+        found = [item for item in value if isinstance(item, dict)]
+        if len(found) < len(value):
+            log.warning("left out of an answer", extra={"what": f"items of `{name}`", "why": "they are no objects"})
+        return tuple(Fields(item, f"an item of `{name}` of {self._what}") for item in found)
 
     def objects(self, name: str) -> tuple[Fields, ...]:
         """A list of objects."""

@@ -66,7 +66,7 @@ class ResponseEventReader:
         kind = event.text_if_any("type") or name
         number = event.raw.get("sequence_number")
         if kind in _LAST:
-            return response_from(event.object("response").raw)
+            return self._ended(response_from(event.object("response").raw))
         if isinstance(number, int) and number >= 0:
             if self._seen is not None and number <= self._seen:
                 return None
@@ -80,6 +80,12 @@ class ResponseEventReader:
             return None
         self._phase = phase
         return Progress(phase=phase)
+
+    def _ended(self, response: Response) -> Response:
+        """The response in a last event, if it is whole. Raises AssistantUnavailableError: fetched, it may be."""
+        if isinstance(response.event, Progress) or (response.has_answer and self._texts and not response.output):
+            raise AssistantUnavailableError("the last event of the response does not hold how it ended")
+        return response
 
     def _read_text(self, event: Fields) -> TextSoFar | None:
         place = (event.count_if_any("output_index"), event.count_if_any("content_index"))

@@ -212,7 +212,7 @@ class Response:
     @property
     def output(self) -> tuple[Fields, ...]:
         """Its items, oldest first."""
-        return self.fields.objects_if_any("output")
+        return self.fields.objects_among("output")
 
     @property
     def has_answer(self) -> bool:
@@ -237,7 +237,7 @@ def _event(response: Fields, status: str) -> RunEvent:
         case "queued":
             return Progress(phase=RunPhase.QUEUED)
         case "completed":
-            items = response.objects_if_any("output")
+            items = response.objects_among("output")
             unanswered = set(unanswered_calls(items))
             calls = [it for it in items if it.text_if_any("type") == "function_call" and _call_id(it) in unanswered]
             if calls:
@@ -268,14 +268,14 @@ _CUT_SHORT: Final = {"content_filter": FailureCode.CONTENT_FILTER, "max_output_t
 
 
 def _settled(response: Fields, end: RunEnd) -> Settled:
-    error, failure = response.object_if_any("error"), None
-    explanation, code = (error.text_if_any("message"), error.text_if_any("code")) if error else ("", "")
+    error, failure = response.object_or_none("error"), None
+    explanation, code = (error.word("message"), error.word("code")) if error else ("", "")
     if end is RunEnd.FAILED:
         # A dozen codes say that a picture cannot be read: invalid_image, image_too_large, empty_image_file, ...
         failure = _FAILURES.get(code, FailureCode.PROMPT if "image" in code else FailureCode.SERVER)
     elif end is RunEnd.INCOMPLETE:
-        details = response.object_if_any("incomplete_details")
-        failure = _CUT_SHORT.get(details.text_if_any("reason") if details else "")
+        details = response.object_or_none("incomplete_details")
+        failure = _CUT_SHORT.get(details.word("reason") if details else "")
     if REQUEST_ID.search(explanation) or context_error(explanation, code):
         # Of use to an operator, who finds the id of the response in the log; to a person it says nothing.
         explanation = ""
@@ -293,11 +293,11 @@ def _settled(response: Fields, end: RunEnd) -> Settled:
 
 
 def _usage(response: Fields) -> Usage:
-    usage, items = response.object_if_any("usage"), response.objects_if_any("output")
+    usage, items = response.object_or_none("usage"), response.objects_among("output")
     code_runs = sum(item.text_if_any("type") == "code_interpreter_call" for item in items)
     if usage is None:
         return Usage(code_runs=code_runs)
-    given, made = usage.object_if_any("input_tokens_details"), usage.object_if_any("output_tokens_details")
+    given, made = usage.object_or_none("input_tokens_details"), usage.object_or_none("output_tokens_details")
     return Usage(
         input_tokens=usage.count_if_any("input_tokens"),
         cached_tokens=given.count_if_any("cached_tokens") if given else 0,
@@ -309,8 +309,8 @@ def _usage(response: Fields) -> Usage:
 
 def fault_of_context(response: Response) -> AssistantError | None:
     """What is wrong with the conversation itself, where a response failed for that."""
-    error = response.fields.object_if_any("error") if response.status == "failed" else None
-    return context_error(error.text_if_any("message"), error.text_if_any("code")) if error else None
+    error = response.fields.object_or_none("error") if response.status == "failed" else None
+    return context_error(error.word("message"), error.word("code")) if error else None
 
 
 # -------------------------------------------------------------------------------------------------------------- answers
@@ -404,13 +404,16 @@ class AnswerReader:
         self.images.update({ref: AnswerImage(file=ref) for ref in _pictures_of(self.thread, run, call)})
 
     def _read_message(self, message: Fields, names: Mapping[str, str], *, is_shown: bool) -> None:
+        if is_shown and (words := message.word("content")):  # as the items of a request may be written
+            self.texts.append(words.strip())
+            return
         for content in message.objects_if_any("content"):
             match content.text_if_any("type"):
                 case "output_text" | "text":
                     text = content.text_if_any("text")
                     if is_shown:
                         self.texts.append(text.strip())
-                    for annotation in content.objects_if_any("annotations"):
+                    for annotation in content.objects_among("annotations"):
                         with or_left_out("an annotation"):
                             self._read_annotation(annotation, text, names)
                 case "refusal":

@@ -119,6 +119,11 @@ class ThreadState:
             start = replace(start, question=())
         return replace(self, pending=(*self.suspect, *self.pending), suspect=(), start=start)
 
+    def without_files(self, gone: frozenset[str]) -> ThreadState:
+        """The same without these files; without any where none of them is known here."""
+        left = tuple(file for file in self.files if file not in gone)
+        return replace(self, files=left if left != self.files else ())
+
     def with_files(self, refs: tuple[str, ...]) -> tuple[str, ...]:
         """The files of the thread with these, each once; the oldest go where there are too many."""
         return tuple(dict.fromkeys((*self.files, *refs)))[-MAX_FILES:]

@@ -37,6 +37,7 @@ from adapters.openai.responses.response_threads import LANDED, Start, Threads, T
 from adapters.openai.service_errors import (
     BadRequestError,
     ContainerGoneError,
+    FileMissingError,
     NotDoneError,
     ResponseGoneError,
     ToolOutputMissingError,
@@ -231,14 +232,14 @@ class ResponsesBackend(Assistant):
         self, thread: ThreadId, state: ThreadState, previous: str, pending: tuple[Item, ...], stopped: asyncio.Event
     ) -> RunId:
         try:
-            run = await self._create_once(thread, state, previous, pending, stopped)
+            state, run = await self._create_with_files(thread, state, previous, pending, stopped)
         except (BadRequestError, RunEndedBadlyError) as error:
             if not pending or stopped.is_set():
                 raise
             # It may be the words of an earlier turn that are refused: they would lock the thread for good.
             log.warning("words of turns without an answer are left out", extra={"why": str(error)})
             try:
-                run = await self._create_once(thread, state, previous, (), stopped)
+                state, run = await self._create_with_files(thread, state, previous, (), stopped)
             except RunEndedBadlyError:
                 await self._threads.save(thread, state.without_question())
                 raise
@@ -248,6 +249,20 @@ class ResponsesBackend(Assistant):
             await self._streams.close(run)
             await self._threads.stop(run)
         return run
+
+    async def _create_with_files(
+        self, thread: ThreadId, state: ThreadState, previous: str, pending: tuple[Item, ...], stopped: asyncio.Event
+    ) -> tuple[ThreadState, RunId]:
+        """Create the response, without the files of the thread that are gone at the service: they expire there."""
+        while True:
+            try:
+                return state, await self._create_once(thread, state, previous, pending, stopped)
+            except FileMissingError as error:
+                left = state.without_files(error.named)
+                if left.files == state.files or stopped.is_set():
+                    raise
+                log.warning("files are gone at the service", extra={"left": len(left.files), "of": len(state.files)})
+                state = left
 
     async def _create_once(  # noqa: C901 - each way to fail, in one place
         self, thread: ThreadId, state: ThreadState, previous: str, pending: tuple[Item, ...], stopped: asyncio.Event

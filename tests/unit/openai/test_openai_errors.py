@@ -56,6 +56,7 @@ def status_error(
         (404, ThreadGoneError),
         (409, AssistantUnavailableError),
         (418, AssistantRefusedError),
+        (421, NotDoneError),
         (422, BadRequestError),
         (429, NotDoneError),
         (500, AssistantUnavailableError),

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.openai.responses.response_events import ResponseEventReader
+from bot.attachments import Attachment
+from bot.errors import AssistantUnavailableError
 from bot.run import TextSoFar
 from httpkit.server_sent_events import ServerSentEvent
 from tests.support.fakes import PNG
@@ -147,12 +149,72 @@ PART: Json = {"type": "output_text", "text": "Twelve.", "annotations": [], "logp
         {"type": "file_citation", "file_id": "file_gone", "index": -1},
         {"type": "brand_new"},
         {},
+        None,
+        7,
     ],
 )
 async def test_a_garbled_annotation_costs_no_answer(talk: HostedTalk, garbled: Json) -> None:
     message = {"type": "message", "id": "m1", "role": "assistant", "content": [{**PART, "annotations": [garbled]}]}
     talk.service.state.brain = does(Plan(extra={"output": [message]}))
     assert await talk.ask("go") == ["Twelve."]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"output": [None, "x", {"type": "message", "id": "m1", "role": "assistant", "content": [PART]}]},
+        {"output": [{"type": "message", "id": "m1", "role": "assistant", "content": "Twelve."}]},
+        {"usage": "many"},
+        {"usage": {"input_tokens": 7, "input_tokens_details": [1]}},
+        {"error": "none", "incomplete_details": "none"},
+    ],
+)
+async def test_what_is_of_another_kind_beside_the_words_costs_no_answer(talk: HostedTalk, extra: Json) -> None:
+    talk.service.state.brain = does(Plan(text="Twelve.", extra=extra))
+    assert await talk.ask("go") == ["Twelve."]
+
+
+@pytest.mark.parametrize("error", ["boom", {"code": 500, "message": None}, None])
+async def test_a_failure_that_does_not_say_why_is_a_failure(talk: HostedTalk, error: Any) -> None:
+    failed = Plan(status="failed", extra={"error": error})
+    talk.service.state.brain = does(failed, failed)
+    assert "ran into a problem" in (await talk.ask("go"))[0]
+    await next_is_answered(talk)
+
+
+@pytest.mark.parametrize("names_it", [True, False])
+async def test_a_file_that_is_gone_at_the_service_does_not_lock_its_conversation(
+    talk: HostedTalk, names_it: bool
+) -> None:
+    talk.incoming.kept["there"] = b"x,y\n1,2\n"
+    await talk.ask("read it", Attachment(name="a.csv", url="there"))
+    await talk.ask("read that too", Attachment(name="b.csv", url="there"))
+    [first, second] = talk.service.state.files
+    plain = talk.service.state.create
+
+    def create(body: Json) -> Response:
+        if first in json.dumps(body["tools"]):
+            words = f"File with id '{first}' not found." if names_it else "A file of this request has expired."
+            raise RefusalError(404 if names_it else 400, words, None)
+        return plain(body)
+
+    talk.service.state.create = create  # type: ignore[method-assign]  # the service keeps files for some weeks
+    assert await talk.ask("second") == ["You said: second"]
+    tools = json.dumps(talk.service.called(To.CREATE_RESPONSE)[-1].body["tools"])
+    assert (second in tools) is names_it
+    before = len(talk.service.called(To.CREATE_RESPONSE))
+    assert await talk.ask("third") == ["You said: third"]
+    assert len(talk.service.called(To.CREATE_RESPONSE)) == before + 1, "it is known from then on"
+
+
+@pytest.mark.parametrize(
+    "response", [{"status": "in_progress", "output": []}, {"status": "completed", "output": []}], ids=str
+)
+def test_a_last_event_that_does_not_hold_the_end_is_no_end(response: Json) -> None:
+    reader = ResponseEventReader()
+    reader.read_json({"type": "response.output_text.delta", "sequence_number": 1, "delta": "Hi"})
+    with pytest.raises(AssistantUnavailableError):
+        reader.read_json({"type": "response.completed", "response": {"id": "resp_1", **response}})
 
 
 @pytest.mark.parametrize("number", [-1, 0, None, "7"])
