@@ -19,6 +19,7 @@ from bot.errors import BotError
 from bot.media import picture_type
 from service.data_dir import kept_key, prepare_data_dir
 from service.settings import Backend, Settings
+from service.settings.table import default_sandbox_python
 from service.teams_edge import open_bot_token
 
 _PLOT: Final = """
@@ -53,8 +54,9 @@ async def open_sandbox(settings: Settings) -> AsyncIterator[CodeSandbox]:
         await sandbox.close()
 
 
-async def check_sandbox(sandbox: CodeSandbox, *, in_pool: bool) -> Finding:
+async def check_sandbox(sandbox: CodeSandbox, settings: Settings) -> Finding:
     """Whether code runs in it and draws a plot."""
+    in_pool = settings.dynamic_sessions is not None
     if sandbox.isolation is None:
         return Finding.failed(sandbox.reason, "docs/sandbox.md says what the sandbox needs of the machine.")
     if in_pool:
@@ -66,12 +68,14 @@ async def check_sandbox(sandbox: CodeSandbox, *, in_pool: bool) -> Finding:
     if in_pool:
         await sandbox.forget("doctor")
     if not any(picture_type(image.data) for image in result.images):
-        return Finding.failed(
-            f"Code runs, and draws nothing: {result.reason or result.logs[-200:] or result.status}",
-            "Use a session pool of container type PythonLTS."
-            if in_pool
-            else "Make the sandbox's environment again: remove .sandbox, then run make run.",
-        )
+        if in_pool:
+            fix = "Use a session pool of container type PythonLTS."
+        elif settings.sandbox_python != default_sandbox_python():
+            fix = "Install what sandbox.lock lists into the environment of TEAMSBOT_SANDBOX_PYTHON, or unset it."
+        else:
+            fix = "Make the sandbox's environment again: remove .sandbox, then run make run."
+        said = result.logs.strip()[-200:] or result.reason or result.status
+        return Finding.failed(f"Code runs, and draws nothing: {said}", fix)
     return Finding.passed(f"drew a plot, isolated by {sandbox.isolation}; {sandbox.counted_by}")
 
 

@@ -23,7 +23,7 @@ def prepare_data_dir(folder: Path) -> Path:
     try:
         if folder.is_symlink() and not folder.exists():
             raise StorageError(
-                f"DATA_DIR {folder} is a link to {folder.readlink()}, which is not there. Make that folder"
+                f"DATA_DIR {folder} is a link to {folder.readlink()}, which is not there", fix="Make that folder."
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
@@ -31,7 +31,8 @@ def prepare_data_dir(folder: Path) -> Path:
         (folder / "writable").unlink(missing_ok=True)  # another process may look at the same moment
     except OSError as error:
         raise StorageError(
-            f"DATA_DIR {folder} cannot be written: {error.strerror}. Set DATA_DIR to a folder this user may write"
+            f"DATA_DIR {folder} cannot be written: {error.strerror}",
+            fix=room_hint(error) or "Set DATA_DIR to a folder this user may write.",
         ) from error
     return folder
 
@@ -40,15 +41,17 @@ def _close_to_others(folder: Path) -> None:
     status = folder.stat()
     if status.st_uid != os.geteuid():  # its owner reads and replaces everything in it, also root's files
         raise StorageError(
-            f"DATA_DIR {folder} belongs to another user. Choose a folder of this user, or run: chown $(id -u) {folder}"
+            f"DATA_DIR {folder} belongs to another user",
+            fix=f"Set DATA_DIR to a folder of this user, or run: chown $(id -u) {folder}",
         )
     if not status.st_mode & 0o077:
         return
     # A folder with things in it may be somebody's home, or /tmp: not ours to lock for everybody else.
     if any(folder.iterdir()):
         raise StorageError(
-            f"DATA_DIR {folder} can be entered by other users, and there are files in it. Choose a folder for this "
-            f"program alone, such as DATA_DIR={folder / 'teamsbot'}, or run: chmod 700 {folder}"
+            f"DATA_DIR {folder} can be entered by other users, and there are files in it",
+            fix=f"Choose a folder for this program alone, such as DATA_DIR={folder / 'teamsbot'}, or run: "
+            f"chmod 700 {folder}",
         )
     folder.chmod(0o700)
 
@@ -78,7 +81,7 @@ def room_hint(error: BaseException | None) -> str:
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
         code = getattr(error, "sqlite_errorcode", None) or 0  # SQLite reports a full disk as either of these
         if full or code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-            return "Make room on the disk of DATA_DIR, or set DATA_DIR to a folder on another"
+            return "Make room on the disk of DATA_DIR, or set DATA_DIR to a folder on another."
         if error is None:
             break
         error = error.__cause__

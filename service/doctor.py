@@ -27,7 +27,7 @@ from rich.text import Text
 
 from adapters.sandbox.code_result import CodeSandbox
 from adapters.teams.app_registration import Registration, check_cloud, check_registration
-from adapters.teams.bot_token import BotToken
+from adapters.teams.bot_token import BotToken, TokenUnavailableError
 from adapters.teams.connector import connector_session
 from adapters.teams.graph_files import check_graph
 from adapters.teams.signing_keys import SigningKeys, check_clock
@@ -65,7 +65,6 @@ _PICTURE: Final = bytes.fromhex(
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 _OFFLINE: Final = Finding.skipped("it would ask another service, and --offline was given")
 _NO_APP: Final = Finding.skipped("MicrosoftAppId is not set: the bot serves this machine only")
-
 
 SETTINGS: Final = "settings"
 NAMES: Final = (
@@ -221,7 +220,7 @@ class _Walk:
                 f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".") + ".",
                 error.fix or room_hint(error) or "Look at DATA_DIR, DATABASE_URL and AZURE_STORAGE_...",
             )
-        except (BotError, OSError, ValueError, aiohttp.ClientError) as error:
+        except (BotError, TokenUnavailableError, OSError, ValueError, aiohttp.ClientError) as error:
             return Finding.failed(str(error) or type(error).__name__, "The log of teamsbot may say more.")
 
     async def _skipped(self, check: Check) -> Finding | None:
@@ -332,10 +331,8 @@ class _Examination:
 
     async def _check_cloud(self) -> Finding:
         teams = self.settings.teams
-        if teams is None:
-            return _NO_APP
-        if self.offline:
-            return _OFFLINE
+        if teams is None or self.offline:
+            return _NO_APP if teams is None else _OFFLINE
         return await check_cloud(teams.cloud, login_url=teams.login_url, tenant=teams.login_tenant)
 
     async def _check_registration(self) -> Finding:
@@ -400,7 +397,7 @@ class _Examination:
         if in_pool and self.offline:
             return _OFFLINE
         self._sandbox = sandbox = await self.stack.enter_async_context(open_sandbox(self.settings))
-        return await check_sandbox(sandbox, in_pool=in_pool)
+        return await check_sandbox(sandbox, self.settings)
 
     async def _check_store(self) -> Finding:
         folder = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
@@ -416,8 +413,7 @@ class _Examination:
                 f"DATA_DIR {folder} lies on a network disk ({disk}), where a crash can lose or damage turns.",
                 "Set DATA_DIR to a folder on a local disk, or DATABASE_URL to a PostgreSQL.",
             )
-        free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
-        if free < _MIN_FREE_BYTES:
+        if (free := (await asyncio.to_thread(shutil.disk_usage, folder)).free) < _MIN_FREE_BYTES:
             return Finding.warned(f"The disk of {folder} has {free // 1_000_000} MB left.", "Make room.")
         return Finding.passed(f"turns are kept in {folder}")
 
@@ -431,7 +427,14 @@ class _Examination:
                 session.get(f"{address}/readyz") as response,
             ):
                 answer = await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except aiohttp.ClientConnectorError:
+            return Finding.warned(f"teamsbot is not running at {address}.", "Start it: teamsbot serve")
+        except TimeoutError:
+            return Finding.warned(
+                f"A program takes connections at {address}, and does not answer.",
+                "If it is teamsbot, look at its log and start it again; if not, set PORT to a free port.",
+            )
+        except (aiohttp.ClientError, OSError, ValueError):
             answer = None
         match answer:
             case {"status": "ready"}:
@@ -442,7 +445,10 @@ class _Examination:
                     f"teamsbot runs at {address}, and cannot store messages.", "See the check `store`, and its log."
                 )
             case _:
-                return Finding.warned(f"teamsbot is not running at {address}.", "Start it: teamsbot serve")
+                return Finding.warned(
+                    f"Another program than teamsbot answers at {address}.",
+                    "End that program, or set PORT to a free port; then start teamsbot serve.",
+                )
 
     async def _check_files(self) -> Finding:
         if self.settings.blobs is not None and self.offline:

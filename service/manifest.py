@@ -100,8 +100,13 @@ def write_package(facts: AppFacts, stage: Stage, folder: Path) -> Path:
 
 
 def check_packages(folder: Path, app_id: str, public_url: str | None, *, reads_messages: bool = False) -> Finding:
-    """Whether the app packages in a folder are of this bot, and ask for the consent that it needs."""
-    paths = sorted(folder.glob("teamsbot-*.zip"))
+    """Whether the app packages in a folder are of this bot, and ask for the consent that it needs.
+
+    Other stages may have a registration, and so a bot, of their own: their packages say nothing about this one.
+    """
+    paths = [path for stage in Stage if (path := folder / f"teamsbot-{stage}.zip").is_file()]
+    own: list[str] = []
+    others: list[str] = []
     for path in paths:
         try:
             with ZipFile(path) as archive, archive.open("manifest.json") as file:
@@ -112,9 +117,9 @@ def check_packages(folder: Path, app_id: str, public_url: str | None, *, reads_m
         except (OSError, BadZipFile, KeyError, TypeError, ValueError):
             return Finding.failed(f"{path.name} is no app package for a bot.", _MAKE_AGAIN)
         if bot_ids != [app_id]:
-            return Finding.failed(
-                f"{path.name} is for the bot {', '.join(bot_ids)[:80]}, and MicrosoftAppId is {app_id}.", _MAKE_AGAIN
-            )
+            others.append(f"{path.name} is for the bot {', '.join(bot_ids)[:80]}")
+            continue
+        own.append(path.name)
         if public_url is not None and urlsplit(public_url).hostname not in domains:
             return Finding.warned(f"{path.name} does not name the host of PUBLIC_URL.", _MAKE_AGAIN)
         if reads_messages and not asks_consent:
@@ -122,7 +127,9 @@ def check_packages(folder: Path, app_id: str, public_url: str | None, *, reads_m
             return Finding.warned(f"{path.name} does not ask to read messages: {why}.", _MAKE_AGAIN)
     if not paths:
         return Finding.skipped("there is no app package here; `teamsbot manifest` makes one")
-    return Finding.passed(f"{', '.join(path.name for path in paths)}: for this bot")
+    if not own:
+        return Finding.failed(f"{'; '.join(others)}; MicrosoftAppId is {app_id}.", _MAKE_AGAIN)
+    return Finding.passed("; ".join([f"{', '.join(own)}: for this bot", *others]))
 
 
 def package_files(facts: AppFacts, stage: Stage) -> dict[str, bytes]:

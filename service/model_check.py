@@ -328,6 +328,11 @@ async def _refusal(  # noqa: PLR0911 - one for each fault
         return Finding.failed(f"The quota at {service.host} is used up.", "Raise the quota or pay the bill there.")
     if answer.status == 429:
         return Finding.warned(f"{service.host} limits the rate just now (429).", "Raise the rate limit there.")
+    if 300 <= answer.status < 400:
+        return Finding.failed(
+            f"{service.host} redirects questions ({answer.status}), and the key follows no redirect.",
+            f"Correct {service.url_setting}: it must be the address of the API, and no page or sign-in before it.",
+        )
     if answer.status >= 500:
         return Finding.failed(
             f"{service.host} has trouble of its own ({answer.status}).", "Look at the service's status page or log."

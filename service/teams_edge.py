@@ -20,7 +20,7 @@ from adapters.teams.authentication import (
     OnVerdict,
     TokenAuthentication,
 )
-from adapters.teams.bot_token import BotToken, TokenCredential
+from adapters.teams.bot_token import BotToken, TokenCredential, TokenUnavailableError
 from adapters.teams.channel import TeamsChannel, group_of_team
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.file_uploads import TeamsUploads
@@ -213,14 +213,17 @@ def _credential(teams: TeamsSettings, tenant: str) -> TokenCredential:
                 retry_total=1,
             )
         case ClientCertificate(path=path):
-            return CertificateCredential(
-                tenant,
-                teams.app_id,
-                certificate_path=str(path),
-                authority=teams.login_url,
-                disable_instance_discovery=True,
-                retry_total=1,
-            )
+            try:
+                return CertificateCredential(
+                    tenant,
+                    teams.app_id,
+                    certificate_path=str(path),
+                    authority=teams.login_url,
+                    disable_instance_discovery=True,
+                    retry_total=1,
+                )
+            except (OSError, TypeError, ValueError):  # it was looked at when the settings were read, and changed since
+                raise TokenUnavailableError(f"{path.name} cannot be used now", reason="ValueError") from None
         case FederatedIdentity(client_id=client_id):
             return _FederatedCredential(teams, tenant, client_id)
         case _:

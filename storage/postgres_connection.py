@@ -63,6 +63,9 @@ _FORM = (
     "prefer, require, verify-ca and verify-full."
 )
 _NOT_THERE = "Start PostgreSQL, or correct host and port in DATABASE_URL, and let the firewall pass them."
+_TAKES_NO_WRITES = (
+    "Let DATABASE_URL name the primary and not a standby, or end default_transaction_read_only of its user or database."
+)
 _AUTHORITY = "Add sslrootcert=/path/of/authority.pem to DATABASE_URL; sslmode=require encrypts without verifying."
 _TLS = "Switch TLS on at the server (ssl = on), or, on a network that you trust, set sslmode=prefer."
 _CERTIFICATES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
@@ -188,6 +191,8 @@ def _not_connected(error: Exception, url: str) -> StorageError:  # noqa: PLR0911
         return of_tls
     if isinstance(error, ValueError):
         return StorageError("DATABASE_URL cannot be used", fix=_FORM)
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):  # after a failover a standby becomes the primary
+        return SessionLostError("this PostgreSQL takes no writes", fix=_TAKES_NO_WRITES)
     reason = f"PostgreSQL cannot be reached: {_reason(error)}"
     if not state or state[:2] in _PASSING:
         return SessionLostError(reason, fix=_NOT_THERE)

@@ -216,5 +216,6 @@ def _finding(reason: str) -> Finding:
             "MicrosoftAppCertificate must be a PEM file with the certificate and its unencrypted private key.",
         )
     return Finding.failed(
-        f"The bot gets no token because the login service gave no usable answer ({reason}).", _NO_ANSWER
+        f"The bot gets no token because the login service cannot be reached, or gave no usable answer ({reason}).",
+        _NO_ANSWER,
     )

@@ -101,7 +101,8 @@ class SigningKeys:
             return Finding.failed(
                 f"The keys of Teams' tokens cannot be fetched from {self._metadata_url.host} ({type(error).__name__}), "
                 "so every message is answered 503.",
-                f"Let this machine reach https://{self._metadata_url.host} (name resolution, firewall, proxy).",
+                f"Let this machine reach https://{self._metadata_url.host} directly (name resolution, firewall): "
+                "HTTPS_PROXY is not used.",
             )
         except ValueError as error:
             return Finding.failed(

@@ -311,9 +311,12 @@ def _check_account_key(key: str) -> None:
 def storage_account_url(text: str) -> str:
     """The https address of a storage account."""
     address = url(text)
+    parts = urlsplit(address)
     # Tokens of an identity must not travel unencrypted.
-    if urlsplit(address).scheme != "https":
+    if parts.scheme != "https":
         raise ValueError("must be an address that begins with https://")
+    if ".blob.core." in (parts.hostname or "") and parts.path.strip("/"):  # the path of a stand-in is its account
+        raise ValueError("must be the address of the account alone; AZURE_STORAGE_CONTAINER names the container")
     return address
 
 

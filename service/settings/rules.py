@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from adapters.sandbox.code_result import IsolationLevel
@@ -148,8 +149,31 @@ def _check_certificate(reading: Reading) -> Iterator[Mistake]:
         path = reading.optional(table.MICROSOFT_APP_CERTIFICATE)
     except ValueError:  # already among the mistakes of the reading
         return
-    if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+    if path is None:
+        return
+    if not (path.is_file() and os.access(path, os.R_OK)):
         yield _wrong(reading, table.MICROSOFT_APP_CERTIFICATE, "must be the path of a file that this user may read")
+    elif fault := _certificate_fault(path):
+        yield _wrong(reading, table.MICROSOFT_APP_CERTIFICATE, fault)
+
+
+def _certificate_fault(path: Path) -> str:
+    """Why Entra would not take the first certificate of a file with the first key in it; empty if nothing is wrong."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    content = path.read_bytes()
+    try:
+        key, certificate = load_pem_private_key(content, None), x509.load_pem_x509_certificate(content)
+    except TypeError:
+        return "must be a file whose private key is not encrypted; `openssl pkey` writes the key without its password"
+    except (ValueError, UnsupportedAlgorithm):
+        return "must be a PEM file with both the certificate and its private key"
+    if not isinstance(key, RSAPrivateKey) or certificate.public_key() != key.public_key():
+        return "must be a file whose private key is that of the certificate in it, and RSA"
+    return ""
 
 
 def _check_channel_service(reading: Reading) -> Iterator[Mistake]:

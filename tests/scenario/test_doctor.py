@@ -22,6 +22,7 @@ from service.settings import Settings
 from tests.scenario.conftest import Rig
 from tests.support.azurite_storage import Azurite
 from tests.support.doctor_runs import KEY, NO_FILE, TEAMS, TEAMSBOT, doctor, findings, says, serving, with_issuer
+from tests.support.postgres_server import PostgresServer
 from tests.support.token_issuer import APP_ID, TENANT, TokenIssuer, claims, signed, token
 
 # ---- the whole walk ----
@@ -67,6 +68,19 @@ async def test_offline_no_other_service_is_asked(tmp_path: Path) -> None:
         found = await findings(environ, offline=True)
     assert asked == []
     assert {found[name]["status"] for name in ("clock", "token", "keys", "model", "files", "link", "turn")} == {"skip"}
+
+
+async def test_a_port_of_another_program_and_one_that_takes_connections_and_says_nothing(tmp_path: Path) -> None:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="<html>It works!</html>", content_type="text/html")
+
+    environ = {"DATA_DIR": str(tmp_path / "data")}
+    async with serving(page) as url:
+        found = await findings(environ | {"PORT": url.rpartition(":")[2]}, "service")
+        says(found["service"], "warn", "Another program than teamsbot answers", "PORT")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = await findings(environ | {"PORT": str(silent.getsockname()[1])}, "service")
+        says(found["service"], "warn", "does not answer", "look at its log")
 
 
 def test_a_check_that_does_not_exist_is_wrong_use(tmp_path: Path) -> None:
@@ -155,6 +169,25 @@ async def test_a_database_on_a_network_disk(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("service.doctor.network_disk", lambda _: "nfs4")
     found = await findings({"DATA_DIR": str(tmp_path / "data")}, "store")
     says(found["store"], "warn", "network disk (nfs4)", "DATABASE_URL")
+
+
+async def test_a_postgresql_that_takes_no_writes(postgres: PostgresServer, tmp_path: Path) -> None:
+    database = postgres.new_database()
+    postgres.sql(database, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    environ = {
+        "DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": postgres.url(database),
+        "ASSISTANT_BACKEND": "responses",
+        "OPENAI_API_KEY": KEY,
+        "MODEL": "m",
+        "AZURE_STORAGE_CONNECTION_STRING": "UseDevelopmentStorage=true",
+    }
+    says((await findings(environ, "store"))["store"], "fail", "takes no writes", "the primary and not a standby")
+
+
+async def test_a_data_folder_that_cannot_be_made_is_told_with_one_fix(tmp_path: Path) -> None:
+    found = await findings({"DATA_DIR": "/proc/teamsbot"}, "store")
+    says(found["store"], "fail", "DATA_DIR /proc/teamsbot cannot be written", "a folder this user may write")
 
 
 async def test_a_postgresql_that_is_not_there(tmp_path: Path) -> None:

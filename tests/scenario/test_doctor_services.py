@@ -179,9 +179,11 @@ async def test_an_app_package_of_another_bot(tmp_path: Path, monkeypatch: pytest
         says((await findings(environ | setting, "package"))["package"], "warn", "does not ask to read messages")
     write_package(replace(facts, reads_files=True), Stage.PROD, tmp_path)
     says((await findings(environ | {"GRAPH_FILES": "on"}, "package"))["package"], "pass", "teamsbot-prod.zip")
-    other = "22222222-2222-3333-4444-555555555555"
-    write_package(replace(facts, app_id=other), Stage.TEST, tmp_path)
-    says((await findings(environ, "package"))["package"], "fail", f"for the bot {other}", "teamsbot manifest")
+    write_package(replace(facts, app_id="22222222-2222-3333-4444-555555555555"), Stage.TEST, tmp_path)
+    (tmp_path / "teamsbot-source.zip").write_bytes(b"something else")
+    says((await findings(environ, "package"))["package"], "pass", "prod.zip: for this bot; teamsbot-test.zip is for")
+    (tmp_path / "teamsbot-prod.zip").unlink()
+    says((await findings(environ, "package"))["package"], "fail", "for the bot 222", "teamsbot manifest")
 
 
 @pytest.mark.usefixtures("trusted")

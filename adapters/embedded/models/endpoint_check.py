@@ -49,7 +49,7 @@ def _not_connected(error: aiohttp.ClientConnectorError, url: str, setting: str) 
         case aiohttp.ClientSSLError():
             return f"{url} does not speak TLS. Check {setting}: http:// may be right there."
         case aiohttp.ClientConnectorDNSError():
-            return f"There is no host of the name in {url}. Correct {setting}."
+            return f"There is no host of the name in {url}. Correct {setting}, or this machine's name resolution."
         case _:
             return f"Nobody answers at {url}. Start the model's server, or check {setting}."
 

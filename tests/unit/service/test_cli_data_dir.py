@@ -65,8 +65,9 @@ def test_an_open_folder_with_files_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home").chmod(0o755)
     (tmp_path / "home" / "letter").touch()
-    with pytest.raises(StorageError, match="chmod 700"):
+    with pytest.raises(StorageError, match="can be entered by other users") as caught:
         prepare_data_dir(tmp_path / "home")
+    assert f"chmod 700 {tmp_path / 'home'}" in caught.value.fix
     assert mode(tmp_path / "home") == 0o755
 
 
@@ -74,8 +75,9 @@ def test_a_folder_that_this_user_may_not_write_is_told_with_the_fix(tmp_path: Pa
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(0o500)
-    with plain_user(), pytest.raises(StorageError, match="Set DATA_DIR to a folder this user may write"):
+    with plain_user(), pytest.raises(StorageError, match="cannot be written: Permission denied") as caught:
         prepare_data_dir(locked / "data")
+    assert caught.value.fix == "Set DATA_DIR to a folder this user may write."
 
 
 def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
@@ -116,8 +118,9 @@ def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path: Pat
 def test_a_folder_of_another_user_is_refused_with_the_fix(tmp_path: Path) -> None:  # S13
     folder = prepare_data_dir(tmp_path / "data")
     os.chown(folder, _NOBODY, _NOBODY)
-    with pytest.raises(StorageError, match=r"belongs to another user.*chown"):
+    with pytest.raises(StorageError, match="belongs to another user") as caught:
         prepare_data_dir(folder)
+    assert f"chown $(id -u) {folder}" in caught.value.fix
 
 
 def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:  # S13

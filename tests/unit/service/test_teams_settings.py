@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from service.settings import Settings, SettingsError, TeamsSettings
+from tests.support.certificates import certificate_of, pem_of
+from tests.support.token_issuer import rsa_key
 
 APP = "11111111-2222-3333-4444-555555555555"
 TENANT = "99999999-8888-7777-6666-555555555555"
@@ -134,3 +137,35 @@ def test_a_rig_can_replace_every_address() -> None:
     assert (teams.cloud.metadata_url, teams.cloud.issuer) == ("http://127.0.0.1:9/metadata", "https://issuer.example")
     assert (teams.login_url, teams.login_tenant, teams.cloud.scope) == ("https://localhost:8443", "adfs", "scope")
     assert teams.trusted_service_urls == ("http://127.0.0.1:7", "https://x.example:8443")
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        ("certificate", "a PEM file with both"),
+        ("key", "a PEM file with both"),
+        ("locked key", "whose private key is not encrypted"),
+        ("another key", "whose private key is that of the certificate"),
+        ("nothing", "a PEM file with both"),
+    ],
+)
+def test_a_certificate_that_cannot_prove_anything_is_told_at_the_start(held: str, told: str, tmp_path: Path) -> None:
+    key = rsa_key("of the certificate")
+    certificate = certificate_of(key).public_bytes(serialization.Encoding.PEM)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"canary"),
+    )
+    content = {
+        "certificate": certificate,
+        "key": pem_of(key),
+        "locked key": certificate + locked,
+        "another key": certificate + pem_of(rsa_key("of another")),
+        "nothing": b"\x30\x82",
+    }[held]
+    environ = BOT | {"MicrosoftAppPassword": "", "MicrosoftAppCertificate": str(tmp_path / "bot.pem")}
+    (tmp_path / "bot.pem").write_bytes(content)
+    assert [told in line for line in mistakes(**environ)] == [True]
+    (tmp_path / "bot.pem").write_bytes(pem_of(key) + certificate)
+    assert Settings.read(environ, Path("/nonexistent/.env")).teams is not None
