@@ -43,7 +43,7 @@ _FIXES: Final = {
     "NotEndorsed": "Check CLOUD: the signing keys are those of another service.",
     "KeysUnavailable": "Let this machine reach the issuer's keys; see the check `keys`.",
 }
-_ANY_FIX: Final = "docs/operating.md, under `request refused`, explains the reason."
+_ANY_FIX: Final = "docs/teams.md, under `request refused`, explains the reason."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

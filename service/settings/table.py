@@ -147,7 +147,7 @@ GRAPH_FILES: Final = Setting(
     "GRAPH_FILES", parsers.switch, "off", "on",
     "Whether files that people attach in channels and group chats are read, through Microsoft Graph: `on` or `off`. It "
     "needs consent: the app package that `teamsbot manifest` builds with `on` asks each team and chat to let the app "
-    "read its messages, and an administrator grants Files.Read.All (docs/operating.md). Files of one-to-one chats need "
+    "read its messages, and an administrator grants Files.Read.All (docs/teams.md). Files of one-to-one chats need "
     "none of that.")
 TRUSTED_SERVICE_URLS: Final = Setting(
     "TRUSTED_SERVICE_URLS", parsers.origins, None, "https://smba.example.com",

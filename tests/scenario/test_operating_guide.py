@@ -1,4 +1,4 @@
-"""docs/operating.md leads from nothing to a plot in Teams: its code blocks are run, against stand-ins."""
+"""docs/teams.md leads from nothing to a plot in Teams: its code blocks are run, against stand-ins."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ esac
 
 def blocks(way: str) -> list[tuple[str, str]]:
     """The label and the commands of each block of the walk, by one of the two ways to register."""
-    text = (ROOT / "docs" / "operating.md").read_text("utf-8")
-    walk = text.partition("## In a tenant of Microsoft Teams")[2].partition("### What only a live tenant")[0]
+    text = (ROOT / "docs" / "teams.md").read_text("utf-8")
+    walk = text.partition("## What only a live tenant")[0]
     found = re.findall(r"```sh ?(\S*)\n(.*?)```", walk, re.DOTALL)
     return [(label, commands) for label, commands in found if not label.startswith("by-") or label == way]
 
