@@ -1,8 +1,9 @@
-"""Reading bodies that others send: JSON objects of requests, bounded in size, time, depth and values, and answers."""
+"""JSON over HTTP: what others send, bounded in size, time, depth and values, and what is sent to them."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Final, cast
 
 import orjson
@@ -13,6 +14,14 @@ from httpkit.http_errors import RequestRefusedError
 MAX_BODY_WAIT_S: Final = 15.0
 
 Json = dict[str, object]
+
+
+def json_bytes(value: object) -> bytes:
+    """JSON in UTF-8. Half a surrogate pair, which a model's tool may print, becomes a question mark and no failure."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 
 async def read_json_object(

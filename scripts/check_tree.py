@@ -32,7 +32,7 @@ _FORBIDDEN = {
 # Words of this project's early dialect; docs/glossary.md has the standard ones. Data of others keeps its words.
 _OLD_WORD = re.compile(r"(?<![^\W_])(?i:whoever|lest|borne|of ours)(?![^\W_])|\b(?:MOST|LONGEST)_[A-Z]")
 _MAY_HOLD_OLD_WORDS = frozenset(map(Path, ("CHANGELOG.md", "docs/glossary.md", "scripts/check_tree.py")))
-_DESERIALISES = re.compile(r"\bActivity\(\)\.deserialize\(|\bActivity\.(?:deserialize|from_dict)\(")
+_DESERIALISES = re.compile(r"\bActivity\(\)\.deserialize\(|\bActivity\.(?:deserialize|from_dict)\(|\bDeserializer\(")
 _MAY_DESERIALISE = frozenset({Path("adapters/teams/endpoint.py")})
 _PROSE = frozenset((".py", ".md", ".js", ".html", ".css", ".toml"))
 

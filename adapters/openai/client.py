@@ -39,6 +39,7 @@ from adapters.openai.wire import Fields
 from bot.errors import AssistantError, AssistantUnavailableError, ThreadGoneError
 from bot.ports import Exchanges
 from httpkit.backoff import backoff_s
+from httpkit.json_body import json_bytes
 from httpkit.refusal_words import disguised_status
 
 log = logging.getLogger(__name__)
@@ -340,7 +341,7 @@ class Client:
         data: bytes | aiohttp.FormData | None = form
         if form is None and asking.body is not None:
             headers["Content-Type"] = "application/json"
-            data = json.dumps(asking.body, ensure_ascii=False).encode(errors="replace")
+            data = json_bytes(asking.body)
         parameters = {name: str(value) for name, value in {**self._query, **(asking.query or {})}.items()}
         url = URL(f"{self._base_url}{asking.path}", encoded=True)
         # No redirects: a redirected `api-key` would go to any server that asks for it.

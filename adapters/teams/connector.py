@@ -6,7 +6,6 @@ https://learn.microsoft.com/azure/bot-service/rest-api/bot-framework-rest-connec
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from adapters.teams.retries import Attempts, Failure, Idempotency, RetryPolicy, 
 from adapters.teams.trusted_addresses import LoopbackServices, TrustedServices
 from bot.errors import ConversationGoneError, DeliveryError, DeliveryUnknownError
 from httpkit.http_headers import retry_after_s
-from httpkit.json_body import read_start
+from httpkit.json_body import json_bytes, read_start
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +239,7 @@ class Connector:
 
         A redirect is an answer: an activity goes to the address we judged.
         """
-        body = None if activity is None else _bytes(activity)
+        body = None if activity is None else json_bytes(activity)
         headers = {"Content-Type": "application/json"} if body else {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -268,11 +267,6 @@ async def connector_session(answer_s: float = 15.0) -> AsyncIterator[aiohttp.Cli
         connector=aiohttp.TCPConnector(limit=200),
     ) as session:
         yield session
-
-
-def _bytes(activity: dict[str, object]) -> bytes:
-    """JSON in UTF-8. Half a surrogate pair, which a model's tool may print, becomes a question mark and no failure."""
-    return json.dumps(activity, ensure_ascii=False).encode(errors="replace")
 
 
 def _json(body: bytes) -> object:

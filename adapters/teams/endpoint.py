@@ -6,9 +6,11 @@ import logging
 from typing import Final, cast
 
 from aiohttp import HttpVersion11, hdrs, web
+from botbuilder import schema
 from botbuilder.core import BotAdapter, InvokeResponse, TurnContext
 from botbuilder.schema import Activity, ActivityTypes, ConversationReference, ResourceResponse
 from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]  # re-exported from azure.core
+from msrest.serialization import Deserializer, rest_key_extractor
 from typing_extensions import override
 
 from adapters.teams.authentication import Authentication
@@ -45,6 +47,21 @@ _READ: Final = frozenset(
         "value",
     }
 )
+
+
+class _ReadActivity(Activity):
+    """Bot Framework's own class, with the fields that are read: msrest goes through all that a class names."""
+
+    _attribute_map = {  # noqa: RUF012 - as msrest's models declare their fields
+        name: field
+        for name, field in Activity._attribute_map.items()  # noqa: SLF001
+        if field["key"] in _READ
+    }
+
+
+# `Activity().deserialize` makes a new one, with all models of the schema, for each activity.
+_DESERIALIZER: Final = Deserializer({name: kind for name, kind in vars(schema).items() if isinstance(kind, type)})
+_DESERIALIZER.key_extractors = [rest_key_extractor]  # and none for XML
 
 # Modes in which a sender waits for the answer in the response, and why that is refused.
 _NOT_DELIVERED: Final = {"expectreplies": "ExpectRepliesNotSupported", "stream": "StreamNotSupported"}
@@ -124,8 +141,7 @@ class MessagesEndpoint:
 
 def _activity(fields: dict[str, object]) -> Activity:
     try:
-        read = {name: value for name, value in fields.items() if name in _READ}
-        activity = cast(Activity, Activity().deserialize(read))
+        activity = cast(Activity, _DESERIALIZER(_ReadActivity, fields))
     except DeserializationError:
         raise RequestRefusedError(400, "NotAnActivity", "The body does not have the shape of an activity.") from None
     activity.timestamp = fields.get("timestamp")  # as it came: it tells one edit from another, and is no time here

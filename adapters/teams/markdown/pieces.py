@@ -37,8 +37,8 @@ def teams_pieces(text: str, *, links: LinkRules = NO_LINKS) -> tuple[str | Table
         pieces = list(written(node, MAX_PIECE_UNITS, links))
         table = native(node, links, pieces[0]) if node.type == "table" and len(pieces) == 1 else None
         blocks += pieces if table is None else [table]
-    if not 0 < sum(isinstance(block, Table) for block in blocks) <= MAX_TABLES:
-        return teams_markdown(text, links=links)
+    if sum(isinstance(block, Table) for block in blocks) > MAX_TABLES:
+        blocks = [block.block if isinstance(block, Table) else block for block in blocks]
     blocks += [escaped(plain, links) for plain in cut(tail, MAX_PIECE_UNITS // 6)]
     messages: list[str | Table] = []
     words: list[str] = []
@@ -71,6 +71,8 @@ def teams_markdown(
 
 def _without_controls(text: str) -> str:
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    if unified.replace("\n", "").isprintable():  # as most texts are; letter by letter takes ten times as long
+        return unified
     return "".join(letter for letter in unified if letter in _KEPT or unicodedata.category(letter) not in _SHAPELESS)
 
 
