@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NewType
 
 from bot.attachments import Attachment
@@ -50,8 +51,13 @@ class ConversationKey:
 
     def __str__(self) -> str:
         """The strings as one, so that no two keys share a text whatever characters they hold."""
-        names = [self.channel, self.tenant, self.conversation]
-        return json.dumps([*names, self.private_to] if self.private_to else names, ensure_ascii=False)
+        names = (self.channel, self.tenant, self.conversation)
+        return _joined(*names, self.private_to) if self.private_to else _joined(*names)
+
+
+@lru_cache(maxsize=4_096)  # a turn names its conversation a dozen times
+def _joined(*names: str) -> str:
+    return json.dumps(names, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ _MESSAGE_EVENTS: Final = {
     "thread.message.incomplete": True,
 }
 """Whether the message in such an event is all that will be written of it."""
+_PHASES: Final = {"thread.run.queued": RunPhase.QUEUED, "thread.run.in_progress": RunPhase.WORKING}
 _STEP_ENDS: Final = frozenset(f"thread.run.step.{end}" for end in ("completed", "failed", "cancelled", "expired"))
 
 
@@ -111,6 +112,8 @@ class RunEventReader:
             return self._read_step(name, sent)
         if name == "error":
             raise AssistantUnavailableError("the event stream of the run reported an error")
+        if (phase := _PHASES.get(name)) is not None:
+            return self._enter(phase)
         if not name.startswith("thread.run."):
             return None
         event = run_from(_json(sent)).event

@@ -129,17 +129,14 @@ class TeamsLive(Live):
     @override
     async def status(self, text: str) -> None:
         if text != self._status:
-            self._status = text
-            self._tell()
+            self._status, self._is_changed = text, True
+            if self._shown is not _Shown.TYPING:  # which goes on as it would have
+                self._has_news.set()
 
     @override
     async def text(self, so_far: str) -> None:
         self._text_s = self._text_s or _now_s()
-        self._text = so_far
-        self._tell()
-
-    def _tell(self) -> None:
-        self._is_changed = True
+        self._text, self._is_changed = so_far, True
         self._has_news.set()
 
     @override

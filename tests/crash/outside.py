@@ -7,6 +7,7 @@ and can become the moment of death: before its effect, after it without an answe
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -143,6 +144,8 @@ class Dependencies:
 
 
 def _shown_by(body: bytes) -> str:
-    kinds = ("informative", "streaming", "final")
-    kind = next((kind for kind in kinds if f'"streamType": "{kind}"'.encode() in body), "")
-    return kind or ("status" if b'"text": "Working on it' in body else "")
+    activity = json.loads(body) if body.startswith(b"{") else {}
+    for entity in activity.get("entities", ()):
+        if entity["type"] == "streaminfo":
+            return str(entity["streamType"])
+    return "status" if str(activity.get("text", "")).startswith("Working on it") else ""
