@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 
 MAX_TOOL_ROUNDS: Final = 20
 CANCEL_DEADLINE_S: Final = 10.0
+"""How long the service may take to cancel a run. The person is told of a /stop at once; the next turn waits for this,
+for it would find the thread busy, and longer than that it waits by itself."""
+
 _FIND_PAUSES_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0)
 """Pauses before each look for a run whose start was cut off: a slow service may create it after the abort."""
 
@@ -235,7 +238,7 @@ async def _cancel_run(turn: Turn, assistant: Assistant, thread: ThreadId, run: R
         async with asyncio.timeout(CANCEL_DEADLINE_S):
             turn.use(await assistant.cancel(thread, run))
     except (AssistantError, TimeoutError) as error:
-        log.warning("run not cancelled", extra={"run": run, "error": type(error).__name__, "why": str(error)})
+        log.warning("run not cancelled", extra={"run": run, "error": type(error).__name__, "why": _why(error)})
 
 
 async def cancel_runs(turn: Turn, assistant: Assistant, conversations: Conversations) -> None:
@@ -256,7 +259,11 @@ async def cancel_runs(turn: Turn, assistant: Assistant, conversations: Conversat
                     run = turn.recorded(_tools_step(tool_round, first)) or run
                 turn.use(await assistant.cancel(thread, run))
     except (AssistantError, StorageError, TimeoutError) as error:
-        log.warning("run not cancelled", extra={"turn": turn.id, "error": type(error).__name__, "why": str(error)})
+        log.warning("run not cancelled", extra={"turn": turn.id, "error": type(error).__name__, "why": _why(error)})
+
+
+def _why(error: Exception) -> str:
+    return str(error) or f"no answer within {CANCEL_DEADLINE_S:g} s"
 
 
 async def _appearing_run(assistant: Assistant, thread: ThreadId, name: RunName) -> RunId | None:

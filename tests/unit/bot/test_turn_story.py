@@ -259,6 +259,30 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
 
 
+async def test_a_service_that_does_not_answer_a_cancel_holds_up_neither_the_word_nor_the_next_turn(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Silent(FakeAssistant):
+        async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
+            self.cancelled.append(run)
+            await asyncio.Event().wait()
+            raise AssertionError("nobody answers")
+
+    monkeypatch.setattr("bot.runs.CANCEL_DEADLINE_S", 0.1)
+    world = World(assistant=Silent())
+    world.assistant.never_settles = True
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
+    while not world.assistant.runs:
+        await asyncio.sleep(0)
+    world.stop()
+    while not world.channel.said:
+        await asyncio.sleep(0)
+    assert not working.done(), "it still waits for the service"
+    assert await asyncio.wait_for(working, 30) == STOPPED
+    [told] = [record for record in caplog.records if record.getMessage() == "run not cancelled"]
+    assert told.why == "no answer within 0.1 s"  # type: ignore[attr-defined]
+
+
 async def test_a_file_whose_name_is_quoted_in_its_link_is_known_all_the_same() -> None:
     world = World()
     world.assistant.files[FileRef("f1")] = b"1"
