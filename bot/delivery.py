@@ -117,7 +117,6 @@ async def _send(
     """
 
     async def send() -> object:
-        to = turn.destination  # asked anew each time: it may have moved during a pause
         try:
             return await (channel.send(to, part) if live is None else live.finish(part, to))
         except DeliveryUnknownError as error:
@@ -130,6 +129,7 @@ async def _send(
     pause_s = next(pauses, None)
     may_be_woken = True
     while True:
+        to = turn.destination  # it may have moved during a pause
         try:
             return await turn.step(step, send)
         except DeliveryError as error:
@@ -138,20 +138,26 @@ async def _send(
             wait_s = max(pause_s, min(error.retry_after_s or 0, MAX_NAMED_PAUSE_S))
             log.warning("part is not delivered yet", extra={"turn": turn.id, "why": str(error), "pause_s": wait_s})
             wakes = may_be_woken and error.retry_after_s is None
-        # A delivery is woken as soon as the service takes anything again. If it fails all the same, the pause is made
-        # in full before the next attempt: what others achieve says little about this conversation then.
-        may_be_woken = not (wakes and await _woken(channel, turn.destination, wait_s))
-        if not wakes:
-            await asyncio.sleep(wait_s)
+        # A delivery is woken as soon as the service takes anything again, or the conversation has moved to another. If
+        # it fails all the same, the pause is made in full before the next attempt: what others achieve says little
+        # about this conversation then.
+        may_be_woken = not await _woken(turn, channel if wakes else None, to, wait_s)
         if may_be_woken:
             pause_s = next(pauses, None)
 
 
-async def _woken(channel: Channel, to: ConversationReference, wait_s: float) -> bool:
-    """Wait; True as soon as the channel's service takes something, False after `wait_s` without that."""
+async def _woken(turn: Turn, channel: Channel | None, to: ConversationReference, wait_s: float) -> bool:
+    """Wait; True as soon as the channel's service takes something or the turn's destination is not `to` any more.
+
+    False after `wait_s` without that. Without a channel only the destination counts.
+    """
+    waits = [asyncio.ensure_future(turn.wait_for_move(to))]
+    if channel is not None:
+        waits.append(asyncio.ensure_future(channel.wait_for_success(to)))
     try:
-        async with asyncio.timeout(wait_s):
-            await channel.wait_for_success(to)
-    except TimeoutError:
-        return False
-    return True
+        done, _ = await asyncio.wait(waits, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+    finally:
+        for each in waits:
+            each.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

@@ -115,6 +115,10 @@ class _ConversationQueue:
         """Whether so many turns are unfinished that this message is rejected: a question, but never a command."""
         return len(self._turns) > MAX_WAITING and isinstance(message, Question | CardPressed)
 
+    def running(self) -> list[Turn]:
+        """The attempts that are running in this process: one at most."""
+        return [queued.turn for queued in self._turns.values() if queued.turn is not None]
+
     def newest_service_url(self) -> str:
         """Where the channel's service was when the last message came: it moves with the region of a tenant."""
         return self._turns[max(self._turns)].message.reference.service_url
@@ -305,12 +309,14 @@ class Engine:
         queued.signals.send_recorded(entry.steps)
         queue = self._queues.setdefault(entry.conversation, _ConversationQueue())
         queue.add(queued)
+        for other in queue.running():
+            other.recheck_destination()
         if entry.conversation not in self._tasks:
             name = f"conversation of turn {entry.number}"
             self._tasks[entry.conversation] = asyncio.create_task(self._converse(entry.conversation), name=name)
 
     def _running(self) -> list[Turn]:
-        return [queued.turn for queue in self._queues.values() for queued in queue.all() if queued.turn is not None]
+        return [turn for queue in self._queues.values() for turn in queue.running()]
 
     async def _on_revoked(self) -> None:
         tasks = list(self._tasks.values())

@@ -107,6 +107,7 @@ class Turn:
         self._signal = signal
         self._may_go_on = may_go_on
         self._newest_service_url = newest_service_url
+        self._may_have_moved = asyncio.Event()
 
     @property
     def destination(self) -> ConversationReference:
@@ -115,6 +116,16 @@ class Turn:
         if self._newest_service_url is None:
             return reference
         return replace(reference, service_url=self._newest_service_url())
+
+    def recheck_destination(self) -> None:
+        """Wake what waits for a move: another message of the conversation came."""
+        self._may_have_moved.set()
+
+    async def wait_for_move(self, since: ConversationReference) -> None:
+        """Return once `destination` has another address than `since`."""
+        while self.destination.service_url == since.service_url:
+            self._may_have_moved.clear()
+            await self._may_have_moved.wait()
 
     async def step(
         self, key: StepKey, do: Callable[[], Awaitable[T]], find: Callable[[], Awaitable[T | None]] | None = None

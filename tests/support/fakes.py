@@ -345,6 +345,7 @@ class FakeChannel:
     def __init__(self) -> None:
         self.heard: list[Part | str] = []  # parts, and the words "typing", "deleted" and "cleared"
         self.failures: list[Exception] = []  # what the next sends raise
+        self.places: list[str] = []  # the service's address of each send
         self.success = asyncio.Event()  # set: something else was taken
         self.lives: list[FakeLive] = []
         self.shown: list[str] = []  # while an answer was worked on: status and text
@@ -359,6 +360,7 @@ class FakeChannel:
         return (text,)
 
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
+        self.places.append(to.service_url)
         if self.failures:
             raise self.failures.pop(0)
         self.heard.append(part)

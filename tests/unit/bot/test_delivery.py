@@ -111,6 +111,31 @@ async def test_a_delivery_that_was_woken_in_vain_waits_its_pause_in_full() -> No
     assert time.monotonic() - before >= 0.15
 
 
+@pytest.mark.parametrize("retry_after_s", [None, 3600.0])
+async def test_a_delivery_that_waits_goes_to_the_new_address_of_its_conversation_at_once(
+    retry_after_s: float | None,
+) -> None:
+    world = World()
+    world.channel.failures = [DeliveryError("503", retryable=True, retry_after_s=retry_after_s)] * 2
+    deps = replace(world.deps, send_pauses_s=(3600, 3600))
+    turn = world.turn("hi")
+    url = turn.message.reference.service_url
+    turn._newest_service_url = lambda: url
+    working = asyncio.create_task(run_turn(turn, deps))
+    for failed, moved_to in enumerate(("http://localhost:2/", "http://localhost:3/"), start=1):
+        while len(world.channel.places) < failed:
+            await asyncio.sleep(0)
+        url = moved_to
+        turn.recheck_destination()
+    await asyncio.wait_for(working, 30)
+    assert texts(world.channel.said) == "You said: hi"
+    assert world.channel.places[-3:] == [
+        turn.message.reference.service_url,
+        "http://localhost:2/",
+        "http://localhost:3/",
+    ]
+
+
 async def test_a_pause_that_the_connector_asks_for_is_not_cut_short() -> None:
     world = World()
     world.channel.success.set()

@@ -253,12 +253,12 @@ async def test_an_edited_question_keeps_what_was_said_to_others_before_it() -> N
 
 async def test_an_answer_that_waits_goes_where_the_conversation_was_heard_of_last() -> None:
     ledger, places = MemoryLedger(), list[str]()
-    has_moved = asyncio.Event()
 
     async def handler(turn: Turn) -> Outcome:
         places.append(turn.destination.service_url)
-        await has_moved.wait()
-        places.append(turn.destination.service_url)
+        if turn.message.text == "one":
+            await turn.wait_for_move(turn.destination)
+            places.append(turn.destination.service_url)
         return ANSWERED
 
     engine = engine_for(ledger, handler, Story())
@@ -268,9 +268,8 @@ async def test_an_answer_that_waits_goes_where_the_conversation_was_heard_of_las
     await accept_all(engine, message("one"))
     await until(lambda: len(places) == 1)
     await accept_all(engine, replace(moved, reference=replace(moved.reference, key=message(conversation="c2").key)))
-    await accept_all(engine, moved)
-    has_moved.set()
-    await until(lambda: len(ledger.done) == 3)
+    await accept_all(engine, message("from the same place", id="m4"), moved)
+    await until(lambda: len(ledger.done) == 4)
     assert places[0] == message().reference.service_url
     assert set(places[1:]) == {"http://localhost:2/_connector"}
 
