@@ -18,7 +18,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from bot.attachments import ENDINGS, Attachment, objection_to
+from bot.attachments import ENDINGS, Attachment, rejection_reason
 from bot.conversation import ActivityId, Command, ConversationKey, ConversationReference, Party, Question, Scope, typed
 from bot.errors import AttachmentError, StorageError
 from bot.file_names import plain_name
@@ -245,7 +245,7 @@ def _file_at(said: str, endings: Collection[str] | None) -> Attachment:
     if not os.access(path, os.R_OK):
         raise _refused(_("{path} cannot be read: you may not read it.").format(path=said))
     attachment = Attachment(name=name, url=str(path), size_bytes=size_bytes, link=str(path))
-    objection = objection_to([attachment], endings)
+    objection = rejection_reason([attachment], endings)
     if objection is not None:
         raise _refused(objection)
     return attachment

@@ -46,7 +46,7 @@ def apology(error: Exception, turn: Turn, *, to_operator: bool = False) -> Reply
 def _apology(error: BotError, turn: Turn) -> ApologyPart:
     text = turn.message.text
     whole = len(text) <= MAX_REPEATED and not turn.message.attachments  # the button carries words alone
-    can_be_repeated = error.asking_again_may_help and whole
+    can_be_repeated = error.can_ask_again and whole
     return ApologyPart(text=_(error.apology), code=turn.code, question=text if can_be_repeated else "")
 
 

@@ -66,7 +66,7 @@ class Attachment:
         return self.content_type in (POINTER, POSSIBLE_POINTER)
 
 
-def objection_to(attachments: Sequence[Attachment], endings: Collection[str] | None = ENDINGS) -> str | None:
+def rejection_reason(attachments: Sequence[Attachment], endings: Collection[str] | None = ENDINGS) -> str | None:
     """Why these files are not taken, as a sentence for their sender; None if they may come.
 
     `endings`: those that are taken; None where code can be asked about any file.

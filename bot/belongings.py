@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.file_names import unlike
+from bot.file_names import unique_name
 from bot.parts import StoredFile
 
 
@@ -50,7 +50,7 @@ def newest_files(belongings: Sequence[Belonging]) -> list[Belonging]:
     taken = {each.name for each in own}
     files: dict[str, Belonging] = {}
     for each in own:
-        name = unlike(each.name, taken) if each.name in files else each.name
+        name = unique_name(each.name, taken) if each.name in files else each.name
         files[name] = replace(each, name=name)
         taken.add(name)
     return list(files.values())[::-1]

@@ -155,7 +155,7 @@ def results_from_json(steps: Mapping[str, str]) -> dict[StepKey, Any]:
         raise UnreadableMessageError("the result of a step cannot be read") from error
 
 
-def step_name_today(name: str) -> str:
+def current_step_name(name: str) -> str:
     """The name that this version gives a step that any version recorded; one that it does not know keeps its own."""
     key = step_from_text(name)
     return name if key is None else step_to_text(key)

@@ -55,7 +55,7 @@ class _TurnStatus(StatusMessage):
 
 
 @asynccontextmanager
-async def shown_live(turn: Turn, channel: Channel, links: LinkRules = NO_LINKS) -> AsyncIterator[Live]:
+async def open_live(turn: Turn, channel: Channel, links: LinkRules = NO_LINKS) -> AsyncIterator[Live]:
     """What the person sees of this turn until its answer, in this attempt and of an earlier one."""
     async with channel.live(turn.destination, _TurnStatus(turn), links) as live:
         yield live

@@ -36,7 +36,7 @@ class BotError(Exception):
 
     code: str = "internal"  # stored as part of an outcome, so it never changes
     apology: str = N_("Something went wrong on my side, so I could not answer this. Please ask again.")
-    asking_again_may_help: bool = True
+    can_ask_again: bool = True
 
 
 class UnreadableMessageError(BotError):
@@ -49,7 +49,7 @@ class AttachmentError(BotError):
     """A file that came with a message cannot be taken; `apology` says why. Asking again would come without it."""
 
     code = "attachment"
-    asking_again_may_help = False
+    can_ask_again = False
 
     def __init__(self, message: str, *, apology: str) -> None:
         super().__init__(message)
@@ -216,4 +216,4 @@ class TurnGivenUpError(BotError):
 
     code = "given_up"
     apology = N_("Answering this brought me down several times, so I am giving it up. Please ask in another way.")
-    asking_again_may_help = False
+    can_ask_again = False

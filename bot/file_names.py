@@ -21,13 +21,13 @@ def plain_name(name: str) -> str:
     A file is called the same in a chat, in the code that reads it and where it is stored.
     """
     shown = "".join(sign if _is_harmless(sign) else "_" for sign in last_component(name))
-    stem, ending = _parted(shown.strip(" ."))
+    stem, ending = _split_ending(shown.strip(" ."))
     return stem[: MAX_NAME_CHARS - len(ending)] + ending or "file"
 
 
-def unlike(name: str, others: Container[str]) -> str:
+def unique_name(name: str, others: Container[str]) -> str:
     """The name, numbered where one of the others already has it."""
-    stem, ending = _parted(name)
+    stem, ending = _split_ending(name)
     candidate, number = name, 2
     while candidate in others:
         candidate = f"{stem} ({number}){ending}"
@@ -37,19 +37,19 @@ def unlike(name: str, others: Container[str]) -> str:
 
 def shortened(name: str, longest: int) -> str:
     """The beginning of a name, with its ending: at most so many characters."""
-    stem, ending = _parted(name)
+    stem, ending = _split_ending(name)
     return f"{stem[: longest - len(ending)]}{ending}"
 
 
 def with_ending(name: str, ending: str) -> str:
     """The name with this ending in the place of its own."""
-    stem, _ = _parted(name)
+    stem, _ = _split_ending(name)
     return f"{stem[: MAX_NAME_CHARS - len(ending)]}{ending}"
 
 
 def ending_of(name: str) -> str:
     """What follows the last dot, in small letters with the dot; empty where there is none."""
-    return _parted(name)[1].lower()
+    return _split_ending(name)[1].lower()
 
 
 def _is_harmless(sign: str) -> bool:
@@ -57,7 +57,7 @@ def _is_harmless(sign: str) -> bool:
     return sign.isalnum() or sign in _HARMLESS or unicodedata.category(sign) in {"Mn", "Mc"}
 
 
-def _parted(name: str) -> tuple[str, str]:
+def _split_ending(name: str) -> tuple[str, str]:
     stem, dot, ending = name.rpartition(".")
     if not stem or len(ending) > _MAX_ENDING_CHARS:
         return name, ""

@@ -22,13 +22,13 @@ from bot.attachments import (
     POINTER,
     Attachment,
     cannot_read,
-    objection_to,
     protected,
+    rejection_reason,
     too_many,
 )
 from bot.belongings import Belonging, BelongingKind
 from bot.errors import AttachmentError
-from bot.file_names import ending_of, unlike, with_ending
+from bot.file_names import ending_of, unique_name, with_ending
 from bot.media import ending_by_content, is_protected
 from bot.ports import Assistant, IncomingFiles
 from bot.run import FileRef, UploadedFile
@@ -138,7 +138,7 @@ async def _tried(upload: _Upload, names: Container[str]) -> dict[str, Any]:
 async def _opened(
     attachment: Attachment, turn: Turn, incoming: IncomingFiles, endings: Collection[str] | None
 ) -> AsyncIterator[Path]:
-    if (objection := objection_to([attachment], endings)) is not None:
+    if (objection := rejection_reason([attachment], endings)) is not None:
         raise AttachmentError("a file is not of a kind that is taken", apology=objection)
     async with incoming.opened(attachment, turn.message.reference) as path:
         yield path
@@ -182,7 +182,7 @@ async def _uploaded(
     content, size_bytes = await asyncio.to_thread(lambda: (ending_by_content(path), path.stat().st_size))
     if content is None and await asyncio.to_thread(is_protected, path):
         raise AttachmentError("a file needs a password", apology=protected(attachment.name))
-    name = unlike(_name(attachment, content, endings), names)
+    name = unique_name(_name(attachment, content, endings), names)
     ref = await assistant.upload(name, path)
     is_picture = content in PICTURE_ENDINGS
     return {"ref": ref, "name": name, "is_picture": is_picture, "size_bytes": size_bytes, "link": attachment.link}
@@ -223,7 +223,7 @@ def _name(attachment: Attachment, content: str | None, endings: Collection[str] 
 
 
 async def _pasted(text: str, assistant: Assistant, names: Container[str]) -> dict[str, Any]:
-    name, data = unlike(_PASTED, names), text.encode(errors="replace")
+    name, data = unique_name(_PASTED, names), text.encode(errors="replace")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _PASTED
         await asyncio.to_thread(path.write_bytes, data)

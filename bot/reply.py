@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from bot.attachments import ENDINGS
 from bot.conversation import PAGE_CHANNEL, ConversationKey, ConversationReference
 from bot.errors import AssistantError, BotError, StorageDownError, StorageError
-from bot.file_names import plain_name, unlike
+from bot.file_names import plain_name, unique_name
 from bot.language import N_, _
 from bot.links import NO_LINKS, LinkRules
 from bot.media import picture_type, picture_type_of
@@ -136,11 +136,11 @@ class ReplyWriter:
         for file in answer.files:
             await self._link(file, key, collected)
         text = _without_sandbox_links(answer.text, known={file.name for file in collected.files} | collected.names)
-        text, sources = cited(text, answer.citations if self.extras.citations else ())
+        text, sources = number_citations(text, answer.citations if self.extras.citations else ())
         sources = tuple(replace(source, link=opened_at.get(source.name, "")) for source in sources)
-        text, follow_ups = parted_follow_ups(text.strip()) if self.extras.follow_ups and alone else (text.strip(), ())
+        text, follow_ups = split_follow_ups(text.strip()) if self.extras.follow_ups and alone else (text.strip(), ())
         if self.extras.details and collected.pictures:
-            text, explanation = parted_explanation(text)
+            text, explanation = split_explanation(text)
             data = next((file for file in collected.files if file.name.lower().endswith(".csv")), None)
             if data is not None:
                 collected.files.remove(data)
@@ -152,7 +152,7 @@ class ReplyWriter:
         text = await self._beginning(text, key, collected)
         text = "\n\n".join(filter(None, (text, *collected.losses)))
         if not text and not collected.pictures and not collected.files:
-            return say(_(NO_ANSWER))
+            return text_reply(_(NO_ANSWER))
         files = (FilesPart(files=tuple(collected.files)),) if collected.files else ()
         shows_code = self.extras.details and not collected.pictures and key.channel == PAGE_CHANNEL
         ran = _beginning_of(answer.code) if shows_code else ()  # else a ledger would hold it for nobody
@@ -183,7 +183,7 @@ class ReplyWriter:
         longest = self.max_text_chars
         if longest is None or len(text) <= longest:
             return text
-        name = unlike("answer.md", {file.name for file in collected.files})
+        name = unique_name("answer.md", {file.name for file in collected.files})
         try:
             await self._keep(name, text.encode(), key, collected)
         except StorageError as error:
@@ -289,7 +289,7 @@ class ReplyWriter:
                 pause_s = min(2 * pause_s, _MAX_PAUSE_S)
 
 
-def say(text: str) -> tuple[Part, ...]:
+def text_reply(text: str) -> tuple[Part, ...]:
     """A reply of words alone."""
     return (TextPart(text=text),)
 
@@ -306,7 +306,7 @@ def _beginning_of(code: Iterable[CodeCell]) -> tuple[CodeCell, ...]:
     return tuple(shown)
 
 
-def fitting(
+def split_to_fit(
     parts: Iterable[Part], channel: Channel, links: LinkRules = NO_LINKS, to: ConversationReference | None = None
 ) -> Iterator[Part]:
     """The same parts, each text as the channel can show it and cut where the channel must cut it.
@@ -347,7 +347,7 @@ def _piece(piece: str | Table) -> TextPart | TablePart:
     return TablePart(table=piece) if isinstance(piece, Table) else TextPart(text=piece)
 
 
-def cited(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, ...]]:
+def number_citations(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, ...]]:
     """The text with a number in the place of each citation mark, and the files that the numbers stand for."""
     numbers: dict[str, int] = {}
     for citation in citations:
@@ -361,7 +361,7 @@ def cited(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, 
     return _CITATION_MARK.sub("", text), tuple(Source(position=n, name=name) for name, n in numbers.items())
 
 
-def parted_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
+def split_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
     """The text without the one to three questions that it ends with, under "You could ask next", and these."""
     found = _FOLLOW_UPS.search(text)
     if found is None or not text[: found.start()].strip():
@@ -375,7 +375,7 @@ def parted_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
     return text[: found.start()].rstrip(), tuple(questions[:MAX_FOLLOW_UPS])
 
 
-def parted_explanation(text: str) -> tuple[str, str]:
+def split_explanation(text: str) -> tuple[str, str]:
     """The result, and how it was worked out where the text says so under a heading; the result is never empty."""
     found = _EXPLANATION.search(text)
     if found is None or not text[: found.start()].strip():
@@ -383,12 +383,12 @@ def parted_explanation(text: str) -> tuple[str, str]:
     return text[: found.start()].rstrip(), text[found.start() :].strip()
 
 
-def readable(text_so_far: str) -> str:
+def preview_of(text_so_far: str) -> str:
     """The beginning of an answer, as it can be shown before its files are known: the result, without its marks.
 
     Questions at its end are held back, for they may become buttons.
     """
-    result = parted_explanation(_CITATION_MARK.sub("", text_so_far))[0]
+    result = split_explanation(_CITATION_MARK.sub("", text_so_far))[0]
     result = _FOLLOW_UPS_BEGUN.sub("", result)
     return _without_sandbox_links(result, known=None)
 

@@ -22,7 +22,7 @@ from bot.errors import AssistantError, RunTooSlowError, StorageError
 from bot.functions import INTERRUPTED, Caller
 from bot.language import _
 from bot.ports import Assistant, Conversations, Functions, Live
-from bot.reply import readable
+from bot.reply import preview_of
 from bot.run import (
     Absent,
     Ask,
@@ -160,7 +160,7 @@ async def _last_event(
                         writes = True
                         await live.status(_(WRITING))
                     so_far = "\n\n".join(filter(None, (said, text)))
-                    await live.text(readable(so_far))
+                    await live.text(preview_of(so_far))
                 case Settled() | ToolsWanted():
                     return event, so_far
     raise AssistantError(f"the events of run {run} ended before the run did")
@@ -251,7 +251,7 @@ async def cancel_runs(turn: Turn, assistant: Assistant, conversations: Conversat
             for step, name in _first_runs(turn, thread):
                 run: RunId | None = turn.recorded(step)
                 if run is None and turn.may_have_done(step):
-                    run = await _appearing_run(assistant, thread, name)
+                    run = await _find_late_run(assistant, thread, name)
                 if run is None:
                     return  # and so there is no second chain either
                 first = run
@@ -266,7 +266,7 @@ def _why(error: Exception) -> str:
     return str(error) or f"no answer within {CANCEL_DEADLINE_S:g} s"
 
 
-async def _appearing_run(assistant: Assistant, thread: ThreadId, name: RunName) -> RunId | None:
+async def _find_late_run(assistant: Assistant, thread: ThreadId, name: RunName) -> RunId | None:
     for pause_s in _FIND_PAUSES_S:
         await asyncio.sleep(pause_s)
         found = await assistant.find(thread, name)

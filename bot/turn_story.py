@@ -32,7 +32,7 @@ from bot.conversation import (
     TurnState,
     mistaken_command,
 )
-from bot.delivery import deliver, deliver_unless_stopped, shown_live
+from bot.delivery import deliver, deliver_unless_stopped, open_live
 from bot.dependencies import Dependencies
 from bot.errors import (
     AssistantError,
@@ -54,7 +54,7 @@ from bot.ports import (
     Live,
 )
 from bot.profiles import Profile
-from bot.reply import fitting, readable, say
+from bot.reply import preview_of, split_to_fit, text_reply
 from bot.run import Answer, Ask, RunEnd
 from bot.runs import cancel_runs, may_ask_again, run_to_end
 from bot.turn import STOP_HEARD, Turn
@@ -83,15 +83,15 @@ _CONTEXT = "said in this conversation before, to others; context, and no request
 async def run_turn(turn: Turn, deps: Dependencies) -> Outcome:
     """Answer a message, or say why not, and return how that ended. What an earlier attempt did is not done again."""
     links = deps.links.with_words(turn.message.text)
-    async with shown_live(turn, deps.channel, links) as live:
+    async with open_live(turn, deps.channel, links) as live:
         recorded = turn.recorded(_REPLY)
         if recorded is None:
             reply = await _reply(turn, deps, live)
-            parts = await _fitted(reply.parts, deps.channel, links, turn.message.reference)
+            parts = await _split(reply.parts, deps.channel, links, turn.message.reference)
             if deps.offers is not None:
                 parts = deps.offers.one_by_one(parts, turn.message.reference)
             usage = turn.used.usage if turn.used else None
-            reply = replace(reply, parts=_addressed(parts, turn), usage=usage)
+            reply = replace(reply, parts=_with_mention(parts, turn), usage=usage)
             await turn.record(_REPLY, reply_to_json(reply))
         else:
             reply = reply_from_json(recorded)
@@ -105,19 +105,19 @@ async def run_turn(turn: Turn, deps: Dependencies) -> Outcome:
     return outcome
 
 
-async def _fitted(
+async def _split(
     parts: tuple[Part, ...], channel: Channel, links: LinkRules, to: ConversationReference
 ) -> tuple[Part, ...]:
     if sum(len(part.text) for part in parts if isinstance(part, TextPart)) <= _MAX_CHARS_IN_LOOP:
-        return tuple(fitting(parts, channel, links, to))
+        return tuple(split_to_fit(parts, channel, links, to))
     # Hostile texts take a second to convert, and other messages must be acknowledged meanwhile.
-    return await asyncio.to_thread(lambda: tuple(fitting(parts, channel, links, to)))
+    return await asyncio.to_thread(lambda: tuple(split_to_fit(parts, channel, links, to)))
 
 
 async def give_up(turn: Turn, error: Exception, deps: Dependencies) -> Outcome:
     """Tell the person that this turn will not be answered, while its run is cancelled: nobody waits for it any more."""
     reply, pauses_s = apology(error, turn), deps.send_pauses_s
-    async with shown_live(turn, deps.channel) as live:
+    async with open_live(turn, deps.channel) as live:
         delivering = deliver(turn, reply, deps.channel, live, pauses_s=pauses_s, kind=StepKind.GIVE_UP)
         cancelling = cancel_runs(turn, deps.assistant, deps.conversations)
         outcome, cancelled = await asyncio.gather(delivering, cancelling, return_exceptions=True)
@@ -134,11 +134,11 @@ async def give_up(turn: Turn, error: Exception, deps: Dependencies) -> Outcome:
 async def _reply(turn: Turn, deps: Dependencies, live: Live) -> Reply:
     match turn.state:
         case TurnState.REJECTED:
-            return Reply(parts=say(_(sentences.NOT_READ)), outcome=REJECTED)
+            return Reply(parts=text_reply(_(sentences.NOT_READ)), outcome=REJECTED)
         case TurnState.DELETED:
             return Reply(parts=(), outcome=DELETED)
         case TurnState.REFUSED:
-            return Reply(parts=say(_(sentences.NOT_SERVED)), outcome=REFUSED)
+            return Reply(parts=text_reply(_(sentences.NOT_SERVED)), outcome=REFUSED)
         case TurnState.WAITING if isinstance(turn.message, Installed):
             alone = turn.message.reference.scope is Scope.PERSONAL
             text = sentences.WELCOME if alone else sentences.WELCOME_ALL
@@ -150,7 +150,7 @@ async def _reply(turn: Turn, deps: Dependencies, live: Live) -> Reply:
             return await _work_out(turn, deps, live)
 
 
-def _addressed(parts: tuple[Part, ...], turn: Turn) -> tuple[Part, ...]:
+def _with_mention(parts: tuple[Part, ...], turn: Turn) -> tuple[Part, ...]:
     """The parts, the first of which mentions the person who asked, where others read along."""
     match parts:
         case (TextPart() | ApologyPart() as first, *others) if turn.message.reference.is_shared:
@@ -167,7 +167,7 @@ async def _work_out(turn: Turn, deps: Dependencies, live: Live) -> Reply:
             return Reply(parts=await carry_out(turn, turn.message, deps))
         sentence = _own_answer(turn, deps)
         if sentence is not None:
-            return Reply(parts=say(sentence))
+            return Reply(parts=text_reply(sentence))
         answering = await _answering(turn, deps)
         refusal = await _refusal(turn, answering, deps)
         if refusal is not None:
@@ -212,11 +212,11 @@ async def _refusal(turn: Turn, answering: _Answering, deps: Dependencies) -> Rep
         return None  # a turn that has asked already is answered, whatever was changed or used meanwhile
     asker = turn.message.reference
     if not answering.profile.admits(asker):
-        return Reply(parts=say(not_for_you(answering.profile.name)), outcome=REFUSED)
+        return Reply(parts=text_reply(not_for_you(answering.profile.name)), outcome=REFUSED)
     sentence = await objection_of_limits(
         asker, deps.usage, deps.limits, now_s=deps.now_s(), code_alone=deps.refuses_code
     )
-    return None if sentence is None else Reply(parts=say(sentence), outcome=LIMITED)
+    return None if sentence is None else Reply(parts=text_reply(sentence), outcome=LIMITED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,12 +277,12 @@ async def _ask(turn: Turn, answering: _Answering, deps: Dependencies, live: Live
             except ThreadGoneError:
                 await _note(turn, (await _new_thread(turn, deps))[0], ask, deps)
         asked_back = [what_to_do_with([file.name for file in given.uploaded])] if given.uploaded else []
-        sentences_said = (*_news(answering), *given.refusals, *asked_back) or (_hint(deps),)
-        return say("\n\n".join(sentences_said))
+        sentences_said = (*_notices(answering), *given.refusals, *asked_back) or (_hint(deps),)
+        return text_reply("\n\n".join(sentences_said))
     try:
         thread, past = await _thread(turn, deps)
         answer = await _answer_in(turn, thread, replace(ask, past=past), deps, live)
-        shown = _with_news(answer, past, answering)
+        shown = _with_notices(answer, past, answering)
     except ThreadGoneError as gone:
         if not may_ask_again(turn, deps.functions):
             raise
@@ -291,7 +291,7 @@ async def _ask(turn: Turn, answering: _Answering, deps: Dependencies, live: Live
         shown = started_afresh(answer, gone, knows_past=bool(past))
     await _keep_past(turn, given, answer, ask.assistant, deps)
     parts = await deps.writer.write(shown, message.key, alone=alone, opened_at=await _links(answer, turn, deps))
-    return _below(given.refusals, parts)
+    return _with_refusals(given.refusals, parts)
 
 
 async def _links(answer: Answer, turn: Turn, deps: Dependencies) -> Mapping[str, str]:
@@ -301,15 +301,15 @@ async def _links(answer: Answer, turn: Turn, deps: Dependencies) -> Mapping[str,
     return {each.name: each.link for each in await deps.belongings.of(turn.message.key) if each.link}
 
 
-def _news(answering: _Answering) -> tuple[str, ...]:
+def _notices(answering: _Answering) -> tuple[str, ...]:
     """What the person has to know of who answers."""
     return (assistant_removed(answering.removed, answering.profile.name),) if answering.removed else ()
 
 
-def _with_news(answer: Answer, past: tuple[PastTurn, ...], answering: _Answering) -> Answer:
+def _with_notices(answer: Answer, past: tuple[PastTurn, ...], answering: _Answering) -> Answer:
     """The answer below what the person has to know of who gives it. `past` is what a new thread was told."""
     if answering.removed:
-        return replace(answer, text=f"*{_news(answering)[0]}*\n\n{answer.text}")
+        return replace(answer, text=f"*{_notices(answering)[0]}*\n\n{answer.text}")
     # Who chose another assistant was told then that it knows what was said.
     return moved_over(answer) if past and past[-1].assistant == answering.chosen else answer
 
@@ -318,7 +318,7 @@ async def _keep_past(turn: Turn, given: GivenFiles, answer: Answer, assistant: s
     """Keep what was said, for a thread that is opened later; the answer does not depend on it."""
     past = PastTurn(
         question=shortened(turn.message.text),
-        answer=shortened(readable(answer.text)),
+        answer=shortened(preview_of(answer.text)),
         given=tuple(file.name for file in given.uploaded),
         made=tuple(file.name for file in answer.files),
         assistant=assistant,
@@ -336,7 +336,7 @@ def _with_context(message: Incoming, words: str) -> str:
     return "\n".join((_CONTEXT, *lines, "", words)) if lines else words
 
 
-def _below(refusals: tuple[str, ...], parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def _with_refusals(refusals: tuple[str, ...], parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """The answer below what it had to do without: its reader must not take the files for read."""
     if not refusals:
         return parts
@@ -344,7 +344,7 @@ def _below(refusals: tuple[str, ...], parts: tuple[Part, ...]) -> tuple[Part, ..
         case (TextPart(text=text) as first, *others):
             return (replace(first, text="\n\n".join((*refusals, text))), *others)
         case _:
-            return (*say("\n\n".join(refusals)), *parts)
+            return (*text_reply("\n\n".join(refusals)), *parts)
 
 
 async def _note(turn: Turn, thread: ThreadId, ask: Ask, deps: Dependencies) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bot.codec import outcome_from_text, step_name_today
+from bot.codec import current_step_name, outcome_from_text
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
@@ -84,7 +84,7 @@ async def _some(connection: Connection, numbers: Sequence[int]) -> list[Timeline
 
 def _timeline(row: Row) -> Timeline:
     steps = [
-        StepDone(name=step_name_today(name), done_at_s=float(at)) for name, at, *_ in json.loads(row["steps"] or "[]")
+        StepDone(name=current_step_name(name), done_at_s=float(at)) for name, at, *_ in json.loads(row["steps"] or "[]")
     ]
     return Timeline(
         number=row["number"],

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from bot.codec import outcome_from_text, step_name_today
+from bot.codec import current_step_name, outcome_from_text
 from bot.conversation import ConversationKey
 from bot.log_ids import conversation_hash
 from bot.timeline import StepDone, Timeline
@@ -73,7 +73,7 @@ def _timeline(db: sqlite3.Connection, row: tuple[Any, ...]) -> Timeline:
         accepted_at_s=accepted_at,
         started_at_s=started_at,
         attempts=attempts,
-        steps=tuple(StepDone(name=step_name_today(name), done_at_s=at) for name, at in db.execute(_STEPS, (number,))),
+        steps=tuple(StepDone(name=current_step_name(name), done_at_s=at) for name, at in db.execute(_STEPS, (number,))),
         ended_at_s=done_at,
         outcome=None if outcome is None else outcome_from_text(outcome),
         usage=None if used[0] is None else _usage(used),

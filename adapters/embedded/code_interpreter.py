@@ -39,7 +39,7 @@ from adapters.embedded.run_objects import (
     Run,
 )
 from adapters.sandbox.code_result import CodeResult, CodeStatus, NoteExecution, OnStart, SandboxError
-from bot.file_names import last_component, plain_name, unlike
+from bot.file_names import last_component, plain_name, unique_name
 from bot.media import picture_type
 
 
@@ -170,7 +170,7 @@ def thread_files(rows: Rows, run: Run) -> FolderFiles:
         else:
             original = last_component(file.filename)
             known = given.get(file_id) or (None if (group, original) in in_group else called.get(original))
-            name = known or unlike(plain_name(original), by_name)
+            name = known or unique_name(plain_name(original), by_name)
             given[file_id] = name
         if (group, original) not in in_group:
             called[original] = name
@@ -383,7 +383,7 @@ def _made(result: CodeResult, figures_before: int) -> Iterator[_Made]:
         )
     names: set[str] = set()
     for file in result.files:  # different files whose names are the same once they are harmless: `a/b.csv`, `a-b.csv`
-        name = unlike(plain(file.name), names)
+        name = unique_name(plain(file.name), names)
         names.add(name)
         alt_text = plain(file.alt_text)
         yield _Made(data=file.data, filename=name, in_folder=True, alt_text=alt_text, points=file.points)

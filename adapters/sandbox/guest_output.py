@@ -18,7 +18,7 @@ import orjson
 
 from adapters.sandbox.code_result import GuestEndedError, GuestFile, GuestImage, ProtocolViolationError
 from adapters.sandbox.session_limits import Limits
-from bot.file_names import plain_name, unlike
+from bot.file_names import plain_name, unique_name
 from bot.media import picture_type
 
 LINE_BYTES = 16 * 1024
@@ -133,7 +133,7 @@ class CommandResult:
         elif event == "points":
             self._add_points(body)
         elif event == "file":
-            own_name = unlike(plain_name(name), {file.name for file in self.files})
+            own_name = unique_name(plain_name(name), {file.name for file in self.files})
             self.files.append(GuestFile(name=own_name, data=body, alt_text=alt_text))
             self._latest = self.files
         elif picture_type(body) == "image/png":

@@ -25,7 +25,7 @@ from bot.parts import (
     TextPart,
 )
 from bot.ports import Channel
-from bot.reply import fitting
+from bot.reply import split_to_fit
 from bot.turn_record import TurnCode
 from tests.support.connector_double import Fault, StandInConnector
 from tests.support.fakes import MemoryStatus, PlainLinks
@@ -129,7 +129,7 @@ async def sent_with(teams: StandInConnector, form: TableForm, text: str, *, wher
         policy = RetryPolicy(attempts=3, first_pause_s=0.01)
         channel = TeamsChannel(connector=Connector(session=session, policy=policy), links=PlainLinks(), tables=form)
         to = reference(teams, channel=where)
-        for part in fitting([TextPart(text=text)], channel, to=to):
+        for part in split_to_fit([TextPart(text=text)], channel, to=to):
             await channel.send(to, part)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.attachments import MAX_FILE_BYTES, POINTER, POSSIBLE_POINTER, Attachment, objection_to, receive
+from bot.attachments import MAX_FILE_BYTES, POINTER, POSSIBLE_POINTER, Attachment, receive, rejection_reason
 from bot.codec import message_from_json, message_to_json
 from bot.conversation import TurnState
 from bot.errors import AssistantUnavailableError, AttachmentError, StorageError
@@ -344,7 +344,7 @@ async def test_a_command_is_a_command_whatever_comes_with_it() -> None:
     ],
 )
 def test_each_objection_has_its_sentence(attachment: Attachment, sentence: str) -> None:
-    assert (objection_to([attachment]) or "").startswith(sentence)
+    assert (rejection_reason([attachment]) or "").startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -367,9 +367,9 @@ def test_each_objection_has_its_sentence(attachment: Attachment, sentence: str) 
     ],
 )
 def test_the_kinds_are_known_in_any_case(name: str) -> None:
-    assert objection_to([replace(CSV, name=name)]) is None
-    assert objection_to([replace(CSV, size_bytes=MAX_FILE_BYTES)] * 10) is None
-    assert objection_to([CSV] * 11) == "I can take at most 10 files with one message."
+    assert rejection_reason([replace(CSV, name=name)]) is None
+    assert rejection_reason([replace(CSV, size_bytes=MAX_FILE_BYTES)] * 10) is None
+    assert rejection_reason([CSV] * 11) == "I can take at most 10 files with one message."
 
 
 def test_a_message_is_read_back_with_its_files_and_one_of_before_there_were_any_too() -> None:

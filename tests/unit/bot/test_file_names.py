@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sandbox.sandbox import is_safe_name
-from bot.file_names import plain_name, unlike
+from bot.file_names import plain_name, unique_name
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,6 @@ def test_a_plain_name_is_safe_and_stays_as_it_is(name: str) -> None:
 
 
 def test_a_name_that_is_taken_is_numbered() -> None:
-    assert unlike("a.png", {"b.png"}) == "a.png"
-    assert unlike("a.png", {"a.png", "a (2).png"}) == "a (3).png"
-    assert unlike("a", {"a"}) == "a (2)"
+    assert unique_name("a.png", {"b.png"}) == "a.png"
+    assert unique_name("a.png", {"a.png", "a (2).png"}) == "a (3).png"
+    assert unique_name("a", {"a"}) == "a (2)"

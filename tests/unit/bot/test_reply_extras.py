@@ -34,11 +34,11 @@ from bot.reply import (
     MAX_SHOWN_CODE_CHARS,
     Extras,
     ReplyWriter,
-    cited,
-    fitting,
-    parted_explanation,
-    parted_follow_ups,
-    readable,
+    number_citations,
+    preview_of,
+    split_explanation,
+    split_follow_ups,
+    split_to_fit,
 )
 from bot.run import Answer, AnswerFile, AnswerImage, Citation, CodeCell, FileRef
 from tests.support.fakes import PNG, FakeAssistant, FakeChannel, FakePictures, MemoryFiles, message
@@ -101,7 +101,7 @@ def test_the_code_of_an_answer_without_a_plot_comes_with_its_text_on_the_page_wi
     assert len(cut.code) == len(cut.output) == MAX_SHOWN_CODE_CHARS - len("print(12)")
     reply = Reply(parts=parts)
     assert reply_from_json(reply_to_json(reply)) == reply
-    [last] = [piece for piece in fitting(parts, FakeChannel()) if isinstance(piece, TextPart) and piece.code]
+    [last] = [piece for piece in split_to_fit(parts, FakeChannel()) if isinstance(piece, TextPart) and piece.code]
     assert last.code == part.code
 
     for switched, channel in ((replace(ALL, details=False), PAGE_CHANNEL), (ALL, "msteams")):  # Teams shows none
@@ -130,7 +130,7 @@ def test_questions_at_the_end_of_an_answer_become_buttons_of_its_last_part(headi
 
 def test_a_question_may_name_a_file() -> None:
     text = "It is 12.\n\nYou could ask next:\n- Plot sales.csv by month?"
-    assert parted_follow_ups(text) == ("It is 12.", ("Plot sales.csv by month?",))
+    assert split_follow_ups(text) == ("It is 12.", ("Plot sales.csv by month?",))
 
 
 def test_where_others_read_along_the_questions_stay_words() -> None:
@@ -153,7 +153,7 @@ def test_where_others_read_along_the_questions_stay_words() -> None:
     ],
 )
 def test_what_is_no_short_list_of_questions_at_the_end_stays_as_it_is(text: str) -> None:
-    assert parted_follow_ups(text) == (text, ())
+    assert split_follow_ups(text) == (text, ())
 
 
 def test_citations_are_numbers_and_the_names_of_files() -> None:
@@ -164,7 +164,7 @@ def test_citations_are_numbers_and_the_names_of_files() -> None:
         Citation(file=FileRef("c"), placeholder="【4:3†source】"),
     )
     text = "Up【4:0†source】. Down 【4:1†source】. Both【4:2†source】. Gone【4:3†source】."
-    assert cited(text, citations) == (
+    assert number_citations(text, citations) == (
         "Up [1]. Down [2]. Both [1]. Gone.",
         (Source(position=1, name="report.pdf"), Source(position=2, name="data.xlsx")),
     )
@@ -172,7 +172,7 @@ def test_citations_are_numbers_and_the_names_of_files() -> None:
 
 def test_no_more_sources_are_named_than_teams_takes() -> None:
     citations = [Citation(file=FileRef(f"{n}"), placeholder=f"【{n}:0†s】", name=f"{n}.pdf") for n in range(30)]
-    text, sources = cited("".join(citation.placeholder for citation in citations), citations)
+    text, sources = number_citations("".join(citation.placeholder for citation in citations), citations)
     assert len(sources) == 20
     assert "【" not in text
 
@@ -186,14 +186,14 @@ def test_each_piece_of_a_long_answer_names_its_own_sources_and_the_last_takes_th
 
     sources = (Source(position=1, name="a"), Source(position=2, name="b"))
     marks = Marks(is_ai_generated=True, takes_feedback=True, sources=sources, follow_ups=("Why?",))
-    first, last = fitting([TextPart(text="a [1]b [2]", marks=marks)], Halving())
+    first, last = split_to_fit([TextPart(text="a [1]b [2]", marks=marks)], Halving())
     assert marks_of(first) == Marks(is_ai_generated=True, sources=sources[:1])
     assert marks_of(last) == Marks(is_ai_generated=True, takes_feedback=True, sources=sources[1:], follow_ups=("Why?",))
 
 
 def test_a_stream_shows_the_result_alone() -> None:
-    assert readable("y = 12【4:0†source】\n\n**How the code works.** It") == "y = 12"
-    assert parted_explanation("**How the code works.** only") == ("**How the code works.** only", "")
+    assert preview_of("y = 12【4:0†source】\n\n**How the code works.** It") == "y = 12"
+    assert split_explanation("**How the code works.** only") == ("**How the code works.** only", "")
 
 
 def test_a_reply_with_all_its_marks_is_read_from_disk_as_it_was_written() -> None:
@@ -211,9 +211,9 @@ def test_a_reply_with_all_its_marks_is_read_from_disk_as_it_was_written() -> Non
 
 def test_questions_that_may_become_buttons_are_held_back_while_an_answer_grows() -> None:
     whole = "It is 12.\n\n**You could ask next:**\n- Why?\n- Plot it\n"
-    shown = [readable(whole[:end]) for end in range(whole.index("ask next") + 3, len(whole) + 1)]
+    shown = [preview_of(whole[:end]) for end in range(whole.index("ask next") + 3, len(whole) + 1)]
     assert {text.strip() for text in shown} == {"It is 12."}
-    assert readable("Du kannst als Nächstes fragen:\n") == ""
+    assert preview_of("Du kannst als Nächstes fragen:\n") == ""
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_questions_that_may_become_buttons_are_held_back_while_an_answer_grows()
     ],
 )
 def test_words_that_only_look_like_such_questions_are_shown(text: str) -> None:
-    assert readable(text) == text
+    assert preview_of(text) == text
 
 
 def test_a_table_that_is_a_part_of_its_own_is_marked_and_stored_like_any_other() -> None:
@@ -239,7 +239,7 @@ def test_a_table_that_is_a_part_of_its_own_is_marked_and_stored_like_any_other()
 
     source = Source(position=1, name="a.csv")
     marks = Marks(is_ai_generated=True, takes_feedback=True, sources=(source,), follow_ups=("Why?",))
-    parts = tuple(fitting([TextPart(text="", marks=marks)], WithTables()))
+    parts = tuple(split_to_fit([TextPart(text="", marks=marks)], WithTables()))
     assert parts == (
         TextPart(text="Before", marks=Marks(is_ai_generated=True)),
         TablePart(table=table, marks=marks),
@@ -324,4 +324,4 @@ def test_a_long_line_is_shown_by_few_of_its_points_with_both_ends() -> None:
 
 def test_a_question_of_nothing_but_blanks_is_read_in_one_pass() -> None:
     text = "It is 12.\n\nYou could also ask next:\n  -" + " " * 20_000 + "\n\nx"
-    assert parted_follow_ups(text) == (text, ())
+    assert split_follow_ups(text) == (text, ())
