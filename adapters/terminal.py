@@ -80,10 +80,14 @@ def _printable_part(part: Part) -> Part:  # noqa: PLR0911 - one case for each ki
 
 
 class TerminalChannel(Channel):
-    """Puts what is said into `heard`, in order, as printable text."""
+    """Puts what is said into `heard`, in order, as printable text.
+
+    Once a message is set as `answered`, what is said to another one is dropped: an earlier process left its turn.
+    """
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[Part | Ended] = asyncio.Queue()
+        self.answered: ActivityId | None = None
 
     @override
     def split(self, text: str, links: LinkRules = NO_LINKS, to: ConversationReference | None = None) -> tuple[str, ...]:
@@ -91,12 +95,12 @@ class TerminalChannel(Channel):
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
-        await self.heard.put(_printable_part(part))
+        self._say(to, part)
         return None
 
     @override
     async def replace(self, to: ConversationReference, sent: ActivityId, part: Part) -> None:
-        await self.heard.put(_printable_part(part))  # what is printed stays
+        self._say(to, part)  # what is printed stays
 
     @override
     async def delete(self, to: ConversationReference, sent: ActivityId) -> None:
@@ -112,6 +116,10 @@ class TerminalChannel(Channel):
         self, to: ConversationReference, status: StatusMessage, links: LinkRules = NO_LINKS
     ) -> AsyncIterator[Live]:
         yield _TerminalLive(self, to)
+
+    def _say(self, to: ConversationReference, part: Part) -> None:
+        if self.answered in {None, to.reply_to}:
+            self.heard.put_nowait(_printable_part(part))
 
     def end(self, message: ActivityId) -> None:
         """Nothing more will be said to this message."""

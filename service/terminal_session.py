@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import json
+import os
 import re
 import readline
 import signal
@@ -57,6 +59,7 @@ from storage.sqlite import SqliteFile
 _CONVERSATION: Final = "terminal"
 _MAX_HISTORY: Final = 1_000  # lines
 _LEAVING: Final = ("/quit", "quit", "exit")
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _ANY_COMMAND: Final = re.compile(r"/[a-z]+", re.IGNORECASE)
 _NO_COMMAND: Final = N_("There is no such command. These are: {commands}.")
 _HINTS: Final = N_(
@@ -113,6 +116,7 @@ class TerminalSession:
     conversation: str
     locale: str = ""  # of the person's terminal
     endings: Collection[str] | None = ENDINGS  # of the files that may be given; None for any
+    continues: bool = False  # the last conversation, whose answer may not have been seen
     given: tuple[Attachment, ...] = ()  # files that go with the next question
     _messages: int = 0
 
@@ -131,6 +135,8 @@ class TerminalSession:
         message = said_in_terminal(
             text, conversation=self.conversation, number=self._messages, attachments=given, locale=self.locale
         )
+        if not self.continues:
+            self.channel.answered = message.id
         await self.engine.accept(message)
         reply = CollectedReply(question=message.text)
         while True:
@@ -199,7 +205,12 @@ async def open_session(settings: Settings, *, continues: bool, locale: str = "")
             if not continues:
                 await stores.conversations.forget(said_in_terminal("", conversation=_CONVERSATION, number=0).key)
             yield TerminalSession(
-                channel=channel, engine=engine, conversation=_CONVERSATION, locale=locale, endings=deps.endings
+                channel=channel,
+                engine=engine,
+                conversation=_CONVERSATION,
+                locale=locale,
+                endings=deps.endings,
+                continues=continues,
             )
         finally:
             await engine.stop()
@@ -248,8 +259,8 @@ async def converse(settings: Settings, view: TerminalView, *, continues: bool = 
 
 
 async def _converse(session: TerminalSession, view: TerminalView) -> None:
-    view.console.print(_(_HINTS))
-    ahead: deque[str] = deque()  # lines that were typed during an answer
+    view.console.print(_(_HINTS), highlight=False)
+    ahead = _TypedAhead()
     while (line := await _next_line(ahead, view)) is not None and line.lower() not in _LEAVING:
         if (paths := _paths_in(line)) is not None:
             try:
@@ -277,17 +288,45 @@ def _paths_in(line: str) -> str | None:
     return "".join(paths) if command.lower() == "/file" else None
 
 
-async def _next_line(ahead: deque[str], view: TerminalView) -> str | None:
+class _TypedAhead:
+    """What is typed or pasted during an answer."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque()
+        self.unfinished = ""  # the last line, without its end
+        self._decoder = codecs.getincrementaldecoder(sys.stdin.encoding)("replace")
+
+    def take(self, session: TerminalSession) -> None:
+        """Read what is there; only /stop takes effect at once.
+
+        That is a line, or all that was pasted before the answer began: the terminal was not reading lines then.
+        """
+        typed = os.read(sys.stdin.fileno(), 65536)
+        if not typed:  # Ctrl-D
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+            self.lines.append("/quit")
+            return
+        *lines, self.unfinished = _LINE_END.split(self.unfinished + self._decoder.decode(typed))
+        for line in map(str.strip, lines):
+            if line.lower() == "/stop":
+                session.stop()
+            elif line:
+                self.lines.append(line)
+
+
+async def _next_line(ahead: _TypedAhead, view: TerminalView) -> str | None:
     """The next line: one that was typed during the last answer, or a new one; None at the end of the input."""
-    if ahead:
-        line = ahead.popleft()
+    if ahead.lines:
+        line = ahead.lines.popleft()
         view.console.print(f"> {line}", markup=False, highlight=False)
+        readline.add_history(line)
         return line
-    return await _typed_line(view)
+    unfinished, ahead.unfinished = ahead.unfinished, ""
+    return await _typed_line(view, unfinished)
 
 
-async def _typed_line(view: TerminalView) -> str | None:
-    """A line as it is typed; None at the end of the input, or at a second Ctrl-C in a row."""
+async def _typed_line(view: TerminalView, begun: str = "") -> str | None:
+    """A line as it is typed, after what was `begun`; None at the end of the input, or at a second Ctrl-C in a row."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str | None] = loop.create_future()
     dropped = ""  # what stood in the line at a Ctrl-C: readline keeps it, and has no way to forget it
@@ -308,11 +347,12 @@ async def _typed_line(view: TerminalView) -> str | None:
             return
         interrupted.set()
         dropped = readline.get_line_buffer()
-        view.console.print("\n" + _("Ctrl-C once more leaves; so does /quit."))
+        view.console.print("\n" + _("Ctrl-C once more leaves; so does /quit."), highlight=False)
         view.console.print("> ", end="")
 
     interrupted = asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, interrupt)
+    readline.set_startup_hook(lambda: readline.insert_text(begun))
     # No thread of asyncio's: nothing ends `input`, and the end of the program would wait for it.
     threading.Thread(target=read, daemon=True).start()
     try:
@@ -328,6 +368,7 @@ def _line_editing(history: Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
         readline.read_history_file(history)
     readline.set_history_length(_MAX_HISTORY)
+    readline.parse_and_bind("set enable-bracketed-paste on")  # lines that are pasted together are one question
     attributes = termios.tcgetattr(sys.stdin)
     try:
         yield
@@ -337,13 +378,13 @@ def _line_editing(history: Path) -> Iterator[None]:
             readline.write_history_file(history)
 
 
-async def _show_answer(session: TerminalSession, text: str, view: TerminalView, ahead: deque[str]) -> None:
-    """Show the answer as it comes. Lines typed meanwhile wait in `ahead`; only /stop takes effect at once."""
+async def _show_answer(session: TerminalSession, text: str, view: TerminalView, ahead: _TypedAhead) -> None:
+    """Show the answer as it comes. Lines typed meanwhile wait in `ahead`."""
     loop = asyncio.get_running_loop()
     asking = asyncio.create_task(session.ask(text, view.show), name="question")
     began_s = loop.time()
     loop.add_signal_handler(signal.SIGINT, session.stop)
-    loop.add_reader(sys.stdin, _on_input, session, ahead)
+    loop.add_reader(sys.stdin, ahead.take, session)
     try:
         with view.console.status("working ...") as status:
             while not asking.done():
@@ -353,15 +394,3 @@ async def _show_answer(session: TerminalSession, text: str, view: TerminalView, 
         loop.remove_reader(sys.stdin)
         loop.remove_signal_handler(signal.SIGINT)
     await asking
-
-
-def _on_input(session: TerminalSession, ahead: deque[str]) -> None:
-    """Take a line that is typed during an answer. A terminal gives whole lines, one at a time (termios(3))."""
-    line = sys.stdin.readline()
-    if line.strip().lower() == "/stop":
-        session.stop()
-    elif line:
-        ahead.append(line.strip())
-    else:  # Ctrl-D
-        asyncio.get_running_loop().remove_reader(sys.stdin)
-        ahead.append("/quit")

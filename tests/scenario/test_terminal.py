@@ -224,6 +224,17 @@ async def test_ctrl_c_at_the_prompt_gives_a_new_line_and_the_second_one_leaves(t
         assert await type_and_wait("2 + 3", "2 + 3 = 5")
 
 
+async def test_every_line_that_is_pasted_is_asked_and_lines_in_a_bracketed_paste_are_one_question(
+    tmp_path: Path,
+) -> None:
+    async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:
+        screen = await type_and_wait("2 + 3\n3 + 4\n4 + 5", "4 + 5 = 9", PROMPT)
+        assert "2 + 3 = 5" in screen
+        assert "3 + 4 = 7" in screen
+        pasted = "\x1b[200~name,qty\nTea,3\nCake,5\ntotal qty?\x1b[201~"
+        assert "not understand" not in await type_and_wait(pasted, "sum of qty", PROMPT)
+
+
 async def test_arrow_up_brings_the_last_line_back(tmp_path: Path) -> None:
     # ux 3.9
     async with at_a_terminal(tmp_path, NO_COLOR="1") as type_and_wait:

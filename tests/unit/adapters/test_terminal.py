@@ -59,6 +59,16 @@ async def shown(text: str) -> tuple[str, str, str]:
     return screen.getvalue(), reply.as_text(), reply.as_json()
 
 
+async def test_what_is_said_to_a_question_of_an_earlier_process_is_no_part_of_the_next_answer() -> None:
+    channel = TerminalChannel()
+    left, asked = (said_in_terminal("q", conversation="c", number=number) for number in (1, 2))
+    channel.answered = asked.id
+    await channel.send(left.reference, TextPart(text="late"))
+    await channel.send(asked.reference, TextPart(text="right"))
+    assert channel.heard.get_nowait() == TextPart(text="right")
+    assert channel.heard.empty()
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_nothing_of_a_models_text_drives_the_terminal(text: str) -> None:
     for out in await shown(text):
