@@ -198,8 +198,8 @@ class ChatCompletions:
                     if _runs_programs(request)
                     else None,
                 )
-                if capabilities.kept() != known:
-                    self._capabilities = capabilities.kept()
+                if (learned := capabilities.kept()) != known:
+                    self._capabilities = self._current_capabilities().with_learned(learned, since=known)
                     self._learned_at_s = self._learned_at_s or self._clock_s()
                 self._has_called = self._has_called or bool(reply.tool_calls)
                 return repaired

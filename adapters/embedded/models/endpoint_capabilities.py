@@ -103,6 +103,15 @@ class EndpointCapabilities:
         """Return what is known of how the model writes: were that forgotten, a thought would be shown each time."""
         return EndpointCapabilities(thinks_first=self.thinks_first, writes_programs=self.writes_programs)
 
+    def with_learned(self, learned: EndpointCapabilities, *, since: EndpointCapabilities) -> EndpointCapabilities:
+        """Return these with what one exchange has learned since it began; others may have learned meanwhile."""
+        changed = {
+            name: getattr(learned, name)
+            for name in ("max_chars", "streams", "thinks_first", "writes_programs")
+            if getattr(learned, name) != getattr(since, name)
+        }
+        return replace(self, without=self.without | (learned.without - since.without), **changed)
+
     def having_seen(
         self, *, streams: bool, thinks_first: bool | None, writes_programs: bool | None
     ) -> EndpointCapabilities:

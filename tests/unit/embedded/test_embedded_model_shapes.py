@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from adapters.embedded.models.port import (
     ModelTool,
     Speaker,
 )
-from tests.support.chat_endpoint import Endpoint, completion
+from tests.support.chat_endpoint import DONE, Endpoint, Streamed, chunk, completion, event
+from tests.support.waiting import until
 
 SETTINGS = SettingNames(url="OPENAI_BASE_URL", key="OPENAI_API_KEY", model="MODEL")
 SHAPES = {
@@ -201,3 +204,26 @@ async def test_a_model_without_calls_speaks_of_code_in_markdown_and_hears_its_ou
         {"role": "user", "content": "[Output of the code:]\n12"},
     ]
     assert "tools" not in endpoint.bodies[-1]
+
+
+async def test_what_one_exchange_learns_stays_when_another_that_began_before_it_ends(
+    endpoint: Endpoint, model: ChatCompletions
+) -> None:
+    may_end = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield event(chunk({"content": "One."}))
+        await may_end.wait()
+        yield event(chunk({}, "stop")) + DONE
+
+    refusal = SHAPES["refusal_openai_temperature"]
+    refused = web.json_response(refusal["body"], status=refusal["status"])
+    endpoint.answers = [Streamed(slow), refused, completion({"content": "Two."})]
+    request = replace(EVERYTHING, messages=EVERYTHING.messages[:1])
+    first = asyncio.ensure_future(model.complete(request, lambda _: None))
+    await until(lambda: len(endpoint.bodies) == 1)
+    await model.complete(request)
+    may_end.set()
+    assert (await first).text == "One."
+    await model.complete(request)
+    assert ["temperature" in body for body in endpoint.bodies] == [True, True, False, False]
