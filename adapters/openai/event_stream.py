@@ -127,7 +127,8 @@ class RunEventReader:
         if name in _MESSAGE_EVENTS:
             message = _fields(sent)
             if message.text_if_any("role") == "assistant":  # some services tell of the question too
-                self._messages[message.text("id")] = message if _MESSAGE_EVENTS[name] else None
+                is_whole = _MESSAGE_EVENTS[name] and isinstance(message.raw.get("content"), list)
+                self._messages[message.text("id")] = message if is_whole else None
         # What was too little to be shown is shown at the message's end: a function may take its time.
         is_late = name == "thread.message.completed" and self._length > self._shown_length
         return self._text_so_far() if is_late else None

@@ -152,18 +152,18 @@ _FAILURES: Final = {
 def _settled(run: Fields, end: RunEnd) -> Settled:
     error, usage, failure = run.object_if_any("last_error"), run.object_if_any("usage"), None
     if end is RunEnd.FAILED:
-        failure = _FAILURES.get(error.text_if_any("code") if error else "", FailureCode.SERVER)
+        failure = _FAILURES.get(error.word("code") if error else "", FailureCode.SERVER)
     elif end is RunEnd.INCOMPLETE:
         details = run.object_if_any("incomplete_details")
         failure = _FAILURES.get(details.text_if_any("reason") if details else "", FailureCode.LENGTH)
-    explanation = error.text_if_any("message") if error else ""
+    explanation = error.word("message") if error else ""
     if REQUEST_ID.search(explanation):  # of use to an operator alone, who finds the run in the time line
         explanation = ""
     refusal = None
     if end is RunEnd.FAILED and error is not None:
         # The embedded server says it in a field of its own, and its sentence is one for the operator then.
         word = error.text_if_any("refusal")
-        refusal = Refusal(word) if word in set(Refusal) else refusal_of(error.text_if_any("code"))
+        refusal = Refusal(word) if word in set(Refusal) else refusal_of(error.word("code"))
         explanation = explanation if word or refusal is None else FIXES[refusal]
     return Settled(
         outcome=RunOutcome(
@@ -217,7 +217,7 @@ def answer_from(messages: Iterable[Fields]) -> Answer:
                 case "text":
                     text = content.object("text")
                     texts.append(text.text_if_any("value").strip())
-                    for annotation in text.objects_if_any("annotations"):
+                    for annotation in text.objects_among("annotations"):
                         with or_left_out("an annotation"):
                             _add_annotation(annotation, files, citations)
                 case "refusal":

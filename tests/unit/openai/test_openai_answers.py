@@ -108,6 +108,7 @@ def test_a_garbled_message_is_the_service_unwell(content: Any) -> None:
         text("", {"type": "file_path", "file_path": {"file_id": None}}),
         text("", {"type": "file_citation", "text": "[1]", "file_citation": {"file_id": ""}}),
         text("", {}),
+        {"type": "text", "text": {"value": "", "annotations": [None]}},
     ],
 )
 def test_a_garbled_part_costs_itself_and_not_the_answer(garbled: Any) -> None:

@@ -78,6 +78,7 @@ def test_why_a_run_failed(code: str, expected: FailureCode) -> None:
 
 def test_a_run_may_fail_without_a_reason() -> None:
     assert outcome_of(wire("failed")).failure is FailureCode.SERVER
+    assert outcome_of(wire("failed", last_error={"code": 500, "message": None})).failure is FailureCode.SERVER
 
 
 @pytest.mark.parametrize(

@@ -394,6 +394,8 @@ def test_messages_of_which_the_stream_told_a_part_are_not_taken_for_the_answer()
     assert reader.messages == []
     read("incomplete", id="msg_2", role="assistant", content=[])
     assert [message.text("id") for message in reader.messages] == ["msg_1", "msg_2"]
+    read("completed", id="msg_3", role="assistant")  # some services name the message alone
+    assert reader.messages == []
 
 
 def test_the_work_for_a_long_text_in_small_pieces_is_in_proportion_to_it() -> None:
