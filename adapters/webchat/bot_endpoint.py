@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from http import HTTPStatus
 from typing import Final
@@ -65,5 +66,7 @@ class BotEndpoint:
             raise NotTakenError(f"the bot answered {status}")
 
     async def _status(self, activity: Activity) -> int:
-        async with self._session.post(self._url, json=activity, timeout=_ANSWER_DEADLINE) as response:
+        body = json.dumps(activity, ensure_ascii=False).encode(errors="replace")
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post(self._url, data=body, headers=headers, timeout=_ANSWER_DEADLINE) as response:
             return response.status

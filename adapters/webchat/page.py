@@ -18,6 +18,7 @@ from aiohttp import web
 from adapters.webchat.page_access import KEYS, cookie_name, has_page_key, same_text
 from adapters.webchat.page_words import CATALOGUES, as_html, as_script, chosen_language, language_for
 from bot.attachments import ENDINGS, MAX_FILE_BYTES, MAX_FILES, PROGRAM_ENDINGS
+from bot.conversation import MAX_TEXT_CHARS
 from bot.language import _, speaking
 from bot.profiles import Speaker
 from bot.sentences import STARTERS
@@ -134,6 +135,7 @@ class ChatPage:
             refuses=",".join(PROGRAM_ENDINGS),
             max_bytes=MAX_FILE_BYTES,
             max_files=MAX_FILES,
+            max_chars=MAX_TEXT_CHARS,
             threads="yes" if self._has_threads else "no",
             threads_hidden="" if self._has_threads else "hidden",
             no_threads_hidden="hidden" if self._has_threads else "",

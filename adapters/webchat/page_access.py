@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.webchat.transcripts import Activity, ConversationId
+from bot.conversation import MAX_TEXT_CHARS
 from bot.errors import StorageError
 from httpkit.http_errors import RequestRefusedError, error_response
 from httpkit.json_body import read_json_object
@@ -26,7 +27,7 @@ from httpkit.loopback import PeerUser, peer_user_of
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES: Final = 256 * 1024
+MAX_BODY_BYTES: Final = 12 * MAX_TEXT_CHARS + 50_000  # JSON may write a letter in twelve bytes
 MAX_NESTING: Final = 50  # orjson reads far deeper than it writes, and what is kept is written again and again
 
 _CONVERSATION: Final = re.compile(r"[A-Za-z0-9_-]{16}", re.ASCII)

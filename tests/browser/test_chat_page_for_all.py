@@ -154,6 +154,21 @@ def test_what_was_sent_is_no_draft_any_more_after_the_page_was_left_and_came_bac
     expect(chat_page.box).to_have_value("")
 
 
+def test_a_text_that_is_too_long_stays_in_the_box_with_the_reason_and_is_sent_once_it_is_shorter(
+    chat_page: ChatPage,
+) -> None:
+    chat_page.box.fill("é" * 100_001)
+    chat_page.box.press("Enter")
+    told = chat_page.page.get_by_role("alert").filter(
+        has_text="Your message has 100,001 characters; I can read 100,000."
+    )
+    expect(told).to_be_visible()
+    assert len(chat_page.box.input_value()) == 100_001
+    chat_page.say("/help")
+    expect(chat_page.answer("starts afresh")).to_be_visible(timeout=_TURN_MS)
+    expect(told).to_be_hidden()
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
 def test_text_is_as_large_as_the_browser_is_set_to_and_all_is_still_there(
     chat_page: ChatPage, axe: str, width: int, height: int

@@ -147,6 +147,18 @@ def test_a_file_that_cannot_be_read_any_more_is_told_and_holds_up_no_other_messa
     complaints.clear()  # the browser tells of the file in its console too
 
 
+_NEXT_IS_A_FOLDER = """() => {
+  DataTransferItem.prototype.webkitGetAsEntry = () => ({ isDirectory: true });
+}"""
+
+
+def test_a_folder_that_is_dropped_is_told_from_a_file(chat: ChatPage) -> None:
+    chat.page.evaluate(_NEXT_IS_A_FOLDER)
+    chat.page.evaluate(_DROP, ["sales of 2026", CSV, "#chat"])
+    expect(chat.page.get_by_text("sales of 2026 is a folder. Drop the files in it instead.")).to_be_visible()
+    expect(chat.page.get_by_text("With your next message")).to_be_hidden()
+
+
 def test_what_the_bot_would_refuse_is_refused_before_it_is_read(chat: ChatPage, tmp_path: Path) -> None:
     huge, program = tmp_path / "huge.csv", tmp_path / "tool.exe"
     with huge.open("wb") as file:

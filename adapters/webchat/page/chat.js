@@ -3,13 +3,13 @@ import { listChats } from "/chat/files/chats.js";
 import { answerTo, byId } from "/chat/files/dom.js";
 import { look, watchLook } from "/chat/files/look.js";
 import { messageColumn } from "/chat/files/messages.js";
-import { sendThrough, withId } from "/chat/files/outbox.js";
+import { sendThrough, tell, withId } from "/chat/files/outbox.js";
 import { showPanel } from "/chat/files/panel.js";
 import { watchPlots } from "/chat/files/plots.js";
 import { offerStarters } from "/chat/files/starters.js";
 import { givenFiles, takeFiles } from "/chat/files/uploads.js";
 import { showWeather } from "/chat/files/weather.js";
-import { answeredBy, locale, say, watchLanguage } from "/chat/files/words.js";
+import { answeredBy, locale, number, say, watchLanguage } from "/chat/files/words.js";
 
 const SOON_MS = 20; // after the last change
 const LATE_MS = 400; // after the first one
@@ -27,7 +27,7 @@ async function start() {
   const column = await messageColumn(chat);
   const relist = together(() => listChats(chat.conversation, name));
   const introduceAgain = together(() => answerTo("/chat/tokens", { body: { conversation: chat.conversation } }).then(introduce, () => {}));
-  const hear = (next) => (action) => heard(givenFiles(action), next, { relist, introduceAgain, panel, weather, column });
+  const hear = (next) => (action) => isTooLong(action, store) ? undefined : heard(givenFiles(action), next, { relist, introduceAgain, panel, weather, column });
   const store = drawnTogether((middleware) => window.WebChat.createStore({}, middleware, () => hear));
   column.use(store);
   const directLine = window.WebChat.createDirectLine({ domain: `${location.origin}/v3/directline`, token: chat.token });
@@ -93,6 +93,14 @@ function together(act) {
     clearTimeout(waiting);
     waiting = setTimeout(act, TOGETHER_MS);
   };
+}
+
+// What would be refused is not sent: the words stay in the box, where they can be shortened.
+function isTooLong({ type }, store) {
+  if (type !== "WEB_CHAT/SUBMIT_SEND_BOX") return false;
+  const [length, limit] = [[...store.getState().sendBoxValue].length, Number(document.body.dataset.maxChars)];
+  tell(length > limit ? say("is-too-long", { length: number(length), limit: number(limit) }) : "");
+  return length > limit;
 }
 
 // What stands in the box is there again after a reload, such as the one for another language.
@@ -173,6 +181,6 @@ byId("connect").addEventListener("click", () => byId("how").showModal());
 
 if (window.WebChat)
   start().catch((error) => {
-    byId("trouble").textContent = say("not-opened", { reason: error.message });
+    byId("trouble").textContent = say("not-opened", { reason: error.message.replace(/\.$/, "") });
     byId("trouble").hidden = false;
   });

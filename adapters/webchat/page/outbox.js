@@ -51,7 +51,7 @@ export function sendThrough(directLine, { conversation, token }) {
   left.forEach(send);
 }
 
-const tell = (words) => Object.assign(byId("trouble"), { textContent: words, hidden: !words });
+export const tell = (words) => Object.assign(byId("trouble"), { textContent: words, hidden: !words });
 
 async function read({ attachments = [] }) {
   return Promise.all(attachments.map(async ({ contentUrl, name }) => {
@@ -69,7 +69,7 @@ async function untilTaken(activity, chat) {
     try {
       return (await post(activity, chat)).id;
     } catch (error) {
-      if (error.status === 403) tell(error.message); // such as after DATA_DIR was emptied
+      if (error.status < 500) tell(error.message); // such as after DATA_DIR was emptied
       const pause = error.status ? REFUSED_MS[refusals++] : AWAY_MS;
       if (error.status < 500 || !pause) throw error;
       await new Promise((later) => setTimeout(later, pause));

@@ -7,6 +7,8 @@ const CHOSEN = "WEB_CHAT/SET_SEND_BOX_ATTACHMENTS";
 const { takes, refuses, maxBytes, maxFiles } = document.body.dataset;
 const endings = takes ? takes.split(",") : [""]; // without a list, files of any kind but these
 
+const folders = new WeakSet(); // of what was dropped
+
 let choose = () => {}; // makes these the files of the next message
 
 // What Web Chat is about to keep for the next message, without what the bot would refuse.
@@ -41,7 +43,11 @@ export function takeFiles(store) {
   });
   addEventListener("drop", (event) => {
     show(false);
-    if (holdsFiles(event.dataTransfer)) take(event, event.dataTransfer.files);
+    if (!holdsFiles(event.dataTransfer)) return;
+    const entries = [...event.dataTransfer.items].filter(({ kind }) => kind === "file").map((item) => item.webkitGetAsEntry());
+    const files = [...event.dataTransfer.files];
+    files.forEach((file, nth) => { if (entries[nth]?.isDirectory) folders.add(file); });
+    take(event, files);
   });
   // A cell of a spreadsheet is pasted as words and as a picture of it: words are what is meant.
   addEventListener("paste", (event) => {
@@ -53,8 +59,9 @@ export function takeFiles(store) {
 // As the bot will call it: marks that turn the direction of writing would show another name.
 const plain = (name) => name.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "_");
 
-function objectionTo({ name: given, size }) {
-  const name = plain(given);
+function objectionTo(file) {
+  const [name, size] = [plain(file.name), file.size];
+  if (folders.has(file)) return say("is-a-folder", { name });
   const endsIn = (ending) => name.toLowerCase().endsWith(ending);
   if (!endings.some(endsIn)) return say("not-readable", { name, endings: endings.join(" ") });
   if (refuses.split(",").some(endsIn)) return say("never-readable", { name });

@@ -10,6 +10,7 @@ import pytest_asyncio
 from aiohttp import ClientWebSocketResponse, WSCloseCode
 
 from adapters.webchat.transcripts import Activity, ConversationId, Transcripts
+from bot.conversation import MAX_TEXT_CHARS
 from tests.support.web_chat_client import Site, running_site
 
 _DEADLINE_S = 5.0
@@ -45,6 +46,14 @@ async def test_a_message_reaches_the_bot_in_the_shape_of_a_web_chat_activity(sit
     assert heard["serviceUrl"].startswith(site.address)
     assert heard["from"]["role"] == "user"
     assert heard["recipient"] == {"id": "bot", "name": "Math <Tutor>", "role": "bot"}
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "表", "📈", '"'])
+async def test_the_longest_text_reaches_the_bot_in_whichever_letters(site: Site, letter: str) -> None:
+    chat = await site.open()
+    assert (await chat.say(letter * MAX_TEXT_CHARS))[0] == 200
+    assert [len(heard["text"]) for heard in site.bot.heard] == [MAX_TEXT_CHARS]
+    assert (await chat.say(letter * (MAX_TEXT_CHARS + 1)))[0] == 400
 
 
 async def test_a_button_that_asks_again_says_its_question_in_words(site: Site) -> None:
@@ -243,7 +252,7 @@ async def test_a_body_that_is_no_activity_is_refused(site: Site, body: bytes) ->
 async def test_a_body_without_end_is_refused_early(site: Site) -> None:
     chat = await site.open()
     headers = {**chat.allowed, "Content-Type": "application/json"}
-    async with site.client.post(f"{chat.url}/activities", data=b"x" * 300_000, headers=headers) as response:
+    async with site.client.post(f"{chat.url}/activities", data=b"x" * 2_000_000, headers=headers) as response:
         assert response.status == 413
 
 

@@ -16,6 +16,7 @@ from adapters.webchat import assistant_editing, page_words, panel
 from adapters.webchat.page import PageTemplate, built_in_starters
 from adapters.webchat.page_words import CATALOGUES, LANGUAGE_COOKIE
 from adapters.webchat.weather import Kind
+from bot.conversation import MAX_TEXT_CHARS
 from bot.feedback import MAX_COMMENT_CHARS
 from bot.language import ENGLISH, LANGUAGES
 from bot.profiles import SpeakerKind
@@ -139,6 +140,7 @@ def test_words_in_a_script_would_be_found(text: str) -> None:
 
 def test_numbers_in_refusals_are_those_that_the_server_holds() -> None:
     limits = {
+        "error-NoText": MAX_TEXT_CHARS,
         "error-NoName": panel.MAX_NAME,
         "error-NoInstructions": panel.MAX_INSTRUCTIONS,
         "error-TooManyFiles": assistant_editing.MAX_FILES,
