@@ -230,8 +230,11 @@ class StreamShelf:
 
     async def close_old(self) -> None:
         """Close the streams of runs that nobody began to follow: their turn was stopped, or waits for its ledger."""
-        oldest = self._clock() - _MAX_UNCLAIMED_S
-        for run in [run for run, (opened_at, _) in self._unclaimed.items() if opened_at < oldest]:
+        oldest_s = self._clock() - _MAX_UNCLAIMED_S
+        while self._unclaimed:
+            run, (opened_at_s, _) = next(iter(self._unclaimed.items()))  # the oldest is the first
+            if opened_at_s >= oldest_s:
+                break
             await self.close(run)
 
     async def close_all(self) -> None:
