@@ -135,7 +135,8 @@ class ReplyWriter:
             await self._show(replace(image, data=None) if has_own else image, number, key, collected)
         for file in answer.files:
             await self._link(file, key, collected)
-        text = _without_sandbox_links(answer.text, known={file.name for file in collected.files} | collected.names)
+        names = {file.name for file in collected.files} | collected.names
+        text = _without_sandbox_links(answer.text, known=names, has_pictures=bool(answer.images))
         text, sources = number_citations(text, answer.citations if self.extras.citations else ())
         sources = tuple(replace(source, link=opened_at.get(source.name, "")) for source in sources)
         text, follow_ups = split_follow_ups(text.strip()) if self.extras.follow_ups and alone else (text.strip(), ())
@@ -393,12 +394,13 @@ def preview_of(text_so_far: str) -> str:
     return _without_sandbox_links(result, known=None)
 
 
-def _without_sandbox_links(text: str, known: set[str] | None) -> str:
+def _without_sandbox_links(text: str, known: set[str] | None, *, has_pictures: bool = True) -> str:
     """A path inside the sandbox is no address for a person: name the file, and say so when it did not come along.
 
     Code may have used another name than the file has now (`Q1 & Q2.csv` is kept as `Q1 _ Q2.csv`), and a model writes
     blanks and brackets into an address as they are: the end of a path is where a known file's name ends. `known` holds
-    the names of the files that came along; None while that is not known.
+    the names of the files that came along; None while that is not known. A picture in the text is one that is shown
+    beside it, if any is: those have names of their own.
     """
     names = {plain_name(name) for name in known or ()}
     said, position = "", 0
@@ -421,7 +423,7 @@ def _without_sandbox_links(text: str, known: set[str] | None) -> str:
         end = found_at[0] if found_at else fallback
         name = _file_name(rest[:end])
         said += text[position:begin]
-        if not text[begin:start].startswith("!"):
+        if not text[begin:start].startswith("!") or not (found_at or known is None or has_pictures):
             said += (
                 (label or name)
                 if found_at or known is None

@@ -55,6 +55,12 @@ async def test_a_picture_of_the_text_leaves_nothing_and_a_title_is_no_name() -> 
     assert await said('[t](sandbox:/mnt/data/t.csv "the table")', "t.csv") == "t"
 
 
+async def test_a_picture_of_the_text_that_nobody_drew_is_said_not_to_be_there() -> None:  # F3
+    expected = "Here: Sales (this file is not available)."
+    assert await said("Here: ![Sales](sandbox:/mnt/data/sales.png).") == expected
+    assert await said("Here: ![](sandbox:/mnt/data/sales.png).") == expected.replace("Sales", "sales.png")
+
+
 @pytest.mark.parametrize("hostile", ["\\[x ", "[", "[[](sandbox:", "sandbox:", "](sandbox:", "[a](sandbox:)", "!["])
 async def test_hostile_text_costs_little(hostile: str) -> None:
     """S5."""
