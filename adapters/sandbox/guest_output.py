@@ -191,6 +191,8 @@ class KeptText:
         text = COLOURS.sub("", text)
         if "\r" in text:  # a progress bar writes its line again and again
             text = "\n".join(_rewritten(line) for line in text.split("\n"))
+        if "\b" in text:
+            text = "\n".join(_overwritten(line) if "\b" in line else line for line in text.split("\n"))
         return text.translate(CONTROL_CHARACTERS)
 
 
@@ -248,6 +250,17 @@ class OutputPipe:
 def _rewritten(line: str) -> str:
     """Return what is seen of a line in the end: the last that was written over it, unless that is blank."""
     return next((part for part in reversed(line.split("\r")) if part.strip()), "")
+
+
+def _overwritten(line: str) -> str:
+    """Return what is seen of a line in which the cursor goes back."""
+    seen: list[str] = []
+    for sign in line:
+        if sign != "\b":
+            seen.append(sign)
+        elif seen:
+            seen.pop()
+    return "".join(seen)
 
 
 def _decoded(data: bytes) -> str:

@@ -25,6 +25,10 @@ DESCRIBED = {
     'plt.plot(pd.date_range("2024-01-01", periods=3), [1, 2, 3])': "Line plot: x from 2024-01-01 to 2024-01-03, y from 1 to 3.",
     "X, Y = np.meshgrid(x, x); plt.figure().add_subplot(projection='3d').plot_surface(X, Y, X + Y)": "Surface plot: x from -10 to 10, y from -10 to 10, z from -20 to 20.",
     "plt.figure().text(0.5, 0.5, 'words')": "Figure.",
+    "plt.fill([0, 1, 1], [0, 0, 1])": "Area plot: x from 0 to 1, y from 0 to 1.",
+    "plt.gca().add_patch(plt.Circle((0.5, 0.5), 0.25))": "Drawing: x from 0.25 to 0.75, y from 0.25 to 0.75.",
+    "plt.text(0.5, 0.5, 'words')": "Words: x from 0 to 1, y from 0 to 1.",
+    "plt.table([['a', 'b']])": "Table: x from 0 to 1, y from 0 to 1.",
 }
 
 
@@ -66,6 +70,13 @@ def test_figures_come_at_show_and_at_the_end_and_are_then_closed(host: Host, dra
     assert ["one" in image.alt_text for image in result.images] == [True, False]
     assert ["two" in image.alt_text for image in result.images] == [False, True]
     assert host.run(drawing, "plt.get_fignums()").logs == "[]\n"
+
+
+def test_a_curve_of_half_a_million_points_is_drawn_in_the_style_of_the_code_s_choice(host: Host, drawing: str) -> None:
+    """At once it takes 400 MB, which is all that a process has here."""
+    code = "plt.style.use('default')\nplt.plot(np.random.rand(500_000)); plt.savefig('long.png'); plt.rcdefaults()"
+    result = host.run(drawing, code)
+    assert [file.name for file in result.files] == ["long.png"], result.logs
 
 
 @pytest.mark.parametrize("size", ["(6, 4)", "(40, 4)", "(3, 30)", "(100, 100)"])
@@ -123,7 +134,7 @@ def test_the_same_drawing_arrives_once(
 def test_only_the_first_20_figures_are_handed_over(host: Host, drawing: str) -> None:
     result = host.run(drawing, "for n in range(22):\n    plt.figure(figsize=(1, 1)); plt.plot([n, 1])\n    plt.show()")
     assert len(result.images) == 20
-    assert result.logs == "[only the first of 22 figures were handed over]\n"
+    assert result.logs == "[only the first 20 of 22 figures were handed over]\n"
 
 
 def test_figures_beyond_those_that_can_be_handed_over_are_counted_and_not_drawn(host: Host, drawing: str) -> None:
@@ -131,7 +142,7 @@ def test_figures_beyond_those_that_can_be_handed_over_are_counted_and_not_drawn(
     counts = "import adapters.sandbox.guest.mpl_backend as b; drawn = []; draw = b.draw\n"
     result = host.run(drawing, f"{counts}b.draw = lambda figure: drawn.append(1) or draw(figure)\n{shows}\nplt.show()")
     assert (result.status, len(result.images)) == ("ok", 20)
-    assert result.logs.endswith("[only the first of 120 figures were handed over]\n")
+    assert result.logs.endswith("[only the first 20 of 120 figures were handed over]\n")
     assert host.run(drawing, "b.draw = draw; len(drawn)").logs == "40\n"
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from adapters.sandbox.code_result import CodeStatus
 from adapters.sandbox.confined_pictures import read_picture_header
+from adapters.sandbox.guest.display import NO_SCRIPTS, NO_SOUND
 from tests.sandbox.service import Host
 
 WORKBOOKS = Path(__file__).parent / "workbooks"
@@ -34,6 +39,15 @@ def host(service_of_a_plain_user: Host) -> Host:
         ("%%html\n<b>x</b>", "[%%html cells do not exist here; nothing of this cell was run]\n"),
         ("%%writefile m.py\nx = 5\n", "[wrote m.py]\n"),
         ("%pwd", "'/mnt/data'\n"),
+        ("%%python3\nprint(1)\n2", "1\n2\n"),
+        ("from tqdm.notebook import tqdm, trange\nlen([*tqdm([1], disable=True), *trange(2, disable=True)])", "3\n"),
+        ("from IPython.display import HTML\nHTML('<script>run()</script>')", f"{NO_SCRIPTS}\n"),
+        (
+            "from IPython.display import Audio\nAudio([0], rate=8000)",
+            f"{NO_SOUND}\n",
+        ),
+        ("len(str(10 ** 100_000))", "100001\n"),
+        ("print('12%\\b\\b\\b100%')", "100%\n"),
         ("text = '''\n!ls\n%time\n'''\ntext", "'\\n!ls\\n%time\\n'\n"),
         ("a = 7\nb = (a\n%4)\nb", "3\n"),
         ("%env NAME=value\n%env NAME\nimport os; os.environ['NAME']", "'value'\n"),
@@ -60,7 +74,7 @@ def test_who_wants_to_install_a_package_is_told_which_there_are(host: Host, sess
     ("code", "advice"),
     [
         ("import plotly.express as px", "[Nothing can be installed: there is no network here. Installed are cffi, "),
-        ("import pandas\npandas.DataFrame({'a': [1]}).to_parquet('a.parquet')", "[Nothing can be installed"),
+        ("import pandas\npandas.DataFrame({'a': [1]}).to_feather('a.feather')", "[Nothing can be installed"),
         (
             "import subprocess, sys\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', 'x'])",
             "[Nothing can be installed",
@@ -68,6 +82,12 @@ def test_who_wants_to_install_a_package_is_told_which_there_are(host: Host, sess
         ("import urllib.request\nurllib.request.urlopen('https://example.com')", "[There is no network here. "),
         ("import socket\nsocket.create_connection(('192.0.2.1', 80))", "[There is no network here. "),
         ("input('Name? ')", "[Nobody can type here. "),
+        ("import getpass\ngetpass.getpass()", "[Nobody can type here. "),
+        ("import asyncio\nasyncio.get_running_loop()", "[Between cells no event loop runs. "),
+        (
+            "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.savefig('x.png', dpi=4000)",
+            "[A process has 400 MB of memory here. Draw the figure with fewer dots",
+        ),
         ("bytearray(4_000_000_000)", "[A process has 400 MB of memory here. "),
         ("open('Q1 2024.csv', 'w').close()\nopen('q1.csv')", "[In /mnt/data there are: 'Q1 2024.csv'.]"),
         ("open('sub/q1.csv')", "[/mnt/data has no files.]"),
@@ -100,7 +120,7 @@ def test_an_error_of_the_code_itself_is_left_alone(host: Host, session: str, cod
 
 def test_a_file_is_run_among_the_variables_of_the_notebook(host: Host, session: str) -> None:  # F10
     host.run(session, "%%writefile s.py\nthere = 40 + here")
-    assert host.run(session, "here = 2\n%run s.py\nthere").logs == "42\n"
+    assert host.run(session, "here = 2\n%run -i s.py\nthere").logs == "42\n"
 
 
 def test_code_that_is_neither_python_nor_magic_is_told_its_own_error(host: Host, session: str) -> None:
@@ -224,6 +244,70 @@ def test_old_and_open_workbooks_are_read_and_tables_written_as_markdown(host: Ho
         CodeStatus.OK,
         "| city   |   sales |\n|:-------|--------:|\n| Köln   |     3.5 |\n" * 3,
     )
+
+
+PHOTOGRAPH = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERA"
+    "AAEAAQAAAAABoAABAAAAAAAAADMAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/GlwcnAAAADcaXBjbwAA"
+    "AHVodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq"
+    "rprm4CGgwIAAAAyAAAADAIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChjbGFwAAAAIAAAAAEAAAAY"
+    "AAAAAf///+AAAAAC////2AAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYECAwWEAAAAO21kYXQAAAAvKAGvEyFkY0D1JyL//2q6"
+    "n/rQWf9v9lhZ3K6AwVvy+sD2ZJvA86qRnoCHaacwFXg="
+)
+
+
+def archived(kind: str) -> bytes:
+    file = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("in.csv", "a,b\n1,2\n")
+    else:
+        with tarfile.open(fileobj=file, mode="w:gz") as archive:
+            entry = tarfile.TarInfo("in.csv")
+            entry.size = 8
+            archive.addfile(entry, io.BytesIO(b"a,b\n1,2\n"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "logs"),
+    [
+        ("a.zip", archived("zip"), "pd.read_csv('a.zip').to_dict('list')", "{'a': [1], 'b': [2]}"),
+        ("a.tgz", archived("tgz"), "pd.read_csv('a.tgz', compression='tar').to_dict('list')", "{'a': [1], 'b': [2]}"),
+        ("a.jsonl", b'{"a": 1}\n{"a": 2}\n', "pd.read_json('a.jsonl', lines=True).a.tolist()", "[1, 2]"),
+        ("a.xml", b"<r><i><a>1</a></i><i><a>2</a></i></r>", "pd.read_xml('a.xml').a.tolist()", "[1, 2]"),
+        (
+            "a.html",
+            b"<table><tr><th>a</th></tr><tr><td>1</td></tr></table>",
+            "pd.read_html('a.html')[0].a[0]",
+            "np.int64(1)",
+        ),
+        (
+            "a.eml",
+            b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\n\nText",
+            "email.message_from_file(open('a.eml'), policy=policy.default)['subject']",
+            "'Grüße'",
+        ),
+        ("a.heic", PHOTOGRAPH, "Image.open('a.heic').size", "(32, 24)"),
+        ("a.py", b"x = 5", "open('a.py').read()", "'x = 5'"),
+        ("новый отчёт.txt", b"x", "open('новый отчёт.txt').read()", "'x'"),
+    ],
+)
+def test_files_of_many_kinds_are_read(host: Host, session: str, name: str, data: bytes, code: str, logs: str) -> None:
+    assert host.put(session, name, data) is None
+    result = host.run(session, f"import email, pandas as pd\nfrom email import policy\nfrom PIL import Image\n{code}")
+    assert result.logs == f"{logs}\n"
+
+
+def test_parquet_is_written_and_read_with_what_is_missing_in_it(host: Host, session: str) -> None:
+    code = """
+import pandas as pd
+table = pd.DataFrame({"truth": [True, None], "word": ["ä", None], "whole": pd.array([1, None], dtype="Int64")})
+table.to_parquet("table.parquet")
+print(pd.read_parquet("table.parquet").isna().sum().tolist(), *pd.read_parquet("table.parquet").iloc[0])
+"""
+    result = host.run(session, code)
+    assert (result.logs, [file.name for file in result.files]) == ("[1, 1, 1] 1.0 ä 1\n", ["table.parquet"])
 
 
 def test_a_model_is_fitted_and_slides_are_written(host: Host, session: str) -> None:

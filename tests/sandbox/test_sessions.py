@@ -64,6 +64,35 @@ def test_a_builtin_that_code_replaced_is_back_in_the_next_run(host: Host, sessio
     assert host.run(session, "sum([1, 2])").logs == "3\n"
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "import sys; sys.modules.clear()",
+        "import sys; sys.path[:] = []; sys.meta_path.clear(); sys.path_hooks.clear()",
+        "import sys; sys.setrecursionlimit(60)",
+        "import ast, traceback; ast.Expr = traceback.TracebackException = None",
+        "import os; os.open = os.fstat = os.scandir = os.path.join = None",
+        "import json; json.dumps = lambda *args: '{}'",
+        "import os; os.umask(0o777); os.chmod('/mnt/data', 0)",
+        "import signal; signal.setitimer(signal.ITIMER_REAL, 0.3)",
+        "import asyncio\nawait asyncio.sleep(0)\nloop = asyncio.get_running_loop()",
+    ],
+)
+def test_what_code_did_to_python_itself_does_not_fail_what_is_run_later(host: Host, session: str, harm: str) -> None:
+    """S18."""
+    assert host.run(session, "open('before.txt', 'w').close()").status is CodeStatus.OK
+    assert not host.run(session, harm).session_lost
+    host.run(session, "if 'loop' in globals(): loop.close()")
+    assert host.put(session, "given.txt", b"given") is None
+    code = (
+        "import asyncio, fractions, time\ntime.sleep(0.4)\nawait asyncio.sleep(0)\nopen('made.txt', 'w').write('made')"
+    )
+    result = host.run(session, code + "\nopen('given.txt').read(), open('made.txt').read()")
+    assert (result.logs, [file.name for file in result.files]) == ("('given', 'made')\n", ["made.txt"])
+    failed = host.run(session, "def divide(): 1 / 0\ndivide()")
+    assert "in divide\n" in failed.logs
+
+
 def test_annotations_mean_what_they_mean_everywhere(host: Host, session: str) -> None:
     assert host.run(session, "def f(x: int): pass\nf.__annotations__").logs == "{'x': <class 'int'>}\n"
 

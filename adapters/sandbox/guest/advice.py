@@ -25,6 +25,10 @@ ASKS_TO_INSTALL = re.compile(r"\b(?:pip|conda|install|requires)\b")
 NO_NETWORK = "There is no network here. Ask the person for the file, or use data that is already here."
 BY_WORDS = (
     ("EOF when reading a line", "Nobody can type here. Write the value into the code, or ask for it in your answer."),
+    (
+        "no running event loop",
+        "Between cells no event loop runs. Await the coroutine itself, also outside of functions.",
+    ),
     ("unsupported locale setting", "The only locale here is C.UTF-8. Format numbers and dates in the code."),
     ("latex could not be found", "There is no LaTeX here. Without usetex matplotlib draws formulas itself."),
     ("unknown file extension: .mp4", "There is no ffmpeg here. Save the animation as a .gif."),
@@ -61,6 +65,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _advice(error: BaseException) -> str:  # noqa: C901, PLR0911 - a table
     words = str(error)
+    if type(error) is EOFError and not words:
+        words = "EOF when reading a line"  # getpass says nothing
     for mark, advice in BY_WORDS:
         if mark in words:
             return advice
@@ -83,7 +89,12 @@ def _advice(error: BaseException) -> str:  # noqa: C901, PLR0911 - a table
         case MemoryError():
             limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
             limited = f"A process has {limit // MB} MB of memory here. " if limit != resource.RLIM_INFINITY else ""
-            return f"{limited}Read the data in parts, or use smaller types."
+            draws = "matplotlib" in _raised_in(error)
+            return limited + (
+                "Draw the figure with fewer dots per inch, or with fewer points."
+                if draws
+                else "Read the data in parts, or use smaller types."
+            )
         case _:
             return ""
 

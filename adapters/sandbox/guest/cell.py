@@ -5,11 +5,16 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
+import gc
+import importlib
 import inspect
 import io
+import json
 import linecache
+import mmap
 import os
 import signal
+import stat
 import sys
 import threading
 import tokenize
@@ -27,6 +32,9 @@ from adapters.sandbox.guest.after_import import after_import
 
 OK, RAISED, INTERRUPTED = "ok", "raised", "interrupted"
 READERS = dict.fromkeys(("ods", "xls", "xlsb"), "calamine") | dict.fromkeys(("xlsm", "xlsx"), "openpyxl")
+HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+FOUNDATIONS = (builtins, ast, gc, io, json, linecache, mmap, os, os.path, signal, stat, tokenize, traceback)
+MIN_RECURSION_LIMIT = 1_000
 OWN_FOLDER = str(Path(__file__).parent)
 RUNS_COROUTINES = str(Path(asyncio.__file__).parent)
 
@@ -92,6 +100,37 @@ def _parts(told: traceback.TracebackException) -> Iterator[traceback.TracebackEx
             waiting += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
 
 
+class Ground:
+    """What every cell, and the runner, stands on.
+
+    What one cell has put in its place, by purpose or by mistake, would give wrong answers to all others, or leave a
+    session that fails at whatever is run in it (S18).
+    """
+
+    def __init__(self) -> None:
+        self._contents = [(module, dict(vars(module))) for module in FOUNDATIONS]
+        self._modules = dict(sys.modules)
+        finders = [finder for finder in sys.meta_path if isinstance(finder, type)]  # Python's own
+        places: tuple[tuple[list[Any], list[Any]], ...] = (
+            (sys.path, list(sys.path)),
+            (sys.path_hooks, list(sys.path_hooks)),
+            (sys.meta_path, finders),
+        )
+        self._places = places
+
+    def restore(self) -> None:
+        """Put back what is missing or replaced, and stop timers, which would end a later run."""
+        for module, content in self._contents:
+            vars(module).update(content)
+        for name, module in self._modules.items():
+            sys.modules.setdefault(name, module)
+        for places, needed in self._places:
+            places.extend(place for place in needed if place not in places)
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), MIN_RECURSION_LIMIT))
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
+
+
 class Notebook:
     """The variables of a session, living in a module named `__main__` as code expects."""
 
@@ -99,7 +138,6 @@ class Notebook:
         self._pid = os.getpid()
         self._count = 0
         self._coroutines: asyncio.Runner | None = None
-        self._builtins: dict[str, Any] = {}
         self._module = ModuleType("__main__")
         self._module.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = self._module
@@ -107,7 +145,8 @@ class Notebook:
             room.install()
         warnings.showwarning = _show_warning
         after_import("pandas", _read_every_workbook)
-        self._builtins.update(vars(builtins))
+        after_import("PIL.Image", _read_photographs)
+        self._ground = Ground()
 
     def execute(self, source: str) -> None:
         """Run the code and show the value of a last bare expression. Raises whatever the code raises."""
@@ -121,9 +160,7 @@ class Notebook:
             if last is not None:
                 self._show(self._evaluate(last))
         finally:
-            # What one cell has put in their place, by purpose or by mistake, would give wrong answers to all others,
-            # and to the runner (S18).
-            vars(builtins).update(self._builtins)
+            self._ground.restore()
             if os.getpid() != self._pid:  # a child that the code forked must not go on as a second runner
                 os._exit(0)
 
@@ -132,7 +169,8 @@ class Notebook:
         if not code.co_flags & inspect.CO_COROUTINE:
             return value
         # One event loop for the whole session, so that what one cell has opened can be awaited in the next.
-        self._coroutines = self._coroutines or asyncio.Runner()
+        if self._coroutines is None or self._coroutines.get_loop().is_closed():
+            self._coroutines = asyncio.Runner()
         result: object = self._coroutines.run(value)
         return result
 
@@ -148,6 +186,19 @@ def _read_every_workbook(pandas: ModuleType) -> None:
     """Have `read_excel` read every kind of workbook with what is here, and without a warning about the choice."""
     for kind, reader in READERS.items():
         pandas.set_option(f"io.excel.{kind}.reader", reader)
+
+
+def _read_photographs(image: ModuleType) -> None:
+    """Have Pillow open the photographs of telephones (ISO/IEC 23008-12), whose decoder nobody imports otherwise."""
+
+    def accepts(start: bytes) -> bool:
+        return start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS
+
+    def opened(file: Any, filename: str | bytes) -> Any:
+        importlib.import_module("pi_heif").register_heif_opener()  # in the place of this one
+        return image.OPEN["HEIF"][0](file, filename)
+
+    image.register_open("HEIF", opened, accepts)
 
 
 def _split(source: str, filename: str) -> tuple[CodeType, CodeType | None]:

@@ -24,6 +24,8 @@ from adapters.sandbox.guest.after_import import after_import
 
 MAX_SIDE_PX = 1024
 LINE_CHARACTERS = 79
+NO_SOUND = "[Sound and films cannot be played here. Save them as files in /mnt/data.]"
+NO_SCRIPTS = "[A page with scripts cannot be shown here. Save an animation as a .gif in /mnt/data.]"
 
 shown: list[tuple[bytes, str]] = []
 """PNG and alt text of each picture of this run."""
@@ -34,6 +36,7 @@ def install() -> None:
     builtins.display = display  # type: ignore[attr-defined]
     sys.meta_path.append(_Finder())  # at the end: an IPython that is installed comes first
     after_import("PIL.ImageShow", _register_viewer)
+    after_import("tqdm.notebook", _show_progress_as_text)
 
 
 def display(*values: Any, **options: Any) -> None:
@@ -62,7 +65,7 @@ def show_picture(value: object) -> bool:
 def echo(value: object) -> str:
     """Return the text of a value: its repr, or where a collection is longer than a line, one element to a line."""
     if isinstance(value, Text):
-        return value.data
+        return NO_SCRIPTS if "<script" in value.data else value.data
     style_module = sys.modules.get("pandas.io.formats.style")
     if style_module is not None and isinstance(value, style_module.Styler):
         return str(value.to_string()).rstrip()
@@ -107,11 +110,24 @@ def _register_viewer(image_show: ModuleType) -> None:
     image_show.register(Viewer(), order=0)
 
 
+def _show_progress_as_text(module: ModuleType) -> None:
+    """Have a progress bar that would be a widget of Jupyter be a line of text: there are no widgets here."""
+    std: Any = importlib.import_module("tqdm.std")
+    vars(module).update(tqdm=std.tqdm, tqdm_notebook=std.tqdm, trange=std.trange, tnrange=std.trange)
+
+
 class Text:
     """HTML, Markdown or LaTeX of `IPython.display`, shown as the text that it is."""
 
     def __init__(self, data: object = "", *args: Any, filename: str | None = None, **options: Any) -> None:
         self.data = Path(filename).read_text(encoding="utf-8") if filename else str(data)
+
+
+class Unplayable(Text):
+    """Sound, films and pages of `IPython.display`, of which nothing can be shown."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(NO_SOUND)
 
 
 class Picture:
@@ -156,6 +172,7 @@ class _Finder(MetaPathFinder, Loader):
         }
         texts = ("HTML", "Markdown", "Latex", "Math", "Pretty", "JSON", "Javascript", "SVG", "Code")
         names |= dict.fromkeys(texts, Text)
+        names |= dict.fromkeys(("Audio", "Video", "IFrame", "YouTubeVideo"), Unplayable)
         if module.__name__ == "IPython":
             # What matplotlib asks of it before it draws a figure.
             names |= {"version_info": (8, 0, 0), "__version__": "8.0.0", "get_ipython": _no_shell}

@@ -74,8 +74,17 @@ def _describe_axes(axes: Any) -> str:
 
 def _kinds(axes: Any) -> str:
     """Return "Line plot", "Scatter and line plot" and so on."""
-    kinds = list(dict.fromkeys(_kind_of_each(axes))) or ["empty"]
-    alone = {"pie": "Pie chart", "bar": "Bar chart", "histogram": "Histogram", "heat map": "Heat map", "image": "Image"}
+    kinds = list(dict.fromkeys(_kind_of_each(axes))) or [_kind_of_the_rest(axes)]
+    alone = {
+        "pie": "Pie chart",
+        "bar": "Bar chart",
+        "histogram": "Histogram",
+        "heat map": "Heat map",
+        "image": "Image",
+        "table": "Table",
+        "words": "Words",
+        "drawing": "Drawing",
+    }
     words = " and ".join(kinds) + " plot"
     return alone.get(kinds[0], "") if len(kinds) == 1 and kinds[0] in alone else words[0].upper() + words[1:]
 
@@ -95,6 +104,17 @@ def _kind_of_each(axes: Any) -> Iterator[str]:
         yield "image"
     if data_lines(axes):
         yield "line" if any(line.get_linestyle() not in ("None", "", " ") for line in data_lines(axes)) else "point"
+
+
+def _kind_of_the_rest(axes: Any) -> str:
+    """Name what is no data by itself, but may be all that there is: shapes, lines between points, a table, words."""
+    if any(type(patch).__name__ == "Polygon" for patch in axes.patches):
+        return "area"
+    if axes.patches or axes.collections or axes.lines:
+        return "drawing"
+    if axes.tables:
+        return "table"
+    return "words" if any(plain(text.get_text()) for text in axes.texts) else "empty"
 
 
 _COLLECTIONS = {

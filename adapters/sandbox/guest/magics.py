@@ -12,6 +12,7 @@ import ast
 import builtins
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ HELP = re.compile(r"(?P<indent>\s*)\?{0,2}(?P<name>[A-Za-z_][\w.]*)\?{0,2}\s*")
 CELL = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*\s*%%(?P<name>\w+)[ \t]*(?P<rest>[^\n]*)\n?(?P<body>.*)", re.DOTALL)
 TIMED = re.compile(r"(?:time|timeit|prun)(?:\s+-\S+(?:\s+\d+)?)*\s+(?P<statement>.*)", re.DOTALL)
 
-BODY_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
+BODY_MAGICS = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "py"})
 STRANGE_BLANKS = "\u00a0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"  # as in code copied from a web page
 PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
 SHELL_MAGICS = frozenset({"bash", "sh", "shell", "script", "system", "sx"})
@@ -173,7 +174,7 @@ def _variable(rest: str) -> str | None:
 
 
 def _run_file(rest: str) -> None:
-    path = Path(rest.partition(" ")[0].strip("'\""))
+    path = Path(next((word for word in shlex.split(rest) if not word.startswith("-")), ""))
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(sys.modules["__main__"]))  # noqa: S102
 
 

@@ -33,6 +33,8 @@ _savefig = _figure_class.savefig
 
 MAX_SIDE_PX = 1024
 SHARP_DPI = 160
+# A path of more points is drawn in pieces: for 500,000 at once Agg takes 400 MB, and crashes Python without them.
+MAX_POINTS_OF_A_PATH = 20_000
 MAX_DRAWN = 40  # figures of one run: as many as are handed out, and as many again that were also saved
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
@@ -116,6 +118,9 @@ class Album:
         return images, saved, blank, left_out
 
 
+# Also where the code chooses matplotlib's own style.
+for _settings in (_matplotlib.rcParams, _matplotlib.rcParamsDefault):
+    _settings["agg.path.chunksize"] = MAX_POINTS_OF_A_PATH
 album = Album()
 
 

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +25,7 @@ from adapters.sandbox.guest.display import take_pictures
 
 DATA = "/mnt/data"
 NICENESS = 5
+MAX_DIGITS = 200_000  # of a whole number that is printed: 5000! has 16,326, and Python alone prints 4,300
 EXHAUSTED, OUT_OF_MEMORY = "exhausted", "out of memory"
 MIN_FREE_DESCRIPTORS = 8
 MIN_FREE_BYTES = 16 * 1024 * 1024
@@ -109,6 +111,7 @@ class Runner:
 
     def run(self, command: Command) -> None:
         """Run code, and send what it showed and made."""
+        self._open_folder()
         if self._path != DATA:
             os.chdir(self._path)  # what the code before this one left would lead /mnt/data astray
         attempt = Attempt()
@@ -146,22 +149,31 @@ class Runner:
                 self._send_points(points)
         if left:
             say(f"[{len(left)} more files were not handed over]\n")
-        room_bytes = self._limits["image_total_bytes"]
+        room_bytes, sent = self._limits["image_total_bytes"], 0
         for png, alt_text, points in figures.shown[: self._limits["image_count"]]:
             room_bytes -= len(png)
-            if room_bytes >= 0:
-                self._pipes.send("image", png, alt_text=alt_text)
-                self._send_points(points)
+            if room_bytes < 0:
+                break
+            self._pipes.send("image", png, alt_text=alt_text)
+            self._send_points(points)
+            sent += 1
         count = len(figures.shown) + figures.left_out
-        if count > self._limits["image_count"] or room_bytes < 0:
-            say(f"[only the first of {count} figures were handed over]\n")
+        if sent < count:
+            say(f"[only the first {sent} of {count} figures were handed over]\n")
 
     def _send_points(self, points: bytes) -> None:
         """Say what was drawn in the picture that was sent last."""
         if 0 < len(points) <= self._limits["points_bytes"]:
             self._pipes.send("points", points)
 
+    def _open_folder(self) -> None:
+        """Undo what would hide from later code, and from the person, what lies and is written in the folder (S18)."""
+        os.umask(0o022)
+        with suppress(OSError):  # a folder of somebody else, in sessions elsewhere
+            os.chmod(self._path, 0o755)  # noqa: PTH101, S103
+
     def _put(self, command: Command) -> None:
+        self._open_folder()
         try:
             self._folder.put(command.name, command.body)
         except OSError as error:
@@ -297,6 +309,7 @@ def main() -> None:
     lower_limits(limits)
     os.chdir(folder)
     sys.argv = [""]
+    sys.set_int_max_str_digits(MAX_DIGITS)
     sys.path.append(DATA)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
