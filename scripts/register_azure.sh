@@ -10,6 +10,11 @@ if [ $# -ne 3 ]; then
 fi
 group=$1 name=$2 endpoint=$3
 
+if ! command -v az >/dev/null; then
+    echo "the Azure CLI (az) is not installed; install it and sign in with az login" >&2
+    exit 2
+fi
+
 if grep -qE '^(CLIENT_ID|MicrosoftAppId)=' .env 2>/dev/null; then
     echo ".env names an app already; remove its lines first" >&2
     exit 2

@@ -428,7 +428,8 @@ class _Examination:
             ):
                 answer = await response.json(content_type=None)
         except aiohttp.ClientConnectorError:
-            return Finding.warned(f"teamsbot is not running at {address}.", "Start it: teamsbot serve")
+            where = "" if address.endswith(":0") else f" at {address}"  # PORT=0 names no port before a start
+            return Finding.warned(f"teamsbot is not running{where}.", "Start it: teamsbot serve")
         except TimeoutError:
             return Finding.warned(
                 f"A program takes connections at {address}, and does not answer.",

@@ -162,9 +162,10 @@ def public_app(messages: MessagesEndpoint, storage: FileStorage, health: HealthR
     refused, because nothing here depends on the caller's address or on the name it was reached by.
     """
     app = web.Application(middlewares=[errors_as_json])
-    messages.add_routes(app)
     add_file_routes(app, storage.files, storage.signed)
-    health.add_routes(app)
+    for prefix in sorted({"", storage.signed.path}):  # a proxy may take the path of PUBLIC_URL away or leave it
+        messages.add_routes(app, prefix)
+        health.add_routes(app, prefix)
     return app
 
 
@@ -239,10 +240,10 @@ class HealthRoutes:
         self._is_ready = False
         self._checked_at_s = -_CHECK_INTERVAL_S
 
-    def add_routes(self, app: web.Application) -> None:
-        """Serve both."""
-        app.router.add_get("/healthz", self._health)
-        app.router.add_get("/readyz", self._readiness)
+    def add_routes(self, app: web.Application, prefix: str = "") -> None:
+        """Serve both, behind a prefix."""
+        app.router.add_get(f"{prefix}/healthz", self._health)
+        app.router.add_get(f"{prefix}/readyz", self._readiness)
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"}, headers=_NO_STORE)

@@ -107,9 +107,9 @@ class MessagesEndpoint:
         self._dispatch = dispatch
         self._authentication = authentication
 
-    def add_routes(self, app: web.Application) -> None:
-        """Serve at the path that Bot Framework's tools expect."""
-        app.router.add_post("/api/messages", self.post, expect_handler=_defer_continue)
+    def add_routes(self, app: web.Application, prefix: str = "") -> None:
+        """Serve at the path that Bot Framework's tools expect, behind a prefix."""
+        app.router.add_post(f"{prefix}/api/messages", self.post, expect_handler=_defer_continue)
 
     async def post(self, request: web.Request) -> web.Response:
         """202 once a message is stored, 4xx with the reason for what cannot be one, 503 if storing failed."""

@@ -58,7 +58,7 @@ class Listeners:
 
 @asynccontextmanager
 async def listeners(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, *, chat_page: bool = True
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, chat_page: bool = True, environ: dict[str, str] | None = None
 ) -> AsyncIterator[Listeners]:
     opened = Listeners()
 
@@ -70,7 +70,7 @@ async def listeners(
 
     monkeypatch.setattr(server, "listening", remembered)
     monkeypatch.setattr(server, "authenticated_endpoint", any_caller)
-    settings = Settings.read({"DATA_DIR": str(folder), "PORT": "0"}, Path("no .env file"))
+    settings = Settings.read({"DATA_DIR": str(folder), "PORT": "0"} | (environ or {}), Path("no .env file"))
     settings = replace(settings, is_public=True, chat_page_port=0 if chat_page else None)
     async with AsyncExitStack() as stack:
         opened.started = await stack.enter_async_context(server.open_service(settings))
@@ -113,6 +113,22 @@ async def test_without_a_chat_page_there_is_one_listener(tmp_path: Path, monkeyp
         assert len(opened.apps) == 1
         assert opened.started is not None
         assert opened.started.chat_url is None
+
+
+async def test_each_route_is_also_found_below_the_path_of_the_public_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: aiohttp.ClientSession
+) -> None:
+    below = {"PUBLIC_URL": "https://apps.example.com/teams/bot"}
+    async with listeners(tmp_path / "data", monkeypatch, chat_page=False, environ=below) as opened:
+        public, _ = opened.apps[0]
+        prefixed = {f"/teams/bot{path}" for path in PUBLIC}
+        assert {resource.canonical for resource in public.router.resources()} == PUBLIC | prefixed
+        for path in ("/readyz", "/teams/bot/readyz"):  # a proxy may take the path away or leave it
+            async with session.get(f"{opened.public_url}{path}") as response:
+                assert response.status == 200
+        endpoint, headers = f"{opened.public_url}/teams/bot/api/messages", {"Content-Type": "application/json"}
+        async with session.post(endpoint, data=b"no JSON", headers=headers) as response:
+            assert (response.status, (await response.json())["error"]["code"]) == (400, "MalformedJson")
 
 
 async def test_the_headers_of_a_proxy_are_neither_believed_nor_refused(

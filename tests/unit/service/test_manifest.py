@@ -115,7 +115,9 @@ def test_every_command_of_the_bot_is_in_the_menu_and_questions_follow() -> None:
     commands = manifest_of(FACTS)["bots"][0]["commandLists"][0]["commands"]
     basic = [command["title"] for command in commands if command.get("type") != "prompt"]
     assert set(basic) == set(CommandName)
-    assert [command["prompt"] for command in commands if command.get("type") == "prompt"] == list(STARTERS)
+    assert [command["prompt"] for command in commands if command.get("type") == "prompt"] == list(
+        STARTERS[: 10 - len(basic)]
+    )
 
 
 def test_teams_is_given_ten_commands_at_most() -> None:
