@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -138,11 +138,18 @@ def window_of(request: web.Request, kind: type[Window] = Window) -> Window:
     return parse(kind, asked)
 
 
-async def listed(store: Store, kind: type[Stored], window: Window, **where: str) -> web.Response:
-    """200 with a list."""
+async def listed(
+    store: Store,
+    kind: type[Stored],
+    window: Window,
+    where: Mapping[str, str] | None = None,
+    check: Callable[[Rows], object] = lambda _: None,
+) -> web.Response:
+    """200 with a list. `check` raises ApiError where what the list belongs to is not there."""
 
     def work(rows: Rows) -> tuple[list[Stored], bool]:
-        return rows.page(kind, window, **where)
+        check(rows)
+        return rows.page(kind, window, **(where or {}))
 
     found, more = await store.transact(work)
     return answered(

@@ -125,9 +125,8 @@ class Threads:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        thread, messages = new_thread(await body_of(request))
-        await self._store.transact(lambda rows: add_thread(rows, thread, messages))
-        return answered(thread)
+        fields = await body_of(request)
+        return answered(await self._store.transact(lambda rows: add_thread(rows, fields)))
 
     async def _get(self, request: web.Request) -> web.Response:
         id_ = request.match_info["thread_id"]
@@ -162,21 +161,20 @@ class Threads:
         return answered(deleted("thread.deleted", id_))
 
 
-def new_thread(fields: Mapping[str, Any]) -> tuple[Thread, list[Message]]:
-    """A thread of a client's fields, and its first messages. Raises ApiError (400)."""
+def add_thread(rows: Rows, fields: Mapping[str, Any]) -> Thread:
+    """Store a thread of a client's fields with its first messages. Raises ApiError (400, 404).
+
+    A body holds tens of thousands of messages: reading them takes longer than the event loop may be held up.
+    """
     now = int(time.time())
     thread = parse(Thread, {**fields, "id": new_id("thread"), "object": "thread", "created_at": now})
     given = fields.get("messages") or []
     if not isinstance(given, list) or not all(isinstance(message, dict) for message in given):
         raise ApiError("Invalid value for 'messages': a list of messages is expected.", param="messages")
-    return thread, [new_message(thread.id, message) for message in given]
-
-
-def add_thread(rows: Rows, thread: Thread, messages: list[Message]) -> None:
-    """Store a thread with its first messages."""
     rows.insert(thread)
-    for message in messages:
-        rows.add_message(message)
+    for message in given:
+        rows.add_message(new_message(thread.id, message))
+    return thread
 
 
 _GIVEN = ("role", "content", "attachments", "metadata")
@@ -211,11 +209,9 @@ class Messages:
         return answered(message)
 
     async def _list(self, request: web.Request) -> web.Response:
-        thread_id, window = request.match_info["thread_id"], window_of(request)
-        await self._store.transact(lambda rows: rows.get(Thread, thread_id))
-        run_id = request.query.get("run_id")
-        where = {"run_id": run_id} if run_id else {}
-        return await listed(self._store, Message, window, thread_id=thread_id, **where)
+        thread_id, run_id = request.match_info["thread_id"], request.query.get("run_id")
+        where = {"thread_id": thread_id, **({"run_id": run_id} if run_id else {})}
+        return await listed(self._store, Message, window_of(request), where, lambda rows: rows.get(Thread, thread_id))
 
     async def _get(self, request: web.Request) -> web.Response:
         return answered(await self._store.transact(lambda rows: _message_named(rows, request)))
@@ -388,7 +384,7 @@ class Files:
     async def _list(self, request: web.Request) -> web.Response:
         purpose = request.query.get("purpose")
         where = {"purpose": purpose} if purpose else {}
-        return await listed(self._store, File, window_of(request, FileWindow), **where)
+        return await listed(self._store, File, window_of(request, FileWindow), where)
 
     async def _get(self, request: web.Request) -> web.Response:
         return answered(await self._named(request))

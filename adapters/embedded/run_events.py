@@ -184,9 +184,7 @@ DONE = b"event: done\ndata: [DONE]\n\n"
 KEEP_ALIVE_S = 15
 
 
-async def send_events(
-    request: web.Request, subscription: Subscription, before: Sequence[Event] = ()
-) -> web.StreamResponse:
+async def send_events(request: web.Request, subscription: Subscription) -> web.StreamResponse:
     """Stream a run's events until it has ended or requires action.
 
     The run itself does not depend on the stream: a client that disconnects ends only this response. When the server
@@ -195,7 +193,7 @@ async def send_events(
     response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
     response.content_type = "text/event-stream"
     await response.prepare(request)
-    batch = before
+    batch: Sequence[Event] = ()
     while not any(map(_is_last, batch)):
         if batch:
             # One write for each transaction: a client wakes up once for what happened at once.

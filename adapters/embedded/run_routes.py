@@ -20,7 +20,7 @@ from adapters.embedded.api_objects import (
     not_found,
     parse,
 )
-from adapters.embedded.object_routes import add_thread, new_message, new_thread
+from adapters.embedded.object_routes import add_thread, new_message
 from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_events import Event, EventBroker, RunJournal, send_events
 from adapters.embedded.run_executor import RunTasks
@@ -77,15 +77,14 @@ class Runs:
         given = fields.get("thread") or {}
         if not isinstance(given, dict):
             raise ApiError("Invalid value for 'thread': an object is expected.", param="thread")
-        thread, messages = new_thread({"tool_resources": fields.get("tool_resources"), **given})
 
         def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
+            thread = add_thread(rows, {"tool_resources": fields.get("tool_resources"), **given})
             run = self._new_run(rows, now, run_id, thread.id, fields)
-            add_thread(rows, thread, messages)
-            return run_transitions.start(rows, now, run_id, run=run, messages=())
+            created = Event(name="thread.created", data=thread)
+            return [created, *run_transitions.start(rows, now, run_id, run=run, messages=())]
 
-        created = (Event(name="thread.created", data=thread),)
-        return await self._start(request, work, stream_it=fields.get("stream") is True, before=created)
+        return await self._start(request, work, stream_it=fields.get("stream") is True)
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
         thread_id = ThreadId(request.match_info["thread_id"])
@@ -93,11 +92,11 @@ class Runs:
         more = fields.get("additional_messages") or []
         if not isinstance(more, list) or not all(isinstance(message, dict) for message in more):
             raise ApiError("Invalid value for 'additional_messages': a list is expected.", param="additional_messages")
-        messages = tuple(new_message(thread_id, message) for message in more)
 
         def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
             rows.get(Thread, thread_id)
             run = self._new_run(rows, now, run_id, thread_id, fields)
+            messages = tuple(new_message(thread_id, message) for message in more)
             return run_transitions.start(rows, now, run_id, run=run, messages=messages)
 
         return await self._start(request, work, stream_it=fields.get("stream") is True)
@@ -108,18 +107,18 @@ class Runs:
         start: Callable[[Rows, int, RunId], list[Event]],
         *,
         stream_it: bool,
-        before: tuple[Event, ...] = (),
     ) -> web.StreamResponse:
         run_id = RunId(new_id("run"))
         with self._events.subscribe(run_id) as subscription:
             run: Run = (await self._journal.write(start, run_id))[-1].data
             self._tasks.start(run)
-            return await send_events(request, subscription, before) if stream_it else answered(run)
+            return await send_events(request, subscription) if stream_it else answered(run)
 
     async def _list(self, request: web.Request) -> web.Response:
         thread_id, window = request.match_info["thread_id"], window_of(request)
-        await self._store.transact(lambda rows: rows.get(Thread, thread_id))
-        return await listed(self._store, Run, window, thread_id=thread_id)
+        return await listed(
+            self._store, Run, window, {"thread_id": thread_id}, lambda rows: rows.get(Thread, thread_id)
+        )
 
     async def _get(self, request: web.Request) -> web.Response:
         response = answered(await self._store.transact(lambda rows: _named(rows, request)))
@@ -157,9 +156,8 @@ class Runs:
             return await send_events(request, subscription) if fields.get("stream") is True else answered(run)
 
     async def _list_steps(self, request: web.Request) -> web.Response:
-        window = window_of(request)
-        run = await self._store.transact(lambda rows: _named(rows, request))
-        return await listed(self._store, RunStep, window, run_id=run.id)
+        window, run_id = window_of(request), request.match_info["run_id"]
+        return await listed(self._store, RunStep, window, {"run_id": run_id}, lambda rows: _named(rows, request))
 
     async def _get_step(self, request: web.Request) -> web.Response:
         def work(rows: Rows) -> RunStep:

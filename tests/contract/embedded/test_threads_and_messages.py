@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 import openai
 import pytest
 from openai import OpenAI
 
+from adapters.embedded import object_routes, run_routes
+from adapters.embedded.api_objects import Message, ThreadId
 from tests.support.embedded_server import RememberingSandbox, ScriptedModel, asked, ended, seen
 
 
@@ -33,6 +37,35 @@ def test_a_message_goes_in_as_a_string_and_comes_out_as_annotated_text(client: O
     assert changed.model_dump() == {**made.model_dump(), "metadata": {"turn": "t2"}}
     assert client.beta.threads.messages.delete(made.id, thread_id=thread.id).deleted
     assert client.beta.threads.messages.list(thread.id).data == []
+
+
+@pytest.mark.parametrize("at_once", ["a thread", "a thread with its run", "a run"])
+def test_the_many_messages_of_one_body_are_read_beside_the_event_loop(
+    client: OpenAI, monkeypatch: pytest.MonkeyPatch, at_once: str
+) -> None:
+    where, read = set(), object_routes.new_message
+
+    def noted(thread_id: ThreadId, fields: Mapping[str, Any]) -> Message:
+        where.add(threading.current_thread().name)
+        return read(thread_id, fields)
+
+    monkeypatch.setattr(object_routes, "new_message", noted)
+    monkeypatch.setattr(run_routes, "new_message", noted)
+    many: Any = [{"role": "user", "content": str(number)} for number in range(150)]
+    assistant = client.beta.assistants.create(model="m")
+    match at_once:
+        case "a thread":
+            thread_id = client.beta.threads.create(messages=many).id
+        case "a thread with its run":
+            thread_id = client.beta.threads.create_and_run(
+                assistant_id=assistant.id, thread={"messages": many}
+            ).thread_id
+        case _:
+            thread_id = client.beta.threads.create().id
+            client.beta.threads.runs.create(thread_id, assistant_id=assistant.id, additional_messages=many)
+    listed = client.beta.threads.messages.list(thread_id, order="asc", limit=100)
+    assert [message.content[0].text.value for message in listed][:150] == [str(n) for n in range(150)]  # type: ignore[union-attr]
+    assert all(name.startswith("embedded-store") for name in where)
 
 
 def test_a_change_that_does_not_speak_of_metadata_leaves_them(client: OpenAI) -> None:
