@@ -68,21 +68,32 @@ class SqliteFile:
             await asyncio.to_thread(thread.join)
 
     def _write(self, connection: sqlite3.Connection, counter: CommitCounter, place: _Place) -> None:
-        closing = False
-        while not closing:
-            batch = [self._calls.get()]
-            while len(batch) < _MAX_IN_ONE_COMMIT and not self._calls.empty():
-                batch.append(self._calls.get())
-            closing = None in batch
-            calls = [call for call in batch if call is not None]
-            try:
-                place.check()
-                outcomes = _commit(connection, counter, calls)
-            except StorageError as error:  # one for each, since each caller adds to its traceback
-                outcomes = [(future, None, StorageError(str(error))) for future, _ in calls]
-            self._loop.call_soon_threadsafe(_tell, outcomes)
-        connection.close()
-        counter.close()
+        waiting: list[tuple[asyncio.Future[Any], Work] | None] = []
+        try:
+            while None not in waiting:
+                waiting = [self._calls.get()]
+                while len(waiting) < _MAX_IN_ONE_COMMIT and not self._calls.empty():
+                    waiting.append(self._calls.get())
+                calls = [call for call in waiting if call is not None]
+                try:
+                    place.check()
+                    outcomes = _commit(connection, counter, calls)
+                except StorageError as error:  # one for each, since each caller adds to its traceback
+                    outcomes = [(future, None, StorageError(str(error))) for future, _ in calls]
+                self._loop.call_soon_threadsafe(_tell, outcomes)
+        finally:
+            connection.close()
+            counter.close()
+            # Also where a mistake ended this thread: nobody may wait for ever.
+            self._loop.call_soon_threadsafe(self._refuse, waiting)
+
+    def _refuse(self, waiting: list[tuple[asyncio.Future[Any], Work] | None]) -> None:
+        self._thread = None
+        while not self._calls.empty():
+            waiting.append(self._calls.get())
+        for future, _ in filter(None, waiting):
+            if not future.done():
+                future.set_exception(StorageError(f"{self.path.name} is not open any more"))
 
 
 class _Place:

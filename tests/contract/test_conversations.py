@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from bot.conversation import ConversationKey, ThreadId
+from bot.errors import StorageError
 from bot.history import MAX_PAST_TURNS, PastTurn
 from bot.ports import Conversations, PastTurns, ThreadStates
 from storage.conversations_postgres import PostgresConversations
@@ -180,3 +181,16 @@ async def test_a_mistake_in_one_call_costs_no_other_its_answer(tmp_path: Path, p
         assert await store.thread_of(KEY) == "thread_1"
     await ledger.stop()
     await file.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_nobody_waits_for_a_database_whose_thread_has_ended(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "c.sqlite")
+    await file.open()
+    async with asyncio.timeout(30):
+        asked = [file.run(lambda _: 1 / 0), file.run(lambda _: 1.0)]
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        with pytest.raises(StorageError, match="not open"):
+            await file.run(lambda _: None)
+        await file.close()
+    assert isinstance(told[0], StorageError)
