@@ -6,7 +6,7 @@ from tutor.answers.results import Result, object_of, parts_of, text_of, texts_of
 from tutor.answers.say import Told, is_complex, is_infinite, is_undefined, value_of
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.formulas.formula_text import pretty
-from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent, label
+from tutor.planning.tasks import AreaBetween, Derivative, Integral, Limit, Tangent
 from tutor.programs.result_keys import Key
 
 _ORDERS = {1: Sentence.DERIVATIVE, 2: Sentence.SECOND_DERIVATIVE, 3: Sentence.THIRD_DERIVATIVE}
@@ -18,7 +18,7 @@ def derivative(told: Told, task: Derivative, result: Result) -> None:
     say, variable = told.say, task.function.variable
     key = _ORDERS.get(task.order, Sentence.DERIVATIVE_OF_ORDER)
     value = say.localised(pretty(text_of(result, Key.EXACT)))
-    told.line(key, what=label(task.function), order=task.order, value=value)
+    told.line(key, what=told.say.label(task.function), order=task.order, value=value)
     for point, part in zip(task.at, parts_of(result, Key.VALUES), strict=False):
         at = say.formula(point)
         if is_undefined(part) or is_infinite(part) or is_complex(part):
@@ -43,7 +43,7 @@ def integral(told: Told, task: Integral, result: Result) -> None:
 def _antiderivative(told: Told, task: Integral, result: Result) -> None:
     what, value = told.say.formula(task.function.expression), text_of(result, Key.EXACT)
     if task.function.derived:
-        what = label(task.function)
+        what = told.say.label(task.function)
     if result.get(Key.FOUND) is not True or result.get(Key.CHECK) is not True or any(n in value for n in _UNEXPLAINED):
         told.line(Sentence.NO_ANTIDERIVATIVE, what=what)
     else:
@@ -55,7 +55,7 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
     if task.bounds is None:
         return
     say, function = told.say, task.function
-    what = label(function) if function.derived else say.formula(function.expression)
+    what = told.say.label(function) if function.derived else say.formula(function.expression)
     said = {
         "what": what,
         "low": say.formula(task.bounds.low),
@@ -80,7 +80,7 @@ def _definite(told: Told, task: Integral, result: Result) -> None:
 def area_between(told: Told, task: AreaBetween, result: Result) -> None:
     """The enclosed area, and between which places."""
     say, ends = told.say, texts_of(result, Key.ENDS)
-    said = {"first": label(task.first), "second": label(task.second), "variable": task.first.variable}
+    said = {"first": told.say.label(task.first), "second": told.say.label(task.second), "variable": task.first.variable}
     if len(ends) < 2 or (result.get(Key.COMPLETE) is not True and task.bounds is None):
         told.line(Sentence.ENCLOSES_NOTHING, **said)
     elif _agree(result, text_of(result, Key.STRIPS), "0"):
@@ -106,7 +106,7 @@ def limit(told: Told, task: Limit, result: Result) -> None:
     """One-sided or two-sided; a limit that values nearby contradict is not claimed."""
     say = told.say
     left, right = text_of(result, Key.LEFT), text_of(result, Key.RIGHT)
-    said = {"what": label(task.function), "variable": task.function.variable, "at": say.formula(task.towards)}
+    said = {"what": told.say.label(task.function), "variable": task.function.variable, "at": say.formula(task.towards)}
     sides = {"-": left, "+": right}
     asked = [sides[task.side]] if task.side in sides else [left, right]
     if any("AccumBounds" in each or each in {"nan", "zoo"} or "Limit" in each for each in asked):
@@ -145,7 +145,7 @@ def _is_near(task: Limit, result: Result) -> bool:
 
 def tangent(told: Told, task: Tangent, result: Result) -> None:
     """The line's equation."""
-    said = {"what": label(task.function), "variable": task.function.variable, "at": told.say.formula(task.at)}
+    said = {"what": told.say.label(task.function), "variable": task.function.variable, "at": told.say.formula(task.at)}
     if result.get(Key.VERTICAL) is True:
         told.line(Sentence.VERTICAL_NORMAL, **said)
     elif result.get(Key.IS_REAL) is not True:

@@ -20,7 +20,7 @@ def plot(told: Told, task: Plot, result: Result) -> None:
     """Which curves, over which range, with which points marked."""
     say, variable = told.say, task.functions[0].variable
     left, right = result.get(Key.LEFT), result.get(Key.RIGHT)
-    what = say.listed([label(function) for function in task.functions])
+    what = say.listed([told.say.label(function) for function in task.functions])
     if result.get(Key.SEEN) == 0 or not (isinstance(left, float) and isinstance(right, float)):
         told.line(Sentence.NOTHING_TO_DRAW, what=what)
     else:

@@ -14,6 +14,7 @@ from tutor.answers.sentence_catalogue import Sentence, catalogue
 from tutor.formulas.expression import Expression
 from tutor.formulas.formula_text import pretty, pretty_expression
 from tutor.language.vocabulary import Language
+from tutor.planning.tasks import Function, label
 from tutor.programs.result_keys import Key
 
 _UNDEFINED: Final = frozenset({"nan", "zoo", "oo*I", "-oo*I", ""})
@@ -97,6 +98,10 @@ class Say:
     def formula(self, expression: Expression) -> str:
         """The user's expression in everyday notation."""
         return self.localised(pretty_expression(expression))
+
+    def label(self, function: Function) -> str:
+        """What a function is called: `f(x) = 0.5x²`."""
+        return self.localised(label(function))
 
     def listed(self, items: Sequence[str]) -> str:
         """`a, b and c`."""

@@ -11,7 +11,7 @@ from tutor.answers.say import Say, Told, is_complex, is_undefined, value_of
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.formulas.formula_text import pretty
 from tutor.formulas.statements import Bounds
-from tutor.planning.tasks import Curvature, Extrema, Extremum, Monotony, Shape, Trend, label
+from tutor.planning.tasks import Curvature, Extrema, Extremum, Monotony, Shape, Trend
 from tutor.programs.result_keys import Key
 
 
@@ -52,7 +52,7 @@ def curvature(told: Told, task: Curvature, result: Result) -> None:
     say, signs, variable = told.say, signs_in(result), task.function.variable
     rows = parts_of(result, Key.ROWS)
     said = {
-        "what": label(task.function),
+        "what": told.say.label(task.function),
         "where": where(say, variable, task.bounds, result),
         "derivative": say.localised(pretty(text_of(result, Key.DERIVATIVE))),
         "convex": between(say, variable, merged(rows, {1})),
@@ -118,7 +118,7 @@ def _inflections(told: Told, task: Curvature, result: Result) -> None:
         before, after = signs_around(rows, text_of(x, Key.EXACT))
         if before * after < 0:
             points.append(say(Sentence.POINT, x=say.both(x), y=say.both(object_of(turn, Key.Y))))
-    said = {"what": label(task.function), "where": where(say, variable, task.bounds, result)}
+    said = {"what": told.say.label(task.function), "where": where(say, variable, task.bounds, result)}
     if not points:
         told.line(Sentence.NO_INFLECTION, **said)
     else:
@@ -137,7 +137,7 @@ def monotony(told: Told, task: Monotony, result: Result) -> None:
     say, signs, variable = told.say, signs_in(result), task.function.variable
     rows = parts_of(result, Key.ROWS)
     said = {
-        "what": label(task.function),
+        "what": told.say.label(task.function),
         "where": where(say, variable, task.bounds, result),
         "derivative": say.localised(pretty(text_of(result, Key.DERIVATIVE))),
         "rising": between(say, variable, merged(rows, {1})),
@@ -183,7 +183,10 @@ def extrema(told: Told, task: Extrema, result: Result) -> None:
     told.step(Sentence.HOW_EXTREMA)
     told.reason(Sentence.WHY_EXACT)
     signs = signs_in(result)
-    said = {"what": label(task.function), "where": where(told.say, task.function.variable, task.bounds, result)}
+    said = {
+        "what": told.say.label(task.function),
+        "where": where(told.say, task.function.variable, task.bounds, result),
+    }
     if not signs.known:
         told.line(Sentence.EXTREMA_UNKNOWN, **said)
         return

@@ -9,7 +9,7 @@ from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.shape_sentences import where
 from tutor.formulas.formula_text import pretty
 from tutor.formulas.statements import Bounds, Relation
-from tutor.planning.tasks import Inequality, Intersection, Roots, Solve, SolveSystem, label
+from tutor.planning.tasks import Inequality, Intersection, Roots, Solve, SolveSystem
 from tutor.programs.result_keys import Key
 
 _MAX_SHOWN = 20
@@ -32,7 +32,9 @@ def roots(told: Told, task: Roots, result: Result) -> None:
     """Zeros of a function."""
     told.reason(Sentence.WHY_EXACT)
     told.step(Sentence.HOW_ZEROS)
-    _solutions(told, task.function.variable, task.bounds, result, {"what": label(task.function), "kind": "root"})
+    _solutions(
+        told, task.function.variable, task.bounds, result, {"what": told.say.label(task.function), "kind": "root"}
+    )
 
 
 def _written(told: Told, relation: Relation) -> str:
@@ -92,8 +94,8 @@ def intersection(told: Told, task: Intersection, result: Result) -> None:
     """Points that two curves share."""
     say = told.say
     said = {
-        "first": label(task.first),
-        "second": label(task.second),
+        "first": told.say.label(task.first),
+        "second": told.say.label(task.second),
         "where": where(say, task.first.variable, task.bounds, {}),
     }
     found = parts_of(result, Key.SOLUTIONS)

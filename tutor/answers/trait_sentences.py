@@ -11,7 +11,7 @@ from tutor.answers.say import Told
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.formulas.formula_text import pretty
 from tutor.planning.function_traits import Trait
-from tutor.planning.tasks import TraitOf, head, label
+from tutor.planning.tasks import TraitOf, head
 from tutor.programs.result_keys import Key
 
 _MAX_BRANCH: Final = 60
@@ -39,7 +39,7 @@ def trait(told: Told, task: TraitOf, result: Result) -> None:
 
 
 def _domain(told: Told, task: TraitOf, result: Result) -> None:
-    say, variable, what = told.say, task.function.variable, label(task.function)
+    say, variable, what = told.say, task.function.variable, told.say.label(task.function)
     conditions = [
         f"{say.localised(pretty(str(each[0])))} {_SIGNS[str(each[1])]} 0"
         for each in _pairs(result)
@@ -81,15 +81,15 @@ def _values(told: Told, task: TraitOf, result: Result) -> None:
     name = head(task.function) if task.function.name else "y"
     rows = parts_of(result, Key.ROWS)
     if result.get(Key.CHECKED) is not True:
-        told.line(Sentence.VALUES_UNKNOWN, what=label(task.function))
+        told.line(Sentence.VALUES_UNKNOWN, what=told.say.label(task.function))
     elif [_is_all(row) for row in rows] == [True]:
-        told.line(Sentence.ALL_VALUES, what=label(task.function))
+        told.line(Sentence.ALL_VALUES, what=told.say.label(task.function))
     else:
-        told.line(Sentence.VALUES, what=label(task.function), values=solution_set(told.say, name, rows))
+        told.line(Sentence.VALUES, what=told.say.label(task.function), values=solution_set(told.say, name, rows))
 
 
 def _parity(told: Told, task: TraitOf, result: Result) -> None:
-    said = {"what": label(task.function), "variable": task.function.variable}
+    said = {"what": told.say.label(task.function), "variable": task.function.variable}
     mirrored = told.say.localised(pretty(text_of(result, Key.MIRRORED)))
     if result.get(Key.CHECKED) is not True:
         told.line(Sentence.PARITY_UNKNOWN, **said)
@@ -115,7 +115,7 @@ def _other_symmetry(told: Told, task: TraitOf, result: Result) -> None:
 
 
 def _inverse(told: Told, task: TraitOf, result: Result) -> None:
-    say, what, variable = told.say, label(task.function), task.function.variable
+    say, what, variable = told.say, told.say.label(task.function), task.function.variable
     exact = text_of(result, Key.EXACT)
     written = texts_of(result, Key.BRANCHES)
     branches = [f"y = {say.localised(pretty(each))}" for each in written]
@@ -135,7 +135,7 @@ def _inverse(told: Told, task: TraitOf, result: Result) -> None:
 
 
 def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
-    say, variable, what = told.say, task.function.variable, label(task.function)
+    say, variable, what = told.say, task.function.variable, told.say.label(task.function)
     if result.get(Key.COMPLETE) is not True:
         told.line(Sentence.ASYMPTOTES_UNKNOWN, what=what)
         return
@@ -159,7 +159,7 @@ def _asymptotes(told: Told, task: TraitOf, result: Result) -> None:
 
 
 def _period(told: Told, task: TraitOf, result: Result) -> None:
-    what = label(task.function)
+    what = told.say.label(task.function)
     if text_of(result, Key.EXACT) not in {"", "0"}:
         told.line(Sentence.PERIOD, what=what, value=told.say.both(result))
     else:

@@ -7,7 +7,7 @@ from tutor.answers.say import Told, is_complex, is_infinite, is_undefined
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.formulas.expression import substituted
 from tutor.formulas.formula_text import pretty
-from tutor.planning.tasks import Arithmetic, Evaluate, Rewrite, Table, head, label
+from tutor.planning.tasks import Arithmetic, Evaluate, Rewrite, Table, head
 from tutor.programs.result_keys import Key
 
 _MAX_FORM_CHARS = 400
@@ -33,25 +33,30 @@ def arithmetic(told: Told, task: Arithmetic, result: Result) -> None:
 def evaluate(told: Told, task: Evaluate, result: Result) -> None:
     """`y = 12 for x = 3: y = 3² + 3 = 12`."""
     say, function = told.say, task.function
-    at, what = say.formula(task.at), _value_name(task, say.formula(task.at))
+    at = say.formula(task.at)
+    what = say.localised(_value_name(told, task, at))
     where = {"variable": function.variable, "at": at}
     if is_undefined(result) or is_infinite(result):
-        told.line(Sentence.NOT_DEFINED, what=label(function), **where)
+        told.line(Sentence.NOT_DEFINED, what=told.say.label(function), **where)
     elif is_complex(result):
-        told.line(Sentence.COMPLEX_VALUE, what=label(function), value=pretty(text_of(result, Key.EXACT)), **where)
+        told.line(
+            Sentence.COMPLEX_VALUE, what=told.say.label(function), value=pretty(text_of(result, Key.EXACT)), **where
+        )
     else:
         told.line(Sentence.VALUE_AT, what=what, equals=say.equals(result), **where)
         if function.name and not function.derived:
             inserted = say.formula(substituted(function.expression, {function.variable: task.at}))
-            told.line(Sentence.INSERTED, what=label(function), inserted=inserted, equals=say.equals(result), **where)
+            told.line(
+                Sentence.INSERTED, what=told.say.label(function), inserted=inserted, equals=say.equals(result), **where
+            )
     told.step(Sentence.HOW_EVALUATE, **where)
     told.reason(Sentence.WHY_EXACT)
 
 
-def _value_name(task: Evaluate, at: str) -> str:
+def _value_name(told: Told, task: Evaluate, at: str) -> str:
     function = task.function
     if function.derived:
-        return label(function)
+        return told.say.label(function)
     return f"{function.name}({at})" if function.is_called and function.name else head(function)
 
 
@@ -73,7 +78,7 @@ def table(told: Told, task: Table, result: Result) -> None:
     say = told.say
     rows = result.get(Key.ROWS)
     names = [task.functions[0].variable, *(head(function) for function in task.functions)]
-    what = say.listed([label(function) for function in task.functions])
+    what = say.listed([told.say.label(function) for function in task.functions])
     count = result.get(Key.COUNT)
     told.line(Sentence.TABLE, what=what, count=count if isinstance(count, int) else 0)
     shown = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []

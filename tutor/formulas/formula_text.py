@@ -27,10 +27,15 @@ def code(expression: Expression) -> str:
     return _code(expression, 0)
 
 
+def spelled(name: str) -> str:
+    """A variable as sympy may be told of it: `lambda` is a word of Python's, and `E` and `I` are numbers of sympy's."""
+    return {"lambda": "lamda", "E": "E_", "I": "I_"}.get(name, name)
+
+
 def _code(expression: Expression, outside: int) -> str:
     match expression:
         case Number(text) | Symbol(text) | Constant(text):
-            return text
+            return spelled(text) if isinstance(expression, Symbol) else text
         case Negative(operand):
             return _wrapped("-" + _code(operand, _BINDING["*"]), inside=_BINDING["-"], outside=outside)
         case Operation():
@@ -70,6 +75,7 @@ _NAMES: Final = {
     **{name: sign for sign, name in GREEK.items()},
     "lamda": "λ",
 }
+_LETTERS: Final = {"E": "\ue000", "I": "\ue001"}  # variables of these names, while numbers of these names are written
 _STEPS: Final = (
     (re.compile(r"\*\(pi/180\)"), "°"),
     (
@@ -90,7 +96,7 @@ _STEPS: Final = (
     (re.compile(r"(?<![\w.^)√])1\*(?=[a-zA-Z(])"), ""),
     (re.compile(r"_(\d+)"), lambda index: index[1].translate(_SUBSCRIPTS)),
     (re.compile(r"[A-Za-z]+(?![A-Za-z₀-₉])"), lambda name: _NAMES.get(name[0], name[0])),
-    (re.compile(r"(?<![\w.^⁰-⁹)√])(\d+)\*(?=[a-zA-Zπα-ω](?![a-z])|√|\()"), r"\1"),
+    (re.compile(r"(?<![\w.^⁰-⁹)√])(\d+(?:\.\d+)?)\*(?=[a-zA-Zπα-ω](?![a-z])|√|\()"), r"\1"),
 )
 
 
@@ -102,8 +108,11 @@ def pretty(text: str) -> str:
     """
     text = _with_arguments(text, "Abs(", lambda inside: f"|{inside}|")
     text = _with_arguments(text, "factorial(", lambda inside: f"{inside}!" if inside.isalnum() else f"({inside})!")
+    text = re.sub(r"\b([EI])_(?!\w)", lambda name: _LETTERS[name[1]], text)
     for pattern, replacement in _STEPS:
         text = pattern.sub(replacement, text)
+    for letter, mark in _LETTERS.items():
+        text = text.replace(mark, letter)
     return text.replace("**", "^").replace("*", "·").replace("-", "−")
 
 

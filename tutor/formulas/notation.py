@@ -130,6 +130,12 @@ _DIFFERENTIAL: Final = re.compile(
 _ORDERS: Final = {"2": "second ", "3": "third ", "4": "fourth "}
 
 
+_GROUPED: Final = re.compile(
+    r"(?<![\w.,'’])(?:[1-9]\d{0,2}(?:['’\u00a0\u202f]\d{3})+|[1-9]\d{0,2}(?: 000)+)(?![\w'’]|[ \u00a0]\d)"
+)
+"""1'000 and 1 000 000: one number; 100 200 300 may be three."""
+
+
 def plain(text: str) -> str:
     """The text in ASCII notation; what only signs say comes out in a few words that every vocabulary knows.
 
@@ -138,6 +144,7 @@ def plain(text: str) -> str:
     >>> plain("d²/dx² sin x")
     'second derivative wrt x of  sin x'
     """
+    text = _GROUPED.sub(lambda number: re.sub(r"\D", "", number[0]), text)
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿˣ]+", lambda run: f"^({run[0].translate(_SUPERSCRIPTS)})", text)
     text = re.sub(r"([a-zA-Z])([₀-₉]+)", lambda run: f"{run[1]}_{run[2].translate(_SUBSCRIPTS)}", text)
     text = "".join(_CHARACTERS.get(character, character) for character in text)

@@ -151,7 +151,7 @@ CUES: Final = {
     Cue.Y_AXIS: "y-achse",
     Cue.WITHOUT: "ohne | kein | keine | keinen",
     Cue.NOT: "nicht",
-    Cue.BOTH: "beide | beiden | alle beide",
+    Cue.BOTH: "beide | beiden | alle beide | beides",
     Cue.IT: "sie | es | ihn",
     Cue.PRONOUN: "er | ihre | ihr | seine | sein | seinen | dies | diese | dieser | dieses | diesen"
     " | deren | dessen | davon | dieselbe | das da | ihren | ihrem | ihrer | selben | gleiche | gleichen",

@@ -112,6 +112,8 @@ class _Tagger:
         if token.kind is not TokenKind.LETTER or token.text.lower() not in self.table.articles:
             return False
         following = self.found[self.at + 1] if self.at + 1 < len(self.found) else None
+        if following is not None and following.kind is TokenKind.RELATION:
+            return False  # I = U/R
         if following is None or token.text == "I":
             return token.text == "I"
         if following.kind is TokenKind.FUNCTION:

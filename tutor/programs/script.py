@@ -12,12 +12,10 @@ from tutor.formulas.expression import (
     Expression,
     Negative,
     Number,
-    Symbol,
-    substituted,
     symbols,
     with_real_cube_roots,
 )
-from tutor.formulas.formula_text import code
+from tutor.formulas.formula_text import code, spelled
 from tutor.formulas.statements import Bounds
 from tutor.planning.tasks import Function
 from tutor.programs.result_keys import Key
@@ -87,15 +85,15 @@ class Script:
         self.uses("sp")
         names = ", ".join(f'"{name}": {name}' for name in map(self.symbol, symbols(expression)))
         known = f", locals={{{names}}}" if names else ""
-        return f'sp.sympify("{code(_spelled_out(expression))}"{known}, rational=True)'
+        return f'sp.sympify("{code(expression)}"{known}, rational=True)'
 
     def symbol(self, name: str) -> str:
         """The Python name of a variable, declared at the top."""
         self.uses("sp")
-        spelled = _spelled(name)
-        if spelled not in self._symbols:
-            self._symbols.append(spelled)
-        return spelled
+        written = spelled(name)
+        if written not in self._symbols:
+            self._symbols.append(written)
+        return written
 
     def function(self, function: Function) -> str:
         """The Python name of a function, defined at the top."""
@@ -160,15 +158,6 @@ def _declared(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f'{names[0]} = sp.Symbol("{names[0]}", real=True)'
     return f'{", ".join(names)} = sp.symbols("{" ".join(names)}", real=True)'
-
-
-def _spelled(name: str) -> str:
-    """`lambda` is a word of Python's own; sympy spells the letter so."""
-    return "lamda" if name == "lambda" else name
-
-
-def _spelled_out(expression: Expression) -> Expression:
-    return substituted(expression, {name: Symbol(_spelled(name)) for name in symbols(expression)})
 
 
 BOTH: Final = f'''

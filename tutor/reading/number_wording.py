@@ -368,7 +368,8 @@ def _points(text: str) -> TypedData | None:
     ]
     groups = found.groupdict()
     chart = _chart(groups["chart"]) if groups.get("chart") else TypedChart.POINTS
-    if chart not in {TypedChart.POINTS, TypedChart.LINES} or (len(pairs) < 2 and (fitted or groups.get("line"))):
+    is_lone = len(pairs) < 2 and (fitted or groups.get("line") or text.startswith("("))  # (1, 2): what of it?
+    if chart not in {TypedChart.POINTS, TypedChart.LINES} or is_lone:
         return None
     return TypedData(
         chart=chart,

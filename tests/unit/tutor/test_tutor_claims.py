@@ -169,3 +169,8 @@ def test_an_exclamation_mark_that_may_be_a_factorial_is_named(said: str, is_doub
 async def test_the_answer_says_how_the_exclamation_mark_was_read() -> None:
     assert "exclamation mark" in (await ran("solve x^2 - 5x + 6 = 0!", ROOTS)).text
     assert "exclamation mark" not in (await ran("1/3 + 1/4", SUM)).text
+
+
+async def test_a_function_in_an_answer_has_the_decimal_sign_of_the_language() -> None:
+    drawn = 'RESULT {"left": -3.0, "right": 3.0, "seen": 1, "unseen": []}'
+    assert "f(x) = 0,5x² − 2 ist" in (await ran("Zeichne f(x) = 0,5x² - 2 von -3 bis 3", drawn)).text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tutor.plans import formula
-from tutor.formulas.formula_text import pretty
+from tutor.formulas.formula_text import code, pretty
 from tutor.formulas.notation import plain, with_decimal_points
 from tutor.formulas.size import TooBigError, magnitude
 from tutor.formulas.statements import Doubt
@@ -135,3 +135,30 @@ def test_signs_that_only_mathematics_has_become_words_that_every_vocabulary_know
 )
 def test_sympys_text_is_shown_in_everyday_notation(sympy: str, shown: str) -> None:
     assert pretty(sympy) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "ascii_text"),
+    [
+        ("1'000 * 2", "1000 * 2"),
+        ("1 000 000 / 3", "1000000 / 3"),
+        ("100 200 300", "100 200 300"),
+        ("f'000", "f'000"),
+        ("1 000 5", "1 000 5"),
+    ],
+)
+def test_thousands_set_apart_are_one_number(written: str, ascii_text: str) -> None:
+    assert plain(written) == ascii_text
+
+
+def test_a_variable_called_like_a_number_of_sympys_stays_a_variable() -> None:
+    [relation] = [
+        each for clause in read("I = U/R, solve for R", otherwise=Language.ENGLISH).clauses for each in clause.subjects
+    ]
+    assert relation.letters == ("I", "U", "R")
+    assert code(relation.parts[0]) == "I_"
+    assert pretty("U/I_ + E_*exp(x) + I") == "U/I + E·e^x + i"
+
+
+def test_a_decimal_factor_is_written_without_a_dot_for_times() -> None:
+    assert pretty("0.5*x**2 + 2.5*(x + 1)") == "0.5x² + 2.5(x + 1)"

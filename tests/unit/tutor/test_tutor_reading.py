@@ -65,7 +65,7 @@ GERMAN = [
         ["Evaluate y = x² + 3, 3", "Plot y = x² + 3, 3"],
     ),
     ("Leite f(x) = x^3 nach x ab", ["Derivative f(x) = x³"]),
-    ("Ist 0,5x^2 auf [0;5] konkav?", ["Curvature 0.5·x², concave, 0..5"]),
+    ("Ist 0,5x^2 auf [0;5] konkav?", ["Curvature 0.5x², concave, 0..5"]),
     ("Grenzwert von 1/x für x gegen unendlich", ["Limit 1/x, oo"]),
     ("Bestimme die Hoch- und Tiefpunkte von x^3 - 3x", ["Extrema x³ − 3x, both"]),
     ("Löse nach x auf: 3x + 2 = 11", ["Solve 3*x + 2 = 11, x"]),
