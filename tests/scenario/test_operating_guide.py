@@ -1,4 +1,4 @@
-"""docs/teams.md leads from nothing to a plot in Teams: its code blocks are run, against stand-ins."""
+"""The code blocks of docs/teams.md and docs/upkeep.md are run, against stand-ins."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 import aiohttp
@@ -19,10 +20,12 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from service.settings import ClientSecret, Settings
+from tests.scenario.conftest import Person
 from tests.scenario.test_story import SOLVE
 from tests.support.connector_double import StandInConnector
 from tests.support.entra_server import BOT_TOKEN, EntraServer
 from tests.support.fakes import PNG
+from tests.support.service_process import running_bot
 from tests.support.token_issuer import APP_ID, TENANT, TokenIssuer, token
 
 ROOT = Path(__file__).parents[2]
@@ -187,3 +190,22 @@ async def test_the_walk_ends_with_a_plot_in_teams(checkout: Path) -> None:
             last = await run(".venv/bin/teamsbot doctor teams", checkout, here)
             assert "accepted" in last
     assert next(steps, None) is None
+
+
+async def test_a_copy_of_the_running_bot_goes_on_with_its_conversations(
+    tmp_path: Path, session: aiohttp.ClientSession, connector: StandInConnector
+) -> None:
+    upkeep = (ROOT / "docs" / "upkeep.md").read_text("utf-8")
+    found = re.search(r"```\n(pid=.*?)```", upkeep, re.DOTALL)
+    assert found
+    with running_bot(tmp_path) as bot:
+        ada = Person(session=session, bot_url=bot.told.removesuffix("/api/messages"), connector=connector)
+        [_, plot] = await ada.ask("Plot x^2.", parts=2)
+        await run(found[1], tmp_path, {"PATH": os.environ["PATH"]})
+        assert "4" in (await ada.ask("What is 2 + 2?"))[0].text  # it was frozen for a moment only
+    with running_bot(tmp_path, DATA_DIR=str(tmp_path / "backup")) as bot:
+        ada = Person(session=session, bot_url=bot.told.removesuffix("/api/messages"), connector=connector)
+        assert "convex" in (await ada.ask("Is this a concave function?"))[0].text
+        link = urlsplit(plot.cards[0]["body"][0]["url"])
+        async with session.get(ada.bot_url + link.path) as picture:
+            assert (await picture.read()).startswith(PNG[:8])
