@@ -113,9 +113,8 @@ class Turn:
     def destination(self) -> ConversationReference:
         """Where its parts go now: a delivery may wait for a day, in which the tenant moves to another region."""
         reference = self.message.reference
-        if self._newest_service_url is None:
-            return reference
-        return replace(reference, service_url=self._newest_service_url())
+        service_url = self._newest_service_url() if self._newest_service_url else reference.service_url
+        return reference if service_url == reference.service_url else replace(reference, service_url=service_url)
 
     def recheck_destination(self) -> None:
         """Wake what waits for a move: another message of the conversation came."""
