@@ -18,6 +18,15 @@ from tests.sandbox.service import Host
 WORKBOOKS = Path(__file__).parent / "workbooks"
 
 
+ENCRYPTED_PDF = """
+import pypdf
+writer = pypdf.PdfWriter()
+writer.add_blank_page(100, 100)
+writer.encrypt("secret", algorithm="AES-256")
+writer.write("a.pdf")
+"""
+
+
 @pytest.fixture(scope="session")
 def host(service_of_a_plain_user: Host) -> Host:
     """Who runs the service makes no difference here."""
@@ -40,6 +49,9 @@ def host(service_of_a_plain_user: Host) -> Host:
         ("%%writefile m.py\nx = 5\n", "[wrote m.py]\n"),
         ("%pwd", "'/mnt/data'\n"),
         ("%%python3\nprint(1)\n2", "1\n2\n"),
+        ("get_ipython().run_line_magic('matplotlib', 'inline')\nget_ipython().system('echo a')", "a\n"),
+        ("get_ipython().run_cell_magic('bash', '', 'echo b')\nget_ipython().getoutput('echo c')", "b\n['c']\n"),
+        ("get_ipython().run_cell_magic('time', '', 'd = 4')\nget_ipython().magic('pwd'), d", "('/mnt/data', 4)\n"),
         ("from tqdm.notebook import tqdm, trange\nlen([*tqdm([1], disable=True), *trange(2, disable=True)])", "3\n"),
         ("from IPython.display import HTML\nHTML('<script>run()</script>')", f"{NO_SCRIPTS}\n"),
         (
@@ -83,6 +95,12 @@ def test_who_wants_to_install_a_package_is_told_which_there_are(host: Host, sess
         ("import socket\nsocket.create_connection(('192.0.2.1', 80))", "[There is no network here. "),
         ("input('Name? ')", "[Nobody can type here. "),
         ("import getpass\ngetpass.getpass()", "[Nobody can type here. "),
+        ("breakpoint()", "[Nobody can type here. "),
+        (f"{ENCRYPTED_PDF}pypdf.PdfReader('a.pdf').pages[0]", "[The file seems to be protected with a password. "),
+        (
+            f"{ENCRYPTED_PDF}import pdfplumber\npdfplumber.open('a.pdf')",
+            "[The file seems to be protected with a password. ",
+        ),
         ("import asyncio\nasyncio.get_running_loop()", "[Between cells no event loop runs. "),
         (
             "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.savefig('x.png', dpi=4000)",
@@ -170,6 +188,7 @@ def test_await_works_outside_of_functions_and_its_loop_lives_on(host: Host, sess
             "**x**\n",
         ),
         ("import IPython\nIPython.get_ipython()", ""),
+        ("import sympy\nsympy.init_printing()\nsympy.sqrt(2) / 2", "sqrt(2)/2\n"),
     ],
 )
 def test_a_last_expression_is_echoed_as_in_a_notebook(host: Host, session: str, code: str, logs: str) -> None:  # F10

@@ -23,8 +23,10 @@ INSTALLERS = re.compile(r"\s*(?:\S*python\S*\s+-m\s+)?(?:sudo\s+)?(pip3?|conda|m
 ASKS_TO_INSTALL = re.compile(r"\b(?:pip|conda|install|requires)\b")
 
 NO_NETWORK = "There is no network here. Ask the person for the file, or use data that is already here."
+NOBODY_TYPES = "Nobody can type here. Write the value into the code, or ask for it in your answer."
+PROTECTED = "The file seems to be protected with a password. Ask for a copy without one."
 BY_WORDS = (
-    ("EOF when reading a line", "Nobody can type here. Write the value into the code, or ask for it in your answer."),
+    ("EOF when reading a line", NOBODY_TYPES),
     (
         "no running event loop",
         "Between cells no event loop runs. Await the coroutine itself, also outside of functions.",
@@ -33,8 +35,11 @@ BY_WORDS = (
     ("latex could not be found", "There is no LaTeX here. Without usetex matplotlib draws formulas itself."),
     ("unknown file extension: .mp4", "There is no ffmpeg here. Save the animation as a .gif."),
     ("directory: 'ffmpeg'", "There is no ffmpeg here. Save the animation as a .gif."),
-    ("Can't find workbook in OLE2", "The file seems to be protected with a password. Ask for a copy without one."),
+    ("Can't find workbook in OLE2", PROTECTED),
+    ("File has not been decrypted", PROTECTED),
+    ("password required for extraction", PROTECTED),
 )
+BY_TYPE = {"PDFPasswordIncorrect": PROTECTED, "BdbQuit": NOBODY_TYPES}
 
 
 def advice_on(error: BaseException) -> str:
@@ -63,10 +68,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         part = part.__cause__ or (None if part.__suppress_context__ else part.__context__)
 
 
-def _advice(error: BaseException) -> str:  # noqa: C901, PLR0911 - a table
+def _advice(error: BaseException) -> str:  # noqa: C901, PLR0911, PLR0912 - a table
     words = str(error)
     if type(error) is EOFError and not words:
         words = "EOF when reading a line"  # getpass says nothing
+    if advice := BY_TYPE.get(type(error).__name__):
+        return advice
     for mark, advice in BY_WORDS:
         if mark in words:
             return advice

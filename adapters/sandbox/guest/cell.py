@@ -140,6 +140,8 @@ class Notebook:
         self._coroutines: asyncio.Runner | None = None
         self._module = ModuleType("__main__")
         self._module.__dict__["__builtins__"] = builtins
+        # Not among the builtins, where libraries look for it and then expect all of IPython.
+        self._module.__dict__["get_ipython"] = magics.Shell
         sys.modules["__main__"] = self._module
         for room in (display, magics, plot_style):
             room.install()

@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from adapters.sandbox.guest.advice import INSTALLERS, nothing_can_be_installed
 
@@ -202,6 +203,37 @@ def run_shell(command: str, *, captured: bool = False) -> list[str] | None:
     if done.returncode:
         print(f"[the command ended with exit code {done.returncode}]")  # noqa: T201
     return None
+
+
+class Shell:
+    """What `get_ipython()` returns to code that was exported from a notebook, with the magics written as calls."""
+
+    config: ClassVar[dict[str, object]] = {}
+
+    def run_line_magic(self, name: str, line: str = "", *_: object) -> object:
+        """Do what `%name line` does."""
+        if name in ("time", "timeit", "prun"):
+            with timed():
+                exec(line, vars(sys.modules["__main__"]))  # noqa: S102
+            return None
+        return run_magic(name, line)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        """Do what a cell below `%%name line` does."""
+        exec(as_python(f"%%{name} {line}\n{cell}"), vars(sys.modules["__main__"]))  # noqa: S102
+
+    def magic(self, line: str) -> object:
+        """Do what `%line` does."""
+        name, _, rest = line.strip().removeprefix("%").partition(" ")
+        return self.run_line_magic(name, rest)
+
+    def system(self, command: str) -> None:
+        """Do what `!command` does."""
+        run_shell(command)
+
+    def getoutput(self, command: str) -> list[str] | None:
+        """Do what `name = !command` does."""
+        return run_shell(command, captured=True)
 
 
 @contextmanager
