@@ -21,7 +21,7 @@ from adapters.teams.markdown.tables import extended_markdown
 from adapters.teams.message_markup import mention_of
 from bot.cards import MAX_LINKS, apology_card, choice_card, files_card, picture_card, table_card, welcome_card
 from bot.conversation import PAGE_CHANNEL, ActivityId, ConversationReference, Party, Scope
-from bot.errors import DeliveryError, StorageError
+from bot.errors import DeliveryError, DeliveryUnknownError, StorageError
 from bot.language import _
 from bot.links import NO_LINKS, LinkRules
 from bot.parts import (
@@ -91,14 +91,23 @@ class TeamsChannel(Channel):
 
     @override
     async def send(self, to: ConversationReference, part: Part) -> ActivityId | None:
+        was_in_doubt = False
         while True:
             try:
                 sent = await self._connector.create(_place(to), await self._message(to, part))
             except ActivityRefusedError as refused:
-                if (plainer := await self._plainer(part)) is None:
+                if was_in_doubt:
+                    raise DeliveryUnknownError(f"{refused}, once more") from None
+                plainer = await self._plainer(part)
+                if plainer is None and not refused.is_in_doubt:
                     raise
+                part = plainer or part
+                if refused.is_in_doubt:
+                    # It may be in the chat: one more attempt, and that in the plainest form, which hardly fails.
+                    was_in_doubt = True
+                    while (plainer := await self._plainer(part)) is not None:
+                        part = plainer
                 log.warning("a part is sent in a plainer way, since it was refused", extra={"why": str(refused)})
-                part = plainer
             else:
                 return ActivityId(sent) if sent else None
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -86,12 +87,16 @@ class _Answer:
 
 
 class ActivityRefusedError(DeliveryError):
-    """The connector refuses this activity, and would refuse it again; `explanation` is its own sentence."""
+    """The connector refuses this activity, and would refuse it again; `explanation` is its own sentence.
 
-    def __init__(self, message: str, *, code: str, explanation: str) -> None:
+    `is_in_doubt`: it failed over the activity (500), and may have posted it all the same.
+    """
+
+    def __init__(self, message: str, *, code: str, explanation: str, is_in_doubt: bool = False) -> None:
         super().__init__(message, retryable=False)
         self.code = code
         self.explanation = explanation
+        self.is_in_doubt = is_in_doubt
 
 
 class Connector:
@@ -287,7 +292,8 @@ def _error(method: str, answer: _Answer | Failure) -> DeliveryError | Conversati
     if answer.says_gone:
         return ConversationGoneError(what)
     if failure_of(answer.status) is Failure.REJECTED:
-        return ActivityRefusedError(what, code=answer.code, explanation=answer.explanation)
+        is_in_doubt = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        return ActivityRefusedError(what, code=answer.code, explanation=answer.explanation, is_in_doubt=is_in_doubt)
     return DeliveryError(what, retryable=True, retry_after_s=answer.retry_after_s)
 
 

@@ -32,7 +32,9 @@ class Failure(StrEnum):
 
 
 _FAILURES: Final = {
+    408: Failure.UNKNOWN,
     412: Failure.NOT_POSTED,
+    425: Failure.NOT_POSTED,
     429: Failure.NOT_POSTED,
     502: Failure.UNAVAILABLE,
     503: Failure.UNAVAILABLE,
@@ -41,8 +43,8 @@ _FAILURES: Final = {
 
 
 def failure_of(status: int) -> Failure:
-    """What an HTTP status that is no success says."""
-    return _FAILURES.get(status, Failure.REJECTED)
+    """What an HTTP status that is no success says. From 520 on they are those of gateways in front of the connector."""
+    return _FAILURES.get(status, Failure.UNKNOWN if status >= 520 else Failure.REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -231,7 +231,7 @@ async def test_a_channel_that_gives_no_id_is_no_failure(teams: StandInConnector,
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(status=500), Fault(status=400), Fault.named(429, "Throttled", Retry_After="99")]
+    "fault", [Fault(status=501), Fault(status=400), Fault.named(429, "Throttled", Retry_After="99")]
 )
 async def test_what_cannot_be_delivered_is_a_delivery_error(
     teams: StandInConnector, channel: Channel, fault: Fault

@@ -168,7 +168,9 @@ async def test_a_gateway_that_stays_without_a_service_is_a_failure_that_may_pass
     assert len(teams.requests) == QUICK.attempts
 
 
-@pytest.mark.parametrize("fault", [Fault(status=504), Fault(hang_up=True), Fault(after_s=2.0)])
+@pytest.mark.parametrize(
+    "fault", [Fault(status=504), Fault(status=408), Fault(status=524), Fault(hang_up=True), Fault(after_s=2.0)]
+)
 async def test_a_second_unknown_outcome_of_a_creation_is_not_followed_by_a_third_attempt(
     teams: StandInConnector, connector: Connector, fault: Fault
 ) -> None:

@@ -11,7 +11,7 @@ from adapters.teams.channel import TeamsChannel
 from adapters.teams.connector import Connector, connector_session
 from adapters.teams.retries import RetryPolicy
 from bot.conversation import ConversationReference
-from bot.errors import DeliveryError
+from bot.errors import DeliveryError, DeliveryUnknownError
 from bot.parts import (
     ApologyPart,
     Choice,
@@ -113,3 +113,25 @@ async def test_plain_words_that_are_refused_are_a_failure(teams: StandInConnecto
     with pytest.raises(DeliveryError):
         await channel.send(to(teams), TextPart(text="hi"))
     assert len(teams.requests) == 1
+
+
+@pytest.mark.parametrize("part", [PICTURE, TextPart(text="42", marks=Marks(is_ai_generated=True)), TextPart(text="42")])
+async def test_where_the_connector_posts_and_answers_500_a_part_is_there_at_most_twice(
+    teams: StandInConnector, channel: TeamsChannel, part: Part
+) -> None:
+    teams.weather_of = lambda _: replace(Fault.named(500, "ServiceError"), done=True)
+
+    with pytest.raises(DeliveryUnknownError):
+        await channel.send(to(teams), part)
+    assert len(teams.messages) == 2
+
+
+@pytest.mark.parametrize("part", [PICTURE, TextPart(text="42")], ids=["card", "words"])
+async def test_a_part_over_which_the_connector_fails_once_is_said_in_words(
+    teams: StandInConnector, channel: TeamsChannel, part: Part
+) -> None:
+    teams.faults.append(Fault.named(500, "ServiceError"))
+
+    assert await channel.send(to(teams), part) is not None
+    [posted] = teams.messages
+    assert posted.text
