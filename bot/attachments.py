@@ -20,11 +20,12 @@ MAX_FILE_BYTES: Final = 50_000_000
 PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 OTHER_WORKBOOKS: Final = (".xls", ".ods")  # than services of others take
 WORKBOOKS: Final = (".xlsx", ".xlsm", *OTHER_WORKBOOKS)
-ENDINGS: Final = (".csv", ".tsv", *WORKBOOKS, ".json", ".txt", ".md", ".docx", ".pptx", ".pdf", *PICTURE_ENDINGS)
+_TABLE_ENDINGS: Final = (".csv", ".tsv", ".tab", *WORKBOOKS, ".json", ".jsonl", ".ndjson", ".zip")
+ENDINGS: Final = (*_TABLE_ENDINGS, ".txt", ".md", ".docx", ".pptx", ".pdf", *PICTURE_ENDINGS)
 """What the built-in tutor is given, and what people are told in few words that is taken."""
 
 CODE_ENDINGS: Final = (".c", ".cpp", ".cs", ".css", ".html", ".java", ".js", ".php", ".py", ".rb", ".sh", ".tex", ".ts")
-HOSTED_ENDINGS: Final = (*ENDINGS, *CODE_ENDINGS, ".doc", ".pkl", ".tar", ".xml", ".zip")
+HOSTED_ENDINGS: Final = (*ENDINGS, *CODE_ENDINGS, ".doc", ".pkl", ".tar", ".xml")
 """What services of others say that their code interpreter takes."""
 
 PROGRAM_ENDINGS: Final = (".exe", ".dll", ".msi", ".com", ".scr", ".lnk")

@@ -370,7 +370,8 @@ def split_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
     questions = [line.strip().strip('"*_`“”„') for line in _LIST_MARK.sub("", found[1]).splitlines() if line.strip()]
     # Pressed, a question is the person's own words: one with a host in it would make that host's links clickable.
     hosts = NO_LINKS.with_words("\n".join(questions)).hosts
-    names_host = any(not host.endswith(ENDINGS) for host in hosts)
+    files = tuple({*ENDINGS} - {".zip"})  # .zip is a top-level domain too
+    names_host = any(not host.endswith(files) for host in hosts)
     if names_host or any(len(question) > MAX_FOLLOW_UP_CHARS or not question for question in questions):
         return text, ()
     return text[: found.start()].rstrip(), tuple(questions[:MAX_FOLLOW_UPS])

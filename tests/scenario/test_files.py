@@ -164,12 +164,23 @@ async def test_a_picture_bomb_is_not_opened_and_the_question_answered(rig: Rig, 
     assert "image_url" not in str(model.requests[-1]["messages"])
 
 
-@pytest.mark.parametrize("name", ["a.exe", "a.svg", "a.html", "a.csv.zip"])
+@pytest.mark.parametrize("name", ["a.exe", "a.svg", "a.html", "a.parquet", "a.csv.rar"])
 async def test_the_tutor_refuses_other_kinds_with_a_sentence_and_answers_the_words(tutor_rig: Rig, name: str) -> None:
     async with tutor_rig.started() as person:
         [answer] = await ask(person, "What is 2 + 3?", (name, CSV))
         assert "I take tables (csv, tsv, xlsx), documents (docx, pptx, pdf), text" in answer.text
         assert "5" in answer.text.partition("webp")[2]
+
+
+async def test_the_tutor_reads_the_one_table_of_a_zip_file_and_json_by_lines(tutor_rig: Rig) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("sales/inside.csv", "a,b\n1,2\n3,4\n")
+    async with tutor_rig.started() as person:
+        [answer] = await ask(person, "total b", ("sales.zip", archive.getvalue()))
+        assert "**6**" in answer.text
+        [answer] = await ask(person, "total c", ("log.jsonl", b'{"c": 3}\n{"c": 5}\n'))
+        assert "**8**" in answer.text
 
 
 async def test_a_model_s_code_opens_files_of_every_kind_but_programs(rig: Rig, model: ScriptedModel) -> None:
