@@ -171,6 +171,11 @@ def test_files_of_an_archive_with_many_folders_come_out(host: Host, session: str
     assert [file.name for file in host.run(session, code).files] == ["a-b-c-d-e-f-g-h.csv"]
 
 
+def test_a_file_that_its_mode_hides_comes_out_all_the_same(host: Host, session: str) -> None:
+    result = host.run(session, "import os\nopen('a.txt', 'w').write('x')\nos.chmod('a.txt', 0)")
+    assert [(file.name, file.data) for file in result.files] == [("a.txt", b"x")]
+
+
 def test_putting_a_file_over_a_link_replaces_the_link(host: Host, session: str) -> None:
     host.run(session, "import os\nopen('victim', 'w').write('safe')\nos.symlink('victim', 'upload')")
     assert host.put(session, "upload", b"new") is None

@@ -92,9 +92,18 @@ class DataFolder:
                 except OSError:
                     continue
 
+    @staticmethod
+    def _opened(path: str) -> int:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            return os.open(path, flags)
+        except PermissionError:  # its own mode hides it, as after copying one from an archive
+            os.chmod(path, 0o600)  # noqa: PTH101
+            return os.open(path, flags)
+
     def _read(self, path: str, *, max_bytes: int) -> FoundFile | None:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            fd = self._opened(path)
         except OSError:
             return None
         with os.fdopen(fd, "rb") as file:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.limits import Limits
+from service.compose import endings_taken
 from service.settings import (
     AzureEndpoint,
     Backend,
@@ -327,3 +328,28 @@ def test_an_endpoint_alone_puts_code_into_dynamic_sessions() -> None:
 def test_settings_of_dynamic_sessions_that_do_not_fit_together(environ: dict[str, str], told: str) -> None:
     [mistake] = mistakes(**environ)
     assert told in mistake
+
+
+@pytest.mark.parametrize(
+    ("environ", "taken", "refused"),
+    [
+        ({}, {".csv", ".xls"}, {".zip", ".parquet"}),
+        (
+            {"ASSISTANT_BACKEND": "responses", "OPENAI_API_KEY": "k", "MODEL": "m"},
+            {".csv", ".zip", ".py"},
+            {".parquet", ".svg"},
+        ),
+    ],
+)
+def test_files_are_taken_by_what_the_one_who_answers_can_open(
+    environ: dict[str, str], taken: set[str], refused: set[str]
+) -> None:
+    endings = endings_taken(Settings.read(environ, NO_FILE))
+    assert endings is not None
+    assert taken <= set(endings)
+    assert not refused & set(endings)
+
+
+def test_a_model_s_code_on_this_machine_is_given_files_of_every_kind() -> None:
+    environ = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "k", "MODEL": "m"}
+    assert endings_taken(Settings.read(environ, NO_FILE)) is None
