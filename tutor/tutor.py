@@ -54,7 +54,7 @@ from tutor.planning.refusal import Reason, Refusal
 from tutor.programs.result_keys import Key
 from tutor.programs.write import program
 from tutor.reading.clause import Clause, Question
-from tutor.reading.number_wording import number_follow_up, number_tasks, typed_data
+from tutor.reading.number_wording import has_ambiguous_space, number_follow_up, number_tasks, typed_data
 from tutor.reading.plot_wording import plot_wording
 from tutor.reading.question_reader import MAX_CHARACTERS, read, sentences_of, without_numbering
 from tutor.reading.rewording import answers_to, is_operation, without_units, written_out
@@ -106,6 +106,7 @@ _VERTICAL_LINE: Final = re.compile(
     re.IGNORECASE,
 )
 _SHOUTED_NUMBER: Final = re.compile(r"\d!\s*\Z")
+_SHOUTED: Final = re.compile(r"\d(?:[\d.,]*\d)?(?=!)")
 _TITLE_ALONE: Final = re.compile(
     r"\A\s*(?:(?:please|now|and|can you|could you|bitte|und|kun je|en|nu)\b[\s,]*)*"
     r"(?:add|give it|put|set|insert|füge|gib ihm|voeg|geef het)? ?(?:a|the|an|einen|den|een)? ?(?:title|titel|heading"
@@ -302,9 +303,11 @@ def _planned(text: str, question: Question, context: Context) -> Plan:
     before = context.numbers.task.numbers if context.numbers.task else ()
     numbers = number_tasks(text, question.language, before)
     numbers = numbers or number_follow_up(text, question.language, context.numbers)
+    data = typed_data(text, question.language, before) if not numbers else None
+    if (numbers or data is not None) and has_ambiguous_space(text):
+        raise Refusal(Reason.AMBIGUOUS, (Doubt.SPACE,))
     if numbers:
         return replace(planned_numbers(numbers, context), doubts=_doubts_of_numbers(text))
-    data = typed_data(text, question.language, before)
     return planned_data(data, context) if data is not None else planned(question, context)
 
 
@@ -375,6 +378,7 @@ def _next_step(
         plan.tasks,
         results,
         doubts=plan.doubts,
+        shouted=next(reversed(_SHOUTED.findall(heard[-1].text)), ""),
         explanation=manner.explanation,
         trouble=trouble,
         corrections=understood.corrections,

@@ -156,3 +156,32 @@ async def test_a_file_without_a_table_to_read_is_refused_with_what_to_do(tmp_pat
             assert said in answered.text
         left = await Chat(sandbox).ask("how many have left?", file_names=("given_words.csv",))
     assert "rows**" not in left.text  # a word that says nothing in a table is not passed over
+
+
+async def test_a_last_row_is_left_out_as_a_total_only_where_it_adds_up_the_others(tmp_path: Path) -> None:
+    asked = (  # review 6
+        ("company,sales,loss\nShell,100,0\nBP,200,0\nTotal,50,0\n", "**350**"),
+        ("company,sales,staff\nShell,100,4\nBP,200,8\nTotal,50,12\n", "**350**"),
+        ("company,sales,price\nShell,100,2\nBP,200,3\nTotal,300,2.67\n", "**300**"),
+        ("company,sales,share\nShell,100,33.3\nBP,200,66.6\nTotal,300,100\n", "**300**"),
+    )
+    async with worker(tmp_path) as sandbox:
+        for at, (content, told) in enumerate(asked):
+            await sandbox.ask({"files": {f"given_{at}.csv": content}})
+            answered = await Chat(sandbox).ask("sum of sales", file_names=(f"given_{at}.csv",))
+            assert told in said(answered), content
+
+
+async def test_a_heading_of_counted_numbers_is_no_row_and_rows_that_count_on_are(tmp_path: Path) -> None:
+    asked = (  # review 12
+        ("0,1\n5,6\n7,8\n", "**2 rows**"),
+        ("1,2,3,4\n40,55,66,3\n", "**1 rows**"),
+        ("1,2,3\n4,5,6\n7,8,9\n", "**3 rows**"),
+        ("0,1\n1,3\n2,5\n", "**3 rows**"),
+        ("1,2\n8,4\n", "**2 rows**"),
+    )
+    async with worker(tmp_path) as sandbox:
+        for at, (content, told) in enumerate(asked):
+            await sandbox.ask({"files": {f"given_{at}.csv": content}})
+            answered = await Chat(sandbox).ask("how many rows are there?", file_names=(f"given_{at}.csv",))
+            assert told in said(answered), content

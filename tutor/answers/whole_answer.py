@@ -79,15 +79,19 @@ def answer(  # noqa: PLR0913 - all that one answer is made of
     explanation: Explanation,
     trouble: str,
     corrections: Sequence[tuple[str, str]] = (),
+    shouted: str = "",
 ) -> str:
-    """The answer to all tasks that have a result; `trouble` says what kept the code from the others."""
+    """The answer to all tasks that have a result; `trouble` says what kept the code from the others.
+
+    `shouted` is the last number that an exclamation mark follows.
+    """
     told = Told(say=say)
     for task, result in zip(tasks, results, strict=False):
         _TELLERS[type(task)](told, task, result)
     paragraphs = list(dict.fromkeys(told.lines))
     if len(results) < len(tasks):
         paragraphs.append(say(Sentence.ONLY_PART, reason=trouble))
-    paragraphs += [say(Sentence(f"note {doubt}")) for doubt in sorted(doubts & _NOTED)]
+    paragraphs += [say(Sentence(f"note {doubt}"), shouted=shouted) for doubt in sorted(doubts & _NOTED)]
     if corrections:
         paragraphs.append(corrected_words(say, corrections))
     of_numbers = all(isinstance(task, NumberTask | TypedData) for task in tasks)

@@ -111,12 +111,21 @@ def read_json(text):
     return table.astype({name: str for name in lists})
 
 
+def names_columns(first, text):
+    """Whether a line of numbers is a heading: years, or counted from 0 or 1 where the next line does not count on."""
+    if all(re.fullmatch(r"(19|20)\\d\\d", cell) for cell in first):
+        return True
+    counted = len(first) > 1 and first == [str(at) for at in range(len(first))]
+    counted |= len(first) > 2 and first == [str(at + 1) for at in range(len(first))]
+    following = re.match(r"\\s*(\\d+)\\b", text.partition("\\n")[2])
+    return counted and following is not None and int(following[1]) not in {int(first[0]) + 1, int(first[-1]) + 1}
+
+
 def read(text, separator):
     """A table in its country's notation: a semicolon goes with decimal commas and the day before the month."""
     comma = separator == ";"
     first = [cell.strip() for cell in text.partition("\\n")[0].split(separator)]
-    is_data = all(re.fullmatch(r"[-+]?\\d[\\d.,]*", cell) for cell in first) and not all(
-        re.fullmatch(r"(19|20)\\d\\d", cell) for cell in first)
+    is_data = all(re.fullmatch(r"[-+]?\\d[\\d.,]*", cell) for cell in first) and not names_columns(first, text)
     names = [f"column {at + 1}" for at in range(len(first))] if is_data else None
     how = {"sep": separator, "decimal": "," if comma else ".", "skipinitialspace": True, "names": names}
     table = pd.read_csv(io.StringIO(text), **how)
@@ -186,8 +195,16 @@ def without_totals(table):
     total = r"(?:grand )?totals?|sums?|summe|gesamt(?:summe)?|insgesamt|totaal|som|eindtotaal"
     found = next((text for text in texts if re.fullmatch(total, text.rstrip(": "), re.IGNORECASE)), "")
     numbers = table.select_dtypes("number")
-    sums, last = numbers.iloc[:-1].sum(), numbers.iloc[-1] if len(table) else None
-    adds_up = found and any(abs(sums[name] - last[name]) <= 1e-6 * abs(sums[name]) + 0.006 for name in numbers.columns)
+    adds_up = False
+    for name in numbers.columns if found else ():
+        above, last = numbers[name].iloc[:-1], numbers[name].iloc[-1]
+        gap, size = abs(above.sum() - last), above.abs().sum()
+        if size == 0 or pd.isna(last):
+            continue  # zeros add up in every row
+        if gap <= 1e-6 * size + min(0.006, 0.01 * size):
+            adds_up = True
+        elif gap > 0.01 * size and not above.min() <= last <= above.max():
+            return table, ""  # neither a sum, perhaps of rounded figures, nor a mean or a share
     return (table.iloc[:-1], found) if adds_up else (table, "")
 
 

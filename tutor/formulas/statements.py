@@ -20,10 +20,11 @@ class Doubt(StrEnum):
     PERCENT = "percent"  # 100 + 10%: 110 or 100.1
     DEGREES = "degrees"  # sin(30): radians or degrees
     COMMA = "comma"  # 1,5: one number or two
+    SPACE = "space"  # 1 000 2 500: two numbers or four
     EXCLAMATION = "exclamation"  # x = 9!: a factorial, or the end of a sentence
 
 
-ASKED_BACK: Final = frozenset({Doubt.POWER, Doubt.ARGUMENT, Doubt.INDEX, Doubt.COMMA, Doubt.PERCENT})
+ASKED_BACK: Final = frozenset({Doubt.POWER, Doubt.ARGUMENT, Doubt.INDEX, Doubt.COMMA, Doubt.SPACE, Doubt.PERCENT})
 """Doubts that are asked about; the others are read the usual way, and the answer says so."""
 
 

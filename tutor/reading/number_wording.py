@@ -165,6 +165,9 @@ _GREATER: Final = re.compile(
 _ADDED: Final = re.compile(rf"(?:add|addiere|add up|tel)(?: up)?{SET} ?{_LIST}")
 _MAX_FOLLOW_UP_CHARS: Final = 200
 AMBIGUOUS_COMMA: Final = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
+_BESIDE_ZEROS: Final = re.compile(r"(?<![\d.,])\d{1,3}\s+0\d\d(?![\d.,])")
+_IN_THREES: Final = re.compile(r"(?<![\d.,])\d{1,3}\s+\d{3}(?![\d.,]\d|\d)")
+_SET_APART: Final = re.compile(r"\d\s*(?:[,;]\s|;|\s(?:and|und|en)\s)\s*-?\d")
 
 
 def number_tasks(  # noqa: PLR0911 - one case a form of question
@@ -190,6 +193,12 @@ def number_tasks(  # noqa: PLR0911 - one case a form of question
     if before and (found := _AGAIN.fullmatch(text)):
         return tuple(NumberTask(asked=each, numbers=before) for each in _figures(found["asked"]))
     return ()
+
+
+def has_ambiguous_space(text: str) -> bool:
+    """Whether a blank may stand inside of a number: `1 000 2 500`, or `100 200, 300`, where a comma parts the others."""
+    text = plain(text)
+    return bool(_BESIDE_ZEROS.search(text) or (_IN_THREES.search(text) and _SET_APART.search(text)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,6 +169,24 @@ def test_an_exclamation_mark_that_may_be_a_factorial_is_named(said: str, is_doub
 async def test_the_answer_says_how_the_exclamation_mark_was_read() -> None:
     assert "exclamation mark" in (await ran("solve x^2 - 5x + 6 = 0!", ROOTS)).text
     assert "exclamation mark" not in (await ran("1/3 + 1/4", SUM)).text
+    assert "(4!)" in (await ran("Solve x^2 - 5x + 6 = 4!", ROOTS)).text  # review 13: the number that was written
+    assert "(2.000!)" in (await ran("Summe von 1.000, 2.000!", SUM)).text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sum of 100 000 200",
+        "mean of 1 000 2 000 3 000",
+        "sum of 1 000, 2 500",
+        "Summe von 100 200 und 300",
+        "histogram of 1 000 2 000 3 000",
+    ],
+)
+async def test_a_blank_that_may_stand_inside_of_a_number_is_asked_about(said: str) -> None:
+    refused = await reply_to(user(said))  # review 19: the sum of 100, 000 and 200
+    assert not refused.tool_calls
+    assert "1 000" in refused.text
 
 
 async def test_a_function_in_an_answer_has_the_decimal_sign_of_the_language() -> None:
