@@ -25,7 +25,7 @@ from bot.conversation import (
     is_for_assistant,
     is_persons,
 )
-from bot.engine import Engine
+from bot.engine import MAX_WAITING, Engine
 from bot.errors import ChannelError
 from bot.feedback import Feedback
 from bot.language import ngettext, number, speaking
@@ -164,6 +164,13 @@ class Intake:
                     await self._engine.supersede(line.number)
                 return True
         return False
+
+    async def leave(self, reference: ConversationReference) -> bool:
+        """Stop all turns of a conversation without a word; False if none is unfinished. StorageError."""
+        unfinished = [line for line in await self._turns.of(reference.key, MAX_WAITING + 1) if line.ended_at_s is None]
+        for line in reversed(unfinished):  # the waiting ones first: none of them starts when the running one ends
+            await self._engine.supersede(line.number)
+        return bool(unfinished)
 
     async def _latest(self, key: ConversationKey) -> Timeline | None:
         """The latest turn of a conversation that a person asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 from typing import Final, cast
 
@@ -37,7 +38,7 @@ async def read_json_object(
         raise RequestRefusedError(415, "UnsupportedEncoding", "The body must not be compressed.")
     body = await read_body(request, max_bytes=max_bytes)
     try:
-        value = orjson.loads(body)
+        value = orjson.loads(body.removeprefix(codecs.BOM_UTF8))  # RFC 8259, section 8.1: a reader may ignore it
     except orjson.JSONDecodeError as error:
         raise RequestRefusedError(400, "MalformedJson", f"The body is not JSON: {error.msg} at {error.pos}.") from None
     if not isinstance(value, dict):

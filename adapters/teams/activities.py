@@ -213,6 +213,14 @@ def read_installation(activity: Activity) -> Installed | None:
     return installed(reference)
 
 
+def read_removal(activity: Activity) -> ConversationReference | None:
+    """Where the bot was removed; None if the activity tells something else. An update is `remove-upgrade` first.
+
+    Raises UnreadableMessageError as for a message.
+    """
+    return read_reference(activity) if activity.action == "remove" else None
+
+
 def read_reference(activity: Activity) -> ConversationReference:
     """Where an activity came from. Raises UnreadableMessageError, RequestRefusedError."""
     conversation = activity.conversation or ConversationAccount()

@@ -21,6 +21,7 @@ from adapters.teams.activities import (
     read_overheard,
     read_press,
     read_reference,
+    read_removal,
 )
 from adapters.teams.file_uploads import read_consent
 from bot.cards import feedback_card
@@ -71,6 +72,10 @@ class Receiver(Protocol):
 
     async def delete(self, message_id: ActivityId, reference: ConversationReference) -> bool:
         """Take back a message that waits, or stop its answer; False if there is neither."""
+        ...
+
+    async def leave(self, reference: ConversationReference) -> bool:
+        """Stop without a word what is unfinished in a conversation that hears no answer; False if nothing is."""
         ...
 
 
@@ -134,7 +139,10 @@ class TeamsDispatch(TeamsActivityHandler):
             await self._let_go(turn_context)
 
     async def on_installation_update(self, turn_context: TurnContext) -> None:
-        """Introduce the bot where it was added; raises StorageError."""
+        """Introduce the bot where it was added, stop its work where it was removed; raises StorageError."""
+        removed = _read_or_none(read_removal, turn_context.activity)
+        if removed is not None and await self._receiver.leave(removed):
+            return
         installed = _read_or_none(read_installation, turn_context.activity)
         if installed is None or not await self._receiver.accept(installed):
             await self._let_go(turn_context)

@@ -11,6 +11,7 @@ from typing import Final
 
 from botbuilder.schema import Activity
 
+from adapters.teams.markdown.formulas import is_superscript_word
 from bot.conversation import Party
 
 _MAX_HTML: Final = 200_000  # characters
@@ -25,8 +26,14 @@ _HREF: Final = re.compile(r"""\bhref=["'](https?://[^"'\s]{1,1900})["']""", re.I
 _PRIVATE: Final = "\ue000\ue001\ue002\ue003"
 _SPACE, _TAB, _MARK, _MARK_END = _PRIVATE
 _KEPT_SPACE: Final = {" ": _SPACE, "\u00a0": _SPACE, "\t": _TAB}
-_ANY_MARK: Final = re.compile(f"{_MARK}[^{_MARK_END}]*{_MARK_END}")
-_MAX_LISTS: Final = 50  # within one another
+_ANY_MARK: Final = re.compile(f"{_MARK}[^{_MARK}{_MARK_END}]*{_MARK_END}")
+_NOTHING_PRIVATE: Final = dict.fromkeys(map(ord, _PRIVATE))
+_SCRIPT_SIGNS: Final = {"sup": "^", "sub": "_"}
+_SCRIPT_END: Final = f"{_MARK}{_MARK_END}"
+_GLUED_SCRIPT: Final = re.compile(rf"{_MARK}([\^_]){_MARK_END}([^{_MARK}{_MARK_END}]+){_SCRIPT_END}(?=[^\W_])")
+_ONE_SCRIPT: Final = re.compile(r"[+−-]?\d+(?:[.,]\d+)?|\w")
+_OPERATOR: Final = re.compile(r"[-+−*·/=,]")
+_MAX_NESTED: Final = 50  # lists, and scripts, within one another
 _REPLY: Final = "schema.skype.com/Reply"  # the `itemtype` of the blockquote that holds a quoted message
 _MENTION_TAG: Final = re.compile(r"</?at[^<>]*>")
 _ANY_MENTION: Final = re.compile(r"<at(?:\s[^<>]{0,200})?>([^<>]{0,256})</at>")
@@ -42,7 +49,7 @@ _FORWARDED: Final = "forwardedMessageReference"
 class MessageHtml:
     """What the HTML says: the person's words, with mentions as `<at>` tags, and those of the message they quote.
 
-    `letters` are the words without what stands for tags: bullets, numbers, signs of exponents, addresses of links.
+    `letters` are the words without what stands for tags: bullets, numbers, signs of scripts, addresses of links.
     """
 
     words: str = ""
@@ -63,17 +70,21 @@ def read_html(markup: str) -> MessageHtml:
 
     Tags are told by pattern: nothing here is ever shown as HTML again.
     """
-    markup = markup.translate(dict.fromkeys(map(ord, _PRIVATE)))
     first, *comments = markup.split("<!--")
     markup = first + "".join(comment.partition("-->")[2] for comment in comments)
     reader, position = _HtmlReader(), 0
     for tag in _TAG.finditer(markup):
-        reader.hear(html.unescape(markup[position : tag.start()]))
+        reader.hear(_unescaped(markup[position : tag.start()]))
         reader.meet(tag["name"].lower(), tag["rest"], ends=bool(tag["end"]))
         position = tag.end()
-    reader.hear(html.unescape(markup[position:]))
-    said = "".join(reader.words)
+    reader.hear(_unescaped(markup[position:]))
+    said = _GLUED_SCRIPT.sub(rf"{_MARK}\1({_MARK_END}\2{_MARK}){_MARK_END}", "".join(reader.words))
     return MessageHtml(words=_tidy(said), letters=_tidy(_ANY_MARK.sub("", said)), quoted=_tidy("".join(reader.quoted)))
+
+
+def _unescaped(markup: str) -> str:
+    """What a piece of HTML says. Its character references may name private letters too."""
+    return html.unescape(markup).translate(_NOTHING_PRIVATE)
 
 
 class _HtmlReader:
@@ -86,7 +97,8 @@ class _HtmlReader:
         self._unseen = ""  # the tag of a script or a style, while it is open
         self._lists: list[int] = []  # of each open list, the number of its last item; -1 where it has bullets
         self._link = ""
-        self._link_begins = self._raised_begins = 0  # as lengths of `_into`
+        self._link_begins = 0  # as a length of `_into`
+        self._scripts: list[int] = []  # where each open exponent or index begins, as a length of `_into`
 
     @property
     def _into(self) -> list[str]:
@@ -110,13 +122,13 @@ class _HtmlReader:
             case "td" | "th" if ends:
                 self._into.append("\t")
             case "img" if _EMOJI in rest and (emoji := _ALT.search(rest)) is not None:
-                self._into.append(html.unescape(emoji[1]))
+                self._into.append(_unescaped(emoji[1]))
             case "emoji" | "customemoji" if not ends and (emoji := _ALT.search(rest)) is not None:
-                self._into.append(html.unescape(emoji[1]))
+                self._into.append(_unescaped(emoji[1]))
             case "a":
                 self._meet_link(rest, ends=ends)
-            case "sup":
-                self._meet_exponent(ends=ends)
+            case "sup" | "sub":
+                self._meet_script(_SCRIPT_SIGNS[name], ends=ends)
             case _:
                 pass
         if name in _LINES:
@@ -124,7 +136,7 @@ class _HtmlReader:
         if name in _VERBATIM:
             self._verbatim = max(0, self._verbatim + (-1 if ends else 1))
         if name in ("ul", "ol"):
-            self._lists = self._lists[:-1] if ends else [*self._lists[-_MAX_LISTS:], -1 if name == "ul" else 0]
+            self._lists = self._lists[:-1] if ends else [*self._lists[-_MAX_NESTED:], -1 if name == "ul" else 0]
         if name == "li" and not ends and self._lists:
             self._lists[-1] += self._lists[-1] >= 0
             number = self._lists[-1]
@@ -136,7 +148,7 @@ class _HtmlReader:
         """Behind a link's words stands its address, unless the words are the address."""
         if not ends:
             found = _HREF.search(rest)
-            self._link, self._link_begins = html.unescape(found[1]) if found else "", len(self._into)
+            self._link, self._link_begins = _unescaped(found[1]) if found else "", len(self._into)
             return
         if not self._link:
             return
@@ -145,15 +157,26 @@ class _HtmlReader:
             self._into.append(f"{_MARK} ({self._link}){_MARK_END}")
         self._link = ""
 
-    def _meet_exponent(self, *, ends: bool) -> None:
-        """x<sup>2</sup> is no x2; the end of an ordinal is no exponent."""
+    def _meet_script(self, sign: str, *, ends: bool) -> None:
+        """x<sup>n+1</sup> is x^(n+1), and neither xn+1 nor x^n+1; 1<sup>st</sup> is 1st, and H<sub>2</sub>O is H2O."""
+        into = self._into
         if not ends:
-            self._raised_begins = len(self._into)
+            self._scripts = [*self._scripts[-_MAX_NESTED:], len(into)]
             return
-        said = "".join(self._into[self._raised_begins :])
-        if said and not (said.isalpha() and len(said) > 1):
-            self._into.insert(self._raised_begins, f"{_MARK}^{_MARK_END}")
-        self._raised_begins = len(self._into)
+        if not self._scripts:
+            return
+        begins = self._scripts.pop()
+        said = "".join(into[begins:])
+        words = said.translate(_NOTHING_PRIVATE).strip()
+        before = into[begins - 1] if 0 < begins <= len(into) else ""
+        is_prose = " " in words and not _OPERATOR.search(words)
+        if not words or is_prose or (words.isdigit() if sign == "_" else is_superscript_word(before, words)):
+            return
+        is_one = _ONE_SCRIPT.fullmatch(words) or (sign == "_" and words.isalnum())
+        opened, closed = (sign, "") if is_one else (f"{sign}(", ")")
+        into[begins:] = [f"{_MARK}{opened}{_MARK_END}", said.strip(), f"{_MARK}{closed}{_MARK_END}"]
+        if said[-1].isspace():
+            into.append(" ")
 
 
 def _tidy(text: str) -> str:

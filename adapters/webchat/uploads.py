@@ -12,6 +12,7 @@ attachments by upload".
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import re
 import secrets
@@ -201,7 +202,7 @@ async def _activity(part: BodyPartReader) -> Activity:
         if len(body) > _MAX_ACTIVITY_BYTES:
             raise RequestRefusedError(413, "BodyTooLarge", f"An activity has at most {_MAX_ACTIVITY_BYTES:,} bytes.")
     try:
-        read = orjson.loads(bytes(body))
+        read = orjson.loads(bytes(body).removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError:
         raise RequestRefusedError(400, "MalformedJson", "The activity is not JSON.") from None
     if not isinstance(read, dict):

@@ -145,6 +145,23 @@ async def test_a_question_that_is_deleted_while_it_is_answered_gets_no_answer(
     assert "mistake" not in answer
 
 
+async def test_where_the_bot_is_removed_nothing_that_was_asked_is_answered(
+    teams: SignedTeams, environ: dict[str, str], model: ScriptedModel
+) -> None:
+    async with life(teams, environ):
+        model.may_answer.clear()
+        assert await teams.say("the first question", id="q1") == 202
+        await until(lambda: model.requests != [])
+        assert await teams.say("the second question", id="q2") == 202
+        removed = teams.activity(type="installationUpdate", action="remove", id="r1", entities=None, text=None)
+        assert (await teams.post(removed))[0] == 202
+        model.may_answer.set()
+        await teams.ask("hello")
+    answers = [words for words in teams.heard() if "I will come to this" not in words]
+    assert len(answers) == 1
+    assert "question" not in answers[0]
+
+
 @pytest.mark.parametrize("scope", ["personal", "channel"])
 async def test_what_was_shown_of_an_answer_goes_with_the_question_that_is_deleted(
     teams: SignedTeams, environ: dict[str, str], model: ScriptedModel, scope: str

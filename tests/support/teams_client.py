@@ -16,7 +16,7 @@ from aiohttp import web
 from adapters.teams.authentication import Authentication, LoopbackAuthentication
 from adapters.teams.endpoint import MessagesEndpoint
 from adapters.teams.handler import TeamsDispatch
-from bot.conversation import EDIT_MARK, ActivityId, ConversationReference, Incoming
+from bot.conversation import EDIT_MARK, ActivityId, ConversationKey, ConversationReference, Incoming
 from bot.errors import StorageError
 from bot.feedback import Feedback
 from httpkit.http_errors import errors_as_json
@@ -38,6 +38,7 @@ class Accepted:
 
     messages: list[Incoming] = field(default_factory=list)
     deleted: list[ActivityId] = field(default_factory=list)
+    left: list[ConversationKey] = field(default_factory=list)
     refused: list[Incoming] = field(default_factory=list)  # each time, though it is told once
     rated: list[Feedback] = field(default_factory=list)
     overheard: list[Incoming] = field(default_factory=list)
@@ -86,6 +87,12 @@ class Accepted:
         if self.full:
             raise StorageError("the disk is full")
         self.deleted.append(message_id)
+        return True
+
+    async def leave(self, reference: ConversationReference) -> bool:
+        if self.full:
+            raise StorageError("the disk is full")
+        self.left.append(reference.key)
         return True
 
 

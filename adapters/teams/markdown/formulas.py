@@ -1,4 +1,4 @@
-"""LaTeX as text, where it is simple enough to be read as such."""
+"""LaTeX as text, where it is simple enough to be read as such; what stands above and below the line."""
 
 from __future__ import annotations
 
@@ -28,9 +28,13 @@ _LOWERED: Final = dict(zip("0123456789+-=()aeijknx", "₀₁₂₃₄₅₆₇�
 _DECORATION: Final = re.compile(r"\\(?:left|right|bigg?|Bigg?|displaystyle|limits)(?![A-Za-z])\.?")
 _SPACE: Final = re.compile(r"\\[,;:! ]|\\q?quad(?![A-Za-z])|~")
 _GROUP: Final = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|boxed)\{([^{}]*)\}")
-_FRACTION: Final = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+_FRACTION: Final = re.compile(r"(?P<whole>(?<![\d.,])\d{1,9})?\\[dt]?frac\{(?P<above>[^{}]*)\}\{(?P<below>[^{}]*)\}")
 _ROOT: Final = re.compile(r"\\sqrt\{([^{}]*)\}")
 _SCRIPT: Final = re.compile(r"([\^_])(?:\{([^{}]*)\}|([0-9A-Za-zα-ω∞]))")
+_SCRIPTS: Final = "".join({*_RAISED.values(), *_LOWERED.values()})
+# A number, a letter, a differential, a name of three letters or more; not a product, as in a/2b.
+_ONE_FACTOR: Final = re.compile(rf"√?(?:\d+(?:\.\d+)?|d?[A-Za-zΑ-ω]|[A-Za-z]{{3,}})[{_SCRIPTS}]*")
+_POSTFIX: Final = ("!", "'", "^", "\ue000", *_RAISED.values())  # written behind what it applies to
 _MAX_DEPTH: Final = 8
 _KEPT: Final = {"^": "\ue000", "_": "\ue001"}  # signs of scripts that stay, so that they are not read once more
 
@@ -60,43 +64,72 @@ def _simpler(text: str) -> str:
     """The innermost groups in braces resolved."""
     text = _GROUP.sub(r"\1", text)
     text = _SCRIPT.sub(_script, text)
-    text = _ROOT.sub(lambda found: "√" + _in_brackets(found[1], always=_goes_on(found)), text)
+    text = _ROOT.sub(_root, text)
     return _FRACTION.sub(_fraction, text)
 
 
-def scripted(sign: str, words: str) -> str:
-    """What stands above (`^`) or below (`_`) a line, with letters made for that where there are some."""
+def scripted(sign: str, words: str, *, is_glued: bool = False) -> str:
+    """What stands above (`^`) or below (`_`) a line, with letters made for that where there are some.
+
+    `is_glued` if what follows directly would be read as a part of it.
+    """
     letters = _RAISED if sign == "^" else _LOWERED
     if all(letter in letters for letter in words):
         return "".join(letters[letter] for letter in words)
-    return sign + (words if len(words) == 1 or (sign == "_" and words.isalnum()) else f"({words})")
+    is_one = len(words) == 1 or (sign == "_" and words.isalnum())
+    return sign + (words if is_one and not is_glued else f"({words})")
+
+
+# Words that are set above the line and are no exponents, by what they complete.
+_SUPERSCRIPT_WORDS: Final = tuple(
+    (re.compile(completed + r"\Z"), re.compile(words))
+    for completed, words in (
+        (r"\d\.?", r"st|nd|rd|th|er|re|e|de|ste|te|ten"),
+        (r"(?<![A-Za-z])[IVXLCM]+", r"er|re|e"),  # Roman numerals
+        (r"(?<![A-Za-z])[A-Za-z]", r"th|ste|te"),  # the nth
+        (r"\S", r"TM|SM|[™®©°º]|\[[^\[\]]{1,20}\]"),  # the last one is the number of a footnote
+    )
+)
+
+
+def is_superscript_word(before: str, words: str) -> bool:
+    """Whether words above the line are no exponent of what stands before: the end of an ordinal, a mark, a note."""
+    behind = before[-20:]
+    return any(
+        kind.fullmatch(words) is not None and completed.search(behind) is not None
+        for completed, kind in _SUPERSCRIPT_WORDS
+    )
 
 
 def _script(found: re.Match[str]) -> str:
     words = (found[2] if found[2] is not None else found[3]).strip()
-    script = scripted(found[1], words)
-    if script[:1] != found[1]:
-        return script
-    # What follows directly would be read as a part of it.
-    return _KEPT[found[1]] + (f"({words})" if _goes_on(found) and script[1] != "(" else script[1:])
+    script = scripted(found[1], words, is_glued=goes_on(found))
+    return script if script[:1] != found[1] else _KEPT[found[1]] + script[1:]
+
+
+def _root(found: re.Match[str]) -> str:
+    if found.string.startswith(_POSTFIX, found.end()):
+        return f"(√{_in_brackets(found[1])})"
+    return "√" + _in_brackets(found[1], always=goes_on(found))
 
 
 def _fraction(found: re.Match[str]) -> str:
-    above, below = found[1].strip(), found[2].strip()
-    fraction = f"{_in_brackets(above)}/{_in_brackets(below)}"
-    before = found.string[: found.start()][-1:]
-    if before.isdigit() and above.isdigit() and below.isdigit():
-        fraction = f" {fraction}"  # 2 1/2, and not 21/2
-    elif before.isalnum() or before == ")" or _goes_on(found):
-        fraction = f"({fraction})"
-    return fraction
+    above, below, whole = found["above"].strip(), found["below"].strip(), found["whole"] or ""
+    below = below if _ONE_FACTOR.fullmatch(below) else f"({below})"
+    fraction = f"{_in_brackets(above)}/{below}"
+    is_followed = goes_on(found) or found.string.startswith(("|", "/", *_POSTFIX), found.end())
+    if whole and above.isdigit() and below.isdigit():
+        fraction = f"{whole} {fraction}"  # 2 1/2, and not 21/2
+        return f"({fraction})" if is_followed else fraction
+    before = whole or found.string[: found.start()][-1:]
+    is_bound = before.isalnum() or before in (")", "^", "_", "/", "÷", ":", *_RAISED.values())
+    return f"{whole}({fraction})" if is_bound or is_followed else fraction
 
 
-def _goes_on(found: re.Match[str]) -> bool:
+def goes_on(found: re.Match[str]) -> bool:
     """Whether something stands directly behind, of which a reader could not tell that it is no part of this."""
-    return found.string[found.end() :][:1].isalnum() or found.string.startswith(
-        ("(", "√", "\\sqrt", "\\frac"), found.end()
-    )
+    behind = found.string[found.end() : found.end() + 6]
+    return behind[:1].isalnum() or behind.startswith(("(", "√", "\\sqrt", "\\frac", "\\dfrac", "\\tfrac"))
 
 
 def _in_brackets(words: str, *, always: bool = False) -> str:

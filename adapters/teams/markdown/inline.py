@@ -10,7 +10,7 @@ from typing import Final
 
 from markdown_it.tree import SyntaxTreeNode
 
-from adapters.teams.markdown.formulas import readable, scripted
+from adapters.teams.markdown.formulas import goes_on, is_superscript_word, readable, scripted
 from bot.links import BARE_ADDRESS, Link, LinkRules, trimmed
 
 _ENCODED: Final = str.maketrans({"(": "%28", ")": "%29", "*": "%2A", "&": "%26", "'": "%27", "~": "%7E"})
@@ -110,8 +110,9 @@ def _words_of(node: SyntaxTreeNode, links: LinkRules) -> str | None:
 def _script(found: re.Match[str]) -> str:
     """What HTML sets above or below the line: most models know no other way to write x² or H₂O."""
     is_above, words = found[1].lower() == "sup", found[2].strip()
-    # The end of an ordinal or the sign of a trademark is no exponent.
-    return words if is_above and words.isalpha() and len(words) > 1 else scripted("^" if is_above else "_", words)
+    if is_above and is_superscript_word(found.string[max(0, found.start() - 20) : found.start()], words):
+        return words
+    return scripted("^" if is_above else "_", words, is_glued=goes_on(found))
 
 
 def _written(item: SyntaxTreeNode | _Text, links: LinkRules, *, bold: bool) -> str:

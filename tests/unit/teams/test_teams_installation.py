@@ -56,6 +56,16 @@ async def test_whatever_else_is_told_of_a_place_is_let_go(door: Door, shape: str
     assert door.accepted.messages == []
 
 
+async def test_a_place_that_removed_the_bot_is_left_and_one_that_upgrades_it_is_not(door: Door) -> None:
+    for action in ("remove-upgrade", "add-upgrade", "remove"):
+        assert await door.post(recorded("installation_update", action=action)) == (202, None)
+
+    [left] = door.accepted.left
+    assert left.conversation == recorded("installation_update")["conversation"]["id"]
+    door.accepted.full = True
+    assert (await door.post(recorded("installation_update", action="remove")))[0] == 503
+
+
 async def test_an_installation_that_cannot_be_stored_is_to_be_told_again(door: Door) -> None:
     door.accepted.full = True
 

@@ -38,10 +38,36 @@ from tests.support.teams_client import recorded
         ),
         ("</sup></a></li></ol></pre><li>a</li>", "a"),
         ("a\ue002\ue000b", "ab"),
+        ("<pre>a&#xE000;b</pre>", "ab"),
+        ('<emoji alt="a&#xE002;&#57347;b"></emoji>', "ab"),
+        ("e<sup>ix</sup> = a<sup>mn</sup>", "e^(ix) = a^(mn)"),
+        ("x<sup>n+1</sup>y", "x^(n+1)y"),
+        ("x<sup>2</sup>3 + e<sup>2</sup>x", "x^(2)3 + e^(2)x"),
+        ("10<sup>-3</sup> m, x<sup>0.5</sup>, <b>x</b><sup>2 </sup>y", "10^-3 m, x^0.5, x^2 y"),
+        ("e<sup>st</sup>, y<sup>de</sup>", "e^(st), y^(de)"),
+        (
+            "21<sup>er</sup>, 2<sup>de</sup>, XIX<sup>e</sup>, n<sup>th</sup>, Foo<sup>TM</sup>, 20<sup>°</sup>C",
+            "21er, 2de, XIXe, nth, FooTM, 20°C",
+        ),
+        ("water<sup>[1]</sup> and words<sup>see the note</sup>", "water[1] and wordssee the note"),
+        ("e<sup>-x<sup>2</sup></sup>", "e^(-x^2)"),
+        ("a<sub>n+1</sub> = a<sub>n</sub>, v<sub>max</sub>t", "a_(n+1) = a_n, v_(max)t"),
     ],
 )
 def test_what_html_means_is_heard_with_its_words(markup: str, heard: str) -> None:
     assert read_html(markup).words == heard
+
+
+def test_character_references_bring_no_letter_of_this_reader_back() -> None:
+    """Such letters open marks that no other ends: a search for the end from each of them takes seconds."""
+    for markup in ("&#xE002;" * 25_000, "a&#xE002;&#57344;&#xE003;b", "<a href='https://a.example/&#xE002;'>x</a>"):
+        read = read_html(markup)
+        assert not set("\ue000\ue001\ue002\ue003") & set(read.words + read.letters)
+
+
+@pytest.mark.parametrize("nested", [50, 5_000])
+def test_scripts_within_scripts_are_read_however_deep(nested: int) -> None:
+    assert read_html("a<sup>" * nested + "x" + "</sup>" * nested).words.startswith("a")
 
 
 def test_what_stands_for_tags_is_no_reason_to_doubt_that_text_and_html_are_the_same() -> None:

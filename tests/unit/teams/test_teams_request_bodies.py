@@ -46,7 +46,7 @@ HOSTILE: dict[str, tuple[bytes, int, str]] = {
     "NaN": (b'{"type":"message","value":NaN}', 400, "MalformedJson"),
     "Infinity": (b'{"type":"message","value":-Infinity}', 400, "MalformedJson"),
     "a leading zero": (b'{"type":"message","value":01}', 400, "MalformedJson"),
-    "a byte order mark": (b"\xef\xbb\xbf" + GOOD, 400, "MalformedJson"),
+    "two byte order marks": (b"\xef\xbb\xbf" * 2 + GOOD, 400, "MalformedJson"),
     "UTF-16": (GOOD.decode().encode("utf-16"), 400, "MalformedJson"),
     "Latin-1": (message_with("text", '"é"'.encode("latin-1")), 400, "MalformedJson"),
     "a byte that is no UTF-8": (message_with("text", b'"\xff"'), 400, "MalformedJson"),
@@ -139,6 +139,11 @@ async def test_a_body_that_does_not_say_json_is_refused(door: Door, content_type
     status, answer = await door.send(GOOD, Content_Type=content_type)
 
     assert (status, answer["error"]["code"]) == (415, "UnsupportedMediaType")
+
+
+async def test_a_byte_order_mark_before_a_message_is_passed_over(door: Door) -> None:
+    assert (await door.send(b"\xef\xbb\xbf" + GOOD))[0] == 202
+    assert [accepted.text for accepted in door.accepted.messages] == ["hello"]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
