@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -70,6 +71,33 @@ def host(service_of_a_plain_user: Host) -> Host:
 def test_lines_of_a_notebook_are_run_or_answered(host: Host, session: str, code: str, logs: str) -> None:  # F10
     result = host.run(session, code)
     assert (result.status, result.logs) == (CodeStatus.OK, logs)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "run_line_magic('timeit', '-n 10 print(sum([1]))')",
+        "run_line_magic('time', 'print(await one())')",
+        "magic('time print(1)')",
+        "run_cell_magic('time', '', 'await one()')",
+        "run_cell_magic('timeit', '-n 1', '%pwd\\nprint(1)')",
+        "run_cell('x = 1\\nx')",
+        "run_cell('!echo 1', store_history=False)",
+        "user_ns['given']",
+    ],
+)
+def test_a_magic_that_is_written_as_a_call_does_what_its_line_does(host: Host, session: str, call: str) -> None:  # F10
+    host.run(session, "given = 1\nasync def one(): return 1")
+    result = host.run(session, f"get_ipython().{call}")
+    assert result.status is CodeStatus.OK, result.logs
+    assert re.fullmatch(r"1\n(\[took .* s\]\n)?", result.logs), result.logs
+
+
+def test_what_a_notebook_has_and_this_shell_lacks_is_named(host: Host, session: str) -> None:
+    result = host.run(session, "hasattr(get_ipython(), 'kernel')\nget_ipython().set_next_input('x')")
+    assert (
+        "get_ipython().set_next_input does not exist here; there are: config, getoutput, magic, run_cell" in result.logs
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_a_builtin_that_code_replaced_is_back_in_the_next_run(host: Host, sessio
     [
         "import sys; sys.modules.clear()",
         "import sys; sys.path[:] = []; sys.meta_path.clear(); sys.path_hooks.clear()",
+        "import sys; sys.path = []; sys.meta_path = []; sys.path_hooks = []; sys.path_importer_cache = None",
+        "import sys; sys.path = sys.modules = None; del sys.meta_path",
+        "import sys; sys.modules['json'] = sys.modules['os'] = None",
+        "import sys\nclass Odd:\n    def __eq__(self, other): raise KeyError\nsys.path.insert(0, Odd())",
+        "import sys; sys.getrecursionlimit = sys.setrecursionlimit = sys._getframe = None",
+        "import threading, re; threading.current_thread = threading.main_thread = re.compile = None",
+        "import builtins; builtins.vars = builtins.type = builtins.any = None",
         "import sys; sys.setrecursionlimit(60)",
         "import ast, traceback; ast.Expr = traceback.TracebackException = None",
         "import os; os.open = os.fstat = os.scandir = os.path.join = None",
@@ -84,13 +91,18 @@ def test_what_code_did_to_python_itself_does_not_fail_what_is_run_later(host: Ho
     assert not host.run(session, harm).session_lost
     host.run(session, "if 'loop' in globals(): loop.close()")
     assert host.put(session, "given.txt", b"given") is None
-    code = (
-        "import asyncio, fractions, time\ntime.sleep(0.4)\nawait asyncio.sleep(0)\nopen('made.txt', 'w').write('made')"
-    )
+    code = "import asyncio, fractions, json, os, time\ntime.sleep(0.4)\nawait asyncio.sleep(0)\n"
+    code += "open('made.txt', 'w').write('made')"
     result = host.run(session, code + "\nopen('given.txt').read(), open('made.txt').read()")
     assert (result.logs, [file.name for file in result.files]) == ("('given', 'made')\n", ["made.txt"])
     failed = host.run(session, "def divide(): 1 / 0\ndivide()")
     assert "in divide\n" in failed.logs
+
+
+def test_what_code_added_to_the_path_stays_also_where_it_made_the_list_anew(host: Host, session: str) -> None:
+    code = "import os, sys\nos.mkdir('own')\nopen('own/mine.py', 'w').write('x = 5')\nsys.path = ['own', *sys.path[:1]]"
+    assert host.run(session, code).status is CodeStatus.OK
+    assert host.run(session, "import mine, fractions\nmine.x, sys.path.count(sys.path[1])").logs == "(5, 1)\n"
 
 
 def test_annotations_mean_what_they_mean_everywhere(host: Host, session: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
+import contextlib
 import gc
 import importlib
 import inspect
@@ -13,8 +14,11 @@ import json
 import linecache
 import mmap
 import os
+import re
+import shlex
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import tokenize
@@ -23,7 +27,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import CodeType, ModuleType, TracebackType
+from types import BuiltinFunctionType, CodeType, ModuleType, TracebackType
 from typing import Any, TextIO, cast
 
 from adapters.sandbox.guest import display, magics, plot_style
@@ -34,6 +38,7 @@ OK, RAISED, INTERRUPTED = "ok", "raised", "interrupted"
 READERS = dict.fromkeys(("ods", "xls", "xlsb"), "calamine") | dict.fromkeys(("xlsm", "xlsx"), "openpyxl")
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 FOUNDATIONS = (builtins, ast, gc, io, json, linecache, mmap, os, os.path, signal, stat, tokenize, traceback)
+TOOLS = (asyncio, contextlib, importlib, inspect, re, shlex, subprocess, threading, warnings)
 MIN_RECURSION_LIMIT = 1_000
 OWN_FOLDER = str(Path(__file__).parent)
 RUNS_COROUTINES = str(Path(asyncio.__file__).parent)
@@ -108,24 +113,35 @@ class Ground:
     """
 
     def __init__(self) -> None:
-        self._contents = [(module, dict(vars(module))) for module in FOUNDATIONS]
-        self._modules = dict(sys.modules)
+        self._contents: list[tuple[dict[str, Any], dict[str, Any]]]
+        self._contents = [(vars(module), dict(vars(module))) for module in FOUNDATIONS]
+        for module in TOOLS:  # their variables, such as the filters of warnings, are for code to set
+            functions = {name: value for name, value in vars(module).items() if callable(value)}
+            self._contents.append((vars(module), functions))
+        of_sys: dict[str, object] = {
+            name: value
+            for name, value in vars(sys).items()
+            if isinstance(value, BuiltinFunctionType) and not name.endswith("hook")
+        }
+        caches = {"modules": sys.modules, "path_importer_cache": sys.path_importer_cache}
+        self._contents += [(vars(sys), of_sys | caches), (sys.modules, dict(sys.modules))]
         finders = [finder for finder in sys.meta_path if isinstance(finder, type)]  # Python's own
-        places: tuple[tuple[list[Any], list[Any]], ...] = (
-            (sys.path, list(sys.path)),
-            (sys.path_hooks, list(sys.path_hooks)),
-            (sys.meta_path, finders),
-        )
-        self._places = places
+        self._places: dict[str, list[Any]]
+        self._places = {"path": list(sys.path), "path_hooks": list(sys.path_hooks), "meta_path": finders}
 
     def restore(self) -> None:
-        """Put back what is missing or replaced, and stop timers, which would end a later run."""
-        for module, content in self._contents:
-            vars(module).update(content)
-        for name, module in self._modules.items():
-            sys.modules.setdefault(name, module)
-        for places, needed in self._places:
-            places.extend(place for place in needed if place not in places)
+        """Put back what is missing or replaced, and stop timers, which would end a later run.
+
+        What code added to the lists of `sys` stays, also where it made them anew.
+        """
+        for namespace, content in self._contents:  # without a builtin, until these are back
+            namespace.update(content)
+        for name, needed in self._places.items():
+            places = vars(sys).get(name)
+            if type(places) is not list:
+                places = vars(sys)[name] = []
+            # By identity: the `==` of what code has put there may raise.
+            places.extend([place for place in needed if not any(place is other for other in places)])
         sys.setrecursionlimit(max(sys.getrecursionlimit(), MIN_RECURSION_LIMIT))
         for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
             signal.setitimer(timer, 0)
@@ -140,8 +156,9 @@ class Notebook:
         self._coroutines: asyncio.Runner | None = None
         self._module = ModuleType("__main__")
         self._module.__dict__["__builtins__"] = builtins
+        shell = magics.Shell(self._run)
         # Not among the builtins, where libraries look for it and then expect all of IPython.
-        self._module.__dict__["get_ipython"] = magics.Shell
+        self._module.__dict__["get_ipython"] = lambda: shell
         sys.modules["__main__"] = self._module
         for room in (display, magics, plot_style):
             room.install()
@@ -152,19 +169,22 @@ class Notebook:
 
     def execute(self, source: str) -> None:
         """Run the code and show the value of a last bare expression. Raises whatever the code raises."""
+        try:
+            self._run(source)
+        finally:
+            self._ground.restore()
+            if os.getpid() != self._pid:  # a child that the code forked must not go on as a second runner
+                os._exit(0)
+
+    def _run(self, source: str) -> None:
         self._count += 1
         filename = f"<cell {self._count}>"
         source = magics.as_python(source)
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         body, last = _split(source, filename)
-        try:
-            self._evaluate(body)
-            if last is not None:
-                self._show(self._evaluate(last))
-        finally:
-            self._ground.restore()
-            if os.getpid() != self._pid:  # a child that the code forked must not go on as a second runner
-                os._exit(0)
+        self._evaluate(body)
+        if last is not None:
+            self._show(self._evaluate(last))
 
     def _evaluate(self, code: CodeType) -> object:
         value: Any = eval(code, self._module.__dict__)  # noqa: S307

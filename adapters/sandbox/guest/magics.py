@@ -20,7 +20,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
 
 from adapters.sandbox.guest.advice import INSTALLERS, nothing_can_be_installed
 
@@ -206,21 +205,39 @@ def run_shell(command: str, *, captured: bool = False) -> list[str] | None:
 
 
 class Shell:
-    """What `get_ipython()` returns to code that was exported from a notebook, with the magics written as calls."""
+    """What `get_ipython()` returns to code that was exported from a notebook, with the magics written as calls.
 
-    config: ClassVar[dict[str, object]] = {}
+    `run` runs a piece of code as a cell, and raises what it raises.
+    """
+
+    def __init__(self, run: Callable[[str], None]) -> None:
+        self._run = run
+        self.config: dict[str, object] = {}
+
+    def __getattr__(self, name: str) -> object:
+        known = ", ".join(known for known in dir(self) if not known.startswith("_"))
+        raise AttributeError(f"get_ipython().{name} does not exist here; there are: {known}", name=name, obj=self)
+
+    @property
+    def user_ns(self) -> dict[str, object]:
+        """The variables of the session."""
+        return vars(sys.modules["__main__"])
+
+    def run_cell(self, raw_cell: str, *_: object, **__: object) -> None:
+        """Do what a cell with this code does."""
+        self._run(raw_cell)
 
     def run_line_magic(self, name: str, line: str = "", *_: object) -> object:
         """Do what `%name line` does."""
-        if name in ("time", "timeit", "prun"):
-            with timed():
-                exec(line, vars(sys.modules["__main__"]))  # noqa: S102
+        magic = f"{name} {line}"
+        if TIMED.fullmatch(magic):
+            self._run(_call("%", magic, captured=False))
             return None
-        return run_magic(name, line)
+        return run_magic(name, line.strip())
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> None:
         """Do what a cell below `%%name line` does."""
-        exec(as_python(f"%%{name} {line}\n{cell}"), vars(sys.modules["__main__"]))  # noqa: S102
+        self._run(f"%%{name} {line}\n{cell}")
 
     def magic(self, line: str) -> object:
         """Do what `%line` does."""
