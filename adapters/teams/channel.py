@@ -94,10 +94,11 @@ class TeamsChannel(Channel):
         was_in_doubt = False
         while True:
             try:
-                sent = await self._connector.create(_place(to), await self._message(to, part))
+                message = await self._message(to, part)
+                sent = await self._connector.create(_place(to), message, is_repetition=was_in_doubt)
             except ActivityRefusedError as refused:
                 if was_in_doubt:
-                    raise DeliveryUnknownError(f"{refused}, once more") from None
+                    raise DeliveryUnknownError(f"{refused}, after a failure") from None
                 plainer = await self._plainer(part)
                 if plainer is None and not refused.is_in_doubt:
                     raise
@@ -107,7 +108,7 @@ class TeamsChannel(Channel):
                     was_in_doubt = True
                     while (plainer := await self._plainer(part)) is not None:
                         part = plainer
-                log.warning("a part is sent in a plainer way, since it was refused", extra={"why": str(refused)})
+                log.warning("a part is sent once more, in a plainer form if it has one", extra={"why": str(refused)})
             else:
                 return ActivityId(sent) if sent else None
 

@@ -10,7 +10,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -122,13 +121,17 @@ class Connector:
         self._pace = Pace() if pace is None else pace
         self._next_success: dict[str, asyncio.Event] = {}  # by service address, while somebody waits for it
 
-    async def create(self, place: Place, activity: dict[str, object]) -> str | None:
+    async def create(self, place: Place, activity: dict[str, object], *, is_repetition: bool = False) -> str | None:
         """Post a new activity, once Teams' limits allow it; its id, if it got one.
 
         After an attempt whose outcome is unknown (504, no answer, a cut connection) it is posted once more within
         `RetryPolicy.max_unknown_s`. If that outcome is unknown too, DeliveryUnknownError is raised.
+        `is_repetition`: this is already that second time, after an ActivityRefusedError that is in doubt.
         """
-        return (await self._call("POST", place, None, Idempotency.NON_IDEMPOTENT, activity)).id
+        attempts = Attempts(self._policy, Idempotency.NON_IDEMPOTENT, is_repetition=is_repetition)
+        if is_repetition:
+            await asyncio.sleep(self._policy.first_pause_s)
+        return (await self._call("POST", place, None, attempts, activity)).id
 
     def has_room(self, place: Place) -> bool:
         """Whether an activity could be posted now without making others wait for Teams' rate limits."""
@@ -140,26 +143,26 @@ class Connector:
         It is dropped where it would make other requests wait for Teams' rate limits.
         """
         if self.has_room(place):
-            return (await self._call("POST", place, None, Idempotency.EPHEMERAL, activity)).id
+            return (await self._call("POST", place, None, self._attempts(Idempotency.EPHEMERAL), activity)).id
         log.debug("ephemeral activity dropped")
         return None
 
     async def end_stream(self, place: Place, activity: dict[str, object]) -> None:
         """Post the last activity of a stream. Repeated freely: of a stream, Teams takes one such activity."""
-        await self._call("POST", place, None, Idempotency.IDEMPOTENT, activity)
+        await self._call("POST", place, None, self._attempts(Idempotency.IDEMPOTENT), activity)
 
     async def update(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity of the bot's own."""
-        await self._call("PUT", place, activity_id, Idempotency.IDEMPOTENT, activity)
+        await self._call("PUT", place, activity_id, self._attempts(Idempotency.IDEMPOTENT), activity)
 
     async def update_ephemeral(self, place: Place, activity_id: str, activity: dict[str, object]) -> None:
         """Replace an activity by one that is worth something only now, without a retry; dropped like others of them."""
         if self.has_room(place):
-            await self._call("PUT", place, activity_id, Idempotency.EPHEMERAL, activity)
+            await self._call("PUT", place, activity_id, self._attempts(Idempotency.EPHEMERAL), activity)
 
     async def delete(self, place: Place, activity_id: str) -> None:
         """Take back an activity of the bot's own."""
-        await self._call("DELETE", place, activity_id, Idempotency.IDEMPOTENT, None)
+        await self._call("DELETE", place, activity_id, self._attempts(Idempotency.IDEMPOTENT), None)
 
     async def group_of_team(self, place: Place, team: str) -> str:
         """The directory id of a team by the id of its thread, which is all that some activities tell.
@@ -180,13 +183,30 @@ class Connector:
         method: str,
         place: Place,
         activity_id: str | None,
-        idempotency: Idempotency,
+        attempts: Attempts,
         activity: dict[str, object] | None,
     ) -> _Answer:
         if method == "PUT" and place.is_targeted and activity is not None:
             # Who sees a targeted message cannot be changed, so its update must not name anybody.
             activity = {name: value for name, value in activity.items() if name != "recipient"}
-        attempts = Attempts(self._policy, idempotency)
+        try:
+            return await self._repeated(method, place, activity_id, attempts, activity)
+        except DeliveryError as error:
+            is_refused = isinstance(error, ActivityRefusedError) and not error.is_in_doubt
+            if attempts.repeat_until_s is None or is_refused:
+                raise
+            # Whatever else fails after an unknown outcome (no token, Teams' limits, a 503) leaves that one unknown.
+            what = f"{method}: the connector did not say whether it took the activity"
+            raise DeliveryUnknownError(f"{what}, and could not be asked again") from None
+
+    async def _repeated(
+        self,
+        method: str,
+        place: Place,
+        activity_id: str | None,
+        attempts: Attempts,
+        activity: dict[str, object] | None,
+    ) -> _Answer:
         while True:
             await self._wait_in_line(method, place, attempts.repeat_until_s)
             answer = await self._ask_with_token(method, place, place.url(self._services, activity_id), activity)
@@ -200,10 +220,12 @@ class Connector:
                 failure, pause_s = answer, None
             pause_s = attempts.pause_s(failure, pause_s)
             if pause_s is None:
-                known = failure is Failure.REJECTED or attempts.repeat_until_s is None
-                raise _error(method, answer) if known else _unknown(method)
+                raise _error(method, answer)
             log.info("asking the connector again", extra={"method": method, "pause_s": pause_s})
             await asyncio.sleep(pause_s)
+
+    def _attempts(self, idempotency: Idempotency) -> Attempts:
+        return Attempts(self._policy, idempotency)
 
     async def wait_for_success(self, service_url: str) -> None:
         """Wait until the connector at this address takes a request, whichever it is."""
@@ -217,8 +239,6 @@ class Connector:
             async with asyncio.timeout_at(deadline_s if repeat_until_s is None else repeat_until_s):
                 await self._pace.take(place.tenant, place.conversation)
         except TimeoutError:
-            if repeat_until_s is not None:
-                raise _unknown(method) from None
             raise DeliveryError(f"{method}: too many requests wait for Teams' limits", retryable=True) from None
 
     async def _ask_with_token(
@@ -281,18 +301,14 @@ def _json(body: bytes) -> object:
         return None
 
 
-def _unknown(method: str) -> DeliveryUnknownError:
-    return DeliveryUnknownError(f"{method}: the connector did not say whether it took the activity, twice")
-
-
 def _error(method: str, answer: _Answer | Failure) -> DeliveryError | ConversationGoneError:
     if not isinstance(answer, _Answer):
         return DeliveryError(f"{method}: the connector gave no answer", retryable=True)
     what = f"{method}: the connector answered {answer.status} {answer.code}".rstrip()
     if answer.says_gone:
         return ConversationGoneError(what)
-    if failure_of(answer.status) is Failure.REJECTED:
-        is_in_doubt = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    if (failure := failure_of(answer.status)) in (Failure.FAILED, Failure.REJECTED):
+        is_in_doubt = failure is Failure.FAILED
         return ActivityRefusedError(what, code=answer.code, explanation=answer.explanation, is_in_doubt=is_in_doubt)
     return DeliveryError(what, retryable=True, retry_after_s=answer.retry_after_s)
 

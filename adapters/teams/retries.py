@@ -28,6 +28,7 @@ class Failure(StrEnum):
     NOT_POSTED = "not posted"  # no connection, or refused before anything was done
     UNAVAILABLE = "unavailable"  # a gateway without a service behind it: not posted, as far as anybody knows
     UNKNOWN = "unknown"  # it was sent, and what became of it is not known
+    FAILED = "failed"  # over this activity, which may have been posted all the same; another form of it may do better
     REJECTED = "rejected"  # and would be again
 
 
@@ -36,6 +37,7 @@ _FAILURES: Final = {
     412: Failure.NOT_POSTED,
     425: Failure.NOT_POSTED,
     429: Failure.NOT_POSTED,
+    500: Failure.FAILED,
     502: Failure.UNAVAILABLE,
     503: Failure.UNAVAILABLE,
     504: Failure.UNKNOWN,
@@ -69,19 +71,21 @@ class RetryPolicy:
 class Attempts:
     """The attempts of one request.
 
-    `repeat_until_s`, in the event loop's time, is set by the first attempt of a creation whose outcome is unknown.
+    `repeat_until_s`, in the event loop's time, is set by the first attempt of a creation whose outcome is unknown, and
+    from the start where these attempts are themselves the repetition of one (`is_repetition`).
     """
 
-    def __init__(self, policy: RetryPolicy, idempotency: Idempotency) -> None:
+    def __init__(self, policy: RetryPolicy, idempotency: Idempotency, *, is_repetition: bool = False) -> None:
         self._policy = policy
         self._idempotency = idempotency
         self.number = 0
-        self.repeat_until_s: float | None = None
+        until_s = asyncio.get_running_loop().time() + policy.max_unknown_s
+        self.repeat_until_s: float | None = until_s if is_repetition else None
 
     def pause_s(self, failure: Failure, retry_after_s: float | None) -> float | None:
         """How long to wait after an attempt that failed like this before the next one; None if there is none."""
         self.number += 1
-        if failure is Failure.REJECTED or self._idempotency is Idempotency.EPHEMERAL:
+        if failure in (Failure.FAILED, Failure.REJECTED) or self._idempotency is Idempotency.EPHEMERAL:
             return None
         now_s = asyncio.get_running_loop().time()
         if failure is Failure.UNKNOWN and self._idempotency is Idempotency.NON_IDEMPOTENT:

@@ -135,3 +135,26 @@ async def test_a_part_over_which_the_connector_fails_once_is_said_in_words(
     assert await channel.send(to(teams), part) is not None
     [posted] = teams.messages
     assert posted.text
+
+
+@pytest.mark.parametrize("statuses", [(500, 504, 504), (504, 500, 504), (500, 503, 500), (500, 408, 524), (500, 400)])
+async def test_whatever_follows_a_failure_a_part_is_there_at_most_twice(
+    teams: StandInConnector, channel: TeamsChannel, statuses: tuple[int, ...]
+) -> None:
+    teams.faults.extend([Fault(status=status, done=status != 503) for status in statuses])
+    with pytest.raises(DeliveryUnknownError):
+        await channel.send(to(teams), PICTURE)
+    assert len(teams.messages) == 2
+
+
+async def test_a_failure_that_503_follows_is_no_reason_to_begin_anew(
+    teams: StandInConnector,
+) -> None:
+    teams.faults.append(Fault(status=500, done=True))
+    teams.weather_of = lambda _: Fault(status=503)
+    async with connector_session(answer_s=5.0) as session:
+        policy = RetryPolicy(attempts=2, first_pause_s=0.01, max_unknown_s=0.3)
+        channel = TeamsChannel(connector=Connector(session=session, policy=policy), links=PlainLinks())
+        with pytest.raises(DeliveryUnknownError):
+            await channel.send(to(teams), PICTURE)
+    assert len(teams.messages) == 1
