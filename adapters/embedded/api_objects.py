@@ -188,6 +188,12 @@ class ToolResources(TypedDict):
     file_search: NotRequired[Settings | None]
 
 
+def code_files(resources: ToolResources | None) -> list[FileId]:
+    """The files that Code Interpreter has from the start."""
+    code = resources.get("code_interpreter") if resources else None
+    return code.get("file_ids", []) if code else []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assistant:
     """Who answers: instructions, tools, and a model by name."""
@@ -353,6 +359,16 @@ class File:
     filename: str
     purpose: str
     status: Literal["uploaded", "processed", "error"] = "processed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiringFile(File):
+    """A file that is not kept for ever; in the specification `expires_at` may be absent, but not null."""
+
+    expires_at: int
+
+
+_CODECS[File] = TypeAdapter(ExpiringFile | File)
 
 
 def deleted(kind: str, id_: str) -> dict[str, Any]:

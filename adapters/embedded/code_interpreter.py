@@ -22,7 +22,7 @@ from adapters.embedded.api_objects import (
     Message,
     Thread,
     ThreadId,
-    ToolResources,
+    code_files,
     plain,
 )
 from adapters.embedded.blob_folder import FileFolder
@@ -146,7 +146,7 @@ def thread_files(rows: Rows, run: Run) -> FolderFiles:
         (owner.id, file_id, file_id)
         for owner in (assistant, thread)
         if owner
-        for file_id in _code_files(owner.tool_resources)
+        for file_id in code_files(owner.tool_resources)
     ]
     for message in rows.all(Message, thread_id=run.thread_id, has_file="yes"):
         if message.role == "user":
@@ -179,11 +179,6 @@ def thread_files(rows: Rows, run: Run) -> FolderFiles:
         by_name.pop(name, None)  # the latest is the last
         by_name[name] = file_id
     return FolderFiles(by_name=by_name, given=given)
-
-
-def _code_files(resources: ToolResources | None) -> list[FileId]:
-    code = resources.get("code_interpreter") if resources else None
-    return code.get("file_ids", []) if code else []
 
 
 LOGS_KEPT_CHARS = 100_000

@@ -20,11 +20,13 @@ from adapters.embedded.api_http import answered, body_of, listed, metadata_of, w
 from adapters.embedded.api_objects import (
     ApiError,
     Assistant,
+    ExpiringFile,
     File,
     FileId,
     Message,
     Thread,
     ThreadId,
+    code_files,
     deleted,
     new_id,
     not_found,
@@ -58,7 +60,12 @@ class Assistants:
 
     async def _create(self, request: web.Request) -> web.Response:
         assistant = new_assistant(await body_of(request))
-        await self._store.transact(lambda rows: rows.insert(assistant))
+
+        def work(rows: Rows) -> None:
+            rows.check_files(code_files(assistant.tool_resources))
+            rows.insert(assistant)
+
+        await self._store.transact(work)
         return answered(assistant)
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -72,7 +79,9 @@ class Assistants:
         id_, fields = request.match_info["assistant_id"], await body_of(request)
 
         def work(rows: Rows) -> Assistant:
-            assistant = changed(rows.get(Assistant, id_), fields)
+            before = rows.get(Assistant, id_)
+            assistant = changed(before, fields)
+            _check_added_files(rows, before, assistant)
             rows.update(assistant)
             return assistant
 
@@ -101,6 +110,12 @@ def _with_files_of_v1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     if not fields.get("file_ids") or fields.get("tool_resources"):
         return fields
     return {**fields, "tool_resources": {"code_interpreter": {"file_ids": fields["file_ids"]}}}
+
+
+def _check_added_files(rows: Rows, before: Assistant | Thread, after: Assistant | Thread) -> None:
+    """Raises ApiError (404). Files that it had before may be gone: else nothing else could be changed."""
+    had = code_files(before.tool_resources)
+    rows.check_files(file_id for file_id in code_files(after.tool_resources) if file_id not in had)
 
 
 _CHANGED = ("metadata", "tool_resources")
@@ -137,7 +152,9 @@ class Threads:
         wanted = {name: value for name, value in fields.items() if name in _CHANGED}
 
         def work(rows: Rows) -> Thread:
-            thread = parse(Thread, {**asdict(rows.get(Thread, id_)), **wanted})
+            before = rows.get(Thread, id_)
+            thread = parse(Thread, {**asdict(before), **wanted})
+            _check_added_files(rows, before, thread)
             rows.update(thread)
             return thread
 
@@ -171,6 +188,7 @@ def add_thread(rows: Rows, fields: Mapping[str, Any]) -> Thread:
     given = fields.get("messages") or []
     if not isinstance(given, list) or not all(isinstance(message, dict) for message in given):
         raise ApiError("Invalid value for 'messages': a list of messages is expected.", param="messages")
+    rows.check_files(code_files(thread.tool_resources))
     rows.insert(thread)
     for message in given:
         rows.add_message(new_message(thread.id, message))
@@ -294,7 +312,7 @@ class _Upload:
     size_bytes: int = 0
     lifetime: str = ""
 
-    def lifetime_s(self) -> int | None:
+    def _lifetime_s(self) -> int | None:
         """How long it is to be kept; None for ever. Raises ApiError (400)."""
         if not self.lifetime:
             return None
@@ -310,9 +328,11 @@ class _Upload:
         if self.purpose not in _UPLOADED_FOR:
             expected = ", ".join(_UPLOADED_FOR)
             raise ApiError(f"Invalid value for 'purpose': one of {expected} is expected.", param="purpose")
-        return File(
+        file = File(
             id=self.file_id, bytes=self.size_bytes, created_at=now, filename=self.filename, purpose=self.purpose
         )
+        lifetime_s = self._lifetime_s()
+        return file if lifetime_s is None else ExpiringFile(**asdict(file), expires_at=now + lifetime_s)
 
 
 class Files:
@@ -339,13 +359,13 @@ class Files:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._drop, upload)
             await self._read(request, upload)
-            file, lifetime_s = upload.file(int(time.time())), upload.lifetime_s()
+            file = upload.file(int(time.time()))
             undo.pop_all()
 
         def work(rows: Rows) -> None:
             rows.insert(file)
-            if lifetime_s is not None:
-                rows.expire(file.id, file.created_at + lifetime_s)
+            if isinstance(file, ExpiringFile):
+                rows.expire(file.id, file.expires_at)
 
         await self._store.transact(work)
         await self.tidy()

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeVar
 import orjson
 from pydantic import Field
 
-from adapters.embedded.api_objects import Assistant, File, Message, Thread, dump, load, not_found
+from adapters.embedded.api_objects import Assistant, ExpiringFile, File, Message, Thread, dump, load, not_found
 from adapters.embedded.models.port import OriginalMessage
 from adapters.embedded.run_objects import ACTIVE, GeneratedFile, Run, RunStep
 
@@ -28,6 +28,7 @@ _NOUNS: dict[type, str] = {
     Run: "run",
     RunStep: "run step",
     File: "file",
+    ExpiringFile: "file",
 }
 
 
@@ -55,9 +56,13 @@ class Rows:
 
     def add_message(self, message: Message) -> None:
         """Add a message at the end of its thread. Raises ApiError (404) when one of its files does not exist."""
-        for file_id in message.file_ids:
-            self.get(File, file_id)
+        self.check_files(message.file_ids)
         self.insert(message)
+
+    def check_files(self, ids: Iterable[str]) -> None:
+        """Raises ApiError (404) when one of these files does not exist."""
+        for file_id in ids:
+            self.get(File, file_id)
 
     def update(self, item: Item) -> None:
         """Replace an object; its place in lists stays."""

@@ -1,7 +1,7 @@
 """Reads the arguments of a tool call that need one repair: escapes, quotes, wrapping, and the source in them.
 
-Each repair is a fault that real servers and models make; tests/unit/embedded/test_embedded_arguments.py holds them with
-their reports. Where several readings are possible, the one whose source is Python counts.
+Each repair is a fault that real servers and models make: tests/unit/embedded/test_embedded_model_help.py has them all.
+Where several readings are possible, the one whose source is Python counts.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ def _first_choice(value: Any) -> dict[str, Any]:
 
 def is_first(choice: Mapping[str, Any]) -> bool:
     """Whether a choice is the one that is read, where a server gives several."""
-    return choice.get("index") in {None, 0, "0", ""}
+    index = choice.get("index")
+    return not isinstance(index, int | float | str) or index in {0, "0", ""}
 
 
 def text_of(value: Any) -> str:

@@ -43,16 +43,20 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadState:
-    """`head` is the last item that is known of a conversation; in a chain, the response that the next one follows."""
+    """What this bot keeps of a thread.
+
+    `head` is the last item that is known of a conversation; in a chain, the response that the next one follows.
+    `suspect` is what was pending when a response was refused: the next response tells whether that was the cause.
+    """
 
     head: str = ""
     files: tuple[str, ...] = ()  # for Code Interpreter, in the order in which they came
     pending: tuple[Item, ...] = ()  # what goes in with the next response
-    suspect: tuple[
-        Item, ...
-    ] = ()  # what was pending when a response was refused; the next one tells whose fault it was
+    suspect: tuple[Item, ...] = ()
     start: Start | None = None
     runs: tuple[tuple[RunName, RunId], ...] = ()  # the latest ones, by name
+    has_lost_files: bool = False  # the service has lost files, and no answer has said so
+    loss_told_in: RunId | None = None  # the run whose answer said so last
 
     def run_of(self, name: RunName) -> RunId | None:
         """The run of this name, if it was started and confirmed."""
@@ -65,6 +69,11 @@ class ThreadState:
         runs = (*self.runs, (self.start.name, run))[-_MAX_RUNS:]
         return replace(self, start=replace(self.start, run=run), runs=runs)
 
+    def answered(self, run: RunId) -> ThreadState:
+        """The same after the answer of `run`, which says if files were lost."""
+        told_in = run if self.has_lost_files else self.loss_told_in
+        return replace(self, start=None, has_lost_files=False, loss_told_in=told_in)
+
     def to_text(self) -> str:
         """As it is stored."""
         start = self.start
@@ -76,6 +85,8 @@ class ThreadState:
                 "pending": self.pending,
                 "suspect": self.suspect,
                 "runs": self.runs,
+                "has_lost_files": self.has_lost_files,
+                "loss_told_in": self.loss_told_in,
                 "start": start
                 and {
                     "name": start.name,
@@ -101,6 +112,8 @@ class ThreadState:
             pending=tuple(kept["pending"]),
             suspect=tuple(kept.get("suspect", ())),
             runs=tuple((RunName(name), RunId(run)) for name, run in kept["runs"]),
+            has_lost_files=kept.get("has_lost_files", False),
+            loss_told_in=kept.get("loss_told_in"),
             start=Start(
                 name=RunName(start["name"]),
                 items=tuple(start["items"]),
@@ -122,7 +135,7 @@ class ThreadState:
     def without_files(self, gone: frozenset[str]) -> ThreadState:
         """The same without these files; without any where none of them is known here."""
         left = tuple(file for file in self.files if file not in gone)
-        return replace(self, files=left if left != self.files else ())
+        return replace(self, files=left if left != self.files else (), has_lost_files=True)
 
     def with_files(self, refs: tuple[str, ...]) -> tuple[str, ...]:
         """The files of the thread with these, each once; the oldest go where there are too many."""

@@ -43,6 +43,7 @@ from adapters.openai.service_errors import (
     ToolOutputMissingError,
 )
 from adapters.openai.wire import Fields
+from bot.apology import without_lost_files
 from bot.attachments import PICTURE_ENDINGS
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
@@ -375,7 +376,7 @@ class ResponsesBackend(Assistant):
             state = replace(state, head=ids[-1] if ids else state.head, pending=())
         elif not wants_tools:  # a chain goes on after answered calls alone
             state = replace(state, head=response.id, pending=())
-        await self._threads.save(thread, state if wants_tools else replace(state, start=None))
+        await self._threads.save(thread, state if wants_tools else state.answered(response.id))
         return response.event
 
     async def _refused(self, thread: ThreadId, state: ThreadState, event: Settled) -> RunEvent:
@@ -434,7 +435,8 @@ class ResponsesBackend(Assistant):
             reader.read(response, await self._made_files(response))
             if not objects.pictures_of(thread, response):
                 self._ended.drop(run)
-        return reader.answer()
+        answer, state = reader.answer(), await self._threads.load(thread)
+        return without_lost_files(answer) if state.loss_told_in in runs else answer
 
     async def _made_files(self, response: Response) -> list[ContainerFile]:
         """The files that this response's code wrote: not each of them is cited."""

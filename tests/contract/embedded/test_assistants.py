@@ -66,7 +66,34 @@ def test_a_wrong_field_is_named(client: OpenAI, fields: dict[str, object], param
 
 
 def test_files_of_version_1_are_taken(client: OpenAI) -> None:
-    made = client.beta.assistants.create(model="m", extra_body={"file_ids": ["file-1"]})
+    file = client.files.create(file=("a.csv", b"1"), purpose="assistants")
+    made = client.beta.assistants.create(model="m", extra_body={"file_ids": [file.id]})
     assert made.tool_resources is not None
     assert made.tool_resources.code_interpreter is not None
-    assert made.tool_resources.code_interpreter.file_ids == ["file-1"]
+    assert made.tool_resources.code_interpreter.file_ids == [file.id]
+
+
+def test_a_file_that_does_not_exist_is_refused_wherever_it_is_named(client: OpenAI) -> None:
+    file = client.files.create(file=("a.csv", b"1"), purpose="assistants").id
+    missing: dict[str, object] = {"tool_resources": {"code_interpreter": {"file_ids": [file, "file-none"]}}}
+    assistant, thread = client.beta.assistants.create(model="m"), client.beta.threads.create()
+    bodies: dict[str, dict[str, object]] = {
+        "/assistants": {"model": "m", **missing},
+        f"/assistants/{assistant.id}": missing,
+        "/threads": missing,
+        f"/threads/{thread.id}": missing,
+        "/threads/runs": {"assistant_id": assistant.id, **missing},
+    }
+    for path, body in [*bodies.items(), ("/assistants", {"model": "m", "file_ids": ["file-none"]})]:
+        with pytest.raises(openai.NotFoundError, match=r"No file found with id 'file-none'\."):
+            client.post(path, cast_to=dict, body=body)
+    assert [each.id for each in client.beta.assistants.list()] == [assistant.id]
+
+
+def test_an_assistant_whose_file_was_deleted_can_still_be_changed(client: OpenAI) -> None:
+    file = client.files.create(file=("a.csv", b"1"), purpose="assistants").id
+    files = {"code_interpreter": {"file_ids": [file]}}
+    made = client.beta.assistants.create(model="m", extra_body={"tool_resources": files})
+    client.files.delete(file)
+    changed = client.beta.assistants.update(made.id, name="Tutor", extra_body={"tool_resources": files})
+    assert changed.name == "Tutor"

@@ -132,6 +132,8 @@ def test_an_upload_whose_time_has_come_is_gone_after_a_start(
         lasting = client.files.create(file=("a.csv", b"1"), purpose="assistants")
         passing = client.files.create(file=("b.csv", b"2"), purpose="assistants", expires_after=AN_HOUR)
         assert client.files.retrieve(passing.id).filename == "b.csv"
+        assert passing.expires_at == passing.created_at + 3600
+        assert [file.expires_at for file in client.files.list()] == [passing.expires_at, None]
     with contextlib.closing(sqlite3.connect(tmp_path / "assistants.sqlite")) as store, store:
         assert store.execute("UPDATE expiries SET at = at - 3600").rowcount == 1
     with serving(tmp_path, model, sandbox) as url, OpenAI(api_key=KEY, base_url=url) as client:

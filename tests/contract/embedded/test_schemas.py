@@ -100,7 +100,9 @@ def test_a_run_with_code_figures_and_files(
             files=(GuestFile(name="a.csv", data=b"1"),),
         )
     ]
-    file = client.files.create(file=("in.csv", b"1"), purpose="assistants")
+    file = client.files.create(
+        file=("in.csv", b"1"), purpose="assistants", expires_after={"anchor": "created_at", "seconds": 3600}
+    )
     assistant = client.beta.assistants.create(
         name="Tutor",
         description="Teaches",

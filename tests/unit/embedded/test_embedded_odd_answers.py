@@ -67,6 +67,8 @@ ROME = {"name": "weather", "arguments": '{"city": "Rome"}'}
         pytest.param(
             {"choices": [None, {"index": 1, "message": {"content": "no"}}, {"message": HI}]}, id="more choices"
         ),
+        pytest.param({"choices": [{"index": [], "message": HI}]}, id="an index in a list"),
+        pytest.param({"choices": [{"index": {}, "message": HI}]}, id="an index in an object"),
         pytest.param(b"\xef\xbb\xbf" + json.dumps(whole(HI)).encode() + b"\n\0", id="a mark before and NUL behind"),
         pytest.param(json.dumps(whole(HI)).encode("utf-16"), id="UTF-16"),
     ],
@@ -79,6 +81,17 @@ async def test_an_answer_is_read_whatever_stands_beside_its_words(
     endpoint.answers = [web.Response(body=data, status=status, content_type="application/json")]
     reply = await model.complete(HELLO)
     assert (reply.text, reply.tool_calls) == ("Hi", ())
+
+
+@pytest.mark.parametrize("index", [[], {}, None, "0", ""], ids=repr)
+async def test_a_stream_is_read_whatever_stands_as_the_number_of_its_choice(
+    endpoint: Endpoint, model: ChatCompletions, index: Any
+) -> None:
+    hi = {"choices": [{"index": index, "delta": HI, "finish_reason": "stop"}]}
+    endpoint.answers = [streamed(hi, DONE)]
+    heard: list[str] = []
+    reply = await model.complete(HELLO, heard.append)
+    assert (reply.text, "".join(heard)) == ("Hi", "Hi")
 
 
 async def test_half_a_letter_and_bytes_that_are_no_text_cost_themselves_and_not_the_answer(

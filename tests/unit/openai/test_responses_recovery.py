@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -27,12 +28,12 @@ async def talk(request: pytest.FixtureRequest) -> AsyncIterator[HostedTalk]:
         yield started
 
 
-def refuse(talk: HostedTalk, words: str, refusal: RefusalError) -> None:
+def refuse(talk: HostedTalk, words: str, refusal: RefusalError, *, part: str = "input") -> None:
     """From now on the service refuses whatever holds these words, as a filter does: each time, and not once."""
     create = talk.service.state.create
 
     def judge(body: Json) -> Response:
-        if words in json.dumps(body["input"]):
+        if words in json.dumps(body[part]):
             raise refusal
         return create(body)
 
@@ -199,12 +200,48 @@ async def test_a_file_that_is_gone_at_the_service_does_not_lock_its_conversation
         return plain(body)
 
     talk.service.state.create = create  # type: ignore[method-assign]  # the service keeps files for some weeks
-    assert await talk.ask("second") == ["You said: second"]
+    [words] = await talk.ask("second")
+    assert "Please send them again" in words
+    assert words.endswith("You said: second")
     tools = json.dumps(talk.service.called(To.CREATE_RESPONSE)[-1].body["tools"])
     assert (second in tools) is names_it
     before = len(talk.service.called(To.CREATE_RESPONSE))
     assert await talk.ask("third") == ["You said: third"]
     assert len(talk.service.called(To.CREATE_RESPONSE)) == before + 1, "it is known from then on"
+
+
+async def lose_a_file(talk: HostedTalk) -> None:
+    """Give a file, and let the service forget it, as it does after some weeks."""
+    talk.incoming.kept["there"] = b"x,y\n1,2\n"
+    await talk.ask("read it", Attachment(name="a.csv", url="there"))
+    [file] = talk.service.state.files
+    refuse(talk, file, RefusalError(404, f"File with id '{file}' not found.", None), part="tools")
+
+
+async def test_that_files_are_gone_is_said_with_the_answer_that_comes_after_a_failure(talk: HostedTalk) -> None:
+    await lose_a_file(talk)
+    failed = Plan(status="failed", error={"code": "server_error", "message": "no"})
+    talk.service.state.brain = does(failed, failed, Plan(text="fine"))
+    assert "ran into a problem" in (await talk.ask("first"))[0]
+    [words] = await talk.ask("second")
+    assert "Please send them again" in words
+    assert await talk.ask("third") == ["fine"]
+
+
+async def test_that_files_are_gone_is_said_with_the_answer_that_follows_a_function(talk: HostedTalk) -> None:
+    await lose_a_file(talk)
+    talk.functions.outputs["look_up"] = "sunny"
+    talk.service.state.brain = does(Plan(calls=(("look_up", "{}"),)), Plan(text="It is sunny."))
+    [words] = await talk.ask("weather?")
+    assert "Please send them again" in words
+
+
+async def test_that_files_are_gone_is_said_although_the_process_dies_before_the_reply(talk: HostedTalk) -> None:
+    await lose_a_file(talk)
+    talk.die_at = "reply/"
+    await asyncio.wait([talk.begin("go")])
+    [words] = await talk.ask("go", again=True)
+    assert "Please send them again" in words
 
 
 @pytest.mark.parametrize(
