@@ -90,15 +90,6 @@ def moved_over(answer: Answer) -> Answer:
     return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 
-def without_lost_files(answer: Answer) -> Answer:
-    """An answer given without files of its conversation that the service does not keep any more."""
-    note = _(
-        "The assistant's service no longer has files from earlier in this conversation, so this answer does without "
-        "them. Please send them again if you need them."
-    )
-    return replace(answer, text=f"*{note}*\n\n{answer.text}")
-
-
 def assistant_removed(removed: str, now: str) -> str:
     """What is told once, when the operator took the chosen assistant away."""
     note = _("{removed} is not available any more, so {now} answers from now on, and knows what we said last.")

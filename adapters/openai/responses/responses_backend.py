@@ -43,7 +43,6 @@ from adapters.openai.service_errors import (
     ToolOutputMissingError,
 )
 from adapters.openai.wire import Fields
-from bot.apology import without_lost_files
 from bot.attachments import PICTURE_ENDINGS
 from bot.conversation import ConversationKey, ThreadId
 from bot.errors import (
@@ -55,6 +54,7 @@ from bot.errors import (
     ThreadTooLongError,
 )
 from bot.file_names import ending_of
+from bot.language import _
 from bot.media import picture_type
 from bot.ports import Assistant, ThreadStates
 from bot.run import (
@@ -436,7 +436,7 @@ class ResponsesBackend(Assistant):
             if not objects.pictures_of(thread, response):
                 self._ended.drop(run)
         answer, state = reader.answer(), await self._threads.load(thread)
-        return without_lost_files(answer) if state.loss_told_in in runs else answer
+        return _with_loss(answer) if state.loss_told_in in runs else answer
 
     async def _made_files(self, response: Response) -> list[ContainerFile]:
         """The files that this response's code wrote: not each of them is cited."""
@@ -478,6 +478,14 @@ class ResponsesBackend(Assistant):
 def _refuses_words(event: RunEvent) -> TypeGuard[Settled]:
     """Whether a response failed for what it was asked."""
     return isinstance(event, Settled) and event.outcome.failure in {FailureCode.PROMPT, FailureCode.CONTENT_FILTER}
+
+
+def _with_loss(answer: Answer) -> Answer:
+    note = _(
+        "The assistant's service no longer has files from earlier in this conversation, so this answer does without "
+        "them. Please send them again if you need them."
+    )
+    return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 
 def _note_failure(creating: asyncio.Task[RunId]) -> None:
