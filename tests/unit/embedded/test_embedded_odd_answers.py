@@ -89,7 +89,8 @@ async def test_a_stream_is_read_whatever_stands_as_the_number_of_its_choice(
 ) -> None:
     hi = {"choices": [{"index": index, "delta": HI, "finish_reason": "stop"}]}
     endpoint.answers = [streamed(hi, DONE)]
-    assert (await model.complete(HELLO, [].append)).text == "Hi"
+    heard: list[str] = []
+    assert (await model.complete(HELLO, heard.append)).text == "Hi"
     assert [call["stream"] for call in endpoint.bodies] == [True]
 
 
