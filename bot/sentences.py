@@ -20,6 +20,10 @@ PRESSED = N_("I am on it.")
 NOT_SERVED = N_(
     "Sorry, I am not set up to answer you here. If you think I should be, please ask the people who run this bot."
 )
+FILES_LOST = N_(
+    "The assistant's service no longer has files from earlier in this conversation, so this answer does without them. "
+    "Please send them again if you need them."
+)
 STARTERS = (
     N_("Solve the equation y = x^2 + 3 for x = 3 and plot the function graph."),
     N_("Where do x^2 and 2x + 3 meet? Plot both."),

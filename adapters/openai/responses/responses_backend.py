@@ -75,6 +75,7 @@ from bot.run import (
     ToolsWanted,
     Unknowable,
 )
+from bot.sentences import FILES_LOST
 from bot.turn_record import Usage
 
 log = logging.getLogger(__name__)
@@ -436,7 +437,9 @@ class ResponsesBackend(Assistant):
             if not objects.pictures_of(thread, response):
                 self._ended.drop(run)
         answer, state = reader.answer(), await self._threads.load(thread)
-        return _with_loss(answer) if state.loss_told_in in runs else answer
+        if state.loss_told_in in runs:
+            answer = replace(answer, text=f"*{_(FILES_LOST)}*\n\n{answer.text}")
+        return answer
 
     async def _made_files(self, response: Response) -> list[ContainerFile]:
         """The files that this response's code wrote: not each of them is cited."""
@@ -478,14 +481,6 @@ class ResponsesBackend(Assistant):
 def _refuses_words(event: RunEvent) -> TypeGuard[Settled]:
     """Whether a response failed for what it was asked."""
     return isinstance(event, Settled) and event.outcome.failure in {FailureCode.PROMPT, FailureCode.CONTENT_FILTER}
-
-
-def _with_loss(answer: Answer) -> Answer:
-    note = _(
-        "The assistant's service no longer has files from earlier in this conversation, so this answer does without "
-        "them. Please send them again if you need them."
-    )
-    return replace(answer, text=f"*{note}*\n\n{answer.text}")
 
 
 def _note_failure(creating: asyncio.Task[RunId]) -> None:
