@@ -25,10 +25,18 @@ ENDINGS: Final = (*_TABLE_ENDINGS, ".txt", ".md", ".docx", ".pptx", ".pdf", *PIC
 """What the built-in tutor is given, and what people are told in few words that is taken."""
 
 CODE_ENDINGS: Final = (".c", ".cpp", ".cs", ".css", ".html", ".java", ".js", ".php", ".py", ".rb", ".sh", ".tex", ".ts")
-HOSTED_ENDINGS: Final = (*ENDINGS, *CODE_ENDINGS, ".doc", ".pkl", ".tar", ".xml")
+_NOT_HOSTED: Final = frozenset({".tab", ".jsonl", ".ndjson"})
+HOSTED_ENDINGS: Final = (
+    *(ending for ending in ENDINGS if ending not in _NOT_HOSTED),
+    *CODE_ENDINGS,
+    ".doc",
+    ".pkl",
+    ".tar",
+    ".xml",
+)
 """What services of others say that their code interpreter takes."""
 
-PROGRAM_ENDINGS: Final = (".exe", ".dll", ".msi", ".com", ".scr", ".lnk")
+PROGRAM_ENDINGS: Final = (".exe", ".dll", ".msi", ".scr", ".lnk", ".hta", ".jar", ".apk")
 """What is taken by nobody: there is nothing to ask about them, and they are what malware is sent as."""
 
 POINTER: Final = "reference"

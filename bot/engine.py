@@ -233,7 +233,8 @@ class Engine:
         if queued is not None:
             if queued.attempts > 0:
                 return False
-            message = _with_context_of(queued.message, message)
+            if state is TurnState.WAITING:  # of one that is deleted nothing that was said stays
+                message = _with_context_of(queued.message, message)
             queued.message, queued.state = message, state  # before any await: the turn must not start in between
         return await self._ledger.replace(conversation, message.id, message_to_json(message, state))
 
@@ -301,7 +302,8 @@ class Engine:
         if known is not None:
             if known.attempts == 0:  # an edit that came to another process
                 edited, known.state = message_from_json(entry.payload)
-                known.message = _with_context_of(known.message, edited)
+                is_edit = known.state is TurnState.WAITING
+                known.message = _with_context_of(known.message, edited) if is_edit else edited
             known.signals.send_recorded(entry.steps)
             return
         message, state = message_from_json(entry.payload)

@@ -214,7 +214,7 @@ def _name(attachment: Attachment, content: str | None, endings: Collection[str] 
         return attachment.name
     if content == ".txt" and not ending:
         told = mimetypes.guess_extension(attachment.content_type.partition(";")[0]) or ""
-        content = told if told in (HOSTED_ENDINGS if endings is None else endings) else content
+        content = told if told in ({*ENDINGS, *HOSTED_ENDINGS} if endings is None else endings) else content
     if ending and (ending == content or content in _ONLY_A_HINT or ending in _SAME_CONTENT.get(content, ())):
         return attachment.name
     if endings is not None and content not in endings:  # by its name it was taken

@@ -69,6 +69,8 @@ _FOLLOW_UPS_BEGUN = re.compile(
 )
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+]|\d[.)])[ \t]+", re.MULTILINE)
 
+_FILE_ENDINGS = tuple({*ENDINGS} - {".md", ".tab", ".zip"})  # these three are top-level domains too
+
 _SANDBOX = "sandbox:"
 _MAX_LINK_CHARS = 400  # of a label, or of a path: without a bound, a text of nothing but brackets takes its square
 _BARE_PATH = re.compile(r"/?[^\s)>\]\"'`]*")
@@ -370,8 +372,9 @@ def split_follow_ups(text: str) -> tuple[str, tuple[str, ...]]:
     questions = [line.strip().strip('"*_`“”„') for line in _LIST_MARK.sub("", found[1]).splitlines() if line.strip()]
     # Pressed, a question is the person's own words: one with a host in it would make that host's links clickable.
     hosts = NO_LINKS.with_words("\n".join(questions)).hosts
-    files = tuple({*ENDINGS} - {".zip"})  # .zip is a top-level domain too
-    names_host = any(not host.endswith(files) for host in hosts)
+    names_host = any("://" in each or "www." in each.lower() for each in questions) or not all(
+        host.endswith(_FILE_ENDINGS) for host in hosts
+    )
     if names_host or any(len(question) > MAX_FOLLOW_UP_CHARS or not question for question in questions):
         return text, ()
     return text[: found.start()].rstrip(), tuple(questions[:MAX_FOLLOW_UPS])

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from bot.errors import StorageError
-from httpkit.atomic_write import write_atomically
+from httpkit.atomic_write import sync_folder, write_atomically
 from service.settings import Secret
 
 _MAX_CAUSES = 10  # an error can be among its own causes
@@ -25,7 +25,9 @@ def prepare_data_dir(folder: Path) -> Path:
             raise StorageError(
                 f"DATA_DIR {folder} is a link to {folder.readlink()}, which is not there", fix="Make that folder."
             )
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_folder(folder.parent)
         _close_to_others(folder)
         write_atomically(folder / "writable", bytes(4096))  # an empty file finds room on a full disk
         (folder / "writable").unlink(missing_ok=True)  # another process may look at the same moment

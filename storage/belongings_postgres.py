@@ -50,7 +50,7 @@ class PostgresBelongings(Belongings):
 
     @override
     async def of(self, key: ConversationKey) -> list[Belonging]:
-        return await self._session.send(self._of, str(key))
+        return await self._session.read(self._of, str(key))
 
     @override
     async def remove(self, key: ConversationKey, belonging: Belonging) -> None:

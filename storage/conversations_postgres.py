@@ -63,7 +63,7 @@ class PostgresConversations:
 
     async def thread_of(self, key: ConversationKey) -> ThreadId | None:
         """The thread that was remembered last, by any process."""
-        return await self._session.send(self._read, str(key))
+        return await self._session.read(self._read, str(key))
 
     async def remember(self, key: ConversationKey, thread: ThreadId) -> None:
         """Replace the thread of this conversation, if it has one, whichever backend it is of."""
@@ -75,7 +75,7 @@ class PostgresConversations:
 
     async def chosen_assistant(self, key: ConversationKey) -> str | None:
         """The name that was chosen last, by any process."""
-        return await self._session.send(self._read_choice, str(key))
+        return await self._session.read(self._read_choice, str(key))
 
     async def choose_assistant(self, key: ConversationKey, name: str | None) -> None:
         """Replace the name, and take all threads from this conversation; what was said stays."""
@@ -83,7 +83,7 @@ class PostgresConversations:
 
     async def past(self, key: ConversationKey) -> tuple[PastTurn, ...]:
         """What was said last, of the last days."""
-        return await self._session.send(self._past, str(key))
+        return await self._session.read(self._past, str(key))
 
     async def add_past(self, key: ConversationKey, number: int, turn: PastTurn) -> None:
         """Keep a turn; what is too old goes, of other conversations too."""
@@ -91,7 +91,7 @@ class PostgresConversations:
 
     async def state_of(self, thread: ThreadId) -> str:
         """The text that was kept last, by any process."""
-        return await self._session.send(self._read_state, thread)
+        return await self._session.read(self._read_state, thread)
 
     async def keep_state(self, thread: ThreadId, state: str) -> None:
         """Replace the text, if a conversation has the thread."""

@@ -46,7 +46,7 @@ class PostgresFeedback:
 
     async def page(self, after: int, limit: int) -> list[FeedbackRecord]:
         """In the order in which people first gave it."""
-        return await self._session.send(_page, (after, limit))
+        return await self._session.read(_page, (after, limit))
 
     async def forget(self, key: ConversationKey) -> int:
         """Delete, and count."""

@@ -18,7 +18,7 @@ from bot.errors import StorageError
 from bot.file_names import plain_name
 from bot.media import picture_type, size_of
 from bot.parts import OpenFile, ServedFile, StoredFile
-from httpkit.atomic_write import write_atomically
+from httpkit.atomic_write import sync_folder, write_atomically
 from storage.file_tokens import CHECKED, TOKEN, FileTokens
 
 _CONTENT, _NAME = "content", "name"
@@ -103,12 +103,16 @@ class FolderFiles:
 
 
 def _keep(folder: Path, name: str, content: bytes | Path) -> None:
-    if (folder / _NAME).exists():
+    if (folder / _NAME).exists() and (folder / _CONTENT).exists():  # a power cut may leave the name alone
         return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
     try:
-        write_atomically(folder / _CONTENT, content)
+        write_atomically(folder / _CONTENT, content, with_folder=False)
         write_atomically(folder / _NAME, name.encode())  # last: a file with a name is complete
+        sync_folder(folder.parent)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

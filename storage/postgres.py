@@ -70,6 +70,7 @@ class NullListener:
 class _Call:
     request: Any
     answer: asyncio.Future[Any]
+    only_reads: bool
 
 
 class PostgresSession:
@@ -103,9 +104,16 @@ class PostgresSession:
 
         Raises StorageError: at once when there is no session, so that nothing is promised that cannot be kept.
         """
+        return await self._ask(send, request, only_reads=False)
+
+    async def read(self, send: Send[Q, A], request: Q) -> A:
+        """The same where `send` writes nothing: it may then be repeated for each request, whatever failed."""
+        return await self._ask(send, request, only_reads=True)
+
+    async def _ask(self, send: Send[Q, A], request: Q, *, only_reads: bool) -> A:
         if not self._usable:
             raise StorageError("there is no session with PostgreSQL at the moment")
-        call = _Call(request, asyncio.get_running_loop().create_future())
+        call = _Call(request, asyncio.get_running_loop().create_future(), only_reads)
         self._waiting.setdefault(send, []).append(call)
         self._wake.set()
         return await call.answer  # type: ignore[no-any-return]  # what `send` gave for this request
@@ -198,24 +206,28 @@ class PostgresSession:
 async def _send_together(
     connection: Connection, send: Send[Any, Any], calls: Sequence[_Call], *, is_repeated: bool = False
 ) -> None:
-    """Send requests as one, and each by itself where one of them makes all fail: the others must not suffer with it."""
+    """Send requests as one, and each by itself where one of them makes all fail: the others must not suffer with it.
+
+    Not where `send` has changed something before it failed: each statement is a transaction of its own.
+    """
+    done = connection.done
     try:
         answers = await send(connection, [call.request for call in calls])
     except SessionLostError:
         raise
     except StorageError as error:
+        reason: str | Exception = str(error)
         may_pass_alone = len(calls) > 1 and isinstance(error, RefusedError)
-        may_pass_again = isinstance(error, RolledBackError) and not is_repeated
-        if not may_pass_alone and not may_pass_again:
-            _refuse(calls, str(error))
-            return
+        may_repeat = may_pass_alone or (isinstance(error, RolledBackError) and not is_repeated)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         # `send` cannot read a row, or has a mistake: that is for who asked, and does not end the session of all.
-        if len(calls) == 1:
-            _refuse(calls, error)
-            return
+        may_repeat = len(calls) > 1
+        reason = f"what PostgreSQL answered cannot be read: {type(error).__name__}" if may_repeat else error
     else:
         _answer(calls, answers)
+        return
+    if not may_repeat or (connection.done != done and not all(call.only_reads for call in calls)):
+        _refuse(calls, reason)
         return
     for call in calls:
         await _send_together(connection, send, [call], is_repeated=len(calls) == 1)

@@ -94,6 +94,8 @@ class Connection:
 
     def __init__(self, db: asyncpg.Connection[Row]) -> None:
         self._db = db
+        self.done = 0
+        """How many statements were carried out."""
 
     @classmethod
     async def open(cls, url: str) -> Connection:
@@ -142,6 +144,7 @@ class Connection:
         if time.monotonic() - sent_s > _COMMAND_S + 1:
             # This process was frozen meanwhile; PostgreSQL may have ended the session and given its locks away.
             raise SessionLostError("an answer of PostgreSQL was read too late to be trusted")
+        self.done += 1
         return rows
 
     async def listen(self, channel: str, heard: Callable[[str], None], ended: Callable[[], None]) -> None:

@@ -44,20 +44,20 @@ class PostgresTimelines:
 
     async def latest(self, limit: int) -> list[Timeline]:
         """By number, which is the order of acceptance."""
-        return await self._session.send(_latest, limit)
+        return await self._session.read(_latest, limit)
 
     async def of(self, key: ConversationKey, limit: int) -> list[Timeline]:
         """The same for one conversation."""
-        return await self._session.send(_of, (str(key), limit))
+        return await self._session.read(_of, (str(key), limit))
 
     async def timeline(self, number: int) -> Timeline | None:
         """Look the turn up."""
-        return await self._session.send(_some, number)
+        return await self._session.read(_some, number)
 
     async def used(self, tenant: str, since_s: float, person: str | None = None) -> UsageSum:
         """Add up the rows of the ledger."""
         asked = (key_of(tenant), since_s, None if person is None else key_of(person))
-        return await self._session.send(_used, asked)
+        return await self._session.read(_used, asked)
 
 
 async def _used(connection: Connection, wanted: Sequence[tuple[str, float, str | None]]) -> list[UsageSum]:

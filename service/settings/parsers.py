@@ -462,9 +462,13 @@ def _storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+_IN_NO_ADDRESS = frozenset(' "<>\\^`{|}')
+"""ASCII that RFC 3986 has in no address."""
+
+
 def _split_url(text: str) -> SplitResult:
-    if not text.isprintable() or " " in text:
-        raise ValueError("must be one address, without blanks")
+    if not text.isprintable() or not _IN_NO_ADDRESS.isdisjoint(text):  # a brace would make a route of it a pattern
+        raise ValueError("must be one address, without blanks, braces and the like")
     try:
         parts = urlsplit(text)
         _ = parts.port

@@ -166,13 +166,16 @@ def _certificate_fault(path: Path) -> str:
 
     content = path.read_bytes()
     try:
-        key, certificate = load_pem_private_key(content, None), x509.load_pem_x509_certificate(content)
+        key = load_pem_private_key(content, None)
+        certified = x509.load_pem_x509_certificate(content).public_key()
     except TypeError:
         return "must be a file whose private key is not encrypted; `openssl pkey` writes the key without its password"
     except (ValueError, UnsupportedAlgorithm):
-        return "must be a PEM file with both the certificate and its private key"
-    if not isinstance(key, RSAPrivateKey) or certificate.public_key() != key.public_key():
-        return "must be a file whose private key is that of the certificate in it, and RSA"
+        return "must be a PEM file with both the certificate and its private key, of a kind that is known here"
+    if not isinstance(key, RSAPrivateKey):
+        return "must hold an RSA key: Entra takes no other kind"
+    if certified != key.public_key():
+        return "holds the key of another certificate; put the certificate's own key into the file"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from storage.sqlite import SqliteFile
 from tests.support.fakes import MemoryConversations
 from tests.support.ledger_fixtures import started
 from tests.support.postgres_server import PostgresServer
+from tests.support.waiting import until
 
 
 class Everything(Conversations, ThreadStates, PastTurns, Protocol):
@@ -183,6 +185,31 @@ async def test_a_mistake_in_one_call_costs_no_other_its_answer(tmp_path: Path, p
     await file.close()
 
 
+async def test_what_a_statement_wrote_is_not_written_again_where_its_rows_cannot_be_read(
+    postgres: PostgresServer,
+) -> None:
+    database = postgres.new_database()
+    postgres.sql(database, "CREATE TABLE public.written (number int)")
+    session = PostgresSession(postgres.url(database))
+    ledger = PostgresLedger(session)
+    await started(ledger)
+
+    async def write(connection: Connection, numbers: Sequence[int]) -> list[str]:
+        statement = "INSERT INTO public.written SELECT unnest($1::int[]) RETURNING number"
+        return [{1: "one"}[row["number"]] for row in await connection.fetch(statement, list(numbers))]
+
+    async def look(connection: Connection, numbers: Sequence[int]) -> list[str]:
+        statement = "SELECT number FROM public.written WHERE number = ANY ($1::int[]) ORDER BY number"
+        return [{1: "one"}[row["number"]] for row in await connection.fetch(statement, list(numbers))]
+
+    told = await asyncio.gather(*(session.send(write, number) for number in (1, 2)), return_exceptions=True)
+    assert [type(each) for each in told] == [StorageError, StorageError]
+    assert postgres.sql(database, "SELECT number FROM public.written ORDER BY number") == [["1"], ["2"]]
+    seen = await asyncio.gather(*(session.read(look, number) for number in (1, 2)), return_exceptions=True)
+    assert [str(each) for each in seen] == ["one", "2"]
+    await ledger.stop()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_nobody_waits_for_a_database_whose_thread_has_ended(tmp_path: Path) -> None:
     file = SqliteFile(tmp_path / "c.sqlite")
@@ -194,3 +221,5 @@ async def test_nobody_waits_for_a_database_whose_thread_has_ended(tmp_path: Path
             await file.run(lambda _: None)
         await file.close()
     assert isinstance(told[0], StorageError)
+    # Its exception is seen by pytest in here, and not in the test that follows.
+    await until(lambda: all(thread.name != "sqlite c.sqlite" for thread in threading.enumerate()))

@@ -251,6 +251,33 @@ async def test_an_edited_question_keeps_what_was_said_to_others_before_it() -> N
     ]
 
 
+@pytest.mark.parametrize("by_another_process", [False, True])
+async def test_of_a_question_that_is_deleted_nothing_that_was_said_stays(*, by_another_process: bool) -> None:
+    ledger, heard, may_end = MemoryLedger(), list[Incoming](), asyncio.Event()
+
+    async def handler(turn: Turn) -> Outcome:
+        heard.append(turn.message)
+        await may_end.wait()
+        return ANSWERED
+
+    engine = engine_for(ledger, handler, Story())
+    await engine.start()
+    said = (Overheard(id=ActivityId("m0"), speaker="Bo", text="it is 42"),)
+    await accept_all(engine, message("one"), replace(question("two", id="m2"), context=said))
+    await until(lambda: len(heard) == 1)
+    empty = Question(id=ActivityId("m2"), reference=message().reference)
+    if by_another_process:
+        payload = message_to_json(empty, TurnState.DELETED)
+        ledger.entries[2] = replace(ledger.entries[2], payload=payload)
+        ledger.on_assigned([ledger.entries[2]])
+        assert engine._queues[str(empty.key)].get(2).message == empty  # type: ignore[union-attr]
+    else:
+        assert await engine.delete(empty.id, empty.reference)
+    assert message_from_json(ledger.entries[2].payload) == (empty, TurnState.DELETED)
+    may_end.set()
+    await until(lambda: len(ledger.done) == 2)
+
+
 async def test_an_answer_that_waits_goes_where_the_conversation_was_heard_of_last() -> None:
     ledger, places = MemoryLedger(), list[str]()
 

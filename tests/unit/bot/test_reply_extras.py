@@ -150,6 +150,10 @@ def test_where_others_read_along_the_questions_stay_words() -> None:
         "It is 12.\n\nYou could ask next:\n- a?\n\nBye.",
         "It is 12.\n\nYou could ask next:\n- Is https://evil.example/a right?",
         "It is 12.\n\nYou could ask next:\n- What does evil.example say?",
+        "It is 12.\n\nYou could ask next:\n- Is https://evil.md/?d=secret right?",
+        "It is 12.\n\nYou could ask next:\n- Is http://localhost/a.csv right?",
+        "It is 12.\n\nYou could ask next:\n- What does www.evil.csv say?",
+        "It is 12.\n\nYou could ask next:\n- What does evil.tab say?",
     ],
 )
 def test_what_is_no_short_list_of_questions_at_the_end_stays_as_it_is(text: str) -> None:

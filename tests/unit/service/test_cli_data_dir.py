@@ -5,17 +5,23 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from bot.conversation import ConversationKey
 from bot.errors import BotError, StorageError
 from httpkit.atomic_write import write_atomically
 from service.data_dir import kept_key, prepare_data_dir, room_hint
+from service.last_request import address_noted
 from service.listen_socket import take_port
 from service.settings.parsers import Secret
+from service.turn_lookup import serve_timelines
 from storage.file_tokens import FileTokens
+from storage.files_folder import FolderFiles
+from storage.sqlite import SqliteFile
+from storage.timelines_sqlite import SqliteTimelines
 
 _NOBODY = 65_534
 
@@ -30,6 +36,21 @@ def plain_user() -> Iterator[None]:
         yield
     finally:
         os.seteuid(before)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder in which nothing can be made or removed."""
+    folder.chmod(0o500)
+    try:
+        with plain_user():
+            yield
+    finally:
+        folder.chmod(0o700)
+
+
+def names(folder: Path) -> frozenset[str]:
+    return frozenset(path.name for path in folder.iterdir())
 
 
 def mode(path: Path) -> int:
@@ -112,6 +133,64 @@ def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path: Pat
     with pytest.raises(OSError, match="directory"):
         write_atomically(tmp_path / "taken", b"bytes")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+Sync = tuple[Path, frozenset[str]]
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Sync]:
+    """What is forced to disk, and for a folder with the names in it."""
+    made, fsync = list[Sync](), os.fsync
+
+    def sync(fd: int) -> None:
+        path = Path(f"/proc/self/fd/{fd}").readlink()
+        made.append((path, names(path) if path.is_dir() else frozenset()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    return made
+
+
+def test_a_key_survives_a_power_cut_as_soon_as_it_is_used(tmp_path: Path, synced: list[Sync]) -> None:
+    folder = prepare_data_dir(tmp_path / "data")
+    assert (tmp_path, frozenset({"data"})) in synced
+    FileTokens.kept_in(folder / "link.key")
+    assert synced[-1] == (folder, frozenset({"link.key"}))
+    kept_key(folder / "key", None)
+    assert synced[-1] == (folder, frozenset({"link.key", "key"}))
+
+
+async def test_a_stored_file_survives_a_power_cut_and_costs_four_syncs(tmp_path: Path, synced: list[Sync]) -> None:
+    files = FolderFiles(tmp_path / "files", tokens=FileTokens(bytes(32)))
+    key = ConversationKey(channel="msteams", tenant="t", conversation="c")
+    first = await files.put(key, "a.csv", b"1")
+    assert synced[0] == (tmp_path, frozenset({"files"}))
+    del synced[:]
+    stored = await files.put(key, "b.csv", b"2")
+    folder = tmp_path / "files" / stored.token
+    assert len(synced) == 4
+    assert synced[-2:] == [
+        (folder, frozenset({"content", "name"})),
+        (folder.parent, frozenset({first.token, stored.token})),
+    ]
+    del synced[:]
+    assert await files.put(key, "b.csv", b"2") == stored
+    assert synced == []
+    (folder / "content").unlink()  # as a power cut could leave it
+    await files.put(key, "b.csv", b"2")
+    assert (folder / "content").read_bytes() == b"2"
+
+
+async def test_a_disk_that_became_read_only_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:
+    stop = AsyncExitStack()
+    stop.enter_context(address_noted(tmp_path, "http://127.0.0.1:1"))
+    await stop.enter_async_context(serve_timelines(SqliteTimelines(SqliteFile(tmp_path / "l.sqlite")), tmp_path))
+    noted = names(tmp_path)
+    with read_only(tmp_path):
+        await stop.aclose()
+    assert names(tmp_path) == noted
+    assert len(noted) == 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away; runs where the tests are run by root")

@@ -39,6 +39,14 @@ def test_a_name_is_no_address_to_listen_on(text: str) -> None:
         parsers.host(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["https://x.example/a{b}", "https://x.example/{}", "https://x.example/a|b", "https://x.example/<x>"]
+)
+def test_what_no_address_holds_is_refused_before_it_becomes_a_route(text: str) -> None:
+    with pytest.raises(ValueError, match="must be one address"):
+        parsers.url(text)
+
+
 @pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "1e9", "soon", ""])
 def test_a_deadline_has_an_end_and_is_in_the_future(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):

@@ -333,11 +333,11 @@ def test_settings_of_dynamic_sessions_that_do_not_fit_together(environ: dict[str
 @pytest.mark.parametrize(
     ("environ", "taken", "refused"),
     [
-        ({}, {".csv", ".xls"}, {".parquet", ".svg"}),
+        ({}, {".csv", ".xls", ".jsonl"}, {".parquet", ".svg"}),
         (
             {"ASSISTANT_BACKEND": "responses", "OPENAI_API_KEY": "k", "MODEL": "m"},
             {".csv", ".zip", ".py"},
-            {".parquet", ".svg"},
+            {".parquet", ".svg", ".jsonl", ".ndjson", ".tab"},
         ),
     ],
 )

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.settings import Settings, SettingsError, TeamsSettings
 from tests.support.certificates import certificate_of, pem_of
@@ -139,18 +142,28 @@ def test_a_rig_can_replace_every_address() -> None:
     assert teams.trusted_service_urls == ("http://127.0.0.1:7", "https://x.example:8443")
 
 
+def of_an_unknown_kind(certificate: x509.Certificate) -> bytes:
+    """The certificate with another algorithm in the place of rsaEncryption (1.2.840.113549.1.1.1)."""
+    rsa = bytes.fromhex("2a864886f70d010101")
+    changed = certificate.public_bytes(serialization.Encoding.DER).replace(rsa, rsa[:-1] + b"\x63")
+    lines = base64.encodebytes(changed).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n".encode()
+
+
 @pytest.mark.parametrize(
     ("held", "told"),
     [
         ("certificate", "a PEM file with both"),
         ("key", "a PEM file with both"),
         ("locked key", "whose private key is not encrypted"),
-        ("another key", "whose private key is that of the certificate"),
+        ("another key", "the key of another certificate"),
+        ("elliptic key", "must hold an RSA key"),
+        ("key of an unknown kind", "a PEM file with both"),
         ("nothing", "a PEM file with both"),
     ],
 )
 def test_a_certificate_that_cannot_prove_anything_is_told_at_the_start(held: str, told: str, tmp_path: Path) -> None:
-    key = rsa_key("of the certificate")
+    key, elliptic = rsa_key("of the certificate"), ec.generate_private_key(ec.SECP256R1())
     certificate = certificate_of(key).public_bytes(serialization.Encoding.PEM)
     locked = key.private_bytes(
         serialization.Encoding.PEM,
@@ -162,6 +175,8 @@ def test_a_certificate_that_cannot_prove_anything_is_told_at_the_start(held: str
         "key": pem_of(key),
         "locked key": certificate + locked,
         "another key": certificate + pem_of(rsa_key("of another")),
+        "elliptic key": pem_of(elliptic) + certificate_of(elliptic).public_bytes(serialization.Encoding.PEM),
+        "key of an unknown kind": pem_of(key) + of_an_unknown_kind(certificate_of(key)),
         "nothing": b"\x30\x82",
     }[held]
     environ = BOT | {"MicrosoftAppPassword": "", "MicrosoftAppCertificate": str(tmp_path / "bot.pem")}
