@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -140,8 +141,9 @@ class Threads:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        fields = await body_of(request)
-        return answered(await self._store.transact(lambda rows: add_thread(rows, fields)))
+        thread, messages = await asyncio.to_thread(new_thread, await body_of(request))
+        await self._store.transact(lambda rows: add_thread(rows, thread, messages))
+        return answered(thread)
 
     async def _get(self, request: web.Request) -> web.Response:
         id_ = request.match_info["thread_id"]
@@ -178,21 +180,19 @@ class Threads:
         return answered(deleted("thread.deleted", id_))
 
 
-def add_thread(rows: Rows, fields: Mapping[str, Any]) -> Thread:
-    """Store a thread of a client's fields with its first messages. Raises ApiError (400, 404).
-
-    A body holds tens of thousands of messages: reading them takes longer than the event loop may be held up.
-    """
+def new_thread(fields: Mapping[str, Any]) -> tuple[Thread, tuple[Message, ...]]:
+    """A thread of a client's fields, and its first messages. Raises ApiError (400)."""
     now = int(time.time())
     thread = parse(Thread, {**fields, "id": new_id("thread"), "object": "thread", "created_at": now})
-    given = fields.get("messages") or []
-    if not isinstance(given, list) or not all(isinstance(message, dict) for message in given):
-        raise ApiError("Invalid value for 'messages': a list of messages is expected.", param="messages")
+    return thread, new_messages(thread.id, fields, "messages")
+
+
+def add_thread(rows: Rows, thread: Thread, messages: tuple[Message, ...]) -> None:
+    """Store a thread with its first messages. Raises ApiError (404) when one of their files does not exist."""
     rows.check_files(code_files(thread.tool_resources))
     rows.insert(thread)
-    for message in given:
-        rows.add_message(new_message(thread.id, message))
-    return thread
+    for message in messages:
+        rows.add_message(message)
 
 
 _GIVEN = ("role", "content", "attachments", "metadata")
@@ -252,6 +252,18 @@ class Messages:
             return message
 
         return answered(deleted("thread.message.deleted", (await self._store.transact(work)).id))
+
+
+def new_messages(thread_id: ThreadId, fields: Mapping[str, Any], name: str) -> tuple[Message, ...]:
+    """The messages in the field `name` of a body. Raises ApiError (400).
+
+    There may be tens of thousands: call it neither on the event loop nor in a transaction, which would hold up all
+    other requests and runs.
+    """
+    given = fields.get(name) or []
+    if not isinstance(given, list) or not all(isinstance(message, dict) for message in given):
+        raise ApiError(f"Invalid value for '{name}': a list of messages is expected.", param=name)
+    return tuple(new_message(thread_id, message) for message in given)
 
 
 def new_message(thread_id: ThreadId, fields: Mapping[str, Any]) -> Message:

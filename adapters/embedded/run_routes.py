@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from adapters.embedded.api_objects import (
     not_found,
     parse,
 )
-from adapters.embedded.object_routes import add_thread, new_message
+from adapters.embedded.object_routes import add_thread, new_messages, new_thread
 from adapters.embedded.object_store import Rows, Store
 from adapters.embedded.run_events import Event, EventBroker, RunJournal, send_events
 from adapters.embedded.run_executor import RunTasks
@@ -78,8 +79,11 @@ class Runs:
         if not isinstance(given, dict):
             raise ApiError("Invalid value for 'thread': an object is expected.", param="thread")
 
+        with_files = {"tool_resources": fields.get("tool_resources"), **given}
+        thread, messages = await asyncio.to_thread(new_thread, with_files)
+
         def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
-            thread = add_thread(rows, {"tool_resources": fields.get("tool_resources"), **given})
+            add_thread(rows, thread, messages)
             run = self._new_run(rows, now, run_id, thread.id, fields)
             created = Event(name="thread.created", data=thread)
             return [created, *run_transitions.start(rows, now, run_id, run=run, messages=())]
@@ -89,14 +93,11 @@ class Runs:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         thread_id = ThreadId(request.match_info["thread_id"])
         fields = await body_of(request)
-        more = fields.get("additional_messages") or []
-        if not isinstance(more, list) or not all(isinstance(message, dict) for message in more):
-            raise ApiError("Invalid value for 'additional_messages': a list is expected.", param="additional_messages")
+        messages = await asyncio.to_thread(new_messages, thread_id, fields, "additional_messages")
 
         def work(rows: Rows, now: int, run_id: RunId) -> list[Event]:
             rows.get(Thread, thread_id)
             run = self._new_run(rows, now, run_id, thread_id, fields)
-            messages = tuple(new_message(thread_id, message) for message in more)
             return run_transitions.start(rows, now, run_id, run=run, messages=messages)
 
         return await self._start(request, work, stream_it=fields.get("stream") is True)
