@@ -80,6 +80,7 @@ class Wishes:
     with_code: bool = False
     of_answer: bool = False  # said of the answer before
     claim: str | None = None  # what the answer should be; empty where it is only doubted
+    claims_equality: bool = False  # "is 1/3 = 0.33?": rounded is not equal
 
 
 def without_asides(heard: Sequence[UserMessage], *, claims: bool = True) -> tuple[list[UserMessage], Wishes]:
@@ -100,7 +101,7 @@ def without_asides(heard: Sequence[UserMessage], *, claims: bool = True) -> tupl
             text, language = _told_apart(restated(written) if questions else written)
             wishes = Wishes(language=language)
             if sides := equality_in(text):  # "is 2 + 2 = 5?": what is it, and is it that?
-                text, wishes = sides[0], Wishes(language=language, claim=sides[1])
+                text, wishes = sides[0], Wishes(language=language, claim=sides[1], claims_equality=True)
             questions.append(replace(message, text=text))
     return questions, wishes
 

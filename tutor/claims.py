@@ -1,49 +1,17 @@
 """What a person says of an answer: `isn't it 43?`, `I get 3x^2`, `so 12, right?`, `that's wrong`.
 
-It is judged by the result of the question before, which is worked out again for it.
+tutor/claim_verdicts.py judges it by the result of the question before, which is worked out again for it.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from tutor.answers.results import Result, named_of, object_of, parts_of, text_of, texts_of
-from tutor.answers.say import Say, value_of
-from tutor.answers.sentence_catalogue import Sentence
-from tutor.formulas.expression import Expression, Negative, Number, Symbol, is_constant, symbols
-from tutor.formulas.formula_text import code, pretty_expression
 from tutor.formulas.formula_tokens import FUNCTIONS, is_glued_formula
-from tutor.formulas.statements import Relation
-from tutor.language.vocabulary import Language
-from tutor.planning.number_plans import fraction_of
-from tutor.planning.tasks import (
-    AreaBetween,
-    Arithmetic,
-    Derivative,
-    Evaluate,
-    Function,
-    Integral,
-    Intersection,
-    Limit,
-    Rewrite,
-    Roots,
-    Solve,
-    SolveSystem,
-    Tangent,
-    TraitOf,
-)
-from tutor.programs.result_keys import Key
-from tutor.programs.script import MARK
-from tutor.reading.number_tasks import NumberTask
-from tutor.reading.question_reader import read
 from tutor.reading.rewording import without_units
 
 _MAX_CLAIM_CHARS: Final = 120
-_MAX_EXACT_CHARS: Final = 500
 _OPENING: Final = re.compile(
     r"\A(?:(?:but|no|hm+|wait|sorry|ok|okay|so|and|then|thanks|thank you|well|oh|ah|really|actually|hey|aber|nein|halt"
     r"|danke|moment|und|dann|ach|maar|nee|wacht|bedankt|en|dan|dus|nou)\b[\s,.!;:]*)+",
@@ -90,9 +58,20 @@ _CLAIMS: Final = tuple(
         rf"{_WHO} {_SAID}{_THAT} {_WHAT}{_ROLE}?{_TAIL}",
         rf"(?:are you (?:really )?sure|bist du (?:dir )?sicher|weet je(?: het)? zeker)(?: about|{_THAT}) "
         rf"(?:not |nicht |niet )?{_WHAT}{_TAIL}",
-        rf"{_WHAT}(?:,? (?:is|isn't|ist|that's))?,? (?:right|correct|the answer|isn't it|richtig|oder|nicht wahr|toch"
-        r"|hè)",
+        rf"(?:is |ist )?{_WHAT}(?:,? (?:is|isn't|ist|that's))?,? (?:right|correct|the answer|isn't it|richtig|oder"
+        r"|nicht wahr|toch|hè)",
     )
+)
+_BETWEEN: Final = re.compile(
+    r",?\s+(?:and|und|en|or|oder)\s+|;|,\s+|,(?=-|[a-zA-Z]\s?=)|\s+of\s+(?=[a-zA-Z]\s?=)", re.IGNORECASE
+)
+"""Between the values of one claim; a comma between digits is a decimal one."""
+
+_LETTER_IS: Final = re.compile(r"(?<![^\W_])([a-zA-Z]) (?:is|ist|equals)(?= [-−]?[\d(])")
+_EITHER: Final = re.compile(r"(?P<before>\A|=\s?)(?:±|\+/?-)\s?(?P<value>[^\s,;]+)")
+POINT: Final = re.compile(r"\((?P<inner>[^()]*[,;][^()]*)\)")
+_BARE: Final = re.compile(
+    rf"(?:(?:is|ist|does|maybe|then|so|also|dus|vielleicht|misschien)[\s,]+)?{_WHAT}{_TAIL}", re.IGNORECASE
 )
 _SO: Final = re.compile(rf"(?:so|also|dus)[\s,]+{_WHAT}{_TAIL}", re.IGNORECASE)
 """With its opening word: `so 12?`."""
@@ -126,11 +105,6 @@ _DEFINES: Final = re.compile(
     r"(?:y|[fgh]\s?\(\s?[a-z]\s?\))\s*=.*[a-z]|[fgh]\s?\([^=]*\Z|[^=]*[\d^+*/-][^=]*=", re.IGNORECASE
 )
 """`y = x^2`, `f(3)`, `x^2 = 4`: another question rather than an answer to the last one."""
-
-_OF_ANSWERS: Final = (
-    AreaBetween | Arithmetic | Derivative | Evaluate | Integral | Intersection | Limit | NumberTask | Rewrite | Roots
-    | Solve | SolveSystem | Tangent | TraitOf
-)  # fmt: skip
 
 
 def claim_in(text: str) -> str | None:
@@ -170,180 +144,32 @@ def restated(text: str) -> str:
     return f"{asks} {found['shape']}?"
 
 
+def bare_claim_in(text: str) -> str | None:
+    """`x = 3?` and `2 and -2`: a claim where the message can be nothing else; None where a formula stands there."""
+    written = re.sub(r"\s+", " ", text).strip().rstrip("?.! ") if len(text) <= _MAX_CLAIM_CHARS else ""
+    found = _BARE.fullmatch(written)
+    if found is None or not _is_value(found["claim"]):
+        return None
+    values = [part.rpartition("=")[2] for part in parts_of_claim(found["claim"])]
+    return None if any(_LETTER.search(value) for value in values) else found["claim"].strip()
+
+
+def parts_of_claim(written: str) -> list[str]:
+    """The values of a claim that names several: `x = 2 and y = 1`, `2, -2`, `±2`, `(2, 1)`."""
+    said = _EITHER.sub(r"\g<before>\g<value>; -\g<value>", _LETTER_IS.sub(r"\1 =", written.strip()))
+    if point := POINT.fullmatch(said):
+        said = point["inner"] if ";" in point["inner"] else point["inner"].replace(",", ";")
+    return [part.strip() for part in _BETWEEN.split(said) if part.strip()]
+
+
 def _is_value(written: str) -> bool:
-    """Whether nothing but mathematics stands there."""
+    """Whether nothing but mathematics stands there: one value, or several."""
+    parts = parts_of_claim(written)
+    return bool(parts) and all(map(_is_one_value, parts))
+
+
+def _is_one_value(written: str) -> bool:
     words = re.findall(r"[^\W\d_]{2,}", without_units(written).lower())
     if not (re.search(r"\d|\bpi\b|π", written) or _LETTER.search(written)) or _DEFINES.match(written):
         return False
     return all(word in FUNCTIONS or word == "pi" or is_glued_formula(word) for word in words)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What is claimed: a value, perhaps of a letter, as it was written."""
-
-    written: str
-    value: Expression
-    letter: str = ""
-    is_percent: bool = False
-
-    @property
-    def places(self) -> int:
-        """Decimals of a number as it was written; 0 for any other value."""
-        number = self.value.operand if isinstance(self.value, Negative) else self.value
-        return len(number.text.partition(".")[2]) if isinstance(number, Number) else 0
-
-
-def claimed(written: str, language: Language) -> Claim | None:
-    """The claim read as a formula; None where it is none."""
-    text = without_units(written).strip()
-    is_percent = re.search(r"\s?(?:%|percent|prozent|procent)\Z", text) is not None
-    text = re.sub(r"\s?(?:%|percent|prozent|procent)\Z", "", text)
-    question = read(text, otherwise=language)
-    if question.has_ambiguous_comma:
-        question = read(text, otherwise=Language.GERMAN)
-    if len(question.clauses) != 1 or question.clauses[0].strange:
-        return None
-    [clause] = question.clauses
-    given = [(name, value) for name, values in clause.values.items() for value in values]
-    if len(given) == 1 and not clause.subjects:
-        return Claim(written, given[0][1], given[0][0], is_percent)
-    if len(clause.subjects) != 1:
-        return Claim(written, Symbol(text), "", is_percent) if clause.unknowns == (text,) else None
-    [relation] = clause.subjects
-    return _of_relation(written, relation, is_percent=is_percent)
-
-
-def _of_relation(written: str, relation: Relation, *, is_percent: bool) -> Claim | None:
-    if relation.is_bare or relation.is_equation:
-        left = relation.parts[0]
-        letter = left.name if relation.is_equation and isinstance(left, Symbol) else ""
-        return Claim(written, relation.parts[-1], letter, is_percent)
-    return None
-
-
-def comparison(claim: Claim, task: object, results: Sequence[Result]) -> str:
-    """A program that compares a claim with the results where its value is no plain number; empty where it is one."""
-    if fraction_of(claim.value) is not None or not results:
-        return ""
-    texts = [text for result in results for text, _ in _values(result) if len(text) <= _MAX_EXACT_CHARS][:20]
-    names = sorted({*symbols(claim.value)} - {"C"})
-    move = ", ".join(f"sp.Symbol({json.dumps(name)}): place" for name in names)
-    variable = task.function.variable if isinstance(task, Integral) and task.bounds is None else ""
-    slope = f"sp.diff(difference, sp.Symbol({json.dumps(variable)}))" if variable else "difference"
-    return f"""import json
-
-import sympy as sp
-
-# Is what was claimed the same as a result? The difference must be zero at several places.
-claimed = sp.sympify({json.dumps(code(claim.value))}, rational=True)
-same = []
-for text in {json.dumps(texts)}:
-    difference = sp.sympify(text, rational=True) - claimed
-    gaps = [sp.N(({slope}).subs({{{move}}})) for place in map(sp.Rational, ["0.37", "1.21", "2.83"])]
-    same.append(all(bool(gap.is_number) and abs(complex(gap)) < 1e-9 for gap in gaps))
-print("The same:", same)
-print("{MARK}", json.dumps({{"{Key.CHECK}": any(same), "{Key.VALUE}": str(sp.N(claimed, 15))}}))
-"""
-
-
-def verdict(
-    say: Say, claim: Claim | None, written: str, tasks: Sequence[object], results: Sequence[Result], compared: Result
-) -> str:
-    """The sentence before the answer: whether it is what was claimed. `compared` is the result of `comparison`."""
-    if not written:
-        return say(Sentence.CLAIM_AGAIN)
-    shown = _shown(say, claim, written)
-    pairs = [pair for pair in zip(tasks, results, strict=False) if isinstance(pair[0], _OF_ANSWERS)]
-    if claim is None or not pairs:
-        return say(Sentence.CLAIM_UNSURE, claim=shown)
-    if compared.get(Key.CHECK) is True:
-        return say(Sentence.CLAIM_RIGHT, claim=shown)
-    exact = fraction_of(claim.value)
-    value = float(exact) if exact is not None else _float(text_of(compared, Key.VALUE))
-    values = [number for task, result in pairs for number in _numbers(task, result, claim.letter)]
-    if value is None or not values:
-        is_formula = not is_constant(claim.value) and any(text_of(result, Key.EXACT) for _, result in pairs)
-        return say(Sentence.CLAIM_WRONG if compared and is_formula else Sentence.CLAIM_UNSURE, claim=shown)
-    several = any(isinstance(task, Solve | Roots | SolveSystem | Intersection) for task, _ in pairs)
-    unsure = several and any(result.get(Key.SURE) is False for _, result in pairs)
-    otherwise = Sentence.CLAIM_UNSURE if unsure else Sentence.CLAIM_WRONG
-    return say(_judged(claim, value, values, of_several=several) or otherwise, claim=shown)
-
-
-def _shown(say: Say, claim: Claim | None, written: str) -> str:
-    if claim is None:
-        return written
-    name = f"{claim.letter} = " if claim.letter else ""
-    return f"{name}{say.localised(pretty_expression(claim.value))}{' %' if claim.is_percent else ''}"
-
-
-def _values(result: Result) -> Iterator[tuple[str, float | None]]:
-    """The exact texts of a result and their decimals: its own, those of its solutions, and both sides of a limit."""
-    if exact := text_of(result, Key.EXACT):
-        yield exact, value_of(result)
-    for part in (*parts_of(result, Key.SOLUTIONS), *parts_of(result, Key.VALUES)):
-        yield from _values(part)
-        for name in part:
-            if inner := object_of(part, name):
-                yield text_of(inner, Key.EXACT), value_of(inner)
-    for formula in texts_of(result, Key.FORMULAS):
-        yield formula, None
-    if (left := text_of(result, Key.LEFT)) and left == text_of(result, Key.RIGHT):
-        yield left, _float(left)
-
-
-def _numbers(task: object, result: Result, letter: str) -> list[float]:
-    """The numbers that a claim of this letter, or of none, can be about."""
-    numbers = [value for _, value in _values(result) if value is not None]
-    if not letter:
-        return numbers
-    match task:
-        case Solve(unknown=unknown) | Roots(function=Function(variable=unknown)):
-            return numbers if letter == unknown else []
-        case SolveSystem():
-            found = [named_of(part, key) for part in parts_of(result, Key.SOLUTIONS) for key in part if key == letter]
-            return [value for each in found if (value := _float(str(each.get(Key.DECIMAL)))) is not None]
-        case Evaluate(function=Function(name=name)):
-            return numbers if letter in {name, "y"} else []
-        case _:
-            return []
-
-
-def table_verdict(say: Say, written: str, results: Sequence[Result]) -> str:
-    """The same of an answer about a table, where that is one figure."""
-    claim = claimed(written, say.language) if written else None
-    numbers = [float(number) for result in results for number in _figures(result) if isinstance(number, int | float)]
-    exact = fraction_of(claim.value) if claim is not None and not claim.letter else None
-    if not written:
-        return say(Sentence.CLAIM_AGAIN)
-    if claim is None or exact is None or len(numbers) != 1:
-        return say(Sentence.CLAIM_UNSURE, claim=_shown(say, claim, written))
-    return say(_judged(claim, float(exact), numbers) or Sentence.CLAIM_WRONG, claim=_shown(say, claim, written))
-
-
-def _figures(result: Result) -> Iterator[object]:
-    for figures in named_of(result, Key.FIGURES).values():
-        yield from figures.values() if isinstance(figures, dict) else ()
-    yield result.get(Key.VALUE)
-    yield result.get(Key.R)
-
-
-def _judged(claim: Claim, value: float, numbers: Sequence[float], *, of_several: bool = False) -> Sentence | None:
-    """What is to be said of a claim that is one of the numbers; None where it is none of them."""
-    candidates = {value: claim.places} | ({value / 100: claim.places + 2} if claim.is_percent else {})
-    for number in numbers:
-        for candidate, places in candidates.items():
-            gap = abs(number - candidate)
-            if gap <= 1e-9 * max(1.0, abs(number)):
-                return Sentence.CLAIM_ONE_OF if of_several and len(set(numbers)) > 1 else Sentence.CLAIM_RIGHT
-            if places and gap <= 0.5000001 * 10**-places:
-                return Sentence.CLAIM_ROUNDED
-    return None
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -69,6 +69,38 @@ async def test_a_claim_about_the_answer_is_confirmed_or_put_right_by_code(tmp_pa
             assert (await chat.ask(message)).text.startswith(told), message
 
 
+async def test_a_claim_of_several_values_is_judged_as_a_whole(tmp_path: Path) -> None:
+    system, roots, meet = "solve x + y = 3, x - y = 1", "solve x^2 = 4", "where do x^2 and x + 2 meet?"
+    async with worker(tmp_path) as sandbox:  # review 3
+        for question, claim, told in (
+            (system, "x = 2 and y = 1, right?", "**Yes, that is right: x = 2 and y = 1.**"),
+            (system, "x=2, y=1", "**Yes, that is right: x = 2 and y = 1.**"),
+            (system, "is it x = 1 and y = 2?", "**No, that is not right: x = 1 and y = 2.**"),
+            (system, "so (2, 1)?", "**Yes, that is right: 2 and 1.**"),
+            (roots, "I get 2 and -2", "**Yes, that is right: 2 and −2.**"),
+            (roots, "so x = ±2?", "**Yes, that is right: x = 2 and −2.**"),
+            (roots, "I get 2 and 3", "**No, that is not right: 2 and 3.**"),
+            ("Löse x^2 = 4", "x = 2 und x = -2?", "**Ja, das ist richtig: x = 2 und x = −2.**"),
+            ("los x^2 = 4 op", "x = 2 of x = -2, toch?", "**Ja, dat klopt: x = 2 en x = −2.**"),
+            ("solve x^3 = x", "I get 0 and 1", "**Yes, but 0 and 1 are not all of the solutions.**"),
+            ("solve x^2 = 2", "x = sqrt(2) and x = -sqrt(2)?", "**Yes, that is right: x = √2 and x = −√2.**"),
+            (meet, "so (2, 4)?", "**Yes, that is one of the solutions: 2 and 4.**"),
+            (meet, "so (2, 1)?", "**No, that is not right: 2 and 1.**"),
+            ("solve 2x = 6", "x = 3?", "**Yes, x = 3 is right.**"),
+            ("solve 2x = 6", "so x is 4?", "**No, it is not x = 4.**"),
+            ("plot x^2", "x = 3?", "**x² = 9** for x = 3."),
+            ("what is 20% of 50", "I get 10%", "**No, it is not 10 %.**"),
+            ("what percent of 50 is 10?", "I get 20%", "**Yes, 20 % is right.**"),
+        ):
+            chat = Chat(sandbox)
+            await chat.ask(question)
+            assert (await chat.ask(claim)).text.startswith(told), (question, claim)
+        assert (await Chat(sandbox).ask("is 1/3 = 0.33?")).text.startswith(
+            "**No, not exactly: 0.33 is the value rounded.**"
+        )
+        assert (await Chat(sandbox).ask("is 1/4 = 0.25?")).text.startswith("**Yes, 0.25 is right.**")
+
+
 async def test_the_curves_of_a_plot_that_grew_can_be_asked_about(tmp_path: Path) -> None:
     async with worker(tmp_path) as sandbox:
         chat = Chat(sandbox)

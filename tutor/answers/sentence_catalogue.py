@@ -381,6 +381,10 @@ class Sentence(StrEnum):
     CLAIM_SOME_OF = "claim some of"
     CLAIM_NEARLY = "claim nearly"
     CLAIM_WRONG = "claim wrong"
+    CLAIMS_RIGHT = "claims right"
+    CLAIMS_ROUNDED = "claims rounded"
+    CLAIMS_ONE_OF = "claims one of"
+    CLAIMS_WRONG = "claims wrong"
     CLAIM_UNSURE = "claim unsure"
     CLAIM_AGAIN = "claim again"
 

@@ -37,6 +37,9 @@ from tutor.reading.question_reader import read
         ("that's wrong", ""),
         ("Das stimmt nicht!", ""),
         ("klopt dat?", ""),
+        ("x=2, y=1, right?", "x=2, y=1"),
+        ("I get 2 and -2", "2 and -2"),
+        ("so x is 3?", "x is 3"),
     ],
 )
 def test_a_claim_about_the_answer_is_told_from_a_question(said: str, claim: str) -> None:
