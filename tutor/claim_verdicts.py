@@ -133,6 +133,12 @@ print("{MARK}", json.dumps({{"{Key.CHECK}": any(same), "{Key.VALUE}": str(sp.N(c
     return program
 
 
+def is_new_subject(claims: Sequence[Claim], tasks: Sequence[object]) -> bool:
+    """Whether a claim has letters where the answer is a number: `I have x^2 + 1` after `2 + 2`."""
+    of_numbers = bool(tasks) and all(isinstance(task, Arithmetic | NumberTask) for task in tasks)
+    return of_numbers and any(claim.letter or not is_constant(claim.value) for claim in claims)
+
+
 def is_about_solutions(claims: Sequence[Claim], tasks: Sequence[object]) -> bool:
     """Whether the claims can be nothing but solutions of what was solved."""
     unknowns: set[str] = set()

@@ -24,7 +24,7 @@ from tutor.answers.say import Explanation, Say
 from tutor.answers.sentence_catalogue import Sentence
 from tutor.answers.whole_answer import answer
 from tutor.asides import Wishes, is_brief, language_wished, without_asides
-from tutor.claim_verdicts import claimed, comparison, is_about_solutions, table_verdict, verdict
+from tutor.claim_verdicts import claimed, comparison, is_about_solutions, is_new_subject, table_verdict, verdict
 from tutor.claims import bare_claim_in
 from tutor.data.answers import columns_in, data_answer, data_refusal
 from tutor.data.file_mentions import (
@@ -70,7 +70,9 @@ def reply_to(thread: Thread) -> Reply:  # noqa: C901 - one case a kind of reply
     heard = newest_with_table(thread.messages, MESSAGES_READ)
     questions, wishes = without_asides(heard)
     understood = understood_in(questions, _language_named(thread.language))
-    if wishes.claim is not None and _is_refused(understood, questions):  # "it is 3" tells what was asked back
+    tasks = understood.plan.tasks if isinstance(understood.plan, Plan) else ()
+    is_new = bool(wishes.claim) and is_new_subject(claimed(wishes.claim or "", understood.question.language), tasks)
+    if wishes.claim is not None and (is_new or _is_refused(understood, questions)):  # "it is 3" tells what was asked
         questions, wishes = without_asides(heard, claims=False)
         understood = understood_in(questions, _language_named(thread.language))
     claim = bare_claim_in(heard[-1].text) if wishes.claim is None and len(heard) > 1 else None

@@ -185,3 +185,15 @@ async def test_a_heading_of_counted_numbers_is_no_row_and_rows_that_count_on_are
             await sandbox.ask({"files": {f"given_{at}.csv": content}})
             answered = await Chat(sandbox).ask("how many rows are there?", file_names=(f"given_{at}.csv",))
             assert told in said(answered), content
+
+
+async def test_a_table_of_a_zip_file_that_is_too_large_is_refused_and_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tutor.data.programs._MAX_UNZIPPED_BYTES", 20)
+    with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
+        archive.writestr("sales.csv", "a,b\n" + "1,2\n" * 10)
+    async with worker(tmp_path) as sandbox:
+        answered = await Chat(sandbox).ask("sum of b", file_names=("given.zip",))
+    assert "larger than 20 bytes" in answered.text
+    assert "sum of b is" not in answered.text

@@ -224,7 +224,10 @@ def unzipped(path):
         if len(names) != 1:
             raise ValueError(f"{{len(names)}} tables in the zip file")
         with archive.open(names[0]) as inner:
-            return names[0], inner.read({most})
+            data = inner.read({most} + 1)
+        if len(data) > {most}:
+            raise ValueError("the table in the zip file is larger than {most:,} bytes")
+        return names[0], data
 
 
 '''

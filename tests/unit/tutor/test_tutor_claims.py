@@ -132,6 +132,12 @@ async def test_a_claimed_formula_is_compared_by_code() -> None:
         assert (await reply_to(*asked, heard, compared)).text.startswith(said)
 
 
+@pytest.mark.parametrize("said", ["I have x^2 + 1", "so x^2?"])
+async def test_a_formula_after_a_number_is_another_subject_and_no_claim(said: str) -> None:
+    reply = await reply_to(user("what is 2+2"), user(said))  # review 16
+    assert (reply.tool_calls, "plot it" in reply.text) == ((), True)
+
+
 async def test_an_answer_to_what_was_asked_back_is_no_claim() -> None:
     [call] = (await reply_to(user("draw a circle"), user("it is 3"))).tool_calls
     assert "x**2 + y**2 - 3**2" in json.loads(call.arguments)["code"]
