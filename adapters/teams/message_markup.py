@@ -21,6 +21,7 @@ _LINES: Final = frozenset(_BLOCKS.split())
 _VERBATIM: Final = frozenset({"pre", "codeblock"})
 _EMOJI: Final = "schema.skype.com/Emoji"  # the `itemtype` of a picture that stands for a letter
 _ALT: Final = re.compile(r"""\balt=["']([^"']{1,40})["']""", re.IGNORECASE)
+_START: Final = re.compile(r"""\bstart=["']?(\d{1,9})\b""", re.IGNORECASE)
 _HREF: Final = re.compile(r"""\bhref=["'](https?://[^"'\s]{1,1900})["']""", re.IGNORECASE)
 # Letters that no person types: they stand for the white space of code, and around what stands for a tag.
 _PRIVATE: Final = "\ue000\ue001\ue002\ue003"
@@ -136,7 +137,9 @@ class _HtmlReader:
         if name in _VERBATIM:
             self._verbatim = max(0, self._verbatim + (-1 if ends else 1))
         if name in ("ul", "ol"):
-            self._lists = self._lists[:-1] if ends else [*self._lists[-_MAX_NESTED:], -1 if name == "ul" else 0]
+            start = _START.search(rest)
+            before_first = -1 if name == "ul" else max(0, int(start[1]) - 1) if start else 0
+            self._lists = self._lists[:-1] if ends else [*self._lists[-_MAX_NESTED:], before_first]
         if name == "li" and not ends and self._lists:
             self._lists[-1] += self._lists[-1] >= 0
             number = self._lists[-1]

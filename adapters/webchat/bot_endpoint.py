@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from http import HTTPStatus
 from typing import Final
@@ -12,6 +11,7 @@ import aiohttp
 
 from adapters.webchat.transcripts import Activity
 from adapters.webchat.weather import REDELIVERED_AFTER_S, Kind, Weather
+from httpkit.json_body import json_bytes
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,8 @@ class BotEndpoint:
             raise NotTakenError(f"the bot answered {status}")
 
     async def _status(self, activity: Activity) -> int:
-        body = json.dumps(activity, ensure_ascii=False).encode(errors="replace")
         headers = {"Content-Type": "application/json"}
-        async with self._session.post(self._url, data=body, headers=headers, timeout=_ANSWER_DEADLINE) as response:
+        async with self._session.post(
+            self._url, data=json_bytes(activity), headers=headers, timeout=_ANSWER_DEADLINE
+        ) as response:
             return response.status

@@ -118,12 +118,13 @@ def with_field(activity: dict[str, Any], path: str, value: object) -> dict[str, 
 async def answer_to(door: Door, activity: object) -> str:
     """The answer in words: status, the code of a refusal, or what became of the activity."""
     taken = door.accepted
-    for kept in (taken.messages, taken.rated, taken.deleted, taken.overheard, taken.refused):
+    for kept in (taken.messages, taken.rated, taken.deleted, taken.overheard, taken.refused, taken.left):
         kept.clear()
     status, body = await door.post(activity, Authorization=f"Bearer {token(serviceurl=SERVICE_URL)}")
     if status >= 300:
         return f"{status} {body['error']['code']}"
-    did = "stored" if taken.messages or taken.rated or taken.deleted else "overheard" if taken.overheard else "ignored"
+    is_stored = taken.messages or taken.rated or taken.deleted or taken.left
+    did = "stored" if is_stored else "overheard" if taken.overheard else "ignored"
     return f"{status}, {did}"
 
 

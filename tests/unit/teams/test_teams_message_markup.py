@@ -37,6 +37,7 @@ from tests.support.teams_client import recorded
             "nice 🎉 parrot",
         ),
         ("</sup></a></li></ol></pre><li>a</li>", "a"),
+        ('<ol start="3"><li>c</li><li>d</li></ol><ol start=x><li>a</li></ol>', "3. c\n4. d\n1. a"),
         ("a\ue002\ue000b", "ab"),
         ("<pre>a&#xE000;b</pre>", "ab"),
         ('<emoji alt="a&#xE002;&#57347;b"></emoji>', "ab"),
