@@ -11,7 +11,6 @@ import contextlib
 import json
 import math
 import re
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -37,7 +36,7 @@ from service.code_sandbox import check_sandbox, open_sandbox
 from service.compose import Shared
 from service.data_dir import prepare_data_dir, room_hint
 from service.file_storage import FileStorage, open_file_storage
-from service.last_request import check_last_request, noted_address, reachable
+from service.last_request import check_last_request, check_service, noted_address, reachable
 from service.logs import redact_text
 from service.manifest import check_packages
 from service.model_check import check_model
@@ -46,9 +45,8 @@ from service.round_trip import check_round_trip
 from service.settings import AppType, Backend, ClientCertificate, ClientSecret, Settings, SettingsError
 from service.settings.config_report import Report as SettingsReport
 from service.teams_edge import open_bot_token
-from service.turn_lookup import open_timelines
+from service.turn_lookup import check_store
 from storage.file_tokens import CHECKED
-from storage.sqlite import network_disk
 
 TOTAL_S: Final = 16.0
 """From the start of the command to the last finding; what was opened is closed within 20 s."""
@@ -56,7 +54,6 @@ TOTAL_S: Final = 16.0
 _CLOSE_S: Final = 1.5
 _MIN_CHECK_S: Final = 1.0
 _MAX_SILENCE_S: Final = 5.0  # a service that is silent for less may be well, and this machine busy
-_MIN_FREE_BYTES: Final = 200_000_000
 # One grey pixel.
 _PICTURE: Final = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -331,8 +328,10 @@ class _Examination:
 
     async def _check_cloud(self) -> Finding:
         teams = self.settings.teams
-        if teams is None or self.offline:
-            return _NO_APP if teams is None else _OFFLINE
+        if teams is None:
+            return _NO_APP
+        if self.offline:
+            return _OFFLINE
         return await check_cloud(teams.cloud, login_url=teams.login_url, tenant=teams.login_tenant)
 
     async def _check_registration(self) -> Finding:
@@ -403,53 +402,16 @@ class _Examination:
         folder = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
         if self.settings.database_url is not None and self.offline:
             return _OFFLINE
-        if self.settings.database_url is not None or await asyncio.to_thread((folder / "teamsbot.sqlite").exists):
-            async with open_timelines(self.settings) as timelines:
-                await timelines.latest(1)
-        if self.settings.database_url is not None:
-            return Finding.passed("turns are kept in PostgreSQL, which answers")
-        if (disk := await asyncio.to_thread(network_disk, folder)) is not None:
-            return Finding.warned(
-                f"DATA_DIR {folder} lies on a network disk ({disk}), where a crash can lose or damage turns.",
-                "Set DATA_DIR to a folder on a local disk, or DATABASE_URL to a PostgreSQL.",
-            )
-        if (free := (await asyncio.to_thread(shutil.disk_usage, folder)).free) < _MIN_FREE_BYTES:
-            return Finding.warned(f"The disk of {folder} has {free // 1_000_000} MB left.", "Make room.")
-        return Finding.passed(f"turns are kept in {folder}")
+        return await check_store(self.settings, folder)
 
     async def _check_service(self) -> Finding:
-        settings = self.settings
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = noted_address(settings.data_dir) or reachable(f"http://{host}:{settings.port}")
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=4)) as session,
-                session.get(f"{address}/readyz") as response,
-            ):
-                answer = await response.json(content_type=None)
-        except aiohttp.ClientConnectorError:
-            where = "" if address.endswith(":0") else f" at {address}"  # PORT=0 names no port before a start
-            return Finding.warned(f"teamsbot is not running{where}.", "Start it: teamsbot serve")
-        except TimeoutError:
-            return Finding.warned(
-                f"A program takes connections at {address}, and does not answer.",
-                "If it is teamsbot, look at its log and start it again; if not, set PORT to a free port.",
-            )
-        except (aiohttp.ClientError, OSError, ValueError):
-            answer = None
-        match answer:
-            case {"status": "ready"}:
-                self._address = address
-                return Finding.passed(f"teamsbot runs at {address}")
-            case {"status": "unavailable"}:
-                return Finding.failed(
-                    f"teamsbot runs at {address}, and cannot store messages.", "See the check `store`, and its log."
-                )
-            case _:
-                return Finding.warned(
-                    f"Another program than teamsbot answers at {address}.",
-                    "End that program, or set PORT to a free port; then start teamsbot serve.",
-                )
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        configured = reachable(f"http://{host}:{self.settings.port}")
+        address = noted_address(self.settings.data_dir) or configured
+        found = await check_service(address)
+        if found.status is Status.PASS:
+            self._address = address
+        return found
 
     async def _check_files(self) -> Finding:
         if self.settings.blobs is not None and self.offline:

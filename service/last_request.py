@@ -1,4 +1,4 @@
-"""What `teamsbot doctor` has to know of the running service, in two files of DATA_DIR.
+"""What `teamsbot doctor` has to know of the running service: its own answer, and two files of DATA_DIR.
 
 `service.json` says where it listens. `last-request.json` says what became of the last request that claimed to come
 from Teams; it stays after a stop.
@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import aiohttp
 
 from adapters.teams.authentication import Verdict
 from bot.diagnosis import Finding
@@ -129,6 +131,38 @@ def noted_address(folder: Path) -> str | None:
 def reachable(address: str) -> str:
     """An address of a listener as this machine reaches it."""
     return address.replace("//0.0.0.0:", f"//{LOOPBACK}:").replace("//[::]:", "//[::1]:")
+
+
+async def check_service(address: str) -> Finding:
+    """Whether teamsbot runs at this address and can store messages."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=4)) as session,
+            session.get(f"{address}/readyz") as response,
+        ):
+            answer = await response.json(content_type=None)
+    except aiohttp.ClientConnectorError:
+        where = "" if address.endswith(":0") else f" at {address}"  # PORT=0 names no port before a start
+        return Finding.warned(f"teamsbot is not running{where}.", "Start it: teamsbot serve")
+    except TimeoutError:
+        return Finding.warned(
+            f"A program takes connections at {address}, and does not answer.",
+            "If it is teamsbot, look at its log and start it again; if not, set PORT to a free port.",
+        )
+    except (aiohttp.ClientError, OSError, ValueError):
+        answer = None
+    match answer:
+        case {"status": "ready"}:
+            return Finding.passed(f"teamsbot runs at {address}")
+        case {"status": "unavailable"}:
+            return Finding.failed(
+                f"teamsbot runs at {address}, and cannot store messages.", "See the check `store`, and its log."
+            )
+        case _:
+            return Finding.warned(
+                f"Another program than teamsbot answers at {address}.",
+                "End that program, or set PORT to a free port; then start teamsbot serve.",
+            )
 
 
 def check_last_request(folder: Path, *, endpoint: str, clock: Callable[[], float] = time.time) -> Finding:

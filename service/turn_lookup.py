@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from aiohttp import web
 
 from adapters.openai.service_errors import FIXES
 from adapters.timelines_http import MAX_FEEDBACK, MAX_LISTED, HttpTimelines, NobodyThereError, timelines_app
+from bot.diagnosis import Finding
 from bot.errors import AssistantRefusedError, AssistantUnavailableError, Refusal, StorageError, StorageInUseError
 from bot.feedback import FeedbackRecord
 from bot.ports import FeedbackStore, Timelines
@@ -31,7 +33,7 @@ from service.listen_socket import LOOPBACK
 from service.settings import Settings
 from service.settings.parsers import Secret
 from storage.feedback_sqlite import SqliteFeedback
-from storage.sqlite import SqliteFile
+from storage.sqlite import SqliteFile, network_disk
 from storage.timelines_sqlite import SqliteTimelines
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _WHERE = "turns.json"
 _POLL_S = 1.0
 _DATABASE_S = 5.0
+_MIN_FREE_BYTES = 200_000_000
 
 
 @asynccontextmanager
@@ -136,6 +139,27 @@ async def open_timelines(settings: Settings) -> AsyncIterator[Timelines]:
     url = settings.database_url
     async with _of_folder(settings.data_dir) if url is None else _of_postgres(url) as timelines:
         yield timelines
+
+
+async def check_store(settings: Settings, folder: Path) -> Finding:
+    """Whether turns can be read where they are kept, and for `folder` on a disk whether it suits them."""
+    if settings.database_url is not None:
+        async with open_timelines(settings) as timelines:
+            await timelines.latest(1)
+        return Finding.passed("turns are kept in PostgreSQL, which answers")
+    if await asyncio.to_thread((folder / "teamsbot.sqlite").exists):
+        async with open_timelines(settings) as timelines:
+            await timelines.latest(1)
+    disk = await asyncio.to_thread(network_disk, folder)
+    if disk is not None:
+        return Finding.warned(
+            f"DATA_DIR {folder} lies on a network disk ({disk}), where a crash can lose or damage turns.",
+            "Set DATA_DIR to a folder on a local disk, or DATABASE_URL to a PostgreSQL.",
+        )
+    usage = await asyncio.to_thread(shutil.disk_usage, folder)
+    if usage.free < _MIN_FREE_BYTES:
+        return Finding.warned(f"The disk of {folder} has {usage.free // 1_000_000} MB left.", "Make room.")
+    return Finding.passed(f"turns are kept in {folder}")
 
 
 @asynccontextmanager

@@ -166,7 +166,7 @@ async def test_a_data_folder_that_others_can_enter(tmp_path: Path) -> None:
 
 
 async def test_a_database_on_a_network_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.doctor.network_disk", lambda _: "nfs4")
+    monkeypatch.setattr("service.turn_lookup.network_disk", lambda _: "nfs4")
     found = await findings({"DATA_DIR": str(tmp_path / "data")}, "store")
     says(found["store"], "warn", "network disk (nfs4)", "DATABASE_URL")
 

@@ -203,6 +203,17 @@ async def test_a_copy_of_the_running_bot_goes_on_with_its_conversations(
         [_, plot] = await ada.ask("Plot x^2.", parts=2)
         await run(found[1], tmp_path, {"PATH": os.environ["PATH"]})
         assert "4" in (await ada.ask("What is 2 + 2?"))[0].text  # it was frozen for a moment only
+        ends_all = tmp_path / "bin" / "cp"  # as Ctrl-C does, with a signal that no runner of tests ignores
+        ends_all.parent.mkdir()
+        ends_all.write_text("#!/bin/sh\nkill -TERM 0\n")
+        ends_all.chmod(0o755)
+        path = f"{ends_all.parent}:{os.environ['PATH']}"
+        for shell in ("sh", "bash"):
+            interrupted = await asyncio.create_subprocess_exec(
+                shell, "-c", found[1], cwd=tmp_path, env={"PATH": path}, start_new_session=True
+            )
+            assert await asyncio.wait_for(interrupted.wait(), 30) != 0
+            assert "6" in (await ada.ask("What is 3 + 3?"))[0].text
     with running_bot(tmp_path, DATA_DIR=str(tmp_path / "backup")) as bot:
         ada = Person(session=session, bot_url=bot.told.removesuffix("/api/messages"), connector=connector)
         assert "convex" in (await ada.ask("Is this a concave function?"))[0].text

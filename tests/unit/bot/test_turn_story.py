@@ -36,7 +36,7 @@ from tests.support.fakes import (
     ended,
 )
 from tests.support.turn_fixtures import World, texts
-from tests.support.waiting import settled
+from tests.support.waiting import settled, until
 
 
 async def test_a_question_is_answered_after_typing() -> None:
@@ -175,8 +175,7 @@ async def test_stopping_cancels_the_run_at_the_assistant_and_says_so() -> None:
     world.assistant.never_settles = True
     turn = world.turn()
     task = asyncio.create_task(run_turn(turn, world.deps))
-    while not world.assistant.runs:
-        await asyncio.sleep(0)
+    await until(lambda: bool(world.assistant.runs))
     world.stop()
     await asyncio.wait_for(task, 30)
     assert world.assistant.cancelled == ["run_1"]
@@ -201,8 +200,7 @@ async def test_a_turn_that_is_given_up_leaves_no_run_behind(monkeypatch: pytest.
     world = World()
     world.assistant.never_settles = True
     task = asyncio.create_task(run_turn(world.turn(), world.deps))
-    while not world.assistant.runs:
-        await asyncio.sleep(0)
+    await until(lambda: bool(world.assistant.runs))
     await settled()
     task.cancel()
     await asyncio.wait({task})
@@ -218,8 +216,7 @@ async def test_what_a_run_consumed_until_it_was_stopped_counts() -> None:
     world.assistant.used_until_cancelled = Usage(code_runs=1, code_ms=59_000)
     turn = world.turn()
     task = asyncio.create_task(run_turn(turn, world.deps))
-    while not world.assistant.runs:
-        await asyncio.sleep(0)
+    await until(lambda: bool(world.assistant.runs))
     world.stop()
     await asyncio.wait_for(task, 30)
     assert turn.used is not None
@@ -231,8 +228,7 @@ async def test_what_a_stopped_run_consumed_counts_though_the_process_dies_before
     world.assistant.never_settles = True
     world.assistant.used_until_cancelled = Usage(code_runs=1, code_ms=59_000)
     working = asyncio.create_task(run_turn(world.turn(), world.deps))
-    while not world.assistant.runs:
-        await asyncio.sleep(0)
+    await until(lambda: bool(world.assistant.runs))
     world.stop()
     with pytest.raises(SystemError):
         await asyncio.wait_for(working, 30)
@@ -252,8 +248,7 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
     world.assistant.never_settles = True
     turn = world.turn()
     task = asyncio.create_task(run_turn(turn, world.deps))
-    while not world.assistant.runs:
-        await asyncio.sleep(0)
+    await until(lambda: bool(world.assistant.runs))
     world.stop()
     await asyncio.wait_for(task, 30)
     assert world.channel.said == [TextPart(text=TurnStoppedError.apology)]
@@ -262,22 +257,33 @@ async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_ca
 async def test_a_service_that_does_not_answer_a_cancel_holds_up_neither_the_word_nor_the_next_turn(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Silent(FakeAssistant):
+    class Slow(FakeAssistant):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answers = asyncio.Event()
+
         async def cancel(self, thread: ThreadId, run: RunId) -> Usage:
-            self.cancelled.append(run)
-            await asyncio.Event().wait()
-            raise AssertionError("nobody answers")
+            await self.answers.wait()
+            return await super().cancel(thread, run)
+
+    slow = Slow()
+    world = World(assistant=slow)
+    slow.never_settles = True
+    working = asyncio.create_task(run_turn(world.turn(), world.deps))
+    await until(lambda: bool(slow.runs))
+    world.stop()
+    await until(lambda: bool(world.channel.said))
+    assert not working.done(), "it still waits for the service"
+    slow.answers.set()
+    assert await asyncio.wait_for(working, 30) == STOPPED
 
     monkeypatch.setattr("bot.runs.CANCEL_DEADLINE_S", 0.1)
-    world = World(assistant=Silent())
-    world.assistant.never_settles = True
+    silent = Slow()
+    world = World(assistant=silent)
+    silent.never_settles = True
     working = asyncio.create_task(run_turn(world.turn(), world.deps))
-    while not world.assistant.runs:
-        await asyncio.sleep(0)
+    await until(lambda: bool(silent.runs))
     world.stop()
-    while not world.channel.said:
-        await asyncio.sleep(0)
-    assert not working.done(), "it still waits for the service"
     assert await asyncio.wait_for(working, 30) == STOPPED
     [told] = [record for record in caplog.records if record.getMessage() == "run not cancelled"]
     assert told.why == "no answer within 0.1 s"  # type: ignore[attr-defined]
