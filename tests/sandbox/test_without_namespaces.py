@@ -189,7 +189,9 @@ def test_where_the_kernel_counts_all_processes_of_the_user_the_watch_ends_a_fork
 ) -> None:
     host, session = plain_user_in_a_container, "fork bomb"
     host.run(session, preamble(host))
-    result = host.run(session, ATTACKS[MANY_FORKS].code + DONE, HOLD_S)
+    # The watch looks now and then: it is given the time to see the processes before the code ends them itself.
+    code = ATTACKS[MANY_FORKS].code.replace("if children > 64:", "time.sleep(3)\nif children > 64:")
+    result = host.run(session, code + DONE, HOLD_S)
     if result.status is CodeStatus.KILLED:  # processes of the same user have ended since the session began
         assert result.reason == "The code started more than 64 processes and was stopped."
     else:
