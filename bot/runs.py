@@ -236,7 +236,7 @@ async def _cancel_run(turn: Turn, assistant: Assistant, thread: ThreadId, run: R
     """Cancel a run if the service lets us, within a deadline: what the person is told does not depend on it."""
     try:
         async with asyncio.timeout(CANCEL_DEADLINE_S):
-            turn.use(await assistant.cancel(thread, run))
+            turn.use(await assistant.cancel(thread, run), cancelled=run)
     except (AssistantError, TimeoutError) as error:
         log.warning("run not cancelled", extra={"run": run, "error": type(error).__name__, "why": _why(error)})
 
@@ -257,7 +257,7 @@ async def cancel_runs(turn: Turn, assistant: Assistant, conversations: Conversat
                 first = run
                 for tool_round in range(MAX_TOOL_ROUNDS):
                     run = turn.recorded(_tools_step(tool_round, first)) or run
-                turn.use(await assistant.cancel(thread, run))
+                turn.use(await assistant.cancel(thread, run), cancelled=run)
     except (AssistantError, StorageError, TimeoutError) as error:
         log.warning("run not cancelled", extra={"turn": turn.id, "error": type(error).__name__, "why": _why(error)})
 

@@ -13,6 +13,7 @@ from bot.codec import results_from_json, step_to_text
 from bot.conversation import Command, ConversationReference, Incoming, TurnState
 from bot.errors import TurnStoppedError
 from bot.ports import LedgerEntry
+from bot.run import RunId
 from bot.timeline import turn_name
 from bot.turn_record import StepKey, StepKind, TurnUsage, Usage, code_of, key_of
 
@@ -102,6 +103,7 @@ class Turn:
         self._started: set[StepKey] = set()  # in this attempt
         self._results = results_from_json(entry.steps)
         self._usage: Usage | None = None
+        self._cancelled: set[RunId] = set()  # whose usage is counted
         self._signals = signals
         self._save = save
         self._signal = signal
@@ -163,8 +165,15 @@ class Turn:
         """The results of all steps of a kind, from this attempt or an earlier one."""
         return {key: result for key, result in self._results.items() if key.kind is kind}
 
-    def use(self, usage: Usage) -> None:
-        """Add what a run consumed. Counted anew in each attempt, which follows all runs of the turn again."""
+    def use(self, usage: Usage, *, cancelled: RunId | None = None) -> None:
+        """Add what a run consumed. Counted anew in each attempt, which follows all runs of the turn again.
+
+        A run that is `cancelled` counts once: it may be cancelled as it fails, and again by a /stop.
+        """
+        if cancelled is not None:
+            if cancelled in self._cancelled:
+                return
+            self._cancelled.add(cancelled)
         self._usage = usage if self._usage is None else self._usage + usage
 
     @property

@@ -88,7 +88,7 @@ class _Answer:
 class ActivityRefusedError(DeliveryError):
     """The connector refuses this activity, and would refuse it again; `explanation` is its own sentence.
 
-    `is_in_doubt`: it failed over the activity (500), and may have posted it all the same.
+    `is_in_doubt`: it may have posted it all the same, as it failed over it (500), or at an attempt before this one.
     """
 
     def __init__(self, message: str, *, code: str, explanation: str, is_in_doubt: bool = False) -> None:
@@ -192,8 +192,10 @@ class Connector:
         try:
             return await self._repeated(method, place, activity_id, attempts, activity)
         except DeliveryError as error:
-            is_refused = isinstance(error, ActivityRefusedError) and not error.is_in_doubt
-            if attempts.repeat_until_s is None or is_refused:
+            if attempts.repeat_until_s is None:
+                raise
+            if isinstance(error, ActivityRefusedError) and not error.is_in_doubt:
+                error.is_in_doubt = True  # this attempt posted nothing, but the one before may have
                 raise
             # Whatever else fails after an unknown outcome (no token, Teams' limits, a 503) leaves that one unknown.
             what = f"{method}: the connector did not say whether it took the activity"

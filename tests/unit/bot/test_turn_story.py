@@ -25,6 +25,7 @@ from bot.run import (
     RunEvent,
     RunId,
 )
+from bot.runs import cancel_runs
 from bot.turn import STOP_HEARD
 from bot.turn_record import ANSWERED, STOPPED, Usage
 from bot.turn_story import give_up, run_turn
@@ -237,6 +238,18 @@ async def test_what_a_stopped_run_consumed_counts_though_the_process_dies_before
     assert await run_turn(turn, world.deps) == STOPPED
     assert turn.used is not None
     assert turn.used.usage == Usage(code_runs=1, code_ms=59_000)
+
+
+async def test_a_run_that_is_cancelled_twice_is_counted_once() -> None:
+    world = World()
+    world.assistant.used_until_cancelled = Usage(code_runs=1, code_ms=59_000)
+    turn = world.turn()
+    await run_turn(turn, world.deps)
+    for _ in range(2):
+        await cancel_runs(turn, world.deps.assistant, world.deps.conversations)
+    assert len(world.assistant.cancelled) == 2
+    assert turn.used is not None
+    assert turn.used.usage.code_runs == 1
 
 
 async def test_a_stop_is_a_stop_even_when_the_service_does_not_let_the_run_be_cancelled() -> None:

@@ -158,3 +158,13 @@ async def test_a_failure_that_503_follows_is_no_reason_to_begin_anew(
         with pytest.raises(DeliveryUnknownError):
             await channel.send(to(teams), PICTURE)
     assert len(teams.messages) == 1
+
+
+@pytest.mark.parametrize("last", [500, 504])
+async def test_a_refusal_that_follows_an_unknown_outcome_is_in_doubt_too(
+    teams: StandInConnector, channel: TeamsChannel, last: int
+) -> None:
+    teams.faults.extend([Fault(status=504, done=True), TOO_BIG, *[Fault(status=last, done=True)] * 9])
+    with pytest.raises(DeliveryUnknownError):
+        await channel.send(to(teams), PICTURE)
+    assert len(teams.messages) == 2
