@@ -87,6 +87,7 @@ class StandIns:
         add("POST", "/v1/threads/{thread}/runs", self.around(self._start))
         add("GET", "/v1/threads/{thread}/runs", self.around(self._list))
         add("GET", "/v1/threads/{thread}/runs/{run}", self.around(self._look))
+        add("GET", "/v1/threads/{thread}/runs/{run}/steps", self.around(self._steps))
         add("GET", "/v1/threads/{thread}/messages", self.around(self._messages))
         add("POST", "/v1/threads/{thread}/messages", self.around(self._message))
         add("POST", "/connector/v3/conversations/{conversation}/activities", self._post)
@@ -142,6 +143,9 @@ class StandIns:
 
     async def _look(self, request: web.Request) -> web.Response:
         return _json(_shown(self._runs[request.match_info["run"]]))
+
+    async def _steps(self, _request: web.Request) -> web.Response:
+        return _json({"object": "list", "data": [], "has_more": False})  # no run here runs code
 
     async def _messages(self, request: web.Request) -> web.Response:
         of_thread = self._runs_of[request.match_info["thread"]]
