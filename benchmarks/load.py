@@ -191,8 +191,13 @@ def _updates_s(outside: StandIns, conversation: str) -> list[float]:
 
 
 def _typing_gap_s(seen: Seen, outside: StandIns) -> float:
-    """The longest time without a typing activity between the acknowledgement and the answer."""
-    begin_s, end_s = seen.acked_at_s + _FIRST_TYPING_GRACE_S, seen.answered_at_s[0]
+    """The longest time without a sign of work between the acknowledgement and the answer.
+
+    Clients show typing for some 3 seconds; a stream or a status message stays until the answer takes its place.
+    """
+    begin_s = seen.acked_at_s + _FIRST_TYPING_GRACE_S
+    stays = (at_s for at_s in _updates_s(outside, seen.conversation) if at_s >= seen.sent_at_s)
+    end_s = min([seen.answered_at_s[0], *stays])
     times = [at_s for at_s in outside.typing.get(seen.conversation, []) if seen.acked_at_s - 1 <= at_s <= end_s]
     marks = [min(begin_s, *times)] if times else [begin_s]
     marks += [*times, end_s]
