@@ -125,6 +125,7 @@ class Runner:
                 _close_open_figures()
         has_memory = _has_memory()
         _flush()
+        self._open_folder()  # once more: what the code made lies in it, and elsewhere its results are laid into it, too
         self._send_results()
         _flush()
         ending = attempt.status
