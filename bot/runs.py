@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 MAX_TOOL_ROUNDS: Final = 20
 CANCEL_DEADLINE_S: Final = 10.0
-"""How long the service may take to cancel a run. The person is told of a /stop at once; the next turn waits for this,
+"""How long the service may take to cancel a run. The person reads of a /stop at once; the next turn waits for this,
 for it would find the thread busy, and longer than that it waits by itself."""
 
 _FIND_PAUSES_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0)

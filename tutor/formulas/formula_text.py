@@ -28,7 +28,7 @@ def code(expression: Expression) -> str:
 
 
 def spelled(name: str) -> str:
-    """A variable as sympy may be told of it: `lambda` is a word of Python's, and `E` and `I` are numbers of sympy's."""
+    """A variable's name for sympy: `lambda` is a word of Python's, and `E` and `I` are numbers of sympy's."""
     return {"lambda": "lamda", "E": "E_", "I": "I_"}.get(name, name)
 
 

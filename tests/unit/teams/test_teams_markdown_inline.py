@@ -1,4 +1,4 @@
-"""Words within a line of an answer: formulas, pictures, HTML that models write for want of Markdown."""
+"""Words within a line of an answer: formulas, pictures, HTML that models write where Markdown has nothing."""
 
 from __future__ import annotations
 
